@@ -1,0 +1,183 @@
+/* HEAD */
+
+/* exp(x) = 2^n · p, n = rint(x · log2 e), p = exp(r), r = x - n·ln 2 in [-0.3466, 0.3466] (ln 2 in two parts, each product exact inside its fma).
+   exp(r) = 1 + r + r²·q(r), q minimax of degree 4, relative error 2^-28.2. Returns p; *t holds n in its low bits: 1.5·2^23 + n as a float.
+   |x| <= 105 or NaN. */
+TK_FN tk_f32 tk_exp_part(tk_f32 x, tk_u32 *t)
+{
+    tk_f32 big = tk_fma_f32(x, 1.44269502f, 12582912.0f);
+    tk_f32 n = big - 12582912.0f;
+    tk_f32 r = tk_fma_f32(n, -0.693147182f, x);
+    tk_f32 q = 1.38210563e-03f;
+    r = tk_fma_f32(n, 1.90465421e-09f, r);
+    q = tk_fma_f32(q, r, 8.36867467e-03f);
+    q = tk_fma_f32(q, r, 4.16682623e-02f);
+    q = tk_fma_f32(q, r, 1.66665211e-01f);
+    q = tk_fma_f32(q, r, 4.99999940e-01f);
+    q = tk_fma_f32(q, r, 1.0f);
+    *t = tk_f32_bits(big);
+    return tk_fma_f32(q, r, 1.0f);
+}
+
+/* p · 2^n for -151 <= n <= 129, t as above. 2^n as two factors, each a normal number: only the last product rounds, so results that are subnormal
+   or overflow are rounded once. 0x4B400000 is 1.5·2^23, and 254 = 2·127 the two biases. */
+TK_FN tk_f32 tk_exp_scale(tk_f32 p, tk_u32 t)
+{
+    tk_u32 k = t - (0x4B400000u - 254u);
+    tk_u32 h = k >> 1;
+    return p * tk_bits_f32(h << 23) * tk_bits_f32((k - h) << 23);
+}
+
+/* Clamped to where the result is 0 or infinite anyway; both comparisons let a NaN through. */
+TK_FN tk_f32 tk_exp_f32(tk_f32 x)
+{
+    tk_u32 t;
+    tk_f32 p;
+    x = x > 89.0f ? 89.0f : x;
+    x = x < -105.0f ? -105.0f : x;
+    p = tk_exp_part(x, &t);
+    return tk_exp_scale(p, t);
+}
+
+/* exp(x) for |x| <= 80: one factor is enough. The shift drops all of 1.5·2^23 and leaves n at the exponent. */
+TK_FN tk_f32 tk_exp_mid(tk_f32 x)
+{
+    tk_u32 t;
+    tk_f32 p = tk_exp_part(x, &t);
+    return p * tk_bits_f32((t << 23) + 0x3F800000u);
+}
+
+/* 2^x = 2^n · 2^r, n = rint(x), r = x - n exact in [-0.5, 0.5]; 2^r = 1 + r·q(r), q of degree 5, relative error 2^-28.3. */
+TK_FN tk_f32 tk_exp2_f32(tk_f32 x)
+{
+    tk_f32 big, r, q;
+    x = x > 129.0f ? 129.0f : x;
+    x = x < -151.0f ? -151.0f : x;
+    big = x + 12582912.0f;
+    r = x - (big - 12582912.0f);
+    q = 1.53264627e-04f;
+    q = tk_fma_f32(q, r, 1.33908063e-03f);
+    q = tk_fma_f32(q, r, 9.61850584e-03f);
+    q = tk_fma_f32(q, r, 5.55035993e-02f);
+    q = tk_fma_f32(q, r, 2.40226477e-01f);
+    q = tk_fma_f32(q, r, 6.93147182e-01f);
+    return tk_exp_scale(tk_fma_f32(q, r, 1.0f), tk_f32_bits(big));
+}
+
+/* log x = e·ln 2 + log(1 + f), x = 2^e·(1 + f), 1 + f in [2/3, 4/3): there no e cancels against log(1 + f).
+   log(1 + f) = f + f²·(-1/2 + f·q(f)), q of degree 7, relative error 2^-27.7. Subnormals are scaled by 2^23 first.
+   0x00D55555 is 128·2^23 minus the bits of 2/3: adding it carries into the exponent exactly from 2/3 on. */
+TK_FN tk_f32 tk_log_f32(tk_f32 x)
+{
+    tk_f32 y = x < 1.17549435e-38f ? x * 8388608.0f : x;
+    tk_f32 bias = x < 1.17549435e-38f ? 151.0f : 128.0f;
+    tk_u32 u = tk_f32_bits(y);
+    tk_u32 k = (u + 0x00D55555u) >> 23;
+    tk_f32 f = tk_bits_f32(u - (k << 23) + 0x40000000u) - 1.0f;
+    tk_f32 e = (tk_f32)(tk_i32)k - bias;
+    tk_f32 q = -1.28792912e-01f;
+    q = tk_fma_f32(q, f, 1.39855936e-01f);
+    q = tk_fma_f32(q, f, -1.21874534e-01f);
+    q = tk_fma_f32(q, f, 1.40055433e-01f);
+    q = tk_fma_f32(q, f, -1.66802213e-01f);
+    q = tk_fma_f32(q, f, 2.00104356e-01f);
+    q = tk_fma_f32(q, f, -2.49998048e-01f);
+    q = tk_fma_f32(q, f, 3.33332151e-01f);
+    q = tk_fma_f32(q, f, -0.5f);
+    q = tk_fma_f32(q, f * f, f);
+    q = tk_fma_f32(e, 0.693147182f, q);
+    return x > 0.0f ? (x < TK_INF ? q : x) : (x == 0.0f ? -TK_INF : TK_NAN);
+}
+
+/* log2 x = e + log2(1 + f), 1 + f in [sqrt(1/2), sqrt 2): powers of two are exact. log2(1 + f) = f·log2 e + f²·q(f), log2 e in two parts,
+   q of degree 8, relative error 2^-27.7. 0x00CAFB0D is 128·2^23 minus the bits of sqrt(1/2). */
+TK_FN tk_f32 tk_log2_f32(tk_f32 x)
+{
+    tk_f32 y = x < 1.17549435e-38f ? x * 8388608.0f : x;
+    tk_f32 bias = x < 1.17549435e-38f ? 151.0f : 128.0f;
+    tk_u32 u = tk_f32_bits(y);
+    tk_u32 k = (u + 0x00CAFB0Du) >> 23;
+    tk_f32 f = tk_bits_f32(u - (k << 23) + 0x40000000u) - 1.0f;
+    tk_f32 e = (tk_f32)(tk_i32)k - bias;
+    tk_f32 q = -1.10255979e-01f;
+    q = tk_fma_f32(q, f, 1.87088192e-01f);
+    q = tk_fma_f32(q, f, -1.91390812e-01f);
+    q = tk_fma_f32(q, f, 2.04486579e-01f);
+    q = tk_fma_f32(q, f, -2.39567354e-01f);
+    q = tk_fma_f32(q, f, 2.88571417e-01f);
+    q = tk_fma_f32(q, f, -3.60698670e-01f);
+    q = tk_fma_f32(q, f, 4.80898201e-01f);
+    q = tk_fma_f32(q, f, -7.21347332e-01f);
+    q = tk_fma_f32(q, f * f, 1.92596303e-08f * f);
+    q = tk_fma_f32(1.44269502f, f, q);
+    q = e + q;
+    return x > 0.0f ? (x < TK_INF ? q : x) : (x == 0.0f ? -TK_INF : TK_NAN);
+}
+
+/* With a = |x|, below 0.6: a + a³·q(a²), q of degree 4, relative error 2^-28; else 1 - 2/(exp(2a) + 1), which is 1 from 9.02 on. */
+TK_FN tk_f32 tk_tanh_f32(tk_f32 x)
+{
+    tk_f32 a = tk_bits_f32(tk_f32_bits(x) & 0x7FFFFFFFu);
+    tk_f32 r;
+    if (a < 0.6f) {
+        tk_f32 s = a * a;
+        tk_f32 q = -5.89796668e-03f;
+        q = tk_fma_f32(q, s, 2.07986254e-02f);
+        q = tk_fma_f32(q, s, -5.37847169e-02f);
+        q = tk_fma_f32(q, s, 1.33319363e-01f);
+        q = tk_fma_f32(q, s, -3.33332986e-01f);
+        r = tk_fma_f32(q, s * a, a);
+    } else {
+        a = a > 10.0f ? 10.0f : a;
+        r = 1.0f - 2.0f / (tk_exp_mid(a + a) + 1.0f);
+    }
+    return tk_bits_f32(tk_f32_bits(r) | (tk_f32_bits(x) & 0x80000000u));
+}
+
+/* With a = |x|, below 0.85: a + a·q(a²), q of degree 5, relative error 2^-27.1; else 1 - exp(-q(a)), q of degree 6 for -log(erfc a) on [0.85, 3.93],
+   error 2^-28.8 of the result, which is 1 beyond. */
+TK_FN tk_f32 tk_erf_f32(tk_f32 x)
+{
+    tk_f32 a = tk_bits_f32(tk_f32_bits(x) & 0x7FFFFFFFu);
+    tk_f32 q, r;
+    if (a < 0.85f) {
+        tk_f32 s = a * a;
+        q = -6.34851865e-04f;
+        q = tk_fma_f32(q, s, 5.05770370e-03f);
+        q = tk_fma_f32(q, s, -2.68072877e-02f);
+        q = tk_fma_f32(q, s, 1.12828650e-01f);
+        q = tk_fma_f32(q, s, -3.76125902e-01f);
+        q = tk_fma_f32(q, s, 1.28379166e-01f);
+        r = tk_fma_f32(q, a, a);
+    } else {
+        a = a > 4.0f ? 4.0f : a;
+        q = 2.03676886e-04f;
+        q = tk_fma_f32(q, a, -3.11787170e-03f);
+        q = tk_fma_f32(q, a, 2.25191489e-02f);
+        q = tk_fma_f32(q, a, -1.04526117e-01f);
+        q = tk_fma_f32(q, a, -6.36518776e-01f);
+        q = tk_fma_f32(q, a, -1.12806106e+00f);
+        q = tk_fma_f32(q, a, -1.04523198e-04f);
+        r = 1.0f - tk_exp_mid(q);
+    }
+    return tk_bits_f32(tk_f32_bits(r) | (tk_f32_bits(x) & 0x80000000u));
+}
+
+/* Two correctly rounded operations: at most 1 ulp from the root's half, and half from the quotient. -0 gives -infinity, as IEEE 754 has it. */
+TK_FN tk_f32 tk_rsqrt_f32(tk_f32 x)
+{
+    return 1.0f / tk_sqrt_f32(x);
+}
+
+/* With e = exp(-|x|): n/(1 + e), n = e for x < 0, else 1. 1 + e = d + c exactly (Dekker's sum), and one Newton step on n - q·(d + c) takes out the
+   rounding of d and of the first quotient q, so that little but the error of e is left. */
+TK_FN tk_f32 tk_sigmoid_f32(tk_f32 x)
+{
+    tk_f32 e = tk_exp_f32(-tk_bits_f32(tk_f32_bits(x) & 0x7FFFFFFFu));
+    tk_f32 n = x < 0.0f ? e : 1.0f;
+    tk_f32 d = 1.0f + e;
+    tk_f32 c = e - (d - 1.0f);
+    tk_f32 y = 1.0f / d;
+    tk_f32 q = n * y;
+    return tk_fma_f32(tk_fma_f32(-q, c, tk_fma_f32(-q, d, n)), y, q);
+}

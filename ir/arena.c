@@ -1,0 +1,94 @@
+#include "ir/arena.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct block {
+    struct block *next;
+    size_t used, size;
+    _Alignas(16) unsigned char mem[];
+};
+
+struct arena { struct block *head; };
+
+struct arena *arena_new(void)
+{
+    struct arena *a = calloc(1, sizeof *a);
+    BUG_IF(!a, "out of memory");
+    return a;
+}
+
+void arena_free(struct arena *a)
+{
+    if (!a) return;
+    for (struct block *b = a->head, *next; b; b = next) { next = b->next; free(b); }
+    free(a);
+}
+
+void *arena_alloc(struct arena *a, size_t bytes)
+{
+    BUG_IF(bytes > SIZE_MAX / 2, "arena_alloc of %zu bytes", bytes);
+    bytes = (bytes + 15) & ~(size_t)15;
+    if (!a->head || a->head->size - a->head->used < bytes) {
+        size_t size = bytes > 1 << 16 ? bytes : 1 << 16;
+        struct block *b = malloc(sizeof *b + size);
+        BUG_IF(!b, "out of memory (%zu bytes)", size);
+        b->next = a->head, b->used = 0, b->size = size;
+        a->head = b;
+    }
+    void *p = a->head->mem + a->head->used;
+    a->head->used += bytes;
+    return memset(p, 0, bytes);
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t n)
+{
+    char *p = arena_alloc(a, n + 1);
+    memcpy(p, s, n);
+    return p;
+}
+
+char *arena_strdup(struct arena *a, const char *s) { return arena_strndup(a, s, strlen(s)); }
+
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    BUG_IF(n < 0, "bad format %s", fmt);
+    char *p = arena_alloc(a, (size_t)n + 1);
+    vsnprintf(p, (size_t)n + 1, fmt, again);
+    va_end(again);
+    return p;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *p = arena_vprintf(a, fmt, ap);
+    va_end(ap);
+    return p;
+}
+
+void *arena_grow(struct arena *a, void *old, size_t n, size_t *cap, size_t size)
+{
+    size_t want = *cap ? *cap * 2 : 8;
+    void *p = arena_alloc(a, want * size);
+    if (n) memcpy(p, old, n * size);
+    *cap = want;
+    return p;
+}
+
+void bug_at(const char *file, int line, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fprintf(stderr, "tokic: internal error at %s:%d: ", file, line);
+    vfprintf(stderr, fmt, ap);
+    fputs("\nThis is a mistake in tokic, not in your graph. Please report it with the command and the file.\n", stderr);
+    va_end(ap);
+    abort();
+}

@@ -1,0 +1,30 @@
+#ifndef TOKIC_IR_ARENA_H
+#define TOKIC_IR_ARENA_H
+/* Memory with a lifetime, not an owner: blocks that are freed together. */
+#include <stdarg.h>
+#include <stddef.h>
+
+struct arena;
+
+struct arena *arena_new(void);
+void arena_free(struct arena *a);
+/* Zeroed, aligned to 16 bytes. Never returns NULL: a process out of memory for its own bookkeeping ends in BUG(). */
+void *arena_alloc(struct arena *a, size_t bytes);
+char *arena_strndup(struct arena *a, const char *s, size_t n);
+char *arena_strdup(struct arena *a, const char *s);
+__attribute__((format(printf, 2, 3))) char *arena_printf(struct arena *a, const char *fmt, ...);
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap);
+
+#define arena_new_of(a, type) ((type *)arena_alloc((a), sizeof(type)))
+#define arena_array(a, type, n) ((type *)arena_alloc((a), sizeof(type) * (size_t)(n)))
+
+/* A growing array that lives in an arena: arena_push(a, vec, n, cap) makes room for one more element of *vec. */
+void *arena_grow(struct arena *a, void *old, size_t n, size_t *cap, size_t size);
+#define arena_push(a, vec, n, cap) \
+    ((void)((n) < (cap) || ((vec) = arena_grow((a), (vec), (n), &(cap), sizeof *(vec)), 1)), &(vec)[(n)++])
+
+/* A mistake of ours, not of the user's: prints where and aborts. */
+_Noreturn __attribute__((format(printf, 3, 4))) void bug_at(const char *file, int line, const char *fmt, ...);
+#define BUG(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
+#define BUG_IF(cond, ...) do { if (cond) BUG(__VA_ARGS__); } while (0)
+#endif

@@ -1,0 +1,362 @@
+#include "ir/index.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/arena.h"
+
+enum { BUCKETS = 4096, MAX_TERMS = 64 };
+
+struct entry { struct entry *next; struct ix ix; };
+struct ix_table { struct arena *arena; unsigned next_id; struct entry *bucket[BUCKETS]; };
+
+struct ix_table *ix_table_new(struct arena *a)
+{
+    struct ix_table *t = arena_new_of(a, struct ix_table);
+    t->arena = a;
+    return t;
+}
+
+__extension__ typedef __int128 wide;     /* products of two int64 */
+
+static int64_t clamp(wide v) { return v > IX_INF ? IX_INF : v < -IX_INF ? -IX_INF : (int64_t)v; }
+static int64_t sat_add(int64_t a, int64_t b) { return a <= -IX_INF || b <= -IX_INF ? -IX_INF : a >= IX_INF || b >= IX_INF ? IX_INF : clamp((wide)a + b); }
+static int64_t sat_mul(int64_t a, int64_t b) { return clamp((wide)a * b); }
+static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+
+static bool same(const struct ix *x, const struct ix *y)
+{
+    if (x->kind != y->kind || x->k != y->k || x->n_terms != y->n_terms || x->a != y->a || x->b != y->b) return false;
+    if (x->kind == IX_SYM) return strcmp(x->name, y->name) == 0;
+    for (int i = 0; i < x->n_terms; i++) {
+        if (x->terms[i].coef != y->terms[i].coef || x->terms[i].n != y->terms[i].n) return false;
+        if (memcmp(x->terms[i].atom, y->terms[i].atom, sizeof x->terms[i].atom)) return false;
+    }
+    return true;
+}
+
+static size_t hash_of(const struct ix *e)
+{
+    uint64_t h = 1469598103934665603u ^ (uint64_t)e->kind;
+#define MIX(v) (h = (h ^ (uint64_t)(v)) * 1099511628211u, h ^= h >> 29)
+    MIX(e->k);
+    MIX(e->a ? e->a->id + 1 : 0);
+    MIX(e->b ? e->b->id + 1 : 0);
+    if (e->kind == IX_SYM) for (const char *p = e->name; *p; p++) MIX(*p);
+    for (int i = 0; i < e->n_terms; i++) {
+        MIX(e->terms[i].coef);
+        for (int j = 0; j < e->terms[i].n; j++) MIX(e->terms[i].atom[j]->id + 1);
+    }
+#undef MIX
+    return h % BUCKETS;
+}
+
+/* The one copy of an expression; `e` may live on the stack, its terms too. */
+static const struct ix *intern(struct ix_table *t, const struct ix *e)
+{
+    size_t h = hash_of(e);
+    if (e->kind != IX_VAR)
+        for (struct entry *p = t->bucket[h]; p; p = p->next)
+            if (same(&p->ix, e)) return &p->ix;
+    struct entry *p = arena_new_of(t->arena, struct entry);
+    p->ix = *e;
+    p->ix.id = t->next_id++;
+    if (e->n_terms) {
+        struct ix_term *terms = arena_array(t->arena, struct ix_term, e->n_terms);
+        memcpy(terms, e->terms, sizeof *terms * (size_t)e->n_terms);
+        p->ix.terms = terms;
+    }
+    if (e->name) p->ix.name = arena_strdup(t->arena, e->name);
+    p->next = t->bucket[h];
+    t->bucket[h] = p;
+    return &p->ix;
+}
+
+static void range_mul(int64_t *lo, int64_t *hi, int64_t lo2, int64_t hi2)
+{
+    int64_t c[4] = { sat_mul(*lo, lo2), sat_mul(*lo, hi2), sat_mul(*hi, lo2), sat_mul(*hi, hi2) };
+    *lo = *hi = c[0];
+    for (int i = 1; i < 4; i++) { if (c[i] < *lo) *lo = c[i]; if (c[i] > *hi) *hi = c[i]; }
+}
+
+/* A sum from terms in any order: sorts, merges, drops zeros, and gives back the bare atom where it is one. */
+static const struct ix *make_sum(struct ix_table *t, int64_t k, struct ix_term *terms, int n)
+{
+    struct ix_term out[MAX_TERMS];
+    int m = 0;
+    for (int i = 0; i < n; i++) {
+        int j = 0;
+        while (j < m && !(out[j].n == terms[i].n && !memcmp(out[j].atom, terms[i].atom, sizeof out[j].atom))) j++;
+        if (j < m) { out[j].coef += terms[i].coef; continue; }
+        int at = m++;
+        BUG_IF(m > MAX_TERMS, "index expression with over %d terms", MAX_TERMS);
+        while (at > 0) {                            /* by degree, then by atoms' ids: one order for one sum */
+            const struct ix_term *p = &out[at - 1];
+            int c = terms[i].n - p->n;
+            for (int q = 0; !c && q < p->n; q++) c = (terms[i].atom[q]->id < p->atom[q]->id) ? 1 : (terms[i].atom[q]->id > p->atom[q]->id) ? -1 : 0;
+            if (c <= 0) break;
+            out[at] = out[at - 1];
+            at--;
+        }
+        out[at] = terms[i];
+    }
+    int kept = 0;
+    for (int i = 0; i < m; i++) if (out[i].coef) out[kept++] = out[i];
+    if (kept == 1 && k == 0 && out[0].coef == 1 && out[0].n == 1) return out[0].atom[0];
+    struct ix e = { .kind = IX_SUM, .lo = k, .hi = k, .k = k, .n_terms = kept, .terms = out, .uniform = UNIFORM_GRID };
+    for (int i = 0; i < kept; i++) {
+        int64_t lo = out[i].coef, hi = out[i].coef;
+        for (int j = 0; j < out[i].n; j++) {
+            range_mul(&lo, &hi, out[i].atom[j]->lo, out[i].atom[j]->hi);
+            if (out[i].atom[j]->uniform > e.uniform) e.uniform = out[i].atom[j]->uniform;
+        }
+        e.lo = sat_add(e.lo, lo), e.hi = sat_add(e.hi, hi);
+    }
+    return intern(t, &e);
+}
+
+/* The terms of any expression: those of a sum, or the atom itself once. */
+static int terms_of(const struct ix *e, struct ix_term *out, int64_t *k)
+{
+    if (e->kind == IX_SUM) {
+        *k = e->k;
+        memcpy(out, e->terms, sizeof *out * (size_t)e->n_terms);
+        return e->n_terms;
+    }
+    *k = 0;
+    out[0] = (struct ix_term){ .coef = 1, .n = 1, .atom = { e } };
+    return 1;
+}
+
+const struct ix *ix_const(struct ix_table *t, int64_t k) { return make_sum(t, k, NULL, 0); }
+
+const struct ix *ix_sym(struct ix_table *t, const char *name)
+{
+    return intern(t, &(struct ix){ .kind = IX_SYM, .name = name, .lo = 0, .hi = IX_DIM_MAX, .uniform = UNIFORM_GRID });
+}
+
+const struct ix *ix_var(struct ix_table *t, const char *name, int64_t lo, int64_t hi, enum uniform u)
+{
+    return intern(t, &(struct ix){ .kind = IX_VAR, .name = name, .lo = lo, .hi = hi, .uniform = u });
+}
+
+const struct ix *ix_add(struct ix_table *t, const struct ix *a, const struct ix *b)
+{
+    struct ix_term terms[2 * MAX_TERMS];
+    int64_t ka, kb;
+    int n = terms_of(a, terms, &ka);
+    n += terms_of(b, terms + n, &kb);
+    return make_sum(t, ka + kb, terms, n);
+}
+
+const struct ix *ix_mul(struct ix_table *t, const struct ix *a, const struct ix *b)
+{
+    struct ix_term ta[MAX_TERMS], tb[MAX_TERMS], out[MAX_TERMS * 2];
+    int64_t ka, kb;
+    int na = terms_of(a, ta, &ka), nb = terms_of(b, tb, &kb), n = 0;
+    BUG_IF((na + 1) * (nb + 1) > MAX_TERMS * 2, "index product with too many terms");
+    for (int i = 0; i < na; i++) {
+        for (int j = 0; j < nb; j++) {
+            struct ix_term p = { .coef = ta[i].coef * tb[j].coef, .n = ta[i].n + tb[j].n };
+            BUG_IF(p.n > IX_DEGREE, "index product of degree over %d", IX_DEGREE);
+            for (int q = 0, x = 0, y = 0; q < p.n; q++)
+                p.atom[q] = y >= tb[j].n || (x < ta[i].n && ta[i].atom[x]->id <= tb[j].atom[y]->id) ? ta[i].atom[x++] : tb[j].atom[y++];
+            out[n++] = p;
+        }
+        if (kb) { out[n] = ta[i]; out[n++].coef *= kb; }
+    }
+    for (int j = 0; ka && j < nb; j++) { out[n] = tb[j]; out[n++].coef *= ka; }
+    return make_sum(t, ka * kb, out, n);
+}
+
+const struct ix *ix_sub(struct ix_table *t, const struct ix *a, const struct ix *b) { return ix_add(t, a, ix_mulk(t, b, -1)); }
+
+static const struct ix *make_pair(struct ix_table *t, enum ix_kind kind, const struct ix *a, const struct ix *b, int64_t lo, int64_t hi)
+{
+    enum uniform u = a->uniform > b->uniform ? a->uniform : b->uniform;
+    return intern(t, &(struct ix){ .kind = kind, .a = a, .b = b, .lo = lo, .hi = hi, .uniform = u });
+}
+
+/* a = d·whole + rest, `whole` of the terms whose coefficient d divides. The split is exact for floor division and modulus. */
+static void split(struct ix_table *t, const struct ix *a, int64_t d, const struct ix **whole, const struct ix **rest)
+{
+    struct ix_term terms[MAX_TERMS], w[MAX_TERMS], r[MAX_TERMS];
+    int64_t k;
+    int n = terms_of(a, terms, &k), nw = 0, nr = 0;
+    for (int i = 0; i < n; i++) {
+        if (terms[i].coef % d == 0) { w[nw] = terms[i]; w[nw++].coef /= d; }
+        else r[nr++] = terms[i];
+    }
+    int64_t kw = floor_div(k, d);
+    *whole = make_sum(t, kw, w, nw);
+    *rest = make_sum(t, k - kw * d, r, nr);
+}
+
+const struct ix *ix_div(struct ix_table *t, const struct ix *a, const struct ix *b)
+{
+    BUG_IF(b->lo <= 0 && ix_is_const(b), "index division by %lld", (long long)b->lo);
+    int64_t d;
+    if (a == b) return ix_const(t, 1);
+    if (ix_const_value(b, &d)) {
+        if (d == 1) return a;
+        const struct ix *whole, *rest;
+        split(t, a, d, &whole, &rest);
+        if (rest->lo >= 0 && rest->hi < d) return whole;
+        if (ix_is_const(whole) && whole->k == 0)
+            return rest->kind == IX_DIV && ix_is_const(rest->b) ? ix_div(t, rest->a, ix_const(t, rest->b->k * d))
+                 : make_pair(t, IX_DIV, rest, b, floor_div(rest->lo, d), floor_div(rest->hi, d));
+        return ix_add(t, whole, ix_div(t, rest, b));
+    }
+    if (a->lo >= 0 && ix_less(t, a, b)) return ix_const(t, 0);
+    return make_pair(t, IX_DIV, a, b, a->lo < 0 ? a->lo : 0, a->hi);
+}
+
+const struct ix *ix_mod(struct ix_table *t, const struct ix *a, const struct ix *b)
+{
+    BUG_IF(b->lo <= 0 && ix_is_const(b), "index modulus by %lld", (long long)b->lo);
+    int64_t d;
+    if (a == b) return ix_const(t, 0);
+    if (ix_const_value(b, &d)) {
+        const struct ix *whole, *rest;
+        split(t, a, d, &whole, &rest);
+        if (rest->lo >= 0 && rest->hi < d) return rest;
+        return make_pair(t, IX_MOD, rest, b, 0, d - 1);
+    }
+    if (a->lo >= 0 && ix_less(t, a, b)) return a;
+    return make_pair(t, IX_MOD, a, b, 0, b->hi - 1);
+}
+
+const struct ix *ix_min(struct ix_table *t, const struct ix *a, const struct ix *b)
+{
+    if (ix_less_eq(t, a, b)) return a;
+    if (ix_less_eq(t, b, a)) return b;
+    if (a->id > b->id) { const struct ix *s = a; a = b; b = s; }
+    return make_pair(t, IX_MIN, a, b, a->lo < b->lo ? a->lo : b->lo, a->hi < b->hi ? a->hi : b->hi);
+}
+
+const struct ix *ix_max(struct ix_table *t, const struct ix *a, const struct ix *b)
+{
+    if (ix_less_eq(t, a, b)) return b;
+    if (ix_less_eq(t, b, a)) return a;
+    if (a->id > b->id) { const struct ix *s = a; a = b; b = s; }
+    return make_pair(t, IX_MAX, a, b, a->lo > b->lo ? a->lo : b->lo, a->hi > b->hi ? a->hi : b->hi);
+}
+
+const struct ix *ix_ceil_div(struct ix_table *t, const struct ix *a, const struct ix *b)
+{
+    return ix_div(t, ix_add(t, a, ix_addk(t, b, -1)), b);
+}
+
+bool ix_const_value(const struct ix *e, int64_t *out)
+{
+    if (!ix_is_const(e)) return false;
+    *out = e->k;
+    return true;
+}
+
+bool ix_multiple_of(const struct ix *e, int64_t m)
+{
+    if (m == 1) return true;
+    if (e->kind != IX_SUM) return false;
+    if (e->k % m) return false;
+    for (int i = 0; i < e->n_terms; i++) if (e->terms[i].coef % m) return false;
+    return true;
+}
+
+bool ix_less_eq(struct ix_table *t, const struct ix *a, const struct ix *b) { return a == b || ix_sub(t, b, a)->lo >= 0; }
+bool ix_less(struct ix_table *t, const struct ix *a, const struct ix *b) { return a != b && ix_sub(t, b, a)->lo > 0; }
+
+const struct ix *ix_subst(struct ix_table *t, const struct ix *e, const struct ix *what, const struct ix *with)
+{
+    if (e == what) return with;
+    switch (e->kind) {
+    case IX_SYM: case IX_VAR: return e;
+    case IX_DIV: return ix_div(t, ix_subst(t, e->a, what, with), ix_subst(t, e->b, what, with));
+    case IX_MOD: return ix_mod(t, ix_subst(t, e->a, what, with), ix_subst(t, e->b, what, with));
+    case IX_MIN: return ix_min(t, ix_subst(t, e->a, what, with), ix_subst(t, e->b, what, with));
+    case IX_MAX: return ix_max(t, ix_subst(t, e->a, what, with), ix_subst(t, e->b, what, with));
+    case IX_SUM: break;
+    }
+    const struct ix *sum = ix_const(t, e->k);
+    for (int i = 0; i < e->n_terms; i++) {
+        const struct ix *p = ix_const(t, e->terms[i].coef);
+        for (int j = 0; j < e->terms[i].n; j++) p = ix_mul(t, p, ix_subst(t, e->terms[i].atom[j], what, with));
+        sum = ix_add(t, sum, p);
+    }
+    return sum;
+}
+
+bool ix_mentions(const struct ix *e, const struct ix *atom)
+{
+    if (e == atom) return true;
+    if (e->a && (ix_mentions(e->a, atom) || ix_mentions(e->b, atom))) return true;
+    for (int i = 0; i < e->n_terms; i++)
+        for (int j = 0; j < e->terms[i].n; j++)
+            if (ix_mentions(e->terms[i].atom[j], atom)) return true;
+    return false;
+}
+
+int64_t ix_eval(const struct ix *e, int64_t (*value)(void *ctx, const struct ix *atom), void *ctx)
+{
+    if (e->kind == IX_SYM || e->kind == IX_VAR) return value(ctx, e);
+    if (e->kind == IX_SUM) {
+        int64_t sum = e->k;
+        for (int i = 0; i < e->n_terms; i++) {
+            int64_t p = e->terms[i].coef;
+            for (int j = 0; j < e->terms[i].n; j++) p *= ix_eval(e->terms[i].atom[j], value, ctx);
+            sum += p;
+        }
+        return sum;
+    }
+    int64_t a = ix_eval(e->a, value, ctx), b = ix_eval(e->b, value, ctx);
+    switch (e->kind) {
+    case IX_DIV: BUG_IF(b <= 0, "index division by %lld", (long long)b); return floor_div(a, b);
+    case IX_MOD: BUG_IF(b <= 0, "index modulus by %lld", (long long)b); return a - floor_div(a, b) * b;
+    case IX_MIN: return a < b ? a : b;
+    case IX_MAX: return a > b ? a : b;
+    default: BUG("ix kind %d", e->kind);
+    }
+}
+
+/* --- text --- */
+struct speller { struct arena *a; const char *(*spell)(void *, const struct ix *); void *ctx; };
+
+static const char *text_of(const struct speller *sp, const struct ix *e, bool atom);
+
+static const char *text_term(const struct speller *sp, const struct ix_term *term, int64_t coef)
+{
+    const char *out = coef == 1 ? "" : arena_printf(sp->a, "%lld*", (long long)coef);
+    for (int i = 0; i < term->n; i++) out = arena_printf(sp->a, "%s%s%s", out, i ? "*" : "", text_of(sp, term->atom[i], true));
+    return out;
+}
+
+static const char *text_of(const struct speller *sp, const struct ix *e, bool atom)
+{
+    switch (e->kind) {
+    case IX_SYM: case IX_VAR: {
+        const char *name = sp->spell ? sp->spell(sp->ctx, e) : NULL;
+        return name ? name : e->name;
+    }
+    case IX_DIV: return arena_printf(sp->a, "(%s/%s)", text_of(sp, e->a, true), text_of(sp, e->b, true));
+    case IX_MOD: return arena_printf(sp->a, "(%s%%%s)", text_of(sp, e->a, true), text_of(sp, e->b, true));
+    case IX_MIN: return arena_printf(sp->a, "min(%s, %s)", text_of(sp, e->a, false), text_of(sp, e->b, false));
+    case IX_MAX: return arena_printf(sp->a, "max(%s, %s)", text_of(sp, e->a, false), text_of(sp, e->b, false));
+    case IX_SUM: break;
+    }
+    if (!e->n_terms) return arena_printf(sp->a, e->k < 0 && atom ? "(%lld)" : "%lld", (long long)e->k);
+    const char *out = "";
+    for (int i = 0; i < e->n_terms; i++) {
+        int64_t c = e->terms[i].coef;
+        out = i == 0 ? text_term(sp, &e->terms[0], c)
+                     : arena_printf(sp->a, "%s %c %s", out, c < 0 ? '-' : '+', text_term(sp, &e->terms[i], c < 0 ? -c : c));
+    }
+    if (e->k) out = arena_printf(sp->a, "%s %c %lld", out, e->k < 0 ? '-' : '+', (long long)(e->k < 0 ? -e->k : e->k));
+    return atom ? arena_printf(sp->a, "(%s)", out) : out;
+}
+
+const char *ix_text(struct arena *a, const struct ix *e) { return text_of(&(struct speller){ .a = a }, e, false); }
+
+const char *ix_text_as(struct arena *a, const struct ix *e, const char *(*spell)(void *ctx, const struct ix *atom), void *ctx)
+{
+    return text_of(&(struct speller){ a, spell, ctx }, e, false);
+}

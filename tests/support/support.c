@@ -1,0 +1,43 @@
+#include "tests/support/support.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+uint64_t rnd_u64(uint64_t *state)
+{
+    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+int64_t rnd_range(uint64_t *state, int64_t lo, int64_t hi)
+{
+    return lo + (int64_t)(rnd_u64(state) % (uint64_t)(hi - lo + 1));
+}
+
+double rnd_unit(uint64_t *state) { return (double)(rnd_u64(state) >> 11) * 0x1p-53; }
+
+char *tmp_make(void)
+{
+    const char *base = getenv("TMPDIR");
+    char path[512];
+    snprintf(path, sizeof path, "%s/tokic-test-XXXXXX", base && *base ? base : "/tmp");
+    assert_non_null(mkdtemp(path));
+    return strdup(path);
+}
+
+static int unlink_one(const char *path, const struct stat *st, int flag, struct FTW *f)
+{
+    (void)st, (void)flag, (void)f;
+    return remove(path);
+}
+
+void tmp_remove(char *dir)
+{
+    nftw(dir, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
+    free(dir);
+}

@@ -1,0 +1,21 @@
+#ifndef TOKIC_TESTS_SUPPORT_H
+#define TOKIC_TESTS_SUPPORT_H
+/* What every test file needs. cmocka wants these four first. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "ir/session.h"
+
+/* A small deterministic generator for tests: splitmix64. */
+uint64_t rnd_u64(uint64_t *state);
+int64_t rnd_range(uint64_t *state, int64_t lo, int64_t hi);     /* lo..hi, both in */
+double rnd_unit(uint64_t *state);                               /* [0, 1) */
+
+/* A fresh directory under $TMPDIR for one test; removed by tmp_remove. */
+char *tmp_make(void);
+void tmp_remove(char *dir);
+#endif

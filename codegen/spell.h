@@ -35,6 +35,9 @@
 /* Which C it will be compiled as. */
 enum spelling { SPELL_CUDA, SPELL_HIP, SPELL_EMU, SPELL_EMU_CHECKED };
 
+/* How every prelude ends: from here on compilers, __LINE__ and the checking emulator count the lines of the kernels. */
+#define SPELL_KERNELS "#line 1 \"KERNELS\"\n"
+
 /* The prelude for a target in a spelling, from the run arena. */
 const char *spell_prelude(struct session *s, const struct target *t, enum spelling how);
 #endif

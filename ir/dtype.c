@@ -65,15 +65,16 @@ bool dtype_parse(const char *name, enum dtype *out)
 
 /* The bits of |x| (a, not NaN) rounded to a format of `mantissa` bits, unbounded above. The lowest kept bit has the weight of bit `drop` of a; adding
    just under half of it, and one more where the kept part is odd, carries as nearest even wants, through into the exponent where the mantissa is full.
-   Below emin the kept bits get fewer; below half of the smallest subnormal nothing is left, and in [half, one) of it all but the tie goes up. */
+   Below emin the kept bits get fewer: in [1, 2) smallest subnormals only the hidden bit is kept, always odd; in [half, 1) all but the tie goes up to
+   one; below that nothing is left. */
 static uint64_t magnitude_round(uint64_t a, int mantissa, int emin)
 {
     int e = (int)(a >> 52) - 1023;
     int drop = 53 - mantissa + (e < emin ? emin - e : 0);
     if (drop > 53) return 0;
     if (drop == 53) return (a & 0xFFFFFFFFFFFFFu) ? (uint64_t)(e + 1 + 1023) << 52 : 0;
-    uint64_t half = (uint64_t)1 << (drop - 1);
-    return (a + half - 1 + (a >> drop & 1)) & ~(half * 2 - 1);
+    uint64_t half = (uint64_t)1 << (drop - 1), odd = drop == 52 ? 1 : a >> drop & 1;
+    return (a + half - 1 + odd) & ~(half * 2 - 1);
 }
 
 double dtype_round(enum dtype t, double x)
@@ -113,7 +114,7 @@ static uint32_t magnitude_pack(uint64_t a, int frac, int emin)
 {
     int e = (int)(a >> 52) - 1023;
     uint64_t m = a & 0xFFFFFFFFFFFFFu;
-    uint32_t inf = (uint32_t)(2 * (1 - emin) + 1) << frac;      /* the exponent field runs from 1 at emin to 1 - 2·emin, then infinity */
+    uint32_t inf = (uint32_t)(2 * (1 - emin) + 1) << frac;      /* the exponent field is 1 at emin, 2 - 2·emin at the top, then infinity */
     if (a >= INF64) return inf;
     if (e >= emin) return (uint32_t)(e - emin + 1) << frac | (uint32_t)(m >> (52 - frac));
     if (a == 0) return 0;

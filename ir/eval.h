@@ -41,12 +41,15 @@ struct ev {
 
 /* Numbers. Over doubles these are the C operators; over the field, its operations; n_fn is exp, log, … or a keyed mix. */
 enum num_fn { FN_EXP, FN_LOG, FN_SQRT, FN_TANH, FN_ERF, FN_COUNT };
+/* Further uninterpreted functions of the field, for field_mix. A reduction by max or min is the sum of FIELD_ROW_MAX or _MIN of its terms (0 for none). */
+enum field_op { FIELD_MAX = FN_COUNT, FIELD_MIN, FIELD_ABS, FIELD_ROW_MAX, FIELD_ROW_MIN, FIELD_CAST, FIELD_OP_COUNT };
 #define FIELD_P ((UINT64_C(1) << 61) - 1)
 uint64_t field_add(uint64_t a, uint64_t b);
 uint64_t field_sub(uint64_t a, uint64_t b);
 uint64_t field_mul(uint64_t a, uint64_t b);
-uint64_t field_inv(uint64_t a);
-uint64_t field_of_double(double x);             /* a finite double is a dyadic rational: its value in the field */
+uint64_t field_inv(uint64_t a);                 /* 0 of 0 */
+uint64_t field_of_double(double x);             /* a finite double is a dyadic rational: its value in the field; others: a fixed element each */
+uint64_t field_of_int(int64_t x);
 uint64_t field_mix(uint64_t key, unsigned op, uint64_t a, uint64_t b);
 
 static inline NUM n_const(const struct ev *c, double x) { return c->kind == NUM_DOUBLE ? (NUM){ .d = x } : (NUM){ .u = field_of_double(x) }; }
@@ -64,6 +67,7 @@ NUM n_fn(const struct ev *c, enum num_fn f, NUM x);
 /* A NaN wins; on a tie the first. Over the field: a symmetric keyed mix. */
 NUM n_max(const struct ev *c, NUM a, NUM b);
 NUM n_min(const struct ev *c, NUM a, NUM b);
+NUM n_abs(const struct ev *c, NUM a);
 /* Order of two payloads: over doubles a < b; over the field their representatives'. */
 static inline bool n_less(const struct ev *c, NUM a, NUM b) { return c->kind == NUM_DOUBLE ? a.d < b.d : a.u < b.u; }
 static inline bool n_is_nan(const struct ev *c, NUM a) { return c->kind == NUM_DOUBLE && a.d != a.d; }
@@ -87,6 +91,7 @@ struct sum_record {
     int depth;
     const struct matrix_model *unit;    /* how a block is added; NULL: by f32 additions or fma, one term at a time (block 1) */
     int unit_k;                         /* products that one instruction takes */
+    const struct ix *chain_of;          /* a symbolic length: chain as a function of the dims, evaluated into `chain` before a bound reads it; NULL: chain is it */
 };
 
 /* One bound evaluation, after `eval` gave v.out. Errors are absolute and per element; INFINITY says: not bounded (range). */
@@ -103,6 +108,11 @@ static inline double bd_err(const struct bd *b, int operand, int64_t i) { return
 double bd_sum(const struct bd *b, double mass, double err, int64_t n);
 /* γ_n = n·u / (1 − n·u); INFINITY where n·u ≥ 1 (Higham, Accuracy and Stability, section 3.1). */
 double bd_gamma(double n, double u);
+/* Error of one correctly rounded operation whose exact result is at most mag: half a unit in the last place there, in the arithmetic of b, and the
+   reference's own rounding. bd_fn: the same of a function. bd_max: the largest finite number of the arithmetic. */
+double bd_round(const struct bd *b, double mag);
+double bd_fn(const struct bd *b, enum num_fn f, double mag);
+double bd_max(const struct bd *b);
 
 /* A box of indices, both ends in: what of an operand an output box needs. */
 struct box { int rank; int64_t lo[MAX_RANK], hi[MAX_RANK]; };

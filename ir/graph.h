@@ -49,6 +49,7 @@ struct node {
     struct node **in;
     const struct attr *attrs;       /* op->n_attrs of them, in the row's order */
     const char *name;               /* as --output takes it: "z", "expert0.h.2"; NULL: no name */
+    const char *origin;             /* the op of the user's graph that it came from, when an expansion made it: "layernorm"; NULL: itself */
     const char *instance;           /* the block instance it was inlined from: "expert0"; NULL: top level */
     struct loc loc;                 /* a node made by a pass keeps that of the node it came from */
     const struct loc *in_loc;       /* where each operand was written; NULL: unknown, use loc */
@@ -104,6 +105,7 @@ struct graph {
     struct graph_dim *dims; size_t n_dims, cap_dims;    /* symbolic dims, in order of declaration */
     struct graph_out *outs; size_t n_outs, cap_outs;    /* declared outputs, then what --output asked for */
     struct graph_size *sizes; size_t n_sizes, cap_sizes;
+    struct graph_out *aliases; size_t n_aliases, cap_aliases;   /* further names of nodes that have one; they keep nothing alive */
     struct node *loss;                          /* declared by `loss`; NULL if none */
     struct obligation *obligations; size_t n_obligations, cap_obligations;
     /* For each node id of the graph as parsed: the node that now holds its value; NULL once it is gone. Clones, replacements and expansions keep it. */
@@ -121,6 +123,9 @@ struct graph *graph_clone(const struct graph *g);
 /* Appends a node. Operands, attributes and type are checked by the op's row (infer): NULL and a diagnostic if they don't fit.
    attrs may be NULL (all defaults). */
 struct node *graph_add(struct graph *g, const struct op_def *op, struct node *const *in, int n_in, const struct attr *attrs, struct loc loc);
+/* The same with the places where the operands were written (n_in of them, or NULL), for infer's errors. */
+struct node *graph_add_at(struct graph *g, const struct op_def *op, struct node *const *in, int n_in, const struct attr *attrs, struct loc loc,
+                          const struct loc *in_loc);
 /* Makes every use of `old` a use of `by` (operands, outputs, loss, value_of; the name moves if `by` has none). `old` itself stays until graph_sweep. */
 void node_replace(struct graph *g, struct node *old, struct node *by);
 /* Puts nodes in an order with operands first again (stable), after a pass has added nodes at the end. false: a cycle (BUG in a pass). */
@@ -129,6 +134,7 @@ bool graph_sort(struct graph *g);
 size_t graph_sweep(struct graph *g);
 /* Number of users of each node, by index in g->nodes, into node->mark. */
 void graph_count_uses(struct graph *g);
+/* By its name, an alias, or an output's name. */
 struct node *graph_find(const struct graph *g, const char *name);
 bool graph_add_output(struct graph *g, const char *name, struct node *n);
 
@@ -139,6 +145,11 @@ bool graph_verify(const struct graph *g);
 const struct ix *type_count(struct session *s, const struct type *t);
 const struct ix *type_last(struct session *s, const struct type *t);
 const struct ix *type_rows(struct session *s, const struct type *t);
+/* Why a shape cannot be held: more than MAX_RANK dims, a dim that may be negative, over 2^40 elements with every symbolic dim 1, or dims whose products
+   the index arithmetic could not carry; NULL if it can. graph_add asks; whoever makes dims from a user's numbers asks before using them. */
+const char *type_misfit(struct session *s, const struct type *t);
+/* Bound on the coefficients that arithmetic on e can meet, every atom taken as 1. */
+int64_t ix_weight(const struct ix *e);
 bool type_same_shape(const struct type *a, const struct type *b);
 const char *type_text(struct arena *a, const struct type *t);         /* "f32[B, 96]" */
 
@@ -152,6 +163,10 @@ const char *graph_text(const struct graph *g);
 /* Graphviz. */
 const char *graph_dot(const struct graph *g);
 /* Reads a .graph file's text for one size (NULL: the first) and with --set overrides; NULL and diagnostics on errors: all it can find. */
-struct graph_options { const char *size; const char *const *sets; size_t n_sets; };   /* sets: "H=64" */
+struct graph_options {
+    const char *size;
+    const char *const *sets; size_t n_sets;     /* "H=64" */
+    size_t max_nodes;                           /* 0: 1,000,000 */
+};
 struct graph *graph_parse(struct session *s, const struct source *src, const struct graph_options *o);
 #endif

@@ -79,6 +79,47 @@ static void range_mul(int64_t *lo, int64_t *hi, int64_t lo2, int64_t hi2)
     for (int i = 1; i < 4; i++) { if (c[i] < *lo) *lo = c[i]; if (c[i] > *hi) *hi = c[i]; }
 }
 
+/* The terms of any expression: those of a sum, or the atom itself once. */
+static int terms_of(const struct ix *e, struct ix_term *out, int64_t *k)
+{
+    if (e->kind == IX_SUM) {
+        *k = e->k;
+        memcpy(out, e->terms, sizeof *out * (size_t)e->n_terms);
+        return e->n_terms;
+    }
+    *k = 0;
+    out[0] = (struct ix_term){ .coef = 1, .n = 1, .atom = { e } };
+    return 1;
+}
+
+static const struct ix *make_sum(struct ix_table *t, int64_t k, struct ix_term *terms, int n);
+
+static bool same_atoms(const struct ix_term *a, const struct ix_term *b) { return a->n == b->n && !memcmp(a->atom, b->atom, sizeof a->atom); }
+
+/* d·(x/d) + x%d is x: finds a term c·…·(x%d) and its partner c·…·d·(x/d), and makes them the terms of c·…·x. What is left and what was made
+   goes back through make_sum. NULL: there is no such pair. */
+static const struct ix *rejoin(struct ix_table *t, int64_t k, const struct ix_term *terms, int n)
+{
+    for (int i = 0; i < n; i++)
+        for (int m = 0; m < terms[i].n; m++) {
+            const struct ix *mod = terms[i].atom[m];
+            if (mod->kind != IX_MOD) continue;
+            const struct ix *rest = ix_const(t, terms[i].coef);
+            for (int q = 0; q < terms[i].n; q++) if (q != m) rest = ix_mul(t, rest, terms[i].atom[q]);
+            const struct ix *partner = ix_mul(t, ix_mul(t, rest, mod->b), ix_div(t, mod->a, mod->b));
+            struct ix_term want[MAX_TERMS];
+            int64_t wk;
+            int wn = terms_of(partner, want, &wk), at = -1;
+            if (wn != 1 || wk) continue;
+            for (int j = 0; j < n; j++) if (j != i && terms[j].coef == want[0].coef && same_atoms(&terms[j], &want[0])) at = j;
+            if (at < 0) continue;
+            const struct ix *sum = ix_add(t, ix_mul(t, rest, mod->a), ix_const(t, k));
+            for (int j = 0; j < n; j++) if (j != i && j != at) sum = ix_add(t, sum, make_sum(t, 0, (struct ix_term[]){ terms[j] }, 1));
+            return sum;
+        }
+    return NULL;
+}
+
 /* A sum from terms in any order: sorts, merges, drops zeros, and gives back the bare atom where it is one. */
 static const struct ix *make_sum(struct ix_table *t, int64_t k, struct ix_term *terms, int n)
 {
@@ -102,6 +143,8 @@ static const struct ix *make_sum(struct ix_table *t, int64_t k, struct ix_term *
     }
     int kept = 0;
     for (int i = 0; i < m; i++) if (out[i].coef) out[kept++] = out[i];
+    const struct ix *joined = kept > 1 ? rejoin(t, k, out, kept) : NULL;
+    if (joined) return joined;
     if (kept == 1 && k == 0 && out[0].coef == 1 && out[0].n == 1) return out[0].atom[0];
     struct ix e = { .kind = IX_SUM, .lo = k, .hi = k, .k = k, .n_terms = kept, .terms = out, .uniform = UNIFORM_GRID };
     for (int i = 0; i < kept; i++) {
@@ -113,19 +156,6 @@ static const struct ix *make_sum(struct ix_table *t, int64_t k, struct ix_term *
         e.lo = sat_add(e.lo, lo), e.hi = sat_add(e.hi, hi);
     }
     return intern(t, &e);
-}
-
-/* The terms of any expression: those of a sum, or the atom itself once. */
-static int terms_of(const struct ix *e, struct ix_term *out, int64_t *k)
-{
-    if (e->kind == IX_SUM) {
-        *k = e->k;
-        memcpy(out, e->terms, sizeof *out * (size_t)e->n_terms);
-        return e->n_terms;
-    }
-    *k = 0;
-    out[0] = (struct ix_term){ .coef = 1, .n = 1, .atom = { e } };
-    return 1;
 }
 
 const struct ix *ix_const(struct ix_table *t, int64_t k) { return make_sum(t, k, NULL, 0); }

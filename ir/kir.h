@@ -83,14 +83,15 @@ struct kfrag { const char *name; enum kfrag_role role; const struct matrix_unit 
 /* ---- items ---- */
 enum kitem_kind {
     KI_REGION,      /* body: straight code, threads independent: let, store, accumulate, for, if, each */
-    KI_LET,         /* var := value, once; an integer value becomes an index variable with the range that its facts give */
+    KI_LET,         /* var := value, once; an integer value may become an index variable with the range that its facts give. Seen to the end of its list */
     KI_STORE,       /* mem[index] := value where mask */
     KI_ACCUMULATE,  /* mem[index] := mem[index] ⊕ value: one element into an accumulator (private) */
     KI_COMBINE,     /* mem[index] := mem[index] ⊕ its value in the lanes at distance 1, 2, … span/2 (a butterfly of log2(span) levels): accumulator into accumulator */
     KI_FOR,         /* var in lo .. hi-1 by step: uniform over the block unless inside a region with no collective */
     KI_IF,          /* a uniform condition: mask holds */
-    KI_ISSUE,       /* asynchronous copy of `elems` elements: shared dst[slot, index] ← src[index2], zeros where the mask fails; group `group` */
+    KI_ISSUE,       /* asynchronous copy of `elems` elements: shared dst[slot, index] ← src[index2], zeros where the mask fails */
     KI_LAND,        /* its other half: where a target stages through registers, the store */
+    KI_COMMIT,      /* closes a group: the copies issued by this thread since the last commit (perhaps none). Seams count such groups; they never commit */
     KI_SEAM,        /* synchronisation: scope; at most `pending` groups of issued copies stay in flight; publishes shared memory */
     KI_FRAG_FILL,   /* frag[*] := value */
     KI_FRAG_LOAD,   /* frag[i] := tile of shared memory at (row, col); transposed: the tile holds it as (col, row) */
@@ -102,6 +103,8 @@ enum kacc { KACC_SUM, KACC_MAX, KACC_MIN };     /* max, min: a NaN wins */
 
 struct kitem {
     enum kitem_kind kind;
+    unsigned id;                            /* in order of making, from 0 */
+    const char *name;                       /* LET: as the text calls it; NULL: the printers make one up */
     struct loc loc;                         /* the .graph line it stands for */
     struct kitem **body; size_t n_body, cap_body;
     struct kitem **orelse; size_t n_orelse, cap_orelse;
@@ -144,6 +147,7 @@ struct kernel {
     struct kitem **body; size_t n_body, cap_body;
     struct ksum *sums; size_t n_sums, cap_sums;
     int shared_bytes;                       /* by kernel_finish */
+    unsigned n_items, n_values;             /* made so far: the next ids */
     struct loc loc;
     const char *comment;                    /* head line of the text: what it computes, from where */
 };
@@ -179,6 +183,8 @@ const struct kx *kx_round(struct kbuild *b, enum dtype to, const struct kx *x); 
 const struct kx *kx_frag(struct kbuild *b);
 /* The value type that elements of a storage type load to: f16, bf16 → f32; bool → bool. */
 enum dtype kx_value_type(enum dtype storage);
+/* Why the operation does not take operands of these types (`to`: the type asked for, where the result's is not the operands'); NULL: it does. */
+const char *kx_op_wrong(enum kop op, const enum dtype *type, enum dtype to);
 
 const struct kx *ki_let(struct kbuild *b, const struct kx *value);                  /* a value that reads the variable */
 const struct ix *ki_let_index(struct kbuild *b, const char *name, const struct kx *value, int64_t lo, int64_t hi);
@@ -191,6 +197,7 @@ struct kitem *ki_if(struct kbuild *b, const struct kmask *mask);
 void ki_issue(struct kbuild *b, const struct kmem *dst, const struct ix *slot, const struct ix *index, const struct kmem *src, const struct ix *src_index,
               int elems, int stage, const struct kmask *mask);
 void ki_land(struct kbuild *b, const struct kmem *dst, const struct ix *slot, const struct ix *index, int elems, int stage);
+void ki_commit(struct kbuild *b);
 void ki_seam(struct kbuild *b, enum kscope scope, int pending);
 void ki_frag_fill(struct kbuild *b, struct kfrag *f, double value);
 void ki_frag_load(struct kbuild *b, struct kfrag *f, const struct kmem *m, const struct ix *slot, const struct ix *row, const struct ix *col, bool transposed);

@@ -4,6 +4,7 @@
    the row and switch on its class, never on the op. */
 #include "ir/eval.h"
 #include "ir/graph.h"
+#include "ir/kir.h"
 
 enum op_class {
     CLS_POINTWISE,      /* element i of the result from element i of each operand (shapes are equal) */
@@ -34,12 +35,15 @@ struct node *build2(struct builder *b, const char *op, struct node *x, struct no
 struct node *build3(struct builder *b, const char *op, struct node *x, struct node *y, struct node *z);
 struct node *build_const(struct builder *b, const struct type *like, double value);     /* a constant of that shape and dtype */
 struct node *build_broadcast(struct builder *b, struct node *x, const struct type *to); /* trailing dims align; x itself if equal */
+bool build_align(struct builder *b, struct node **in, int n_in);       /* broadcasts operands to their common shape in place; those that don't fit stay */
 
 /* Facts and obligations of one node. The default of a class fills `out` from operands' facts; see ir/contract.c. */
 struct contract { struct graph *g; struct node *n; struct facts *out; };
 /* States what operand (or, -1, an attribute) must fulfil: proved when known facts imply it, contradicted when they exclude it, else checked/open. */
 void contract_need(struct contract *c, int operand, const char *text, struct facts need);
 void contract_need_attr(struct contract *c, bool holds, const char *text);
+/* The same where the row knows more than whether it holds: an obligation on symbolic dims may stay open. */
+void contract_state(struct contract *c, const char *text, enum obligation_status status);
 
 /* Random legal operands and attributes, for the tests that the table generates. */
 struct draw {
@@ -56,8 +60,6 @@ struct draw {
 struct work { const struct ix *macs, *bytes, *sum_length; };    /* multiply-adds; bytes read and written once; terms of the longest sum */
 
 /* Pulling a value into a kernel: `value` gives an operand's element at an index as a kernel IR scalar. */
-struct kx;
-struct kbuild;
 struct at {
     struct kbuild *k;                       /* makes kernel IR values (ir/kir.h) */
     const struct node *n;
@@ -93,6 +95,12 @@ struct op_def {
     struct node *(*grad)(struct builder *b, struct node *n, struct node *gy, int operand);
     const struct kx *(*at)(struct at *c);
     struct node *(*expand)(struct builder *b, struct node *n);
+    /* What a template stage asks where `at` cannot say it. CLS_REDUCE: the accumulator, and the result from the total of n terms (NULL: the total). */
+    enum kacc acc;
+    const struct kx *(*finish)(struct at *c, const struct kx *total, const struct ix *n);
+    /* CLS_SELECT by rank: does element j of the row stand before element i, and the result from the number of those that do (an i32). */
+    const struct kx *(*before)(struct at *c, const struct kx *sj, const struct kx *j, const struct kx *si, const struct kx *i);
+    const struct kx *(*ranked)(struct at *c, const struct kx *rank);
     void (*draw)(struct draw *d);
 };
 

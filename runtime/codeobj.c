@@ -5,13 +5,18 @@
 #include <string.h>
 
 /* EM_AMDGPU and EM_CUDA by number: not every elf.h has both. NT_AMDGPU_METADATA: LLVM, "User Guide for AMDGPU Backend", Code Object Metadata. */
-enum { MACHINE_CUDA = 190, MACHINE_AMDGPU = 224, NOTE_METADATA = 32 };
+enum { MACHINE_CUDA = 190, MACHINE_AMDGPU = 224, NOTE_METADATA = 32, MAX_NAME = 4096 };
 
-/* The bytes of an object, and what is read of them: nothing outside is touched, whatever the numbers in them say. */
+/* STO_CUDA_ENTRY: the bit in a cubin's symbol that sets a kernel apart from a function that it calls. */
+enum { ENTRY_CUDA = 0x10 };
+
+/* The bytes of an object, and what is read of them: nothing outside is touched, whatever the numbers in them say, and the steps taken are bounded
+   by its size, however its sections overlap. */
 struct object {
     const uint8_t *p;
     size_t size;
     Elf64_Ehdr head;
+    int64_t budget;             /* steps left; below 0: given up */
     struct session *s;
     struct kernel_info *kernels;
     size_t n, cap;
@@ -40,18 +45,28 @@ static bool section_at(const struct object *o, unsigned i, Elf64_Shdr *out)
     return true;
 }
 
-static struct bytes section_bytes(const struct object *o, const Elf64_Shdr *h)
+/* A range that will be walked through. */
+static struct bytes range_spend(struct object *o, uint64_t at, uint64_t size)
 {
-    return h->sh_type == SHT_NOBITS ? range(o, 0, 0) : range(o, h->sh_offset, h->sh_size);
+    struct bytes b = range(o, at, size);
+    o->budget -= (int64_t)left(&b);
+    return o->budget < 0 ? range(o, 0, 0) : b;
 }
 
-/* A NUL-terminated name in a string section; "" if it runs out of it. */
+static struct bytes section_spend(struct object *o, const Elf64_Shdr *h)
+{
+    return range_spend(o, h->sh_offset, h->sh_type == SHT_NOBITS ? 0 : h->sh_size);
+}
+
+/* A NUL-terminated name in a string section; "" if it runs out of it or is absurdly long. */
 static const char *string_at(const struct object *o, unsigned section, uint32_t at)
 {
     Elf64_Shdr h;
-    if (!section_at(o, section, &h)) return "";
-    struct bytes b = section_bytes(o, &h);
-    return at < left(&b) && memchr(b.p + at, 0, left(&b) - at) ? (const char *)b.p + at : "";
+    if (!section_at(o, section, &h) || h.sh_type != SHT_STRTAB) return "";
+    struct bytes b = range(o, h.sh_offset, h.sh_size);
+    if (at >= left(&b)) return "";
+    size_t most = left(&b) - at < MAX_NAME ? left(&b) - at : MAX_NAME;
+    return memchr(b.p + at, 0, most) ? (const char *)b.p + at : "";
 }
 
 static struct kernel_info *kernel_add(struct object *o, const char *name, size_t len)
@@ -63,7 +78,8 @@ static struct kernel_info *kernel_add(struct object *o, const char *name, size_t
 
 static struct kernel_info *kernel_find(struct object *o, const char *name, size_t len)
 {
-    for (size_t i = 0; i < o->n; i++)
+    o->budget -= (int64_t)o->n;
+    for (size_t i = 0; i < o->n && o->budget >= 0; i++)
         if (strlen(o->kernels[i].name) == len && memcmp(o->kernels[i].name, name, len) == 0) return &o->kernels[i];
     return NULL;
 }
@@ -231,10 +247,19 @@ static int matrix_count_amd(struct bytes code)
     return (int)count;
 }
 
-/* The code of each kernel is its function symbol's range. */
+/* Instructions are 16 bytes since sm_70; the low 12 bits of an f16 HMMA are 0x23c (seen in cubins beside their PTX). */
+static int matrix_count_cuda(struct bytes code)
+{
+    int count = 0;
+    for (; left(&code) >= 16; code.p += 16) count += (word(code.p) & 0xfff) == 0x23c;
+    return count;
+}
+
+/* The code of a kernel is its function symbol's range. A cubin says what its kernels are here and nowhere else. */
 static void symbols_read(struct object *o, const Elf64_Shdr *table)
 {
-    struct bytes b = section_bytes(o, table);
+    bool cuda = o->head.e_machine == MACHINE_CUDA;
+    struct bytes b = section_spend(o, table);
     for (; left(&b) >= sizeof(Elf64_Sym); b.p += sizeof(Elf64_Sym)) {
         Elf64_Sym sym;
         Elf64_Shdr in;
@@ -242,31 +267,16 @@ static void symbols_read(struct object *o, const Elf64_Shdr *table)
         if (ELF64_ST_TYPE(sym.st_info) != STT_FUNC || !section_at(o, sym.st_shndx, &in)) continue;
         const char *name = string_at(o, table->sh_link, sym.st_name);
         struct kernel_info *k = kernel_find(o, name, strlen(name));
+        if (cuda && !k && *name && (sym.st_other & ENTRY_CUDA)) k = kernel_add(o, name, strlen(name));
         if (!k || k->matrix >= 0 || sym.st_value < in.sh_addr || in.sh_type == SHT_NOBITS) continue;
         uint64_t at = sym.st_value - in.sh_addr;
         if (at > in.sh_size || sym.st_size > in.sh_size - at || in.sh_offset > o->size) continue;
-        k->matrix = matrix_count_amd(range(o, in.sh_offset + at, sym.st_size));
+        struct bytes code = range_spend(o, in.sh_offset + at, sym.st_size);
+        k->matrix = cuda ? matrix_count_cuda(code) : matrix_count_amd(code);
     }
 }
 
-static void amd_read(struct object *o)
-{
-    Elf64_Shdr h;
-    for (unsigned i = 0; section_at(o, i, &h); i++)
-        if (h.sh_type == SHT_NOTE) notes_read(o, section_bytes(o, &h));
-    for (unsigned i = 0; section_at(o, i, &h); i++)
-        if (h.sh_type == SHT_SYMTAB || h.sh_type == SHT_DYNSYM) symbols_read(o, &h);
-}
-
-/* ---- NVIDIA ---- */
-
-/* Instructions are 16 bytes since sm_70; the low 12 bits of an f16 HMMA are 0x23c (seen in cubins of sm_80 to sm_90 beside their PTX). */
-static int matrix_count_cuda(struct bytes code)
-{
-    int count = 0;
-    for (; left(&code) >= 16; code.p += 16) count += (word(code.p) & 0xfff) == 0x23c;
-    return count;
-}
+/* ---- what ptxas -v says ---- */
 
 /* An integer that stands right before `unit` in the line: "Used 18 registers". -1 if it is not there. */
 static int number_before(const char *line, size_t len, const char *unit)
@@ -315,29 +325,29 @@ static void ptxas_log_read(struct object *o, const char *log)
     }
 }
 
-static void cuda_read(struct object *o, const char *log)
+static void sections_read(struct object *o)
 {
     Elf64_Shdr h;
-    for (unsigned i = 0; section_at(o, i, &h); i++) {
-        const char *name = string_at(o, o->head.e_shstrndx, h.sh_name);
-        if (h.sh_type != SHT_PROGBITS || strncmp(name, ".text.", 6) || !name[6] || kernel_find(o, name + 6, strlen(name + 6))) continue;
-        kernel_add(o, name + 6, strlen(name + 6))->matrix = matrix_count_cuda(section_bytes(o, &h));
-    }
-    if (log) ptxas_log_read(o, log);
+    for (unsigned i = 0; section_at(o, i, &h); i++)
+        if (h.sh_type == SHT_NOTE && o->head.e_machine == MACHINE_AMDGPU) notes_read(o, section_spend(o, &h));
+    for (unsigned i = 0; section_at(o, i, &h); i++)
+        if (h.sh_type == SHT_SYMTAB || h.sh_type == SHT_DYNSYM) symbols_read(o, &h);
 }
 
 bool codeobj_read(struct session *s, const void *object, size_t size, const char *log, struct kernel_info **kernels, size_t *n_kernels)
 {
-    struct object o = { .p = object, .size = size, .s = s };
+    struct object o = { .p = object, .size = size, .budget = ((int64_t)1 << 26) + 8 * (int64_t)size, .s = s };
     *kernels = NULL, *n_kernels = 0;
     if (size < sizeof o.head || memcmp(object, ELFMAG, SELFMAG))
         return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object of %zu bytes is no ELF file", size);
     memcpy(&o.head, object, sizeof o.head);
     if (o.head.e_ident[EI_CLASS] != ELFCLASS64 || o.head.e_ident[EI_DATA] != ELFDATA2LSB)
         return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object is no 64-bit little-endian ELF file");
-    if (o.head.e_machine == MACHINE_AMDGPU) amd_read(&o);
-    else if (o.head.e_machine == MACHINE_CUDA) cuda_read(&o, log);
-    else return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object is for machine %u, neither AMD's nor NVIDIA's", o.head.e_machine);
+    if (o.head.e_machine != MACHINE_AMDGPU && o.head.e_machine != MACHINE_CUDA)
+        return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object is for machine %u, neither AMD's nor NVIDIA's", o.head.e_machine);
+    sections_read(&o);
+    if (o.head.e_machine == MACHINE_CUDA && log) ptxas_log_read(&o, log);
+    if (o.budget < 0) return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object of %zu bytes is broken: its sections overlap", size);
     if (!o.n) return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object of %zu bytes holds no kernel that can be read", size);
     *kernels = o.kernels, *n_kernels = o.n;
     return true;

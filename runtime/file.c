@@ -16,6 +16,8 @@ static bool faulted(struct session *s, int as_errno)
     return true;
 }
 
+static const char *no_file(mode_t mode) { return S_ISDIR(mode) ? "a directory" : "a device or a pipe"; }
+
 bool file_open(struct session *s, struct file_in *f, const char *path)
 {
     *f = (struct file_in){ .s = s, .path = path, .fd = -1 };
@@ -25,7 +27,7 @@ bool file_open(struct session *s, struct file_in *f, const char *path)
     struct stat st;
     bool ok = true;
     if (faulted(s, EIO) || fstat(f->fd, &st)) ok = diag_error(s, FAIL_INPUT, NOWHERE, "cannot read %s: %s", path, strerror(errno));
-    else if (!S_ISREG(st.st_mode)) ok = diag_error(s, FAIL_INPUT, NOWHERE, "%s is %s, not a file", path, S_ISDIR(st.st_mode) ? "a directory" : "a device or a pipe");
+    else if (!S_ISREG(st.st_mode)) ok = diag_error(s, FAIL_INPUT, NOWHERE, "%s is %s, not a file", path, no_file(st.st_mode));
     if (ok) f->size = (uint64_t)st.st_size;
     else file_close(f);
     return ok;
@@ -75,7 +77,7 @@ static bool find_real(struct file_out *f, mode_t *mode)
     *mode = 0;
     if (stat(f->path, &st)) return errno == ENOENT || cannot_write(f);
     if (!S_ISREG(st.st_mode))
-        return diag_error(f->s, FAIL_INPUT, NOWHERE, "cannot write %s: it is %s, not a file", f->path, S_ISDIR(st.st_mode) ? "a directory" : "a device or a pipe");
+        return diag_error(f->s, FAIL_INPUT, NOWHERE, "cannot write %s: it is %s, not a file", f->path, no_file(st.st_mode));
     char *real = realpath(f->path, NULL);
     if (!real) return cannot_write(f);
     f->real = arena_strdup(f->s->run, real);

@@ -85,7 +85,8 @@ static bool parse_order(struct header *h)
     while (h->p < h->end && isalpha((unsigned char)*h->p)) h->p++;
     size_t n = (size_t)(h->p - from);
     if (is_text(from, n, "False")) return true;
-    if (is_text(from, n, "True")) return diag_error(h->f->s, FAIL_INPUT, NOWHERE, "%s: Fortran order; tokic reads C order (save numpy.ascontiguousarray(x))", h->f->path);
+    if (is_text(from, n, "True"))
+        return diag_error(h->f->s, FAIL_INPUT, NOWHERE, "%s: Fortran order; tokic reads C order (save numpy.ascontiguousarray(x))", h->f->path);
     h->p = from;
     return expected(h, "True or False");
 }
@@ -170,7 +171,8 @@ static bool find_header(struct file_in *f, size_t *at, size_t *len)
                           file_quote(f->s->run, (const char *)b, have < MAGIC_BYTES ? have : MAGIC_BYTES));
     int major = b[6], minor = b[7];
     if (have < 10 || (major > 1 && have < 12)) return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s is truncated: %zu bytes", f->path, have);
-    if (major < 1 || major > 3 || minor) return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s: npy version %d.%d; tokic reads 1.0, 2.0 and 3.0", f->path, major, minor);
+    if (major < 1 || major > 3 || minor)
+        return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s: npy version %d.%d; tokic reads 1.0, 2.0 and 3.0", f->path, major, minor);
     *at = major == 1 ? 10 : 12;
     *len = b[8] | (size_t)b[9] << 8;
     if (major > 1) *len |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
@@ -192,7 +194,8 @@ static struct tensor *load(struct file_in *f)
     uint64_t have = f->size - at - len;
     if (!tensor_size(h.dtype, h.rank, h.dim, &bytes)) { diag_error(f->s, FAIL_INPUT, NOWHERE, "%s: shape %s is too large", f->path, what); return NULL; }
     if (bytes != have) {
-        diag_error(f->s, FAIL_INPUT, NOWHERE, "%s %s: %s is %zu bytes of data, the file holds %" PRIu64, f->path, have < bytes ? "is truncated" : "has extra bytes", what, bytes, have);
+        diag_error(f->s, FAIL_INPUT, NOWHERE, "%s %s: %s is %zu bytes of data, the file holds %" PRIu64, f->path,
+                   have < bytes ? "is truncated" : "has extra bytes", what, bytes, have);
         return NULL;
     }
     struct tensor *t = tensor_new(f->s->run, h.dtype, h.rank, h.dim);

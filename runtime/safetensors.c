@@ -207,7 +207,8 @@ static bool read_header(struct reader *r)
     uint64_t n = 0;
     for (int i = LENGTH_BYTES; i-- > 0;) n = n << 8 | b[i];
     if (n > f->size - LENGTH_BYTES)
-        return diag_error(r->s, FAIL_INPUT, NOWHERE, "%s is truncated or not a safetensors file: a header of %" PRIu64 " bytes in a file of %" PRIu64, f->path, n, f->size);
+        return diag_error(r->s, FAIL_INPUT, NOWHERE, "%s is truncated or not a safetensors file: a header of %" PRIu64 " bytes in a file of %" PRIu64,
+                          f->path, n, f->size);
     if (n > MAX_HEADER) return diag_error(r->s, FAIL_INPUT, NOWHERE, "%s: safetensors header of %" PRIu64 " bytes; the most is %d", f->path, n, MAX_HEADER);
     r->data_at = LENGTH_BYTES + n, r->data_size = f->size - r->data_at;
     struct arena *tmp = arena_new();

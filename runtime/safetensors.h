@@ -2,8 +2,8 @@
 #define TOKIC_RUNTIME_SAFETENSORS_H
 /* safetensors (github.com/huggingface/safetensors, README "Format"): u64 length of the header, JSON header, data.
        { "NAME": { "dtype": "F32", "shape": [out, in], "data_offsets": [begin, end] }, ..., "__metadata__": { ... } }      offsets from the data's start
-   Read: F16 BF16 F32 F64 I32 I64 BOOL. Refused (FAIL_INPUT, naming file and tensor): spans that do not tile the data from 0 to the file's end, or whose length is
-   not that of the shape; a name twice, empty, over 512 bytes, with control characters or not UTF-8; unknown fields or dtypes. __metadata__ is ignored.
+   Read: F16 BF16 F32 F64 I32 I64 BOOL. Refused (FAIL_INPUT, naming file and tensor): spans that do not tile the data from 0 to the file's end, or whose length
+   is not that of the shape; a name twice, empty, over 512 bytes, with control characters or not UTF-8; unknown fields or dtypes. __metadata__ is ignored.
    Memory: the tensors, and while the header is parsed a few dozen bytes for each value in it. */
 #include "runtime/tensor.h"
 

@@ -151,8 +151,8 @@ static void misfit_report(struct session *s, const char *name, const struct tens
     const char *more = n_bad > 1 ? arena_printf(s->run, " (and %" PRId64 " more of its elements)", n_bad - 1) : "";
     const char *reason = why == NOT_INTEGER ? "is not an integer" : why == NOT_BOOL ? "is neither 0 nor 1" :
         dtype_is_float(to) ? arena_printf(s->run, "is beyond its largest number, %.9g", dtype_table[to].max) : "is out of its range";
-    diag_error(s, FAIL_INPUT, NOWHERE, "%s%s is %s (%s), which %s cannot hold: it %s%s", name, tensor_index_text(s->run, t, first), value_text(s->run, t, first),
-               dtype_name(t->dtype), dtype_name(to), reason, more);
+    diag_error(s, FAIL_INPUT, NOWHERE, "%s%s is %s (%s), which %s cannot hold: it %s%s", name, tensor_index_text(s->run, t, first),
+               value_text(s->run, t, first), dtype_name(t->dtype), dtype_name(to), reason, more);
 }
 
 struct tensor *tensor_convert(struct session *s, struct arena *a, const char *name, const struct tensor *t, enum dtype dtype)

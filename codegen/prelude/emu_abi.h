@@ -28,6 +28,6 @@ struct tk_item {
 };
 
 /* A kernel: runs `items` neighbouring work-items from *me on, one after the other. With each come NAME_block and NAME_args_bytes, of type
-   const int. A module has tk_abi and tk_checked (const int) and tk_kernel_text (const char[]). */
+   const int. A module has tk_abi and tk_is_checked (const int) and tk_kernel_text (const char[]). */
 typedef void tk_entry(const void *args, struct tk_item *me, int items);
 #endif

@@ -64,6 +64,6 @@ static inline bool math_special_differs(float y, double ref)
     float r = (float)ref;
     if (isnan(r) || isnan(y)) return isnan(r) != isnan(y);
     if (isinf(r) || isinf(y)) return r != y;
-    return y == 0 && r == 0 && signbit(y) != signbit(ref);
+    return y == 0 && r == 0 && (signbit(y) != 0) != (signbit(ref) != 0);
 }
 #endif

@@ -1,0 +1,61 @@
+#ifndef TOKIC_CODEGEN_LOWER_H
+#define TOKIC_CODEGEN_LOWER_H
+/* From a group to a kernel. Templates (rows.c, gemm.c) decide the loops; the values inside come by pulling: "the value of node n at index i". */
+#include "codegen/program.h"
+#include "ir/group.h"
+
+/* Where a value of the group is to be had, when not from its operands. */
+enum where_kind { WHERE_ARG, WHERE_SHARED, WHERE_VALUE, WHERE_FRAG };
+struct where {
+    const struct node *node;
+    enum where_kind kind;
+    struct kmem *mem;               /* ARG: element number is the row-major position; SHARED: base + last index */
+    const struct ix *base;          /* SHARED */
+    const struct kx *value;         /* VALUE: the same for the whole row */
+    const struct ix *index[MAX_RANK];   /* FRAG, VALUE: the only index at which it may be asked for */
+};
+
+struct memo { const struct node *node; const struct ix *index[MAX_RANK]; const struct kx *value; };
+
+struct lower {
+    struct session *s;
+    struct ix_table *ix;
+    const struct graph *g;
+    const struct group *gr;
+    const struct target *t;
+    struct kernel *k;
+    struct kbuild b;                /* where items go now */
+    struct where *where; size_t n_where, cap_where;
+    struct memo *memo; size_t n_memo, cap_memo;
+    int64_t hint;                   /* expected value of symbolic dims */
+};
+
+/* Value of n at index (n->type.rank of them), as f32, f64, i32, i64 or bool. */
+const struct kx *pull(struct lower *l, const struct node *n, const struct ix *const *index);
+/* Says where a value is from now on. */
+void lower_place(struct lower *l, struct where w);
+/* Goes into an item's body and comes back out; what was pulled inside is forgotten outside. */
+struct place { struct kbuild b; size_t n_memo; };
+struct place lower_enter(struct lower *l, struct kitem *item);
+void lower_leave(struct lower *l, struct place p);
+/* Forgets what was pulled so far: memory has changed, or a new region begins. */
+void lower_forget(struct lower *l);
+
+/* Row-major position of an index in a shape, and back. */
+const struct ix *flat_index(struct ix_table *t, const struct type *type, const struct ix *const *index);
+void split_index(struct ix_table *t, const struct ix *const *dims, int rank, const struct ix *flat, const struct ix **index);
+/* A guard with one condition 0 <= e < bound. */
+struct kmask mask_of(const struct ix *e, const struct ix *bound);
+/* The argument buffer of a materialised value or source; NULL if the kernel has none for it. */
+struct kmem *arg_of(const struct lower *l, const struct node *n);
+/* ⌈log2 n⌉. */
+int log2_ceil(int64_t n);
+int64_t hint_of(const struct lower *l, const struct ix *e);
+
+/* The templates: fill l->k. */
+void lower_rows(struct lower *l);
+void lower_gemm(struct lower *l);
+/* The tile that lower_gemm takes: its block size must be known before the kernel is made. */
+struct tile;
+struct tile gemm_tile(const struct lower *l);
+#endif

@@ -1,0 +1,111 @@
+/* From a graph with groups to a program: each group lowered by its template, verified, printed; equal texts shared. */
+#include "codegen/program.h"
+
+#include <string.h>
+
+#include "codegen/lower.h"
+#include "codegen/print.h"
+#include "codegen/tile.h"
+
+enum { ROWS_BLOCK = 256 };
+
+static const struct ix *count_of(struct session *s, const struct node *n) { return type_count(s, &n->type); }
+
+/* Reads come first, results after; arg k of the kernel is bound to node args[k]. */
+static void bind_args(struct lower *l, const struct node **args)
+{
+    size_t k = 0;
+    for (size_t i = 0; i < l->gr->n_ins; i++, k++) {
+        const struct node *n = args[k] = l->gr->ins[i];
+        struct kmem *m = kernel_arg(l->k, arena_printf(l->k->arena, "in%zu", i), n->storage, count_of(l->s, n), n);
+        lower_place(l, (struct where){ .node = n, .kind = WHERE_ARG, .mem = m });
+    }
+    for (size_t i = 0; i < l->gr->n_outs; i++, k++) {
+        const struct node *n = args[k] = l->gr->outs[i];
+        struct kmem *m = kernel_arg(l->k, arena_printf(l->k->arena, "out%zu", i), n->storage, count_of(l->s, n), n);
+        lower_place(l, (struct where){ .node = n, .kind = WHERE_ARG, .mem = m });
+    }
+}
+
+static struct program_launch lower_group(struct program *p, const struct group *gr, int64_t hint)
+{
+    struct lower l = { .s = p->s, .ix = p->s->ix, .g = p->g, .gr = gr, .t = p->target, .hint = hint };
+    int block = ROWS_BLOCK;
+    if (gr->kind == GROUP_GEMM) {
+        struct tile tile = gemm_tile(&l);
+        block = tile.waves_m * tile.waves_n * p->target->wave;
+    }
+    l.k = kernel_new(p->s, p->arena, "kernel", p->target, block);
+    l.b = kb_at(l.k);
+    l.k->loc = gr->nodes[gr->n_nodes - 1]->loc;
+    l.b.loc = l.k->loc;
+    struct program_launch launch = { .group = gr, .last = true, .k = l.k };
+    launch.args = arena_array(p->arena, const struct node *, gr->n_ins + gr->n_outs + 1);
+    bind_args(&l, launch.args);
+    if (gr->kind == GROUP_GEMM) lower_gemm(&l);
+    else lower_rows(&l);
+    kernel_finish(l.k);
+    return launch;
+}
+
+/* A C identifier from a group's name without its instance: "expert0.lin0 gelu" → lin0_gelu. */
+static const char *identifier(struct arena *a, const struct group *gr)
+{
+    const char *name = gr->name, *instance = gr->nodes[gr->n_nodes - 1]->instance;
+    size_t n = instance ? strlen(instance) : 0;
+    if (n && !strncmp(name, instance, n) && name[n] == '.') name += n + 1;
+    char *id = arena_strdup(a, name);
+    for (char *c = id; *c; c++) if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9'))) *c = '_';
+    if (strlen(id) > 40) id[40] = 0;
+    return id;
+}
+
+/* Finds the text among those there are, else adds it under a name of its own. Texts are compared as printed under one name and no comment. */
+static size_t share_text(struct program *p, struct kernel *k, const struct group *gr, const char **bodies)
+{
+    k->name = "kernel", k->comment = NULL;
+    const char *body = print_kernel(p->s, k);
+    for (size_t i = 0; i < p->n_kernels; i++)
+        if (strcmp(bodies[i], body) == 0) { p->kernels[i].n_uses++; k->name = p->kernels[i].k->name; return i; }
+    bodies[p->n_kernels] = body;
+    const char *id = identifier(p->arena, gr), *name = arena_printf(p->arena, "tk%zu_%s", p->n_kernels, id);
+    k->name = name;
+    k->comment = gr->name;
+    *arena_push(p->arena, p->kernels, p->n_kernels, p->cap_kernels) = (struct program_kernel){ .k = k, .n_uses = 1 };
+    return p->n_kernels - 1;
+}
+
+void program_print(struct program *p)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < p->n_kernels; i++) {
+        p->kernels[i].text = print_kernel(p->s, p->kernels[i].k);
+        size += strlen(p->kernels[i].text) + 1;
+    }
+    char *text = arena_alloc(p->arena, size), *at = text;
+    for (size_t i = 0; i < p->n_kernels; i++) {
+        size_t n = strlen(p->kernels[i].text);
+        memcpy(at, p->kernels[i].text, n);
+        at += n;
+        *at++ = '\n';
+    }
+    p->text = text;
+}
+
+struct program *codegen_program(struct session *s, const struct graph *g, const struct target *t, int64_t hint)
+{
+    struct program *p = arena_new_of(g->arena, struct program);
+    *p = (struct program){ .s = s, .arena = g->arena, .g = g, .target = t };
+    const char **bodies = arena_array(p->arena, const char *, g->n_groups + 1);
+    for (size_t i = 0; i < g->n_groups; i++) {
+        struct program_launch launch = lower_group(p, g->groups[i], hint);
+        if (!kernel_verify(launch.k)) {
+            diag_note(s, launch.k->loc, "in the kernel of %s", g->groups[i]->name);
+            return NULL;
+        }
+        launch.kernel = share_text(p, (struct kernel *)launch.k, g->groups[i], bodies);
+        *arena_push(p->arena, p->launches, p->n_launches, p->cap_launches) = launch;
+    }
+    program_print(p);
+    return p;
+}

@@ -1,0 +1,288 @@
+/* The rows template: pointwise work, and reductions, selections and small contractions along the last dimension.
+
+   Without a stage: one thread an element. With stages: a team (one wave; the whole block where there is one row in all) takes a row; element i of a
+   row is its thread i mod T's. Stages run in node order: a reduction keeps an accumulator a thread and combines them over the team; the scores of a
+   selection and the results of a selection or contraction stand in the team's shared memory, since others of the team read them. Then the results
+   are stored. Everything else is pulled where it is needed. */
+#include <string.h>
+
+#include "codegen/lower.h"
+
+enum { BLOCK = 256, CONTRACT_AT_ONCE = 8 };
+
+struct rows {
+    struct lower *l;
+    struct row_space space;
+    int team, teams;                        /* threads a row, rows a block */
+    bool by_block;                          /* the team is the block */
+    const struct ix *row, *member;          /* this team's row; this thread in the team */
+    const struct ix *lead[MAX_RANK];        /* the row as indices of the leading dims */
+};
+
+static void full_index(const struct rows *r, const struct ix *last, const struct ix **index)
+{
+    memcpy(index, r->lead, sizeof *index * (size_t)r->space.rank);
+    index[r->space.rank] = last;
+}
+
+/* Loops over the elements of a row of length n that are this thread's: enters the loop and the guard, and gives the element's number. */
+struct sweep { struct place loop, guard; const struct ix *i; };
+static struct sweep sweep_begin(struct rows *r, const struct ix *n)
+{
+    struct lower *l = r->l;
+    struct ix_table *t = l->ix;
+    int64_t length;
+    struct sweep s;
+    struct kitem *region = ki_region(&l->b);
+    s.loop = lower_enter(l, region);
+    const struct ix *trips = ix_ceil_div(t, n, ix_const(t, r->team));
+    bool one = ix_const_value(trips, &length) && length == 1;
+    if (!one) {
+        struct kitem *loop = ki_for(&l->b, "j", ix_const(t, 0), trips, 1, false);
+        l->b = kb_in(&l->b, loop);
+        s.i = ix_add(t, ix_mulk(t, loop->var, r->team), r->member);
+    } else {
+        s.i = r->member;
+    }
+    s.guard = (struct place){ l->b, l->n_memo };
+    if (!(ix_const_value(n, &length) && length % r->team == 0)) {
+        struct kmask m = mask_of(s.i, n);
+        l->b = kb_in(&l->b, ki_if(&l->b, &m));
+    }
+    return s;
+}
+static void sweep_end(struct rows *r, struct sweep s) { lower_leave(r->l, s.loop); }
+
+static void team_seam(struct rows *r) { ki_seam(&r->l->b, r->by_block ? KSCOPE_BLOCK : KSCOPE_WAVE, -1); }
+
+/* acc[0..n-1] of every thread become the team's totals, the same in all of them. */
+static void team_combine(struct rows *r, struct kmem *acc, int n, enum kacc op)
+{
+    struct lower *l = r->l;
+    struct ix_table *t = l->ix;
+    int wave = l->t->wave;
+    for (int i = 0; i < n; i++) ki_combine(&l->b, acc, ix_const(t, i), op, r->by_block ? wave : r->team);
+    if (!r->by_block) return;
+    int waves = BLOCK / wave;
+    struct kmem *part = kernel_shared(l->k, "part", acc->dtype, 1, KL_ROWS, n, waves);
+    team_seam(r);                                   /* whoever read the parts of the reduction before has read them */
+    struct kmask first = mask_of(l->k->lane, ix_const(t, 1));
+    struct place p = lower_enter(l, ki_region(&l->b));
+    l->b = kb_in(&l->b, ki_if(&l->b, &first));
+    for (int i = 0; i < n; i++)
+        ki_store(&l->b, part, NULL, ix_addk(t, l->k->wave_id, i * waves), kx_load(&l->b, acc, NULL, ix_const(t, i), NULL, 0), NULL);
+    lower_leave(l, p);
+    team_seam(r);
+    p = lower_enter(l, ki_region(&l->b));
+    for (int i = 0; i < n; i++) {
+        ki_store(&l->b, acc, NULL, ix_const(t, i), kx_load(&l->b, part, NULL, ix_const(t, i * waves), NULL, 0), NULL);
+        for (int w = 1; w < waves; w++)
+            ki_accumulate(&l->b, acc, ix_const(t, i), op, kx_load(&l->b, part, NULL, ix_const(t, i * waves + w), NULL, 0), false);
+    }
+    lower_leave(l, p);
+}
+
+static void record_sum(struct rows *r, const struct node *n, const struct ix *length)
+{
+    struct lower *l = r->l;
+    const struct ix *chain = ix_ceil_div(l->ix, length, ix_const(l->ix, r->team));
+    struct sum_record rec = { .block = 1, .depth = log2_ceil(r->by_block ? l->t->wave : r->team) + (r->by_block ? BLOCK / l->t->wave - 1 : 0) };
+    if (!ix_const_value(chain, &rec.chain)) rec.chain_of = chain;
+    kernel_sum(l->k, n, rec);
+}
+
+static double neutral(enum kacc op) { return op == KACC_SUM ? 0 : op == KACC_MAX ? -INFINITY : INFINITY; }
+
+static void fill_private(struct rows *r, struct kmem *acc, int n, enum kacc op)
+{
+    struct place p = lower_enter(r->l, ki_region(&r->l->b));
+    for (int i = 0; i < n; i++) ki_store(&r->l->b, acc, NULL, ix_const(r->l->ix, i), kx_const(&r->l->b, acc->dtype, neutral(op)), NULL);
+    lower_leave(r->l, p);
+}
+
+static const struct kx *finish(struct lower *l, const struct node *n, const struct kx *total, const struct ix *length)
+{
+    if (!n->op->finish) return total;
+    struct at c = { .k = &l->b, .n = n, .lower = l };
+    return n->op->finish(&c, total, length);
+}
+
+static const char *numbered(struct lower *l, const char *stem, size_t i) { return arena_printf(l->k->arena, "%s%zu", stem, i); }
+
+static void stage_reduce(struct rows *r, const struct node *n)
+{
+    struct lower *l = r->l;
+    const struct node *x = n->in[0];
+    const struct ix *length = type_last(l->s, &x->type), *index[MAX_RANK];
+    struct kmem *acc = kernel_private(l->k, numbered(l, "acc", l->k->n_priv), DT_F32, 1);
+    fill_private(r, acc, 1, n->op->acc);
+    struct sweep s = sweep_begin(r, length);
+    full_index(r, s.i, index);
+    ki_accumulate(&l->b, acc, ix_const(l->ix, 0), n->op->acc, pull(l, x, index), false);
+    sweep_end(r, s);
+    team_combine(r, acc, 1, n->op->acc);
+    struct where w = { .node = n, .kind = WHERE_VALUE };
+    memcpy(w.index, r->lead, sizeof w.index);
+    w.value = ki_let(&l->b, finish(l, n, kx_load(&l->b, acc, NULL, ix_const(l->ix, 0), NULL, 0), length));
+    lower_place(l, w);
+    record_sum(r, n, length);
+}
+
+/* The team's part of a shared buffer that holds one row of n elements a team. */
+static struct where row_buffer(struct rows *r, const struct node *n, enum dtype t, const char *stem)
+{
+    struct lower *l = r->l;
+    int64_t length = 0;
+    BUG_IF(!ix_const_value(type_last(l->s, &n->type), &length), "a row buffer of symbolic length");
+    struct kmem *m = kernel_shared(l->k, numbered(l, stem, l->k->n_shared), t, 1, KL_ROWS, r->teams, (int)length);
+    return (struct where){ .node = n, .kind = WHERE_SHARED, .mem = m, .base = r->by_block ? ix_const(l->ix, 0) : ix_mulk(l->ix, l->k->wave_id, length) };
+}
+
+static void stage_select(struct rows *r, const struct node *n)
+{
+    struct lower *l = r->l;
+    struct ix_table *t = l->ix;
+    const struct node *x = n->in[0];
+    const struct ix *length = type_last(l->s, &x->type), *index[MAX_RANK];
+    enum dtype type = x->type.dtype == DT_I64 || x->type.dtype == DT_I32 ? x->type.dtype : DT_F32;
+    struct where scores = row_buffer(r, x, type, "score"), chosen = row_buffer(r, n, n->type.dtype, "chosen");
+    struct sweep s = sweep_begin(r, length);
+    full_index(r, s.i, index);
+    ki_store(&l->b, scores.mem, NULL, ix_add(t, scores.base, s.i), pull(l, x, index), NULL);
+    sweep_end(r, s);
+    team_seam(r);
+    struct kmem *rank = kernel_private(l->k, numbered(l, "rank", l->k->n_priv), DT_I32, 1);
+    s = sweep_begin(r, length);
+    ki_store(&l->b, rank, NULL, ix_const(t, 0), kx_i32(&l->b, 0), NULL);
+    const struct kx *si = ki_let(&l->b, kx_load(&l->b, scores.mem, NULL, ix_add(t, scores.base, s.i), NULL, 0));
+    struct kitem *loop = ki_for(&l->b, "other", ix_const(t, 0), length, 1, false);
+    struct place p = lower_enter(l, loop);
+    const struct kx *sj = kx_load(&l->b, scores.mem, NULL, ix_add(t, scores.base, loop->var), NULL, 0);
+    struct at c = { .k = &l->b, .n = n, .lower = l };
+    const struct kx *before = n->op->before(&c, sj, kx_index(&l->b, DT_I32, loop->var), si, kx_index(&l->b, DT_I32, s.i));
+    ki_accumulate(&l->b, rank, ix_const(t, 0), KACC_SUM, kx_op(&l->b, K_SELECT, before, kx_i32(&l->b, 1), kx_i32(&l->b, 0)), false);
+    lower_leave(l, p);
+    c.k = &l->b;
+    ki_store(&l->b, chosen.mem, NULL, ix_add(t, chosen.base, s.i), n->op->ranked(&c, kx_load(&l->b, rank, NULL, ix_const(t, 0), NULL, 0)), NULL);
+    sweep_end(r, s);
+    team_seam(r);
+    lower_place(l, chosen);
+}
+
+/* y[row, e] = Σ_k a[row, k]·b[k, e]: some columns at a time, each thread its k, then combined over the team. */
+static void stage_contract(struct rows *r, const struct node *n)
+{
+    struct lower *l = r->l;
+    struct ix_table *t = l->ix;
+    struct contraction c = contraction_of(l->s, n);
+    const struct node *a = n->in[0], *b = n->in[1];
+    int64_t columns = 0;
+    BUG_IF(!ix_const_value(c.nn, &columns), "a contraction stage of symbolic width");
+    struct where y = row_buffer(r, n, DT_F32, "dot");
+    for (int64_t first = 0; first < columns; first += CONTRACT_AT_ONCE) {
+        int some = (int)(columns - first < CONTRACT_AT_ONCE ? columns - first : CONTRACT_AT_ONCE);
+        struct kmem *acc = kernel_private(l->k, numbered(l, "acc", l->k->n_priv), DT_F32, some);
+        fill_private(r, acc, some, KACC_SUM);
+        struct sweep s = sweep_begin(r, c.k);
+        const struct ix *ia[MAX_RANK], *ib[2];
+        full_index(r, s.i, ia);
+        for (int e = 0; e < some; e++) {
+            const struct ix *col = ix_const(t, first + e);
+            ib[0] = c.transpose_b ? col : s.i, ib[1] = c.transpose_b ? s.i : col;
+            ki_accumulate(&l->b, acc, ix_const(t, e), KACC_SUM, kx_op2(&l->b, K_MUL, pull(l, a, ia), pull(l, b, ib)), true);
+        }
+        sweep_end(r, s);
+        team_combine(r, acc, some, KACC_SUM);
+        struct kmask one = mask_of(r->member, ix_const(t, 1));
+        struct place p = lower_enter(l, ki_region(&l->b));
+        l->b = kb_in(&l->b, ki_if(&l->b, &one));
+        for (int e = 0; e < some; e++)
+            ki_store(&l->b, y.mem, NULL, ix_addk(t, y.base, first + e), kx_load(&l->b, acc, NULL, ix_const(t, e), NULL, 0), NULL);
+        lower_leave(l, p);
+    }
+    team_seam(r);
+    lower_place(l, y);
+    record_sum(r, n, c.k);
+}
+
+static void store_out(struct lower *l, const struct node *n, const struct ix *const *index)
+{
+    struct kmem *m = arg_of(l, n);
+    ki_store(&l->b, m, NULL, flat_index(l->ix, &n->type, index), pull(l, n, index), NULL);
+}
+
+/* Results with a last dimension: those of equal length in one sweep. Then those with one value a row, by the team's first thread. */
+static void store_results(struct rows *r)
+{
+    struct lower *l = r->l;
+    const struct group *gr = l->gr;
+    const struct ix *index[MAX_RANK];
+    bool *done = arena_array(l->k->arena, bool, gr->n_outs + 1);
+    for (size_t i = 0; i < gr->n_outs; i++) {
+        const struct node *n = gr->outs[i];
+        if (done[i] || n->type.rank == r->space.rank) continue;
+        struct sweep s = sweep_begin(r, type_last(l->s, &n->type));
+        full_index(r, s.i, index);
+        for (size_t k = i; k < gr->n_outs; k++) {
+            const struct node *m = gr->outs[k];
+            if (m->type.rank == r->space.rank || type_last(l->s, &m->type) != type_last(l->s, &n->type)) continue;
+            store_out(l, m, index);
+            done[k] = true;
+        }
+        sweep_end(r, s);
+    }
+    struct kmask one = mask_of(r->member, ix_const(l->ix, 1));
+    bool any = false;
+    for (size_t i = 0; i < gr->n_outs; i++) any |= !done[i];
+    if (!any) return;
+    struct place p = lower_enter(l, ki_region(&l->b));
+    l->b = kb_in(&l->b, ki_if(&l->b, &one));
+    for (size_t i = 0; i < gr->n_outs; i++) if (!done[i]) store_out(l, gr->outs[i], r->lead);
+    lower_leave(l, p);
+}
+
+static void lower_flat(struct lower *l)
+{
+    struct ix_table *t = l->ix;
+    const struct type *type = &l->gr->outs[0]->type;
+    const struct ix *count = type_count(l->s, type), *index[MAX_RANK];
+    const struct ix *e = ix_add(t, ix_mulk(t, l->k->bid[0], BLOCK), l->k->tid);
+    l->k->grid[0] = ix_ceil_div(t, count, ix_const(t, BLOCK));
+    struct kmask m = mask_of(e, count);
+    struct place p = lower_enter(l, ki_region(&l->b));
+    l->b = kb_in(&l->b, ki_if(&l->b, &m));
+    split_index(t, type->dim, type->rank, e, index);
+    for (size_t i = 0; i < l->gr->n_outs; i++) store_out(l, l->gr->outs[i], index);
+    lower_leave(l, p);
+}
+
+void lower_rows(struct lower *l)
+{
+    struct ix_table *t = l->ix;
+    const struct node *founder = NULL;
+    for (size_t i = 0; i < l->gr->n_nodes && !founder; i++) if (node_is_stage(l->gr->nodes[i])) founder = l->gr->nodes[i];
+    if (!founder) { lower_flat(l); return; }
+    struct rows r = { .l = l, .space = row_space_of(founder), .team = l->t->wave, .teams = BLOCK / l->t->wave };
+    const struct ix *count = ix_const(t, 1);
+    for (int i = 0; i < r.space.rank; i++) count = ix_mul(t, count, r.space.dim[i]);
+    int64_t rows;
+    r.by_block = ix_const_value(count, &rows) && rows == 1;
+    if (r.by_block) r.team = BLOCK, r.teams = 1;
+    l->k->grid[0] = ix_ceil_div(t, count, ix_const(t, r.teams));
+    r.member = r.by_block ? l->k->tid : l->k->lane;
+    r.row = r.by_block ? ix_const(t, 0) : ix_add(t, ix_mulk(t, l->k->bid[0], r.teams), l->k->wave_id);
+    split_index(t, r.space.dim, r.space.rank, r.row, r.lead);
+    if (!r.by_block) {
+        struct kmask m = mask_of(r.row, count);
+        l->b = kb_in(&l->b, ki_if(&l->b, &m));          /* the whole wave is in or out */
+    }
+    for (size_t i = 0; i < l->gr->n_nodes; i++) {
+        const struct node *n = l->gr->nodes[i];
+        lower_forget(l);
+        if (n->op->class == CLS_REDUCE) stage_reduce(&r, n);
+        else if (n->op->class == CLS_SELECT) stage_select(&r, n);
+        else if (n->op->class == CLS_CONTRACT) stage_contract(&r, n);
+    }
+    lower_forget(l);
+    store_results(&r);
+}

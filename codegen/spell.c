@@ -1,0 +1,359 @@
+#include "codegen/spell.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/prelude/emu_abi.h"
+
+extern const char prelude_math[];       /* codegen/prelude/math.h */
+extern const char prelude_emu_abi[];    /* codegen/prelude/emu_abi.h */
+
+/* ---- the table ---- */
+
+enum row_kind {
+    PURE,       /* a function of its operands */
+    ITEM,       /* asks for the work-item: the emulator's form gets tk_me and tk_line */
+    READ,       /* touches `width` elements from p + i on */
+    WRITE
+};
+
+/* One function of the language. A NULL body is the body for C: what is written once is the same on all. */
+struct row {
+    const char *name, *result, *params;
+    enum row_kind kind;
+    int width;
+    const char *c, *cuda, *hip;
+};
+
+#define LOAD(T, R, GET) { "tk_ld_" #T, R, "const tk_" #T " *p, tk_i64 i", READ, 1, "return " GET ";", NULL, NULL }
+#define STORE(T, V, PUT) { "tk_st_" #T, "void", "tk_" #T " *p, tk_i64 i, " V " v", WRITE, 1, "p[i] = " PUT ";", NULL, NULL }
+
+/* Shuffles of type T through bits: of 32 bits on AMD, of 64 in the emulator. */
+#define SHUFFLE(T, TO_U64, FROM_U64, HIP_BODY) \
+    { "tk_shfl_" #T, "tk_" #T, "tk_" #T " v, tk_i32 lane", ITEM, 0, \
+      "tk_u64 b = tk_me->host->shuffle(tk_me, tk_line, " TO_U64 ", lane & (TK_WAVE - 1)); return " FROM_U64 ";", \
+      "return __shfl_sync(0xffffffffu, v, lane);", HIP_BODY }, \
+    { "tk_shfl_xor_" #T, "tk_" #T, "tk_" #T " v, tk_i32 mask", ITEM, 0, \
+      "tk_u64 b = tk_me->host->shuffle(tk_me, tk_line, " TO_U64 ", (tk_me->lane ^ mask) & (TK_WAVE - 1)); return " FROM_U64 ";", \
+      "return __shfl_xor_sync(0xffffffffu, v, mask);", "return tk_shfl_" #T "(v, tk_lane() ^ mask);" }
+
+static const struct row rows[] = {
+    /* ids; blocks are one-dimensional */
+    { "tk_tid", "tk_i32", "void", ITEM, 0, "return tk_me->tid;", "return (tk_i32)threadIdx.x;", "return (tk_i32)__builtin_amdgcn_workitem_id_x();" },
+    { "tk_lane", "tk_i32", "void", ITEM, 0, "return tk_me->lane;", "return tk_tid() & (TK_WAVE - 1);", "return tk_tid() & (TK_WAVE - 1);" },
+    /* AMD: said to be the same in all lanes, so that what follows from it lives in scalar registers */
+    { "tk_wave", "tk_i32", "void", ITEM, 0, "return tk_me->wave;", "return tk_tid() / TK_WAVE;", "return __builtin_amdgcn_readfirstlane(tk_tid() / TK_WAVE);" },
+    { "tk_bid_x", "tk_i32", "void", ITEM, 0, "return tk_me->bid[0];", "return (tk_i32)blockIdx.x;", "return (tk_i32)__builtin_amdgcn_workgroup_id_x();" },
+    { "tk_bid_y", "tk_i32", "void", ITEM, 0, "return tk_me->bid[1];", "return (tk_i32)blockIdx.y;", "return (tk_i32)__builtin_amdgcn_workgroup_id_y();" },
+    { "tk_bid_z", "tk_i32", "void", ITEM, 0, "return tk_me->bid[2];", "return (tk_i32)blockIdx.z;", "return (tk_i32)__builtin_amdgcn_workgroup_id_z();" },
+
+    /* bits and conversions; f16 -> f32 is exact, the way back rounds once to nearest even, subnormals kept */
+    { "tk_f32_bits", "tk_u32", "tk_f32 x", PURE, 0, "tk_u32 u; __builtin_memcpy(&u, &x, 4); return u;", "return __float_as_uint(x);", NULL },
+    { "tk_bits_f32", "tk_f32", "tk_u32 u", PURE, 0, "tk_f32 x; __builtin_memcpy(&x, &u, 4); return x;", "return __uint_as_float(u);", NULL },
+    { "tk_f64_bits", "tk_u64", "tk_f64 x", PURE, 0, "tk_u64 u; __builtin_memcpy(&u, &x, 8); return u;", "return (tk_u64)__double_as_longlong(x);", NULL },
+    { "tk_bits_f64", "tk_f64", "tk_u64 u", PURE, 0, "tk_f64 x; __builtin_memcpy(&x, &u, 8); return x;", "return __longlong_as_double((tk_i64)u);", NULL },
+    { "tk_i64_f64", "tk_i64", "tk_f64 x", PURE, 0, "return (tk_i64)x;", NULL, NULL },
+    { "tk_from_f16", "tk_f32", "tk_f16 h", PURE, 0,
+      "\n#if defined(__F16C__)\n"
+      "    tk_x8 v = { (short)h, 0, 0, 0, 0, 0, 0, 0 };\n    return __builtin_ia32_vcvtph2ps(v)[0];\n"
+      "#else\n"
+      "    tk_u32 m = (tk_u32)(h & 0x7fff) << 13, s = (tk_u32)(h & 0x8000) << 16;\n"
+      "    if ((h & 0x7c00) == 0x7c00) return tk_bits_f32(s | m | 0x7f800000u);\n"
+      "    return tk_bits_f32(s | tk_f32_bits(tk_bits_f32(m) * 0x1p112f));\n"
+      "#endif\n",
+      "tk_f32 x; asm(\"cvt.f32.f16 %0, %1;\" : \"=f\"(x) : \"h\"(h)); return x;",
+      "_Float16 x; __builtin_memcpy(&x, &h, 2); return (tk_f32)x;" },
+    { "tk_to_f16", "tk_f16", "tk_f32 x", PURE, 0,
+      "\n#if defined(__F16C__)\n"
+      "    tk_x4 v = { x, 0, 0, 0 };\n    return (tk_f16)__builtin_ia32_vcvtps2ph(v, 0)[0];\n"
+      "#else\n"
+      "    tk_u32 u = tk_f32_bits(x), s = (u >> 16) & 0x8000, a = u & 0x7fffffff;\n"
+      "    if (a > 0x7f800000u) return (tk_f16)(s | 0x7e00 | ((a >> 13) & 0x1ff));\n"
+      "    if (a >= 0x477ff000u) return (tk_f16)(s | 0x7c00);              /* 65520: half way beyond the largest */\n"
+      "    if (a < 0x38800000u) return (tk_f16)(s | (tk_f32_bits(tk_bits_f32(a) + 0.5f) - 0x3f000000u));   /* subnormal: 0.5 has their ulp */\n"
+      "    return (tk_f16)(s | ((a - 0x38000000u + 0xfff + ((a >> 13) & 1)) >> 13));\n"
+      "#endif\n",
+      "tk_f16 h; asm(\"cvt.rn.f16.f32 %0, %1;\" : \"=h\"(h) : \"f\"(x)); return h;",
+      "_Float16 y = (_Float16)x; tk_f16 h; __builtin_memcpy(&h, &y, 2); return h;" },
+    { "tk_from_bf16", "tk_f32", "tk_bf16 h", PURE, 0, "return tk_bits_f32((tk_u32)h << 16);", NULL, NULL },
+    { "tk_to_bf16", "tk_bf16", "tk_f32 x", PURE, 0,
+      "tk_u32 u = tk_f32_bits(x); return (tk_bf16)(x != x ? (u >> 16) | 0x40 : (u + 0x7fff + ((u >> 16) & 1)) >> 16);", NULL, NULL },
+    { "tk_round_f16", "tk_f32", "tk_f32 x", PURE, 0, "return tk_from_f16(tk_to_f16(x));", NULL, NULL },
+    { "tk_round_bf16", "tk_f32", "tk_f32 x", PURE, 0, "return tk_from_bf16(tk_to_bf16(x));", NULL, NULL },
+    { "tk_pack_f16", "tk_u32", "tk_f32 lo, tk_f32 hi", PURE, 0, "return (tk_u32)tk_to_f16(lo) | (tk_u32)tk_to_f16(hi) << 16;",
+      "tk_u32 u; asm(\"cvt.rn.f16x2.f32 %0, %1, %2;\" : \"=r\"(u) : \"f\"(hi), \"f\"(lo)); return u;", NULL },
+    { "tk_lo_f16", "tk_f32", "tk_u32 u", PURE, 0, "return tk_from_f16((tk_f16)u);", NULL, NULL },
+    { "tk_hi_f16", "tk_f32", "tk_u32 u", PURE, 0, "return tk_from_f16((tk_f16)(u >> 16));", NULL, NULL },
+
+    /* floats */
+    { "tk_fma_f32", "tk_f32", "tk_f32 a, tk_f32 b, tk_f32 c", PURE, 0, "return __builtin_fmaf(a, b, c);", "return __fmaf_rn(a, b, c);", NULL },
+    { "tk_fma_f64", "tk_f64", "tk_f64 a, tk_f64 b, tk_f64 c", PURE, 0, "return __builtin_fma(a, b, c);", "return __fma_rn(a, b, c);", NULL },
+    /* AMD: not __builtin_sqrtf, which before LLVM 17 is the instruction of 1 ulp. Its result s or a neighbour is right; the signs of x - s·(s ± ulp)
+       say which. Scaled, so that no term is subnormal. */
+    { "tk_sqrt_f32", "tk_f32", "tk_f32 x", PURE, 0, "return __builtin_sqrtf(x);", "return __fsqrt_rn(x);",
+      "\n    tk_f32 y = x < 0x1p-96f ? x * 0x1p32f : x, s = __builtin_amdgcn_sqrtf(y);\n"
+      "    tk_f32 down = tk_bits_f32(tk_f32_bits(s) - 1), up = tk_bits_f32(tk_f32_bits(s) + 1);\n"
+      "    tk_f32 r = __builtin_fmaf(-down, s, y) <= 0 ? down : s;\n"
+      "    r = __builtin_fmaf(-up, s, y) > 0 ? up : r;\n"
+      "    r = x < 0x1p-96f ? r * 0x1p-16f : r;\n"
+      "    return y == 0 || y == tk_bits_f32(0x7f800000u) ? y : r;\n" },
+    /* AMD: Goldschmidt's iteration from the instruction's 28 bits, the last step a residual by fma (Markstein, IA-64 and Elementary Functions). */
+    { "tk_sqrt_f64", "tk_f64", "tk_f64 x", PURE, 0, "return __builtin_sqrt(x);", "return __dsqrt_rn(x);",
+      "\n    tk_f64 z = x < 0x1p-767 ? x * 0x1p256 : x, y = __builtin_amdgcn_rsq(z), g = z * y, h = 0.5 * y;\n"
+      "    tk_f64 r = __builtin_fma(-h, g, 0.5);\n"
+      "    g = __builtin_fma(g, r, g), h = __builtin_fma(h, r, h);\n"
+      "    g = __builtin_fma(__builtin_fma(-g, g, z), h, g);\n"
+      "    g = __builtin_fma(__builtin_fma(-g, g, z), h, g);\n"
+      "    g = x < 0x1p-767 ? g * 0x1p-128 : g;\n"
+      "    return z == 0 || z == tk_bits_f64(0x7ff0000000000000u) ? z : g;\n" },
+    { "tk_abs_f32", "tk_f32", "tk_f32 x", PURE, 0, "return __builtin_fabsf(x);", "return fabsf(x);", NULL },
+    { "tk_abs_f64", "tk_f64", "tk_f64 x", PURE, 0, "return __builtin_fabs(x);", "return fabs(x);", NULL },
+    { "tk_rint_f32", "tk_f32", "tk_f32 x", PURE, 0, "return __builtin_rintf(x);", "return rintf(x);", NULL },
+    { "tk_rint_f64", "tk_f64", "tk_f64 x", PURE, 0, "return __builtin_rint(x);", "return rint(x);", NULL },
+    { "tk_floor_f32", "tk_f32", "tk_f32 x", PURE, 0, "return __builtin_floorf(x);", "return floorf(x);", NULL },
+    { "tk_floor_f64", "tk_f64", "tk_f64 x", PURE, 0, "return __builtin_floor(x);", "return floor(x);", NULL },
+    { "tk_max_f32", "tk_f32", "tk_f32 a, tk_f32 b", PURE, 0, "return a >= b || a != a ? a : b;", NULL, NULL },
+    { "tk_min_f32", "tk_f32", "tk_f32 a, tk_f32 b", PURE, 0, "return a <= b || a != a ? a : b;", NULL, NULL },
+    { "tk_max_f64", "tk_f64", "tk_f64 a, tk_f64 b", PURE, 0, "return a >= b || a != a ? a : b;", NULL, NULL },
+    { "tk_min_f64", "tk_f64", "tk_f64 a, tk_f64 b", PURE, 0, "return a <= b || a != a ? a : b;", NULL, NULL },
+    { "tk_max_i32", "tk_i32", "tk_i32 a, tk_i32 b", PURE, 0, "return a > b ? a : b;", NULL, NULL },
+    { "tk_min_i32", "tk_i32", "tk_i32 a, tk_i32 b", PURE, 0, "return a < b ? a : b;", NULL, NULL },
+    { "tk_max_i64", "tk_i64", "tk_i64 a, tk_i64 b", PURE, 0, "return a > b ? a : b;", NULL, NULL },
+    { "tk_min_i64", "tk_i64", "tk_i64 a, tk_i64 b", PURE, 0, "return a < b ? a : b;", NULL, NULL },
+
+    /* memory */
+    LOAD(f16, "tk_f32", "tk_from_f16(p[i])"), LOAD(bf16, "tk_f32", "tk_from_bf16(p[i])"), LOAD(f32, "tk_f32", "p[i]"), LOAD(f64, "tk_f64", "p[i]"),
+    LOAD(i32, "tk_i32", "p[i]"), LOAD(i64, "tk_i64", "p[i]"), LOAD(u8, "tk_u8", "p[i]"),
+    STORE(f16, "tk_f32", "tk_to_f16(v)"), STORE(bf16, "tk_f32", "tk_to_bf16(v)"), STORE(f32, "tk_f32", "v"), STORE(f64, "tk_f64", "v"),
+    STORE(i32, "tk_i32", "v"), STORE(i64, "tk_i64", "v"), STORE(u8, "tk_u8", "v"),
+    { "tk_ld2_f16", "tk_u32", "const tk_f16 *p, tk_i64 i", READ, 2, "return *(const tk_word *)(p + i);", NULL, NULL },
+
+    /* seams; on AMD the lanes of a wave run in step, so a wave's seam only orders memory */
+    { "tk_sync_block", "void", "void", ITEM, 0, "tk_me->host->sync_block(tk_me, tk_line);", "__syncthreads();",
+      "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"workgroup\"); __builtin_amdgcn_s_barrier(); __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"workgroup\");" },
+    { "tk_sync_wave", "void", "void", ITEM, 0, "tk_me->host->sync_wave(tk_me, tk_line);", "__syncwarp();",
+      "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"wavefront\"); __builtin_amdgcn_wave_barrier(); __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"wavefront\");" },
+
+    /* wave operations */
+    SHUFFLE(i32, "(tk_u32)v", "(tk_i32)b", "return __builtin_amdgcn_ds_bpermute(lane << 2, v);"),
+    SHUFFLE(f32, "tk_f32_bits(v)", "tk_bits_f32((tk_u32)b)", "return tk_bits_f32((tk_u32)tk_shfl_i32((tk_i32)tk_f32_bits(v), lane));"),
+    SHUFFLE(i64, "(tk_u64)v", "(tk_i64)b",
+            "tk_u32 lo = (tk_u32)tk_shfl_i32((tk_i32)v, lane), hi = (tk_u32)tk_shfl_i32((tk_i32)(v >> 32), lane); return (tk_i64)((tk_u64)hi << 32 | lo);"),
+    SHUFFLE(f64, "tk_f64_bits(v)", "tk_bits_f64(b)", "return tk_bits_f64((tk_u64)tk_shfl_i64((tk_i64)tk_f64_bits(v), lane));"),
+    { "tk_ballot", "tk_u64", "tk_i32 p", ITEM, 0, "return tk_me->host->ballot(tk_me, tk_line, p != 0);", "return __ballot_sync(0xffffffffu, p);",
+      "\n#if TK_WAVE == 64\n    return __builtin_amdgcn_ballot_w64(p != 0);\n#else\n    return __builtin_amdgcn_ballot_w32(p != 0);\n#endif\n" },
+};
+
+/* ---- matrix instructions, by the unit's name; in the emulator all are one call ---- */
+
+struct matrix_row { const char *unit, *body; };
+
+static const struct matrix_row matrix_rows[] = {
+    { "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32",
+      "    asm(\"mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};\"\n"
+      "        : \"+f\"(c[0]), \"+f\"(c[1]), \"+f\"(c[2]), \"+f\"(c[3])\n"
+      "        : \"r\"(a[0]), \"r\"(a[1]), \"r\"(a[2]), \"r\"(a[3]), \"r\"(b[0]), \"r\"(b[1]));\n" },
+    { "v_mfma_f32_16x16x16f16",
+      "    typedef _Float16 h4 __attribute__((ext_vector_type(4)));\n"
+      "    typedef float f4 __attribute__((ext_vector_type(4)));\n"
+      "    h4 x, y;\n    f4 z = { c[0], c[1], c[2], c[3] };\n"
+      "    __builtin_memcpy(&x, a, 8);\n    __builtin_memcpy(&y, b, 8);\n"
+      "    z = __builtin_amdgcn_mfma_f32_16x16x16f16(x, y, z, 0, 0, 0);\n"
+      "    c[0] = z[0], c[1] = z[1], c[2] = z[2], c[3] = z[3];\n" },
+};
+
+/* ---- heads: what no function can say ---- */
+
+static const char types[] =
+    "typedef float tk_f32;\ntypedef double tk_f64;\ntypedef int tk_i32;\ntypedef unsigned tk_u32;\ntypedef long long tk_i64;\n"
+    "typedef unsigned long long tk_u64;\ntypedef unsigned char tk_u8;\ntypedef unsigned short tk_f16;\ntypedef unsigned short tk_bf16;\n"
+    "typedef tk_u32 TK_ALIAS tk_word;\n"
+    "typedef struct TK_ALIAS TK_ALIGN(8) tk_v8 { tk_u32 w[2]; } tk_v8;\n"
+    "typedef struct TK_ALIAS TK_ALIGN(16) tk_v16 { tk_u32 w[4]; } tk_v16;\n"
+    "#define TK_PTR(T) T *\n#define TK_INF tk_bits_f32(0x7f800000u)\n#define TK_NAN tk_bits_f32(0x7fc00000u)\n";
+
+/* Static shared memory ends at 48 KiB; beyond it the launch gives it. The array that is not used takes no room. */
+static const char head_cuda[] =
+    "#pragma nv_diag_suppress 177\n#define TK_FN static __device__ __forceinline__\n#define TK_ALIAS\n#define TK_ALIGN(N) __align__(N)\n"
+    "#define TK_KERNEL(NAME, BLOCK) extern \"C\" __global__ void __launch_bounds__(BLOCK) NAME(const struct NAME##_args a)\n"
+    "#define TK_SHARED(BYTES) \\\n"
+    "    __shared__ __align__(16) unsigned char tk_static[(BYTES) <= 49152 ? (BYTES) : 16]; \\\n"
+    "    extern __shared__ __align__(16) unsigned char tk_dynamic[]; \\\n"
+    "    unsigned char *const tk_smem = (BYTES) <= 49152 ? tk_static : tk_dynamic\n";
+
+static const char head_hip[] =
+    "#define TK_FN static inline __attribute__((device, always_inline))\n#define TK_ALIAS __attribute__((may_alias))\n"
+    "#define TK_ALIGN(N) __attribute__((aligned(N)))\n"
+    "#define TK_KERNEL(NAME, BLOCK) extern \"C\" __attribute__((global, amdgpu_flat_work_group_size(BLOCK, BLOCK))) void NAME(const struct NAME##_args a)\n"
+    "#define TK_SHARED(BYTES) \\\n"
+    "    static __attribute__((shared, aligned(16))) unsigned char tk_static[BYTES]; \\\n"
+    "    unsigned char *const tk_smem = tk_static\n";
+
+static const char head_emu[] =
+    "#define TK_FN static inline __attribute__((always_inline, unused))\n#define TK_ALIAS __attribute__((may_alias))\n"
+    "#define TK_ALIGN(N) __attribute__((aligned(N)))\n"
+    "#define TK_KERNEL(NAME, BLOCK) \\\n"
+    "    static inline void NAME##_item(const struct NAME##_args a, struct tk_item *tk_me); \\\n"
+    "    const int NAME##_block = (BLOCK), NAME##_args_bytes = sizeof(struct NAME##_args); \\\n"
+    "    void NAME(const void *tk_args, struct tk_item *tk_me, int tk_items) \\\n"
+    "    { \\\n"
+    "        for (int tk_i = 0; tk_i < tk_items; tk_i++) { \\\n"
+    "            NAME##_item(*(const struct NAME##_args *)tk_args, tk_me); \\\n"
+    "            tk_me->tid++, tk_me->lane = tk_me->tid % TK_WAVE, tk_me->wave = tk_me->tid / TK_WAVE; \\\n"
+    "        } \\\n"
+    "    } \\\n"
+    "    static inline void NAME##_item(const struct NAME##_args a, struct tk_item *tk_me)\n"
+    "#define TK_SHARED(BYTES) \\\n"
+    "    unsigned char *const tk_smem = tk_me->smem; \\\n"
+    "    if (tk_me->smem_bytes < (BYTES)) tk_me->host->shared(tk_me, __LINE__, (BYTES))\n"
+    "#if defined(__F16C__)\n"
+    "typedef float tk_x4 __attribute__((vector_size(16)));\ntypedef short tk_x8 __attribute__((vector_size(16)));\n"
+    "#endif\n";
+
+/* ---- copies ---- */
+
+/* cp.async with a source size: bytes beyond it are zeros, and with 0 the source is not read. 16 bytes go past the first-level cache. */
+static const char copies_cuda[] =
+    "#define TK_COPY(N, CACHE) \\\n"
+    "    TK_FN void tk_copy_##N(void *dst, const void *src, tk_i32 on) \\\n"
+    "    { \\\n"
+    "        asm volatile(\"cp.async.\" CACHE \".shared.global [%0], [%1], \" #N \", %2;\" \\\n"
+    "                     :: \"r\"((tk_u32)__cvta_generic_to_shared(dst)), \"l\"(src), \"r\"(on ? N : 0) : \"memory\"); \\\n"
+    "    }\n"
+    "TK_COPY(4, \"ca\")\nTK_COPY(8, \"ca\")\nTK_COPY(16, \"cg\")\n"
+    "#define tk_issue_4(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy_4((dst) + (di), (src) + (si), (on)))\n"
+    "#define tk_issue_8(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy_8((dst) + (di), (src) + (si), (on)))\n"
+    "#define tk_issue_16(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy_16((dst) + (di), (src) + (si), (on)))\n"
+    "#define tk_land_4(stage, dst, di) ((void)0)\n#define tk_land_8(stage, dst, di) ((void)0)\n#define tk_land_16(stage, dst, di) ((void)0)\n"
+    "#define tk_commit() asm volatile(\"cp.async.commit_group;\" ::: \"memory\")\n"
+    "#define tk_wait(n) asm volatile(\"cp.async.wait_group %0;\" :: \"n\"(n) : \"memory\")\n";
+
+/* Through registers: issue loads, land stores. TK_MAY(p, n, w) asks a checker. */
+static const char copies_staged[] =
+    "TK_FN tk_v16 tk_stage_4(TK_ME const void *src, tk_i32 on)\n"
+    "{ tk_v16 v = { { 0, 0, 0, 0 } }; if (on && TK_MAY(src, 4, 0)) v.w[0] = *(const tk_word *)src; return v; }\n"
+    "TK_FN tk_v16 tk_stage_8(TK_ME const void *src, tk_i32 on)\n"
+    "{ tk_v16 v = { { 0, 0, 0, 0 } }; if (on && TK_MAY(src, 8, 0)) { tk_v8 h = *(const tk_v8 *)src; v.w[0] = h.w[0]; v.w[1] = h.w[1]; } return v; }\n"
+    "TK_FN tk_v16 tk_stage_16(TK_ME const void *src, tk_i32 on)\n"
+    "{ tk_v16 v = { { 0, 0, 0, 0 } }; if (on && TK_MAY(src, 16, 0)) v = *(const tk_v16 *)src; return v; }\n"
+    "TK_FN void tk_put_4(TK_ME tk_v16 v, void *dst) { if (TK_MAY(dst, 4, 1)) *(tk_word *)dst = v.w[0]; }\n"
+    "TK_FN void tk_put_8(TK_ME tk_v16 v, void *dst) { if (TK_MAY(dst, 8, 1)) { tk_v8 h = { { v.w[0], v.w[1] } }; *(tk_v8 *)dst = h; } }\n"
+    "TK_FN void tk_put_16(TK_ME tk_v16 v, void *dst) { if (TK_MAY(dst, 16, 1)) *(tk_v16 *)dst = v; }\n"
+    "#define tk_issue_4(stage, dst, di, src, si, on) ((void)(dst), (stage) = tk_stage_4(TK_AT (src) + (si), (on)))\n"
+    "#define tk_issue_8(stage, dst, di, src, si, on) ((void)(dst), (stage) = tk_stage_8(TK_AT (src) + (si), (on)))\n"
+    "#define tk_issue_16(stage, dst, di, src, si, on) ((void)(dst), (stage) = tk_stage_16(TK_AT (src) + (si), (on)))\n"
+    "#define tk_land_4(stage, dst, di) tk_put_4(TK_AT (stage), (dst) + (di))\n"
+    "#define tk_land_8(stage, dst, di) tk_put_8(TK_AT (stage), (dst) + (di))\n"
+    "#define tk_land_16(stage, dst, di) tk_put_16(TK_AT (stage), (dst) + (di))\n"
+    "#define tk_commit() ((void)0)\n#define tk_wait(n) ((void)(n))\n";
+
+/* An asynchronous copy in the emulator: at once, or, checked, when it is waited for. */
+static const char copies_emu[] =
+    "TK_FN void tk_copy(struct tk_item *tk_me, int tk_line, void *dst, const void *src, int bytes, tk_i32 on)\n"
+    "{\n"
+    "    if (tk_checked) { tk_me->host->issue(tk_me, tk_line, dst, src, bytes, on != 0); return; }\n"
+    "    if (on) __builtin_memcpy(dst, src, bytes);\n"
+    "    else __builtin_memset(dst, 0, bytes);\n"
+    "}\n"
+    "#define tk_issue_4(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy(tk_me, __LINE__, (dst) + (di), (src) + (si), 4, (on)))\n"
+    "#define tk_issue_8(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy(tk_me, __LINE__, (dst) + (di), (src) + (si), 8, (on)))\n"
+    "#define tk_issue_16(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy(tk_me, __LINE__, (dst) + (di), (src) + (si), 16, (on)))\n"
+    "#define tk_land_4(stage, dst, di) ((void)0)\n#define tk_land_8(stage, dst, di) ((void)0)\n#define tk_land_16(stage, dst, di) ((void)0)\n"
+    "#define tk_commit() (tk_checked ? tk_me->host->commit(tk_me) : (void)0)\n"
+    "#define tk_wait(n) (tk_checked ? tk_me->host->wait(tk_me, (n)) : (void)0)\n";
+
+/* What the staged copies pass along: nothing on a GPU, the work-item and its line in a checking text. */
+static const char staged_plain[] = "#define TK_ME\n#define TK_AT\n#define TK_MAY(p, n, w) 1\n";
+static const char staged_checked[] =
+    "#define TK_ME struct tk_item *tk_me, int tk_line,\n#define TK_AT tk_me, __LINE__,\n"
+    "#define TK_MAY(p, n, w) tk_me->host->touch(tk_me, tk_line, (p), (n), (w))\n";
+
+/* ---- the generator ---- */
+
+static bool is_emu(enum spelling how) { return how == SPELL_EMU || how == SPELL_EMU_CHECKED; }
+
+static const char *row_body(const struct row *r, enum spelling how)
+{
+    const char *own = how == SPELL_CUDA ? r->cuda : how == SPELL_HIP ? r->hip : NULL;
+    return own ? own : r->c;
+}
+
+/* "const tk_f16 *p, tk_i64 i" -> "p, i" or "(p), (i)": the last word of each parameter. */
+static void print_names(FILE *to, const char *params, const char *before, const char *after)
+{
+    for (const char *p = params; p; p = strchr(p, ',')) {
+        if (*p == ',') fputs(", ", to), p++;
+        const char *end = p + strcspn(p, ","), *word = end;
+        while (word > p && !strchr(" *", word[-1])) word--;
+        fprintf(to, "%s%.*s%s", before, (int)(end - word), word, after);
+    }
+}
+
+/* A function that needs the work-item or its line is NAME_at(tk_me, tk_line, ...), and NAME a macro that gives it both. */
+static void print_row(FILE *to, const struct row *r, enum spelling how)
+{
+    bool touch = how == SPELL_EMU_CHECKED && (r->kind == READ || r->kind == WRITE);
+    if (!touch && !(is_emu(how) && r->kind == ITEM)) {
+        fprintf(to, "TK_FN %s %s(%s) { %s }\n", r->result, r->name, r->params, row_body(r, how));
+        return;
+    }
+    const char *params = strcmp(r->params, "void") ? r->params : NULL, *comma = params ? ", " : "";
+    fprintf(to, "TK_FN %s %s_at(struct tk_item *tk_me, int tk_line%s%s)\n{ ", r->result, r->name, comma, params ? params : "");
+    if (touch)
+        fprintf(to, "if (!tk_me->host->touch(tk_me, tk_line, p + i, %d * (int)sizeof *p, %d)) return%s; ", r->width, r->kind == WRITE,
+                r->kind == WRITE ? "" : " 0");
+    fprintf(to, "%s }\n#define %s(", row_body(r, how), r->name);
+    print_names(to, params, "", "");
+    fprintf(to, ") %s_at(tk_me, __LINE__%s", r->name, comma);
+    print_names(to, params, "(", ")");
+    fputs(")\n", to);
+}
+
+static void print_matrix(FILE *to, const struct matrix_unit *u, enum spelling how)
+{
+    if (!u) return;
+    fprintf(to, "enum { TK_MMA_A = %d, TK_MMA_B = %d, TK_MMA_C = %d };\n", u->a_elems / 2, u->b_elems / 2, u->c_elems);
+    if (is_emu(how)) {
+        fputs("#define tk_mma(c, a, b) tk_me->host->mma(tk_me, __LINE__, (c), (a), (b))\n", to);
+        return;
+    }
+    for (size_t i = 0; i < sizeof matrix_rows / sizeof *matrix_rows; i++)
+        if (!strcmp(matrix_rows[i].unit, u->name)) {
+            fprintf(to, "TK_FN void tk_mma(tk_f32 *c, const tk_u32 *a, const tk_u32 *b)\n{\n%s}\n", matrix_rows[i].body);
+            return;
+        }
+    BUG("no spelling of the matrix instruction %s", u->name);
+}
+
+static void print_copies(FILE *to, const struct target *t, enum spelling how)
+{
+    if (t->dialect == DIALECT_CUDA) {
+        fputs(how == SPELL_CUDA ? copies_cuda : copies_emu, to);
+        return;
+    }
+    fputs(how == SPELL_EMU_CHECKED ? staged_checked : staged_plain, to);
+    fputs(copies_staged, to);
+}
+
+const char *spell_prelude(struct session *s, const struct target *t, enum spelling how)
+{
+    BUG_IF(!is_emu(how) && (how == SPELL_CUDA) != (t->dialect == DIALECT_CUDA), "%s is not written in that dialect", t->name);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    BUG_IF(!to, "out of memory");
+    fprintf(to, "#define TK_WAVE %d\n", t->wave);
+    if (is_emu(how))
+        fprintf(to, "%sconst int tk_abi = TK_EMU_ABI, tk_is_checked = %d;\nenum { tk_checked = %d };\n", prelude_emu_abi, how == SPELL_EMU_CHECKED,
+                how == SPELL_EMU_CHECKED);
+    fputs(how == SPELL_CUDA ? head_cuda : how == SPELL_HIP ? head_hip : head_emu, to);
+    fputs(types, to);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) print_row(to, &rows[i], how);
+    print_matrix(to, t->matrix, how);
+    print_copies(to, t, how);
+    fputs(prelude_math, to);
+    fputs("\n" SPELL_KERNELS, to);
+    BUG_IF(fclose(to), "out of memory");
+    text = memcpy(arena_alloc(s->run, size + 1), text, size);
+    return text;
+}

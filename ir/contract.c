@@ -1,0 +1,159 @@
+/* The contracts engine: facts are carried from operands to results, and what an op needs of its operands ends as an obligation. Facts are of real
+   arithmetic and of what is not NaN: lo..hi holds for every element that is not NaN, `finite` says that there is none and no infinity. Of integers a
+   missing value (the least i64) is the NaN: lo..hi does not count it, and only with `finite` may an index rely on the range. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "ir/op.h"
+
+static const struct facts unknown = { .lo = -INFINITY, .hi = INFINITY, .max_nonzero = -1 };
+
+/* What a dtype alone says. */
+static struct facts facts_of_dtype(enum dtype t)
+{
+    struct facts f = unknown;
+    switch (t) {
+    case DT_BOOL: f.lo = 0, f.hi = 1; break;
+    case DT_I32: f.lo = -0x1p31, f.hi = 0x1p31 - 1; break;
+    case DT_I64: f.lo = -0x1p63, f.hi = 0x1p63; break;
+    default: return f;
+    }
+    f.integral = true;
+    f.finite = t != DT_I64;
+    return f;
+}
+
+/* A source has what the parser set (an input's `where`) and what its dtype says. */
+static struct facts facts_of_source(const struct node *n)
+{
+    struct facts f = n->facts, d = facts_of_dtype(n->type.dtype);
+    if (d.lo > f.lo) f.lo = d.lo;
+    if (d.hi < f.hi) f.hi = d.hi;
+    f.integral |= d.integral;
+    f.finite |= d.finite;
+    return f;
+}
+
+/* A view's or a gather's elements are elements of the operands of the result's kind. */
+static struct facts facts_of_moved(const struct node *n)
+{
+    struct facts out = facts_of_dtype(n->type.dtype);
+    bool first = true, is_float = dtype_is_float(n->type.dtype);
+    for (int i = 0; i < n->n_in; i++) {
+        const struct facts *f = &n->in[i]->facts;
+        if (is_float != dtype_is_float(n->in[i]->type.dtype)) continue;
+        if (first) out = (struct facts){ .lo = f->lo, .hi = f->hi, .finite = f->finite, .integral = f->integral, .max_nonzero = -1, .exact = f->exact };
+        else {
+            out.lo = fmin(out.lo, f->lo), out.hi = fmax(out.hi, f->hi);
+            out.finite &= f->finite, out.integral &= f->integral, out.exact &= f->exact;
+        }
+        first = false;
+    }
+    return out;
+}
+
+static bool operands_exact(const struct node *n)
+{
+    for (int i = 0; i < n->n_in; i++) if (!n->in[i]->facts.exact) return false;
+    return true;
+}
+
+/* What holds of a class without a word from the row. A pointwise op's range is not known, so neither is its finiteness. */
+static struct facts facts_by_class(const struct node *n)
+{
+    struct facts f = facts_of_dtype(n->type.dtype);
+    switch (n->op->class) {
+    case CLS_SOURCE: return facts_of_source(n);
+    case CLS_VIEW: case CLS_INDEX: return facts_of_moved(n);
+    case CLS_POINTWISE: case CLS_SELECT: case CLS_REDUCE: case CLS_SCAN: f.exact = n->op->exact && operands_exact(n); break;
+    case CLS_CONTRACT: case CLS_EFFECT: break;
+    }
+    return f;
+}
+
+/* Past its format's largest number a value is infinite, whatever it is in real arithmetic. `float` may still become any format. */
+static void settle(const struct node *n, struct facts *f)
+{
+    if (isnan(f->lo)) f->lo = -INFINITY;
+    if (isnan(f->hi)) f->hi = INFINITY;
+    BUG_IF(f->lo > f->hi, "%s promises values in %g..%g", n->op->name, f->lo, f->hi);
+    double max = n->type.dtype == DT_FLOAT ? DBL_MAX : dtype_is_float(n->type.dtype) ? dtype_table[n->type.dtype].max : INFINITY;
+    if (f->lo < -max || f->hi > max) f->finite = false;
+}
+
+void op_contract(struct graph *g, struct node *n)
+{
+    struct facts out = facts_by_class(n);
+    struct contract c = { .g = g, .n = n, .out = &out };
+    if (n->op->contract) n->op->contract(&c);
+    settle(n, &out);
+    n->facts = out;
+}
+
+/* ---- obligations ---- */
+
+/* A second look at a node (facts grow from pass to pass) renews its obligations. */
+static struct obligation *obligation_of(struct contract *c, int operand, const char *text)
+{
+    struct graph *g = c->g;
+    for (size_t i = g->n_obligations; i-- > 0; ) {
+        struct obligation *o = &g->obligations[i];
+        if (o->node == c->n && o->operand == operand && !strcmp(o->text, text)) return o;
+    }
+    struct obligation *o = arena_push(g->arena, g->obligations, g->n_obligations, g->cap_obligations);
+    *o = (struct obligation){ .node = c->n, .operand = operand, .text = arena_strdup(g->arena, text) };
+    return o;
+}
+
+/* The part that no guard at run time looks at: guards see ranges and finiteness, element by element. */
+static bool rest_implied(const struct facts *known, const struct facts *need)
+{
+    return (need->max_nonzero < 0 || (known->max_nonzero >= 0 && known->max_nonzero <= need->max_nonzero)) && (!need->integral || known->integral) &&
+           (!need->sums_to_one || known->sums_to_one) && (!need->exact || known->exact);
+}
+
+static bool implies(const struct facts *known, const struct facts *need)
+{
+    return known->lo >= need->lo && known->hi <= need->hi && (!need->finite || known->finite) && rest_implied(known, need);
+}
+
+static bool excludes(const struct facts *known, const struct facts *need) { return known->hi < need->lo || known->lo > need->hi; }
+
+static enum obligation_status status_of(const struct facts *known, const struct facts *need)
+{
+    if (excludes(known, need)) return OBLIGATION_CONTRADICTED;
+    if (implies(known, need)) return OBLIGATION_PROVED;
+    return rest_implied(known, need) ? OBLIGATION_CHECKED : OBLIGATION_OPEN;
+}
+
+static void contradict_operand(struct contract *c, int operand, const char *text)
+{
+    const struct node *n = c->n, *x = n->in[operand];
+    struct loc loc = n->in_loc && n->in_loc[operand].line ? n->in_loc[operand] : n->loc;
+    diag_error(c->g->s, FAIL_INPUT, loc, "%s needs %s, but all of it lies in %g..%g", n->op->name, text, x->facts.lo, x->facts.hi);
+    if (x->loc.line) diag_note(c->g->s, x->loc, "%s %s is made here", x->name ? x->name : x->op->name, type_text(c->g->arena, &x->type));
+}
+
+void contract_need(struct contract *c, int operand, const char *text, struct facts need)
+{
+    struct obligation *o = obligation_of(c, operand, text);
+    bool was_contradicted = o->status == OBLIGATION_CONTRADICTED;
+    o->need = need;
+    o->status = status_of(&c->n->in[operand]->facts, &need);
+    if (o->status == OBLIGATION_CONTRADICTED && !was_contradicted) contradict_operand(c, operand, text);
+}
+
+void contract_state(struct contract *c, const char *text, enum obligation_status status)
+{
+    struct obligation *o = obligation_of(c, -1, text);
+    bool was_contradicted = o->status == OBLIGATION_CONTRADICTED;
+    o->need = unknown;
+    o->status = status;
+    if (status == OBLIGATION_CONTRADICTED && !was_contradicted) diag_error(c->g->s, FAIL_INPUT, c->n->loc, "%s needs %s", c->n->op->name, text);
+}
+
+void contract_need_attr(struct contract *c, bool holds, const char *text)
+{
+    contract_state(c, text, holds ? OBLIGATION_PROVED : OBLIGATION_CONTRADICTED);
+}

@@ -1,0 +1,134 @@
+#include "ir/ops/row.h"
+
+#include <float.h>
+#include <string.h>
+
+/* ---- infer ---- */
+bool need_float(struct graph *g, const struct node *n, int operand)
+{
+    return dtype_is_float(n->in[operand]->type.dtype) || infer_error(g, n, operand, "a float is needed (cast makes one)");
+}
+
+bool need_shape_of_first(struct graph *g, const struct node *n, int operand)
+{
+    if (type_same_shape(&n->in[operand]->type, &n->in[0]->type)) return true;
+    return infer_error(g, n, operand, "shapes must be equal, and the first operand is %s", type_text(g->arena, &n->in[0]->type));
+}
+
+bool need_axis(struct graph *g, const struct node *n, int64_t axis, int rank, int *out)
+{
+    if (axis < -rank || axis >= rank) return infer_error(g, n, -1, "axis %lld is outside a shape of %d dimensions", (long long)axis, rank);
+    *out = (int)(axis < 0 ? axis + rank : axis);
+    return true;
+}
+
+void set_type(struct node *n, enum dtype dtype, int rank, const struct ix *const *dims)
+{
+    n->type = (struct type){.dtype = dtype, .rank = rank};      /* too high a rank is refused by graph_add */
+    for (int i = 0; i < rank && i < MAX_RANK; i++) n->type.dim[i] = dims[i];
+}
+
+/* ---- facts ---- */
+/* An end that is an integer is taken for exact: 0 must stay 0. */
+double facts_down(double x) { return isfinite(x) && x != rint(x) ? nextafter(x, -INFINITY) : x; }
+double facts_up(double x) { return isfinite(x) && x != rint(x) ? nextafter(x, INFINITY) : x; }
+
+void facts_set(struct contract *c, double lo, double hi, bool finite, bool integral)
+{
+    bool exact = c->n->op->exact;
+    for (int i = 0; i < c->n->n_in; i++) exact &= fact(c, i)->exact;
+    if (isnan(lo)) lo = -INFINITY;
+    if (isnan(hi)) hi = INFINITY;
+    *c->out = (struct facts){.lo = lo, .hi = hi, .finite = finite, .integral = integral, .max_nonzero = -1, .exact = exact};
+}
+
+/* ---- bounds ---- */
+/* The formulas here are themselves computed in double: a factor covers their rounding. */
+double bd_done(const struct bd *b, double y, double propagated, double own)
+{
+    double e = (propagated + own) * (1 + 0x1p-40);
+    if (isnan(e) || e == INFINITY) return INFINITY;
+    return isfinite(y) && fabs(y) + e > bd_max(b) ? INFINITY : e;
+}
+
+/* Sums, products and roundings keep the sign of what is not negative, so a fact of this kind holds of the computed value too. */
+bool known_nonnegative(const struct bd *b, int operand, double x)
+{
+    const struct facts *f = &b->v.n->in[operand]->facts;
+    return f->lo >= 0 && f->lo <= x && x <= f->hi;
+}
+
+/* ---- at ---- */
+const struct kx *at_float(struct at *c, int operand) { return kx_cast(c->k, DT_F32, at_plain(c, operand)); }
+
+/* ---- draws ---- */
+/* splitmix64 (Steele, Lea, Flood 2014). */
+uint64_t draw_bits(struct draw *d)
+{
+    uint64_t z = *d->rnd += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+int64_t draw_range(struct draw *d, int64_t lo, int64_t hi) { return lo + (int64_t)(draw_bits(d) % (uint64_t)(hi - lo + 1)); }
+int64_t draw_dim(struct draw *d) { return draw_range(d, 0, 7) ? draw_range(d, 1, 7) : draw_range(d, 0, 3) ? draw_range(d, 8, 70) : 0; }
+const struct ix *draw_ix(const struct draw *d, int64_t k) { return ix_const(d->s->ix, k); }
+
+/* At most one long dimension, so that tests stay short. */
+struct type draw_type(struct draw *d, enum dtype dtype, int rank_lo, int rank_hi)
+{
+    struct type t = {.dtype = dtype, .rank = (int)draw_range(d, rank_lo, rank_hi)};
+    bool is_long = false;
+    for (int i = t.rank - 1; i >= 0; i--) {
+        int64_t k = draw_dim(d);
+        if (k > 7 && is_long) k = 3;
+        is_long |= k > 7;
+        t.dim[i] = draw_ix(d, k);
+    }
+    return t;
+}
+
+void draw_operand(struct draw *d, int i, const struct type *t, double lo, double hi)
+{
+    if (i >= d->n_in) d->n_in = i + 1;
+    d->in[i] = *t;
+    d->lo[i] = lo;
+    d->hi[i] = hi;
+}
+
+void draw_same(struct draw *d, int n, double lo, double hi)
+{
+    static const enum dtype floats[] = {DT_FLOAT, DT_FLOAT, DT_F32, DT_F16, DT_BF16};
+    struct type t = draw_type(d, DT_FLOAT, 0, 3);
+    for (int i = 0; i < n; i++) {
+        t.dtype = floats[draw_range(d, 0, 4)];
+        draw_operand(d, i, &t, lo, hi);
+    }
+}
+
+struct attr draw_attr_int(int64_t i) { return (struct attr){.i = i}; }
+struct attr draw_attr_float(double f) { return (struct attr){.f = f}; }
+
+struct attr draw_attr_ints(struct draw *d, int n, const int64_t *ints)
+{
+    int64_t *copy = arena_array(d->s->run, int64_t, n);
+    for (int i = 0; i < n; i++) copy[i] = ints[i];
+    return (struct attr){.n = n, .ints = copy};
+}
+
+struct attr draw_attr_dims(const struct draw *d, int n, const struct ix *const *dims)
+{
+    const struct ix **copy = arena_array(d->s->run, const struct ix *, n);
+    for (int i = 0; i < n; i++) copy[i] = dims[i];
+    return (struct attr){.n = n, .dims = copy};
+}
+
+struct attr draw_attr_dims_of(const struct draw *d, const struct type *t) { return draw_attr_dims(d, t->rank, t->dim); }
+
+int64_t draw_dim_of(const struct type *t, int i)
+{
+    int64_t k;
+    BUG_IF(!ix_const_value(t->dim[i], &k), "a drawn dimension is not constant");
+    return k;
+}

@@ -86,6 +86,7 @@ static int fetch(struct gemm *g, const struct side *s, const struct ix *slice, c
     int piece = s->piece ? s->piece : 1, pieces = s->rows * s->cols / piece, per_row = s->cols / piece, each = (pieces + g->threads - 1) / g->threads;
     BUG_IF(pieces % g->threads, "a tile of %d pieces for %d threads", pieces, g->threads);
     if (!s->src && land) return 0;
+    if (ix_less_eq(t, g->c.k, ix_mulk(t, slice, g->tile.k))) return 0;     /* beyond the last slice for every value of the dims */
     const struct ix *index[MAX_RANK], *outer, *depth;
     struct place p = { 0 };
     const struct ix *turn = NULL;
@@ -103,7 +104,8 @@ static int fetch(struct gemm *g, const struct side *s, const struct ix *slice, c
         struct kmask m = slice_mask(g, s, slice, r, c, &outer, &depth);
         operand_index(g, s, outer, depth, index);
         if (s->src) {
-            ki_issue(&l->b, s->ring, slot, at, s->src, flat_index(t, &s->n->type, index), piece, stage0 + i, &m);
+            bool never = ix_less_eq(t, s->outer, outer);        /* a part of the tile that lies outside for every block: zeros, and no address */
+            ki_issue(&l->b, s->ring, slot, at, s->src, never ? ix_const(t, 0) : flat_index(t, &s->n->type, index), piece, stage0 + i, &m);
             continue;
         }
         struct kitem *inside = ki_if(&l->b, &m);
@@ -240,6 +242,7 @@ void lower_gemm(struct lower *l)
     lower_forget(l);
     fetch_both(&g, next, next_slot, true);
     lower_leave(l, p);
+    ki_seam(&l->b, KSCOPE_WAVE, 0);         /* the copies past the end, of zeros, have landed too: nothing is in flight when the block ends */
     epilogue(&g);
     record_sum(&g);
 }

@@ -11,6 +11,28 @@ enum { ROWS_BLOCK = 256 };
 
 static const struct ix *count_of(struct session *s, const struct node *n) { return type_count(s, &n->type); }
 
+static bool never_holds(struct ix_table *t, const struct kmask *m)
+{
+    for (int i = 0; i < m->n; i++) if (m->g[i].e->hi < 0 || ix_less_eq(t, m->g[i].bound, m->g[i].e)) return true;
+    return false;
+}
+
+/* Takes out what no launch would ever do: loops of no turns and branches whose condition never holds, as empty and short dims leave them. */
+static void drop_dead(struct ix_table *t, struct kitem **items, size_t *n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *n; i++) {
+        struct kitem *it = items[i];
+        drop_dead(t, it->body, &it->n_body);
+        drop_dead(t, it->orelse, &it->n_orelse);
+        bool idle = it->kind == KI_FOR && it->hi->hi <= it->lo->lo, dead = it->kind == KI_IF && never_holds(t, &it->mask);
+        if (idle || (dead && !it->n_orelse)) continue;
+        if (dead) it->kind = KI_REGION, it->mask.n = 0, it->body = it->orelse, it->n_body = it->n_orelse, it->orelse = NULL, it->n_orelse = 0;
+        items[kept++] = it;
+    }
+    *n = kept;
+}
+
 /* Reads come first, results after; arg k of the kernel is bound to node args[k]. */
 static void bind_args(struct lower *l, const struct node **args)
 {
@@ -35,7 +57,7 @@ static struct program_launch lower_group(struct program *p, const struct group *
         struct tile tile = gemm_tile(&l);
         block = tile.waves_m * tile.waves_n * p->target->wave;
     }
-    l.k = kernel_new(p->s, p->arena, "kernel", p->target, block);
+    l.k = kernel_new(p->s, p->arena, "unnamed", p->target, block);
     l.b = kb_at(l.k);
     l.k->loc = gr->nodes[gr->n_nodes - 1]->loc;
     l.b.loc = l.k->loc;
@@ -44,6 +66,7 @@ static struct program_launch lower_group(struct program *p, const struct group *
     bind_args(&l, launch.args);
     if (gr->kind == GROUP_GEMM) lower_gemm(&l);
     else lower_rows(&l);
+    drop_dead(l.ix, l.k->body, &l.k->n_body);
     kernel_finish(l.k);
     return launch;
 }
@@ -63,7 +86,7 @@ static const char *identifier(struct arena *a, const struct group *gr)
 /* Finds the text among those there are, else adds it under a name of its own. Texts are compared as printed under one name and no comment. */
 static size_t share_text(struct program *p, struct kernel *k, const struct group *gr, const char **bodies)
 {
-    k->name = "kernel", k->comment = NULL;
+    k->name = "unnamed", k->comment = NULL;
     const char *body = print_kernel(p->s, k);
     for (size_t i = 0; i < p->n_kernels; i++)
         if (strcmp(bodies[i], body) == 0) { p->kernels[i].n_uses++; k->name = p->kernels[i].k->name; return i; }

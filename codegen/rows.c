@@ -118,7 +118,7 @@ static void stage_reduce(struct rows *r, const struct node *n)
     fill_private(r, acc, 1, n->op->acc);
     struct sweep s = sweep_begin(r, length);
     full_index(r, s.i, index);
-    ki_accumulate(&l->b, acc, ix_const(l->ix, 0), n->op->acc, pull(l, x, index), false);
+    ki_accumulate(&l->b, acc, ix_const(l->ix, 0), n->op->acc, kx_cast(&l->b, DT_F32, pull(l, x, index)), false);
     sweep_end(r, s);
     team_combine(r, acc, 1, n->op->acc);
     struct where w = { .node = n, .kind = WHERE_VALUE };
@@ -138,35 +138,81 @@ static struct where row_buffer(struct rows *r, const struct node *n, enum dtype 
     return (struct where){ .node = n, .kind = WHERE_SHARED, .mem = m, .base = r->by_block ? ix_const(l->ix, 0) : ix_mulk(l->ix, l->k->wave_id, length) };
 }
 
-static void stage_select(struct rows *r, const struct node *n)
+/* Counts into `rank` how many of the row stand before the element of score `si` at r's sweep. */
+static void count_before(struct rows *r, const struct node *n, const struct where *scores, const struct ix *i, struct kmem *rank)
 {
     struct lower *l = r->l;
     struct ix_table *t = l->ix;
-    const struct node *x = n->in[0];
-    const struct ix *length = type_last(l->s, &x->type), *index[MAX_RANK];
-    enum dtype type = x->type.dtype == DT_I64 || x->type.dtype == DT_I32 ? x->type.dtype : DT_F32;
-    struct where scores = row_buffer(r, x, type, "score"), chosen = row_buffer(r, n, n->type.dtype, "chosen");
-    struct sweep s = sweep_begin(r, length);
-    full_index(r, s.i, index);
-    ki_store(&l->b, scores.mem, NULL, ix_add(t, scores.base, s.i), pull(l, x, index), NULL);
-    sweep_end(r, s);
-    team_seam(r);
-    struct kmem *rank = kernel_private(l->k, numbered(l, "rank", l->k->n_priv), DT_I32, 1);
-    s = sweep_begin(r, length);
+    const struct ix *length = type_last(l->s, &n->in[0]->type);
     ki_store(&l->b, rank, NULL, ix_const(t, 0), kx_i32(&l->b, 0), NULL);
-    const struct kx *si = ki_let(&l->b, kx_load(&l->b, scores.mem, NULL, ix_add(t, scores.base, s.i), NULL, 0));
+    const struct kx *si = ki_let(&l->b, kx_load(&l->b, scores->mem, NULL, ix_add(t, scores->base, i), NULL, 0));
     struct kitem *loop = ki_for(&l->b, "other", ix_const(t, 0), length, 1, false);
     struct place p = lower_enter(l, loop);
-    const struct kx *sj = kx_load(&l->b, scores.mem, NULL, ix_add(t, scores.base, loop->var), NULL, 0);
+    const struct kx *sj = kx_load(&l->b, scores->mem, NULL, ix_add(t, scores->base, loop->var), NULL, 0);
     struct at c = { .k = &l->b, .n = n, .lower = l };
-    const struct kx *before = n->op->before(&c, sj, kx_index(&l->b, DT_I32, loop->var), si, kx_index(&l->b, DT_I32, s.i));
+    const struct kx *before = n->op->before(&c, sj, kx_index(&l->b, DT_I32, loop->var), si, kx_index(&l->b, DT_I32, i));
     ki_accumulate(&l->b, rank, ix_const(t, 0), KACC_SUM, kx_op(&l->b, K_SELECT, before, kx_i32(&l->b, 1), kx_i32(&l->b, 0)), false);
     lower_leave(l, p);
-    c.k = &l->b;
-    ki_store(&l->b, chosen.mem, NULL, ix_add(t, chosen.base, s.i), n->op->ranked(&c, kx_load(&l->b, rank, NULL, ix_const(t, 0), NULL, 0)), NULL);
+}
+
+/* Every element of the row its result from its rank. */
+static void select_each(struct rows *r, const struct node *n, const struct where *scores, struct kmem *rank)
+{
+    struct lower *l = r->l;
+    struct where chosen = row_buffer(r, n, n->type.dtype, "chosen");
+    struct sweep s = sweep_begin(r, type_last(l->s, &n->type));
+    count_before(r, n, scores, s.i, rank);
+    struct at c = { .k = &l->b, .n = n, .lower = l };
+    const struct kx *result = n->op->ranked(&c, kx_load(&l->b, rank, NULL, ix_const(l->ix, 0), NULL, 0));
+    ki_store(&l->b, chosen.mem, NULL, ix_add(l->ix, chosen.base, s.i), result, NULL);
     sweep_end(r, s);
     team_seam(r);
     lower_place(l, chosen);
+}
+
+/* The index of the one element of rank 0. */
+static void select_first(struct rows *r, const struct node *n, const struct where *scores, struct kmem *rank)
+{
+    struct lower *l = r->l;
+    struct ix_table *t = l->ix;
+    struct kmem *first = kernel_shared(l->k, numbered(l, "first", l->k->n_shared), DT_I32, 1, KL_ROWS, r->teams, 1);
+    const struct ix *at = r->by_block ? ix_const(t, 0) : l->k->wave_id;
+    struct kmask one = mask_of(r->member, ix_const(t, 1));
+    struct place p = lower_enter(l, ki_region(&l->b));
+    l->b = kb_in(&l->b, ki_if(&l->b, &one));
+    ki_store(&l->b, first, NULL, at, kx_i32(&l->b, -1), NULL);
+    lower_leave(l, p);
+    team_seam(r);
+    struct sweep s = sweep_begin(r, type_last(l->s, &n->in[0]->type));
+    count_before(r, n, scores, s.i, rank);
+    const struct ix *place = ki_let_index(&l->b, "place", kx_load(&l->b, rank, NULL, ix_const(t, 0), NULL, 0), 0, IX_DIM_MAX);
+    struct kmask nobody = mask_of(place, ix_const(t, 1));
+    l->b = kb_in(&l->b, ki_if(&l->b, &nobody));
+    ki_store(&l->b, first, NULL, at, kx_index(&l->b, DT_I32, s.i), NULL);
+    sweep_end(r, s);
+    team_seam(r);
+    struct where w = { .node = n, .kind = WHERE_VALUE };
+    memcpy(w.index, r->lead, sizeof w.index);
+    w.value = ki_let(&l->b, kx_cast(&l->b, n->type.dtype, kx_load(&l->b, first, NULL, at, NULL, 0)));
+    lower_place(l, w);
+}
+
+static void stage_select(struct rows *r, const struct node *n)
+{
+    struct lower *l = r->l;
+    const struct node *x = n->in[0];
+    const struct ix *index[MAX_RANK];
+    enum dtype type = x->type.dtype == DT_I64 || x->type.dtype == DT_I32 ? x->type.dtype : DT_F32;
+    struct where scores = row_buffer(r, x, type, "score");
+    struct sweep s = sweep_begin(r, type_last(l->s, &x->type));
+    full_index(r, s.i, index);
+    ki_store(&l->b, scores.mem, NULL, ix_add(l->ix, scores.base, s.i), pull(l, x, index), NULL);
+    sweep_end(r, s);
+    team_seam(r);
+    lower_forget(l);
+    struct kmem *rank = kernel_private(l->k, numbered(l, "rank", l->k->n_priv), DT_I32, 1);
+    if (n->type.rank == x->type.rank) select_each(r, n, &scores, rank);
+    else select_first(r, n, &scores, rank);
 }
 
 /* y[row, e] = Σ_k a[row, k]·b[k, e]: some columns at a time, each thread its k, then combined over the team. */
@@ -189,7 +235,7 @@ static void stage_contract(struct rows *r, const struct node *n)
         for (int e = 0; e < some; e++) {
             const struct ix *col = ix_const(t, first + e);
             ib[0] = c.transpose_b ? col : s.i, ib[1] = c.transpose_b ? s.i : col;
-            ki_accumulate(&l->b, acc, ix_const(t, e), KACC_SUM, kx_op2(&l->b, K_MUL, pull(l, a, ia), pull(l, b, ib)), true);
+            ki_accumulate(&l->b, acc, ix_const(t, e), KACC_SUM, kx_op2(&l->b, K_MUL, kx_cast(&l->b, DT_F32, pull(l, a, ia)), kx_cast(&l->b, DT_F32, pull(l, b, ib))), true);
         }
         sweep_end(r, s);
         team_combine(r, acc, some, KACC_SUM);

@@ -140,8 +140,9 @@ static const struct row rows[] = {
     SHUFFLE(i64, "(tk_u64)v", "(tk_i64)b",
             "tk_u32 lo = (tk_u32)tk_shfl_i32((tk_i32)v, lane), hi = (tk_u32)tk_shfl_i32((tk_i32)(v >> 32), lane); return (tk_i64)((tk_u64)hi << 32 | lo);"),
     SHUFFLE(f64, "tk_f64_bits(v)", "tk_bits_f64(b)", "return tk_bits_f64((tk_u64)tk_shfl_i64((tk_i64)tk_f64_bits(v), lane));"),
+    /* AMD: 33 is LLVM's "not equal"; the builtins named ballot are younger than hiprtc 5.2 */
     { "tk_ballot", "tk_u64", "tk_i32 p", ITEM, 0, "return tk_me->host->ballot(tk_me, tk_line, p != 0);", "return __ballot_sync(0xffffffffu, p);",
-      "\n#if TK_WAVE == 64\n    return __builtin_amdgcn_ballot_w64(p != 0);\n#else\n    return __builtin_amdgcn_ballot_w32(p != 0);\n#endif\n" },
+      "return __builtin_amdgcn_uicmp((tk_u32)(p != 0), 0u, 33);" },
 };
 
 /* ---- matrix instructions, by the unit's name; in the emulator all are one call ---- */
@@ -172,17 +173,17 @@ static const char types[] =
     "typedef struct TK_ALIAS TK_ALIGN(16) tk_v16 { tk_u32 w[4]; } tk_v16;\n"
     "#define TK_PTR(T) T *\n#define TK_INF tk_bits_f32(0x7f800000u)\n#define TK_NAN tk_bits_f32(0x7fc00000u)\n";
 
-/* Static shared memory ends at 48 KiB; beyond it the launch gives it. The array that is not used takes no room. */
+/* Beyond TK_STATIC_SHARED bytes the launch gives the shared memory. The array that is not used takes no room. */
 static const char head_cuda[] =
-    "#pragma nv_diag_suppress 177\n#define TK_FN static __device__ __forceinline__\n#define TK_ALIAS\n#define TK_ALIGN(N) __align__(N)\n"
+    "#pragma nv_diag_suppress 177\n#define TK_UNROLL _Pragma(\"unroll\")\n#define TK_FN static __device__ __forceinline__\n#define TK_ALIAS\n#define TK_ALIGN(N) __align__(N)\n"
     "#define TK_KERNEL(NAME, BLOCK) extern \"C\" __global__ void __launch_bounds__(BLOCK) NAME(const struct NAME##_args a)\n"
     "#define TK_SHARED(BYTES) \\\n"
-    "    __shared__ __align__(16) unsigned char tk_static[(BYTES) <= 49152 ? (BYTES) : 16]; \\\n"
+    "    __shared__ __align__(16) unsigned char tk_static[(BYTES) <= TK_STATIC_SHARED ? (BYTES) : 16]; \\\n"
     "    extern __shared__ __align__(16) unsigned char tk_dynamic[]; \\\n"
-    "    unsigned char *const tk_smem = (BYTES) <= 49152 ? tk_static : tk_dynamic\n";
+    "    unsigned char *const tk_smem = (BYTES) <= TK_STATIC_SHARED ? tk_static : tk_dynamic\n";
 
 static const char head_hip[] =
-    "#define TK_FN static inline __attribute__((device, always_inline))\n#define TK_ALIAS __attribute__((may_alias))\n"
+    "#define TK_UNROLL _Pragma(\"unroll\")\n#define TK_FN static inline __attribute__((device, always_inline))\n#define TK_ALIAS __attribute__((may_alias))\n"
     "#define TK_ALIGN(N) __attribute__((aligned(N)))\n"
     "#define TK_KERNEL(NAME, BLOCK) extern \"C\" __attribute__((global, amdgpu_flat_work_group_size(BLOCK, BLOCK))) void NAME(const struct NAME##_args a)\n"
     "#define TK_SHARED(BYTES) \\\n"
@@ -190,7 +191,7 @@ static const char head_hip[] =
     "    unsigned char *const tk_smem = tk_static\n";
 
 static const char head_emu[] =
-    "#define TK_FN static inline __attribute__((always_inline, unused))\n#define TK_ALIAS __attribute__((may_alias))\n"
+    "#define TK_UNROLL\n#define TK_FN static inline __attribute__((always_inline, unused))\n#define TK_ALIAS __attribute__((may_alias))\n"
     "#define TK_ALIGN(N) __attribute__((aligned(N)))\n"
     "#define TK_KERNEL(NAME, BLOCK) \\\n"
     "    static inline void NAME##_item(const struct NAME##_args a, struct tk_item *tk_me); \\\n"
@@ -342,7 +343,7 @@ const char *spell_prelude(struct session *s, const struct target *t, enum spelli
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
     BUG_IF(!to, "out of memory");
-    fprintf(to, "#define TK_WAVE %d\n", t->wave);
+    fprintf(to, "#define TK_WAVE %d\n#define TK_STATIC_SHARED %d\n", t->wave, t->static_shared);
     if (is_emu(how))
         fprintf(to, "%sconst int tk_abi = TK_EMU_ABI, tk_is_checked = %d;\nenum { tk_checked = %d };\n", prelude_emu_abi, how == SPELL_EMU_CHECKED,
                 how == SPELL_EMU_CHECKED);
@@ -354,6 +355,7 @@ const char *spell_prelude(struct session *s, const struct target *t, enum spelli
     fputs(prelude_math, to);
     fputs("\n" SPELL_KERNELS, to);
     BUG_IF(fclose(to), "out of memory");
-    text = memcpy(arena_alloc(s->run, size + 1), text, size);
-    return text;
+    const char *kept = arena_strndup(s->run, text, size);
+    free(text);
+    return kept;
 }

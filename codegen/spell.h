@@ -12,6 +12,7 @@
               TK_KERNEL(NAME, BLOCK)                                            the head; inside it the arguments are `a.x`, `a.B`
               { TK_SHARED(BYTES);  tk_f16 *const sA = (tk_f16 *)(tk_smem + 0);  ... }     at most one TK_SHARED, first thing in the kernel
    Ids        tk_tid() tk_lane() tk_wave() tk_bid_x() tk_bid_y() tk_bid_z()     TK_WAVE: lanes a wave
+   Loops      TK_UNROLL before a `for` of constant trip count: unrolled where it counts (private arrays and fragments stay in registers)
    Memory     tk_ld_T(p, i) -> value, tk_st_T(p, i, v)     T in f16 bf16 f32 f64 i32 i64 u8; f16 and bf16 load to tk_f32 and round once (nearest even) at the store
               tk_ld2_f16(p, i) -> tk_u32                    two neighbouring halves as one fragment register, p + i aligned to 4 bytes
               tk_pack_f16(lo, hi) -> tk_u32 from two f32, rounding each; tk_lo_f16(u), tk_hi_f16(u) -> tk_f32

@@ -112,6 +112,15 @@ struct node *build_broadcast(struct builder *b, struct node *x, const struct typ
     return add(b, op, &x, 1, attrs);
 }
 
+struct node *build_reshape(struct builder *b, struct node *x, const struct type *to)
+{
+    if (!x || type_same_shape(&x->type, to)) return x;
+    const struct op_def *op = row("reshape");
+    struct attr *attrs = defaults(b, op);
+    set_dims(b, op, attrs, to);
+    return add(b, op, &x, 1, attrs);
+}
+
 /* "x" of "x, w, b"; the last name of a variadic row stands for all further operands. */
 static const char *operand_name(struct arena *a, const struct op_def *op, int operand)
 {

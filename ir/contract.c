@@ -1,6 +1,7 @@
 /* The contracts engine: facts are carried from operands to results, and what an op needs of its operands ends as an obligation. Facts are of real
    arithmetic and of what is not NaN: lo..hi holds for every element that is not NaN, `finite` says that there is none and no infinity. Of integers a
-   missing value (the least i64) is the NaN: lo..hi does not count it, and only with `finite` may an index rely on the range. */
+   missing value (the least i64) is the NaN: lo..hi does not count it, and only with `finite` may an index rely on the range.
+   Obligations are appended to the graph; what a contradicted one means is the pass's to say. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -93,17 +94,12 @@ void op_contract(struct graph *g, struct node *n)
 
 /* ---- obligations ---- */
 
-/* A second look at a node (facts grow from pass to pass) renews its obligations. */
-static struct obligation *obligation_of(struct contract *c, int operand, const char *text)
+static void append(struct contract *c, struct obligation o)
 {
     struct graph *g = c->g;
-    for (size_t i = g->n_obligations; i-- > 0; ) {
-        struct obligation *o = &g->obligations[i];
-        if (o->node == c->n && o->operand == operand && !strcmp(o->text, text)) return o;
-    }
-    struct obligation *o = arena_push(g->arena, g->obligations, g->n_obligations, g->cap_obligations);
-    *o = (struct obligation){ .node = c->n, .operand = operand, .text = arena_strdup(g->arena, text) };
-    return o;
+    o.node = c->n;
+    o.text = arena_strdup(g->arena, o.text);
+    *arena_push(g->arena, g->obligations, g->n_obligations, g->cap_obligations) = o;
 }
 
 /* The part that no guard at run time looks at: guards see ranges and finiteness, element by element. */
@@ -127,30 +123,14 @@ static enum obligation_status status_of(const struct facts *known, const struct 
     return rest_implied(known, need) ? OBLIGATION_CHECKED : OBLIGATION_OPEN;
 }
 
-static void contradict_operand(struct contract *c, int operand, const char *text)
-{
-    const struct node *n = c->n, *x = n->in[operand];
-    struct loc loc = n->in_loc && n->in_loc[operand].line ? n->in_loc[operand] : n->loc;
-    diag_error(c->g->s, FAIL_INPUT, loc, "%s needs %s, but all of it lies in %g..%g", n->op->name, text, x->facts.lo, x->facts.hi);
-    if (x->loc.line) diag_note(c->g->s, x->loc, "%s %s is made here", x->name ? x->name : x->op->name, type_text(c->g->arena, &x->type));
-}
-
 void contract_need(struct contract *c, int operand, const char *text, struct facts need)
 {
-    struct obligation *o = obligation_of(c, operand, text);
-    bool was_contradicted = o->status == OBLIGATION_CONTRADICTED;
-    o->need = need;
-    o->status = status_of(&c->n->in[operand]->facts, &need);
-    if (o->status == OBLIGATION_CONTRADICTED && !was_contradicted) contradict_operand(c, operand, text);
+    append(c, (struct obligation){ .operand = operand, .text = text, .status = status_of(&c->n->in[operand]->facts, &need), .need = need });
 }
 
 void contract_state(struct contract *c, const char *text, enum obligation_status status)
 {
-    struct obligation *o = obligation_of(c, -1, text);
-    bool was_contradicted = o->status == OBLIGATION_CONTRADICTED;
-    o->need = unknown;
-    o->status = status;
-    if (status == OBLIGATION_CONTRADICTED && !was_contradicted) diag_error(c->g->s, FAIL_INPUT, c->n->loc, "%s needs %s", c->n->op->name, text);
+    append(c, (struct obligation){ .operand = -1, .text = text, .status = status, .need = unknown });
 }
 
 void contract_need_attr(struct contract *c, bool holds, const char *text)

@@ -42,7 +42,7 @@ struct ev {
 /* Numbers. Over doubles these are the C operators; over the field, its operations; n_fn is exp, log, … or a keyed mix. */
 enum num_fn { FN_EXP, FN_LOG, FN_SQRT, FN_TANH, FN_ERF, FN_COUNT };
 /* Further uninterpreted functions of the field, for field_mix. A reduction by max or min is the sum of FIELD_ROW_MAX or _MIN of its terms (0 for none). */
-enum field_op { FIELD_MAX = FN_COUNT, FIELD_MIN, FIELD_ABS, FIELD_ROW_MAX, FIELD_ROW_MIN, FIELD_CAST, FIELD_OP_COUNT };
+enum field_op { FIELD_MAX = FN_COUNT, FIELD_MIN, FIELD_ABS, FIELD_ROW_MAX, FIELD_ROW_MIN, FIELD_CAST, FIELD_RINT, FIELD_OP_COUNT };
 #define FIELD_P ((UINT64_C(1) << 61) - 1)
 uint64_t field_add(uint64_t a, uint64_t b);
 uint64_t field_sub(uint64_t a, uint64_t b);

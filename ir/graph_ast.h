@@ -56,7 +56,7 @@ struct stmt {
     struct param *params; size_t n_params, cap_params;
     struct stmt **body; size_t n_body, cap_body;
     bool failed;                /* an unfolding of it said an error: later ones are silent */
-    bool used;                  /* ST_BLOCK: has been unfolded */
+    bool used, open;            /* ST_BLOCK: has been unfolded; is being unfolded */
 };
 
 struct file_ast { const char *name; struct loc name_loc; struct stmt **body; size_t n_body, cap_body; };

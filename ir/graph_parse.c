@@ -45,7 +45,8 @@ static bool is_reserved(const char *name)
 /* A name that the file defines. */
 static const char *new_name(struct cursor *c, const char *what, bool with_dots)
 {
-    if (c->cur.kind == TOK_NAME && is_reserved(c->cur.text)) return cursor_error(c, "'%s' is a word of the language and cannot name %s", c->cur.text, what), NULL;
+    if (c->cur.kind == TOK_NAME && !cursor_at_end(c) && is_reserved(c->cur.text))
+        return cursor_error(c, "'%s' is a word of the language and cannot name %s", c->cur.text, what), NULL;
     return cursor_name(c, what, with_dots);
 }
 
@@ -62,6 +63,8 @@ static struct expr *parse_expr(struct cursor *c);
 /* Elements up to the closing bracket, which the caller has opened. */
 static void parse_elements(struct cursor *c, struct expr *e, bool named, char close)
 {
+    struct loc open = c->before;
+    open.col--;
     c->parens++;
     while (!c->panic && !cursor_is(c, close)) {
         struct arg *a = arena_push(c->s->run, e->args, e->n, e->cap);
@@ -71,7 +74,9 @@ static void parse_elements(struct cursor *c, struct expr *e, bool named, char cl
             cursor_next(c);
         }
         a->value = parse_expr(c);
-        if (!cursor_take(c, ',') && !cursor_is(c, close)) cursor_error(c, "expected ',' or '%c', not %s", close, cursor_what(c));
+        if (c->panic || cursor_take(c, ',') || cursor_is(c, close)) continue;
+        cursor_error(c, "expected ',' or '%c', not %s", close, cursor_what(c));
+        diag_note(c->s, open, "the '%c' stands here", close == ')' ? '(' : '[');
     }
     c->parens -= c->parens > 0;
     cursor_take(c, close);
@@ -224,11 +229,13 @@ static void parse_size(struct cursor *c, struct list *to)
 /* let = "let" binding { "," binding }: a line may end behind a comma */
 static void parse_let(struct cursor *c, struct list *to)
 {
-    do {
+    for (bool more = true; more;) {
         struct stmt *st = parse_binding(c);
         if (c->panic) st->value = expr_new(c, EX_BAD);
         if (st->name) push(c, to, st);
-    } while (!c->panic && !(cursor_at_end(c) && !cursor_is(c, ',')) && cursor_take(c, ','));
+        more = !c->panic && !cursor_at_end(c) && cursor_take(c, ',');
+        if (more) c->cur.line_start = false;
+    }
 }
 
 /* dim = "dim" name { "," name } */
@@ -411,7 +418,8 @@ static void parse_statement(struct cursor *c, struct list *to, struct stmt *bloc
     const char *word = c->cur.kind == TOK_NAME ? c->cur.text : "";
     bool assigns = c->next.kind == TOK_PUNCT && !c->next.line_start && (c->next.punct == '=' || c->next.punct == ':');
     struct loc at = c->cur.loc;
-    if (*word && !is_reserved(word) && assigns) {
+    c->cur.line_start = false;      /* errors at this word are not at the end of the line above */
+    if (*word && assigns && !is_top_word(word) && strcmp(word, "weight") && strcmp(word, "repeat") && strcmp(word, "return")) {
         parse_assign(c, to, ST_ASSIGN);
     } else if (is_top_word(word) && !(block == NULL && top)) {
         diag_error(c->s, FAIL_INPUT, at, "'%s' may stand at top level only", word);
@@ -430,7 +438,9 @@ static void parse_statement(struct cursor *c, struct list *to, struct stmt *bloc
         unknown_statement(c);
     }
     if (!c->panic && !cursor_at_end(c)) cursor_error(c, "expected the end of the line, not %s", cursor_what(c));
-    if (c->panic) cursor_recover(c);
+    if (!c->panic) return;
+    cursor_recover(c);
+    if (top) cursor_take(c, '}');
 }
 
 /* A return that is not the last statement of a block, or stands in a repeat. */

@@ -47,7 +47,8 @@ bool node_is_stage(const struct node *n)
 struct row_space row_space_of(const struct node *n)
 {
     struct row_space r = { .rank = n->type.rank, .flat = !node_is_stage(n) };
-    if (n->op->class == CLS_SELECT || n->op->class == CLS_CONTRACT) r.rank--;
+    if (n->op->class == CLS_SELECT) r.rank = n->in[0]->type.rank - 1;
+    if (n->op->class == CLS_CONTRACT) r.rank--;
     memcpy(r.dim, n->type.dim, sizeof r.dim);
     return r;
 }

@@ -135,7 +135,7 @@ static void finish_items(struct kernel *k, struct kitem *const *items, size_t n,
         if (it->mem && it->kind != KI_FRAG_LOAD) ((struct kmem *)it->mem)->written = true;
         if (it->mem && (it->kind == KI_FRAG_LOAD || it->kind == KI_ACCUMULATE || it->kind == KI_COMBINE)) ((struct kmem *)it->mem)->read = true;
         if (it->mem2) ((struct kmem *)it->mem2)->read = true;
-        kitem_each_ix(it, add_dims, k);
+        kitem_each_ix(k, it, add_dims, k);
         finish_items(k, it->body, it->n_body, seen);
         finish_items(k, it->orelse, it->n_orelse, seen);
     }

@@ -205,6 +205,9 @@ void ki_mma(struct kbuild *b, struct kfrag *c, struct kfrag *a_, struct kfrag *b
 struct kitem *ki_each(struct kbuild *b, struct kfrag *c, const struct ix *row0, const struct ix *col0);
 void kernel_sum(struct kernel *k, const struct node *n, struct sum_record rec);
 
+/* Has it seams, combines or matrix items: must a block's threads run together? */
+bool kernel_is_collective(const struct kernel *k);
+
 /* ---- text, verifier ---- */
 const char *kernel_text(struct arena *a, const struct kernel *k);
 /* Reads what kernel_text wrote (or a person did); args' nodes are NULL. NULL and diagnostics with line and column on errors. */

@@ -1,20 +1,20 @@
 #include "ir/kir_plan.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- names ---- */
 static const char *const reserved[] = {
-    /* the kernel text's */
-    "a", "about", "acc", "arg", "at", "by", "combine", "commit", "dims", "each", "elem", "else", "false", "fill", "fma", "for", "frag", "from", "grid", "if", "in",
-    "index", "inf", "issue", "kernel", "land", "let", "mask", "max", "min", "mma", "nan", "out", "over", "private", "region", "seam", "shared", "step", "sum",
-    "transposed", "true", "unroll", "wait", "where",
+    /* the kernel text's, where they could be taken for a name */
+    "a", "at", "block", "combine", "commit", "each", "elem", "else", "false", "fill", "for", "frag", "from", "if", "in", "inf", "issue", "land", "let", "mask",
+    "max", "min", "mma", "nan", "region", "seam", "step", "transposed", "true", "unroll", "where",
     /* C's and C++'s */
     "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "const", "constexpr", "continue", "default", "delete", "do",
     "double", "enum", "explicit", "export", "extern", "float", "friend", "goto", "half", "inline", "int", "long", "mutable", "namespace", "new", "not", "operator", "or",
     "protected", "public", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template", "this", "throw", "try",
-    "typedef", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "while", "xor", "signbit", "live", "payload", "linux", "unix",
+    "typedef", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "while", "xor", "linux", "unix",
 };
 
 static bool is_made_up(const char *n, const char *stem)
@@ -101,18 +101,25 @@ static void walk_mask(const struct ix_walk *w, const struct kmask *m)
     for (int i = 0; i < m->n; i++) walk_one(w, m->g[i].e), walk_one(w, m->g[i].bound);
 }
 
-static void walk_value(const struct ix_walk *w, const struct kx *x)
+/* Values share their operands: each is visited once an item. */
+static void walk_value(const struct ix_walk *w, const struct kx *x, unsigned char *seen)
 {
+    if (seen[x->id]) return;
+    seen[x->id] = 1;
     walk_one(w, x->index), walk_one(w, x->slot), walk_mask(w, &x->mask);
-    if (x->kind == KX_OP) for (int i = 0; i < kop_table[x->op].arity; i++) walk_value(w, x->arg[i]);
+    if (x->kind == KX_OP) for (int i = 0; i < kop_table[x->op].arity; i++) walk_value(w, x->arg[i], seen);
 }
 
-void kitem_each_ix(const struct kitem *it, void (*f)(void *ctx, const struct ix *e), void *ctx)
+void kitem_each_ix(const struct kernel *k, const struct kitem *it, void (*f)(void *ctx, const struct ix *e), void *ctx)
 {
     const struct ix_walk w = { f, ctx };
     walk_one(&w, it->lo), walk_one(&w, it->hi), walk_one(&w, it->step), walk_one(&w, it->row), walk_one(&w, it->col);
     walk_one(&w, it->index), walk_one(&w, it->index2), walk_one(&w, it->slot), walk_mask(&w, &it->mask);
-    if (it->value) walk_value(&w, it->value);
+    if (!it->value) return;
+    unsigned char *seen = calloc(k->n_values + 1, 1);
+    BUG_IF(!seen, "out of memory");
+    walk_value(&w, it->value, seen);
+    free(seen);
 }
 
 /* ---- a map from pointers ---- */
@@ -407,11 +414,11 @@ static const char *sum_text(const struct kspell *s, const struct ix *e, bool nes
 }
 
 /* In C, `/` and `%` are floor division and modulus where the dividend is not negative; elsewhere they are made so. */
-static const char *div_text(const struct kspell *s, const struct ix *e)
+static const char *div_text(const struct kspell *s, const struct ix *e, bool nested)
 {
     struct arena *a = s->plan->arena;
     const char *x = kspell_ix(s, e->a, true), *y = kspell_ix(s, e->b, true);
-    if (!s->c || e->a->lo >= 0) return arena_printf(a, e->kind == IX_DIV ? "(%s/%s)" : "(%s%%%s)", x, y);
+    if (!s->c || e->a->lo >= 0) return arena_printf(a, "%s%s%c%s%s", nested ? "(" : "", x, e->kind == IX_DIV ? '/' : '%', y, nested ? ")" : "");
     if (e->kind == IX_MOD) return arena_printf(a, "((%s%%%s + %s)%%%s)", x, y, y, y);
     return arena_printf(a, "((%s < 0 ? %s - %s + 1 : %s)/%s)", x, x, y, x, y);
 }
@@ -425,7 +432,7 @@ const char *kspell_ix(const struct kspell *s, const struct ix *e, bool nested)
         return name ? name : e->kind == IX_SYM ? e->name : kplan_var(s->plan, e);
     }
     case IX_SUM: return sum_text(s, e, nested);
-    case IX_DIV: case IX_MOD: return div_text(s, e);
+    case IX_DIV: case IX_MOD: return div_text(s, e, nested);
     case IX_MIN: case IX_MAX: break;
     }
     const char *xy[2] = { kspell_ix(s, e->a, false), kspell_ix(s, e->b, false) };
@@ -434,17 +441,19 @@ const char *kspell_ix(const struct kspell *s, const struct ix *e, bool nested)
 }
 
 /* ---- numbers ---- */
-const char *knum_text(struct arena *a, double v)
+const char *knum_text(struct arena *a, double v, bool exact)
 {
-    /* Eight digits and a small exponent: below 2^53 times 10^22 such decimals are exact in every compiler (Clinger 1990) if they are exact at all. */
-    for (int digits = 1; digits <= 8; digits++) {
+    for (int digits = 1; digits <= (exact ? 8 : 17); digits++) {
         const char *t = arena_printf(a, "%.*g", digits, v);
-        if (strtod(t, NULL) != v || strchr(t, 'e')) continue;
-        /* exact, not only nearest: v times a power of ten is an integer exactly when the decimal is */
-        double scaled = v;
-        for (const char *dot = strchr(t, '.'); dot && *++dot; ) scaled *= 10;
-        if (scaled != (double)(long long)scaled) continue;
-        return strchr(t, '.') ? t : arena_printf(a, "%s.0", t);
+        if (strtod(t, NULL) != v) continue;
+        if (strchr(t, 'e')) {
+            if (exact) continue;
+            return t;
+        }
+        /* A decimal with d digits after the point is exact only for a multiple of 2^-d. */
+        const char *dot = strchr(t, '.');
+        double scaled = ldexp(v, dot ? (int)strlen(dot + 1) : 0);
+        if (!exact || scaled == rint(scaled)) return dot ? t : arena_printf(a, "%s.0", t);
     }
     return arena_printf(a, "%a", v);
 }

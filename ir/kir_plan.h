@@ -45,9 +45,10 @@ struct kspell {
 /* From the plan's arena. `nested`: parenthesised unless an atom. */
 const char *kspell_ix(const struct kspell *s, const struct ix *e, bool nested);
 
-/* A number that reads back as the same double: the short decimal form where that is exact, else hexadecimal. Not for infinities and NaN. */
-const char *knum_text(struct arena *a, double v);
+/* A finite number that reads back as the same double: the shortest decimal; with `exact` only decimals that are the number, else hexadecimal, so that
+   it does not hang on how a compiler rounds. */
+const char *knum_text(struct arena *a, double v, bool exact);
 
 /* Calls f for each index expression that the item itself holds (not its body), and for those of its values. */
-void kitem_each_ix(const struct kitem *item, void (*f)(void *ctx, const struct ix *e), void *ctx);
+void kitem_each_ix(const struct kernel *k, const struct kitem *item, void (*f)(void *ctx, const struct ix *e), void *ctx);
 #endif

@@ -180,7 +180,7 @@ bool cursor_expect(struct cursor *c, int punct, const char *where)
 
 const char *cursor_name(struct cursor *c, const char *what, bool with_dots)
 {
-    if (c->cur.kind != TOK_NAME) return cursor_error(c, "expected %s, not %s", what, cursor_what(c)), NULL;
+    if (c->cur.kind != TOK_NAME || cursor_at_end(c)) return cursor_error(c, "expected %s, not %s", what, cursor_what(c)), NULL;
     const char *name = c->cur.text;
     if (!with_dots && strchr(name, '.')) return cursor_error(c, "%s has no dots, but this is '%s'", what, name), NULL;
     cursor_next(c);

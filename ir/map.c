@@ -84,7 +84,7 @@ static int distance(const char *a, const char *b)
 const char *name_nearer(const char *name, const char *best, const char *candidate)
 {
     if (strlen(name) > NEAR_MAX) return NULL;
-    int allowed = strlen(name) < 3 ? 1 : 2;
+    int allowed = strlen(name) < 5 ? 1 : 2;
     if (strlen(name) < 2) return best;
     if (best) allowed = distance(name, best) - 1;
     return distance(name, candidate) <= allowed ? candidate : best;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "ir/ops/row.h"
+
 #define OP(name) extern const struct op_def op_##name;
 #include "ir/ops.def"
 #undef OP
@@ -81,31 +83,17 @@ void op_eval(struct ev *c)
 }
 
 /* ---- bound ---- */
-/* An operand's error as the op meets it: kernels take an f64 as f32, and what is within a finite distance of an infinity is that infinity. */
-static double error_in(const struct bd *b, int k, int64_t i, bool is_float)
-{
-    double e = bd_err(b, k, i);
-    enum dtype t = b->v.n->in[k]->type.dtype;
-    if (!dtype_is_float(t)) return e;
-    double x = b->v.in[k].v[i].d;
-    if (isinf(x) && e < INFINITY) return 0;
-    if (is_float && b->kernel && t == DT_F64 && b->v.n->type.dtype != DT_F64) e += dtype_half_ulp(DT_F32, fabs(x) + e);
-    return e;
-}
-
-/* A NaN that is certain in all computations needs no bound, and makes those of the float ops that it enters certain. */
 static void bound_pointwise(struct bd *b)
 {
     const struct op_def *op = b->v.n->op;
     const struct ev *c = &b->v;
     NUM x[MAX_POINTWISE];
     double e[MAX_POINTWISE];
-    bool is_float = dtype_is_float(c->out.dtype);
     for (size_t r = 0; r < c->n_runs; r++) {
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
             for (int k = 0; k < c->n_in; k++) {
                 x[k] = c->in[k].v[i];
-                e[k] = error_in(b, k, i, is_float);
+                e[k] = bd_operand(b, k, i);
             }
             b->e_out[i] = op->bound1(b, x, e, c->out.v[i]);
         }

@@ -36,6 +36,7 @@ struct node *build3(struct builder *b, const char *op, struct node *x, struct no
 struct node *build_const(struct builder *b, const struct type *like, double value);     /* a constant of that shape and dtype */
 struct node *build_broadcast(struct builder *b, struct node *x, const struct type *to); /* trailing dims align; x itself if equal */
 bool build_align(struct builder *b, struct node **in, int n_in);       /* broadcasts operands to their common shape in place; those that don't fit stay */
+struct node *build_reshape(struct builder *b, struct node *x, const struct type *to);   /* the same elements in that shape; x itself if equal */
 
 /* Facts and obligations of one node. The default of a class fills `out` from operands' facts; see ir/contract.c. */
 struct contract { struct graph *g; struct node *n; struct facts *out; };
@@ -46,13 +47,14 @@ void contract_need_attr(struct contract *c, bool holds, const char *text);
 void contract_state(struct contract *c, const char *text, enum obligation_status status);
 
 /* Random legal operands and attributes, for the tests that the table generates. */
+enum { MAX_DRAW = 12 };
 struct draw {
     uint64_t *rnd;
     struct session *s;
     int n_in;
-    struct type in[8];
-    double lo[8], hi[8];        /* values are uniform in lo..hi; integers in lo..hi, both in */
-    bool scores[8];             /* distinct, well separated values (for selections) */
+    struct type in[MAX_DRAW];
+    double lo[MAX_DRAW], hi[MAX_DRAW];        /* values are uniform in lo..hi; integers in lo..hi, both in */
+    bool scores[MAX_DRAW];             /* distinct, well separated values (for selections) */
     struct attr attrs[8];
 };
 
@@ -98,7 +100,8 @@ struct op_def {
     /* What a template stage asks where `at` cannot say it. CLS_REDUCE: the accumulator, and the result from the total of n terms (NULL: the total). */
     enum kacc acc;
     const struct kx *(*finish)(struct at *c, const struct kx *total, const struct ix *n);
-    /* CLS_SELECT by rank: does element j of the row stand before element i, and the result from the number of those that do (an i32). */
+    /* CLS_SELECT by rank: does element j of the row stand before element i, and the result of element i from the number of those that do (an i32).
+       A selection without the last dimension is the index of the element that nobody stands before, -1 of an empty row: `ranked` is not asked. */
     const struct kx *(*before)(struct at *c, const struct kx *sj, const struct kx *j, const struct kx *si, const struct kx *i);
     const struct kx *(*ranked)(struct at *c, const struct kx *rank);
     void (*draw)(struct draw *d);

@@ -49,6 +49,7 @@ struct target {
     int wave;                   /* work-items a wave */
     int max_block;              /* work-items a block */
     int shared_bytes;           /* most shared memory (LDS) of one block */
+    int static_shared;          /* up to this much is declared in the text; more is asked for at the launch */
     int copy_stages;            /* ring slots that a gemm keeps: 1 being computed, the others in flight */
     int units;                  /* multiprocessors or compute units of the usual card, for the roofline */
     double mem_gbs, fp16_tflops;

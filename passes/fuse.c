@@ -96,7 +96,7 @@ static const char *group_title(struct arena *a, const struct group *gr)
     int n_seen = 0;
     for (size_t i = 0; i < gr->n_nodes && n_seen < 16; i++) {
         const struct node *n = gr->nodes[i];
-        if (n->op->class == CLS_SOURCE || n->op->class == CLS_VIEW) continue;
+        if (n->group != gr || n->op->class == CLS_VIEW) continue;
         const char *origin = n->origin ? n->origin : n->op->name, *scope = param_scope(a, n);
         const struct op_def *by = op_find(origin);
         const char *word = scope ? scope : by && by->stem ? NULL : origin;

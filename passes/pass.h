@@ -48,6 +48,7 @@ struct pass_ctx pass_ctx_for(struct session *s, const struct target *t);
 
 bool pass_infer(struct graph *g, struct pass_ctx *c);
 bool pass_contracts(struct graph *g, struct pass_ctx *c);
+bool pass_prune(struct graph *g, struct pass_ctx *c);
 bool pass_expand(struct graph *g, struct pass_ctx *c);
 bool pass_simplify(struct graph *g, struct pass_ctx *c);
 bool pass_cse(struct graph *g, struct pass_ctx *c);

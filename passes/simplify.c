@@ -102,8 +102,11 @@ static struct node *rewrite(struct graph *g, struct node *n, const struct rule *
     struct builder b = build_at(g, n);
     b.wide = n->wide;
     const char *p = r->to;
+    int first = g->next_id;
     struct node *by = make(&p, &b, &bind, n);
-    return by && type_same_shape(&by->type, &n->type) && by->type.dtype == n->type.dtype ? by : NULL;
+    if (!by || !type_same_shape(&by->type, &n->type) || by->type.dtype != n->type.dtype) return NULL;
+    if (by->id >= first) by->origin = n->origin ? n->origin : n->op->name;
+    return by;
 }
 
 bool pass_simplify(struct graph *g, struct pass_ctx *c)

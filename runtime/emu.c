@@ -1,16 +1,14 @@
-/* The emulator as a device: memory, modules, launches. How a block runs is in the second half. */
+/* The emulator as a device: memory, modules, launches. */
 #include "runtime/emu.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { GUARD = 256, GUARD_BYTE = 0xa5, FRESH_BYTE = 0xff };     /* fresh memory is NaN in every float format and -1 in integers */
+enum { GUARD = 256, GUARD_BYTE = 0xa5 };
 
 struct memory {
     struct memory *next;
@@ -25,49 +23,8 @@ struct module {
     const struct source *text;          /* the kernels, for diagnostics */
 };
 
-/* Why a work-item waits. */
-enum wait { WAIT_NOT, WAIT_BLOCK, WAIT_WAVE, WAIT_SHUFFLE, WAIT_BALLOT, WAIT_MMA, WAIT_END };
-
-/* One work-item, or, of a kernel without collectives, all of its block in turn. */
-struct lane {
-    struct tk_item item;                /* first: callbacks get its address */
-    struct fiber fiber;
-    struct worker *worker;
-    int items;
-    enum wait wait;
-    int line;
-    uint64_t bits;                      /* given to a shuffle or ballot, then its result */
-    int source;
-    struct matrix_regs regs;
-};
-
-/* One OS thread's share of a launch. Its memory is kept from launch to launch. */
-struct worker {
-    struct emu *emu;
-    struct job *job;
-    pthread_t thread;
-    struct fiber home;
-    struct lane *lanes;
-    unsigned char *stacks, *smem;
-    int cap;
-    bool failed;
-    uint64_t block;                     /* of the failure */
-    int line;
-    char why[512];
-};
-
-/* A launch under way. */
-struct job {
-    const struct launch *l;
-    tk_entry *entry;
-    uint64_t blocks;
-    struct checker *checker;
-    atomic_ullong next, failed;         /* the next block to run; the first block that failed */
-};
-
 struct emu {
     struct device d;
-    struct tk_host host;
     struct matrix_places places;
     bool checking;
     int n_workers;
@@ -242,281 +199,7 @@ static struct module *emu_load(struct device *d, const struct code *code)
     return m;
 }
 
-/* ---- how a block runs ---- */
-
-static struct lane *lane_of(struct tk_item *me) { return (struct lane *)me; }
-
-/* Gives up the launch: back to the worker's own stack, for good. */
-__attribute__((format(printf, 3, 4))) static void lane_fail(struct lane *me, int line, const char *fmt, ...)
-{
-    struct worker *w = me->worker;
-    va_list ap;
-    va_start(ap, fmt);
-    w->failed = true, w->line = line;
-    vsnprintf(w->why, sizeof w->why, fmt, ap);
-    va_end(ap);
-    fiber_switch(&me->fiber, &w->home, false);
-    BUG("a work-item of a failed launch went on");
-}
-
-/* To the next lane of the wave, which stands where this one stood before, or home after the last. */
-static void lane_pass(struct lane *me, bool ends)
-{
-    struct worker *w = me->worker;
-    ptrdiff_t next = me - w->lanes + 1;
-    bool more = w->job->l->collective && next < (ptrdiff_t)w->job->l->block && next % w->emu->d.target->wave;
-    fiber_switch(&me->fiber, more ? &w->lanes[next].fiber : &w->home, ends);
-}
-
-static const char *wait_name(enum wait w)
-{
-    static const char *const names[] = { "runs", "waits for the block", "waits for its wave", "is at a shuffle", "is at a ballot",
-                                         "is at a matrix instruction", "has ended" };
-    return names[w];
-}
-
-static void lane_wait(struct lane *me, enum wait why, int line)
-{
-    if (!me->worker->job->l->collective) lane_fail(me, line, "thread %d %s in a launch that is not marked collective", me->item.tid, wait_name(why));
-    me->wait = why, me->line = line;
-    lane_pass(me, false);
-}
-
-static void host_sync_block(struct tk_item *me, int line) { lane_wait(lane_of(me), WAIT_BLOCK, line); }
-static void host_sync_wave(struct tk_item *me, int line) { lane_wait(lane_of(me), WAIT_WAVE, line); }
-
-static unsigned long long host_shuffle(struct tk_item *item, int line, unsigned long long bits, int source)
-{
-    struct lane *me = lane_of(item);
-    me->bits = bits, me->source = source;
-    lane_wait(me, WAIT_SHUFFLE, line);
-    return me->bits;
-}
-
-static unsigned long long host_ballot(struct tk_item *item, int line, int yes)
-{
-    struct lane *me = lane_of(item);
-    me->bits = (uint64_t)yes;
-    lane_wait(me, WAIT_BALLOT, line);
-    return me->bits;
-}
-
-static void host_mma(struct tk_item *item, int line, float *c, const unsigned *a, const unsigned *b)
-{
-    struct lane *me = lane_of(item);
-    me->regs = (struct matrix_regs){ c, a, b };
-    lane_wait(me, WAIT_MMA, line);
-}
-
-static void host_shared(struct tk_item *me, int line, unsigned bytes)
-{
-    lane_fail(lane_of(me), line, "the kernel uses %u bytes of shared memory, the launch gives %u", bytes, me->smem_bytes);
-}
-
-static struct checker *checker_of(struct tk_item *me) { return lane_of(me)->worker->job->checker; }
-
-static int host_touch(struct tk_item *me, int line, const void *at, int bytes, int write)
-{
-    return checker_touch(checker_of(me), me->tid, line, at, bytes, write != 0);
-}
-
-static void host_issue(struct tk_item *me, int line, void *dst, const void *src, int bytes, int on)
-{
-    checker_issue(checker_of(me), me->tid, line, dst, src, bytes, on != 0);
-}
-
-static void host_commit(struct tk_item *me) { checker_commit(checker_of(me), me->tid); }
-static void host_wait(struct tk_item *me, int in_flight) { checker_wait(checker_of(me), me->tid, in_flight); }
-
-static void lane_run(struct fiber *f)
-{
-    struct lane *me = (struct lane *)(void *)((char *)f - offsetof(struct lane, fiber));
-    const struct job *job = me->worker->job;
-    job->entry(job->l->args, &me->item, me->items);
-    me->wait = WAIT_END, me->line = 0;
-    lane_pass(me, true);
-}
-
-/* What only a fiber can record, recorded by the worker. */
-__attribute__((format(printf, 3, 4))) static bool block_fail(struct worker *w, int line, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    w->failed = true, w->line = line;
-    vsnprintf(w->why, sizeof w->why, fmt, ap);
-    va_end(ap);
-    return false;
-}
-
-/* Do all lanes of [first, first + n) wait for the same thing at the same line? */
-static bool lanes_agree(struct worker *w, int first, int n)
-{
-    const struct lane *a = &w->lanes[first];
-    for (int i = 1; i < n; i++) {
-        const struct lane *b = a + i;
-        if (a->wait == b->wait && a->line == b->line) continue;
-        const struct lane *early = a->wait == WAIT_END ? b : a, *other = early == a ? b : a;
-        char where[32] = "";
-        if (other->wait != WAIT_END) snprintf(where, sizeof where, " at line %d", other->line);
-        return block_fail(w, early->line, "divergent control: thread %d %s at line %d, thread %d %s%s", (int)(early - w->lanes), wait_name(early->wait),
-                          early->line, (int)(other - w->lanes), wait_name(other->wait), where);
-    }
-    return true;
-}
-
-static bool wave_shuffle(struct worker *w, int first, int n)
-{
-    uint64_t given[MATRIX_LANES];
-    for (int i = 0; i < n; i++) given[i] = w->lanes[first + i].bits;
-    for (int i = 0; i < n; i++) {
-        struct lane *me = &w->lanes[first + i];
-        if (me->source >= n) return block_fail(w, me->line, "thread %d reads lane %d of a wave of %d work-items", first + i, me->source, n);
-        me->bits = given[me->source];
-    }
-    return true;
-}
-
-/* Does what all lanes of a wave wait for. */
-static bool wave_serve(struct worker *w, int first, int n)
-{
-    const struct target *t = w->emu->d.target;
-    struct lane *lanes = &w->lanes[first];
-    struct matrix_regs regs[MATRIX_LANES];
-    uint64_t votes = 0;
-    switch (lanes->wait) {
-    case WAIT_WAVE:
-        if (w->job->checker) checker_wave_seam(w->job->checker, first / t->wave);
-        return true;
-    case WAIT_SHUFFLE:
-        return wave_shuffle(w, first, n);
-    case WAIT_BALLOT:
-        for (int i = 0; i < n; i++) votes |= (lanes[i].bits & 1) << i;
-        for (int i = 0; i < n; i++) lanes[i].bits = votes;
-        return true;
-    case WAIT_MMA:
-        if (n != t->wave) return block_fail(w, lanes->line, "a matrix instruction in a wave of %d work-items", n);
-        for (int i = 0; i < n; i++) regs[i] = lanes[i].regs;
-        matrix_mma(t->matrix, &w->emu->places, n, regs);
-        return true;
-    case WAIT_NOT: case WAIT_BLOCK: case WAIT_END:
-        break;
-    }
-    BUG("a wave does not wait for a wave operation");
-}
-
-/* Runs a wave until all of it waits for the block or has ended. */
-static bool wave_run(struct worker *w, int first, int n)
-{
-    for (;;) {
-        fiber_switch(&w->home, &w->lanes[first].fiber, false);
-        if (w->failed || !lanes_agree(w, first, n)) return false;
-        enum wait why = w->lanes[first].wait;
-        if (why == WAIT_BLOCK || why == WAIT_END) return true;
-        if (!wave_serve(w, first, n)) return false;
-    }
-}
-
-static void lanes_start(struct worker *w, uint64_t block, int lanes, int items)
-{
-    const struct launch *l = w->job->l;
-    const struct target *t = w->emu->d.target;
-    int x = (int)(block % l->grid[0]), y = (int)(block / l->grid[0] % l->grid[1]), z = (int)(block / l->grid[0] / l->grid[1]);
-    for (int i = 0; i < lanes; i++) {
-        struct lane *me = &w->lanes[i];
-        me->item = (struct tk_item){ .tid = i, .lane = i % t->wave, .wave = i / t->wave, .bid = { x, y, z },
-                                     .smem = w->smem, .smem_bytes = l->smem, .host = &w->emu->host };
-        me->worker = w, me->items = items, me->wait = WAIT_NOT, me->line = 0;
-        fiber_start(&me->fiber, w->stacks + (size_t)i * FIBER_STACK, lane_run);
-    }
-}
-
-static bool stacks_intact(struct worker *w, int lanes)
-{
-    for (int i = 0; i < lanes; i++)
-        if (!fiber_intact(&w->lanes[i].fiber))
-            return block_fail(w, 0, "thread %d needs more private memory than the emulator's stack of %d KiB", i, FIBER_STACK >> 10);
-    return true;
-}
-
-static bool block_run(struct worker *w, uint64_t block)
-{
-    const struct launch *l = w->job->l;
-    int lanes = l->collective ? (int)l->block : 1, wave = w->emu->d.target->wave;
-    memset(w->smem, FRESH_BYTE, l->smem);
-    if (w->job->checker) checker_block_begin(w->job->checker, (unsigned)block);
-    lanes_start(w, block, lanes, (int)l->block / lanes);
-    do {
-        for (int first = 0; first < lanes; first += wave)
-            if (!wave_run(w, first, lanes - first < wave ? lanes - first : wave)) return false;
-        if (!lanes_agree(w, 0, lanes)) return false;
-        if (w->job->checker && w->lanes->wait == WAIT_BLOCK) checker_block_seam(w->job->checker);
-    } while (w->lanes->wait != WAIT_END);
-    if (w->job->checker) checker_block_end(w->job->checker);
-    return stacks_intact(w, lanes);
-}
-
 /* ---- launches ---- */
-
-/* Blocks are handed out in order, so when one fails all before it are done or under way: the first failure does not hang on the threads. */
-static void *worker_run(void *arg)
-{
-    struct worker *w = arg;
-    struct job *job = w->job;
-    for (;;) {
-        uint64_t block = atomic_fetch_add(&job->next, 1);
-        if (block >= job->blocks || block > atomic_load(&job->failed)) return NULL;
-        if (block_run(w, block)) continue;
-        w->block = block;
-        unsigned long long seen = atomic_load(&job->failed);
-        while (block < seen && !atomic_compare_exchange_weak(&job->failed, &seen, block)) continue;
-        return NULL;
-    }
-}
-
-static void worker_release(struct worker *w)
-{
-    fiber_stacks_free(w->stacks, w->cap);
-    free(w->lanes);
-    free(w->smem);
-    w->stacks = NULL, w->lanes = NULL, w->smem = NULL, w->cap = 0;
-}
-
-/* Memory for blocks of `lanes` work-items, and the target's most of shared memory. */
-static bool worker_prepare(struct worker *w, struct emu *e, struct job *job, int lanes)
-{
-    w->emu = e, w->job = job, w->failed = false;
-    w->home = (struct fiber){ 0 };
-    if (w->cap >= lanes) return true;
-    worker_release(w);
-    w->lanes = calloc((size_t)lanes, sizeof *w->lanes);
-    w->stacks = fiber_stacks_new(lanes);
-    void *smem = NULL;
-    if (posix_memalign(&smem, GUARD, (size_t)e->d.target->shared_bytes)) smem = NULL;
-    w->smem = smem;
-    w->cap = w->stacks ? lanes : 0;
-    if (w->lanes && w->stacks && w->smem) return true;
-    worker_release(w);
-    return diag_error(e->d.s, FAIL_DEVICE, NOWHERE, "%s: no memory for the stacks of %d work-items", e->d.name, lanes);
-}
-
-static bool workers_run(struct emu *e, struct job *job, const struct source *text)
-{
-    struct session *s = e->d.s;
-    int lanes = job->l->collective ? (int)job->l->block : 1;
-    int n = e->checking ? 1 : job->blocks < (uint64_t)e->n_workers ? (int)job->blocks : e->n_workers, started = 1;
-    for (int i = 0; i < n; i++)
-        if (!worker_prepare(&e->workers[i], e, job, lanes)) return false;
-    while (started < n && !pthread_create(&e->workers[started].thread, NULL, worker_run, &e->workers[started])) started++;
-    worker_run(&e->workers[0]);
-    for (int i = 1; i < started; i++) pthread_join(e->workers[i].thread, NULL);
-    for (int i = 0; i < started; i++) {
-        struct worker *w = &e->workers[i];
-        if (!w->failed || w->block != atomic_load(&job->failed)) continue;
-        struct loc loc = { text, w->line, 1, 0 };
-        return diag_error(s, FAIL_JUDGED, w->line ? loc : NOWHERE, "kernel %s, block %llu: %s", job->l->kernel, (unsigned long long)w->block, w->why);
-    }
-    return true;
-}
 
 static const int *kernel_number(struct module *m, const char *kernel, const char *what)
 {
@@ -528,7 +211,7 @@ static const int *kernel_number(struct module *m, const char *kernel, const char
 static bool emu_launch(struct device *d, struct module *m, const struct launch *l)
 {
     struct emu *e = emu_of(d);
-    struct job job = { .l = l, .blocks = (uint64_t)l->grid[0] * l->grid[1] * l->grid[2], .failed = UINT64_MAX };
+    struct job job = { .target = d->target, .places = &e->places, .l = l, .blocks = (uint64_t)l->grid[0] * l->grid[1] * l->grid[2], .failed = UINT64_MAX };
     if (!job.blocks) return true;
     if (!call_allowed(d, "launch")) return false;
     void *entry = dlsym(m->so, l->kernel);
@@ -540,10 +223,12 @@ static bool emu_launch(struct device *d, struct module *m, const struct launch *
     if (l->smem > (unsigned)d->target->shared_bytes)
         return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: %s uses %u bytes of shared memory, there are %d", d->name, l->kernel, l->smem,
                           d->target->shared_bytes);
-    if (e->checking && !worker_prepare(&e->workers[0], e, &job, l->collective ? (int)l->block : 1)) return false;
-    if (e->checking && !(job.checker = checker_new(d->target, l, e->workers[0].smem)))
+    /* One shadow, one thread: which findings there are may not hang on the threads. */
+    int n = e->checking ? 1 : job.blocks < (uint64_t)e->n_workers ? (int)job.blocks : e->n_workers;
+    if (!workers_prepare(e->workers, n, d->s, &job)) return false;
+    if (e->checking && !(job.checker = checker_new(d->target, l, workers_shared(e->workers))))
         return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: no memory for the shadow of %s", d->name, l->kernel);
-    bool ok = workers_run(e, &job, m->text);
+    bool ok = workers_run(e->workers, n, d->s, &job, m->text);
     if (job.checker) {
         ok &= checker_report(job.checker, d->s, m->text);
         checker_free(job.checker);
@@ -558,19 +243,13 @@ static void emu_close(struct device *d)
     struct emu *e = emu_of(d);
     while (e->memory) emu_free(d, (dptr)(uintptr_t)e->memory->data);
     for (struct module *m = e->modules, *next; m; m = next) { next = m->next; module_free(m); }
-    for (int i = 0; i < e->n_workers; i++) worker_release(&e->workers[i]);
-    free(e->workers);
+    workers_free(e->workers, e->n_workers);
     free(e);
 }
 
 static const struct device_ops emu_ops = {
     .kind = "emu", .close = emu_close, .alloc = emu_alloc, .free = emu_free, .copy_in = emu_copy_in, .copy_out = emu_copy_out, .copy = emu_copy,
     .fill = emu_fill, .load = emu_load, .launch = emu_launch, .sync = emu_sync, .mark = emu_mark, .elapsed = emu_elapsed,
-};
-
-static const struct tk_host host = {
-    .sync_block = host_sync_block, .sync_wave = host_sync_wave, .shuffle = host_shuffle, .ballot = host_ballot, .mma = host_mma, .shared = host_shared,
-    .touch = host_touch, .issue = host_issue, .commit = host_commit, .wait = host_wait,
 };
 
 /* The texts' fma and f16 conversions are these instructions (runtime/compile_host.c). */
@@ -591,10 +270,8 @@ struct device *emu_open(struct session *s, const struct target *t, bool checking
     struct emu *e = calloc(1, sizeof *e);
     BUG_IF(!e, "out of memory");
     e->n_workers = threads < 1 ? 1 : threads;
-    e->workers = calloc((size_t)e->n_workers, sizeof *e->workers);
-    BUG_IF(!e->workers, "out of memory");
+    e->workers = workers_new(e->n_workers);
     e->checking = checking;
-    e->host = host;
     BUG_IF(t->matrix && !matrix_places_of(t->matrix, t->wave, &e->places), "the emulator has no lane map of %s", t->matrix->name);
     const char *name = arena_printf(s->run, "emu:%s", t->name);
     e->d = (struct device){ .ops = &emu_ops, .s = s, .target = t, .name = name, .spec = name };

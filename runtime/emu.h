@@ -2,6 +2,7 @@
 #define TOKIC_RUNTIME_EMU_H
 /* The parts of the emulator. A launch's blocks are spread over workers, one OS thread each; within a worker the work-items of a block are
    fibers that run one after the other, wave by wave, and meet at barriers and wave operations. */
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,4 +63,29 @@ void checker_wait(struct checker *c, int tid, int in_flight);
 void checker_block_end(struct checker *c);
 /* Reports what was found, the lines in `text`; true if nothing was. */
 bool checker_report(struct checker *c, struct session *s, const struct source *text);
+
+/* ---- runtime/emu_block.c: running a launch's blocks ---- */
+
+enum { FRESH_BYTE = 0xff };             /* memory that nothing was written to: NaN in every float format, -1 in integers */
+
+/* A launch under way. */
+struct job {
+    const struct target *target;
+    const struct matrix_places *places;
+    const struct launch *l;
+    tk_entry *entry;
+    uint64_t blocks;
+    struct checker *checker;            /* NULL: not checking */
+    atomic_ullong next, failed;         /* the next block to run; the first block that failed */
+};
+
+/* One OS thread's share of a launch. Its memory is kept from launch to launch. */
+struct worker;
+struct worker *workers_new(int n);
+void workers_free(struct worker *w, int n);
+/* The first worker's shared memory, of the target's size. */
+unsigned char *workers_shared(struct worker *w);
+/* Memory for the blocks of a launch, then the launch, on n threads. false with a diagnostic; lines are those of `text`. */
+bool workers_prepare(struct worker *w, int n, struct session *s, struct job *job);
+bool workers_run(struct worker *w, int n, struct session *s, struct job *job, const struct source *text);
 #endif

@@ -116,9 +116,17 @@ static float special_sum(const float *a, const float *b, int step, int k, float 
 
 /* ---- MODEL_ALIGNED_SUM ----
    Each term s·2^e is truncated to a multiple of 2^(E-F), E the largest e; the truncated terms are added exactly, the sum is cut to f32.
+   A product with a zero operand has no exponent (measured on an H200: 0·2^15 does not shorten its neighbours).
    Scaled by 2^(F-E) a product is below 2^(F+2) = 2^27 in magnitude: truncation is a conversion to int32, and eight of them add up in one. */
 
-static int exponent_f16(uint16_t h) { int e = h >> 10 & 31; return e ? e - 15 : -14; }
+enum { NO_EXPONENT = -1000 };
+
+static int exponent_f16(uint16_t h)
+{
+    int e = h >> 10 & 31;
+    return e ? e - 15 : h & 0x7fff ? -14 : NO_EXPONENT;
+}
+
 static int exponent_f32(float x) { int e = (int)(bits_of(x) >> 23 & 255); return e ? e - 127 : -126; }
 
 static double power_of_two(int e)
@@ -140,8 +148,8 @@ struct aligned_operands {
     int16_t ea[SIDE][SIDE], eb[SIDE][SIDE];
 };
 
-/* One row of D over `group` values of k from k0 on. */
-static void aligned_row(const struct aligned_operands *o, int i, int k0, int group, int fbits, int n, float *c)
+/* One row of D over `group` values of k from k0 on. Inlined where n is a constant, so that the loops over columns become vector code. */
+static inline __attribute__((always_inline)) void aligned_row(const struct aligned_operands *o, int i, int k0, int group, int fbits, int n, float *c)
 {
     int16_t top[SIDE];
     double scale[SIDE];
@@ -190,7 +198,10 @@ static void multiply_aligned(const struct matrix_unit *u, const uint16_t *a, con
             if (is[at]) special[at] = special_sum(fa + i * u->k, fb + j, u->n, u->k, c[at], 0x7fffffffu), c[at] = 0;
         }
     for (int k0 = 0; k0 < u->k; k0 += u->model.group)
-        for (int i = 0; i < u->m; i++) aligned_row(&o, i, k0, u->model.group, u->model.fbits, u->n, c + i * u->n);
+        for (int i = 0; i < u->m; i++) {
+            if (u->n == 8) aligned_row(&o, i, k0, u->model.group, u->model.fbits, 8, c + i * 8);
+            else aligned_row(&o, i, k0, u->model.group, u->model.fbits, u->n, c + i * u->n);
+        }
     for (int at = 0; at < u->m * u->n; at++)
         if (is[at]) c[at] = special[at];
 }

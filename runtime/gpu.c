@@ -296,8 +296,10 @@ static struct device *gpu_open(struct session *s, const struct gpu_vendor *v, co
     g->d = (struct device){ .ops = ops, .s = s, .spec = arena_printf(s->run, "%s:%d", v->kind, ordinal) };
     g->ordinal = ordinal;
     if (!n) return diag_error(s, FAIL_DEVICE, NOWHERE, "no %s GPU: %s", v->brand, why), NULL;
-    if (ordinal < 0 || ordinal >= n)
-        return diag_error(s, FAIL_DEVICE, NOWHERE, "no device %s: this machine has %d %s GPU%s, numbered from 0", g->d.spec, n, v->brand, n > 1 ? "s" : ""), NULL;
+    if (ordinal < 0 || ordinal >= n) {
+        diag_error(s, FAIL_DEVICE, NOWHERE, "no device %s: this machine has %d of %s, numbered from 0", g->d.spec, n, v->brand);
+        return NULL;
+    }
     if (gpu_begin(g)) {
         log_line(s, LOG_DEVICE, "%s is %s, target %s", g->d.spec, g->d.name, g->d.target->name);
         return &g->d;

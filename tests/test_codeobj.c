@@ -77,8 +77,10 @@ static const uint32_t amd_code[] = { 0x7e000280, 0xd3cd0000, 0x1c020300, 0xd3cd8
                                      0xbf810000, 0xd3cd0000, 0x1c020300 };
 static const uint32_t cuda_code[] = { 0x00007a02, 1, 2, 3, 0x0404723c, 1, 2, 3, 0x0404723c, 1, 2, 3, 0x0000023d, 0x23c, 0x23c, 0x23c };
 static const char cuda_log[] = "ptxas info    : 0 bytes gmem\nptxas info    : Compiling entry function 'k' for 'sm_90'\n"
-                               "ptxas info    : Function properties for helper\nptxas         .     80 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads\n"
-                               "ptxas info    : Function properties for k\nptxas         .     16 bytes stack frame, 4 bytes spill stores, 8 bytes spill loads\n"
+                               "ptxas info    : Function properties for helper\n"
+                               "ptxas         .     80 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads\n"
+                               "ptxas info    : Function properties for k\n"
+                               "ptxas         .     16 bytes stack frame, 4 bytes spill stores, 8 bytes spill loads\n"
                                "ptxas info    : Used 18 registers, used 1 barriers, 256 bytes smem\nptxas info    : Compile time = 2.0 ms\n";
 
 static void amd_make(struct file *f)
@@ -256,7 +258,8 @@ static void hostile_log(void **state)
     struct session *s = session_begin();
     struct file f;
     cuda_make(&f);
-    static const char *const logs[] = { "", "\n\n", "Compiling entry function '", "Compiling entry function 'k' for 'sm_90'\nUsed 99999999999999999999 registers",
+    static const char *const logs[] = { "", "\n\n", "Compiling entry function '",
+                                        "Compiling entry function 'k' for 'sm_90'\nUsed 99999999999999999999 registers",
                                         "Function properties for k\n bytes stack frame, bytes spill stores, bytes spill loads", " registers\nUsed registers" };
     for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
         struct kernel_info k = only_kernel(s, &f, logs[i]);

@@ -149,7 +149,8 @@ static void unknown_arch(void **state)
 static void dying_compiler(void **state)
 {
     (void)state;
-    static const char text[] = AMD_TYPES "extern \"C\" __attribute__((device)) f4 mfma(h4, h4, f4, int, int, int) __asm(\"llvm.amdgcn.mfma.f32.16x16x16f16\");\n"
+    static const char text[] = AMD_TYPES
+                               "extern \"C\" __attribute__((device)) f4 mfma(h4, h4, f4, int, int, int) __asm(\"llvm.amdgcn.mfma.f32.16x16x16f16\");\n"
                                "extern \"C\" __global__ void k(h4 *a, f4 *c) { c[0] = mfma(a[0], a[1], c[0], 0, 0, 0); }\n";
     refused(&gfx1030, text, "Cannot select");
 }

@@ -22,16 +22,20 @@ struct fake {
 
 static struct fake fakes[2] = {
     { .kind = "nvidia", .define = "FAKE_CUDA", .lib_env = "TOKIC_CUDA_LIB", .switch_env = "TOKIC_CUDA", .open = nvidia_open, .count = nvidia_count,
-      .arch = "9.0", .other_arch = "1.2", .other_name = "sm_12", .opt_in = "attribute 8 65536\n", .out_of_memory = "CUDA_ERROR_OUT_OF_MEMORY (2), out of memory",
-      .functions = (const char *const[]){ "cuDeviceGet", "cuDeviceGetName", "cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain", "cuCtxSetCurrent", "cuMemAlloc_v2",
+      .arch = "9.0", .other_arch = "1.2", .other_name = "sm_12", .opt_in = "attribute 8 65536\n",
+      .out_of_memory = "CUDA_ERROR_OUT_OF_MEMORY (2), out of memory",
+      .functions = (const char *const[]){ "cuDeviceGet", "cuDeviceGetName", "cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain",
+          "cuCtxSetCurrent", "cuMemAlloc_v2",
           "cuMemcpyHtoD_v2", "cuModuleLoadData", "cuModuleGetFunction", "cuFuncSetAttribute", "cuLaunchKernel", "cuEventCreate", "cuEventRecord",
           "cuEventSynchronize", "cuEventElapsedTime", "cuCtxSynchronize", "cuMemcpyDtoD_v2", "cuMemsetD8_v2", "cuMemcpyDtoH_v2", "cuMemFree_v2",
           "cuModuleUnload", "cuEventDestroy_v2", "cuDevicePrimaryCtxRelease_v2", NULL } },
     { .kind = "amd", .define = "FAKE_HIP", .lib_env = "TOKIC_HIP_LIB", .switch_env = "TOKIC_HIP", .open = amd_open, .count = amd_count,
-      .arch = "gfx90a:sramecc+:xnack-", .other_arch = "gfx777", .other_name = "gfx777", .opt_in = "", .out_of_memory = "hipErrorOutOfMemory (2), out of memory",
+      .arch = "gfx90a:sramecc+:xnack-", .other_arch = "gfx777", .other_name = "gfx777", .opt_in = "",
+      .out_of_memory = "hipErrorOutOfMemory (2), out of memory",
       .functions = (const char *const[]){ "hipDeviceGet", "hipDeviceGetName", "hipGetDeviceProperties", "hipSetDevice", "hipMalloc", "hipMemcpyHtoD",
           "hipModuleLoadData", "hipModuleGetFunction", "hipModuleLaunchKernel", "hipEventCreateWithFlags", "hipEventRecord", "hipEventSynchronize",
-          "hipEventElapsedTime", "hipDeviceSynchronize", "hipMemcpyDtoD", "hipMemsetD8", "hipMemcpyDtoH", "hipFree", "hipModuleUnload", "hipEventDestroy", NULL } },
+          "hipEventElapsedTime", "hipDeviceSynchronize", "hipMemcpyDtoD", "hipMemsetD8", "hipMemcpyDtoH", "hipFree", "hipModuleUnload",
+          "hipEventDestroy", NULL } },
 };
 
 static void *need(void *lib, const char *name)

@@ -20,7 +20,7 @@ static const struct ix *k_of_b(const struct node *n) { return from_end(&n->in[1]
 static bool matmul_ranks(struct graph *g, const struct node *n)
 {
     const struct type *a = &n->in[0]->type, *b = &n->in[1]->type;
-    if (!need_float(g, n, 0) | !need_float(g, n, 1)) return false;
+    if (!need_float(g, n, 0) || !need_float(g, n, 1)) return false;
     if (a->rank < 2) return infer_error(g, n, 0, "at least 2 dimensions are needed");
     if (b->rank < 2) return infer_error(g, n, 1, "at least 2 dimensions are needed");
     if (is_ta(n) && a->rank != 2) return infer_error(g, n, 0, "transpose_a takes a matrix of 2 dimensions");
@@ -120,11 +120,12 @@ static enum dtype multiplied_in(const struct bd *b)
     return b->sum && b->sum->unit ? DT_F16 : DT_F64;
 }
 
-/* The error of an operand as the sum meets it: a matrix unit takes it rounded to its own format. */
-static double operand_error(const struct bd *b, enum dtype in, double x, double e)
+/* The error of an operand as the sum meets it: a matrix unit takes it rounded to its own format, unless it has that already. */
+static double operand_error(const struct bd *b, enum dtype in, int operand, int64_t i)
 {
-    if (!b->kernel && !(b->sum && b->sum->unit)) return e;
-    if (in == DT_F64 || !isfinite(x) || (e == 0 && dtype_round(in, x) == x)) return e;
+    double x = b->v.in[operand].v[i].d, e = bd_operand(b, operand, i);
+    bool rounds = in != DT_F64 && b->v.n->in[operand]->type.dtype != in && (b->kernel || (b->sum && b->sum->unit));
+    if (!rounds || !isfinite(x) || (e == 0 && dtype_round(in, x) == x)) return e;
     return e + dtype_half_ulp(in, fabs(x) + e);
 }
 
@@ -159,29 +160,34 @@ static struct mass mass_of(const struct bd *b, const struct dot *d)
     struct mass m = { .exponent = in == DT_F64 ? 0 : 2 * dtype_table[in].emin };
     for (int64_t k = 0; k < d->k; k++) {
         int64_t ia = d->a + k * d->sa, ib = d->b + k * d->sb;
-        double xa = b->v.in[0].v[ia].d, xb = b->v.in[1].v[ib].d;
-        add_term(&m, in, xa, operand_error(b, in, xa, bd_err(b, 0, ia)), xb, operand_error(b, in, xb, bd_err(b, 1, ib)));
+        add_term(&m, in, b->v.in[0].v[ia].d, operand_error(b, in, 0, ia), b->v.in[1].v[ib].d, operand_error(b, in, 1, ib));
     }
     return m;
 }
 
-/* Running sums that the unit makes: `chain` blocks of n products and the sum so far, in each of 2^depth sums.
-   Aligned sum (TARGETS): |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F) a block, E the larger of the products' exponents and that of the running sum c. Terms are
-   cut toward zero and so is d: |c|, |d| ≤ mass in every order of the terms. With max(x, y) ≤ x + y the blocks of all sums together give
-     chain·mass·(2⁻²³ + (n + 1)·2^−F) + 2^depth·chain·(n + 1)·2^(E−F). */
-static double aligned_error(const struct sum_record *r, const struct mass *m)
+/* Groups that the unit adds, one after the other, to one of the running sums. */
+static double groups_of(const struct sum_record *r)
 {
-    double n = (double)(r->block > r->unit->group ? r->block : r->unit->group), chain = (double)r->chain, blocks = ldexp(chain, r->depth);
-    return chain * m->mass * (0x1p-23 + (n + 1) * ldexp(1, -r->unit->fbits)) + blocks * ((n + 1) * ldexp(1, m->exponent - r->unit->fbits) + 0x1p-149);
+    return (double)r->chain * ceil((double)r->block / r->unit->group);
 }
 
-/* Products are exact in f32 (down to its smallest number); a product passes two additions in its group, then at most `chain` of groups, each to
+/* Aligned sum of n products and the running sum c (TARGETS): |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F) a group, E the larger of the products' exponents
+   and that of c. Terms are cut toward zero and so is d: |c|, |d| ≤ mass in every order of the terms. With max(x, y) ≤ x + y, g groups in each of the
+   2^depth sums give together
+     g·mass·(2⁻²³ + (n + 1)·2^−F) + 2^depth·g·(n + 1)·2^(E−F). */
+static double aligned_error(const struct sum_record *r, const struct mass *m)
+{
+    double n = r->unit->group, g = groups_of(r), one = (n + 1) * ldexp(1, -r->unit->fbits);
+    return g * m->mass * (0x1p-23 + one) + ldexp(g, r->depth) * (ldexp(one, m->exponent) + 0x1p-149);
+}
+
+/* Products are exact in f32 (down to its smallest number); a product passes two additions in its group, then those of at most g groups, each to
    nearest: γ (Higham, section 3.1). Flushing takes the products of subnormal operands, and up to 2⁻¹²⁶ at each partial sum and result. */
 static double tree4_error(const struct bd *b, const struct sum_record *r, const struct mass *m)
 {
-    double chain = (double)r->chain, blocks = ldexp(chain, r->depth), group = (double)(r->block > 4 ? r->block : 4);
-    double e = bd_gamma(chain + 2, b->u) * m->mass + blocks * group * 0x1p-149;
-    return r->unit->flush ? e + m->flushed + blocks * group * 0x1p-126 : e;
+    double g = groups_of(r), sums = ldexp(g, r->depth) * r->unit->group;
+    double e = bd_gamma(g + 2, b->u) * m->mass + sums * 0x1p-149;
+    return r->unit->flush ? e + m->flushed + sums * 0x1p-126 : e;
 }
 
 static double unit_error(const struct bd *b, const struct mass *m, int64_t n)
@@ -225,3 +231,157 @@ static struct node *product(struct builder *b, struct node *x, bool tx, struct n
 {
     return build(b, "matmul", (struct node *[]){ x, y }, 2, (struct attr[]){ { .i = tx }, { .i = ty } });
 }
+
+/* A matrix of all rows: leading dims joined. */
+static struct node *joined(struct builder *b, struct node *x)
+{
+    struct ix_table *ix = b->g->s->ix;
+    if (x->type.rank == 2) return x;
+    const struct ix *rows = ix_const(ix, 1);
+    for (int i = 0; i + 1 < x->type.rank; i++) rows = ix_mul(ix, rows, x->type.dim[i]);
+    struct type to = { .dtype = x->type.dtype, .rank = 2, .dim = { rows, type_last(b->g->s, &x->type) } };
+    return build_reshape(b, x, &to);
+}
+
+/* The last two dims exchanged. */
+static struct node *turned(struct builder *b, struct node *x)
+{
+    int64_t *perm = arena_array(b->g->arena, int64_t, x->type.rank);
+    for (int i = 0; i < x->type.rank; i++) perm[i] = i;
+    perm[x->type.rank - 2] = x->type.rank - 1, perm[x->type.rank - 1] = x->type.rank - 2;
+    return build(b, "transpose", &x, 1, (struct attr[]){ { .n = x->type.rank, .ints = perm } });
+}
+
+/* y = A·B: dA = gy·Bᵀ, dB = Aᵀ·gy, each in the order that its operand is stored in. */
+static struct node *matmul_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    struct node *x = n->in[0], *w = n->in[1];
+    bool ta = is_ta(n), tb = is_tb(n);
+    if (operand == 0) return ta ? product(b, w, tb, gy, true) : product(b, gy, false, w, !tb);
+    if (w->type.rank > 2) return tb ? product(b, turned(b, gy), false, x, false) : product(b, turned(b, x), false, gy, false);
+    x = joined(b, x), gy = joined(b, gy);
+    return tb ? product(b, gy, true, x, ta) : product(b, x, !ta, gy, false);
+}
+
+static void matmul_draw(struct draw *d)
+{
+    bool batched = draw_range(d, 0, 2) == 0, ta = !batched && draw_range(d, 0, 2) == 0, tb = draw_range(d, 0, 1);
+    const struct ix *k = draw_ix(d, draw_dim(d)), *cols = draw_ix(d, draw_range(d, 0, 9));
+    struct type a = draw_type(d, DT_FLOAT, batched ? 3 : 2, ta ? 2 : 3), b;
+    a.dim[ta ? 0 : a.rank - 1] = k;
+    b = a;
+    if (!batched) b.rank = 2;
+    b.dim[b.rank - 2] = tb ? cols : k;
+    b.dim[b.rank - 1] = tb ? k : cols;
+    draw_operand(d, 0, &a, -2, 2);
+    draw_operand(d, 1, &b, -2, 2);
+    d->attrs[0] = draw_attr_int(ta);
+    d->attrs[1] = draw_attr_int(tb);
+}
+
+const struct op_def op_matmul = {
+    .name = "matmul", .doc = "sums of products: a [.., M, K] times b [K, N], or batch by batch",
+    .operands = "a, b", .class = CLS_CONTRACT,
+    .attrs = matmul_attrs, .n_attrs = N_ATTRS(matmul_attrs),
+    .infer = matmul_infer, .contract = matmul_contract, .needs = matmul_needs, .work = matmul_work,
+    .eval = matmul_eval, .bound = matmul_bound, .grad = matmul_grad, .draw = matmul_draw,
+};
+
+/* ---- linear ---- */
+static const struct attr_def linear_attrs[] = {
+    { "features", ATTR_INT, false, { .i = 0 }, "columns of the result; taken from w where w is given" },
+};
+static const struct param_def linear_params[] = { { "w", "weight", INIT_FAN_IN }, { "b", "bias", INIT_ZERO } };
+
+static bool linear_param_type(struct graph *g, struct node *const *in, const struct attr *attrs, int operand, struct type *out)
+{
+    const struct node *x = in[0], *w = operand == 2 ? in[1] : NULL;
+    if (x->type.rank < 1) return diag_error(g->s, FAIL_INPUT, x->loc, "linear: x is %s: at least 1 dimension is needed", type_text(g->arena, &x->type));
+    if (!w && attrs[0].i < 1) return diag_error(g->s, FAIL_INPUT, x->loc, "linear: without w, the number of features is needed: linear(x, 128)");
+    const struct ix *features = w ? w->type.dim[0] : ix_const(g->s->ix, attrs[0].i);
+    *out = (struct type){ .dtype = DT_FLOAT, .rank = operand == 1 ? 2 : 1, .dim = { features, operand == 1 ? type_last(g->s, &x->type) : NULL } };
+    return true;
+}
+
+static bool linear_infer(struct graph *g, struct node *n)
+{
+    const struct type *x = &n->in[0]->type, *w = &n->in[1]->type, *b = &n->in[2]->type;
+    int64_t features = node_attr(n, 0)->i;
+    if (!need_float(g, n, 0) || !need_float(g, n, 1) || !need_float(g, n, 2)) return false;
+    if (x->rank < 1) return infer_error(g, n, 0, "at least 1 dimension is needed");
+    if (w->rank != 2) return infer_error(g, n, 1, "weights [features, in] are needed");
+    if (w->dim[1] != type_last(g->s, x)) return infer_error(g, n, 1, "its rows must be as long as those of x, which is %s", type_text(g->arena, x));
+    if (features && w->dim[0] != ix_const(g->s->ix, features)) return infer_error(g, n, 1, "%lld features were asked for", (long long)features);
+    if (b->rank != 1 || b->dim[0] != w->dim[0]) return infer_error(g, n, 2, "one bias a row of w is needed, and w is %s", type_text(g->arena, w));
+    n->type = *x;
+    n->type.dtype = DT_FLOAT;
+    n->type.dim[x->rank - 1] = w->dim[0];
+    return true;
+}
+
+static void linear_contract(struct contract *c)
+{
+    const struct facts *x = fact(c, 0), *w = fact(c, 1), *b = fact(c, 2);
+    int64_t k;
+    if (!ix_const_value(type_last(c->g->s, &c->n->in[0]->type), &k)) return;
+    double sum = facts_up(facts_up((double)k * fmax(fabs(x->lo), fabs(x->hi))) * fmax(fabs(w->lo), fabs(w->hi)));
+    if (!isfinite(sum) || !isfinite(b->lo) || !isfinite(b->hi)) return;
+    facts_set(c, facts_down(b->lo - sum), facts_up(b->hi + sum), x->finite && w->finite && b->finite, false);
+}
+
+static void linear_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+{
+    const struct type *t = &n->in[operand]->type;
+    int last = out->rank - 1;
+    *in = (struct box){ .rank = t->rank };
+    for (int i = 0; operand == 0 && i < last; i++) in->lo[i] = out->lo[i], in->hi[i] = out->hi[i];
+    if (operand != 0) in->lo[0] = out->lo[last], in->hi[0] = out->hi[last];
+    if (operand != 2) span(in, t->rank - 1, dims, t->dim[t->rank - 1]);
+}
+
+static void linear_work(struct session *s, const struct node *n, struct work *w)
+{
+    w->sum_length = type_last(s, &n->in[0]->type);
+    w->macs = ix_mul(s->ix, type_count(s, &n->type), w->sum_length);
+}
+
+/* y[r, j] = Σ_k x[r, k]·w[j, k] + b[j] */
+static void linear_eval(struct ev *c)
+{
+    int64_t k = c->in[0].last, cols = c->out.last;
+    for (size_t r = 0; r < c->n_runs; r++)
+        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
+            int64_t row = i / cols, j = i % cols;
+            n_store(c, i, n_add(c, n_dot(c, c->in[0].v + row * k, 1, c->in[1].v + j * k, 1, k), c->in[2].v[j]));
+        }
+}
+
+static struct node *linear_expand(struct builder *b, struct node *n)
+{
+    struct node *x = n->in[0];
+    struct type row = { .dtype = x->type.dtype, .rank = 2, .dim = { ix_const(b->g->s->ix, 1), type_last(b->g->s, &x->type) } };
+    if (x->type.rank == 1) x = build_reshape(b, x, &row);
+    struct node *y = build2(b, "add", product(b, x, false, n->in[1], true), n->in[2]);
+    return n->type.rank == 1 ? build_reshape(b, y, &n->type) : y;
+}
+
+static void linear_draw(struct draw *d)
+{
+    struct type x = draw_type(d, DT_FLOAT, 1, 3), w = { .dtype = DT_FLOAT, .rank = 2 }, b = { .dtype = DT_FLOAT, .rank = 1 };
+    int64_t features = draw_range(d, 1, 12);
+    w.dim[0] = b.dim[0] = draw_ix(d, features);
+    w.dim[1] = x.dim[x.rank - 1];
+    draw_operand(d, 0, &x, -2, 2);
+    draw_operand(d, 1, &w, -1, 1);
+    draw_operand(d, 2, &b, -1, 1);
+    d->attrs[0] = draw_attr_int(draw_range(d, 0, 1) ? features : 0);
+}
+
+const struct op_def op_linear = {
+    .name = "linear", .doc = "x·Wᵀ + b with W [features, in]",
+    .operands = "x, w, b", .class = CLS_CONTRACT,
+    .stem = "lin", .params = linear_params, .n_params = 2, .param_type = linear_param_type,
+    .attrs = linear_attrs, .n_attrs = N_ATTRS(linear_attrs),
+    .infer = linear_infer, .contract = linear_contract, .needs = linear_needs, .work = linear_work,
+    .eval = linear_eval, .expand = linear_expand, .draw = linear_draw,
+};

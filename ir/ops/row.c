@@ -43,6 +43,17 @@ void facts_set(struct contract *c, double lo, double hi, bool finite, bool integ
 }
 
 /* ---- bounds ---- */
+double bd_operand(const struct bd *b, int operand, int64_t i)
+{
+    double e = bd_err(b, operand, i);
+    enum dtype from = b->v.n->in[operand]->type.dtype, to = b->v.n->type.dtype;
+    if (!dtype_is_float(from)) return e;
+    double x = b->v.in[operand].v[i].d;
+    if (isinf(x) && e < INFINITY) return 0;
+    if (b->kernel && from == DT_F64 && dtype_is_float(to) && to != DT_F64 && dtype_round(DT_F32, x) != x) e += dtype_half_ulp(DT_F32, fabs(x) + e);
+    return e;
+}
+
 /* The formulas here are themselves computed in double: a factor covers their rounding. */
 double bd_done(const struct bd *b, double y, double propagated, double own)
 {

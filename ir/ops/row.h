@@ -22,6 +22,8 @@ double facts_up(double x);
 /* ---- bounds ---- */
 /* a·b, 0 where a factor is 0 (also times infinity): contributions of errors. */
 static inline double times(double a, double b) { return a == 0 || b == 0 ? 0 : a * b; }
+/* An operand's error as the op meets it: kernels make an f32 of an f64, and what is within a finite distance of an infinity is that infinity. */
+double bd_operand(const struct bd *b, int operand, int64_t i);
 /* The whole error of a result y, given what operands' errors do to it and its own rounding; INFINITY where the arithmetic may overflow. */
 double bd_done(const struct bd *b, double y, double propagated, double own);
 /* The value is known not to be negative, whatever its rounding: by its facts. */

@@ -27,7 +27,6 @@ long fake_live;                 /* allocations, modules, events, contexts that w
 static void *blocks[16];        /* allocations that live */
 static char event_room[8];
 static int ticks, current;
-static void *context = &current;
 
 static void say(const char *fmt, ...)
 {
@@ -53,7 +52,12 @@ void fake_reset(void)
 
 int NAME(cuInit, hipInit)(unsigned flags) { CALL(NAME(cuInit, hipInit)); return flags ? 1 : 0; }
 int NAME(cuDeviceGetCount, hipGetDeviceCount)(int *n) { CALL(NAME(cuDeviceGetCount, hipGetDeviceCount)); *n = fake_devices; return 0; }
-int NAME(cuDeviceGet, hipDeviceGet)(int *device, int ordinal) { CALL(NAME(cuDeviceGet, hipDeviceGet)); *device = ordinal; return ordinal < fake_devices ? 0 : 101; }
+int NAME(cuDeviceGet, hipDeviceGet)(int *device, int ordinal)
+{
+    CALL(NAME(cuDeviceGet, hipDeviceGet));
+    *device = ordinal;
+    return ordinal < fake_devices ? 0 : 101;
+}
 
 int NAME(cuDeviceGetName, hipDeviceGetName)(char *name, int size, int device)
 {
@@ -215,9 +219,9 @@ int cuDeviceGetAttribute(int *value, int attribute, int device)
     return device;
 }
 
-int cuDevicePrimaryCtxRetain(void **out, int device) { CALL(cuDevicePrimaryCtxRetain); *out = context; fake_live++; say("retain %d\n", device); return 0; }
+int cuDevicePrimaryCtxRetain(void **out, int device) { CALL(cuDevicePrimaryCtxRetain); *out = &current; fake_live++; say("retain %d\n", device); return 0; }
 int cuDevicePrimaryCtxRelease_v2(int device) { CALL(cuDevicePrimaryCtxRelease_v2); current = 0; fake_live--; say("release %d\n", device); return 0; }
-int cuCtxSetCurrent(void *c) { CALL(cuCtxSetCurrent); current = c == context; return !current; }
+int cuCtxSetCurrent(void *c) { CALL(cuCtxSetCurrent); current = c == &current; return !current; }
 
 int cuFuncSetAttribute(void *function, int attribute, int value)
 {

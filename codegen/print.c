@@ -1,0 +1,327 @@
+#include "codegen/print.h"
+
+#include <string.h>
+
+#include "codegen/print_value.h"
+
+/* ---- the head: arguments, ids, memory ---- */
+struct used { const struct kernel *k; const struct ix *id[6]; bool on[6]; int stages; };
+
+static void mark_ids(void *ctx, const struct ix *e)
+{
+    struct used *u = ctx;
+    for (int i = 0; i < 6; i++) u->on[i] |= ix_mentions(e, u->id[i]);
+}
+
+static void mark_items(struct used *u, struct kitem *const *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct kitem *it = items[i];
+        kitem_each_ix(u->k, it, mark_ids, u);
+        if (it->kind == KI_FRAG_LOAD || it->kind == KI_EACH) u->on[1] = true;       /* the coordinate maps ask for the lane */
+        if (it->kind == KI_ISSUE && it->stage >= u->stages) u->stages = it->stage + 1;
+        mark_items(u, it->body, it->n_body);
+        mark_items(u, it->orelse, it->n_orelse);
+    }
+}
+
+static void arguments(struct kprint *p)
+{
+    const struct kernel *k = p->k;
+    kout_line(&p->o, "struct %s_args {", k->name);
+    p->o.depth++;
+    for (size_t i = 0; i < k->n_args; i++) {
+        const struct kmem *m = k->args[i];
+        kout_line(&p->o, "TK_PTR(%s%s) %s;", m->written ? "" : "const ", print_cell(p, m), m->name);
+    }
+    for (size_t i = 0; i < k->n_dims; i++) kout_line(&p->o, "tk_i32 %s;", k->dims[i].name);
+    p->o.depth--;
+    kout_line(&p->o, "};");
+}
+
+static void memory(struct kprint *p, const struct used *u)
+{
+    static const char *const calls[6] = { "tk_tid()", "tk_lane()", "tk_wave()", "tk_bid_x()", "tk_bid_y()", "tk_bid_z()" };
+    static const char *const sizes[] = { [KF_A] = "TK_MMA_A", [KF_B] = "TK_MMA_B", [KF_C] = "TK_MMA_C" };
+    const struct kernel *k = p->k;
+    if (k->shared_bytes) kout_line(&p->o, "TK_SHARED(%d);", k->shared_bytes);
+    for (size_t i = 0; i < k->n_shared; i++) {
+        const struct kmem *m = k->shared[i];
+        kout_line(&p->o, "%s *const %s = (%s *)(tk_smem + %d);", print_cell(p, m), m->name, print_cell(p, m), m->offset);
+    }
+    for (int i = 0; i < 6; i++) if (u->on[i]) kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, u->id[i]), calls[i]);
+    for (size_t i = 0; i < k->n_priv; i++) kout_line(&p->o, "%s %s[%lld];", print_cell(p, k->priv[i]), k->priv[i]->name, (long long)k->priv[i]->count->k);
+    for (size_t i = 0; i < k->n_frags; i++) {
+        const struct kfrag *f = k->frags[i];
+        kout_line(&p->o, "%s %s[%d][%s];", f->role == KF_C ? "tk_f32" : "tk_u32", f->name, f->rows * f->cols, sizes[f->role]);
+    }
+    for (int i = 0; i < u->stages; i++) kout_line(&p->o, "tk_v16 st%d;", i);
+}
+
+/* Text for a comment: nothing in it ends the comment or goes on to the next line. */
+static const char *remark(struct arena *a, const char *text)
+{
+    char *out = arena_strdup(a, text);
+    for (char *c = out; *c; c++) if (*c == '*' || *c == '\n' || *c == '\\') *c = ' ';
+    return out;
+}
+
+/* ---- items ---- */
+static void items(struct kprint *p, struct kitem *const *list, size_t n);
+
+static void inside(struct kprint *p, struct kitem *const *list, size_t n)
+{
+    p->o.depth++;
+    items(p, list, n);
+    p->o.depth--;
+}
+
+static void region(struct kprint *p, const struct kitem *it)
+{
+    if (p->k->comment && it->loc.line) kout_line(&p->o, "{   /* %s:%d */", remark(p->o.arena, it->loc.src->name), it->loc.line);
+    else kout_line(&p->o, "{");
+    inside(p, it->body, it->n_body);
+    kout_line(&p->o, "}");
+}
+
+static void let(struct kprint *p, const struct kitem *it)
+{
+    const char *v = print_value(p, it->value, false, false);
+    if (it->var) kout_line(&p->o, "const tk_i32 %s = %s%s;", kplan_var(p->sp.plan, it->var), it->value->type == DT_I64 ? "(tk_i32)" : "",
+                           it->value->type == DT_I64 ? print_value(p, it->value, true, false) : v);
+    else kout_line(&p->o, "const %s %s = %s;", print_type(p, it->value->type), kplan_read(p->sp.plan, it->read), v);
+}
+
+static const char *stored(struct kprint *p, const struct kmem *m, const struct kx *value)
+{
+    struct arena *a = p->o.arena;
+    const char *v = print_value(p, value, false, false);
+    if (m->space == KS_PRIVATE && m->dtype == DT_F16) return arena_printf(a, "tk_round_f16(%s)", v);
+    if (m->space == KS_PRIVATE && m->dtype == DT_BF16) return arena_printf(a, "tk_round_bf16(%s)", v);
+    return m->dtype == DT_BOOL ? arena_printf(a, "(tk_u8)(%s)", v) : v;
+}
+
+static void store(struct kprint *p, const struct kitem *it)
+{
+    const struct kmem *m = it->mem;
+    const char *v = stored(p, m, it->value), *line;
+    const char *i = print_ix(p, print_ring_index(p, m, it->slot, it->index), false);
+    if (m->space == KS_PRIVATE) line = arena_printf(p->o.arena, "%s[%s] = %s;", m->name, i, v);
+    else line = arena_printf(p->o.arena, "tk_st_%s(%s%s, %s, %s);", m->dtype == DT_BOOL ? "u8" : dtype_name(m->dtype), m->space == KS_ARG ? "a." : "", m->name, i, v);
+    const char *on = print_guards(p, &it->mask);
+    if (strcmp(on, "1")) kout_line(&p->o, "if (%s) %s", on, line);
+    else kout_line(&p->o, "%s", line);
+}
+
+static void accumulate(struct kprint *p, const struct kitem *it)
+{
+    const char *cell = print_cell_at(p, it->mem, NULL, it->index);
+    if (it->fma) {
+        const char *x = print_value(p, it->value->arg[0], false, false), *y = print_value(p, it->value->arg[1], false, false);
+        kout_line(&p->o, "%s = tk_fma_%s(%s, %s, %s);", cell, dtype_name(it->acc_type), x, y, cell);
+        return;
+    }
+    const char *v = print_value(p, it->value, it->acc == KACC_SUM, false);
+    kout_line(&p->o, "%s = %s;", cell, print_acc(p, it->acc, it->acc_type, "accumulate", cell, v));
+}
+
+static void combine(struct kprint *p, const struct kitem *it)
+{
+    const char *cell = print_cell_at(p, it->mem, NULL, it->index);
+    const char *other = arena_printf(p->o.arena, "tk_shfl_xor_%s(%s, d_)", dtype_name(it->acc_type), cell);
+    kout_line(&p->o, "TK_UNROLL");
+    kout_line(&p->o, "for (tk_i32 d_ = 1; d_ < %d; d_ *= 2) %s = %s;", it->span, cell, print_acc(p, it->acc, it->acc_type, "combine", cell, other));
+}
+
+static void loop(struct kprint *p, const struct kitem *it)
+{
+    const char *v = kplan_var(p->sp.plan, it->var), *step = print_ix(p, it->step, false);
+    if (it->unroll) kout_line(&p->o, "TK_UNROLL");
+    kout_line(&p->o, "for (tk_i32 %s = %s; %s < %s; %s) {", v, print_ix(p, it->lo, false), v, print_ix(p, it->hi, false),
+              strcmp(step, "1") ? arena_printf(p->o.arena, "%s += %s", v, step) : arena_printf(p->o.arena, "%s++", v));
+    inside(p, it->body, it->n_body);
+    kout_line(&p->o, "}");
+}
+
+static void branch(struct kprint *p, const struct kitem *it)
+{
+    kout_line(&p->o, "if (%s) {", print_guards(p, &it->mask));
+    inside(p, it->body, it->n_body);
+    if (it->n_orelse) {
+        kout_line(&p->o, "} else {");
+        inside(p, it->orelse, it->n_orelse);
+    }
+    kout_line(&p->o, "}");
+}
+
+static void copy(struct kprint *p, const struct kitem *it)
+{
+    int bytes = it->elems * dtype_size(it->mem->dtype);
+    const char *at = print_ix(p, print_ring_index(p, it->mem, it->slot, it->index), false);
+    if (it->kind == KI_LAND) {
+        kout_line(&p->o, "tk_land_%d(st%d, %s, %s);", bytes, it->stage, it->mem->name, at);
+        return;
+    }
+    kout_line(&p->o, "tk_issue_%d(st%d, %s, %s, a.%s, %s, %s);", bytes, it->stage, it->mem->name, at, it->mem2->name, print_ix(p, it->index2, false),
+              print_guards(p, &it->mask));
+}
+
+static void seam(struct kprint *p, const struct kitem *it)
+{
+    if (it->pending >= 0) kout_line(&p->o, "tk_wait(%d);", it->pending);
+    kout_line(&p->o, it->scope == KSCOPE_BLOCK ? "tk_sync_block();" : "tk_sync_wave();");
+}
+
+/* True if e is even whatever its atoms are. */
+static bool is_even(const struct ix *e)
+{
+    if (e->kind == IX_MOD) return is_even(e->a) && is_even(e->b);
+    if (e->kind == IX_MIN || e->kind == IX_MAX) return is_even(e->a) && is_even(e->b);
+    if (e->kind != IX_SUM || e->k % 2) return false;
+    for (int i = 0; i < e->n_terms; i++) {
+        bool even = e->terms[i].coef % 2 == 0;
+        for (int j = 0; j < e->terms[i].n && !even; j++) even = is_even(e->terms[i].atom[j]);
+        if (!even) return false;
+    }
+    return true;
+}
+
+/* Element e of the fragment is at element number at_ + (its distance from element 0), where that does not hang on the lane. */
+static const char *from_first(struct kprint *p, const struct ix *first, const struct ix *at)
+{
+    const struct ix *d = ix_sub(p->k->s->ix, at, first);
+    if (!ix_is_const(d)) return print_ix(p, at, false);
+    return d->k ? arena_printf(p->o.arena, "at_ %c %lld", d->k < 0 ? '-' : '+', (long long)(d->k < 0 ? -d->k : d->k)) : "at_";
+}
+
+/* A register holds two elements: neighbours in memory come in one load, others are packed. */
+static void frag_load(struct kprint *p, const struct kitem *it)
+{
+    struct ix_table *t = p->k->s->ix;
+    const struct kfrag *f = it->frag;
+    int n = f->rows * f->cols, elems = f->role == KF_A ? f->unit->a_elems : f->unit->b_elems;
+    const struct ix *i = ix_var(t, "i_", 0, n - 1, UNIFORM_GRID), *first = print_frag_index(p, it, i, ix_const(t, 0));
+    print_loop(p, "i_", arena_printf(p->o.arena, "%d", n));
+    kout_line(&p->o, "const tk_i32 at_ = %s;", print_ix(p, first, false));
+    for (int e = 0; e < elems; e += 2) {
+        const struct ix *lo = print_frag_index(p, it, i, ix_const(t, e)), *hi = print_frag_index(p, it, i, ix_const(t, e + 1));
+        const struct ix *gap = ix_sub(t, hi, lo);
+        const char *from = from_first(p, first, lo);
+        if (ix_is_const(gap) && gap->k == 1 && is_even(lo)) kout_line(&p->o, "%s[i_][%d] = tk_ld2_f16(%s, %s);", f->name, e / 2, it->mem->name, from);
+        else kout_line(&p->o, "%s[i_][%d] = tk_pack_f16(tk_ld_f16(%s, %s), tk_ld_f16(%s, %s));", f->name, e / 2, it->mem->name, from, it->mem->name, from_first(p, first, hi));
+    }
+    print_close(p);
+}
+
+static void frag_fill(struct kprint *p, const struct kitem *it)
+{
+    print_loop(p, "i_", arena_printf(p->o.arena, "%d", it->frag->rows * it->frag->cols));
+    print_loop(p, "e_", "TK_MMA_C");
+    kout_line(&p->o, "%s[i_][e_] = %s;", it->frag->name, print_value(p, it->value, false, false));
+    print_close(p);
+    print_close(p);
+}
+
+/* "c[2*i_ + j_]" */
+static const char *frag_of(struct kprint *p, const struct kfrag *f)
+{
+    struct arena *a = p->o.arena;
+    return f->cols == 1 ? arena_printf(a, "%s[i_ + j_]", f->name) : arena_printf(a, "%s[%d*i_ + j_]", f->name, f->cols);
+}
+
+static void mma(struct kprint *p, const struct kitem *it)
+{
+    print_loop(p, "i_", arena_printf(p->o.arena, "%d", it->frag->rows));
+    print_loop(p, "j_", arena_printf(p->o.arena, "%d", it->frag->cols));
+    kout_line(&p->o, "tk_mma(%s, %s[i_], %s[j_]);", frag_of(p, it->frag), it->frag_a->name, it->frag_b->name);
+    print_close(p);
+    print_close(p);
+}
+
+static void each(struct kprint *p, const struct kitem *it)
+{
+    struct ix_table *t = p->k->s->ix;
+    const struct kfrag *f = it->frag;
+    const struct matrix_unit *u = f->unit;
+    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID), *j = ix_var(t, "j_", 0, f->cols - 1, UNIFORM_GRID);
+    const struct ix *e = ix_var(t, "e_", 0, u->c_elems - 1, UNIFORM_GRID);
+    const struct ix *row = ix_add(t, ix_add(t, it->row, ix_mulk(t, i, u->m)), print_map(p, u->c.row, e));
+    const struct ix *col = ix_add(t, ix_add(t, it->col, ix_mulk(t, j, u->n)), print_map(p, u->c.col, e));
+    print_loop(p, "i_", arena_printf(p->o.arena, "%d", f->rows));
+    print_loop(p, "j_", arena_printf(p->o.arena, "%d", f->cols));
+    print_loop(p, "e_", "TK_MMA_C");
+    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var), print_ix(p, row, false));
+    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var2), print_ix(p, col, false));
+    const char *outer = p->elem;
+    p->elem = arena_printf(p->o.arena, "%s[e_]", frag_of(p, f));
+    items(p, it->body, it->n_body);
+    p->elem = outer;
+    print_close(p);
+    print_close(p);
+    print_close(p);
+}
+
+static void item(struct kprint *p, const struct kitem *it)
+{
+    switch (it->kind) {
+    case KI_REGION: region(p, it); break;
+    case KI_LET: let(p, it); break;
+    case KI_STORE: store(p, it); break;
+    case KI_ACCUMULATE: accumulate(p, it); break;
+    case KI_COMBINE: combine(p, it); break;
+    case KI_FOR: loop(p, it); break;
+    case KI_IF: branch(p, it); break;
+    case KI_ISSUE: case KI_LAND: copy(p, it); break;
+    case KI_COMMIT: kout_line(&p->o, "tk_commit();"); break;
+    case KI_SEAM: seam(p, it); break;
+    case KI_FRAG_FILL: frag_fill(p, it); break;
+    case KI_FRAG_LOAD: frag_load(p, it); break;
+    case KI_MMA: mma(p, it); break;
+    case KI_EACH: each(p, it); break;
+    }
+}
+
+static void items(struct kprint *p, struct kitem *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        p->item = list[i];
+        size_t n_refs;
+        const struct kref *r = kplan_refs(p->sp.plan, p->item, &n_refs);
+        for (size_t j = 0; j < n_refs; j++)
+            if (r[j].def) kout_line(&p->o, "const %s t%d = %s;", print_type(p, r[j].x->type), r[j].temp, print_value(p, r[j].x, false, true));
+        item(p, list[i]);
+    }
+}
+
+static const char *spell_dim(void *ctx, const struct ix *atom)
+{
+    const struct kprint *p = ctx;
+    if (atom->kind != IX_SYM) return NULL;
+    for (size_t i = 0; i < p->k->n_dims; i++) if (p->k->dims[i].sym == atom) return arena_printf(p->o.arena, "a.%s", p->k->dims[i].name);
+    BUG("kernel %s: dim %s is not among its arguments", p->k->name, atom->name);
+}
+
+const char *print_kernel(struct session *s, const struct kernel *k)
+{
+    struct kprint p = { .o = { .arena = s->run, .step = 4 }, .k = k };
+    p.sp = (struct kspell){ .plan = kplan_new(s->run, k), .c = true, .atom = spell_dim, .ctx = &p };
+    struct used u = { .k = k, .id = { k->tid, k->lane, k->wave_id, k->bid[0], k->bid[1], k->bid[2] } };
+    mark_items(&u, k->body, k->n_body);
+    if (k->comment) kout_line(&p.o, "/* %s */", remark(s->run, k->comment));
+    arguments(&p);
+    kout_line(&p.o, "TK_KERNEL(%s, %d)", k->name, k->block);
+    kout_line(&p.o, "{");
+    p.o.depth++;
+    memory(&p, &u);
+    items(&p, k->body, k->n_body);
+    p.o.depth--;
+    kout_line(&p.o, "}");
+    return kout_text(&p.o);
+}
+
+const char *print_module(struct session *s, const struct kernel *const *kernels, size_t n)
+{
+    struct kout o = { .arena = s->run };
+    for (size_t i = 0; i < n; i++) kout_add(&o, "%s%s", i ? "\n" : "", print_kernel(s, kernels[i]));
+    return kout_text(&o);
+}

@@ -1,0 +1,454 @@
+/* Routing (SPEC section 4): scores to integers and back, the choice of the K largest, and the sum over the chosen. A choice is a function of integers or of
+   scores compared exactly, so equal scores choose equal sets on every backend. Valuations play no part in it. */
+#include <math.h>
+
+#include "ir/certify.h"
+#include "ir/ops/row.h"
+
+/* ---- topk_mask ---- */
+static const struct attr_def topk_attrs[] = { { "k", ATTR_INT, true, { .i = 0 }, "how many of a row" } };
+static int64_t k_of(const struct node *n) { return node_attr(n, 0)->i; }
+
+static bool topk_mask_infer(struct graph *g, struct node *n)
+{
+    const struct type *t = &n->in[0]->type;
+    if (!dtype_is_float(t->dtype) && t->dtype != DT_I64) return infer_error(g, n, 0, "floats or i64 are needed");
+    if (t->rank < 1) return infer_error(g, n, 0, "at least 1 dimension is needed");
+    n->type = *t;
+    n->type.dtype = DT_BOOL;
+    return true;
+}
+
+static void topk_mask_contract(struct contract *c)
+{
+    const struct ix *len = type_last(c->g->s, &c->n->in[0]->type);
+    int64_t k = k_of(c->n);
+    bool never = k < 1 || k > len->hi, always = k >= 1 && k <= len->lo;
+    contract_state(c, "1 <= k <= the length of a row", never ? OBLIGATION_CONTRADICTED : always ? OBLIGATION_PROVED : OBLIGATION_OPEN);
+    facts_set(c, 0, 1, true, true);
+    c->out->max_nonzero = k < 0 || k > INT32_MAX ? -1 : (int)k;
+}
+
+/* Does score x of element i stand before y of element j? Larger first, ties to the lower index, NaN last. */
+static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j)
+{
+    if (!dtype_is_float(c->in[0].dtype)) return x.i > y.i || (x.i == y.i && i < j);
+    if (n_is_nan(c, x) || n_is_nan(c, y)) return n_is_nan(c, x) == n_is_nan(c, y) ? i < j : n_is_nan(c, y);
+    return n_less(c, y, x) || (!n_less(c, x, y) && i < j);
+}
+
+static void topk_mask_eval(struct ev *c)
+{
+    int64_t n = c->out.last;
+    for (size_t r = 0; r < c->n_runs; r++)
+        for (int64_t at = c->runs[r].lo; at < c->runs[r].hi; at++) {
+            const NUM *row = c->in[0].v + at / n * n;
+            int64_t rank = 0;
+            for (int64_t j = 0; j < n; j++) rank += j != at % n && stands_before(c, row[j], j, row[at % n], at % n);
+            n_store_i(c, at, rank < k_of(c->n));
+        }
+}
+
+/* A score's interval. */
+struct span { double lo, hi; };
+
+static struct span span_of(const struct bd *b, int64_t i)
+{
+    NUM x = b->v.in[0].v[i];
+    double e = bd_err(b, 0, i);
+    if (!dtype_is_float(b->v.in[0].dtype)) return (struct span){ round_down((double)x.i, e), round_up((double)x.i, e) };
+    return (struct span){ round_down(x.d, e), round_up(x.d, e) };
+}
+
+/* May, and must, element i stand before element j? Where both are certain, the scores themselves decide: as doubles two large integers may be equal. */
+struct outcome { bool may, must; };
+
+static struct outcome compare(const struct bd *b, int64_t row, int64_t i, int64_t j)
+{
+    const NUM *v = b->v.in[0].v + row;
+    double ei = bd_err(b, 0, row + i), ej = bd_err(b, 0, row + j);
+    if (ei == INFINITY || ej == INFINITY) return (struct outcome){ true, false };
+    /* A certain NaN's order with anything is certain too. */
+    bool whole = !dtype_is_float(b->v.in[0].dtype);
+    if ((ei == 0 && ej == 0) || (!whole && (isnan(v[i].d) || isnan(v[j].d)))) {
+        bool is = stands_before(&b->v, v[i], i, v[j], j);
+        return (struct outcome){ is, is };
+    }
+    struct span x = span_of(b, row + i), y = span_of(b, row + j);
+    /* An end that is an i64 above 2⁵³ is rounded: equal ends leave both open. */
+    bool sure_ties = !whole || (fabs(x.lo) < 0x1p52 && fabs(x.hi) < 0x1p52 && fabs(y.lo) < 0x1p52 && fabs(y.hi) < 0x1p52);
+    return (struct outcome){ x.hi > y.lo || (x.hi == y.lo && (i < j || !sure_ties)), x.lo > y.hi || (x.lo == y.hi && i < j && sure_ties) };
+}
+
+/* Uncertain where the intervals let fewer than k stand before an element, and k or more. */
+static void topk_mask_bound(struct bd *b)
+{
+    int64_t n = b->v.out.last, k = k_of(b->v.n);
+    for (size_t r = 0; r < b->v.n_runs; r++)
+        for (int64_t at = b->v.runs[r].lo; at < b->v.runs[r].hi; at++) {
+            int64_t i = at % n, may = 0, must = 0;
+            for (int64_t j = 0; j < n; j++) {
+                if (j == i) continue;
+                struct outcome o = compare(b, at - i, j, i);
+                may += o.may, must += o.must;
+            }
+            b->e_out[at] = must < k && may >= k;
+        }
+}
+
+static void topk_mask_work(struct session *s, const struct node *n, struct work *w)
+{
+    w->macs = ix_mul(s->ix, type_count(s, &n->type), type_last(s, &n->type));
+}
+
+/* (sj > si), or equal (two NaN are) and j < i, or si alone a NaN. */
+static const struct kx *topk_mask_before(struct at *c, const struct kx *sj, const struct kx *j, const struct kx *si, const struct kx *i)
+{
+    struct kbuild *k = c->k;
+    const struct kx *more = kx_op2(k, K_GT, sj, si), *same = kx_op2(k, K_EQ, sj, si), *first = kx_op2(k, K_LT, j, i);
+    if (!dtype_is_float(sj->type)) return kx_op2(k, K_OR, more, kx_op2(k, K_AND, same, first));
+    const struct kx *nan_j = kx_op2(k, K_NE, sj, sj), *nan_i = kx_op2(k, K_NE, si, si);
+    same = kx_op2(k, K_OR, same, kx_op2(k, K_AND, nan_j, nan_i));
+    more = kx_op2(k, K_OR, more, kx_op2(k, K_AND, nan_i, kx_op1(k, K_NOT, nan_j)));
+    return kx_op2(k, K_OR, more, kx_op2(k, K_AND, same, first));
+}
+
+static const struct kx *topk_mask_ranked(struct at *c, const struct kx *rank)
+{
+    int64_t k = k_of(c->n) < INT32_MAX ? k_of(c->n) : INT32_MAX;
+    return kx_op2(c->k, K_LT, rank, kx_i32(c->k, k));
+}
+
+static void topk_mask_draw(struct draw *d)
+{
+    struct type t = draw_type(d, draw_range(d, 0, 1) ? DT_I64 : DT_FLOAT, 1, 3);
+    int64_t n = draw_range(d, 1, 9);
+    t.dim[t.rank - 1] = draw_ix(d, n);
+    draw_operand(d, 0, &t, t.dtype == DT_I64 ? -3 : -4, t.dtype == DT_I64 ? 3 : 4);         /* integers: ties come up */
+    d->scores[0] = t.dtype != DT_I64;
+    d->attrs[0] = draw_attr_int(draw_range(d, 1, n));
+}
+
+const struct op_def op_topk_mask = {
+    .name = "topk_mask", .doc = "true at the k largest of each row; ties go to the lower index, NaN and the least i64 stand last",
+    .operands = "scores", .class = CLS_SELECT, .exact = true, .wide_operands = "scores",
+    .attrs = topk_attrs, .n_attrs = N_ATTRS(topk_attrs),
+    .infer = topk_mask_infer, .contract = topk_mask_contract, .work = topk_mask_work, .eval = topk_mask_eval, .bound = topk_mask_bound,
+    .before = topk_mask_before, .ranked = topk_mask_ranked, .draw = topk_mask_draw,
+};
+
+/* ---- padic_encode, padic_decode ---- */
+static const struct attr_def padic_attrs[] = {
+    { "p", ATTR_INT, false, { .i = 2 }, "a prime" },
+    { "n", ATTR_INT, false, { .i = 16 }, "the ring is Z/p^n" },
+    { "s", ATTR_INT, false, { .i = 1024 }, "steps a unit, a power of two" },
+};
+
+static struct padic padic_of(const struct node *n)
+{
+    struct padic a;
+    const char *why;
+    BUG_IF(!padic_make(node_attr(n, 0)->i, node_attr(n, 1)->i, node_attr(n, 2)->i, &a, &why), "%s without %s", n->op->name, why);
+    return a;
+}
+
+/* Whether the ring exists is asked here already: nothing can be evaluated or lowered without it. */
+static bool padic_infer(struct graph *g, struct node *n, enum dtype to)
+{
+    struct padic a;
+    const char *why;
+    long long p = node_attr(n, 0)->i, e = node_attr(n, 1)->i, s = node_attr(n, 2)->i;
+    n->type = n->in[0]->type;
+    n->type.dtype = to;
+    return padic_make(p, e, s, &a, &why) || infer_error(g, n, -1, "p = %lld, n = %lld, s = %lld: needs %s", p, e, s, why);
+}
+
+static void padic_needs_ring(struct contract *c) { contract_need_attr(c, true, "p prime, p^n <= 2^63, s a power of two"); }
+
+static bool padic_encode_infer(struct graph *g, struct node *n) { return need_float(g, n, 0) && padic_infer(g, n, DT_I64); }
+
+/* A NaN is the least i64, which an integer's range leaves out as a float's does a NaN. */
+static void padic_encode_contract(struct contract *c)
+{
+    struct padic a = padic_of(c->n);
+    const struct facts *z = fact(c, 0);
+    padic_needs_ring(c);
+    double lo = isfinite(z->lo) ? (double)padic_encode(&a, z->lo) : -(double)a.limit, hi = isfinite(z->hi) ? (double)padic_encode(&a, z->hi) : (double)a.limit;
+    /* Beyond 2⁵³ a range end is rounded outward. */
+    if (fabs(lo) > 0x1p53) lo = nextafter(lo, -INFINITY);
+    if (fabs(hi) > 0x1p53) hi = nextafter(hi, INFINITY);
+    facts_set(c, lo, hi, z->finite, true);
+}
+
+/* Where L is a double, clamping there gives the integers that clamping them gives. Else at ±2⁶² first. */
+static bool limit_is_double(const struct padic *a) { return a->limit <= INT64_C(1) << 53; }
+static double clamp_of(const struct padic *a) { return limit_is_double(a) ? (double)a->limit : 0x1p62; }
+
+/* Over the field each step is the uninterpreted function that the kernel's operation is; any i64 may come of it, and decode takes any. */
+static NUM padic_encode_eval1(const struct ev *c, const NUM *z)
+{
+    struct padic a = padic_of(c->n);
+    if (c->kind == NUM_DOUBLE) return (NUM){ .i = padic_encode(&a, z->d) };
+    NUM t = { .u = field_mix(c->key, FIELD_RINT, n_mul(c, *z, n_const(c, (double)a.s)).u, 0) };
+    t = n_min(c, n_max(c, t, n_const(c, -clamp_of(&a))), n_const(c, clamp_of(&a)));
+    return (NUM){ .i = (int64_t)(field_mix(c->key, FIELD_CAST, t.u, 0) >> 30) };
+}
+
+static double distance(int64_t x, int64_t y)
+{
+    uint64_t d = x > y ? (uint64_t)x - (uint64_t)y : (uint64_t)y - (uint64_t)x;
+    return d > UINT64_C(1) << 53 ? nextafter((double)d, INFINITY) : (double)d;
+}
+
+/* The hull of round(s·(z ± e)), which never decreases. */
+static double padic_encode_bound1(const struct bd *b, const NUM *z, const double *e, NUM y)
+{
+    struct padic a = padic_of(b->v.n);
+    if (isnan(z->d)) return e[0] < INFINITY ? 0 : INFINITY;
+    if (e[0] == INFINITY) return INFINITY;
+    return fmax(distance(padic_encode(&a, round_up(z->d, e[0])), y.i), distance(y.i, padic_encode(&a, round_down(z->d, e[0]))));
+}
+
+/* A NaN goes through as 0: what a cast makes of it is not defined. */
+static const struct kx *padic_encode_at(struct at *c)
+{
+    struct padic a = padic_of(c->n);
+    struct kbuild *k = c->k;
+    const struct kx *z = kx_cast(k, DT_F64, at_plain(c, 0)), *nan = kx_op2(k, K_NE, z, z);
+    const struct kx *t = kx_op1(k, K_RINT, kx_op2(k, K_MUL, kx_op(k, K_SELECT, nan, kx_f64(k, 0), z), kx_f64(k, (double)a.s)));
+    t = kx_op2(k, K_MIN, kx_op2(k, K_MAX, t, kx_f64(k, -clamp_of(&a))), kx_f64(k, clamp_of(&a)));
+    const struct kx *q = kx_cast(k, DT_I64, t);
+    if (!limit_is_double(&a)) q = kx_op2(k, K_MIN, kx_op2(k, K_MAX, q, kx_i64(k, -a.limit)), kx_i64(k, a.limit));
+    return kx_op(k, K_SELECT, nan, kx_i64(k, PADIC_NONE), q);
+}
+
+static void padic_draw_ring(struct draw *d, int64_t *top)
+{
+    static const struct { int64_t p, n, s; } rings[] = { { 2, 16, 1024 }, { 2, 63, 1024 }, { 3, 5, 16 }, { 7, 2, 1 }, { 2, 1, 8 }, { 5, 27, INT64_C(1) << 40 } };
+    int64_t i = draw_range(d, 0, 5), s = rings[i].s;
+    *top = (int64_t)fmin(pow((double)rings[i].p, (double)rings[i].n) / 2, 0x1p40);
+    d->attrs[0] = draw_attr_int(rings[i].p);
+    d->attrs[1] = draw_attr_int(rings[i].n);
+    d->attrs[2] = draw_attr_int(s);
+}
+
+static void padic_encode_draw(struct draw *d)
+{
+    int64_t top;
+    draw_same(d, 1, -40, 40);
+    padic_draw_ring(d, &top);
+}
+
+const struct op_def op_padic_encode = {
+    .name = "padic_encode", .doc = "round-half-even(s·z), clamped to ±⌊(p^n − 1)/2⌋, as i64: fixed-point residues of Z/p^n; a NaN is the least i64",
+    .operands = "z", .class = CLS_POINTWISE, .exact = true, .wide_operands = "z",
+    .attrs = padic_attrs, .n_attrs = N_ATTRS(padic_attrs),
+    .infer = padic_encode_infer, .contract = padic_encode_contract, .eval1 = padic_encode_eval1, .bound1 = padic_encode_bound1,
+    .at = padic_encode_at, .draw = padic_encode_draw,
+};
+
+static bool padic_decode_infer(struct graph *g, struct node *n)
+{
+    if (n->in[0]->type.dtype != DT_I64) return infer_error(g, n, 0, "i64 residues are needed");
+    return padic_infer(g, n, DT_FLOAT);
+}
+
+/* Balanced representatives lie in −(pⁿ − 1 − L)..L. */
+static double least_of(const struct padic *a) { return -(double)(a->top - a->limit); }
+static bool is_balanced(const struct padic *a, const struct facts *q) { return q->lo >= least_of(a) && q->hi <= (double)a->limit; }
+
+static void padic_decode_contract(struct contract *c)
+{
+    struct padic a = padic_of(c->n);
+    const struct facts *q = fact(c, 0);
+    double s = (double)a.s;
+    padic_needs_ring(c);
+    bool same = is_balanced(&a, q);
+    facts_set(c, facts_down((same ? q->lo : least_of(&a)) / s), facts_up((same ? q->hi : (double)a.limit) / s), q->finite, false);
+}
+
+static NUM padic_decode_eval1(const struct ev *c, const NUM *q)
+{
+    struct padic a = padic_of(c->n);
+    if (q->i == PADIC_NONE) return n_const(c, NAN);
+    int64_t r = padic_balanced(&a, q->i);
+    return c->kind == NUM_DOUBLE ? (NUM){ .d = (double)r / (double)a.s } : n_mul(c, (NUM){ .u = field_of_int(r) }, n_const(c, 1 / (double)a.s));
+}
+
+/* e/s, and a rounding where q has more bits than the arithmetic. A q that another integer may stand for can also leave the balanced range. */
+static double padic_decode_bound1(const struct bd *b, const NUM *q, const double *e, NUM y)
+{
+    struct padic a = padic_of(b->v.n);
+    if (e[0] == INFINITY || (q->i == PADIC_NONE && e[0] > 0)) return INFINITY;
+    if (q->i == PADIC_NONE) return 0;
+    double s = (double)a.s, r = fabs(y.d) * s, moved = e[0];
+    if (e[0] > 0 && !is_balanced(&a, &b->v.n->in[0]->facts) && r + e[0] >= (double)a.limit) moved = (double)a.top + 1;
+    if (r + moved <= (b->u <= 0x1p-53 ? 0x1p53 : 0x1p24)) return moved / s;
+    return bd_done(b, y.d, moved / s, bd_round(b, (fabs(y.d) + moved / s) * (1 + 0x1p-50)));
+}
+
+static const struct kx *padic_decode_at(struct at *c)
+{
+    struct padic a = padic_of(c->n);
+    struct kbuild *k = c->k;
+    const struct kx *q = at_plain(c, 0), *r = q, *top = kx_i64(k, a.top), *one = kx_i64(k, 1);
+    /* pⁿ = 2⁶³ is no i64, and every i64 but the least its own remainder. C's remainder has the sign of q. */
+    if (a.top < INT64_MAX) r = kx_op2(k, K_MOD, q, kx_i64(k, a.top + 1));
+    const struct kx *down = kx_op2(k, K_SUB, kx_op2(k, K_SUB, r, top), one), *up = kx_op2(k, K_ADD, kx_op2(k, K_ADD, r, top), one);
+    const struct kx *low = kx_op(k, K_SELECT, kx_op2(k, K_LT, r, kx_i64(k, a.limit - a.top)), up, r);
+    r = kx_op(k, K_SELECT, kx_op2(k, K_GT, r, kx_i64(k, a.limit)), down, low);
+    const struct kx *z = kx_op2(k, K_MUL, kx_cast(k, DT_F64, r), kx_f64(k, 1 / (double)a.s));
+    return kx_op(k, K_SELECT, kx_op2(k, K_EQ, q, kx_i64(k, PADIC_NONE)), kx_f32(k, NAN), kx_cast(k, DT_F32, z));
+}
+
+static void padic_decode_draw(struct draw *d)
+{
+    int64_t top;
+    struct type t = draw_type(d, DT_I64, 0, 3);
+    padic_draw_ring(d, &top);
+    draw_operand(d, 0, &t, -(double)top, (double)top);
+}
+
+const struct op_def op_padic_decode = {
+    .name = "padic_decode", .doc = "the balanced representative of a residue, divided by s; of the least i64 a NaN",
+    .operands = "q", .class = CLS_POINTWISE, .wide = true,
+    .attrs = padic_attrs, .n_attrs = N_ATTRS(padic_attrs),
+    .infer = padic_decode_infer, .contract = padic_decode_contract, .eval1 = padic_decode_eval1, .bound1 = padic_decode_bound1,
+    .at = padic_decode_at, .draw = padic_decode_draw,
+};
+
+/* ---- combine ---- */
+/* w [.., E]; y_0 … y_{E−1} all [.., N] with the same leading dims. Element [.., j] reads w[.., e] and y_e[.., j]: not pointwise, since w stands at other
+   indices than the result, but pulled element by element like a gather. */
+static bool combine_infer(struct graph *g, struct node *n)
+{
+    const struct type *w = &n->in[0]->type;
+    if (!need_float(g, n, 0)) return false;
+    if (n->n_in < 2) return infer_error(g, n, -1, "at least one y is needed");
+    const struct type *y = &n->in[1]->type;
+    for (int e = 1; e < n->n_in; e++) {
+        if (!need_float(g, n, e)) return false;
+        if (!type_same_shape(&n->in[e]->type, y)) return infer_error(g, n, e, "its shape must be that of the first y, %s", type_text(g->arena, y));
+    }
+    if (w->rank < 1 || w->rank != y->rank || type_last(g->s, w) != ix_const(g->s->ix, n->n_in - 1))
+        return infer_error(g, n, 0, "one weight a row for each of the %d y is needed, and they are %s", n->n_in - 1, type_text(g->arena, y));
+    for (int i = 0; i + 1 < w->rank; i++)
+        if (w->dim[i] != y->dim[i]) return infer_error(g, n, 0, "dimension %d differs from that of y, which is %s", i, type_text(g->arena, y));
+    n->type = *y;
+    n->type.dtype = DT_FLOAT;
+    return true;
+}
+
+static double largest(const struct facts *f) { return fmax(fabs(f->lo), fabs(f->hi)); }
+
+/* |Σ w·y| ≤ (weights of a row that are not 0)·max|w|·max|y| */
+static void combine_contract(struct contract *c)
+{
+    const struct facts *w = fact(c, 0);
+    int terms = c->n->n_in - 1;
+    double y = 0;
+    bool finite = w->finite, positive = w->lo >= 0;
+    for (int e = 1; e < c->n->n_in; e++) y = fmax(y, largest(fact(c, e))), finite &= fact(c, e)->finite, positive &= fact(c, e)->lo >= 0;
+    if (w->max_nonzero >= 0 && w->max_nonzero < terms) terms = w->max_nonzero;
+    double hi = facts_up(facts_up(times(terms, largest(w))) * y);
+    if (isfinite(hi)) facts_set(c, positive ? 0 : -hi, hi, finite, false);
+    else facts_set(c, positive ? 0 : -INFINITY, INFINITY, false, false);
+}
+
+static void combine_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+{
+    int last = out->rank - 1;
+    *in = *out;
+    if (operand == 0) in->lo[last] = 0, in->hi[last] = dims_eval(dims, n->in[0]->type.dim[last]) - 1;
+}
+
+static void combine_work(struct session *s, const struct node *n, struct work *w)
+{
+    w->macs = ix_mulk(s->ix, type_count(s, &n->type), n->n_in - 1);
+    w->sum_length = ix_const(s->ix, n->n_in - 1);
+}
+
+/* An expert whose weight is exactly 0 was not chosen and contributes nothing, not 0·y; a NaN is not 0. */
+static bool is_chosen(const struct ev *c, NUM w) { return c->kind == NUM_DOUBLE ? w.d != 0 : w.u != 0; }
+
+static void combine_eval(struct ev *c)
+{
+    for (size_t r = 0; r < c->n_runs; r++)
+        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
+            const NUM *w = c->in[0].v + i / c->out.last * c->in[0].last;
+            struct n_sum t = n_sum_begin(c);
+            for (int e = 1; e < c->n_in; e++)
+                if (is_chosen(c, w[e - 1])) n_sum_add(&t, n_mul(c, w[e - 1], c->in[e].v[i]));
+            n_store(c, i, n_sum_end(&t));
+        }
+}
+
+/* What one expert adds to a bound: its largest |w·y|, and what the operands' errors change, whether it may vanish or appear included:
+   |w'y' − wy| ≤ |w|·ey + |y|·ew + ew·ey also where w' or w is 0. */
+struct term { double mass, err; bool nan, open; };
+
+static struct term term_of(NUM w, double ew, NUM y, double ey)
+{
+    struct term t = { 0 };
+    if (ew == 0 && w.d == 0) return t;
+    if (ew == INFINITY || (ey == INFINITY)) return (struct term){ .open = true };
+    bool sure = isnan(w.d) || fabs(w.d) > ew;
+    if (isnan(w.d) || isnan(y.d)) return (struct term){ .nan = sure, .open = !sure };
+    /* An infinity is exact: what comes of it is sure where the other factor's sign is. */
+    if (isinf(w.d)) return (struct term){ .open = ey > 0 && fabs(y.d) <= ey };
+    if (isinf(y.d)) return (struct term){ .open = !sure };
+    t.mass = (fabs(w.d) + ew) * (fabs(y.d) + ey);
+    t.err = times(fabs(w.d), ey) + times(fabs(y.d), ew) + times(ew, ey);
+    return t;
+}
+
+/* One product's rounding and up to E additions, in order: γ_{E+1} (Higham, section 3.1), in the kernel and, if it rounds so, in the reference. */
+static void combine_bound(struct bd *b)
+{
+    for (size_t r = 0; r < b->v.n_runs; r++)
+        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) {
+            int64_t row = i / b->v.out.last * b->v.in[0].last;
+            double mass = 0, err = 0, n = b->v.n_in, tiny = b->u <= 0x1p-53 ? 0x1p-1074 : 0x1p-149;
+            bool nan = false, open = false;
+            for (int e = 1; e < b->v.n_in; e++) {
+                struct term t = term_of(b->v.in[0].v[row + e - 1], bd_operand(b, 0, row + e - 1), b->v.in[e].v[i], bd_operand(b, e, i));
+                mass += t.mass, err += t.err, nan |= t.nan, open |= t.open;
+            }
+            double u = fmax(b->u, dtype_unit(b->v.acc)), e = (err + (bd_gamma(n, u) + bd_gamma(n, 0x1p-53)) * mass + (mass > 0 ? n * tiny : 0)) * (1 + 0x1p-40);
+            bool special = !isfinite(b->v.out.v[i].d);
+            if (nan) b->e_out[i] = 0;
+            else if (open || mass + e > bd_max(b)) b->e_out[i] = INFINITY;
+            else b->e_out[i] = special ? 0 : e;
+        }
+}
+
+static const struct kx *combine_at(struct at *c)
+{
+    struct kbuild *k = c->k;
+    const struct ix *index[MAX_RANK];
+    const struct kx *sum = kx_f32(k, 0);
+    int last = c->n->type.rank - 1;
+    for (int i = 0; i < last; i++) index[i] = c->index[i];
+    for (int e = 1; e < c->n->n_in; e++) {
+        index[last] = ix_const(at_ix(c), e - 1);
+        const struct kx *w = kx_cast(k, DT_F32, c->value(c, 0, index)), *y = at_float(c, e);
+        sum = kx_op(k, K_SELECT, kx_op2(k, K_NE, w, kx_f32(k, 0)), kx_op2(k, K_ADD, sum, kx_op2(k, K_MUL, w, y)), sum);
+    }
+    return sum;
+}
+
+static void combine_draw(struct draw *d)
+{
+    int64_t experts = draw_range(d, 1, 5);
+    struct type y = draw_type(d, DT_FLOAT, 1, 3), w = y;
+    w.dim[w.rank - 1] = draw_ix(d, experts);
+    draw_operand(d, 0, &w, -1, 1);
+    for (int e = 1; e <= experts; e++) draw_operand(d, e, &y, -2, 2);
+}
+
+const struct op_def op_combine = {
+    .name = "combine", .doc = "sum over e of w[.., e] times y_e, without those whose weight is exactly 0",
+    .operands = "w, y...", .class = CLS_INDEX, .wide_operands = "w",
+    .infer = combine_infer, .contract = combine_contract, .needs = combine_needs, .work = combine_work,
+    .eval = combine_eval, .bound = combine_bound, .at = combine_at, .draw = combine_draw,
+};

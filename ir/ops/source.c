@@ -1,0 +1,233 @@
+/* Sources: nodes without operands. Inputs, labels and parameters are bound by the walker; constants and counts make themselves. */
+#include "ir/ops/row.h"
+
+enum { DIMS, DTYPE, THIRD, FOURTH };    /* the attributes of all rows here start with dims and dtype */
+#define DIMS_DTYPE \
+    {.name = "dims", .kind = ATTR_DIMS, .required = true, .doc = "its shape"}, \
+    {.name = "dtype", .kind = ATTR_DTYPE, .required = true, .doc = "of its elements"}
+
+static bool source_infer(struct graph *g, struct node *n)
+{
+    const struct attr *dims = node_attr(n, DIMS);
+    int64_t dtype = node_attr(n, DTYPE)->i;
+    if (dtype < 0 || dtype >= DT_COUNT) return infer_error(g, n, -1, "no dtype has the number %lld", (long long)dtype);
+    set_type(n, (enum dtype)dtype, dims->n, dims->dims);
+    return true;
+}
+
+static enum dtype draw_dims_dtype(struct draw *d, int rank_lo)
+{
+    static const enum dtype dtypes[] = {DT_FLOAT, DT_F32, DT_F16, DT_I64};
+    enum dtype dtype = dtypes[draw_range(d, 0, 3)];
+    struct type t = draw_type(d, dtype, rank_lo, 3);
+    d->attrs[DIMS] = draw_attr_dims_of(d, &t);
+    d->attrs[DTYPE] = draw_attr_int(dtype);
+    return dtype;
+}
+
+/* ---- input, label ---- */
+static const struct attr_def input_attrs[] = {
+    DIMS_DTYPE,
+    {.name = "lo", .kind = ATTR_FLOAT, .value = {.f = -INFINITY}, .doc = "no element is below"},
+    {.name = "hi", .kind = ATTR_FLOAT, .value = {.f = INFINITY}, .doc = "no element is above"},
+};
+
+static bool input_infer(struct graph *g, struct node *n)
+{
+    double lo = node_attr(n, THIRD)->f, hi = node_attr(n, FOURTH)->f;
+    if (!(lo <= hi)) return infer_error(g, n, -1, "its range is empty: no number is at least %g and at most %g", lo, hi);
+    return source_infer(g, n);
+}
+
+/* A file's values outside the range are refused, so a finite range means finite elements. */
+static void input_contract(struct contract *c)
+{
+    double lo = node_attr(c->n, THIRD)->f, hi = node_attr(c->n, FOURTH)->f;
+    bool integer = !dtype_is_float(c->n->type.dtype);
+    if (c->n->type.dtype == DT_BOOL) lo = 0, hi = 1;
+    facts_set(c, lo, hi, integer || (isfinite(lo) && isfinite(hi)), integer);
+    c->out->exact = true;
+}
+
+static void input_draw(struct draw *d)
+{
+    draw_dims_dtype(d, 0);
+    d->attrs[THIRD] = draw_attr_float(-1);
+    d->attrs[FOURTH] = draw_attr_float(1);
+}
+
+const struct op_def op_input = {
+    .name = "input", .doc = "data that a run is given", .operands = "", .class = CLS_SOURCE, .exact = true,
+    .attrs = input_attrs, .n_attrs = N_ATTRS(input_attrs), .infer = input_infer, .contract = input_contract, .draw = input_draw,
+};
+
+const struct op_def op_label = {
+    .name = "label", .doc = "data that only losses use", .operands = "", .class = CLS_SOURCE, .exact = true,
+    .attrs = input_attrs, .n_attrs = N_ATTRS(input_attrs), .infer = input_infer, .contract = input_contract, .draw = input_draw,
+};
+
+/* ---- param ---- */
+static const struct attr_def param_attrs[] = {
+    DIMS_DTYPE,
+    {.name = "init", .kind = ATTR_INT, .value = {.i = INIT_FAN_IN}, .doc = "first values: 0 uniform by fan-in, 1 zeros, 2 ones"},
+};
+
+static bool param_infer(struct graph *g, struct node *n)
+{
+    int64_t init = node_attr(n, THIRD)->i;
+    if (init < INIT_FAN_IN || init > INIT_ONE) return infer_error(g, n, -1, "init is 0, 1 or 2, not %lld", (long long)init);
+    return source_infer(g, n);
+}
+
+static void param_contract(struct contract *c)
+{
+    facts_set(c, -INFINITY, INFINITY, false, !dtype_is_float(c->n->type.dtype));
+    c->out->exact = true;
+}
+
+static void param_draw(struct draw *d)
+{
+    draw_dims_dtype(d, 0);
+    d->attrs[DTYPE] = draw_attr_int(DT_FLOAT);
+    d->attrs[THIRD] = draw_attr_int(draw_range(d, INIT_FAN_IN, INIT_ONE));
+}
+
+const struct op_def op_param = {
+    .name = "param", .doc = "a trained tensor", .operands = "", .class = CLS_SOURCE, .exact = true,
+    .attrs = param_attrs, .n_attrs = N_ATTRS(param_attrs), .infer = param_infer, .contract = param_contract, .draw = param_draw,
+};
+
+/* ---- constant, iota: one loop over the elements' exact values ---- */
+typedef double value_fn(const struct ev *c, int64_t i);
+
+static void eval_values(struct ev *c, value_fn *value)
+{
+    for (size_t r = 0; r < c->n_runs; r++) {
+        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
+            double x = value(c, i);
+            if (dtype_is_float(c->out.dtype)) n_store(c, i, n_const(c, x));
+            else n_store_i(c, i, (int64_t)x);
+        }
+    }
+}
+
+/* A kernel has the value in its written dtype, or as an f32. */
+static double in_kernel(const struct node *n, double x)
+{
+    enum dtype t = n->type.dtype;
+    return !dtype_is_float(t) || t == DT_F64 ? x : dtype_round(t == DT_FLOAT ? DT_F32 : t, x);
+}
+
+static void bound_values(struct bd *b, value_fn *value)
+{
+    for (size_t r = 0; r < b->v.n_runs; r++) {
+        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) {
+            double x = value(&b->v, i), k = in_kernel(b->v.n, x);
+            b->e_out[i] = !b->kernel || isnan(x) || k == x ? 0 : fabs(k - x);
+        }
+    }
+}
+
+static const struct attr_def constant_attrs[] = {
+    DIMS_DTYPE,
+    {.name = "value", .kind = ATTR_FLOAT, .required = true, .doc = "of each element"},
+};
+
+/* Whole numbers that doubles have; so the conversion is exact. */
+static bool constant_infer(struct graph *g, struct node *n)
+{
+    double x = node_attr(n, THIRD)->f;
+    if (!source_infer(g, n)) return false;
+    const struct dtype_info *d = &dtype_table[n->type.dtype];
+    bool fits = d->is_float || (x == rint(x) && fabs(x) <= fmin(d->max, 0x1p53) && !(n->type.dtype == DT_BOOL && x < 0));
+    return fits || infer_error(g, n, -1, "%g is no %s", x, d->name);
+}
+
+static double constant_value(const struct ev *c, int64_t i) { return (void)i, node_attr(c->n, THIRD)->f; }
+static void constant_eval(struct ev *c) { eval_values(c, constant_value); }
+static void constant_bound(struct bd *b) { bound_values(b, constant_value); }
+
+static void constant_contract(struct contract *c)
+{
+    double x = node_attr(c->n, THIRD)->f;
+    facts_set(c, x, x, isfinite(x), x == rint(x));
+    c->out->exact = isnan(x) || in_kernel(c->n, x) == x;
+    if (x == 0) c->out->max_nonzero = 0;
+}
+
+static const struct kx *constant_at(struct at *c)
+{
+    enum dtype t = c->n->type.dtype;
+    return kx_const(c->k, t == DT_FLOAT ? DT_F32 : kx_value_type(t), in_kernel(c->n, node_attr(c->n, THIRD)->f));
+}
+
+static void constant_draw(struct draw *d)
+{
+    enum dtype t = draw_dims_dtype(d, 0);
+    double x = (double)draw_range(d, -40, 40);
+    d->attrs[THIRD] = draw_attr_float(dtype_is_float(t) ? x / 10 : x);
+}
+
+const struct op_def op_constant = {
+    .name = "constant", .doc = "one number everywhere", .operands = "", .class = CLS_SOURCE,
+    .attrs = constant_attrs, .n_attrs = N_ATTRS(constant_attrs), .infer = constant_infer, .contract = constant_contract,
+    .eval = constant_eval, .bound = constant_bound, .at = constant_at, .draw = constant_draw,
+};
+
+static const struct attr_def iota_attrs[] = {
+    DIMS_DTYPE,
+    {.name = "axis", .kind = ATTR_INT, .value = {.i = -1}, .doc = "the dimension that is counted; negative: from the last"},
+};
+
+static int iota_axis(const struct node *n)
+{
+    int64_t axis = node_attr(n, THIRD)->i;
+    return (int)(axis < 0 ? axis + n->type.rank : axis);
+}
+
+static bool iota_infer(struct graph *g, struct node *n)
+{
+    int axis;
+    if (!source_infer(g, n) || !need_axis(g, n, node_attr(n, THIRD)->i, n->type.rank, &axis)) return false;
+    return n->type.dtype != DT_BOOL || infer_error(g, n, -1, "a bool does not count");
+}
+
+static double iota_value(const struct ev *c, int64_t i)
+{
+    int axis = iota_axis(c->n);
+    for (int d = c->out.rank - 1; d > axis; d--) i /= c->out.dim[d];
+    return (double)(i % c->out.dim[axis]);
+}
+
+static void iota_eval(struct ev *c) { eval_values(c, iota_value); }
+static void iota_bound(struct bd *b) { bound_values(b, iota_value); }
+
+static void iota_contract(struct contract *c)
+{
+    const struct ix *n = c->n->type.dim[iota_axis(c->n)];
+    double hi = n->hi > 0 ? (double)n->hi - 1 : 0;
+    facts_set(c, 0, hi, hi <= dtype_table[c->n->type.dtype].max, true);
+    c->out->exact = !dtype_is_float(c->n->type.dtype) || in_kernel(c->n, hi) == hi;
+}
+
+static const struct kx *iota_at(struct at *c)
+{
+    enum dtype t = c->n->type.dtype;
+    const struct ix *i = c->index[iota_axis(c->n)];
+    if (t == DT_I32 || t == DT_I64) return kx_index(c->k, t, i);
+    const struct kx *x = kx_cast(c->k, t == DT_F64 ? DT_F64 : DT_F32, kx_index(c->k, DT_I64, i));
+    return t == DT_F16 || t == DT_BF16 ? kx_round(c->k, t, x) : x;
+}
+
+static void iota_draw(struct draw *d)
+{
+    draw_dims_dtype(d, 1);
+    int rank = d->attrs[DIMS].n;
+    d->attrs[THIRD] = draw_attr_int(draw_range(d, -rank, rank - 1));
+}
+
+const struct op_def op_iota = {
+    .name = "iota", .doc = "0, 1, 2 … along a dimension", .operands = "", .class = CLS_SOURCE,
+    .attrs = iota_attrs, .n_attrs = N_ATTRS(iota_attrs), .infer = iota_infer, .contract = iota_contract,
+    .eval = iota_eval, .bound = iota_bound, .at = iota_at, .draw = iota_draw,
+};

@@ -1,0 +1,263 @@
+#include "runtime/cli_line.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "codegen/spell.h"
+#include "ir/map.h"
+#include "runtime/compile.h"
+#include "runtime/hash.h"
+
+enum { DEFAULT_HINT = 128, MAX_TARGETS = 16 };
+#define DEFAULT_TARGET "gfx90a"
+
+int line_threads(const struct cli *c)
+{
+    long n = c->o.threads ? (long)c->o.threads : sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > 1024 ? 1024 : (int)n;
+}
+
+/* ---- the graph ---- */
+
+static bool is_dir(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+/* What decides a build's graph is the build's; another size needs another build. */
+static bool open_build(struct line *l)
+{
+    const struct cli_options *o = &l->c->o;
+    l->build = build_read(l->s, l->what);
+    if (!l->build) return false;
+    if ((o->size && strcmp(o->size, l->build->size)) || o->sets.n) {
+        diag_error(l->s, FAIL_USAGE, NOWHERE, "%s is a build%s%s; --size and --set are for .graph files", l->what, *l->build->size ? " of size " : "", l->build->size);
+        diag_note(l->s, NOWHERE, "name the .graph file (it was %s), or build it again with these flags", l->build->source);
+        return false;
+    }
+    l->src = source_of_string(l->s, l->build->source, l->build->text);
+    l->hint = l->build->hint;
+    return true;
+}
+
+static bool open_what(struct line *l)
+{
+    l->what = l->c->o.what ? l->c->o.what : build_last(l->s);
+    l->hint = DEFAULT_HINT;
+    if (!l->what) return false;
+    if (is_dir(l->what)) return open_build(l);
+    l->src = source_read(l->s, l->what);
+    return l->src != NULL;
+}
+
+/* --output NAME[=FILE]: NAME may be any tensor that the graph names. */
+static bool add_output(struct line *l, const char *option)
+{
+    struct graph *g = l->parsed;
+    const char *name = arena_strndup(l->s->run, option, strcspn(option, "=")), *near = NULL;
+    for (size_t i = 0; i < g->n_outs; i++) if (!strcmp(g->outs[i].name, name)) return true;
+    struct node *n = graph_find(g, name);
+    l->extra_outputs = true;
+    if (n) return graph_add_output(g, name, n);
+    for (size_t i = 0; i < g->n_nodes; i++) if (g->nodes[i]->name) near = name_nearer(name, near, g->nodes[i]->name);
+    return diag_error(l->s, FAIL_INPUT, NOWHERE, "--output %s: graph %s has no tensor of this name%s%s%s", name, g->name, near ? "; did you mean " : "", near ? near : "",
+                      near ? "?" : "");
+}
+
+bool line_open(struct cli *c, struct line *l)
+{
+    *l = (struct line){ .c = c, .s = c->s };
+    if (!open_what(l)) return false;
+    const char *size = l->build && *l->build->size ? l->build->size : c->o.size;
+    struct graph_options go = { .size = size, .sets = l->build ? l->build->sets : c->o.sets.v, .n_sets = l->build ? l->build->n_sets : c->o.sets.n };
+    l->parsed = graph_parse(l->s, l->src, &go);
+    if (!l->parsed) return false;
+    struct pass_ctx ctx = line_pass_ctx(l, line_target(l));
+    if (l->s->n_errors) return false;
+    struct pass_options o = line_pass_options(l);
+    bool ok = passes_run(l->parsed, &ctx, pipeline_all, &o);
+    for (size_t i = 0; i < c->o.outputs.n && ok; i++) ok = add_output(l, c->o.outputs.v[i]);
+    return ok;
+}
+
+/* ---- passes and kernels ---- */
+
+struct pass_ctx line_pass_ctx(const struct line *l, const struct target *t)
+{
+    struct pass_ctx ctx = pass_ctx_for(l->s, t);
+    ctx.hint = l->hint;
+    if (l->c->env->rules) ctx.rules = l->c->env->rules, ctx.n_rules = l->c->env->n_rules;
+    return ctx;
+}
+
+/* Dumps are results that were asked for; beside JSON they would break its lines. */
+struct pass_options line_pass_options(const struct line *l)
+{
+    const struct cli_options *o = &l->c->o;
+    return (struct pass_options){ .dump_after = o->dump, .stop_after = o->stop, .dump_to = o->json ? l->c->err : l->c->out,
+                                  .instead = l->c->env->passes_instead, .n_instead = l->c->env->n_instead };
+}
+
+bool line_passes(const struct line *l, const struct target *t, const char *stop_after, struct compiled *out)
+{
+    struct pass_ctx ctx = line_pass_ctx(l, t);
+    struct pass_options o = line_pass_options(l);
+    if (stop_after) o.stop_after = stop_after;
+    *out = (struct compiled){ .target = t, .after = graph_clone(l->parsed) };
+    return passes_run(out->after, &ctx, pipeline_target, &o);
+}
+
+bool line_program(const struct line *l, const struct target *t, struct compiled *out)
+{
+    if (!line_passes(l, t, NULL, out)) return false;
+    out->program = codegen_program(l->s, out->after, t, l->hint);
+    return out->program != NULL;
+}
+
+void line_text(const struct line *l, struct compiled *k, const char *device_kind)
+{
+    static const enum spelling spelling_of[DIALECT_COUNT] = { [DIALECT_HIP] = SPELL_HIP, [DIALECT_CUDA] = SPELL_CUDA };
+    enum spelling emu = l->c->o.sanitize ? SPELL_EMU_CHECKED : SPELL_EMU;
+    enum spelling how = strcmp(device_kind, "emu") ? spelling_of[k->target->dialect] : emu;
+    k->text = arena_printf(l->s->run, "%s%s", spell_prelude(l->s, k->target, how), k->program->text);
+}
+
+/* The object of the build, if it was made from these very bytes: another tokic may lower the same graph to other kernels. */
+static bool code_of_build(const struct line *l, struct compiled *k)
+{
+    char hash[SHA256_HEX];
+    sha256_hex(k->text, strlen(k->text), hash);
+    for (size_t i = 0; l->build && i < l->build->n_targets; i++) {
+        struct build_target *t = &l->build->targets[i];
+        if (t->target != k->target) continue;
+        if (strcmp(t->text_hash, hash)) {
+            diag_warning(l->s, NOWHERE, "%s", l->extra_outputs ? arena_printf(l->s->run, "the kernels of %s do not keep what --output asks for: a variant that does is compiled", l->what)
+                                                                : arena_printf(l->s->run, "%s has other kernels for %s than this tokic makes: they are compiled again", l->what, t->target->name));
+            return false;
+        }
+        if (!build_code(l->s, l->build, t)) return false;
+        k->code = t->code;
+        return true;
+    }
+    return false;
+}
+
+bool line_compile(const struct line *l, struct compiled *k, const char *device_kind)
+{
+    line_text(l, k, device_kind);
+    if (!strcmp(device_kind, "emu")) return compile_host(l->s, k->target, k->text, l->c->o.sanitize, &k->code);
+    if (code_of_build(l, k)) return true;
+    const char **names = arena_array(l->s->run, const char *, k->program->n_kernels + 1);
+    for (size_t i = 0; i < k->program->n_kernels; i++) names[i] = k->program->kernels[i].k->name;
+    return compile_gpu(l->s, k->target, k->text, names, k->program->n_kernels, &k->code);
+}
+
+/* ---- targets and devices ---- */
+
+static const struct target *target_named(struct session *s, const char *name)
+{
+    const struct target *t = target_find(name);
+    const char *near = NULL, *all = "";
+    if (t) return t;
+    for (int i = 0; target_at(i); i++) {
+        near = name_nearer(name, near, target_at(i)->name);
+        all = arena_printf(s->run, "%s%s%s", all, i ? ", " : "", target_at(i)->name);
+    }
+    diag_error(s, FAIL_USAGE, NOWHERE, "there is no target %s%s%s%s. There are: %s", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "", all);
+    return NULL;
+}
+
+bool line_targets(struct session *s, const char *list, const struct target *out[], size_t max, size_t *n)
+{
+    *n = 0;
+    for (const char *p = list;; p++) {
+        size_t len = strcspn(p, ",");
+        const struct target *t = target_named(s, arena_strndup(s->run, p, len));
+        if (!t) return false;
+        bool twice = false;
+        for (size_t i = 0; i < *n; i++) twice |= out[i] == t;
+        if (!twice && *n == max) return diag_error(s, FAIL_USAGE, NOWHERE, "--target: more than %zu targets", max);
+        if (!twice) out[(*n)++] = t;
+        p += len;
+        if (!*p) return true;
+    }
+}
+
+const struct target *line_target(const struct line *l)
+{
+    const struct target *named[MAX_TARGETS];
+    size_t n;
+    if (l->c->o.target && line_targets(l->s, l->c->o.target, named, MAX_TARGETS, &n)) return named[0];
+    return l->build && l->build->n_targets ? l->build->targets[0].target : target_find(DEFAULT_TARGET);
+}
+
+static bool unknown_device(struct session *s, const char *spec)
+{
+    return diag_error(s, FAIL_USAGE, NOWHERE, "there is no device %s: it is emu, emu:TARGET, nvidia:N or amd:N", spec), false;
+}
+
+/* KIND:N, N from 0. */
+static bool ordinal_of(const char *spec, const char *kind, int *out)
+{
+    size_t n = strlen(kind);
+    if (strncmp(spec, kind, n) || spec[n] != ':' || !spec[n + 1] || strlen(spec + n + 1) > 4) return false;
+    *out = 0;
+    for (const char *p = spec + n + 1; *p; p++) {
+        if (*p < '0' || *p > '9') return false;
+        *out = *out * 10 + (*p - '0');
+    }
+    return true;
+}
+
+static struct device *gpu_device(const struct line *l, const char *spec)
+{
+    int n;
+    if (l->c->o.sanitize) return diag_error(l->s, FAIL_USAGE, NOWHERE, "--sanitize is for emu: it cannot look into %s", spec), NULL;
+    if (ordinal_of(spec, "nvidia", &n)) return nvidia_open(l->s, n);
+    if (ordinal_of(spec, "amd", &n)) return amd_open(l->s, n);
+    unknown_device(l->s, spec);
+    return NULL;
+}
+
+static struct device *named_device(const struct line *l, const char *spec)
+{
+    if (strncmp(spec, "emu", 3) || (spec[3] && spec[3] != ':')) return gpu_device(l, spec);
+    const struct target *t = spec[3] ? target_named(l->s, spec + 4) : line_target(l);
+    return t && !l->s->n_errors ? emu_open(l->s, t, l->c->o.sanitize, line_threads(l->c)) : NULL;
+}
+
+struct device *line_device(const struct line *l, bool or_emu)
+{
+    if (l->c->o.device) return named_device(l, l->c->o.device);
+    if (l->c->o.sanitize) return named_device(l, "emu");
+    if (nvidia_count(l->s)) return nvidia_open(l->s, 0);
+    if (amd_count(l->s)) return amd_open(l->s, 0);
+    if (or_emu) return named_device(l, "emu");
+    diag_error(l->s, FAIL_DEVICE, NOWHERE, "backend hip needs a GPU, and this machine has none that tokic can use");
+    diag_note(l->s, NOWHERE, "add --device emu to run the same kernels on the CPU, as they would run on %s; tokic doctor says what is missing", line_target(l)->name);
+    return NULL;
+}
+
+/* ---- what it runs on ---- */
+
+static enum init_mode init_mode(const struct line *l, enum init_mode otherwise)
+{
+    const char *init = l->c->o.init;
+    return !init ? otherwise : !strcmp(init, "judge") ? INIT_JUDGE : INIT_TRAIN;
+}
+
+struct bind_options line_bind_options(const struct line *l, enum init_mode otherwise)
+{
+    const struct cli_options *o = &l->c->o;
+    return (struct bind_options){ .weights = o->weights, .inputs = o->inputs.v, .n_inputs = o->inputs.n, .batch = o->batch, .seed = o->seed,
+                                  .init = init_mode(l, otherwise), .check = o->check };
+}
+
+const char *line_weights_text(const struct line *l, enum init_mode otherwise)
+{
+    const struct cli_options *o = &l->c->o;
+    const char *weights = o->weights ? o->weights : init_mode(l, otherwise) == INIT_JUDGE ? "judge" : "train";
+    return arena_printf(l->s->run, "weights: %s, seed %llu", weights, (unsigned long long)o->seed);
+}

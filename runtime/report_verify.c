@@ -1,0 +1,209 @@
+/* What verify came to: a line a kernel (the worst of equal kernels of block instances), what else was compared, what it stands on, the verdict. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "ir/op.h"
+#include "runtime/json_out.h"
+#include "runtime/report.h"
+
+enum { FAILS_SHOWN = 5 };
+
+struct line { const char *title; size_t kernel, n; const struct kernel_verdict *worst; int64_t range, uncertain; };
+
+/* Wrong ones first, then the larger ratio. */
+static bool is_worse(const struct kernel_verdict *a, const struct kernel_verdict *b) { return a->pass != b->pass ? !a->pass : a->ratio > b->ratio; }
+
+static struct line *lines_of(struct session *s, const struct verify_report *r, size_t *n)
+{
+    struct line *lines = arena_array(s->run, struct line, r->n_kernels + 1);
+    *n = 0;
+    for (size_t i = 0; i < r->n_kernels; i++) {
+        const struct kernel_verdict *v = &r->kernels[i];
+        const char *title = group_stem(s->run, v->group);
+        size_t k = 0;
+        while (k < *n && (lines[k].kernel != v->kernel || strcmp(lines[k].title, title))) k++;
+        if (k == *n) lines[(*n)++] = (struct line){ .title = title, .kernel = v->kernel, .worst = v };
+        if (is_worse(v, lines[k].worst)) lines[k].worst = v;
+        lines[k].n++;
+        lines[k].range += v->range;
+        lines[k].uncertain += v->uncertain_rows;
+    }
+    return lines;
+}
+
+/* Two significant digits; ratios as people say them. */
+static const char *error_text(struct arena *a, double x) { return x == 0 ? "0" : arena_printf(a, "%.1e", x); }
+static const char *ratio_text(struct arena *a, double x)
+{
+    if (!isfinite(x)) return isnan(x) ? "nan" : "∞";
+    return x >= 10 ? number_text(a, x < 1e15 ? (int64_t)x : INT64_C(1000000000000000)) : arena_printf(a, "%.2f", x);
+}
+
+static const char *where_text(struct arena *a, const struct kernel_verdict *v, const struct dim_values *dims)
+{
+    return v->worst ? element_text(a, v->worst, dims, v->worst_at) : "–";
+}
+
+static const char *stands_on(struct session *s, const struct verify_context *c)
+{
+    const struct matrix_unit *u = c->device->target->matrix;
+    if (strcmp(c->device->ops->kind, "emu")) return arena_printf(s->run, "a device: %s (%s)", c->device->name, c->device->spec);
+    if (!u) return "an emulation, without a matrix unit";
+    return arena_printf(s->run, "an emulation; the bit model of its matrix unit is %s", provenance_word(u->model.known));
+}
+
+static const char *dims_text(struct arena *a, const struct dim_values *d)
+{
+    const char *text = "";
+    for (size_t i = 0; i < d->n; i++) text = arena_printf(a, "%s%s%s %" PRId64, text, i ? " " : "", d->names[i], d->values[i]);
+    return text;
+}
+
+static void print_kernels(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
+{
+    size_t n;
+    const struct line *lines = lines_of(s, r, &n);
+    struct arena *a = s->run;
+    struct table *t = table_new(a, "lrrrlr");
+    table_row(t, (const char *[]){ "kernel", "observed", "bound", "ratio", "worst element", "range" });
+    for (size_t i = 0; i < n; i++) {
+        const struct line *l = &lines[i];
+        const char *title = l->n > 1 ? arena_printf(a, "%s  ×%zu", l->title, l->n) : l->worst->group->name;
+        const char *range = arena_printf(a, "%" PRId64 "%s", l->range, l->worst->pass ? "" : "  wrong");
+        table_row(t, (const char *[]){ title, error_text(a, l->worst->observed), error_text(a, l->worst->bound), ratio_text(a, l->worst->ratio),
+                                       where_text(a, l->worst, c->dims), range });
+    }
+    table_print(t, 2, to);
+}
+
+static void print_rest(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
+{
+    int64_t uncertain = 0;
+    for (size_t i = 0; i < r->n_kernels; i++) uncertain += r->kernels[i].uncertain_rows;
+    if (r->rows)
+        fprintf(to, "  routing     %" PRId64 " of %" PRId64 " chosen sets equal, %" PRId64 " certified for every rounding\n", r->rows_equal, r->rows, r->rows_certified);
+    if (uncertain) fprintf(to, "              %" PRId64 " chosen sets differ from the reference's, as the bounds on their scores allow\n", uncertain);
+    if (r->passes_ok) fprintf(to, "  passes      %zu values equal to the parsed graph's within 2⁻⁵³ bounds\n", r->pass_values);
+    else fprintf(to, "  passes      a value differs from the parsed graph's, among %zu compared\n", r->pass_values);
+    if (graph_uses(c->parsed, "combine")) fprintf(to, "  dispatch    dense, no buckets: not checked\n");
+    for (size_t i = 0; i < r->n_drifts; i++)
+        fprintf(to, "  %s       %s %s from real, end to end\n", i ? "     " : "drift", r->drifts[i].name, error_text(s->run, r->drifts[i].relative));
+    fprintf(to, "  stands on   %s\n", stands_on(s, c));
+}
+
+static void print_kernel_fail(struct session *s, const struct kernel_verdict *v, const struct verify_context *c, FILE *to)
+{
+    struct arena *a = s->run;
+    fprintf(to, "FAIL   %s: ", v->group->name);
+    if (v->worst)
+        fprintf(to, "%s is %.6g, should be %.6g ± %s (%s × the bound); ", where_text(a, v, c->dims), v->got, v->want, error_text(a, v->bound), ratio_text(a, v->ratio));
+    fprintf(to, "%s of %s elements are wrong\n", number_text(a, v->wrong), number_text(a, v->elements));
+    const struct node *n = v->worst ? v->worst : v->group->nodes[v->group->n_nodes - 1];
+    if (n->loc.line) fprintf(to, "       %s%s at %s\n", n->origin ? n->origin : n->op->name, n->instance ? arena_printf(a, " of %s", n->instance) : "", loc_text(a, n->loc));
+}
+
+static void print_fail(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
+{
+    size_t shown = 0, wrong = 0;
+    bool emu = !strcmp(c->device->ops->kind, "emu");
+    for (size_t i = 0; i < r->n_kernels; i++) {
+        if (r->kernels[i].pass) continue;
+        wrong++;
+        if (shown++ < FAILS_SHOWN) print_kernel_fail(s, &r->kernels[i], c, to);
+    }
+    if (wrong > FAILS_SHOWN) fprintf(to, "       … and %zu more kernels\n", wrong - FAILS_SHOWN);
+    if (!r->passes_ok) {
+        fprintf(to, "FAIL   %s%s: %s\n", r->pass_failed ? "pass " : "the passes", r->pass_failed ? r->pass_failed : "", r->pass_value ? r->pass_value : "a value differs");
+        if (r->pass_loc.line) fprintf(to, "       at %s\n", loc_text(s->run, r->pass_loc));
+        if (r->pass_failed) fprintf(to, "       tokic print %s --target %s --dump=after:%s    to see the graph that it made\n", c->what, c->device->target->name, r->pass_failed);
+    }
+    if (wrong)
+        fprintf(to, "       tokic verify %s --device emu:%s --sanitize    %s\n", c->what, c->device->target->name,
+                emu ? "looks for races, stray and unwritten accesses" : "runs the same kernels on the CPU, looking for races, stray and unwritten accesses");
+}
+
+void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet, FILE *to)
+{
+    if (!quiet) {
+        const char *dims = dims_text(s->run, c->dims);
+        fprintf(to, "%s   %s%s%s against cpu real   %s\n", graph_title(s->run, c->parsed), dims, *dims ? "   " : "", c->device->spec, c->weights);
+        print_kernels(s, r, c, to);
+        print_rest(s, r, c, to);
+    }
+    if (c->good)
+        fprintf(to, "PASS   %zu %s within %s bounds, worst %s of it\n", r->n_kernels, plural((int64_t)r->n_kernels, "kernel", "kernels"),
+                plural((int64_t)r->n_kernels, "its", "their"), ratio_text(s->run, r->worst));
+    else print_fail(s, r, c, to);
+}
+
+/* ---- JSON ---- */
+
+static void add_verdict(struct session *s, struct cJSON *o, const struct kernel_verdict *v, const struct verify_context *c)
+{
+    json_text(o, "kernel", v->group->name);
+    json_text(o, "text", c->program->kernels[v->kernel].k->name);
+    json_bool(o, "pass", v->pass);
+    json_int(o, "elements", v->elements);
+    json_int(o, "wrong", v->wrong);
+    json_int(o, "range", v->range);
+    json_int(o, "uncertain_rows", v->uncertain_rows);
+    json_real(o, "observed", v->observed);
+    json_real(o, "bound", v->bound);
+    json_real(o, "ratio", v->ratio);
+    json_text(o, "worst", v->worst ? where_text(s->run, v, c->dims) : NULL);
+    json_text(o, "at", v->worst && v->worst->loc.line ? loc_text(s->run, v->worst->loc) : NULL);
+    json_real(o, "got", v->got);
+    json_real(o, "want", v->want);
+}
+
+static void add_header(struct session *s, struct cJSON *o, const struct verify_context *c)
+{
+    json_text(o, "graph", c->parsed->name);
+    json_text(o, "size", c->parsed->size);
+    json_text(o, "device", c->device->spec);
+    json_text(o, "target", c->device->target->name);
+    json_text(o, "against", "cpu real");
+    json_text(o, "stands_on", stands_on(s, c));
+    struct cJSON *dims = json_object(o, "dims");
+    for (size_t i = 0; i < c->dims->n; i++) json_int(dims, c->dims->names[i], c->dims->values[i]);
+}
+
+static void add_verdicts(struct cJSON *o, const struct verify_report *r, const struct verify_context *c)
+{
+    json_text(o, "verdict", c->good ? "PASS" : "FAIL");
+    json_int(o, "kernels_judged", (int64_t)r->n_kernels);
+    json_real(o, "worst_ratio", r->worst);
+    if (r->rows) json_int(o, "rows", r->rows), json_int(o, "rows_equal", r->rows_equal), json_int(o, "rows_certified", r->rows_certified);
+    json_int(o, "pass_values", (int64_t)r->pass_values);
+    json_bool(o, "passes_ok", r->passes_ok);
+    json_text(o, "pass_failed", r->pass_failed);
+    json_text(o, "pass_value", r->pass_value);
+    struct cJSON *drift = json_object(o, "drift");
+    for (size_t i = 0; i < r->n_drifts; i++) json_real(drift, r->drifts[i].name, r->drifts[i].relative);
+}
+
+bool report_verify_json(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
+{
+    struct cJSON *o = json_new();
+    add_header(s, o, c);
+    bool ok = json_line(s, o, to);
+    for (size_t i = 0; i < r->n_kernels && ok; i++) {
+        o = json_new();
+        add_verdict(s, o, &r->kernels[i], c);
+        ok = json_line(s, o, to);
+    }
+    o = json_new();
+    add_verdicts(o, r, c);
+    return json_line(s, o, to) && ok;
+}
+
+struct cJSON *report_verify_object(struct session *s, const struct verify_report *r, const struct verify_context *c)
+{
+    struct cJSON *o = json_new(), *list;
+    add_header(s, o, c);
+    add_verdicts(o, r, c);
+    list = json_array(o, "kernels");
+    for (size_t i = 0; i < r->n_kernels; i++) add_verdict(s, json_object(list, NULL), &r->kernels[i], c);
+    return o;
+}

@@ -1,0 +1,59 @@
+#ifndef TOKIC_TESTS_LINE_H
+#define TOKIC_TESTS_LINE_H
+/* The whole line from a .graph text to judged kernels, for tests: many graphs may share one call of the compiler, and a test may change the kernels or their
+   text on the way. */
+#include "codegen/program.h"
+#include "passes/pass.h"
+#include "runtime/device.h"
+#include "runtime/exec.h"
+#include "runtime/verify.h"
+
+struct line_options {
+    const char *size;                                   /* NULL: the first */
+    const struct pass *instead; size_t n_instead;       /* pass_options.instead */
+    const struct rule *rules; size_t n_rules;           /* NULL: simplify's own */
+    void (*change)(void *ctx, struct program *p);       /* the kernels, before they are printed */
+    const char *(*change_text)(void *ctx, struct session *s, const char *text);     /* the kernels' text */
+    void *ctx;
+};
+
+/* One graph on its way. */
+struct line {
+    struct session *s;
+    const struct source *src;
+    const struct target *target;
+    struct graph *parsed, *after;
+    struct pass_ctx ctx;
+    struct pass_options passes;
+    struct program *program;
+    const char *text;                                   /* of its kernels, changed */
+    struct code code;                                   /* of the module that it is in */
+    bool checked;                                       /* compiled for the checking emulator */
+};
+
+/* Parses, runs the passes (each printed and read back), lowers, prints. NULL with diagnostics. */
+struct line *line_new(struct session *s, const struct target *t, const struct source *src, const struct line_options *o);
+/* Compiles the kernels of n lines for one target as one module for the emulator; names are made unique. Where two of them changed their text, each needs a
+   module of its own. */
+bool line_compile(struct line *const *lines, size_t n, bool checked);
+/* The text of n lines' kernels, as line_compile gives it to the compiler, without prelude. */
+const char *line_module(struct line *const *lines, size_t n);
+
+/* Binds sources for a batch (judge's init), opens the program on a device, judges kernels and passes. false with diagnostics. */
+bool line_judge(struct line *l, struct device *d, int64_t batch, int threads, struct verify_report *r);
+/* The same on a device of its own, from text to report, in one call. */
+bool line_run(struct session *s, const struct target *t, const struct source *src, const struct line_options *o, bool checked, int64_t batch, struct verify_report *r);
+/* Runs all launches on a device and judges nothing. */
+bool line_launch(struct line *l, struct device *d, int64_t batch);
+
+/* Runs two programs of one text launch by launch and compares every result bit for bit (two NaNs are equal); a difference is undone before the next launch. */
+struct same_bits { int64_t kernels, values, differing; const char *first; };
+bool line_same_bits(struct exec *a, struct exec *b, struct same_bits *out);
+struct binding *line_bind(struct line *l, int64_t batch, uint64_t seed);
+
+/* The diagnostics from number `from` on, and the first kernel that is wrong ("" if none is), as texts in the session's arena. */
+const char *line_why(struct session *s, size_t from);
+const char *line_wrong(struct session *s, const struct verify_report *r);
+/* The first verdict that did not pass; NULL. */
+const struct kernel_verdict *line_culprit(const struct verify_report *r);
+#endif

@@ -1,0 +1,168 @@
+/* Every wrong graph in tests/graphs/bad gives exactly the errors and notes in its .expect: `line:col+len: level: text`, one a line, and no graph. */
+#include "tests/support/support.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/graph.h"
+#include "ir/op.h"
+
+enum { MAX_NODES = 1000 };      /* small, so that the limits' tests are quick */
+
+static const char *diags_text(const struct session *s)
+{
+    static const char *const levels[] = { "error", "warning", "note" };
+    const char *text = "";
+    for (size_t i = 0; i < s->n_diags; i++) {
+        const struct diag *d = &s->diags[i];
+        text = arena_printf(s->run, "%s%d:%d+%d: %s: %s\n", text, d->loc.line, d->loc.col, d->loc.len, levels[d->level], d->text);
+    }
+    return text;
+}
+
+/* The diagnostics of one file; each must print with its line, and an error must leave no graph. */
+static char *errors_of(const char *path)
+{
+    struct session *s = session_begin();
+    struct graph_options o = { .max_nodes = MAX_NODES };
+    const struct source *src = source_read(s, path);
+    assert_non_null(src);
+    assert_null(graph_parse(s, src, &o));
+    assert_true(s->n_errors > 0);
+    assert_int_not_equal(s->fail, FAIL_NONE);
+    FILE *null = fopen("/dev/null", "w");
+    assert_non_null(null);
+    diags_print(s, 0, null, true);
+    fclose(null);
+    char *text = strdup(diags_text(s));
+    session_end(s);
+    return text;
+}
+
+static int is_graph(const struct dirent *e)
+{
+    const char *dot = strrchr(e->d_name, '.');
+    return dot && !strcmp(dot, ".graph");
+}
+
+static void check_file(const char *dir, const char *name, int *wrong)
+{
+    char path[600], expect_path[600], expect[16384] = "";
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    snprintf(expect_path, sizeof expect_path, "%s/%.*s.expect", dir, (int)(strrchr(name, '.') - name), name);
+    char *got = errors_of(path);
+    FILE *f = fopen(expect_path, "rb");
+    size_t n = f ? fread(expect, 1, sizeof expect - 1, f) : 0;
+    if (f) fclose(f);
+    expect[n] = 0;
+    if (strcmp(got, expect)) {
+        print_error("%s says\n%s, but %s expects\n%s", path, got, expect_path, expect);
+        ++*wrong;
+    }
+    free(got);
+}
+
+static void every_wrong_graph_is_explained(void **state)
+{
+    (void)state;
+    const char *dir = SOURCE_DIR "/tests/graphs/bad";
+    struct dirent **files;
+    int n = scandir(dir, &files, is_graph, alphasort), wrong = 0;
+    assert_true(n >= 32);
+    for (int i = 0; i < n; i++) {
+        check_file(dir, files[i]->d_name, &wrong);
+        free(files[i]);
+    }
+    free(files);
+    assert_int_equal(wrong, 0);
+}
+
+static struct session *parse_wrong(const char *text, const struct graph_options *o)
+{
+    struct session *s = session_begin();
+    assert_null(graph_parse(s, source_of_string(s, "test.graph", text), o));
+    assert_true(s->n_errors > 0);
+    return s;
+}
+
+static void command_line_is_explained(void **state)
+{
+    (void)state;
+    const char *text = "graph g\nsize nano { H = 4 }\nsize tiny { H = 8 }\nlet K = 2\ninput x: f32[H]\noutput y = gelu(x)\n";
+    struct session *s = parse_wrong(text, &(struct graph_options){ .size = "nani" });
+    assert_string_equal(s->diags[0].text, "graph g has no size nani (sizes: nano, tiny); did you mean nano?");
+    assert_int_equal(s->fail, FAIL_USAGE);
+    session_end(s);
+    const char *const sets[] = { "L=3", "H", "K=x" };
+    s = parse_wrong(text, &(struct graph_options){ .sets = sets, .n_sets = 3 });
+    assert_string_equal(s->diags[0].text, "--set K=x: this is not an integer");
+    assert_string_equal(s->diags[1].text, "--set L=3: graph g has no size or let of this name");
+    assert_string_equal(s->diags[2].text, "--set H: write it as NAME=VALUE");
+    assert_int_equal(s->n_errors, 3);
+    session_end(s);
+}
+
+/* One error, no crash: parentheses, unary minus, lists, repeats and chains of blocks, each 10,000 deep. */
+static void deep_nests_are_refused(void **state)
+{
+    (void)state;
+    enum { DEEP = 10000 };
+    static const char *const openers[] = { "(", "-", "[", "gelu(", "min(", "repeat 1 {\n" };
+    for (size_t i = 0; i < sizeof openers / sizeof *openers; i++) {
+        size_t n = strlen(openers[i]);
+        char *text = calloc(1, DEEP * n + 200);
+        strcpy(text, "graph g\ninput x: f32[4]\n");
+        if (i != 5) strcat(text, "y = ");
+        char *at = text + strlen(text);
+        for (int k = 0; k < DEEP; k++) memcpy(at + (size_t)k * n, openers[i], n);
+        struct session *s = parse_wrong(text, NULL);
+        assert_int_equal(s->n_errors, 1);
+        assert_string_equal(s->diags[0].text, "nested more than 200 deep");
+        session_end(s);
+        free(text);
+    }
+    char *text = malloc(200 * DEEP), *at = text + sprintf(text, "graph g\ninput x: f32[4]\nblock b0(a: f32[4]) -> f32[4] {\n return a\n}\n");
+    for (int k = 1; k < DEEP; k++) at += sprintf(at, "block b%d(a: f32[4]) -> f32[4] {\n return b%d(a)\n}\n", k, k - 1);
+    sprintf(at, "output y = b%d(x)\n", DEEP - 1);
+    struct session *s = parse_wrong(text, NULL);
+    assert_string_equal(s->diags[0].text, "blocks, repeats and expressions are nested more than 200 deep");
+    session_end(s);
+    free(text);
+}
+
+/* Blocks that double at each level: 2^40 instances are not tried. */
+static void exponential_blocks_are_refused(void **state)
+{
+    (void)state;
+    char text[8192], *at = text + sprintf(text, "graph g\ninput x: f32[4]\nblock b0(a: f32[4]) -> f32[4] {\n return a\n}\n");
+    for (int k = 1; k <= 40; k++) at += sprintf(at, "block b%d(a: f32[4]) -> f32[4] {\n h = b%d(a)\n return b%d(h)\n}\n", k, k - 1, k - 1);
+    sprintf(at, "output y = b40(x)\n");
+    struct session *s = parse_wrong(text, &(struct graph_options){ .max_nodes = MAX_NODES });
+    assert_string_equal(s->diags[0].text, "unfolding the graph takes over 4000 steps");
+    session_end(s);
+}
+
+/* 150 errors: a hundred and one are kept, all are counted. */
+static void errors_are_counted_beyond_the_hundredth(void **state)
+{
+    (void)state;
+    char text[8192], *at = text + sprintf(text, "graph g\ninput x: f32[4]\n");
+    for (int k = 0; k < 150; k++) at += sprintf(at, "y = nope%d\n", k);
+    struct session *s = parse_wrong(text, NULL);
+    assert_int_equal(s->n_errors, 150);
+    session_end(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_wrong_graph_is_explained),
+        cmocka_unit_test(command_line_is_explained),
+        cmocka_unit_test(deep_nests_are_refused),
+        cmocka_unit_test(exponential_blocks_are_refused),
+        cmocka_unit_test(errors_are_counted_beyond_the_hundredth),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,360 @@
+/* The bounds of op rows hold, and are not idle: each op is computed in f32 from operands that are off by what the bound was told, and `at` says the
+   same as `eval`. Composites are walked as their expansions. */
+#include "tests/support/support.h"
+
+#include <string.h>
+
+#include "ir/kir.h"
+#include "ir/op.h"
+#include "tests/support/op_case.h"
+
+enum { CASES = 600, SESSION_CASES = 50 };
+
+struct seen { double worst; int judged, unbounded, inexact; };     /* inexact: with a bound above 0 */
+
+/* ---- bound ---- */
+/* What an operand's element is where it is computed: near the reference's, at a distance that the bound is told; an f32 number. Errors of integers are
+   whole, and only for ops that say what they do with them (pointwise and views). */
+static double move(const struct op_case *c, int k, enum dtype t, NUM x, NUM *moved, uint64_t *rnd)
+{
+    *moved = x;
+    bool decides = c->op->class == CLS_POINTWISE || c->op->class == CLS_VIEW;
+    if (!dtype_is_float(t)) {
+        if (!decides || rnd_range(rnd, 0, 3)) return 0;
+        int64_t lo = (int64_t)c->draw.lo[k], hi = (int64_t)c->draw.hi[k], to = t == DT_BOOL ? 1 - x.i : x.i + rnd_range(rnd, -2, 2);
+        moved->i = to < lo ? lo : to > hi ? hi : to;            /* computed operands are legal too */
+        return fabs((double)moved->i - (double)x.i);
+    }
+    if (c->op->class == CLS_EFFECT) return 0;
+    double step = 0;
+    switch (rnd_range(rnd, 0, 4)) {
+    case 0: break;
+    case 1: step = x.d * ldexp(rnd_unit(rnd) - 0.5, -20); break;
+    case 2: step = x.d * ldexp(rnd_unit(rnd) - 0.5, -(int)rnd_range(rnd, 0, 12)); break;
+    case 3: step = ldexp(rnd_unit(rnd) - 0.5, -(int)rnd_range(rnd, 0, 30)); break;
+    default: step = ldexp(rnd_unit(rnd) - 0.5, -(int)rnd_range(rnd, 100, 150)); break;
+    }
+    moved->d = (double)(float)(x.d + step);
+    if (c->draw.lo[k] >= 0 && moved->d < 0) moved->d = 0;       /* what facts say of signs holds of computed values too */
+    double e = fabs(moved->d - x.d);
+    return rnd_range(rnd, 0, 3) ? e * (1 + 0x1p-52) : 3 * e;
+}
+
+/* Infinities, NaNs, zeros and numbers at the ends of f32, certain or with an error. */
+static void put_special(double *x, double *moved, double *e, uint64_t *rnd)
+{
+    static const double v[] = {0, -0.0, INFINITY, -INFINITY, NAN, 0x1p-149, 0x1.fffffep127, -0x1.fffffep127, 0x1p-126, 0x1p64, 80, -100};
+    *x = *moved = v[rnd_range(rnd, 0, 11)];
+    *e = 0;
+    if (rnd_range(rnd, 0, 1)) return;
+    *e = ldexp(rnd_unit(rnd), -(int)rnd_range(rnd, 0, 40));
+    if (isfinite(*x)) *moved = (double)(float)(*x + *e * (2 * rnd_unit(rnd) - 1));
+    if (!isfinite(*moved)) *moved = *x;
+    *e = fmax(*e, isfinite(*x) ? fabs(*moved - *x) : 0);
+}
+
+/* In a third of the cases all operands stay exact, so that the op's own rounding is seen alone. */
+static void move_operands(struct op_case *c, struct view *moved, double **err, bool special, uint64_t *rnd)
+{
+    bool still = rnd_range(rnd, 0, 2) == 0;
+    for (int k = 0; k < c->draw.n_in; k++) {
+        const struct view *v = &c->value[k];
+        moved[k] = op_walk_view(c->g->arena, &c->draw.in[k]);
+        err[k] = arena_array(c->g->arena, double, v->count + 1);
+        for (int64_t i = 0; i < v->count; i++) {
+            /* a reference that is no f32 number: by up to half a unit of one more */
+            if (dtype_is_float(v->dtype) && !still && rnd_range(rnd, 0, 1)) v->v[i].d *= 1 + ldexp(rnd_unit(rnd) - 0.5, -24);
+            moved[k].v[i] = v->v[i];
+            if (!still) err[k][i] = move(c, k, v->dtype, v->v[i], &moved[k].v[i], rnd);
+            if (special && dtype_is_float(v->dtype) && rnd_range(rnd, 0, 2) == 0) put_special(&v->v[i].d, &moved[k].v[i].d, &err[k][i], rnd);
+        }
+    }
+}
+
+static void judge(const struct op_case *c, enum dtype t, NUM ref, NUM got, double e, struct seen *seen)
+{
+    if (isnan(e) || e < 0) fail_msg("%s: a bound of %g at %g", c->op->name, e, dtype_is_float(t) ? ref.d : (double)ref.i);
+    if (e == INFINITY) {
+        seen->unbounded++;
+        return;
+    }
+    seen->judged++;
+    seen->inexact += e > 0;
+    bool is_float = dtype_is_float(t);
+    if (is_float && (isnan(ref.d) || isnan(got.d))) {
+        if (isnan(ref.d) != isnan(got.d)) fail_msg("%s: %g, and computed it is %g", c->op->name, ref.d, got.d);
+        return;
+    }
+    double off = is_float ? ref.d == got.d ? 0 : fabs(ref.d - got.d) : fabs((double)ref.i - (double)got.i);
+    if (!(off <= e)) fail_msg("%s: off by %g, bound %g, value %g", c->op->name, off, e, is_float ? ref.d : (double)ref.i);
+    if (off > 0) seen->worst = fmax(seen->worst, off / e);
+}
+
+static void bound_case(struct op_case *c, bool special, uint64_t *rnd, struct seen *seen)
+{
+    struct view moved[MAX_DRAW];
+    double *err[MAX_DRAW];
+    struct op_walk real, f32;
+    move_operands(c, moved, err, special, rnd);
+    const struct node *n = op_is_composite(c->op) ? op_walk_expand(c->g, c->node) : c->node;
+    op_walk_begin(&real, c->g);
+    op_walk_begin(&f32, c->g);
+    for (int k = 0; k < c->draw.n_in; k++) {
+        op_walk_bind(&real, c->in[k], c->value[k], err[k]);
+        op_walk_bind(&f32, c->in[k], moved[k], NULL);
+    }
+    real.bounds = real.kernel = true;
+    f32.store = f32.acc = DT_F32;
+    op_walk_run(&real);
+    op_walk_run(&f32);
+    const struct view *y = &real.value[n->id];
+    for (int64_t i = 0; i < y->count; i++) judge(c, y->dtype, y->v[i], f32.value[n->id].v[i], real.err[n->id][i], seen);
+}
+
+static void check_bound(struct op_case *c, uint64_t *rnd, struct seen *seen) { bound_case(c, false, rnd, seen); }
+
+/* No fact holds then. */
+static void check_special(struct op_case *c, uint64_t *rnd, struct seen *seen)
+{
+    for (int k = 0; k < c->draw.n_in; k++) {
+        c->in[k]->facts.lo = c->draw.lo[k] = dtype_is_float(c->draw.in[k].dtype) ? -INFINITY : c->draw.lo[k];
+        c->in[k]->facts.hi = c->draw.hi[k] = dtype_is_float(c->draw.in[k].dtype) ? INFINITY : c->draw.hi[k];
+    }
+    bound_case(c, true, rnd, seen);
+}
+
+/* ---- at ---- */
+/* Kernel values of the node at every index, its operands loaded from arguments, computed as the kernel IR means them. */
+struct puller { struct at at; const struct op_case *c; const struct kmem *arg[MAX_DRAW]; const struct ix *var[MAX_RANK]; int64_t value[MAX_RANK]; };
+
+static const struct kx *pull(struct at *at, int operand, const struct ix *const *index)
+{
+    struct puller *p = at->lower;
+    const struct type *t = &p->c->draw.in[operand];
+    const struct ix *flat = ix_const(at->k->ix, 0);
+    for (int d = 0; d < t->rank; d++) flat = ix_add(at->k->ix, ix_mul(at->k->ix, flat, t->dim[d]), index[d]);
+    return kx_load(at->k, p->arg[operand], NULL, flat, NULL, 0);
+}
+
+static int64_t value_of(void *ctx, const struct ix *atom)
+{
+    const struct puller *p = ctx;
+    for (int d = 0; d < MAX_RANK; d++)
+        if (p->var[d] == atom) return p->value[d];
+    fail_msg("at names an index that it was not given: %s", atom->name);
+    return 0;
+}
+
+static NUM load(struct puller *p, const struct kx *x)
+{
+    int k = 0;
+    while (p->arg[k] != x->mem) k++;
+    const struct view *v = &p->c->value[k];
+    int64_t i = ix_eval(x->index, value_of, p);
+    if (v->count == 0) return (NUM){.u = 0};                    /* of an empty operand: never chosen */
+    if (i < 0 || i >= v->count) fail_msg("%s: at reads element %lld of %lld", p->c->op->name, (long long)i, (long long)v->count);
+    return v->v[i];
+}
+
+static double rounded_to(enum dtype t, double x) { return t == DT_F32 ? (double)(float)x : x; }
+
+static NUM kx_value(struct puller *p, const struct kx *x);
+
+static NUM cast_value(const struct kx *x, NUM a)
+{
+    enum dtype from = x->arg[0]->type;
+    if (dtype_is_float(x->type)) return (NUM){.d = rounded_to(x->type, dtype_is_float(from) ? a.d : (double)a.i)};
+    if (!dtype_is_float(from)) return (NUM){.i = x->type == DT_BOOL ? a.i != 0 : x->type == DT_I32 ? (int32_t)a.i : a.i};
+    return (NUM){.i = (int64_t)a.d};
+}
+
+static NUM compare_value(enum kop op, bool is_float, NUM a, NUM b)
+{
+    bool lt = is_float ? a.d < b.d : a.i < b.i, gt = is_float ? a.d > b.d : a.i > b.i, eq = is_float ? a.d == b.d : a.i == b.i;
+    return (NUM){.i = op == K_LT ? lt : op == K_GT ? gt : op == K_EQ ? eq : op == K_NE ? !eq : op == K_LE ? lt || eq : gt || eq};
+}
+
+static double float_value(enum kop op, double a, double b, double c)
+{
+    static const struct ev ev = {.kind = NUM_DOUBLE, .acc = DT_F64, .store = DT_F64};
+    switch (op) {
+    case K_ADD: return a + b;
+    case K_SUB: return a - b;
+    case K_MUL: return a * b;
+    case K_DIV: return a / b;
+    case K_FMA: return fma(a, b, c);
+    case K_NEG: return -a;
+    case K_ABS: return fabs(a);
+    case K_MAX: return n_max(&ev, (NUM){.d = a}, (NUM){.d = b}).d;
+    case K_MIN: return n_min(&ev, (NUM){.d = a}, (NUM){.d = b}).d;
+    case K_SQRT: return sqrt(a);
+    case K_RINT: return rint(a);
+    case K_FLOOR: return floor(a);
+    case K_EXP: return exp(a);
+    case K_EXP2: return exp2(a);
+    case K_LOG: return log(a);
+    case K_LOG2: return log2(a);
+    case K_TANH: return tanh(a);
+    case K_ERF: return erf(a);
+    case K_RSQRT: return 1 / sqrt(a);
+    case K_SIGMOID: return 1 / (1 + exp(-a));
+    case K_ROUND16: return dtype_round(DT_F16, a);
+    case K_ROUNDB16: return dtype_round(DT_BF16, a);
+    default: fail_msg("no float operation %d", (int)op); return 0;
+    }
+}
+
+static int64_t int_value(enum kop op, int64_t a, int64_t b)
+{
+    switch (op) {
+    case K_ADD: return a + b;
+    case K_SUB: return a - b;
+    case K_MUL: return a * b;
+    case K_DIV: return a / b;
+    case K_MOD: return a % b;
+    case K_NEG: return -a;
+    case K_ABS: return a < 0 ? -a : a;
+    case K_MAX: return a > b ? a : b;
+    case K_MIN: return a < b ? a : b;
+    case K_AND: return a && b;
+    case K_OR: return a || b;
+    case K_NOT: return !a;
+    default: fail_msg("no integer operation %d", (int)op); return 0;
+    }
+}
+
+static NUM op_value(struct puller *p, const struct kx *x)
+{
+    NUM a[3] = {0};
+    for (int i = 0; i < kop_table[x->op].arity; i++) a[i] = kx_value(p, x->arg[i]);
+    bool is_float = dtype_is_float(x->arg[0]->type);
+    if (x->op == K_SELECT) return a[0].i ? a[1] : a[2];
+    if (x->op == K_CAST) return cast_value(x, a[0]);
+    if (x->op >= K_EQ && x->op <= K_GE) return compare_value(x->op, is_float, a[0], a[1]);
+    if (is_float) return (NUM){.d = rounded_to(x->type, float_value(x->op, a[0].d, a[1].d, a[2].d))};
+    return (NUM){.i = int_value(x->op, a[0].i, a[1].i)};
+}
+
+static NUM kx_value(struct puller *p, const struct kx *x)
+{
+    switch (x->kind) {
+    case KX_CONST: return dtype_is_float(x->type) ? (NUM){.d = x->f} : (NUM){.i = x->i};
+    case KX_INDEX: return (NUM){.i = ix_eval(x->index, value_of, p)};
+    case KX_LOAD: return load(p, x);
+    case KX_OP: return op_value(p, x);
+    case KX_FRAG: break;
+    }
+    fail_msg("%s: a value of kind %d", p->c->op->name, (int)x->kind);
+    return (NUM){0};
+}
+
+static const struct kx *pull_node(struct puller *p, struct kbuild *b, struct kernel *k)
+{
+    static const char *const names[MAX_RANK] = {"i0", "i1", "i2", "i3", "i4", "i5"};
+    const struct op_case *c = p->c;
+    for (int o = 0; o < c->draw.n_in; o++) {
+        enum dtype t = c->draw.in[o].dtype == DT_FLOAT ? DT_F32 : c->draw.in[o].dtype;
+        p->arg[o] = kernel_arg(k, arena_printf(c->s->run, "a%d", o), t, type_count(c->s, &c->draw.in[o]), c->in[o]);
+    }
+    for (int d = 0; d < c->node->type.rank; d++) {
+        int64_t size;
+        assert_true(ix_const_value(c->node->type.dim[d], &size));
+        p->var[d] = ix_var(c->s->ix, names[d], 0, size ? size - 1 : 0, UNIFORM_THREAD);
+    }
+    p->at = (struct at){.k = b, .n = c->node, .index = p->var, .value = pull, .lower = p};
+    return c->op->at(&p->at);
+}
+
+/* Within the bound from exact operands, that is, with the op's own rounding. */
+static void check_at(struct op_case *c, uint64_t *rnd, struct seen *seen)
+{
+    struct op_walk w;
+    (void)rnd;
+    op_case_begin(c, &w);
+    w.bounds = w.kernel = true;
+    op_walk_run(&w);
+    struct puller p = {.c = c};
+    struct kernel *k = kernel_new(c->s, c->s->run, "k", target_at(0), 64);
+    struct kbuild b = kb_at(k);
+    const struct view *y = &w.value[c->node->id];
+    const struct kx *x = pull_node(&p, &b, k);
+    bool is_float = dtype_is_float(y->dtype);
+    if (is_float != dtype_is_float(x->type)) fail_msg("%s: at gives a value of type %s", c->op->name, dtype_name(x->type));
+    for (int64_t i = 0; i < y->count; i++) {
+        int64_t rest = i;
+        for (int d = y->rank - 1; d >= 0; d--) {
+            p.value[d] = rest % y->dim[d];
+            rest /= y->dim[d];
+        }
+        judge(c, y->dtype, y->v[i], kx_value(&p, x), w.err[c->node->id][i], seen);
+    }
+}
+
+/* ---- all rows ---- */
+static struct seen each_case(const struct op_def *op, void (*check)(struct op_case *, uint64_t *, struct seen *))
+{
+    uint64_t rnd = 3;
+    struct seen seen = {0};
+    for (int i = 0; i < CASES; i += SESSION_CASES) {
+        struct session *s = session_begin();
+        for (int j = 0; j < SESSION_CASES; j++) {
+            struct op_case c;
+            op_case_make(&c, s, op, &rnd);
+            assert_non_null(c.node);
+            check(&c, &rnd, &seen);
+        }
+        session_end(s);
+    }
+    return seen;
+}
+
+/* Primitives come near their bounds, or these are worth little; composites stay further below. */
+static void test_bounds_hold(void **state)
+{
+    (void)state;
+    for (int i = 0; op_at(i); i++) {
+        const struct op_def *op = op_at(i);
+        if (op_is_bound_by_walkers(op)) continue;
+        struct seen s = each_case(op, check_bound);
+        print_message("%-14s %8d judged, %6d unbounded, at most %.3f of the bound\n", op->name, s.judged, s.unbounded, s.worst);
+        if (s.judged < 500) fail_msg("%s: only %d elements had a bound", op->name, s.judged);
+        if (s.unbounded * 10 > s.judged) fail_msg("%s: %d elements have no bound", op->name, s.unbounded);
+        bool moves = op->class <= CLS_CONTRACT && !op->expand;
+        if (moves && s.worst < 0.9) fail_msg("%s: errors are at most %.3f of the bound", op->name, s.worst);
+    }
+}
+
+static void test_bounds_hold_at_the_edges(void **state)
+{
+    (void)state;
+    for (int i = 0; op_at(i); i++) {
+        if (op_is_bound_by_walkers(op_at(i)) || op_at(i)->class == CLS_SOURCE) continue;
+        struct seen s = each_case(op_at(i), check_special);
+        print_message("%-14s %8d judged, %6d unbounded\n", op_at(i)->name, s.judged, s.unbounded);
+        if (s.judged < 100) fail_msg("%s: only %d elements had a bound", op_at(i)->name, s.judged);
+    }
+}
+
+/* What a kernel computes of exact operands is within the op's own rounding, and comes near it: the bounds of functions allow 2 ulp where the test's
+   err by a half. */
+static void test_at_is_eval(void **state)
+{
+    (void)state;
+    int n = 0;
+    for (int i = 0; op_at(i); i++) {
+        const struct op_def *op = op_at(i);
+        if (!op->at) continue;
+        struct seen s = each_case(op, check_at);
+        print_message("%-14s %8d judged, at most %.3f of the bound\n", op->name, s.judged, s.worst);
+        if (s.judged < 500) fail_msg("%s: only %d elements had a bound", op->name, s.judged);
+        if (op->class == CLS_POINTWISE && s.inexact && s.worst < 0.2) fail_msg("%s: its own rounding is %.3f of the bound", op->name, s.worst);
+        n++;
+    }
+    assert_true(n > 25);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bounds_hold), cmocka_unit_test(test_bounds_hold_at_the_edges), cmocka_unit_test(test_at_is_eval)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

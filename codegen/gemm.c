@@ -104,7 +104,7 @@ static int fetch(struct gemm *g, const struct side *s, const struct ix *slice, c
         struct kmask m = slice_mask(g, s, slice, r, c, &outer, &depth);
         operand_index(g, s, outer, depth, index);
         if (s->src) {
-            bool never = ix_less_eq(t, s->outer, outer);        /* a part of the tile that lies outside for every block: zeros, and no address */
+            bool never = mask_never_holds(t, &m);       /* a part of the tile that lies outside for every block: zeros, and no address */
             ki_issue(&l->b, s->ring, slot, at, s->src, never ? ix_const(t, 0) : flat_index(t, &s->n->type, index), piece, stage0 + i, &m);
             continue;
         }

@@ -20,6 +20,12 @@ void split_index(struct ix_table *t, const struct ix *const *dims, int rank, con
 
 struct kmask mask_of(const struct ix *e, const struct ix *bound) { return (struct kmask){ .n = 1, .g = { { e, bound } } }; }
 
+bool mask_never_holds(struct ix_table *t, const struct kmask *m)
+{
+    for (int i = 0; i < m->n; i++) if (m->g[i].e->hi < 0 || ix_less_eq(t, m->g[i].bound, m->g[i].e)) return true;
+    return false;
+}
+
 int log2_ceil(int64_t n)
 {
     int l = 0;

@@ -46,6 +46,8 @@ const struct ix *flat_index(struct ix_table *t, const struct type *type, const s
 void split_index(struct ix_table *t, const struct ix *const *dims, int rank, const struct ix *flat, const struct ix **index);
 /* A guard with one condition 0 <= e < bound. */
 struct kmask mask_of(const struct ix *e, const struct ix *bound);
+/* Sure to fail for all values of its variables. */
+bool mask_never_holds(struct ix_table *t, const struct kmask *m);
 /* The argument buffer of a materialised value or source; NULL if the kernel has none for it. */
 struct kmem *arg_of(const struct lower *l, const struct node *n);
 /* ⌈log2 n⌉. */

@@ -11,12 +11,6 @@ enum { ROWS_BLOCK = 256 };
 
 static const struct ix *count_of(struct session *s, const struct node *n) { return type_count(s, &n->type); }
 
-static bool never_holds(struct ix_table *t, const struct kmask *m)
-{
-    for (int i = 0; i < m->n; i++) if (m->g[i].e->hi < 0 || ix_less_eq(t, m->g[i].bound, m->g[i].e)) return true;
-    return false;
-}
-
 /* Takes out what no launch would ever do: loops of no turns and branches whose condition never holds, as empty and short dims leave them. */
 static void drop_dead(struct ix_table *t, struct kitem **items, size_t *n)
 {
@@ -25,9 +19,9 @@ static void drop_dead(struct ix_table *t, struct kitem **items, size_t *n)
         struct kitem *it = items[i];
         drop_dead(t, it->body, &it->n_body);
         drop_dead(t, it->orelse, &it->n_orelse);
-        bool idle = it->kind == KI_FOR && it->hi->hi <= it->lo->lo, dead = it->kind == KI_IF && never_holds(t, &it->mask);
+        bool idle = it->kind == KI_FOR && it->hi->hi <= it->lo->lo, dead = it->kind == KI_IF && mask_never_holds(t, &it->mask);
         if (idle || (dead && !it->n_orelse)) continue;
-        if (dead) it->kind = KI_REGION, it->mask.n = 0, it->body = it->orelse, it->n_body = it->n_orelse, it->orelse = NULL, it->n_orelse = 0;
+        if (dead) it->mask = mask_of(ix_const(t, 0), ix_const(t, 1)), it->body = it->orelse, it->n_body = it->n_orelse, it->orelse = NULL, it->n_orelse = 0;
         items[kept++] = it;
     }
     *n = kept;

@@ -21,8 +21,8 @@ struct type {
 
 /* What is known of every element of a value (carried forward by the contracts pass). lo > hi never; unknown is -inf..inf. */
 struct facts {
-    double lo, hi;          /* every element that is not NaN lies in lo..hi */
-    bool finite;            /* no NaN, no infinity */
+    double lo, hi;          /* every element that is not NaN (of i64: not the least, which stands for one) lies in lo..hi */
+    bool finite;            /* no NaN, no infinity; of i64: no missing value, so that an index may rely on lo..hi */
     bool integral;          /* every element is an integer */
     bool sums_to_one;       /* each row (last dimension) sums to 1 */
     int max_nonzero;        /* of a row; -1: not known */

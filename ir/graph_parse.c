@@ -47,7 +47,7 @@ static const char *new_name(struct cursor *c, const char *what, bool with_dots)
 {
     if (c->cur.kind == TOK_NAME && !cursor_at_end(c) && is_reserved(c->cur.text))
         return cursor_error(c, "'%s' is a word of the language and cannot name %s", c->cur.text, what), NULL;
-    return cursor_name(c, what, with_dots);
+    return cursor_name(c, arena_printf(c->s->run, "a name for %s", what), with_dots);
 }
 
 static struct expr *expr_new(struct cursor *c, enum expr_kind kind)

@@ -238,7 +238,7 @@ const struct ix *ix_div(struct ix_table *t, const struct ix *a, const struct ix 
         return ix_add(t, whole, ix_div(t, rest, b));
     }
     if (a->lo >= 0 && ix_less(t, a, b)) return ix_const(t, 0);
-    return make_pair(t, IX_DIV, a, b, a->lo < 0 ? a->lo : 0, a->hi);
+    return make_pair(t, IX_DIV, a, b, a->lo < 0 ? a->lo : 0, a->hi < 0 ? -1 : a->hi);      /* b is at least 1 */
 }
 
 const struct ix *ix_mod(struct ix_table *t, const struct ix *a, const struct ix *b)

@@ -246,7 +246,7 @@ static const struct kx *operation(struct kparse *p, enum kop op, struct loc loc)
     if (wrong) {
         const char *types = dtype_name(t[0]);
         for (int i = 1; i < info->arity; i++) types = arena_printf(p->b.arena, "%s, %s", types, dtype_name(t[i]));
-        klex_error(&p->l, loc, "%s(%s): it %s", info->name, types, wrong);
+        klex_error(&p->l, loc, "%s(%s): %s", info->name, types, wrong);
         return kx_f32(&p->b, 0);
     }
     return op == K_CAST ? kx_cast(&p->b, to, arg[0]) : kx_op(&p->b, op, arg[0], arg[1], arg[2]);

@@ -180,10 +180,13 @@ static void give_name(struct kplan *p, const void *key, const char *wanted)
     map_put(p->arena, &p->names, key, name);
 }
 
+/* A name is free again where its variable is no longer seen. */
 static void name_items(struct kplan *p, struct kitem *const *items, size_t n)
 {
+    size_t outer = p->n_used;
     for (size_t i = 0; i < n; i++) {
         const struct kitem *it = items[i];
+        size_t before = p->n_used;
         if (it->var) give_name(p, it->var, it->var->name);
         if (it->var2) give_name(p, it->var2, it->var2->name);
         if (it->read) {
@@ -192,7 +195,9 @@ static void name_items(struct kplan *p, struct kitem *const *items, size_t n)
         }
         name_items(p, it->body, it->n_body);
         name_items(p, it->orelse, it->n_orelse);
+        if (it->kind != KI_LET) p->n_used = before;
     }
+    p->n_used = outer;
 }
 
 static void reserve(struct kplan *p, const char *name) { *arena_push(p->arena, p->used, p->n_used, p->cap_used) = name; }

@@ -53,8 +53,8 @@ struct draw {
     struct session *s;
     int n_in;
     struct type in[MAX_DRAW];
-    double lo[MAX_DRAW], hi[MAX_DRAW];        /* values are uniform in lo..hi; integers in lo..hi, both in */
-    bool scores[MAX_DRAW];             /* distinct, well separated values (for selections) */
+    double lo[MAX_DRAW], hi[MAX_DRAW];  /* values are uniform in lo..hi; integers in lo..hi, both in */
+    bool scores[MAX_DRAW];      /* distinct, well separated values (for selections) */
     struct attr attrs[8];
 };
 

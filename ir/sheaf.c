@@ -149,7 +149,8 @@ struct sheaf_obstruction sheaf_check(const struct sheaf_site *s, const struct sh
     bool right = check_listed_once(&c) && each_record(&c, check_chosen);
     if (right) {
         forget(&c);
-        right = each_record(&c, count_opens) && check_cover(&c) && each_record(&c, check_overlap) && each_record(&c, check_glue) && each_record(&c, check_gather);
+        right = each_record(&c, count_opens) && check_cover(&c) && each_record(&c, check_overlap) &&
+                each_record(&c, check_glue) && each_record(&c, check_gather);
     }
     BUG_IF(right != (c.found.clause == SHEAF_AGREES), "a sheaf check that failed without a clause");
     arena_free(arena);

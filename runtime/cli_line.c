@@ -165,7 +165,7 @@ static const struct target *target_named(struct session *s, const char *name)
         near = name_nearer(name, near, target_at(i)->name);
         all = arena_printf(s->run, "%s%s%s", all, i ? ", " : "", target_at(i)->name);
     }
-    diag_error(s, FAIL_USAGE, NOWHERE, "there is no target %s%s%s%s. There are: %s", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "", all);
+    diag_error(s, FAIL_USAGE, NOWHERE, "there is no target %s%s%s%s (there are: %s)", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "", all);
     return NULL;
 }
 

@@ -137,7 +137,7 @@ static bool read_pass(struct session *s, const struct cli_flag *f, const char *v
         near = name_nearer(value, near, pass_at(i)->name);
         all = arena_printf(s->run, "%s%s%s", all, i ? ", " : "", pass_at(i)->name);
     }
-    return diag_error(s, FAIL_USAGE, NOWHERE, "--%s: there is no pass %s%s%s%s. There are: %s", f->name, value, near ? "; did you mean " : "", near ? near : "",
+    return diag_error(s, FAIL_USAGE, NOWHERE, "--%s: there is no pass %s%s%s%s (there are: %s)", f->name, value, near ? "; did you mean " : "", near ? near : "",
                       near ? "?" : "", all);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ir/op.h"
+#include "runtime/dump.h"
 #include "runtime/cli_line.h"
 #include "runtime/exec.h"
 #include "runtime/json_out.h"
@@ -146,8 +147,7 @@ static bool run_kernels(struct run_job *j, struct device *d)
     struct exec *e = exec_open(j->l.s, k.program, d, &k.code, j->b);
     if (!e) return false;
     e->dump_dir = o->dump_launches;
-    e->text = k.text;
-    bool ok = exec_run(e) && read_outputs(j, e, k.after);
+    bool ok = (!e->dump_dir || dump_begin(e)) && exec_run(e) && read_outputs(j, e, k.after);
     exec_close(e);
     return ok;
 }

@@ -1,6 +1,7 @@
 /* tokic verify: every kernel judged on what it really had, the passes beside the graph as parsed, the drift end to end. */
 #include <string.h>
 
+#include "runtime/dump.h"
 #include "runtime/cli_line.h"
 #include "runtime/json_out.h"
 #include "runtime/report.h"
@@ -19,8 +20,7 @@ static bool judge_kernels(struct verify_job *j)
     struct exec *e = exec_open(j->l.s, j->k.program, j->d, &j->k.code, j->b);
     if (!e) return false;
     e->dump_dir = j->l.c->o.dump_launches;
-    e->text = j->k.text;
-    bool ok = verify_kernels(e, j->l.parsed, j->b, line_threads(j->l.c), &j->r);
+    bool ok = (!e->dump_dir || dump_begin(e)) && verify_kernels(e, j->l.parsed, j->b, line_threads(j->l.c), &j->r);
     exec_close(e);
     return ok;
 }

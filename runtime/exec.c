@@ -1,9 +1,9 @@
 #include "runtime/exec.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "ir/op.h"
+#include "runtime/dump.h"
 
 enum { ALIGN = 256 };
 
@@ -132,7 +132,8 @@ bool exec_launch(struct exec *e, size_t number)
                                              .read = k->args[i]->read, .elem = dtype_size(n->storage) };
     }
     bool empty = !launch.grid[0] || !launch.grid[1] || !launch.grid[2];
-    bool ok = empty || e->d->ops->launch(e->d, e->m, &launch);
+    bool dump = e->dump_dir && !empty;
+    bool ok = (!dump || dump_before(e, number, &launch)) && (empty || e->d->ops->launch(e->d, e->m, &launch)) && (!dump || dump_after(e, number));
     arena_free(a);
     return ok;
 }

@@ -15,8 +15,7 @@ struct exec {
     dptr activations, weights, inputs;          /* one allocation each */
     dptr *at;                                   /* where each materialised node or source is, by node id; 0: nowhere */
     size_t n_at;
-    const char *dump_dir;                       /* --dump-launches; NULL */
-    const char *text;                           /* module text, for reproducers */
+    const char *dump_dir;                       /* --dump-launches (runtime/dump.h); NULL */
     const struct code *code;
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ir/op.h"
+#include "runtime/npy.h"
 #include "runtime/verify.h"
 
 struct judge {
@@ -10,6 +11,7 @@ struct judge {
     struct walk *w;
     const struct group *gr;
     struct kernel_verdict *v;
+    struct tensor *want, *bound;        /* of the result at hand, to be saved; NULL */
 };
 
 /* The recorded trees with their symbolic lengths filled in for these dims. */
@@ -37,6 +39,7 @@ static void note(struct judge *j, const struct node *n, int64_t i, double got, d
 static void judge_float(struct judge *j, const struct node *n, int64_t i, double got, double want, double e)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
+    if (j->want) tensor_set(j->want, i, want), tensor_set(j->bound, i, e + (t->mantissa < 24 && e < INFINITY ? dtype_half_ulp(n->storage, fabs(want) + e) : 0));
     if (isnan(want)) { note(j, n, i, got, want, isnan(got) ? 0 : INFINITY, 0); return; }
     if (!(e < INFINITY)) { j->v->range++; return; }
     double reach = fabs(want) + e, bound = e;
@@ -51,10 +54,17 @@ static void judge_float(struct judge *j, const struct node *n, int64_t i, double
     note(j, n, i, got, want, isnan(got) ? INFINITY : fabs(got - want), bound);
 }
 
-static void judge_floats(struct judge *j, const struct node *n, const struct tensor *out)
+static bool judge_floats(struct judge *j, const struct node *n, const struct tensor *out, const char *save)
 {
     const struct wval *x = walk_value(j->w, n);
+    if (save) {
+        j->want = tensor_new(j->w->arena, DT_F64, out->rank, out->dim);
+        j->bound = tensor_new(j->w->arena, DT_F64, out->rank, out->dim);
+    }
     for (int64_t i = 0; i < x->count; i++) judge_float(j, n, i, tensor_get(out, i), x->v[i].d, x->e[i]);
+    bool ok = !save || (npy_write(j->s, arena_printf(j->w->arena, "%s.want.npy", save), j->want) && npy_write(j->s, arena_printf(j->w->arena, "%s.bound.npy", save), j->bound));
+    j->want = j->bound = NULL;
+    return ok;
 }
 
 /* Integers and booleans: within the hull of the outcomes that the operands' errors allow. The kernel's own outcome is carried on, without error:
@@ -117,11 +127,12 @@ static void judge_sets(struct judge *j, const struct node *n, const struct tenso
 }
 
 bool judge_group(struct session *s, const struct program *p, size_t launch, const struct dim_values *dims, const struct tensor *const *ins, const struct tensor *const *outs,
-                 int threads, struct kernel_verdict *v)
+                 int threads, const char *dump, struct kernel_verdict *v)
 {
     const struct program_launch *l = &p->launches[launch];
     const struct group *gr = l->group;
-    struct judge j = { s, walk_begin(s, p->g, dims, NUMERICS_REAL, threads), gr, v };
+    struct judge j = { .s = s, .w = walk_begin(s, p->g, dims, NUMERICS_REAL, threads), .gr = gr, .v = v };
+    bool ok = true;
     *v = (struct kernel_verdict){ .group = gr, .kernel = l->kernel };
     j.w->bounds = true, j.w->kernel = true, j.w->u = 0x1p-24;
     resolve_sums(j.w, l->k);
@@ -133,10 +144,10 @@ bool judge_group(struct session *s, const struct program *p, size_t launch, cons
         while (out < gr->n_outs && gr->outs[out] != n) out++;
         if (out == gr->n_outs) continue;
         if (n->op->class == CLS_SELECT && n->type.dtype == DT_BOOL) judge_sets(&j, n, outs[out]);
-        else if (dtype_is_float(n->type.dtype)) judge_floats(&j, n, outs[out]);
+        else if (dtype_is_float(n->type.dtype)) ok = judge_floats(&j, n, outs[out], dump ? arena_printf(j.w->arena, "%s/out%zu", dump, out) : NULL) && ok;
         else judge_integers(&j, n, outs[out]);
     }
     v->pass = v->wrong == 0;
     walk_end(j.w);
-    return true;
+    return ok;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ir/op.h"
+#include "runtime/dump.h"
 
 /* One launch: its inputs are read before it, since it may overwrite them; its results are filled with ones first (a NaN in every float format),
    so that what it does not write shows. */
@@ -18,7 +19,7 @@ static bool judge_launch(struct exec *e, size_t number, int threads, struct kern
     for (size_t i = 0; i < gr->n_outs && ok; i++) ok = exec_fill(e, gr->outs[i], 0xff);
     ok = ok && exec_launch(e, number) && e->d->ops->sync(e->d);
     for (size_t i = 0; i < gr->n_outs && ok; i++) ok = (outs[i] = exec_read(e, gr->outs[i], a)) != NULL;
-    ok = ok && judge_group(e->s, e->p, number, &e->dims, ins, outs, threads, v);
+    ok = ok && judge_group(e->s, e->p, number, &e->dims, ins, outs, threads, e->dump_dir ? dump_launch_dir(e, number) : NULL, v);
     arena_free(a);
     return ok;
 }

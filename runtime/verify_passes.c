@@ -15,10 +15,14 @@ struct beside {
     struct walk *wp, *wa;               /* of parsed, all values kept; of after */
     const struct errors *own;           /* the parsed walk's own bounds; NULL: being gathered */
     struct errors *gather;
+    const struct graph *met;            /* gathering: the graph whose values will meet the parsed ones */
     const struct node **parsed_of;      /* by id of after's nodes: the first parsed node whose value it holds */
     size_t compared;
     const char *value; struct loc loc;  /* the first value that differs */
 };
+
+/* The node that holds the parsed value in g; NULL: gone. */
+static const struct node *value_in(const struct graph *g, const struct node *pn) { return (size_t)pn->id < g->n_values ? g->value_of[pn->id] : NULL; }
 
 static bool differs(struct beside *x, const struct node *pn, const struct node *an)
 {
@@ -57,6 +61,7 @@ static bool meet(void *ctx, struct walk *w, const struct node *an)
         x->compared++;
         if (differs(x, pn, an)) return false;
     }
+    if (x->met && !value_in(x->met, pn)) return true;       /* nobody puts it right there: its error goes on */
     memcpy(a->v, p->v, sizeof *a->v * (size_t)a->count);
     if (a->e) memset(a->e, 0, sizeof *a->e * (size_t)a->count);
     return true;
@@ -70,7 +75,7 @@ static bool walk_beside(struct beside *x, const struct binding *b, int threads)
     walk_bind(x->wa, b);
     x->parsed_of = arena_array(x->wa->arena, const struct node *, g->next_id + 1);
     for (size_t i = x->parsed->n_nodes; i-- > 0; ) {
-        const struct node *pn = x->parsed->nodes[i], *an = (size_t)pn->id < g->n_values ? g->value_of[pn->id] : NULL;
+        const struct node *pn = x->parsed->nodes[i], *an = value_in(g, pn);
         if (an) x->parsed_of[an->id] = pn;
     }
     bool ok = true;
@@ -87,31 +92,36 @@ static bool walk_beside(struct beside *x, const struct binding *b, int threads)
     return ok;
 }
 
-/* The bounds of the parsed walk's own values: those of its composites' expansions, as the rows give them. */
-static bool own_bounds(struct beside *x, const struct binding *b, int threads, struct errors *own)
+/* The bounds of the parsed walk's own values since those that `met` still has: of its composites' expansions, as the rows give them. */
+static bool own_bounds(struct beside *x, const struct graph *met, const struct binding *b, int threads, struct errors *own)
 {
     struct graph *g = graph_clone(x->parsed);
     struct pass_ctx c = { .s = x->s };
     pass_expand(g, &c);
     struct beside y = *x;
-    y.after = g, y.gather = own, y.own = NULL;
+    y.after = g, y.gather = own, y.own = NULL, y.met = met;
     return walk_beside(&y, b, threads);
 }
 
 /* Is this graph the parsed one, value by value? */
 static bool holds(struct beside *x, const struct graph *after, const struct binding *b, int threads)
 {
-    x->after = after;
+    struct errors own = { arena_array(x->wp->arena, double *, x->parsed->next_id + 1) };
+    own_bounds(x, after, b, threads, &own);
+    x->after = after, x->own = &own;
     x->compared = 0;
     for (size_t i = 0; i < x->parsed->n_outs; i++) {
         const struct node *pn = x->parsed->outs[i].node;
-        const struct node *an = (size_t)pn->id < after->n_values ? after->value_of[pn->id] : NULL;
+        const struct node *an = value_in(after, pn);
         if (an && i < after->n_outs && after->outs[i].node == an) continue;
         x->value = arena_printf(x->s->run, "output %s is no longer the value that it was", x->parsed->outs[i].name);
         x->loc = pn->loc;
+        x->own = NULL;
         return false;
     }
-    return walk_beside(x, b, threads);
+    bool good = walk_beside(x, b, threads);
+    x->own = NULL;
+    return good;
 }
 
 /* The first pass after which the graph no longer is the parsed one. */
@@ -139,9 +149,6 @@ bool verify_passes(struct session *s, const struct graph *parsed, const struct g
     struct node **outs = arena_array(s->run, struct node *, parsed->n_outs + 1);
     for (size_t i = 0; i < parsed->n_outs; i++) outs[i] = parsed->outs[i].node;
     walk_run(x.wp, outs, parsed->n_outs, true, NULL, NULL);
-    struct errors own = { arena_array(x.wp->arena, double *, parsed->next_id + 1) };
-    own_bounds(&x, b, threads, &own);
-    x.own = &own;
     out->passes_ok = holds(&x, after, b, threads);
     out->pass_values = x.compared;
     if (!out->passes_ok) {

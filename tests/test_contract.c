@@ -67,7 +67,8 @@ static struct view filled(struct fixture *f, const struct node *n, const double 
 static struct view random_view(struct fixture *f, const struct node *n, enum num_kind kind, double lo, double hi)
 {
     struct view v = op_walk_view(f->g->arena, &n->type);
-    for (int64_t i = 0; i < v.count; i++) v.v[i] = kind == NUM_FIELD ? (NUM){ .u = rnd_u64(&f->rnd) % FIELD_P } : (NUM){ .d = lo + (hi - lo) * rnd_unit(&f->rnd) };
+    for (int64_t i = 0; i < v.count; i++)
+        v.v[i] = kind == NUM_FIELD ? (NUM){ .u = rnd_u64(&f->rnd) % FIELD_P } : (NUM){ .d = lo + (hi - lo) * rnd_unit(&f->rnd) };
     return v;
 }
 
@@ -82,8 +83,10 @@ static void facts_go_from_operands_to_results(void **state)
     assert_true(x->facts.finite && x->facts.lo == 0 && x->facts.hi == 1);
     assert_false(any->facts.finite);
 
-    struct node *joined = OP_OF(f, "concat", NULL, x, y);
-    assert_true(joined->facts.lo == -2 && joined->facts.hi == 1 && joined->facts.finite);
+    for (int order = 0; order < 2; order++) {
+        struct node *joined = OP_OF(f, "concat", NULL, order ? y : x, order ? x : y);
+        assert_true(joined->facts.lo == -2 && joined->facts.hi == 1 && joined->facts.finite);
+    }
 
     struct node *p = OP_OF(f, "softmax", NULL, y), *q = OP_OF(f, "softmax", NULL, any);
     assert_true(p->facts.lo == 0 && p->facts.hi == 1 && p->facts.finite && p->facts.sums_to_one);
@@ -125,7 +128,8 @@ static void facts_hold_of_values(void **state)
         }
         op_walk_run(&walk);
         for (size_t k = 0; k < sizeof all / sizeof *all; k++)
-            for (int64_t i = 0; i < walk.value[all[k]->id].count; i++) assert_true(at(&walk, all[k], i) >= all[k]->facts.lo && at(&walk, all[k], i) <= all[k]->facts.hi);
+            for (int64_t i = 0; i < walk.value[all[k]->id].count; i++)
+                assert_true(at(&walk, all[k], i) >= all[k]->facts.lo && at(&walk, all[k], i) <= all[k]->facts.hi);
     }
 }
 
@@ -343,7 +347,8 @@ static void needs_name_what_is_read(void **state)
             assert_int_equal(in.rank, v[k].rank);
             for (int64_t e = 0; e < v[k].count; e++) {
                 bool inside = true;
-                for (int64_t i = v[k].rank - 1, rest = e; i >= 0; rest /= v[k].dim[i], i--) inside &= rest % v[k].dim[i] >= in.lo[i] && rest % v[k].dim[i] <= in.hi[i];
+                for (int64_t i = v[k].rank - 1, rest = e; i >= 0; rest /= v[k].dim[i], i--)
+                    inside &= rest % v[k].dim[i] >= in.lo[i] && rest % v[k].dim[i] <= in.hi[i];
                 if (!inside) v[k].v[e].u = rnd_u64(&f->rnd) % FIELD_P, moved++;
             }
         }
@@ -377,7 +382,8 @@ static float by_unit(const struct matrix_unit *u, const double *a, const double 
     return part[0];
 }
 
-/* Kinds of data: plain, all positive, subnormal operands, wide range, cancelling in pairs, not f16. */
+/* Kinds of data: plain, all positive, subnormal operands, wide range, cancelling in pairs, not f16; and of a (6) and b (7): now and then a subnormal times
+   a large number, whose exponents' sum is far above that of the product, among small ones. */
 static double element(struct fixture *f, int kind, int k, const double *before)
 {
     double x = 2 * rnd_unit(&f->rnd) - 1;
@@ -388,6 +394,8 @@ static double element(struct fixture *f, int kind, int k, const double *before)
     case 3: x = ldexp(x, (int)rnd_range(&f->rnd, -20, 10)); break;
     case 4: x = k % 2 ? -before[k - 1] : x * 100; break;
     case 5: return x * 3;
+    case 6: x = k % 16 ? x * 0x1p-8 : 0x1p-24; break;
+    case 7: x = k % 16 ? x * 0x1p-8 : 0x1p15; break;
     }
     return dtype_round(DT_F16, x);
 }
@@ -400,12 +408,13 @@ static void unit_errors_stay_within_the_bound(void **state)
         const struct matrix_unit *u = target_find(targets[t])->matrix;
         double worst = 0;
         for (int trial = 0; trial < 1200; trial++) {
-            int kind = trial % 6, depth = (int)rnd_range(&f->rnd, 0, 2), k_len = (int)(u->k << depth) * (int)rnd_range(&f->rnd, 1, (LONGEST / u->k) >> depth);
+            int kind = trial % 7, depth = (int)rnd_range(&f->rnd, 0, 2), k_len = (int)(u->k << depth) * (int)rnd_range(&f->rnd, 1, (LONGEST / u->k) >> depth);
             f->g = graph_new(f->s, "trial");
-            struct node *a = input(f, TYPE(f, DT_FLOAT, 1, k_len), -4096, 4096), *b = input(f, TYPE(f, DT_FLOAT, k_len, 1), -4096, 4096), *y = OP_OF(f, "matmul", NULL, a, b);
+            struct node *a = input(f, TYPE(f, DT_FLOAT, 1, k_len), -4096, 4096), *b = input(f, TYPE(f, DT_FLOAT, k_len, 1), -4096, 4096);
+            struct node *y = OP_OF(f, "matmul", NULL, a, b);
             y->compute = DT_F16;
             double xa[LONGEST], xb[LONGEST];
-            for (int k = 0; k < k_len; k++) xa[k] = element(f, kind, k, xa), xb[k] = element(f, kind == 4 && k % 2 ? 6 : kind, k, xb);
+            for (int k = 0; k < k_len; k++) xa[k] = element(f, kind, k, xa), xb[k] = element(f, kind == 6 ? 7 : kind == 4 ? 0 : kind, k, xb);
             for (int k = 1; kind == 4 && k < k_len; k += 2) xb[k] = xb[k - 1];
             struct op_walk w;
             struct ev c;
@@ -439,7 +448,8 @@ static void plain_sums_stay_within_the_bound(void **state)
     for (int trial = 0; trial < 600; trial++) {
         int k_len = (int)rnd_range(&f->rnd, 1, 200), kind = trial % 2 ? 1 : 3;
         f->g = graph_new(f->s, "trial");
-        struct node *a = input(f, TYPE(f, DT_F32, 1, k_len), -4096, 4096), *b = input(f, TYPE(f, DT_F32, k_len, 1), -4096, 4096), *y = OP_OF(f, "matmul", NULL, a, b);
+        struct node *a = input(f, TYPE(f, DT_F32, 1, k_len), -4096, 4096), *b = input(f, TYPE(f, DT_F32, k_len, 1), -4096, 4096);
+        struct node *y = OP_OF(f, "matmul", NULL, a, b);
         y->compute = DT_F32;
         double xa[LONGEST], xb[LONGEST], ea[LONGEST], eb[LONGEST];
         float chain = 0, apart = 0;

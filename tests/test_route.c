@@ -86,7 +86,8 @@ static void only_rings_are_made(void **state)
     assert_false(padic_make(INT64_C(3037000493) * 3037000453, 1, 1, &a, &why));
     assert_false(padic_make(2, 16, 1000, &a, &why));
     assert_string_equal(why, "s a power of two");
-    assert_false(padic_make(2, 0, 1024, &a, &why) || padic_make(2, 16, 0, &a, &why) || padic_make(2, 16, -4, &a, &why) || padic_make(2, INT64_MAX, 1, &a, &why));
+    assert_false(padic_make(2, 0, 1024, &a, &why) || padic_make(2, 16, 0, &a, &why) || padic_make(2, 16, -4, &a, &why) ||
+                 padic_make(2, INT64_MAX, 1, &a, &why));
 }
 
 static const struct { int64_t p, n, s; } rings[] = { { 2, 16, 1024 }, { 2, 1, 4 }, { 2, 63, 1024 }, { 3, 4, 8 }, { 5, 1, 1 }, { 7, 22, 1 } };
@@ -242,7 +243,8 @@ static void kernels_encode_and_decode_the_same(void **state)
         const double special[] = { NAN, INFINITY, -INFINITY, 0, -0.0, 0.5 / 1024, 1.5 / 1024, 32767.5 / 1024, -32767.5 / 1024, 1e38, -1e38 };
         for (int i = 0; i < N; i++) {
             vz.v[i].d = i < 11 ? dtype_round(DT_F32, special[i]) : dtype_round(DT_F32, ldexp(2 * rnd_unit(&f->rnd) - 1, (int)rnd_range(&f->rnd, -10, 64)));
-            vq.v[i].i = i == 0 ? INT64_MIN : i == 1 ? INT64_MAX : i == 2 ? INT64_MIN + 1 : i < 200 ? rnd_range(&f->rnd, -70, 70) : (int64_t)rnd_u64(&f->rnd) >> rnd_range(&f->rnd, 0, 50);
+            vq.v[i].i = i == 0 ? INT64_MIN : i == 1 ? INT64_MAX : i == 2 ? INT64_MIN + 1
+                      : i < 200 ? rnd_range(&f->rnd, -70, 70) : (int64_t)rnd_u64(&f->rnd) >> rnd_range(&f->rnd, 0, 50);
         }
         struct ev ce = evaluated(f, encode, &vz), cd = evaluated(f, decode, &vq);
         for (int i = 0; i < N; i++) {
@@ -263,10 +265,12 @@ static void encode_bound_is_the_hull(void **state)
     int met = 0;
     for (int r = 0; r < RINGS; r++) {
         struct padic a = ring(r);
-        struct node *z = input(f, DT_F32, 1, N, 0, -INFINITY, INFINITY), *q = op(f, "padic_encode", 1, &z, (struct attr[]){ { .i = a.p }, { .i = a.n }, { .i = a.s } });
+        struct node *z = input(f, DT_F32, 1, N, 0, -INFINITY, INFINITY);
+        struct node *q = op(f, "padic_encode", 1, &z, (struct attr[]){ { .i = a.p }, { .i = a.n }, { .i = a.s } });
         struct view v = op_walk_view(f->g->arena, &z->type);
         double e[N], near[N];
-        for (int i = 0; i < N; i++) v.v[i].d = i ? 2 * rnd_unit(&f->rnd) - 1 : NAN, e[i] = i % 4 ? ldexp(rnd_unit(&f->rnd), (int)rnd_range(&f->rnd, -16, 2)) : 0;
+        for (int i = 0; i < N; i++) v.v[i].d = i ? 2 * rnd_unit(&f->rnd) - 1 : NAN;
+        for (int i = 0; i < N; i++) e[i] = i % 4 ? ldexp(rnd_unit(&f->rnd), (int)rnd_range(&f->rnd, -16, 2)) : 0;
         struct ev c = evaluated(f, q, &v);
         double *out = bounded(f, &c, (const double *const[]){ e }, true);
         assert_true(out[0] == 0);
@@ -292,7 +296,8 @@ static void decode_bound_holds(void **state)
     enum { N = 200 };
     for (int r = 0; r < RINGS; r++) {
         struct padic a = ring(r);
-        struct node *q = input(f, DT_I64, 1, N, 0, -INFINITY, INFINITY), *z = op(f, "padic_decode", 1, &q, (struct attr[]){ { .i = a.p }, { .i = a.n }, { .i = a.s } });
+        struct node *q = input(f, DT_I64, 1, N, 0, -INFINITY, INFINITY);
+        struct node *z = op(f, "padic_decode", 1, &q, (struct attr[]){ { .i = a.p }, { .i = a.n }, { .i = a.s } });
         struct view v = op_walk_view(f->g->arena, &q->type);
         double e[N];
         for (int i = 0; i < N; i++) v.v[i].i = (int64_t)((2 * rnd_unit(&f->rnd) - 1) * (double)a.limit), e[i] = (double)(i % 3);

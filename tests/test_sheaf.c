@@ -42,7 +42,8 @@ static void put(struct dispatch *d, int64_t e, int64_t i, int64_t row)
 static void route(struct dispatch *d, uint64_t *rnd)
 {
     memset(d, 0, sizeof *d);
-    d->rows = rnd_range(rnd, 0, 12), d->experts = rnd_range(rnd, 2, MAX_EXPERTS), d->k = rnd_range(rnd, 1, d->experts - 1), d->width = rnd_range(rnd, 1, MAX_WIDTH);
+    d->rows = rnd_range(rnd, 0, 12), d->experts = rnd_range(rnd, 2, MAX_EXPERTS);
+    d->k = rnd_range(rnd, 1, d->experts - 1), d->width = rnd_range(rnd, 1, MAX_WIDTH);
     d->softmax = rnd_range(rnd, 0, 3) == 0;
     int64_t shunned = rnd_range(rnd, -1, d->experts - 1);
     for (int64_t r = 0; r < d->rows; r++) {
@@ -251,10 +252,12 @@ static bool read_other_weight(struct dispatch *d, uint64_t *rnd, int64_t *e, int
 }
 
 static const struct fault faults[] = {
-    { "a row listed twice", SHEAF_LISTED_TWICE, twice }, { "no row of the batch", SHEAF_LISTED_TWICE, no_row }, { "a count that is none", SHEAF_LISTED_TWICE, over_full },
+    { "a row listed twice", SHEAF_LISTED_TWICE, twice }, { "no row of the batch", SHEAF_LISTED_TWICE, no_row },
+    { "a count that is none", SHEAF_LISTED_TWICE, over_full },
     { "a row that did not choose", SHEAF_NOT_CHOSEN, stranger },
     { "a row dropped", SHEAF_COVER, dropped }, { "a row in K + 1 buckets", SHEAF_COVER, too_many },
-    { "a weight in one section", SHEAF_OVERLAP, section_w }, { "a residue in one section", SHEAF_OVERLAP, section_q }, { "a set in one section", SHEAF_OVERLAP, section_set },
+    { "a weight in one section", SHEAF_OVERLAP, section_w }, { "a residue in one section", SHEAF_OVERLAP, section_q },
+    { "a set in one section", SHEAF_OVERLAP, section_set },
     { "a weight in all sections", SHEAF_GLUE, glue }, { "a stale residue", SHEAF_GLUE, stale },
     { "a gathered bit", SHEAF_GATHER, gathered }, { "combine's row", SHEAF_GATHER, read_other_row }, { "combine's weight", SHEAF_GATHER, read_other_weight },
 };
@@ -331,7 +334,8 @@ static struct node *source(struct graph *g, enum dtype dtype, int rank, const in
 {
     const struct ix **dims = arena_array(g->arena, const struct ix *, rank);
     for (int i = 0; i < rank; i++) dims[i] = ix_const(g->s->ix, dim[i]);
-    struct node *n = graph_add(g, op_find("input"), NULL, 0, (struct attr[]){ { .n = rank, .dims = dims }, { .i = dtype }, { .f = -INFINITY }, { .f = INFINITY } }, NOWHERE);
+    const struct attr attrs[] = { { .n = rank, .dims = dims }, { .i = dtype }, { .f = -INFINITY }, { .f = INFINITY } };
+    struct node *n = graph_add(g, op_find("input"), NULL, 0, attrs, NOWHERE);
     assert_non_null(n);
     return n;
 }
@@ -372,8 +376,10 @@ static void the_row_says_what_the_function_says(void **state)
         struct graph *g = graph_new(s, "sheaf");
         const int64_t B = d.rows, E = d.experts;
         const struct { enum dtype t; int rank; int64_t dim[3]; } in[12] = {
-            { DT_F16, 2, { B, d.width } }, { DT_I64, 2, { B, E } }, { DT_BOOL, 2, { B, E } }, { DT_F32, 2, { B, E } }, { DT_I32, 1, { E } }, { DT_I32, 2, { E, CAP } },
-            { DT_BOOL, 3, { E, CAP, E } }, { DT_F32, 3, { E, CAP, E } }, { DT_I64, 3, { E, CAP, E } }, { DT_F16, 3, { E, CAP, d.width } }, { DT_I32, 2, { E, CAP } },
+            { DT_F16, 2, { B, d.width } }, { DT_I64, 2, { B, E } }, { DT_BOOL, 2, { B, E } }, { DT_F32, 2, { B, E } }, { DT_I32, 1, { E } },
+            { DT_I32, 2, { E, CAP } },
+            { DT_BOOL, 3, { E, CAP, E } }, { DT_F32, 3, { E, CAP, E } }, { DT_I64, 3, { E, CAP, E } }, { DT_F16, 3, { E, CAP, d.width } },
+            { DT_I32, 2, { E, CAP } },
             { DT_F32, 2, { E, CAP } },
         };
         struct node *operands[12];

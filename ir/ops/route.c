@@ -224,7 +224,8 @@ static const struct kx *padic_encode_at(struct at *c)
 
 static void padic_draw_ring(struct draw *d, int64_t *top)
 {
-    static const struct { int64_t p, n, s; } rings[] = { { 2, 16, 1024 }, { 2, 63, 1024 }, { 3, 5, 16 }, { 7, 2, 1 }, { 2, 1, 8 }, { 5, 27, INT64_C(1) << 40 } };
+    static const struct { int64_t p, n, s; } rings[] = { { 2, 16, 1024 }, { 2, 63, 1024 }, { 3, 5, 16 },
+                                                         { 7, 2, 1 }, { 2, 1, 8 }, { 5, 27, INT64_C(1) << 40 } };
     int64_t i = draw_range(d, 0, 5), s = rings[i].s;
     *top = (int64_t)fmin(pow((double)rings[i].p, (double)rings[i].n) / 2, 0x1p40);
     d->attrs[0] = draw_attr_int(rings[i].p);
@@ -287,16 +288,22 @@ static double padic_decode_bound1(const struct bd *b, const NUM *q, const double
     return bd_done(b, y.d, moved / s, bd_round(b, (fabs(y.d) + moved / s) * (1 + 0x1p-50)));
 }
 
+/* What brings a remainder back into the balanced range: −by where it is too high, by where it is too low. No arm of a select may overflow. */
+static const struct kx *into_range(struct kbuild *k, const struct kx *high, const struct kx *low, int64_t by)
+{
+    return kx_op(k, K_SELECT, high, kx_i64(k, -by), kx_op(k, K_SELECT, low, kx_i64(k, by), kx_i64(k, 0)));
+}
+
 static const struct kx *padic_decode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
     struct kbuild *k = c->k;
-    const struct kx *q = at_plain(c, 0), *r = q, *top = kx_i64(k, a.top), *one = kx_i64(k, 1);
     /* pⁿ = 2⁶³ is no i64, and every i64 but the least its own remainder. C's remainder has the sign of q. */
-    if (a.top < INT64_MAX) r = kx_op2(k, K_MOD, q, kx_i64(k, a.top + 1));
-    const struct kx *down = kx_op2(k, K_SUB, kx_op2(k, K_SUB, r, top), one), *up = kx_op2(k, K_ADD, kx_op2(k, K_ADD, r, top), one);
-    const struct kx *low = kx_op(k, K_SELECT, kx_op2(k, K_LT, r, kx_i64(k, a.limit - a.top)), up, r);
-    r = kx_op(k, K_SELECT, kx_op2(k, K_GT, r, kx_i64(k, a.limit)), down, low);
+    bool fits = a.top < INT64_MAX;
+    const struct kx *q = at_plain(c, 0), *r = fits ? kx_op2(k, K_MOD, q, kx_i64(k, a.top + 1)) : q;
+    const struct kx *high = kx_op2(k, K_GT, r, kx_i64(k, a.limit)), *low = kx_op2(k, K_LT, r, kx_i64(k, a.limit - a.top));
+    r = kx_op2(k, K_ADD, r, into_range(k, high, low, fits ? a.top + 1 : a.top));
+    if (!fits) r = kx_op2(k, K_ADD, r, into_range(k, high, low, 1));
     const struct kx *z = kx_op2(k, K_MUL, kx_cast(k, DT_F64, r), kx_f64(k, 1 / (double)a.s));
     return kx_op(k, K_SELECT, kx_op2(k, K_EQ, q, kx_i64(k, PADIC_NONE)), kx_f32(k, NAN), kx_cast(k, DT_F32, z));
 }

@@ -50,6 +50,7 @@ double bd_operand(const struct bd *b, int operand, int64_t i)
     if (!dtype_is_float(from)) return e;
     double x = b->v.in[operand].v[i].d;
     if (isinf(x) && e < INFINITY) return 0;
+    if (isnan(x)) return e;
     if (b->kernel && from == DT_F64 && dtype_is_float(to) && to != DT_F64 && dtype_round(DT_F32, x) != x) e += dtype_half_ulp(DT_F32, fabs(x) + e);
     return e;
 }

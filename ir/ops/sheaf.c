@@ -96,10 +96,12 @@ static void sheaf_check_draw(struct draw *d)
     int64_t rows = draw_range(d, 1, 5), width = draw_range(d, 0, 3), experts = draw_range(d, 1, 3), cap = draw_range(d, 1, 4);
     const struct ix *b = draw_ix(d, rows), *in = draw_ix(d, width), *e = draw_ix(d, experts), *slots = draw_ix(d, cap);
     const struct { enum dtype dtype; int rank; const struct ix *dim[3]; double lo, hi; } operand[N_OPERANDS] = {
-        [X] = { DT_FLOAT, 2, { b, in }, 0, 1 }, [Q] = { DT_I64, 2, { b, e }, -2, 2 }, [CHOSEN] = { DT_BOOL, 2, { b, e }, 0, 1 }, [W] = { DT_FLOAT, 2, { b, e }, 0, 1 },
+        [X] = { DT_FLOAT, 2, { b, in }, 0, 1 }, [Q] = { DT_I64, 2, { b, e }, -2, 2 },
+        [CHOSEN] = { DT_BOOL, 2, { b, e }, 0, 1 }, [W] = { DT_FLOAT, 2, { b, e }, 0, 1 },
         [COUNT] = { DT_I64, 1, { e }, 0, (double)cap }, [ROW] = { DT_I64, 2, { e, slots }, 0, (double)rows - 1 },
         [B_CHOSEN] = { DT_BOOL, 3, { e, slots, e }, 0, 1 }, [B_W] = { DT_FLOAT, 3, { e, slots, e }, 0, 1 }, [B_Q] = { DT_I64, 3, { e, slots, e }, -2, 2 },
-        [B_X] = { DT_FLOAT, 3, { e, slots, in }, 0, 1 }, [READ_ROW] = { DT_I64, 2, { e, slots }, 0, (double)rows - 1 }, [READ_W] = { DT_FLOAT, 2, { e, slots }, 0, 1 },
+        [B_X] = { DT_FLOAT, 3, { e, slots, in }, 0, 1 },
+        [READ_ROW] = { DT_I64, 2, { e, slots }, 0, (double)rows - 1 }, [READ_W] = { DT_FLOAT, 2, { e, slots }, 0, 1 },
     };
     for (int i = 0; i < N_OPERANDS; i++) {
         struct type t = { .dtype = operand[i].dtype, .rank = operand[i].rank };

@@ -1,0 +1,122 @@
+#include "tests/support/kir_run.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/payload.h"
+#include "codegen/print.h"
+#include "codegen/spell.h"
+#include "runtime/compile.h"
+#include "runtime/device.h"
+#include "tests/support/support.h"
+
+static void must(struct session *s, bool good, const char *what)
+{
+    if (good) return;
+    diags_print(s, 0, stderr, false);
+    fail_msg("%s", what);
+}
+
+struct kernel *kir_read(struct session *s, const char *name)
+{
+    const struct source *src = source_read(s, arena_printf(s->run, "%s/tests/kir/%s.kir", SOURCE_DIR, name));
+    struct kernel *k = src ? kernel_parse(s, src) : NULL;
+    must(s, k && kernel_verify(k), name);
+    return k;
+}
+
+static int64_t dim_value(void *ctx, const struct ix *atom)
+{
+    for (const struct kdim *d = ctx; d && d->name; d++) if (!strcmp(d->name, atom->name)) return d->value;
+    fail_msg("no value for dim %s", atom->name);
+    return 0;
+}
+
+void kir_emulate(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims)
+{
+    const char *text = arena_printf(s->run, "%s%s", spell_prelude(s, k->target, SPELL_EMU_CHECKED), print_kernel(s, k));
+    struct code code = { 0 };
+    must(s, compile_host(s, k->target, text, true, &code), text);
+    struct device *d = emu_open(s, k->target, true, 1);
+    must(s, d != NULL, "emu_open");
+    struct module *m = d->ops->load(d, &code);
+    must(s, m != NULL, "load");
+    struct { dptr p[32]; int32_t dim[8]; } args;
+    struct launch_buffer at[32];
+    unsigned char packed[32 * 8 + 8 * 4];
+    assert_true(k->n_args <= 32 && k->n_dims <= 8);
+    for (size_t i = 0; i < k->n_args; i++) {
+        must(s, d->ops->alloc(d, bufs[i].bytes, &args.p[i]) && d->ops->copy_in(d, args.p[i], bufs[i].at, bufs[i].bytes), "copy_in");
+        const struct kmem *mem = k->args[i];
+        at[i] = (struct launch_buffer){ .name = mem->name, .at = args.p[i], .bytes = bufs[i].bytes, .written = mem->written, .read = mem->read, .elem = dtype_size(mem->dtype) };
+    }
+    for (size_t i = 0; i < k->n_dims; i++) args.dim[i] = (int32_t)dim_value((void *)dims, k->dims[i].sym);
+    memset(packed, 0, sizeof packed);
+    memcpy(packed, args.p, 8 * k->n_args);
+    memcpy(packed + 8 * k->n_args, args.dim, 4 * k->n_dims);
+    struct launch l = { .kernel = k->name, .block = (unsigned)k->block, .smem = (unsigned)k->shared_bytes, .collective = kernel_is_collective(k), .args = packed,
+                        .args_size = (8 * k->n_args + 4 * k->n_dims + 7) / 8 * 8, .buffers = at, .n_buffers = k->n_args };
+    for (int i = 0; i < 3; i++) l.grid[i] = (unsigned)ix_eval(k->grid[i], dim_value, (void *)dims);
+    must(s, d->ops->launch(d, m, &l) && d->ops->sync(d), text);
+    for (size_t i = 0; i < k->n_args; i++) {
+        must(s, d->ops->copy_out(d, bufs[i].at, args.p[i], bufs[i].bytes), "copy_out");
+        d->ops->free(d, args.p[i]);
+    }
+    d->ops->close(d);
+}
+
+void kir_payload(struct session *s, const struct kernel *k, const char *prelude, void *const *bufs, const struct kdim *dims)
+{
+    char *dir = tmp_make();
+    const char *source = arena_printf(s->run, "%s/payload.c", dir), *object = arena_printf(s->run, "%s/payload.so", dir), *cc = getenv("TOKIC_CC");
+    FILE *f = fopen(source, "w");
+    assert_non_null(f);
+    fprintf(f, "%s\n%s", prelude, print_payload(s, k));
+    fclose(f);
+    assert_int_equal(system(arena_printf(s->run, "%s -std=gnu17 -O1 -w -ffp-contract=off -fPIC -shared '%s' -o '%s' -lm", cc && *cc ? cc : "cc", source, object)), 0);
+    void *lib = dlopen(object, RTLD_NOW);
+    if (!lib) fail_msg("%s", dlerror());
+    void (*run)(void *const *, const long long *, const long long *);
+    *(void **)&run = dlsym(lib, arena_printf(s->run, "%s_run", k->name));
+    assert_non_null(run);
+    long long d[8] = { 0 }, grid[3];
+    for (size_t i = 0; i < k->n_dims; i++) d[i] = dim_value((void *)dims, k->dims[i].sym);
+    for (int i = 0; i < 3; i++) grid[i] = ix_eval(k->grid[i], dim_value, (void *)dims);
+    run(bufs, d, grid);
+    dlclose(lib);
+    tmp_remove(dir);
+}
+
+#define TYPES \
+    "#include <math.h>\ntypedef double tk_f64; typedef int tk_i32; typedef unsigned tk_u32; typedef long long tk_i64; typedef unsigned char tk_u8;\n" \
+    "static tk_i32 tk_max_i32(tk_i32 a, tk_i32 b) { return a > b ? a : b; }\nstatic tk_i32 tk_min_i32(tk_i32 a, tk_i32 b) { return a < b ? a : b; }\n" \
+    "static tk_i64 tk_max_i64(tk_i64 a, tk_i64 b) { return a > b ? a : b; }\nstatic tk_i64 tk_min_i64(tk_i64 a, tk_i64 b) { return a < b ? a : b; }\n"
+
+const char kir_doubles[] = TYPES
+    "typedef double P;\n"
+    "#define p_const(x) ((P)(x))\n#define p_unset() ((P)NAN)\n#define p_of_int(i) ((P)(i))\n#define p_int(x) ((tk_i64)(x))\n"
+    "#define p_to_f16(x) (x)\n#define p_to_bf16(x) (x)\n#define p_to_f32(x) (x)\n#define p_to_f64(x) (x)\n#define p_round_f16(x) (x)\n#define p_round_bf16(x) (x)\n"
+    "#define p_add(a, b) ((a) + (b))\n#define p_sub(a, b) ((a) - (b))\n#define p_mul(a, b) ((a) * (b))\n#define p_div(a, b) ((a) / (b))\n#define p_neg(a) (-(a))\n"
+    "#define p_fma(a, b, c) fma(a, b, c)\n#define p_abs(a) fabs(a)\n#define p_max(a, b) fmax(a, b)\n#define p_min(a, b) fmin(a, b)\n#define p_sqrt(a) sqrt(a)\n"
+    "#define p_rint(a) rint(a)\n#define p_floor(a) floor(a)\n#define p_exp(a) exp(a)\n#define p_exp2(a) exp2(a)\n#define p_log(a) log(a)\n#define p_log2(a) log2(a)\n"
+    "#define p_tanh(a) tanh(a)\n#define p_erf(a) erf(a)\n#define p_rsqrt(a) (1 / sqrt(a))\n#define p_sigmoid(a) (1 / (1 + exp(-(a))))\n"
+    "#define p_eq(a, b) ((a) == (b))\n#define p_ne(a, b) ((a) != (b))\n#define p_lt(a, b) ((a) < (b))\n#define p_le(a, b) ((a) <= (b))\n#define p_gt(a, b) ((a) > (b))\n"
+    "#define p_ge(a, b) ((a) >= (b))\n"
+    "#define p_accumulate_sum(a, x) ((a) + (x))\n#define p_accumulate_max(a, x) fmax(a, x)\n#define p_accumulate_min(a, x) fmin(a, x)\n"
+    "#define p_accumulate_fma(a, x, y) ((a) + (x) * (y))\n#define p_combine_sum(a, b) ((a) + (b))\n#define p_combine_max(a, b) fmax(a, b)\n#define p_combine_min(a, b) fmin(a, b)\n"
+    "static P p_mma(P c, const P *a, const P *b, int n) { for (int i = 0; i < n; i++) c += a[i] * b[i]; return c; }\n";
+
+/* An element is (0, 0); an accumulator that took n elements or blocks in sequence is (n, 0); two accumulators added are one level deeper. */
+const char kir_counting[] = TYPES
+    "typedef struct { int chain, depth; } P;\n"
+    "static P p_const(double x) { return (P){ 0, 0 }; }\nstatic P p_unset(void) { return (P){ -1000000, 0 }; }\nstatic P p_of_int(tk_i64 i) { return (P){ 0, 0 }; }\n"
+    "static P p_same(P x) { return x; }\n#define p_to_f16 p_same\n#define p_to_f32 p_same\n"
+    "static P p_level(P a, P b) { return (P){ a.chain > b.chain ? a.chain : b.chain, (a.depth > b.depth ? a.depth : b.depth) + 1 }; }\n"
+    "static P p_accumulate_sum(P a, P x) { return x.chain || a.depth ? p_level(a, x) : (P){ a.chain + 1, 0 }; }\n"
+    "static P p_accumulate_fma(P a, P x, P y) { return p_accumulate_sum(a, (P){ 0, 0 }); }\n#define p_combine_sum p_level\n"
+    "static P p_accumulate_max(P a, P x) { return a; }\n#define p_combine_max p_accumulate_max\n"
+    "static P p_add(P a, P b) { return a; }\n#define p_max p_add\n"
+    "static P p_mma(P c, const P *a, const P *b, int n)\n"
+    "{ for (int i = 0; i < n; i++) if (a[i].chain || b[i].chain) c.chain = -1000000; return (P){ c.chain + 1, c.depth }; }\n";

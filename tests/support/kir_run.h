@@ -1,0 +1,20 @@
+#ifndef TOKIC_TESTS_KIR_RUN_H
+#define TOKIC_TESTS_KIR_RUN_H
+/* Runs one kernel: its text on the emulator in checking mode, and its payload text as C over a payload type. */
+#include "ir/kir.h"
+
+/* A buffer as the kernel has it: `bytes` of elements. After a run the written ones hold the results. */
+struct kbuf { void *at; size_t bytes; };
+struct kdim { const char *name; int64_t value; };
+
+/* Reads tests/kir/NAME.kir, verified; fails the test with the diagnostics otherwise. */
+struct kernel *kir_read(struct session *s, const char *name);
+/* dims: all that the kernel and its grid mention, up to a NULL name. */
+void kir_emulate(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims);
+/* `prelude`: C before the payload text, which defines P and its operations. Float buffers are arrays of P. */
+void kir_payload(struct session *s, const struct kernel *k, const char *prelude, void *const *bufs, const struct kdim *dims);
+/* P is double. */
+extern const char kir_doubles[];
+/* P counts a sum's tree: struct { int chain, depth; }. */
+extern const char kir_counting[];
+#endif

@@ -1,0 +1,159 @@
+/* Random graphs through the whole line on both emulated targets: passes print and read back, every kernel stays within its bound, passes keep values, and the
+   checking emulator has nothing to say. A failure shows its graph. */
+#include "tests/support/support.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/line.h"
+#include "tests/support/random_graph.h"
+
+enum { GRAPHS = 100, CHUNK = 25, OP_SEEDS = 3, MAX_LINES = 160, CLEAN_KERNELS = 200 };
+
+struct tally { int graphs, kernels; int64_t elements, range; double worst; };
+
+/* ---- what was being done when the program broke off ---- */
+static const char *volatile at_work = "";
+
+static void show_and_die(int sig)
+{
+    static const char head[] = "\nthe graph at work:\n";
+    ssize_t n = write(STDERR_FILENO, head, sizeof head - 1);
+    n = write(STDERR_FILENO, at_work, strlen(at_work));
+    (void)n;
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
+__attribute__((noreturn)) static void fail_graph(struct session *s, const struct target *t, const char *text, int64_t batch, const char *what)
+{
+    fprintf(stderr, "\n%s, batch %lld:\n%s\n%s%s", t->name, (long long)batch, text, what, line_why(s, 0));
+    fail_msg("a random graph on %s", t->name);
+    __builtin_unreachable();
+}
+
+/* ---- many graphs, one module ---- */
+struct chunk { struct session *s; const struct target *t; struct line *lines[MAX_LINES]; size_t n; struct device *d; };
+
+static void chunk_begin(struct chunk *c, const char *target)
+{
+    *c = (struct chunk){ .s = session_begin(), .t = target_find(target) };
+    assert_non_null(c->t);
+}
+
+static void chunk_add(struct chunk *c, const char *text)
+{
+    at_work = text;
+    struct line *l = line_new(c->s, c->t, source_of_string(c->s, "random", text), NULL);
+    if (!l) fail_graph(c->s, c->t, text, -1, "");
+    assert_true(c->n < MAX_LINES);
+    c->lines[c->n++] = l;
+}
+
+static void chunk_compile(struct chunk *c, bool checked)
+{
+    if (!line_compile(c->lines, c->n, checked)) fail_msg("%s", line_why(c->s, 0));
+    c->d = emu_open(c->s, c->t, checked, 1);
+    assert_non_null(c->d);
+}
+
+static void chunk_end(struct chunk *c)
+{
+    c->d->ops->close(c->d);
+    session_end(c->s);
+}
+
+static void judge_one(struct chunk *c, struct line *l, int64_t batch, struct tally *sum)
+{
+    struct verify_report r;
+    at_work = l->src->text;
+    if (!line_judge(l, c->d, batch, 1, &r)) fail_graph(c->s, c->t, l->src->text, batch, "");
+    if (!r.pass || !r.passes_ok || line_culprit(&r)) fail_graph(c->s, c->t, l->src->text, batch, line_wrong(c->s, &r));
+    for (size_t k = 0; k < r.n_kernels; k++) sum->elements += r.kernels[k].elements, sum->range += r.kernels[k].range;
+    if (r.worst > sum->worst) sum->worst = r.worst;
+}
+
+static int64_t odd_batch(uint64_t seed) { return 5 + 2 * (int64_t)(seed % 12); }
+
+static void judge_random(const char *target, uint64_t first)
+{
+    struct tally sum = { 0 };
+    for (uint64_t seed = first; seed < first + GRAPHS; seed += CHUNK) {
+        struct chunk c;
+        chunk_begin(&c, target);
+        for (uint64_t i = 0; i < CHUNK; i++) chunk_add(&c, random_graph_text(c.s->run, seed + i));
+        chunk_compile(&c, false);
+        for (size_t i = 0; i < c.n; i++) {
+            for (int64_t batch = 0; batch < 2; batch++) judge_one(&c, c.lines[i], batch, &sum);
+            judge_one(&c, c.lines[i], odd_batch(seed + i), &sum);
+            sum.graphs++, sum.kernels += (int)c.lines[i]->program->n_launches;
+        }
+        chunk_end(&c);
+    }
+    print_message("%s: %d random graphs, %d kernels, each judged at three batch sizes: %lld elements, %lld out of range, observed/bound at most %.3f\n", target,
+                  sum.graphs, sum.kernels, (long long)sum.elements, (long long)sum.range, sum.worst);
+    assert_true(sum.kernels >= GRAPHS);
+    assert_true(sum.elements > 100 * sum.range);
+    assert_true(sum.worst <= 1);
+}
+
+static void test_random_graphs_gfx90a(void **state) { (void)state; judge_random("gfx90a", 1000); }
+static void test_random_graphs_sm_90(void **state) { (void)state; judge_random("sm_90", 2000); }
+
+/* Every op by itself, as its row draws it. */
+static void judge_ops(const char *target, uint64_t first)
+{
+    struct tally sum = { 0 };
+    struct chunk c;
+    chunk_begin(&c, target);
+    for (int i = 0; op_at(i); i++)
+        for (uint64_t seed = first; seed < first + OP_SEEDS; seed++) {
+            const char *text = random_op_text(c.s, op_at(i), seed);
+            if (text) chunk_add(&c, text);
+        }
+    chunk_compile(&c, false);
+    for (size_t i = 0; i < c.n; i++) judge_one(&c, c.lines[i], -1, &sum), sum.kernels += (int)c.lines[i]->program->n_launches;
+    print_message("%s: %zu graphs of one op, %d kernels, %lld elements, %lld out of range, observed/bound at most %.3f\n", target, c.n, sum.kernels,
+                  (long long)sum.elements, (long long)sum.range, sum.worst);
+    assert_true(c.n > 100 && sum.elements > 100 * sum.range && sum.worst <= 1);
+    chunk_end(&c);
+}
+
+static void test_ops_gfx90a(void **state) { (void)state; judge_ops("gfx90a", 10); }
+static void test_ops_sm_90(void **state) { (void)state; judge_ops("sm_90", 20); }
+
+/* The checking emulator raises no false alarm: a race, a stray or unwritten access, a touch in flight would fail the launch. */
+static void test_no_alarm(void **state)
+{
+    (void)state;
+    static const char *const targets[] = { "gfx90a", "sm_90" };
+    int clean = 0, runs = 0;
+    for (int i = 0; i < 2; i++) {
+        struct chunk c;
+        chunk_begin(&c, targets[i]);
+        for (uint64_t seed = 0; seed < CHUNK; seed++) chunk_add(&c, random_graph_text(c.s->run, 3000 + seed));
+        chunk_compile(&c, true);
+        for (size_t k = 0; k < c.n; k++) {
+            at_work = c.lines[k]->src->text;
+            int64_t batches[] = { 1, odd_batch(k) };
+            for (int b = 0; b < 2; b++, runs++)
+                if (!line_launch(c.lines[k], c.d, batches[b])) fail_graph(c.s, c.t, c.lines[k]->src->text, batches[b], "an alarm:\n");
+            clean += (int)c.lines[k]->program->n_launches;
+        }
+        chunk_end(&c);
+    }
+    print_message("checking emulator: %d clean random kernels without alarm, in %d runs\n", clean, runs);
+    assert_true(clean >= CLEAN_KERNELS);
+}
+
+int main(void)
+{
+    signal(SIGABRT, show_and_die);
+    signal(SIGSEGV, show_and_die);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_graphs_gfx90a), cmocka_unit_test(test_random_graphs_sm_90), cmocka_unit_test(test_ops_gfx90a), cmocka_unit_test(test_ops_sm_90),
+        cmocka_unit_test(test_no_alarm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -12,9 +12,9 @@ const struct ix *flat_index(struct ix_table *t, const struct type *type, const s
 void split_index(struct ix_table *t, const struct ix *const *dims, int rank, const struct ix *flat, const struct ix **index)
 {
     for (int i = rank - 1; i >= 0; i--) {
-        bool empty = ix_is_const(dims[i]) && dims[i]->k == 0;       /* nothing has such an index */
-        index[i] = empty ? ix_const(t, 0) : i ? ix_mod(t, flat, dims[i]) : flat;
-        if (i && !empty) flat = ix_div(t, flat, dims[i]);
+        bool one = ix_is_const(dims[i]) && dims[i]->k <= 1;         /* its only index is 0, if it has any */
+        index[i] = one ? ix_const(t, 0) : i ? ix_mod(t, flat, dims[i]) : flat;
+        if (i && !one) flat = ix_div(t, flat, dims[i]);
     }
 }
 

@@ -55,7 +55,8 @@ static void accumulate(struct payload *y, const struct kitem *it)
 {
     const char *cell = print_cell_at(&y->p, it->mem, NULL, it->index);
     if (it->fma)
-        kout_line(&y->p.o, "%s = p_accumulate_fma(%s, %s, %s);", cell, cell, print_value(&y->p, it->value->arg[0], false, false), print_value(&y->p, it->value->arg[1], false, false));
+        kout_line(&y->p.o, "%s = p_accumulate_fma(%s, %s, %s);", cell, cell, print_value(&y->p, it->value->arg[0], false, false), print_value(&y->p,
+                it->value->arg[1], false, false));
     else
         kout_line(&y->p.o, "%s = %s;", cell, print_acc(&y->p, it->acc, it->acc_type, "accumulate", cell, print_value(&y->p, it->value, true, false)));
 }
@@ -85,7 +86,8 @@ static void loop(struct payload *y, const struct kitem *it)
 {
     struct kprint *p = &y->p;
     const char *v = kplan_var(p->sp.plan, it->var);
-    kout_line(&p->o, "for (tk_i32 %s = %s; %s < %s; %s += %s) {", v, print_ix(p, it->lo, false), v, print_ix(p, it->hi, false), v, print_ix(p, it->step, false));
+    kout_line(&p->o, "for (tk_i32 %s = %s; %s < %s; %s += %s) {", v, print_ix(p, it->lo, false), v, print_ix(p, it->hi, false), v, print_ix(p, it->step,
+            false));
     p->o.depth++;
     line_items(y, it->body, it->n_body);
     print_close(p);
@@ -219,7 +221,8 @@ static void mma(struct payload *y, const struct kitem *it)
     kout_line(&p->o, "THREADS_(live%d_) for (tk_i32 e_ = 0; e_ < %d; e_++) {", y->live, u->c_elems);
     p->o.depth++;
     kout_line(&p->o, "P *const c_ = &%s[tid][%d*(%d*i_ + j_) + e_];", c->name, u->c_elems, c->cols);
-    kout_line(&p->o, "*c_ = p_mma(*c_, a_[tid / W_][%s], b_[tid / W_][%s], %d);", print_ix(p, print_map(p, u->c.row, e), false), print_ix(p, print_map(p, u->c.col, e), false), u->k);
+    kout_line(&p->o, "*c_ = p_mma(*c_, a_[tid / W_][%s], b_[tid / W_][%s], %d);", print_ix(p, print_map(p, u->c.row, e), false), print_ix(p, print_map(p,
+            u->c.col, e), false), u->k);
     print_close(p);
     print_close(p);
     print_close(p);
@@ -239,7 +242,8 @@ static void loop_outside(struct payload *y, const struct kitem *it)
     kout_line(&p->o, "for (;;) {");
     p->o.depth++;
     kout_line(&p->o, "int any_ = 0;");
-    kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) any_ |= live%d_[tid] = live%d_[tid] && %s[tid] < %s;", outer + 1, outer, v, print_ix(p, it->hi, false));
+    kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) any_ |= live%d_[tid] = live%d_[tid] && %s[tid] < %s;", outer + 1, outer, v, print_ix(p, it->hi,
+            false));
     kout_line(&p->o, "if (!any_) break;");
     y->live = outer + 1;
     block_items(y, it->body, it->n_body);
@@ -310,7 +314,8 @@ static void declare(struct kprint *p)
     for (size_t i = 0; i < k->n_priv; i++) {
         const struct kmem *m = k->priv[i];
         kout_line(&p->o, "%s %s[N_][%lld];", print_cell(p, m), m->name, (long long)m->count->k);
-        if (dtype_is_float(m->dtype)) kout_line(&p->o, "THREADS_(live0_) for (tk_i32 i_ = 0; i_ < %lld; i_++) %s[tid][i_] = p_unset();", (long long)m->count->k, m->name);
+        if (dtype_is_float(m->dtype))
+            kout_line(&p->o, "THREADS_(live0_) for (tk_i32 i_ = 0; i_ < %lld; i_++) %s[tid][i_] = p_unset();", (long long)m->count->k, m->name);
     }
     for (size_t i = 0; i < k->n_frags; i++) {
         const struct kfrag *f = k->frags[i];

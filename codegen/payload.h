@@ -4,7 +4,8 @@
 
    What comes out is one function
        void NAME_run(void *const *args, const tk_i64 *dims, const tk_i64 *grid)
-   args: the buffers in argument order, P[] for any float type, else tk_i32[], tk_i64[], tk_u8[]; dims: the scalar arguments in order; grid: blocks along x, y, z.
+   args: the buffers in argument order, P[] for any float type, else tk_i32[], tk_i64[], tk_u8[]; dims: the scalar arguments in order;
+   grid: blocks along x, y, z.
 
    A block's threads run in turn: each item outside of a region for all threads, a region whole for one thread after the other. That is the meaning of a
    kernel (threads of a region are independent, the rest is collective), so no fibers are needed, and a region that looks at another thread's work in

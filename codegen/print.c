@@ -76,10 +76,15 @@ static void inside(struct kprint *p, struct kitem *const *list, size_t n)
     p->o.depth--;
 }
 
+/* The file without its folder: the same graph elsewhere gives the same text. */
 static void region(struct kprint *p, const struct kitem *it)
 {
-    if (p->k->comment && it->loc.line) kout_line(&p->o, "{   /* %s:%d */", remark(p->o.arena, it->loc.src->name), it->loc.line);
-    else kout_line(&p->o, "{");
+    if (p->k->comment && it->loc.line && it->loc.src != p->k->src) {
+        const char *path = it->loc.src->name, *slash = strrchr(path, '/');
+        kout_line(&p->o, "{   /* %s:%d */", remark(p->o.arena, slash ? slash + 1 : path), it->loc.line);
+    } else {
+        kout_line(&p->o, "{");
+    }
     inside(p, it->body, it->n_body);
     kout_line(&p->o, "}");
 }
@@ -107,7 +112,8 @@ static void store(struct kprint *p, const struct kitem *it)
     const char *v = stored(p, m, it->value), *line;
     const char *i = print_ix(p, print_ring_index(p, m, it->slot, it->index), false);
     if (m->space == KS_PRIVATE) line = arena_printf(p->o.arena, "%s[%s] = %s;", m->name, i, v);
-    else line = arena_printf(p->o.arena, "tk_st_%s(%s%s, %s, %s);", m->dtype == DT_BOOL ? "u8" : dtype_name(m->dtype), m->space == KS_ARG ? "a." : "", m->name, i, v);
+    else line = arena_printf(p->o.arena, "tk_st_%s(%s%s, %s, %s);", m->dtype == DT_BOOL ? "u8" : dtype_name(m->dtype), m->space == KS_ARG ? "a." : "",
+                             m->name, i, v);
     const char *on = print_guards(p, &it->mask);
     if (strcmp(on, "1")) kout_line(&p->o, "if (%s) %s", on, line);
     else kout_line(&p->o, "%s", line);
@@ -208,7 +214,8 @@ static void frag_load(struct kprint *p, const struct kitem *it)
         const struct ix *gap = ix_sub(t, hi, lo);
         const char *from = from_first(p, first, lo);
         if (ix_is_const(gap) && gap->k == 1 && is_even(lo)) kout_line(&p->o, "%s[i_][%d] = tk_ld2_f16(%s, %s);", f->name, e / 2, it->mem->name, from);
-        else kout_line(&p->o, "%s[i_][%d] = tk_pack_f16(tk_ld_f16(%s, %s), tk_ld_f16(%s, %s));", f->name, e / 2, it->mem->name, from, it->mem->name, from_first(p, first, hi));
+        else kout_line(&p->o, "%s[i_][%d] = tk_pack_f16(tk_ld_f16(%s, %s), tk_ld_f16(%s, %s));", f->name, e / 2, it->mem->name, from, it->mem->name,
+                       from_first(p, first, hi));
     }
     print_close(p);
 }

@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf16", [DT_F32] = "f32", [DT_F64] = "f64", [DT_I32] = "i32", [DT_I64] = "i64", [DT_BOOL] = "u8" };
+static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf16", [DT_F32] = "f32", [DT_F64] = "f64", [DT_I32] = "i32", [DT_I64] = "i64",
+                                             [DT_BOOL] = "u8" };
 
 /* ---- indices ---- */
 const char *print_ix(struct kprint *p, const struct ix *e, bool nested) { return kspell_ix(&p->sp, e, nested); }
@@ -103,7 +104,8 @@ static const char *f64_text(struct arena *a, double v)
 
 static const char *payload_const(struct arena *a, double v)
 {
-    return arena_printf(a, "p_const(%s)", isnan(v) ? "__builtin_nan(\"\")" : isinf(v) ? (v < 0 ? "-__builtin_inf()" : "__builtin_inf()") : arena_printf(a, "%a", v));
+    return arena_printf(a, "p_const(%s)", isnan(v) ? "__builtin_nan(\"\")" : isinf(v) ? (v < 0 ? "-__builtin_inf()" : "__builtin_inf()") : arena_printf(a,
+            "%a", v));
 }
 
 static const char *constant(struct kprint *p, enum dtype t, double f, int64_t i)
@@ -113,8 +115,8 @@ static const char *constant(struct kprint *p, enum dtype t, double f, int64_t i)
     switch (t) {
     case DT_F32: return f32_text(a, f);
     case DT_F64: return f64_text(a, f);
-    case DT_I64: return i == INT64_MIN ? "(-9223372036854775807ll - 1)" : arena_printf(a, "%lldll", (long long)i);
-    case DT_I32: return i == INT32_MIN ? "(-2147483647 - 1)" : arena_printf(a, "%lld", (long long)i);
+    case DT_I64: return i == INT64_MIN ? "-9223372036854775807ll - 1" : arena_printf(a, "%lldll", (long long)i);
+    case DT_I32: return i == INT32_MIN ? "-2147483647 - 1" : arena_printf(a, "%lld", (long long)i);
     case DT_BOOL: return i ? "1" : "0";
     default: BUG("constant of type %s", dtype_name(t));
     }
@@ -156,9 +158,12 @@ static const char *op(struct kprint *p, const struct kx *x, bool nested)
     const char *v[3] = { NULL };
     for (int i = 0; i < info->arity; i++) v[i] = print_value(p, x->arg[i], info->infix || x->op == K_SELECT, false);
     if (x->op == K_SELECT) return arena_printf(a, "%s%s ? %s : %s%s", open, v[0], v[1], v[2], close);
-    if (info->infix) return info->arity == 1 ? arena_printf(a, "%s%s%s%s", open, info->infix, v[0], close) : arena_printf(a, "%s%s %s %s%s", open, v[0], info->infix, v[1], close);
+    if (info->infix)
+        return info->arity == 1 ? arena_printf(a, "%s%s%s%s", open, info->infix, v[0], close) : arena_printf(a, "%s%s %s %s%s", open, v[0], info->infix, v[1],
+                close);
     if (x->op == K_ABS && !dtype_is_float(x->type)) return arena_printf(a, "tk_max_%s(%s, -(%s))", suffix[x->type], v[0], v[0]);
-    const char *out = x->op == K_ROUND16 || x->op == K_ROUNDB16 ? arena_printf(a, "tk_%s(", info->call) : arena_printf(a, "tk_%s_%s(", info->call, suffix[x->type]);
+    const char *out = x->op == K_ROUND16 || x->op == K_ROUNDB16 ? arena_printf(a, "tk_%s(", info->call) : arena_printf(a, "tk_%s_%s(", info->call,
+            suffix[x->type]);
     for (int i = 0; i < info->arity; i++) out = arena_printf(a, "%s%s%s", out, i ? ", " : "", v[i]);
     return arena_printf(a, "%s)", out);
 }

@@ -43,6 +43,14 @@ static void bind_args(struct lower *l, const struct node **args)
     }
 }
 
+/* Has it results of no elements alone, for every value of the dims? */
+static bool is_empty(struct session *s, const struct group *gr)
+{
+    int64_t n;
+    for (size_t i = 0; i < gr->n_outs; i++) if (!ix_const_value(count_of(s, gr->outs[i]), &n) || n) return false;
+    return true;
+}
+
 static struct program_launch lower_group(struct program *p, const struct group *gr, int64_t hint)
 {
     struct lower l = { .s = p->s, .ix = p->s->ix, .g = p->g, .gr = gr, .t = p->target, .hint = hint };
@@ -58,7 +66,8 @@ static struct program_launch lower_group(struct program *p, const struct group *
     struct program_launch launch = { .group = gr, .last = true, .k = l.k };
     launch.args = arena_array(p->arena, const struct node *, gr->n_ins + gr->n_outs + 1);
     bind_args(&l, launch.args);
-    if (gr->kind == GROUP_GEMM) lower_gemm(&l);
+    if (is_empty(p->s, gr)) l.k->grid[0] = ix_const(l.ix, 0);
+    else if (gr->kind == GROUP_GEMM) lower_gemm(&l);
     else lower_rows(&l);
     drop_dead(l.ix, l.k->body, &l.k->n_body);
     kernel_finish(l.k);

@@ -134,7 +134,7 @@ static struct where row_buffer(struct rows *r, const struct node *n, enum dtype 
     struct lower *l = r->l;
     int64_t length = 0;
     BUG_IF(!ix_const_value(type_last(l->s, &n->type), &length), "a row buffer of symbolic length");
-    struct kmem *m = kernel_shared(l->k, numbered(l, stem, l->k->n_shared), t, 1, KL_ROWS, r->teams, (int)length);
+    struct kmem *m = kernel_shared(l->k, numbered(l, stem, l->k->n_shared), t, 1, KL_ROWS, r->teams, length ? (int)length : 1);
     return (struct where){ .node = n, .kind = WHERE_SHARED, .mem = m, .base = r->by_block ? ix_const(l->ix, 0) : ix_mulk(l->ix, l->k->wave_id, length) };
 }
 
@@ -230,11 +230,14 @@ static void stage_contract(struct rows *r, const struct node *n)
         struct kmem *acc = kernel_private(l->k, numbered(l, "acc", l->k->n_priv), DT_F32, some);
         fill_private(r, acc, some, KACC_SUM);
         struct sweep s = sweep_begin(r, c.k);
-        const struct ix *ia[MAX_RANK], *ib[2];
+        const struct ix *ia[MAX_RANK], *ib[MAX_RANK];
+        int batch = b->type.rank - 2;                   /* leading dims that b has too */
         full_index(r, s.i, ia);
+        full_index(r, s.i, ib);
+        if (c.transpose_a) ia[0] = s.i, ia[1] = r->lead[0];
         for (int e = 0; e < some; e++) {
             const struct ix *col = ix_const(t, first + e);
-            ib[0] = c.transpose_b ? col : s.i, ib[1] = c.transpose_b ? s.i : col;
+            ib[batch] = c.transpose_b ? col : s.i, ib[batch + 1] = c.transpose_b ? s.i : col;
             ki_accumulate(&l->b, acc, ix_const(t, e), KACC_SUM, kx_op2(&l->b, K_MUL, kx_cast(&l->b, DT_F32, pull(l, a, ia)), kx_cast(&l->b, DT_F32, pull(l, b, ib))), true);
         }
         sweep_end(r, s);

@@ -59,7 +59,8 @@ bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const stru
 }
 
 /* Adds a node whose operands' places are known; pointwise operands are broadcast. */
-static struct value add_node(struct unfold *u, struct scope *sc, const struct op_def *op, const struct value *vals, int n, const struct attr *attrs, struct loc loc)
+static struct value add_node(struct unfold *u, struct scope *sc, const struct op_def *op, const struct value *vals, int n, const struct attr *attrs,
+                             struct loc loc)
 {
     struct node **in = arena_array(u->s->run, struct node *, n);
     struct loc *in_loc = arena_array(u->s->run, struct loc, n);
@@ -115,8 +116,8 @@ bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const st
 /* --- ops: binding --- */
 static bool too_many(struct call *c, const struct value *v)
 {
-    return diag_error(c->u->s, FAIL_INPUT, v->loc, "%s takes (%s) and %d attributes, and this is one argument more: %s", c->op->name, c->op->operands, c->op->n_attrs,
-                      value_text(c->u, v));
+    return diag_error(c->u->s, FAIL_INPUT, v->loc, "%s takes (%s) and %d attributes, and this is one argument more: %s", c->op->name,
+                      c->op->operands, c->op->n_attrs, value_text(c->u, v));
 }
 
 static bool bind_attr(struct call *c, int i, const struct value *v)
@@ -153,8 +154,8 @@ static bool bind_positional(struct call *c, const struct value *v)
     while (c->next_operand < c->n_fixed && c->in[c->next_operand].loc.line) c->next_operand++;
     bool open = c->next_operand < c->n_fixed || c->variadic;
     if (v->kind == VAL_NODE && c->next_attr)
-        return diag_error(c->u->s, FAIL_INPUT, v->loc, "%s: this tensor stands behind an attribute; write it before, or with its operand's name (%s)", c->op->name,
-                          c->op->operands);
+        return diag_error(c->u->s, FAIL_INPUT, v->loc, "%s: this tensor stands behind an attribute; write it before, or with its operand's name (%s)",
+                          c->op->name, c->op->operands);
     if (v->kind == VAL_NODE ? open : number && open && c->op->class == CLS_POINTWISE) return bind_operand(c, c->next_operand, v);
     while (c->next_attr < c->op->n_attrs && c->attr_loc[c->next_attr].line) c->next_attr++;
     if (v->kind == VAL_NODE || c->next_attr >= c->op->n_attrs) return open ? bind_operand(c, c->next_operand, v) : too_many(c, v);
@@ -174,8 +175,8 @@ static bool bind_named(struct call *c, const struct arg *a, const struct value *
     }
     for (i = 0; i < c->n_fixed; i++) near = name_nearer(a->name, near, operand_name(c, i));
     const char *hint = near ? arena_printf(c->u->s->run, "; did you mean %s?", near) : "";
-    return diag_error(c->u->s, FAIL_INPUT, a->name_loc, "%s has no operand or attribute %s: operands (%s), attributes (%s)%s", c->op->name, a->name, c->op->operands,
-                      list, hint);
+    return diag_error(c->u->s, FAIL_INPUT, a->name_loc, "%s has no operand or attribute %s: operands (%s), attributes (%s)%s", c->op->name, a->name,
+                      c->op->operands, list, hint);
 }
 
 static struct call call_begin(struct unfold *u, struct scope *sc, const struct expr *e, const struct op_def *op)
@@ -199,7 +200,8 @@ static bool all_given(struct call *c)
             good = diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s lacks its operand %s: it takes (%s)", c->op->name, operand_name(c, i), c->op->operands);
     for (int i = 0; i < c->op->n_attrs; i++) {
         const struct attr_def *a = &c->op->attrs[i];
-        if (a->required && !c->attr_loc[i].line) good = diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s lacks its attribute %s: %s", c->op->name, a->name, a->doc);
+        if (a->required && !c->attr_loc[i].line)
+            good = diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s lacks its attribute %s: %s", c->op->name, a->name, a->doc);
     }
     return good;
 }
@@ -255,7 +257,10 @@ static bool make_params(struct call *c)
         if (c->in[i].loc.line) continue;
         if (!stem) stem = param_stem(c);
         const struct param_def *p = param_for(c, i);
-        if (!c->op->param_type(c->u->g, in, c->attrs, i, &t)) return false;
+        if (!c->op->param_type(c->u->g, in, c->attrs, i, &t)) {
+            diag_note(c->u->s, c->e->loc, "the call of %s stands here", c->op->name);
+            return false;
+        }
         const char *why = type_misfit(c->u->s, &t);
         const char *name = arena_printf(c->u->s->run, "%s.%s", stem, p->suffix);
         if (why) return diag_error(c->u->s, FAIL_INPUT, c->e->loc, "parameter %s would be %s: %s", name, type_text(c->u->s->run, &t), why);

@@ -130,7 +130,8 @@ static bool flat_argument(struct flat *f, struct line *l)
     struct expr *e = ast_expr(&f->c);
     if (f->c.panic) return false;
     int i = op_attr(l->op, name);
-    if (i < 0 || l->given[i]) return diag_error(f->u.s, FAIL_INPUT, loc, i < 0 ? "%s has no attribute %s" : "%s: attribute %s is given twice", l->op->name, name);
+    if (i < 0) return diag_error(f->u.s, FAIL_INPUT, loc, "%s has no attribute %s", l->op->name, name);
+    if (l->given[i]) return diag_error(f->u.s, FAIL_INPUT, loc, "%s: attribute %s is given twice", l->op->name, name);
     l->given[i] = true;
     struct value v = value_eval(&f->u, f->u.file, e);
     return v.kind != VAL_POISON && attr_of_value(&f->u, l->op->attrs[i].kind, &v, name, &l->attrs[i]);
@@ -385,6 +386,7 @@ struct graph *graph_parse_flat(struct session *s, const struct source *src, cons
     f->u = (struct unfold){ .s = s, .g = f->g, .o = o, .taken = map_new(s->run), .settable = map_new(s->run), .flat = true };
     f->u.max_nodes = o->max_nodes ? o->max_nodes : 1000000;
     f->u.file = scope_new(&f->u, NULL, NULL);
+    f->origin = source_of_string(s, "(unknown source)", "");
     cursor_begin(&f->c, s, src);
     flat_head(f);
     if (f->c.panic) cursor_recover(&f->c);

@@ -32,7 +32,9 @@
 
 #include "ir/map.h"
 
-static const char *const words[] = { "graph", "size", "dim", "let", "block", "input", "label", "weight", "repeat", "output", "loss", "return", "named", "where" };
+static const char *const words[] = {
+    "graph", "size", "dim", "let", "block", "input", "label", "weight", "repeat", "output", "loss", "return", "named", "where",
+};
 enum { N_WORDS = sizeof words / sizeof *words };
 
 static bool is_reserved(const char *name)

@@ -194,7 +194,8 @@ static bool unfold_output(struct unfold *u, const struct stmt *st)
     } else {
         const struct binding *b = scope_find(u, u->file, st->name, st->loc);
         if (b) v = b->v;
-        if (v.kind != VAL_POISON && v.kind != VAL_NODE) return diag_error(u->s, FAIL_INPUT, st->loc, "an output is a tensor, but %s is %s", st->name, value_text(u, &v));
+        if (v.kind != VAL_POISON && v.kind != VAL_NODE)
+            return diag_error(u->s, FAIL_INPUT, st->loc, "an output is a tensor, but %s is %s", st->name, value_text(u, &v));
     }
     for (size_t i = 0; i < u->g->n_outs; i++) {
         if (strcmp(u->g->outs[i].name, st->name)) continue;

@@ -43,7 +43,8 @@ bool value_int(struct unfold *u, struct value v, const char *what, int64_t *out)
 bool value_float(struct unfold *u, struct value v, const char *what, double *out)
 {
     if (v.kind == VAL_INT && v.inexact)
-        return diag_error(u->s, FAIL_INPUT, v.loc, "%s: this is a division of integers and gives %lld; write one of them with a point, as 1.0", what, (long long)v.i);
+        return diag_error(u->s, FAIL_INPUT, v.loc, "%s: this is a division of integers and gives %lld; write one of them with a point, as 1.0",
+                          what, (long long)v.i);
     if (v.kind != VAL_INT && v.kind != VAL_FLOAT) return failed(u, &v, "a number", what), false;
     *out = v.kind == VAL_INT ? (double)v.i : v.f;
     return true;

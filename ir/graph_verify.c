@@ -16,7 +16,8 @@ __attribute__((format(printf, 3, 4))) static void wrong(struct check *c, const s
     va_end(ap);
     c->good = false;
     if (!n) diag_error(s, FAIL_INPUT, NOWHERE, "the graph %s is broken: %s", c->g->name, text);
-    else diag_error(s, FAIL_INPUT, n->loc, "the graph %s is broken at %%%d%s%s (%s): %s", c->g->name, n->id, n->name ? " " : "", n->name ? n->name : "", n->op->name, text);
+    else diag_error(s, FAIL_INPUT, n->loc, "the graph %s is broken at %%%d%s%s (%s): %s", c->g->name, n->id, n->name ? " " : "",
+                    n->name ? n->name : "", n->op->name, text);
 }
 
 static bool here(const struct check *c, const struct node *n) { return n && n->id >= 0 && n->id < c->g->next_id && c->at[n->id] == n; }

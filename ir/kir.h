@@ -12,7 +12,10 @@
 #include "ir/graph.h"
 #include "ir/target.h"
 
-/* ---- scalar values: pure expressions over loads, ids and private memory ---- */
+/* ---- scalar values: pure expressions over loads, ids and private memory ----
+   A value (one struct kx, by its address) is evaluated once in each scope that uses it, at its first use there: a load of an argument or of shared memory
+   keeps what it saw then, also after a store to it in the same region. Loads of private memory, and what is computed from private memory once that has
+   been written, are evaluated anew at each use; a let holds a value. Scopes, and what is given a name in the texts: ir/kir_plan.h. */
 enum kx_kind {
     KX_CONST,       /* f or i by type */
     KX_INDEX,       /* an index expression as an i32 or i64 value */
@@ -148,6 +151,7 @@ struct kernel {
     struct ksum *sums; size_t n_sums, cap_sums;
     int shared_bytes;                       /* by kernel_finish */
     unsigned n_items, n_values;             /* made so far: the next ids */
+    const struct source *src;               /* the text that it was read from; NULL: built. A place in it is no origin that a text mentions */
     struct loc loc;
     const char *comment;                    /* head line of the text: what it computes, from where */
 };

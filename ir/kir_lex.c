@@ -89,7 +89,8 @@ static void string(struct klex *l)
 
 static void punctuation(struct klex *l)
 {
-    static const struct { char text[3]; int punct; } pairs[] = { { "..", KPUNCT_DOTS }, { ":=", KPUNCT_DEFINE }, { "+=", KPUNCT_ADD_TO }, { "<=", KPUNCT_LESS_EQ } };
+    static const struct { char text[3]; int punct; } pairs[] = { { "..", KPUNCT_DOTS }, { ":=", KPUNCT_DEFINE }, { "+=", KPUNCT_ADD_TO }, { "<=",
+            KPUNCT_LESS_EQ } };
     const char *from = l->at;
     int punct = (unsigned char)*from;
     l->at++;
@@ -181,7 +182,8 @@ int64_t klex_int(struct klex *l, const char *what, int64_t lo, int64_t hi)
     bool minus = klex_take(l, '-');
     if (l->cur.kind != KTOK_INT) { klex_error(l, l->cur.loc, "expected %s, found %s", what, shown(l)); return lo; }
     int64_t v = minus && !l->cur.minus_only ? -l->cur.i : l->cur.i;
-    if (v < lo || v > hi || (l->cur.minus_only && !minus)) { klex_error(l, loc, "%s must be %lld to %lld, not %lld", what, (long long)lo, (long long)hi, (long long)v); return lo; }
+    if (v < lo || v > hi || (l->cur.minus_only && !minus)) { klex_error(l, loc, "%s must be %lld to %lld, not %lld", what, (long long)lo, (long long)hi,
+                                                                        (long long)v); return lo; }
     klex_next(l);
     return v;
 }

@@ -471,7 +471,7 @@ static bool head(struct kparse *p, struct session *s)
     int size = (int)klex_int(&p->l, "the block", 1, 1024);
     if (p->l.failed) return false;
     p->k = kernel_new(s, s->run, name, t, size);
-    p->k->loc = loc;
+    p->k->loc = loc, p->k->src = loc.src;
     p->b = kb_at(p->k);
     p->k->loc = origin(p, p->k->loc);
     if (klex_take_word(&p->l, "about")) p->k->comment = klex_string(&p->l, "what the kernel does");

@@ -12,7 +12,8 @@ static const char *const reserved[] = {
     "max", "min", "mma", "nan", "region", "seam", "step", "transposed", "true", "unroll", "where",
     /* C's and C++'s */
     "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "const", "constexpr", "continue", "default", "delete", "do",
-    "double", "enum", "explicit", "export", "extern", "float", "friend", "goto", "half", "inline", "int", "long", "mutable", "namespace", "new", "not", "operator", "or",
+    "double", "enum", "explicit", "export", "extern", "float", "friend", "goto", "half", "inline", "int", "long", "mutable", "namespace", "new", "not",
+        "operator", "or",
     "protected", "public", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template", "this", "throw", "try",
     "typedef", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "while", "xor", "linux", "unix",
 };

@@ -76,7 +76,7 @@ static const char *quoted(struct arena *a, const char *s)
 /* Where a thing comes from, as a clause: ` at "m.graph":7`. */
 static const char *origin(struct ktext *t, struct loc loc)
 {
-    return loc.line ? arena_printf(t->o.arena, " at %s:%d", quoted(t->o.arena, loc.src->name), loc.line) : "";
+    return loc.line && loc.src != t->k->src ? arena_printf(t->o.arena, " at %s:%d", quoted(t->o.arena, loc.src->name), loc.line) : "";
 }
 
 static const char *const acc_name[] = { [KACC_SUM] = "sum", [KACC_MAX] = "max", [KACC_MIN] = "min" };
@@ -132,7 +132,8 @@ static void branch(struct ktext *t, const struct kitem *it)
 static void frag_load(struct ktext *t, const struct kitem *it)
 {
     const char *slot = it->slot ? arena_printf(t->o.arena, "[%s]", ix_str(t, it->slot)) : "";
-    kout_line(&t->o, "frag %s = %s%s(%s, %s)%s", it->frag->name, it->mem->name, slot, ix_str(t, it->row), ix_str(t, it->col), it->transposed ? " transposed" : "");
+    kout_line(&t->o, "frag %s = %s%s(%s, %s)%s", it->frag->name, it->mem->name, slot, ix_str(t, it->row), ix_str(t, it->col),
+              it->transposed ? " transposed" : "");
 }
 
 static void item(struct ktext *t, const struct kitem *it)
@@ -231,7 +232,8 @@ static void declarations(struct ktext *t)
         const struct kmem *m = k->shared[i];
         kout_line(&t->o, "shared %s: %s[%d][%d, %d] %s", m->name, dtype_name(m->dtype), m->slots, m->rows, m->cols, layouts[m->layout]);
     }
-    for (size_t i = 0; i < k->n_priv; i++) kout_line(&t->o, "private %s: %s[%s]", k->priv[i]->name, dtype_name(k->priv[i]->dtype), ix_str(t, k->priv[i]->count));
+    for (size_t i = 0; i < k->n_priv; i++) kout_line(&t->o, "private %s: %s[%s]", k->priv[i]->name, dtype_name(k->priv[i]->dtype), ix_str(t,
+            k->priv[i]->count));
     for (size_t i = 0; i < k->n_frags; i++)
         kout_line(&t->o, "frag %s: %s[%d, %d]", k->frags[i]->name, roles[k->frags[i]->role], k->frags[i]->rows, k->frags[i]->cols);
     for (size_t i = 0; i < k->n_sums; i++) {

@@ -22,7 +22,8 @@ struct verify {
 };
 
 static const char *const item_names[] = {
-    [KI_REGION] = "region", [KI_LET] = "let", [KI_STORE] = "store", [KI_ACCUMULATE] = "accumulation", [KI_COMBINE] = "combine", [KI_FOR] = "loop", [KI_IF] = "if",
+    [KI_REGION] = "region", [KI_LET] = "let", [KI_STORE] = "store", [KI_ACCUMULATE] = "accumulation", [KI_COMBINE] = "combine", [KI_FOR] = "loop",
+        [KI_IF] = "if",
     [KI_ISSUE] = "issue", [KI_LAND] = "land", [KI_COMMIT] = "commit", [KI_SEAM] = "seam", [KI_FRAG_FILL] = "fragment fill", [KI_FRAG_LOAD] = "fragment load",
     [KI_MMA] = "mma", [KI_EACH] = "each",
 };
@@ -63,7 +64,8 @@ static void see(struct verify *v, const struct ix *var) { *arena_push(v->a, v->v
 static void check_access(struct verify *v, const struct kmem *m, const struct ix *slot, const struct ix *index)
 {
     if (m->space == KS_PRIVATE && (index->lo < 0 || index->hi >= m->count->k))
-        wrong(v, "%s[%s] has %lld elements, and the index is in %lld..%lld", m->name, ix_text(v->a, index), (long long)m->count->k, (long long)index->lo, (long long)index->hi);
+        wrong(v, "%s[%s] has %lld elements, and the index is in %lld..%lld", m->name, ix_text(v->a, index), (long long)m->count->k, (long long)index->lo,
+              (long long)index->hi);
     else if (m->count->hi > 0 && (index->hi < 0 || index->lo >= m->count->hi))
         wrong(v, "%s[%s] is outside of its %s elements", m->name, ix_text(v->a, index), ix_text(v->a, m->count));
     if (slot && m->space != KS_SHARED) wrong(v, "%s has no slots", m->name);
@@ -87,7 +89,8 @@ static void check_flights(struct verify *v, const struct kmem *m, const struct i
 static void check_mask(struct verify *v, const struct kmask *m)
 {
     if (m->n < 0 || m->n > 4) wrong(v, "a mask of %d conditions", m->n);
-    for (int i = 0; i < m->n; i++) if (m->g[i].bound->hi <= 0) wrong(v, "the condition 0 <= %s < %s never holds", ix_text(v->a, m->g[i].e), ix_text(v->a, m->g[i].bound));
+    for (int i = 0; i < m->n; i++) if (m->g[i].bound->hi <= 0) wrong(v, "the condition 0 <= %s < %s never holds", ix_text(v->a, m->g[i].e), ix_text(v->a,
+            m->g[i].bound));
 }
 
 /* ---- values ---- */
@@ -140,7 +143,8 @@ static void check_copy(struct verify *v, const struct kitem *it)
     if (it->mem->space != KS_SHARED) { wrong(v, "%s is not shared memory", it->mem->name); return; }
     check_access(v, it->mem, it->slot, it->index);
     if (bytes != 4 && bytes != 8 && bytes != 16) wrong(v, "copies are of 4, 8 or 16 bytes, not %d", bytes);
-    if (!multiple_of(it->index, it->elems) || (it->slot && it->mem->count->k % it->elems)) wrong(v, "%s[%s] is not known to be a multiple of %d elements", it->mem->name, ix_text(v->a, it->index), it->elems);
+    if (!multiple_of(it->index, it->elems) || (it->slot && it->mem->count->k % it->elems))
+        wrong(v, "%s[%s] is not known to be a multiple of %d elements", it->mem->name, ix_text(v->a, it->index), it->elems);
     if (it->stage < 0 || it->stage > 255) wrong(v, "staging register %d", it->stage);
 }
 
@@ -148,10 +152,12 @@ static void issue(struct verify *v, const struct kitem *it)
 {
     check_copy(v, it);
     if (it->mem2->space != KS_ARG) wrong(v, "%s is not an argument", it->mem2->name);
-    else if (it->mem2->dtype != it->mem->dtype) wrong(v, "%s is %s, and %s is %s", it->mem2->name, dtype_name(it->mem2->dtype), it->mem->name, dtype_name(it->mem->dtype));
+    else if (it->mem2->dtype != it->mem->dtype)
+        wrong(v, "%s is %s, and %s is %s", it->mem2->name, dtype_name(it->mem2->dtype), it->mem->name, dtype_name(it->mem->dtype));
     check_access(v, it->mem2, NULL, it->index2);
     check_mask(v, &it->mask);
-    if (!multiple_of(it->index2, it->elems)) wrong(v, "%s[%s] is not known to be a multiple of %d elements", it->mem2->name, ix_text(v->a, it->index2), it->elems);
+    if (!multiple_of(it->index2, it->elems))
+        wrong(v, "%s[%s] is not known to be a multiple of %d elements", it->mem2->name, ix_text(v->a, it->index2), it->elems);
     if (it->stage < 0 || it->stage > 255) return;
     if (v->stage_owner[it->stage]) wrong(v, "staging register %d is issued again before it has landed", it->stage);
     *arena_push(v->a, v->flights, v->n_flights, v->cap_flights) = (struct flight){ .item = it, .group = v->group };
@@ -192,7 +198,8 @@ static void frag_load(struct verify *v, const struct kitem *it)
 {
     if (it->frag->role == KF_C) { wrong(v, "fragment %s is of C, which is not loaded", it->frag->name); return; }
     check_unit(v, it->frag, it->frag->role);
-    if (it->mem->space != KS_SHARED || it->mem->dtype != it->frag->unit->in) { wrong(v, "%s is not shared memory of %s", it->mem->name, dtype_name(it->frag->unit->in)); return; }
+    if (it->mem->space != KS_SHARED || it->mem->dtype != it->frag->unit->in) { wrong(v, "%s is not shared memory of %s", it->mem->name,
+                                                                                     dtype_name(it->frag->unit->in)); return; }
     if (it->row->uniform > UNIFORM_WAVE || it->col->uniform > UNIFORM_WAVE) wrong(v, "the tile's origin is not the same for all lanes of a wave");
     check_access(v, it->mem, it->slot, ix_const(v->k->s->ix, 0));
     check_flights(v, it->mem, it->slot);
@@ -201,7 +208,8 @@ static void frag_load(struct verify *v, const struct kitem *it)
     int64_t last_row = it->row->hi + rows - 1, last_col = it->col->hi + cols - 1;
     if (it->transposed) { int64_t s = last_row; last_row = last_col; last_col = s; }
     if (it->row->lo < 0 || it->col->lo < 0 || last_row >= it->mem->rows || last_col >= it->mem->cols)
-        wrong(v, "the fragments reach row %lld and column %lld of %s, which has %d x %d", (long long)last_row, (long long)last_col, it->mem->name, it->mem->rows, it->mem->cols);
+        wrong(v, "the fragments reach row %lld and column %lld of %s, which has %d x %d", (long long)last_row, (long long)last_col, it->mem->name,
+              it->mem->rows, it->mem->cols);
 }
 
 static void mma(struct verify *v, const struct kitem *it)
@@ -225,7 +233,8 @@ static void combine(struct verify *v, const struct kitem *it)
     if (it->mem->space != KS_PRIVATE) { wrong(v, "%s is not private memory", it->mem->name); return; }
     check_access(v, it->mem, NULL, it->index);
     if (it->index->uniform > UNIFORM_WAVE) wrong(v, "the lanes of a wave would combine different elements");
-    if (it->span < 1 || it->span & (it->span - 1) || it->span > v->k->target->wave) wrong(v, "%d lanes: it must be a power of two up to the wave's %d", it->span, v->k->target->wave);
+    if (it->span < 1 || it->span & (it->span - 1) || it->span > v->k->target->wave)
+        wrong(v, "%d lanes: it must be a power of two up to the wave's %d", it->span, v->k->target->wave);
     if (it->mem->dtype == DT_BOOL) wrong(v, "%s is bool", it->mem->name);
 }
 
@@ -234,8 +243,10 @@ static void accumulate(struct verify *v, const struct kitem *it)
     if (it->mem->space != KS_PRIVATE) { wrong(v, "%s is not private memory", it->mem->name); return; }
     check_access(v, it->mem, NULL, it->index);
     check_type(v, it->mem, it->value->type);
-    if (it->mem->dtype == DT_BOOL || it->mem->dtype == DT_F16 || it->mem->dtype == DT_BF16) wrong(v, "%s is %s, which is no accumulator", it->mem->name, dtype_name(it->mem->dtype));
-    if (it->fma && (it->acc != KACC_SUM || it->value->kind != KX_OP || it->value->op != K_MUL || !dtype_is_float(it->value->type))) wrong(v, "an fma of what is no product of floats");
+    if (it->mem->dtype == DT_BOOL || it->mem->dtype == DT_F16 || it->mem->dtype == DT_BF16)
+        wrong(v, "%s is %s, which is no accumulator", it->mem->name, dtype_name(it->mem->dtype));
+    if (it->fma && (it->acc != KACC_SUM || it->value->kind != KX_OP || it->value->op != K_MUL || !dtype_is_float(it->value->type)))
+        wrong(v, "an fma of what is no product of floats");
 }
 
 static void store(struct verify *v, const struct kitem *it)
@@ -248,7 +259,8 @@ static void store(struct verify *v, const struct kitem *it)
 
 static void let(struct verify *v, const struct kitem *it)
 {
-    if (it->var && it->value->type != DT_I32 && it->value->type != DT_I64) wrong(v, "the index variable %s has a value of type %s", it->var->name, dtype_name(it->value->type));
+    if (it->var && it->value->type != DT_I32 && it->value->type != DT_I64)
+        wrong(v, "the index variable %s has a value of type %s", it->var->name, dtype_name(it->value->type));
     if (it->var) see(v, it->var);
     if (it->read) *arena_push(v->a, v->reads, v->n_reads, v->cap_reads) = it->read;
 }

@@ -37,6 +37,9 @@ static struct group *found(struct graph *g, struct node *n)
     return gr;
 }
 
+/* A source that stands for outside data. Others (constants, counts) are made by kernels: where they are read, or, asked for, once. */
+static bool is_bound(const struct node *n) { return n->op->class == CLS_SOURCE && !n->op->at; }
+
 /* Marks what other groups read of n's operands, through free nodes. */
 static void mark_reads(const struct node *n, const struct group *gr)
 {
@@ -56,7 +59,7 @@ static void pull_free(struct arena *a, struct list *nodes, struct list *ins, con
             pull_free(a, nodes, ins, gr, x);
             add_once(a, nodes, x);
         } else if (x->group != gr) {
-            bool computed = x->op->class == CLS_SOURCE && x->op->at;       /* constants and iota are made, not read */
+            bool computed = x->op->class == CLS_SOURCE && !is_bound(x);    /* constants and iota are made, not read */
             if (computed) add_once(a, nodes, x);
             else add_once(a, ins, x);
         }
@@ -113,7 +116,7 @@ bool pass_fuse(struct graph *g, struct pass_ctx *c)
     (void)c;
     g->n_groups = 0;
     for (size_t i = 0; i < g->n_nodes; i++) g->nodes[i]->group = NULL, g->nodes[i]->materialised = false;
-    for (size_t i = 0; i < g->n_outs; i++) if (g->outs[i].node->op->class != CLS_SOURCE) g->outs[i].node->materialised = true;
+    for (size_t i = 0; i < g->n_outs; i++) if (!is_bound(g->outs[i].node)) g->outs[i].node->materialised = true;
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
         bool whole = n->type.dtype == DT_I32 || n->type.dtype == DT_I64;
@@ -122,7 +125,7 @@ bool pass_fuse(struct graph *g, struct pass_ctx *c)
     struct list *members = arena_array(g->arena, struct list, g->n_nodes + 1);
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
-        if (n->op->class == CLS_SOURCE || n->op->class == CLS_EFFECT || node_is_free(n)) continue;
+        if ((n->op->class == CLS_SOURCE && !n->materialised) || n->op->class == CLS_EFFECT || node_is_free(n)) continue;
         struct group *gr = last_read(n);
         if (!gr || !group_admits(g, gr, n)) gr = found(g, n);
         struct list *l = &members[gr->id];

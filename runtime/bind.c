@@ -103,8 +103,8 @@ static bool unknown_input(struct bind *b, const char *name, const char *option)
         near = name_nearer(name, near, w->node->name);
         all = arena_printf(b->a, "%s%s%s", all, *all ? ", " : "", w->node->name);
     }
-    diag_error(b->s, FAIL_INPUT, NOWHERE, "--input %s: graph %s has no input %s%s%s%s", option, b->g->name, name, near ? "; did you mean " : "", near ? near : "",
-               near ? "?" : "");
+    diag_error(b->s, FAIL_INPUT, NOWHERE, "--input %s: graph %s has no input %s%s", option, b->g->name, name,
+               near ? arena_printf(b->a, "; did you mean %s?", near) : "");
     diag_note(b->s, NOWHERE, *all ? "its inputs and labels are: %s" : "it has no inputs%s", all);
     return false;
 }
@@ -152,7 +152,9 @@ static bool read_weights(struct bind *b)
         if (!t) add_name(b, &missing, w->node->name);
         else if (!dtype_is_float(t->dtype)) add_name(b, &whole, w->node->name);
         else if (!may_have_shape(&w->node->type, t))
-            add_name(b, &shapes, arena_printf(b->a, "%s is %s where %s is needed", w->node->name, tensor_text(b->a, t->dtype, t->rank, t->dim), type_text(b->a, &w->node->type)));
+            add_name(b, &shapes,
+                     arena_printf(b->a, "%s is %s where %s is needed", w->node->name, tensor_text(b->a, t->dtype, t->rank, t->dim),
+                                  type_text(b->a, &w->node->type)));
         else if (!(w->file = as_kind(b, w, t))) return false;
     }
     for (size_t i = 0; i < list->n; i++) if (!map_find(params, list->items[i].name)) add_name(b, &extra, list->items[i].name);
@@ -197,8 +199,8 @@ static bool solve(struct bind *b, const struct want *w, const struct ix *e, int6
     struct dim_state *d = &b->dims[i];
     if (!d->from) *d = (struct dim_state){ got, file_text(b, w) };
     if (d->value == got) return true;
-    diag_error(b->s, FAIL_INPUT, NOWHERE, "the files disagree about %s: %" PRId64 ", since %s, and %" PRId64 ", since %s", b->g->dims[i].name, d->value, d->from, got,
-               file_text(b, w));
+    diag_error(b->s, FAIL_INPUT, NOWHERE, "the files disagree about %s: %" PRId64 ", since %s, and %" PRId64 ", since %s", b->g->dims[i].name, d->value,
+               d->from, got, file_text(b, w));
     return false;
 }
 
@@ -239,7 +241,8 @@ static bool fill_dims(struct bind *b)
     for (size_t i = 0; i < n; i++) {
         names[i] = b->g->dims[i].name;
         values[i] = b->dims[i].from ? b->dims[i].value : b->o->batch >= 0 ? b->o->batch : DEFAULT_DIM;
-        if (values[i] > IX_DIM_MAX) return diag_error(b->s, FAIL_INPUT, NOWHERE, "%s is %" PRId64 ", and %" PRId64 " is the most", names[i], values[i], IX_DIM_MAX);
+        if (values[i] > IX_DIM_MAX)
+            return diag_error(b->s, FAIL_INPUT, NOWHERE, "%s is %" PRId64 ", and %" PRId64 " is the most", names[i], values[i], IX_DIM_MAX);
     }
     b->values = (struct dim_values){ names, values, n };
     return true;
@@ -300,7 +303,8 @@ static bool check_values(struct bind *b, const struct want *w)
     double lo = w->param ? -INFINITY : float_attr(w->node, "lo"), hi = w->param ? INFINITY : float_attr(w->node, "hi");
     bool ranged = lo > -INFINITY || hi < INFINITY, finite = b->o->check;
     if (!ranged && !finite) return true;
-    double low = dtype_is_float(t->dtype) ? fmin(lo, dtype_round(t->dtype, lo)) : lo, high = dtype_is_float(t->dtype) ? fmax(hi, dtype_round(t->dtype, hi)) : hi;
+    double low = dtype_is_float(t->dtype) ? fmin(lo, dtype_round(t->dtype, lo)) : lo,
+           high = dtype_is_float(t->dtype) ? fmax(hi, dtype_round(t->dtype, hi)) : hi;
     int64_t n = tensor_count(t);
     for (int64_t i = 0; i < n; i++) {
         double x = tensor_get(t, i);
@@ -353,7 +357,8 @@ static void draw_floats(uint64_t seed, const char *name, double lo, double hi, s
     struct share shares[MAX_THREADS];
     for (size_t k = 0; k < threads; k++) {
         size_t first = n * k / threads, last = n * (k + 1) / threads;
-        shares[k] = (struct share){ .seed = seed, .hash = fnv1a64(name, strlen(name)), .first = first, .lo = lo, .hi = hi, .n = last - first, .out = (float *)t->data + first };
+        shares[k] = (struct share){
+            .seed = seed, .hash = fnv1a64(name, strlen(name)), .first = first, .lo = lo, .hi = hi, .n = last - first, .out = (float *)t->data + first};
     }
     while (started < threads && !pthread_create(&shares[started].thread, NULL, draw_share, &shares[started])) started++;
     draw_share(&shares[0]);

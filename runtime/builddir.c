@@ -276,7 +276,8 @@ static bool read_graph(struct session *s, const cJSON *files, struct build *b)
     sha256_hex(text, size, hash);
     if (!hash_of(s, files, "graph.graph", said)) return wrong(s, b, "graph.graph has no hash");
     if (strcmp(hash, said) || strlen(text) != size)
-        return diag_error(s, FAIL_INPUT, NOWHERE, "%s was changed after the build: edit the file that it was built from (%s), and build again", path, b->source);
+        return diag_error(s, FAIL_INPUT, NOWHERE, "%s was changed after the build: edit the file that it was built from (%s), and build again", path,
+                          b->source);
     b->text = text;
     return true;
 }

@@ -67,7 +67,8 @@ static void print_verbs(FILE *to)
 
 static void print_verb_help(const struct verb *v, FILE *to)
 {
-    fprintf(to, "tokic %s: %s\n\nUsage: tokic %s%s%s [FLAGS]\n\n%s\nFlags:\n", v->name, v->summary, v->name, v->args ? " " : "", v->args ? v->args : "", v->about);
+    fprintf(to, "tokic %s: %s\n\nUsage: tokic %s%s%s [FLAGS]\n\n%s\nFlags:\n", v->name, v->summary, v->name, v->args ? " " : "", v->args ? v->args : "",
+            v->about);
     cli_options_help(v, to);
     fprintf(to, "\nExit codes: 0 good, 1 judged wrong, 2 usage, 3 bad graph or data, 4 a device or compiler is absent or died\n");
 }
@@ -76,7 +77,7 @@ static bool unknown_verb(struct session *s, const char *name)
 {
     const char *near = name_nearer(name, NULL, "help");
     for (int i = 0; i < N_VERBS; i++) near = name_nearer(name, near, verbs[i].name);
-    diag_error(s, FAIL_USAGE, NOWHERE, "tokic has no verb '%s'%s%s%s", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    diag_error(s, FAIL_USAGE, NOWHERE, "tokic has no verb '%s'%s", name, cli_meant(s, near));
     diag_note(s, NOWHERE, "tokic help lists the verbs");
     return false;
 }
@@ -130,11 +131,12 @@ static bool is_one_of(const char *a, const char *x, const char *y) { return !str
 int cli_main(int argc, char **argv)
 {
     struct session *s = session_begin();
+    char help_verb[] = "help";
     int code;
     if (argc > 1 && is_one_of(argv[1], "--version", "-V")) {
         code = printf("tokic %s\n", TOKIC_VERSION) < 0 || fflush(stdout) ? FAIL_INPUT : FAIL_NONE;
     } else {
-        if (argc > 1 && is_one_of(argv[1], "--help", "-h")) argv[1] = (char[]){ "help" };
+        if (argc > 1 && is_one_of(argv[1], "--help", "-h")) argv[1] = help_verb;
         code = cli_run_verb(s, stdout, stderr, NULL, argc ? argc - 1 : 0, argv + 1);
     }
     session_end(s);

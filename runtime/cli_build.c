@@ -116,7 +116,8 @@ static bool report(const struct build_job *j)
         struct build_report r = { k->program, j->why[i] ? NULL : &k->code, j->why[i], j->l.hint };
         if (c->o.json && !report_build_target_json(c->s, &r, c->out)) return false;
         if (c->o.json) continue;
-        fprintf(c->out, "%zu nodes → %zu kernels, %zu launches, %zu texts\n", j->l.parsed->n_nodes, k->after->n_groups, k->program->n_launches, k->program->n_kernels);
+        fprintf(c->out, "%zu nodes → %zu kernels, %zu launches, %zu texts\n", j->l.parsed->n_nodes, k->after->n_groups, k->program->n_launches,
+                k->program->n_kernels);
         report_build_target(c->s, &r, c->out);
     }
     return true;
@@ -129,7 +130,8 @@ static struct build_target target_files(const struct build_job *j, size_t i)
     const struct compiled *k = &j->compiled[i];
     struct build_kernel *kernels = arena_array(j->l.s->run, struct build_kernel, k->program->n_kernels + 1);
     for (size_t n = 0; n < k->program->n_kernels; n++) kernels[n] = (struct build_kernel){ k->program->kernels[n].k->name, k->program->kernels[n].text };
-    return (struct build_target){ .target = k->target, .text = k->text, .kernels = kernels, .n_kernels = k->program->n_kernels, .compiled = !j->why[i], .code = k->code };
+    return (struct build_target){
+        .target = k->target, .text = k->text, .kernels = kernels, .n_kernels = k->program->n_kernels, .compiled = !j->why[i], .code = k->code};
 }
 
 static bool write_build(const struct build_job *j)
@@ -171,7 +173,8 @@ enum fail cli_build(struct cli *c)
         return FAIL_USAGE;
     }
     if (!line_open(c, &j->l)) return FAIL_INPUT;
-    if (j->l.build) return diag_error(c->s, FAIL_USAGE, NOWHERE, "%s is a build already; name the .graph file (it was %s)", j->l.what, j->l.src->name), FAIL_USAGE;
+    if (j->l.build)
+        return diag_error(c->s, FAIL_USAGE, NOWHERE, "%s is a build already; name the .graph file (it was %s)", j->l.what, j->l.src->name), FAIL_USAGE;
     if (c->o.batch > 0) j->l.hint = c->o.batch;
     if (!choose_targets(j)) return FAIL_USAGE;
     if (c->o.stop) return stop(j);

@@ -136,7 +136,8 @@ static const char *attrs_text(struct arena *a, const struct op_def *op)
 
 static void print_op(struct arena *a, const struct op_def *op, FILE *out)
 {
-    static const char *const kinds[] = { [ATTR_INT] = "int", [ATTR_FLOAT] = "float", [ATTR_BOOL] = "bool", [ATTR_DTYPE] = "dtype", [ATTR_INTS] = "ints", [ATTR_DIMS] = "dims" };
+    static const char *const kinds[] = {
+        [ATTR_INT] = "int", [ATTR_FLOAT] = "float", [ATTR_BOOL] = "bool", [ATTR_DTYPE] = "dtype", [ATTR_INTS] = "ints", [ATTR_DIMS] = "dims"};
     fprintf(out, "%s(%s): %s\n", op->name, op->operands, op->doc);
     fprintf(out, "  class      %s, %s\n", class_words[op->class], op_is_composite(op) ? "a composite of primitives" : "a primitive");
     if (op->exact) fprintf(out, "  rounding   none: its result is exact\n");
@@ -145,8 +146,8 @@ static void print_op(struct arena *a, const struct op_def *op, FILE *out)
     fprintf(out, "  gradient   %s\n", op->grad ? "its own" : op_is_composite(op) ? "that of its expansion" : "none");
     for (int i = 0; i < op->n_params; i++) {
         static const char *const inits[] = { [INIT_FAN_IN] = "uniform by fan-in", [INIT_ZERO] = "zeros", [INIT_ONE] = "ones" };
-        fprintf(out, "  parameter  %s is made where it is left out, as %sN.%s: %s\n", op->params[i].operand, op->stem ? op->stem : op->name, op->params[i].suffix,
-                inits[op->params[i].init]);
+        fprintf(out, "  parameter  %s is made where it is left out, as %sN.%s: %s\n", op->params[i].operand, op->stem ? op->stem : op->name,
+                op->params[i].suffix, inits[op->params[i].init]);
     }
     struct table *t = table_new(a, "llll");
     for (int i = 0; i < op->n_attrs; i++) {
@@ -173,7 +174,7 @@ static bool unknown_op(struct session *s, const char *name)
 {
     const char *near = NULL;
     for (int i = 0; op_at(i); i++) near = name_nearer(name, near, op_at(i)->name);
-    return diag_error(s, FAIL_USAGE, NOWHERE, "there is no op %s%s%s%s", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return diag_error(s, FAIL_USAGE, NOWHERE, "there is no op %s%s", name, cli_meant(s, near));
 }
 
 enum fail cli_ops(struct cli *c)

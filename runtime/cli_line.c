@@ -33,7 +33,8 @@ static bool open_build(struct line *l)
     l->build = build_read(l->s, l->what);
     if (!l->build) return false;
     if ((o->size && strcmp(o->size, l->build->size)) || o->sets.n) {
-        diag_error(l->s, FAIL_USAGE, NOWHERE, "%s is a build%s%s; --size and --set are for .graph files", l->what, *l->build->size ? " of size " : "", l->build->size);
+        diag_error(l->s, FAIL_USAGE, NOWHERE, "%s is a build%s%s; --size and --set are for .graph files", l->what, *l->build->size ? " of size " : "",
+                   l->build->size);
         diag_note(l->s, NOWHERE, "name the .graph file (it was %s), or build it again with these flags", l->build->source);
         return false;
     }
@@ -62,8 +63,7 @@ static bool add_output(struct line *l, const char *option)
     l->extra_outputs = true;
     if (n) return graph_add_output(g, name, n);
     for (size_t i = 0; i < g->n_nodes; i++) if (g->nodes[i]->name) near = name_nearer(name, near, g->nodes[i]->name);
-    return diag_error(l->s, FAIL_INPUT, NOWHERE, "--output %s: graph %s has no tensor of this name%s%s%s", name, g->name, near ? "; did you mean " : "", near ? near : "",
-                      near ? "?" : "");
+    return diag_error(l->s, FAIL_INPUT, NOWHERE, "--output %s: graph %s has no tensor of this name%s", name, g->name, cli_meant(l->s, near));
 }
 
 bool line_open(struct cli *c, struct line *l)
@@ -133,8 +133,9 @@ static bool code_of_build(const struct line *l, struct compiled *k)
         struct build_target *t = &l->build->targets[i];
         if (t->target != k->target) continue;
         if (strcmp(t->text_hash, hash)) {
-            diag_warning(l->s, NOWHERE, "%s", l->extra_outputs ? arena_printf(l->s->run, "the kernels of %s do not keep what --output asks for: a variant that does is compiled", l->what)
-                                                                : arena_printf(l->s->run, "%s has other kernels for %s than this tokic makes: they are compiled again", l->what, t->target->name));
+            const char *why = l->extra_outputs ? "do not keep what --output asks for: a variant that does is compiled"
+                                               : "are not what this tokic makes: they are compiled again";
+            diag_warning(l->s, NOWHERE, "the kernels of %s for %s %s", l->what, t->target->name, why);
             return false;
         }
         if (!build_code(l->s, l->build, t)) return false;
@@ -165,7 +166,7 @@ static const struct target *target_named(struct session *s, const char *name)
         near = name_nearer(name, near, target_at(i)->name);
         all = arena_printf(s->run, "%s%s%s", all, i ? ", " : "", target_at(i)->name);
     }
-    diag_error(s, FAIL_USAGE, NOWHERE, "there is no target %s%s%s%s (there are: %s)", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "", all);
+    diag_error(s, FAIL_USAGE, NOWHERE, "there is no target %s%s (there are: %s)", name, cli_meant(s, near), all);
     return NULL;
 }
 
@@ -236,7 +237,8 @@ struct device *line_device(const struct line *l, bool or_emu)
     if (amd_count(l->s)) return amd_open(l->s, 0);
     if (or_emu) return named_device(l, "emu");
     diag_error(l->s, FAIL_DEVICE, NOWHERE, "backend hip needs a GPU, and this machine has none that tokic can use");
-    diag_note(l->s, NOWHERE, "add --device emu to run the same kernels on the CPU, as they would run on %s; tokic doctor says what is missing", line_target(l)->name);
+    diag_note(l->s, NOWHERE, "add --device emu to run the same kernels on the CPU, as they would run on %s; tokic doctor says what is missing",
+              line_target(l)->name);
     return NULL;
 }
 

@@ -64,6 +64,8 @@ static bool takes(const struct verb *v, const struct cli_flag *f) { return !strc
 
 /* ---- errors ---- */
 
+const char *cli_meant(struct session *s, const char *near) { return near ? arena_printf(s->run, "; did you mean %s?", near) : ""; }
+
 /* The verbs that have a flag which this one lacks. */
 static const char *others_with(struct session *s, const char *name)
 {
@@ -78,8 +80,8 @@ static bool unknown_flag(struct session *s, const struct verb *v, const char *sa
     const char *name = arena_strndup(s->run, said + strspn(said, "-"), strcspn(said + strspn(said, "-"), "=")), *near = NULL;
     for (int i = 0; i < N_FLAGS; i++)
         if (takes(v, &flags[i])) near = name_nearer(name, near, flags[i].name);
-    diag_error(s, FAIL_USAGE, NOWHERE, "tokic %s has no flag %s%s%s%s", v->name, arena_strndup(s->run, said, strcspn(said, "=")), near ? "; did you mean --" : "",
-               near ? near : "", near ? "?" : "");
+    diag_error(s, FAIL_USAGE, NOWHERE, "tokic %s has no flag %s%s", v->name, arena_strndup(s->run, said, strcspn(said, "=")),
+               cli_meant(s, near ? arena_printf(s->run, "--%s", near) : NULL));
     const char *others = others_with(s, name);
     if (*others) diag_note(s, NOWHERE, "--%s is a flag of: %s", name, others);
     diag_note(s, NOWHERE, "tokic help %s lists the flags that it takes", v->name);
@@ -124,8 +126,7 @@ static bool read_word(struct session *s, const struct cli_flag *f, const char *v
         near = name_nearer(value, near, arena_strndup(s->run, p, n));
         p += n + (p[n] == '|');
     }
-    return diag_error(s, FAIL_USAGE, NOWHERE, "there is no %s %s: it is one of %s%s%s%s", f->name, value, f->arg, near ? "; did you mean " : "", near ? near : "",
-                      near ? "?" : "");
+    return diag_error(s, FAIL_USAGE, NOWHERE, "there is no %s %s: it is one of %s%s", f->name, value, f->arg, cli_meant(s, near));
 }
 
 static bool read_pass(struct session *s, const struct cli_flag *f, const char *value, const char **out)
@@ -137,8 +138,7 @@ static bool read_pass(struct session *s, const struct cli_flag *f, const char *v
         near = name_nearer(value, near, pass_at(i)->name);
         all = arena_printf(s->run, "%s%s%s", all, i ? ", " : "", pass_at(i)->name);
     }
-    return diag_error(s, FAIL_USAGE, NOWHERE, "--%s: there is no pass %s%s%s%s (there are: %s)", f->name, value, near ? "; did you mean " : "", near ? near : "",
-                      near ? "?" : "", all);
+    return diag_error(s, FAIL_USAGE, NOWHERE, "--%s: there is no pass %s%s (there are: %s)", f->name, value, cli_meant(s, near), all);
 }
 
 static bool read_dump(struct session *s, const struct cli_flag *f, const char *value, const char **out)
@@ -208,7 +208,8 @@ static bool read_arguments(struct session *s, const struct verb *v, int argc, ch
     if (optind < argc && o->help) return true;
     if (argc - optind > (v->args ? 1 : 0)) {
         const char *extra = argv[optind + (v->args ? 1 : 0)];
-        diag_error(s, FAIL_USAGE, NOWHERE, "tokic %s takes %s, and '%s' is %s", v->name, v->args ? v->args : "no argument", extra, v->args ? "one more" : "one");
+        diag_error(s, FAIL_USAGE, NOWHERE, "tokic %s takes %s, and '%s' is %s", v->name, v->args ? v->args : "no argument", extra,
+                   v->args ? "one more" : "one");
         diag_note(s, NOWHERE, "usage: tokic %s%s%s [FLAGS]", v->name, v->args ? " " : "", v->args ? v->args : "");
         return false;
     }

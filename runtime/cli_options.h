@@ -34,6 +34,8 @@ struct cli_flag {
 
 /* All flags, in the order in which help lists them; NULL past the last. */
 const struct cli_flag *cli_flag_at(int i);
+/* "; did you mean NEAR?", or nothing where NEAR is NULL: ends an error about a name. */
+const char *cli_meant(struct session *s, const char *near);
 /* Is `word` one of the space-separated words? */
 bool cli_has_word(const char *words, const char *word);
 

@@ -43,7 +43,10 @@ static bool read_backend(struct run_job *j, struct cli *c)
     if (!j->cpu && j->numerics != NUMERICS_F16)
         return diag_error(s, FAIL_USAGE, NOWHERE, "backend hip has no --numerics %s: it has f16 (--backend cpu has real, f32 and f16)", numerics);
     if (j->cpu && (o->device || o->sanitize || o->dump_launches))
-        return diag_error(s, FAIL_USAGE, NOWHERE, "backend cpu takes no --%s: it runs no kernels", o->device ? "device" : o->sanitize ? "sanitize" : "dump-launches");
+        return diag_error(s, FAIL_USAGE, NOWHERE, "backend cpu takes no --%s: it runs no kernels",
+                          o->device     ? "device"
+                          : o->sanitize ? "sanitize"
+                                        : "dump-launches");
     j->on = arena_printf(s->run, "cpu %s", numerics);
     return true;
 }
@@ -81,8 +84,8 @@ static bool guard_holds(struct guard *gd, const struct walk *w, const struct obl
     for (int64_t i = 0; i < v->count; i++) {
         double d = real ? v->v[i].d : (double)v->v[i].i;
         if ((isnan(d) || (d >= o->need.lo && d <= o->need.hi)) && (isfinite(d) || !o->need.finite)) continue;
-        diag_error(gd->s, FAIL_INPUT, o->operand >= 0 && o->node->in_loc ? o->node->in_loc[o->operand] : o->node->loc, "%s needs %s, but %s is %.9g", o->node->op->name,
-                   o->text, element_text(gd->s->run, x, gd->dims, i), d);
+        diag_error(gd->s, FAIL_INPUT, o->operand >= 0 && o->node->in_loc ? o->node->in_loc[o->operand] : o->node->loc, "%s needs %s, but %s is %.9g",
+                   o->node->op->name, o->text, element_text(gd->s->run, x, gd->dims, i), d);
         return false;
     }
     return true;

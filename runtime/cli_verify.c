@@ -39,11 +39,31 @@ static bool all_good(const struct verify_report *r)
     return good;
 }
 
+/* The flags that decide the inputs, for a command that is to see the same. */
+static const char *inputs_text(const struct cli *c)
+{
+    const struct cli_options *o = &c->o;
+    const char *text = o->size ? arena_printf(c->s->run, " --size %s", o->size) : "";
+    for (size_t i = 0; i < o->sets.n; i++) text = arena_printf(c->s->run, "%s --set %s", text, o->sets.v[i]);
+    if (o->batch >= 0) text = arena_printf(c->s->run, "%s --batch %lld", text, (long long)o->batch);
+    if (o->seed != 42) text = arena_printf(c->s->run, "%s --seed %llu", text, (unsigned long long)o->seed);
+    if (o->init) text = arena_printf(c->s->run, "%s --init %s", text, o->init);
+    if (o->weights) text = arena_printf(c->s->run, "%s --weights %s", text, o->weights);
+    for (size_t i = 0; i < o->inputs.n; i++) text = arena_printf(c->s->run, "%s --input %s", text, o->inputs.v[i]);
+    return text;
+}
+
 static enum fail say(struct verify_job *j)
 {
     struct cli *c = j->l.c;
-    struct verify_context ctx = { .parsed = j->l.parsed, .program = j->k.program, .device = j->d, .dims = &j->b->dims, .weights = line_weights_text(&j->l, INIT_JUDGE),
-                                  .what = c->o.what ? c->o.what : "", .good = all_good(&j->r) };
+    struct verify_context ctx = {.parsed = j->l.parsed,
+                                 .program = j->k.program,
+                                 .device = j->d,
+                                 .dims = &j->b->dims,
+                                 .weights = line_weights_text(&j->l, INIT_JUDGE),
+                                 .what = j->l.what,
+                                 .with = inputs_text(c),
+                                 .good = all_good(&j->r)};
     if (c->o.report && !json_save(c->s, report_verify_object(c->s, &j->r, &ctx), c->o.report)) return FAIL_INPUT;
     if (c->o.json && !report_verify_json(c->s, &j->r, &ctx, c->out)) return FAIL_INPUT;
     if (!c->o.json) report_verify(c->s, &j->r, &ctx, c->o.quiet, c->out);

@@ -13,9 +13,10 @@ static size_t bytes_of(const struct exec *e, const struct node *n) { return (siz
 
 static bool is_param(const struct node *n) { return n->op->class == CLS_SOURCE && op_attr(n->op, "init") >= 0; }
 
-/* A source that some launch reads. */
+/* A source that some launch reads; one that a launch makes is none. */
 static bool is_read(const struct exec *e, const struct node *n)
 {
+    if (n->materialised) return false;
     for (size_t i = 0; i < e->p->n_launches; i++)
         for (size_t k = 0; k < e->p->launches[i].k->n_args; k++) if (e->p->launches[i].args[k] == n) return true;
     return false;
@@ -46,7 +47,7 @@ static bool upload(struct exec *e, const struct binding *b)
     const struct graph *g = e->p->g;
     for (size_t i = 0; i < g->n_nodes; i++) {
         const struct node *n = g->nodes[i];
-        if (!e->at[n->id] || n->op->class != CLS_SOURCE) continue;
+        if (!e->at[n->id] || n->op->class != CLS_SOURCE || n->materialised) continue;
         const struct tensor *t = binding_find(b, n->name);
         BUG_IF(!t, "no tensor is bound to %s", n->name);
         struct arena *a = arena_new();

@@ -53,7 +53,8 @@ struct verify_context {
     const struct device *device;
     const struct dim_values *dims;
     const char *weights;                /* "weights: judge, seed 42" */
-    const char *what;                   /* the graph or build, as a command line names it: for what to type next */
+    const char *what;                   /* the graph or build, as a command line names it: for what to type next, */
+    const char *with;                   /* and the flags that made these inputs: " --batch 9" */
     bool good;
 };
 void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet, FILE *to);

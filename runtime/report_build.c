@@ -55,7 +55,8 @@ static struct line *lines_of(struct session *s, const struct build_report *r, si
     }
     for (size_t k = 0; k < *n_lines; k++)
         for (size_t i = 0; i < r->p->n_launches && lines[k].groups == 1; i++)
-            if (r->p->launches[i].kernel == lines[k].kernel && !strcmp(group_stem(s->run, r->p->launches[i].group), lines[k].title)) lines[k].title = r->p->launches[i].group->name;
+            if (r->p->launches[i].kernel == lines[k].kernel && !strcmp(group_stem(s->run, r->p->launches[i].group), lines[k].title))
+                lines[k].title = r->p->launches[i].group->name;
     return lines;
 }
 
@@ -102,12 +103,13 @@ void report_build_target(struct session *s, const struct build_report *r, FILE *
         const char *lds = arena_printf(a, "%.1f", r->p->kernels[l->kernel].k->shared_bytes / 1024.0);
         const char *flops = arena_printf(a, "%.1f", l->flops * 1e-6), *bytes = arena_printf(a, "%.2f", l->bytes * 1e-6), *bound = bound_by(r->p->target, l);
         if (r->code)
-            table_row(t, (const char *[]){ title, launches, count(a, k->regs), lds, k->matrix ? count(a, k->matrix) : "–", count(a, k->spills), count(a, k->stack), flops,
-                                           bytes, bound });
+            table_row(t, (const char *[]){title, launches, count(a, k->regs), lds, k->matrix ? count(a, k->matrix) : "–", count(a, k->spills),
+                                          count(a, k->stack), flops, bytes, bound});
         else table_row(t, (const char *[]){ title, launches, lds, flops, bytes, bound });
     }
     table_print(t, 2, to);
-    if (!r->code) fprintf(to, "  nothing was compiled for %s: %s\n  its kernels run on the CPU: --device emu:%s\n", r->p->target->name, r->why, r->p->target->name);
+    if (!r->code)
+        fprintf(to, "  nothing was compiled for %s: %s\n  its kernels run on the CPU: --device emu:%s\n", r->p->target->name, r->why, r->p->target->name);
 }
 
 static void json_count(struct cJSON *to, const char *key, int n)

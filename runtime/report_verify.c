@@ -40,6 +40,8 @@ static const char *ratio_text(struct arena *a, double x)
     return x >= 10 ? number_text(a, x < 1e15 ? (int64_t)x : INT64_C(1000000000000000)) : arena_printf(a, "%.2f", x);
 }
 
+static const char *value_text(struct arena *a, double x) { return isnan(x) ? "nan" : arena_printf(a, "%.6g", x); }
+
 static const char *where_text(struct arena *a, const struct kernel_verdict *v, const struct dim_values *dims)
 {
     return v->worst ? element_text(a, v->worst, dims, v->worst_at) : "–";
@@ -65,14 +67,13 @@ static void print_kernels(struct session *s, const struct verify_report *r, cons
     size_t n;
     const struct line *lines = lines_of(s, r, &n);
     struct arena *a = s->run;
-    struct table *t = table_new(a, "lrrrlr");
-    table_row(t, (const char *[]){ "kernel", "observed", "bound", "ratio", "worst element", "range" });
+    struct table *t = table_new(a, "lrrrlrl");
+    table_row(t, (const char *[]){ "kernel", "observed", "bound", "ratio", "worst element", "range", NULL });
     for (size_t i = 0; i < n; i++) {
         const struct line *l = &lines[i];
         const char *title = l->n > 1 ? arena_printf(a, "%s  ×%zu", l->title, l->n) : l->worst->group->name;
-        const char *range = arena_printf(a, "%" PRId64 "%s", l->range, l->worst->pass ? "" : "  wrong");
         table_row(t, (const char *[]){ title, error_text(a, l->worst->observed), error_text(a, l->worst->bound), ratio_text(a, l->worst->ratio),
-                                       where_text(a, l->worst, c->dims), range });
+                                       where_text(a, l->worst, c->dims), number_text(a, l->range), l->worst->pass ? NULL : "wrong" });
     }
     table_print(t, 2, to);
 }
@@ -82,7 +83,8 @@ static void print_rest(struct session *s, const struct verify_report *r, const s
     int64_t uncertain = 0;
     for (size_t i = 0; i < r->n_kernels; i++) uncertain += r->kernels[i].uncertain_rows;
     if (r->rows)
-        fprintf(to, "  routing     %" PRId64 " of %" PRId64 " chosen sets equal, %" PRId64 " certified for every rounding\n", r->rows_equal, r->rows, r->rows_certified);
+        fprintf(to, "  routing     %" PRId64 " of %" PRId64 " chosen sets equal, %" PRId64 " certified for every rounding\n", r->rows_equal, r->rows,
+                r->rows_certified);
     if (uncertain) fprintf(to, "              %" PRId64 " chosen sets differ from the reference's, as the bounds on their scores allow\n", uncertain);
     if (r->passes_ok) fprintf(to, "  passes      %zu values equal to the parsed graph's within 2⁻⁵³ bounds\n", r->pass_values);
     else fprintf(to, "  passes      a value differs from the parsed graph's, among %zu compared\n", r->pass_values);
@@ -97,10 +99,12 @@ static void print_kernel_fail(struct session *s, const struct kernel_verdict *v,
     struct arena *a = s->run;
     fprintf(to, "FAIL   %s: ", v->group->name);
     if (v->worst)
-        fprintf(to, "%s is %.6g, should be %.6g ± %s (%s × the bound); ", where_text(a, v, c->dims), v->got, v->want, error_text(a, v->bound), ratio_text(a, v->ratio));
+        fprintf(to, "%s is %s, should be %s ± %s (%s × the bound); ", where_text(a, v, c->dims), value_text(a, v->got), value_text(a, v->want),
+                error_text(a, v->bound), ratio_text(a, v->ratio));
     fprintf(to, "%s of %s elements are wrong\n", number_text(a, v->wrong), number_text(a, v->elements));
     const struct node *n = v->worst ? v->worst : v->group->nodes[v->group->n_nodes - 1];
-    if (n->loc.line) fprintf(to, "       %s%s at %s\n", n->origin ? n->origin : n->op->name, n->instance ? arena_printf(a, " of %s", n->instance) : "", loc_text(a, n->loc));
+    if (n->loc.line)
+        fprintf(to, "       %s%s at %s\n", n->origin ? n->origin : n->op->name, n->instance ? arena_printf(a, " of %s", n->instance) : "", loc_text(a, n->loc));
 }
 
 static void print_fail(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
@@ -114,12 +118,15 @@ static void print_fail(struct session *s, const struct verify_report *r, const s
     }
     if (wrong > FAILS_SHOWN) fprintf(to, "       … and %zu more kernels\n", wrong - FAILS_SHOWN);
     if (!r->passes_ok) {
-        fprintf(to, "FAIL   %s%s: %s\n", r->pass_failed ? "pass " : "the passes", r->pass_failed ? r->pass_failed : "", r->pass_value ? r->pass_value : "a value differs");
+        fprintf(to, "FAIL   %s%s: %s\n", r->pass_failed ? "pass " : "the passes", r->pass_failed ? r->pass_failed : "",
+                r->pass_value ? r->pass_value : "a value differs");
         if (r->pass_loc.line) fprintf(to, "       at %s\n", loc_text(s->run, r->pass_loc));
-        if (r->pass_failed) fprintf(to, "       tokic print %s --target %s --dump=after:%s    to see the graph that it made\n", c->what, c->device->target->name, r->pass_failed);
+        if (r->pass_failed)
+            fprintf(to, "       tokic print %s --target %s --dump=after:%s    to see the graph that it made\n", c->what, c->device->target->name,
+                    r->pass_failed);
     }
     if (wrong)
-        fprintf(to, "       tokic verify %s --device emu:%s --sanitize    %s\n", c->what, c->device->target->name,
+        fprintf(to, "       tokic verify %s%s --device emu:%s --sanitize    %s\n", c->what, c->with, c->device->target->name,
                 emu ? "looks for races, stray and unwritten accesses" : "runs the same kernels on the CPU, looking for races, stray and unwritten accesses");
 }
 

@@ -102,7 +102,8 @@ struct obligation_counts obligations_count(const struct graph *g)
 
 const char *element_text(struct arena *a, const struct node *n, const struct dim_values *dims, int64_t at)
 {
-    const char *name = n->name ? n->name : arena_printf(a, "%s%s%s", n->instance ? n->instance : "", n->instance ? "." : "", n->origin ? n->origin : n->op->name);
+    const char *name =
+        n->name ? n->name : arena_printf(a, "%s%s%s", n->instance ? n->instance : "", n->instance ? "." : "", n->origin ? n->origin : n->op->name);
     const char *index = "";
     for (int i = n->type.rank; i-- > 0;) {
         int64_t dim = dims_eval(dims, n->type.dim[i]);

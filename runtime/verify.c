@@ -41,7 +41,7 @@ static double relative_error(const struct tensor *a, const struct tensor *b)
 /* The value of an output of the program after it ran. A source asked for is read from what it was bound to. */
 static const struct tensor *output_of(struct exec *e, const struct node *n, const struct binding *b, struct arena *a)
 {
-    return n->op->class == CLS_SOURCE ? binding_find(b, n->name) : exec_read(e, n, a);
+    return n->op->class == CLS_SOURCE && !n->materialised ? binding_find(b, n->name) : exec_read(e, n, a);
 }
 
 /* Rows whose chosen set on the device is that of the real numbers. */

@@ -245,7 +245,10 @@ static void values_outside_where(void **state)
     struct tensor *x = tensor_new(p.s->run, DT_F64, 2, DIMS(2, 6));
     const char *path = path_of(&p, "v.npy"), *option = arena_printf(p.s->run, "x=%s", path);
     const struct bind_options o = { .batch = -1, .inputs = &option, .n_inputs = 1 };
-    static const struct { double value; bool fits; } cases[] = { { 3, true }, { -2, true }, { 3.001, false }, { -2.001, false }, { NAN, false }, { INFINITY, false } };
+    static const struct {
+        double value;
+        bool fits;
+    } cases[] = {{3, true}, {-2, true}, {3.001, false}, {-2.001, false}, {NAN, false}, {INFINITY, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tensor_set(x, 9, cases[i].value);
         assert_true(npy_write(p.s, path, x));

@@ -218,7 +218,8 @@ static void numbers_are_computed(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    const char *text = "graph g\nsize nano { H = 4, D = H - 1 }\nsize tiny { H = 8, D = 3 }\ndim B\nlet A = (H + 2) * 3 - 1,\n    C = -7 / 2, M = -7 % 2, N = min(A, 5)\n"
+    const char *text = "graph g\nsize nano { H = 4, D = H - 1 }\nsize tiny { H = 8, D = 3 }\ndim B\n"
+                       "let A = (H + 2) * 3 - 1,\n    C = -7 / 2, M = -7 % 2, N = min(A, 5)\n"
                        "input x: f32[B, A, 2 * B + N]\nlet R = C + 10\ninput u: f32[R, M]\noutput y = gelu(x)\n";
     struct graph *g = parse_text(s, text);
     assert_string_equal(type_of(g, "x"), "f32[B, 17, 2*B + 5]");
@@ -358,7 +359,8 @@ static void sweep_keeps_what_counts(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    struct graph *g = parse_text(s, "graph g\ninput x: f32[4]\ninput unused: f32[4]\nlabel t: f32[4]\ndead = gelu(x)\ndead2 = dead * 2\noutput y = tanh(x)\nloss = mse(y, t)\n");
+    struct graph *g = parse_text(s,
+        "graph g\ninput x: f32[4]\ninput unused: f32[4]\nlabel t: f32[4]\ndead = gelu(x)\ndead2 = dead * 2\noutput y = tanh(x)\nloss = mse(y, t)\n");
     int dead = graph_find(g, "dead")->id;
     assert_int_equal(graph_sweep(g), 3);                /* dead, dead2 and its constant */
     assert_non_null(graph_find(g, "unused"));

@@ -126,7 +126,8 @@ static void gemm(const char *name, bool k_first)
     struct kernel *k = kir_read(s, name);
     uint64_t r = 4;
     const int64_t M = 70;
-    struct vec a = vec_new(s, DT_F16, (size_t)(96 * M), &r), w = vec_new(s, DT_F16, 96 * 128, &r), b = vec_new(s, DT_F32, 128, &r), y = vec_new(s, DT_F16, (size_t)(128 * M), NULL);
+    struct vec a = vec_new(s, DT_F16, (size_t)(96 * M), &r), w = vec_new(s, DT_F16, 96 * 128, &r), b = vec_new(s, DT_F32, 128, &r), y = vec_new(s, DT_F16,
+            (size_t)(128 * M), NULL);
     run_both(s, k, (struct vec *[]){ &a, &w, &b, &y }, (struct kdim[]){ { "M", M }, { NULL, 0 } });
     for (size_t row = 0; row < (size_t)M; row++) {
         for (size_t col = 0; col < 128; col++) {
@@ -179,9 +180,11 @@ static void types(void **state)
     uint16_t h[N], o5[N];
     float o3[N];
     int32_t o4[N];
-    for (int i = 0; i < N; i++) a[i] = rnd_range(&r, -2000000000, 2000000000), b[i] = dyadic(&r) * 1.37, c[i] = (uint8_t)(rnd_u64(&r) & 1), h[i] = bf16_from_double(dyadic(&r) * 1.1);
+    for (int i = 0; i < N; i++) a[i] = rnd_range(&r, -2000000000, 2000000000), b[i] = dyadic(&r) * 1.37, c[i] = (uint8_t)(rnd_u64(&r) & 1),
+        h[i] = bf16_from_double(dyadic(&r) * 1.1);
     a[5] = 3;
-    kir_emulate(s, k, (struct kbuf[]){ { a, sizeof a }, { b, sizeof b }, { c, sizeof c }, { h, sizeof h }, { o0, sizeof o0 }, { o1, sizeof o1 }, { o2, sizeof o2 }, { o3, sizeof o3 },
+    kir_emulate(s, k, (struct kbuf[]){ { a, sizeof a }, { b, sizeof b }, { c, sizeof c }, { h, sizeof h }, { o0, sizeof o0 }, { o1, sizeof o1 }, { o2,
+            sizeof o2 }, { o3, sizeof o3 },
                                        { o4, sizeof o4 }, { o5, sizeof o5 } }, n);
     for (int i = 0; i < N; i++) {
         int64_t big = a[i] * 4000000007, d = i % 64 - 5, quarter = d < 0 ? -((-d + 3) / 4) : d / 4;
@@ -287,8 +290,10 @@ static void operations(void **state)
             for (size_t i = 0; i < OPS_N; i++) {
                 double want = op_real((enum kop)op, in[0].d[i], in[1].d[i], in[2].d[i]);
                 if (op == K_DIV && (t == DT_I32 || t == DT_I64)) want = trunc(want);
-                double slack = kop_table[op].is_fn ? 4 * dtype_half_ulp(DT_F32, want) : t == DT_F32 ? dtype_half_ulp(DT_F32, want) : 0;     /* functions: 2 ulp */
-                if (!(fabs(vec_at(&out, i) - want) <= slack)) fail_msg("emulator: %s of %s: %.17g for %.17g", kop_table[op].name, dtype_name(t), vec_at(&out, i), want);
+                double slack = kop_table[op].is_fn ? 4 * dtype_half_ulp(DT_F32, want) : t == DT_F32 ? dtype_half_ulp(DT_F32,
+                        want) : 0;     /* functions: 2 ulp */
+                if (!(fabs(vec_at(&out, i) - want) <= slack))
+                    fail_msg("emulator: %s of %s: %.17g for %.17g", kop_table[op].name, dtype_name(t), vec_at(&out, i), want);
                 if (op == K_ROUND16 || op == K_ROUNDB16) want = in[0].d[i];     /* a payload is not rounded */
                 if (out.d[i] != want) fail_msg("payload: %s of %s: %.17g for %.17g", kop_table[op].name, dtype_name(t), out.d[i], want);
             }
@@ -306,7 +311,8 @@ static void expect_tree(const struct kernel *k, const struct count *got, size_t 
     assert_int_equal(k->n_sums, 1);
     for (size_t i = 0; i < n; i++)
         if (got[i].chain != chain || got[i].depth != k->sums[0].rec.depth)
-            fail_msg("%s: element %zu is a chain of %d, depth %d; recorded %lld, %d", what, i, got[i].chain, got[i].depth, (long long)chain, k->sums[0].rec.depth);
+            fail_msg("%s: element %zu is a chain of %d, depth %d; recorded %lld, %d", what, i, got[i].chain, got[i].depth, (long long)chain,
+                     k->sums[0].rec.depth);
 }
 
 static int64_t of_n(void *ctx, const struct ix *atom) { return !strcmp(atom->name, "N") ? *(int64_t *)ctx : 0; }
@@ -336,6 +342,23 @@ static void sum_trees(void **state)
     session_end(s);
 }
 
+/* One group too many is left in flight: which slot a turn reads hangs on values that the verifier does not follow, but the checking emulator sees the touch. */
+static void late_wait_is_seen(void **state)
+{
+    (void)state;
+    struct session *s = session_begin();
+    char *text = arena_strdup(s->run, kernel_text(s->run, kir_read(s, "ring")));
+    char *wait = strstr(text, "seam block wait 1");
+    assert_non_null(wait);
+    wait[strlen("seam block wait ")] = '2';
+    struct kernel *k = kernel_parse(s, source_of_string(s, "late", text));
+    assert_true(k && kernel_verify(k));
+    float x[256 * 4] = { 0 }, y[256];
+    assert_false(kir_launch(s, k, (struct kbuf[]){ { x, sizeof x }, { y, sizeof y } }, (struct kdim[]){ { "T", 4 }, { NULL, 0 } }));
+    assert_non_null(strstr(s->diags[0].text, "flight"));
+    session_end(s);
+}
+
 /* ---- the targets' own compilers ---- */
 static void compiles_for_targets(void **state)
 {
@@ -348,12 +371,14 @@ static void compiles_for_targets(void **state)
         if (!compile_available(s, k->target, &why)) {
             print_message("skipped %s for %s: %s\n", names[i], k->target->name, why);
         } else {
-            const char *text = arena_printf(s->run, "%s%s", spell_prelude(s, k->target, k->target->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP), print_kernel(s, k));
+            const char *text = arena_printf(s->run, "%s%s", spell_prelude(s, k->target, k->target->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP),
+                                            print_kernel(s, k));
             struct code code = { 0 };
             bool good = compile_gpu(s, k->target, text, &k->name, 1, &code);
             if (!good) diags_print(s, 0, stderr, false);
             assert_true(good);
             assert_int_equal(code.n_kernels, 1);
+            if (!strncmp(names[i], "gemm", 4)) assert_true(code.kernels[0].matrix > 0);
             if (code.kernels[0].spills > 0 || code.kernels[0].stack > 0)
                 fail_msg("%s: %d spills, %d bytes of stack: private memory is not in registers", names[i], code.kernels[0].spills, code.kernels[0].stack);
         }
@@ -364,8 +389,9 @@ static void compiles_for_targets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pointwise), cmocka_unit_test(row_sums), cmocka_unit_test(ring), cmocka_unit_test(gemm_gfx90a), cmocka_unit_test(gemm_sm_90), cmocka_unit_test(segments),
-        cmocka_unit_test(types), cmocka_unit_test(operations), cmocka_unit_test(sum_trees), cmocka_unit_test(compiles_for_targets),
+        cmocka_unit_test(pointwise), cmocka_unit_test(row_sums), cmocka_unit_test(ring), cmocka_unit_test(gemm_gfx90a), cmocka_unit_test(gemm_sm_90),
+            cmocka_unit_test(segments),
+        cmocka_unit_test(types), cmocka_unit_test(operations), cmocka_unit_test(sum_trees), cmocka_unit_test(late_wait_is_seen), cmocka_unit_test(compiles_for_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -208,7 +208,8 @@ static double float_value(enum kop op, double a, double b, double c)
 static int64_t int_value(enum kop op, int64_t a, int64_t b)
 {
     int64_t r = 0;
-    bool over = op == K_ADD ? __builtin_add_overflow(a, b, &r) : op == K_SUB ? __builtin_sub_overflow(a, b, &r) : op == K_MUL && __builtin_mul_overflow(a, b, &r);
+    bool over = op == K_ADD ? __builtin_add_overflow(a, b, &r) : op == K_SUB ? __builtin_sub_overflow(a, b, &r)
+              : op == K_MUL && __builtin_mul_overflow(a, b, &r);
     if (over) fail_msg("integer overflow of operation %d: %lld, %lld", (int)op, (long long)a, (long long)b);
     switch (op) {
     case K_ADD: case K_SUB: case K_MUL: return r;

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/support/line.h"
+#include "tests/support/chain.h"
 #include "tests/support/random_graph.h"
 
-enum { GRAPHS = 100, CHUNK = 25, OP_SEEDS = 3, MAX_LINES = 160, CLEAN_KERNELS = 200 };
+enum { GRAPHS = 100, CHUNK = 25, OP_SEEDS = 3, MAX_CHAINS = 160, CLEAN_KERNELS = 200, CHECKED = 30 };
 
 struct tally { int graphs, kernels; int64_t elements, range; double worst; };
 
@@ -28,13 +28,13 @@ static void show_and_die(int sig)
 
 __attribute__((noreturn)) static void fail_graph(struct session *s, const struct target *t, const char *text, int64_t batch, const char *what)
 {
-    fprintf(stderr, "\n%s, batch %lld:\n%s\n%s%s", t->name, (long long)batch, text, what, line_why(s, 0));
+    fprintf(stderr, "\n%s, batch %lld:\n%s\n%s%s", t->name, (long long)batch, text, what, chain_why(s, 0));
     fail_msg("a random graph on %s", t->name);
     __builtin_unreachable();
 }
 
 /* ---- many graphs, one module ---- */
-struct chunk { struct session *s; const struct target *t; struct line *lines[MAX_LINES]; size_t n; struct device *d; };
+struct chunk { struct session *s; const struct target *t; struct chain *chains[MAX_CHAINS]; size_t n; struct device *d; };
 
 static void chunk_begin(struct chunk *c, const char *target)
 {
@@ -45,15 +45,15 @@ static void chunk_begin(struct chunk *c, const char *target)
 static void chunk_add(struct chunk *c, const char *text)
 {
     at_work = text;
-    struct line *l = line_new(c->s, c->t, source_of_string(c->s, "random", text), NULL);
+    struct chain *l = chain_new(c->s, c->t, source_of_string(c->s, "random", text), NULL);
     if (!l) fail_graph(c->s, c->t, text, -1, "");
-    assert_true(c->n < MAX_LINES);
-    c->lines[c->n++] = l;
+    assert_true(c->n < MAX_CHAINS);
+    c->chains[c->n++] = l;
 }
 
 static void chunk_compile(struct chunk *c, bool checked)
 {
-    if (!line_compile(c->lines, c->n, checked)) fail_msg("%s", line_why(c->s, 0));
+    if (!chain_compile(c->chains, c->n, checked)) fail_msg("%s", chain_why(c->s, 0));
     c->d = emu_open(c->s, c->t, checked, 1);
     assert_non_null(c->d);
 }
@@ -64,12 +64,12 @@ static void chunk_end(struct chunk *c)
     session_end(c->s);
 }
 
-static void judge_one(struct chunk *c, struct line *l, int64_t batch, struct tally *sum)
+static void judge_one(struct chunk *c, struct chain *l, int64_t batch, struct tally *sum)
 {
     struct verify_report r;
     at_work = l->src->text;
-    if (!line_judge(l, c->d, batch, 1, &r)) fail_graph(c->s, c->t, l->src->text, batch, "");
-    if (!r.pass || !r.passes_ok || line_culprit(&r)) fail_graph(c->s, c->t, l->src->text, batch, line_wrong(c->s, &r));
+    if (!chain_judge(l, c->d, batch, 1, &r)) fail_graph(c->s, c->t, l->src->text, batch, "");
+    if (!r.pass || !r.passes_ok || chain_culprit(&r)) fail_graph(c->s, c->t, l->src->text, batch, chain_wrong(c->s, &r));
     for (size_t k = 0; k < r.n_kernels; k++) sum->elements += r.kernels[k].elements, sum->range += r.kernels[k].range;
     if (r.worst > sum->worst) sum->worst = r.worst;
 }
@@ -85,9 +85,9 @@ static void judge_random(const char *target, uint64_t first)
         for (uint64_t i = 0; i < CHUNK; i++) chunk_add(&c, random_graph_text(c.s->run, seed + i));
         chunk_compile(&c, false);
         for (size_t i = 0; i < c.n; i++) {
-            for (int64_t batch = 0; batch < 2; batch++) judge_one(&c, c.lines[i], batch, &sum);
-            judge_one(&c, c.lines[i], odd_batch(seed + i), &sum);
-            sum.graphs++, sum.kernels += (int)c.lines[i]->program->n_launches;
+            for (int64_t batch = 0; batch < 2; batch++) judge_one(&c, c.chains[i], batch, &sum);
+            judge_one(&c, c.chains[i], odd_batch(seed + i), &sum);
+            sum.graphs++, sum.kernels += (int)c.chains[i]->program->n_launches;
         }
         chunk_end(&c);
     }
@@ -113,7 +113,7 @@ static void judge_ops(const char *target, uint64_t first)
             if (text) chunk_add(&c, text);
         }
     chunk_compile(&c, false);
-    for (size_t i = 0; i < c.n; i++) judge_one(&c, c.lines[i], -1, &sum), sum.kernels += (int)c.lines[i]->program->n_launches;
+    for (size_t i = 0; i < c.n; i++) judge_one(&c, c.chains[i], -1, &sum), sum.kernels += (int)c.chains[i]->program->n_launches;
     print_message("%s: %zu graphs of one op, %d kernels, %lld elements, %lld out of range, observed/bound at most %.3f\n", target, c.n, sum.kernels,
                   (long long)sum.elements, (long long)sum.range, sum.worst);
     assert_true(c.n > 100 && sum.elements > 100 * sum.range && sum.worst <= 1);
@@ -132,14 +132,14 @@ static void test_no_alarm(void **state)
     for (int i = 0; i < 2; i++) {
         struct chunk c;
         chunk_begin(&c, targets[i]);
-        for (uint64_t seed = 0; seed < CHUNK; seed++) chunk_add(&c, random_graph_text(c.s->run, 3000 + seed));
+        for (uint64_t seed = 0; seed < CHECKED; seed++) chunk_add(&c, random_graph_text(c.s->run, 3000 + seed));
         chunk_compile(&c, true);
         for (size_t k = 0; k < c.n; k++) {
-            at_work = c.lines[k]->src->text;
+            at_work = c.chains[k]->src->text;
             int64_t batches[] = { 1, odd_batch(k) };
             for (int b = 0; b < 2; b++, runs++)
-                if (!line_launch(c.lines[k], c.d, batches[b])) fail_graph(c.s, c.t, c.lines[k]->src->text, batches[b], "an alarm:\n");
-            clean += (int)c.lines[k]->program->n_launches;
+                if (!chain_launch(c.chains[k], c.d, batches[b])) fail_graph(c.s, c.t, c.chains[k]->src->text, batches[b], "an alarm:\n");
+            clean += (int)c.chains[k]->program->n_launches;
         }
         chunk_end(&c);
     }

@@ -298,6 +298,7 @@ static bool linear_param_type(struct graph *g, struct node *const *in, const str
     const struct node *x = in[0], *w = operand == 2 ? in[1] : NULL;
     if (x->type.rank < 1) return diag_error(g->s, FAIL_INPUT, x->loc, "linear: x is %s: at least 1 dimension is needed", type_text(g->arena, &x->type));
     if (!w && attrs[0].i < 1) return diag_error(g->s, FAIL_INPUT, x->loc, "linear: without w, the number of features is needed: linear(x, 128)");
+    if (w && w->type.rank != 2) return diag_error(g->s, FAIL_INPUT, w->loc, "linear: w is %s: 2 dimensions are needed", type_text(g->arena, &w->type));
     const struct ix *features = w ? w->type.dim[0] : ix_const(g->s->ix, attrs[0].i);
     *out = (struct type){ .dtype = DT_FLOAT, .rank = operand == 1 ? 2 : 1, .dim = { features, operand == 1 ? type_last(g->s, &x->type) : NULL } };
     return true;

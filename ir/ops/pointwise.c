@@ -321,7 +321,8 @@ static void sqrt_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
     contract_need(c, 0, "x >= 0", (struct facts){.lo = 0, .hi = INFINITY, .max_nonzero = -1});
-    facts_set(c, facts_down(x->lo > 0 ? sqrt(x->lo) : 0), x->hi > 0 ? facts_up(sqrt(x->hi)) : 0, x->finite && x->lo >= 0, false);
+    double lo = x->lo > 0 ? facts_down(sqrt(x->lo)) : 0, hi = x->hi > 0 ? facts_up(sqrt(x->hi)) : 0;
+    facts_set(c, lo, hi, x->finite && x->lo >= 0, false);
 }
 
 static const struct kx *sqrt_at(struct at *c) { return at1(c, K_SQRT); }

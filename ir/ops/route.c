@@ -272,7 +272,7 @@ static NUM padic_decode_eval1(const struct ev *c, const NUM *q)
 {
     struct padic a = padic_of(c->n);
     if (q->i == PADIC_NONE) return n_const(c, NAN);
-    int64_t r = padic_balanced(&a, q->i);
+    int64_t r = is_balanced(&a, &c->n->in[0]->facts) ? q->i : padic_balanced(&a, q->i);
     return c->kind == NUM_DOUBLE ? (NUM){ .d = (double)r / (double)a.s } : n_mul(c, (NUM){ .u = field_of_int(r) }, n_const(c, 1 / (double)a.s));
 }
 
@@ -294,18 +294,27 @@ static const struct kx *into_range(struct kbuild *k, const struct kx *high, cons
     return kx_op(k, K_SELECT, high, kx_i64(k, -by), kx_op(k, K_SELECT, low, kx_i64(k, by), kx_i64(k, 0)));
 }
 
+/* r/s as f32, or a NaN where q says that there is none. */
+static const struct kx *decoded(struct at *c, const struct padic *a, const struct kx *q, const struct kx *r)
+{
+    struct kbuild *k = c->k;
+    const struct kx *z = kx_op2(k, K_MUL, kx_cast(k, DT_F64, r), kx_f64(k, 1 / (double)a->s));
+    return kx_op(k, K_SELECT, kx_op2(k, K_EQ, q, kx_i64(k, PADIC_NONE)), kx_f32(k, NAN), kx_cast(k, DT_F32, z));
+}
+
 static const struct kx *padic_decode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
     struct kbuild *k = c->k;
-    /* pⁿ = 2⁶³ is no i64, and every i64 but the least its own remainder. C's remainder has the sign of q. */
-    bool fits = a.top < INT64_MAX;
-    const struct kx *q = at_plain(c, 0), *r = fits ? kx_op2(k, K_MOD, q, kx_i64(k, a.top + 1)) : q;
+    /* pⁿ = 2⁶³ is no i64, and every i64 but the least its own remainder. C's remainder has the sign of q. What encode makes is its own representative. */
+    bool fits = a.top < INT64_MAX, reduced = is_balanced(&a, &c->n->in[0]->facts);
+    const struct kx *q = at_plain(c, 0);
+    if (reduced) return decoded(c, &a, q, q);
+    const struct kx *r = fits ? kx_op2(k, K_MOD, q, kx_i64(k, a.top + 1)) : q;
     const struct kx *high = kx_op2(k, K_GT, r, kx_i64(k, a.limit)), *low = kx_op2(k, K_LT, r, kx_i64(k, a.limit - a.top));
     r = kx_op2(k, K_ADD, r, into_range(k, high, low, fits ? a.top + 1 : a.top));
     if (!fits) r = kx_op2(k, K_ADD, r, into_range(k, high, low, 1));
-    const struct kx *z = kx_op2(k, K_MUL, kx_cast(k, DT_F64, r), kx_f64(k, 1 / (double)a.s));
-    return kx_op(k, K_SELECT, kx_op2(k, K_EQ, q, kx_i64(k, PADIC_NONE)), kx_f32(k, NAN), kx_cast(k, DT_F32, z));
+    return decoded(c, &a, q, r);
 }
 
 static void padic_decode_draw(struct draw *d)

@@ -358,7 +358,8 @@ static bool slice_infer(struct graph *g, struct node *n)
         bool starts = start->ints[i] >= 0 && start->ints[i] <= IX_DIM_MAX;
         const struct ix *end = starts ? ix_addk(g->s->ix, size->dims[i], start->ints[i]) : NULL;
         if (starts && ix_less_eq(g->s->ix, end, x->dim[i])) continue;
-        return infer_error(g, n, 0, "dimension %d, %s elements from %lld on, is not sure to lie inside", i, ix_text(g->arena, size->dims[i]), (long long)start->ints[i]);
+        return infer_error(g, n, 0, "dimension %d, %s elements from %lld on, is not sure to lie inside", i, ix_text(g->arena, size->dims[i]),
+                           (long long)start->ints[i]);
     }
     return true;
 }
@@ -414,7 +415,9 @@ const struct op_def op_slice = {
 };
 
 /* ---- concat ---- */
-static const struct attr_def concat_attrs[] = {{.name = "axis", .kind = ATTR_INT, .value = {.i = -1}, .doc = "the dimension that grows; negative: counted from the last"}};
+static const struct attr_def concat_attrs[] = {
+    {.name = "axis", .kind = ATTR_INT, .value = {.i = -1}, .doc = "the dimension that grows; negative: counted from the last"},
+};
 
 static int axis_of(const struct node *n)
 {

@@ -34,7 +34,7 @@ static int64_t dim_value(void *ctx, const struct ix *atom)
     return 0;
 }
 
-void kir_emulate(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims)
+bool kir_launch(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims)
 {
     const char *text = arena_printf(s->run, "%s%s", spell_prelude(s, k->target, SPELL_EMU_CHECKED), print_kernel(s, k));
     struct code code = { 0 };
@@ -59,12 +59,18 @@ void kir_emulate(struct session *s, const struct kernel *k, struct kbuf *bufs, c
     struct launch l = { .kernel = k->name, .block = (unsigned)k->block, .smem = (unsigned)k->shared_bytes, .collective = kernel_is_collective(k), .args = packed,
                         .args_size = (8 * k->n_args + 4 * k->n_dims + 7) / 8 * 8, .buffers = at, .n_buffers = k->n_args };
     for (int i = 0; i < 3; i++) l.grid[i] = (unsigned)ix_eval(k->grid[i], dim_value, (void *)dims);
-    must(s, d->ops->launch(d, m, &l) && d->ops->sync(d), text);
+    bool good = d->ops->launch(d, m, &l) && d->ops->sync(d);
     for (size_t i = 0; i < k->n_args; i++) {
         must(s, d->ops->copy_out(d, bufs[i].at, args.p[i], bufs[i].bytes), "copy_out");
         d->ops->free(d, args.p[i]);
     }
     d->ops->close(d);
+    return good;
+}
+
+void kir_emulate(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims)
+{
+    must(s, kir_launch(s, k, bufs, dims), print_kernel(s, k));
 }
 
 void kir_payload(struct session *s, const struct kernel *k, const char *prelude, void *const *bufs, const struct kdim *dims)

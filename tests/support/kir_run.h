@@ -10,6 +10,7 @@ struct kdim { const char *name; int64_t value; };
 /* Reads tests/kir/NAME.kir, verified; fails the test with the diagnostics otherwise. */
 struct kernel *kir_read(struct session *s, const char *name);
 /* dims: all that the kernel and its grid mention, up to a NULL name. */
+bool kir_launch(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims);      /* false: the checker found something */
 void kir_emulate(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims);
 /* `prelude`: C before the payload text, which defines P and its operations. Float buffers are arrays of P. */
 void kir_payload(struct session *s, const struct kernel *k, const char *prelude, void *const *bufs, const struct kdim *dims);

@@ -1,4 +1,4 @@
-#include "tests/support/line.h"
+#include "tests/support/chain.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 static const uint64_t seed = 42;
 
-const char *line_why(struct session *s, size_t from)
+const char *chain_why(struct session *s, size_t from)
 {
     char *text = NULL;
     size_t size = 0;
@@ -22,90 +22,90 @@ const char *line_why(struct session *s, size_t from)
     return kept;
 }
 
-struct line *line_new(struct session *s, const struct target *t, const struct source *src, const struct line_options *o)
+struct chain *chain_new(struct session *s, const struct target *t, const struct source *src, const struct chain_options *o)
 {
-    static const struct line_options none;
-    struct line *l = arena_new_of(s->run, struct line);
+    static const struct chain_options none;
+    struct chain *c = arena_new_of(s->run, struct chain);
     if (!o) o = &none;
-    *l = (struct line){ .s = s, .src = src, .target = t, .ctx = pass_ctx_for(s, t), .passes = { .reparse = true, .instead = o->instead, .n_instead = o->n_instead } };
-    if (o->rules) l->ctx.rules = o->rules, l->ctx.n_rules = o->n_rules;
-    l->parsed = graph_parse(s, src, &(struct graph_options){ .size = o->size });
-    if (!l->parsed || !passes_run(l->parsed, &l->ctx, pipeline_all, NULL)) return NULL;
-    l->after = graph_clone(l->parsed);
-    if (!passes_run(l->after, &l->ctx, pipeline_target, &l->passes)) return NULL;
-    l->program = codegen_program(s, l->after, t, l->ctx.hint);
-    if (!l->program) return NULL;
+    *c = (struct chain){ .s = s, .src = src, .target = t, .ctx = pass_ctx_for(s, t), .passes = { .reparse = true, .instead = o->instead, .n_instead = o->n_instead } };
+    if (o->rules) c->ctx.rules = o->rules, c->ctx.n_rules = o->n_rules;
+    c->parsed = graph_parse(s, src, &(struct graph_options){ .size = o->size });
+    if (!c->parsed || !passes_run(c->parsed, &c->ctx, pipeline_all, NULL)) return NULL;
+    c->after = graph_clone(c->parsed);
+    if (!passes_run(c->after, &c->ctx, pipeline_target, &c->passes)) return NULL;
+    c->program = codegen_program(s, c->after, t, c->ctx.hint);
+    if (!c->program) return NULL;
     if (o->change) {
-        o->change(o->ctx, l->program);
-        program_print(l->program);
+        o->change(o->ctx, c->program);
+        program_print(c->program);
     }
-    l->text = o->change_text ? o->change_text(o->ctx, s, l->program->text) : l->program->text;
-    return l;
+    c->text = o->change_text ? o->change_text(o->ctx, s, c->program->text) : c->program->text;
+    return c;
 }
 
-/* Kernels of line i are called g{i}_…; a text that a test changed keeps its names. */
-static void make_unique(struct line *l, size_t i)
+/* Kernels of chain i are called g{i}_…; a text that a test changed keeps its names. */
+static void make_unique(struct chain *c, size_t i)
 {
-    struct program *p = l->program;
-    if (l->text != p->text) return;
+    struct program *p = c->program;
+    if (c->text != p->text) return;
     for (size_t k = 0; k < p->n_kernels; k++) p->kernels[k].k->name = arena_printf(p->arena, "g%zu_%s", i, p->kernels[k].k->name);
     program_print(p);
-    l->text = p->text;
+    c->text = p->text;
 }
 
-const char *line_module(struct line *const *lines, size_t n)
+const char *chain_module(struct chain *const *chains, size_t n)
 {
     size_t size = 1;
     for (size_t i = 0; i < n; i++) {
-        if (n > 1) make_unique(lines[i], i);
-        size += strlen(lines[i]->text) + 1;
+        if (n > 1) make_unique(chains[i], i);
+        size += strlen(chains[i]->text) + 1;
     }
-    char *text = arena_alloc(lines[0]->s->run, size), *at = text;
-    for (size_t i = 0; i < n; i++) at = stpcpy(stpcpy(at, lines[i]->text), "\n");
+    char *text = arena_alloc(chains[0]->s->run, size), *at = text;
+    for (size_t i = 0; i < n; i++) at = stpcpy(stpcpy(at, chains[i]->text), "\n");
     return text;
 }
 
-bool line_compile(struct line *const *lines, size_t n, bool checked)
+bool chain_compile(struct chain *const *chains, size_t n, bool checked)
 {
-    struct session *s = lines[0]->s;
-    const struct target *t = lines[0]->target;
+    struct session *s = chains[0]->s;
+    const struct target *t = chains[0]->target;
     struct code code;
-    const char *text = line_module(lines, n), *all = arena_printf(s->run, "%s%s", spell_prelude(s, t, checked ? SPELL_EMU_CHECKED : SPELL_EMU), text);
+    const char *text = chain_module(chains, n), *all = arena_printf(s->run, "%s%s", spell_prelude(s, t, checked ? SPELL_EMU_CHECKED : SPELL_EMU), text);
     if (!compile_host(s, t, all, checked, &code)) return false;
-    for (size_t i = 0; i < n; i++) lines[i]->code = code, lines[i]->checked = checked;
+    for (size_t i = 0; i < n; i++) chains[i]->code = code, chains[i]->checked = checked;
     return true;
 }
 
-struct binding *line_bind(struct line *l, int64_t batch, uint64_t from)
+struct binding *chain_bind(struct chain *c, int64_t batch, uint64_t from)
 {
-    return bind_sources(l->s, l->parsed, &(struct bind_options){ .batch = l->parsed->n_dims ? batch : -1, .seed = from, .init = INIT_JUDGE });
+    return bind_sources(c->s, c->parsed, &(struct bind_options){ .batch = c->parsed->n_dims ? batch : -1, .seed = from, .init = INIT_JUDGE });
 }
 
-bool line_judge(struct line *l, struct device *d, int64_t batch, int threads, struct verify_report *r)
+bool chain_judge(struct chain *c, struct device *d, int64_t batch, int threads, struct verify_report *r)
 {
     *r = (struct verify_report){ 0 };
-    struct binding *b = line_bind(l, batch, seed);
-    struct exec *e = b ? exec_open(l->s, l->program, d, &l->code, b) : NULL;
-    bool ok = e && verify_kernels(e, l->parsed, b, threads, r) && verify_passes(l->s, l->parsed, l->after, b, &l->ctx, &l->passes, threads, r);
+    struct binding *b = chain_bind(c, batch, seed);
+    struct exec *e = b ? exec_open(c->s, c->program, d, &c->code, b) : NULL;
+    bool ok = e && verify_kernels(e, c->parsed, b, threads, r) && verify_passes(c->s, c->parsed, c->after, b, &c->ctx, &c->passes, threads, r);
     exec_close(e);
     return ok;
 }
 
-bool line_launch(struct line *l, struct device *d, int64_t batch)
+bool chain_launch(struct chain *c, struct device *d, int64_t batch)
 {
-    struct binding *b = line_bind(l, batch, seed);
-    struct exec *e = b ? exec_open(l->s, l->program, d, &l->code, b) : NULL;
+    struct binding *b = chain_bind(c, batch, seed);
+    struct exec *e = b ? exec_open(c->s, c->program, d, &c->code, b) : NULL;
     bool ok = e && exec_run(e);
     exec_close(e);
     return ok;
 }
 
-bool line_run(struct session *s, const struct target *t, const struct source *src, const struct line_options *o, bool checked, int64_t batch, struct verify_report *r)
+bool chain_run(struct session *s, const struct target *t, const struct source *src, const struct chain_options *o, bool checked, int64_t batch, struct verify_report *r)
 {
-    struct line *l = line_new(s, t, src, o);
-    if (!l || !line_compile(&l, 1, checked)) return false;
+    struct chain *c = chain_new(s, t, src, o);
+    if (!c || !chain_compile(&c, 1, checked)) return false;
     struct device *d = emu_open(s, t, checked, 1);
-    bool ok = d && line_judge(l, d, batch, 1, r);
+    bool ok = d && chain_judge(c, d, batch, 1, r);
     if (d) d->ops->close(d);
     return ok;
 }
@@ -136,7 +136,7 @@ static bool compare_result(struct exec *a, struct exec *b, const struct program_
     return ok;
 }
 
-bool line_same_bits(struct exec *a, struct exec *b, struct same_bits *out)
+bool chain_same_bits(struct exec *a, struct exec *b, struct same_bits *out)
 {
     *out = (struct same_bits){ 0 };
     for (size_t i = 0; i < a->p->n_launches; i++) {
@@ -151,15 +151,15 @@ bool line_same_bits(struct exec *a, struct exec *b, struct same_bits *out)
 }
 
 /* ---- verdicts ---- */
-const struct kernel_verdict *line_culprit(const struct verify_report *r)
+const struct kernel_verdict *chain_culprit(const struct verify_report *r)
 {
     for (size_t i = 0; i < r->n_kernels; i++) if (!r->kernels[i].pass) return &r->kernels[i];
     return NULL;
 }
 
-const char *line_wrong(struct session *s, const struct verify_report *r)
+const char *chain_wrong(struct session *s, const struct verify_report *r)
 {
-    const struct kernel_verdict *v = line_culprit(r);
+    const struct kernel_verdict *v = chain_culprit(r);
     if (!v) return r->pass_value ? arena_printf(s->run, "pass %s: %s", r->pass_failed, r->pass_value) : "";
     return arena_printf(s->run, "kernel %s: %s[%lld] is %.9g, should be %.9g within %.3g; %lld of %lld wrong", v->group->name,
                         v->worst ? v->worst->name ? v->worst->name : v->worst->op->name : "?", (long long)v->worst_at, v->got, v->want, v->bound, (long long)v->wrong,

@@ -1,5 +1,5 @@
-#ifndef TOKIC_TESTS_LINE_H
-#define TOKIC_TESTS_LINE_H
+#ifndef TOKIC_TESTS_CHAIN_H
+#define TOKIC_TESTS_CHAIN_H
 /* The whole line from a .graph text to judged kernels, for tests: many graphs may share one call of the compiler, and a test may change the kernels or their
    text on the way. */
 #include "codegen/program.h"
@@ -8,7 +8,7 @@
 #include "runtime/exec.h"
 #include "runtime/verify.h"
 
-struct line_options {
+struct chain_options {
     const char *size;                                   /* NULL: the first */
     const struct pass *instead; size_t n_instead;       /* pass_options.instead */
     const struct rule *rules; size_t n_rules;           /* NULL: simplify's own */
@@ -18,7 +18,7 @@ struct line_options {
 };
 
 /* One graph on its way. */
-struct line {
+struct chain {
     struct session *s;
     const struct source *src;
     const struct target *target;
@@ -32,28 +32,28 @@ struct line {
 };
 
 /* Parses, runs the passes (each printed and read back), lowers, prints. NULL with diagnostics. */
-struct line *line_new(struct session *s, const struct target *t, const struct source *src, const struct line_options *o);
-/* Compiles the kernels of n lines for one target as one module for the emulator; names are made unique. Where two of them changed their text, each needs a
+struct chain *chain_new(struct session *s, const struct target *t, const struct source *src, const struct chain_options *o);
+/* Compiles the kernels of n chains for one target as one module for the emulator; names are made unique. Where two of them changed their text, each needs a
    module of its own. */
-bool line_compile(struct line *const *lines, size_t n, bool checked);
-/* The text of n lines' kernels, as line_compile gives it to the compiler, without prelude. */
-const char *line_module(struct line *const *lines, size_t n);
+bool chain_compile(struct chain *const *chains, size_t n, bool checked);
+/* The text of n chains' kernels, as chain_compile gives it to the compiler, without prelude. */
+const char *chain_module(struct chain *const *chains, size_t n);
 
 /* Binds sources for a batch (judge's init), opens the program on a device, judges kernels and passes. false with diagnostics. */
-bool line_judge(struct line *l, struct device *d, int64_t batch, int threads, struct verify_report *r);
+bool chain_judge(struct chain *c, struct device *d, int64_t batch, int threads, struct verify_report *r);
 /* The same on a device of its own, from text to report, in one call. */
-bool line_run(struct session *s, const struct target *t, const struct source *src, const struct line_options *o, bool checked, int64_t batch, struct verify_report *r);
+bool chain_run(struct session *s, const struct target *t, const struct source *src, const struct chain_options *o, bool checked, int64_t batch, struct verify_report *r);
 /* Runs all launches on a device and judges nothing. */
-bool line_launch(struct line *l, struct device *d, int64_t batch);
+bool chain_launch(struct chain *c, struct device *d, int64_t batch);
 
 /* Runs two programs of one text launch by launch and compares every result bit for bit (two NaNs are equal); a difference is undone before the next launch. */
 struct same_bits { int64_t kernels, values, differing; const char *first; };
-bool line_same_bits(struct exec *a, struct exec *b, struct same_bits *out);
-struct binding *line_bind(struct line *l, int64_t batch, uint64_t seed);
+bool chain_same_bits(struct exec *a, struct exec *b, struct same_bits *out);
+struct binding *chain_bind(struct chain *c, int64_t batch, uint64_t seed);
 
 /* The diagnostics from number `from` on, and the first kernel that is wrong ("" if none is), as texts in the session's arena. */
-const char *line_why(struct session *s, size_t from);
-const char *line_wrong(struct session *s, const struct verify_report *r);
+const char *chain_why(struct session *s, size_t from);
+const char *chain_wrong(struct session *s, const struct verify_report *r);
 /* The first verdict that did not pass; NULL. */
-const struct kernel_verdict *line_culprit(const struct verify_report *r);
+const struct kernel_verdict *chain_culprit(const struct verify_report *r);
 #endif

@@ -1,0 +1,269 @@
+/* The build directory: what it holds, that it is replaced as a whole, and that what was changed in it is not believed. */
+#include <cjson/cJSON.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/cli_command.h"       /* before cmocka, which makes fail() a macro */
+#include "tests/support/support.h"
+
+#include "runtime/builddir.h"
+#include "runtime/file.h"
+#include "runtime/hash.h"
+
+static const struct kernel_info kernel_info = { .name = "tk0", .regs = 19, .agprs = -1, .sgprs = 20, .spills = 0, .stack = 0, .shared = 208, .matrix = 0 };
+
+/* A build with one target that is compiled and one that is not. `mark` tells two builds apart. */
+static struct build *some_build(struct session *s, const char *mark)
+{
+    struct build *b = arena_new_of(s->run, struct build);
+    struct build_target *t = arena_array(s->run, struct build_target, 2);
+    struct build_kernel *k = arena_new_of(s->run, struct build_kernel);
+    *k = (struct build_kernel){ "tk0", mark };
+    t[0] = (struct build_target){
+        .target = target_find("gfx90a"),
+        .text = arena_printf(s->run, "prelude %s", mark),
+        .kernels = k,
+        .n_kernels = 1,
+        .compiled = true,
+        .code = {
+            .object = mark, .size = strlen(mark), .compiler = "hiprtc 5.2", .flags = "-O3", .kernels = (struct kernel_info *)&kernel_info, .n_kernels = 1}};
+    t[1] = (struct build_target){ .target = target_find("sm_90"), .text = "other", .kernels = k, .n_kernels = 1 };
+    static const char *const sets[] = { "H=64", "D=1" };
+    *b = (struct build){.graph = "g",
+                        .size = "nano",
+                        .source = "models/g.graph",
+                        .text = arena_printf(s->run, "graph g # %s\n", mark),
+                        .checked = "flat graph g\n",
+                        .sets = sets,
+                        .n_sets = 2,
+                        .hint = 77,
+                        .targets = t,
+                        .n_targets = 2};
+    return b;
+}
+
+static int entries_of(const char *dir)
+{
+    int n = 0;
+    DIR *d = opendir(dir);
+    assert_non_null(d);
+    for (const struct dirent *e; (e = readdir(d));) n += e->d_name[0] != '.' || strlen(e->d_name) > 2;
+    closedir(d);
+    return n;
+}
+
+static void same_text(const char *path, const char *want)
+{
+    char *got = read_text(path);
+    assert_string_equal(got, want);
+    free(got);
+}
+
+static void written_and_read_back(void **state)
+{
+    (void)state;
+    struct place p = enter_place();
+    struct session *s = session_begin();
+    assert_true(build_write(s, some_build(s, "one"), "deep/er/b/"));
+    same_text("deep/er/b/graph.graph", "graph g # one\n");
+    same_text("deep/er/b/kernels/gfx90a.txt", "prelude one");
+    same_text("deep/er/b/kernels/gfx90a/tk0.txt", "one");
+    assert_int_equal(entries_of("deep/er"), 1);
+    struct build *b = build_read(s, "deep/er/b/");
+    assert_non_null(b);
+    assert_string_equal(b->graph, "g");
+    assert_string_equal(b->size, "nano");
+    assert_string_equal(b->text, "graph g # one\n");
+    assert_int_equal(b->hint, 77);
+    assert_int_equal(b->n_sets, 2);
+    assert_string_equal(b->sets[1], "D=1");
+    assert_int_equal(b->n_targets, 2);
+    assert_ptr_equal(b->targets[0].target, target_find("gfx90a"));
+    char hash[SHA256_HEX];
+    sha256_hex("prelude one", 11, hash);
+    assert_string_equal(b->targets[0].text_hash, hash);
+    assert_true(build_code(s, b, &b->targets[0]));
+    assert_int_equal(b->targets[0].code.size, 3);
+    assert_memory_equal(b->targets[0].code.object, "one", 3);
+    assert_string_equal(b->targets[0].code.flags, "-O3");
+    assert_false(build_code(s, b, &b->targets[1]));
+    assert_int_equal(s->n_errors, 0);
+    session_end(s);
+    leave_place(&p);
+}
+
+/* Each file is in the manifest with the hash of its bytes, and each entry of the manifest is a file. */
+static void the_manifest_tells_every_file(void **state)
+{
+    (void)state;
+    struct place p = enter_place();
+    struct session *s = session_begin();
+    assert_true(build_write(s, some_build(s, "one"), "b"));
+    char *text = read_text("b/manifest.json"), hash[SHA256_HEX];
+    cJSON *m = cJSON_Parse(text);
+    const cJSON *files = cJSON_GetObjectItemCaseSensitive(m, "files"), *k;
+    assert_int_equal(cJSON_GetArraySize(files), 7);
+    cJSON_ArrayForEach(k, files) {
+        assert_true(sha256_file(s, arena_printf(s->run, "b/%s", k->string), hash));
+        assert_string_equal(hash, k->valuestring);
+    }
+    assert_int_equal(entries_of("b") + entries_of("b/kernels") + entries_of("b/kernels/gfx90a") + entries_of("b/kernels/sm_90"), 7 + 1 + 3);
+    const cJSON *targets = cJSON_GetObjectItemCaseSensitive(m, "targets"), *one = cJSON_GetArrayItem(targets, 0);
+    const cJSON *kernel = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(one, "kernels"), 0);
+    assert_int_equal(cJSON_GetObjectItemCaseSensitive(kernel, "registers")->valueint, 19);
+    assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(kernel, "agprs")));
+    assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(targets, 1), "object")));
+    cJSON_Delete(m);
+    free(text);
+    session_end(s);
+    leave_place(&p);
+}
+
+/* What a user left in a build stays; what is not a build is not touched. */
+static void replaced_with_care(void **state)
+{
+    (void)state;
+    struct place p = enter_place();
+    struct session *s = session_begin();
+    assert_true(build_write(s, some_build(s, "one"), "b"));
+    write_text("b/mine.npy", "precious");
+    assert_int_equal(mkdir("b/notes", 0777), 0);
+    write_text("b/notes/a", "also");
+    assert_true(build_write(s, some_build(s, "two"), "b"));
+    same_text("b/graph.graph", "graph g # two\n");
+    same_text("b/gfx90a.o", "two");
+    same_text("b/mine.npy", "precious");
+    same_text("b/notes/a", "also");
+    assert_int_equal(mkdir("home", 0777), 0);
+    write_text("home/thesis", "years");
+    assert_int_equal(mkdir("empty", 0777), 0);
+    assert_false(build_write(s, some_build(s, "two"), "home"));
+    assert_false(build_write(s, some_build(s, "two"), "."));
+    assert_false(build_write(s, some_build(s, "two"), "home/thesis"));
+    assert_int_equal(s->fail, FAIL_INPUT);
+    same_text("home/thesis", "years");
+    assert_int_equal(entries_of("home"), 1);
+    assert_true(build_write(s, some_build(s, "two"), "empty"));
+    assert_int_equal(symlink("b", "link"), 0);
+    assert_true(build_write(s, some_build(s, "three"), "link"));
+    same_text("b/graph.graph", "graph g # three\n");
+    assert_int_equal(entries_of("."), 5);       /* models, b, home, empty, link: nothing temporary is left */
+    session_end(s);
+    leave_place(&p);
+}
+
+/* Whichever call to the system fails, the old build is whole, and nothing is left beside it. */
+static void a_failed_write_leaves_the_old_one(void **state)
+{
+    (void)state;
+    struct place p = enter_place();
+    struct session *s = session_begin();
+    assert_true(build_write(s, some_build(s, "one"), "b"));
+    int failures = 0;
+    for (bool done = false; !done; failures += !done) {
+        struct session *t = session_begin();
+        t->faults.file_at = failures + 1;
+        done = build_write(t, some_build(t, "two"), "b");
+        assert_true(done || (t->n_errors && t->fail == FAIL_INPUT));
+        session_end(t);
+        same_text("b/graph.graph", done ? "graph g # two\n" : "graph g # one\n");
+        assert_int_equal(entries_of("."), 2);
+        struct build *b = build_read(s, "b");
+        assert_true(b && build_code(s, b, &b->targets[0]));
+    }
+    assert_true(failures > 20);
+    session_end(s);
+    leave_place(&p);
+}
+
+static void changed_files_are_not_believed(void **state)
+{
+    (void)state;
+    struct place p = enter_place();
+    struct session *s = session_begin();
+    assert_true(build_write(s, some_build(s, "one"), "b"));
+    write_text("b/gfx90a.o", "0ne");
+    struct build *b = build_read(s, "b");
+    assert_non_null(b);
+    assert_false(build_code(s, b, &b->targets[0]));
+    assert_int_equal(s->n_errors, 0);
+    assert_non_null(strstr(s->diags[s->n_diags - 1].text, "b/gfx90a.o is not as the manifest says"));
+    unlink("b/gfx90a.o");
+    b = build_read(s, "b");
+    assert_false(build_code(s, b, &b->targets[0]));
+    assert_int_equal(s->n_errors, 0);
+    write_text("b/graph.graph", "graph g # on3\n");
+    assert_null(build_read(s, "b"));
+    assert_non_null(strstr(s->diags[s->n_diags - 1].text, "was changed after the build"));
+    session_end(s);
+    leave_place(&p);
+}
+
+/* Any byte of the manifest may be wrong: an error or the same build, never a crash, and never another graph. */
+static void hostile_manifests(void **state)
+{
+    (void)state;
+    struct place p = enter_place();
+    struct session *s = session_begin();
+    assert_true(build_write(s, some_build(s, "one"), "b"));
+    char *text = read_text("b/manifest.json");
+    uint64_t rnd = 11;
+    size_t n = strlen(text);
+    for (int i = 0; i < 400; i++) {
+        char *copy = strdup(text);
+        size_t at = (size_t)rnd_range(&rnd, 0, (int64_t)n - 1);
+        if (i % 2) copy[at] = (char)rnd_range(&rnd, 1, 255);
+        else copy[at] = 0;
+        write_text("b/manifest.json", copy);
+        struct session *t = session_begin();
+        struct build *b = build_read(t, "b");
+        assert_true(b ? !strcmp(b->text, "graph g # one\n") : t->fail == FAIL_INPUT);
+        for (size_t k = 0; b && k < b->n_targets; k++) build_code(t, b, &b->targets[k]);
+        session_end(t);
+        free(copy);
+    }
+    static const char *const others[] = { "", "[]", "{}", "null", "{\"graph\":1}", "{\"graph\":\"g\",\"size\":\"\",\"source\":\"s\",\"hint\":1e300}",
+                                          "{\"graph\":\"g\",\"size\":\"\",\"source\":\"s\",\"hint\":1,\"files\":{},\"targets\":[{\"target\":\"../../etc\"}]}",
+                                          "{\"graph\":\"g\",\"size\":\"\",\"source\":\"s\",\"hint\":1,\"files\":{},\"targets\":[7]}" };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct session *t = session_begin();
+        write_text("b/manifest.json", others[i]);
+        assert_null(build_read(t, "b"));
+        assert_int_equal(t->fail, FAIL_INPUT);
+        session_end(t);
+    }
+    free(text);
+    session_end(s);
+    leave_place(&p);
+}
+
+static void the_last_build(void **state)
+{
+    (void)state;
+    struct place p = enter_place();
+    struct session *s = session_begin();
+    const char *name, *dir = build_default_dir(s, "g", "nano", &name);
+    assert_string_equal(dir, "tokic-out/g-nano");
+    assert_null(build_last(s));
+    assert_int_equal(s->fail, FAIL_USAGE);
+    assert_true(build_write(s, some_build(s, "one"), dir) && build_set_last(s, name));
+    assert_string_equal(build_last(s), "tokic-out/g-nano");
+    assert_int_equal(rename("tokic-out/g-nano", "elsewhere"), 0);
+    assert_null(build_last(s));
+    assert_string_equal(build_default_dir(s, "router", "", &name), "tokic-out/router");
+    session_end(s);
+    leave_place(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(written_and_read_back), cmocka_unit_test(the_manifest_tells_every_file), cmocka_unit_test(replaced_with_care),
+        cmocka_unit_test(a_failed_write_leaves_the_old_one), cmocka_unit_test(changed_files_are_not_believed), cmocka_unit_test(hostile_manifests),
+        cmocka_unit_test(the_last_build),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -86,7 +86,8 @@ static void print_rest(struct session *s, const struct verify_report *r, const s
         fprintf(to, "  routing     %" PRId64 " of %" PRId64 " chosen sets equal, %" PRId64 " certified for every rounding\n", r->rows_equal, r->rows,
                 r->rows_certified);
     if (uncertain) fprintf(to, "              %" PRId64 " chosen sets differ from the reference's, as the bounds on their scores allow\n", uncertain);
-    if (r->passes_ok) fprintf(to, "  passes      %zu values equal to the parsed graph's within 2⁻⁵³ bounds\n", r->pass_values);
+    if (r->passes_ok)
+        fprintf(to, "  passes      %zu %s equal to the parsed graph's within 2⁻⁵³ bounds\n", r->pass_values, plural((int64_t)r->pass_values, "value", "values"));
     else fprintf(to, "  passes      a value differs from the parsed graph's, among %zu compared\n", r->pass_values);
     if (graph_uses(c->parsed, "combine")) fprintf(to, "  dispatch    dense, no buckets: not checked\n");
     for (size_t i = 0; i < r->n_drifts; i++)

@@ -85,3 +85,29 @@ bool num_same(enum dtype t, enum num_kind kind, NUM a, NUM b)
     if (dtype_is_float(t) && kind == NUM_DOUBLE && isnan(a.d) && isnan(b.d)) return true;
     return memcmp(&a, &b, sizeof a) == 0;
 }
+
+const char *op_case_expansion_differs(struct op_case *c, struct op_case_seen *seen)
+{
+    struct op_walk w;
+    struct ev own;
+    op_case_frame(c, &w, &own);
+    op_eval(&own);
+    struct node *by = op_walk_expand(c->g, c->node);
+    if (!type_same_shape(&by->type, &c->node->type)) return arena_printf(c->s->run, "%s expands to another shape", c->op->name);
+    op_case_begin(c, &w);
+    w.bounds = true;
+    op_walk_run(&w);
+    for (int64_t i = 0; i < own.out.count; i++) {
+        if (!dtype_is_float(own.out.dtype)) {
+            if (own.out.v[i].i != w.value[by->id].v[i].i) return arena_printf(c->s->run, "%s: its expansion gives another integer", c->op->name);
+            continue;
+        }
+        double a = own.out.v[i].d, b = w.value[by->id].v[i].d, e = w.err[by->id][i];
+        if ((isnan(a) && isnan(b)) || e == INFINITY) continue;
+        seen->judged++;
+        if (a == b) continue;
+        seen->worst = fmax(seen->worst, fabs(a - b) / e);
+        if (!(fabs(a - b) <= 2 * e)) return arena_printf(c->s->run, "%s: %.17g, and its expansion %.17g, bound %g", c->op->name, a, b, e);
+    }
+    return NULL;
+}

@@ -25,6 +25,10 @@ void op_case_values(struct op_case *c, uint64_t *rnd);
 void op_case_begin(const struct op_case *c, struct op_walk *w);
 /* The frame of the node over the case's values, not evaluated. */
 void op_case_frame(const struct op_case *c, struct op_walk *w, struct ev *e);
+/* A composite's own evaluation beside its expansion, over doubles: each is within the bound that the expansion's walk gives. NULL, or what differs. Counts
+   the elements that had a bound, and the worst part of it that was seen. */
+struct op_case_seen { double worst; int judged; };
+const char *op_case_expansion_differs(struct op_case *c, struct op_case_seen *seen);
 /* Bound by walkers, never evaluated: input, label, param. */
 bool op_is_bound_by_walkers(const struct op_def *op);
 /* Equal as bits of a result: two NaNs are. */

@@ -1,0 +1,275 @@
+/* Faults planted in passes: judgement 2 fails and names the very pass, as a function and on the command line; and one planted in a composite's own evaluation
+   fails the comparison of the op table's test. The kernels are right each time: they compute what the passes left. */
+#include <string.h>
+
+#include "tests/support/cli_command.h"       /* before cmocka, which makes fail() a macro */
+#include "tests/support/support.h"
+
+#include "tests/support/chain.h"
+#include "tests/support/op_case.h"
+
+static const char *const planted =
+    "graph planted\n"
+    "dim B\n"
+    "input x: f32[B, 24] where 0.5 <= x <= 2\n"
+    "input c: f32[B, 16] where 0.5 <= c <= 2\n"
+    "h = layernorm(linear(x, 16))\n"
+    "d = (gelu(h) - c) / (c + 3.0)\n"
+    "output y = softmax(linear(d, 8) * 2.0)\n";
+
+/* ---- faults ---- */
+static struct node *view_root(struct node *n)
+{
+    while (n->op->class == CLS_VIEW && n->n_in == 1) n = n->in[0];
+    return n;
+}
+
+static bool is_bias(struct node *n)
+{
+    const char *name = view_root(n)->name;
+    return name && strlen(name) > 5 && !strcmp(name + strlen(name) - 5, ".bias");
+}
+
+/* x·Wᵀ + b becomes x·Wᵀ. */
+static void drop_bias(struct graph *g)
+{
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        struct node *n = g->nodes[i];
+        if (!op_is(n, "add") || !is_bias(n->in[1])) continue;
+        node_replace(g, n, n->in[0]);
+        break;
+    }
+    graph_sweep(g);
+}
+
+static void swap_first(struct graph *g, const char *op)
+{
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        struct node *n = g->nodes[i], *x = n->in ? n->in[0] : NULL;
+        if (!op_is(n, op)) continue;
+        n->in[0] = n->in[1], n->in[1] = x;
+        return;
+    }
+}
+static void swap_sub(struct graph *g) { swap_first(g, "sub"); }
+static void swap_div(struct graph *g) { swap_first(g, "div"); }
+
+/* Layernorm's 1e-5 becomes 2e-5. */
+static void double_epsilon(struct graph *g)
+{
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        struct node *n = g->nodes[i];
+        int value = op_attr(n->op, "value");
+        if (value < 0 || n->attrs[value].f != 1e-5) continue;
+        struct attr *attrs = arena_array(g->arena, struct attr, n->op->n_attrs);
+        memcpy(attrs, n->attrs, sizeof *attrs * (size_t)n->op->n_attrs);
+        attrs[value].f = 2e-5;
+        n->attrs = attrs;
+    }
+}
+
+/* Has precision run? cse stands on both sides of it, and plants its fault once. */
+static bool is_decided(const struct graph *g)
+{
+    for (size_t i = 0; i < g->n_nodes; i++) if (g->nodes[i]->storage != DT_FLOAT && g->nodes[i]->op->class != CLS_SOURCE) return true;
+    return false;
+}
+
+/* The real pass, with the fault after it (expand: before it there are composites) or before it. */
+#define AFTER(PASS, FAULT) static bool PASS##_##FAULT(struct graph *g, struct pass_ctx *c) { bool changed = pass_##PASS(g, c); FAULT(g); return changed; }
+#define BEFORE(PASS, FAULT) static bool PASS##_##FAULT(struct graph *g, struct pass_ctx *c) { FAULT(g); return pass_##PASS(g, c); }
+#define ONCE(PASS, FAULT) \
+    static bool PASS##_##FAULT(struct graph *g, struct pass_ctx *c) \
+    { \
+        if (!is_decided(g)) FAULT(g); \
+        return pass_##PASS(g, c); \
+    }
+AFTER(expand, double_epsilon)
+AFTER(expand, drop_bias) AFTER(expand, swap_sub) AFTER(expand, swap_div)
+BEFORE(simplify, drop_bias) BEFORE(simplify, swap_sub) BEFORE(simplify, swap_div)
+ONCE(cse, drop_bias) ONCE(cse, swap_sub) ONCE(cse, swap_div)
+BEFORE(precision, drop_bias) BEFORE(precision, swap_sub) BEFORE(precision, swap_div)
+BEFORE(fuse, drop_bias) BEFORE(fuse, swap_sub) BEFORE(fuse, swap_div)
+BEFORE(prune, swap_sub) BEFORE(prune, swap_div)
+
+#define PLANT(PASS, FAULT) { #PASS, #FAULT, PASS##_##FAULT }
+static const struct { const char *pass, *fault; bool (*run)(struct graph *g, struct pass_ctx *c); } plants[] = {
+    PLANT(expand, double_epsilon), PLANT(expand, drop_bias), PLANT(expand, swap_sub), PLANT(expand, swap_div),
+    PLANT(simplify, drop_bias), PLANT(simplify, swap_sub), PLANT(simplify, swap_div),
+    PLANT(cse, drop_bias), PLANT(cse, swap_sub), PLANT(cse, swap_div),
+    PLANT(precision, drop_bias), PLANT(precision, swap_sub), PLANT(precision, swap_div),
+    PLANT(fuse, drop_bias), PLANT(fuse, swap_sub), PLANT(fuse, swap_div),
+    PLANT(prune, swap_sub), PLANT(prune, swap_div),
+};
+enum { N_PLANTS = sizeof plants / sizeof *plants };
+
+static struct pass planted_pass(int i)
+{
+    const struct pass *real = pass_find(plants[i].pass);
+    assert_non_null(real);
+    struct pass p = *real;
+    p.run = plants[i].run;
+    return p;
+}
+
+static const struct rule wrong_rules[] = {
+    { "sub(?x, ?y)", "add(?x, ?y)", true, "a wrong sign" },
+    { "mul(?x, 2)", "?x", true, "a factor lost" },
+    { "div(?x, ?y)", "mul(?x, ?y)", true, "another operation" },
+    { "add(?x, ?y)", "?x", true, "a term lost" },
+    { "fma(?x, ?y, ?z)", "fma(?x, ?z, ?y)", true, "operands in another order" },
+    { "exp(?x)", "?x", true, "a function lost" },
+};
+
+/* Judgement 2 alone: no compiler is needed. */
+static struct verify_report judge_passes(struct session *s, const char *target, const struct chain_options *o)
+{
+    struct verify_report r = { 0 };
+    struct chain *c = chain_new(s, target_find(target), source_of_string(s, "planted.graph", planted), o);
+    if (!c) fail_msg("%s", chain_why(s, 0));
+    struct binding *b = chain_bind(c, 5, 42);
+    assert_non_null(b);
+    assert_true(verify_passes(s, c->parsed, c->after, b, &c->ctx, &c->passes, 1, &r));
+    return r;
+}
+
+static void must_name(const struct verify_report *r, const char *pass, const char *fault)
+{
+    if (r->passes_ok) fail_msg("%s in %s was not seen", fault, pass);
+    assert_non_null(r->pass_failed);
+    if (strcmp(r->pass_failed, pass)) fail_msg("%s in %s: %s is blamed (%s)", fault, pass, r->pass_failed, r->pass_value);
+    assert_false(r->pass);
+    assert_non_null(strstr(r->pass_value, "should be "));
+    assert_true(r->pass_loc.line >= 5 && r->pass_loc.line <= 7);
+}
+
+/* ---- tests ---- */
+static void test_right_passes_pass(void **state)
+{
+    (void)state;
+    static const char *const targets[] = { "gfx90a", "sm_90" };
+    for (int i = 0; i < 2; i++) {
+        struct session *s = session_begin();
+        struct verify_report r = judge_passes(s, targets[i], NULL);
+        if (!r.passes_ok) fail_msg("%s: %s", r.pass_failed, r.pass_value);
+        assert_null(r.pass_failed);
+        assert_true(r.pass_values >= 6);
+        session_end(s);
+    }
+}
+
+static void test_planted_faults_name_their_pass(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N_PLANTS; i++) {
+        struct session *s = session_begin();
+        struct pass p = planted_pass(i);
+        struct verify_report r = judge_passes(s, i % 2 ? "gfx90a" : "sm_90", &(struct chain_options){ .instead = &p, .n_instead = 1 });
+        must_name(&r, plants[i].pass, plants[i].fault);
+        session_end(s);
+    }
+}
+
+/* Rule by rule, behind simplify's own rules and before them. */
+static void test_wrong_rules_name_simplify(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong_rules / sizeof *wrong_rules; i++)
+        for (int before = 0; before < 2; before++) {
+            struct session *s = session_begin();
+            struct rule *rules = arena_array(s->run, struct rule, simplify_n_rules + 1);
+            memcpy(rules + before, simplify_rules, sizeof *rules * simplify_n_rules);
+            rules[before ? 0 : simplify_n_rules] = wrong_rules[i];
+            struct verify_report r = judge_passes(s, "gfx90a", &(struct chain_options){ .rules = rules, .n_rules = simplify_n_rules + 1 });
+            must_name(&r, "simplify", wrong_rules[i].from);
+            session_end(s);
+        }
+}
+
+/* The kernels compute the graph that the passes left: judgement 1 finds nothing, judgement 2 fails the whole. */
+static void test_kernels_of_a_wrong_graph_are_right(void **state)
+{
+    (void)state;
+    struct session *s = session_begin();
+    struct pass p = planted_pass(1);
+    struct verify_report r;
+    if (!chain_run(s, target_find("gfx90a"), source_of_string(s, "planted.graph", planted), &(struct chain_options){ .instead = &p, .n_instead = 1 }, false, 5, &r))
+        fail_msg("%s", chain_why(s, 0));
+    assert_null(chain_culprit(&r));
+    must_name(&r, "expand", "drop_bias");
+    assert_true(r.n_drifts == 1 && r.drifts[0].relative > 1e-3);
+    session_end(s);
+}
+
+static void test_command_line_says_which_pass(void **state)
+{
+    (void)state;
+    struct place at = enter_place();
+    write_text("planted.graph", planted);
+    static const int some[] = { 0, 1, 5, 8, 12, 13 };
+    struct command good = command_run(NULL, "verify planted.graph --device emu:sm_90 --batch 3");
+    if (good.code) fail_msg("exit code %d:\n%s%s", good.code, good.out, good.err);
+    command_free(&good);
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+        struct pass p = planted_pass(some[i]);
+        struct cli_env env = { .passes_instead = &p, .n_instead = 1 };
+        struct command c = command_run(&env, i % 2 ? "verify planted.graph --device emu:sm_90 --batch 3" : "verify planted.graph --device emu:gfx90a --batch 3");
+        const char *name = plants[some[i]].pass;
+        if (c.code != 1 || !strstr(c.out, name)) fail_msg("%s in %s: exit code %d, and it says\n%s%s", plants[some[i]].fault, name, c.code, c.out, c.err);
+        command_free(&c);
+    }
+    struct cli_env env = { .rules = wrong_rules, .n_rules = 1 };
+    struct command c = command_run(&env, "verify planted.graph --device emu:gfx90a --batch 3");
+    assert_int_equal(c.code, 1);
+    assert_non_null(strstr(c.out, "simplify"));
+    command_free(&c);
+    leave_place(&at);
+}
+
+/* ---- a composite's own evaluation ---- */
+static void layernorm_with_another_epsilon(struct ev *c)
+{
+    struct node n = *c->n;
+    struct attr eps = n.attrs[0];
+    eps.f *= 1.001;
+    n.attrs = &eps;
+    const struct node *was = c->n;
+    c->n = &n;
+    op_find("layernorm")->eval(c);
+    c->n = was;
+}
+
+static int expansions_that_differ(const struct op_def *op, int cases)
+{
+    int differ = 0;
+    uint64_t rnd = 5;
+    struct session *s = session_begin();
+    for (int i = 0; i < cases; i++) {
+        struct op_case c;
+        struct op_case_seen seen = { 0 };
+        op_case_make(&c, s, op, &rnd);
+        assert_non_null(c.node);
+        differ += op_case_expansion_differs(&c, &seen) != NULL;
+    }
+    session_end(s);
+    return differ;
+}
+
+static void test_wrong_epsilon_in_eval(void **state)
+{
+    (void)state;
+    struct op_def wrong = *op_find("layernorm");
+    assert_int_equal(expansions_that_differ(&wrong, 60), 0);
+    assert_true(wrong.eval != NULL);
+    wrong.eval = layernorm_with_another_epsilon;
+    assert_true(expansions_that_differ(&wrong, 60) >= 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_right_passes_pass), cmocka_unit_test(test_planted_faults_name_their_pass), cmocka_unit_test(test_wrong_rules_name_simplify),
+        cmocka_unit_test(test_kernels_of_a_wrong_graph_are_right), cmocka_unit_test(test_command_line_says_which_pass), cmocka_unit_test(test_wrong_epsilon_in_eval),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ir/op.h"
+#include "runtime/certified.h"
 #include "runtime/dump.h"
 
 /* One launch: its inputs are read before it, since it may overwrite them; its results are filled with ones first (a NaN in every float format),
@@ -112,5 +113,7 @@ bool verify_kernels(struct exec *e, const struct graph *parsed, const struct bin
         out->pass &= v->pass;
         if (v->ratio > out->worst) out->worst = v->ratio;
     }
+    int64_t rows = 0;
+    certified_rows(e->s, e->p, b, threads, &rows, &out->rows_certified);
     return drift(e, parsed, b, sets, n_sets, threads, out);
 }

@@ -1,5 +1,6 @@
 #include "runtime/walk.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,13 +72,15 @@ void walk_set_tensor(struct walk *w, const struct node *n, const struct tensor *
     }
 }
 
+static void bind_source(struct walk *w, const struct binding *b, const struct node *n)
+{
+    const struct tensor *t = n->op->class == CLS_SOURCE && n->name ? binding_find(b, n->name) : NULL;
+    if (t && !w->val[n->id].set) walk_set_tensor(w, n, t);
+}
+
 void walk_bind(struct walk *w, const struct binding *b)
 {
-    for (size_t i = 0; i < w->g->n_nodes; i++) {
-        const struct node *n = w->g->nodes[i];
-        const struct tensor *t = n->op->class == CLS_SOURCE && n->name ? binding_find(b, n->name) : NULL;
-        if (t && !w->val[n->id].set) walk_set_tensor(w, n, t);
-    }
+    for (size_t i = 0; i < w->g->n_nodes; i++) bind_source(w, b, w->g->nodes[i]);
 }
 
 static void view_of(const struct walk *w, const struct node *n, NUM *v, struct view *out)
@@ -94,6 +97,17 @@ static const struct sum_record *record_of(const struct walk *w, const struct nod
 {
     for (size_t i = 0; i < w->n_sums; i++) if (w->sums[i].node == n) return &w->sums[i].rec;
     return NULL;
+}
+
+/* What writing the value down in its storage dtype adds to each error. */
+static void add_store_error(struct walk *w, const struct node *n)
+{
+    struct wval *v = &w->val[n->id];
+    if (!w->stores || !v->e || !n->materialised || !dtype_is_float(n->type.dtype) || dtype_table[n->storage].mantissa >= dtype_table[DT_F32].mantissa) return;
+    for (int64_t i = 0; i < v->count; i++) {
+        double reach = fabs(v->v[i].d) + v->e[i];
+        v->e[i] = reach <= dtype_table[n->storage].max ? v->e[i] + dtype_half_ulp(n->storage, reach) : INFINITY;
+    }
 }
 
 /* One thread's share of a node: eval, and the bound after it. */
@@ -160,6 +174,7 @@ void walk_node(struct walk *w, const struct node *n)
     run_share(&shares[0]);
     for (int t = 1; t < threads; t++) if (shares[t].b.v.n) pthread_join(shares[t].thread, NULL);
     free(runs);
+    add_store_error(w, n);
 }
 
 /* node->mark is not ours to write on a const graph: which nodes are needed, and by how many. */
@@ -167,6 +182,13 @@ static void count_needs(const struct node *n, int *needs)
 {
     if (needs[n->id]++) return;
     for (int i = 0; i < n->n_in; i++) count_needs(n->in[i], needs);
+}
+
+void walk_bind_for(struct walk *w, const struct binding *b, const struct node *n)
+{
+    int *needs = arena_array(w->arena, int, w->n_val + 1);
+    count_needs(n, needs);
+    for (size_t i = 0; i < w->g->n_nodes; i++) if (needs[w->g->nodes[i]->id]) bind_source(w, b, w->g->nodes[i]);
 }
 
 bool walk_run(struct walk *w, struct node *const *outs, size_t n_outs, bool keep, bool (*tap)(void *ctx, struct walk *w, const struct node *n), void *ctx)

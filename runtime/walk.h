@@ -24,6 +24,7 @@ struct walk {
     bool bounds;
     double u;                           /* unit roundoff: 2^-24 (kernels) or 2^-53 */
     bool kernel;
+    bool stores;                        /* a value that its group materialises in a narrower dtype carries that rounding too: bounds end to end */
     const struct ksum *sums; size_t n_sums;     /* trees that the lowering recorded; others are taken as the walker's own */
 };
 
@@ -32,6 +33,7 @@ void walk_end(struct walk *w);          /* frees every value */
 /* The value of a node from outside (copied): sources from a tensor, rounded as the numerics ask; inputs of a kernel as they are. */
 void walk_set_tensor(struct walk *w, const struct node *n, const struct tensor *t);
 void walk_bind(struct walk *w, const struct binding *b);        /* every source of the graph that is bound, by name */
+void walk_bind_for(struct walk *w, const struct binding *b, const struct node *n);      /* those alone that n depends on */
 /* Evaluates one node from its operands' values. */
 void walk_node(struct walk *w, const struct node *n);
 /* Evaluates all that `outs` need, in order, dropping values when nobody needs them any more unless keep is set.

@@ -88,7 +88,7 @@ static int fetch(struct gemm *g, const struct side *s, const struct ix *slice, c
     if (!s->src && land) return 0;
     if (ix_less_eq(t, g->c.k, ix_mulk(t, slice, g->tile.k))) return 0;     /* beyond the last slice for every value of the dims */
     const struct ix *index[MAX_RANK], *outer, *depth;
-    struct place p = { 0 };
+    struct spot p = { 0 };
     const struct ix *turn = NULL;
     if (!s->src) {
         p = lower_enter(l, ki_region(&l->b));
@@ -109,7 +109,7 @@ static int fetch(struct gemm *g, const struct side *s, const struct ix *slice, c
             continue;
         }
         struct kitem *inside = ki_if(&l->b, &m);
-        struct place q = lower_enter(l, inside);
+        struct spot q = lower_enter(l, inside);
         ki_store(&l->b, s->ring, slot, at, pull(l, s->n, index), NULL);
         lower_leave(l, q);
         struct kbuild outside = kb_else(&l->b, inside);
@@ -159,7 +159,7 @@ static void epilogue(struct gemm *g)
     const struct ix *row0 = ix_add(t, g->m0, ix_mulk(t, ix_div(t, l->k->wave_id, ix_const(t, g->tile.waves_n)), wm));
     const struct ix *col0 = ix_add(t, g->n0, ix_mulk(t, ix_mod(t, l->k->wave_id, ix_const(t, g->tile.waves_n)), wn));
     lower_forget(l);
-    struct place p = lower_enter(l, ki_region(&l->b));
+    struct spot p = lower_enter(l, ki_region(&l->b));
     struct kitem *each = ki_each(&l->b, g->fc, row0, col0);
     l->b = kb_in(&l->b, each);
     struct kmask m = { .n = 2, .g = { { each->var, g->c.m }, { each->var2, g->c.nn } } };
@@ -231,7 +231,7 @@ void lower_gemm(struct lower *l)
     ki_frag_fill(&l->b, g.fc, 0);
     prologue(&g);
     struct kitem *loop = ki_for(&l->b, "slice", ix_const(t, 0), g.slices, 1, false);
-    struct place p = lower_enter(l, loop);
+    struct spot p = lower_enter(l, loop);
     const struct ix *slot = ix_mod(t, loop->var, ix_const(t, g.stages));
     const struct ix *next = ix_addk(t, loop->var, g.stages - 1), *next_slot = ix_mod(t, next, ix_const(t, g.stages));
     ki_seam(&l->b, KSCOPE_BLOCK, g.stages - 2);

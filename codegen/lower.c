@@ -48,14 +48,14 @@ struct kmem *arg_of(const struct lower *l, const struct node *n)
     return NULL;
 }
 
-struct place lower_enter(struct lower *l, struct kitem *item)
+struct spot lower_enter(struct lower *l, struct kitem *item)
 {
-    struct place p = { l->b, l->n_memo };
+    struct spot p = { l->b, l->n_memo };
     l->b = kb_in(&l->b, item);
     return p;
 }
 
-void lower_leave(struct lower *l, struct place p) { l->b = p.b; l->n_memo = p.n_memo; }
+void lower_leave(struct lower *l, struct spot p) { l->b = p.b; l->n_memo = p.n_memo; }
 void lower_forget(struct lower *l) { l->n_memo = 0; }
 
 static const struct where *where_of(const struct lower *l, const struct node *n)

@@ -35,9 +35,9 @@ const struct kx *pull(struct lower *l, const struct node *n, const struct ix *co
 /* Says where a value is from now on. */
 void lower_place(struct lower *l, struct where w);
 /* Goes into an item's body and comes back out; what was pulled inside is forgotten outside. */
-struct place { struct kbuild b; size_t n_memo; };
-struct place lower_enter(struct lower *l, struct kitem *item);
-void lower_leave(struct lower *l, struct place p);
+struct spot { struct kbuild b; size_t n_memo; };
+struct spot lower_enter(struct lower *l, struct kitem *item);
+void lower_leave(struct lower *l, struct spot p);
 /* Forgets what was pulled so far: memory has changed, or a new region begins. */
 void lower_forget(struct lower *l);
 

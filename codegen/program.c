@@ -7,7 +7,7 @@
 #include "codegen/print.h"
 #include "codegen/tile.h"
 
-enum { ROWS_BLOCK = 256 };
+enum { ROWS_BLOCK = 256, LONGEST_NAME = 32 };
 
 static const struct ix *count_of(struct session *s, const struct node *n) { return type_count(s, &n->type); }
 
@@ -82,7 +82,12 @@ static const char *identifier(struct arena *a, const struct group *gr)
     if (n && !strncmp(name, instance, n) && name[n] == '.') name += n + 1;
     char *id = arena_strdup(a, name);
     for (char *c = id; *c; c++) if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9'))) *c = '_';
-    if (strlen(id) > 40) id[40] = 0;
+    size_t end = strlen(id);
+    while (end > LONGEST_NAME) {                    /* whole words */
+        while (end && id[end - 1] != '_') end--;
+        end -= end > 0;
+    }
+    id[end ? end : LONGEST_NAME] = 0;
     return id;
 }
 

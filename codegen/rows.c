@@ -26,7 +26,7 @@ static void full_index(const struct rows *r, const struct ix *last, const struct
 }
 
 /* Loops over the elements of a row of length n that are this thread's: enters the loop and the guard, and gives the element's number. */
-struct sweep { struct place loop, guard; const struct ix *i; };
+struct sweep { struct spot loop, guard; const struct ix *i; };
 static struct sweep sweep_begin(struct rows *r, const struct ix *n)
 {
     struct lower *l = r->l;
@@ -44,7 +44,7 @@ static struct sweep sweep_begin(struct rows *r, const struct ix *n)
     } else {
         s.i = r->member;
     }
-    s.guard = (struct place){ l->b, l->n_memo };
+    s.guard = (struct spot){ l->b, l->n_memo };
     if (!(ix_const_value(n, &length) && length % r->team == 0)) {
         struct kmask m = mask_of(s.i, n);
         l->b = kb_in(&l->b, ki_if(&l->b, &m));
@@ -67,7 +67,7 @@ static void team_combine(struct rows *r, struct kmem *acc, int n, enum kacc op)
     struct kmem *part = kernel_shared(l->k, "part", acc->dtype, 1, KL_ROWS, n, waves);
     team_seam(r);                                   /* whoever read the parts of the reduction before has read them */
     struct kmask first = mask_of(l->k->lane, ix_const(t, 1));
-    struct place p = lower_enter(l, ki_region(&l->b));
+    struct spot p = lower_enter(l, ki_region(&l->b));
     l->b = kb_in(&l->b, ki_if(&l->b, &first));
     for (int i = 0; i < n; i++)
         ki_store(&l->b, part, NULL, ix_addk(t, l->k->wave_id, i * waves), kx_load(&l->b, acc, NULL, ix_const(t, i), NULL, 0), NULL);
@@ -95,7 +95,7 @@ static double neutral(enum kacc op) { return op == KACC_SUM ? 0 : op == KACC_MAX
 
 static void fill_private(struct rows *r, struct kmem *acc, int n, enum kacc op)
 {
-    struct place p = lower_enter(r->l, ki_region(&r->l->b));
+    struct spot p = lower_enter(r->l, ki_region(&r->l->b));
     for (int i = 0; i < n; i++) ki_store(&r->l->b, acc, NULL, ix_const(r->l->ix, i), kx_const(&r->l->b, acc->dtype, neutral(op)), NULL);
     lower_leave(r->l, p);
 }
@@ -147,7 +147,7 @@ static void count_before(struct rows *r, const struct node *n, const struct wher
     ki_store(&l->b, rank, NULL, ix_const(t, 0), kx_i32(&l->b, 0), NULL);
     const struct kx *si = ki_let(&l->b, kx_load(&l->b, scores->mem, NULL, ix_add(t, scores->base, i), NULL, 0));
     struct kitem *loop = ki_for(&l->b, "other", ix_const(t, 0), length, 1, false);
-    struct place p = lower_enter(l, loop);
+    struct spot p = lower_enter(l, loop);
     const struct kx *sj = kx_load(&l->b, scores->mem, NULL, ix_add(t, scores->base, loop->var), NULL, 0);
     struct at c = { .k = &l->b, .n = n, .lower = l };
     const struct kx *before = n->op->before(&c, sj, kx_index(&l->b, DT_I32, loop->var), si, kx_index(&l->b, DT_I32, i));
@@ -178,7 +178,7 @@ static void select_first(struct rows *r, const struct node *n, const struct wher
     struct kmem *first = kernel_shared(l->k, numbered(l, "first", l->k->n_shared), DT_I32, 1, KL_ROWS, r->teams, 1);
     const struct ix *at = r->by_block ? ix_const(t, 0) : l->k->wave_id;
     struct kmask one = mask_of(r->member, ix_const(t, 1));
-    struct place p = lower_enter(l, ki_region(&l->b));
+    struct spot p = lower_enter(l, ki_region(&l->b));
     l->b = kb_in(&l->b, ki_if(&l->b, &one));
     ki_store(&l->b, first, NULL, at, kx_i32(&l->b, -1), NULL);
     lower_leave(l, p);
@@ -243,7 +243,7 @@ static void stage_contract(struct rows *r, const struct node *n)
         sweep_end(r, s);
         team_combine(r, acc, some, KACC_SUM);
         struct kmask one = mask_of(r->member, ix_const(t, 1));
-        struct place p = lower_enter(l, ki_region(&l->b));
+        struct spot p = lower_enter(l, ki_region(&l->b));
         l->b = kb_in(&l->b, ki_if(&l->b, &one));
         for (int e = 0; e < some; e++)
             ki_store(&l->b, y.mem, NULL, ix_addk(t, y.base, first + e), kx_load(&l->b, acc, NULL, ix_const(t, e), NULL, 0), NULL);
@@ -284,7 +284,7 @@ static void store_results(struct rows *r)
     bool any = false;
     for (size_t i = 0; i < gr->n_outs; i++) any |= !done[i];
     if (!any) return;
-    struct place p = lower_enter(l, ki_region(&l->b));
+    struct spot p = lower_enter(l, ki_region(&l->b));
     l->b = kb_in(&l->b, ki_if(&l->b, &one));
     for (size_t i = 0; i < gr->n_outs; i++) if (!done[i]) store_out(l, gr->outs[i], r->lead);
     lower_leave(l, p);
@@ -298,7 +298,7 @@ static void lower_flat(struct lower *l)
     const struct ix *e = ix_add(t, ix_mulk(t, l->k->bid[0], BLOCK), l->k->tid);
     l->k->grid[0] = ix_ceil_div(t, count, ix_const(t, BLOCK));
     struct kmask m = mask_of(e, count);
-    struct place p = lower_enter(l, ki_region(&l->b));
+    struct spot p = lower_enter(l, ki_region(&l->b));
     l->b = kb_in(&l->b, ki_if(&l->b, &m));
     split_index(t, type->dim, type->rank, e, index);
     for (size_t i = 0; i < l->gr->n_outs; i++) store_out(l, l->gr->outs[i], index);

@@ -149,8 +149,7 @@ static bool run_kernels(struct run_job *j, struct device *d)
     if (!line_program(&j->l, d->target, &k) || !line_compile(&j->l, &k, d->ops->kind)) return false;
     struct exec *e = exec_open(j->l.s, k.program, d, &k.code, j->b);
     if (!e) return false;
-    e->dump_dir = o->dump_launches;
-    bool ok = (!e->dump_dir || dump_begin(e)) && exec_run(e) && read_outputs(j, e, k.after);
+    bool ok = (!o->dump_launches || dump_begin(e, o->dump_launches)) && exec_run(e) && read_outputs(j, e, k.after);
     exec_close(e);
     return ok;
 }

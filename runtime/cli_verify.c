@@ -19,8 +19,7 @@ static bool judge_kernels(struct verify_job *j)
 {
     struct exec *e = exec_open(j->l.s, j->k.program, j->d, &j->k.code, j->b);
     if (!e) return false;
-    e->dump_dir = j->l.c->o.dump_launches;
-    bool ok = (!e->dump_dir || dump_begin(e)) && verify_kernels(e, j->l.parsed, j->b, line_threads(j->l.c), &j->r);
+    bool ok = (!j->l.c->o.dump_launches || dump_begin(e, j->l.c->o.dump_launches)) && verify_kernels(e, j->l.parsed, j->b, line_threads(j->l.c), &j->r);
     exec_close(e);
     return ok;
 }

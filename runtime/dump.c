@@ -35,15 +35,6 @@ static bool save_target_object(struct exec *e, const char *dir)
            save_bytes(e->s, arena_printf(e->arena, "%s/%s.o", dir, t->name), code.object, code.size);
 }
 
-bool dump_begin(struct exec *e)
-{
-    const char *dir = e->dump_dir;
-    bool emulated = strcmp(e->d->ops->kind, "emu") == 0;
-    return make_dir(e->s, dir) && save_bytes(e->s, arena_printf(e->arena, "%s/kernels.txt", dir), e->p->text, strlen(e->p->text)) &&
-           save_bytes(e->s, arena_printf(e->arena, "%s/%s", dir, emulated ? "emulated.so" : arena_printf(e->arena, "%s.o", e->p->target->name)), e->code->object, e->code->size) &&
-           (!emulated || save_target_object(e, dir));
-}
-
 const char *dump_launch_dir(struct exec *e, size_t number)
 {
     return arena_printf(e->arena, "%s/%03zu-%s", e->dump_dir, number, e->p->kernels[e->p->launches[number].kernel].k->name);
@@ -80,7 +71,7 @@ static void describe_args(struct exec *e, const struct program_launch *pl, const
     }
 }
 
-bool dump_before(struct exec *e, size_t number, const struct launch *l)
+static bool save_before(struct exec *e, size_t number, const struct launch *l)
 {
     const struct program_launch *pl = &e->p->launches[number];
     const char *dir = dump_launch_dir(e, number);
@@ -100,10 +91,19 @@ bool dump_before(struct exec *e, size_t number, const struct launch *l)
     return true;
 }
 
-bool dump_after(struct exec *e, size_t number)
+static bool save_after(struct exec *e, size_t number)
 {
     const struct program_launch *pl = &e->p->launches[number];
     if (!e->d->ops->sync(e->d)) return false;
     for (size_t k = 0; k < pl->k->n_args; k++) if (pl->k->args[k]->written && !save_buffer(e, pl, k, dump_launch_dir(e, number), "after")) return false;
     return true;
+}
+
+bool dump_begin(struct exec *e, const char *dir)
+{
+    bool emulated = strcmp(e->d->ops->kind, "emu") == 0;
+    e->dump_dir = dir, e->before = save_before, e->after = save_after;
+    return make_dir(e->s, dir) && save_bytes(e->s, arena_printf(e->arena, "%s/kernels.txt", dir), e->p->text, strlen(e->p->text)) &&
+           save_bytes(e->s, arena_printf(e->arena, "%s/%s", dir, emulated ? "emulated.so" : arena_printf(e->arena, "%s.o", e->p->target->name)), e->code->object, e->code->size) &&
+           (!emulated || save_target_object(e, dir));
 }

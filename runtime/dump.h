@@ -9,10 +9,7 @@
      NNN-KERNEL/outK.want.npy, outK.bound.npy    verify: what the reference wants of the K-th result, and within what bound (f64) */
 #include "runtime/exec.h"
 
-/* Writes text and code once, then starts using the directory (made if it is not there). */
-bool dump_begin(struct exec *e);
-/* Before a launch: its record and buffers; after it: the buffers that it wrote. */
-bool dump_before(struct exec *e, size_t number, const struct launch *l);
-bool dump_after(struct exec *e, size_t number);
+/* Writes text and code into the directory (made if it is not there), and from now on each launch's record and buffers before it, and what it wrote. */
+bool dump_begin(struct exec *e, const char *dir);
 const char *dump_launch_dir(struct exec *e, size_t number);
 #endif

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "ir/op.h"
-#include "runtime/dump.h"
 
 enum { ALIGN = 256 };
 
@@ -133,8 +132,7 @@ bool exec_launch(struct exec *e, size_t number)
                                              .read = k->args[i]->read, .elem = dtype_size(n->storage) };
     }
     bool empty = !launch.grid[0] || !launch.grid[1] || !launch.grid[2];
-    bool dump = e->dump_dir && !empty;
-    bool ok = (!dump || dump_before(e, number, &launch)) && (empty || e->d->ops->launch(e->d, e->m, &launch)) && (!dump || dump_after(e, number));
+    bool ok = empty || ((!e->before || e->before(e, number, &launch)) && e->d->ops->launch(e->d, e->m, &launch) && (!e->after || e->after(e, number)));
     arena_free(a);
     return ok;
 }

@@ -15,7 +15,10 @@ struct exec {
     dptr activations, weights, inputs;          /* one allocation each */
     dptr *at;                                   /* where each materialised node or source is, by node id; 0: nowhere */
     size_t n_at;
-    const char *dump_dir;                       /* --dump-launches (runtime/dump.h); NULL */
+    /* Called around each launch; NULL: not. runtime/dump.h sets them. */
+    bool (*before)(struct exec *e, size_t launch, const struct launch *l);
+    bool (*after)(struct exec *e, size_t launch);
+    const char *dump_dir;                       /* where reproducers go; NULL: nowhere */
     const struct code *code;
 };
 

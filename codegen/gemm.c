@@ -57,7 +57,8 @@ static int piece_of(const struct ix *row_length, int cols)
     return 0;
 }
 
-static struct side make_side(struct gemm *g, const char *name, const struct node *n, bool depth_first, const struct ix *outer0, const struct ix *outer, int outer_tile)
+static struct side make_side(struct gemm *g, const char *name, const struct node *n, bool depth_first, const struct ix *outer0, const struct ix *outer,
+                             int outer_tile)
 {
     struct side s = { .n = n, .depth_first = depth_first, .outer0 = outer0, .outer = outer };
     s.rows = depth_first ? g->tile.k : outer_tile;
@@ -70,7 +71,8 @@ static struct side make_side(struct gemm *g, const char *name, const struct node
 }
 
 /* Coordinates in the matrix of element (r, c) of slice `slice`, and the guard that it exists. */
-static struct kmask slice_mask(const struct gemm *g, const struct side *s, const struct ix *slice, const struct ix *r, const struct ix *c, const struct ix **outer, const struct ix **depth)
+static struct kmask slice_mask(const struct gemm *g, const struct side *s, const struct ix *slice, const struct ix *r, const struct ix *c,
+                               const struct ix **outer, const struct ix **depth)
 {
     struct ix_table *t = g->l->ix;
     *outer = ix_add(t, s->outer0, s->depth_first ? c : r);

@@ -77,7 +77,8 @@ static const struct kx *take(struct lower *l, const struct where *w, const struc
     case WHERE_ARG: return kx_load(&l->b, w->mem, NULL, flat_index(l->ix, &n->type, index), NULL, 0);
     case WHERE_SHARED: return kx_load(&l->b, w->mem, NULL, ix_add(l->ix, w->base, index[n->type.rank - 1]), NULL, 0);
     case WHERE_FRAG: case WHERE_VALUE:
-        for (int i = 0; i < n->type.rank; i++) BUG_IF(index[i] != w->index[i], "%s %s is asked for at an index where its kernel does not have it", n->op->name, n->name ? n->name : "");
+        for (int i = 0; i < n->type.rank; i++)
+            BUG_IF(index[i] != w->index[i], "%s %s is asked for at an index where its kernel does not have it", n->op->name, n->name ? n->name : "");
         return w->kind == WHERE_FRAG ? kx_frag(&l->b) : w->value;
     }
     BUG("where %d", w->kind);

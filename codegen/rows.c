@@ -238,7 +238,8 @@ static void stage_contract(struct rows *r, const struct node *n)
         for (int e = 0; e < some; e++) {
             const struct ix *col = ix_const(t, first + e);
             ib[batch] = c.transpose_b ? col : s.i, ib[batch + 1] = c.transpose_b ? s.i : col;
-            ki_accumulate(&l->b, acc, ix_const(t, e), KACC_SUM, kx_op2(&l->b, K_MUL, kx_cast(&l->b, DT_F32, pull(l, a, ia)), kx_cast(&l->b, DT_F32, pull(l, b, ib))), true);
+            ki_accumulate(&l->b, acc, ix_const(t, e), KACC_SUM,
+                          kx_op2(&l->b, K_MUL, kx_cast(&l->b, DT_F32, pull(l, a, ia)), kx_cast(&l->b, DT_F32, pull(l, b, ib))), true);
         }
         sweep_end(r, s);
         team_combine(r, acc, some, KACC_SUM);

@@ -175,7 +175,8 @@ static const char types[] =
 
 /* Beyond TK_STATIC_SHARED bytes the launch gives the shared memory. The array that is not used takes no room. */
 static const char head_cuda[] =
-    "#pragma nv_diag_suppress 177\n#define TK_UNROLL _Pragma(\"unroll\")\n#define TK_FN static __device__ __forceinline__\n#define TK_ALIAS\n#define TK_ALIGN(N) __align__(N)\n"
+    "#pragma nv_diag_suppress 177\n#define TK_UNROLL _Pragma(\"unroll\")\n#define TK_FN static __device__ __forceinline__\n"
+    "#define TK_ALIAS\n#define TK_ALIGN(N) __align__(N)\n"
     "#define TK_KERNEL(NAME, BLOCK) extern \"C\" __global__ void __launch_bounds__(BLOCK) NAME(const struct NAME##_args a)\n"
     "#define TK_SHARED(BYTES) \\\n"
     "    __shared__ __align__(16) unsigned char tk_static[(BYTES) <= TK_STATIC_SHARED ? (BYTES) : 16]; \\\n"

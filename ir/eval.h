@@ -56,12 +56,16 @@ static inline NUM n_const(const struct ev *c, double x) { return c->kind == NUM_
 /* p/q exactly over the field; rounded once over doubles. */
 static inline NUM n_ratio(const struct ev *c, int64_t p, int64_t q)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){ .d = (double)p / (double)q } : (NUM){ .u = field_mul(field_of_double((double)p), field_inv(field_of_double((double)q))) };
+    if (c->kind == NUM_DOUBLE) return (NUM){ .d = (double)p / (double)q };
+    return (NUM){ .u = field_mul(field_of_double((double)p), field_inv(field_of_double((double)q))) };
 }
 static inline NUM n_add(const struct ev *c, NUM a, NUM b) { return c->kind == NUM_DOUBLE ? (NUM){ .d = a.d + b.d } : (NUM){ .u = field_add(a.u, b.u) }; }
 static inline NUM n_sub(const struct ev *c, NUM a, NUM b) { return c->kind == NUM_DOUBLE ? (NUM){ .d = a.d - b.d } : (NUM){ .u = field_sub(a.u, b.u) }; }
 static inline NUM n_mul(const struct ev *c, NUM a, NUM b) { return c->kind == NUM_DOUBLE ? (NUM){ .d = a.d * b.d } : (NUM){ .u = field_mul(a.u, b.u) }; }
-static inline NUM n_div(const struct ev *c, NUM a, NUM b) { return c->kind == NUM_DOUBLE ? (NUM){ .d = a.d / b.d } : (NUM){ .u = field_mul(a.u, field_inv(b.u)) }; }
+static inline NUM n_div(const struct ev *c, NUM a, NUM b)
+{
+    return c->kind == NUM_DOUBLE ? (NUM){ .d = a.d / b.d } : (NUM){ .u = field_mul(a.u, field_inv(b.u)) };
+}
 static inline NUM n_neg(const struct ev *c, NUM a) { return c->kind == NUM_DOUBLE ? (NUM){ .d = -a.d } : (NUM){ .u = field_sub(0, a.u) }; }
 NUM n_fn(const struct ev *c, enum num_fn f, NUM x);
 /* A NaN wins; on a tie the first. Over the field: a symmetric keyed mix. */
@@ -73,7 +77,10 @@ static inline bool n_less(const struct ev *c, NUM a, NUM b) { return c->kind == 
 static inline bool n_is_nan(const struct ev *c, NUM a) { return c->kind == NUM_DOUBLE && a.d != a.d; }
 
 /* Writes element i of the result, rounded as the walker asks. Integers and booleans: n_store_i. */
-static inline void n_store(struct ev *c, int64_t i, NUM x) { c->out.v[i] = c->kind == NUM_DOUBLE ? (NUM){ .d = c->store == DT_F64 ? x.d : dtype_round(c->store, x.d) } : x; }
+static inline void n_store(struct ev *c, int64_t i, NUM x)
+{
+    c->out.v[i] = c->kind == NUM_DOUBLE ? (NUM){ .d = c->store == DT_F64 ? x.d : dtype_round(c->store, x.d) } : x;
+}
 static inline void n_store_i(struct ev *c, int64_t i, int64_t x) { c->out.v[i].i = x; }
 
 /* A sum: compensated over doubles (Neumaier 1974), rounded to f32 after each addition when acc is f32, plain over the field. */
@@ -91,7 +98,8 @@ struct sum_record {
     int depth;
     const struct matrix_model *unit;    /* how a block is added; NULL: by f32 additions or fma, one term at a time (block 1) */
     int unit_k;                         /* products that one instruction takes */
-    const struct ix *chain_of;          /* a symbolic length: chain as a function of the dims, evaluated into `chain` before a bound reads it; NULL: chain is it */
+    const struct ix *chain_of;          /* a symbolic length: chain as a function of the dims, evaluated into `chain` before a bound reads it;
+                                           NULL: chain is it */
 };
 
 /* One bound evaluation, after `eval` gave v.out. Errors are absolute and per element; INFINITY says: not bounded (range). */

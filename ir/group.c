@@ -84,7 +84,8 @@ static bool box_in_row(const struct row_space *r, const struct box *box, const i
 }
 
 /* Do all values of the group that `n` reads for the box `out` stand in row `at`? Free nodes in between are followed. */
-static bool reads_row(const struct group *gr, const struct row_space *r, const struct node *n, const struct box *out, const int64_t *at, const struct dim_values *dims)
+static bool reads_row(const struct group *gr, const struct row_space *r, const struct node *n, const struct box *out, const int64_t *at,
+                      const struct dim_values *dims)
 {
     for (int i = 0; i < n->n_in; i++) {
         const struct node *x = n->in[i];

@@ -89,7 +89,8 @@ enum kitem_kind {
     KI_LET,         /* var := value, once; an integer value may become an index variable with the range that its facts give. Seen to the end of its list */
     KI_STORE,       /* mem[index] := value where mask */
     KI_ACCUMULATE,  /* mem[index] := mem[index] ⊕ value: one element into an accumulator (private) */
-    KI_COMBINE,     /* mem[index] := mem[index] ⊕ its value in the lanes at distance 1, 2, … span/2 (a butterfly of log2(span) levels): accumulator into accumulator */
+    KI_COMBINE,     /* mem[index] := mem[index] ⊕ its value in the lanes at distance 1, 2, … span/2 (a butterfly of log2(span) levels):
+                       accumulator into accumulator */
     KI_FOR,         /* var in lo .. hi-1 by step: uniform over the block unless inside a region with no collective */
     KI_IF,          /* a uniform condition: mask holds */
     KI_ISSUE,       /* asynchronous copy of `elems` elements: shared dst[slot, index] ← src[index2], zeros where the mask fails */
@@ -178,11 +179,13 @@ const struct kx *kx_i32(struct kbuild *b, int64_t v);
 const struct kx *kx_bool(struct kbuild *b, bool v);
 const struct kx *kx_const(struct kbuild *b, enum dtype t, double v);
 const struct kx *kx_index(struct kbuild *b, enum dtype t, const struct ix *e);
-const struct kx *kx_load(struct kbuild *b, const struct kmem *m, const struct ix *slot_or_null, const struct ix *index, const struct kmask *mask_or_null, double fill);
+const struct kx *kx_load(struct kbuild *b, const struct kmem *m, const struct ix *slot_or_null, const struct ix *index, const struct kmask *mask_or_null,
+                         double fill);
 const struct kx *kx_op(struct kbuild *b, enum kop op, const struct kx *x, const struct kx *y, const struct kx *z);
 static inline const struct kx *kx_op1(struct kbuild *b, enum kop op, const struct kx *x) { return kx_op(b, op, x, NULL, NULL); }
 static inline const struct kx *kx_op2(struct kbuild *b, enum kop op, const struct kx *x, const struct kx *y) { return kx_op(b, op, x, y, NULL); }
-const struct kx *kx_cast(struct kbuild *b, enum dtype to, const struct kx *x);      /* f32 f64 i32 i64 bool; x itself if equal. float→int truncates, operand known in range */
+/* f32 f64 i32 i64 bool; x itself if equal. float→int truncates, operand known in range */
+const struct kx *kx_cast(struct kbuild *b, enum dtype to, const struct kx *x);
 const struct kx *kx_round(struct kbuild *b, enum dtype to, const struct kx *x);     /* an f32 value rounded to f16 or bf16 (f32 type); f32: x itself */
 const struct kx *kx_frag(struct kbuild *b);
 /* The value type that elements of a storage type load to: f16, bf16 → f32; bool → bool. */

@@ -9,7 +9,8 @@ bool pass_infer(struct graph *g, struct pass_ctx *c)
         if (!n->op->infer(g, n)) return false;
         bool same = type_same_shape(&was, &n->type) && was.dtype == n->type.dtype;
         if (!same)
-            diag_error(c->s, FAIL_INPUT, n->loc, "internal: %s is %s, but its row says %s", n->op->name, type_text(g->arena, &was), type_text(g->arena, &n->type));
+            diag_error(c->s, FAIL_INPUT, n->loc, "internal: %s is %s, but its row says %s", n->op->name, type_text(g->arena, &was),
+                       type_text(g->arena, &n->type));
     }
     return false;
 }

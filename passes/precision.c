@@ -50,7 +50,8 @@ static void mark_params(struct graph *g)
             g->nodes[i]->in[k]->mark |= g->nodes[i]->compute == DT_F16 && g->nodes[i]->op->class == CLS_CONTRACT ? MATRIX : OTHER;
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
-        if (n->op->class == CLS_SOURCE && n->type.dtype == DT_FLOAT) n->storage = n->op->params == NULL && op_attr(n->op, "init") >= 0 && n->mark == MATRIX ? DT_F16 : DT_F32;
+        if (n->op->class == CLS_SOURCE && n->type.dtype == DT_FLOAT)
+            n->storage = n->op->params == NULL && op_attr(n->op, "init") >= 0 && n->mark == MATRIX ? DT_F16 : DT_F32;
         n->mark = -1;
     }
 }

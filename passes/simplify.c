@@ -114,7 +114,8 @@ bool pass_simplify(struct graph *g, struct pass_ctx *c)
     bool changed = false, again = true;
     for (int round = 0; again && round < 16; round++) {
         again = false;
-        for (size_t i = 0; i < g->n_nodes; i++) {
+        size_t n_nodes = g->n_nodes;                        /* what a rule makes waits for the next round */
+        for (size_t i = 0; i < n_nodes; i++) {
             struct node *n = g->nodes[i], *by = NULL;
             for (size_t r = 0; r < c->n_rules && !by; r++) by = rewrite(g, n, &c->rules[r]);
             if (!by) continue;

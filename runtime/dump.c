@@ -103,7 +103,8 @@ bool dump_begin(struct exec *e, const char *dir)
 {
     bool emulated = strcmp(e->d->ops->kind, "emu") == 0;
     e->dump_dir = dir, e->before = save_before, e->after = save_after;
+    const char *object = emulated ? "emulated.so" : arena_printf(e->arena, "%s.o", e->p->target->name);
     return make_dir(e->s, dir) && save_bytes(e->s, arena_printf(e->arena, "%s/kernels.txt", dir), e->p->text, strlen(e->p->text)) &&
-           save_bytes(e->s, arena_printf(e->arena, "%s/%s", dir, emulated ? "emulated.so" : arena_printf(e->arena, "%s.o", e->p->target->name)), e->code->object, e->code->size) &&
+           save_bytes(e->s, arena_printf(e->arena, "%s/%s", dir, object), e->code->object, e->code->size) &&
            (!emulated || save_target_object(e, dir));
 }

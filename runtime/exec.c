@@ -73,7 +73,8 @@ static bool sizes_fit(struct exec *e)
     for (size_t i = 0; i < e->p->g->n_nodes; i++) {
         const struct node *n = e->p->g->nodes[i];
         if (type_count_at(&n->type, &e->dims) >= (int64_t)1 << 31)
-            return diag_error(e->s, FAIL_INPUT, n->loc, "%s has 2^31 elements or more at this batch: kernels number elements in 32 bits", n->name ? n->name : n->op->name);
+            return diag_error(e->s, FAIL_INPUT, n->loc, "%s has 2^31 elements or more at this batch: kernels number elements in 32 bits",
+                              n->name ? n->name : n->op->name);
     }
     return true;
 }
@@ -122,14 +123,15 @@ bool exec_launch(struct exec *e, size_t number)
     unsigned char *args = arena_alloc(a, (k->n_args + k->n_dims) * 8 + 16);
     struct launch_buffer *buffers = arena_array(a, struct launch_buffer, k->n_args + 1);
     struct at_launch at = { e };
-    struct launch launch = { .kernel = e->p->kernels[l->kernel].k->name, .block = (unsigned)k->block, .smem = (unsigned)k->shared_bytes, .collective = kernel_is_collective(k),
-                             .args = args, .args_size = pack_args(e, l, args), .buffers = buffers, .n_buffers = k->n_args };
+    struct launch launch = { .kernel = e->p->kernels[l->kernel].k->name, .block = (unsigned)k->block, .smem = (unsigned)k->shared_bytes,
+                             .collective = kernel_is_collective(k), .args = args, .args_size = pack_args(e, l, args),
+                             .buffers = buffers, .n_buffers = k->n_args };
     for (int i = 0; i < 3; i++) launch.grid[i] = k->grid[i] ? (unsigned)ix_eval(k->grid[i], dim_of, &at) : 1;
     launch.shared = launch.smem > (unsigned)e->p->target->static_shared ? launch.smem : 0;
     for (size_t i = 0; i < k->n_args; i++) {
         const struct node *n = l->args[i];
-        buffers[i] = (struct launch_buffer){ .name = n->name ? n->name : k->args[i]->name, .at = e->at[n->id], .bytes = bytes_of(e, n), .written = k->args[i]->written,
-                                             .read = k->args[i]->read, .elem = dtype_size(n->storage) };
+        buffers[i] = (struct launch_buffer){ .name = n->name ? n->name : k->args[i]->name, .at = e->at[n->id], .bytes = bytes_of(e, n),
+                                             .written = k->args[i]->written, .read = k->args[i]->read, .elem = dtype_size(n->storage) };
     }
     bool empty = !launch.grid[0] || !launch.grid[1] || !launch.grid[2];
     bool ok = empty || ((!e->before || e->before(e, number, &launch)) && e->d->ops->launch(e->d, e->m, &launch) && (!e->after || e->after(e, number)));

@@ -62,7 +62,8 @@ static bool judge_floats(struct judge *j, const struct node *n, const struct ten
         j->bound = tensor_new(j->w->arena, DT_F64, out->rank, out->dim);
     }
     for (int64_t i = 0; i < x->count; i++) judge_float(j, n, i, tensor_get(out, i), x->v[i].d, x->e[i]);
-    bool ok = !save || (npy_write(j->s, arena_printf(j->w->arena, "%s.want.npy", save), j->want) && npy_write(j->s, arena_printf(j->w->arena, "%s.bound.npy", save), j->bound));
+    bool ok = !save || (npy_write(j->s, arena_printf(j->w->arena, "%s.want.npy", save), j->want) &&
+                        npy_write(j->s, arena_printf(j->w->arena, "%s.bound.npy", save), j->bound));
     j->want = j->bound = NULL;
     return ok;
 }
@@ -126,8 +127,8 @@ static void judge_sets(struct judge *j, const struct node *n, const struct tenso
     for (int64_t row = 0; length && row < walk_value(j->w, n)->count; row += length) judge_set(j, n, out, row, length);
 }
 
-bool judge_group(struct session *s, const struct program *p, size_t launch, const struct dim_values *dims, const struct tensor *const *ins, const struct tensor *const *outs,
-                 int threads, const char *dump, struct kernel_verdict *v)
+bool judge_group(struct session *s, const struct program *p, size_t launch, const struct dim_values *dims, const struct tensor *const *ins,
+                 const struct tensor *const *outs, int threads, const char *dump, struct kernel_verdict *v)
 {
     const struct program_launch *l = &p->launches[launch];
     const struct group *gr = l->group;

@@ -62,7 +62,8 @@ static bool is_set(const struct node *n) { return n->op->class == CLS_SELECT && 
 /* Chosen sets that the program's graph holds and the parsed graph too are compared row by row; `sets` gets the device's copies. */
 struct chosen { const struct node *parsed; const struct tensor *got; };
 
-static bool drift(struct exec *e, const struct graph *parsed, const struct binding *b, const struct chosen *sets, size_t n_sets, int threads, struct verify_report *r)
+static bool drift(struct exec *e, const struct graph *parsed, const struct binding *b, const struct chosen *sets, size_t n_sets, int threads,
+                  struct verify_report *r)
 {
     const struct graph *g = e->p->g;
     struct arena *a = e->s->run;

@@ -36,10 +36,10 @@ struct verify_report {
 /* Judgement 1 and the drift. `e` has the program bound. `parsed` is the graph as parsed, `b` its sources. false with diagnostics: it could not be judged. */
 bool verify_kernels(struct exec *e, const struct graph *parsed, const struct binding *b, int threads, struct verify_report *out);
 /* Judgement 2: walks `after` (the graph after the passes) beside `parsed`. On failure runs the pipeline again, stopping after each pass, to name it. */
-bool verify_passes(struct session *s, const struct graph *parsed, const struct graph *after, const struct binding *b, struct pass_ctx *c, struct pass_options *o,
-                   int threads, struct verify_report *out);
+bool verify_passes(struct session *s, const struct graph *parsed, const struct graph *after, const struct binding *b, struct pass_ctx *c,
+                   struct pass_options *o, int threads, struct verify_report *out);
 /* One group judged on given inputs and outputs: the judge's core. dump, if not NULL, is a directory that gets, for each float result, what the reference
    wants and the bound of each element: outK.want.npy, outK.bound.npy (f64; infinite: not judged). */
-bool judge_group(struct session *s, const struct program *p, size_t launch, const struct dim_values *dims, const struct tensor *const *ins, const struct tensor *const *outs,
-                 int threads, const char *dump, struct kernel_verdict *v);
+bool judge_group(struct session *s, const struct program *p, size_t launch, const struct dim_values *dims, const struct tensor *const *ins,
+                 const struct tensor *const *outs, int threads, const char *dump, struct kernel_verdict *v);
 #endif

@@ -30,11 +30,13 @@ static bool differs(struct beside *x, const struct node *pn, const struct node *
     bool is_float = dtype_is_float(pn->type.dtype);
     const double *own = x->own ? x->own->e[pn->id] : NULL;
     for (int64_t i = 0; i < p->count; i++) {
-        double bound = (a->e ? a->e[i] : 0) + (own ? own[i] : 0), got = is_float ? a->v[i].d : (double)a->v[i].i, want = is_float ? p->v[i].d : (double)p->v[i].i;
+        double bound = (a->e ? a->e[i] : 0) + (own ? own[i] : 0), got = is_float ? a->v[i].d : (double)a->v[i].i;
+        double want = is_float ? p->v[i].d : (double)p->v[i].i;
         if (!(bound < INFINITY)) continue;
         bool same = got == want || (isnan(got) && isnan(want)) || fabs(got - want) <= bound;
         if (same) continue;
-        x->value = arena_printf(x->s->run, "%s, element %lld: is %.17g, should be %.17g ± %.3g", pn->name ? pn->name : pn->op->name, (long long)i, got, want, bound);
+        x->value = arena_printf(x->s->run, "%s, element %lld: is %.17g, should be %.17g ± %.3g", pn->name ? pn->name : pn->op->name, (long long)i,
+                                got, want, bound);
         x->loc = pn->loc;
         return true;
     }
@@ -50,7 +52,8 @@ static bool meet(void *ctx, struct walk *w, const struct node *an)
     struct wval *a = &w->val[an->id];
     const struct wval *p = walk_value(x->wp, pn);
     if (a->count != p->count) {
-        x->value = arena_printf(x->s->run, "%s has %lld elements, should have %lld", pn->name ? pn->name : pn->op->name, (long long)a->count, (long long)p->count);
+        x->value = arena_printf(x->s->run, "%s has %lld elements, should have %lld", pn->name ? pn->name : pn->op->name, (long long)a->count,
+                                (long long)p->count);
         x->loc = pn->loc;
         return false;
     }
@@ -140,8 +143,8 @@ static const char *blame(struct beside *x, const struct binding *b, const struct
     return NULL;
 }
 
-bool verify_passes(struct session *s, const struct graph *parsed, const struct graph *after, const struct binding *b, struct pass_ctx *c, struct pass_options *o, int threads,
-                   struct verify_report *out)
+bool verify_passes(struct session *s, const struct graph *parsed, const struct graph *after, const struct binding *b, struct pass_ctx *c,
+                   struct pass_options *o, int threads, struct verify_report *out)
 {
     struct beside x = { .s = s, .parsed = parsed };
     x.wp = walk_begin(s, parsed, &b->dims, NUMERICS_REAL, threads);

@@ -15,7 +15,8 @@ struct walk *walk_begin(struct session *s, const struct graph *g, const struct d
 {
     struct arena *a = arena_new();
     struct walk *w = arena_new_of(a, struct walk);
-    *w = (struct walk){ .s = s, .g = g, .arena = a, .dims = *dims, .numerics = numerics, .threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads, .u = 0x1p-53 };
+    *w = (struct walk){ .s = s, .g = g, .arena = a, .dims = *dims, .numerics = numerics, .u = 0x1p-53,
+                         .threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads };
     w->n_val = g->next_id;
     w->val = arena_array(a, struct wval, g->next_id + 1);
     return w;

@@ -47,7 +47,7 @@ static double vec_at(const struct vec *v, size_t i)
 }
 
 /* Runs both ways over float buffers; out's doubles then hold the payload's result, out's raw cells the emulator's. */
-static void run_both(struct session *s, const struct kernel *k, struct vec *const *v, const struct kdim *dims)
+static void run_both_of(const struct kir_code *c, const struct kernel *k, struct vec *const *v, const struct kdim *dims)
 {
     struct kbuf raw[32];
     void *doubles[32];
@@ -55,8 +55,18 @@ static void run_both(struct session *s, const struct kernel *k, struct vec *cons
         raw[i] = (struct kbuf){ v[i]->raw, v[i]->n * (size_t)dtype_size(v[i]->type) };
         doubles[i] = v[i]->d;
     }
-    kir_emulate(s, k, raw, dims);
-    kir_payload(s, k, kir_doubles, doubles, dims);
+    if (!kir_code_launch(c, k, raw, dims)) {
+        diags_print(c->s, 0, stderr, false);
+        fail_msg("%s", print_kernel(c->s, k));
+    }
+    kir_code_payload(c, k, doubles, dims);
+}
+
+static void run_both(struct session *s, struct kernel *k, struct vec *const *v, const struct kdim *dims)
+{
+    struct kir_code c = kir_compile(s, &k, 1, kir_doubles);
+    run_both_of(&c, k, v, dims);
+    kir_code_free(&c);
 }
 
 static void expect(const struct vec *v, size_t i, double want, double tolerance)
@@ -107,16 +117,18 @@ static void ring(void **state)
     (void)state;
     struct session *s = session_begin();
     struct kernel *k = kir_read(s, "ring");
+    struct kir_code code = kir_compile(s, &k, 1, kir_doubles);
     uint64_t r = 3;
     for (int64_t T = 1; T <= 5; T += 2) {
         struct vec x = vec_new(s, DT_F32, (size_t)(256 * T), &r), y = vec_new(s, DT_F32, 256, NULL);
-        run_both(s, k, (struct vec *[]){ &x, &y }, (struct kdim[]){ { "T", T }, { NULL, 0 } });
+        run_both_of(&code, k, (struct vec *[]){ &x, &y }, (struct kdim[]){ { "T", T }, { NULL, 0 } });
         for (size_t i = 0; i < 256; i++) {
             double sum = 0;
             for (size_t t = 0; t < (size_t)T; t++) sum += vec_at(&x, 256 * t + 255 - i);
             expect(&y, i, sum, 0);
         }
     }
+    kir_code_free(&code);
     session_end(s);
 }
 
@@ -247,7 +259,8 @@ static double op_real(enum kop op, double x, double y, double z)
 /* out[i] = op(x[i], y[i], z[i]) as f64, all of type t; a let stands between, so that K_READ is there too. */
 static struct kernel *op_kernel(struct session *s, enum kop op, enum dtype t)
 {
-    struct kernel *k = kernel_new(s, s->run, "one", target_find("gfx90a"), OPS_N);
+    const char *name = arena_printf(s->run, "one_%s_%s", kop_table[op].name, dtype_name(t));
+    struct kernel *k = kernel_new(s, s->run, name, target_find("gfx90a"), OPS_N);
     const struct ix *count = ix_const(s->ix, OPS_N);
     const struct kmem *in[3];
     for (int i = 0; i < 3; i++) in[i] = kernel_arg(k, "in", DT_F64, count, NULL);
@@ -262,44 +275,57 @@ static struct kernel *op_kernel(struct session *s, enum kop op, enum dtype t)
     return k;
 }
 
+struct operation { enum kop op; enum dtype t; };
+
+static double operand(struct operation o, int i, double v)
+{
+    v = o.t == DT_BOOL ? v > 0 : o.t == DT_I32 || o.t == DT_I64 ? v * 4 : v;
+    if ((o.op == K_DIV || o.op == K_MOD) && i == 1 && v == 0) v = 3;
+    if (o.op == K_SQRT || o.op == K_LOG || o.op == K_LOG2 || o.op == K_RSQRT) v = fabs(v) + 0.25;
+    return v;
+}
+
+static void operation_judge(const struct kir_code *code, const struct kernel *k, struct operation o, uint64_t *r)
+{
+    struct session *s = code->s;
+    struct vec in[3], out = vec_new(s, DT_F64, OPS_N, NULL);
+    for (int i = 0; i < 3; i++) {
+        in[i] = vec_new(s, DT_F64, OPS_N, r);
+        for (int j = 0; j < OPS_N; j++) in[i].d[j] = operand(o, i, in[i].d[j]);
+        vec_pack(&in[i]);
+    }
+    run_both_of(code, k, (struct vec *[]){ &in[0], &in[1], &in[2], &out }, NULL);
+    for (size_t i = 0; i < OPS_N; i++) {
+        double want = op_real(o.op, in[0].d[i], in[1].d[i], in[2].d[i]);
+        if (o.op == K_DIV && (o.t == DT_I32 || o.t == DT_I64)) want = trunc(want);
+        double half_ulp = dtype_half_ulp(DT_F32, want), slack = kop_table[o.op].is_fn ? 4 * half_ulp : o.t == DT_F32 ? half_ulp : 0;      /* functions: 2 ulp */
+        if (!(fabs(vec_at(&out, i) - want) <= slack)) fail_msg("emulator: %s: %.17g for %.17g", k->name, vec_at(&out, i), want);
+        if (o.op == K_ROUND16 || o.op == K_ROUNDB16) want = in[0].d[i];     /* a payload is not rounded */
+        if (out.d[i] != want) fail_msg("payload: %s: %.17g for %.17g", k->name, out.d[i], want);
+    }
+}
+
 static void operations(void **state)
 {
     (void)state;
     struct session *s = session_begin();
     static const enum dtype all[] = { DT_F32, DT_F64, DT_I32, DT_I64, DT_BOOL };
-    uint64_t r = 7;
-    int judged = 0;
+    struct operation of[K_COUNT * 5];
+    struct kernel *kernels[K_COUNT * 5];
+    size_t n = 0;
     for (int op = 0; op < K_READ; op++)
-        for (size_t ti = 0; ti < sizeof all / sizeof *all; ti++) {
-            enum dtype t = all[ti], types[3] = { op == K_SELECT ? DT_BOOL : t, t, t };
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+            enum dtype t = all[i], types[3] = { op == K_SELECT ? DT_BOOL : t, t, t };
             if (kx_op_wrong((enum kop)op, types, t)) continue;
-            struct kernel *k = op_kernel(s, (enum kop)op, t);
-            assert_true(kernel_verify(k));
-            struct vec in[3], out = vec_new(s, DT_F64, OPS_N, NULL);
-            for (int i = 0; i < 3; i++) {
-                in[i] = vec_new(s, DT_F64, OPS_N, &r);
-                for (int j = 0; j < OPS_N; j++) {
-                    double v = t == DT_BOOL ? in[i].d[j] > 0 : t == DT_I32 || t == DT_I64 ? in[i].d[j] * 4 : in[i].d[j];
-                    if ((op == K_DIV || op == K_MOD) && i == 1 && v == 0) v = 3;
-                    if (op == K_SQRT || op == K_LOG || op == K_LOG2 || op == K_RSQRT) v = fabs(v) + 0.25;
-                    in[i].d[j] = v;
-                }
-                vec_pack(&in[i]);
-            }
-            run_both(s, k, (struct vec *[]){ &in[0], &in[1], &in[2], &out }, NULL);
-            for (size_t i = 0; i < OPS_N; i++) {
-                double want = op_real((enum kop)op, in[0].d[i], in[1].d[i], in[2].d[i]);
-                if (op == K_DIV && (t == DT_I32 || t == DT_I64)) want = trunc(want);
-                double slack = kop_table[op].is_fn ? 4 * dtype_half_ulp(DT_F32, want) : t == DT_F32 ? dtype_half_ulp(DT_F32,
-                        want) : 0;     /* functions: 2 ulp */
-                if (!(fabs(vec_at(&out, i) - want) <= slack))
-                    fail_msg("emulator: %s of %s: %.17g for %.17g", kop_table[op].name, dtype_name(t), vec_at(&out, i), want);
-                if (op == K_ROUND16 || op == K_ROUNDB16) want = in[0].d[i];     /* a payload is not rounded */
-                if (out.d[i] != want) fail_msg("payload: %s of %s: %.17g for %.17g", kop_table[op].name, dtype_name(t), out.d[i], want);
-            }
-            judged++;
+            of[n] = (struct operation){ (enum kop)op, t };
+            kernels[n] = op_kernel(s, (enum kop)op, t);
+            assert_true(kernel_verify(kernels[n++]));
         }
-    assert_true(judged > K_COUNT);
+    assert_true(n > K_COUNT);
+    struct kir_code code = kir_compile(s, kernels, n, kir_doubles);
+    uint64_t r = 7;
+    for (size_t i = 0; i < n; i++) operation_judge(&code, kernels[i], of[i], &r);
+    kir_code_free(&code);
     session_end(s);
 }
 
@@ -390,8 +416,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pointwise), cmocka_unit_test(row_sums), cmocka_unit_test(ring), cmocka_unit_test(gemm_gfx90a), cmocka_unit_test(gemm_sm_90),
-            cmocka_unit_test(segments),
-        cmocka_unit_test(types), cmocka_unit_test(operations), cmocka_unit_test(sum_trees), cmocka_unit_test(late_wait_is_seen), cmocka_unit_test(compiles_for_targets),
+        cmocka_unit_test(segments),
+        cmocka_unit_test(types), cmocka_unit_test(operations), cmocka_unit_test(sum_trees), cmocka_unit_test(late_wait_is_seen),
+        cmocka_unit_test(compiles_for_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

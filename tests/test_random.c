@@ -152,8 +152,8 @@ int main(void)
     signal(SIGABRT, show_and_die);
     signal(SIGSEGV, show_and_die);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_graphs_gfx90a), cmocka_unit_test(test_random_graphs_sm_90), cmocka_unit_test(test_ops_gfx90a), cmocka_unit_test(test_ops_sm_90),
-        cmocka_unit_test(test_no_alarm),
+        cmocka_unit_test(test_random_graphs_gfx90a), cmocka_unit_test(test_random_graphs_sm_90), cmocka_unit_test(test_ops_gfx90a),
+        cmocka_unit_test(test_ops_sm_90),        cmocka_unit_test(test_no_alarm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

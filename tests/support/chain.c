@@ -27,7 +27,8 @@ struct chain *chain_new(struct session *s, const struct target *t, const struct 
     static const struct chain_options none;
     struct chain *c = arena_new_of(s->run, struct chain);
     if (!o) o = &none;
-    *c = (struct chain){ .s = s, .src = src, .target = t, .ctx = pass_ctx_for(s, t), .passes = { .reparse = true, .instead = o->instead, .n_instead = o->n_instead } };
+    *c = (struct chain){ .s = s, .src = src, .target = t, .ctx = pass_ctx_for(s, t),
+                         .passes = { .reparse = true, .instead = o->instead, .n_instead = o->n_instead } };
     if (o->rules) c->ctx.rules = o->rules, c->ctx.n_rules = o->n_rules;
     c->parsed = graph_parse(s, src, &(struct graph_options){ .size = o->size });
     if (!c->parsed || !passes_run(c->parsed, &c->ctx, pipeline_all, NULL)) return NULL;
@@ -86,7 +87,8 @@ bool chain_judge(struct chain *c, struct device *d, int64_t batch, int threads, 
     *r = (struct verify_report){ 0 };
     struct binding *b = chain_bind(c, batch, seed);
     struct exec *e = b ? exec_open(c->s, c->program, d, &c->code, b) : NULL;
-    bool ok = e && verify_kernels(e, c->parsed, b, threads, r) && verify_passes(c->s, c->parsed, c->after, b, &c->ctx, &c->passes, threads, r);
+    bool ok = e && verify_kernels(e, c->parsed, b, threads, r) &&
+              verify_passes(c->s, c->parsed, c->after, b, &c->ctx, &c->passes, threads, r);
     exec_close(e);
     return ok;
 }
@@ -100,7 +102,8 @@ bool chain_launch(struct chain *c, struct device *d, int64_t batch)
     return ok;
 }
 
-bool chain_run(struct session *s, const struct target *t, const struct source *src, const struct chain_options *o, bool checked, int64_t batch, struct verify_report *r)
+bool chain_run(struct session *s, const struct target *t, const struct source *src, const struct chain_options *o, bool checked, int64_t batch,
+               struct verify_report *r)
 {
     struct chain *c = chain_new(s, t, src, o);
     if (!c || !chain_compile(&c, 1, checked)) return false;
@@ -127,8 +130,8 @@ static bool compare_result(struct exec *a, struct exec *b, const struct program_
         const unsigned char *p = (const unsigned char *)x->data + (size_t)i * size, *q = (const unsigned char *)y->data + (size_t)i * size;
         if (!memcmp(p, q, size) || both_nan(x, y, i)) continue;
         if (!differing++ && !out->first)
-            out->first = arena_printf(a->s->run, "%s of kernel %s, element %lld: %.17g and %.17g", n->name ? n->name : n->op->name, l->group->name, (long long)i,
-                                      tensor_get(x, i), tensor_get(y, i));
+            out->first = arena_printf(a->s->run, "%s of kernel %s, element %lld: %.17g and %.17g", n->name ? n->name : n->op->name, l->group->name,
+                                      (long long)i, tensor_get(x, i), tensor_get(y, i));
     }
     if (differing) ok = b->d->ops->copy_in(b->d, b->at[n->id], x->data, x->bytes);
     out->values += count, out->differing += differing;
@@ -162,6 +165,6 @@ const char *chain_wrong(struct session *s, const struct verify_report *r)
     const struct kernel_verdict *v = chain_culprit(r);
     if (!v) return r->pass_value ? arena_printf(s->run, "pass %s: %s", r->pass_failed, r->pass_value) : "";
     return arena_printf(s->run, "kernel %s: %s[%lld] is %.9g, should be %.9g within %.3g; %lld of %lld wrong", v->group->name,
-                        v->worst ? v->worst->name ? v->worst->name : v->worst->op->name : "?", (long long)v->worst_at, v->got, v->want, v->bound, (long long)v->wrong,
-                        (long long)v->elements);
+                        v->worst ? v->worst->name ? v->worst->name : v->worst->op->name : "?", (long long)v->worst_at, v->got, v->want, v->bound,
+                        (long long)v->wrong, (long long)v->elements);
 }

@@ -42,7 +42,8 @@ const char *chain_module(struct chain *const *chains, size_t n);
 /* Binds sources for a batch (judge's init), opens the program on a device, judges kernels and passes. false with diagnostics. */
 bool chain_judge(struct chain *c, struct device *d, int64_t batch, int threads, struct verify_report *r);
 /* The same on a device of its own, from text to report, in one call. */
-bool chain_run(struct session *s, const struct target *t, const struct source *src, const struct chain_options *o, bool checked, int64_t batch, struct verify_report *r);
+bool chain_run(struct session *s, const struct target *t, const struct source *src, const struct chain_options *o, bool checked, int64_t batch,
+               struct verify_report *r);
 /* Runs all launches on a device and judges nothing. */
 bool chain_launch(struct chain *c, struct device *d, int64_t batch);
 

@@ -34,38 +34,94 @@ static int64_t dim_value(void *ctx, const struct ix *atom)
     return 0;
 }
 
-bool kir_launch(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims)
+/* The emulator's module: prelude and kernels. */
+static struct code compile_kernels(struct session *s, struct kernel *const *k, size_t n)
 {
-    const char *text = arena_printf(s->run, "%s%s", spell_prelude(s, k->target, SPELL_EMU_CHECKED), print_kernel(s, k));
+    const char *text = spell_prelude(s, k[0]->target, SPELL_EMU_CHECKED);
     struct code code = { 0 };
-    must(s, compile_host(s, k->target, text, true, &code), text);
+    for (size_t i = 0; i < n; i++) text = arena_printf(s->run, "%s%s\n", text, print_kernel(s, k[i]));
+    must(s, compile_host(s, k[0]->target, text, true, &code), text);
+    return code;
+}
+
+/* The payload texts as a library of this process. */
+static void *compile_payloads(struct session *s, struct kernel *const *k, size_t n, const char *prelude)
+{
+    char *dir = tmp_make();
+    const char *source = arena_printf(s->run, "%s/payload.c", dir), *object = arena_printf(s->run, "%s/payload.so", dir), *cc = getenv("TOKIC_CC");
+    FILE *f = fopen(source, "w");
+    assert_non_null(f);
+    fprintf(f, "%s\n", prelude);
+    for (size_t i = 0; i < n; i++) fprintf(f, "%s\n", print_payload(s, k[i]));
+    fclose(f);
+    const char *command = arena_printf(s->run, "%s -std=gnu17 -O1 -w -ffp-contract=off -fPIC -shared '%s' -o '%s' -lm", cc && *cc ? cc : "cc", source, object);
+    assert_int_equal(system(command), 0);
+    void *lib = dlopen(object, RTLD_NOW);
+    if (!lib) fail_msg("%s", dlerror());
+    tmp_remove(dir);
+    return lib;
+}
+
+struct kir_code kir_compile(struct session *s, struct kernel *const *k, size_t n, const char *prelude)
+{
+    return (struct kir_code){ .s = s, .code = compile_kernels(s, k, n), .payload = prelude ? compile_payloads(s, k, n, prelude) : NULL };
+}
+
+void kir_code_free(struct kir_code *c)
+{
+    if (c->payload) dlclose(c->payload);
+}
+
+bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims)
+{
+    struct session *s = c->s;
     struct device *d = emu_open(s, k->target, true, 1);
     must(s, d != NULL, "emu_open");
-    struct module *m = d->ops->load(d, &code);
+    struct module *m = d->ops->load(d, &c->code);
     must(s, m != NULL, "load");
-    struct { dptr p[32]; int32_t dim[8]; } args;
+    dptr p[32];
     struct launch_buffer at[32];
-    unsigned char packed[32 * 8 + 8 * 4];
+    unsigned char packed[32 * 8 + 8 * 4] = { 0 };
     assert_true(k->n_args <= 32 && k->n_dims <= 8);
     for (size_t i = 0; i < k->n_args; i++) {
-        must(s, d->ops->alloc(d, bufs[i].bytes, &args.p[i]) && d->ops->copy_in(d, args.p[i], bufs[i].at, bufs[i].bytes), "copy_in");
+        must(s, d->ops->alloc(d, bufs[i].bytes, &p[i]) && d->ops->copy_in(d, p[i], bufs[i].at, bufs[i].bytes), "copy_in");
         const struct kmem *mem = k->args[i];
-        at[i] = (struct launch_buffer){ .name = mem->name, .at = args.p[i], .bytes = bufs[i].bytes, .written = mem->written, .read = mem->read, .elem = dtype_size(mem->dtype) };
+        at[i] = (struct launch_buffer){ .name = mem->name, .at = p[i], .bytes = bufs[i].bytes, .written = mem->written, .read = mem->read,
+                                        .elem = dtype_size(mem->dtype) };
     }
-    for (size_t i = 0; i < k->n_dims; i++) args.dim[i] = (int32_t)dim_value((void *)dims, k->dims[i].sym);
-    memset(packed, 0, sizeof packed);
-    memcpy(packed, args.p, 8 * k->n_args);
-    memcpy(packed + 8 * k->n_args, args.dim, 4 * k->n_dims);
-    struct launch l = { .kernel = k->name, .block = (unsigned)k->block, .smem = (unsigned)k->shared_bytes, .collective = kernel_is_collective(k), .args = packed,
-                        .args_size = (8 * k->n_args + 4 * k->n_dims + 7) / 8 * 8, .buffers = at, .n_buffers = k->n_args };
+    memcpy(packed, p, 8 * k->n_args);
+    for (size_t i = 0; i < k->n_dims; i++) {
+        int32_t dim = (int32_t)dim_value((void *)dims, k->dims[i].sym);
+        memcpy(packed + 8 * k->n_args + 4 * i, &dim, sizeof dim);
+    }
+    struct launch l = { .kernel = k->name, .block = (unsigned)k->block, .smem = (unsigned)k->shared_bytes, .collective = kernel_is_collective(k),
+                        .args = packed, .args_size = (8 * k->n_args + 4 * k->n_dims + 7) / 8 * 8, .buffers = at, .n_buffers = k->n_args };
     for (int i = 0; i < 3; i++) l.grid[i] = (unsigned)ix_eval(k->grid[i], dim_value, (void *)dims);
     bool good = d->ops->launch(d, m, &l) && d->ops->sync(d);
     for (size_t i = 0; i < k->n_args; i++) {
-        must(s, d->ops->copy_out(d, bufs[i].at, args.p[i], bufs[i].bytes), "copy_out");
-        d->ops->free(d, args.p[i]);
+        must(s, d->ops->copy_out(d, bufs[i].at, p[i], bufs[i].bytes), "copy_out");
+        d->ops->free(d, p[i]);
     }
     d->ops->close(d);
     return good;
+}
+
+void kir_code_payload(const struct kir_code *c, const struct kernel *k, void *const *bufs, const struct kdim *dims)
+{
+    void (*run)(void *const *, const long long *, const long long *);
+    *(void **)&run = dlsym(c->payload, arena_printf(c->s->run, "%s_run", k->name));
+    assert_non_null(run);
+    long long d[8] = { 0 }, grid[3];
+    for (size_t i = 0; i < k->n_dims; i++) d[i] = dim_value((void *)dims, k->dims[i].sym);
+    for (int i = 0; i < 3; i++) grid[i] = ix_eval(k->grid[i], dim_value, (void *)dims);
+    run(bufs, d, grid);
+}
+
+bool kir_launch(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims)
+{
+    struct kernel *one = (struct kernel *)k;
+    struct kir_code c = { .s = s, .code = compile_kernels(s, &one, 1) };
+    return kir_code_launch(&c, k, bufs, dims);
 }
 
 void kir_emulate(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims)
@@ -75,24 +131,10 @@ void kir_emulate(struct session *s, const struct kernel *k, struct kbuf *bufs, c
 
 void kir_payload(struct session *s, const struct kernel *k, const char *prelude, void *const *bufs, const struct kdim *dims)
 {
-    char *dir = tmp_make();
-    const char *source = arena_printf(s->run, "%s/payload.c", dir), *object = arena_printf(s->run, "%s/payload.so", dir), *cc = getenv("TOKIC_CC");
-    FILE *f = fopen(source, "w");
-    assert_non_null(f);
-    fprintf(f, "%s\n%s", prelude, print_payload(s, k));
-    fclose(f);
-    assert_int_equal(system(arena_printf(s->run, "%s -std=gnu17 -O1 -w -ffp-contract=off -fPIC -shared '%s' -o '%s' -lm", cc && *cc ? cc : "cc", source, object)), 0);
-    void *lib = dlopen(object, RTLD_NOW);
-    if (!lib) fail_msg("%s", dlerror());
-    void (*run)(void *const *, const long long *, const long long *);
-    *(void **)&run = dlsym(lib, arena_printf(s->run, "%s_run", k->name));
-    assert_non_null(run);
-    long long d[8] = { 0 }, grid[3];
-    for (size_t i = 0; i < k->n_dims; i++) d[i] = dim_value((void *)dims, k->dims[i].sym);
-    for (int i = 0; i < 3; i++) grid[i] = ix_eval(k->grid[i], dim_value, (void *)dims);
-    run(bufs, d, grid);
-    dlclose(lib);
-    tmp_remove(dir);
+    struct kernel *one = (struct kernel *)k;
+    struct kir_code c = { .s = s, .payload = compile_payloads(s, &one, 1, prelude) };
+    kir_code_payload(&c, k, bufs, dims);
+    kir_code_free(&c);
 }
 
 #define TYPES \
@@ -103,21 +145,27 @@ void kir_payload(struct session *s, const struct kernel *k, const char *prelude,
 const char kir_doubles[] = TYPES
     "typedef double P;\n"
     "#define p_const(x) ((P)(x))\n#define p_unset() ((P)NAN)\n#define p_of_int(i) ((P)(i))\n#define p_int(x) ((tk_i64)(x))\n"
-    "#define p_to_f16(x) (x)\n#define p_to_bf16(x) (x)\n#define p_to_f32(x) (x)\n#define p_to_f64(x) (x)\n#define p_round_f16(x) (x)\n#define p_round_bf16(x) (x)\n"
-    "#define p_add(a, b) ((a) + (b))\n#define p_sub(a, b) ((a) - (b))\n#define p_mul(a, b) ((a) * (b))\n#define p_div(a, b) ((a) / (b))\n#define p_neg(a) (-(a))\n"
+    "#define p_to_f16(x) (x)\n#define p_to_bf16(x) (x)\n#define p_to_f32(x) (x)\n#define p_to_f64(x) (x)\n"
+    "#define p_round_f16(x) (x)\n#define p_round_bf16(x) (x)\n"
+    "#define p_add(a, b) ((a) + (b))\n#define p_sub(a, b) ((a) - (b))\n#define p_mul(a, b) ((a) * (b))\n#define p_div(a, b) ((a) / (b))\n"
+    "#define p_neg(a) (-(a))\n"
     "#define p_fma(a, b, c) fma(a, b, c)\n#define p_abs(a) fabs(a)\n#define p_max(a, b) fmax(a, b)\n#define p_min(a, b) fmin(a, b)\n#define p_sqrt(a) sqrt(a)\n"
-    "#define p_rint(a) rint(a)\n#define p_floor(a) floor(a)\n#define p_exp(a) exp(a)\n#define p_exp2(a) exp2(a)\n#define p_log(a) log(a)\n#define p_log2(a) log2(a)\n"
+    "#define p_rint(a) rint(a)\n#define p_floor(a) floor(a)\n#define p_exp(a) exp(a)\n#define p_exp2(a) exp2(a)\n"
+    "#define p_log(a) log(a)\n#define p_log2(a) log2(a)\n"
     "#define p_tanh(a) tanh(a)\n#define p_erf(a) erf(a)\n#define p_rsqrt(a) (1 / sqrt(a))\n#define p_sigmoid(a) (1 / (1 + exp(-(a))))\n"
-    "#define p_eq(a, b) ((a) == (b))\n#define p_ne(a, b) ((a) != (b))\n#define p_lt(a, b) ((a) < (b))\n#define p_le(a, b) ((a) <= (b))\n#define p_gt(a, b) ((a) > (b))\n"
+    "#define p_eq(a, b) ((a) == (b))\n#define p_ne(a, b) ((a) != (b))\n#define p_lt(a, b) ((a) < (b))\n#define p_le(a, b) ((a) <= (b))\n"
+    "#define p_gt(a, b) ((a) > (b))\n"
     "#define p_ge(a, b) ((a) >= (b))\n"
     "#define p_accumulate_sum(a, x) ((a) + (x))\n#define p_accumulate_max(a, x) fmax(a, x)\n#define p_accumulate_min(a, x) fmin(a, x)\n"
-    "#define p_accumulate_fma(a, x, y) ((a) + (x) * (y))\n#define p_combine_sum(a, b) ((a) + (b))\n#define p_combine_max(a, b) fmax(a, b)\n#define p_combine_min(a, b) fmin(a, b)\n"
+    "#define p_accumulate_fma(a, x, y) ((a) + (x) * (y))\n#define p_combine_sum(a, b) ((a) + (b))\n#define p_combine_max(a, b) fmax(a, b)\n"
+    "#define p_combine_min(a, b) fmin(a, b)\n"
     "static P p_mma(P c, const P *a, const P *b, int n) { for (int i = 0; i < n; i++) c += a[i] * b[i]; return c; }\n";
 
 /* An element is (0, 0); an accumulator that took n elements or blocks in sequence is (n, 0); two accumulators added are one level deeper. */
 const char kir_counting[] = TYPES
     "typedef struct { int chain, depth; } P;\n"
-    "static P p_const(double x) { return (P){ 0, 0 }; }\nstatic P p_unset(void) { return (P){ -1000000, 0 }; }\nstatic P p_of_int(tk_i64 i) { return (P){ 0, 0 }; }\n"
+    "static P p_const(double x) { return (P){ 0, 0 }; }\nstatic P p_unset(void) { return (P){ -1000000, 0 }; }\n"
+    "static P p_of_int(tk_i64 i) { return (P){ 0, 0 }; }\n"
     "static P p_same(P x) { return x; }\n#define p_to_f16 p_same\n#define p_to_f32 p_same\n"
     "static P p_level(P a, P b) { return (P){ a.chain > b.chain ? a.chain : b.chain, (a.depth > b.depth ? a.depth : b.depth) + 1 }; }\n"
     "static P p_accumulate_sum(P a, P x) { return x.chain || a.depth ? p_level(a, x) : (P){ a.chain + 1, 0 }; }\n"

@@ -1,7 +1,8 @@
 #ifndef TOKIC_TESTS_KIR_RUN_H
 #define TOKIC_TESTS_KIR_RUN_H
-/* Runs one kernel: its text on the emulator in checking mode, and its payload text as C over a payload type. */
+/* Runs kernels: the text on the emulator in checking mode, and its payload text as C over a payload type. */
 #include "ir/kir.h"
+#include "runtime/device.h"
 
 /* A buffer as the kernel has it: `bytes` of elements. After a run the written ones hold the results. */
 struct kbuf { void *at; size_t bytes; };
@@ -9,7 +10,15 @@ struct kdim { const char *name; int64_t value; };
 
 /* Reads tests/kir/NAME.kir, verified; fails the test with the diagnostics otherwise. */
 struct kernel *kir_read(struct session *s, const char *name);
-/* dims: all that the kernel and its grid mention, up to a NULL name. */
+
+/* Kernels of one target and different names, compiled together: a call of the compiler costs more than most kernels run. */
+struct kir_code { struct session *s; struct code code; void *payload; };
+struct kir_code kir_compile(struct session *s, struct kernel *const *k, size_t n, const char *prelude);      /* prelude NULL: no payload */
+void kir_code_free(struct kir_code *c);
+bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims);
+void kir_code_payload(const struct kir_code *c, const struct kernel *k, void *const *bufs, const struct kdim *dims);
+
+/* The same for one kernel that runs once. dims: all that the kernel and its grid mention, up to a NULL name. */
 bool kir_launch(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims);      /* false: the checker found something */
 void kir_emulate(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims);
 /* `prelude`: C before the payload text, which defines P and its operations. Float buffers are arrays of P. */

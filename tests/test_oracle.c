@@ -1,0 +1,33 @@
+/* The reference interpreter against a NumPy oracle written from the specification: tests/oracle/moe_sheaf.py. */
+#include "tests/support/support.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+
+static const char *const python = "/usr/bin/python3";
+
+static int exit_code(const char *command)
+{
+    int status = system(command);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_moe_sheaf(void **state)
+{
+    (void)state;
+    char command[1000];
+    snprintf(command, sizeof command, "%s -c 'import numpy' >/dev/null 2>&1", python);
+    if (exit_code(command)) {
+        print_message("skipped: %s with NumPy is needed (apt-get install python3-numpy)\n", python);
+        skip();
+    }
+    fflush(stdout);
+    snprintf(command, sizeof command, "%s %s/tests/oracle/moe_sheaf.py %s %s/models/moe_sheaf.graph", python, SOURCE_DIR, TOKIC_BINARY, SOURCE_DIR);
+    assert_int_equal(exit_code(command), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_moe_sheaf) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

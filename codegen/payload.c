@@ -51,6 +51,23 @@ static void store(struct payload *y, const struct kitem *it)
     kout_line(&y->p.o, "if (%s) %s = %s;", print_guards(&y->p, &it->mask), print_cell_at(&y->p, it->mem, it->slot, it->index), stored(y, it->mem, it->value));
 }
 
+static void load_wide(struct payload *y, const struct kitem *it)
+{
+    struct kprint *p = &y->p;
+    const char *to = print_ix(p, it->index, true), *from = print_ix(p, print_ring_index(p, it->mem2, it->slot, it->index2), true);
+    kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s[tid][%s + e_] = %s ? %s[%s + e_] : %s;", it->elems, it->mem->name, to,
+              arena_printf(p->o.arena, "(%s)", print_guards(p, &it->mask)), it->mem2->name, from, print_value(p, it->value, false, false));
+}
+
+static void store_wide(struct payload *y, const struct kitem *it)
+{
+    struct kprint *p = &y->p;
+    const char *to = print_ix(p, print_ring_index(p, it->mem, it->slot, it->index), true);
+    const char *value = arena_printf(p->o.arena, "%s[tid][%s + e_]", it->mem2->name, print_ix(p, it->index2, true));
+    if (dtype_is_float(it->mem->dtype)) value = arena_printf(p->o.arena, "p_to_%s(%s)", dtype_name(it->mem->dtype), value);
+    kout_line(&p->o, "if (%s) for (tk_i32 e_ = 0; e_ < %d; e_++) %s[%s + e_] = %s;", print_guards(p, &it->mask), it->elems, it->mem->name, to, value);
+}
+
 static void accumulate(struct payload *y, const struct kitem *it)
 {
     const char *cell = print_cell_at(&y->p, it->mem, NULL, it->index);
@@ -166,6 +183,8 @@ static void line_item(struct payload *y, const struct kitem *it)
     case KI_REGION: line_items(y, it->body, it->n_body); break;
     case KI_LET: let(y, it); break;
     case KI_STORE: store(y, it); break;
+    case KI_LOAD_WIDE: load_wide(y, it); break;
+    case KI_STORE_WIDE: store_wide(y, it); break;
     case KI_ACCUMULATE: accumulate(y, it); break;
     case KI_FOR: loop(y, it); break;
     case KI_IF: branch(y, it); break;

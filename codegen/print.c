@@ -119,6 +119,29 @@ static void store(struct kprint *p, const struct kitem *it)
     else kout_line(&p->o, "%s", line);
 }
 
+/* "p + 4*u" */
+static const char *from_element(struct kprint *p, const struct kmem *m, const struct ix *at)
+{
+    return ix_is_const(at) && !at->k ? m->name : arena_printf(p->o.arena, "%s + %s", m->name, print_ix(p, at, true));
+}
+
+/* A load under a mask overwrites the fill. */
+static void wide(struct kprint *p, const struct kitem *it)
+{
+    bool load = it->kind == KI_LOAD_WIDE;
+    const struct kmem *m = load ? it->mem2 : it->mem, *own = load ? it->mem : it->mem2;
+    const struct ix *index = print_ring_index(p, m, it->slot, load ? it->index2 : it->index), *at = load ? it->index : it->index2;
+    const char *on = print_guards(p, &it->mask), *guard = strcmp(on, "1") ? arena_printf(p->o.arena, "if (%s) ", on) : "";
+    const char *i = print_ix(p, index, false), *memory = arena_printf(p->o.arena, "%s%s", m->space == KS_ARG ? "a." : "", m->name);
+    if (load && *guard) {
+        print_loop(p, "e_", arena_printf(p->o.arena, "%d", it->elems));
+        kout_line(&p->o, "%s[%s + e_] = %s;", own->name, print_ix(p, at, true), print_value(p, it->value, false, false));
+        print_close(p);
+    }
+    if (load) kout_line(&p->o, "%stk_ldw_%s_%d(%s, %s, %s);", guard, dtype_name(m->dtype), it->elems, from_element(p, own, at), memory, i);
+    else kout_line(&p->o, "%stk_stw_%s_%d(%s, %s, %s);", guard, dtype_name(m->dtype), it->elems, memory, i, from_element(p, own, at));
+}
+
 static void accumulate(struct kprint *p, const struct kitem *it)
 {
     const char *cell = print_cell_at(p, it->mem, NULL, it->index);
@@ -178,20 +201,6 @@ static void seam(struct kprint *p, const struct kitem *it)
     kout_line(&p->o, it->scope == KSCOPE_BLOCK ? "tk_sync_block();" : "tk_sync_wave();");
 }
 
-/* True if e is even whatever its atoms are. */
-static bool is_even(const struct ix *e)
-{
-    if (e->kind == IX_MOD) return is_even(e->a) && is_even(e->b);
-    if (e->kind == IX_MIN || e->kind == IX_MAX) return is_even(e->a) && is_even(e->b);
-    if (e->kind != IX_SUM || e->k % 2) return false;
-    for (int i = 0; i < e->n_terms; i++) {
-        bool even = e->terms[i].coef % 2 == 0;
-        for (int j = 0; j < e->terms[i].n && !even; j++) even = is_even(e->terms[i].atom[j]);
-        if (!even) return false;
-    }
-    return true;
-}
-
 /* Element e of the fragment is at element number at_ + (its distance from element 0), where that does not hang on the lane. */
 static const char *from_first(struct kprint *p, const struct ix *first, const struct ix *at)
 {
@@ -213,7 +222,7 @@ static void frag_load(struct kprint *p, const struct kitem *it)
         const struct ix *lo = print_frag_index(p, it, i, ix_const(t, e)), *hi = print_frag_index(p, it, i, ix_const(t, e + 1));
         const struct ix *gap = ix_sub(t, hi, lo);
         const char *from = from_first(p, first, lo);
-        if (ix_is_const(gap) && gap->k == 1 && is_even(lo)) kout_line(&p->o, "%s[i_][%d] = tk_ld2_f16(%s, %s);", f->name, e / 2, it->mem->name, from);
+        if (ix_is_const(gap) && gap->k == 1 && ix_multiple_of(lo, 2)) kout_line(&p->o, "%s[i_][%d] = tk_ld2_f16(%s, %s);", f->name, e / 2, it->mem->name, from);
         else kout_line(&p->o, "%s[i_][%d] = tk_pack_f16(tk_ld_f16(%s, %s), tk_ld_f16(%s, %s));", f->name, e / 2, it->mem->name, from, it->mem->name,
                        from_first(p, first, hi));
     }
@@ -274,6 +283,7 @@ static void item(struct kprint *p, const struct kitem *it)
     case KI_REGION: region(p, it); break;
     case KI_LET: let(p, it); break;
     case KI_STORE: store(p, it); break;
+    case KI_LOAD_WIDE: case KI_STORE_WIDE: wide(p, it); break;
     case KI_ACCUMULATE: accumulate(p, it); break;
     case KI_COMBINE: combine(p, it); break;
     case KI_FOR: loop(p, it); break;

@@ -28,6 +28,12 @@ struct row {
 #define LOAD(T, R, GET) { "tk_ld_" #T, R, "const tk_" #T " *p, tk_i64 i", READ, 1, "return " GET ";", NULL, NULL }
 #define STORE(T, V, PUT) { "tk_st_" #T, "void", "tk_" #T " *p, tk_i64 i, " V " v", WRITE, 1, "p[i] = " PUT ";", NULL, NULL }
 
+/* N bytes as words, and element k and word j of values of type T that lie in words: what wide accesses are made of. */
+#define WORDS(N, GET, PUT) { "tk_get_" #N, "void", "tk_u32 *w, const void *p", PURE, 0, GET, NULL, NULL }, \
+    { "tk_set_" #N, "void", "void *p, const tk_u32 *w", PURE, 0, PUT, NULL, NULL }
+#define IN_WORDS(T, V, GET, PUT) { "tk_in_" #T, V, "const tk_u32 *w, tk_i32 k", PURE, 0, "return " GET ";", NULL, NULL }, \
+    { "tk_word_" #T, "tk_u32", "const " V " *v, tk_i32 j", PURE, 0, "return " PUT ";", NULL, NULL }
+
 /* Shuffles of type T through bits: of 32 bits on AMD, of 64 in the emulator. */
 #define SHUFFLE(T, TO_U64, FROM_U64, HIP_BODY) \
     { "tk_shfl_" #T, "tk_" #T, "tk_" #T " v, tk_i32 lane", ITEM, 0, \
@@ -126,6 +132,17 @@ static const struct row rows[] = {
     LOAD(i32, "tk_i32", "p[i]"), LOAD(i64, "tk_i64", "p[i]"), LOAD(u8, "tk_u8", "p[i]"),
     STORE(f16, "tk_f32", "tk_to_f16(v)"), STORE(bf16, "tk_f32", "tk_to_bf16(v)"), STORE(f32, "tk_f32", "v"), STORE(f64, "tk_f64", "v"),
     STORE(i32, "tk_i32", "v"), STORE(i64, "tk_i64", "v"), STORE(u8, "tk_u8", "v"),
+    WORDS(4, "w[0] = *(const tk_word *)p;", "*(tk_word *)p = w[0];"),
+    WORDS(8, "tk_v8 v = *(const tk_v8 *)p; w[0] = v.w[0]; w[1] = v.w[1];", "tk_v8 v = { { w[0], w[1] } }; *(tk_v8 *)p = v;"),
+    WORDS(16, "tk_v16 v = *(const tk_v16 *)p; w[0] = v.w[0]; w[1] = v.w[1]; w[2] = v.w[2]; w[3] = v.w[3];",
+          "tk_v16 v = { { w[0], w[1], w[2], w[3] } }; *(tk_v16 *)p = v;"),
+    IN_WORDS(f16, "tk_f32", "k % 2 ? tk_hi_f16(w[k / 2]) : tk_lo_f16(w[k / 2])", "tk_pack_f16(v[2 * j], v[2 * j + 1])"),
+    IN_WORDS(bf16, "tk_f32", "tk_bits_f32(k % 2 ? w[k / 2] & 0xffff0000u : w[k / 2] << 16)",
+             "(tk_u32)tk_to_bf16(v[2 * j]) | (tk_u32)tk_to_bf16(v[2 * j + 1]) << 16"),
+    IN_WORDS(f32, "tk_f32", "tk_bits_f32(w[k])", "tk_f32_bits(v[j])"),
+    IN_WORDS(f64, "tk_f64", "tk_bits_f64((tk_u64)w[2 * k + 1] << 32 | w[2 * k])", "(tk_u32)(tk_f64_bits(v[j / 2]) >> j % 2 * 32)"),
+    IN_WORDS(i32, "tk_i32", "(tk_i32)w[k]", "(tk_u32)v[j]"),
+    IN_WORDS(i64, "tk_i64", "(tk_i64)((tk_u64)w[2 * k + 1] << 32 | w[2 * k])", "(tk_u32)((tk_u64)v[j / 2] >> j % 2 * 32)"),
     { "tk_ld2_f16", "tk_u32", "const tk_f16 *p, tk_i64 i", READ, 2, "return *(const tk_word *)(p + i);", NULL, NULL },
 
     /* seams; on AMD the lanes of a wave run in step, so a wave's seam only orders memory */
@@ -143,6 +160,17 @@ static const struct row rows[] = {
     /* AMD: 33 is LLVM's "not equal"; the builtins named ballot are younger than hiprtc 5.2 */
     { "tk_ballot", "tk_u64", "tk_i32 p", ITEM, 0, "return tk_me->host->ballot(tk_me, tk_line, p != 0);", "return __ballot_sync(0xffffffffu, p);",
       "return __builtin_amdgcn_uicmp((tk_u32)(p != 0), 0u, 33);" },
+};
+
+/* ---- wide accesses: tk_ldw_T_N and tk_stw_T_N, N elements between memory and private values ---- */
+
+static const struct wide_type { const char *name, *value; int size; const char *load, *store; } wide_types[] = {     /* load, store: of element k, as plain C */
+    { "f16", "tk_f32", 2, "tk_from_f16(p[i + k])", "tk_to_f16(v[k])" },
+    { "bf16", "tk_f32", 2, "tk_from_bf16(p[i + k])", "tk_to_bf16(v[k])" },
+    { "f32", "tk_f32", 4, "p[i + k]", "v[k]" },
+    { "f64", "tk_f64", 8, "p[i + k]", "v[k]" },
+    { "i32", "tk_i32", 4, "p[i + k]", "v[k]" },
+    { "i64", "tk_i64", 8, "p[i + k]", "v[k]" },
 };
 
 /* ---- matrix instructions, by the unit's name; in the emulator all are one call ---- */
@@ -311,6 +339,57 @@ static void print_row(FILE *to, const struct row *r, enum spelling how)
     fputs(")\n", to);
 }
 
+struct wide { const struct wide_type *type; int elems, bytes, piece; };       /* piece: bytes of one access */
+
+/* On a GPU through words. */
+static void print_wide_words(FILE *to, const struct wide *w, bool store)
+{
+    fprintf(to, "    tk_u32 w[%d];\n", w->bytes / 4);
+    if (store) fprintf(to, "    TK_UNROLL\n    for (tk_i32 j = 0; j < %d; j++) w[j] = tk_word_%s(v, j);\n", w->bytes / 4, w->type->name);
+    for (int at = 0; at < w->bytes; at += w->piece) {
+        if (store) fprintf(to, "    tk_set_%d(p + i + %d, w + %d);\n", w->piece, at / w->type->size, at / 4);
+        else fprintf(to, "    tk_get_%d(w + %d, p + i + %d);\n", w->piece, at / 4, at / w->type->size);
+    }
+    if (!store) fprintf(to, "    TK_UNROLL\n    for (tk_i32 k = 0; k < %d; k++) v[k] = tk_in_%s(w, k);\n", w->elems, w->type->name);
+}
+
+static void print_wide_body(FILE *to, const struct wide *w, bool store, enum spelling how)
+{
+    if (!is_emu(how)) { print_wide_words(to, w, store); return; }
+    for (int at = 0; how == SPELL_EMU_CHECKED && at < w->bytes; at += w->piece) {
+        fprintf(to, "    if (!tk_me->host->touch(tk_me, tk_line, p + i + %d, %d, %d)) ", at / w->type->size, w->piece, store);
+        if (store) fputs("return;\n", to);
+        else fprintf(to, "{ __builtin_memset(v, 0, %d * sizeof *v); return; }\n", w->elems);
+    }
+    fprintf(to, "    for (tk_i32 k = 0; k < %d; k++) %s = %s;\n", w->elems, store ? "p[i + k]" : "v[k]", store ? w->type->store : w->type->load);
+}
+
+static void print_wide(FILE *to, const struct wide *w, bool store, enum spelling how)
+{
+    const char *type = w->type->name, *value = w->type->value, *names = store ? "p, i, v" : "v, p, i";
+    const char *name = store ? "tk_stw" : "tk_ldw", *item = how == SPELL_EMU_CHECKED ? "_at(struct tk_item *tk_me, int tk_line, " : "(";
+    fprintf(to, "TK_FN void %s_%s_%d%s", name, type, w->elems, item);
+    if (store) fprintf(to, "tk_%s *p, tk_i64 i, const %s *v)\n{\n", type, value);
+    else fprintf(to, "%s *v, const tk_%s *p, tk_i64 i)\n{\n", value, type);
+    print_wide_body(to, w, store, how);
+    fputs("}\n", to);
+    if (how != SPELL_EMU_CHECKED) return;
+    fprintf(to, "#define %s_%s_%d(%s) %s_%s_%d_at(tk_me, __LINE__, ", name, type, w->elems, names, name, type, w->elems);
+    print_names(to, names, "(", ")");
+    fputs(")\n", to);
+}
+
+static void print_wides(FILE *to, enum spelling how)
+{
+    for (size_t i = 0; i < sizeof wide_types / sizeof *wide_types; i++)
+        for (int elems = 2; elems <= 8; elems *= 2) {
+            int bytes = elems * wide_types[i].size;
+            struct wide w = { &wide_types[i], elems, bytes, bytes < 16 ? bytes : 16 };
+            print_wide(to, &w, false, how);
+            print_wide(to, &w, true, how);
+        }
+}
+
 static void print_matrix(FILE *to, const struct matrix_unit *u, enum spelling how)
 {
     if (!u) return;
@@ -351,6 +430,7 @@ const char *spell_prelude(struct session *s, const struct target *t, enum spelli
     fputs(how == SPELL_CUDA ? head_cuda : how == SPELL_HIP ? head_hip : head_emu, to);
     fputs(types, to);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) print_row(to, &rows[i], how);
+    print_wides(to, how);
     print_matrix(to, t->matrix, how);
     print_copies(to, t, how);
     fputs(prelude_math, to);

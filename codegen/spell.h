@@ -15,6 +15,8 @@
    Loops      TK_UNROLL before a `for` of constant trip count: unrolled where it counts (private arrays and fragments stay in registers)
    Memory     tk_ld_T(p, i) -> value, tk_st_T(p, i, v)     T in f16 bf16 f32 f64 i32 i64 u8; f16 and bf16 load to tk_f32 and round once
               (nearest even) at the store
+              tk_ldw_T_N(v, p, i), tk_stw_T_N(p, i, v)      N neighbours (2, 4, 8) into and out of private values v[0..N-1], f16 and bf16 as above;
+              p + i aligned to N elements, accesses of up to 16 bytes. Not for u8
               tk_ld2_f16(p, i) -> tk_u32                    two neighbouring halves as one fragment register, p + i aligned to 4 bytes
               tk_pack_f16(lo, hi) -> tk_u32 from two f32, rounding each; tk_lo_f16(u), tk_hi_f16(u) -> tk_f32
               Every access of an array in global or shared memory is one of these, so that a checking prelude sees it with its line.

@@ -238,3 +238,10 @@ bool graph_add_output(struct graph *g, const char *name, struct node *n)
     *arena_push(g->arena, g->outs, g->n_outs, g->cap_outs) = (struct graph_out){ arena_strdup(g->arena, name), n, n->loc };
     return true;
 }
+
+void graph_own_values(struct graph *g)
+{
+    g->n_values = (size_t)g->next_id;
+    g->value_of = arena_array(g->arena, struct node *, g->n_values + 1);
+    for (size_t i = 0; i < g->n_nodes; i++) g->value_of[g->nodes[i]->id] = g->nodes[i];
+}

@@ -120,6 +120,10 @@ struct graph *graph_new(struct session *s, const char *name);
 /* A deep copy in the same session: ids, names, locs, facts are kept, value_of maps the parsed ids onto the copy. */
 struct graph *graph_clone(const struct graph *g);
 
+/* Makes the graph as it stands the one that passes are measured against: every node holds its own value. Parsing does this, but a text that was printed after
+   a pass brings the values of the graph that it once was. */
+void graph_own_values(struct graph *g);
+
 /* Appends a node. Operands, attributes and type are checked by the op's row (infer): NULL and a diagnostic if they don't fit.
    attrs may be NULL (all defaults). */
 struct node *graph_add(struct graph *g, const struct op_def *op, struct node *const *in, int n_in, const struct attr *attrs, struct loc loc);

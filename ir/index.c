@@ -284,12 +284,20 @@ bool ix_const_value(const struct ix *e, int64_t *out)
     return true;
 }
 
+static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(b, a % b) : a < 0 ? -a : a; }
+
 bool ix_multiple_of(const struct ix *e, int64_t m)
 {
     if (m == 1) return true;
-    if (e->kind != IX_SUM) return false;
-    if (e->k % m) return false;
-    for (int i = 0; i < e->n_terms; i++) if (e->terms[i].coef % m) return false;
+    if (e->kind == IX_MOD || e->kind == IX_MIN || e->kind == IX_MAX) return ix_multiple_of(e->a, m) && ix_multiple_of(e->b, m);
+    if (e->kind != IX_SUM || e->k % m) return false;
+    for (int i = 0; i < e->n_terms; i++) {
+        const struct ix_term *t = &e->terms[i];
+        int64_t left = m / common_divisor(t->coef, m);          /* what the atoms must still bring */
+        bool good = left == 1;
+        for (int j = 0; j < t->n && !good; j++) good = ix_multiple_of(t->atom[j], left);
+        if (!good) return false;
+    }
     return true;
 }
 

@@ -372,6 +372,22 @@ void ki_store(struct kbuild *b, const struct kmem *m, const struct ix *slot, con
     it->mem = m, it->slot = slot, it->index = index, it->value = value, it->mask = mask_open(b->ix, mask);
 }
 
+void ki_load_wide(struct kbuild *b, const struct kmem *dst, const struct ix *at, const struct kmem *src, const struct ix *slot, const struct ix *index,
+                  int elems, const struct kmask *mask, double fill)
+{
+    struct kmask open = mask_open(b->ix, mask);
+    const struct kx *otherwise = kx_const(b, kx_value_type(src->dtype), open.n ? fill : 0);
+    struct kitem *it = item_new(b, KI_LOAD_WIDE);
+    it->mem = dst, it->index = at, it->mem2 = src, it->slot = slot, it->index2 = index, it->elems = elems, it->mask = open, it->value = otherwise;
+}
+
+void ki_store_wide(struct kbuild *b, const struct kmem *dst, const struct ix *slot, const struct ix *index, const struct kmem *src, const struct ix *at,
+                   int elems, const struct kmask *mask)
+{
+    struct kitem *it = item_new(b, KI_STORE_WIDE);
+    it->mem = dst, it->slot = slot, it->index = index, it->mem2 = src, it->index2 = at, it->elems = elems, it->mask = mask_open(b->ix, mask);
+}
+
 void ki_accumulate(struct kbuild *b, const struct kmem *m, const struct ix *index, enum kacc op, const struct kx *value, bool fma)
 {
     struct kitem *it = item_new(b, KI_ACCUMULATE);

@@ -88,6 +88,8 @@ enum kitem_kind {
     KI_REGION,      /* body: straight code, threads independent: let, store, accumulate, for, if, each */
     KI_LET,         /* var := value, once; an integer value may become an index variable with the range that its facts give. Seen to the end of its list */
     KI_STORE,       /* mem[index] := value where mask */
+    KI_LOAD_WIDE,   /* mem[index + e] := mem2[slot, index2 + e], e < elems, where mask; else value. mem: private. All of them or none */
+    KI_STORE_WIDE,  /* mem[slot, index + e] := mem2[index2 + e], e < elems, where mask. mem2: private; each element is rounded once */
     KI_ACCUMULATE,  /* mem[index] := mem[index] ⊕ value: one element into an accumulator (private) */
     KI_COMBINE,     /* mem[index] := mem[index] ⊕ its value in the lanes at distance 1, 2, … span/2 (a butterfly of log2(span) levels):
                        accumulator into accumulator */
@@ -114,15 +116,15 @@ struct kitem {
     struct kitem **orelse; size_t n_orelse, cap_orelse;
     /* LET, FOR, EACH */
     const struct ix *var, *var2;            /* FOR: var; EACH: row var and col var; LET of an integer: its index variable */
-    const struct kx *value;                 /* LET, STORE, ACCUMULATE, FRAG_FILL */
+    const struct kx *value;                 /* LET, STORE, ACCUMULATE, FRAG_FILL; LOAD_WIDE: a constant */
     const struct kx *read;                  /* LET of a float: the K_READ value that stands for it */
     const struct ix *lo, *hi, *step;        /* FOR */
     bool unroll;                            /* FOR: the compiler is told to (private arrays stay in registers) */
-    const struct kmem *mem, *mem2;          /* STORE, ACCUMULATE, COMBINE, ISSUE/LAND (dst, src), FRAG_LOAD */
+    const struct kmem *mem, *mem2;          /* STORE, ACCUMULATE, COMBINE, ISSUE/LAND and wide (dst, src), FRAG_LOAD */
     const struct ix *index, *index2;        /* element numbers; dst in a ring: within the slot */
     const struct ix *slot;                  /* ring slot (shared memory); NULL: 0 */
     struct kmask mask;
-    int elems;                              /* ISSUE, LAND: contiguous elements, 4, 8 or 16 bytes */
+    int elems;                              /* ISSUE, LAND: contiguous elements, 4, 8 or 16 bytes; wide: 2, 4 or 8 of them */
     int stage;                              /* ISSUE, LAND: number of the staging register, unique among copies in flight */
     enum kacc acc; enum dtype acc_type;     /* ACCUMULATE, COMBINE */
     bool fma;                               /* ACCUMULATE KACC_SUM of a product: one fma; value is then KX_OP mul */
@@ -197,6 +199,12 @@ const struct kx *ki_let(struct kbuild *b, const struct kx *value);              
 const struct ix *ki_let_index(struct kbuild *b, const char *name, const struct kx *value, int64_t lo, int64_t hi);
 struct kitem *ki_region(struct kbuild *b);
 void ki_store(struct kbuild *b, const struct kmem *m, const struct ix *slot, const struct ix *index, const struct kx *value, const struct kmask *mask);
+/* Wide accesses: `elems` (2, 4, 8) neighbours of argument or shared memory, f16 bf16 f32 f64 i32 i64, in accesses of up to 16 bytes; `index` is sure to be
+   a multiple of elems. The other end is private memory of the value type from `at` on: dst := src where the mask holds, all or none, else `fill`. */
+void ki_load_wide(struct kbuild *b, const struct kmem *dst, const struct ix *at, const struct kmem *src, const struct ix *slot, const struct ix *index,
+                  int elems, const struct kmask *mask, double fill);
+void ki_store_wide(struct kbuild *b, const struct kmem *dst, const struct ix *slot, const struct ix *index, const struct kmem *src, const struct ix *at,
+                   int elems, const struct kmask *mask);
 void ki_accumulate(struct kbuild *b, const struct kmem *m, const struct ix *index, enum kacc op, const struct kx *value, bool fma);
 void ki_combine(struct kbuild *b, const struct kmem *m, const struct ix *index, enum kacc op, int span);
 struct kitem *ki_for(struct kbuild *b, const char *name, const struct ix *lo, const struct ix *hi, int64_t step, bool unroll);   /* item->var is the variable */

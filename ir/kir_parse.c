@@ -14,6 +14,7 @@
            | "let" NAME [ "in" INT ".." INT ] "=" value           with a range: an index variable, both ends in it
            | place "=" value [ "mask" guards ]
            | place ( "+=" | "max" "=" | "min" "=" | "fma" "=" ) value      fma: of a product
+           | "wide" place "=" place "by" INT [ "where" guards "else" number | "mask" guards ]      where: into private memory; mask: out of it
            | "combine" ( "sum" | "max" | "min" ) place "over" INT
            | "for" NAME "in" ix ".." ix [ "step" INT ] [ "unroll" ] "{" { item } "}"       the upper end is not in it
            | "if" guards "{" { item } "}" [ "else" "{" { item } "}" ]
@@ -287,6 +288,34 @@ static void branch(struct kparse *p)
     if (klex_take_word(&p->l, "else")) block(p, otherwise, NULL, NULL, NULL, NULL);
 }
 
+static void wide(struct kparse *p)
+{
+    struct loc loc = p->l.cur.loc;
+    struct place to = next_place(p);
+    klex_expect(&p->l, '=');
+    struct place from = next_place(p);
+    klex_expect_word(&p->l, "by");
+    int elems = (int)klex_int(&p->l, "the number of elements", 2, 8);
+    if (p->l.failed) return;
+    if ((to.m->space == KS_PRIVATE) == (from.m->space == KS_PRIVATE)) {
+        klex_error(&p->l, loc, "a wide access is between private memory and other memory: %s and %s are not", to.m->name, from.m->name);
+        return;
+    }
+    struct kmask mask = { 0 };
+    if (from.m->space == KS_PRIVATE) {
+        mask = opt_mask(p);
+        if (!p->l.failed) ki_store_wide(&p->b, to.m, to.slot, to.index, from.m, from.index, elems, &mask);
+        return;
+    }
+    double fill = 0;
+    if (klex_take_word(&p->l, "where")) {
+        mask = kparse_guards(p);
+        klex_expect_word(&p->l, "else");
+        fill = klex_number(&p->l);
+    }
+    if (!p->l.failed) ki_load_wide(&p->b, to.m, to.index, from.m, from.slot, from.index, elems, &mask, fill);
+}
+
 static enum kacc acc_of(struct kparse *p)
 {
     struct loc loc = p->l.cur.loc;
@@ -422,7 +451,7 @@ static void write_to(struct kparse *p, const char *name, struct loc loc)
 static void item(struct kparse *p)
 {
     static const struct { const char *word; void (*parse)(struct kparse *); } kinds[] = {
-        { "region", region }, { "let", let }, { "for", loop }, { "if", branch }, { "combine", combine }, { "issue", issue }, { "land", land }, { "seam", seam },
+        { "region", region }, { "let", let }, { "for", loop }, { "if", branch }, { "wide", wide }, { "combine", combine }, { "issue", issue }, { "land", land }, { "seam", seam },
         { "frag", frag_load }, { "mma", mma }, { "fill", fill }, { "each", each },
     };
     struct loc loc = p->b.loc = p->l.cur.loc;

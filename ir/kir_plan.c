@@ -9,7 +9,7 @@
 static const char *const reserved[] = {
     /* the kernel text's, where they could be taken for a name */
     "a", "at", "block", "combine", "commit", "each", "elem", "else", "false", "fill", "for", "frag", "from", "if", "in", "inf", "issue", "land", "let", "mask",
-    "max", "min", "mma", "nan", "region", "seam", "step", "transposed", "true", "unroll", "where",
+    "max", "min", "mma", "nan", "region", "seam", "step", "transposed", "true", "unroll", "where", "wide",
     /* C's and C++'s */
     "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "const", "constexpr", "continue", "default", "delete", "do",
     "double", "enum", "explicit", "export", "extern", "float", "friend", "goto", "half", "inline", "int", "long", "mutable", "namespace", "new", "not",
@@ -216,6 +216,7 @@ static void name_all(struct kplan *p)
     name_items(p, k->body, k->n_body);
 }
 
+/* Of private memory; 0 for any other. What an item calls `mem` it writes, where it is private. */
 static uint64_t mem_bit(const struct kplan *p, const struct kmem *m)
 {
     for (size_t i = 0; i < p->k->n_priv; i++) if (p->k->priv[i] == m) return (uint64_t)1 << i % 64;
@@ -288,8 +289,7 @@ static uint64_t written_in(const struct kplan *p, struct kitem *const *items, si
     uint64_t w = 0;
     for (size_t i = 0; i < n; i++) {
         const struct kitem *it = items[i];
-        if (it->kind == KI_STORE || it->kind == KI_ACCUMULATE || it->kind == KI_COMBINE) w |= mem_bit(p, it->mem);
-        w |= written_in(p, it->body, it->n_body) | written_in(p, it->orelse, it->n_orelse);
+        w |= mem_bit(p, it->mem) | written_in(p, it->body, it->n_body) | written_in(p, it->orelse, it->n_orelse);
     }
     return w;
 }
@@ -303,7 +303,7 @@ static void place_items(struct kplan *p, struct kitem *const *items, size_t n, b
             if (it->fma && it->value->kind == KX_OP && it->value->op == K_MUL) visit(p, it, it->value->arg[0]), visit(p, it, it->value->arg[1]);
             else visit(p, it, it->value);
         }
-        if (it->kind == KI_STORE || it->kind == KI_ACCUMULATE || it->kind == KI_COMBINE) forget(p, mem_bit(p, it->mem));
+        forget(p, mem_bit(p, it->mem));
         bool inside = in_region || it->kind == KI_REGION || it->kind == KI_EACH;
         size_t here = p->n_live;
         if (it->kind == KI_FOR || it->kind == KI_EACH) forget(p, written_in(p, it->body, it->n_body));

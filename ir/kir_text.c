@@ -99,6 +99,17 @@ static void let(struct ktext *t, const struct kitem *it)
         kout_line(&t->o, "let %s = %s", kplan_read(t->sp.plan, it->read), v);
 }
 
+/* Without a mask the fill is never seen. */
+static void load_wide(struct ktext *t, const struct kitem *it)
+{
+    const char *from = place(t, it->mem2, it->slot, it->index2), *otherwise = "";
+    if (it->mask.n) {
+        double fill = dtype_is_float(it->value->type) ? it->value->f : (double)it->value->i;
+        otherwise = arena_printf(t->o.arena, " where (%s) else %s", guards(t, &it->mask), number(t, fill));
+    }
+    kout_line(&t->o, "wide %s = %s by %d%s", place(t, it->mem, NULL, it->index), from, it->elems, otherwise);
+}
+
 static void items(struct ktext *t, struct kitem *const *list, size_t n);
 
 static void body(struct ktext *t, const struct kitem *it)
@@ -147,6 +158,11 @@ static void item(struct ktext *t, const struct kitem *it)
         break;
     case KI_LET: let(t, it); break;
     case KI_STORE: kout_line(o, "%s = %s%s", place(t, it->mem, it->slot, it->index), value(t, it->value, false), mask_suffix(t, &it->mask)); break;
+    case KI_LOAD_WIDE: load_wide(t, it); break;
+    case KI_STORE_WIDE:
+        kout_line(o, "wide %s = %s by %d%s", place(t, it->mem, it->slot, it->index), place(t, it->mem2, NULL, it->index2), it->elems,
+                  mask_suffix(t, &it->mask));
+        break;
     case KI_ACCUMULATE: accumulate(t, it); break;
     case KI_COMBINE: kout_line(o, "combine %s %s over %d", acc_name[it->acc], place(t, it->mem, NULL, it->index), it->span); break;
     case KI_FOR: loop(t, it); break;

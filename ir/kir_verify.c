@@ -22,7 +22,7 @@ struct verify {
 };
 
 static const char *const item_names[] = {
-    [KI_REGION] = "region", [KI_LET] = "let", [KI_STORE] = "store", [KI_ACCUMULATE] = "accumulation", [KI_COMBINE] = "combine", [KI_FOR] = "loop",
+    [KI_REGION] = "region", [KI_LET] = "let", [KI_STORE] = "store", [KI_LOAD_WIDE] = "wide load", [KI_STORE_WIDE] = "wide store", [KI_ACCUMULATE] = "accumulation", [KI_COMBINE] = "combine", [KI_FOR] = "loop",
         [KI_IF] = "if",
     [KI_ISSUE] = "issue", [KI_LAND] = "land", [KI_COMMIT] = "commit", [KI_SEAM] = "seam", [KI_FRAG_FILL] = "fragment fill", [KI_FRAG_LOAD] = "fragment load",
     [KI_MMA] = "mma", [KI_EACH] = "each",
@@ -123,27 +123,13 @@ static void check_type(struct verify *v, const struct kmem *m, enum dtype t)
 }
 
 /* ---- copies ---- */
-static bool multiple_of(const struct ix *e, int64_t m)
-{
-    if (e->kind == IX_MOD || e->kind == IX_MIN || e->kind == IX_MAX) return multiple_of(e->a, m) && multiple_of(e->b, m);
-    if (e->kind != IX_SUM) return m == 1;
-    if (e->k % m) return false;
-    for (int i = 0; i < e->n_terms; i++) {
-        const struct ix_term *term = &e->terms[i];
-        bool good = term->coef % m == 0;
-        for (int j = 0; j < term->n && !good; j++) good = multiple_of(term->atom[j], m);
-        if (!good) return false;
-    }
-    return true;
-}
-
 static void check_copy(struct verify *v, const struct kitem *it)
 {
     int bytes = it->elems * dtype_size(it->mem->dtype);
     if (it->mem->space != KS_SHARED) { wrong(v, "%s is not shared memory", it->mem->name); return; }
     check_access(v, it->mem, it->slot, it->index);
     if (bytes != 4 && bytes != 8 && bytes != 16) wrong(v, "copies are of 4, 8 or 16 bytes, not %d", bytes);
-    if (!multiple_of(it->index, it->elems) || (it->slot && it->mem->count->k % it->elems))
+    if (!ix_multiple_of(it->index, it->elems) || (it->slot && it->mem->count->k % it->elems))
         wrong(v, "%s[%s] is not known to be a multiple of %d elements", it->mem->name, ix_text(v->a, it->index), it->elems);
     if (it->stage < 0 || it->stage > 255) wrong(v, "staging register %d", it->stage);
 }
@@ -156,7 +142,7 @@ static void issue(struct verify *v, const struct kitem *it)
         wrong(v, "%s is %s, and %s is %s", it->mem2->name, dtype_name(it->mem2->dtype), it->mem->name, dtype_name(it->mem->dtype));
     check_access(v, it->mem2, NULL, it->index2);
     check_mask(v, &it->mask);
-    if (!multiple_of(it->index2, it->elems))
+    if (!ix_multiple_of(it->index2, it->elems))
         wrong(v, "%s[%s] is not known to be a multiple of %d elements", it->mem2->name, ix_text(v->a, it->index2), it->elems);
     if (it->stage < 0 || it->stage > 255) return;
     if (v->stage_owner[it->stage]) wrong(v, "staging register %d is issued again before it has landed", it->stage);
@@ -257,6 +243,23 @@ static void store(struct verify *v, const struct kitem *it)
     check_mask(v, &it->mask);
 }
 
+/* `m` is argument or shared memory, `own` the private memory at the other end. */
+static void wide(struct verify *v, const struct kitem *it, const struct kmem *m, const struct ix *index, const struct kmem *own, const struct ix *at)
+{
+    struct ix_table *t = v->k->s->ix;
+    bool typed = m->dtype == DT_F16 || m->dtype == DT_BF16 || m->dtype == DT_F32 || m->dtype == DT_F64 || m->dtype == DT_I32 || m->dtype == DT_I64;
+    if (it->elems != 2 && it->elems != 4 && it->elems != 8) wrong(v, "%d elements: they are 2, 4 or 8", it->elems);
+    if (own->space != KS_PRIVATE || m->space == KS_PRIVATE)
+        wrong(v, "%s is not private memory, or %s is: a wide access is between the two", own->name, m->name);
+    if (!typed || own->dtype != kx_value_type(m->dtype)) wrong(v, "%s is %s, and %s is %s", m->name, dtype_name(m->dtype), own->name, dtype_name(own->dtype));
+    if (!ix_multiple_of(index, it->elems) || (it->slot && m->count->k % it->elems))
+        wrong(v, "%s[%s] is not known to be a multiple of %d elements", m->name, ix_text(v->a, index), it->elems);
+    check_access(v, m, it->slot, index), check_access(v, m, it->slot, ix_addk(t, index, it->elems - 1));
+    check_access(v, own, NULL, at), check_access(v, own, NULL, ix_addk(t, at, it->elems - 1));
+    check_flights(v, m, it->slot);
+    check_mask(v, &it->mask);
+}
+
 static void let(struct verify *v, const struct kitem *it)
 {
     if (it->var && it->value->type != DT_I32 && it->value->type != DT_I64)
@@ -320,6 +323,8 @@ static void item(struct verify *v, const struct kitem *it)
     case KI_REGION: v->regions++; nested(v, it, UNIFORM_GRID); v->regions--; break;
     case KI_LET: let(v, it); break;
     case KI_STORE: store(v, it); break;
+    case KI_LOAD_WIDE: wide(v, it, it->mem2, it->index2, it->mem, it->index); break;
+    case KI_STORE_WIDE: wide(v, it, it->mem, it->index, it->mem2, it->index2); break;
     case KI_ACCUMULATE: accumulate(v, it); break;
     case KI_COMBINE: collective(v); combine(v, it); break;
     case KI_FOR: loop(v, it); break;

@@ -71,7 +71,7 @@ static void splice(struct bytes *b, size_t at, size_t gone, const uint8_t *from,
 {
     if (b->n - gone + n > MOST_BYTES) return;
     memmove(b->at + at + n, b->at + at + gone, b->n - at - gone);
-    memcpy(b->at + at, from, n);
+    if (n) memcpy(b->at + at, from, n);
     b->n += n - gone;
 }
 
@@ -79,7 +79,8 @@ static void splice(struct bytes *b, size_t at, size_t gone, const uint8_t *from,
 static size_t odd_number(uint64_t *r, uint8_t *to)
 {
     static const int64_t odd[] = { 0, 1, -1, 2, 7, 127, 128, 255, 256, 32767, 65535, 65536, INT32_MAX, INT32_MIN, (int64_t)UINT32_MAX, INT64_MAX, INT64_MIN };
-    int64_t v = odd[rnd_range(r, 0, (int64_t)(sizeof odd / sizeof *odd) - 1)] + rnd_range(r, -1, 1) * rnd_range(r, 0, 1);
+    uint64_t v = (uint64_t)odd[rnd_range(r, 0, (int64_t)(sizeof odd / sizeof *odd) - 1)];
+    v += (uint64_t)rnd_range(r, -1, 1);
     if (rnd_u64(r) & 1) return (size_t)snprintf((char *)to, 32, "%lld", (long long)v);
     memcpy(to, &v, sizeof v);
     return (size_t)1 << rnd_range(r, 0, 3);

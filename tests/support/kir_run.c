@@ -19,12 +19,29 @@ static void must(struct session *s, bool good, const char *what)
     fail_msg("%s", what);
 }
 
-struct kernel *kir_read(struct session *s, const char *name)
+static const struct source *read_text(struct session *s, const char *name)
 {
     const struct source *src = source_read(s, arena_printf(s->run, "%s/tests/kir/%s.kir", SOURCE_DIR, name));
-    struct kernel *k = src ? kernel_parse(s, src) : NULL;
+    must(s, src != NULL, name);
+    return src;
+}
+
+static struct kernel *parse_text(struct session *s, const struct source *src, const char *name)
+{
+    struct kernel *k = kernel_parse(s, src);
     must(s, k && kernel_verify(k), name);
     return k;
+}
+
+struct kernel *kir_read(struct session *s, const char *name) { return parse_text(s, read_text(s, name), name); }
+
+struct kernel *kir_read_for(struct session *s, const char *name, const char *target)
+{
+    const char *text = read_text(s, name)->text, *head = strstr(text, "\nkernel "), *of = head ? strstr(head, " for ") : NULL;
+    assert_non_null(of);
+    of += strlen(" for ");
+    text = arena_printf(s->run, "%.*s%s%s", (int)(of - text), text, target, of + strcspn(of, " \n"));
+    return parse_text(s, source_of_string(s, name, text), name);
 }
 
 static int64_t dim_value(void *ctx, const struct ix *atom)
@@ -65,6 +82,25 @@ static void *compile_payloads(struct session *s, struct kernel *const *k, size_t
 struct kir_code kir_compile(struct session *s, struct kernel *const *k, size_t n, const char *prelude)
 {
     return (struct kir_code){ .s = s, .code = compile_kernels(s, k, n), .payload = prelude ? compile_payloads(s, k, n, prelude) : NULL };
+}
+
+void kir_compile_gpu(struct session *s, struct kernel *const *k, size_t n)
+{
+    const struct target *t = k[0]->target;
+    const char *why = "", *text = spell_prelude(s, t, t->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP);
+    if (!compile_available(s, t, &why)) {
+        print_message("skipped compiling for %s: %s\n", t->name, why);
+        return;
+    }
+    const char **names = arena_array(s->run, const char *, n);
+    for (size_t i = 0; i < n; i++) names[i] = k[i]->name, text = arena_printf(s->run, "%s%s\n", text, print_kernel(s, k[i]));
+    struct code code = { 0 };
+    must(s, compile_gpu(s, t, text, names, n, &code), t->name);
+    assert_int_equal(code.n_kernels, n);
+    for (size_t i = 0; i < n; i++)
+        if (code.kernels[i].spills > 0 || code.kernels[i].stack > 0)
+            fail_msg("%s for %s: %d spills, %d bytes of stack: private memory is not in registers", code.kernels[i].name, t->name, code.kernels[i].spills,
+                     code.kernels[i].stack);
 }
 
 void kir_code_free(struct kir_code *c)

@@ -10,6 +10,8 @@ struct kdim { const char *name; int64_t value; };
 
 /* Reads tests/kir/NAME.kir, verified; fails the test with the diagnostics otherwise. */
 struct kernel *kir_read(struct session *s, const char *name);
+/* The same with another target in the kernel's head. */
+struct kernel *kir_read_for(struct session *s, const char *name, const char *target);
 
 /* Kernels of one target and different names, compiled together: a call of the compiler costs more than most kernels run. */
 struct kir_code { struct session *s; struct code code; void *payload; };
@@ -17,6 +19,9 @@ struct kir_code kir_compile(struct session *s, struct kernel *const *k, size_t n
 void kir_code_free(struct kir_code *c);
 bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims);
 void kir_code_payload(const struct kir_code *c, const struct kernel *k, void *const *bufs, const struct kdim *dims);
+
+/* Compiles them with their target's own compiler: all registers, no spills, no stack. Says "skipped" where the compiler is absent. */
+void kir_compile_gpu(struct session *s, struct kernel *const *k, size_t n);
 
 /* The same for one kernel that runs once. dims: all that the kernel and its grid mention, up to a NULL name. */
 bool kir_launch(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims);      /* false: the checker found something */

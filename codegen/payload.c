@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "codegen/print_value.h"
+#include "ir/fragment.h"
 
 /* Which array says whether a thread takes part at this depth of control: live0, live1, … */
 struct payload { struct kprint p; int live; };
@@ -169,6 +170,7 @@ static void each(struct payload *y, const struct kitem *it)
     const struct ix *col = ix_add(t, ix_add(t, it->col, ix_mulk(t, j, u->n)), print_map(p, u->c.col, e));
     kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var), print_ix(p, row, false));
     kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var2), print_ix(p, col, false));
+    if (it->var3) kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var3), print_ix(p, print_row_slot(p, f, i, e), false));
     p->elem = arena_printf(p->o.arena, "%s[tid][%d*(%d*i_ + j_) + e_]", f->name, u->c_elems, f->cols);
     line_items(y, it->body, it->n_body);
     p->elem = NULL;
@@ -193,7 +195,8 @@ static void line_item(struct payload *y, const struct kitem *it)
     case KI_FRAG_FILL: frag_fill(y, it); break;
     case KI_FRAG_LOAD: frag_load(y, it); break;
     case KI_EACH: each(y, it); break;
-    case KI_COMBINE: case KI_SEAM: case KI_MMA: BUG("a collective inside of a region");
+    case KI_FRAG_SET: kout_line(&y->p.o, "%s = p_to_f32(%s);", y->p.elem, print_value(&y->p, it->value, false, false)); break;
+    case KI_COMBINE: case KI_SEAM: case KI_MMA: case KI_FRAG_REDUCE: case KI_FRAG_CAST: BUG("a collective inside of a region");
     }
 }
 
@@ -210,16 +213,65 @@ static void line_items(struct payload *y, struct kitem *const *list, size_t n)
 static void block_items(struct payload *y, struct kitem *const *list, size_t n);
 
 /* Each lane's element and that of the lane at distance d_, as they were before this level. */
-static void combine(struct payload *y, const struct kitem *it)
+static void level(struct payload *y, const struct kitem *it, const char *cell)
 {
     struct kprint *p = &y->p;
-    const char *cell = print_cell_at(p, it->mem, NULL, it->index);
-    kout_line(&p->o, "for (tk_i32 d_ = 1; d_ < %d; d_ *= 2) {", it->span);
-    p->o.depth++;
     kout_line(&p->o, "%s was_[N_];", print_type(p, it->acc_type));
     kout_line(&p->o, "THREADS_(live%d_) was_[tid] = %s;", y->live, cell);
     kout_line(&p->o, "THREADS_(live%d_) %s = %s;", y->live, cell, print_acc(p, it->acc, it->acc_type, "combine", "was_[tid]", "was_[tid ^ d_]"));
+}
+
+static void combine(struct payload *y, const struct kitem *it)
+{
+    struct kprint *p = &y->p;
+    kout_line(&p->o, "for (tk_i32 d_ = 1; d_ < %d; d_ *= 2) {", it->span);
+    p->o.depth++;
+    level(y, it, print_cell_at(p, it->mem, NULL, it->index));
     print_close(p);
+}
+
+static void frag_reduce(struct payload *y, const struct kitem *it)
+{
+    struct kprint *p = &y->p;
+    struct ix_table *t = p->k->s->ix;
+    const struct kfrag *f = it->frag;
+    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID), *e = ix_var(t, "e_", 0, f->unit->c_elems - 1, UNIFORM_GRID);
+    const struct ix *k = ix_var(t, "k_", 0, frag_rows(f) - 1, UNIFORM_GRID);
+    const char *own = print_cell_at(p, it->mem, NULL, k), *to = print_cell_at(p, it->mem, NULL, print_row_slot(p, f, i, e));
+    const char *elem = arena_printf(p->o.arena, "%s[tid][%d*(%d*i_ + j_) + e_]", f->name, f->unit->c_elems, f->cols);
+    open(y);
+    kout_line(&p->o, "for (tk_i32 k_ = 0; k_ < %d; k_++) %s = %s;", frag_rows(f), own, print_value(p, it->value, false, false));
+    print_loop(p, "i_", arena_printf(p->o.arena, "%d", f->rows));
+    print_loop(p, "j_", arena_printf(p->o.arena, "%d", f->cols));
+    kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s = %s;", f->unit->c_elems, to, print_acc(p, it->acc, it->acc_type, "accumulate", to, elem));
+    print_close(p);
+    print_close(p);
+    shut(y);
+    kout_line(&p->o, "for (tk_i32 k_ = 0; k_ < %d; k_++) for (tk_i32 d_ = 1; d_ < W_; d_ *= 2) if (d_ & %u) {", frag_rows(f),
+              frag_row_lanes(f->unit, p->k->target->wave));
+    p->o.depth++;
+    level(y, it, own);
+    print_close(p);
+}
+
+/* Every element straight from the lane that holds it. */
+static void frag_cast(struct payload *y, const struct kitem *it)
+{
+    struct kprint *p = &y->p;
+    struct ix_table *t = p->k->s->ix;
+    const struct kfrag *a = it->frag, *c = it->frag_a;
+    const struct matrix_unit *u = a->unit;
+    const struct ix *i = ix_var(t, "i_", 0, c->rows - 1, UNIFORM_GRID), *e = ix_var(t, "e_", 0, u->a_elems - 1, UNIFORM_GRID);
+    struct frag_source s = frag_source_of(t, u, p->k->lane, e);
+    const struct ix *frag = ix_add(t, ix_add(t, ix_mulk(t, i, c->cols), ix_mulk(t, it->index, u->k / u->n)), s.frag);
+    open(y);
+    print_loop(p, "i_", arena_printf(p->o.arena, "%d", c->rows));
+    print_loop(p, "e_", arena_printf(p->o.arena, "%d", u->a_elems));
+    kout_line(&p->o, "%s[tid][%d*i_ + e_] = p_to_%s(%s[tid/W_*W_ + %s][%s]);", a->name, u->a_elems, dtype_name(u->in), c->name, print_ix(p, s.lane, true),
+              print_ix(p, ix_add(t, ix_mulk(t, frag, u->c_elems), s.elem), false));
+    print_close(p);
+    print_close(p);
+    shut(y);
 }
 
 /* Gathers a wave's operands by the coordinate maps, and computes each of its results. */
@@ -306,6 +358,8 @@ static void block_items(struct payload *y, struct kitem *const *list, size_t n)
         case KI_FOR: loop_outside(y, it); break;
         case KI_IF: branch_outside(y, it); break;
         case KI_MMA: mma(y, it); break;
+        case KI_FRAG_REDUCE: frag_reduce(y, it); break;
+        case KI_FRAG_CAST: frag_cast(y, it); break;
         case KI_LAND: case KI_COMMIT: break;
         case KI_SEAM: kout_line(&y->p.o, "/* seam */"); break;
         default:

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "codegen/print_frag.h"
 #include "codegen/print_value.h"
 
 /* ---- the head: arguments, ids, memory ---- */
@@ -18,7 +19,7 @@ static void mark_items(struct used *u, struct kitem *const *items, size_t n)
     for (size_t i = 0; i < n; i++) {
         const struct kitem *it = items[i];
         kitem_each_ix(u->k, it, mark_ids, u);
-        if (it->kind == KI_FRAG_LOAD || it->kind == KI_EACH) u->on[1] = true;       /* the coordinate maps ask for the lane */
+        if (it->kind == KI_FRAG_LOAD || it->kind == KI_EACH || print_cast_turns(u->k, it)) u->on[1] = true;       /* the coordinate maps ask for the lane */
         if (it->kind == KI_ISSUE && it->stage >= u->stages) u->stages = it->stage + 1;
         mark_items(u, it->body, it->n_body);
         mark_items(u, it->orelse, it->n_orelse);
@@ -67,12 +68,10 @@ static const char *remark(struct arena *a, const char *text)
 }
 
 /* ---- items ---- */
-static void items(struct kprint *p, struct kitem *const *list, size_t n);
-
 static void inside(struct kprint *p, struct kitem *const *list, size_t n)
 {
     p->o.depth++;
-    items(p, list, n);
+    print_items(p, list, n);
     p->o.depth--;
 }
 
@@ -122,7 +121,7 @@ static void store(struct kprint *p, const struct kitem *it)
 /* "p + 4*u" */
 static const char *from_element(struct kprint *p, const struct kmem *m, const struct ix *at)
 {
-    return ix_is_const(at) && !at->k ? m->name : arena_printf(p->o.arena, "%s + %s", m->name, print_ix(p, at, true));
+    return ix_is_const(at) && !at->k ? m->name : arena_printf(p->o.arena, "%s + %s", m->name, print_ix(p, at, false));
 }
 
 /* A load under a mask overwrites the fill. */
@@ -135,7 +134,7 @@ static void wide(struct kprint *p, const struct kitem *it)
     const char *i = print_ix(p, index, false), *memory = arena_printf(p->o.arena, "%s%s", m->space == KS_ARG ? "a." : "", m->name);
     if (load && *guard) {
         print_loop(p, "e_", arena_printf(p->o.arena, "%d", it->elems));
-        kout_line(&p->o, "%s[%s + e_] = %s;", own->name, print_ix(p, at, true), print_value(p, it->value, false, false));
+        kout_line(&p->o, "%s[%s + e_] = %s;", own->name, print_ix(p, at, false), print_value(p, it->value, false, false));
         print_close(p);
     }
     if (load) kout_line(&p->o, "%stk_ldw_%s_%d(%s, %s, %s);", guard, dtype_name(m->dtype), it->elems, from_element(p, own, at), memory, i);
@@ -201,82 +200,6 @@ static void seam(struct kprint *p, const struct kitem *it)
     kout_line(&p->o, it->scope == KSCOPE_BLOCK ? "tk_sync_block();" : "tk_sync_wave();");
 }
 
-/* Element e of the fragment is at element number at_ + (its distance from element 0), where that does not hang on the lane. */
-static const char *from_first(struct kprint *p, const struct ix *first, const struct ix *at)
-{
-    const struct ix *d = ix_sub(p->k->s->ix, at, first);
-    if (!ix_is_const(d)) return print_ix(p, at, false);
-    return d->k ? arena_printf(p->o.arena, "at_ %c %lld", d->k < 0 ? '-' : '+', (long long)(d->k < 0 ? -d->k : d->k)) : "at_";
-}
-
-/* A register holds two elements: neighbours in memory come in one load, others are packed. */
-static void frag_load(struct kprint *p, const struct kitem *it)
-{
-    struct ix_table *t = p->k->s->ix;
-    const struct kfrag *f = it->frag;
-    int n = f->rows * f->cols, elems = f->role == KF_A ? f->unit->a_elems : f->unit->b_elems;
-    const struct ix *i = ix_var(t, "i_", 0, n - 1, UNIFORM_GRID), *first = print_frag_index(p, it, i, ix_const(t, 0));
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", n));
-    kout_line(&p->o, "const tk_i32 at_ = %s;", print_ix(p, first, false));
-    for (int e = 0; e < elems; e += 2) {
-        const struct ix *lo = print_frag_index(p, it, i, ix_const(t, e)), *hi = print_frag_index(p, it, i, ix_const(t, e + 1));
-        const struct ix *gap = ix_sub(t, hi, lo);
-        const char *from = from_first(p, first, lo);
-        if (ix_is_const(gap) && gap->k == 1 && ix_multiple_of(lo, 2)) kout_line(&p->o, "%s[i_][%d] = tk_ld2_f16(%s, %s);", f->name, e / 2, it->mem->name, from);
-        else kout_line(&p->o, "%s[i_][%d] = tk_pack_f16(tk_ld_f16(%s, %s), tk_ld_f16(%s, %s));", f->name, e / 2, it->mem->name, from, it->mem->name,
-                       from_first(p, first, hi));
-    }
-    print_close(p);
-}
-
-static void frag_fill(struct kprint *p, const struct kitem *it)
-{
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", it->frag->rows * it->frag->cols));
-    print_loop(p, "e_", "TK_MMA_C");
-    kout_line(&p->o, "%s[i_][e_] = %s;", it->frag->name, print_value(p, it->value, false, false));
-    print_close(p);
-    print_close(p);
-}
-
-/* "c[2*i_ + j_]" */
-static const char *frag_of(struct kprint *p, const struct kfrag *f)
-{
-    struct arena *a = p->o.arena;
-    return f->cols == 1 ? arena_printf(a, "%s[i_ + j_]", f->name) : arena_printf(a, "%s[%d*i_ + j_]", f->name, f->cols);
-}
-
-static void mma(struct kprint *p, const struct kitem *it)
-{
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", it->frag->rows));
-    print_loop(p, "j_", arena_printf(p->o.arena, "%d", it->frag->cols));
-    kout_line(&p->o, "tk_mma(%s, %s[i_], %s[j_]);", frag_of(p, it->frag), it->frag_a->name, it->frag_b->name);
-    print_close(p);
-    print_close(p);
-}
-
-static void each(struct kprint *p, const struct kitem *it)
-{
-    struct ix_table *t = p->k->s->ix;
-    const struct kfrag *f = it->frag;
-    const struct matrix_unit *u = f->unit;
-    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID), *j = ix_var(t, "j_", 0, f->cols - 1, UNIFORM_GRID);
-    const struct ix *e = ix_var(t, "e_", 0, u->c_elems - 1, UNIFORM_GRID);
-    const struct ix *row = ix_add(t, ix_add(t, it->row, ix_mulk(t, i, u->m)), print_map(p, u->c.row, e));
-    const struct ix *col = ix_add(t, ix_add(t, it->col, ix_mulk(t, j, u->n)), print_map(p, u->c.col, e));
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", f->rows));
-    print_loop(p, "j_", arena_printf(p->o.arena, "%d", f->cols));
-    print_loop(p, "e_", "TK_MMA_C");
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var), print_ix(p, row, false));
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var2), print_ix(p, col, false));
-    const char *outer = p->elem;
-    p->elem = arena_printf(p->o.arena, "%s[e_]", frag_of(p, f));
-    items(p, it->body, it->n_body);
-    p->elem = outer;
-    print_close(p);
-    print_close(p);
-    print_close(p);
-}
-
 static void item(struct kprint *p, const struct kitem *it)
 {
     switch (it->kind) {
@@ -291,14 +214,11 @@ static void item(struct kprint *p, const struct kitem *it)
     case KI_ISSUE: case KI_LAND: copy(p, it); break;
     case KI_COMMIT: kout_line(&p->o, "tk_commit();"); break;
     case KI_SEAM: seam(p, it); break;
-    case KI_FRAG_FILL: frag_fill(p, it); break;
-    case KI_FRAG_LOAD: frag_load(p, it); break;
-    case KI_MMA: mma(p, it); break;
-    case KI_EACH: each(p, it); break;
+    case KI_FRAG_FILL: case KI_FRAG_LOAD: case KI_MMA: case KI_EACH: case KI_FRAG_SET: case KI_FRAG_REDUCE: case KI_FRAG_CAST: print_frag_item(p, it); break;
     }
 }
 
-static void items(struct kprint *p, struct kitem *const *list, size_t n)
+void print_items(struct kprint *p, struct kitem *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         p->item = list[i];
@@ -330,7 +250,7 @@ const char *print_kernel(struct session *s, const struct kernel *k)
     kout_line(&p.o, "{");
     p.o.depth++;
     memory(&p, &u);
-    items(&p, k->body, k->n_body);
+    print_items(&p, k->body, k->n_body);
     p.o.depth--;
     kout_line(&p.o, "}");
     return kout_text(&p.o);

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "ir/fragment.h"
+
 static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf16", [DT_F32] = "f32", [DT_F64] = "f64", [DT_I32] = "i32", [DT_I64] = "i64",
                                              [DT_BOOL] = "u8" };
 
@@ -31,14 +33,13 @@ const struct ix *print_ring_index(const struct kprint *p, const struct kmem *m, 
 
 const struct ix *print_map(const struct kprint *p, const struct map_term *terms, const struct ix *elem)
 {
+    return frag_coord(p->k->s->ix, terms, p->k->lane, elem);
+}
+
+const struct ix *print_row_slot(const struct kprint *p, const struct kfrag *c, const struct ix *row, const struct ix *elem)
+{
     struct ix_table *t = p->k->s->ix;
-    const struct ix *sum = ix_const(t, 0);
-    for (int i = 0; i < MAP_TERMS && terms[i].mul; i++) {
-        const struct ix *v = terms[i].of == BY_LANE ? p->k->lane : elem;
-        v = ix_mod(t, ix_div(t, v, ix_const(t, terms[i].div)), ix_const(t, terms[i].mod));
-        sum = ix_add(t, sum, ix_mulk(t, v, terms[i].mul));
-    }
-    return sum;
+    return ix_add(t, ix_mulk(t, row, frag_row_slots(c->unit)), frag_row_slot(t, c->unit, elem));
 }
 
 const struct ix *print_frag_index(const struct kprint *p, const struct kitem *it, const struct ix *frag, const struct ix *elem)

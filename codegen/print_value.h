@@ -32,6 +32,8 @@ const char *print_cell_at(struct kprint *p, const struct kmem *m, const struct i
 
 /* One coordinate of a fragment's element as an index expression: lane and element from the variables given (elem NULL: the constant). */
 const struct ix *print_map(const struct kprint *p, const struct map_term *terms, const struct ix *elem);
+/* The slot of an element's row in memory that holds one a row: element `elem` of fragment row `row`. */
+const struct ix *print_row_slot(const struct kprint *p, const struct kfrag *c, const struct ix *row, const struct ix *elem);
 /* Element number in the tile of a fragment's element: fragment `frag` of the item's, element `elem`. */
 const struct ix *print_frag_index(const struct kprint *p, const struct kitem *it, const struct ix *frag, const struct ix *elem);
 /* A loop over a fragment's parts: head with its braces open, one level deeper. Names end in `_`, as no kernel's do. */

@@ -8,7 +8,7 @@
 
 #include "codegen/lower.h"
 
-enum { BLOCK = 256, CONTRACT_AT_ONCE = 8 };
+enum { BLOCK = 256, CONTRACT_AT_ONCE = 8, SHARED_SPARE = 1024 };
 
 struct rows {
     struct lower *l;
@@ -138,81 +138,144 @@ static struct where row_buffer(struct rows *r, const struct node *n, enum dtype 
     return (struct where){ .node = n, .kind = WHERE_SHARED, .mem = m, .base = r->by_block ? ix_const(l->ix, 0) : ix_mulk(l->ix, l->k->wave_id, length) };
 }
 
-/* Counts into `rank` how many of the row stand before the element of score `si` at r's sweep. */
-static void count_before(struct rows *r, const struct node *n, const struct where *scores, const struct ix *i, struct kmem *rank)
+/* ---- selections ---- */
+/* Scores are read many times, by others of the team too: from memory where they stand there, else from a buffer that the team fills first. */
+static bool is_in_memory(const struct lower *l, const struct node *x)
+{
+    while (x->op->class == CLS_VIEW && x->n_in == 1 && node_is_free(x)) x = x->in[0];
+    return x->group != l->gr && arg_of(l, x) != NULL;
+}
+
+static enum dtype score_type(const struct node *x) { return x->type.dtype == DT_I64 || x->type.dtype == DT_I32 ? x->type.dtype : DT_F32; }
+
+struct scores { const struct node *x; struct where buffer; bool buffered; };
+
+static const struct kx *score_at(struct rows *r, const struct scores *s, const struct ix *i)
+{
+    struct lower *l = r->l;
+    if (s->buffered) return kx_load(&l->b, s->buffer.mem, NULL, ix_add(l->ix, s->buffer.base, i), NULL, 0);
+    const struct ix *index[MAX_RANK];
+    full_index(r, i, index);
+    return kx_cast(&l->b, score_type(s->x), pull(l, s->x, index));
+}
+
+static struct scores gather_scores(struct rows *r, const struct node *x)
+{
+    struct lower *l = r->l;
+    struct scores out = { .x = x };
+    if (is_in_memory(l, x)) return out;
+    const struct ix *index[MAX_RANK];
+    out.buffer = row_buffer(r, x, score_type(x), "score");
+    struct sweep s = sweep_begin(r, type_last(l->s, &x->type));
+    full_index(r, s.i, index);
+    ki_store(&l->b, out.buffer.mem, NULL, ix_add(l->ix, out.buffer.base, s.i), pull(l, x, index), NULL);
+    sweep_end(r, s);
+    team_seam(r);
+    lower_forget(l);
+    out.buffered = true;
+    return out;
+}
+
+static const struct kx *is_before(struct rows *r, const struct node *n, const struct kx *sj, const struct kx *j, const struct kx *si, const struct kx *i)
+{
+    struct at c = { .k = &r->l->b, .n = n, .lower = r->l };
+    return n->op->before(&c, sj, j, si, i);
+}
+
+static const struct kx *one_if(struct lower *l, const struct kx *c) { return kx_op(&l->b, K_SELECT, c, kx_i32(&l->b, 1), kx_i32(&l->b, 0)); }
+static const struct kx *read0(struct lower *l, const struct kmem *m) { return kx_load(&l->b, m, NULL, ix_const(l->ix, 0), NULL, 0); }
+static void write0(struct lower *l, const struct kmem *m, const struct kx *v) { ki_store(&l->b, m, NULL, ix_const(l->ix, 0), v, NULL); }
+
+/* Every element of the row its result from the number of those that stand before it. */
+static void select_each(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
     struct ix_table *t = l->ix;
-    const struct ix *length = type_last(l->s, &n->in[0]->type);
-    ki_store(&l->b, rank, NULL, ix_const(t, 0), kx_i32(&l->b, 0), NULL);
-    const struct kx *si = ki_let(&l->b, kx_load(&l->b, scores->mem, NULL, ix_add(t, scores->base, i), NULL, 0));
-    struct kitem *loop = ki_for(&l->b, "other", ix_const(t, 0), length, 1, false);
-    struct spot p = lower_enter(l, loop);
-    const struct kx *sj = kx_load(&l->b, scores->mem, NULL, ix_add(t, scores->base, loop->var), NULL, 0);
-    struct at c = { .k = &l->b, .n = n, .lower = l };
-    const struct kx *before = n->op->before(&c, sj, kx_index(&l->b, DT_I32, loop->var), si, kx_index(&l->b, DT_I32, i));
-    ki_accumulate(&l->b, rank, ix_const(t, 0), KACC_SUM, kx_op(&l->b, K_SELECT, before, kx_i32(&l->b, 1), kx_i32(&l->b, 0)), false);
-    lower_leave(l, p);
-}
-
-/* Every element of the row its result from its rank. */
-static void select_each(struct rows *r, const struct node *n, const struct where *scores, struct kmem *rank)
-{
-    struct lower *l = r->l;
+    struct scores scores = gather_scores(r, n->in[0]);
     struct where chosen = row_buffer(r, n, n->type.dtype, "chosen");
+    struct kmem *rank = kernel_private(l->k, numbered(l, "rank", l->k->n_priv), DT_I32, 1);
     struct sweep s = sweep_begin(r, type_last(l->s, &n->type));
-    count_before(r, n, scores, s.i, rank);
+    write0(l, rank, kx_i32(&l->b, 0));
+    const struct kx *si = ki_let(&l->b, score_at(r, &scores, s.i));
+    struct kitem *loop = ki_for(&l->b, "other", ix_const(t, 0), type_last(l->s, &n->type), 1, false);
+    struct spot p = lower_enter(l, loop);
+    const struct kx *before = is_before(r, n, score_at(r, &scores, loop->var), kx_index(&l->b, DT_I32, loop->var), si, kx_index(&l->b, DT_I32, s.i));
+    ki_accumulate(&l->b, rank, ix_const(t, 0), KACC_SUM, one_if(l, before), false);
+    lower_leave(l, p);
     struct at c = { .k = &l->b, .n = n, .lower = l };
-    const struct kx *result = n->op->ranked(&c, kx_load(&l->b, rank, NULL, ix_const(l->ix, 0), NULL, 0));
-    ki_store(&l->b, chosen.mem, NULL, ix_add(l->ix, chosen.base, s.i), result, NULL);
+    ki_store(&l->b, chosen.mem, NULL, ix_add(t, chosen.base, s.i), n->op->ranked(&c, read0(l, rank)), NULL);
     sweep_end(r, s);
     team_seam(r);
     lower_place(l, chosen);
 }
 
-/* The index of the one element of rank 0. */
-static void select_first(struct rows *r, const struct node *n, const struct where *scores, struct kmem *rank)
+/* A thread's best of its own elements into score and place; place −1: it has none. */
+static void best_of_mine(struct rows *r, const struct node *n, struct kmem *score, struct kmem *place)
+{
+    struct lower *l = r->l;
+    struct scores scores = { .x = n->in[0] };           /* each element is read once: no buffer */
+    struct spot p = lower_enter(l, ki_region(&l->b));
+    write0(l, score, kx_const(&l->b, score->dtype, 0));
+    write0(l, place, kx_i32(&l->b, -1));
+    lower_leave(l, p);
+    struct sweep s = sweep_begin(r, type_last(l->s, &n->in[0]->type));
+    const struct kx *si = ki_let(&l->b, score_at(r, &scores, s.i)), *i = kx_index(&l->b, DT_I32, s.i), *old = ki_let(&l->b, read0(l, place));
+    const struct kx *none = kx_op2(&l->b, K_LT, old, kx_i32(&l->b, 0)), *better = is_before(r, n, si, i, read0(l, score), old);
+    const struct kx *take = ki_let(&l->b, one_if(l, kx_op2(&l->b, K_OR, none, better)));
+    const struct kx *taken = kx_op2(&l->b, K_EQ, take, kx_i32(&l->b, 1));
+    write0(l, score, kx_op(&l->b, K_SELECT, taken, si, read0(l, score)));
+    write0(l, place, kx_op(&l->b, K_SELECT, taken, i, old));
+    sweep_end(r, s);
+}
+
+/* The index of the element that nobody stands before: each thread's best, then the best of those. */
+static void select_first(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
     struct ix_table *t = l->ix;
-    struct kmem *first = kernel_shared(l->k, numbered(l, "first", l->k->n_shared), DT_I32, 1, KL_ROWS, r->teams, 1);
-    const struct ix *at = r->by_block ? ix_const(t, 0) : l->k->wave_id;
-    struct kmask one = mask_of(r->member, ix_const(t, 1));
+    size_t id = l->k->n_shared;
+    struct kmem *score = kernel_private(l->k, numbered(l, "best", id), score_type(n->in[0]), 1);
+    struct kmem *place = kernel_private(l->k, numbered(l, "place", id), DT_I32, 1);
+    struct kmem *rank = kernel_private(l->k, numbered(l, "rank", id), DT_I32, 1);
+    struct kmem *scores = kernel_shared(l->k, numbered(l, "bests", id), score->dtype, 1, KL_ROWS, r->teams, r->team);
+    struct kmem *places = kernel_shared(l->k, numbered(l, "places", id), DT_I32, 1, KL_ROWS, r->teams, r->team);
+    struct kmem *first = kernel_shared(l->k, numbered(l, "first", id), DT_I32, 1, KL_ROWS, r->teams, 1);
+    const struct ix *team = r->by_block ? ix_const(t, 0) : l->k->wave_id, *base = ix_mulk(t, team, r->team), *mine = ix_add(t, base, r->member);
+    best_of_mine(r, n, score, place);
     struct spot p = lower_enter(l, ki_region(&l->b));
+    ki_store(&l->b, scores, NULL, mine, read0(l, score), NULL);
+    ki_store(&l->b, places, NULL, mine, read0(l, place), NULL);
+    struct kmask one = mask_of(r->member, ix_const(t, 1));
     l->b = kb_in(&l->b, ki_if(&l->b, &one));
-    ki_store(&l->b, first, NULL, at, kx_i32(&l->b, -1), NULL);
+    ki_store(&l->b, first, NULL, team, kx_i32(&l->b, -1), NULL);
     lower_leave(l, p);
     team_seam(r);
-    struct sweep s = sweep_begin(r, type_last(l->s, &n->in[0]->type));
-    count_before(r, n, scores, s.i, rank);
-    const struct ix *place = ki_let_index(&l->b, "place", kx_load(&l->b, rank, NULL, ix_const(t, 0), NULL, 0), 0, IX_DIM_MAX);
-    struct kmask nobody = mask_of(place, ix_const(t, 1));
+    p = lower_enter(l, ki_region(&l->b));
+    const struct kx *my_place = ki_let(&l->b, read0(l, place)), *my_score = ki_let(&l->b, read0(l, score));
+    write0(l, rank, one_if(l, kx_op2(&l->b, K_LT, my_place, kx_i32(&l->b, 0))));        /* who has none stands behind */
+    struct kitem *loop = ki_for(&l->b, "other", ix_const(t, 0), ix_const(t, r->team), 1, false);
+    struct spot q = lower_enter(l, loop);
+    const struct ix *its = ix_add(t, base, loop->var);
+    const struct kx *sj = kx_load(&l->b, scores, NULL, its, NULL, 0), *j = kx_load(&l->b, places, NULL, its, NULL, 0);
+    const struct kx *there = kx_op2(&l->b, K_GE, j, kx_i32(&l->b, 0)), *before = is_before(r, n, sj, j, my_score, my_place);
+    ki_accumulate(&l->b, rank, ix_const(t, 0), KACC_SUM, one_if(l, kx_op2(&l->b, K_AND, there, before)), false);
+    lower_leave(l, q);
+    const struct ix *standing = ki_let_index(&l->b, "standing", read0(l, rank), 0, IX_DIM_MAX);
+    struct kmask nobody = mask_of(standing, ix_const(t, 1));
     l->b = kb_in(&l->b, ki_if(&l->b, &nobody));
-    ki_store(&l->b, first, NULL, at, kx_index(&l->b, DT_I32, s.i), NULL);
-    sweep_end(r, s);
+    ki_store(&l->b, first, NULL, team, my_place, NULL);
+    lower_leave(l, p);
     team_seam(r);
     struct where w = { .node = n, .kind = WHERE_VALUE };
     memcpy(w.index, r->lead, sizeof w.index);
-    w.value = ki_let(&l->b, kx_cast(&l->b, n->type.dtype, kx_load(&l->b, first, NULL, at, NULL, 0)));
+    w.value = ki_let(&l->b, kx_cast(&l->b, n->type.dtype, kx_load(&l->b, first, NULL, team, NULL, 0)));
     lower_place(l, w);
 }
 
 static void stage_select(struct rows *r, const struct node *n)
 {
-    struct lower *l = r->l;
-    const struct node *x = n->in[0];
-    const struct ix *index[MAX_RANK];
-    enum dtype type = x->type.dtype == DT_I64 || x->type.dtype == DT_I32 ? x->type.dtype : DT_F32;
-    struct where scores = row_buffer(r, x, type, "score");
-    struct sweep s = sweep_begin(r, type_last(l->s, &x->type));
-    full_index(r, s.i, index);
-    ki_store(&l->b, scores.mem, NULL, ix_add(l->ix, scores.base, s.i), pull(l, x, index), NULL);
-    sweep_end(r, s);
-    team_seam(r);
-    lower_forget(l);
-    struct kmem *rank = kernel_private(l->k, numbered(l, "rank", l->k->n_priv), DT_I32, 1);
-    if (n->type.rank == x->type.rank) select_each(r, n, &scores, rank);
-    else select_first(r, n, &scores, rank);
+    if (n->type.rank == n->in[0]->type.rank) select_each(r, n);
+    else select_first(r, n);
 }
 
 /* y[row, e] = Σ_k a[row, k]·b[k, e]: some columns at a time, each thread its k, then combined over the team. */
@@ -306,26 +369,47 @@ static void lower_flat(struct lower *l)
     lower_leave(l, p);
 }
 
-void lower_rows(struct lower *l)
+/* Bytes of shared memory that the buffers of one row take. */
+static int64_t bytes_of_row(const struct lower *l)
+{
+    int64_t bytes = 0, length;
+    for (size_t i = 0; i < l->gr->n_nodes; i++) {
+        const struct node *n = l->gr->nodes[i];
+        bool each = n->op->class == CLS_SELECT && n->type.rank == n->in[0]->type.rank, contract = n->op->class == CLS_CONTRACT;
+        if ((!each && !contract) || !ix_const_value(type_last(l->s, &n->type), &length)) continue;
+        bytes += length * (contract ? 4 : 1 + (is_in_memory(l, n->in[0]) ? 0 : dtype_size(score_type(n->in[0]))));
+    }
+    return bytes;
+}
+
+/* One wave a row; the whole block where there is only one row, or where the rows' buffers would not fit in shared memory side by side. */
+static struct rows rows_of(struct lower *l, const struct node *founder)
 {
     struct ix_table *t = l->ix;
-    const struct node *founder = NULL;
-    for (size_t i = 0; i < l->gr->n_nodes && !founder; i++) if (node_is_stage(l->gr->nodes[i])) founder = l->gr->nodes[i];
-    if (!founder) { lower_flat(l); return; }
     struct rows r = { .l = l, .space = row_space_of(founder), .team = l->t->wave, .teams = BLOCK / l->t->wave };
     const struct ix *count = ix_const(t, 1);
     for (int i = 0; i < r.space.rank; i++) count = ix_mul(t, count, r.space.dim[i]);
     int64_t rows;
-    r.by_block = ix_const_value(count, &rows) && rows == 1;
+    bool alone = ix_const_value(count, &rows) && rows == 1;
+    r.by_block = alone || bytes_of_row(l) * r.teams > l->t->shared_bytes - SHARED_SPARE;
     if (r.by_block) r.team = BLOCK, r.teams = 1;
     l->k->grid[0] = ix_ceil_div(t, count, ix_const(t, r.teams));
     r.member = r.by_block ? l->k->tid : l->k->lane;
-    r.row = r.by_block ? ix_const(t, 0) : ix_add(t, ix_mulk(t, l->k->bid[0], r.teams), l->k->wave_id);
+    r.row = alone ? ix_const(t, 0) : r.by_block ? l->k->bid[0] : ix_add(t, ix_mulk(t, l->k->bid[0], r.teams), l->k->wave_id);
     split_index(t, r.space.dim, r.space.rank, r.row, r.lead);
     if (!r.by_block) {
         struct kmask m = mask_of(r.row, count);
         l->b = kb_in(&l->b, ki_if(&l->b, &m));          /* the whole wave is in or out */
     }
+    return r;
+}
+
+void lower_rows(struct lower *l)
+{
+    const struct node *founder = NULL;
+    for (size_t i = 0; i < l->gr->n_nodes && !founder; i++) if (node_is_stage(l->gr->nodes[i])) founder = l->gr->nodes[i];
+    if (!founder) { lower_flat(l); return; }
+    struct rows r = rows_of(l, founder);
     for (size_t i = 0; i < l->gr->n_nodes; i++) {
         const struct node *n = l->gr->nodes[i];
         lower_forget(l);

@@ -1,8 +1,10 @@
 #include "ir/kir.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/fragment.h"
 #include "ir/kir_plan.h"
 
 const struct kop_info kop_table[K_COUNT] = {
@@ -178,16 +180,17 @@ void kernel_finish(struct kernel *k)
 }
 
 /* ---- places ---- */
-struct kbuild kb_at(struct kernel *k) { return (struct kbuild){ k, k->arena, k->s->ix, &k->body, &k->n_body, &k->cap_body, k->loc }; }
+struct kbuild kb_at(struct kernel *k) { return (struct kbuild){ k, k->arena, k->s->ix, &k->body, &k->n_body, &k->cap_body, k->loc, NULL }; }
 
 struct kbuild kb_in(const struct kbuild *b, struct kitem *item)
 {
-    return (struct kbuild){ b->k, b->arena, b->ix, &item->body, &item->n_body, &item->cap_body, item->loc };
+    return (struct kbuild){ b->k, b->arena, b->ix, &item->body, &item->n_body, &item->cap_body, item->loc,
+                            item->kind == KI_EACH ? item : b->each };
 }
 
 struct kbuild kb_else(const struct kbuild *b, struct kitem *item)
 {
-    return (struct kbuild){ b->k, b->arena, b->ix, &item->orelse, &item->n_orelse, &item->cap_orelse, item->loc };
+    return (struct kbuild){ b->k, b->arena, b->ix, &item->orelse, &item->n_orelse, &item->cap_orelse, item->loc, b->each };
 }
 
 static struct kitem *item_new(struct kbuild *b, enum kitem_kind kind)
@@ -346,6 +349,15 @@ const struct kx *kx_round(struct kbuild *b, enum dtype to, const struct kx *x)
 
 const struct kx *kx_frag(struct kbuild *b) { return kx_new(b, KX_FRAG, DT_F32, UNIFORM_THREAD); }
 
+const struct ix *kb_row_slot(struct kbuild *b)
+{
+    BUG_IF(!b->each, "the slot of a row outside of an each");
+    if (!b->each->var3) b->each->var3 = ix_var(b->ix, "slot", 0, frag_rows(b->each->frag) - 1, UNIFORM_THREAD);
+    return b->each->var3;
+}
+
+const struct kx *kx_row_of(struct kbuild *b, const struct kmem *m) { return kx_load(b, m, NULL, kb_row_slot(b), NULL, 0); }
+
 /* ---- items ---- */
 const struct kx *ki_let(struct kbuild *b, const struct kx *value)
 {
@@ -466,4 +478,22 @@ struct kitem *ki_each(struct kbuild *b, struct kfrag *c, const struct ix *row0, 
     it->var = ix_var(b->ix, "row", row0->lo, row->hi, UNIFORM_THREAD);
     it->var2 = ix_var(b->ix, "col", col0->lo, col->hi, UNIFORM_THREAD);
     return it;
+}
+
+void ki_frag_set(struct kbuild *b, const struct kx *value) { item_new(b, KI_FRAG_SET)->value = value; }
+
+int frag_rows(const struct kfrag *c) { return c->rows * frag_row_slots(c->unit); }
+
+void ki_frag_reduce(struct kbuild *b, const struct kmem *dst, enum kacc op, struct kfrag *c)
+{
+    static const double begins[] = { [KACC_SUM] = 0, [KACC_MAX] = -INFINITY, [KACC_MIN] = INFINITY };
+    const struct kx *first = kx_f32(b, begins[op]);
+    struct kitem *it = item_new(b, KI_FRAG_REDUCE);
+    it->mem = dst, it->acc = op, it->acc_type = DT_F32, it->frag = c, it->value = first;
+}
+
+void ki_frag_cast(struct kbuild *b, struct kfrag *a_, struct kfrag *c, const struct ix *step)
+{
+    struct kitem *it = item_new(b, KI_FRAG_CAST);
+    it->frag = a_, it->frag_a = c, it->index = step;
 }

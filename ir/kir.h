@@ -103,6 +103,10 @@ enum kitem_kind {
     KI_FRAG_LOAD,   /* frag[i] := tile of shared memory at (row, col); transposed: the tile holds it as (col, row) */
     KI_MMA,         /* c[i, j] += a[i] · b[j], all i and j */
     KI_EACH,        /* body once for each element of c: row and col variables set, KX_FRAG is the element */
+    KI_FRAG_SET,    /* inside an each: the element := value */
+    KI_FRAG_REDUCE, /* mem[slot] := ⊕ over all columns of a row of c, in every lane that holds part of it: a lane's own elements accumulate in the order of the
+                       fragments' columns, then the lanes combine by a butterfly. mem: private f32, frag_rows(c) elements (ir/fragment.h numbers the slots) */
+    KI_FRAG_CAST,   /* a[i] := columns k·index … k·index + k - 1 of c's row i of fragments, each element rounded once to the unit's operand type */
 };
 enum kscope { KSCOPE_WAVE, KSCOPE_BLOCK };
 enum kacc { KACC_SUM, KACC_MAX, KACC_MIN };     /* max, min: a NaN wins */
@@ -115,22 +119,22 @@ struct kitem {
     struct kitem **body; size_t n_body, cap_body;
     struct kitem **orelse; size_t n_orelse, cap_orelse;
     /* LET, FOR, EACH */
-    const struct ix *var, *var2;            /* FOR: var; EACH: row var and col var; LET of an integer: its index variable */
-    const struct kx *value;                 /* LET, STORE, ACCUMULATE, FRAG_FILL; LOAD_WIDE: a constant */
+    const struct ix *var, *var2, *var3;     /* FOR: var; EACH: row and col var, and slot var or NULL; LET of an integer: its index variable */
+    const struct kx *value;                 /* LET, STORE, ACCUMULATE, FRAG_FILL, FRAG_SET; LOAD_WIDE: a constant; FRAG_REDUCE: what ⊕ begins with */
     const struct kx *read;                  /* LET of a float: the K_READ value that stands for it */
     const struct ix *lo, *hi, *step;        /* FOR */
     bool unroll;                            /* FOR: the compiler is told to (private arrays stay in registers) */
-    const struct kmem *mem, *mem2;          /* STORE, ACCUMULATE, COMBINE, ISSUE/LAND and wide (dst, src), FRAG_LOAD */
-    const struct ix *index, *index2;        /* element numbers; dst in a ring: within the slot */
+    const struct kmem *mem, *mem2;          /* STORE, ACCUMULATE, COMBINE, ISSUE/LAND and wide (dst, src), FRAG_LOAD, FRAG_REDUCE */
+    const struct ix *index, *index2;        /* element numbers; dst in a ring: within the slot. FRAG_CAST: the step along the product's k */
     const struct ix *slot;                  /* ring slot (shared memory); NULL: 0 */
     struct kmask mask;
     int elems;                              /* ISSUE, LAND: contiguous elements, 4, 8 or 16 bytes; wide: 2, 4 or 8 of them */
     int stage;                              /* ISSUE, LAND: number of the staging register, unique among copies in flight */
-    enum kacc acc; enum dtype acc_type;     /* ACCUMULATE, COMBINE */
+    enum kacc acc; enum dtype acc_type;     /* ACCUMULATE, COMBINE, FRAG_REDUCE */
     bool fma;                               /* ACCUMULATE KACC_SUM of a product: one fma; value is then KX_OP mul */
     int span;                               /* COMBINE: lanes, a power of two up to the wave */
     enum kscope scope; int pending;         /* SEAM; pending -1: waits for no copies */
-    struct kfrag *frag, *frag_a, *frag_b;   /* FRAG_*, MMA, EACH: frag */
+    struct kfrag *frag, *frag_a, *frag_b;   /* FRAG_*, MMA, EACH: frag; FRAG_CAST: frag_a is the C that it is made from */
     const struct ix *row, *col;             /* FRAG_LOAD: tile origin of fragment 0; fragments step by the unit's m (A), n (B) */
     bool transposed;
 };
@@ -169,7 +173,7 @@ struct kfrag *kernel_frag(struct kernel *k, const char *name, enum kfrag_role ro
 void kernel_finish(struct kernel *k);
 
 /* A place that items are appended to, and where values are made. */
-struct kbuild { struct kernel *k; struct arena *arena; struct ix_table *ix; struct kitem ***list; size_t *n, *cap; struct loc loc; };
+struct kbuild { struct kernel *k; struct arena *arena; struct ix_table *ix; struct kitem ***list; size_t *n, *cap; struct loc loc; struct kitem *each; };
 struct kbuild kb_at(struct kernel *k);                              /* the end of the kernel's body */
 struct kbuild kb_in(const struct kbuild *b, struct kitem *item);    /* the end of an item's body */
 struct kbuild kb_else(const struct kbuild *b, struct kitem *item);
@@ -190,6 +194,9 @@ static inline const struct kx *kx_op2(struct kbuild *b, enum kop op, const struc
 const struct kx *kx_cast(struct kbuild *b, enum dtype to, const struct kx *x);
 const struct kx *kx_round(struct kbuild *b, enum dtype to, const struct kx *x);     /* an f32 value rounded to f16 or bf16 (f32 type); f32: x itself */
 const struct kx *kx_frag(struct kbuild *b);
+/* Inside an each: the slot of the element's row, an index into memory that holds one element a row; and the element of private memory there. */
+const struct ix *kb_row_slot(struct kbuild *b);
+const struct kx *kx_row_of(struct kbuild *b, const struct kmem *m);
 /* The value type that elements of a storage type load to: f16, bf16 → f32; bool → bool. */
 enum dtype kx_value_type(enum dtype storage);
 /* Why the operation does not take operands of these types (`to`: the type asked for, where the result's is not the operands'); NULL: it does. */
@@ -218,6 +225,11 @@ void ki_frag_fill(struct kbuild *b, struct kfrag *f, double value);
 void ki_frag_load(struct kbuild *b, struct kfrag *f, const struct kmem *m, const struct ix *slot, const struct ix *row, const struct ix *col, bool transposed);
 void ki_mma(struct kbuild *b, struct kfrag *c, struct kfrag *a_, struct kfrag *b_);
 struct kitem *ki_each(struct kbuild *b, struct kfrag *c, const struct ix *row0, const struct ix *col0);
+void ki_frag_set(struct kbuild *b, const struct kx *value);
+/* Elements of memory that holds one a row of c: rows of fragments times rows of a lane in each. */
+int frag_rows(const struct kfrag *c);
+void ki_frag_reduce(struct kbuild *b, const struct kmem *dst, enum kacc op, struct kfrag *c);
+void ki_frag_cast(struct kbuild *b, struct kfrag *a_, struct kfrag *c, const struct ix *step);
 void kernel_sum(struct kernel *k, const struct node *n, struct sum_record rec);
 
 /* Has it seams, combines or matrix items: must a block's threads run together? */

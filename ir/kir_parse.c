@@ -24,8 +24,11 @@
            | "seam" ( "block" | "wave" ) [ "wait" INT ]
            | "fill" FRAG "=" number
            | "frag" FRAG "=" MEMORY [ "[" ix "]" ] "(" ix "," ix ")" [ "transposed" ]
+           | "frag" FRAG "=" FRAG "[" ix "]"                      an A operand from results C, at a step along k
            | "mma" FRAG "+=" FRAG "*" FRAG
-           | "each" FRAG "(" NAME "," NAME ")" "from" "(" ix "," ix ")" "{" { item } "}"
+           | "each" FRAG "(" NAME "," NAME [ "," NAME ] ")" "from" "(" ix "," ix ")" "{" { item } "}"     row, column, slot of the row
+           | "elem" "=" value                                     in an each
+           | "reduce" ( "sum" | "max" | "min" ) MEMORY "=" FRAG
    place   = MEMORY subscript
    ix, value, guards, subscript: ir/kir_parse_value.c */
 #include "ir/kir_parse.h"
@@ -203,13 +206,19 @@ static void block(struct kparse *p, struct kbuild inside, const char *name, cons
     p->depth--;
 }
 
+static struct kfrag *frag_find(const struct kparse *p, const char *name)
+{
+    for (size_t i = 0; i < p->k->n_frags; i++) if (!strcmp(p->k->frags[i]->name, name)) return p->k->frags[i];
+    return NULL;
+}
+
 static struct kfrag *frag_named(struct kparse *p)
 {
     struct loc loc = p->l.cur.loc;
     const char *name = klex_name(&p->l, "a fragment");
-    for (size_t i = 0; i < p->k->n_frags; i++) if (!strcmp(p->k->frags[i]->name, name)) return p->k->frags[i];
-    klex_error(&p->l, loc, "'%s' is not a fragment of this kernel", name);
-    return NULL;
+    struct kfrag *f = frag_find(p, name);
+    if (!f) klex_error(&p->l, loc, "'%s' is not a fragment of this kernel", name);
+    return f;
 }
 
 struct place { struct kmem *m; const struct ix *slot, *index; };
@@ -367,12 +376,23 @@ static void seam(struct kparse *p)
     if (!p->l.failed) ki_seam(&p->b, wave ? KSCOPE_WAVE : KSCOPE_BLOCK, pending);
 }
 
+static void frag_cast(struct kparse *p, struct kfrag *to, struct kfrag *from)
+{
+    klex_expect(&p->l, '[');
+    const struct ix *step = kparse_ix(p);
+    klex_expect(&p->l, ']');
+    if (!p->l.failed) ki_frag_cast(&p->b, to, from, step);
+}
+
 static void frag_load(struct kparse *p)
 {
     struct kfrag *f = frag_named(p);
     klex_expect(&p->l, '=');
     struct loc loc = p->l.cur.loc;
-    const struct kmem *m = kparse_mem(p, klex_name(&p->l, "a memory"), loc);
+    const char *name = klex_name(&p->l, "a memory or a fragment");
+    struct kfrag *from = frag_find(p, name);
+    if (from) { frag_cast(p, f, from); return; }
+    const struct kmem *m = kparse_mem(p, name, loc);
     const struct ix *slot = NULL;
     if (klex_take(&p->l, '[')) slot = kparse_ix(p), klex_expect(&p->l, ']');
     klex_expect(&p->l, '(');
@@ -409,6 +429,7 @@ static void each(struct kparse *p)
     const char *row = klex_name(&p->l, "the row's name");
     klex_expect(&p->l, ',');
     const char *col = klex_name(&p->l, "the column's name");
+    const char *slot = klex_take(&p->l, ',') ? klex_name(&p->l, "the slot's name") : NULL;
     klex_expect(&p->l, ')');
     klex_expect_word(&p->l, "from");
     klex_expect(&p->l, '(');
@@ -421,7 +442,27 @@ static void each(struct kparse *p)
     it->var = ix_var(p->b.ix, row, it->var->lo, it->var->hi, UNIFORM_THREAD);
     it->var2 = ix_var(p->b.ix, col, it->var2->lo, it->var2->hi, UNIFORM_THREAD);
     struct kbuild inside = kb_in(&p->b, it);
+    size_t n = p->n_bound;
+    if (slot) kparse_bind(p, slot, it->var3 = ix_var(p->b.ix, slot, 0, frag_rows(f) - 1, UNIFORM_THREAD), NULL);
     block(p, inside, row, it->var, col, it->var2);
+    p->n_bound = n;
+}
+
+static void element(struct kparse *p)
+{
+    klex_expect(&p->l, '=');
+    const struct kx *v = kparse_value(p);
+    if (!p->l.failed) ki_frag_set(&p->b, v);
+}
+
+static void reduce(struct kparse *p)
+{
+    enum kacc acc = acc_of(p);
+    struct loc loc = p->l.cur.loc;
+    const struct kmem *m = kparse_mem(p, klex_name(&p->l, "a memory"), loc);
+    klex_expect(&p->l, '=');
+    struct kfrag *f = frag_named(p);
+    if (!p->l.failed) ki_frag_reduce(&p->b, m, acc, f);
 }
 
 /* What begins with a memory: a store or an accumulation. */
@@ -452,7 +493,8 @@ static void item(struct kparse *p)
 {
     static const struct { const char *word; void (*parse)(struct kparse *); } kinds[] = {
         { "region", region }, { "let", let }, { "for", loop }, { "if", branch }, { "wide", wide }, { "combine", combine }, { "issue", issue }, { "land", land }, { "seam", seam },
-        { "frag", frag_load }, { "mma", mma }, { "fill", fill }, { "each", each },
+        { "frag", frag_load }, { "mma", mma }, { "fill", fill }, { "each", each }, { "elem", element },
+        { "reduce", reduce },
     };
     struct loc loc = p->b.loc = p->l.cur.loc;
     const char *word = klex_name(&p->l, "an item or '}'");

@@ -9,7 +9,7 @@
 static const char *const reserved[] = {
     /* the kernel text's, where they could be taken for a name */
     "a", "at", "block", "combine", "commit", "each", "elem", "else", "false", "fill", "for", "frag", "from", "if", "in", "inf", "issue", "land", "let", "mask",
-    "max", "min", "mma", "nan", "region", "seam", "step", "transposed", "true", "unroll", "where", "wide",
+    "max", "min", "mma", "nan", "reduce", "region", "seam", "step", "transposed", "true", "unroll", "where", "wide",
     /* C's and C++'s */
     "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "const", "constexpr", "continue", "default", "delete", "do",
     "double", "enum", "explicit", "export", "extern", "float", "friend", "goto", "half", "inline", "int", "long", "mutable", "namespace", "new", "not",
@@ -190,6 +190,7 @@ static void name_items(struct kplan *p, struct kitem *const *items, size_t n)
         size_t before = p->n_used;
         if (it->var) give_name(p, it->var, it->var->name);
         if (it->var2) give_name(p, it->var2, it->var2->name);
+        if (it->var3) give_name(p, it->var3, it->var3->name);
         if (it->read) {
             give_name(p, it->read, it->name ? it->name : arena_printf(p->arena, "v%d", p->n_lets));
             p->n_lets++;
@@ -223,10 +224,14 @@ static uint64_t mem_bit(const struct kplan *p, const struct kmem *m)
     return 0;
 }
 
+/* What an item writes of what values are computed from anew: private memory, or the fragments' elements, which share a bit. */
+static const uint64_t FRAGMENTS = (uint64_t)1 << 63;
+static uint64_t writes_of(const struct kplan *p, const struct kitem *it) { return it->kind == KI_FRAG_SET ? FRAGMENTS : mem_bit(p, it->mem); }
+
 static uint64_t deps_of(struct kplan *p, const struct kx *x)
 {
     if (p->deps_known[x->id]) return p->deps[x->id];
-    uint64_t d = x->kind == KX_LOAD ? mem_bit(p, x->mem) : 0;
+    uint64_t d = x->kind == KX_LOAD ? mem_bit(p, x->mem) : x->kind == KX_FRAG ? FRAGMENTS : 0;
     if (x->kind == KX_OP) for (int i = 0; i < kop_table[x->op].arity; i++) d |= deps_of(p, x->arg[i]);
     p->deps_known[x->id] = true;
     return p->deps[x->id] = d;
@@ -289,7 +294,7 @@ static uint64_t written_in(const struct kplan *p, struct kitem *const *items, si
     uint64_t w = 0;
     for (size_t i = 0; i < n; i++) {
         const struct kitem *it = items[i];
-        w |= mem_bit(p, it->mem) | written_in(p, it->body, it->n_body) | written_in(p, it->orelse, it->n_orelse);
+        w |= writes_of(p, it) | written_in(p, it->body, it->n_body) | written_in(p, it->orelse, it->n_orelse);
     }
     return w;
 }
@@ -303,7 +308,7 @@ static void place_items(struct kplan *p, struct kitem *const *items, size_t n, b
             if (it->fma && it->value->kind == KX_OP && it->value->op == K_MUL) visit(p, it, it->value->arg[0]), visit(p, it, it->value->arg[1]);
             else visit(p, it, it->value);
         }
-        forget(p, mem_bit(p, it->mem));
+        forget(p, writes_of(p, it));
         bool inside = in_region || it->kind == KI_REGION || it->kind == KI_EACH;
         size_t here = p->n_live;
         if (it->kind == KI_FOR || it->kind == KI_EACH) forget(p, written_in(p, it->body, it->n_body));

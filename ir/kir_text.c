@@ -147,6 +147,15 @@ static void frag_load(struct ktext *t, const struct kitem *it)
               it->transposed ? " transposed" : "");
 }
 
+static void each(struct ktext *t, const struct kitem *it)
+{
+    const char *slot = it->var3 ? arena_printf(t->o.arena, ", %s", kplan_var(t->sp.plan, it->var3)) : "";
+    kout_line(&t->o, "each %s (%s, %s%s) from (%s, %s) {", it->frag->name, kplan_var(t->sp.plan, it->var), kplan_var(t->sp.plan, it->var2), slot,
+              ix_str(t, it->row), ix_str(t, it->col));
+    body(t, it);
+    kout_line(&t->o, "}");
+}
+
 static void item(struct ktext *t, const struct kitem *it)
 {
     struct kout *o = &t->o;
@@ -179,12 +188,10 @@ static void item(struct ktext *t, const struct kitem *it)
     case KI_FRAG_FILL: kout_line(o, "fill %s = %s", it->frag->name, value(t, it->value, false)); break;
     case KI_FRAG_LOAD: frag_load(t, it); break;
     case KI_MMA: kout_line(o, "mma %s += %s * %s", it->frag->name, it->frag_a->name, it->frag_b->name); break;
-    case KI_EACH:
-        kout_line(o, "each %s (%s, %s) from (%s, %s) {", it->frag->name, kplan_var(t->sp.plan, it->var), kplan_var(t->sp.plan, it->var2), ix_str(t, it->row),
-                  ix_str(t, it->col));
-        body(t, it);
-        kout_line(o, "}");
-        break;
+    case KI_EACH: each(t, it); break;
+    case KI_FRAG_SET: kout_line(o, "elem = %s", value(t, it->value, false)); break;
+    case KI_FRAG_REDUCE: kout_line(o, "reduce %s %s = %s", acc_name[it->acc], it->mem->name, it->frag->name); break;
+    case KI_FRAG_CAST: kout_line(o, "frag %s = %s[%s]", it->frag->name, it->frag_a->name, ix_str(t, it->index)); break;
     }
 }
 

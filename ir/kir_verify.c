@@ -1,6 +1,7 @@
 /* What must hold of a kernel before it is printed. One walk in the order of the text, a loop's body once, both branches of an if one after the other. */
 #include <string.h>
 
+#include "ir/fragment.h"
 #include "ir/kir_plan.h"
 
 /* A copy that was issued. waited: its group has landed, by a count of the commits as they stand; seam: some seam that waits comes after it. */
@@ -25,7 +26,7 @@ static const char *const item_names[] = {
     [KI_REGION] = "region", [KI_LET] = "let", [KI_STORE] = "store", [KI_LOAD_WIDE] = "wide load", [KI_STORE_WIDE] = "wide store", [KI_ACCUMULATE] = "accumulation", [KI_COMBINE] = "combine", [KI_FOR] = "loop",
         [KI_IF] = "if",
     [KI_ISSUE] = "issue", [KI_LAND] = "land", [KI_COMMIT] = "commit", [KI_SEAM] = "seam", [KI_FRAG_FILL] = "fragment fill", [KI_FRAG_LOAD] = "fragment load",
-    [KI_MMA] = "mma", [KI_EACH] = "each",
+    [KI_MMA] = "mma", [KI_EACH] = "each", [KI_FRAG_SET] = "element", [KI_FRAG_REDUCE] = "reduction of a fragment's rows", [KI_FRAG_CAST] = "fragment cast",
 };
 
 __attribute__((format(printf, 2, 3))) static void wrong(struct verify *v, const char *fmt, ...)
@@ -206,6 +207,33 @@ static void mma(struct verify *v, const struct kitem *it)
         wrong(v, "%s is %d x %d fragments, %s %d and %s %d", c->name, c->rows, c->cols, a->name, a->rows * a->cols, b->name, b->rows * b->cols);
 }
 
+static void frag_set(struct verify *v, const struct kitem *it)
+{
+    if (!v->eaches) wrong(v, "the element of a fragment is known inside an each alone");
+    if (it->value->type != DT_F32) wrong(v, "a value of type %s into a fragment's element, which is f32", dtype_name(it->value->type));
+}
+
+static void frag_reduce(struct verify *v, const struct kitem *it)
+{
+    const struct kfrag *c = it->frag;
+    check_unit(v, c, KF_C);
+    if (it->mem->space != KS_PRIVATE || it->mem->dtype != DT_F32 || it->mem->count->k != frag_rows(c))
+        wrong(v, "%s is not private memory of f32[%d], one element for each row of %s in a lane", it->mem->name, frag_rows(c), c->name);
+    if (!frag_rows_whole(v->k->s->ix, c->unit, v->k->target->wave)) wrong(v, "the lanes of %s do not share whole rows", c->unit->name);
+}
+
+static void frag_cast(struct verify *v, const struct kitem *it)
+{
+    const struct kfrag *a = it->frag, *c = it->frag_a;
+    check_unit(v, a, KF_A), check_unit(v, c, KF_C);
+    if (a->rows * a->cols != c->rows) wrong(v, "%s is %d fragments, and %s has %d rows of them", a->name, a->rows * a->cols, c->name, c->rows);
+    if (it->index->lo < 0 || (it->index->hi + 1) * a->unit->k > (int64_t)c->cols * c->unit->n)
+        wrong(v, "%s has %d columns, %d a step, and the step is in %lld..%lld", c->name, c->cols * c->unit->n, a->unit->k, (long long)it->index->lo,
+              (long long)it->index->hi);
+    if (it->index->uniform > UNIFORM_WAVE) wrong(v, "the step is not the same for all lanes of a wave");
+    if (frag_way_of(v->k->s->ix, a->unit, v->k->target->wave) == FRAG_NO_WAY) wrong(v, "%s has no way from its results to its operands", a->unit->name);
+}
+
 /* ---- items ---- */
 static void collective(struct verify *v)
 {
@@ -287,6 +315,7 @@ static void nested(struct verify *v, const struct kitem *it, enum uniform contro
     if (control > v->control) v->control = control;
     if (it->var) see(v, it->var);
     if (it->var2) see(v, it->var2);
+    if (it->var3) see(v, it->var3);
     items(v, it->body, it->n_body);
     v->n_vars = n_vars, v->n_reads = n_reads;
     items(v, it->orelse, it->n_orelse);
@@ -339,6 +368,9 @@ static void item(struct verify *v, const struct kitem *it)
     case KI_FRAG_FILL: check_unit(v, it->frag, KF_C); break;
     case KI_FRAG_LOAD: collective(v); frag_load(v, it); break;
     case KI_MMA: collective(v); mma(v, it); break;
+    case KI_FRAG_SET: frag_set(v, it); break;
+    case KI_FRAG_REDUCE: collective(v); frag_reduce(v, it); break;
+    case KI_FRAG_CAST: collective(v); frag_cast(v, it); break;
     case KI_EACH:
         check_unit(v, it->frag, KF_C);
         if (v->eaches) wrong(v, "an each inside of an each");

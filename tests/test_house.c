@@ -378,7 +378,7 @@ static bool is_mutable_section(const char *name, uint64_t flags)
 
 static bool is_instrumentation(const char *symbol)
 {
-    static const char *const begin[] = { "__odr_asan", "__asan", "___asan", "__sanc", "__llvm_", "__prof", ".L" };
+    static const char *const begin[] = { "__odr_asan", "__asan", "___asan", "__sanc", "__llvm_", "__prof", "__unnamed_", ".L" };
     for (size_t i = 0; i < sizeof begin / sizeof *begin; i++) if (!strncmp(symbol, begin[i], strlen(begin[i]))) return true;
     return false;
 }
@@ -420,13 +420,17 @@ static int mutable_in_archive(const char *path)
     size_t size;
     char *bytes = read_all(path, &size);
     assert_memory_equal(bytes, "!<arch>\n", 8);
+    const char *names = NULL;           /* member "//": those that are longer than 15 */
     int n = 0, members = 0;
     for (size_t at = 8; at + 60 <= size;) {
         size_t length = strtoul(bytes + at + 48, NULL, 10), from = at + 60;
         assert_true(from + length <= size);
+        if (!strncmp(bytes + at, "// ", 3)) names = bytes + from;
         if (length > sizeof(Elf64_Ehdr) && !memcmp(bytes + from, ELFMAG, SELFMAG)) {
-            char where[80];
-            snprintf(where, sizeof where, "%.16s", bytes + at);
+            const char *name = bytes + at;
+            if (*name == '/' && names) name = names + strtoul(name + 1, NULL, 10);
+            char where[200];
+            snprintf(where, sizeof where, "%.*s", (int)strcspn(name, "/\n"), name);
             n += mutable_objects(where, (const unsigned char *)bytes + from, NULL);
             members++;
         }

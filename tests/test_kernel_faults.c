@@ -17,7 +17,7 @@ static const char *const rows =
     "graph rows\n"
     "dim B\n"
     "input x: f32[B, 100] where -1 <= x <= 1\n"
-    "output chosen = topk_mask(x, 3)\n"
+    "output chosen = topk_mask(x * 2.0 + 1.0, 3)\n"
     "output p: f32[B, 100] = softmax(x)\n";
 static const char *const flat =
     "graph flat\n"

@@ -1,0 +1,11 @@
+#ifndef TOKIC_CODEGEN_PRINT_FRAG_H
+#define TOKIC_CODEGEN_PRINT_FRAG_H
+/* Items of fragments in the GPU text, for codegen/print.c. */
+#include "codegen/print_value.h"
+
+void print_frag_item(struct kprint *p, const struct kitem *it);
+/* Is it a cast whose elements change lanes? */
+bool print_cast_turns(const struct kernel *k, const struct kitem *it);
+/* codegen/print.c's, for the body of an each. */
+void print_items(struct kprint *p, struct kitem *const *list, size_t n);
+#endif

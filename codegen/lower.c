@@ -70,11 +70,61 @@ static const struct where *where_of(const struct lower *l, const struct node *n)
     return found;
 }
 
+enum { HELD = 64 };         /* private elements that rows may stay in: registers of a thread */
+
+void lower_forget_turn(struct lower *l)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n_wides; i++) if (l->wides[i].stays) l->wides[n++] = l->wides[i];
+    l->n_wides = n;
+}
+
+/* Puts the load in front of the loop over e, which ends the list. */
+static struct wide load_wide(struct lower *l, const struct kmem *m, const struct ix *place, const struct ix *named)
+{
+    const struct vector *v = &l->vec;
+    int all = v->turns * v->width;
+    struct wide w = { .from = m, .place = named, .stays = all && l->n_held + all <= HELD };
+    w.held = kernel_private(l->k, arena_printf(l->k->arena, "row%zu", l->k->n_priv), DT_F32, w.stays ? all : v->width);
+    if (w.stays) l->n_held += all;
+    struct kbuild b = v->outer;
+    const struct ix *at = w.stays && v->turn ? ix_mulk(l->ix, v->turn, v->width) : ix_const(l->ix, 0);
+    ki_load_wide(&b, w.held, at, m, NULL, place, v->width, NULL, 0);
+    struct kitem **list = *b.list, *load = list[*b.n - 1];
+    size_t i = *b.n - 1;
+    do { list[i] = list[i - 1], list[i - 1] = load; } while (list[i--] != v->loop);
+    *arena_push(l->k->arena, l->wides, l->n_wides, l->cap_wides) = w;
+    return w;
+}
+
+/* Element `flat` of an argument as one of a wide load's; NULL: it is none. */
+static const struct kx *take_wide(struct lower *l, const struct kmem *m, const struct ix *flat)
+{
+    const struct vector *v = &l->vec;
+    if (v->width < 2 || (m->dtype != DT_F16 && m->dtype != DT_F32)) return NULL;
+    const struct ix *place = ix_sub(l->ix, flat, v->e);
+    if (ix_mentions(place, v->e) || !ix_mentions(place, v->thread) || !ix_multiple_of(place, v->width)) return NULL;
+    const struct ix *named = v->turn ? ix_subst(l->ix, place, v->turn, v->same_turn) : place;
+    const struct wide *w = NULL;
+    for (size_t i = 0; i < l->n_wides; i++) if (l->wides[i].from == m && l->wides[i].place == named) w = &l->wides[i];
+    struct wide made;
+    if (!w) made = load_wide(l, m, place, named), w = &made;
+    const struct ix *at = w->stays && v->turn ? ix_add(l->ix, ix_mulk(l->ix, v->turn, v->width), v->e) : v->e;
+    return kx_load(&l->b, w->held, NULL, at, NULL, 0);
+}
+
+static const struct kx *take_arg(struct lower *l, const struct where *w, const struct ix *const *index)
+{
+    const struct ix *flat = flat_index(l->ix, &w->node->type, index);
+    const struct kx *wide = take_wide(l, w->mem, flat);
+    return wide ? wide : kx_load(&l->b, w->mem, NULL, flat, NULL, 0);
+}
+
 static const struct kx *take(struct lower *l, const struct where *w, const struct ix *const *index)
 {
     const struct node *n = w->node;
     switch (w->kind) {
-    case WHERE_ARG: return kx_load(&l->b, w->mem, NULL, flat_index(l->ix, &n->type, index), NULL, 0);
+    case WHERE_ARG: return take_arg(l, w, index);
     case WHERE_SHARED: return kx_load(&l->b, w->mem, NULL, ix_add(l->ix, w->base, index[n->type.rank - 1]), NULL, 0);
     case WHERE_FRAG: case WHERE_VALUE:
         for (int i = 0; i < n->type.rank; i++)

@@ -17,6 +17,19 @@ struct where {
 
 struct memo { const struct node *node; const struct ix *index[MAX_RANK]; const struct kx *value; };
 
+/* The vectoriser: while a sweep goes over `width` neighbours at a time (its variable e), a load whose place is (a multiple of width) + e becomes one wide
+   load in front of the loop over e, into private memory. Rows that fit in registers are loaded once and stay there for the sweeps to come. */
+struct wide { const struct kmem *from, *held; const struct ix *place; bool stays; };
+struct vector {
+    int width;                      /* 1: off */
+    const struct ix *e, *turn;      /* the variables of the loops over neighbours and over turns (NULL: one turn) */
+    const struct ix *same_turn;     /* what turns are called in the places that are remembered: every sweep has a variable of its own */
+    const struct ix *thread;        /* loads that do not depend on it are not worth it */
+    int turns;                      /* 0: too many to keep what is loaded for other sweeps */
+    struct kbuild outer;            /* the list that the loop over e stands in */
+    struct kitem *loop;
+};
+
 struct lower {
     struct session *s;
     struct ix_table *ix;
@@ -27,6 +40,8 @@ struct lower {
     struct kbuild b;                /* where items go now */
     struct where *where; size_t n_where, cap_where;
     struct memo *memo; size_t n_memo, cap_memo;
+    struct vector vec;
+    struct wide *wides; size_t n_wides, cap_wides; int n_held;     /* what was loaded wide; private elements that stay */
     int64_t hint;                   /* expected value of symbolic dims */
 };
 
@@ -38,6 +53,8 @@ void lower_place(struct lower *l, struct where w);
 struct spot { struct kbuild b; size_t n_memo; };
 struct spot lower_enter(struct lower *l, struct kitem *item);
 void lower_leave(struct lower *l, struct spot p);
+/* Forgets wide loads that do not stay: the turn that made them is over. */
+void lower_forget_turn(struct lower *l);
 /* Forgets what was pulled so far: memory has changed, or a new region begins. */
 void lower_forget(struct lower *l);
 

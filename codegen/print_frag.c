@@ -103,9 +103,10 @@ static void frag_reduce(struct kprint *p, const struct kitem *it)
     print_close(p);
     print_close(p);
     print_loop(p, "r_", n_slots);
-    for (unsigned bit = 1; bit <= lanes; bit *= 2)
-        if (lanes & bit)
-            kout_line(&p->o, "%s = %s;", own, print_acc(p, it->acc, it->acc_type, "combine", own, arena_printf(p->o.arena, "tk_shfl_xor_f32(%s, %u)", own, bit)));
+    for (unsigned bit = 1; bit <= lanes; bit *= 2) {
+        const char *other = arena_printf(p->o.arena, "tk_shfl_xor_f32(%s, %u)", own, bit);
+        if (lanes & bit) kout_line(&p->o, "%s = %s;", own, print_acc(p, it->acc, it->acc_type, "combine", own, other));
+    }
     print_close(p);
     print_close(p);
 }

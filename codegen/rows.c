@@ -8,7 +8,7 @@
 
 #include "codegen/lower.h"
 
-enum { BLOCK = 256, CONTRACT_AT_ONCE = 8, SHARED_SPARE = 1024 };
+enum { BLOCK = 256, CONTRACT_AT_ONCE = 8, SHARED_SPARE = 1024, KEPT = 64 };
 
 struct rows {
     struct lower *l;
@@ -17,6 +17,9 @@ struct rows {
     bool by_block;                          /* the team is the block */
     const struct ix *row, *member;          /* this team's row; this thread in the team */
     const struct ix *lead[MAX_RANK];        /* the row as indices of the leading dims */
+    int width;                              /* neighbours that a thread takes at a time in rows of wide_length */
+    const struct ix *wide_length, *same_turn;
+    bool keep;                              /* a thread's part of such a row fits in registers */
 };
 
 static void full_index(const struct rows *r, const struct ix *last, const struct ix **index)
@@ -25,33 +28,72 @@ static void full_index(const struct rows *r, const struct ix *last, const struct
     index[r->space.rank] = last;
 }
 
-/* Loops over the elements of a row of length n that are this thread's: enters the loop and the guard, and gives the element's number. */
-struct sweep { struct spot loop, guard; const struct ix *i; };
+/* Loops over the elements of a row of length n that are this thread's: enters the loops and the guard, and gives the element's number. Where the rows are
+   swept `width` neighbours at a time, a loop over these is innermost, and `outer` is the place around it. */
+struct sweep { struct spot start; const struct ix *i; const struct ix *e, *first; struct kbuild outer; };
+
+/* The innermost loop, over neighbours, and what the vectoriser must know of it. */
+static void sweep_neighbours(struct rows *r, struct sweep *s, const struct ix *turn, int64_t turns)
+{
+    struct lower *l = r->l;
+    struct ix_table *t = l->ix;
+    s->outer = l->b;
+    struct kitem *loop = ki_for(&l->b, "e", ix_const(t, 0), ix_const(t, r->width), 1, true);
+    if (!r->same_turn) r->same_turn = ix_var(t, "turn", 0, turns - 1, UNIFORM_BLOCK);
+    l->vec = (struct vector){ .width = r->width, .e = loop->var, .turn = turn, .same_turn = r->same_turn, .thread = r->member,
+                              .turns = r->keep ? (int)turns : 0, .outer = s->outer, .loop = loop };
+    l->b = kb_in(&l->b, loop);
+    s->e = loop->var, s->first = s->i;
+    s->i = ix_add(t, s->i, loop->var);
+}
+
 static struct sweep sweep_begin(struct rows *r, const struct ix *n)
 {
     struct lower *l = r->l;
     struct ix_table *t = l->ix;
-    int64_t length;
-    struct sweep s;
-    struct kitem *region = ki_region(&l->b);
-    s.loop = lower_enter(l, region);
-    const struct ix *trips = ix_ceil_div(t, n, ix_const(t, r->team));
-    bool one = ix_const_value(trips, &length) && length == 1;
-    if (!one) {
-        struct kitem *loop = ki_for(&l->b, "j", ix_const(t, 0), trips, 1, false);
+    int64_t length, count = 0;
+    int width = n == r->wide_length ? r->width : 1, stride = r->team * width;
+    struct sweep s = { .start = lower_enter(l, ki_region(&l->b)) };
+    const struct ix *turns = ix_ceil_div(t, n, ix_const(t, stride)), *turn = NULL;
+    if (!(ix_const_value(turns, &count) && count == 1)) {
+        struct kitem *loop = ki_for(&l->b, "j", ix_const(t, 0), turns, 1, width > 1 && r->keep);
         l->b = kb_in(&l->b, loop);
-        s.i = ix_add(t, ix_mulk(t, loop->var, r->team), r->member);
-    } else {
-        s.i = r->member;
+        turn = loop->var;
     }
-    s.guard = (struct spot){ l->b, l->n_memo };
-    if (!(ix_const_value(n, &length) && length % r->team == 0)) {
+    s.i = ix_mulk(t, r->member, width);
+    if (turn) s.i = ix_add(t, ix_mulk(t, turn, stride), s.i);
+    if (!(ix_const_value(n, &length) && length % stride == 0)) {
         struct kmask m = mask_of(s.i, n);
         l->b = kb_in(&l->b, ki_if(&l->b, &m));
     }
+    if (width > 1) sweep_neighbours(r, &s, turn, count);
     return s;
 }
-static void sweep_end(struct rows *r, struct sweep s) { lower_leave(r->l, s.loop); }
+
+static void sweep_end(struct rows *r, struct sweep s)
+{
+    r->l->vec.width = 1;
+    lower_forget_turn(r->l);
+    lower_leave(r->l, s.start);
+}
+
+/* How rows of reductions are swept: the widest that leaves no thread idle and divides the row, where nothing in the group reads a row out of turn. */
+static void choose_width(struct rows *r)
+{
+    const struct group *gr = r->l->gr;
+    const struct ix *n = NULL;
+    int64_t length = 0;
+    r->width = 1;
+    for (size_t i = 0; i < gr->n_nodes; i++) {
+        const struct node *x = gr->nodes[i];
+        if (x->op->class == CLS_SELECT || x->op->class == CLS_CONTRACT) return;
+        if (x->op->class == CLS_REDUCE && !n) n = type_last(r->l->s, &x->in[0]->type);
+    }
+    if (!n || !ix_const_value(n, &length)) return;
+    for (int w = 8; w >= 2 && r->width == 1; w /= 2) if (length % w == 0 && length >= (int64_t)r->team * w) r->width = w;
+    r->wide_length = n;
+    r->keep = (length + r->team - 1) / r->team <= KEPT;
+}
 
 static void team_seam(struct rows *r) { ki_seam(&r->l->b, r->by_block ? KSCOPE_BLOCK : KSCOPE_WAVE, -1); }
 
@@ -85,7 +127,8 @@ static void team_combine(struct rows *r, struct kmem *acc, int n, enum kacc op)
 static void record_sum(struct rows *r, const struct node *n, const struct ix *length)
 {
     struct lower *l = r->l;
-    const struct ix *chain = ix_ceil_div(l->ix, length, ix_const(l->ix, r->team));
+    int width = length == r->wide_length ? r->width : 1;
+    const struct ix *chain = ix_mulk(l->ix, ix_ceil_div(l->ix, length, ix_const(l->ix, (int64_t)r->team * width)), width);
     struct sum_record rec = { .block = 1, .depth = log2_ceil(r->by_block ? l->t->wave : r->team) + (r->by_block ? BLOCK / l->t->wave - 1 : 0) };
     if (!ix_const_value(chain, &rec.chain)) rec.chain_of = chain;
     kernel_sum(l->k, n, rec);
@@ -324,6 +367,19 @@ static void store_out(struct lower *l, const struct node *n, const struct ix *co
     ki_store(&l->b, m, NULL, flat_index(l->ix, &n->type, index), pull(l, n, index), NULL);
 }
 
+/* Neighbours are gathered in private memory and stored at once. */
+static void store_out_wide(struct rows *r, const struct sweep *s, const struct node *n, const struct ix *const *index)
+{
+    struct lower *l = r->l;
+    const struct kmem *m = arg_of(l, n);
+    const struct ix *place = ix_sub(l->ix, flat_index(l->ix, &n->type, index), s->e);
+    if ((m->dtype != DT_F16 && m->dtype != DT_F32) || ix_mentions(place, s->e) || !ix_multiple_of(place, r->width)) { store_out(l, n, index); return; }
+    struct kmem *held = kernel_private(l->k, numbered(l, "result", l->k->n_priv), DT_F32, r->width);
+    ki_store(&l->b, held, NULL, s->e, kx_cast(&l->b, DT_F32, pull(l, n, index)), NULL);
+    struct kbuild outer = s->outer;
+    ki_store_wide(&outer, m, NULL, place, held, ix_const(l->ix, 0), r->width, NULL);
+}
+
 /* Results with a last dimension: those of equal length in one sweep. Then those with one value a row, by the team's first thread. */
 static void store_results(struct rows *r)
 {
@@ -339,7 +395,8 @@ static void store_results(struct rows *r)
         for (size_t k = i; k < gr->n_outs; k++) {
             const struct node *m = gr->outs[k];
             if (m->type.rank == r->space.rank || type_last(l->s, &m->type) != type_last(l->s, &n->type)) continue;
-            store_out(l, m, index);
+            if (s.e) store_out_wide(r, &s, m, index);
+            else store_out(l, m, index);
             done[k] = true;
         }
         sweep_end(r, s);
@@ -410,6 +467,7 @@ void lower_rows(struct lower *l)
     for (size_t i = 0; i < l->gr->n_nodes && !founder; i++) if (node_is_stage(l->gr->nodes[i])) founder = l->gr->nodes[i];
     if (!founder) { lower_flat(l); return; }
     struct rows r = rows_of(l, founder);
+    choose_width(&r);
     for (size_t i = 0; i < l->gr->n_nodes; i++) {
         const struct node *n = l->gr->nodes[i];
         lower_forget(l);

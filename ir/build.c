@@ -130,6 +130,17 @@ static const char *operand_name(struct arena *a, const struct op_def *op, int op
     return arena_strndup(a, p, strcspn(p, ",. "));
 }
 
+static bool same_place(const struct loc *x, const struct loc *y) { return x->line == y->line && x->col == y->col && x->src == y->src; }
+
+/* "the second operand (y) of add": a row's own names for operands are never taken for the user's. */
+static const char *operand_text(struct arena *a, const struct node *n, int operand)
+{
+    static const char *const places[] = { "first ", "second ", "third ", "fourth ", "fifth ", "sixth ", "seventh ", "eighth ", "ninth " };
+    enum { PLACES = sizeof places / sizeof *places };
+    const char *place = n->n_in == 1 ? "" : operand < PLACES ? places[operand] : arena_printf(a, "%dth ", operand + 1);
+    return arena_printf(a, "the %soperand (%s) of %s", place, operand_name(a, n->op, operand), n->op->name);
+}
+
 bool infer_error(struct graph *g, const struct node *n, int operand, const char *fmt, ...)
 {
     va_list ap;
@@ -139,9 +150,9 @@ bool infer_error(struct graph *g, const struct node *n, int operand, const char 
     if (operand < 0 || operand >= n->n_in) return diag_error(g->s, FAIL_INPUT, n->loc, "%s: %s", n->op->name, text);
     const struct node *x = n->in[operand];
     struct loc loc = n->in_loc && n->in_loc[operand].line ? n->in_loc[operand] : n->loc;
-    const char *type = type_text(g->arena, &x->type), *name = operand_name(g->arena, n->op, operand);
-    diag_error(g->s, FAIL_INPUT, loc, "%s: %s; %s is %s", n->op->name, text, name, type);
-    if (x->loc.line && (x->loc.line != loc.line || x->loc.col != loc.col || x->loc.src != loc.src))
+    const char *type = type_text(g->arena, &x->type);
+    diag_error(g->s, FAIL_INPUT, loc, "%s %s, but it is %s", operand_text(g->arena, n, operand), text, type);
+    if (x->loc.line && !same_place(&x->loc, &loc) && !same_place(&x->loc, &n->loc))
         diag_note(g->s, x->loc, "%s %s is made here", x->name ? x->name : x->op->name, type);
     return false;
 }

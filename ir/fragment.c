@@ -104,7 +104,8 @@ static bool stand_of(struct ix_table *t, const struct matrix_unit *u, int lane, 
 {
     struct frag_source s = frag_source_of(t, u, ix_const(t, lane), ix_const(t, e));
     *out = (struct stand){ (int)known(s.lane), (int)known(s.elem), (int)known(s.frag) };
-    return map_row(&u->c, out->lane, out->elem) == map_row(&u->a, lane, e) && map_col(&u->c, out->lane, out->elem) + u->n * out->frag == map_col(&u->a, lane, e);
+    int row = map_row(&u->c, out->lane, out->elem), col = map_col(&u->c, out->lane, out->elem) + u->n * out->frag;
+    return row == map_row(&u->a, lane, e) && col == map_col(&u->a, lane, e);
 }
 
 enum frag_way frag_way_of(struct ix_table *t, const struct matrix_unit *u, int wave)

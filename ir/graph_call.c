@@ -251,16 +251,15 @@ static bool make_params(struct call *c)
 {
     const char *stem = NULL;
     struct node **in = arena_array(c->u->s->run, struct node *, c->n_in);
-    for (int i = 0; i < c->n_in; i++) in[i] = c->in[i].node;
+    struct loc *in_loc = arena_array(c->u->s->run, struct loc, c->n_in);
+    for (int i = 0; i < c->n_in; i++) in[i] = c->in[i].node, in_loc[i] = c->in[i].loc;
+    struct node call = { .op = c->op, .n_in = c->n_in, .in = in, .attrs = c->attrs, .loc = c->e->loc, .in_loc = in_loc };
     for (int i = 0; i < c->n_fixed; i++) {
         struct type t = { 0 };
         if (c->in[i].loc.line) continue;
         if (!stem) stem = param_stem(c);
         const struct param_def *p = param_for(c, i);
-        if (!c->op->param_type(c->u->g, in, c->attrs, i, &t)) {
-            diag_note(c->u->s, c->e->loc, "the call of %s stands here", c->op->name);
-            return false;
-        }
+        if (!c->op->param_type(c->u->g, &call, c->attr_loc, i, &t)) return false;
         const char *why = type_misfit(c->u->s, &t);
         const char *name = arena_printf(c->u->s->run, "%s.%s", stem, p->suffix);
         if (why) return diag_error(c->u->s, FAIL_INPUT, c->e->loc, "parameter %s would be %s: %s", name, type_text(c->u->s->run, &t), why);

@@ -287,8 +287,8 @@ static void parse_block(struct cursor *c, struct list *to)
     if (!c->panic) cursor_expect(c, PUNCT_ARROW, "the parameters");
     if (!c->panic) st->type = ast_type(c);
     if (!c->panic) parse_body(c, st, st);
-    if (!st->body) return;
-    if (!st->n_body || st->body[st->n_body - 1]->kind != ST_RETURN) diag_error(c->s, FAIL_INPUT, st->loc, "block %s does not end with a return", st->name);
+    if (c->panic || (st->n_body && st->body[st->n_body - 1]->kind == ST_RETURN)) return;
+    diag_error(c->s, FAIL_INPUT, st->loc, "block %s returns nothing: its last statement must be `return VALUE`", st->name);
 }
 
 /* where = "where" ( expr "<=" name [ "<=" expr ] | name "<=" expr ) */

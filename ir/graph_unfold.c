@@ -401,6 +401,18 @@ static void number_values(struct graph *g)
     for (size_t i = 0; i < g->n_nodes; i++) g->value_of[g->nodes[i]->id] = g->nodes[i];
 }
 
+/* Does the text begin with the word `flat`, behind blanks and comments? */
+static bool is_flat(const char *p)
+{
+    if (!strncmp(p, "\xEF\xBB\xBF", 3)) p += 3;
+    for (;;) {
+        p += strspn(p, " \t\r\n");
+        if (*p != '#') break;
+        p += strcspn(p, "\n");
+    }
+    return !strncmp(p, "flat", 4) && p[4] && strchr(" \t\r\n", p[4]);
+}
+
 struct graph *graph_parse(struct session *s, const struct source *src, const struct graph_options *o)
 {
     enum { MAX_NODES = 1000000 };
@@ -408,8 +420,7 @@ struct graph *graph_parse(struct session *s, const struct source *src, const str
     int errors = s->n_errors;
     if (!o) o = &none;
     if (src->size > (size_t)1 << 28) return diag_error(s, FAIL_INPUT, NOWHERE, "%s is larger than 256 MiB", src->name), NULL;
-    const char *p = src->text + strspn(src->text, " \t\r\n");
-    if (!strncmp(p, "flat ", 5)) return graph_parse_flat(s, src, o);
+    if (is_flat(src->text)) return graph_parse_flat(s, src, o);
     const struct file_ast *file = ast_parse(s, src);
     if (!file) return NULL;
     struct unfold u = { .s = s, .o = o, .g = graph_new(s, file->name ? file->name : ""), .taken = map_new(s->run), .settable = map_new(s->run) };

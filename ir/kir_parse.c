@@ -492,7 +492,8 @@ static void write_to(struct kparse *p, const char *name, struct loc loc)
 static void item(struct kparse *p)
 {
     static const struct { const char *word; void (*parse)(struct kparse *); } kinds[] = {
-        { "region", region }, { "let", let }, { "for", loop }, { "if", branch }, { "wide", wide }, { "combine", combine }, { "issue", issue }, { "land", land }, { "seam", seam },
+        { "region", region }, { "let", let }, { "for", loop }, { "if", branch }, { "wide", wide }, { "combine", combine }, { "issue", issue },
+        { "land", land }, { "seam", seam },
         { "frag", frag_load }, { "mma", mma }, { "fill", fill }, { "each", each }, { "elem", element },
         { "reduce", reduce },
     };

@@ -23,10 +23,10 @@ struct verify {
 };
 
 static const char *const item_names[] = {
-    [KI_REGION] = "region", [KI_LET] = "let", [KI_STORE] = "store", [KI_LOAD_WIDE] = "wide load", [KI_STORE_WIDE] = "wide store", [KI_ACCUMULATE] = "accumulation", [KI_COMBINE] = "combine", [KI_FOR] = "loop",
-        [KI_IF] = "if",
-    [KI_ISSUE] = "issue", [KI_LAND] = "land", [KI_COMMIT] = "commit", [KI_SEAM] = "seam", [KI_FRAG_FILL] = "fragment fill", [KI_FRAG_LOAD] = "fragment load",
-    [KI_MMA] = "mma", [KI_EACH] = "each", [KI_FRAG_SET] = "element", [KI_FRAG_REDUCE] = "reduction of a fragment's rows", [KI_FRAG_CAST] = "fragment cast",
+    [KI_REGION] = "region", [KI_LET] = "let", [KI_STORE] = "store", [KI_LOAD_WIDE] = "wide load", [KI_STORE_WIDE] = "wide store",
+    [KI_ACCUMULATE] = "accumulation", [KI_COMBINE] = "combine", [KI_FOR] = "loop", [KI_IF] = "if", [KI_ISSUE] = "issue", [KI_LAND] = "land",
+    [KI_COMMIT] = "commit", [KI_SEAM] = "seam", [KI_FRAG_FILL] = "fragment fill", [KI_FRAG_LOAD] = "fragment load", [KI_MMA] = "mma", [KI_EACH] = "each",
+    [KI_FRAG_SET] = "element", [KI_FRAG_REDUCE] = "reduction of rows", [KI_FRAG_CAST] = "fragment cast",
 };
 
 __attribute__((format(printf, 2, 3))) static void wrong(struct verify *v, const char *fmt, ...)

@@ -88,6 +88,17 @@ static void lex_string(struct cursor *c, struct tok *t)
     if (!closed) diag_error(c->s, FAIL_INPUT, t->loc, "this text has no closing quote on its line");
 }
 
+/* The length of a letter beyond ASCII in UTF-8; 0 if there is none. By blocks: what lies outside of them is punctuation, signs and pictures. */
+static int foreign_letter(const char *p)
+{
+    const unsigned char *b = (const unsigned char *)p;
+    if (b[0] < 0xC3 || b[0] >= 0xF0 || (b[1] & 0xC0) != 0x80) return 0;
+    if (b[0] < 0xE0) return b[0] == 0xC3 && (b[1] == 0x97 || b[1] == 0xB7) ? 0 : 2;         /* not × ÷ */
+    if ((b[2] & 0xC0) != 0x80) return 0;
+    int point = (b[0] & 0xF) << 12 | (b[1] & 0x3F) << 6 | (b[2] & 0x3F);
+    return (point >= 0x800 && point < 0x2000) || (point >= 0x2C00 && point < 0x2E00) || (point >= 0x3040 && point < 0xD800) ? 3 : 0;
+}
+
 /* One error for a run of bytes that no token begins with; a UTF-8 character is shown whole. */
 static void lex_junk(struct cursor *c)
 {
@@ -105,10 +116,16 @@ static void lex_junk(struct cursor *c)
 static void lex_name(struct cursor *c, struct tok *t)
 {
     const char *from = c->at;
-    while (is_word(*c->at) || (*c->at == '.' && is_word(c->at[1]))) c->at++;
+    bool foreign = false;
+    for (int n = 0; is_word(*c->at) || (n = foreign_letter(c->at)) || (*c->at == '.' && is_word(c->at[1])); n = 0) {
+        c->at += n ? n : 1;
+        foreign |= n > 0;
+    }
     t->kind = TOK_NAME;
     t->loc = loc_at(c, from);
     t->text = arena_strndup(c->s->run, from, (size_t)(c->at - from));
+    if (foreign && !c->foreign) diag_error(c->s, FAIL_INPUT, t->loc, "names are made of the letters a-z and A-Z, digits and _");
+    c->foreign |= foreign;
 }
 
 static struct tok lex(struct cursor *c)
@@ -123,7 +140,7 @@ static struct tok lex(struct cursor *c)
             t.loc = loc_at(c, from);
             return t;
         }
-        if (is_letter(*from)) lex_name(c, &t);
+        if (is_letter(*from) || foreign_letter(from)) lex_name(c, &t);
         else if (is_digit(*from)) lex_number(c, &t);
         else if (*from == '"') lex_string(c, &t);
         else if ((from[0] == '-' && from[1] == '>') || (from[0] == '<' && from[1] == '=')) {

@@ -26,6 +26,7 @@ struct cursor {
     struct loc before;      /* just behind the token before `cur` */
     bool panic;             /* an error was said; nothing more until cursor_recover */
     bool fatal;             /* the rest is not read */
+    bool foreign;           /* it was said that names have no letters but a to z; further ones are read in silence */
     int depth;              /* of nesting; see cursor_enter */
     int parens;             /* open parentheses and brackets: inside them a line end is a blank */
 };

@@ -42,6 +42,7 @@ struct node *build_reshape(struct builder *b, struct node *x, const struct type 
 struct contract { struct graph *g; struct node *n; struct facts *out; };
 /* States what operand (or, -1, an attribute) must fulfil: proved when known facts imply it, contradicted when they exclude it, else checked/open. */
 void contract_need(struct contract *c, int operand, const char *text, struct facts need);
+/* Where it does not hold, the text says why: "eps > 0, but eps is -1". */
 void contract_need_attr(struct contract *c, bool holds, const char *text);
 /* The same where the row knows more than whether it holds: an obligation on symbolic dims may stay open. */
 void contract_state(struct contract *c, const char *text, enum obligation_status status);
@@ -84,7 +85,9 @@ struct op_def {
     const char *wide_operands;  /* operands (by name, space-separated) whose whole float cone up to a contraction stays f32 */
     const char *stem;           /* of automatic parameter names: "lin", "ln" */
     const struct param_def *params; int n_params;
-    bool (*param_type)(struct graph *g, struct node *const *in, const struct attr *attrs, int operand, struct type *out);
+    /* The type of a left-out operand. The call is not yet a node of the graph: what it lacks is NULL in `in`; attr_loc[i].line is 0 where attribute i was
+       not written. */
+    bool (*param_type)(struct graph *g, const struct node *call, const struct loc *attr_loc, int operand, struct type *out);
     const struct attr_def *attrs; int n_attrs;
     bool (*infer)(struct graph *g, struct node *n);         /* sets n->type, or says why not */
     void (*contract)(struct contract *c);
@@ -126,7 +129,8 @@ void op_needs(const struct node *n, int operand, const struct dim_values *dims, 
 void op_work(struct session *s, const struct node *n, struct work *w);
 void op_contract(struct graph *g, struct node *n);
 
-/* For `infer`: an error at operand i's place (or the call's, -1) that shows the operand's type; returns false. */
+/* For `infer`: an error at operand i's place that reads "the second operand (y) of add TEXT, but it is i32[B]": TEXT begins with "must". Operand -1: an error
+   at the call's place, "add: TEXT". Returns false. */
 __attribute__((format(printf, 4, 5))) bool infer_error(struct graph *g, const struct node *n, int operand, const char *fmt, ...);
 bool infer_same(struct graph *g, struct node *n);       /* all float operands of one shape; the result is like the first */
 #endif

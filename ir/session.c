@@ -57,7 +57,10 @@ void diag_note(struct session *s, struct loc loc, const char *fmt, ...)
     va_end(ap);
 }
 
-/* The source line with its number, and a caret line under it. Tabs are kept in both, so that the caret stands right. */
+/* Does a character begin at this byte of UTF-8? */
+static bool begins(char byte) { return ((unsigned char)byte & 0xC0) != 0x80; }
+
+/* The source line with its number, and a caret line under it: a column for each character. Tabs are kept in both, so that the caret stands right. */
 static void print_caret(const struct loc *loc, FILE *to, const char *on, const char *off)
 {
     const char *p = loc->src->text;
@@ -67,11 +70,15 @@ static void print_caret(const struct loc *loc, FILE *to, const char *on, const c
         p = nl + 1;
     }
     size_t n = strcspn(p, "\r\n");
-    if (n > 400) n = 400;
+    if (n > 400)
+        for (n = 400; n && !begins(p[n]); n--) continue;
     fprintf(to, "%7d | %.*s\n        | ", loc->line, (int)n, p);
-    for (int i = 1; i < loc->col && (size_t)i <= n; i++) fputc(p[i - 1] == '\t' ? '\t' : ' ', to);
+    size_t at = (size_t)(loc->col > 0 ? loc->col - 1 : 0), end = at + (size_t)(loc->len > 0 ? loc->len : 0);
+    for (size_t i = 0; i < at && i < n; i++)
+        if (begins(p[i])) fputc(p[i] == '\t' ? '\t' : ' ', to);
     fprintf(to, "%s^", on);
-    for (int i = 1; i < loc->len && (size_t)(loc->col - 1 + i) < n; i++) fputc('~', to);
+    for (size_t i = at + 1; i < end && i < n; i++)
+        if (begins(p[i])) fputc('~', to);
     fprintf(to, "%s\n", off);
 }
 

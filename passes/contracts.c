@@ -10,7 +10,7 @@ bool pass_contracts(struct graph *g, struct pass_ctx *c)
         if (o->status != OBLIGATION_CONTRADICTED) continue;
         const struct node *n = o->node, *x = o->operand >= 0 ? n->in[o->operand] : NULL;
         struct loc loc = x && n->in_loc ? n->in_loc[o->operand] : n->loc;
-        if (!x) { diag_error(c->s, FAIL_INPUT, loc, "%s needs %s, which never holds", n->op->name, o->text); continue; }
+        if (!x) { diag_error(c->s, FAIL_INPUT, loc, "%s needs %s", n->op->name, o->text); continue; }
         diag_error(c->s, FAIL_INPUT, loc, "%s needs %s, but its operand lies in %g .. %g", n->op->name, o->text, x->facts.lo, x->facts.hi);
         if (x->loc.line) diag_note(c->s, x->loc, "%s comes from here", x->name ? x->name : x->op->name);
     }

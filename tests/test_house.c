@@ -203,6 +203,7 @@ static const struct exception op_words[] = {
     { "codegen/print_value.c", "sum", "an accumulator's" },
     { "codegen/print_value.c", "max", "an accumulator's" },
     { "codegen/print.c", "combine", "what is done to accumulators" },
+    { "codegen/print_frag.c", "combine", "what is done to accumulators" },
     { "codegen/payload.c", "combine", "what is done to accumulators" },
     { "runtime/emu.c", "fma", "a feature of the processor" },
     { "runtime/compile_child.c", "log", "a file" },

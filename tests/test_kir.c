@@ -6,7 +6,7 @@
 #include "codegen/print.h"
 #include "tests/support/kir_run.h"
 
-static const char *const all[] = { "pointwise", "rowsum", "ring", "segments", "types", "gemm_gfx90a", "gemm_sm_90" };
+static const char *const all[] = { "pointwise", "rowsum", "ring", "segments", "types", "gemm_gfx90a", "gemm_sm_90", "wide", "chain_gfx90a", "chain_sm_90" };
 enum { ALL = sizeof all / sizeof *all };
 
 static void texts_read_back(void **state)
@@ -140,6 +140,27 @@ static const struct { const char *text, *message; int line; } wrong[] = {
     { HEAD "frag fa = g(32, 0)\n}", "the fragments reach row 47 and column 15 of g, which has 32 x 32", 12 },
     { HEAD "y[0] = elem\n}", "known inside an each alone", 12 },
     { HEAD "region { let v = x[0] }\ny[0] = v\n}", "'v' is not known here", 13 },
+    { HEAD "wide p[0] = x[tid] by 2\n}", "x[tid] is not known to be a multiple of 2 elements", 12 },
+    { HEAD "wide p[0] = x[4*tid] by 4\n}", "p[3] has 2 elements, and the index is in 3..3", 12 },
+    { HEAD "wide p[0] = x[128*tid + 64] by 2\n}", "x[128*tid + 64] is outside of its 64 elements", 12 },
+    { HEAD "wide p[0] = x[6*tid] by 6\n}", "6 elements: they are 2, 4 or 8", 12 },
+    { HEAD "wide p[0] = p[0] by 2\n}", "a wide access is between private memory and other memory: p and p are not", 12 },
+    { HEAD "wide y[2*tid] = x[2*tid] by 2\n}", "a wide access is between private memory and other memory: y and x are not", 12 },
+    { HEAD "wide p[0] = x[2*tid] by 2 mask (0 <= tid < 3)\n}", "'mask' begins no item", 12 },
+    { "kernel k for gfx90a block 64 arg b: bool[64] private q: bool[2] { wide q[0] = b[2*tid] by 2 }", "b is bool, and q is bool", 1 },
+    { "kernel k for gfx90a block 64 arg h: f16[128] private q: f16[2] { wide q[0] = h[2*tid] by 2 }", "h is f16, and q is f16", 1 },
+    { "kernel k for gfx90a block 64 shared s: f32[2][1, 63] rows private q: f32[2] { wide q[0] = s[1][0] by 2 }", "not known to be a multiple of 2", 1 },
+    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\nwide s[0][0] = p[0] by 2\nseam block wait 0\n}",
+     "s is touched while a copy into it is in flight", 15 },
+    { HEAD "reduce sum p = fc\n}", "p is not private memory of f32[4], one element for each row of fc in a lane", 12 },
+    { HEAD "reduce sum p = fa\n}", "fragment fa is of A, not of C", 12 },
+    { HEAD "region { reduce sum p = fc }\n}", "a collective inside of a region", 12 },
+    { HEAD "if (0 <= lane < 3) { frag fa = fc[0] }\n}", "a collective in control that is not the same for all lanes of a wave", 12 },
+    { HEAD "frag fa = fc[1]\n}", "fc has 16 columns, 16 a step, and the step is in 1..1", 12 },
+    { HEAD "frag fb = fc[0]\n}", "fragment fb is of B, not of A", 12 },
+    { HEAD "elem = 1\n}", "known inside an each alone", 12 },
+    { HEAD "each fc (row, col, at) from (0, 0) { y[tid] = p[at] }\n}", "p[at] has 2 elements, and the index is in 0..3", 12 },
+    { HEAD "each fc (row, col) from (0, 0) { elem = i32(tid) }\n}", "a value of type i32 into a fragment's element, which is f32", 12 },
     { "kernel k for gfx90a block 64 shared s: f32[1][128, 256] rows { s[0] = 1 }", "131072 bytes of shared memory; gfx90a has 65536", 1 },
     { "kernel k for gfx90a block 64 grid bx, 1, 1 { }", "the grid is not a function of the dims alone", 1 },
 };

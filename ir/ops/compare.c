@@ -9,7 +9,7 @@ static bool compare_infer(struct graph *g, struct node *n)
     n->type = n->in[0]->type;
     n->type.dtype = DT_BOOL;
     if (x != y && !(dtype_is_float(x) && dtype_is_float(y)))
-        return infer_error(g, n, 1, "both sides must be floats or of one dtype, and x is %s", type_text(g->arena, &n->in[0]->type));
+        return infer_error(g, n, 1, "must be %s, as the first is", dtype_is_float(x) ? "a float" : dtype_name(x));
     return need_shape_of_first(g, n, 1);
 }
 
@@ -91,7 +91,7 @@ static bool logical_infer(struct graph *g, struct node *n)
 {
     n->type = n->in[0]->type;
     for (int i = 0; i < n->n_in; i++) {
-        if (n->in[i]->type.dtype != DT_BOOL) return infer_error(g, n, i, "a bool is needed");
+        if (n->in[i]->type.dtype != DT_BOOL) return infer_error(g, n, i, "must be a bool");
         if (!need_shape_of_first(g, n, i)) return false;
     }
     return true;
@@ -157,9 +157,9 @@ static bool select_infer(struct graph *g, struct node *n)
     enum dtype x = n->in[1]->type.dtype, y = n->in[2]->type.dtype;
     n->type = n->in[0]->type;
     n->type.dtype = dtype_is_float(x) ? DT_FLOAT : x;
-    if (n->in[0]->type.dtype != DT_BOOL) return infer_error(g, n, 0, "a bool is needed");
+    if (n->in[0]->type.dtype != DT_BOOL) return infer_error(g, n, 0, "must be a bool");
     if (x != y && !(dtype_is_float(x) && dtype_is_float(y)))
-        return infer_error(g, n, 2, "both branches must be floats or of one dtype, and x is %s", type_text(g->arena, &n->in[1]->type));
+        return infer_error(g, n, 2, "must be %s, as the second is", dtype_is_float(x) ? "a float" : dtype_name(x));
     return need_shape_of_first(g, n, 1) && need_shape_of_first(g, n, 2);
 }
 
@@ -215,7 +215,7 @@ static bool cast_infer(struct graph *g, struct node *n)
 {
     int64_t to = node_attr(n, 0)->i;
     n->type = n->in[0]->type;
-    if (to < 0 || to >= DT_COUNT) return infer_error(g, n, 0, "no dtype has the number %lld", (long long)to);
+    if (to < 0 || to >= DT_COUNT) return infer_error(g, n, -1, "no dtype has the number %lld", (long long)to);
     n->type.dtype = (enum dtype)to;
     return true;
 }

@@ -21,13 +21,13 @@ static bool matmul_ranks(struct graph *g, const struct node *n)
 {
     const struct type *a = &n->in[0]->type, *b = &n->in[1]->type;
     if (!need_float(g, n, 0) || !need_float(g, n, 1)) return false;
-    if (a->rank < 2) return infer_error(g, n, 0, "at least 2 dimensions are needed");
-    if (b->rank < 2) return infer_error(g, n, 1, "at least 2 dimensions are needed");
-    if (is_ta(n) && a->rank != 2) return infer_error(g, n, 0, "transpose_a takes a matrix of 2 dimensions");
+    if (a->rank < 2) return infer_error(g, n, 0, "must have at least 2 dimensions");
+    if (b->rank < 2) return infer_error(g, n, 1, "must have at least 2 dimensions");
+    if (is_ta(n) && a->rank != 2) return infer_error(g, n, 0, "must have 2 dimensions for transpose_a");
     if (b->rank == 2) return true;
-    if (a->rank != b->rank) return infer_error(g, n, 1, "a batch has the dimensions of a, which is %s", type_text(g->arena, a));
+    if (a->rank != b->rank) return infer_error(g, n, 1, "must have 2 dimensions or as many as the first, %s", type_text(g->arena, a));
     for (int i = 0; i + 2 < b->rank; i++)
-        if (a->dim[i] != b->dim[i]) return infer_error(g, n, 1, "dimension %d differs from that of a, which is %s", i, type_text(g->arena, a));
+        if (a->dim[i] != b->dim[i]) return infer_error(g, n, 1, "must have dimension %d of the first, %s", i, type_text(g->arena, a));
     return true;
 }
 
@@ -36,8 +36,8 @@ static bool matmul_infer(struct graph *g, struct node *n)
     const struct type *a = &n->in[0]->type, *b = &n->in[1]->type;
     if (!matmul_ranks(g, n)) return false;
     if (k_of_a(n) != k_of_b(n)) {
-        return infer_error(g, n, 1, "it sums over %s elements a row, but a, %s, has %s", ix_text(g->arena, k_of_b(n)), type_text(g->arena, a),
-                           ix_text(g->arena, k_of_a(n)));
+        return infer_error(g, n, 1, "must have %s as dimension %d, which is summed over with dimension %d of the first, %s", ix_text(g->arena, k_of_a(n)),
+                           b->rank - (is_tb(n) ? 1 : 2), a->rank - (is_ta(n) ? 2 : 1), type_text(g->arena, a));
     }
     struct type out = *a;
     out.dtype = DT_FLOAT;
@@ -370,13 +370,15 @@ static const struct attr_def linear_attrs[] = {
 };
 static const struct param_def linear_params[] = { { "w", "weight", INIT_FAN_IN }, { "b", "bias", INIT_ZERO } };
 
-static bool linear_param_type(struct graph *g, struct node *const *in, const struct attr *attrs, int operand, struct type *out)
+static bool linear_param_type(struct graph *g, const struct node *call, const struct loc *attr_loc, int operand, struct type *out)
 {
-    const struct node *x = in[0], *w = operand == 2 ? in[1] : NULL;
-    if (x->type.rank < 1) return diag_error(g->s, FAIL_INPUT, x->loc, "linear: x is %s: at least 1 dimension is needed", type_text(g->arena, &x->type));
-    if (!w && attrs[0].i < 1) return diag_error(g->s, FAIL_INPUT, x->loc, "linear: without w, the number of features is needed: linear(x, 128)");
-    if (w && w->type.rank != 2) return diag_error(g->s, FAIL_INPUT, w->loc, "linear: w is %s: 2 dimensions are needed", type_text(g->arena, &w->type));
-    const struct ix *features = w ? w->type.dim[0] : ix_const(g->s->ix, attrs[0].i);
+    const struct node *x = call->in[0], *w = operand == 2 ? call->in[1] : NULL;
+    int64_t given = node_attr(call, 0)->i;
+    if (x->type.rank < 1) return infer_error(g, call, 0, "must have at least 1 dimension");
+    if (attr_loc[0].line && given < 1) return diag_error(g->s, FAIL_INPUT, attr_loc[0], "linear needs at least 1 feature, not %lld", (long long)given);
+    if (!w && !attr_loc[0].line) return infer_error(g, call, -1, "without weights, the number of features must be given: linear(x, 128)");
+    if (w && w->type.rank != 2) return infer_error(g, call, 1, "must have 2 dimensions");
+    const struct ix *features = w ? w->type.dim[0] : ix_const(g->s->ix, given);
     *out = (struct type){ .dtype = DT_FLOAT, .rank = operand == 1 ? 2 : 1, .dim = { features, operand == 1 ? type_last(g->s, &x->type) : NULL } };
     return true;
 }
@@ -386,11 +388,12 @@ static bool linear_infer(struct graph *g, struct node *n)
     const struct type *x = &n->in[0]->type, *w = &n->in[1]->type, *b = &n->in[2]->type;
     int64_t features = node_attr(n, 0)->i;
     if (!need_float(g, n, 0) || !need_float(g, n, 1) || !need_float(g, n, 2)) return false;
-    if (x->rank < 1) return infer_error(g, n, 0, "at least 1 dimension is needed");
-    if (w->rank != 2) return infer_error(g, n, 1, "weights [features, in] are needed");
-    if (w->dim[1] != type_last(g->s, x)) return infer_error(g, n, 1, "its rows must be as long as those of x, which is %s", type_text(g->arena, x));
-    if (features && w->dim[0] != ix_const(g->s->ix, features)) return infer_error(g, n, 1, "%lld features were asked for", (long long)features);
-    if (b->rank != 1 || b->dim[0] != w->dim[0]) return infer_error(g, n, 2, "one bias a row of w is needed, and w is %s", type_text(g->arena, w));
+    if (x->rank < 1) return infer_error(g, n, 0, "must have at least 1 dimension");
+    if (w->rank != 2) return infer_error(g, n, 1, "must have 2 dimensions, [features, in]");
+    if (features < 0) return infer_error(g, n, -1, "at least 1 feature is needed, not %lld", (long long)features);
+    if (w->dim[1] != type_last(g->s, x)) return infer_error(g, n, 1, "must have rows as long as those of the first, %s", type_text(g->arena, x));
+    if (features && w->dim[0] != ix_const(g->s->ix, features)) return infer_error(g, n, 1, "must have %lld rows, the features asked for", (long long)features);
+    if (b->rank != 1 || b->dim[0] != w->dim[0]) return infer_error(g, n, 2, "must have one bias for each row of the second, %s", type_text(g->arena, w));
     n->type = *x;
     n->type.dtype = DT_FLOAT;
     n->type.dim[x->rank - 1] = w->dim[0];

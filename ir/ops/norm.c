@@ -21,7 +21,7 @@ static struct node *scalar(struct builder *b, double v)
 static bool need_row(struct graph *g, struct node *n)
 {
     if (!need_float(g, n, 0)) return false;
-    if (n->in[0]->type.rank < 1) return infer_error(g, n, 0, "at least 1 dimension is needed");
+    if (n->in[0]->type.rank < 1) return infer_error(g, n, 0, "must have at least 1 dimension");
     n->type = n->in[0]->type;
     n->type.dtype = DT_FLOAT;
     return true;
@@ -144,11 +144,11 @@ static const struct attr_def layernorm_attrs[] = { { "eps", ATTR_FLOAT, false, {
 static const struct param_def layernorm_params[] = { { "gamma", "gamma", INIT_ONE }, { "beta", "beta", INIT_ZERO } };
 static double eps_of(const struct node *n) { return node_attr(n, 0)->f; }
 
-static bool layernorm_param_type(struct graph *g, struct node *const *in, const struct attr *attrs, int operand, struct type *out)
+static bool layernorm_param_type(struct graph *g, const struct node *call, const struct loc *attr_loc, int operand, struct type *out)
 {
-    (void)attrs, (void)operand;
-    const struct type *x = &in[0]->type;
-    if (x->rank < 1) return diag_error(g->s, FAIL_INPUT, in[0]->loc, "layernorm: x is %s: at least 1 dimension is needed", type_text(g->arena, x));
+    (void)attr_loc, (void)operand;
+    const struct type *x = &call->in[0]->type;
+    if (x->rank < 1) return infer_error(g, call, 0, "must have at least 1 dimension");
     *out = (struct type){ .dtype = DT_FLOAT, .rank = 1, .dim = { type_last(g->s, x) } };
     return true;
 }
@@ -160,7 +160,7 @@ static bool layernorm_infer(struct graph *g, struct node *n)
         const struct type *t = &n->in[i]->type;
         if (!need_float(g, n, i)) good = false;
         else if (t->rank != 1 || t->dim[0] != type_last(g->s, &n->type))
-            good = infer_error(g, n, i, "one value an element of a row is needed, and x is %s", type_text(g->arena, &n->in[0]->type));
+            good = infer_error(g, n, i, "must have one value for each element of a row of the first, %s", type_text(g->arena, &n->in[0]->type));
     }
     return good;
 }
@@ -171,7 +171,8 @@ static void layernorm_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0), *gamma = fact(c, 1), *beta = fact(c, 2);
     int64_t n;
-    contract_need_attr(c, eps_of(c->n) > 0, "eps > 0");
+    bool holds = eps_of(c->n) > 0;
+    contract_need_attr(c, holds, holds ? "eps > 0" : arena_printf(c->g->arena, "eps > 0, but eps is %g", eps_of(c->n)));
     if (!ix_const_value(type_last(c->g->s, &c->n->type), &n)) return;
     double scale = sqrt((double)n) * fmax(fabs(gamma->lo), fabs(gamma->hi)) * (1 + 0x1p-20), largest = fmax(fabs(x->lo), fabs(x->hi));
     bool small = (double)n * 4 * largest * largest < dtype_table[DT_F32].max;

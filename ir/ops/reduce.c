@@ -3,7 +3,7 @@
 
 static bool reduce_infer(struct graph *g, struct node *n)
 {
-    if (n->in[0]->type.rank < 1) return infer_error(g, n, 0, "it has no dimension to reduce");
+    if (n->in[0]->type.rank < 1) return infer_error(g, n, 0, "must have at least 1 dimension");
     if (!need_float(g, n, 0)) return false;
     set_type(n, DT_FLOAT, n->in[0]->type.rank - 1, n->in[0]->type.dim);
     return true;

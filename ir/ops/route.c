@@ -1,141 +1,8 @@
-/* Routing (SPEC section 4): scores to integers and back, the choice of the K largest, and the sum over the chosen. A choice is a function of integers or of
-   scores compared exactly, so equal scores choose equal sets on every backend. Valuations play no part in it. */
+/* Routing (SPEC section 4): scores to integers and back, and the sum over the chosen (ir/ops/topk.c chooses). Valuations play no part in it. */
 #include <math.h>
 
 #include "ir/certify.h"
 #include "ir/ops/row.h"
-
-/* ---- topk_mask ---- */
-static const struct attr_def topk_attrs[] = { { "k", ATTR_INT, true, { .i = 0 }, "how many of a row" } };
-static int64_t k_of(const struct node *n) { return node_attr(n, 0)->i; }
-
-static bool topk_mask_infer(struct graph *g, struct node *n)
-{
-    const struct type *t = &n->in[0]->type;
-    if (!dtype_is_float(t->dtype) && t->dtype != DT_I64) return infer_error(g, n, 0, "floats or i64 are needed");
-    if (t->rank < 1) return infer_error(g, n, 0, "at least 1 dimension is needed");
-    n->type = *t;
-    n->type.dtype = DT_BOOL;
-    return true;
-}
-
-static void topk_mask_contract(struct contract *c)
-{
-    const struct ix *len = type_last(c->g->s, &c->n->in[0]->type);
-    int64_t k = k_of(c->n);
-    bool never = k < 1 || k > len->hi, always = k >= 1 && k <= len->lo;
-    contract_state(c, "1 <= k <= the length of a row", never ? OBLIGATION_CONTRADICTED : always ? OBLIGATION_PROVED : OBLIGATION_OPEN);
-    facts_set(c, 0, 1, true, true);
-    c->out->max_nonzero = k < 0 || k > INT32_MAX ? -1 : (int)k;
-}
-
-/* Does score x of element i stand before y of element j? Larger first, ties to the lower index, NaN last. */
-static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j)
-{
-    if (!dtype_is_float(c->in[0].dtype)) return x.i > y.i || (x.i == y.i && i < j);
-    if (n_is_nan(c, x) || n_is_nan(c, y)) return n_is_nan(c, x) == n_is_nan(c, y) ? i < j : n_is_nan(c, y);
-    return n_less(c, y, x) || (!n_less(c, x, y) && i < j);
-}
-
-static void topk_mask_eval(struct ev *c)
-{
-    int64_t n = c->out.last;
-    for (size_t r = 0; r < c->n_runs; r++)
-        for (int64_t at = c->runs[r].lo; at < c->runs[r].hi; at++) {
-            const NUM *row = c->in[0].v + at / n * n;
-            int64_t rank = 0;
-            for (int64_t j = 0; j < n; j++) rank += j != at % n && stands_before(c, row[j], j, row[at % n], at % n);
-            n_store_i(c, at, rank < k_of(c->n));
-        }
-}
-
-/* A score's interval. */
-struct span { double lo, hi; };
-
-static struct span span_of(const struct bd *b, int64_t i)
-{
-    NUM x = b->v.in[0].v[i];
-    double e = bd_err(b, 0, i);
-    if (!dtype_is_float(b->v.in[0].dtype)) return (struct span){ round_down((double)x.i, e), round_up((double)x.i, e) };
-    return (struct span){ round_down(x.d, e), round_up(x.d, e) };
-}
-
-/* May, and must, element i stand before element j? Where both are certain, the scores themselves decide: as doubles two large integers may be equal. */
-struct outcome { bool may, must; };
-
-static struct outcome compare(const struct bd *b, int64_t row, int64_t i, int64_t j)
-{
-    const NUM *v = b->v.in[0].v + row;
-    double ei = bd_err(b, 0, row + i), ej = bd_err(b, 0, row + j);
-    if (ei == INFINITY || ej == INFINITY) return (struct outcome){ true, false };
-    /* A certain NaN's order with anything is certain too. */
-    bool whole = !dtype_is_float(b->v.in[0].dtype);
-    if ((ei == 0 && ej == 0) || (!whole && (isnan(v[i].d) || isnan(v[j].d)))) {
-        bool is = stands_before(&b->v, v[i], i, v[j], j);
-        return (struct outcome){ is, is };
-    }
-    struct span x = span_of(b, row + i), y = span_of(b, row + j);
-    /* An end that is an i64 above 2⁵³ is rounded: equal ends leave both open. */
-    bool sure_ties = !whole || (fabs(x.lo) < 0x1p52 && fabs(x.hi) < 0x1p52 && fabs(y.lo) < 0x1p52 && fabs(y.hi) < 0x1p52);
-    return (struct outcome){ x.hi > y.lo || (x.hi == y.lo && (i < j || !sure_ties)), x.lo > y.hi || (x.lo == y.hi && i < j && sure_ties) };
-}
-
-/* Uncertain where the intervals let fewer than k stand before an element, and k or more. */
-static void topk_mask_bound(struct bd *b)
-{
-    int64_t n = b->v.out.last, k = k_of(b->v.n);
-    for (size_t r = 0; r < b->v.n_runs; r++)
-        for (int64_t at = b->v.runs[r].lo; at < b->v.runs[r].hi; at++) {
-            int64_t i = at % n, may = 0, must = 0;
-            for (int64_t j = 0; j < n; j++) {
-                if (j == i) continue;
-                struct outcome o = compare(b, at - i, j, i);
-                may += o.may, must += o.must;
-            }
-            b->e_out[at] = must < k && may >= k;
-        }
-}
-
-static void topk_mask_work(struct session *s, const struct node *n, struct work *w)
-{
-    w->macs = ix_mul(s->ix, type_count(s, &n->type), type_last(s, &n->type));
-}
-
-/* (sj > si), or equal (two NaN are) and j < i, or si alone a NaN. */
-static const struct kx *topk_mask_before(struct at *c, const struct kx *sj, const struct kx *j, const struct kx *si, const struct kx *i)
-{
-    struct kbuild *k = c->k;
-    const struct kx *more = kx_op2(k, K_GT, sj, si), *same = kx_op2(k, K_EQ, sj, si), *first = kx_op2(k, K_LT, j, i);
-    if (!dtype_is_float(sj->type)) return kx_op2(k, K_OR, more, kx_op2(k, K_AND, same, first));
-    const struct kx *nan_j = kx_op2(k, K_NE, sj, sj), *nan_i = kx_op2(k, K_NE, si, si);
-    same = kx_op2(k, K_OR, same, kx_op2(k, K_AND, nan_j, nan_i));
-    more = kx_op2(k, K_OR, more, kx_op2(k, K_AND, nan_i, kx_op1(k, K_NOT, nan_j)));
-    return kx_op2(k, K_OR, more, kx_op2(k, K_AND, same, first));
-}
-
-static const struct kx *topk_mask_ranked(struct at *c, const struct kx *rank)
-{
-    int64_t k = k_of(c->n) < INT32_MAX ? k_of(c->n) : INT32_MAX;
-    return kx_op2(c->k, K_LT, rank, kx_i32(c->k, k));
-}
-
-static void topk_mask_draw(struct draw *d)
-{
-    struct type t = draw_type(d, draw_range(d, 0, 1) ? DT_I64 : DT_FLOAT, 1, 3);
-    int64_t n = draw_range(d, 1, 9);
-    t.dim[t.rank - 1] = draw_ix(d, n);
-    draw_operand(d, 0, &t, t.dtype == DT_I64 ? -3 : -4, t.dtype == DT_I64 ? 3 : 4);         /* integers: ties come up */
-    d->scores[0] = t.dtype != DT_I64;
-    d->attrs[0] = draw_attr_int(draw_range(d, 1, n));
-}
-
-const struct op_def op_topk_mask = {
-    .name = "topk_mask", .doc = "true at the k largest of each row; ties go to the lower index, NaN and the least i64 stand last",
-    .operands = "scores", .class = CLS_SELECT, .exact = true, .wide_operands = "scores",
-    .attrs = topk_attrs, .n_attrs = N_ATTRS(topk_attrs),
-    .infer = topk_mask_infer, .contract = topk_mask_contract, .work = topk_mask_work, .eval = topk_mask_eval, .bound = topk_mask_bound,
-    .before = topk_mask_before, .ranked = topk_mask_ranked, .draw = topk_mask_draw,
-};
 
 /* ---- padic_encode, padic_decode ---- */
 static const struct attr_def padic_attrs[] = {
@@ -250,7 +117,7 @@ const struct op_def op_padic_encode = {
 
 static bool padic_decode_infer(struct graph *g, struct node *n)
 {
-    if (n->in[0]->type.dtype != DT_I64) return infer_error(g, n, 0, "i64 residues are needed");
+    if (n->in[0]->type.dtype != DT_I64) return infer_error(g, n, 0, "must be i64 residues");
     return padic_infer(g, n, DT_FLOAT);
 }
 
@@ -344,12 +211,12 @@ static bool combine_infer(struct graph *g, struct node *n)
     const struct type *y = &n->in[1]->type;
     for (int e = 1; e < n->n_in; e++) {
         if (!need_float(g, n, e)) return false;
-        if (!type_same_shape(&n->in[e]->type, y)) return infer_error(g, n, e, "its shape must be that of the first y, %s", type_text(g->arena, y));
+        if (!type_same_shape(&n->in[e]->type, y)) return infer_error(g, n, e, "must have the shape of the second, %s", type_text(g->arena, y));
     }
     if (w->rank < 1 || w->rank != y->rank || type_last(g->s, w) != ix_const(g->s->ix, n->n_in - 1))
-        return infer_error(g, n, 0, "one weight a row for each of the %d y is needed, and they are %s", n->n_in - 1, type_text(g->arena, y));
+        return infer_error(g, n, 0, "must have one weight a row for each of the %d that follow, which are %s", n->n_in - 1, type_text(g->arena, y));
     for (int i = 0; i + 1 < w->rank; i++)
-        if (w->dim[i] != y->dim[i]) return infer_error(g, n, 0, "dimension %d differs from that of y, which is %s", i, type_text(g->arena, y));
+        if (w->dim[i] != y->dim[i]) return infer_error(g, n, 0, "must have dimension %d of the second, %s", i, type_text(g->arena, y));
     n->type = *y;
     n->type.dtype = DT_FLOAT;
     return true;

@@ -34,13 +34,13 @@ static bool kind_fits(struct graph *g, const struct node *n, int operand)
     static const int like[N_OPERANDS] = { [B_CHOSEN] = CHOSEN, [B_W] = W, [B_Q] = Q, [B_X] = X, [READ_W] = W };
     enum dtype t = n->in[operand]->type.dtype;
     switch (operand) {
-    case CHOSEN: return t == DT_BOOL || infer_error(g, n, operand, "a bool mask is needed");
-    case COUNT: case ROW: case READ_ROW: return is_index(t) || infer_error(g, n, operand, "i32 or i64 is needed");
+    case CHOSEN: return t == DT_BOOL || infer_error(g, n, operand, "must be a bool mask");
+    case COUNT: case ROW: case READ_ROW: return is_index(t) || infer_error(g, n, operand, "must be i32 or i64");
     case X: case W: return need_float(g, n, operand);
-    case Q: return dtype_is_float(t) || t == DT_I64 || infer_error(g, n, operand, "i64 residues or float scores are needed");
+    case Q: return dtype_is_float(t) || t == DT_I64 || infer_error(g, n, operand, "must be i64 residues or float scores");
     default:
         if (t == n->in[like[operand]]->type.dtype) return true;
-        return infer_error(g, n, operand, "its dtype must be that of the router's table, %s", type_text(g->arena, &n->in[like[operand]]->type));
+        return infer_error(g, n, operand, "must have the dtype of the router's table, %s", type_text(g->arena, &n->in[like[operand]]->type));
     }
 }
 
@@ -48,11 +48,11 @@ static bool sheaf_check_infer(struct graph *g, struct node *n)
 {
     static const int founding[] = { X, CHOSEN, ROW };
     for (int i = 0; i < 3; i++)
-        if (n->in[founding[i]]->type.rank != 2) return infer_error(g, n, founding[i], "2 dimensions are needed");
+        if (n->in[founding[i]]->type.rank != 2) return infer_error(g, n, founding[i], "must have 2 dimensions");
     for (int i = 0; i < N_OPERANDS; i++) {
         struct type want = shape_of(n, i);
         if (!kind_fits(g, n, i)) return false;
-        if (!type_same_shape(&want, &n->in[i]->type)) return infer_error(g, n, i, "%s is needed", type_text(g->arena, &want));
+        if (!type_same_shape(&want, &n->in[i]->type)) return infer_error(g, n, i, "must be %s", type_text(g->arena, &want));
     }
     n->type = (struct type){ .dtype = DT_I64, .rank = 1, .dim = { ix_const(g->s->ix, RESULT) } };
     return true;
@@ -63,7 +63,9 @@ static void sheaf_check_contract(struct contract *c)
     const struct ix *experts = c->n->in[CHOSEN]->type.dim[1];
     int64_t k = node_attr(c->n, 0)->i;
     bool never = k < 1 || k > experts->hi, always = k >= 1 && k <= experts->lo;
-    contract_state(c, "1 <= k <= experts", never ? OBLIGATION_CONTRADICTED : always ? OBLIGATION_PROVED : OBLIGATION_OPEN);
+    const char *text = "1 <= k <= experts";
+    if (never) text = arena_printf(c->g->arena, "%s, but k is %lld and there are %s", text, (long long)k, ix_text(c->g->arena, experts));
+    contract_state(c, text, never ? OBLIGATION_CONTRADICTED : always ? OBLIGATION_PROVED : OBLIGATION_OPEN);
 }
 
 static struct sheaf_table table(const struct ev *c, int operand) { return (struct sheaf_table){ c->in[operand].v, sizeof(NUM) }; }

@@ -75,7 +75,7 @@ static bool reshape_infer(struct graph *g, struct node *n)
     set_type(n, n->in[0]->type.dtype, a->n, a->dims);
     if (type_misfit(g->s, &n->type)) return true;               /* graph_add says so */
     if (type_count(g->s, &n->type) == type_count(g->s, &n->in[0]->type)) return true;
-    return infer_error(g, n, 0, "%s has another number of elements", type_text(g->arena, &n->type));
+    return infer_error(g, n, 0, "must have as many elements as %s", type_text(g->arena, &n->type));
 }
 
 /* Row-major order stays, so flat indices do. */
@@ -220,11 +220,11 @@ static bool transpose_infer(struct graph *g, struct node *n)
     const struct attr *perm = node_attr(n, 0);
     const struct type *x = &n->in[0]->type;
     unsigned seen = 0;
-    if (perm->n != x->rank) return infer_error(g, n, 0, "perm has %d entries", perm->n);
+    if (perm->n != x->rank) return infer_error(g, n, 0, "must have as many dimensions as perm has entries, %d", perm->n);
     n->type = *x;
     for (int i = 0; i < perm->n; i++) {
         int64_t p = perm->ints[i];
-        if (p < 0 || p >= x->rank || seen >> p & 1) return infer_error(g, n, 0, "perm must name each dimension once, and entry %d is %lld", i, (long long)p);
+        if (p < 0 || p >= x->rank || seen >> p & 1) return infer_error(g, n, -1, "perm must name each dimension once, but entry %d is %lld", i, (long long)p);
         seen |= 1u << p;
         n->type.dim[i] = x->dim[p];
     }
@@ -289,7 +289,7 @@ static bool broadcast_infer(struct graph *g, struct node *n)
     if (a->n > MAX_RANK) return true;                           /* graph_add says so */
     bool fits = x->rank <= a->n;
     for (int i = 1; fits && i <= x->rank; i++) fits = x->dim[x->rank - i] == a->dims[a->n - i] || is_one(x->dim[x->rank - i]);
-    return fits || infer_error(g, n, 0, "it does not broadcast to %s: counted from the last, dimensions must be equal or 1", type_text(g->arena, &n->type));
+    return fits || infer_error(g, n, 0, "must broadcast to %s (counted from the last, its dimensions are equal or 1)", type_text(g->arena, &n->type));
 }
 
 static struct from broadcast_from(const struct ev *c, const int64_t *index)
@@ -352,14 +352,14 @@ static bool slice_infer(struct graph *g, struct node *n)
     const struct attr *start = node_attr(n, 0), *size = node_attr(n, 1);
     const struct type *x = &n->in[0]->type;
     set_type(n, x->dtype, size->n, size->dims);
-    if (start->n != x->rank || size->n != x->rank) return infer_error(g, n, 0, "start has %d entries and size %d", start->n, size->n);
+    if (start->n != x->rank || size->n != x->rank) return infer_error(g, n, 0, "must have a dimension for each entry of start (%d) and size (%d)", start->n, size->n);
     if (type_misfit(g->s, &n->type)) return true;               /* graph_add says so */
     for (int i = 0; i < x->rank; i++) {
         bool starts = start->ints[i] >= 0 && start->ints[i] <= IX_DIM_MAX;
         const struct ix *end = starts ? ix_addk(g->s->ix, size->dims[i], start->ints[i]) : NULL;
         if (starts && ix_less_eq(g->s->ix, end, x->dim[i])) continue;
-        return infer_error(g, n, 0, "dimension %d, %s elements from %lld on, is not sure to lie inside", i, ix_text(g->arena, size->dims[i]),
-                           (long long)start->ints[i]);
+        return infer_error(g, n, 0, "must be sure to have %s elements from index %lld on in dimension %d", ix_text(g->arena, size->dims[i]),
+                           (long long)start->ints[i], i);
     }
     return true;
 }
@@ -434,9 +434,10 @@ static bool concat_infer(struct graph *g, struct node *n)
     if (!need_axis(g, n, node_attr(n, 0)->i, x->rank, &axis)) return false;
     for (int k = 1; k < n->n_in; k++) {
         const struct type *y = &n->in[k]->type;
-        bool fits = y->rank == x->rank && y->dtype == x->dtype;
+        bool fits = y->rank == x->rank;
         for (int i = 0; fits && i < x->rank; i++) fits = i == axis || x->dim[i] == y->dim[i];
-        if (!fits) return infer_error(g, n, k, "all but dimension %d must be equal, and the first operand is %s", axis, type_text(g->arena, x));
+        if (!fits) return infer_error(g, n, k, "must have the dimensions of the first, %s, all but dimension %d", type_text(g->arena, x), axis);
+        if (x->dtype != y->dtype) return infer_error(g, n, k, "must have the dtype of the first, %s (cast gives it one)", dtype_name(x->dtype));
         n->type.dim[axis] = ix_add(g->s->ix, n->type.dim[axis], y->dim[axis]);
         if (type_misfit(g->s, &n->type)) return true;           /* graph_add says so */
     }

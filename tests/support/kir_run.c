@@ -52,12 +52,12 @@ static int64_t dim_value(void *ctx, const struct ix *atom)
 }
 
 /* The emulator's module: prelude and kernels. */
-static struct code compile_kernels(struct session *s, struct kernel *const *k, size_t n)
+static struct code compile_kernels(struct session *s, struct kernel *const *k, size_t n, bool checking)
 {
-    const char *text = spell_prelude(s, k[0]->target, SPELL_EMU_CHECKED);
+    const char *text = spell_prelude(s, k[0]->target, checking ? SPELL_EMU_CHECKED : SPELL_EMU);
     struct code code = { 0 };
     for (size_t i = 0; i < n; i++) text = arena_printf(s->run, "%s%s\n", text, print_kernel(s, k[i]));
-    must(s, compile_host(s, k[0]->target, text, true, &code), text);
+    must(s, compile_host(s, k[0]->target, text, checking, &code), text);
     return code;
 }
 
@@ -81,7 +81,12 @@ static void *compile_payloads(struct session *s, struct kernel *const *k, size_t
 
 struct kir_code kir_compile(struct session *s, struct kernel *const *k, size_t n, const char *prelude)
 {
-    return (struct kir_code){ .s = s, .code = compile_kernels(s, k, n), .payload = prelude ? compile_payloads(s, k, n, prelude) : NULL };
+    return (struct kir_code){ .s = s, .code = compile_kernels(s, k, n, true), .payload = prelude ? compile_payloads(s, k, n, prelude) : NULL };
+}
+
+struct kir_code kir_compile_unchecked(struct session *s, struct kernel *const *k, size_t n)
+{
+    return (struct kir_code){ .s = s, .code = compile_kernels(s, k, n, false), .unchecked = true };
 }
 
 void kir_compile_gpu(struct session *s, struct kernel *const *k, size_t n)
@@ -111,7 +116,7 @@ void kir_code_free(struct kir_code *c)
 bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims)
 {
     struct session *s = c->s;
-    struct device *d = emu_open(s, k->target, true, 1);
+    struct device *d = emu_open(s, k->target, !c->unchecked, 1);
     must(s, d != NULL, "emu_open");
     struct module *m = d->ops->load(d, &c->code);
     must(s, m != NULL, "load");
@@ -156,7 +161,7 @@ void kir_code_payload(const struct kir_code *c, const struct kernel *k, void *co
 bool kir_launch(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims)
 {
     struct kernel *one = (struct kernel *)k;
-    struct kir_code c = { .s = s, .code = compile_kernels(s, &one, 1) };
+    struct kir_code c = { .s = s, .code = compile_kernels(s, &one, 1, true) };
     return kir_code_launch(&c, k, bufs, dims);
 }
 

@@ -14,8 +14,9 @@ struct kernel *kir_read(struct session *s, const char *name);
 struct kernel *kir_read_for(struct session *s, const char *name, const char *target);
 
 /* Kernels of one target and different names, compiled together: a call of the compiler costs more than most kernels run. */
-struct kir_code { struct session *s; struct code code; void *payload; };
+struct kir_code { struct session *s; struct code code; void *payload; bool unchecked; };
 struct kir_code kir_compile(struct session *s, struct kernel *const *k, size_t n, const char *prelude);      /* prelude NULL: no payload */
+struct kir_code kir_compile_unchecked(struct session *s, struct kernel *const *k, size_t n);     /* for the emulator as it runs by default */
 void kir_code_free(struct kir_code *c);
 bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims);
 void kir_code_payload(const struct kir_code *c, const struct kernel *k, void *const *bufs, const struct kdim *dims);

@@ -255,10 +255,3 @@ const char *print_kernel(struct session *s, const struct kernel *k)
     kout_line(&p.o, "}");
     return kout_text(&p.o);
 }
-
-const char *print_module(struct session *s, const struct kernel *const *kernels, size_t n)
-{
-    struct kout o = { .arena = s->run };
-    for (size_t i = 0; i < n; i++) kout_add(&o, "%s%s", i ? "\n" : "", print_kernel(s, kernels[i]));
-    return kout_text(&o);
-}

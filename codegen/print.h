@@ -6,6 +6,4 @@
 /* The text of one finished kernel, from the session's arena. Where it comes from is said in comments only if the kernel has a comment of its own, so
    that kernels which differ in origin alone print alike without one. */
 const char *print_kernel(struct session *s, const struct kernel *k);
-/* The texts of n kernels with different names, one after the other. The prelude goes before them. */
-const char *print_module(struct session *s, const struct kernel *const *kernels, size_t n);
 #endif

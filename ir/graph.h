@@ -57,7 +57,7 @@ struct node {
     /* written by precision */
     enum dtype compute;             /* what a contraction multiplies in: DT_F16 on the matrix unit, or DT_F32; others DT_F32 (or their integer type) */
     enum dtype storage;             /* what it has when materialised */
-    bool wide;                      /* must stay f32 (section 4 of the SPEC, statistics, losses): set by rows and expansions */
+    bool wide;                      /* must stay f32 (routing, statistics, losses): set by rows and expansions */
     /* written by fuse and memplan */
     struct group *group;            /* the group that materialises or owns it; NULL for sources; a recomputed node may be in several groups' lists */
     bool materialised;              /* its value is written to memory */

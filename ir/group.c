@@ -5,14 +5,13 @@
 struct contraction contraction_of(struct session *s, const struct node *n)
 {
     const struct op_def *op = n->op;
-    const struct type *a = &n->in[0]->type, *b = &n->in[1]->type, *y = &n->type;
+    const struct type *b = &n->in[1]->type, *y = &n->type;
     struct contraction c = { .n = n, .transpose_a = n->attrs[op_attr(op, "transpose_a")].i, .transpose_b = n->attrs[op_attr(op, "transpose_b")].i,
                              .batched = b->rank > 2 };
     c.k = b->dim[b->rank - (c.transpose_b ? 1 : 2)];
     c.nn = y->dim[y->rank - 1];
     c.m = y->dim[y->rank - 2];
     for (int i = 0; !c.batched && i + 2 < y->rank; i++) c.m = ix_mul(s->ix, c.m, y->dim[i]);
-    (void)a;
     return c;
 }
 
@@ -32,7 +31,7 @@ bool node_is_free(const struct node *n)
 {
     if (n->materialised || is_source(n)) return false;
     if (n->op->class == CLS_VIEW) return true;
-    if (n->op->class != CLS_POINTWISE) return false;
+    if (n->op->class != CLS_POINTWISE || !n->op->cheap) return false;
     for (int i = 0; i < n->n_in; i++) if (!is_source(n->in[i]) && !is_source_view(n->in[i])) return false;
     return true;
 }

@@ -4,7 +4,7 @@
 #include "ir/graph.h"
 #include "ir/op.h"
 
-/* A contraction's reading: result [batch…, M, N] = Σ_K a·b; `rows` true when b is one matrix for all leading dims of a (they join M). */
+/* A contraction's reading: result [batch…, M, N] = Σ_K a·b. Not batched: b is one matrix, and all leading dims of a join M. */
 struct contraction {
     const struct node *n;
     bool transpose_a, transpose_b, batched;
@@ -12,7 +12,7 @@ struct contraction {
 };
 struct contraction contraction_of(struct session *s, const struct node *n);
 
-/* Values that cost nothing to make again wherever they are read: sources' views and pointwise functions of sources (a broadcast bias, a constant). */
+/* Values that cost nothing to make again wherever they are read: views, and what a row calls cheap (a cast) of sources. They belong to no group. */
 bool node_is_free(const struct node *n);
 /* Does a contraction go to the gemm template (matrix unit)? Else it is a stage of a rows kernel. */
 bool node_is_gemm(const struct node *n);

@@ -81,6 +81,7 @@ struct op_def {
     enum op_class class;
     bool commutes;              /* op(x, y) = op(y, x) bit for bit */
     bool exact;                 /* never rounds */
+    bool cheap;                 /* made again by whoever reads it rather than kept, where its operands are sources */
     bool wide;                  /* its result stays f32 under every precision policy */
     const char *wide_operands;  /* operands (by name, space-separated) whose whole float cone up to a contraction stays f32 */
     const char *stem;           /* of automatic parameter names: "lin", "ln" */
@@ -120,6 +121,8 @@ static inline const struct attr *node_attr(const struct node *n, int i) { return
 /* Number of named operands; *variadic: the last may repeat (also zero times). */
 int op_arity(const struct op_def *op, bool *variadic);
 bool op_is(const struct node *n, const char *name);     /* for tests and the parser's sugar alone */
+/* A trained tensor. */
+static inline bool node_is_param(const struct node *n) { return n->op->class == CLS_SOURCE && op_attr(n->op, "init") >= 0; }
 static inline bool op_is_composite(const struct op_def *op) { return op->expand != NULL; }
 
 /* Runs a row's slots with the defaults of its class. */

@@ -7,7 +7,7 @@
 
 #include "ir/arena.h"
 
-/* Why something failed, as the exit code that the command line gives it (SPEC section 1). */
+/* Why something failed, as the exit code that the command line gives it: README. */
 enum fail { FAIL_NONE = 0, FAIL_JUDGED = 1, FAIL_USAGE = 2, FAIL_INPUT = 3, FAIL_DEVICE = 4 };
 
 /* A text that was read: a file or a string with a name. Lives as long as the session. */

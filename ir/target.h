@@ -43,7 +43,7 @@ struct matrix_unit {
 };
 
 struct target {
-    const char *name, *base;    /* base: what it started from; unset (0) fields are the base's */
+    const char *name, *base;    /* base: the row whose fields it starts from (by that row's macro in ir/target.c); NULL: none */
     enum dialect dialect;
     enum compiler compiler;
     int wave;                   /* work-items a wave */
@@ -59,7 +59,7 @@ struct target {
     enum provenance known;
 };
 
-/* The row of a target by name ("gfx90a", "sm_90"); NULL if there is none. Rows have their base's fields filled in. */
+/* The row of a target by name ("gfx90a", "sm_90"); NULL if there is none. */
 const struct target *target_find(const char *name);
 /* All rows, in table order; NULL past the last. */
 const struct target *target_at(int i);

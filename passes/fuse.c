@@ -1,6 +1,6 @@
 /* Gathers nodes into groups, each a kernel. Requires precision (which contractions go to the matrix unit); keeps values. Goes over the nodes in
    order: each joins the last of the groups that it reads from, if that group's template admits it (ir/group.h), else founds one. So a group reads
-   only from groups before it, and the order of groups is a launch order. Free nodes (views; one pointwise step from sources) join nobody: whoever
+   only from groups before it, and the order of groups is a launch order. Free nodes (views; casts of sources) join nobody: whoever
    reads them makes them again. What another group reads, an output, and every chosen set is materialised. */
 #include <string.h>
 
@@ -85,7 +85,7 @@ static const char *param_scope(struct arena *a, const struct node *n)
     for (int i = 0; i < n->n_in; i++) {
         const struct node *x = n->in[i];
         while (x->op->class == CLS_VIEW && x->n_in == 1) x = x->in[0];
-        if (x->op->class != CLS_SOURCE || op_attr(x->op, "init") < 0 || !x->name) continue;
+        if (!node_is_param(x) || !x->name) continue;
         const char *dot = strrchr(x->name, '.');
         if (dot) return arena_strndup(a, x->name, (size_t)(dot - x->name));
     }

@@ -76,6 +76,7 @@ bool passes_run(struct graph *g, struct pass_ctx *c, const char *const *pipeline
         BUG_IF(!p, "no pass called %s", pipeline[i]);
         BUG_IF(!needs_met(p->needs, pipeline, i), "pass %s needs %s before it", p->name, p->needs);
         int errors = c->s->n_errors;
+        const char *before = o->reparse && strcmp(p->keeps, "all") == 0 ? graph_text(g) : NULL;
         double start = now();
         bool changed = p->run(g, c);
         double seconds = now() - start;
@@ -86,6 +87,8 @@ bool passes_run(struct graph *g, struct pass_ctx *c, const char *const *pipeline
             diag_note(c->s, NOWHERE, "the graph was broken by pass %s", p->name);
             return false;
         }
+        if (before && strcmp(before, graph_text(g)))
+            return diag_error(c->s, FAIL_INPUT, NOWHERE, "internal: pass %s says that it keeps the graph, and changed it", p->name);
         if (o->reparse && !reparse_holds(g, p->name)) return false;
         if (o->dump_after && o->dump_to && (strcmp(o->dump_after, p->name) == 0 || strcmp(o->dump_after, "all") == 0))
             fprintf(o->dump_to, "# after %s\n%s", p->name, graph_text(g));

@@ -51,7 +51,7 @@ static void mark_params(struct graph *g)
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
         if (n->op->class == CLS_SOURCE && n->type.dtype == DT_FLOAT)
-            n->storage = n->op->params == NULL && op_attr(n->op, "init") >= 0 && n->mark == MATRIX ? DT_F16 : DT_F32;
+            n->storage = node_is_param(n) && n->mark == MATRIX ? DT_F16 : DT_F32;
         n->mark = -1;
     }
 }

@@ -39,7 +39,6 @@ struct bind {
     struct dim_values values;
 };
 
-static bool is_param(const struct node *n) { return n->op->class == CLS_SOURCE && op_attr(n->op, "init") >= 0; }
 static bool is_data(const struct node *n) { return n->op->class == CLS_SOURCE && op_attr(n->op, "lo") >= 0; }
 
 static double float_attr(const struct node *n, const char *name) { return node_attr(n, op_attr(n->op, name))->f; }
@@ -62,7 +61,7 @@ static void list_wants(struct bind *b)
     b->wants = arena_array(b->a, struct want, b->g->n_nodes + 1);
     for (size_t i = 0; i < b->g->n_nodes; i++) {
         const struct node *n = b->g->nodes[i];
-        if (is_param(n) || is_data(n)) b->wants[b->n++] = (struct want){ .node = n, .param = is_param(n), .needed = is_param(n) || seen[n->id] };
+        if (node_is_param(n) || is_data(n)) b->wants[b->n++] = (struct want){ .node = n, .param = node_is_param(n), .needed = node_is_param(n) || seen[n->id] };
     }
 }
 
@@ -368,7 +367,7 @@ static void draw_floats(uint64_t seed, const char *name, double lo, double hi, s
     }
 }
 
-/* SPEC section 3: weights U(±1/√columns); biases and betas 0, or U(±½); gammas 1, or U(½, 3/2). */
+/* Initial values: weights U(±1/√columns); biases and betas 0, or U(±½); gammas 1, or U(½, 3/2). */
 static void param_range(const struct bind *b, const struct node *n, const int64_t *dim, double *lo, double *hi)
 {
     enum init init = (enum init)node_attr(n, op_attr(n->op, "init"))->i;
@@ -448,7 +447,7 @@ struct tensor_list *binding_weights(struct session *s, const struct graph *g, co
     struct tensor_list *list = arena_new_of(s->run, struct tensor_list);
     list->items = arena_array(s->run, struct named_tensor, b->n + 1);
     for (size_t i = 0; i < g->n_nodes; i++) {
-        const struct tensor *t = is_param(g->nodes[i]) ? binding_find(b, g->nodes[i]->name) : NULL;
+        const struct tensor *t = node_is_param(g->nodes[i]) ? binding_find(b, g->nodes[i]->name) : NULL;
         if (t) list->items[list->n++] = (struct named_tensor){ g->nodes[i]->name, *t };
     }
     return list;

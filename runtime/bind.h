@@ -4,7 +4,7 @@
 #include "ir/graph.h"
 #include "runtime/tensor.h"
 
-enum init_mode { INIT_TRAIN, INIT_JUDGE };      /* SPEC section 3: biases 0, gammas 1; or drawn, so that a dropped one shows */
+enum init_mode { INIT_TRAIN, INIT_JUDGE };      /* biases 0, gammas 1; or drawn, so that a dropped one shows */
 
 struct bind_options {
     const char *weights;                        /* a safetensors file; NULL: drawn */
@@ -26,6 +26,6 @@ struct binding {
    shaped tensors (all of them at once), dims that disagree, values outside `where`. Parameters' tensors keep the file's dtype; draws are f32. */
 struct binding *bind_sources(struct session *s, const struct graph *g, const struct bind_options *o);
 const struct tensor *binding_find(const struct binding *b, const char *name);
-/* The parameters of the graph drawn or loaded, as a list in SPEC section 3's order: for --save-weights. */
+/* The parameters of the graph drawn or loaded, as a list in the graph's order: for --save-weights. */
 struct tensor_list *binding_weights(struct session *s, const struct graph *g, const struct binding *b);
 #endif

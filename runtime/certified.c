@@ -6,20 +6,6 @@
 #include "ir/op.h"
 #include "runtime/walk.h"
 
-/* All launches' recorded sums, with their symbolic lengths filled in. */
-static void take_sums(struct walk *w, const struct program *p)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < p->n_launches; i++) n += p->launches[i].k->n_sums;
-    struct ksum *sums = arena_array(w->arena, struct ksum, n + 1);
-    w->sums = sums, w->n_sums = n;
-    for (size_t i = 0, at = 0; i < p->n_launches; i++)
-        for (size_t k = 0; k < p->launches[i].k->n_sums; k++, at++) {
-            sums[at] = p->launches[i].k->sums[k];
-            if (sums[at].rec.chain_of) sums[at].rec.chain = dims_eval(&w->dims, sums[at].rec.chain_of);
-        }
-}
-
 /* What a source loses when it is loaded into its storage dtype. */
 static void set_load_errors(struct walk *w, const struct graph *g)
 {
@@ -63,7 +49,7 @@ void certified_rows(struct session *s, const struct program *p, const struct bin
 {
     struct walk *w = walk_begin(s, p->g, &b->dims, NUMERICS_REAL, threads);
     w->bounds = w->kernel = w->stores = true, w->u = 0x1p-24;
-    take_sums(w, p);
+    for (size_t i = 0; i < p->n_launches; i++) walk_take_sums(w, p->launches[i].k);
     for (size_t i = 0; i < p->g->n_nodes; i++) {
         const struct node *n = p->g->nodes[i];
         if (n->op->class == CLS_SELECT && n->type.dtype == DT_BOOL) certify(w, b, n, rows, certified);

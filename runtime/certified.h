@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_CERTIFIED_H
 #define TOKIC_RUNTIME_CERTIFIED_H
-/* Certified routing (SPEC section 4.4) of a program on one binding: how many rows' chosen sets no rounding of the program can change. */
+/* Certified routing (ir/certify.h) of a program on one binding: how many rows' chosen sets no rounding of the program can change. */
 #include "codegen/program.h"
 #include "runtime/bind.h"
 

@@ -10,8 +10,6 @@ static size_t round_up(size_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
 
 static size_t bytes_of(const struct exec *e, const struct node *n) { return (size_t)type_count_at(&n->type, &e->dims) * (size_t)dtype_size(n->storage); }
 
-static bool is_param(const struct node *n) { return n->op->class == CLS_SOURCE && op_attr(n->op, "init") >= 0; }
-
 /* A source that some launch reads; one that a launch makes is none. */
 static bool is_read(const struct exec *e, const struct node *n)
 {
@@ -31,7 +29,7 @@ static bool place_sources(struct exec *e, bool params, dptr *base)
         size_t at = 0;
         for (size_t i = 0; i < g->n_nodes; i++) {
             const struct node *n = g->nodes[i];
-            if (n->op->class != CLS_SOURCE || is_param(n) != params || !is_read(e, n)) continue;
+            if (n->op->class != CLS_SOURCE || node_is_param(n) != params || !is_read(e, n)) continue;
             if (pass) e->at[n->id] = *base + at;
             at += round_up(bytes_of(e, n));
         }

@@ -14,17 +14,6 @@ struct judge {
     struct tensor *want, *bound;        /* of the result at hand, to be saved; NULL */
 };
 
-/* The recorded trees with their symbolic lengths filled in for these dims. */
-static void resolve_sums(struct walk *w, const struct kernel *k)
-{
-    struct ksum *sums = arena_array(w->arena, struct ksum, k->n_sums + 1);
-    for (size_t i = 0; i < k->n_sums; i++) {
-        sums[i] = k->sums[i];
-        if (sums[i].rec.chain_of) sums[i].rec.chain = dims_eval(&w->dims, sums[i].rec.chain_of);
-    }
-    w->sums = sums, w->n_sums = k->n_sums;
-}
-
 static void note(struct judge *j, const struct node *n, int64_t i, double got, double want, double err, double bound)
 {
     double ratio = err == 0 ? 0 : err / bound;
@@ -136,7 +125,7 @@ bool judge_group(struct session *s, const struct program *p, size_t launch, cons
     bool ok = true;
     *v = (struct kernel_verdict){ .group = gr, .kernel = l->kernel };
     j.w->bounds = true, j.w->kernel = true, j.w->u = 0x1p-24;
-    resolve_sums(j.w, l->k);
+    walk_take_sums(j.w, l->k);
     for (size_t i = 0; i < gr->n_ins; i++) walk_set_tensor(j.w, gr->ins[i], ins[i]);
     for (size_t i = 0; i < gr->n_nodes; i++) {
         const struct node *n = gr->nodes[i];

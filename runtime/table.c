@@ -78,7 +78,7 @@ int64_t graph_parameters(const struct graph *g, size_t *n_tensors)
     *n_tensors = 0;
     for (size_t i = 0; i < g->n_nodes; i++) {
         const struct node *n = g->nodes[i];
-        if (n->op->class != CLS_SOURCE || op_attr(n->op, "init") < 0) continue;
+        if (!node_is_param(n)) continue;
         ++*n_tensors;
         if (ix_const_value(type_count(g->s, &n->type), &count)) sum += count;
     }

@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_VERIFY_H
 #define TOKIC_RUNTIME_VERIFY_H
-/* Judges (SPEC section 6): each kernel on the inputs that it really had, the passes against the graph as parsed, the drift end to end. */
+/* Judges: each kernel on the inputs that it really had, the passes against the graph as parsed, the drift end to end. */
 #include "passes/pass.h"
 #include "runtime/exec.h"
 #include "runtime/walk.h"

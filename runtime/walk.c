@@ -22,6 +22,15 @@ struct walk *walk_begin(struct session *s, const struct graph *g, const struct d
     return w;
 }
 
+void walk_take_sums(struct walk *w, const struct kernel *k)
+{
+    for (size_t i = 0; i < k->n_sums; i++) {
+        struct ksum *sum = arena_push(w->arena, w->sums, w->n_sums, w->cap_sums);
+        *sum = k->sums[i];
+        if (sum->rec.chain_of) sum->rec.chain = dims_eval(&w->dims, sum->rec.chain_of);
+    }
+}
+
 void walk_drop(struct walk *w, const struct node *n)
 {
     struct wval *v = &w->val[n->id];

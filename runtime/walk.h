@@ -4,6 +4,7 @@
    is stored, and how a sum accumulates. */
 #include "ir/eval.h"
 #include "ir/graph.h"
+#include "ir/kir.h"
 #include "runtime/bind.h"
 
 enum numerics { NUMERICS_REAL, NUMERICS_F32, NUMERICS_F16 };
@@ -25,10 +26,12 @@ struct walk {
     double u;                           /* unit roundoff: 2^-24 (kernels) or 2^-53 */
     bool kernel;
     bool stores;                        /* a value that its group materialises in a narrower dtype carries that rounding too: bounds end to end */
-    const struct ksum *sums; size_t n_sums;     /* trees that the lowering recorded; others are taken as the walker's own */
+    struct ksum *sums; size_t n_sums, cap_sums; /* trees that the lowering recorded; others are taken as the walker's own */
 };
 
 struct walk *walk_begin(struct session *s, const struct graph *g, const struct dim_values *dims, enum numerics numerics, int threads);
+/* Adds the trees that a kernel's lowering recorded, symbolic lengths filled in for these dims. */
+void walk_take_sums(struct walk *w, const struct kernel *k);
 void walk_end(struct walk *w);          /* frees every value */
 /* The value of a node from outside (copied): sources from a tensor, rounded as the numerics ask; inputs of a kernel as they are. */
 void walk_set_tensor(struct walk *w, const struct node *n, const struct tensor *t);

@@ -1,4 +1,5 @@
-/* Every wrong graph in tests/graphs/bad gives exactly the errors and notes in its .expect: `line:col+len: level: text`, one a line, and no graph. */
+/* Every wrong graph in tests/graphs/bad gives exactly the errors and notes in its .expect: `line:col+len: level: text`, one a line, and no graph; or a graph
+   whose contracts are contradicted. */
 #include "tests/support/support.h"
 
 #include <dirent.h>
@@ -8,6 +9,7 @@
 
 #include "ir/graph.h"
 #include "ir/op.h"
+#include "passes/pass.h"
 
 enum { MAX_NODES = 1000 };      /* small, so that the limits' tests are quick */
 
@@ -29,7 +31,12 @@ static char *errors_of(const char *path)
     struct graph_options o = { .max_nodes = MAX_NODES };
     const struct source *src = source_read(s, path);
     assert_non_null(src);
-    assert_null(graph_parse(s, src, &o));
+    struct graph *g = graph_parse(s, src, &o);
+    if (g) {
+        struct pass_ctx c = pass_ctx_for(s, target_find("gfx90a"));
+        assert_int_equal(s->n_errors, 0);
+        assert_false(passes_run(g, &c, pipeline_all, &(struct pass_options){ 0 }));
+    }
     assert_true(s->n_errors > 0);
     assert_int_not_equal(s->fail, FAIL_NONE);
     FILE *null = fopen("/dev/null", "w");
@@ -144,6 +151,41 @@ static void exponential_blocks_are_refused(void **state)
     session_end(s);
 }
 
+/* The lines that a reader sees. */
+static char *printed(const char *text)
+{
+    struct session *s = parse_wrong(text, NULL);
+    char *out = NULL;
+    size_t size;
+    FILE *to = open_memstream(&out, &size);
+    assert_non_null(to);
+    diags_print(s, 0, to, false);
+    fclose(to);
+    session_end(s);
+    return out;
+}
+
+/* The caret stands under the character, and is as wide as what it marks, whatever bytes of UTF-8 are before it. */
+static void carets_stand_under_characters(void **state)
+{
+    (void)state;
+    char *text = printed("graph g\ninput x: f32[4]\n\toutput y = x + (\"äöü\" § nix)\n");
+    assert_non_null(strstr(text, "      3 | \toutput y = x + (\"äöü\" § nix)\n        | \t                ^~~~~\n"));
+    assert_non_null(strstr(text, "\n        | \t                      ^\n"));
+    free(text);
+    /* a long line is cut between characters */
+    char line[700] = "graph g\ninput x: f32[4]\noutput y = nix #", want[800];
+    size_t head = strlen("output y = nix #"), n = strlen(line);
+    for (int i = 0; i < 200; i++) strcat(line, i % 2 ? "é" : "€");
+    text = printed(line);
+    size_t cut = 400 - head;
+    while (((unsigned char)line[n + cut] & 0xC0) == 0x80) cut--;
+    assert_true(cut < 400 - head);
+    snprintf(want, sizeof want, "      3 | output y = nix #%.*s\n        |            ^~~\n", (int)cut, line + n);
+    assert_non_null(strstr(text, want));
+    free(text);
+}
+
 /* 150 errors: a hundred and one are kept, all are counted. */
 static void errors_are_counted_beyond_the_hundredth(void **state)
 {
@@ -162,6 +204,7 @@ int main(void)
         cmocka_unit_test(command_line_is_explained),
         cmocka_unit_test(deep_nests_are_refused),
         cmocka_unit_test(exponential_blocks_are_refused),
+        cmocka_unit_test(carets_stand_under_characters),
         cmocka_unit_test(errors_are_counted_beyond_the_hundredth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

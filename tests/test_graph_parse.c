@@ -50,7 +50,7 @@ static void expect(struct expected *e, struct session *s, const char *scope, con
     e->n++;
 }
 
-/* Linear(96,h) LN, d × (Linear(h,h) LN), Linear(h,20): SPEC section 3's order of parameters. */
+/* Linear(96,h) LN, d × (Linear(h,h) LN), Linear(h,20): the order of parameters in files. */
 static void expect_expert(struct expected *e, struct session *s, const char *scope, int64_t h, int d)
 {
     for (int i = 0; i <= d; i++) {
@@ -308,6 +308,19 @@ static void large_files_are_read(void **state)
     session_end(s);
 }
 
+/* A dump begins with a comment that names its pass. */
+static void flat_texts_may_begin_with_comments(void **state)
+{
+    (void)state;
+    static const char *const heads[] = { "# after fuse\n", "\n  \n\t# flat\n#\n\n", "\xEF\xBB\xBF# after expand\r\n\r\n" };
+    struct session *s = session_begin();
+    const char *flat = graph_text(parse_text(s, "graph g\ninput x: f32[4]\noutput y = gelu(x)\n"));
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        assert_string_equal(graph_text(parse_text(s, arena_printf(s->run, "%s%s", heads[i], flat))), flat);
+    parse_text(s, "# flat graph g\ngraph flat\ninput x: f32[4]\noutput y = gelu(x)\n");
+    session_end(s);
+}
+
 /* --- core --- */
 static struct graph *chain(struct session *s) { return parse_text(s, "graph g\ninput x: f32[4]\na = gelu(x)\nb = tanh(a)\noutput c = b + a\n"); }
 
@@ -425,6 +438,7 @@ int main(void)
         cmocka_unit_test(values_are_built),
         cmocka_unit_test(blocks_and_parameters_are_named),
         cmocka_unit_test(large_files_are_read),
+        cmocka_unit_test(flat_texts_may_begin_with_comments),
         cmocka_unit_test(clones_are_apart),
         cmocka_unit_test(replace_moves_every_use),
         cmocka_unit_test(sweep_keeps_what_counts),

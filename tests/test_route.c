@@ -418,6 +418,74 @@ static void topk_bound_is_what_errors_allow(void **state)
     assert_true(uncertain > 100);
 }
 
+/* Errors of each kind: none, small and large integers, fractions, none known; more than one kind in a row. */
+static double random_error(struct fixture *f, int kind)
+{
+    switch (kind) {
+    case 0: return 0;
+    case 1: return (double)rnd_range(&f->rnd, 0, 2);
+    case 2: return rnd_unit(&f->rnd);
+    case 3: return rnd_range(&f->rnd, 0, 7) ? 0 : INFINITY;
+    case 4: return rnd_range(&f->rnd, 0, 7) ? 0 : 0x1p60;
+    default: return random_error(f, (int)rnd_range(&f->rnd, 0, kind == 5 ? 3 : 4));
+    }
+}
+
+/* Long rows are chosen from, and bounded, by the k-th of the row, short ones element by element: both give the same. */
+static void long_rows_are_as_short_runs(void **state)
+{
+    struct fixture *f = *state;
+    enum { LONGEST = 200, ROWS = 2 };
+    int64_t chosen = 0, uncertain = 0, certain = 0;
+    for (int trial = 0; trial < 1400; trial++) {
+        int64_t n = rnd_range(&f->rnd, 65, LONGEST), k = rnd_range(&f->rnd, 0, 3) ? rnd_range(&f->rnd, 1, n) : rnd_range(&f->rnd, -1, n + 1);
+        int kind = trial / 2 % 7, wide = trial / 14 % 3;
+        f->g = graph_new(f->s, "trial");
+        struct node *x = input(f, trial % 2 ? DT_I64 : DT_F32, 2, ROWS, n, -INFINITY, INFINITY), *m = op(f, "topk_mask", 1, &x, &(struct attr){ .i = k });
+        struct view v = random_scores(f, x);
+        double e[ROWS * LONGEST];
+        for (int64_t i = 0; i < v.count; i++) {
+            if (wide && trial % 2 && v.v[i].i > -4 && v.v[i].i < 4) v.v[i].i = (int64_t)rnd_u64(&f->rnd) >> (wide == 1 ? 50 : rnd_range(&f->rnd, 0, 60));
+            if (wide && trial % 2 == 0 && isfinite(v.v[i].d)) v.v[i].d = wide == 1 ? 40 * rnd_unit(&f->rnd) : ldexp(rnd_unit(&f->rnd) - 0.5, (int)(i % 200) - 100);
+            e[i] = random_error(f, kind);
+        }
+        struct ev whole = evaluated(f, m, &v), single = whole;
+        struct run one[ROWS * LONGEST];
+        for (int64_t i = 0; i < v.count; i++) one[i] = (struct run){ i, i + 1 };
+        single.runs = one, single.n_runs = (size_t)v.count;
+        double *long_e = bounded(f, &whole, (const double *const[]){ e }, true), *short_e = bounded(f, &single, (const double *const[]){ e }, true);
+        bool want[LONGEST];
+        for (int64_t i = 0; i < v.count; i++) {
+            if (i % n == 0) choose(&v, i, k, want);
+            assert_int_equal(whole.out.v[i].i, want[i % n]);
+            assert_true(long_e[i] == short_e[i]);
+            chosen += want[i % n], uncertain += long_e[i] == 1, certain += long_e[i] == 0 && e[i] > 0;
+        }
+        single.out = op_walk_view(f->g->arena, &m->type);
+        op_eval(&single);
+        for (int64_t i = 0; i < v.count; i++) assert_int_equal(single.out.v[i].i, whole.out.v[i].i);
+    }
+    assert_true(chosen > 10000 && uncertain > 10000 && certain > 10000);
+}
+
+/* A row of a million scores, which pairs of elements would take hours for. */
+static void a_long_row_takes_no_pairs(void **state)
+{
+    struct fixture *f = *state;
+    enum { N = 1000000, K = 1000 };
+    struct node *x = input(f, DT_F32, 2, 1, N, -INFINITY, INFINITY), *m = op(f, "topk_mask", 1, &x, &(struct attr){ .i = K });
+    struct view v = op_walk_view(f->g->arena, &x->type);
+    double *e = arena_array(f->g->arena, double, N);
+    for (int64_t i = 0; i < N; i++) v.v[i].d = (double)(i * 7919 % N), e[i] = 2;     /* a permutation of 0 … N − 1 */
+    struct ev c = evaluated(f, m, &v);
+    double *out = bounded(f, &c, (const double *const[]){ e }, true);
+    for (int64_t i = 0; i < N; i++) {
+        assert_int_equal(c.out.v[i].i, v.v[i].d >= N - K);
+        /* the next four on its own side may pass it, or it them */
+        assert_int_equal(out[i] == 1, v.v[i].d >= N - K - 4 && v.v[i].d < N - K + 4);
+    }
+}
+
 /* ---- combine ---- */
 static void combine_sums_the_chosen(void **state)
 {
@@ -599,8 +667,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
         T(only_rings_are_made), T(encode_rounds_and_clamps), T(decode_takes_the_balanced_representative), T(decode_of_encode_is_near),
         T(kernels_encode_and_decode_the_same), T(encode_bound_is_the_hull), T(decode_bound_holds), T(the_k_largest_are_chosen),
-        T(topk_bound_is_what_errors_allow), T(combine_sums_the_chosen), T(combine_bound_holds), T(outward_rounding), T(certified_rows_never_change),
-        T(certification_is_not_given_away), T(the_field_sees_through_selections),
+        T(topk_bound_is_what_errors_allow), T(long_rows_are_as_short_runs), T(a_long_row_takes_no_pairs), T(combine_sums_the_chosen),
+        T(combine_bound_holds), T(outward_rounding), T(certified_rows_never_change), T(certification_is_not_given_away), T(the_field_sees_through_selections),
     };
     return cmocka_run_group_tests_name("route", tests, NULL, NULL);
 }

@@ -314,7 +314,7 @@ static void cast_draw(struct draw *d)
 }
 
 const struct op_def op_cast = {
-    .name = "cast", .doc = "x as another dtype: floats round to nearest even, integers are made toward zero, bool is x != 0", .operands = "x",
+    .name = "cast", .cheap = true, .doc = "x as another dtype: floats round to nearest even, integers are made toward zero, bool is x != 0", .operands = "x",
     .class = CLS_POINTWISE, .attrs = cast_attrs, .n_attrs = N_ATTRS(cast_attrs),
     .infer = cast_infer, .contract = cast_contract, .eval1 = cast_eval1, .bound1 = cast_bound1, .at = cast_at, .draw = cast_draw,
 };

@@ -171,7 +171,7 @@ static double groups_of(const struct sum_record *r)
     return (double)r->chain * ceil((double)r->block / r->unit->group);
 }
 
-/* Aligned sum of n products and the running sum c (TARGETS): |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F) a group, E the larger of the products' exponents
+/* Aligned sum of n products and the running sum c: |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F) a group, E the larger of the products' exponents
    and that of c. Terms are cut toward zero and so is d: |c|, |d| ≤ mass in every order of the terms. With max(x, y) ≤ x + y, g groups in each of the
    2^depth sums give together
      g·mass·(2⁻²³ + (n + 1)·2^−F) + 2^depth·g·(n + 1)·2^(E−F). */

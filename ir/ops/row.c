@@ -12,7 +12,7 @@ bool need_float(struct graph *g, const struct node *n, int operand)
 bool need_shape_of_first(struct graph *g, const struct node *n, int operand)
 {
     if (type_same_shape(&n->in[operand]->type, &n->in[0]->type)) return true;
-    return infer_error(g, n, operand, "must have the shape of the first, %s", type_text(g->arena, &n->in[0]->type));
+    return infer_error(g, n, operand, "must have the shape of the first, which is %s", type_text(g->arena, &n->in[0]->type));
 }
 
 bool need_axis(struct graph *g, const struct node *n, int64_t axis, int rank, int *out)

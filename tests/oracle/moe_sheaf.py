@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The forward pass of models/moe_sheaf.graph (SPEC sections 3 and 4) in NumPy float64, written from the text and sharing nothing with tokic,
+"""The forward pass of models/moe_sheaf.graph in NumPy float64, written from the text and sharing nothing with tokic,
 against `tokic run --backend cpu`.
 
 usage: moe_sheaf.py TOKIC GRAPH [BATCH...]       prints one line a case; exit 1 if any differs by more than 1e-12 relative

@@ -373,11 +373,12 @@ static void check_sets(struct unfold *u)
     for (size_t i = 0; i < u->o->n_sets; i++) {
         const char *set = u->o->sets[i];
         size_t n = strcspn(set, "=");
-        const char *name = arena_strndup(u->s->run, set, n), *near = map_near(u->settable, name);
+        const char *name = arena_strndup(u->s->run, set, n), *near = map_near(u->settable, name), *list = "";
+        for (size_t k = 0; k < u->settable->n; k++) list = arena_printf(u->s->run, "%s%s%s", list, k ? ", " : "", u->settable->entry[k].key);
         if (!set[n]) diag_error(u->s, FAIL_USAGE, NOWHERE, "--set %s: write it as NAME=VALUE", set);
         else if (!map_find(u->settable, name))
-            diag_error(u->s, FAIL_USAGE, NOWHERE, "--set %s: graph %s has no size or let of this name%s", set, u->g->name,
-                       near ? arena_printf(u->s->run, "; did you mean %s?", near) : "");
+            diag_error(u->s, FAIL_USAGE, NOWHERE, "--set %s: graph %s has no size or let of this name (%s%s)%s", set, u->g->name,
+                       *list ? "there are: " : "it has none", list, near ? arena_printf(u->s->run, "; did you mean %s?", near) : "");
     }
 }
 

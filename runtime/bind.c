@@ -102,7 +102,7 @@ static bool unknown_input(struct bind *b, const char *name, const char *option)
         near = name_nearer(name, near, w->node->name);
         all = arena_printf(b->a, "%s%s%s", all, *all ? ", " : "", w->node->name);
     }
-    diag_error(b->s, FAIL_INPUT, NOWHERE, "--input %s: graph %s has no input %s%s", option, b->g->name, name,
+    diag_error(b->s, FAIL_USAGE, NOWHERE, "--input %s: graph %s has no input %s%s", option, b->g->name, name,
                near ? arena_printf(b->a, "; did you mean %s?", near) : "");
     diag_note(b->s, NOWHERE, *all ? "its inputs and labels are: %s" : "it has no inputs%s", all);
     return false;
@@ -116,7 +116,7 @@ static bool read_input(struct bind *b, const char *option)
     const char *name = arena_strndup(b->a, option, (size_t)(eq - option));
     struct want *w = want_find(b, name);
     if (!w) return unknown_input(b, name, option);
-    if (w->param) return diag_error(b->s, FAIL_INPUT, NOWHERE, "--input %s: %s is a parameter; parameters come from --weights", option, name);
+    if (w->param) return diag_error(b->s, FAIL_USAGE, NOWHERE, "--input %s: %s is a parameter; parameters come from --weights", option, name);
     if (w->path) return diag_error(b->s, FAIL_USAGE, NOWHERE, "--input %s: %s was given before, as %s", option, name, w->path);
     w->path = eq + 1;
     const struct tensor *t = npy_read(b->s, w->path);

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,8 +12,9 @@
 #include "runtime/file.h"
 #include "runtime/hash.h"
 #include "runtime/json_out.h"
+#include "runtime/scratch.h"
 
-enum { MAX_MANIFEST = 64 << 20, MAX_TARGETS = 64 };
+enum { MAX_MANIFEST = 64 << 20, MAX_TARGETS = 64, MAX_DEPTH = 4 };
 #define OUT_DIR "tokic-out"
 
 static bool failed(struct session *s, const char *what, const char *path)
@@ -38,15 +38,6 @@ bool dir_make(struct session *s, const char *path)
         if (!keep) return true;
     }
 }
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *f)
-{
-    (void)st, (void)flag, (void)f;
-    remove(path);
-    return 0;
-}
-
-static void tree_remove(const char *dir) { nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
 
 /* ---- writing ---- */
 
@@ -135,8 +126,9 @@ static enum in_way what_is_at(struct session *s, const char *dir)
     for (const struct dirent *e; empty && (e = readdir(d));) empty = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
     closedir(d);
     if (empty) return WAY_EMPTY;
-    const char *manifest = arena_printf(s->run, "%s/manifest.json", dir), *graph = arena_printf(s->run, "%s/graph.checked", dir);
-    return !access(manifest, F_OK) && !access(graph, F_OK) ? WAY_BUILD : WAY_OTHER;
+    const char *manifest = arena_printf(s->run, "%s/manifest.json", dir);
+    const char *checked = arena_printf(s->run, "%s/graph.checked", dir), *graph = arena_printf(s->run, "%s/graph.graph", dir);      /* one may be lost */
+    return !access(manifest, F_OK) && (!access(checked, F_OK) || !access(graph, F_OK)) ? WAY_BUILD : WAY_OTHER;
 }
 
 /* Is this name, at the top of a build, one that a build makes? */
@@ -151,16 +143,45 @@ static bool is_ours(const char *name)
     return target_find(target) != NULL;
 }
 
-/* What the user left in the old build goes on standing in the new one. */
-static void keep_foreign(struct session *s, const char *old, const char *dir)
+/* What a killed process was writing. */
+static bool is_temporary(const char *name)
 {
+    size_t n = strlen(name);
+    return n > 4 && !strcmp(name + n - 4, ".tmp") && strstr(name, ".tokic-");
+}
+
+static bool move_new(const char *from, const char *to)
+{
+    if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE)) return true;
+    if (errno != EINVAL && errno != ENOSYS) return false;
+    struct stat st;
+    if (!lstat(to, &st)) errno = EEXIST;
+    return errno != EEXIST && !rename(from, to);
+}
+
+/* What the user left in the old build goes on standing in the new one. false: some of it is still in the old one. */
+static bool keep_foreign(struct session *s, const char *old, const char *dir)
+{
+    bool all = true;
     DIR *d = opendir(old);
     for (const struct dirent *e; d && (e = readdir(d));) {
-        if (is_ours(e->d_name)) continue;
+        if (is_ours(e->d_name) || is_temporary(e->d_name)) continue;
         const char *from = arena_printf(s->run, "%s/%s", old, e->d_name), *to = arena_printf(s->run, "%s/%s", dir, e->d_name);
-        if (rename(from, to)) diag_warning(s, NOWHERE, "%s could not be kept beside the new build: %s", to, strerror(errno));
+        if (move_new(from, to)) continue;
+        diag_warning(s, NOWHERE, "%s of an older build cannot be kept as %s: %s", from, to, strerror(errno));
+        all = false;
     }
     if (d) closedir(d);
+    return all;
+}
+
+struct place { struct session *s; const char *dir; };
+
+/* What a killed build left beside the place, half a build or a whole older one. */
+static void drop_left(void *ctx, const char *left)
+{
+    const struct place *p = ctx;
+    if (keep_foreign(p->s, left, p->dir)) tree_remove(left);
 }
 
 /* One call swaps old and new where the file system can; else there is a moment with neither. */
@@ -178,8 +199,7 @@ static bool take_place(struct session *s, const char *fresh, const char *dir, en
         }
         fresh = old;
     }
-    keep_foreign(s, fresh, dir);
-    tree_remove(fresh);
+    drop_left(&(struct place){ s, dir }, fresh);
     return true;
 }
 
@@ -200,12 +220,15 @@ bool build_write(struct session *s, const struct build *b, const char *given)
     if (way == WAY_OTHER)
         return diag_error(s, FAIL_INPUT, NOWHERE, "%s is there and is not a build: name another directory with -o, or remove it", given);
     if (way == WAY_FREE && slash && slash != dir && !dir_make(s, arena_strndup(s->run, dir, (size_t)(slash - dir)))) return false;
-    char *fresh = arena_printf(s->run, "%s.tokic-XXXXXX", dir);
-    if (!mkdtemp(fresh)) return failed(s, "make a directory beside", dir);
+    const char *prefix = arena_printf(s->run, "%s.tokic-", dir), *fresh = scratch_make(s, prefix);
+    if (!fresh) return failed(s, "make a directory beside", dir);
     chmod(fresh, 0755);
-    if (put_all(s, b, fresh) && take_place(s, fresh, dir, way)) return true;
-    tree_remove(fresh);
-    return false;
+    if (!put_all(s, b, fresh) || !take_place(s, fresh, dir, way)) {
+        tree_remove(fresh);
+        return false;
+    }
+    scratch_sweep(s, prefix, drop_left, &(struct place){ s, dir });
+    return true;
 }
 
 /* ---- reading ---- */
@@ -267,27 +290,79 @@ static bool read_sets(struct session *s, const cJSON *list, struct build *b)
     return true;
 }
 
-static bool read_graph(struct session *s, const cJSON *files, struct build *b)
+/* ---- is everything as it was written? ---- */
+
+/* The files that are read again later are kept as they were when their hash held. */
+static bool keep_file(struct build *b, const char *name, const char *bytes, size_t size)
 {
-    char hash[SHA256_HEX], said[SHA256_HEX];
-    size_t size;
-    const char *path = arena_printf(s->run, "%s/graph.graph", b->dir), *text = read_all(s, path, MAX_MANIFEST, &size);
-    if (!text) return false;
-    sha256_hex(text, size, hash);
-    if (!hash_of(s, files, "graph.graph", said)) return wrong(s, b, "graph.graph has no hash");
-    if (strcmp(hash, said) || strlen(text) != size)
-        return diag_error(s, FAIL_INPUT, NOWHERE, "%s was changed after the build: edit the file that it was built from (%s), and build again", path,
-                          b->source);
-    b->text = text;
+    if (!strcmp(name, "graph.graph")) return b->text = bytes, strlen(bytes) == size;
+    for (size_t i = 0; i < b->n_targets; i++) {
+        struct build_target *t = &b->targets[i];
+        size_t n = strlen(t->target->name);
+        if (t->compiled && !strncmp(name, t->target->name, n) && !strcmp(name + n, ".o")) t->code.object = bytes, t->code.size = size;
+    }
     return true;
+}
+
+static bool check_file(struct session *s, struct build *b, const char *name, const char *said)
+{
+    const char *path = arena_printf(s->run, "%s/%s", b->dir, name), *bytes;
+    char hash[SHA256_HEX];
+    size_t size;
+    if (access(path, F_OK)) return diag_error(s, FAIL_INPUT, NOWHERE, "%s is missing; build again", path);
+    if (!(bytes = read_all(s, path, SIZE_MAX, &size))) return false;
+    sha256_hex(bytes, size, hash);
+    if (strcmp(hash, said) || !keep_file(b, name, bytes, size)) return diag_error(s, FAIL_INPUT, NOWHERE, "%s was changed after the build; build again", path);
+    return true;
+}
+
+static bool is_named(const struct build *b, const char *name)
+{
+    for (size_t i = 0; i < b->n_files; i++) if (!strcmp(b->files[i], name)) return true;
+    return false;
+}
+
+/* Files that stand where only a build's own do. What a user put beside them is not looked at. */
+static bool no_strays(struct session *s, const struct build *b, const char *under, int depth)
+{
+    struct dirent **list;
+    bool good = true;
+    int n = scandir(arena_printf(s->run, "%s/%s", b->dir, under), &list, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        const char *entry = list[i]->d_name, *name = arena_printf(s->run, "%s%s", under, entry), *path = arena_printf(s->run, "%s/%s", b->dir, name);
+        struct stat st;
+        bool skipped = !strcmp(entry, ".") || !strcmp(entry, "..") || !strcmp(name, "manifest.json") || (!depth && !is_ours(entry)) || is_named(b, name);
+        if (!skipped && depth < MAX_DEPTH && !lstat(path, &st) && S_ISDIR(st.st_mode)) good &= no_strays(s, b, arena_printf(s->run, "%s/", name), depth + 1);
+        else if (!skipped) good = diag_error(s, FAIL_INPUT, NOWHERE, "%s is no file of the build: manifest.json does not name it; build again", path);
+        free(list[i]);
+    }
+    if (n >= 0) free(list);
+    return good;
+}
+
+/* All that is wrong is said. */
+static bool check_files(struct session *s, const cJSON *files, struct build *b)
+{
+    int n = cJSON_GetArraySize(files), errors = s->n_errors;
+    b->files = arena_array(s->run, const char *, n + 1);
+    for (const cJSON *f = files->child; f; f = f->next) {
+        char said[SHA256_HEX];
+        const char *name = b->files[b->n_files++] = arena_strdup(s->run, f->string);
+        if (*name == '/' || strstr(name, "..") || !hash_of(s, files, name, said)) return wrong(s, b, "files has an entry that is no file and its SHA-256");
+        check_file(s, b, name, said);
+    }
+    no_strays(s, b, "", 0);
+    if (s->n_errors > errors) diag_note(s, NOWHERE, "it was built from %s", b->source);
+    else if (!b->text) wrong(s, b, "graph.graph has no hash");
+    return s->n_errors == errors;
 }
 
 static bool read_manifest(struct session *s, const cJSON *m, struct build *b)
 {
     const cJSON *files = cJSON_GetObjectItemCaseSensitive(m, "files"), *targets = cJSON_GetObjectItemCaseSensitive(m, "targets");
     const cJSON *hint = cJSON_GetObjectItemCaseSensitive(m, "hint");
-    b->graph = text_of(s, m, "graph"), b->size = text_of(s, m, "size"), b->source = text_of(s, m, "source");
-    if (!b->graph || !b->size || !b->source) return wrong(s, b, "graph, size or source is missing");
+    b->tokic = text_of(s, m, "tokic"), b->graph = text_of(s, m, "graph"), b->size = text_of(s, m, "size"), b->source = text_of(s, m, "source");
+    if (!b->tokic || !b->graph || !b->size || !b->source) return wrong(s, b, "tokic, graph, size or source is missing");
     if (!cJSON_IsNumber(hint) || !(hint->valuedouble >= 0 && hint->valuedouble < 0x1p31)) return wrong(s, b, "hint is not a number");
     b->hint = (int64_t)hint->valuedouble;
     int n = cJSON_GetArraySize(targets);
@@ -295,7 +370,7 @@ static bool read_manifest(struct session *s, const cJSON *m, struct build *b)
     b->targets = arena_array(s->run, struct build_target, n + 1);
     for (b->n_targets = 0; (int)b->n_targets < n; b->n_targets++)
         if (!read_target(s, b, cJSON_GetArrayItem(targets, (int)b->n_targets), files, &b->targets[b->n_targets])) return false;
-    return read_sets(s, cJSON_GetObjectItemCaseSensitive(m, "sets"), b) && read_graph(s, files, b);
+    return read_sets(s, cJSON_GetObjectItemCaseSensitive(m, "sets"), b) && check_files(s, files, b);
 }
 
 static cJSON *manifest_of(struct session *s, const struct build *b)
@@ -320,24 +395,6 @@ struct build *build_read(struct session *s, const char *given)
     bool ok = m && read_manifest(s, m, b);
     cJSON_Delete(m);
     return ok ? b : NULL;
-}
-
-bool build_code(struct session *s, const struct build *b, struct build_target *t)
-{
-    if (!t->compiled || t->code.object) return t->compiled;
-    cJSON *m = manifest_of(s, b);
-    char hash[SHA256_HEX], said[SHA256_HEX];
-    const char *name = arena_printf(s->run, "%s.o", t->target->name), *path = arena_printf(s->run, "%s/%s", b->dir, name);
-    size_t size = 0;
-    bool known = m && hash_of(s, cJSON_GetObjectItemCaseSensitive(m, "files"), name, said);
-    cJSON_Delete(m);
-    struct stat st;
-    const void *object = known && !stat(path, &st) ? read_all(s, path, SIZE_MAX, &size) : NULL;
-    if (object) sha256_hex(object, size, hash);
-    t->compiled = object && !strcmp(hash, said);
-    if (t->compiled) t->code.object = object, t->code.size = size;
-    else diag_warning(s, NOWHERE, "%s is not as the manifest says: it is not used", path);
-    return t->compiled;
 }
 
 /* ---- the last build ---- */

@@ -13,7 +13,7 @@ struct build_job {
     const struct target *targets[MAX_TARGETS]; size_t n_targets;
     bool must_compile;                  /* the targets were asked for, or are the GPUs here */
     struct compiled compiled[MAX_TARGETS];
-    const char *why[MAX_TARGETS];       /* not compiled: what is missing */
+    const char *why[MAX_TARGETS];       /* not compiled: what is missing, or that there is nothing to compile */
 };
 
 /* ---- targets ---- */
@@ -59,6 +59,11 @@ static bool compile_target(struct build_job *j, size_t i)
     struct session *s = j->l.s;
     const struct target *t = j->targets[i];
     if (!line_program(&j->l, t, &j->compiled[i])) return false;
+    if (!j->compiled[i].program->n_kernels) {
+        j->why[i] = "there are no kernels";
+        line_text(&j->l, &j->compiled[i], "gpu");
+        return true;
+    }
     if (compile_available(s, t, &j->why[i])) { j->why[i] = NULL; return line_compile(&j->l, &j->compiled[i], "gpu"); }
     if (!j->must_compile) { line_text(&j->l, &j->compiled[i], "gpu"); return true; }
     diag_error(s, FAIL_DEVICE, NOWHERE, "no compiler for %s: %s", t->name, j->why[i]);
@@ -159,9 +164,14 @@ static enum fail stop(struct build_job *j)
     struct compiled k = { .after = j->l.parsed };
     bool is_early = !strcmp(j->l.c->o.stop, early[0]) || !strcmp(j->l.c->o.stop, early[1]);
     if (!is_early && !line_passes(&j->l, j->targets[0], NULL, &k)) return FAIL_INPUT;
-    if (!j->l.c->o.dump) fputs(graph_text(k.after), j->l.c->out);
-    fprintf(j->l.c->err, "stopped after %s: nothing was compiled\n", j->l.c->o.stop);
-    return FAIL_NONE;
+    struct cli *c = j->l.c;
+    if (!c->o.json && !c->o.dump) fputs(graph_text(k.after), c->out);
+    fprintf(c->err, "stopped after %s: nothing was compiled\n", c->o.stop);
+    if (!c->o.json) return FAIL_NONE;
+    struct cJSON *o = json_new();
+    json_text(o, "stopped_after", c->o.stop);
+    json_text(o, "graph", graph_text(k.after));
+    return json_line(c->s, o, c->out) ? FAIL_NONE : FAIL_INPUT;
 }
 
 enum fail cli_build(struct cli *c)

@@ -9,7 +9,7 @@
 #include "runtime/compile.h"
 #include "runtime/hash.h"
 
-enum { DEFAULT_HINT = 128, MAX_TARGETS = 16 };
+enum { DEFAULT_HINT = 128, MAX_TARGETS = 16, MAX_NAMES = 24 };
 #define DEFAULT_TARGET "gfx90a"
 
 int line_threads(const struct cli *c)
@@ -53,6 +53,23 @@ static bool open_what(struct line *l)
     return l->src != NULL;
 }
 
+/* The first of the names that --output takes: of outputs, then of what leads to them. */
+static void list_names(const struct line *l)
+{
+    const struct graph *g = l->parsed;
+    const char *list = "";
+    size_t n = 0;
+    for (size_t i = 0; i < g->n_outs; i++) if (n++ < MAX_NAMES) list = arena_printf(l->s->run, "%s%s%s", list, *list ? ", " : "", g->outs[i].name);
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const char *name = g->nodes[i]->name;
+        bool said = !name;
+        for (size_t k = 0; k < g->n_outs && !said; k++) said = !strcmp(g->outs[k].name, name);
+        if (!said && n++ < MAX_NAMES) list = arena_printf(l->s->run, "%s%s%s", list, *list ? ", " : "", name);
+    }
+    const char *more = n > MAX_NAMES ? arena_printf(l->s->run, " and %zu more", n - MAX_NAMES) : "";
+    diag_note(l->s, NOWHERE, *list ? "its tensors are: %s%s" : "it has no tensors%s%s", list, more);
+}
+
 /* --output NAME[=FILE]: NAME may be any tensor that the graph names. */
 static bool add_output(struct line *l, const char *option)
 {
@@ -63,7 +80,70 @@ static bool add_output(struct line *l, const char *option)
     l->extra_outputs = true;
     if (n) return graph_add_output(g, name, n);
     for (size_t i = 0; i < g->n_nodes; i++) if (g->nodes[i]->name) near = name_nearer(name, near, g->nodes[i]->name);
-    return diag_error(l->s, FAIL_INPUT, NOWHERE, "--output %s: graph %s has no tensor of this name%s", name, g->name, cli_meant(l->s, near));
+    diag_error(l->s, FAIL_USAGE, NOWHERE, "--output %s: graph %s has no tensor of this name%s", name, g->name, cli_meant(l->s, near));
+    list_names(l);
+    return false;
+}
+
+/* ---- files that are read and files that are written ---- */
+
+struct named_file { const char *flag, *path; };
+struct named_files { struct session *s; struct named_file *v; size_t n, cap; };
+
+static void name_file(struct named_files *f, const char *flag, const char *path)
+{
+    if (path) *arena_push(f->s->run, f->v, f->n, f->cap) = (struct named_file){ flag, path };
+}
+
+/* NAME=FILE of a flag that may be repeated. */
+static void name_texts(struct named_files *f, const char *flag, const struct texts *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const char *eq = strchr(list->v[i], '=');
+        if (eq) name_file(f, arena_printf(f->s->run, "%s %s", flag, list->v[i]), eq + 1);
+    }
+}
+
+static struct named_files files_read(const struct line *l)
+{
+    struct named_files f = { .s = l->s };
+    if (!l->build) name_file(&f, "the graph", l->what);
+    for (size_t i = 0; l->build && i < l->build->n_files; i++) name_file(&f, "the build", arena_printf(l->s->run, "%s/%s", l->what, l->build->files[i]));
+    if (l->build) name_file(&f, "the build", arena_printf(l->s->run, "%s/manifest.json", l->what));
+    name_texts(&f, "--input", &l->c->o.inputs);
+    name_file(&f, "--weights", l->c->o.weights);
+    return f;
+}
+
+static struct named_files files_written(const struct line *l)
+{
+    struct named_files f = { .s = l->s };
+    name_texts(&f, "--output", &l->c->o.outputs);
+    name_file(&f, "--save-weights", l->c->o.save_weights);
+    name_file(&f, "--report", l->c->o.report);
+    return f;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return !strcmp(a, b) || (!stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino);
+}
+
+static bool check_files(const struct line *l)
+{
+    struct named_files read = files_read(l), written = files_written(l);
+    for (size_t i = 0; i < written.n; i++) {
+        const struct named_file *w = &written.v[i];
+        for (size_t k = 0; k < read.n; k++)
+            if (same_file(w->path, read.v[k].path))
+                return diag_error(l->s, FAIL_USAGE, NOWHERE, "%s would be overwritten: it is read (%s) and written (%s)", read.v[k].path, read.v[k].flag,
+                                  w->flag);
+        for (size_t k = 0; k < i; k++)
+            if (same_file(w->path, written.v[k].path))
+                return diag_error(l->s, FAIL_USAGE, NOWHERE, "%s would be written twice (%s, %s)", w->path, written.v[k].flag, w->flag);
+    }
+    return true;
 }
 
 bool line_open(struct cli *c, struct line *l)
@@ -74,12 +154,13 @@ bool line_open(struct cli *c, struct line *l)
     struct graph_options go = { .size = size, .sets = l->build ? l->build->sets : c->o.sets.v, .n_sets = l->build ? l->build->n_sets : c->o.sets.n };
     l->parsed = graph_parse(l->s, l->src, &go);
     if (!l->parsed) return false;
+    graph_own_values(l->parsed);
     struct pass_ctx ctx = line_pass_ctx(l, line_target(l));
     if (l->s->n_errors) return false;
     struct pass_options o = line_pass_options(l);
     bool ok = passes_run(l->parsed, &ctx, pipeline_all, &o);
     for (size_t i = 0; i < c->o.outputs.n && ok; i++) ok = add_output(l, c->o.outputs.v[i]);
-    return ok;
+    return ok && check_files(l);
 }
 
 /* ---- passes and kernels ---- */
@@ -124,32 +205,42 @@ void line_text(const struct line *l, struct compiled *k, const char *device_kind
     k->text = arena_printf(l->s->run, "%s%s", spell_prelude(l->s, k->target, how), k->program->text);
 }
 
-/* The object of the build, if it was made from these very bytes: another tokic may lower the same graph to other kernels. */
-static bool code_of_build(const struct line *l, struct compiled *k)
+static const struct build_target *target_of_build(const struct line *l, const struct target *t)
 {
-    char hash[SHA256_HEX];
-    sha256_hex(k->text, strlen(k->text), hash);
-    for (size_t i = 0; l->build && i < l->build->n_targets; i++) {
-        struct build_target *t = &l->build->targets[i];
-        if (t->target != k->target) continue;
-        if (strcmp(t->text_hash, hash)) {
-            const char *why = l->extra_outputs ? "do not keep what --output asks for: a variant that does is compiled"
-                                               : "are not what this tokic makes: they are compiled again";
-            diag_warning(l->s, NOWHERE, "the kernels of %s for %s %s", l->what, t->target->name, why);
-            return false;
-        }
-        if (!build_code(l->s, l->build, t)) return false;
-        k->code = t->code;
-        return true;
+    for (size_t i = 0; i < l->build->n_targets; i++) if (l->build->targets[i].target == t) return &l->build->targets[i];
+    return NULL;
+}
+
+/* Are the kernels of the build these very ones? Another tokic may lower the same graph to other kernels. Said where they are not. */
+static const struct build_target *kernels_of_build(const struct line *l, const struct compiled *k)
+{
+    const struct build_target *t = l->build ? target_of_build(l, k->target) : NULL;
+    if (l->build && strcmp(l->build->tokic, TOKIC_VERSION)) {
+        diag_warning(l->s, NOWHERE, "%s was built by tokic %s, and this is %s: its kernels are not used, they are compiled again", l->what, l->build->tokic,
+                     TOKIC_VERSION);
+        return NULL;
     }
-    return false;
+    if (!t) return NULL;
+    char hash[SHA256_HEX];
+    struct compiled as_built = *k;
+    line_text(l, &as_built, "gpu");
+    sha256_hex(as_built.text, strlen(as_built.text), hash);
+    if (!strcmp(t->text_hash, hash)) return t;
+    diag_warning(l->s, NOWHERE, "the kernels of %s for %s %s", l->what, t->target->name,
+                 l->extra_outputs ? "do not keep what --output asks for: a variant that does is compiled"
+                                  : "are not what this tokic makes: they are compiled again");
+    return NULL;
 }
 
 bool line_compile(const struct line *l, struct compiled *k, const char *device_kind)
 {
+    bool emu = !strcmp(device_kind, "emu");
+    const struct build_target *t = kernels_of_build(l, k);
     line_text(l, k, device_kind);
-    if (!strcmp(device_kind, "emu")) return compile_host(l->s, k->target, k->text, l->c->o.sanitize, &k->code);
-    if (code_of_build(l, k)) return true;
+    k->code = (struct code){ .target = k->target, .compiler = "none", .flags = "" };
+    if (!k->program->n_kernels) return true;
+    if (emu) return compile_host(l->s, k->target, k->text, l->c->o.sanitize, &k->code);
+    if (t && t->code.object) { k->code = t->code; return true; }
     const char **names = arena_array(l->s->run, const char *, k->program->n_kernels + 1);
     for (size_t i = 0; i < k->program->n_kernels; i++) names[i] = k->program->kernels[i].k->name;
     return compile_gpu(l->s, k->target, k->text, names, k->program->n_kernels, &k->code);
@@ -175,6 +266,7 @@ bool line_targets(struct session *s, const char *list, const struct target *out[
     *n = 0;
     for (const char *p = list;; p++) {
         size_t len = strcspn(p, ",");
+        if (!len) return diag_error(s, FAIL_USAGE, NOWHERE, "--target %s: a name is missing before or after a comma", list);
         const struct target *t = target_named(s, arena_strndup(s->run, p, len));
         if (!t) return false;
         bool twice = false;
@@ -229,7 +321,7 @@ static struct device *named_device(const struct line *l, const char *spec)
     return t && !l->s->n_errors ? emu_open(l->s, t, l->c->o.sanitize, line_threads(l->c)) : NULL;
 }
 
-struct device *line_device(const struct line *l, bool or_emu)
+static struct device *any_device(const struct line *l, bool or_emu)
 {
     if (l->c->o.device) return named_device(l, l->c->o.device);
     if (l->c->o.sanitize) return named_device(l, "emu");
@@ -239,6 +331,27 @@ struct device *line_device(const struct line *l, bool or_emu)
     diag_error(l->s, FAIL_DEVICE, NOWHERE, "backend hip needs a GPU, and this machine has none that tokic can use");
     diag_note(l->s, NOWHERE, "add --device emu to run the same kernels on the CPU, as they would run on %s; tokic doctor says what is missing",
               line_target(l)->name);
+    return NULL;
+}
+
+/* A target that was named is that of the device. */
+static bool device_is_meant(const struct line *l, const struct device *d)
+{
+    const struct target *named[MAX_TARGETS];
+    size_t n;
+    if (!l->c->o.target) return true;
+    if (!line_targets(l->s, l->c->o.target, named, MAX_TARGETS, &n)) return false;
+    for (size_t i = 0; i < n; i++) if (named[i] == d->target) return true;
+    diag_error(l->s, FAIL_USAGE, NOWHERE, "--target %s contradicts the device: %s is %s", l->c->o.target, d->spec, d->target->name);
+    diag_note(l->s, NOWHERE, "leave out one of them; --device emu:%s runs the kernels of that target on the CPU", named[0]->name);
+    return false;
+}
+
+struct device *line_device(const struct line *l, bool or_emu)
+{
+    struct device *d = any_device(l, or_emu);
+    if (!d || device_is_meant(l, d)) return d;
+    d->ops->close(d);
     return NULL;
 }
 

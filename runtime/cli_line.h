@@ -19,7 +19,7 @@ struct line {
     int64_t hint;
 };
 
-/* The graph of the command's file, directory, or the last build. */
+/* The graph of the command's file, directory, or the last build, with the outputs asked for. Refuses to overwrite what the command reads. */
 bool line_open(struct cli *c, struct line *l);
 
 /* One target's way: the graph after its passes, and, after line_program, its kernels. */
@@ -30,14 +30,15 @@ bool line_passes(const struct line *l, const struct target *t, const char *stop_
 bool line_program(const struct line *l, const struct target *t, struct compiled *out);
 /* k->text: the prelude and the kernels of k->program, as the compiler for a device kind ("emu", or a GPU's) gets them. */
 void line_text(const struct line *l, struct compiled *k, const char *device_kind);
-/* Compiles that text. A build's object is used if it is of this text. */
+/* Compiles that text. A build's object is used if it is of this text and this tokic; a program without kernels needs no compiler. */
 bool line_compile(const struct line *l, struct compiled *k, const char *device_kind);
 
 /* --target: rows by name. */
 bool line_targets(struct session *s, const char *list, const struct target *out[], size_t max, size_t *n);
 /* The target of what names none: --target's first, else the build's first, else gfx90a. */
 const struct target *line_target(const struct line *l);
-/* --device, or the first GPU; with neither, emu of line_target if `or_emu`, else FAIL_DEVICE with the remedy. */
+/* --device, or the first GPU; with neither, emu of line_target if `or_emu`, else FAIL_DEVICE with the remedy. A --target that is not the device's
+   is refused. */
 struct device *line_device(const struct line *l, bool or_emu);
 int line_threads(const struct cli *c);
 

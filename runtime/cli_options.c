@@ -32,7 +32,7 @@ static const struct cli_flag flags[] = {
     { "check", 0, FLAG_BOOL, AT(check), NULL, "guard the contracts that are checked at run time" },
     { "sanitize", 0, FLAG_BOOL, AT(sanitize), NULL, "emu looks for races, stray and unwritten accesses" },
     { "dump-launches", 0, FLAG_TEXT, AT(dump_launches), "DIR", "save every launch as a reproducer" },
-    { "threads", 0, FLAG_COUNT, AT(threads), "N", "threads of the host (all if not given)" },
+    { "threads", 0, FLAG_POSITIVE, AT(threads), "N", "threads of the host (all if not given)" },
     { "contracts", 0, FLAG_BOOL, AT(contracts), NULL, "list every obligation and how it ended" },
     { "dot", 0, FLAG_BOOL, AT(dot), NULL, "as Graphviz" },
     { "dump", 0, FLAG_DUMP, AT(dump), "after:PASS", "print the graph after a pass, or after:all" },
@@ -95,13 +95,13 @@ static bool bad_value(struct session *s, const struct cli_flag *f, const char *v
 
 /* ---- values ---- */
 
-static bool read_count(struct session *s, const struct cli_flag *f, const char *value, int64_t *out)
+static bool read_count(struct session *s, const struct cli_flag *f, const char *value, int64_t least, int64_t *out)
 {
     char *end;
     errno = 0;
     long long n = strtoll(value, &end, 10);
-    if (end == value || *end || errno || n < 0 || n > IX_DIM_MAX)
-        return bad_value(s, f, value, arena_printf(s->run, "a number from 0 to %lld is needed", (long long)IX_DIM_MAX));
+    if (end == value || *end || errno || n < least || n > IX_DIM_MAX)
+        return bad_value(s, f, value, arena_printf(s->run, "a number from %lld to %lld is needed", (long long)least, (long long)IX_DIM_MAX));
     *out = n;
     return true;
 }
@@ -160,7 +160,8 @@ static bool read_value(struct session *s, const struct cli_flag *f, const char *
         *arena_push(s->run, list->v, list->n, list->cap) = value;
         return true;
     }
-    case FLAG_COUNT: return read_count(s, f, value, field);
+    case FLAG_COUNT: return read_count(s, f, value, 0, field);
+    case FLAG_POSITIVE: return read_count(s, f, value, 1, field);
     case FLAG_SEED: return read_seed(s, f, value, field);
     case FLAG_WORD: return read_word(s, f, value, field);
     case FLAG_DUMP: return read_dump(s, f, value, field);

@@ -22,7 +22,7 @@ struct cli_options {
     bool json, quiet, verbose, help, check, sanitize, full, dot, contracts;
 };
 
-enum flag_kind { FLAG_BOOL, FLAG_TEXT, FLAG_LIST, FLAG_COUNT, FLAG_SEED, FLAG_WORD, FLAG_DUMP, FLAG_PASS };
+enum flag_kind { FLAG_BOOL, FLAG_TEXT, FLAG_LIST, FLAG_COUNT, FLAG_POSITIVE, FLAG_SEED, FLAG_WORD, FLAG_DUMP, FLAG_PASS };
 struct cli_flag {
     const char *name;
     char letter;                        /* 0: none */

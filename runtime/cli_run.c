@@ -47,6 +47,9 @@ static bool read_backend(struct run_job *j, struct cli *c)
                           o->device     ? "device"
                           : o->sanitize ? "sanitize"
                                         : "dump-launches");
+    if (j->cpu && j->numerics != NUMERICS_F16 && o->target)
+        return diag_error(s, FAIL_USAGE, NOWHERE, "--target %s: backend cpu has a target with --numerics f16 alone; %s walks the graph as it was read",
+                          o->target, numerics);
     j->on = arena_printf(s->run, "cpu %s", numerics);
     return true;
 }
@@ -243,6 +246,7 @@ static bool show_outputs(struct run_job *j)
     struct arena *a = c->s->run;
     const struct graph *g = j->l.parsed;
     struct table *t = table_new(a, "llll");
+    t->most = c->o.quiet ? 0 : TABLE_WIDTH;
     if (!c->o.json && !c->o.quiet) print_head(j);
     for (size_t i = 0; i < g->n_outs; i++) {
         const struct tensor *x = j->outs[i];

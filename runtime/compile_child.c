@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_DIR = 500, MAX_WORDS = 1 << 20, MAX_OBJECT = 1 << 30 };
+#include "runtime/scratch.h"
+
+enum { MAX_PREFIX = 480, MAX_WORDS = 1 << 20, MAX_OBJECT = 1 << 30 };
 
 static const char *const file_names[] = { [CHILD_OBJECT] = "object", [CHILD_LOG] = "log", [CHILD_VERSION] = "version", [CHILD_STDERR] = "stderr" };
 
@@ -110,19 +111,15 @@ static const char *result_words(struct session *s, const struct compile_job *job
     return p;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *f)
-{
-    (void)st, (void)flag, (void)f;
-    return remove(path);
-}
-
 bool child_run(struct session *s, int (*work)(const struct compile_job *), struct compile_job *job, double limit_seconds, struct child_result *out)
 {
     const char *base = getenv("TMPDIR");
     if (!base || !*base) base = "/tmp";
-    char *dir = arena_printf(s->run, "%s/tokic-compile-XXXXXX", base);
-    if (strlen(dir) > MAX_DIR) return diag_error(s, FAIL_DEVICE, NOWHERE, "the name of the directory for temporary files is too long: %s", base);
-    if (!mkdtemp(dir))
+    const char *prefix = arena_printf(s->run, "%s/tokic-compile-", base);
+    if (strlen(prefix) > MAX_PREFIX) return diag_error(s, FAIL_DEVICE, NOWHERE, "the name of the directory for temporary files is too long: %s", base);
+    scratch_sweep(s, prefix, NULL, NULL);
+    const char *dir = scratch_make(s, prefix);
+    if (!dir)
         return diag_error(s, FAIL_DEVICE, NOWHERE, "a compiler needs a directory for temporary files, and %s cannot be written: %s. Set TMPDIR to one that can",
                           base, strerror(errno));
     *out = (struct child_result){ 0 };
@@ -138,7 +135,7 @@ bool child_run(struct session *s, int (*work)(const struct compile_job *), struc
         out->errors = result_words(s, job, CHILD_STDERR);
         out->version = result_words(s, job, CHILD_VERSION);
     }
-    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    tree_remove(dir);
     job->dir = NULL;
     return good;
 }

@@ -83,8 +83,8 @@ struct exec *exec_open(struct session *s, const struct program *p, struct device
     struct exec *e = arena_new_of(a, struct exec);
     *e = (struct exec){ .s = s, .p = p, .d = d, .arena = a, .dims = b->dims, .code = code, .n_at = (size_t)p->g->next_id };
     e->at = arena_array(a, dptr, e->n_at + 1);
-    bool ok = sizes_fit(e) && (e->m = d->ops->load(d, code)) != NULL && place_sources(e, true, &e->weights) && place_sources(e, false, &e->inputs) &&
-              place_activations(e) && upload(e, b);
+    bool ok = sizes_fit(e) && (!p->n_kernels || (e->m = d->ops->load(d, code)) != NULL) && place_sources(e, true, &e->weights) &&
+              place_sources(e, false, &e->inputs) && place_activations(e) && upload(e, b);
     if (ok) return e;
     exec_close(e);
     return NULL;

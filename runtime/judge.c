@@ -24,19 +24,31 @@ static void note(struct judge *j, const struct node *n, int64_t i, double got, d
     j->v->worst = n, j->v->worst_at = i, j->v->got = got, j->v->want = want, j->v->observed = err, j->v->bound = bound, j->v->ratio = ratio;
 }
 
+/* What rounding into a narrower dtype adds, at magnitudes up to `reach`. Beyond the largest finite number only the infinity has no bound: a result that
+   is finite was rounded from below it, or from at most half an ulp above. */
+static double store_error(const struct node *n, double reach)
+{
+    const struct dtype_info *t = &dtype_table[n->storage];
+    return t->mantissa < dtype_table[DT_F32].mantissa ? dtype_half_ulp(n->storage, fmin(reach, t->max)) : 0;
+}
+
 /* One float: `e` bounds the kernel's interior; the store into a narrower dtype rounds once more. */
 static void judge_float(struct judge *j, const struct node *n, int64_t i, double got, double want, double e)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
-    if (j->want) tensor_set(j->want, i, want), tensor_set(j->bound, i, e + (t->mantissa < 24 && e < INFINITY ? dtype_half_ulp(n->storage, fabs(want) + e) : 0));
-    if (isnan(want)) { note(j, n, i, got, want, isnan(got) ? 0 : INFINITY, 0); return; }
+    double bound = e < INFINITY ? e + store_error(n, fabs(want) + e) : INFINITY;
+    if (j->want) tensor_set(j->want, i, want), tensor_set(j->bound, i, bound);
+    if (isnan(want)) {
+        j->v->not_finite += isnan(got);
+        note(j, n, i, got, want, isnan(got) ? 0 : INFINITY, 0);
+        return;
+    }
     if (!(e < INFINITY)) { j->v->range++; return; }
-    double reach = fabs(want) + e, bound = e;
-    if (t->mantissa < dtype_table[DT_F32].mantissa) bound += dtype_half_ulp(n->storage, reach);
     if (isinf(got) || isinf(want)) {
         bool same = isinf(got) && isinf(want) && (got > 0) == (want > 0);
-        bool overflow = isinf(got) && (got > 0 ? want + bound : bound - want) >= t->max;
-        bool held = isinf(want) && !isinf(got) && fabs(got) >= t->max;
+        bool overflow = isinf(got) && (got > 0 ? want + e : e - want) >= t->max + store_error(n, t->max);
+        bool held = isinf(want) && !isinf(got) && fabs(got) >= t->max && (got > 0) == (want > 0);
+        j->v->not_finite += isinf(got) && (same || overflow);
         note(j, n, i, got, want, same || overflow || held ? 0 : INFINITY, bound);
         return;
     }

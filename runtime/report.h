@@ -8,12 +8,20 @@
 /* ---- tables ---- */
 
 /* Rows of texts; `align` has a character a column: 'l' or 'r'. Widths count characters, not bytes. */
-struct table { struct arena *a; const char *align; const char ***rows; size_t n, cap; };
+enum { TABLE_WIDTH = 120, NAME_WIDTH = 48 };
+struct table {
+    struct arena *a;
+    const char *align;
+    const char ***rows; size_t n, cap;
+    size_t most;                        /* characters of a line, where the first column's names are shortened to NAME_WIDTH or less to reach it; 0: any */
+};
 struct table *table_new(struct arena *a, const char *align);
 void table_row(struct table *t, const char *const *cells);      /* strlen(align) of them; NULL: empty */
 void table_print(const struct table *t, int indent, FILE *to);
 /* Characters of a UTF-8 text. */
 size_t text_width(const char *text);
+/* At most `width` characters, those in the middle left out: "router padic_enc…st softmax mul". */
+const char *text_short(struct arena *a, const char *text, size_t width);
 /* Like %-*s, in characters. */
 const char *text_pad(struct arena *a, const char *text, size_t width);
 /* "1,234,567" */

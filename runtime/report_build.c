@@ -91,6 +91,11 @@ void report_build_target(struct session *s, const struct build_report *r, FILE *
     size_t n;
     const struct line *lines = lines_of(s, r, &n);
     struct table *t = table_new(s->run, r->code ? "lrrrrrrrrl" : "lrrrrl");
+    if (!r->p->n_kernels) {
+        fprintf(to, "%-11s no kernels, nothing to compile: no output has to be computed\n", r->p->target->name);
+        return;
+    }
+    t->most = TABLE_WIDTH;
     fprintf(to, "%s\n", heading(s, r));
     if (r->code) table_row(t, (const char *[]){ "kernel", "launches", "regs", "LDS KiB", "matrix", "spills", "stack", "Mflop", "MB", "bound by" });
     else table_row(t, (const char *[]){ "kernel", "launches", "LDS KiB", "Mflop", "MB", "bound by" });

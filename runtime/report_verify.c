@@ -7,7 +7,7 @@
 #include "runtime/json_out.h"
 #include "runtime/report.h"
 
-enum { FAILS_SHOWN = 5 };
+enum { FAILS_SHOWN = 5, PLACE_WIDTH = 28 };
 
 struct line { const char *title; size_t kernel, n; const struct kernel_verdict *worst; int64_t range, uncertain; };
 
@@ -68,14 +68,35 @@ static void print_kernels(struct session *s, const struct verify_report *r, cons
     const struct line *lines = lines_of(s, r, &n);
     struct arena *a = s->run;
     struct table *t = table_new(a, "lrrrlrl");
+    t->most = TABLE_WIDTH;
     table_row(t, (const char *[]){ "kernel", "observed", "bound", "ratio", "worst element", "range", NULL });
     for (size_t i = 0; i < n; i++) {
         const struct line *l = &lines[i];
-        const char *title = l->n > 1 ? arena_printf(a, "%s  ×%zu", l->title, l->n) : l->worst->group->name;
-        table_row(t, (const char *[]){ title, error_text(a, l->worst->observed), error_text(a, l->worst->bound), ratio_text(a, l->worst->ratio),
-                                       where_text(a, l->worst, c->dims), number_text(a, l->range), l->worst->pass ? NULL : "wrong" });
+        const struct kernel_verdict *v = l->worst;
+        const char *title = l->n > 1 ? arena_printf(a, "%s  ×%zu", l->title, l->n) : v->group->name, *none = "–";
+        table_row(t, (const char *[]){ title, v->worst ? error_text(a, v->observed) : none, v->worst ? error_text(a, v->bound) : none,
+                                       v->worst ? ratio_text(a, v->ratio) : none, text_short(a, where_text(a, v, c->dims), PLACE_WIDTH),
+                                       number_text(a, l->range), v->pass ? NULL : "wrong" });
     }
     table_print(t, 2, to);
+}
+
+/* "y 8.9e-04 from real, end to end"; where numbers are missing, how many, and whether real misses them too. */
+static const char *drift_text(struct arena *a, const struct drift *d)
+{
+    if (!d->elements) return arena_printf(a, "%s has no elements", d->name);
+    if (d->finite == d->elements) return arena_printf(a, "%s %s from real, end to end", d->name, error_text(a, d->relative));
+    const struct { int64_t n; const char *what; } rest[] = {
+        { d->nans, "NaN on both sides" },
+        { d->infinite, "infinite on both sides" },
+        { d->one_sided, "finite on one side only" },
+        { d->unlike, "not finite and not the same" },
+    };
+    const char *text = d->finite ? arena_printf(a, "%s %s from real where finite", d->name, error_text(a, d->relative)) : d->name;
+    const char *sep = d->finite ? "; " : " ";
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+        if (rest[i].n) text = arena_printf(a, "%s%s%s %s", text, sep, number_text(a, rest[i].n), rest[i].what), sep = ", ";
+    return text;
 }
 
 static void print_rest(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
@@ -87,11 +108,12 @@ static void print_rest(struct session *s, const struct verify_report *r, const s
                 r->rows_certified);
     if (uncertain) fprintf(to, "              %" PRId64 " chosen sets differ from the reference's, as the bounds on their scores allow\n", uncertain);
     if (r->passes_ok)
-        fprintf(to, "  passes      %zu %s equal to the parsed graph's within 2⁻⁵³ bounds\n", r->pass_values, plural((int64_t)r->pass_values, "value", "values"));
+        fprintf(to, "  passes      %zu %s equal to the parsed graph's within 2⁻⁵³ bounds\n", r->pass_values,
+                plural((int64_t)r->pass_values, "value", "values"));
     else fprintf(to, "  passes      a value differs from the parsed graph's, among %zu compared\n", r->pass_values);
     if (graph_uses(c->parsed, "combine")) fprintf(to, "  dispatch    dense, no buckets: not checked\n");
     for (size_t i = 0; i < r->n_drifts; i++)
-        fprintf(to, "  %s       %s %s from real, end to end\n", i ? "     " : "drift", r->drifts[i].name, error_text(s->run, r->drifts[i].relative));
+        fprintf(to, "  %s       %s\n", i ? "     " : "drift", drift_text(s->run, &r->drifts[i]));
     fprintf(to, "  stands on   %s\n", stands_on(s, c));
 }
 
@@ -131,17 +153,62 @@ static void print_fail(struct session *s, const struct verify_report *r, const s
                 emu ? "looks for races, stray and unwritten accesses" : "runs the same kernels on the CPU, looking for races, stray and unwritten accesses");
 }
 
+/* How much was judged: of the kernels that have elements, those of which some were. */
+struct judged { int64_t elements, range, not_finite; size_t kernels, blind; };
+
+static bool is_blind(const struct kernel_verdict *v) { return !v->elements && v->range; }
+
+static struct judged judged_of(const struct verify_report *r)
+{
+    struct judged j = { 0 };
+    for (size_t i = 0; i < r->n_kernels; i++) {
+        j.elements += r->kernels[i].elements;
+        j.range += r->kernels[i].range;
+        j.not_finite += r->kernels[i].not_finite;
+        j.blind += is_blind(&r->kernels[i]);
+    }
+    j.kernels = r->n_kernels - j.blind;
+    return j;
+}
+
+/* Why there is nothing: "no kernels", "B 0". */
+static const char *nothing_text(struct arena *a, const struct verify_report *r, const struct dim_values *d)
+{
+    const char *text = "";
+    if (!r->n_kernels) return "no kernels";
+    for (size_t i = 0; i < d->n; i++) if (!d->values[i]) text = arena_printf(a, "%s%s%s 0", text, *text ? ", " : "", d->names[i]);
+    return *text ? text : "no value has elements";
+}
+
+static void print_pass(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
+{
+    struct arena *a = s->run;
+    struct judged j = judged_of(r);
+    const char *all = number_text(a, j.elements + j.range);
+    if (!r->n_kernels || !(j.elements + j.range)) { fprintf(to, "PASS   nothing to judge: %s\n", nothing_text(a, r, c->dims)); return; }
+    if (!j.elements) { fprintf(to, "PASS   nothing could be judged: none of %s elements (range)\n", all); return; }
+    const char *of = j.blind ? arena_printf(a, " of %zu", r->n_kernels) : "";
+    fprintf(to, "PASS   %zu%s %s within %s bounds, worst %s of it", j.kernels, of, plural((int64_t)r->n_kernels, "kernel", "kernels"),
+            plural((int64_t)j.kernels, "its", "their"), ratio_text(a, r->worst));
+    if (j.range) fprintf(to, "; %s of %s elements not judged (range)", number_text(a, j.range), all);
+    if (j.not_finite) fprintf(to, "; %s of %s not finite, as the reference allows", number_text(a, j.not_finite), all);
+    fputc('\n', to);
+    for (size_t i = 0; i < r->n_kernels; i++) {
+        const struct kernel_verdict *v = &r->kernels[i];
+        if (is_blind(v)) fprintf(to, "       no element of %s was judged (range %s)\n", v->group->name, number_text(a, v->range));
+        else if (v->elements && v->not_finite == v->elements) fprintf(to, "       no element of %s is finite\n", v->group->name);
+    }
+}
+
 void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet, FILE *to)
 {
     if (!quiet) {
         const char *dims = dims_text(s->run, c->dims);
         fprintf(to, "%s   %s%s%s against cpu real   %s\n", graph_title(s->run, c->parsed), dims, *dims ? "   " : "", c->device->spec, c->weights);
-        print_kernels(s, r, c, to);
+        if (r->n_kernels) print_kernels(s, r, c, to);
         print_rest(s, r, c, to);
     }
-    if (c->good)
-        fprintf(to, "PASS   %zu %s within %s bounds, worst %s of it\n", r->n_kernels, plural((int64_t)r->n_kernels, "kernel", "kernels"),
-                plural((int64_t)r->n_kernels, "its", "their"), ratio_text(s->run, r->worst));
+    if (c->good) print_pass(s, r, c, to);
     else print_fail(s, r, c, to);
 }
 
@@ -155,6 +222,7 @@ static void add_verdict(struct session *s, struct cJSON *o, const struct kernel_
     json_int(o, "elements", v->elements);
     json_int(o, "wrong", v->wrong);
     json_int(o, "range", v->range);
+    json_int(o, "not_finite", v->not_finite);
     json_int(o, "uncertain_rows", v->uncertain_rows);
     json_real(o, "observed", v->observed);
     json_real(o, "bound", v->bound);
@@ -180,7 +248,13 @@ static void add_header(struct session *s, struct cJSON *o, const struct verify_c
 static void add_verdicts(struct cJSON *o, const struct verify_report *r, const struct verify_context *c)
 {
     json_text(o, "verdict", c->good ? "PASS" : "FAIL");
-    json_int(o, "kernels_judged", (int64_t)r->n_kernels);
+    struct judged j = judged_of(r);
+    json_int(o, "kernels_judged", j.elements ? (int64_t)j.kernels : 0);
+    json_int(o, "elements_judged", j.elements);
+    json_int(o, "elements_not_judged", j.range);
+    json_int(o, "elements_not_finite", j.not_finite);
+    struct cJSON *blind = json_array(o, "kernels_not_judged");
+    for (size_t i = 0; i < r->n_kernels; i++) if (is_blind(&r->kernels[i])) json_text(blind, NULL, r->kernels[i].group->name);
     json_real(o, "worst_ratio", r->worst);
     if (r->rows) json_int(o, "rows", r->rows), json_int(o, "rows_equal", r->rows_equal), json_int(o, "rows_certified", r->rows_certified);
     json_int(o, "pass_values", (int64_t)r->pass_values);
@@ -189,6 +263,17 @@ static void add_verdicts(struct cJSON *o, const struct verify_report *r, const s
     json_text(o, "pass_value", r->pass_value);
     struct cJSON *drift = json_object(o, "drift");
     for (size_t i = 0; i < r->n_drifts; i++) json_real(drift, r->drifts[i].name, r->drifts[i].relative);
+    struct cJSON *odd = json_object(o, "not_finite");
+    for (size_t i = 0; i < r->n_drifts; i++) {
+        const struct drift *d = &r->drifts[i];
+        if (d->finite == d->elements) continue;
+        struct cJSON *one = json_object(odd, d->name);
+        json_int(one, "elements", d->elements);
+        json_int(one, "nan", d->nans);
+        json_int(one, "infinite", d->infinite);
+        json_int(one, "one_sided", d->one_sided);
+        json_int(one, "unlike", d->unlike);
+    }
 }
 
 bool report_verify_json(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)

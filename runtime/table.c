@@ -6,14 +6,29 @@
 #include "runtime/json_out.h"
 #include "runtime/report.h"
 
-size_t text_width(const char *text)
+/* Where the character number `at` begins; past the last one, the end. */
+static const char *text_at(const char *text, size_t at)
 {
-    size_t n = strlen(text), width = 0;
-    for (size_t i = 0; i < n; width++) {
+    size_t n = strlen(text), i = 0;
+    for (; at && i < n; at--) {
         size_t len = utf8_length(text + i, n - i);
         i += len ? len : 1;
     }
+    return text + i;
+}
+
+size_t text_width(const char *text)
+{
+    size_t width = 0;
+    for (; *text; width++) text = text_at(text, 1);
     return width;
+}
+
+const char *text_short(struct arena *a, const char *text, size_t width)
+{
+    size_t w = text_width(text), tail = (width - 1) / 2, head = width - 1 - tail;
+    if (w <= width) return text;
+    return arena_printf(a, "%.*s…%s", (int)(text_at(text, head) - text), text, text_at(text, w - tail));
 }
 
 const char *text_pad(struct arena *a, const char *text, size_t width)
@@ -36,12 +51,29 @@ void table_row(struct table *t, const char *const *cells)
     for (size_t i = 0; i < n; i++) row[i] = cells[i] ? cells[i] : "";
 }
 
+static void measure(const struct table *t, size_t *width, size_t n)
+{
+    for (size_t r = 0; r < t->n; r++)
+        for (size_t i = 0; i < n; i++) if (text_width(t->rows[r][i]) > width[i]) width[i] = text_width(t->rows[r][i]);
+}
+
+/* Names give way, but not all of them. */
+static void shorten_names(const struct table *t, size_t indent, size_t *width, size_t n)
+{
+    enum { LEAST = 20 };
+    size_t all = indent + 2 * (n - 1), most = NAME_WIDTH;
+    for (size_t i = 1; i < n; i++) all += width[i];
+    if (all + most > t->most) most = t->most > all + LEAST ? t->most - all : LEAST;
+    for (size_t r = 0; r < t->n; r++) t->rows[r][0] = text_short(t->a, t->rows[r][0], most);
+    if (width[0] > most) width[0] = most;
+}
+
 /* Two blanks between columns, none at the end of a line. */
 void table_print(const struct table *t, int indent, FILE *to)
 {
     size_t n = strlen(t->align), *width = arena_array(t->a, size_t, n + 1);
-    for (size_t r = 0; r < t->n; r++)
-        for (size_t i = 0; i < n; i++) if (text_width(t->rows[r][i]) > width[i]) width[i] = text_width(t->rows[r][i]);
+    measure(t, width, n);
+    if (t->most) shorten_names(t, (size_t)indent, width, n);
     for (size_t r = 0; r < t->n; r++) {
         size_t last = n;
         while (last && !*t->rows[r][last - 1]) last--;

@@ -25,18 +25,25 @@ static bool judge_launch(struct exec *e, size_t number, int threads, struct kern
     return ok;
 }
 
-/* max|a−b| / max|b|: 0 when both are all zero or there is nothing, infinite when only b is zero. NaNs that stand in both count as equal. */
-static double relative_error(const struct tensor *a, const struct tensor *b)
+/* relative: 0 when both are all zero or there is nothing, infinite when only b is zero. */
+static struct drift drift_of(const char *name, const struct tensor *a, const struct tensor *b)
 {
+    struct drift d = { .name = name, .elements = tensor_count(b) };
     double worst = 0, size = 0;
-    for (int64_t i = 0; i < tensor_count(b); i++) {
+    for (int64_t i = 0; i < d.elements; i++) {
         double x = tensor_get(a, i), y = tensor_get(b, i);
-        if (isnan(x) && isnan(y)) continue;
-        double d = x == y ? 0 : fabs(x - y);
-        worst = d > worst || isnan(d) ? d : worst;
-        size = fabs(y) > size ? fabs(y) : size;
+        bool fx = isfinite(x), fy = isfinite(y);
+        if (fx && fy) {
+            d.finite++;
+            worst = fmax(worst, fabs(x - y));
+            size = fmax(size, fabs(y));
+        } else if (fx != fy) d.one_sided++;
+        else if (isnan(x) && isnan(y)) d.nans++;
+        else if (x == y) d.infinite++;
+        else d.unlike++;
     }
-    return worst == 0 ? 0 : size == 0 ? INFINITY : worst / size;
+    d.relative = worst == 0 ? 0 : size == 0 ? INFINITY : worst / size;
+    return d;
 }
 
 /* The value of an output of the program after it ran. A source asked for is read from what it was bound to. */
@@ -80,7 +87,7 @@ static bool drift(struct exec *e, const struct graph *parsed, const struct bindi
         struct arena *t = arena_new();
         const struct tensor *got = output_of(e, g->outs[i].node, b, t);
         ok = got != NULL;
-        if (ok) r->drifts[r->n_drifts++] = (struct drift){ parsed->outs[i].name, relative_error(got, walk_tensor(w, parsed->outs[i].node, t)) };
+        if (ok) r->drifts[r->n_drifts++] = drift_of(parsed->outs[i].name, got, walk_tensor(w, parsed->outs[i].node, t));
         arena_free(t);
     }
     for (size_t i = 0; i < n_sets && ok; i++) compare_sets(r, sets[i].got, walk_tensor(w, sets[i].parsed, a));

@@ -10,7 +10,8 @@ struct kernel_verdict {
     const struct group *group;
     size_t kernel;                      /* index of its text in the program */
     bool pass;
-    int64_t elements, wrong, range;     /* judged or not; beyond the bound; not judged (an interior value may have overflowed, or left a domain) */
+    int64_t elements, wrong, range;     /* judged; of these beyond the bound; not judged (an interior value may have overflowed, or left a domain) */
+    int64_t not_finite;                 /* judged, and right: NaN as the reference is, or infinite where it is or may pass the dtype's largest number */
     double observed, bound, ratio;      /* at the element with the worst ratio */
     const struct node *worst;           /* that element's value, */
     int64_t worst_at;                   /* its position, */
@@ -18,7 +19,14 @@ struct kernel_verdict {
     int64_t uncertain_rows;             /* chosen sets that differ from the reference's own, as their scores' bounds allow */
 };
 
-struct drift { const char *name; double relative; };    /* max|a−b| / max|b| from real, end to end */
+/* How far an output is from real, end to end. */
+struct drift {
+    const char *name;
+    double relative;                    /* max|a−b| / max|b| over the elements that are finite on both sides */
+    int64_t elements, finite;           /* all; finite on both sides */
+    int64_t nans, infinite;             /* a NaN, or the same infinity, on both sides */
+    int64_t one_sided, unlike;          /* finite on one side only; not finite on either, and not the same */
+};
 
 struct verify_report {
     struct kernel_verdict *kernels; size_t n_kernels;   /* one a group, in launch order */

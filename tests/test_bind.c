@@ -230,9 +230,9 @@ static void wrong_files(void **state)
     x = "x=/nonexistent/x.npy";
     bad(&p, &(struct bind_options){ .batch = -1, .inputs = &x, .n_inputs = 1 }, FAIL_INPUT, "/nonexistent/x.npy");
     x = "xx=a.npy";
-    bad(&p, &(struct bind_options){ .batch = -1, .inputs = &x, .n_inputs = 1 }, FAIL_INPUT, "did you mean x?");
+    bad(&p, &(struct bind_options){ .batch = -1, .inputs = &x, .n_inputs = 1 }, FAIL_USAGE, "did you mean x?");
     x = "lin0.bias=a.npy";
-    bad(&p, &(struct bind_options){ .batch = -1, .inputs = &x, .n_inputs = 1 }, FAIL_INPUT, "parameters come from --weights");
+    bad(&p, &(struct bind_options){ .batch = -1, .inputs = &x, .n_inputs = 1 }, FAIL_USAGE, "parameters come from --weights");
     const char *twice[] = { file_of(&p, "x", DT_F32, 2, DIMS(9, 6), 0.5), "x=other.npy" };
     bad(&p, &(struct bind_options){ .batch = -1, .inputs = twice, .n_inputs = 2 }, FAIL_USAGE, "x was given before");
     end(&p);

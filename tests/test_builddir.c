@@ -1,15 +1,18 @@
 /* The build directory: what it holds, that it is replaced as a whole, and that what was changed in it is not believed. */
 #include <cjson/cJSON.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/support/cli_command.h"       /* before cmocka, which makes fail() a macro */
 #include "tests/support/support.h"
 
 #include "runtime/builddir.h"
+#include "runtime/compile_child.h"
 #include "runtime/file.h"
 #include "runtime/hash.h"
 
@@ -85,11 +88,13 @@ static void written_and_read_back(void **state)
     char hash[SHA256_HEX];
     sha256_hex("prelude one", 11, hash);
     assert_string_equal(b->targets[0].text_hash, hash);
-    assert_true(build_code(s, b, &b->targets[0]));
+    assert_true(b->targets[0].code.object);
     assert_int_equal(b->targets[0].code.size, 3);
     assert_memory_equal(b->targets[0].code.object, "one", 3);
     assert_string_equal(b->targets[0].code.flags, "-O3");
-    assert_false(build_code(s, b, &b->targets[1]));
+    assert_true(!b->targets[1].compiled && !b->targets[1].code.object);
+    assert_string_equal(b->tokic, TOKIC_VERSION);
+    assert_int_equal(b->n_files, 7);
     assert_int_equal(s->n_errors, 0);
     session_end(s);
     leave_place(&p);
@@ -172,32 +177,129 @@ static void a_failed_write_leaves_the_old_one(void **state)
         same_text("b/graph.graph", done ? "graph g # two\n" : "graph g # one\n");
         assert_int_equal(entries_of("."), 2);
         struct build *b = build_read(s, "b");
-        assert_true(b && build_code(s, b, &b->targets[0]));
+        assert_true(b && b->targets[0].code.object);
     }
     assert_true(failures > 20);
     session_end(s);
     leave_place(&p);
 }
 
+static bool is_said(const struct session *s, const char *what)
+{
+    for (size_t i = 0; i < s->n_diags; i++) if (strstr(s->diags[i].text, what)) return true;
+    return false;
+}
+
+/* A build that is there, in a directory of that name, cannot be read, and this is why. */
+static void refused(const char *dir, const char *why)
+{
+    struct session *s = session_begin();
+    if (build_read(s, dir) || s->fail != FAIL_INPUT || !is_said(s, why)) fail_msg("not '%s', but: %s", why, s->n_diags ? s->diags[0].text : "it was read");
+    session_end(s);
+}
+
+/* Every file, one after the other: changed, then missing. */
 static void changed_files_are_not_believed(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "graph.graph", "graph.checked", "gfx90a.o", "kernels/gfx90a.txt", "kernels/gfx90a/tk0.txt", "kernels/sm_90.txt" };
+    struct place p = enter_place();
+    struct session *s = session_begin();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *path = arena_printf(s->run, "b/%s", names[i]);
+        assert_true(build_write(s, some_build(s, "one"), "b"));
+        write_text(path, "0ne");
+        refused("b", arena_printf(s->run, "%s was changed after the build; build again", path));
+        unlink(path);
+        refused("b", arena_printf(s->run, "%s is missing; build again", path));
+    }
+    assert_true(build_write(s, some_build(s, "one"), "b"));
+    assert_non_null(build_read(s, "b"));
+    assert_int_equal(s->n_diags, 0);
+    session_end(s);
+    leave_place(&p);
+}
+
+/* All that is wrong is said at once; what a user put beside the build's files is not its business. */
+static void files_that_are_not_of_the_build(void **state)
 {
     (void)state;
     struct place p = enter_place();
     struct session *s = session_begin();
     assert_true(build_write(s, some_build(s, "one"), "b"));
-    write_text("b/gfx90a.o", "0ne");
-    struct build *b = build_read(s, "b");
-    assert_non_null(b);
-    assert_false(build_code(s, b, &b->targets[0]));
-    assert_int_equal(s->n_errors, 0);
-    assert_non_null(strstr(s->diags[s->n_diags - 1].text, "b/gfx90a.o is not as the manifest says"));
-    unlink("b/gfx90a.o");
-    b = build_read(s, "b");
-    assert_false(build_code(s, b, &b->targets[0]));
-    assert_int_equal(s->n_errors, 0);
-    write_text("b/graph.graph", "graph g # on3\n");
+    write_text("b/mine.npy", "precious");
+    assert_int_equal(mkdir("b/notes", 0777), 0);
+    write_text("b/notes/a", "also");
+    assert_non_null(build_read(s, "b"));
+    write_text("b/sm_90.o", "an object that nobody made");
+    write_text("b/kernels/gfx90a/tk1.txt", "a kernel too many");
+    write_text("b/kernels/gfx90a.txt", "changed");
     assert_null(build_read(s, "b"));
-    assert_non_null(strstr(s->diags[s->n_diags - 1].text, "was changed after the build"));
+    assert_int_equal(s->n_errors, 3);
+    assert_true(is_said(s, "b/sm_90.o is no file of the build") && is_said(s, "b/kernels/gfx90a/tk1.txt is no file of the build") &&
+                is_said(s, "b/kernels/gfx90a.txt was changed") && is_said(s, "it was built from models/g.graph"));
+    session_end(s);
+    leave_place(&p);
+}
+
+/* ---- what killed processes left ---- */
+
+static const char nobody[] = "999999999";       /* no process number is so large */
+
+static void make_dir(const char *path, bool hours_old)
+{
+    assert_int_equal(mkdir(path, 0777), 0);
+    struct timespec then[2] = { { time(NULL) - 7200, 0 }, { time(NULL) - 7200, 0 } };
+    if (hours_old) assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
+}
+
+static bool is_there(const char *path) { return !access(path, F_OK); }
+
+static void what_killed_builds_left(void **state)
+{
+    (void)state;
+    struct place p = enter_place();
+    struct session *s = session_begin();
+    const char *gone = arena_printf(s->run, "b.tokic-%s-abcdef", nobody), *old = arena_printf(s->run, "%s.old", gone);
+    const char *mine = arena_printf(s->run, "b.tokic-%ld-abcdef", (long)getpid()), *stale = arena_printf(s->run, "b.tokic-%ld-ABCDEF", (long)getpid());
+    const char *full = arena_printf(s->run, "b.tokic-%s-second", nobody), *taken = arena_printf(s->run, "%s/mine.npy", full);
+    make_dir(gone, false), make_dir(old, false), make_dir(mine, false), make_dir(stale, true), make_dir(full, false);
+    make_dir("b.tokic-notes", true), make_dir("b.tokic-zyxwvu", false), make_dir("b.tokic-uvwxyz", true), make_dir("c.tokic-999999999-abcdef", true);
+    write_text(arena_printf(s->run, "%s/graph.graph", gone), "half a build");
+    write_text(arena_printf(s->run, "%s/manifest.json.tokic-1-0.tmp", gone), "half a file");
+    write_text(arena_printf(s->run, "%s/mine.npy", old), "precious");       /* killed before it had moved along */
+    write_text(taken, "precious too");
+    assert_true(build_write(s, some_build(s, "one"), "b"));
+    assert_false(is_there(gone) || is_there(stale) || is_there("b.tokic-uvwxyz"));
+    assert_true(is_there(mine) && is_there("b.tokic-notes") && is_there("b.tokic-zyxwvu") && is_there("c.tokic-999999999-abcdef"));
+    assert_true(is_there("b/mine.npy") && is_there(full) != is_there(old));     /* one of the two could move, the other stays where it is */
+    assert_true(is_said(s, "cannot be kept as"));
+    assert_int_equal(entries_of("b"), 6);
+    struct build *b = build_read(s, "b");
+    assert_true(b && !strcmp(b->tokic, TOKIC_VERSION));
+    session_end(s);
+    leave_place(&p);
+}
+
+static int no_work(const struct compile_job *job) { return child_put(job, CHILD_OBJECT, "x", 1, CHILD_GOOD); }
+
+static void what_killed_compilers_left(void **state)
+{
+    (void)state;
+    struct place p = enter_place();
+    struct session *s = session_begin();
+    char *before = getenv("TMPDIR") ? strdup(getenv("TMPDIR")) : NULL, *here = getcwd(NULL, 0);
+    make_dir("tokic-compile-999999999-abcdef", false), make_dir("tokic-compile-abcdef", true), make_dir("tokic-compile-notes", true);
+    write_text("tokic-compile-999999999-abcdef/module.hip", "half a text");
+    write_text("tokic-compile-999999999-uvwxyz", "no directory");
+    setenv("TMPDIR", here, 1);
+    struct compile_job job = { .text = "" };
+    struct child_result r;
+    assert_true(child_run(s, no_work, &job, 60, &r));
+    assert_int_equal(entries_of("."), 3);       /* models, what is no directory, what has another name */
+    assert_true(is_there("tokic-compile-notes") && is_there("tokic-compile-999999999-uvwxyz"));
+    if (before) setenv("TMPDIR", before, 1); else unsetenv("TMPDIR");
+    free(before), free(here);
     session_end(s);
     leave_place(&p);
 }
@@ -221,13 +323,18 @@ static void hostile_manifests(void **state)
         struct session *t = session_begin();
         struct build *b = build_read(t, "b");
         assert_true(b ? !strcmp(b->text, "graph g # one\n") : t->fail == FAIL_INPUT);
-        for (size_t k = 0; b && k < b->n_targets; k++) build_code(t, b, &b->targets[k]);
+        for (size_t k = 0; b && k < b->n_targets; k++) assert_true(!b->targets[k].code.object || !memcmp(b->targets[k].code.object, "one", 3));
         session_end(t);
         free(copy);
     }
-    static const char *const others[] = { "", "[]", "{}", "null", "{\"graph\":1}", "{\"graph\":\"g\",\"size\":\"\",\"source\":\"s\",\"hint\":1e300}",
-                                          "{\"graph\":\"g\",\"size\":\"\",\"source\":\"s\",\"hint\":1,\"files\":{},\"targets\":[{\"target\":\"../../etc\"}]}",
-                                          "{\"graph\":\"g\",\"size\":\"\",\"source\":\"s\",\"hint\":1,\"files\":{},\"targets\":[7]}" };
+#define HEAD "{\"tokic\":\"0\",\"graph\":\"g\",\"size\":\"\",\"source\":\"s\","
+    static const char *const others[] = {
+        "", "[]", "{}", "null", "{\"graph\":1}", HEAD "\"hint\":1e300}",
+        HEAD "\"hint\":1,\"files\":{},\"targets\":[{\"target\":\"../../etc\"}]}",
+        HEAD "\"hint\":1,\"files\":{},\"targets\":[7]}",
+        HEAD "\"hint\":1,\"files\":{},\"targets\":[]}",
+        HEAD "\"hint\":1,\"files\":{\"../x\":1},\"targets\":[]}",
+    };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         struct session *t = session_begin();
         write_text("b/manifest.json", others[i]);
@@ -263,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(written_and_read_back), cmocka_unit_test(the_manifest_tells_every_file), cmocka_unit_test(replaced_with_care),
         cmocka_unit_test(a_failed_write_leaves_the_old_one), cmocka_unit_test(changed_files_are_not_believed), cmocka_unit_test(hostile_manifests),
+        cmocka_unit_test(files_that_are_not_of_the_build), cmocka_unit_test(what_killed_builds_left), cmocka_unit_test(what_killed_compilers_left),
         cmocka_unit_test(the_last_build),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,14 @@
 /* The command line: exit codes, what it says when it cannot, and the three commands that must always work. */
 #include <cjson/cJSON.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/cli_command.h"       /* before cmocka, which makes fail() a macro */
+#include "tests/support/small_run.h"
 #include "tests/support/support.h"
 
 #include "runtime/npy.h"
@@ -64,7 +66,8 @@ static void wrong_usage_is_exit_2(void **state)
         { "build small.graph --targ gfx90a", "no flag --targ" },
         { "build small.graph --input x=a.npy", "--input is a flag of: run, verify" },
         { "build small.graph --target gfx9a", "no target gfx9a; did you mean gfx90a?" },
-        { "build small.graph --target gfx90a,", "no target " },
+        { "build small.graph --target gfx90a,", "a name is missing" },
+        { "build small.graph --target ,", "a name is missing" },
         { "build small.graph --size", "--size needs a value: NAME" },
         { "build small.graph --json=1", "--json takes no value" },
         { "build small.graph -z", "no flag -z" },
@@ -89,6 +92,17 @@ static void wrong_usage_is_exit_2(void **state)
         { "verify small.graph --against host", "no against host" },
         { "ops gelo", "did you mean gelu?" },
         { "doctor here", "takes no argument" },
+        { "run small.graph --backend cpu --threads 0", "a number from 1 to" },
+        { "run small.graph --backend cpu --target sm_90", "--target sm_90: backend cpu has a target with --numerics f16 alone" },
+        { "run small.graph --backend cpu --numerics f32 --target sm_90", "f32 walks the graph as it was read" },
+        { "run small.graph --backend hip --device emu:gfx90a --target sm_90", "contradicts the device: emu:gfx90a is gfx90a" },
+        { "verify small.graph --device emu:sm_90 --target gfx90a", "contradicts the device: emu:sm_90 is sm_90" },
+        { "run small.graph --backend cpu --output nothing", "its tensors are: y, x, " },
+        { "run small.graph --backend cpu --output lin0.weigt=a.npy", "did you mean lin0.weight?" },
+        { "run small.graph --backend cpu --input z=none.npy", "its inputs and labels are: x" },
+        { "run small.graph --backend cpu --input lin0.bias=none.npy", "parameters come from --weights" },
+        { "run small.graph --backend cpu --size big", "sizes: one, two" },
+        { "run small.graph --backend cpu --set Q=5", "no size or let of this name (there are: H)" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) command_expect(cases[i].line, 2, NULL, cases[i].says);
     leave_place(&p);
@@ -130,7 +144,7 @@ static void wrong_input_is_exit_3(void **state)
     command_expect("build missing.graph", 3, NULL, "cannot open missing.graph");
     command_expect("build bad.graph", 3, NULL, "bad.graph:");
     command_expect("print models", 3, NULL, "models is not a build");
-    command_expect("run small.graph --backend cpu --output nothing", 3, NULL, "no tensor of this name");
+    command_expect("run tokic-out/none --backend cpu", 3, NULL, "tokic-out/none");
     command_expect("run small.graph --backend cpu --weights none.safetensors", 3, NULL, "none.safetensors");
     command_expect("run small.graph --backend cpu --input x=none.npy", 3, NULL, "none.npy");
     assert_int_not_equal(access("tokic-out", F_OK), 0);
@@ -173,6 +187,25 @@ static void a_build_without_a_compiler(void **state)
     assert_string_equal(last, "small-two\n");       /* -o names no last build */
     free(last);
     command_expect("build small.graph -o models", 3, NULL, "is not a build");
+    leave_place(&p);
+}
+
+/* Outputs that are inputs or parameters, or none at all: no compiler is called or needed, and nothing is judged. */
+static void graphs_without_kernels(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "graph g\ndim B\ninput x: f32[B, 3]\noutput x\n", "graph g\nweight w: f32[3]\noutput w\n",
+                                         "graph g\ndim B\ninput x: f32[B, 3]\nlabel t: f32[B, 3]\nloss = mse(x, t)\n" };
+    struct place p = enter();
+    setenv("TOKIC_CC", "/nonexistent/cc", 1);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        write_text("g.graph", texts[i]);
+        command_expect("build g.graph --target gfx90a,sm_90", 0, "sm_90       no kernels, nothing to compile", NULL);
+        command_expect("build g.graph --target gfx90a --json", 0, "\"why\":\"there are no kernels\"", NULL);
+        command_expect("run --backend hip --device emu", 0, NULL, NULL);
+        command_expect("verify --device emu", 0, "PASS   nothing to judge: no kernels\n", NULL);
+    }
+    unsetenv("TOKIC_CC");
     leave_place(&p);
 }
 
@@ -251,6 +284,76 @@ static void the_last_build_is_run(void **state)
     leave_place(&p);
 }
 
+static void append(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "ab");
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Whatever verb uses it, and whatever of it that verb needs. */
+static void a_build_that_was_changed_is_not_used(void **state)
+{
+    (void)state;
+    static const char *const uses[] = { "verify --device emu", "run --backend hip --device emu", "run tokic-out/small-one --backend cpu",
+                                        "print tokic-out/small-one", "graph tokic-out/small-one" };
+    struct place p = enter();
+    command_expect("build small.graph", 0, NULL, NULL);
+    write_text("tokic-out/small-one/mine.npy", "a user's own");
+    command_expect("verify --device emu:sm_90 --batch 3", 0, "PASS", NULL);      /* what it lacks is compiled */
+    append("tokic-out/small-one/kernels/gfx90a.txt", "\n");
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+        command_expect(uses[i], 3, NULL, "tokic-out/small-one/kernels/gfx90a.txt was changed after the build; build again");
+    command_expect("build small.graph", 0, NULL, NULL);
+    unlink("tokic-out/small-one/graph.checked");
+    command_expect("verify --device emu", 3, NULL, "tokic-out/small-one/graph.checked is missing");
+    command_expect("build small.graph", 0, NULL, NULL);
+    command_expect("verify --device emu --batch 3", 0, "PASS", NULL);
+    leave_place(&p);
+}
+
+static void a_build_of_another_tokic_is_compiled_again(void **state)
+{
+    (void)state;
+    struct place p = enter();
+    command_expect("build small.graph", 0, NULL, NULL);
+    char *text = read_text("tokic-out/small-one/manifest.json"), *version = strstr(text, "\"" TOKIC_VERSION "\"");
+    assert_non_null(version);
+    memset(version + 1, '9', strlen(TOKIC_VERSION));
+    write_text("tokic-out/small-one/manifest.json", text);
+    command_expect("verify --device emu --batch 3", 0, "PASS", "and this is " TOKIC_VERSION ": its kernels are not used, they are compiled again");
+    command_expect("run --backend cpu --batch 3", 0, "cpu real", NULL);
+    free(text);
+    leave_place(&p);
+}
+
+/* What a command reads it does not write over, under whatever name. */
+static void inputs_are_not_overwritten(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "run small.graph --backend cpu --output y=small.graph", "run small.graph --backend cpu --save-weights ./small.graph",
+        "run small.graph --backend cpu --save-weights link.graph", "verify small.graph --device emu --report small.graph",
+        "run small.graph --backend cpu --input x=x.npy --output y=./x.npy", "run small.graph --backend cpu --input x=x.npy --output x=x.npy",
+        "run small.graph --backend cpu --weights w.st --save-weights link.st", "run small.graph --backend cpu --weights w.st --output y=w.st",
+        "run --backend cpu --output y=tokic-out/small-one/graph.graph", "run --backend cpu --output y=tokic-out/small-one/manifest.json",
+        "run --backend cpu --output y=tokic-out/small-one/kernels/gfx90a.txt",
+    };
+    struct place p = enter();
+    command_expect("build small.graph", 0, NULL, NULL);
+    command_expect("run small.graph --backend cpu --batch 4 --output x=x.npy --save-weights w.st", 0, NULL, NULL);
+    assert_int_equal(symlink("small.graph", "link.graph"), 0);
+    assert_int_equal(link("w.st", "link.st"), 0);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) command_expect(lines[i], 2, NULL, "would be overwritten");
+    command_expect("run small.graph --backend cpu --output y=y.npy --output h=y.npy", 2, NULL, "would be written twice");
+    char *text = read_text("small.graph");
+    assert_string_equal(text, small);
+    free(text);
+    command_expect("run --backend cpu --weights w.st --input x=x.npy --output y=y.npy", 0, "B 4", NULL);
+    leave_place(&p);
+}
+
 static struct tensor *load(struct session *s, const char *path)
 {
     struct tensor *t = npy_read(s, path);
@@ -315,7 +418,11 @@ static void json_is_one_object_a_line(void **state)
 {
     (void)state;
     static const char *const lines[] = { "build small.graph --json", "run small.graph --backend cpu --json", "ops --json", "doctor --json",
-                                         "verify small.graph --device emu --batch 5 --json" };
+                                         "verify small.graph --device emu --batch 5 --json", "build small.graph --json --dump=after:fuse -q",
+                                         "build small.graph --json --stop=fuse", "build small.graph --json --stop=infer", "ops softmax --json",
+                                         "run small.graph --backend cpu --json --check -q --output h=h.npy --save-weights w.st", "doctor --json -q",
+                                         "run small.graph --backend hip --device emu --json -v --batch 3",
+                                         "verify small.graph --device emu --batch 0 --json -v" };
     struct place p = enter();
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct command c = command_run(NULL, lines[i]);
@@ -420,6 +527,73 @@ static void verify_passes_what_is_right(void **state)
     leave_place(&p);
 }
 
+/* How much was judged is part of the verdict. */
+static void verify_says_what_it_did_not_judge(void **state)
+{
+    (void)state;
+    struct place p = enter();
+    write_text("range.graph", "graph g\ndim B\ninput x: f32[B, 3] where 0.5 <= x <= 1\nh = exp(x * 400)\noutput y = h / (h + 1)\noutput z = mean(x)\n");
+    write_text("over.graph", "graph g\ndim B\ninput x: f32[B, 3] where 0.5 <= x <= 1\noutput y = x * 200000.0\noutput z = mean(x)\n");
+    command_expect("verify range.graph --device emu --batch 100", 0, "PASS   1 of 2 kernels within its bounds, worst ", NULL);
+    command_expect("verify range.graph --device emu --batch 100 -q", 0, "; 300 of 400 elements not judged (range)\n       no element of ", NULL);
+    command_expect("verify range.graph --device emu --batch 100 --json", 0, "\"elements_judged\":100,\"elements_not_judged\":300", NULL);
+    command_expect("verify over.graph --device emu --batch 100", 0,
+                   "; 300 of 400 not finite, as the reference allows\n       no element of mul is finite\n", NULL);
+    command_expect("verify over.graph --device emu --batch 100", 0, "y 300 finite on one side only\n", NULL);
+    command_expect("verify over.graph --device emu --batch 0", 0, "PASS   nothing to judge: B 0\n", NULL);
+    command_expect("verify over.graph --device emu --batch 0", 0, "y has no elements", NULL);
+    struct command c = command_run(NULL, "verify over.graph --device emu --batch 100");
+    assert_null(strstr(c.out, " inf"));
+    command_free(&c);
+    leave_place(&p);
+}
+
+/* NaN in a weight: both sides have it, and the drift says so instead of 0. */
+static void verify_counts_what_is_not_finite(void **state)
+{
+    (void)state;
+    struct place p = enter();
+    write_text("nan.graph", "graph g\ninput x: f32[4]\noutput y = x * 2.0\n");
+    struct session *s = session_begin();
+    const int64_t dim[] = { 4 };
+    struct tensor *x = tensor_new(s->run, DT_F32, 1, dim);
+    const double values[] = { NAN, 1, INFINITY, NAN };
+    for (int i = 0; i < 4; i++) tensor_set(x, i, values[i]);
+    assert_true(npy_write(s, "x.npy", x));
+    command_expect("verify nan.graph --device emu --input x=x.npy", 0, "y 0 from real where finite; 2 NaN on both sides, 1 infinite on both sides\n", NULL);
+    command_expect("verify nan.graph --device emu --input x=x.npy", 0, "; 3 of 4 not finite, as the reference allows\n", NULL);
+    command_expect("verify nan.graph --device emu --input x=x.npy --json", 0, "\"y\":{\"elements\":4,\"nan\":2,\"infinite\":1,\"one_sided\":0", NULL);
+    session_end(s);
+    leave_place(&p);
+}
+
+/* y = x·65510 in f16, at x = 1 (65510 rounds to 65504, the largest) and 2 (beyond it). Only infinity has no bound there. */
+static void beyond_the_largest_number(void **state)
+{
+    (void)state;
+    static const struct { double x, got; bool right; int64_t not_finite; } cases[] = {
+        { 1, 65504, true, 0 }, { 1, 65472, false, 0 }, { 1, INFINITY, false, 0 },
+        { 2, INFINITY, true, 1 }, { 2, 65504, false, 0 }, { 2, -INFINITY, false, 0 }, { 2, NAN, false, 0 }, { 2, 0, false, 0 },
+        { -2, -INFINITY, true, 1 }, { -2, INFINITY, false, 0 }, { -2, -65504, false, 0 },
+    };
+    struct small_run r;
+    small_begin(&r, "graph big\ninput x: f32[1]\noutput y = x * 65510.0\n", "gfx90a");
+    assert_true(small_steps(&r, 0, SMALL_LOWERED));
+    const struct group *gr = r.program->launches[0].group;
+    const struct dim_values dims = { 0 };
+    const int64_t one[] = { 1 };
+    assert_int_equal(gr->outs[0]->storage, DT_F16);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tensor *x = tensor_new(r.s->run, gr->ins[0]->storage, 1, one), *y = tensor_new(r.s->run, DT_F16, 1, one);
+        tensor_set(x, 0, cases[i].x), tensor_set(y, 0, cases[i].got);
+        struct kernel_verdict v;
+        assert_true(judge_group(r.s, r.program, 0, &dims, (const struct tensor *[]){ x }, (const struct tensor *[]){ y }, 1, NULL, &v));
+        if (v.pass != cases[i].right || v.not_finite != cases[i].not_finite || !isfinite(v.bound) || v.elements != 1 || v.range)
+            fail_msg("x = %g, y = %g: pass %d, bound %g, not finite %lld", cases[i].x, cases[i].got, v.pass, v.bound, (long long)v.not_finite);
+    }
+    small_end(&r);
+}
+
 /* A rule that is wrong: the passes' judgement sees it, names the pass, and the exit code is 1. */
 static const struct rule wrong_rules[] = { { "mul(?x, ?y)", "add(?x, ?y)", true, "planted" } };
 
@@ -497,6 +671,36 @@ static void tables_count_characters(void **state)
     session_end(s);
 }
 
+/* Names of any length leave the tables narrow. */
+static void tables_do_not_wrap(void **state)
+{
+    (void)state;
+    static const char *const lines[] = { "build long.graph", "verify long.graph --device emu --batch 9",
+                                         "run long.graph --backend cpu --batch 3000 --output %s" };
+    struct place p = enter();
+    char name[101], text[2000], line[300];
+    memset(name, 'n', 100), name[100] = 0;
+    snprintf(text, sizeof text, "graph g\ndim B\ninput x: f32[B, 24] where 0 <= x <= 1\n%s = sqrt(exp(tanh(abs(gelu(linear(x, 16) named m%s))) + 1.5) * 3.0)\n"
+             "output y_%s = softmax(exp(tanh(layernorm(linear(%s, 8))) * 2.0))\n", name, name, name, name);
+    write_text("long.graph", text);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        snprintf(line, sizeof line, lines[i], name);
+        struct command c = command_run(NULL, line);
+        if (c.code) fail_msg("%s", c.err);
+        assert_non_null(strstr(c.out, "…"));
+        for (char *rest = c.out, *one; (one = strsep(&rest, "\n"));)
+            if (!strstr(one, " from real") && text_width(one) > TABLE_WIDTH) fail_msg("%zu characters: %s", text_width(one), one);
+        command_free(&c);
+    }
+    leave_place(&p);
+    struct session *s = session_begin();
+    assert_string_equal(text_short(s->run, "abcdefghij", 5), "ab…ij");
+    assert_string_equal(text_short(s->run, "αβγδεζηθικ", 6), "αβγ…ικ");
+    assert_string_equal(text_short(s->run, "abcde", 5), "abcde");
+    assert_string_equal(text_short(s->run, "abcde", 1), "…");
+    session_end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,7 +711,10 @@ int main(void)
         cmocka_unit_test(json_is_one_object_a_line), cmocka_unit_test(the_program), cmocka_unit_test(a_full_disk_is_said),
         cmocka_unit_test(verify_passes_what_is_right), cmocka_unit_test(verify_fails_what_is_wrong), cmocka_unit_test(verify_fails_a_wrong_kernel),
         cmocka_unit_test(colour_is_for_terminals), cmocka_unit_test(the_use_that_must_always_work),
-        cmocka_unit_test(tables_count_characters),
+        cmocka_unit_test(tables_count_characters), cmocka_unit_test(tables_do_not_wrap), cmocka_unit_test(graphs_without_kernels),
+        cmocka_unit_test(a_build_that_was_changed_is_not_used), cmocka_unit_test(a_build_of_another_tokic_is_compiled_again),
+        cmocka_unit_test(inputs_are_not_overwritten), cmocka_unit_test(verify_says_what_it_did_not_judge),
+        cmocka_unit_test(verify_counts_what_is_not_finite), cmocka_unit_test(beyond_the_largest_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

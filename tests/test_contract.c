@@ -572,7 +572,7 @@ static void errors_show_both_sides(void **state)
     assert_true(refused(f, "matmul", NULL, 2, (struct node *[]){ x, w }, "f32[4, 8]", "f32[3, 8]"));
     assert_true(refused(f, "matmul", NULL, 2, (struct node *[]){ x, i }, "float", "i64[4, 8]"));
     assert_true(refused(f, "matmul", NULL, 2, (struct node *[]){ x, batch }, "f32[4, 8]", "f32[2, 8, 8]"));
-    assert_true(refused(f, "linear", &(struct attr){ .i = 5 }, 3, (struct node *[]){ x, w, b }, "5 features", "f32[3, 8]"));
+    assert_true(refused(f, "linear", &(struct attr){ .i = 5 }, 3, (struct node *[]){ x, w, b }, "5 rows", "f32[3, 8]"));
     assert_true(refused(f, "linear", NULL, 3, (struct node *[]){ x, w, x }, "f32[3, 8]", "f32[4, 8]"));
     assert_true(refused(f, "layernorm", NULL, 3, (struct node *[]){ x, b, b }, "f32[4, 8]", "f32[3]"));
     assert_true(refused(f, "mse", NULL, 2, (struct node *[]){ x, w }, "f32[4, 8]", "f32[3, 8]"));

@@ -105,7 +105,7 @@ static void command_line_is_explained(void **state)
     const char *const sets[] = { "L=3", "H", "K=x" };
     s = parse_wrong(text, &(struct graph_options){ .sets = sets, .n_sets = 3 });
     assert_string_equal(s->diags[0].text, "--set K=x: this is not an integer");
-    assert_string_equal(s->diags[1].text, "--set L=3: graph g has no size or let of this name");
+    assert_string_equal(s->diags[1].text, "--set L=3: graph g has no size or let of this name (there are: H, K)");
     assert_string_equal(s->diags[2].text, "--set H: write it as NAME=VALUE");
     assert_int_equal(s->n_errors, 3);
     session_end(s);

@@ -446,7 +446,8 @@ static void long_rows_are_as_short_runs(void **state)
         double e[ROWS * LONGEST];
         for (int64_t i = 0; i < v.count; i++) {
             if (wide && trial % 2 && v.v[i].i > -4 && v.v[i].i < 4) v.v[i].i = (int64_t)rnd_u64(&f->rnd) >> (wide == 1 ? 50 : rnd_range(&f->rnd, 0, 60));
-            if (wide && trial % 2 == 0 && isfinite(v.v[i].d)) v.v[i].d = wide == 1 ? 40 * rnd_unit(&f->rnd) : ldexp(rnd_unit(&f->rnd) - 0.5, (int)(i % 200) - 100);
+            if (wide && trial % 2 == 0 && isfinite(v.v[i].d))
+                v.v[i].d = wide == 1 ? 40 * rnd_unit(&f->rnd) : ldexp(rnd_unit(&f->rnd) - 0.5, (int)(i % 200) - 100);
             e[i] = random_error(f, kind);
         }
         struct ev whole = evaluated(f, m, &v), single = whole;

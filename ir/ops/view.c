@@ -352,7 +352,8 @@ static bool slice_infer(struct graph *g, struct node *n)
     const struct attr *start = node_attr(n, 0), *size = node_attr(n, 1);
     const struct type *x = &n->in[0]->type;
     set_type(n, x->dtype, size->n, size->dims);
-    if (start->n != x->rank || size->n != x->rank) return infer_error(g, n, 0, "must have a dimension for each entry of start (%d) and size (%d)", start->n, size->n);
+    if (start->n != x->rank || size->n != x->rank)
+        return infer_error(g, n, 0, "must have a dimension for each entry of start (%d) and size (%d)", start->n, size->n);
     if (type_misfit(g->s, &n->type)) return true;               /* graph_add says so */
     for (int i = 0; i < x->rank; i++) {
         bool starts = start->ints[i] >= 0 && start->ints[i] <= IX_DIM_MAX;

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "ir/place.h"
+
 __extension__ typedef unsigned __int128 wide;     /* products of two 64-bit numbers */
 
 /* x is a strong probable prime to base b; x odd, x − 1 = odd·2^twos. */
@@ -93,10 +95,6 @@ double round_up(double z, double e)
 
 double round_down(double z, double e) { return -round_up(-z, e); }
 
-/* Does score (x, index i) stand before (y, index j)? Larger first, ties to the lower index. */
-static bool before(double x, int i, double y, int j) { return x > y || (x == y && i < j); }
-static bool before_q(int64_t x, int i, int64_t y, int j) { return x > y || (x == y && i < j); }
-
 struct row { const struct padic *a; const double *z, *beta; int experts; };
 
 static bool row_is_sound(const struct row *r)
@@ -106,34 +104,29 @@ static bool row_is_sound(const struct row *r)
     return true;
 }
 
-static bool stands_before(const struct row *r, int i, int j)
+/* What a choice goes by: larger first, ties to the lower index. */
+static uint64_t key_of(const struct row *r, double z) { return r->a ? place_of_int(padic_encode(r->a, z)) : place_of_double(z); }
+
+static uint64_t score_key(const void *row, int64_t i)
 {
-    return r->a ? before_q(padic_encode(r->a, r->z[i]), i, padic_encode(r->a, r->z[j]), j) : before(r->z[i], i, r->z[j], j);
+    const struct row *r = row;
+    return key_of(r, r->z[i]);
 }
 
-static bool is_chosen(const struct row *r, int i, int k)
-{
-    int rank = 0;
-    for (int j = 0; j < r->experts; j++) rank += j != i && stands_before(r, j, i);
-    return rank < k;
-}
-
-/* i at its least still stands before j at its most. */
-static bool surely_before(const struct row *r, int i, int j)
-{
-    double lo = round_down(r->z[i], r->beta[i]), hi = round_up(r->z[j], r->beta[j]);
-    return r->a ? before_q(padic_encode(r->a, lo), i, padic_encode(r->a, hi), j) : before(lo, i, hi, j);
-}
-
+/* Each chosen one at its least stands before each other one at its most: it is enough that the last of those stands before the first of these. */
 static bool row_is_certified(const struct row *r, int k)
 {
     if (!row_is_sound(r)) return false;
+    if (k < 1 || k >= r->experts) return true;
+    struct place kth = place_kth(score_key, r, r->experts, k), last = { PLACE_MOST, -1 }, first = { PLACE_LEAST, INT64_MAX };
     for (int i = 0; i < r->experts; i++) {
-        if (!is_chosen(r, i, k)) continue;
-        for (int j = 0; j < r->experts; j++)
-            if (!is_chosen(r, j, k) && !surely_before(r, i, j)) return false;
+        struct place at = { score_key(r, i), i }, low = { key_of(r, round_down(r->z[i], r->beta[i])), i };
+        struct place high = { key_of(r, round_up(r->z[i], r->beta[i])), i };
+        bool chosen = !place_ahead(kth, at);
+        if (chosen && place_ahead(last, low)) last = low;
+        if (!chosen && place_ahead(high, first)) first = high;
     }
-    return true;
+    return place_ahead(last, first);
 }
 
 int64_t certify_rows(const struct padic *a, const double *z, const double *beta, int64_t rows, int experts, int k, bool *certified)

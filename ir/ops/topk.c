@@ -1,10 +1,10 @@
 /* The choice of the K largest of each row (SPEC section 4): a function of integers or of scores compared exactly, so equal scores choose equal sets on
    every backend. */
 #include <math.h>
-#include <string.h>
 
 #include "ir/certify.h"
 #include "ir/ops/row.h"
+#include "ir/place.h"
 
 static const struct attr_def topk_attrs[] = { { "k", ATTR_INT, true, { .i = 0 }, "how many of a row" } };
 static int64_t k_of(const struct node *n) { return node_attr(n, 0)->i; }
@@ -39,63 +39,14 @@ static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j
     return n_less(c, y, x) || (!n_less(c, x, y) && i < j);
 }
 
-/* Elements by number in one row, and a key of each: where scores are compared by key, the larger stands before, of equal keys the lower index. */
+/* One row of scores, whose elements go by number. */
 struct row { const struct ev *c; const struct bd *b; int64_t at, n; };
-typedef uint64_t key_fn(const struct row *r, int64_t i);
-struct place { uint64_t key; int64_t i; };
 
-/* Below and above every score's key: what a score without a bound on its error may be. */
-enum { KEY_LEAST = 0, KEY_NAN = 1 };
-#define KEY_MOST UINT64_MAX
-
-static bool ahead(struct place x, struct place y) { return x.key > y.key || (x.key == y.key && x.i < y.i); }
-
-/* The order of doubles is that of their bits, once those of the negative ones are turned; −0 is 0, and a NaN lies below −∞. */
-static uint64_t key_of_double(double x)
+static uint64_t score_key(const void *row, int64_t i)
 {
-    uint64_t bits;
-    x = x == 0 ? 0 : x;
-    memcpy(&bits, &x, sizeof bits);
-    return isnan(x) ? KEY_NAN : bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
-}
-
-static uint64_t key_of_int(int64_t x) { return (uint64_t)x ^ UINT64_C(1) << 63; }
-
-static uint64_t score_key(const struct row *r, int64_t i)
-{
+    const struct row *r = row;
     NUM x = r->c->in[0].v[r->at + i];
-    return !dtype_is_float(r->c->in[0].dtype) ? key_of_int(x.i) : r->c->kind == NUM_FIELD ? x.u : key_of_double(x.d);
-}
-
-/* How many keys are at least `from`, and the least of them. */
-static int64_t count_from(const struct row *r, key_fn *key, uint64_t from, uint64_t *least)
-{
-    int64_t count = 0;
-    *least = KEY_MOST;
-    for (int64_t i = 0; i < r->n; i++) {
-        uint64_t k = key(r, i);
-        if (k < from) continue;
-        count++;
-        if (k < *least) *least = k;
-    }
-    return count;
-}
-
-/* The k-th of a row, 1 <= k <= its length, by bisection of the keys: at most 64 passes over the row, and no memory. */
-static struct place place_of(const struct row *r, key_fn *key, int64_t k)
-{
-    uint64_t lo = 0, hi = KEY_MOST, least;
-    count_from(r, key, 0, &lo);
-    while (lo < hi) {           /* at least k keys are >= lo, fewer than k are > hi */
-        uint64_t mid = hi - (hi - lo) / 2;
-        int64_t count = count_from(r, key, mid, &least);
-        if (count < k) hi = mid - 1;
-        else lo = least;
-        if (count == k) break;
-    }
-    int64_t left = k - (lo == KEY_MOST ? 0 : count_from(r, key, lo + 1, &least)), i = -1;
-    while (left > 0) left -= key(r, ++i) == lo;
-    return (struct place){ lo, i };
+    return !dtype_is_float(r->c->in[0].dtype) ? place_of_int(x.i) : r->c->kind == NUM_FIELD ? x.u : place_of_double(x.d);
 }
 
 /* So few elements of a row are ranked one by one. */
@@ -113,12 +64,12 @@ static void eval_run(struct ev *c, struct run run)
     int64_t n = c->out.last, k = k_of(c->n), row = run.lo / n * n;
     bool few = run.hi - run.lo <= FEW || k < 1 || k >= n;
     struct row r = { .c = c, .at = row, .n = n };
-    struct place last = few ? (struct place){ 0 } : place_of(&r, score_key, k);
+    struct place last = few ? (struct place){ 0 } : place_kth(score_key, &r, n, k);
     for (int64_t at = run.lo; at < run.hi; at++) {
         int64_t i = at - row;
         if (k < 1 || k >= n) n_store_i(c, at, k >= n);
         else if (few) n_store_i(c, at, rank_of(c, c->in[0].v + row, n, i) < k);
-        else n_store_i(c, at, !ahead(last, (struct place){ score_key(&r, i), i }));
+        else n_store_i(c, at, !place_ahead(last, (struct place){ score_key(&r, i), i }));
     }
 }
 
@@ -190,13 +141,13 @@ static uint64_t end_key(const struct row *r, int64_t i, bool high)
 {
     NUM x = r->b->v.in[0].v[r->at + i];
     double e = bd_err(r->b, 0, r->at + i);
-    if (e == INFINITY) return high ? KEY_MOST : KEY_LEAST;
-    if (!dtype_is_float(r->b->v.in[0].dtype)) return key_of_int(high ? x.i + (int64_t)e : x.i - (int64_t)e) + 1;
-    return key_of_double(isnan(x.d) ? x.d : high ? round_up(x.d, e) : round_down(x.d, e));
+    if (e == INFINITY) return high ? PLACE_MOST : PLACE_LEAST;
+    if (!dtype_is_float(r->b->v.in[0].dtype)) return place_of_int(high ? x.i + (int64_t)e : x.i - (int64_t)e) + 1;
+    return place_of_double(high ? round_up(x.d, e) : round_down(x.d, e));
 }
 
-static uint64_t low_key(const struct row *r, int64_t i) { return end_key(r, i, false); }
-static uint64_t high_key(const struct row *r, int64_t i) { return end_key(r, i, true); }
+static uint64_t low_key(const void *row, int64_t i) { return end_key(row, i, false); }
+static uint64_t high_key(const void *row, int64_t i) { return end_key(row, i, true); }
 
 static bool is_exact(const struct bd *b, int64_t row)
 {
@@ -214,14 +165,14 @@ static void bound_run(struct bd *b, struct run run)
     struct row r = { .b = b, .at = row, .n = n };
     bool settled = k < 1 || k >= n || is_exact(b, row), few = settled || run.hi - run.lo <= FEW || !has_keys(&r);
     struct place must = { 0 }, may = { 0 }, may_not_i = { 0 };
-    if (!few) must = place_of(&r, low_key, k), may = place_of(&r, high_key, k), may_not_i = place_of(&r, high_key, k + 1);
+    if (!few) must = place_kth(low_key, &r, n, k), may = place_kth(high_key, &r, n, k), may_not_i = place_kth(high_key, &r, n, k + 1);
     for (int64_t at = run.lo; at < run.hi; at++) {
         int64_t i = at - row;
         if (settled) b->e_out[at] = 0;
         else if (few) b->e_out[at] = is_uncertain(b, row, i);
         else {
             struct place low = { low_key(&r, i), i }, high = { high_key(&r, i), i };
-            b->e_out[at] = !ahead(must, high) && ahead(high.key > low.key ? may_not_i : may, low);
+            b->e_out[at] = !place_ahead(must, high) && place_ahead(high.key > low.key ? may_not_i : may, low);
         }
     }
 }

@@ -1,0 +1,44 @@
+#include "ir/place.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The order of doubles is that of their bits, once those of the negative ones are turned. */
+uint64_t place_of_double(double x)
+{
+    uint64_t bits;
+    x = x == 0 ? 0 : x;
+    memcpy(&bits, &x, sizeof bits);
+    return isnan(x) ? PLACE_LEAST + 1 : bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+}
+
+/* How many keys are at least `from`, and the least of them. */
+static int64_t count_from(place_key *key, const void *row, int64_t n, uint64_t from, uint64_t *least)
+{
+    int64_t count = 0;
+    *least = PLACE_MOST;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t k = key(row, i);
+        if (k < from) continue;
+        count++;
+        if (k < *least) *least = k;
+    }
+    return count;
+}
+
+/* By bisection of the keys. */
+struct place place_kth(place_key *key, const void *row, int64_t n, int64_t k)
+{
+    uint64_t lo, hi = PLACE_MOST, least;
+    count_from(key, row, n, 0, &lo);
+    while (lo < hi) {           /* at least k keys are >= lo, fewer than k are > hi */
+        uint64_t mid = hi - (hi - lo) / 2;
+        int64_t count = count_from(key, row, n, mid, &least);
+        if (count < k) hi = mid - 1;
+        else lo = least;
+        if (count == k) break;
+    }
+    int64_t left = k - (lo == PLACE_MOST ? 0 : count_from(key, row, n, lo + 1, &least)), i = -1;
+    while (left > 0) left -= key(row, ++i) == lo;
+    return (struct place){ lo, i };
+}

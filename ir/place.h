@@ -1,0 +1,20 @@
+#ifndef TOKIC_IR_PLACE_H
+#define TOKIC_IR_PLACE_H
+/* The k-th of a row, without sorting it: elements go by a key, the larger first, of equal keys the lower index. */
+#include <stdbool.h>
+#include <stdint.h>
+
+struct place { uint64_t key; int64_t i; };
+typedef uint64_t place_key(const void *row, int64_t i);
+
+static inline bool place_ahead(struct place x, struct place y) { return x.key > y.key || (x.key == y.key && x.i < y.i); }
+
+/* Keys in the order of the numbers. −0 is 0; a NaN lies below −∞, and PLACE_LEAST and PLACE_MOST outside of all doubles. */
+#define PLACE_LEAST UINT64_C(0)
+#define PLACE_MOST UINT64_MAX
+uint64_t place_of_double(double x);
+static inline uint64_t place_of_int(int64_t x) { return (uint64_t)x ^ UINT64_C(1) << 63; }
+
+/* The k-th of n, 1 <= k <= n: at most 67 passes over the row, and no memory. */
+struct place place_kth(place_key *key, const void *row, int64_t n, int64_t k);
+#endif

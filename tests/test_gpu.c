@@ -364,11 +364,16 @@ static void real_gpu(struct device *(*open)(struct session *, int), int (*count)
 static void real_nvidia(void **state) { (void)state, real_gpu(nvidia_open, nvidia_count, "nvidia"); }
 static void real_amd(void **state) { (void)state, real_gpu(amd_open, amd_count, "amd"); }
 
+/* Real devices first, as the environment says; then the stand-ins, which no switch of the environment keeps away. */
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest real[] = { cmocka_unit_test(real_nvidia), cmocka_unit_test(real_amd) };
+    const struct CMUnitTest stand_ins[] = {
         cmocka_unit_test(call_sequence), cmocka_unit_test(description), cmocka_unit_test(each_call_fails), cmocka_unit_test(nth_call_fails),
-        cmocka_unit_test(words_of_failures), cmocka_unit_test(no_target), cmocka_unit_test(no_gpu), cmocka_unit_test(real_nvidia), cmocka_unit_test(real_amd),
+        cmocka_unit_test(words_of_failures), cmocka_unit_test(no_target), cmocka_unit_test(no_gpu),
     };
-    return cmocka_run_group_tests(tests, fakes_build, fakes_remove);
+    int failed = cmocka_run_group_tests(real, NULL, NULL);
+    unsetenv("TOKIC_CUDA");
+    unsetenv("TOKIC_HIP");
+    return failed + cmocka_run_group_tests(stand_ins, fakes_build, fakes_remove);
 }

@@ -12,8 +12,8 @@
 #include "codegen/program.h"
 #include "codegen/spell.h"
 #include "passes/pass.h"
-#include "runtime/compile.h"
-#include "runtime/exec.h"
+#include "runtime/compile/compile.h"
+#include "runtime/device/exec.h"
 
 extern char **environ;
 

@@ -2,7 +2,7 @@
 #define TOKIC_CODEGEN_LOWER_H
 /* From a group to a kernel. Templates (rows.c, gemm.c) decide the loops; the values inside come by pulling: "the value of node n at index i". */
 #include "codegen/program.h"
-#include "ir/group.h"
+#include "ir/graph/group.h"
 
 /* Where a value of the group is to be had, when not from its operands. */
 enum where_kind { WHERE_ARG, WHERE_SHARED, WHERE_VALUE, WHERE_FRAG };

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "codegen/print_value.h"
-#include "ir/fragment.h"
+#include "ir/kernel/fragment.h"
 
 /* Which array says whether a thread takes part at this depth of control: live0, live1, … */
 struct payload { struct kprint p; int live; };

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "ir/fragment.h"
+#include "ir/kernel/fragment.h"
 
 /* Element e of the fragment is at element number at_ + (its distance from element 0), where that does not hang on the lane. */
 static const char *from_first(struct kprint *p, const struct ix *first, const struct ix *at)
@@ -116,7 +116,7 @@ bool print_cast_turns(const struct kernel *k, const struct kitem *it)
     return it->kind == KI_FRAG_CAST && frag_way_of(k->s->ix, it->frag->unit, k->target->wave) == FRAG_TURNS;
 }
 
-/* All of A's elements of fragment i_ into x_, one in each turn (ir/fragment.h). */
+/* All of A's elements of fragment i_ into x_, one in each turn (ir/kernel/fragment.h). */
 static void cast_turns(struct kprint *p, const struct kitem *it, const char *from)
 {
     struct ix_table *t = p->k->s->ix;

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ir/fragment.h"
+#include "ir/kernel/fragment.h"
 
 static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf16", [DT_F32] = "f32", [DT_F64] = "f64", [DT_I32] = "i32", [DT_I64] = "i64",
                                              [DT_BOOL] = "u8" };

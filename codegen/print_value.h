@@ -2,7 +2,7 @@
 #define TOKIC_CODEGEN_PRINT_VALUE_H
 /* Values and conditions as C, for the GPU text (codegen/print.c) and the payload text (codegen/payload.c). They differ in two ways: floats of a payload
    text are of type P and every operation on them is a call, and its memory is plain arrays. */
-#include "ir/kir_plan.h"
+#include "ir/kernel/kir_plan.h"
 
 struct kprint {
     struct kout o;

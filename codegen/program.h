@@ -1,8 +1,8 @@
 #ifndef TOKIC_CODEGEN_PROGRAM_H
 #define TOKIC_CODEGEN_PROGRAM_H
 /* A graph compiled for one target: launches in order, over kernels of which equal ones share a text. */
-#include "ir/graph.h"
-#include "ir/kir.h"
+#include "ir/graph/graph.h"
+#include "ir/kernel/kir.h"
 #include "ir/target.h"
 
 struct program_kernel {

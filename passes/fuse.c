@@ -1,10 +1,10 @@
 /* Gathers nodes into groups, each a kernel. Requires precision (which contractions go to the matrix unit); keeps values. Goes over the nodes in
-   order: each joins the last of the groups that it reads from, if that group's template admits it (ir/group.h), else founds one. So a group reads
+   order: each joins the last of the groups that it reads from, if that group's template admits it (ir/graph/group.h), else founds one. So a group reads
    only from groups before it, and the order of groups is a launch order. Free nodes (views; casts of sources) join nobody: whoever
    reads them makes them again. What another group reads, an output, and every chosen set is materialised. */
 #include <string.h>
 
-#include "ir/group.h"
+#include "ir/graph/group.h"
 #include "passes/pass.h"
 
 struct list { struct node **v; size_t n, cap; };

@@ -2,8 +2,8 @@
 #define TOKIC_PASSES_PASS_H
 /* Passes: one file each, one row in passes.def each. What a pass decides is written on the graph. The driver runs the graph's verifier after
    each, and can dump, stop, time, and print-and-reparse after any. */
-#include "ir/graph.h"
-#include "ir/op.h"
+#include "ir/graph/graph.h"
+#include "ir/ops/op.h"
 #include "ir/target.h"
 
 /* A rewrite of simplify: two patterns in the syntax of passes/simplify.c. */

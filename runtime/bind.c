@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "ir/map.h"
-#include "ir/op.h"
+#include "ir/ops/op.h"
 #include "runtime/draw.h"
-#include "runtime/hash.h"
-#include "runtime/npy.h"
-#include "runtime/safetensors.h"
+#include "runtime/format/hash.h"
+#include "runtime/format/npy.h"
+#include "runtime/format/safetensors.h"
 
 enum { DEFAULT_DIM = 128, MAX_THREADS = 16 };
 #define THREADED (1 << 20)              /* elements from which a draw is worth threads */

@@ -1,8 +1,8 @@
 #ifndef TOKIC_RUNTIME_BIND_H
 #define TOKIC_RUNTIME_BIND_H
 /* What a graph is run on: values of its symbolic dims, and a tensor for each source, from files or drawn. */
-#include "ir/graph.h"
-#include "runtime/tensor.h"
+#include "ir/graph/graph.h"
+#include "runtime/format/tensor.h"
 
 enum init_mode { INIT_TRAIN, INIT_JUDGE };      /* biases 0, gammas 1; or drawn, so that a dropped one shows */
 

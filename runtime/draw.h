@@ -13,7 +13,7 @@
            value = f32(lo + (hi − lo) · u)                       each operation in double, then one rounding to f32, nearest even
    A draw is this f32 in every numerics; storing it in a narrower dtype is a load, and rounds it. It may equal f32(hi).
    Integers and bools: value = min(lo + floor((hi − lo + 1) · u), hi), with lo and hi integers. */
-#include "runtime/tensor.h"
+#include "runtime/format/tensor.h"
 
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 

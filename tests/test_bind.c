@@ -5,11 +5,11 @@
 
 #include "tests/support/support.h"
 
-#include "ir/graph.h"
+#include "ir/graph/graph.h"
 #include "runtime/bind.h"
 #include "runtime/draw.h"
-#include "runtime/npy.h"
-#include "runtime/safetensors.h"
+#include "runtime/format/npy.h"
+#include "runtime/format/safetensors.h"
 
 static const char *const two_layers =
     "graph g\n"

@@ -11,10 +11,10 @@
 #include "tests/support/cli_command.h"       /* before cmocka, which makes fail() a macro */
 #include "tests/support/support.h"
 
-#include "runtime/builddir.h"
-#include "runtime/compile_child.h"
-#include "runtime/file.h"
-#include "runtime/hash.h"
+#include "runtime/compile/builddir.h"
+#include "runtime/compile/compile_child.h"
+#include "runtime/format/file.h"
+#include "runtime/format/hash.h"
 
 static const struct kernel_info kernel_info = { .name = "tk0", .regs = 19, .agprs = -1, .sgprs = 20, .spills = 0, .stack = 0, .shared = 208, .matrix = 0 };
 

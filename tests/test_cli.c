@@ -11,8 +11,8 @@
 #include "tests/support/small_run.h"
 #include "tests/support/support.h"
 
-#include "runtime/npy.h"
-#include "runtime/report.h"
+#include "runtime/format/npy.h"
+#include "runtime/cli/report.h"
 
 static const char *const small =
     "graph small\n"

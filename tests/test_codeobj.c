@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "runtime/codeobj.h"
-#include "runtime/compile.h"
+#include "runtime/compile/codeobj.h"
+#include "runtime/compile/compile.h"
 
 /* ---- a small writer of ELF files: sections null, .note, .text.k, .symtab, .strtab (also the sections' names) ---- */
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/compile.h"
-#include "runtime/compile_child.h"
+#include "runtime/compile/compile.h"
+#include "runtime/compile/compile_child.h"
 
 #define AMD_TYPES "typedef _Float16 h4 __attribute__((ext_vector_type(4)));\ntypedef float f4 __attribute__((ext_vector_type(4)));\n"
 /* One matrix product, 256 bytes of LDS; and a kernel without either. */

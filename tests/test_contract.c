@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "runtime/emu.h"
+#include "runtime/emu/emu.h"
 #include "tests/support/walk_ops.h"
 
 struct fixture { struct session *s; struct graph *g; uint64_t rnd; };

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "runtime/draw.h"
-#include "runtime/hash.h"
+#include "runtime/format/hash.h"
 
 /* Random123's kat_vectors, philox4x32 10. */
 static void philox_known_answers(void **state)

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/compile.h"
-#include "runtime/npy.h"
+#include "runtime/compile/compile.h"
+#include "runtime/format/npy.h"
 #include "tests/support/small_run.h"
 
 /* ---- device calls ---- */

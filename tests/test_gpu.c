@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/compile.h"
+#include "runtime/compile/compile.h"
 
 /* What differs between the two stand-ins, and handles on one that is built. */
 struct fake {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/graph.h"
-#include "ir/op.h"
+#include "ir/graph/graph.h"
+#include "ir/ops/op.h"
 #include "passes/pass.h"
 
 enum { MAX_NODES = 1000 };      /* small, so that the limits' tests are quick */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/op.h"
+#include "ir/ops/op.h"
 
 static struct graph *parse_or_fail(struct session *s, const struct source *src, const struct graph_options *o)
 {

@@ -205,14 +205,14 @@ static const struct exception op_words[] = {
     { "codegen/print.c", "combine", "what is done to accumulators" },
     { "codegen/print_frag.c", "combine", "what is done to accumulators" },
     { "codegen/payload.c", "combine", "what is done to accumulators" },
-    { "runtime/emu.c", "fma", "a feature of the processor" },
-    { "runtime/compile_child.c", "log", "a file" },
-    { "runtime/cli_options.c", "input", "a flag" },
-    { "runtime/cli_graph.c", "select", "a class of ops" },
-    { "runtime/cli_run.c", "mean", "a key of JSON" },
-    { "runtime/cli_run.c", "max", "a key of JSON" },
-    { "runtime/cli_build.c", "combine", "says in words whether experts are dispatched; until route writes it on the graph" },
-    { "runtime/report_verify.c", "combine", "the same" },
+    { "runtime/emu/emu.c", "fma", "a feature of the processor" },
+    { "runtime/compile/compile_child.c", "log", "a file" },
+    { "runtime/cli/cli_options.c", "input", "a flag" },
+    { "runtime/cli/cli_graph.c", "select", "a class of ops" },
+    { "runtime/cli/cli_run.c", "mean", "a key of JSON" },
+    { "runtime/cli/cli_run.c", "max", "a key of JSON" },
+    { "runtime/cli/cli_build.c", "combine", "says in words whether experts are dispatched; until route writes it on the graph" },
+    { "runtime/cli/report_verify.c", "combine", "the same" },
     { NULL, NULL, NULL },
 };
 
@@ -244,7 +244,7 @@ static void rule_op_words(const struct file *f, struct findings *out)
 /* The name of an op compared, or switched on. */
 static const struct exception op_comparisons[] = {
     { "passes/simplify.c", "memcmp(n->op->name", "a rule is a text over names of ops" },
-    { "runtime/table.c", "strcmp(g->nodes[i]->op->name", "graph_uses, for the two reports above" },
+    { "runtime/cli/table.c", "strcmp(g->nodes[i]->op->name", "graph_uses, for the two reports above" },
     { NULL, NULL, NULL },
 };
 
@@ -263,8 +263,8 @@ static void rule_op_comparisons(const struct file *f, struct findings *out)
 
 /* No code asks for a target by name. */
 static const struct exception target_words[] = {
-    { "runtime/cli_line.c", "gfx90a", "the target of a build that names none (SPEC section 1)" },
-    { "runtime/cli_options.c", "gfx90a", "the help that says so" },
+    { "runtime/cli/cli_line.c", "gfx90a", "the target of a build that names none (SPEC section 1)" },
+    { "runtime/cli/cli_options.c", "gfx90a", "the help that says so" },
     { NULL, NULL, NULL },
 };
 
@@ -306,9 +306,9 @@ static const struct rule {
     const struct exception *exceptions;
     const char *path, *good, *bad;      /* a text that passes, and one that doesn't */
 } rules[] = {
-    { "includes", rule_includes, NULL, "passes/x.c", "#include \"ir/op.h\"\n#include <math.h>\n/*\n#include \"runtime/exec.h\"\n*/\n",
+    { "includes", rule_includes, NULL, "passes/x.c", "#include \"ir/ops/op.h\"\n#include <math.h>\n/*\n#include \"runtime/device/exec.h\"\n*/\n",
       "# include \"codegen/spell.h\"\n" },
-    { "includes", rule_includes, NULL, "ir/x.c", "#include \"ir/op.h\"\n", "#include \"passes/pass.h\"\n" },
+    { "includes", rule_includes, NULL, "ir/x.c", "#include \"ir/ops/op.h\"\n", "#include \"passes/pass.h\"\n" },
     { "includes", rule_includes, NULL, "runtime/x.c", "#include \"passes/pass.h\"\n", "#include \"tests/support/support.h\"\n" },
     { "includes", rule_includes, NULL, "runtime/x.c", "", "#include \"exec.h\"\n" },
     { "op words", rule_op_words, op_words, "passes/x.c", "f(\"sums\", 0);    /* \"softmax\" */", "return op_find(\"softmax\");" },

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "codegen/print.h"
-#include "ir/fragment.h"
+#include "ir/kernel/fragment.h"
 #include "tests/support/kir_run.h"
 
 static const char *const targets[] = { "gfx90a", "sm_90" };

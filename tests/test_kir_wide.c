@@ -8,7 +8,7 @@
 
 #include "codegen/print.h"
 #include "codegen/spell.h"
-#include "runtime/compile.h"
+#include "runtime/compile/compile.h"
 #include "tests/support/kir_run.h"
 
 static const char *const targets[] = { "gfx90a", "sm_90" };

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "runtime/emu.h"
+#include "runtime/emu/emu.h"
 
 enum { SIDE = 16 };
 

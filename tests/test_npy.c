@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/npy.h"
+#include "runtime/format/npy.h"
 
 #define CORPUS SOURCE_DIR "/tests/fuzz/corpus/npy/"      /* written by numpy.save */
 

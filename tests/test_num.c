@@ -1,7 +1,7 @@
 /* The numbers that op rows are evaluated over, and the bounds that rows share. */
 #include "tests/support/support.h"
 
-#include "ir/eval.h"
+#include "ir/ops/eval.h"
 
 static uint64_t draw_field(uint64_t *rnd)
 {

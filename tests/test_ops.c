@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "ir/op.h"
+#include "ir/ops/op.h"
 #include "tests/support/op_case.h"
 
 enum { CASES = 300, SESSION_CASES = 50 };

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "ir/kir.h"
-#include "ir/op.h"
+#include "ir/kernel/kir.h"
+#include "ir/ops/op.h"
 #include "tests/support/op_case.h"
 
 enum { CASES = 600, SESSION_CASES = 50 };

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/certify.h"
+#include "ir/route/certify.h"
 #include "tests/support/walk_ops.h"
 
 struct fixture { struct session *s; struct graph *g; uint64_t rnd; };

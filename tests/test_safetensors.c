@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/safetensors.h"
+#include "runtime/format/safetensors.h"
 
 #define CORPUS SOURCE_DIR "/tests/fuzz/corpus/safetensors/"
 

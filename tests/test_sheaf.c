@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ir/sheaf.h"
+#include "ir/route/sheaf.h"
 #include "tests/support/walk_ops.h"
 
 enum { MAX_ROWS = 24, MAX_EXPERTS = 5, CAP = MAX_ROWS + 1, MAX_WIDTH = 4 };

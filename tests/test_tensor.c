@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/json_out.h"
-#include "runtime/tensor.h"
+#include "runtime/format/json_out.h"
+#include "runtime/format/tensor.h"
 
 static struct tensor *of_doubles(struct session *s, enum dtype dtype, int n, const double *x)
 {

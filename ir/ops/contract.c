@@ -1,468 +1,139 @@
-/* Sums of products. matmul is the primitive that templates lower to matrix units; linear is x·Wᵀ + b. */
+/* The contracts engine: facts are carried from operands to results, and what an op needs of its operands ends as an obligation. Facts are of real
+   arithmetic and of what is not NaN: lo..hi holds for every element that is not NaN, `finite` says that there is none and no infinity. Of integers a
+   missing value (the least i64) is the NaN: lo..hi does not count it, and only with `finite` may an index rely on the range.
+   Obligations are appended to the graph; what a contradicted one means is the pass's to say. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
-#include "ir/ops/row.h"
+#include "ir/ops/op.h"
 
-/* ---- matmul ---- */
-/* a [.., M, K] · b [K, N]: all leading dims of a are rows. b [batch.., K, N]: the leading dims are equal. */
-static const struct attr_def matmul_attrs[] = {
-    { "transpose_a", ATTR_BOOL, false, { .i = 0 }, "a is stored [K, M]; rank 2 only" },
-    { "transpose_b", ATTR_BOOL, false, { .i = 0 }, "b is stored [N, K]" },
-};
-static bool is_ta(const struct node *n) { return node_attr(n, 0)->i; }
-static bool is_tb(const struct node *n) { return node_attr(n, 1)->i; }
+static const struct facts unknown = { .lo = -INFINITY, .hi = INFINITY, .max_nonzero = -1 };
 
-static const struct ix *from_end(const struct type *t, int i) { return t->dim[t->rank - i]; }
-static const struct ix *k_of_a(const struct node *n) { return from_end(&n->in[0]->type, is_ta(n) ? 2 : 1); }
-static const struct ix *k_of_b(const struct node *n) { return from_end(&n->in[1]->type, is_tb(n) ? 1 : 2); }
-
-static bool matmul_ranks(struct graph *g, const struct node *n)
+/* What a dtype alone says. */
+static struct facts facts_of_dtype(enum dtype t)
 {
-    const struct type *a = &n->in[0]->type, *b = &n->in[1]->type;
-    if (!need_float(g, n, 0) || !need_float(g, n, 1)) return false;
-    if (a->rank < 2) return infer_error(g, n, 0, "must have at least 2 dimensions");
-    if (b->rank < 2) return infer_error(g, n, 1, "must have at least 2 dimensions");
-    if (is_ta(n) && a->rank != 2) return infer_error(g, n, 0, "must have 2 dimensions for transpose_a");
-    if (b->rank == 2) return true;
-    if (a->rank != b->rank) return infer_error(g, n, 1, "must have 2 dimensions or as many as the first, %s", type_text(g->arena, a));
-    for (int i = 0; i + 2 < b->rank; i++)
-        if (a->dim[i] != b->dim[i]) return infer_error(g, n, 1, "must have dimension %d of the first, %s", i, type_text(g->arena, a));
+    struct facts f = unknown;
+    switch (t) {
+    case DT_BOOL: f.lo = 0, f.hi = 1; break;
+    case DT_I32: f.lo = -0x1p31, f.hi = 0x1p31 - 1; break;
+    case DT_I64: f.lo = -0x1p63, f.hi = 0x1p63; break;
+    default: return f;
+    }
+    f.integral = true;
+    f.finite = t != DT_I64;
+    return f;
+}
+
+/* A source has what the parser set (an input's `where`) and what its dtype says. */
+static struct facts facts_of_source(const struct node *n)
+{
+    struct facts f = n->facts, d = facts_of_dtype(n->type.dtype);
+    if (d.lo > f.lo) f.lo = d.lo;
+    if (d.hi < f.hi) f.hi = d.hi;
+    f.integral |= d.integral;
+    f.finite |= d.finite;
+    return f;
+}
+
+/* A view's or a gather's elements are elements of the operands of the result's kind. */
+static struct facts facts_of_moved(const struct node *n)
+{
+    struct facts out = facts_of_dtype(n->type.dtype);
+    bool first = true, is_float = dtype_is_float(n->type.dtype);
+    for (int i = 0; i < n->n_in; i++) {
+        const struct facts *f = &n->in[i]->facts;
+        if (is_float != dtype_is_float(n->in[i]->type.dtype)) continue;
+        if (first) out = (struct facts){ .lo = f->lo, .hi = f->hi, .finite = f->finite, .integral = f->integral, .max_nonzero = -1, .exact = f->exact };
+        else {
+            out.lo = fmin(out.lo, f->lo), out.hi = fmax(out.hi, f->hi);
+            out.finite &= f->finite, out.integral &= f->integral, out.exact &= f->exact;
+        }
+        first = false;
+    }
+    return out;
+}
+
+static bool operands_exact(const struct node *n)
+{
+    for (int i = 0; i < n->n_in; i++) if (!n->in[i]->facts.exact) return false;
     return true;
 }
 
-static bool matmul_infer(struct graph *g, struct node *n)
+/* What holds of a class without a word from the row. A pointwise op's range is not known, so neither is its finiteness. */
+static struct facts facts_by_class(const struct node *n)
 {
-    const struct type *a = &n->in[0]->type, *b = &n->in[1]->type;
-    if (!matmul_ranks(g, n)) return false;
-    if (k_of_a(n) != k_of_b(n)) {
-        return infer_error(g, n, 1, "must have %s as dimension %d, which is summed over with dimension %d of the first, %s", ix_text(g->arena, k_of_a(n)),
-                           b->rank - (is_tb(n) ? 1 : 2), a->rank - (is_ta(n) ? 2 : 1), type_text(g->arena, a));
+    struct facts f = facts_of_dtype(n->type.dtype);
+    switch (n->op->class) {
+    case CLS_SOURCE: return facts_of_source(n);
+    case CLS_VIEW: case CLS_INDEX: return facts_of_moved(n);
+    case CLS_POINTWISE: case CLS_SELECT: case CLS_REDUCE: case CLS_SCAN: f.exact = n->op->exact && operands_exact(n); break;
+    case CLS_CONTRACT: case CLS_EFFECT: break;
     }
-    struct type out = *a;
-    out.dtype = DT_FLOAT;
-    if (is_ta(n)) out.dim[0] = a->dim[1];
-    out.dim[out.rank - 1] = from_end(b, is_tb(n) ? 2 : 1);
-    n->type = out;
-    return true;
+    return f;
 }
 
-/* |Σ a·b| ≤ K·max|a|·max|b|. */
-static void matmul_contract(struct contract *c)
+/* Past its format's largest number a value is infinite, whatever it is in real arithmetic. `float` may still become any format. */
+static void settle(const struct node *n, struct facts *f)
 {
-    const struct facts *a = fact(c, 0), *b = fact(c, 1);
-    int64_t k;
-    if (!ix_const_value(k_of_a(c->n), &k)) return;
-    double ma = fmax(fabs(a->lo), fabs(a->hi)), mb = fmax(fabs(b->lo), fabs(b->hi));
-    double hi = facts_up(facts_up((double)k * ma) * mb), lo = a->lo >= 0 && b->lo >= 0 ? 0 : -hi;
-    if (!isfinite(hi)) return;
-    c->out->lo = lo;
-    c->out->hi = hi;
-    c->out->finite = a->finite && b->finite;
+    if (isnan(f->lo)) f->lo = -INFINITY;
+    if (isnan(f->hi)) f->hi = INFINITY;
+    BUG_IF(f->lo > f->hi, "%s promises values in %g..%g", n->op->name, f->lo, f->hi);
+    double max = n->type.dtype == DT_FLOAT ? DBL_MAX : dtype_is_float(n->type.dtype) ? dtype_table[n->type.dtype].max : INFINITY;
+    if (f->lo < -max || f->hi > max) f->finite = false;
 }
 
-static void span(struct box *in, int i, const struct dim_values *dims, const struct ix *d) { in->lo[i] = 0, in->hi[i] = dims_eval(dims, d) - 1; }
-
-static void matmul_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+void op_contract(struct graph *g, struct node *n)
 {
-    const struct type *t = &n->in[operand]->type;
-    int last = out->rank - 1, own = operand == 0 ? last - 1 : last;             /* the dim of the result that is this operand's own */
-    bool k_first = operand == 0 ? is_ta(n) : !is_tb(n);
-    *in = (struct box){ .rank = t->rank };
-    for (int i = 0; i + 2 < t->rank; i++) in->lo[i] = out->lo[i], in->hi[i] = out->hi[i];
-    int at = k_first ? t->rank - 1 : t->rank - 2;
-    in->lo[at] = out->lo[own], in->hi[at] = out->hi[own];
-    at = k_first ? t->rank - 2 : t->rank - 1;
-    span(in, at, dims, t->dim[at]);
+    struct facts out = facts_by_class(n);
+    struct contract c = { .g = g, .n = n, .out = &out };
+    if (n->op->contract) n->op->contract(&c);
+    settle(n, &out);
+    n->facts = out;
 }
 
-static void matmul_work(struct session *s, const struct node *n, struct work *w)
+/* ---- obligations ---- */
+
+static void append(struct contract *c, struct obligation o)
 {
-    w->sum_length = k_of_a(n);
-    w->macs = ix_mul(s->ix, type_count(s, &n->type), w->sum_length);
+    struct graph *g = c->g;
+    o.node = c->n;
+    o.text = arena_strdup(g->arena, o.text);
+    *arena_push(g->arena, g->obligations, g->n_obligations, g->cap_obligations) = o;
 }
 
-/* The row of a and the column of b that element `at` of the result is the product of: first elements and strides. */
-struct dot { int64_t a, sa, b, sb, k; };
-
-static struct dot dot_of(const struct ev *c, int64_t at)
+/* The part that no guard at run time looks at: guards see ranges and finiteness, element by element. */
+static bool rest_implied(const struct facts *known, const struct facts *need)
 {
-    const struct view *a = &c->in[0], *b = &c->in[1];
-    bool ta = is_ta(c->n), tb = is_tb(c->n);
-    int64_t n = c->out.last, row = at / n, col = at % n, k = ta ? a->dim[0] : a->last;
-    int64_t batch = b->rank > 2 ? row / c->out.dim[c->out.rank - 2] : 0;
-    return (struct dot){ .a = ta ? row : row * k, .sa = ta ? a->last : 1, .b = batch * k * n + (tb ? col * k : col), .sb = tb ? 1 : n, .k = k };
+    return (need->max_nonzero < 0 || (known->max_nonzero >= 0 && known->max_nonzero <= need->max_nonzero)) && (!need->integral || known->integral) &&
+           (!need->sums_to_one || known->sums_to_one) && (!need->exact || known->exact);
 }
 
-static void matmul_eval(struct ev *c)
+static bool implies(const struct facts *known, const struct facts *need)
 {
-    for (size_t r = 0; r < c->n_runs; r++)
-        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
-            struct dot d = dot_of(c, i);
-            n_store(c, i, n_dot(c, c->in[0].v + d.a, d.sa, c->in[1].v + d.b, d.sb, d.k));
-        }
+    return known->lo >= need->lo && known->hi <= need->hi && (!need->finite || known->finite) && rest_implied(known, need);
 }
 
-/* ---- matmul: bound ---- */
-/* What the terms of one sum are, as far as a bound asks. |computed operand| ≤ |x| + error, its rounding to the unit's format included. */
-struct mass {
-    double mass, err;               /* Σ of the largest |a·b|; Σ of what operand errors change */
-    double flushed;                 /* Σ of the largest |a·b| that may vanish with a subnormal operand */
-    int exponent;                   /* the largest sum of two operands' exponents, a subnormal one's (and zero's) being its format's smallest */
-    bool lost;                      /* an operand is not bounded, or leaves its format */
-    bool special;                   /* an operand is a NaN or an infinity */
-};
+static bool excludes(const struct facts *known, const struct facts *need) { return known->hi < need->lo || known->lo > need->hi; }
 
-static enum dtype multiplied_in(const struct bd *b)
+static enum obligation_status status_of(const struct facts *known, const struct facts *need)
 {
-    enum dtype t = b->v.n->compute;
-    if (t == DT_F16 || t == DT_BF16) return t;
-    return b->sum && b->sum->unit ? DT_F16 : DT_F64;
+    if (excludes(known, need)) return OBLIGATION_CONTRADICTED;
+    if (implies(known, need)) return OBLIGATION_PROVED;
+    return rest_implied(known, need) ? OBLIGATION_CHECKED : OBLIGATION_OPEN;
 }
 
-/* The error of an operand as the sum meets it: a matrix unit takes it rounded to its own format, unless it has that already. */
-static double operand_error(const struct bd *b, enum dtype in, int operand, int64_t i)
+void contract_need(struct contract *c, int operand, const char *text, struct facts need)
 {
-    double x = b->v.in[operand].v[i].d, e = bd_operand(b, operand, i);
-    bool rounds = in != DT_F64 && b->v.n->in[operand]->type.dtype != in && (b->kernel || (b->sum && b->sum->unit));
-    if (!rounds || !isfinite(x) || (e == 0 && dtype_round(in, x) == x)) return e;
-    return e + dtype_half_ulp(in, fabs(x) + e);
+    append(c, (struct obligation){ .operand = operand, .text = text, .status = status_of(&c->n->in[operand]->facts, &need), .need = need });
 }
 
-static int exponent_of(double mag, int emin)
+void contract_state(struct contract *c, const char *text, enum obligation_status status)
 {
-    int e = emin;
-    if (mag > 0) frexp(mag, &e), e--;
-    return e > emin ? e : emin;
+    append(c, (struct obligation){ .operand = -1, .text = text, .status = status, .need = unknown });
 }
 
-static void add_term(struct mass *m, enum dtype in, double a, double ea, double b, double eb)
+void contract_need_attr(struct contract *c, bool holds, const char *text)
 {
-    double ua = fabs(a) + ea, ub = fabs(b) + eb, max = in == DT_F64 ? INFINITY : dtype_table[in].max;
-    if (!isfinite(a) || !isfinite(b)) m->special = true;
-    /* An infinity is exact, but its product's sign, and whether it is a NaN, hang on the other operand. */
-    if (isinf(ea) || isinf(eb) || (isinf(a) && eb >= fabs(b) && eb > 0) || (isinf(b) && ea >= fabs(a) && ea > 0)) m->lost = true;
-    if (!isfinite(a) || !isfinite(b)) return;
-    if (ua > max || ub > max) m->lost = true;
-    m->mass += ua * ub;
-    m->err += times(fabs(a), eb) + times(fabs(b), ea) + times(ea, eb);
-    if (in == DT_F64) return;
-    int emin = dtype_table[in].emin, e = exponent_of(ua, emin) + exponent_of(ub, emin);
-    double normal = ldexp(1, emin);
-    if (e > m->exponent) m->exponent = e;
-    if (fabs(a) - ea < normal) m->flushed += fmin(ua, normal) * ub;
-    if (fabs(b) - eb < normal) m->flushed += fmin(ub, normal) * ua;
+    contract_state(c, text, holds ? OBLIGATION_PROVED : OBLIGATION_CONTRADICTED);
 }
-
-static struct mass mass_of(const struct bd *b, const struct dot *d)
-{
-    enum dtype in = multiplied_in(b);
-    struct mass m = { .exponent = in == DT_F64 ? 0 : 2 * dtype_table[in].emin };
-    for (int64_t k = 0; k < d->k; k++) {
-        int64_t ia = d->a + k * d->sa, ib = d->b + k * d->sb;
-        add_term(&m, in, b->v.in[0].v[ia].d, operand_error(b, in, 0, ia), b->v.in[1].v[ib].d, operand_error(b, in, 1, ib));
-    }
-    return m;
-}
-
-/* Groups that the unit adds, one after the other, to one of the running sums. */
-static double groups_of(const struct sum_record *r)
-{
-    return (double)r->chain * ceil((double)r->block / r->unit->group);
-}
-
-/* Aligned sum of n products and the running sum c: |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F) a group, E the larger of the products' exponents
-   and that of c. Terms are cut toward zero and so is d: |c|, |d| ≤ mass in every order of the terms. With max(x, y) ≤ x + y, g groups in each of the
-   2^depth sums give together
-     g·mass·(2⁻²³ + (n + 1)·2^−F) + 2^depth·g·(n + 1)·2^(E−F). */
-static double aligned_error(const struct sum_record *r, const struct mass *m)
-{
-    double n = r->unit->group, g = groups_of(r), one = (n + 1) * ldexp(1, -r->unit->fbits);
-    return g * m->mass * (0x1p-23 + one) + ldexp(g, r->depth) * (ldexp(one, m->exponent) + 0x1p-149);
-}
-
-/* Products are exact in f32 (down to its smallest number); a product passes two additions in its group, then those of at most g groups, each to
-   nearest: γ (Higham, section 3.1). Flushing takes the products of subnormal operands, and up to 2⁻¹²⁶ at each partial sum and result. */
-static double tree4_error(const struct bd *b, const struct sum_record *r, const struct mass *m)
-{
-    double g = groups_of(r), sums = ldexp(g, r->depth) * r->unit->group;
-    double e = bd_gamma(g + 2, b->u) * m->mass + sums * 0x1p-149;
-    return r->unit->flush ? e + m->flushed + sums * 0x1p-126 : e;
-}
-
-static double unit_error(const struct bd *b, const struct mass *m, int64_t n)
-{
-    const struct sum_record *r = b->sum;
-    /* The reference's own share, and the operands'. */
-    struct bd ref = *b;
-    ref.kernel = false, ref.sum = NULL, ref.v.acc = DT_F64;
-    double e = bd_sum(&ref, m->mass, m->err, n);
-    e += r->unit->kind == MODEL_ALIGNED_SUM ? aligned_error(r, m) : tree4_error(b, r, m);
-    return e + bd_gamma(r->depth, b->u) * (m->mass + e);
-}
-
-/* fma takes its product unrounded; a product that is rounded by itself costs at most one roundoff of the mass more. */
-static double plain_error(const struct bd *b, const struct mass *m, int64_t n)
-{
-    double u = b->kernel ? b->u : fmax(0x1p-53, dtype_unit(b->v.acc));
-    return bd_sum(b, m->mass, m->err, n) + u * (m->mass + m->err);
-}
-
-/* The bound of one sum from its terms. */
-static double dot_error(const struct bd *b, const struct mass *m, int64_t k)
-{
-    bool unit = b->sum && b->sum->unit;
-    BUG_IF(unit && ldexp((double)b->sum->block * (double)b->sum->chain, b->sum->depth) < (double)k, "a sum record of fewer terms than the sum has");
-    double e = unit ? unit_error(b, m, k) : plain_error(b, m, k);
-    double top = b->kernel || unit ? dtype_table[DT_F32].max : bd_max(b);
-    if (m->lost || isnan(e) || m->mass + e > top || (m->special && unit && b->sum->unit->flush && m->flushed > 0)) return INFINITY;
-    return m->special ? 0 : e * (1 + 0x1p-40);
-}
-
-/* ---- matmul: the same terms, faster: what depends on one operand alone is worked out once for a vector of it, not once for every pair ---- */
-enum { COLUMNS_AT_ONCE = 128 };
-
-/* One row of a or column of b: |x|, its error, |x| + error, what of it may be flushed, its exponent. tame: nothing in it is special or lost. */
-struct vector { double *x, *e, *u, *f; int *ex; bool tame, exact; };
-
-static struct vector vector_new(struct arena *a, int64_t k)
-{
-    return (struct vector){ .x = arena_array(a, double, k), .e = arena_array(a, double, k), .u = arena_array(a, double, k), .f = arena_array(a, double, k),
-                            .ex = arena_array(a, int, k) };
-}
-
-static void vector_fill(const struct bd *b, enum dtype in, int operand, int64_t at, int64_t stride, int64_t k, struct vector *v)
-{
-    int emin = in == DT_F64 ? 0 : dtype_table[in].emin;
-    double max = in == DT_F64 ? INFINITY : dtype_table[in].max, normal = in == DT_F64 ? 0 : ldexp(1, emin);
-    v->tame = v->exact = true;
-    for (int64_t i = 0; i < k; i++, at += stride) {
-        double x = fabs(b->v.in[operand].v[at].d), e = operand_error(b, in, operand, at), u = x + e;
-        v->x[i] = x, v->e[i] = e, v->u[i] = u;
-        v->f[i] = x - e < normal ? fmin(u, normal) : 0;
-        v->ex[i] = in == DT_F64 ? 0 : exponent_of(u, emin);
-        v->tame &= isfinite(u) && u <= max;
-        v->exact &= e == 0;
-    }
-}
-
-/* mass_of for two tame vectors. */
-static struct mass mass_of_vectors(enum dtype in, const struct vector *a, const struct vector *b, int64_t k)
-{
-    double mass = 0, err = 0, flushed = 0;
-    int exponent = in == DT_F64 ? 0 : 2 * dtype_table[in].emin;
-    for (int64_t i = 0; i < k; i++) mass += a->u[i] * b->u[i];
-    for (int64_t i = 0; i < k; i++) flushed += a->f[i] * b->u[i] + b->f[i] * a->u[i];
-    if (!a->exact || !b->exact) for (int64_t i = 0; i < k; i++) err += a->x[i] * b->e[i] + b->x[i] * a->e[i] + a->e[i] * b->e[i];
-    for (int64_t i = 0; i < k; i++) exponent = a->ex[i] + b->ex[i] > exponent ? a->ex[i] + b->ex[i] : exponent;
-    return (struct mass){ .mass = mass, .err = err, .flushed = in == DT_F64 ? 0 : flushed, .exponent = exponent };
-}
-
-/* The part of a run that lies in columns first..last-1. */
-static void bound_columns(struct bd *b, enum dtype in, const struct run *r, int64_t first, int64_t last, struct vector *row, const struct vector *columns)
-{
-    int64_t n = b->v.out.last, start = r->lo / n * n, lo = r->lo > start + first ? r->lo : start + first, hi = r->hi < start + last ? r->hi : start + last;
-    if (lo >= hi) return;
-    struct dot d = dot_of(&b->v, lo);
-    vector_fill(b, in, 0, d.a, d.sa, d.k, row);
-    for (int64_t at = lo; at < hi; at++) {
-        const struct vector *column = &columns[at - start - first];
-        d = dot_of(&b->v, at);
-        struct mass m = row->tame && column->tame ? mass_of_vectors(in, row, column, d.k) : mass_of(b, &d);
-        b->e_out[at] = dot_error(b, &m, d.k);
-    }
-}
-
-/* b is one matrix: its columns are worked out some at a time, and serve every row. */
-static void bound_matrix(struct bd *b)
-{
-    enum dtype in = multiplied_in(b);
-    int64_t n = b->v.out.last, k = dot_of(&b->v, b->v.runs[0].lo).k;
-    struct arena *a = arena_new();
-    struct vector row = vector_new(a, k), *columns = arena_array(a, struct vector, COLUMNS_AT_ONCE);
-    for (int c = 0; c < COLUMNS_AT_ONCE && c < n; c++) columns[c] = vector_new(a, k);
-    for (int64_t first = 0; first < n; first += COLUMNS_AT_ONCE) {
-        int64_t last = first + COLUMNS_AT_ONCE < n ? first + COLUMNS_AT_ONCE : n;
-        for (int64_t c = first; c < last; c++) {
-            struct dot d = dot_of(&b->v, c);
-            vector_fill(b, in, 1, d.b, d.sb, k, &columns[c - first]);
-        }
-        for (size_t r = 0; r < b->v.n_runs; r++) bound_columns(b, in, &b->v.runs[r], first, last, &row, columns);
-    }
-    arena_free(a);
-}
-
-static void matmul_bound(struct bd *b)
-{
-    if (b->v.in[1].rank == 2 && b->v.n_runs) { bound_matrix(b); return; }
-    for (size_t r = 0; r < b->v.n_runs; r++)
-        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) {
-            struct dot d = dot_of(&b->v, i);
-            struct mass m = mass_of(b, &d);
-            b->e_out[i] = dot_error(b, &m, d.k);
-        }
-}
-
-/* ---- matmul: adjoints ---- */
-static struct node *product(struct builder *b, struct node *x, bool tx, struct node *y, bool ty)
-{
-    return build(b, "matmul", (struct node *[]){ x, y }, 2, (struct attr[]){ { .i = tx }, { .i = ty } });
-}
-
-/* A matrix of all rows: leading dims joined. */
-static struct node *joined(struct builder *b, struct node *x)
-{
-    struct ix_table *ix = b->g->s->ix;
-    if (x->type.rank == 2) return x;
-    const struct ix *rows = ix_const(ix, 1);
-    for (int i = 0; i + 1 < x->type.rank; i++) rows = ix_mul(ix, rows, x->type.dim[i]);
-    struct type to = { .dtype = x->type.dtype, .rank = 2, .dim = { rows, type_last(b->g->s, &x->type) } };
-    return build_reshape(b, x, &to);
-}
-
-/* The last two dims exchanged. */
-static struct node *turned(struct builder *b, struct node *x)
-{
-    int64_t *perm = arena_array(b->g->arena, int64_t, x->type.rank);
-    for (int i = 0; i < x->type.rank; i++) perm[i] = i;
-    perm[x->type.rank - 2] = x->type.rank - 1, perm[x->type.rank - 1] = x->type.rank - 2;
-    return build(b, "transpose", &x, 1, (struct attr[]){ { .n = x->type.rank, .ints = perm } });
-}
-
-/* y = A·B: dA = gy·Bᵀ, dB = Aᵀ·gy, each in the order that its operand is stored in. */
-static struct node *matmul_grad(struct builder *b, struct node *n, struct node *gy, int operand)
-{
-    struct node *x = n->in[0], *w = n->in[1];
-    bool ta = is_ta(n), tb = is_tb(n);
-    if (operand == 0) return ta ? product(b, w, tb, gy, true) : product(b, gy, false, w, !tb);
-    if (w->type.rank > 2) return tb ? product(b, turned(b, gy), false, x, false) : product(b, turned(b, x), false, gy, false);
-    x = joined(b, x), gy = joined(b, gy);
-    return tb ? product(b, gy, true, x, ta) : product(b, x, !ta, gy, false);
-}
-
-static void matmul_draw(struct draw *d)
-{
-    bool batched = draw_range(d, 0, 2) == 0, ta = !batched && draw_range(d, 0, 2) == 0, tb = draw_range(d, 0, 1);
-    const struct ix *k = draw_ix(d, draw_dim(d)), *cols = draw_ix(d, draw_range(d, 0, 9));
-    struct type a = draw_type(d, DT_FLOAT, batched ? 3 : 2, ta ? 2 : 3), b;
-    a.dim[ta ? 0 : a.rank - 1] = k;
-    b = a;
-    if (!batched) b.rank = 2;
-    b.dim[b.rank - 2] = tb ? cols : k;
-    b.dim[b.rank - 1] = tb ? k : cols;
-    draw_operand(d, 0, &a, -2, 2);
-    draw_operand(d, 1, &b, -2, 2);
-    d->attrs[0] = draw_attr_int(ta);
-    d->attrs[1] = draw_attr_int(tb);
-}
-
-const struct op_def op_matmul = {
-    .name = "matmul", .doc = "sums of products: a [.., M, K] times b [K, N], or batch by batch",
-    .operands = "a, b", .class = CLS_CONTRACT,
-    .attrs = matmul_attrs, .n_attrs = N_ATTRS(matmul_attrs),
-    .infer = matmul_infer, .contract = matmul_contract, .needs = matmul_needs, .work = matmul_work,
-    .eval = matmul_eval, .bound = matmul_bound, .grad = matmul_grad, .draw = matmul_draw,
-};
-
-/* ---- linear ---- */
-static const struct attr_def linear_attrs[] = {
-    { "features", ATTR_INT, false, { .i = 0 }, "columns of the result; taken from w where w is given" },
-};
-static const struct param_def linear_params[] = { { "w", "weight", INIT_FAN_IN }, { "b", "bias", INIT_ZERO } };
-
-static bool linear_param_type(struct graph *g, const struct node *call, const struct loc *attr_loc, int operand, struct type *out)
-{
-    const struct node *x = call->in[0], *w = operand == 2 ? call->in[1] : NULL;
-    int64_t given = node_attr(call, 0)->i;
-    if (x->type.rank < 1) return infer_error(g, call, 0, "must have at least 1 dimension");
-    if (attr_loc[0].line && given < 1) return diag_error(g->s, FAIL_INPUT, attr_loc[0], "linear needs at least 1 feature, not %lld", (long long)given);
-    if (!w && !attr_loc[0].line) return infer_error(g, call, -1, "without weights, the number of features must be given: linear(x, 128)");
-    if (w && w->type.rank != 2) return infer_error(g, call, 1, "must have 2 dimensions");
-    const struct ix *features = w ? w->type.dim[0] : ix_const(g->s->ix, given);
-    *out = (struct type){ .dtype = DT_FLOAT, .rank = operand == 1 ? 2 : 1, .dim = { features, operand == 1 ? type_last(g->s, &x->type) : NULL } };
-    return true;
-}
-
-static bool linear_infer(struct graph *g, struct node *n)
-{
-    const struct type *x = &n->in[0]->type, *w = &n->in[1]->type, *b = &n->in[2]->type;
-    int64_t features = node_attr(n, 0)->i;
-    if (!need_float(g, n, 0) || !need_float(g, n, 1) || !need_float(g, n, 2)) return false;
-    if (x->rank < 1) return infer_error(g, n, 0, "must have at least 1 dimension");
-    if (w->rank != 2) return infer_error(g, n, 1, "must have 2 dimensions, [features, in]");
-    if (features < 0) return infer_error(g, n, -1, "at least 1 feature is needed, not %lld", (long long)features);
-    if (w->dim[1] != type_last(g->s, x)) return infer_error(g, n, 1, "must have rows as long as those of the first, %s", type_text(g->arena, x));
-    if (features && w->dim[0] != ix_const(g->s->ix, features)) return infer_error(g, n, 1, "must have %lld rows, the features asked for", (long long)features);
-    if (b->rank != 1 || b->dim[0] != w->dim[0]) return infer_error(g, n, 2, "must have one bias for each row of the second, %s", type_text(g->arena, w));
-    n->type = *x;
-    n->type.dtype = DT_FLOAT;
-    n->type.dim[x->rank - 1] = w->dim[0];
-    return true;
-}
-
-static void linear_contract(struct contract *c)
-{
-    const struct facts *x = fact(c, 0), *w = fact(c, 1), *b = fact(c, 2);
-    int64_t k;
-    if (!ix_const_value(type_last(c->g->s, &c->n->in[0]->type), &k)) return;
-    double sum = facts_up(facts_up((double)k * fmax(fabs(x->lo), fabs(x->hi))) * fmax(fabs(w->lo), fabs(w->hi)));
-    if (!isfinite(sum) || !isfinite(b->lo) || !isfinite(b->hi)) return;
-    facts_set(c, facts_down(b->lo - sum), facts_up(b->hi + sum), x->finite && w->finite && b->finite, false);
-}
-
-static void linear_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
-{
-    const struct type *t = &n->in[operand]->type;
-    int last = out->rank - 1;
-    *in = (struct box){ .rank = t->rank };
-    for (int i = 0; operand == 0 && i < last; i++) in->lo[i] = out->lo[i], in->hi[i] = out->hi[i];
-    if (operand != 0) in->lo[0] = out->lo[last], in->hi[0] = out->hi[last];
-    if (operand != 2) span(in, t->rank - 1, dims, t->dim[t->rank - 1]);
-}
-
-static void linear_work(struct session *s, const struct node *n, struct work *w)
-{
-    w->sum_length = type_last(s, &n->in[0]->type);
-    w->macs = ix_mul(s->ix, type_count(s, &n->type), w->sum_length);
-}
-
-/* y[r, j] = Σ_k x[r, k]·w[j, k] + b[j] */
-static void linear_eval(struct ev *c)
-{
-    int64_t k = c->in[0].last, cols = c->out.last;
-    for (size_t r = 0; r < c->n_runs; r++)
-        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
-            int64_t row = i / cols, j = i % cols;
-            n_store(c, i, n_add(c, n_dot(c, c->in[0].v + row * k, 1, c->in[1].v + j * k, 1, k), c->in[2].v[j]));
-        }
-}
-
-static struct node *linear_expand(struct builder *b, struct node *n)
-{
-    struct node *x = n->in[0];
-    struct type row = { .dtype = x->type.dtype, .rank = 2, .dim = { ix_const(b->g->s->ix, 1), type_last(b->g->s, &x->type) } };
-    if (x->type.rank == 1) x = build_reshape(b, x, &row);
-    struct node *y = build2(b, "add", product(b, x, false, n->in[1], true), n->in[2]);
-    return n->type.rank == 1 ? build_reshape(b, y, &n->type) : y;
-}
-
-static void linear_draw(struct draw *d)
-{
-    struct type x = draw_type(d, DT_FLOAT, 1, 3), w = { .dtype = DT_FLOAT, .rank = 2 }, b = { .dtype = DT_FLOAT, .rank = 1 };
-    int64_t features = draw_range(d, 1, 12);
-    w.dim[0] = b.dim[0] = draw_ix(d, features);
-    w.dim[1] = x.dim[x.rank - 1];
-    draw_operand(d, 0, &x, -2, 2);
-    draw_operand(d, 1, &w, -1, 1);
-    draw_operand(d, 2, &b, -1, 1);
-    d->attrs[0] = draw_attr_int(draw_range(d, 0, 1) ? features : 0);
-}
-
-const struct op_def op_linear = {
-    .name = "linear", .doc = "x·Wᵀ + b with W [features, in]",
-    .operands = "x, w, b", .class = CLS_CONTRACT,
-    .stem = "lin", .params = linear_params, .n_params = 2, .param_type = linear_param_type,
-    .attrs = linear_attrs, .n_attrs = N_ATTRS(linear_attrs),
-    .infer = linear_infer, .contract = linear_contract, .needs = linear_needs, .work = linear_work,
-    .eval = linear_eval, .expand = linear_expand, .draw = linear_draw,
-};

@@ -1,7 +1,7 @@
 /* Routing (SPEC section 4): scores to integers and back, and the sum over the chosen (ir/ops/topk.c chooses). Valuations play no part in it. */
 #include <math.h>
 
-#include "ir/certify.h"
+#include "ir/route/certify.h"
 #include "ir/ops/row.h"
 
 /* ---- padic_encode, padic_decode ---- */

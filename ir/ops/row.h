@@ -1,7 +1,7 @@
 #ifndef TOKIC_IR_OPS_ROW_H
 #define TOKIC_IR_OPS_ROW_H
 /* What op rows share: operands and results in `infer`, facts, pulled operands, random draws. */
-#include "ir/op.h"
+#include "ir/ops/op.h"
 
 #define N_ATTRS(a) (int)(sizeof(a) / sizeof *(a))
 

@@ -1,5 +1,5 @@
-/* sheaf_check: is the dispatch that the experts consumed the one that the router made (ir/sheaf.h)? */
-#include "ir/sheaf.h"
+/* sheaf_check: is the dispatch that the experts consumed the one that the router made (ir/route/sheaf.h)? */
+#include "ir/route/sheaf.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
    every backend. */
 #include <math.h>
 
-#include "ir/certify.h"
+#include "ir/route/certify.h"
 #include "ir/ops/row.h"
 #include "ir/place.h"
 

@@ -1,7 +1,7 @@
 /* Any bytes as a code object; from the first "ptxas" in them on, or all, as the compiler's log. */
 #include <string.h>
 
-#include "runtime/codeobj.h"
+#include "runtime/compile/codeobj.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/graph.h"
+#include "ir/graph/graph.h"
 
 enum { MAX_NODES = 2000 };      /* small, so that a repeat costs little */
 

@@ -1,7 +1,7 @@
 /* Any bytes: a tensor and no error, or one error and no tensor; a tensor is no larger than the bytes it came from. */
 #include <stdlib.h>
 
-#include "runtime/npy.h"
+#include "runtime/format/npy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 

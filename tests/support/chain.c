@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "codegen/spell.h"
-#include "runtime/compile.h"
+#include "runtime/compile/compile.h"
 
 static const uint64_t seed = 42;
 

@@ -4,9 +4,9 @@
    text on the way. */
 #include "codegen/program.h"
 #include "passes/pass.h"
-#include "runtime/device.h"
-#include "runtime/exec.h"
-#include "runtime/verify.h"
+#include "runtime/device/device.h"
+#include "runtime/device/exec.h"
+#include "runtime/judge/verify.h"
 
 struct chain_options {
     const char *size;                                   /* NULL: the first */

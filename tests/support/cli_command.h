@@ -1,7 +1,7 @@
 #ifndef TOKIC_TESTS_CLI_COMMAND_H
 #define TOKIC_TESTS_CLI_COMMAND_H
 /* Runs commands of tokic, in this process or as the program, and keeps what they print. */
-#include "runtime/cli.h"
+#include "runtime/cli/cli.h"
 
 struct command { int code; char *out, *err; };
 

@@ -8,8 +8,8 @@
 #include "codegen/payload.h"
 #include "codegen/print.h"
 #include "codegen/spell.h"
-#include "runtime/compile.h"
-#include "runtime/device.h"
+#include "runtime/compile/compile.h"
+#include "runtime/device/device.h"
 #include "tests/support/support.h"
 
 static void must(struct session *s, bool good, const char *what)

@@ -1,8 +1,8 @@
 #ifndef TOKIC_TESTS_KIR_RUN_H
 #define TOKIC_TESTS_KIR_RUN_H
 /* Runs kernels: the text on the emulator in checking mode, and its payload text as C over a payload type. */
-#include "ir/kir.h"
-#include "runtime/device.h"
+#include "ir/kernel/kir.h"
+#include "runtime/device/device.h"
 
 /* A buffer as the kernel has it: `bytes` of elements. After a run the written ones hold the results. */
 struct kbuf { void *at; size_t bytes; };

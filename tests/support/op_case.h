@@ -1,7 +1,7 @@
 #ifndef TOKIC_TESTS_OP_CASE_H
 #define TOKIC_TESTS_OP_CASE_H
 /* One random legal use of an op, as its row draws it: a graph of sources and the node, with values for the operands. */
-#include "ir/op.h"
+#include "ir/ops/op.h"
 #include "tests/support/walk_ops.h"
 
 struct op_case {

@@ -4,7 +4,7 @@
    symbolic B; magnitudes are kept where f16 is comfortable, and nothing is divided by what may cross 0. */
 #include <stdint.h>
 
-#include "ir/op.h"
+#include "ir/ops/op.h"
 
 const char *random_graph_text(struct arena *a, uint64_t seed);
 /* One op on inputs of the types, ranges and attributes that its row draws. Integers and booleans are made from floats. NULL: the row draws nothing that a

@@ -4,8 +4,8 @@
 
 #include "codegen/spell.h"
 #include "passes/pass.h"
-#include "runtime/compile.h"
-#include "runtime/verify.h"
+#include "runtime/compile/compile.h"
+#include "runtime/judge/verify.h"
 
 const char small_rows[] =
     "graph small_rows\n"

@@ -2,7 +2,7 @@
 #define TOKIC_TESTS_SMALL_RUN_H
 /* A small graph's way from text to judged results on the emulator, one step at a time: for tests that look between the steps. Fails no test itself. */
 #include "codegen/program.h"
-#include "runtime/exec.h"
+#include "runtime/device/exec.h"
 
 struct small_run {
     struct session *s;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "codegen/spell.h"
-#include "runtime/compile.h"
+#include "runtime/compile/compile.h"
 #include "tests/support/chain.h"
 #include "tests/support/random_graph.h"
 

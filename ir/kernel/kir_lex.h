@@ -1,0 +1,36 @@
+#ifndef TOKIC_IR_KERNEL_KIR_LEX_H
+#define TOKIC_IR_KERNEL_KIR_LEX_H
+/* Tokens of the kernel text. */
+#include "ir/session.h"
+
+enum ktok_kind { KTOK_END, KTOK_NAME, KTOK_INT, KTOK_FLOAT, KTOK_STRING, KTOK_PUNCT };
+enum { KPUNCT_DOTS = 256, KPUNCT_DEFINE, KPUNCT_ADD_TO, KPUNCT_LESS_EQ };     /* .. := += <=; the others are their character */
+
+struct ktok {
+    enum ktok_kind kind;
+    struct loc loc;
+    int punct;
+    int64_t i; bool minus_only;         /* minus_only: 2^63, which fits with a minus before it alone; i is INT64_MIN */
+    double f;                           /* KTOK_INT too */
+    const char *text;
+};
+
+struct klex { struct session *s; const struct source *src; const char *at, *line_begin; int line; bool failed; struct ktok cur; };
+
+void klex_begin(struct klex *l, struct session *s, const struct source *src);
+void klex_next(struct klex *l);
+/* The first error is said and ends the text; what follows it is silence. Returns false. */
+__attribute__((format(printf, 3, 4))) bool klex_error(struct klex *l, struct loc loc, const char *fmt, ...);
+bool klex_is(const struct klex *l, int punct);
+bool klex_is_word(const struct klex *l, const char *word);
+bool klex_take(struct klex *l, int punct);
+bool klex_take_word(struct klex *l, const char *word);
+bool klex_expect(struct klex *l, int punct);
+bool klex_expect_word(struct klex *l, const char *word);
+/* A name, or "" after an error "expected WHAT". */
+const char *klex_name(struct klex *l, const char *what);
+int64_t klex_int(struct klex *l, const char *what, int64_t lo, int64_t hi);
+/* [ "-" ] ( number | "inf" | "nan" ) */
+double klex_number(struct klex *l);
+const char *klex_string(struct klex *l, const char *what);
+#endif

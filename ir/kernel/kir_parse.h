@@ -1,0 +1,27 @@
+#ifndef TOKIC_IR_KERNEL_KIR_PARSE_H
+#define TOKIC_IR_KERNEL_KIR_PARSE_H
+/* The parser of kernel texts in two halves: heads and items (ir/kernel/kir_parse.c), values and index expressions (ir/kernel/kir_parse_value.c). */
+#include "ir/kernel/kir.h"
+#include "ir/kernel/kir_lex.h"
+
+/* A name that stands for an index variable or dim, or for a value (a let, a temporary). */
+struct kbound { const char *name; const struct ix *ix; const struct kx *x; };
+
+struct kparse {
+    struct klex l;
+    struct kernel *k;
+    struct kbuild b;
+    struct kbound *bound; size_t n_bound, cap_bound;        /* inner scopes last */
+    int depth;                                              /* of nested parentheses and braces */
+};
+enum { KPARSE_DEPTH = 200 };
+
+void kparse_bind(struct kparse *p, const char *name, const struct ix *ix, const struct kx *x);
+/* After an error both return a valid expression, so that callers need not look. */
+const struct ix *kparse_ix(struct kparse *p);
+const struct kx *kparse_value(struct kparse *p);
+struct kmask kparse_guards(struct kparse *p);
+struct kmem *kparse_mem(struct kparse *p, const char *name, struct loc loc);
+/* "[" [ix "] ["] ix "]" after a memory's name; *slot is NULL where there is one index. */
+void kparse_subscript(struct kparse *p, const struct kmem *m, const struct ix **slot, const struct ix **index);
+#endif

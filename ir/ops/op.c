@@ -1,0 +1,168 @@
+/* The op table: lookup by name, and what a row inherits from its class where it leaves a slot empty. */
+#include "ir/ops/op.h"
+
+#include <string.h>
+
+#include "ir/ops/row.h"
+
+#define OP(name) extern const struct op_def op_##name;
+#include "ir/ops.def"
+#undef OP
+
+static const struct op_def *const table[] = {
+#define OP(name) &op_##name,
+#include "ir/ops.def"
+#undef OP
+};
+enum { N_OPS = sizeof table / sizeof *table, MAX_POINTWISE = 8 };
+
+/* ---- lookup ---- */
+const struct op_def *op_at(int i) { return i >= 0 && i < N_OPS ? table[i] : NULL; }
+
+const struct op_def *op_find(const char *name)
+{
+    for (int i = 0; i < N_OPS; i++)
+        if (strcmp(table[i]->name, name) == 0) return table[i];
+    return NULL;
+}
+
+/* operands = [ name { ", " name } [ "..." ] ] */
+int op_operand(const struct op_def *op, const char *name)
+{
+    size_t len = strlen(name);
+    int i = 0;
+    for (const char *p = op->operands; *p; i++) {
+        size_t n = strcspn(p, ",. ");
+        if (n == len && strncmp(p, name, n) == 0) return i;
+        p += n;
+        p += strspn(p, ",. ");
+    }
+    return -1;
+}
+
+int op_arity(const struct op_def *op, bool *variadic)
+{
+    int n = op->operands[0] != '\0';
+    for (const char *p = op->operands; *p; p++) n += *p == ',';
+    *variadic = strstr(op->operands, "...") != NULL;
+    return n;
+}
+
+int op_attr(const struct op_def *op, const char *name)
+{
+    for (int i = 0; i < op->n_attrs; i++)
+        if (strcmp(op->attrs[i].name, name) == 0) return i;
+    return -1;
+}
+
+bool op_is(const struct node *n, const char *name) { return strcmp(n->op->name, name) == 0; }
+
+/* ---- eval ---- */
+/* Pointwise: element by element. */
+static void eval_pointwise(struct ev *c)
+{
+    NUM x[MAX_POINTWISE];
+    bool is_float = dtype_is_float(c->out.dtype);
+    BUG_IF(c->n_in > MAX_POINTWISE, "%s: %d operands", c->n->op->name, c->n_in);
+    for (size_t r = 0; r < c->n_runs; r++) {
+        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
+            for (int k = 0; k < c->n_in; k++) x[k] = c->in[k].v[i];
+            NUM y = c->n->op->eval1(c, x);
+            if (is_float) n_store(c, i, y);
+            else n_store_i(c, i, y.i);
+        }
+    }
+}
+
+void op_eval(struct ev *c)
+{
+    const struct op_def *op = c->n->op;
+    if (op->eval) op->eval(c);
+    else if (op->class == CLS_POINTWISE && op->eval1) eval_pointwise(c);
+    else BUG("%s cannot be evaluated", op->name);
+}
+
+/* ---- bound ---- */
+static void bound_pointwise(struct bd *b)
+{
+    const struct op_def *op = b->v.n->op;
+    const struct ev *c = &b->v;
+    NUM x[MAX_POINTWISE];
+    double e[MAX_POINTWISE];
+    for (size_t r = 0; r < c->n_runs; r++) {
+        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
+            for (int k = 0; k < c->n_in; k++) {
+                x[k] = c->in[k].v[i];
+                e[k] = bd_operand(b, k, i);
+            }
+            b->e_out[i] = op->bound1(b, x, e, c->out.v[i]);
+        }
+    }
+}
+
+void op_bound(struct bd *b)
+{
+    const struct op_def *op = b->v.n->op;
+    if (op->bound) op->bound(b);
+    else if (op->class == CLS_POINTWISE && op->bound1) bound_pointwise(b);
+    else BUG("%s has no bound of its own", op->name);
+}
+
+/* ---- needs ---- */
+static void whole(const struct type *t, const struct dim_values *dims, struct box *in)
+{
+    *in = (struct box){.rank = t->rank};
+    for (int i = 0; i < t->rank; i++) in->hi[i] = dims_eval(dims, t->dim[i]) - 1;
+}
+
+/* By class: the same element; the whole row; everything. */
+void op_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+{
+    const struct op_def *op = n->op;
+    const struct type *t = &n->in[operand]->type;
+    if (op->needs) {
+        op->needs(n, operand, dims, out, in);
+        return;
+    }
+    whole(t, dims, in);
+    if (op->class == CLS_POINTWISE) *in = *out;
+    if (op->class == CLS_REDUCE || op->class == CLS_SCAN || (op->class == CLS_SELECT && out->rank >= t->rank - 1)) {
+        for (int i = 0; i + 1 < t->rank; i++) {
+            in->lo[i] = out->lo[i];
+            in->hi[i] = out->hi[i];
+        }
+    }
+}
+
+/* ---- work ---- */
+static const struct ix *bytes_of(struct session *s, const struct node *n)
+{
+    enum dtype t = n->storage != DT_FLOAT ? n->storage : n->type.dtype;
+    return ix_mulk(s->ix, type_count(s, &n->type), t == DT_FLOAT ? 4 : dtype_size(t));
+}
+
+/* One multiply-add an element for pointwise ops, one a term for what runs along rows; views and sources have none. */
+void op_work(struct session *s, const struct node *n, struct work *w)
+{
+    const struct op_def *op = n->op;
+    const struct type *along = op->class == CLS_POINTWISE || n->n_in == 0 ? &n->type : &n->in[0]->type;
+    w->macs = op->class == CLS_VIEW || op->class == CLS_SOURCE ? ix_const(s->ix, 0) : type_count(s, along);
+    w->bytes = bytes_of(s, n);
+    for (int i = 0; i < n->n_in; i++) w->bytes = ix_add(s->ix, w->bytes, bytes_of(s, n->in[i]));
+    w->sum_length = op->class == CLS_REDUCE ? type_last(s, along) : ix_const(s->ix, 1);
+    if (op->work) op->work(s, n, w);
+}
+
+/* ---- infer ---- */
+bool infer_same(struct graph *g, struct node *n)
+{
+    bool good = true;
+    for (int i = 0; i < n->n_in; i++) {
+        if (!dtype_is_float(n->in[i]->type.dtype)) good = infer_error(g, n, i, "must be a float (cast makes one)");
+        else if (!type_same_shape(&n->in[i]->type, &n->in[0]->type))
+            good = infer_error(g, n, i, "must have the shape of the first, which is %s", type_text(g->arena, &n->in[0]->type));
+    }
+    n->type = n->in[0]->type;
+    n->type.dtype = DT_FLOAT;
+    return good;
+}

@@ -1,0 +1,47 @@
+#ifndef TOKIC_RUNTIME_CLI_CLI_OPTIONS_H
+#define TOKIC_RUNTIME_CLI_CLI_OPTIONS_H
+/* The flags of the command line: one table of all, of which each verb takes those that it names. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ir/session.h"
+
+struct texts { const char **v; size_t n, cap; };
+
+struct cli_options {
+    const char *what;                   /* the one argument that is no flag: GRAPH, DIR, or the name of an op; NULL: none */
+    const char *size;
+    struct texts sets, inputs, outputs;
+    int64_t batch;                      /* -1: not given */
+    uint64_t seed;
+    int64_t threads;                    /* 0: as many as the machine has */
+    const char *backend, *device, *numerics, *target, *against, *init;
+    const char *weights, *save_weights, *out_dir, *report, *dump_launches;
+    const char *dump, *stop;            /* dump: a pass's name, or "all" */
+    bool json, quiet, verbose, help, check, sanitize, full, dot, contracts;
+};
+
+enum flag_kind { FLAG_BOOL, FLAG_TEXT, FLAG_LIST, FLAG_COUNT, FLAG_POSITIVE, FLAG_SEED, FLAG_WORD, FLAG_DUMP, FLAG_PASS };
+struct cli_flag {
+    const char *name;
+    char letter;                        /* 0: none */
+    enum flag_kind kind;
+    size_t at;                          /* of its field in struct cli_options */
+    const char *arg;                    /* what help calls its value; FLAG_WORD: the words, separated by "|" */
+    const char *help;
+};
+
+/* All flags, in the order in which help lists them; NULL past the last. */
+const struct cli_flag *cli_flag_at(int i);
+/* "; did you mean NEAR?", or nothing where NEAR is NULL: ends an error about a name. */
+const char *cli_meant(struct session *s, const char *near);
+/* Is `word` one of the space-separated words? */
+bool cli_has_word(const char *words, const char *word);
+
+struct verb;
+/* Reads argv[1..] for a verb. false with a diagnostic (FAIL_USAGE). The texts stay where argv has them. */
+bool cli_options_read(struct session *s, const struct verb *v, int argc, char **argv, struct cli_options *out);
+/* The flags of a verb, as its help shows them. */
+void cli_options_help(const struct verb *v, FILE *to);
+#endif

@@ -1,0 +1,66 @@
+#ifndef TOKIC_RUNTIME_DEVICE_GPU_DRIVER_H
+#define TOKIC_RUNTIME_DEVICE_GPU_DRIVER_H
+/* The two GPU drivers, opened at run time: one set of functions under two sets of names. */
+#include "runtime/device/device.h"
+
+/* What differs between the vendors besides the names. */
+struct gpu_vendor {
+    const char *kind, *brand;           /* "nvidia", "NVIDIA" */
+    const char *switch_env;             /* set to "none", the driver is not looked for */
+    const char *library_env;            /* names the library that is opened instead of all others */
+    const char *const *libraries;
+    const char *const *nodes;           /* device files, one of which is there when a GPU is; NULL: not asked */
+    const char *remedy;
+    void *param_end;                    /* ends the list of launch parameters */
+    bool cuda;
+};
+extern const struct gpu_vendor gpu_nvidia, gpu_amd;
+
+/* Handles are pointers, device addresses 64-bit numbers, streams always the default one. A driver fills what it has: see the table in gpu_driver.c. */
+struct gpu_driver {
+    const struct gpu_vendor *vendor;
+    int (*init)(unsigned flags);
+    int (*device_count)(int *count);
+    int (*device_get)(int *device, int ordinal);
+    int (*device_name)(char *name, int size, int device);
+    int (*mem_alloc)(dptr *at, size_t bytes);
+    int (*mem_free)(dptr at);
+    int (*mem_info)(size_t *free, size_t *total);
+    int (*copy_in)(dptr dst, const void *src, size_t bytes);
+    int (*copy_out)(void *dst, dptr src, size_t bytes);
+    int (*copy)(dptr dst, dptr src, size_t bytes);
+    int (*fill)(dptr dst, unsigned char byte, size_t bytes);
+    int (*module_load)(void **module, const void *object);
+    int (*module_unload)(void *module);
+    int (*module_function)(void **function, void *module, const char *name);
+    int (*launch)(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void *stream,
+                  void **params, void **config);
+    int (*synchronize)(void);
+    int (*event_create)(void **event, unsigned flags);
+    int (*event_record)(void *event, void *stream);
+    int (*event_synchronize)(void *event);
+    int (*event_elapsed)(float *ms, void *from, void *to);
+    int (*event_destroy)(void *event);
+    /* CUDA alone */
+    int (*error_name)(int code, const char **name);
+    int (*error_text)(int code, const char **text);
+    int (*device_attribute)(int *value, int attribute, int device);
+    int (*context_retain)(void **context, int device);
+    int (*context_release)(int device);
+    int (*context_use)(void *context);
+    int (*function_attribute)(void *function, int attribute, int value);
+    /* HIP alone */
+    const char *(*hip_error_name)(int code);
+    const char *(*hip_error_text)(int code);
+    int (*device_use)(int device);
+    int (*properties)(void *properties, int device);            /* one of the two, by version */
+    int (*properties_6)(void *properties, int device);
+};
+
+/* Opens a driver; the library stays open for the process's life (drivers leave threads and exit handlers behind). false: why, in the run arena. */
+bool gpu_driver_open(struct session *s, const struct gpu_vendor *v, struct gpu_driver *out, const char **why);
+/* The driver's own name of the function in a field of the struct. */
+const char *gpu_function_name(const struct gpu_vendor *v, size_t field);
+/* The driver's name and text for an error code. */
+void gpu_error_words(const struct gpu_driver *g, int code, const char **name, const char **text);
+#endif

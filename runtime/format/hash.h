@@ -1,0 +1,26 @@
+#ifndef TOKIC_RUNTIME_FORMAT_HASH_H
+#define TOKIC_RUNTIME_FORMAT_HASH_H
+/* SHA-256 of content (cache rows, manifests, checkpoints, fingerprints) and the 64-bit FNV-1a of names (draws). */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ir/session.h"
+
+enum { SHA256_BYTES = 32, SHA256_HEX = 65 };    /* HEX: lower-case digits and a NUL */
+
+void sha256(const void *data, size_t size, uint8_t out[SHA256_BYTES]);
+void sha256_hex(const void *data, size_t size, char out[SHA256_HEX]);
+/* false and a diagnostic (FAIL_INPUT) if the file cannot be read. */
+bool sha256_file(struct session *s, const char *path, char out[SHA256_HEX]);
+
+/* In pieces: begin, add…, end (which frees it). */
+struct sha256_state;
+struct sha256_state *sha256_begin(void);
+void sha256_add(struct sha256_state *h, const void *data, size_t size);
+void sha256_end(struct sha256_state *h, uint8_t out[SHA256_BYTES]);
+void sha256_to_hex(const uint8_t digest[SHA256_BYTES], char out[SHA256_HEX]);
+
+/* h = 0xcbf29ce484222325; for each byte: h = (h ^ byte) * 0x100000001b3 mod 2^64   (Fowler, Noll, Vo; RFC 9923) */
+uint64_t fnv1a64(const void *data, size_t size);
+#endif

@@ -1,4 +1,5 @@
-/* Where tokic stands beside its goals, on this machine: `sh bench/run.sh`. A figure is the median of several runs, with the least and the greatest. */
+/* Where tokic stands beside its goals, on this machine: `sh bench/run.sh`. A figure is the median of several runs, with
+   the least and the greatest. */
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -28,30 +29,41 @@ static double now(void)
 
 /* ---- the table ---- */
 
-struct figure { double v[MAX_RUNS]; int n; };
+struct figure {
+    double v[MAX_RUNS];
+    int n;
+};
 
 /* How a figure is shown, and what is wanted of it: at most `goal`; 0: none. */
-struct row { const char *what, *unit; double scale, goal; int digits; };
+struct row {
+    const char *what, *unit;
+    double scale, goal;
+    int digits;
+};
 
 static int ascending(const void *a, const void *b)
 {
-    double x = *(const double *)a, y = *(const double *)b;
+    double x = *(const double *)a;
+    double y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-static void print_head(void)
-{
-    printf("%-58s %12s %23s %5s %12s\n", "", "median", "least..greatest", "runs", "goal");
-}
+static void print_head(void) { printf("%-58s %12s %23s %5s %12s\n", "", "median", "least..greatest", "runs", "goal"); }
 
 static void print_row(const struct row *r, struct figure *f)
 {
-    char middle[40], range[60], runs[12] = "", goal[60] = "";
+    char middle[40];
+    char range[60];
+    char runs[12] = "";
+    char goal[60] = "";
     qsort(f->v, (size_t)f->n, sizeof *f->v, ascending);
     snprintf(middle, sizeof middle, "%.*f %s", r->digits, f->v[f->n / 2] * r->scale, r->unit);
     snprintf(range, sizeof range, "%.*f..%.*f", r->digits, f->v[0] * r->scale, r->digits, f->v[f->n - 1] * r->scale);
-    if (f->n > 1) snprintf(runs, sizeof runs, "%d", f->n);
-    if (r->goal > 0) snprintf(goal, sizeof goal, "<= %g %s  %s", r->goal * r->scale, r->unit, f->v[f->n / 2] <= r->goal ? "met" : "MISSED");
+    if (f->n > 1)
+        snprintf(runs, sizeof runs, "%d", f->n);
+    if (r->goal > 0)
+        snprintf(goal, sizeof goal, "<= %g %s  %s", r->goal * r->scale, r->unit,
+                 f->v[f->n / 2] <= r->goal ? "met" : "MISSED");
     printf("%-58s %12s %23s %5s %s\n", r->what, middle, f->n > 1 ? range : "", runs, goal);
 }
 
@@ -70,14 +82,16 @@ static bool said(const struct session *s, const char *what)
 static double timed_command(const char *const *args)
 {
     char *argv[16] = { (char[]){ TOKIC_BINARY } };
-    for (int i = 0; args[i]; i++) argv[i + 1] = (char *)args[i];
+    for (int i = 0; args[i]; i++)
+        argv[i + 1] = (char *)args[i];
     posix_spawn_file_actions_t null;
     posix_spawn_file_actions_init(&null);
     posix_spawn_file_actions_addopen(&null, 1, "/dev/null", O_WRONLY, 0);
     pid_t child;
     int status = -1;
     double start = now();
-    if (!posix_spawn(&child, argv[0], &null, NULL, argv, environ)) waitpid(child, &status, 0);
+    if (!posix_spawn(&child, argv[0], &null, NULL, argv, environ))
+        waitpid(child, &status, 0);
     double seconds = now() - start;
     posix_spawn_file_actions_destroy(&null);
     return status ? -1 : seconds;
@@ -88,7 +102,10 @@ static bool bench_command(const struct row *r, int runs, const char *const *args
     struct figure f = { .n = 0 };
     for (; f.n < runs; f.n++) {
         f.v[f.n] = timed_command(args);
-        if (f.v[f.n] < 0) { fprintf(stderr, "bench: tokic %s failed\n", args[0]); return false; }
+        if (f.v[f.n] < 0) {
+            fprintf(stderr, "bench: tokic %s failed\n", args[0]);
+            return false;
+        }
     }
     print_row(r, &f);
     return true;
@@ -96,7 +113,8 @@ static bool bench_command(const struct row *r, int runs, const char *const *args
 
 static bool bench_start(void)
 {
-    return bench_command(&(struct row){ "start: tokic --version", "ms", 1e3, 0.020, 2 }, 31, (const char *[]){ "--version", NULL });
+    return bench_command(&(struct row){ "start: tokic --version", "ms", 1e3, 0.020, 2 }, 31,
+                         (const char *[]){ "--version", NULL });
 }
 
 /* A build into a fresh directory; there is no cache that could help it. */
@@ -104,10 +122,15 @@ static bool bench_build(const char *dir)
 {
     const struct row r = { "cold build of moe_sheaf nano for gfx90a", "s", 1, 3, 2 };
     struct session *s = session_begin();
-    const char *why = "", *out = arena_printf(s->run, "%s/build", dir);
+    const char *why = "";
+    const char *out = arena_printf(s->run, "%s/build", dir);
     bool good = true;
-    if (!compile_available(s, target_find("gfx90a"), &why)) print_skipped(r.what, why);
-    else good = bench_command(&r, 5, (const char *[]){ "build", SOURCE_DIR "/models/moe_sheaf.graph", "--target", "gfx90a", "-o", out, NULL });
+    if (!compile_available(s, target_find("gfx90a"), &why))
+        print_skipped(r.what, why);
+    else
+        good = bench_command(
+            &r, 5,
+            (const char *[]){ "build", SOURCE_DIR "/models/moe_sheaf.graph", "--target", "gfx90a", "-o", out, NULL });
     session_end(s);
     return good;
 }
@@ -120,7 +143,8 @@ static bool bench_verify(void)
         char what[80];
         snprintf(what, sizeof what, "verify moe_sheaf nano, end to end, %s", targets[i]);
         good &= bench_command(&(struct row){ what, "s", 1, 0, 2 }, 3,
-                              (const char *[]){ "verify", SOURCE_DIR "/models/moe_sheaf.graph", "--against", "cpu", "--device", targets[i], NULL });
+                              (const char *[]){ "verify", SOURCE_DIR "/models/moe_sheaf.graph", "--against", "cpu",
+                                                "--device", targets[i], NULL });
     }
     return good;
 }
@@ -131,10 +155,16 @@ static bool bench_size(const char *dir)
     char stripped[600], command[1500];
     snprintf(stripped, sizeof stripped, "%s/tokic", dir);
     snprintf(command, sizeof command, "strip -o '%s' '%s'", stripped, TOKIC_BINARY);
-    if (stat(TOKIC_BINARY, &st)) { perror(TOKIC_BINARY); return false; }
+    if (stat(TOKIC_BINARY, &st)) {
+        perror(TOKIC_BINARY);
+        return false;
+    }
     struct figure built = { { (double)st.st_size }, 1 };
     print_row(&(struct row){ "size of the binary, as built", "MB", 1e-6, 2e6, 2 }, &built);
-    if (system(command) || stat(stripped, &st)) { fprintf(stderr, "bench: %s failed\n", command); return false; }
+    if (system(command) || stat(stripped, &st)) {
+        fprintf(stderr, "bench: %s failed\n", command);
+        return false;
+    }
     struct figure small = { { (double)st.st_size }, 1 };
     print_row(&(struct row){ "size of the binary, stripped", "MB", 1e-6, 2e6, 2 }, &small);
     return true;
@@ -156,17 +186,23 @@ static bool matmul_open(struct matmul *m, int n, const struct target *t, bool ch
 {
     *m = (struct matmul){ .s = session_begin() };
     struct session *s = m->s;
-    const char *text = arena_printf(s->run, "graph bench\ninput a: f16[%d, %d]\ninput b: f16[%d, %d]\noutput y = matmul(a, b)\n", n, n, n, n);
+    const char *text = arena_printf(
+        s->run, "graph bench\ninput a: f16[%d, %d]\ninput b: f16[%d, %d]\noutput y = matmul(a, b)\n", n, n, n, n);
     struct pass_ctx c = pass_ctx_for(s, t);
     m->parsed = graph_parse(s, source_of_string(s, "bench.graph", text), &(struct graph_options){ 0 });
-    if (!m->parsed || !passes_run(m->parsed, &c, pipeline_all, NULL)) return said(s, "parse");
+    if (!m->parsed || !passes_run(m->parsed, &c, pipeline_all, NULL))
+        return said(s, "parse");
     m->after = graph_clone(m->parsed);
-    if (!passes_run(m->after, &c, pipeline_target, NULL)) return said(s, "passes");
+    if (!passes_run(m->after, &c, pipeline_target, NULL))
+        return said(s, "passes");
     m->program = codegen_program(s, m->after, t, c.hint);
-    if (!m->program) return said(s, "lowering");
-    const char *module = arena_printf(s->run, "%s%s", spell_prelude(s, t, checking ? SPELL_EMU_CHECKED : SPELL_EMU), m->program->text);
+    if (!m->program)
+        return said(s, "lowering");
+    const char *module =
+        arena_printf(s->run, "%s%s", spell_prelude(s, t, checking ? SPELL_EMU_CHECKED : SPELL_EMU), m->program->text);
     m->binding = bind_sources(s, m->parsed, &(struct bind_options){ .batch = -1, .seed = 42 });
-    if (!m->binding || !compile_host(s, t, module, checking, &m->code)) return said(s, "compile");
+    if (!m->binding || !compile_host(s, t, module, checking, &m->code))
+        return said(s, "compile");
     m->device = emu_open(s, t, checking, threads);
     m->exec = m->device ? exec_open(s, m->program, m->device, &m->code, m->binding) : NULL;
     return m->exec || said(s, "open");
@@ -175,7 +211,8 @@ static bool matmul_open(struct matmul *m, int n, const struct target *t, bool ch
 static void matmul_close(struct matmul *m)
 {
     exec_close(m->exec);
-    if (m->device) m->device->ops->close(m->device);
+    if (m->device)
+        m->device->ops->close(m->device);
     session_end(m->s);
 }
 
@@ -200,8 +237,10 @@ static bool bench_matmul(void)
         for (int checking = 0; checking < 2; checking++) {
             struct figure f;
             char what[80];
-            snprintf(what, sizeof what, "emulated fp16 matmul N=64, %s%s", target_at(i)->name, checking ? ", every check on" : "");
-            if ((good &= matmul_time(64, target_at(i), checking, 0, 11, &f))) print_row(&(struct row){ what, "ms", 1e3, checking ? 1 : 0.1, 1 }, &f);
+            snprintf(what, sizeof what, "emulated fp16 matmul N=64, %s%s", target_at(i)->name,
+                     checking ? ", every check on" : "");
+            if ((good &= matmul_time(64, target_at(i), checking, 0, 11, &f)))
+                print_row(&(struct row){ what, "ms", 1e3, checking ? 1 : 0.1, 1 }, &f);
         }
     return good;
 }
@@ -214,9 +253,12 @@ static bool bench_gemm(void)
         for (int threads = 1; threads >= 0; threads--) {
             struct figure f;
             char what[80];
-            snprintf(what, sizeof what, "emulated GEMM %dx%dx%d, %s, %s", n, n, n, target_at(i)->name, threads ? "1 thread" : "all cores");
-            if (!(good &= matmul_time(n, target_at(i), false, threads, 11, &f))) continue;
-            for (int k = 0; k < f.n; k++) f.v[k] = 2.0 * n * n * n / f.v[k];
+            snprintf(what, sizeof what, "emulated GEMM %dx%dx%d, %s, %s", n, n, n, target_at(i)->name,
+                     threads ? "1 thread" : "all cores");
+            if (!(good &= matmul_time(n, target_at(i), false, threads, 11, &f)))
+                continue;
+            for (int k = 0; k < f.n; k++)
+                f.v[k] = 2.0 * n * n * n / f.v[k];
             print_row(&(struct row){ what, "GFLOP/s", 1e-9, 0, 3 }, &f);
         }
     return good;
@@ -226,7 +268,8 @@ static bool bench_gemm(void)
 
 static void print_machine(void)
 {
-    char line[300] = "", model[300] = "unknown processor";
+    char line[300] = "";
+    char model[300] = "unknown processor";
     FILE *f = fopen("/proc/cpuinfo", "r");
     while (f && fgets(line, sizeof line, f))
         if (!strncmp(line, "model name", 10) && strchr(line, ':')) {
@@ -234,7 +277,8 @@ static void print_machine(void)
             model[strcspn(model, "\n")] = 0;
             break;
         }
-    if (f) fclose(f);
+    if (f)
+        fclose(f);
     printf("tokic %s on %s, %ld cores\n\n", TOKIC_VERSION, model, sysconf(_SC_NPROCESSORS_ONLN));
 }
 
@@ -244,7 +288,10 @@ int main(void)
     const char *base = getenv("TMPDIR");
     char dir[500], command[600];
     snprintf(dir, sizeof dir, "%s/tokic-bench-XXXXXX", base && *base ? base : "/tmp");
-    if (!mkdtemp(dir)) { perror(dir); return 1; }
+    if (!mkdtemp(dir)) {
+        perror(dir);
+        return 1;
+    }
     print_machine();
     print_head();
     bool good = bench_start();
@@ -254,6 +301,7 @@ int main(void)
     good &= bench_matmul();
     good &= bench_gemm();
     snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    if (system(command)) perror(dir);
+    if (system(command))
+        perror(dir);
     return !good;
 }

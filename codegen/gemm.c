@@ -1,26 +1,27 @@
 /* The gemm template: Y[m, n] = Σ_k A[m, k]·B[k, n] on the target's matrix unit, then the group's pointwise epilogue.
 
-   A block makes one tile. Slices of A and B, `tile.k` deep, go through a ring of shared memory with the row's copy_stages slots. Iteration i:
+   A block makes one tile. Slices of A and B, `tile.k` deep, go through a ring of shared memory with the row's
+   copy_stages slots. Iteration i:
        seam        slice i has landed and is published; everybody is done with slot (i − 1)
        issue       slice i + stages − 1, into the slot that slice i − 1 left
        mma         slice i
        land        (a target that stages through registers stores them now: the slot is free since the seam)
-   An operand that is a plain buffer with rows of a multiple of 4 bytes is copied asynchronously, 4, 8 or 16 bytes at a time; any other (a cast, a
-   transposed view, odd rows) is pulled element by element and stored at the issue's place, which the same seams cover.
-   Parts of a tile that lie outside the matrix are zeros: they add nothing. */
+   An operand that is a plain buffer with rows of a multiple of 4 bytes is copied asynchronously, 4, 8 or 16 bytes at a
+   time; any other (a cast, a transposed view, odd rows) is pulled element by element and stored at the issue's place,
+   which the same seams cover. Parts of a tile that lie outside the matrix are zeros: they add nothing. */
 #include <string.h>
 
 #include "codegen/lower.h"
 #include "codegen/tile.h"
 
-struct side {                           /* A or B */
+struct side { /* A or B */
     const struct node *n;
-    struct kmem *src;                   /* the buffer of an asynchronous copy; NULL: pulled */
+    struct kmem *src; /* the buffer of an asynchronous copy; NULL: pulled */
     struct kmem *ring;
-    int rows, cols;                     /* of a slot, as stored */
-    bool depth_first;                   /* stored [k][outer]: the matrix has k as its row */
-    int piece;                          /* elements a copy */
-    const struct ix *outer0, *outer;    /* this block's first row or column; their number */
+    int rows, cols;                  /* of a slot, as stored */
+    bool depth_first;                /* stored [k][outer]: the matrix has k as its row */
+    int piece;                       /* elements a copy */
+    const struct ix *outer0, *outer; /* this block's first row or column; their number */
 };
 
 struct gemm {
@@ -29,50 +30,59 @@ struct gemm {
     struct tile tile;
     int threads, stages;
     const struct ix *m0, *n0, *slices;
-    const struct ix *batch;             /* which matrix of a batch; NULL */
+    const struct ix *batch; /* which matrix of a batch; NULL */
     struct side a, b;
     struct kfrag *fa, *fb, *fc;
 };
 
 /* Index of an operand's element from its outer coordinate and its depth. */
-static void operand_index(const struct gemm *g, const struct side *s, const struct ix *outer, const struct ix *depth, const struct ix **index)
+static void operand_index(const struct gemm *g, const struct side *s, const struct ix *outer, const struct ix *depth,
+                          const struct ix **index)
 {
     struct ix_table *t = g->l->ix;
     const struct type *type = &s->n->type;
     int lead = type->rank - 2;
-    const struct ix *first = s->depth_first ? depth : outer, *second = s->depth_first ? outer : depth;
-    if (g->batch) split_index(t, type->dim, lead, g->batch, index);
-    else if (lead) {                    /* leading dims joined into m */
+    const struct ix *first = s->depth_first ? depth : outer;
+    const struct ix *second = s->depth_first ? outer : depth;
+    if (g->batch)
+        split_index(t, type->dim, lead, g->batch, index);
+    else if (lead) { /* leading dims joined into m */
         split_index(t, type->dim, lead + 1, first, index);
         index[lead + 1] = second;
         return;
     }
-    index[lead] = first, index[lead + 1] = second;
+    index[lead] = first;
+    index[lead + 1] = second;
 }
 
-/* The widest piece that always is aligned in memory, for a source that is a plain buffer; 0: pull it. Starts of tensors are multiples of 256 bytes. */
+/* The widest piece that always is aligned in memory, for a source that is a plain buffer; 0: pull it. Starts of tensors
+   are multiples of 256 bytes. */
 static int piece_of(const struct ix *row_length, int cols)
 {
-    for (int piece = 8; piece >= 2; piece /= 2) if (cols % piece == 0 && ix_multiple_of(row_length, piece)) return piece;
+    for (int piece = 8; piece >= 2; piece /= 2)
+        if (cols % piece == 0 && ix_multiple_of(row_length, piece))
+            return piece;
     return 0;
 }
 
-static struct side make_side(struct gemm *g, const char *name, const struct node *n, bool depth_first, const struct ix *outer0, const struct ix *outer,
-                             int outer_tile)
+static struct side make_side(struct gemm *g, const char *name, const struct node *n, bool depth_first,
+                             const struct ix *outer0, const struct ix *outer, int outer_tile)
 {
     struct side s = { .n = n, .depth_first = depth_first, .outer0 = outer0, .outer = outer };
     s.rows = depth_first ? g->tile.k : outer_tile;
     s.cols = depth_first ? outer_tile : g->tile.k;
     struct kmem *buffer = arg_of(g->l, n);
-    s.piece = buffer && buffer->dtype == DT_F16 && n->group != g->l->gr ? piece_of(type_last(g->l->s, &n->type), s.cols) : 0;
-    if (s.piece) s.src = buffer;
+    s.piece =
+        buffer && buffer->dtype == DT_F16 && n->group != g->l->gr ? piece_of(type_last(g->l->s, &n->type), s.cols) : 0;
+    if (s.piece)
+        s.src = buffer;
     s.ring = kernel_shared(g->l->k, name, DT_F16, g->stages, KL_PAD8, s.rows, s.cols);
     return s;
 }
 
 /* Coordinates in the matrix of element (r, c) of slice `slice`, and the guard that it exists. */
-static struct kmask slice_mask(const struct gemm *g, const struct side *s, const struct ix *slice, const struct ix *r, const struct ix *c,
-                               const struct ix **outer, const struct ix **depth)
+static struct kmask slice_mask(const struct gemm *g, const struct side *s, const struct ix *slice, const struct ix *r,
+                               const struct ix *c, const struct ix **outer, const struct ix **depth)
 {
     struct ix_table *t = g->l->ix;
     *outer = ix_add(t, s->outer0, s->depth_first ? c : r);
@@ -80,15 +90,22 @@ static struct kmask slice_mask(const struct gemm *g, const struct side *s, const
     return (struct kmask){ .n = 2, .g = { { *outer, s->outer }, { *depth, g->c.k } } };
 }
 
-/* Brings slice `slice` into `slot`: issues, or pulls. `stage0`: number of the first staging register. Returns the registers used. */
-static int fetch(struct gemm *g, const struct side *s, const struct ix *slice, const struct ix *slot, int stage0, bool land)
+/* Brings slice `slice` into `slot`: issues, or pulls. `stage0`: number of the first staging register. Returns the
+   registers used. */
+static int fetch(struct gemm *g, const struct side *s, const struct ix *slice, const struct ix *slot, int stage0,
+                 bool land)
 {
     struct lower *l = g->l;
     struct ix_table *t = l->ix;
-    int piece = s->piece ? s->piece : 1, pieces = s->rows * s->cols / piece, per_row = s->cols / piece, each = (pieces + g->threads - 1) / g->threads;
+    int piece = s->piece ? s->piece : 1;
+    int pieces = s->rows * s->cols / piece;
+    int per_row = s->cols / piece;
+    int each = (pieces + g->threads - 1) / g->threads;
     BUG_IF(pieces % g->threads, "a tile of %d pieces for %d threads", pieces, g->threads);
-    if (!s->src && land) return 0;
-    if (ix_less_eq(t, g->c.k, ix_mulk(t, slice, g->tile.k))) return 0;     /* beyond the last slice for every value of the dims */
+    if (!s->src && land)
+        return 0;
+    if (ix_less_eq(t, g->c.k, ix_mulk(t, slice, g->tile.k)))
+        return 0; /* beyond the last slice for every value of the dims */
     const struct ix *index[MAX_RANK], *outer, *depth;
     struct spot p = { 0 };
     const struct ix *turn = NULL;
@@ -96,18 +113,26 @@ static int fetch(struct gemm *g, const struct side *s, const struct ix *slice, c
         p = lower_enter(l, ki_region(&l->b));
         struct kitem *loop = ki_for(&l->b, "p", ix_const(t, 0), ix_const(t, each), 1, false);
         l->b = kb_in(&l->b, loop);
-        turn = loop->var, each = 1;
+        turn = loop->var;
+        each = 1;
     }
     for (int i = 0; i < each; i++) {
-        const struct ix *id = ix_add(t, l->k->tid, turn ? ix_mulk(t, turn, g->threads) : ix_const(t, (int64_t)i * g->threads));
-        const struct ix *r = ix_div(t, id, ix_const(t, per_row)), *c = ix_mulk(t, ix_mod(t, id, ix_const(t, per_row)), piece);
+        const struct ix *id =
+            ix_add(t, l->k->tid, turn ? ix_mulk(t, turn, g->threads) : ix_const(t, (int64_t)i * g->threads));
+        const struct ix *r = ix_div(t, id, ix_const(t, per_row));
+        const struct ix *c = ix_mulk(t, ix_mod(t, id, ix_const(t, per_row)), piece);
         const struct ix *at = kl_index(t, s->ring->layout, s->cols, r, c);
-        if (land) { ki_land(&l->b, s->ring, slot, at, piece, stage0 + i); continue; }
+        if (land) {
+            ki_land(&l->b, s->ring, slot, at, piece, stage0 + i);
+            continue;
+        }
         struct kmask m = slice_mask(g, s, slice, r, c, &outer, &depth);
         operand_index(g, s, outer, depth, index);
         if (s->src) {
-            bool never = mask_never_holds(t, &m);       /* a part of the tile that lies outside for every block: zeros, and no address */
-            ki_issue(&l->b, s->ring, slot, at, s->src, never ? ix_const(t, 0) : flat_index(t, &s->n->type, index), piece, stage0 + i, &m);
+            bool never = mask_never_holds(
+                t, &m); /* a part of the tile that lies outside for every block: zeros, and no address */
+            ki_issue(&l->b, s->ring, slot, at, s->src, never ? ix_const(t, 0) : flat_index(t, &s->n->type, index),
+                     piece, stage0 + i, &m);
             continue;
         }
         struct kitem *inside = ki_if(&l->b, &m);
@@ -117,7 +142,8 @@ static int fetch(struct gemm *g, const struct side *s, const struct ix *slice, c
         struct kbuild outside = kb_else(&l->b, inside);
         ki_store(&outside, s->ring, slot, at, kx_f32(&outside, 0), NULL);
     }
-    if (!s->src) lower_leave(l, p);
+    if (!s->src)
+        lower_leave(l, p);
     return s->src ? each : 0;
 }
 
@@ -127,7 +153,8 @@ static void fetch_both(struct gemm *g, const struct ix *slice, const struct ix *
     fetch(g, &g->b, slice, slot, used, land);
 }
 
-/* The first slices, one group each. Where copies are staged, they land at once: nothing is in flight between issue and land but this slice. */
+/* The first slices, one group each. Where copies are staged, they land at once: nothing is in flight between issue and
+   land but this slice. */
 static void prologue(struct gemm *g)
 {
     struct ix_table *t = g->l->ix;
@@ -142,7 +169,9 @@ static void multiply(struct gemm *g, const struct ix *slot)
 {
     struct lower *l = g->l;
     struct ix_table *t = l->ix;
-    int wm = g->tile.m / g->tile.waves_m, wn = g->tile.n / g->tile.waves_n, step = l->t->matrix->k;
+    int wm = g->tile.m / g->tile.waves_m;
+    int wn = g->tile.n / g->tile.waves_n;
+    int step = l->t->matrix->k;
     const struct ix *row = ix_mulk(t, ix_div(t, l->k->wave_id, ix_const(t, g->tile.waves_n)), wm);
     const struct ix *col = ix_mulk(t, ix_mod(t, l->k->wave_id, ix_const(t, g->tile.waves_n)), wn);
     for (int k = 0; k < g->tile.k; k += step) {
@@ -157,7 +186,8 @@ static void epilogue(struct gemm *g)
     struct lower *l = g->l;
     struct ix_table *t = l->ix;
     const struct type *type = &g->c.n->type;
-    int wm = g->tile.m / g->tile.waves_m, wn = g->tile.n / g->tile.waves_n;
+    int wm = g->tile.m / g->tile.waves_m;
+    int wn = g->tile.n / g->tile.waves_n;
     const struct ix *row0 = ix_add(t, g->m0, ix_mulk(t, ix_div(t, l->k->wave_id, ix_const(t, g->tile.waves_n)), wm));
     const struct ix *col0 = ix_add(t, g->n0, ix_mulk(t, ix_mod(t, l->k->wave_id, ix_const(t, g->tile.waves_n)), wn));
     lower_forget(l);
@@ -168,8 +198,11 @@ static void epilogue(struct gemm *g)
     l->b = kb_in(&l->b, ki_if(&l->b, &m));
     struct where w = { .node = g->c.n, .kind = WHERE_FRAG };
     int lead = type->rank - 2;
-    if (g->batch) split_index(t, type->dim, lead, g->batch, w.index), w.index[lead] = each->var;
-    else split_index(t, type->dim, lead + 1, each->var, w.index);
+    if (g->batch) {
+        split_index(t, type->dim, lead, g->batch, w.index);
+        w.index[lead] = each->var;
+    } else
+        split_index(t, type->dim, lead + 1, each->var, w.index);
     w.index[lead + 1] = each->var2;
     lower_place(l, w);
     for (size_t i = 0; i < l->gr->n_outs; i++) {
@@ -185,7 +218,8 @@ static void record_sum(struct gemm *g)
     const struct matrix_unit *unit = g->l->t->matrix;
     const struct ix *chain = ix_mulk(t, g->slices, g->tile.k / unit->k);
     struct sum_record rec = { .block = unit->k, .unit = &unit->model, .unit_k = unit->k };
-    if (!ix_const_value(chain, &rec.chain)) rec.chain_of = chain;
+    if (!ix_const_value(chain, &rec.chain))
+        rec.chain_of = chain;
     kernel_sum(g->l->k, g->c.n, rec);
 }
 
@@ -199,18 +233,22 @@ static void set_shape(struct gemm *g)
     g->m0 = ix_mulk(t, l->k->bid[0], g->tile.m);
     g->n0 = ix_mulk(t, l->k->bid[1], g->tile.n);
     g->slices = ix_ceil_div(t, g->c.k, ix_const(t, g->tile.k));
-    if (!g->c.batched) return;
+    if (!g->c.batched)
+        return;
     g->batch = l->k->bid[2];
     const struct ix *count = ix_const(t, 1);
-    for (int i = 0; i + 2 < type->rank; i++) count = ix_mul(t, count, type->dim[i]);
+    for (int i = 0; i + 2 < type->rank; i++)
+        count = ix_mul(t, count, type->dim[i]);
     l->k->grid[2] = count;
 }
 
 static void set_frags(struct gemm *g)
 {
     const struct matrix_unit *u = g->l->t->matrix;
-    int wm = g->tile.m / g->tile.waves_m, wn = g->tile.n / g->tile.waves_n;
-    BUG_IF(wm % u->m || wn % u->n || g->tile.k % u->k, "tile %dx%dx%d does not fit %s", g->tile.m, g->tile.n, g->tile.k, u->name);
+    int wm = g->tile.m / g->tile.waves_m;
+    int wn = g->tile.n / g->tile.waves_n;
+    BUG_IF(wm % u->m || wn % u->n || g->tile.k % u->k, "tile %dx%dx%d does not fit %s", g->tile.m, g->tile.n, g->tile.k,
+           u->name);
     g->fa = kernel_frag(g->l->k, "fa", KF_A, wm / u->m, 1);
     g->fb = kernel_frag(g->l->k, "fb", KF_B, 1, wn / u->n);
     g->fc = kernel_frag(g->l->k, "fc", KF_C, wm / u->m, wn / u->n);
@@ -225,7 +263,11 @@ struct tile gemm_tile(const struct lower *l)
 void lower_gemm(struct lower *l)
 {
     struct ix_table *t = l->ix;
-    struct gemm g = { .l = l, .c = contraction_of(l->s, l->gr->anchor), .tile = gemm_tile(l), .threads = l->k->block, .stages = l->t->copy_stages };
+    struct gemm g = { .l = l,
+                      .c = contraction_of(l->s, l->gr->anchor),
+                      .tile = gemm_tile(l),
+                      .threads = l->k->block,
+                      .stages = l->t->copy_stages };
     set_shape(&g);
     g.a = make_side(&g, "sa", l->gr->anchor->in[0], g.c.transpose_a, g.m0, g.c.m, g.tile.m);
     g.b = make_side(&g, "sb", l->gr->anchor->in[1], !g.c.transpose_b, g.n0, g.c.nn, g.tile.n);
@@ -235,7 +277,8 @@ void lower_gemm(struct lower *l)
     struct kitem *loop = ki_for(&l->b, "slice", ix_const(t, 0), g.slices, 1, false);
     struct spot p = lower_enter(l, loop);
     const struct ix *slot = ix_mod(t, loop->var, ix_const(t, g.stages));
-    const struct ix *next = ix_addk(t, loop->var, g.stages - 1), *next_slot = ix_mod(t, next, ix_const(t, g.stages));
+    const struct ix *next = ix_addk(t, loop->var, g.stages - 1);
+    const struct ix *next_slot = ix_mod(t, next, ix_const(t, g.stages));
     ki_seam(&l->b, KSCOPE_BLOCK, g.stages - 2);
     lower_forget(l);
     fetch_both(&g, next, next_slot, false);
@@ -244,7 +287,8 @@ void lower_gemm(struct lower *l)
     lower_forget(l);
     fetch_both(&g, next, next_slot, true);
     lower_leave(l, p);
-    ki_seam(&l->b, KSCOPE_WAVE, 0);         /* the copies past the end, of zeros, have landed too: nothing is in flight when the block ends */
+    ki_seam(&l->b, KSCOPE_WAVE,
+            0); /* the copies past the end, of zeros, have landed too: nothing is in flight when the block ends */
     epilogue(&g);
     record_sum(&g);
 }

@@ -6,7 +6,10 @@
 #include "ir/kernel/fragment.h"
 
 /* Which array says whether a thread takes part at this depth of control: live0, live1, … */
-struct payload { struct kprint p; int live; };
+struct payload {
+    struct kprint p;
+    int live;
+};
 
 static void line_items(struct payload *y, struct kitem *const *list, size_t n);
 
@@ -15,21 +18,35 @@ static const char *spell(void *ctx, const struct ix *atom)
 {
     const struct payload *y = ctx;
     const struct kernel *k = y->p.k;
-    if (atom == k->tid) return "tid";
-    if (atom == k->lane) return "(tid % W_)";
-    if (atom == k->wave_id) return "(tid / W_)";
+    if (atom == k->tid)
+        return "tid";
+    if (atom == k->lane)
+        return "(tid % W_)";
+    if (atom == k->wave_id)
+        return "(tid / W_)";
     if (atom->kind == IX_SYM) {
-        for (size_t i = 0; i < k->n_dims; i++) if (k->dims[i].sym == atom) return arena_printf(y->p.o.arena, "d_%zu", i);
+        for (size_t i = 0; i < k->n_dims; i++)
+            if (k->dims[i].sym == atom)
+                return arena_printf(y->p.o.arena, "d_%zu", i);
         BUG("kernel %s: dim %s is not among its arguments", k->name, atom->name);
     }
-    for (size_t i = 0; i < y->p.n_outer; i++) if (y->p.outer[i] == atom) return arena_printf(y->p.o.arena, "%s[tid]", kplan_var(y->p.sp.plan, atom));
+    for (size_t i = 0; i < y->p.n_outer; i++)
+        if (y->p.outer[i] == atom)
+            return arena_printf(y->p.o.arena, "%s[tid]", kplan_var(y->p.sp.plan, atom));
     return NULL;
 }
 
-static void make_outer(struct payload *y, const struct ix *var) { *arena_push(y->p.o.arena, y->p.outer, y->p.n_outer, y->p.cap_outer) = var; }
+static void make_outer(struct payload *y, const struct ix *var)
+{
+    *arena_push(y->p.o.arena, y->p.outer, y->p.n_outer, y->p.cap_outer) = var;
+}
 
 /* ---- threads ---- */
-static void open(struct payload *y) { kout_line(&y->p.o, "THREADS_(live%d_) {", y->live); y->p.o.depth++; }
+static void open(struct payload *y)
+{
+    kout_line(&y->p.o, "THREADS_(live%d_) {", y->live);
+    y->p.o.depth++;
+}
 static void shut(struct payload *y) { print_close(&y->p); }
 
 static void temporaries(struct payload *y)
@@ -37,7 +54,9 @@ static void temporaries(struct payload *y)
     size_t n;
     const struct kref *r = kplan_refs(y->p.sp.plan, y->p.item, &n);
     for (size_t j = 0; j < n; j++)
-        if (r[j].def) kout_line(&y->p.o, "const %s t%d = %s;", print_type(&y->p, r[j].x->type), r[j].temp, print_value(&y->p, r[j].x, false, true));
+        if (r[j].def)
+            kout_line(&y->p.o, "const %s t%d = %s;", print_type(&y->p, r[j].x->type), r[j].temp,
+                      print_value(&y->p, r[j].x, false, true));
 }
 
 /* ---- items of a thread ---- */
@@ -49,15 +68,18 @@ static const char *stored(struct payload *y, const struct kmem *m, const struct 
 
 static void store(struct payload *y, const struct kitem *it)
 {
-    kout_line(&y->p.o, "if (%s) %s = %s;", print_guards(&y->p, &it->mask), print_cell_at(&y->p, it->mem, it->slot, it->index), stored(y, it->mem, it->value));
+    kout_line(&y->p.o, "if (%s) %s = %s;", print_guards(&y->p, &it->mask),
+              print_cell_at(&y->p, it->mem, it->slot, it->index), stored(y, it->mem, it->value));
 }
 
 static void load_wide(struct payload *y, const struct kitem *it)
 {
     struct kprint *p = &y->p;
-    const char *to = print_ix(p, it->index, true), *from = print_ix(p, print_ring_index(p, it->mem2, it->slot, it->index2), true);
-    kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s[tid][%s + e_] = %s ? %s[%s + e_] : %s;", it->elems, it->mem->name, to,
-              arena_printf(p->o.arena, "(%s)", print_guards(p, &it->mask)), it->mem2->name, from, print_value(p, it->value, false, false));
+    const char *to = print_ix(p, it->index, true);
+    const char *from = print_ix(p, print_ring_index(p, it->mem2, it->slot, it->index2), true);
+    kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s[tid][%s + e_] = %s ? %s[%s + e_] : %s;", it->elems,
+              it->mem->name, to, arena_printf(p->o.arena, "(%s)", print_guards(p, &it->mask)), it->mem2->name, from,
+              print_value(p, it->value, false, false));
 }
 
 static void store_wide(struct payload *y, const struct kitem *it)
@@ -65,26 +87,33 @@ static void store_wide(struct payload *y, const struct kitem *it)
     struct kprint *p = &y->p;
     const char *to = print_ix(p, print_ring_index(p, it->mem, it->slot, it->index), true);
     const char *value = arena_printf(p->o.arena, "%s[tid][%s + e_]", it->mem2->name, print_ix(p, it->index2, true));
-    if (dtype_is_float(it->mem->dtype)) value = arena_printf(p->o.arena, "p_to_%s(%s)", dtype_name(it->mem->dtype), value);
-    kout_line(&p->o, "if (%s) for (tk_i32 e_ = 0; e_ < %d; e_++) %s[%s + e_] = %s;", print_guards(p, &it->mask), it->elems, it->mem->name, to, value);
+    if (dtype_is_float(it->mem->dtype))
+        value = arena_printf(p->o.arena, "p_to_%s(%s)", dtype_name(it->mem->dtype), value);
+    kout_line(&p->o, "if (%s) for (tk_i32 e_ = 0; e_ < %d; e_++) %s[%s + e_] = %s;", print_guards(p, &it->mask),
+              it->elems, it->mem->name, to, value);
 }
 
 static void accumulate(struct payload *y, const struct kitem *it)
 {
     const char *cell = print_cell_at(&y->p, it->mem, NULL, it->index);
     if (it->fma)
-        kout_line(&y->p.o, "%s = p_accumulate_fma(%s, %s, %s);", cell, cell, print_value(&y->p, it->value->arg[0], false, false), print_value(&y->p,
-                it->value->arg[1], false, false));
+        kout_line(&y->p.o, "%s = p_accumulate_fma(%s, %s, %s);", cell, cell,
+                  print_value(&y->p, it->value->arg[0], false, false),
+                  print_value(&y->p, it->value->arg[1], false, false));
     else
-        kout_line(&y->p.o, "%s = %s;", cell, print_acc(&y->p, it->acc, it->acc_type, "accumulate", cell, print_value(&y->p, it->value, true, false)));
+        kout_line(
+            &y->p.o, "%s = %s;", cell,
+            print_acc(&y->p, it->acc, it->acc_type, "accumulate", cell, print_value(&y->p, it->value, true, false)));
 }
 
 static void let(struct payload *y, const struct kitem *it)
 {
     struct kprint *p = &y->p;
     const char *v = print_value(p, it->value, false, false);
-    if (it->var) kout_line(&p->o, "const tk_i32 %s = (tk_i32)(%s);", kplan_var(p->sp.plan, it->var), v);
-    else kout_line(&p->o, "const %s %s = %s;", print_type(p, it->value->type), kplan_read(p->sp.plan, it->read), v);
+    if (it->var)
+        kout_line(&p->o, "const tk_i32 %s = (tk_i32)(%s);", kplan_var(p->sp.plan, it->var), v);
+    else
+        kout_line(&p->o, "const %s %s = %s;", print_type(p, it->value->type), kplan_read(p->sp.plan, it->read), v);
 }
 
 static void let_outside(struct payload *y, const struct kitem *it)
@@ -94,18 +123,21 @@ static void let_outside(struct payload *y, const struct kitem *it)
     kout_line(&p->o, "%s %s[N_];", it->var ? "tk_i32" : print_type(p, it->value->type), name);
     open(y);
     temporaries(y);
-    kout_line(&p->o, "%s[tid] = %s%s%s;", name, it->var ? "(tk_i32)(" : "", print_value(p, it->value, false, false), it->var ? ")" : "");
+    kout_line(&p->o, "%s[tid] = %s%s%s;", name, it->var ? "(tk_i32)(" : "", print_value(p, it->value, false, false),
+              it->var ? ")" : "");
     shut(y);
-    if (it->var) make_outer(y, it->var);
-    else *arena_push(p->o.arena, p->outer_read, p->n_outer_read, p->cap_outer_read) = it->read;
+    if (it->var)
+        make_outer(y, it->var);
+    else
+        *arena_push(p->o.arena, p->outer_read, p->n_outer_read, p->cap_outer_read) = it->read;
 }
 
 static void loop(struct payload *y, const struct kitem *it)
 {
     struct kprint *p = &y->p;
     const char *v = kplan_var(p->sp.plan, it->var);
-    kout_line(&p->o, "for (tk_i32 %s = %s; %s < %s; %s += %s) {", v, print_ix(p, it->lo, false), v, print_ix(p, it->hi, false), v, print_ix(p, it->step,
-            false));
+    kout_line(&p->o, "for (tk_i32 %s = %s; %s < %s; %s += %s) {", v, print_ix(p, it->lo, false), v,
+              print_ix(p, it->hi, false), v, print_ix(p, it->step, false));
     p->o.depth++;
     line_items(y, it->body, it->n_body);
     print_close(p);
@@ -128,16 +160,22 @@ static void issue(struct payload *y, const struct kitem *it)
 {
     struct kprint *p = &y->p;
     bool f = dtype_is_float(it->mem->dtype);
-    const char *to = print_ix(p, print_ring_index(p, it->mem, it->slot, it->index), true), *from = print_ix(p, it->index2, true);
-    kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s[%s + e_] = %s ? %s[%s + e_] : %s;", it->elems, it->mem->name, to,
-              arena_printf(p->o.arena, "(%s)", print_guards(p, &it->mask)), it->mem2->name, from, f ? "p_const(0)" : "0");
+    const char *to = print_ix(p, print_ring_index(p, it->mem, it->slot, it->index), true);
+    const char *from = print_ix(p, it->index2, true);
+    kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s[%s + e_] = %s ? %s[%s + e_] : %s;", it->elems,
+              it->mem->name, to, arena_printf(p->o.arena, "(%s)", print_guards(p, &it->mask)), it->mem2->name, from,
+              f ? "p_const(0)" : "0");
 }
 
-static int elems_of(const struct kfrag *f) { return f->role == KF_A ? f->unit->a_elems : f->role == KF_B ? f->unit->b_elems : f->unit->c_elems; }
+static int elems_of(const struct kfrag *f)
+{
+    return f->role == KF_A ? f->unit->a_elems : f->role == KF_B ? f->unit->b_elems : f->unit->c_elems;
+}
 
 static void frag_fill(struct payload *y, const struct kitem *it)
 {
-    kout_line(&y->p.o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s[tid][e_] = %s;", it->frag->rows * it->frag->cols * elems_of(it->frag), it->frag->name,
+    kout_line(&y->p.o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s[tid][e_] = %s;",
+              it->frag->rows * it->frag->cols * elems_of(it->frag), it->frag->name,
               print_value(&y->p, it->value, false, false));
 }
 
@@ -146,11 +184,14 @@ static void frag_load(struct payload *y, const struct kitem *it)
     struct kprint *p = &y->p;
     struct ix_table *t = p->k->s->ix;
     const struct kfrag *f = it->frag;
-    int n = f->rows * f->cols, elems = elems_of(f);
-    const struct ix *i = ix_var(t, "i_", 0, n - 1, UNIFORM_GRID), *e = ix_var(t, "e_", 0, elems - 1, UNIFORM_GRID);
+    int n = f->rows * f->cols;
+    int elems = elems_of(f);
+    const struct ix *i = ix_var(t, "i_", 0, n - 1, UNIFORM_GRID);
+    const struct ix *e = ix_var(t, "e_", 0, elems - 1, UNIFORM_GRID);
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", n));
     print_loop(p, "e_", arena_printf(p->o.arena, "%d", elems));
-    kout_line(&p->o, "%s[tid][%d*i_ + e_] = %s[%s];", f->name, elems, it->mem->name, print_ix(p, print_frag_index(p, it, i, e), false));
+    kout_line(&p->o, "%s[tid][%d*i_ + e_] = %s[%s];", f->name, elems, it->mem->name,
+              print_ix(p, print_frag_index(p, it, i, e), false));
     print_close(p);
     print_close(p);
 }
@@ -161,7 +202,8 @@ static void each(struct payload *y, const struct kitem *it)
     struct ix_table *t = p->k->s->ix;
     const struct kfrag *f = it->frag;
     const struct matrix_unit *u = f->unit;
-    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID), *j = ix_var(t, "j_", 0, f->cols - 1, UNIFORM_GRID);
+    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
+    const struct ix *j = ix_var(t, "j_", 0, f->cols - 1, UNIFORM_GRID);
     const struct ix *e = ix_var(t, "e_", 0, u->c_elems - 1, UNIFORM_GRID);
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", f->rows));
     print_loop(p, "j_", arena_printf(p->o.arena, "%d", f->cols));
@@ -170,7 +212,9 @@ static void each(struct payload *y, const struct kitem *it)
     const struct ix *col = ix_add(t, ix_add(t, it->col, ix_mulk(t, j, u->n)), print_map(p, u->c.col, e));
     kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var), print_ix(p, row, false));
     kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var2), print_ix(p, col, false));
-    if (it->var3) kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var3), print_ix(p, print_row_slot(p, f, i, e), false));
+    if (it->var3)
+        kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var3),
+                  print_ix(p, print_row_slot(p, f, i, e), false));
     p->elem = arena_printf(p->o.arena, "%s[tid][%d*(%d*i_ + j_) + e_]", f->name, u->c_elems, f->cols);
     line_items(y, it->body, it->n_body);
     p->elem = NULL;
@@ -191,12 +235,19 @@ static void line_item(struct payload *y, const struct kitem *it)
     case KI_FOR: loop(y, it); break;
     case KI_IF: branch(y, it); break;
     case KI_ISSUE: issue(y, it); break;
-    case KI_LAND: case KI_COMMIT: break;
+    case KI_LAND:
+    case KI_COMMIT: break;
     case KI_FRAG_FILL: frag_fill(y, it); break;
     case KI_FRAG_LOAD: frag_load(y, it); break;
     case KI_EACH: each(y, it); break;
-    case KI_FRAG_SET: kout_line(&y->p.o, "%s = p_to_f32(%s);", y->p.elem, print_value(&y->p, it->value, false, false)); break;
-    case KI_COMBINE: case KI_SEAM: case KI_MMA: case KI_FRAG_REDUCE: case KI_FRAG_CAST: BUG("a collective inside of a region");
+    case KI_FRAG_SET:
+        kout_line(&y->p.o, "%s = p_to_f32(%s);", y->p.elem, print_value(&y->p, it->value, false, false));
+        break;
+    case KI_COMBINE:
+    case KI_SEAM:
+    case KI_MMA:
+    case KI_FRAG_REDUCE:
+    case KI_FRAG_CAST: BUG("a collective inside of a region");
     }
 }
 
@@ -218,7 +269,8 @@ static void level(struct payload *y, const struct kitem *it, const char *cell)
     struct kprint *p = &y->p;
     kout_line(&p->o, "%s was_[N_];", print_type(p, it->acc_type));
     kout_line(&p->o, "THREADS_(live%d_) was_[tid] = %s;", y->live, cell);
-    kout_line(&p->o, "THREADS_(live%d_) %s = %s;", y->live, cell, print_acc(p, it->acc, it->acc_type, "combine", "was_[tid]", "was_[tid ^ d_]"));
+    kout_line(&p->o, "THREADS_(live%d_) %s = %s;", y->live, cell,
+              print_acc(p, it->acc, it->acc_type, "combine", "was_[tid]", "was_[tid ^ d_]"));
 }
 
 static void combine(struct payload *y, const struct kitem *it)
@@ -235,20 +287,24 @@ static void frag_reduce(struct payload *y, const struct kitem *it)
     struct kprint *p = &y->p;
     struct ix_table *t = p->k->s->ix;
     const struct kfrag *f = it->frag;
-    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID), *e = ix_var(t, "e_", 0, f->unit->c_elems - 1, UNIFORM_GRID);
+    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
+    const struct ix *e = ix_var(t, "e_", 0, f->unit->c_elems - 1, UNIFORM_GRID);
     const struct ix *k = ix_var(t, "k_", 0, frag_rows(f) - 1, UNIFORM_GRID);
-    const char *own = print_cell_at(p, it->mem, NULL, k), *to = print_cell_at(p, it->mem, NULL, print_row_slot(p, f, i, e));
+    const char *own = print_cell_at(p, it->mem, NULL, k);
+    const char *to = print_cell_at(p, it->mem, NULL, print_row_slot(p, f, i, e));
     const char *elem = arena_printf(p->o.arena, "%s[tid][%d*(%d*i_ + j_) + e_]", f->name, f->unit->c_elems, f->cols);
     open(y);
-    kout_line(&p->o, "for (tk_i32 k_ = 0; k_ < %d; k_++) %s = %s;", frag_rows(f), own, print_value(p, it->value, false, false));
+    kout_line(&p->o, "for (tk_i32 k_ = 0; k_ < %d; k_++) %s = %s;", frag_rows(f), own,
+              print_value(p, it->value, false, false));
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", f->rows));
     print_loop(p, "j_", arena_printf(p->o.arena, "%d", f->cols));
-    kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s = %s;", f->unit->c_elems, to, print_acc(p, it->acc, it->acc_type, "accumulate", to, elem));
+    kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s = %s;", f->unit->c_elems, to,
+              print_acc(p, it->acc, it->acc_type, "accumulate", to, elem));
     print_close(p);
     print_close(p);
     shut(y);
-    kout_line(&p->o, "for (tk_i32 k_ = 0; k_ < %d; k_++) for (tk_i32 d_ = 1; d_ < W_; d_ *= 2) if (d_ & %u) {", frag_rows(f),
-              frag_row_lanes(f->unit, p->k->target->wave));
+    kout_line(&p->o, "for (tk_i32 k_ = 0; k_ < %d; k_++) for (tk_i32 d_ = 1; d_ < W_; d_ *= 2) if (d_ & %u) {",
+              frag_rows(f), frag_row_lanes(f->unit, p->k->target->wave));
     p->o.depth++;
     level(y, it, own);
     print_close(p);
@@ -259,16 +315,18 @@ static void frag_cast(struct payload *y, const struct kitem *it)
 {
     struct kprint *p = &y->p;
     struct ix_table *t = p->k->s->ix;
-    const struct kfrag *a = it->frag, *c = it->frag_a;
+    const struct kfrag *a = it->frag;
+    const struct kfrag *c = it->frag_a;
     const struct matrix_unit *u = a->unit;
-    const struct ix *i = ix_var(t, "i_", 0, c->rows - 1, UNIFORM_GRID), *e = ix_var(t, "e_", 0, u->a_elems - 1, UNIFORM_GRID);
+    const struct ix *i = ix_var(t, "i_", 0, c->rows - 1, UNIFORM_GRID);
+    const struct ix *e = ix_var(t, "e_", 0, u->a_elems - 1, UNIFORM_GRID);
     struct frag_source s = frag_source_of(t, u, p->k->lane, e);
     const struct ix *frag = ix_add(t, ix_add(t, ix_mulk(t, i, c->cols), ix_mulk(t, it->index, u->k / u->n)), s.frag);
     open(y);
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", c->rows));
     print_loop(p, "e_", arena_printf(p->o.arena, "%d", u->a_elems));
-    kout_line(&p->o, "%s[tid][%d*i_ + e_] = p_to_%s(%s[tid/W_*W_ + %s][%s]);", a->name, u->a_elems, dtype_name(u->in), c->name, print_ix(p, s.lane, true),
-              print_ix(p, ix_add(t, ix_mulk(t, frag, u->c_elems), s.elem), false));
+    kout_line(&p->o, "%s[tid][%d*i_ + e_] = p_to_%s(%s[tid/W_*W_ + %s][%s]);", a->name, u->a_elems, dtype_name(u->in),
+              c->name, print_ix(p, s.lane, true), print_ix(p, ix_add(t, ix_mulk(t, frag, u->c_elems), s.elem), false));
     print_close(p);
     print_close(p);
     shut(y);
@@ -279,21 +337,25 @@ static void mma(struct payload *y, const struct kitem *it)
 {
     struct kprint *p = &y->p;
     struct ix_table *t = p->k->s->ix;
-    const struct kfrag *c = it->frag, *a = it->frag_a, *b = it->frag_b;
+    const struct kfrag *c = it->frag;
+    const struct kfrag *a = it->frag_a;
+    const struct kfrag *b = it->frag_b;
     const struct matrix_unit *u = c->unit;
     const struct ix *e = ix_var(t, "e_", 0, 1 << 20, UNIFORM_GRID);
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", c->rows));
     print_loop(p, "j_", arena_printf(p->o.arena, "%d", c->cols));
     kout_line(&p->o, "P a_[N_ / W_][%d][%d], b_[N_ / W_][%d][%d];", u->m, u->k, u->n, u->k);
-    kout_line(&p->o, "THREADS_(live%d_) for (tk_i32 e_ = 0; e_ < %d; e_++) a_[tid / W_][%s][%s] = %s[tid][%d*i_ + e_];", y->live, u->a_elems,
-              print_ix(p, print_map(p, u->a.row, e), false), print_ix(p, print_map(p, u->a.col, e), false), a->name, u->a_elems);
-    kout_line(&p->o, "THREADS_(live%d_) for (tk_i32 e_ = 0; e_ < %d; e_++) b_[tid / W_][%s][%s] = %s[tid][%d*j_ + e_];", y->live, u->b_elems,
-              print_ix(p, print_map(p, u->b.col, e), false), print_ix(p, print_map(p, u->b.row, e), false), b->name, u->b_elems);
+    kout_line(&p->o, "THREADS_(live%d_) for (tk_i32 e_ = 0; e_ < %d; e_++) a_[tid / W_][%s][%s] = %s[tid][%d*i_ + e_];",
+              y->live, u->a_elems, print_ix(p, print_map(p, u->a.row, e), false),
+              print_ix(p, print_map(p, u->a.col, e), false), a->name, u->a_elems);
+    kout_line(&p->o, "THREADS_(live%d_) for (tk_i32 e_ = 0; e_ < %d; e_++) b_[tid / W_][%s][%s] = %s[tid][%d*j_ + e_];",
+              y->live, u->b_elems, print_ix(p, print_map(p, u->b.col, e), false),
+              print_ix(p, print_map(p, u->b.row, e), false), b->name, u->b_elems);
     kout_line(&p->o, "THREADS_(live%d_) for (tk_i32 e_ = 0; e_ < %d; e_++) {", y->live, u->c_elems);
     p->o.depth++;
     kout_line(&p->o, "P *const c_ = &%s[tid][%d*(%d*i_ + j_) + e_];", c->name, u->c_elems, c->cols);
-    kout_line(&p->o, "*c_ = p_mma(*c_, a_[tid / W_][%s], b_[tid / W_][%s], %d);", print_ix(p, print_map(p, u->c.row, e), false), print_ix(p, print_map(p,
-            u->c.col, e), false), u->k);
+    kout_line(&p->o, "*c_ = p_mma(*c_, a_[tid / W_][%s], b_[tid / W_][%s], %d);",
+              print_ix(p, print_map(p, u->c.row, e), false), print_ix(p, print_map(p, u->c.col, e), false), u->k);
     print_close(p);
     print_close(p);
     print_close(p);
@@ -313,8 +375,8 @@ static void loop_outside(struct payload *y, const struct kitem *it)
     kout_line(&p->o, "for (;;) {");
     p->o.depth++;
     kout_line(&p->o, "int any_ = 0;");
-    kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) any_ |= live%d_[tid] = live%d_[tid] && %s[tid] < %s;", outer + 1, outer, v, print_ix(p, it->hi,
-            false));
+    kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) any_ |= live%d_[tid] = live%d_[tid] && %s[tid] < %s;",
+              outer + 1, outer, v, print_ix(p, it->hi, false));
     kout_line(&p->o, "if (!any_) break;");
     y->live = outer + 1;
     block_items(y, it->body, it->n_body);
@@ -332,16 +394,19 @@ static void branch_outside(struct payload *y, const struct kitem *it)
     p->o.depth++;
     kout_line(&p->o, "unsigned char live%d_[N_];", outer + 1);
     const char *on = print_guards(p, &it->mask);
-    kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) live%d_[tid] = live%d_[tid] && (%s);", outer + 1, outer, on);
+    kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) live%d_[tid] = live%d_[tid] && (%s);", outer + 1, outer,
+              on);
     y->live = outer + 1;
     block_items(y, it->body, it->n_body);
     y->live = outer;
     print_close(p);
-    if (!it->n_orelse) return;
+    if (!it->n_orelse)
+        return;
     kout_line(&p->o, "{");
     p->o.depth++;
     kout_line(&p->o, "unsigned char live%d_[N_];", outer + 1);
-    kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) live%d_[tid] = live%d_[tid] && !(%s);", outer + 1, outer, on);
+    kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) live%d_[tid] = live%d_[tid] && !(%s);", outer + 1, outer,
+              on);
     y->live = outer + 1;
     block_items(y, it->orelse, it->n_orelse);
     y->live = outer;
@@ -360,7 +425,8 @@ static void block_items(struct payload *y, struct kitem *const *list, size_t n)
         case KI_MMA: mma(y, it); break;
         case KI_FRAG_REDUCE: frag_reduce(y, it); break;
         case KI_FRAG_CAST: frag_cast(y, it); break;
-        case KI_LAND: case KI_COMMIT: break;
+        case KI_LAND:
+        case KI_COMMIT: break;
         case KI_SEAM: kout_line(&y->p.o, "/* seam */"); break;
         default:
             open(y);
@@ -374,21 +440,25 @@ static void block_items(struct payload *y, struct kitem *const *list, size_t n)
 static void declare(struct kprint *p)
 {
     const struct kernel *k = p->k;
-    for (size_t i = 0; i < k->n_args; i++) kout_line(&p->o, "%s *const %s = args_[%zu];", print_cell(p, k->args[i]), k->args[i]->name, i);
-    for (size_t i = 0; i < k->n_dims; i++) kout_line(&p->o, "const tk_i32 d_%zu = (tk_i32)dims_[%zu];", i, i);
+    for (size_t i = 0; i < k->n_args; i++)
+        kout_line(&p->o, "%s *const %s = args_[%zu];", print_cell(p, k->args[i]), k->args[i]->name, i);
+    for (size_t i = 0; i < k->n_dims; i++)
+        kout_line(&p->o, "const tk_i32 d_%zu = (tk_i32)dims_[%zu];", i, i);
     kout_line(&p->o, "unsigned char live0_[N_];");
     kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) live0_[tid] = 1;");
     for (size_t i = 0; i < k->n_shared; i++) {
         const struct kmem *m = k->shared[i];
         long long n = (long long)m->count->k * m->slots;
         kout_line(&p->o, "%s %s[%lld];", print_cell(p, m), m->name, n);
-        if (dtype_is_float(m->dtype)) kout_line(&p->o, "for (tk_i32 i_ = 0; i_ < %lld; i_++) %s[i_] = p_unset();", n, m->name);
+        if (dtype_is_float(m->dtype))
+            kout_line(&p->o, "for (tk_i32 i_ = 0; i_ < %lld; i_++) %s[i_] = p_unset();", n, m->name);
     }
     for (size_t i = 0; i < k->n_priv; i++) {
         const struct kmem *m = k->priv[i];
         kout_line(&p->o, "%s %s[N_][%lld];", print_cell(p, m), m->name, (long long)m->count->k);
         if (dtype_is_float(m->dtype))
-            kout_line(&p->o, "THREADS_(live0_) for (tk_i32 i_ = 0; i_ < %lld; i_++) %s[tid][i_] = p_unset();", (long long)m->count->k, m->name);
+            kout_line(&p->o, "THREADS_(live0_) for (tk_i32 i_ = 0; i_ < %lld; i_++) %s[tid][i_] = p_unset();",
+                      (long long)m->count->k, m->name);
     }
     for (size_t i = 0; i < k->n_frags; i++) {
         const struct kfrag *f = k->frags[i];
@@ -404,7 +474,8 @@ const char *print_payload(struct session *s, const struct kernel *k)
     struct kprint *p = &y.p;
     p->sp = (struct kspell){ .plan = kplan_new(s->run, k), .c = true, .atom = spell, .ctx = &y };
     kout_line(&p->o, "#define THREADS_(LIVE) for (tk_i32 tid = 0; tid < N_; tid++) if (LIVE[tid])");
-    kout_line(&p->o, "static void %s_block(void *const *args_, const tk_i64 *dims_, tk_i32 bx, tk_i32 by, tk_i32 bz)", k->name);
+    kout_line(&p->o, "static void %s_block(void *const *args_, const tk_i64 *dims_, tk_i32 bx, tk_i32 by, tk_i32 bz)",
+              k->name);
     kout_line(&p->o, "{");
     p->o.depth++;
     kout_line(&p->o, "enum { N_ = %d, W_ = %d };", k->block, k->target->wave);

@@ -1,16 +1,20 @@
-/* Items of fragments in the GPU text. A fragment array is an array of registers: c[fragment][element], two halves a register in operands. */
+/* Items of fragments in the GPU text. A fragment array is an array of registers: c[fragment][element], two halves a
+   register in operands. */
 #include "codegen/print_frag.h"
 
 #include <string.h>
 
 #include "ir/kernel/fragment.h"
 
-/* Element e of the fragment is at element number at_ + (its distance from element 0), where that does not hang on the lane. */
+/* Element e of the fragment is at element number at_ + (its distance from element 0), where that does not hang on the
+   lane. */
 static const char *from_first(struct kprint *p, const struct ix *first, const struct ix *at)
 {
     const struct ix *d = ix_sub(p->k->s->ix, at, first);
-    if (!ix_is_const(d)) return print_ix(p, at, false);
-    return d->k ? arena_printf(p->o.arena, "at_ %c %lld", d->k < 0 ? '-' : '+', (long long)(d->k < 0 ? -d->k : d->k)) : "at_";
+    if (!ix_is_const(d))
+        return print_ix(p, at, false);
+    return d->k ? arena_printf(p->o.arena, "at_ %c %lld", d->k < 0 ? '-' : '+', (long long)(d->k < 0 ? -d->k : d->k))
+                : "at_";
 }
 
 /* A register holds two elements: neighbours in memory come in one load, others are packed. */
@@ -18,17 +22,22 @@ static void frag_load(struct kprint *p, const struct kitem *it)
 {
     struct ix_table *t = p->k->s->ix;
     const struct kfrag *f = it->frag;
-    int n = f->rows * f->cols, elems = f->role == KF_A ? f->unit->a_elems : f->unit->b_elems;
-    const struct ix *i = ix_var(t, "i_", 0, n - 1, UNIFORM_GRID), *first = print_frag_index(p, it, i, ix_const(t, 0));
+    int n = f->rows * f->cols;
+    int elems = f->role == KF_A ? f->unit->a_elems : f->unit->b_elems;
+    const struct ix *i = ix_var(t, "i_", 0, n - 1, UNIFORM_GRID);
+    const struct ix *first = print_frag_index(p, it, i, ix_const(t, 0));
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", n));
     kout_line(&p->o, "const tk_i32 at_ = %s;", print_ix(p, first, false));
     for (int e = 0; e < elems; e += 2) {
-        const struct ix *lo = print_frag_index(p, it, i, ix_const(t, e)), *hi = print_frag_index(p, it, i, ix_const(t, e + 1));
+        const struct ix *lo = print_frag_index(p, it, i, ix_const(t, e));
+        const struct ix *hi = print_frag_index(p, it, i, ix_const(t, e + 1));
         const struct ix *gap = ix_sub(t, hi, lo);
         const char *from = from_first(p, first, lo);
-        if (ix_is_const(gap) && gap->k == 1 && ix_multiple_of(lo, 2)) kout_line(&p->o, "%s[i_][%d] = tk_ld2_f16(%s, %s);", f->name, e / 2, it->mem->name, from);
-        else kout_line(&p->o, "%s[i_][%d] = tk_pack_f16(tk_ld_f16(%s, %s), tk_ld_f16(%s, %s));", f->name, e / 2, it->mem->name, from, it->mem->name,
-                       from_first(p, first, hi));
+        if (ix_is_const(gap) && gap->k == 1 && ix_multiple_of(lo, 2))
+            kout_line(&p->o, "%s[i_][%d] = tk_ld2_f16(%s, %s);", f->name, e / 2, it->mem->name, from);
+        else
+            kout_line(&p->o, "%s[i_][%d] = tk_pack_f16(tk_ld_f16(%s, %s), tk_ld_f16(%s, %s));", f->name, e / 2,
+                      it->mem->name, from, it->mem->name, from_first(p, first, hi));
     }
     print_close(p);
 }
@@ -63,7 +72,8 @@ static void each(struct kprint *p, const struct kitem *it)
     struct ix_table *t = p->k->s->ix;
     const struct kfrag *f = it->frag;
     const struct matrix_unit *u = f->unit;
-    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID), *j = ix_var(t, "j_", 0, f->cols - 1, UNIFORM_GRID);
+    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
+    const struct ix *j = ix_var(t, "j_", 0, f->cols - 1, UNIFORM_GRID);
     const struct ix *e = ix_var(t, "e_", 0, u->c_elems - 1, UNIFORM_GRID);
     const struct ix *row = ix_add(t, ix_add(t, it->row, ix_mulk(t, i, u->m)), print_map(p, u->c.row, e));
     const struct ix *col = ix_add(t, ix_add(t, it->col, ix_mulk(t, j, u->n)), print_map(p, u->c.col, e));
@@ -72,7 +82,9 @@ static void each(struct kprint *p, const struct kitem *it)
     print_loop(p, "e_", "TK_MMA_C");
     kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var), print_ix(p, row, false));
     kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var2), print_ix(p, col, false));
-    if (it->var3) kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var3), print_ix(p, print_row_slot(p, f, i, e), false));
+    if (it->var3)
+        kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var3),
+                  print_ix(p, print_row_slot(p, f, i, e), false));
     const char *outer = p->elem;
     p->elem = arena_printf(p->o.arena, "%s[e_]", frag_of(p, f));
     print_items(p, it->body, it->n_body);
@@ -89,10 +101,13 @@ static void frag_reduce(struct kprint *p, const struct kitem *it)
     const struct kfrag *f = it->frag;
     int slots = frag_row_slots(f->unit);
     unsigned lanes = frag_row_lanes(f->unit, p->k->target->wave);
-    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID), *r = ix_var(t, "r_", 0, slots - 1, UNIFORM_GRID);
+    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
+    const struct ix *r = ix_var(t, "r_", 0, slots - 1, UNIFORM_GRID);
     const struct ix *e = ix_var(t, "e_", 0, f->unit->c_elems - 1, UNIFORM_GRID);
-    const char *own = print_cell_at(p, it->mem, NULL, ix_add(t, ix_mulk(t, i, slots), r)), *n_slots = arena_printf(p->o.arena, "%d", slots);
-    const char *to = print_cell_at(p, it->mem, NULL, print_row_slot(p, f, i, e)), *elem = arena_printf(p->o.arena, "%s[e_]", frag_of(p, f));
+    const char *own = print_cell_at(p, it->mem, NULL, ix_add(t, ix_mulk(t, i, slots), r));
+    const char *n_slots = arena_printf(p->o.arena, "%d", slots);
+    const char *to = print_cell_at(p, it->mem, NULL, print_row_slot(p, f, i, e));
+    const char *elem = arena_printf(p->o.arena, "%s[e_]", frag_of(p, f));
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", f->rows));
     print_loop(p, "r_", n_slots);
     kout_line(&p->o, "%s = %s;", own, print_value(p, it->value, false, false));
@@ -105,7 +120,8 @@ static void frag_reduce(struct kprint *p, const struct kitem *it)
     print_loop(p, "r_", n_slots);
     for (unsigned bit = 1; bit <= lanes; bit *= 2) {
         const char *other = arena_printf(p->o.arena, "tk_shfl_xor_f32(%s, %u)", own, bit);
-        if (lanes & bit) kout_line(&p->o, "%s = %s;", own, print_acc(p, it->acc, it->acc_type, "combine", own, other));
+        if (lanes & bit)
+            kout_line(&p->o, "%s = %s;", own, print_acc(p, it->acc, it->acc_type, "combine", own, other));
     }
     print_close(p);
     print_close(p);
@@ -122,7 +138,9 @@ static void cast_turns(struct kprint *p, const struct kitem *it, const char *fro
     struct ix_table *t = p->k->s->ix;
     const struct matrix_unit *u = it->frag->unit;
     int n = u->a_elems;
-    const struct ix *zero = ix_const(t, 0), *lane = p->k->lane, *d = ix_var(t, "d_", 0, n - 1, UNIFORM_GRID);
+    const struct ix *zero = ix_const(t, 0);
+    const struct ix *lane = p->k->lane;
+    const struct ix *d = ix_var(t, "d_", 0, n - 1, UNIFORM_GRID);
     const struct ix *takes = ix_mod(t, ix_add(t, frag_source_of(t, u, lane, zero).elem, d), ix_const(t, n));
     const struct ix *gives = ix_mod(t, ix_addk(t, ix_sub(t, frag_target_elem(t, u, lane, zero), d), n), ix_const(t, n));
     const char *count = arena_printf(p->o.arena, "%d", n);
@@ -143,19 +161,23 @@ static void cast_turns(struct kprint *p, const struct kitem *it, const char *fro
 static void frag_cast(struct kprint *p, const struct kitem *it)
 {
     struct ix_table *t = p->k->s->ix;
-    const struct kfrag *a = it->frag, *c = it->frag_a;
+    const struct kfrag *a = it->frag;
+    const struct kfrag *c = it->frag_a;
     const struct matrix_unit *u = a->unit;
     bool turns = print_cast_turns(p->k, it);
     const struct ix *i = ix_var(t, "i_", 0, c->rows - 1, UNIFORM_GRID);
     const struct ix *first = ix_add(t, ix_mulk(t, i, c->cols), ix_mulk(t, it->index, u->k / u->n));
     const char *value[2];
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", c->rows));
-    if (turns) cast_turns(p, it, arena_printf(p->o.arena, "%s[%s]", c->name, print_ix(p, first, false)));
+    if (turns)
+        cast_turns(p, it, arena_printf(p->o.arena, "%s[%s]", c->name, print_ix(p, first, false)));
     for (int e = 0; e < u->a_elems; e++) {
         struct frag_source s = frag_source_of(t, u, ix_const(t, 0), ix_const(t, e));
         value[e % 2] = turns ? arena_printf(p->o.arena, "x_[%d]", e)
-            : arena_printf(p->o.arena, "%s[%s][%s]", c->name, print_ix(p, ix_add(t, first, s.frag), false), print_ix(p, s.elem, false));
-        if (e % 2) kout_line(&p->o, "%s[i_][%d] = tk_pack_f16(%s, %s);", a->name, e / 2, value[0], value[1]);
+                             : arena_printf(p->o.arena, "%s[%s][%s]", c->name,
+                                            print_ix(p, ix_add(t, first, s.frag), false), print_ix(p, s.elem, false));
+        if (e % 2)
+            kout_line(&p->o, "%s[i_][%d] = tk_pack_f16(%s, %s);", a->name, e / 2, value[0], value[1]);
     }
     print_close(p);
 }

@@ -5,8 +5,8 @@
 
 #include "ir/kernel/fragment.h"
 
-static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf16", [DT_F32] = "f32", [DT_F64] = "f64", [DT_I32] = "i32", [DT_I64] = "i64",
-                                             [DT_BOOL] = "u8" };
+static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf16", [DT_F32] = "f32", [DT_F64] = "f64",
+                                              [DT_I32] = "i32", [DT_I64] = "i64",   [DT_BOOL] = "u8" };
 
 /* ---- indices ---- */
 const char *print_ix(struct kprint *p, const struct ix *e, bool nested) { return kspell_ix(&p->sp, e, nested); }
@@ -19,13 +19,16 @@ const char *print_guards(struct kprint *p, const struct kmask *m)
         bool lower, upper;
         kguard_open(p->k->s->ix, &m->g[i], &lower, &upper);
         const char *e = print_ix(p, m->g[i].e, false);
-        if (lower) out = arena_printf(a, "%s%s0 <= %s", out, *out ? " && " : "", e);
-        if (upper) out = arena_printf(a, "%s%s%s < %s", out, *out ? " && " : "", e, print_ix(p, m->g[i].bound, false));
+        if (lower)
+            out = arena_printf(a, "%s%s0 <= %s", out, *out ? " && " : "", e);
+        if (upper)
+            out = arena_printf(a, "%s%s%s < %s", out, *out ? " && " : "", e, print_ix(p, m->g[i].bound, false));
     }
     return *out ? out : "1";
 }
 
-const struct ix *print_ring_index(const struct kprint *p, const struct kmem *m, const struct ix *slot, const struct ix *index)
+const struct ix *print_ring_index(const struct kprint *p, const struct kmem *m, const struct ix *slot,
+                                  const struct ix *index)
 {
     struct ix_table *t = p->k->s->ix;
     return slot ? ix_add(t, ix_mul(t, slot, m->count), index) : index;
@@ -36,29 +39,36 @@ const struct ix *print_map(const struct kprint *p, const struct map_term *terms,
     return frag_coord(p->k->s->ix, terms, p->k->lane, elem);
 }
 
-const struct ix *print_row_slot(const struct kprint *p, const struct kfrag *c, const struct ix *row, const struct ix *elem)
+const struct ix *print_row_slot(const struct kprint *p, const struct kfrag *c, const struct ix *row,
+                                const struct ix *elem)
 {
     struct ix_table *t = p->k->s->ix;
     return ix_add(t, ix_mulk(t, row, frag_row_slots(c->unit)), frag_row_slot(t, c->unit, elem));
 }
 
-const struct ix *print_frag_index(const struct kprint *p, const struct kitem *it, const struct ix *frag, const struct ix *elem)
+const struct ix *print_frag_index(const struct kprint *p, const struct kitem *it, const struct ix *frag,
+                                  const struct ix *elem)
 {
     struct ix_table *t = p->k->s->ix;
     const struct matrix_unit *u = it->frag->unit;
     bool is_a = it->frag->role == KF_A;
     const struct coord_map *map = is_a ? &u->a : &u->b;
-    const struct ix *row = ix_add(t, it->row, print_map(p, map->row, elem)), *col = ix_add(t, it->col, print_map(p, map->col, elem));
-    if (is_a) row = ix_add(t, row, ix_mulk(t, frag, u->m));
-    else col = ix_add(t, col, ix_mulk(t, frag, u->n));
-    const struct ix *at = it->transposed ? kl_index(t, it->mem->layout, it->mem->cols, col, row) : kl_index(t, it->mem->layout, it->mem->cols, row, col);
+    const struct ix *row = ix_add(t, it->row, print_map(p, map->row, elem));
+    const struct ix *col = ix_add(t, it->col, print_map(p, map->col, elem));
+    if (is_a)
+        row = ix_add(t, row, ix_mulk(t, frag, u->m));
+    else
+        col = ix_add(t, col, ix_mulk(t, frag, u->n));
+    const struct ix *at = it->transposed ? kl_index(t, it->mem->layout, it->mem->cols, col, row)
+                                         : kl_index(t, it->mem->layout, it->mem->cols, row, col);
     return print_ring_index(p, it->mem, it->slot, at);
 }
 
 /* ---- types and cells ---- */
 const char *print_type(const struct kprint *p, enum dtype t)
 {
-    if (p->payload && dtype_is_float(t)) return "P";
+    if (p->payload && dtype_is_float(t))
+        return "P";
     return t == DT_BOOL ? "tk_i32" : arena_printf(p->o.arena, "tk_%s", suffix[t]);
 }
 
@@ -79,40 +89,50 @@ static const char *load(struct kprint *p, const struct kx *x)
 {
     struct arena *a = p->o.arena;
     const char *not_zero = x->type == DT_BOOL ? " != 0" : "";
-    if (p->payload || x->mem->space == KS_PRIVATE) return arena_printf(a, "%s%s", print_cell_at(p, x->mem, x->slot, x->index), not_zero);
+    if (p->payload || x->mem->space == KS_PRIVATE)
+        return arena_printf(a, "%s%s", print_cell_at(p, x->mem, x->slot, x->index), not_zero);
     const char *i = print_ix(p, print_ring_index(p, x->mem, x->slot, x->index), false);
-    return arena_printf(a, "tk_ld_%s(%s%s, %s)%s", suffix[x->mem->dtype], x->mem->space == KS_ARG ? "a." : "", x->mem->name, i, not_zero);
+    return arena_printf(a, "tk_ld_%s(%s%s, %s)%s", suffix[x->mem->dtype], x->mem->space == KS_ARG ? "a." : "",
+                        x->mem->name, i, not_zero);
 }
 
 /* ---- constants ---- */
 static const char *f32_text(struct arena *a, double v)
 {
     float f = (float)v;
-    if (isnan(f)) return "TK_NAN";
-    if (isinf(f)) return f < 0 ? "-TK_INF" : "TK_INF";
-    const char *exact = knum_text(a, f, true), *written = knum_text(a, v, false);
+    if (isnan(f))
+        return "TK_NAN";
+    if (isinf(f))
+        return f < 0 ? "-TK_INF" : "TK_INF";
+    const char *exact = knum_text(a, f, true);
+    const char *written = knum_text(a, v, false);
     bool hex = strchr(exact, 'x') != NULL;
     return arena_printf(a, hex ? "%sf /* %s */" : "%sf", exact, written);
 }
 
 static const char *f64_text(struct arena *a, double v)
 {
-    if (isnan(v)) return "(tk_f64)TK_NAN";
-    if (isinf(v)) return v < 0 ? "-(tk_f64)TK_INF" : "(tk_f64)TK_INF";
+    if (isnan(v))
+        return "(tk_f64)TK_NAN";
+    if (isinf(v))
+        return v < 0 ? "-(tk_f64)TK_INF" : "(tk_f64)TK_INF";
     const char *exact = knum_text(a, v, true);
     return strchr(exact, 'x') ? arena_printf(a, "%s /* %s */", exact, knum_text(a, v, false)) : exact;
 }
 
 static const char *payload_const(struct arena *a, double v)
 {
-    return arena_printf(a, "p_const(%s)", isnan(v) ? "__builtin_nan(\"\")" : isinf(v) ? (v < 0 ? "-__builtin_inf()" : "__builtin_inf()") : arena_printf(a,
-            "%a", v));
+    return arena_printf(a, "p_const(%s)",
+                        isnan(v)   ? "__builtin_nan(\"\")"
+                        : isinf(v) ? (v < 0 ? "-__builtin_inf()" : "__builtin_inf()")
+                                   : arena_printf(a, "%a", v));
 }
 
 static const char *constant(struct kprint *p, enum dtype t, double f, int64_t i)
 {
     struct arena *a = p->o.arena;
-    if (p->payload && dtype_is_float(t)) return payload_const(a, f);
+    if (p->payload && dtype_is_float(t))
+        return payload_const(a, f);
     switch (t) {
     case DT_F32: return f32_text(a, f);
     case DT_F64: return f64_text(a, f);
@@ -123,21 +143,29 @@ static const char *constant(struct kprint *p, enum dtype t, double f, int64_t i)
     }
 }
 
-static bool negative(const struct kx *x) { return dtype_is_float(x->type) ? signbit(x->f) != 0 && !isnan(x->f) : x->i < 0; }
+static bool negative(const struct kx *x)
+{
+    return dtype_is_float(x->type) ? signbit(x->f) != 0 && !isnan(x->f) : x->i < 0;
+}
 
 /* ---- operations ---- */
 static const char *cast(struct kprint *p, const struct kx *x)
 {
     struct arena *a = p->o.arena;
-    enum dtype from = x->arg[0]->type, to = x->type;
+    enum dtype from = x->arg[0]->type;
+    enum dtype to = x->type;
     const char *v = print_value(p, x->arg[0], true, false);
     if (p->payload && dtype_is_float(from)) {
-        if (to == DT_BOOL) return arena_printf(a, "p_ne(%s, p_const(0))", v);
+        if (to == DT_BOOL)
+            return arena_printf(a, "p_ne(%s, p_const(0))", v);
         return arena_printf(a, dtype_is_float(to) ? "p_to_%s(%s)" : "(tk_%s)p_int(%s)", suffix[to], v);
     }
-    if (p->payload && dtype_is_float(to)) return arena_printf(a, "p_of_int(%s)", v);
-    if (to == DT_BOOL) return arena_printf(a, "(%s != 0)", v);
-    if (dtype_is_float(from) && to == DT_I64) return arena_printf(a, "tk_i64_f64(%s%s)", from == DT_F32 ? "(tk_f64)" : "", v);
+    if (p->payload && dtype_is_float(to))
+        return arena_printf(a, "p_of_int(%s)", v);
+    if (to == DT_BOOL)
+        return arena_printf(a, "(%s != 0)", v);
+    if (dtype_is_float(from) && to == DT_I64)
+        return arena_printf(a, "tk_i64_f64(%s%s)", from == DT_F32 ? "(tk_f64)" : "", v);
     return arena_printf(a, "(tk_%s)%s", suffix[to], v);
 }
 
@@ -145,7 +173,8 @@ static const char *payload_op(struct kprint *p, const struct kx *x)
 {
     struct arena *a = p->o.arena;
     const char *out = arena_printf(a, "p_%s(", kop_table[x->op].name);
-    for (int i = 0; i < kop_table[x->op].arity; i++) out = arena_printf(a, "%s%s%s", out, i ? ", " : "", print_value(p, x->arg[i], false, false));
+    for (int i = 0; i < kop_table[x->op].arity; i++)
+        out = arena_printf(a, "%s%s%s", out, i ? ", " : "", print_value(p, x->arg[i], false, false));
     return arena_printf(a, "%s)", out);
 }
 
@@ -153,26 +182,35 @@ static const char *op(struct kprint *p, const struct kx *x, bool nested)
 {
     struct arena *a = p->o.arena;
     const struct kop_info *info = &kop_table[x->op];
-    const char *open = nested ? "(" : "", *close = nested ? ")" : "";
-    if (x->op == K_CAST) return cast(p, x);
-    if (x->op != K_SELECT && p->payload && dtype_is_float(x->arg[0]->type)) return payload_op(p, x);
+    const char *open = nested ? "(" : "";
+    const char *close = nested ? ")" : "";
+    if (x->op == K_CAST)
+        return cast(p, x);
+    if (x->op != K_SELECT && p->payload && dtype_is_float(x->arg[0]->type))
+        return payload_op(p, x);
     const char *v[3] = { NULL };
-    for (int i = 0; i < info->arity; i++) v[i] = print_value(p, x->arg[i], info->infix || x->op == K_SELECT, false);
-    if (x->op == K_SELECT) return arena_printf(a, "%s%s ? %s : %s%s", open, v[0], v[1], v[2], close);
+    for (int i = 0; i < info->arity; i++)
+        v[i] = print_value(p, x->arg[i], info->infix || x->op == K_SELECT, false);
+    if (x->op == K_SELECT)
+        return arena_printf(a, "%s%s ? %s : %s%s", open, v[0], v[1], v[2], close);
     if (info->infix)
-        return info->arity == 1 ? arena_printf(a, "%s%s%s%s", open, info->infix, v[0], close) : arena_printf(a, "%s%s %s %s%s", open, v[0], info->infix, v[1],
-                close);
-    if (x->op == K_ABS && !dtype_is_float(x->type)) return arena_printf(a, "tk_max_%s(%s, -(%s))", suffix[x->type], v[0], v[0]);
-    const char *out = x->op == K_ROUND16 || x->op == K_ROUNDB16 ? arena_printf(a, "tk_%s(", info->call) : arena_printf(a, "tk_%s_%s(", info->call,
-            suffix[x->type]);
-    for (int i = 0; i < info->arity; i++) out = arena_printf(a, "%s%s%s", out, i ? ", " : "", v[i]);
+        return info->arity == 1 ? arena_printf(a, "%s%s%s%s", open, info->infix, v[0], close)
+                                : arena_printf(a, "%s%s %s %s%s", open, v[0], info->infix, v[1], close);
+    if (x->op == K_ABS && !dtype_is_float(x->type))
+        return arena_printf(a, "tk_max_%s(%s, -(%s))", suffix[x->type], v[0], v[0]);
+    const char *out = x->op == K_ROUND16 || x->op == K_ROUNDB16
+                          ? arena_printf(a, "tk_%s(", info->call)
+                          : arena_printf(a, "tk_%s_%s(", info->call, suffix[x->type]);
+    for (int i = 0; i < info->arity; i++)
+        out = arena_printf(a, "%s%s%s", out, i ? ", " : "", v[i]);
     return arena_printf(a, "%s)", out);
 }
 
 static const char *read_name(const struct kprint *p, const struct kx *x)
 {
     for (size_t i = 0; i < p->n_outer_read; i++)
-        if (p->outer_read[i] == x) return arena_printf(p->o.arena, "%s[tid]", kplan_read(p->sp.plan, x));
+        if (p->outer_read[i] == x)
+            return arena_printf(p->o.arena, "%s[tid]", kplan_read(p->sp.plan, x));
     return kplan_read(p->sp.plan, x);
 }
 
@@ -180,16 +218,20 @@ const char *print_value(struct kprint *p, const struct kx *x, bool nested, bool 
 {
     struct arena *a = p->o.arena;
     int temp = defining ? -1 : kplan_temp(p->sp.plan, p->item, x);
-    if (temp >= 0) return arena_printf(a, "t%d", temp);
+    if (temp >= 0)
+        return arena_printf(a, "t%d", temp);
     switch (x->kind) {
     case KX_CONST: {
         const char *c = constant(p, x->type, x->f, x->i);
         return nested && negative(x) ? arena_printf(a, "(%s)", c) : c;
     }
-    case KX_INDEX: return x->type == DT_I64 ? arena_printf(a, "(tk_i64)%s", print_ix(p, x->index, true)) : print_ix(p, x->index, nested);
+    case KX_INDEX:
+        return x->type == DT_I64 ? arena_printf(a, "(tk_i64)%s", print_ix(p, x->index, true))
+                                 : print_ix(p, x->index, nested);
     case KX_FRAG: return p->elem ? p->elem : "elem";
     case KX_LOAD: {
-        if (!x->mask.n) return nested && x->type == DT_BOOL ? arena_printf(a, "(%s)", load(p, x)) : load(p, x);
+        if (!x->mask.n)
+            return nested && x->type == DT_BOOL ? arena_printf(a, "(%s)", load(p, x)) : load(p, x);
         const char *fill = constant(p, x->type, x->f, (int64_t)x->f);
         return arena_printf(a, nested ? "(%s ? %s : %s)" : "%s ? %s : %s", print_guards(p, &x->mask), load(p, x), fill);
     }
@@ -201,14 +243,17 @@ const char *print_value(struct kprint *p, const struct kx *x, bool nested, bool 
 const char *print_acc(struct kprint *p, enum kacc acc, enum dtype t, const char *how, const char *a, const char *b)
 {
     static const char *const names[] = { [KACC_SUM] = "sum", [KACC_MAX] = "max", [KACC_MIN] = "min" };
-    if (p->payload && dtype_is_float(t)) return arena_printf(p->o.arena, "p_%s_%s(%s, %s)", how, names[acc], a, b);
-    if (acc == KACC_SUM) return arena_printf(p->o.arena, "%s + %s", a, b);
+    if (p->payload && dtype_is_float(t))
+        return arena_printf(p->o.arena, "p_%s_%s(%s, %s)", how, names[acc], a, b);
+    if (acc == KACC_SUM)
+        return arena_printf(p->o.arena, "%s + %s", a, b);
     return arena_printf(p->o.arena, "tk_%s_%s(%s, %s)", names[acc], suffix[t], a, b);
 }
 
 void print_loop(struct kprint *p, const char *var, const char *count)
 {
-    if (!p->payload) kout_line(&p->o, "TK_UNROLL");
+    if (!p->payload)
+        kout_line(&p->o, "TK_UNROLL");
     kout_line(&p->o, "for (tk_i32 %s = 0; %s < %s; %s++) {", var, var, count, var);
     p->o.depth++;
 }

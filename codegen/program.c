@@ -11,7 +11,8 @@ enum { ROWS_BLOCK = 256, LONGEST_NAME = 32 };
 
 static const struct ix *count_of(struct session *s, const struct node *n) { return type_count(s, &n->type); }
 
-/* Takes out what no launch would ever do: loops of no turns and branches whose condition never holds, as empty and short dims leave them. */
+/* Takes out what no launch would ever do: loops of no turns and branches whose condition never holds, as empty and
+   short dims leave them. */
 static void drop_dead(struct ix_table *t, struct kitem **items, size_t *n)
 {
     size_t kept = 0;
@@ -19,9 +20,17 @@ static void drop_dead(struct ix_table *t, struct kitem **items, size_t *n)
         struct kitem *it = items[i];
         drop_dead(t, it->body, &it->n_body);
         drop_dead(t, it->orelse, &it->n_orelse);
-        bool idle = it->kind == KI_FOR && it->hi->hi <= it->lo->lo, dead = it->kind == KI_IF && mask_never_holds(t, &it->mask);
-        if (idle || (dead && !it->n_orelse)) continue;
-        if (dead) it->mask = mask_of(ix_const(t, 0), ix_const(t, 1)), it->body = it->orelse, it->n_body = it->n_orelse, it->orelse = NULL, it->n_orelse = 0;
+        bool idle = it->kind == KI_FOR && it->hi->hi <= it->lo->lo;
+        bool dead = it->kind == KI_IF && mask_never_holds(t, &it->mask);
+        if (idle || (dead && !it->n_orelse))
+            continue;
+        if (dead) {
+            it->mask = mask_of(ix_const(t, 0), ix_const(t, 1));
+            it->body = it->orelse;
+            it->n_body = it->n_orelse;
+            it->orelse = NULL;
+            it->n_orelse = 0;
+        }
         items[kept++] = it;
     }
     *n = kept;
@@ -47,7 +56,9 @@ static void bind_args(struct lower *l, const struct node **args)
 static bool is_empty(struct session *s, const struct group *gr)
 {
     int64_t n;
-    for (size_t i = 0; i < gr->n_outs; i++) if (!ix_const_value(count_of(s, gr->outs[i]), &n) || n) return false;
+    for (size_t i = 0; i < gr->n_outs; i++)
+        if (!ix_const_value(count_of(s, gr->outs[i]), &n) || n)
+            return false;
     return true;
 }
 
@@ -66,9 +77,12 @@ static struct program_launch lower_group(struct program *p, const struct group *
     struct program_launch launch = { .group = gr, .last = true, .k = l.k };
     launch.args = arena_array(p->arena, const struct node *, gr->n_ins + gr->n_outs + 1);
     bind_args(&l, launch.args);
-    if (is_empty(p->s, gr)) l.k->grid[0] = ix_const(l.ix, 0);
-    else if (gr->kind == GROUP_GEMM) lower_gemm(&l);
-    else lower_rows(&l);
+    if (is_empty(p->s, gr))
+        l.k->grid[0] = ix_const(l.ix, 0);
+    else if (gr->kind == GROUP_GEMM)
+        lower_gemm(&l);
+    else
+        lower_rows(&l);
     drop_dead(l.ix, l.k->body, &l.k->n_body);
     kernel_finish(l.k);
     return launch;
@@ -77,29 +91,41 @@ static struct program_launch lower_group(struct program *p, const struct group *
 /* A C identifier from a group's name without its instance: "expert0.lin0 gelu" → lin0_gelu. */
 static const char *identifier(struct arena *a, const struct group *gr)
 {
-    const char *name = gr->name, *instance = gr->nodes[gr->n_nodes - 1]->instance;
+    const char *name = gr->name;
+    const char *instance = gr->nodes[gr->n_nodes - 1]->instance;
     size_t n = instance ? strlen(instance) : 0;
-    if (n && !strncmp(name, instance, n) && name[n] == '.') name += n + 1;
+    if (n && !strncmp(name, instance, n) && name[n] == '.')
+        name += n + 1;
     char *id = arena_strdup(a, name);
-    for (char *c = id; *c; c++) if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9'))) *c = '_';
+    for (char *c = id; *c; c++)
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')))
+            *c = '_';
     size_t end = strlen(id);
-    while (end > LONGEST_NAME) {                    /* whole words */
-        while (end && id[end - 1] != '_') end--;
+    while (end > LONGEST_NAME) { /* whole words */
+        while (end && id[end - 1] != '_')
+            end--;
         end -= end > 0;
     }
     id[end ? end : LONGEST_NAME] = 0;
     return id;
 }
 
-/* Finds the text among those there are, else adds it under a name of its own. Texts are compared as printed under one name and no comment. */
+/* Finds the text among those there are, else adds it under a name of its own. Texts are compared as printed under one
+   name and no comment. */
 static size_t share_text(struct program *p, struct kernel *k, const struct group *gr, const char **bodies)
 {
-    k->name = "unnamed", k->comment = NULL;
+    k->name = "unnamed";
+    k->comment = NULL;
     const char *body = print_kernel(p->s, k);
     for (size_t i = 0; i < p->n_kernels; i++)
-        if (strcmp(bodies[i], body) == 0) { p->kernels[i].n_uses++; k->name = p->kernels[i].k->name; return i; }
+        if (strcmp(bodies[i], body) == 0) {
+            p->kernels[i].n_uses++;
+            k->name = p->kernels[i].k->name;
+            return i;
+        }
     bodies[p->n_kernels] = body;
-    const char *id = identifier(p->arena, gr), *name = arena_printf(p->arena, "tk%zu_%s", p->n_kernels, id);
+    const char *id = identifier(p->arena, gr);
+    const char *name = arena_printf(p->arena, "tk%zu_%s", p->n_kernels, id);
     k->name = name;
     k->comment = gr->name;
     *arena_push(p->arena, p->kernels, p->n_kernels, p->cap_kernels) = (struct program_kernel){ .k = k, .n_uses = 1 };
@@ -113,7 +139,8 @@ void program_print(struct program *p)
         p->kernels[i].text = print_kernel(p->s, p->kernels[i].k);
         size += strlen(p->kernels[i].text) + 1;
     }
-    char *text = arena_alloc(p->arena, size), *at = text;
+    char *text = arena_alloc(p->arena, size);
+    char *at = text;
     for (size_t i = 0; i < p->n_kernels; i++) {
         size_t n = strlen(p->kernels[i].text);
         memcpy(at, p->kernels[i].text, n);

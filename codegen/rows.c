@@ -1,9 +1,10 @@
 /* The rows template: pointwise work, and reductions, selections and small contractions along the last dimension.
 
-   Without a stage: one thread an element. With stages: a team (one wave; the whole block where there is one row in all) takes a row; element i of a
-   row is its thread i mod T's. Stages run in node order: a reduction keeps an accumulator a thread and combines them over the team; the scores of a
-   selection and the results of a selection or contraction stand in the team's shared memory, since others of the team read them. Then the results
-   are stored. Everything else is pulled where it is needed. */
+   Without a stage: one thread an element. With stages: a team (one wave; the whole block where there is one row in all)
+   takes a row; element i of a row is its thread i mod T's. Stages run in node order: a reduction keeps an accumulator a
+   thread and combines them over the team; the scores of a selection and the results of a selection or contraction stand
+   in the team's shared memory, since others of the team read them. Then the results are stored. Everything else is
+   pulled where it is needed. */
 #include <string.h>
 
 #include "codegen/lower.h"
@@ -13,13 +14,13 @@ enum { BLOCK = 256, CONTRACT_AT_ONCE = 8, SHARED_SPARE = 1024, KEPT = 64 };
 struct rows {
     struct lower *l;
     struct row_space space;
-    int team, teams;                        /* threads a row, rows a block */
-    bool by_block;                          /* the team is the block */
-    const struct ix *row, *member;          /* this team's row; this thread in the team */
-    const struct ix *lead[MAX_RANK];        /* the row as indices of the leading dims */
-    int width;                              /* neighbours that a thread takes at a time in rows of wide_length */
+    int team, teams;                 /* threads a row, rows a block */
+    bool by_block;                   /* the team is the block */
+    const struct ix *row, *member;   /* this team's row; this thread in the team */
+    const struct ix *lead[MAX_RANK]; /* the row as indices of the leading dims */
+    int width;                       /* neighbours that a thread takes at a time in rows of wide_length */
     const struct ix *wide_length, *same_turn;
-    bool keep;                              /* a thread's part of such a row fits in registers */
+    bool keep; /* a thread's part of such a row fits in registers */
 };
 
 static void full_index(const struct rows *r, const struct ix *last, const struct ix **index)
@@ -28,9 +29,15 @@ static void full_index(const struct rows *r, const struct ix *last, const struct
     index[r->space.rank] = last;
 }
 
-/* Loops over the elements of a row of length n that are this thread's: enters the loops and the guard, and gives the element's number. Where the rows are
-   swept `width` neighbours at a time, a loop over these is innermost, and `outer` is the place around it. */
-struct sweep { struct spot start; const struct ix *i; const struct ix *e, *first; struct kbuild outer; };
+/* Loops over the elements of a row of length n that are this thread's: enters the loops and the guard, and gives the
+   element's number. Where the rows are swept `width` neighbours at a time, a loop over these is innermost, and `outer`
+   is the place around it. */
+struct sweep {
+    struct spot start;
+    const struct ix *i;
+    const struct ix *e, *first;
+    struct kbuild outer;
+};
 
 /* The innermost loop, over neighbours, and what the vectoriser must know of it. */
 static void sweep_neighbours(struct rows *r, struct sweep *s, const struct ix *turn, int64_t turns)
@@ -39,11 +46,19 @@ static void sweep_neighbours(struct rows *r, struct sweep *s, const struct ix *t
     struct ix_table *t = l->ix;
     s->outer = l->b;
     struct kitem *loop = ki_for(&l->b, "e", ix_const(t, 0), ix_const(t, r->width), 1, true);
-    if (!r->same_turn) r->same_turn = ix_var(t, "turn", 0, turns - 1, UNIFORM_BLOCK);
-    l->vec = (struct vector){ .width = r->width, .e = loop->var, .turn = turn, .same_turn = r->same_turn, .thread = r->member,
-                              .turns = r->keep ? (int)turns : 0, .outer = s->outer, .loop = loop };
+    if (!r->same_turn)
+        r->same_turn = ix_var(t, "turn", 0, turns - 1, UNIFORM_BLOCK);
+    l->vec = (struct vector){ .width = r->width,
+                              .e = loop->var,
+                              .turn = turn,
+                              .same_turn = r->same_turn,
+                              .thread = r->member,
+                              .turns = r->keep ? (int)turns : 0,
+                              .outer = s->outer,
+                              .loop = loop };
     l->b = kb_in(&l->b, loop);
-    s->e = loop->var, s->first = s->i;
+    s->e = loop->var;
+    s->first = s->i;
     s->i = ix_add(t, s->i, loop->var);
 }
 
@@ -52,21 +67,25 @@ static struct sweep sweep_begin(struct rows *r, const struct ix *n)
     struct lower *l = r->l;
     struct ix_table *t = l->ix;
     int64_t length, count = 0;
-    int width = n == r->wide_length ? r->width : 1, stride = r->team * width;
+    int width = n == r->wide_length ? r->width : 1;
+    int stride = r->team * width;
     struct sweep s = { .start = lower_enter(l, ki_region(&l->b)) };
-    const struct ix *turns = ix_ceil_div(t, n, ix_const(t, stride)), *turn = NULL;
+    const struct ix *turns = ix_ceil_div(t, n, ix_const(t, stride));
+    const struct ix *turn = NULL;
     if (!(ix_const_value(turns, &count) && count == 1)) {
         struct kitem *loop = ki_for(&l->b, "j", ix_const(t, 0), turns, 1, width > 1 && r->keep);
         l->b = kb_in(&l->b, loop);
         turn = loop->var;
     }
     s.i = ix_mulk(t, r->member, width);
-    if (turn) s.i = ix_add(t, ix_mulk(t, turn, stride), s.i);
+    if (turn)
+        s.i = ix_add(t, ix_mulk(t, turn, stride), s.i);
     if (!(ix_const_value(n, &length) && length % stride == 0)) {
         struct kmask m = mask_of(s.i, n);
         l->b = kb_in(&l->b, ki_if(&l->b, &m));
     }
-    if (width > 1) sweep_neighbours(r, &s, turn, count);
+    if (width > 1)
+        sweep_neighbours(r, &s, turn, count);
     return s;
 }
 
@@ -77,7 +96,8 @@ static void sweep_end(struct rows *r, struct sweep s)
     lower_leave(r->l, s.start);
 }
 
-/* How rows of reductions are swept: the widest that leaves no thread idle and divides the row, where nothing in the group reads a row out of turn. */
+/* How rows of reductions are swept: the widest that leaves no thread idle and divides the row, where nothing in the
+   group reads a row out of turn. */
 static void choose_width(struct rows *r)
 {
     const struct group *gr = r->l->gr;
@@ -86,11 +106,16 @@ static void choose_width(struct rows *r)
     r->width = 1;
     for (size_t i = 0; i < gr->n_nodes; i++) {
         const struct node *x = gr->nodes[i];
-        if (x->op->class == CLS_SELECT || x->op->class == CLS_CONTRACT) return;
-        if (x->op->class == CLS_REDUCE && !n) n = type_last(r->l->s, &x->in[0]->type);
+        if (x->op->class == CLS_SELECT || x->op->class == CLS_CONTRACT)
+            return;
+        if (x->op->class == CLS_REDUCE && !n)
+            n = type_last(r->l->s, &x->in[0]->type);
     }
-    if (!n || !ix_const_value(n, &length)) return;
-    for (int w = 8; w >= 2 && r->width == 1; w /= 2) if (length % w == 0 && length >= (int64_t)r->team * w) r->width = w;
+    if (!n || !ix_const_value(n, &length))
+        return;
+    for (int w = 8; w >= 2 && r->width == 1; w /= 2)
+        if (length % w == 0 && length >= (int64_t)r->team * w)
+            r->width = w;
     r->wide_length = n;
     r->keep = (length + r->team - 1) / r->team <= KEPT;
 }
@@ -103,23 +128,27 @@ static void team_combine(struct rows *r, struct kmem *acc, int n, enum kacc op)
     struct lower *l = r->l;
     struct ix_table *t = l->ix;
     int wave = l->t->wave;
-    for (int i = 0; i < n; i++) ki_combine(&l->b, acc, ix_const(t, i), op, r->by_block ? wave : r->team);
-    if (!r->by_block) return;
+    for (int i = 0; i < n; i++)
+        ki_combine(&l->b, acc, ix_const(t, i), op, r->by_block ? wave : r->team);
+    if (!r->by_block)
+        return;
     int waves = BLOCK / wave;
     struct kmem *part = kernel_shared(l->k, "part", acc->dtype, 1, KL_ROWS, n, waves);
-    team_seam(r);                                   /* whoever read the parts of the reduction before has read them */
+    team_seam(r); /* whoever read the parts of the reduction before has read them */
     struct kmask first = mask_of(l->k->lane, ix_const(t, 1));
     struct spot p = lower_enter(l, ki_region(&l->b));
     l->b = kb_in(&l->b, ki_if(&l->b, &first));
     for (int i = 0; i < n; i++)
-        ki_store(&l->b, part, NULL, ix_addk(t, l->k->wave_id, i * waves), kx_load(&l->b, acc, NULL, ix_const(t, i), NULL, 0), NULL);
+        ki_store(&l->b, part, NULL, ix_addk(t, l->k->wave_id, i * waves),
+                 kx_load(&l->b, acc, NULL, ix_const(t, i), NULL, 0), NULL);
     lower_leave(l, p);
     team_seam(r);
     p = lower_enter(l, ki_region(&l->b));
     for (int i = 0; i < n; i++) {
         ki_store(&l->b, acc, NULL, ix_const(t, i), kx_load(&l->b, part, NULL, ix_const(t, i * waves), NULL, 0), NULL);
         for (int w = 1; w < waves; w++)
-            ki_accumulate(&l->b, acc, ix_const(t, i), op, kx_load(&l->b, part, NULL, ix_const(t, i * waves + w), NULL, 0), false);
+            ki_accumulate(&l->b, acc, ix_const(t, i), op,
+                          kx_load(&l->b, part, NULL, ix_const(t, i * waves + w), NULL, 0), false);
     }
     lower_leave(l, p);
 }
@@ -128,9 +157,13 @@ static void record_sum(struct rows *r, const struct node *n, const struct ix *le
 {
     struct lower *l = r->l;
     int width = length == r->wide_length ? r->width : 1;
-    const struct ix *chain = ix_mulk(l->ix, ix_ceil_div(l->ix, length, ix_const(l->ix, (int64_t)r->team * width)), width);
-    struct sum_record rec = { .block = 1, .depth = log2_ceil(r->by_block ? l->t->wave : r->team) + (r->by_block ? BLOCK / l->t->wave - 1 : 0) };
-    if (!ix_const_value(chain, &rec.chain)) rec.chain_of = chain;
+    const struct ix *chain =
+        ix_mulk(l->ix, ix_ceil_div(l->ix, length, ix_const(l->ix, (int64_t)r->team * width)), width);
+    struct sum_record rec = {
+        .block = 1, .depth = log2_ceil(r->by_block ? l->t->wave : r->team) + (r->by_block ? BLOCK / l->t->wave - 1 : 0)
+    };
+    if (!ix_const_value(chain, &rec.chain))
+        rec.chain_of = chain;
     kernel_sum(l->k, n, rec);
 }
 
@@ -139,18 +172,23 @@ static double neutral(enum kacc op) { return op == KACC_SUM ? 0 : op == KACC_MAX
 static void fill_private(struct rows *r, struct kmem *acc, int n, enum kacc op)
 {
     struct spot p = lower_enter(r->l, ki_region(&r->l->b));
-    for (int i = 0; i < n; i++) ki_store(&r->l->b, acc, NULL, ix_const(r->l->ix, i), kx_const(&r->l->b, acc->dtype, neutral(op)), NULL);
+    for (int i = 0; i < n; i++)
+        ki_store(&r->l->b, acc, NULL, ix_const(r->l->ix, i), kx_const(&r->l->b, acc->dtype, neutral(op)), NULL);
     lower_leave(r->l, p);
 }
 
 static const struct kx *finish(struct lower *l, const struct node *n, const struct kx *total, const struct ix *length)
 {
-    if (!n->op->finish) return total;
+    if (!n->op->finish)
+        return total;
     struct at c = { .k = &l->b, .n = n, .lower = l };
     return n->op->finish(&c, total, length);
 }
 
-static const char *numbered(struct lower *l, const char *stem, size_t i) { return arena_printf(l->k->arena, "%s%zu", stem, i); }
+static const char *numbered(struct lower *l, const char *stem, size_t i)
+{
+    return arena_printf(l->k->arena, "%s%zu", stem, i);
+}
 
 static void stage_reduce(struct rows *r, const struct node *n)
 {
@@ -177,26 +215,40 @@ static struct where row_buffer(struct rows *r, const struct node *n, enum dtype 
     struct lower *l = r->l;
     int64_t length = 0;
     BUG_IF(!ix_const_value(type_last(l->s, &n->type), &length), "a row buffer of symbolic length");
-    struct kmem *m = kernel_shared(l->k, numbered(l, stem, l->k->n_shared), t, 1, KL_ROWS, r->teams, length ? (int)length : 1);
-    return (struct where){ .node = n, .kind = WHERE_SHARED, .mem = m, .base = r->by_block ? ix_const(l->ix, 0) : ix_mulk(l->ix, l->k->wave_id, length) };
+    struct kmem *m =
+        kernel_shared(l->k, numbered(l, stem, l->k->n_shared), t, 1, KL_ROWS, r->teams, length ? (int)length : 1);
+    return (struct where){ .node = n,
+                           .kind = WHERE_SHARED,
+                           .mem = m,
+                           .base = r->by_block ? ix_const(l->ix, 0) : ix_mulk(l->ix, l->k->wave_id, length) };
 }
 
 /* ---- selections ---- */
-/* Scores are read many times, by others of the team too: from memory where they stand there, else from a buffer that the team fills first. */
+/* Scores are read many times, by others of the team too: from memory where they stand there, else from a buffer that
+   the team fills first. */
 static bool is_in_memory(const struct lower *l, const struct node *x)
 {
-    while (x->op->class == CLS_VIEW && x->n_in == 1 && node_is_free(x)) x = x->in[0];
+    while (x->op->class == CLS_VIEW && x->n_in == 1 && node_is_free(x))
+        x = x->in[0];
     return x->group != l->gr && arg_of(l, x) != NULL;
 }
 
-static enum dtype score_type(const struct node *x) { return x->type.dtype == DT_I64 || x->type.dtype == DT_I32 ? x->type.dtype : DT_F32; }
+static enum dtype score_type(const struct node *x)
+{
+    return x->type.dtype == DT_I64 || x->type.dtype == DT_I32 ? x->type.dtype : DT_F32;
+}
 
-struct scores { const struct node *x; struct where buffer; bool buffered; };
+struct scores {
+    const struct node *x;
+    struct where buffer;
+    bool buffered;
+};
 
 static const struct kx *score_at(struct rows *r, const struct scores *s, const struct ix *i)
 {
     struct lower *l = r->l;
-    if (s->buffered) return kx_load(&l->b, s->buffer.mem, NULL, ix_add(l->ix, s->buffer.base, i), NULL, 0);
+    if (s->buffered)
+        return kx_load(&l->b, s->buffer.mem, NULL, ix_add(l->ix, s->buffer.base, i), NULL, 0);
     const struct ix *index[MAX_RANK];
     full_index(r, i, index);
     return kx_cast(&l->b, score_type(s->x), pull(l, s->x, index));
@@ -206,7 +258,8 @@ static struct scores gather_scores(struct rows *r, const struct node *x)
 {
     struct lower *l = r->l;
     struct scores out = { .x = x };
-    if (is_in_memory(l, x)) return out;
+    if (is_in_memory(l, x))
+        return out;
     const struct ix *index[MAX_RANK];
     out.buffer = row_buffer(r, x, score_type(x), "score");
     struct sweep s = sweep_begin(r, type_last(l->s, &x->type));
@@ -219,15 +272,25 @@ static struct scores gather_scores(struct rows *r, const struct node *x)
     return out;
 }
 
-static const struct kx *is_before(struct rows *r, const struct node *n, const struct kx *sj, const struct kx *j, const struct kx *si, const struct kx *i)
+static const struct kx *is_before(struct rows *r, const struct node *n, const struct kx *sj, const struct kx *j,
+                                  const struct kx *si, const struct kx *i)
 {
     struct at c = { .k = &r->l->b, .n = n, .lower = r->l };
     return n->op->before(&c, sj, j, si, i);
 }
 
-static const struct kx *one_if(struct lower *l, const struct kx *c) { return kx_op(&l->b, K_SELECT, c, kx_i32(&l->b, 1), kx_i32(&l->b, 0)); }
-static const struct kx *read0(struct lower *l, const struct kmem *m) { return kx_load(&l->b, m, NULL, ix_const(l->ix, 0), NULL, 0); }
-static void write0(struct lower *l, const struct kmem *m, const struct kx *v) { ki_store(&l->b, m, NULL, ix_const(l->ix, 0), v, NULL); }
+static const struct kx *one_if(struct lower *l, const struct kx *c)
+{
+    return kx_op(&l->b, K_SELECT, c, kx_i32(&l->b, 1), kx_i32(&l->b, 0));
+}
+static const struct kx *read0(struct lower *l, const struct kmem *m)
+{
+    return kx_load(&l->b, m, NULL, ix_const(l->ix, 0), NULL, 0);
+}
+static void write0(struct lower *l, const struct kmem *m, const struct kx *v)
+{
+    ki_store(&l->b, m, NULL, ix_const(l->ix, 0), v, NULL);
+}
 
 /* Every element of the row its result from the number of those that stand before it. */
 static void select_each(struct rows *r, const struct node *n)
@@ -242,7 +305,8 @@ static void select_each(struct rows *r, const struct node *n)
     const struct kx *si = ki_let(&l->b, score_at(r, &scores, s.i));
     struct kitem *loop = ki_for(&l->b, "other", ix_const(t, 0), type_last(l->s, &n->type), 1, false);
     struct spot p = lower_enter(l, loop);
-    const struct kx *before = is_before(r, n, score_at(r, &scores, loop->var), kx_index(&l->b, DT_I32, loop->var), si, kx_index(&l->b, DT_I32, s.i));
+    const struct kx *before = is_before(r, n, score_at(r, &scores, loop->var), kx_index(&l->b, DT_I32, loop->var), si,
+                                        kx_index(&l->b, DT_I32, s.i));
     ki_accumulate(&l->b, rank, ix_const(t, 0), KACC_SUM, one_if(l, before), false);
     lower_leave(l, p);
     struct at c = { .k = &l->b, .n = n, .lower = l };
@@ -256,14 +320,17 @@ static void select_each(struct rows *r, const struct node *n)
 static void best_of_mine(struct rows *r, const struct node *n, struct kmem *score, struct kmem *place)
 {
     struct lower *l = r->l;
-    struct scores scores = { .x = n->in[0] };           /* each element is read once: no buffer */
+    struct scores scores = { .x = n->in[0] }; /* each element is read once: no buffer */
     struct spot p = lower_enter(l, ki_region(&l->b));
     write0(l, score, kx_const(&l->b, score->dtype, 0));
     write0(l, place, kx_i32(&l->b, -1));
     lower_leave(l, p);
     struct sweep s = sweep_begin(r, type_last(l->s, &n->in[0]->type));
-    const struct kx *si = ki_let(&l->b, score_at(r, &scores, s.i)), *i = kx_index(&l->b, DT_I32, s.i), *old = ki_let(&l->b, read0(l, place));
-    const struct kx *none = kx_op2(&l->b, K_LT, old, kx_i32(&l->b, 0)), *better = is_before(r, n, si, i, read0(l, score), old);
+    const struct kx *si = ki_let(&l->b, score_at(r, &scores, s.i));
+    const struct kx *i = kx_index(&l->b, DT_I32, s.i);
+    const struct kx *old = ki_let(&l->b, read0(l, place));
+    const struct kx *none = kx_op2(&l->b, K_LT, old, kx_i32(&l->b, 0));
+    const struct kx *better = is_before(r, n, si, i, read0(l, score), old);
     const struct kx *take = ki_let(&l->b, one_if(l, kx_op2(&l->b, K_OR, none, better)));
     const struct kx *taken = kx_op2(&l->b, K_EQ, take, kx_i32(&l->b, 1));
     write0(l, score, kx_op(&l->b, K_SELECT, taken, si, read0(l, score)));
@@ -283,7 +350,9 @@ static void select_first(struct rows *r, const struct node *n)
     struct kmem *scores = kernel_shared(l->k, numbered(l, "bests", id), score->dtype, 1, KL_ROWS, r->teams, r->team);
     struct kmem *places = kernel_shared(l->k, numbered(l, "places", id), DT_I32, 1, KL_ROWS, r->teams, r->team);
     struct kmem *first = kernel_shared(l->k, numbered(l, "first", id), DT_I32, 1, KL_ROWS, r->teams, 1);
-    const struct ix *team = r->by_block ? ix_const(t, 0) : l->k->wave_id, *base = ix_mulk(t, team, r->team), *mine = ix_add(t, base, r->member);
+    const struct ix *team = r->by_block ? ix_const(t, 0) : l->k->wave_id;
+    const struct ix *base = ix_mulk(t, team, r->team);
+    const struct ix *mine = ix_add(t, base, r->member);
     best_of_mine(r, n, score, place);
     struct spot p = lower_enter(l, ki_region(&l->b));
     ki_store(&l->b, scores, NULL, mine, read0(l, score), NULL);
@@ -294,13 +363,16 @@ static void select_first(struct rows *r, const struct node *n)
     lower_leave(l, p);
     team_seam(r);
     p = lower_enter(l, ki_region(&l->b));
-    const struct kx *my_place = ki_let(&l->b, read0(l, place)), *my_score = ki_let(&l->b, read0(l, score));
-    write0(l, rank, one_if(l, kx_op2(&l->b, K_LT, my_place, kx_i32(&l->b, 0))));        /* who has none stands behind */
+    const struct kx *my_place = ki_let(&l->b, read0(l, place));
+    const struct kx *my_score = ki_let(&l->b, read0(l, score));
+    write0(l, rank, one_if(l, kx_op2(&l->b, K_LT, my_place, kx_i32(&l->b, 0)))); /* who has none stands behind */
     struct kitem *loop = ki_for(&l->b, "other", ix_const(t, 0), ix_const(t, r->team), 1, false);
     struct spot q = lower_enter(l, loop);
     const struct ix *its = ix_add(t, base, loop->var);
-    const struct kx *sj = kx_load(&l->b, scores, NULL, its, NULL, 0), *j = kx_load(&l->b, places, NULL, its, NULL, 0);
-    const struct kx *there = kx_op2(&l->b, K_GE, j, kx_i32(&l->b, 0)), *before = is_before(r, n, sj, j, my_score, my_place);
+    const struct kx *sj = kx_load(&l->b, scores, NULL, its, NULL, 0);
+    const struct kx *j = kx_load(&l->b, places, NULL, its, NULL, 0);
+    const struct kx *there = kx_op2(&l->b, K_GE, j, kx_i32(&l->b, 0));
+    const struct kx *before = is_before(r, n, sj, j, my_score, my_place);
     ki_accumulate(&l->b, rank, ix_const(t, 0), KACC_SUM, one_if(l, kx_op2(&l->b, K_AND, there, before)), false);
     lower_leave(l, q);
     const struct ix *standing = ki_let_index(&l->b, "standing", read0(l, rank), 0, IX_DIM_MAX);
@@ -317,8 +389,10 @@ static void select_first(struct rows *r, const struct node *n)
 
 static void stage_select(struct rows *r, const struct node *n)
 {
-    if (n->type.rank == n->in[0]->type.rank) select_each(r, n);
-    else select_first(r, n);
+    if (n->type.rank == n->in[0]->type.rank)
+        select_each(r, n);
+    else
+        select_first(r, n);
 }
 
 /* y[row, e] = Σ_k a[row, k]·b[k, e]: some columns at a time, each thread its k, then combined over the team. */
@@ -327,7 +401,8 @@ static void stage_contract(struct rows *r, const struct node *n)
     struct lower *l = r->l;
     struct ix_table *t = l->ix;
     struct contraction c = contraction_of(l->s, n);
-    const struct node *a = n->in[0], *b = n->in[1];
+    const struct node *a = n->in[0];
+    const struct node *b = n->in[1];
     int64_t columns = 0;
     BUG_IF(!ix_const_value(c.nn, &columns), "a contraction stage of symbolic width");
     struct where y = row_buffer(r, n, DT_F32, "dot");
@@ -337,15 +412,21 @@ static void stage_contract(struct rows *r, const struct node *n)
         fill_private(r, acc, some, KACC_SUM);
         struct sweep s = sweep_begin(r, c.k);
         const struct ix *ia[MAX_RANK], *ib[MAX_RANK];
-        int batch = b->type.rank - 2;                   /* leading dims that b has too */
+        int batch = b->type.rank - 2; /* leading dims that b has too */
         full_index(r, s.i, ia);
         full_index(r, s.i, ib);
-        if (c.transpose_a) ia[0] = s.i, ia[1] = r->lead[0];
+        if (c.transpose_a) {
+            ia[0] = s.i;
+            ia[1] = r->lead[0];
+        }
         for (int e = 0; e < some; e++) {
             const struct ix *col = ix_const(t, first + e);
-            ib[batch] = c.transpose_b ? col : s.i, ib[batch + 1] = c.transpose_b ? s.i : col;
-            ki_accumulate(&l->b, acc, ix_const(t, e), KACC_SUM,
-                          kx_op2(&l->b, K_MUL, kx_cast(&l->b, DT_F32, pull(l, a, ia)), kx_cast(&l->b, DT_F32, pull(l, b, ib))), true);
+            ib[batch] = c.transpose_b ? col : s.i;
+            ib[batch + 1] = c.transpose_b ? s.i : col;
+            ki_accumulate(
+                &l->b, acc, ix_const(t, e), KACC_SUM,
+                kx_op2(&l->b, K_MUL, kx_cast(&l->b, DT_F32, pull(l, a, ia)), kx_cast(&l->b, DT_F32, pull(l, b, ib))),
+                true);
         }
         sweep_end(r, s);
         team_combine(r, acc, some, KACC_SUM);
@@ -353,7 +434,8 @@ static void stage_contract(struct rows *r, const struct node *n)
         struct spot p = lower_enter(l, ki_region(&l->b));
         l->b = kb_in(&l->b, ki_if(&l->b, &one));
         for (int e = 0; e < some; e++)
-            ki_store(&l->b, y.mem, NULL, ix_addk(t, y.base, first + e), kx_load(&l->b, acc, NULL, ix_const(t, e), NULL, 0), NULL);
+            ki_store(&l->b, y.mem, NULL, ix_addk(t, y.base, first + e),
+                     kx_load(&l->b, acc, NULL, ix_const(t, e), NULL, 0), NULL);
         lower_leave(l, p);
     }
     team_seam(r);
@@ -373,14 +455,18 @@ static void store_out_wide(struct rows *r, const struct sweep *s, const struct n
     struct lower *l = r->l;
     const struct kmem *m = arg_of(l, n);
     const struct ix *place = ix_sub(l->ix, flat_index(l->ix, &n->type, index), s->e);
-    if ((m->dtype != DT_F16 && m->dtype != DT_F32) || ix_mentions(place, s->e) || !ix_multiple_of(place, r->width)) { store_out(l, n, index); return; }
+    if ((m->dtype != DT_F16 && m->dtype != DT_F32) || ix_mentions(place, s->e) || !ix_multiple_of(place, r->width)) {
+        store_out(l, n, index);
+        return;
+    }
     struct kmem *held = kernel_private(l->k, numbered(l, "result", l->k->n_priv), DT_F32, r->width);
     ki_store(&l->b, held, NULL, s->e, kx_cast(&l->b, DT_F32, pull(l, n, index)), NULL);
     struct kbuild outer = s->outer;
     ki_store_wide(&outer, m, NULL, place, held, ix_const(l->ix, 0), r->width, NULL);
 }
 
-/* Results with a last dimension: those of equal length in one sweep. Then those with one value a row, by the team's first thread. */
+/* Results with a last dimension: those of equal length in one sweep. Then those with one value a row, by the team's
+   first thread. */
 static void store_results(struct rows *r)
 {
     struct lower *l = r->l;
@@ -389,25 +475,33 @@ static void store_results(struct rows *r)
     bool *done = arena_array(l->k->arena, bool, gr->n_outs + 1);
     for (size_t i = 0; i < gr->n_outs; i++) {
         const struct node *n = gr->outs[i];
-        if (done[i] || n->type.rank == r->space.rank) continue;
+        if (done[i] || n->type.rank == r->space.rank)
+            continue;
         struct sweep s = sweep_begin(r, type_last(l->s, &n->type));
         full_index(r, s.i, index);
         for (size_t k = i; k < gr->n_outs; k++) {
             const struct node *m = gr->outs[k];
-            if (m->type.rank == r->space.rank || type_last(l->s, &m->type) != type_last(l->s, &n->type)) continue;
-            if (s.e) store_out_wide(r, &s, m, index);
-            else store_out(l, m, index);
+            if (m->type.rank == r->space.rank || type_last(l->s, &m->type) != type_last(l->s, &n->type))
+                continue;
+            if (s.e)
+                store_out_wide(r, &s, m, index);
+            else
+                store_out(l, m, index);
             done[k] = true;
         }
         sweep_end(r, s);
     }
     struct kmask one = mask_of(r->member, ix_const(l->ix, 1));
     bool any = false;
-    for (size_t i = 0; i < gr->n_outs; i++) any |= !done[i];
-    if (!any) return;
+    for (size_t i = 0; i < gr->n_outs; i++)
+        any |= !done[i];
+    if (!any)
+        return;
     struct spot p = lower_enter(l, ki_region(&l->b));
     l->b = kb_in(&l->b, ki_if(&l->b, &one));
-    for (size_t i = 0; i < gr->n_outs; i++) if (!done[i]) store_out(l, gr->outs[i], r->lead);
+    for (size_t i = 0; i < gr->n_outs; i++)
+        if (!done[i])
+            store_out(l, gr->outs[i], r->lead);
     lower_leave(l, p);
 }
 
@@ -422,7 +516,8 @@ static void lower_flat(struct lower *l)
     struct spot p = lower_enter(l, ki_region(&l->b));
     l->b = kb_in(&l->b, ki_if(&l->b, &m));
     split_index(t, type->dim, type->rank, e, index);
-    for (size_t i = 0; i < l->gr->n_outs; i++) store_out(l, l->gr->outs[i], index);
+    for (size_t i = 0; i < l->gr->n_outs; i++)
+        store_out(l, l->gr->outs[i], index);
     lower_leave(l, p);
 }
 
@@ -432,31 +527,40 @@ static int64_t bytes_of_row(const struct lower *l)
     int64_t bytes = 0, length;
     for (size_t i = 0; i < l->gr->n_nodes; i++) {
         const struct node *n = l->gr->nodes[i];
-        bool each = n->op->class == CLS_SELECT && n->type.rank == n->in[0]->type.rank, contract = n->op->class == CLS_CONTRACT;
-        if ((!each && !contract) || !ix_const_value(type_last(l->s, &n->type), &length)) continue;
+        bool each = n->op->class == CLS_SELECT && n->type.rank == n->in[0]->type.rank;
+        bool contract = n->op->class == CLS_CONTRACT;
+        if ((!each && !contract) || !ix_const_value(type_last(l->s, &n->type), &length))
+            continue;
         bytes += length * (contract ? 4 : 1 + (is_in_memory(l, n->in[0]) ? 0 : dtype_size(score_type(n->in[0]))));
     }
     return bytes;
 }
 
-/* One wave a row; the whole block where there is only one row, or where the rows' buffers would not fit in shared memory side by side. */
+/* One wave a row; the whole block where there is only one row, or where the rows' buffers would not fit in shared
+   memory side by side. */
 static struct rows rows_of(struct lower *l, const struct node *founder)
 {
     struct ix_table *t = l->ix;
     struct rows r = { .l = l, .space = row_space_of(founder), .team = l->t->wave, .teams = BLOCK / l->t->wave };
     const struct ix *count = ix_const(t, 1);
-    for (int i = 0; i < r.space.rank; i++) count = ix_mul(t, count, r.space.dim[i]);
+    for (int i = 0; i < r.space.rank; i++)
+        count = ix_mul(t, count, r.space.dim[i]);
     int64_t rows;
     bool alone = ix_const_value(count, &rows) && rows == 1;
     r.by_block = alone || bytes_of_row(l) * r.teams > l->t->shared_bytes - SHARED_SPARE;
-    if (r.by_block) r.team = BLOCK, r.teams = 1;
+    if (r.by_block) {
+        r.team = BLOCK;
+        r.teams = 1;
+    }
     l->k->grid[0] = ix_ceil_div(t, count, ix_const(t, r.teams));
     r.member = r.by_block ? l->k->tid : l->k->lane;
-    r.row = alone ? ix_const(t, 0) : r.by_block ? l->k->bid[0] : ix_add(t, ix_mulk(t, l->k->bid[0], r.teams), l->k->wave_id);
+    r.row = alone        ? ix_const(t, 0)
+            : r.by_block ? l->k->bid[0]
+                         : ix_add(t, ix_mulk(t, l->k->bid[0], r.teams), l->k->wave_id);
     split_index(t, r.space.dim, r.space.rank, r.row, r.lead);
     if (!r.by_block) {
         struct kmask m = mask_of(r.row, count);
-        l->b = kb_in(&l->b, ki_if(&l->b, &m));          /* the whole wave is in or out */
+        l->b = kb_in(&l->b, ki_if(&l->b, &m)); /* the whole wave is in or out */
     }
     return r;
 }
@@ -464,16 +568,24 @@ static struct rows rows_of(struct lower *l, const struct node *founder)
 void lower_rows(struct lower *l)
 {
     const struct node *founder = NULL;
-    for (size_t i = 0; i < l->gr->n_nodes && !founder; i++) if (node_is_stage(l->gr->nodes[i])) founder = l->gr->nodes[i];
-    if (!founder) { lower_flat(l); return; }
+    for (size_t i = 0; i < l->gr->n_nodes && !founder; i++)
+        if (node_is_stage(l->gr->nodes[i]))
+            founder = l->gr->nodes[i];
+    if (!founder) {
+        lower_flat(l);
+        return;
+    }
     struct rows r = rows_of(l, founder);
     choose_width(&r);
     for (size_t i = 0; i < l->gr->n_nodes; i++) {
         const struct node *n = l->gr->nodes[i];
         lower_forget(l);
-        if (n->op->class == CLS_REDUCE) stage_reduce(&r, n);
-        else if (n->op->class == CLS_SELECT) stage_select(&r, n);
-        else if (n->op->class == CLS_CONTRACT) stage_contract(&r, n);
+        if (n->op->class == CLS_REDUCE)
+            stage_reduce(&r, n);
+        else if (n->op->class == CLS_SELECT)
+            stage_select(&r, n);
+        else if (n->op->class == CLS_CONTRACT)
+            stage_contract(&r, n);
     }
     lower_forget(l);
     store_results(&r);

@@ -5,15 +5,15 @@
 
 #include "codegen/prelude/emu_abi.h"
 
-extern const char prelude_math[];       /* codegen/prelude/math.h */
-extern const char prelude_emu_abi[];    /* codegen/prelude/emu_abi.h */
+extern const char prelude_math[];    /* codegen/prelude/math.h */
+extern const char prelude_emu_abi[]; /* codegen/prelude/emu_abi.h */
 
 /* ---- the table ---- */
 
 enum row_kind {
-    PURE,       /* a function of its operands */
-    ITEM,       /* asks for the work-item: the emulator's form gets tk_me and tk_line */
-    READ,       /* touches `width` elements from p + i on */
+    PURE, /* a function of its operands */
+    ITEM, /* asks for the work-item: the emulator's form gets tk_me and tk_line */
+    READ, /* touches `width` elements from p + i on */
     WRITE
 };
 
@@ -25,39 +25,69 @@ struct row {
     const char *c, *cuda, *hip;
 };
 
-#define LOAD(T, R, GET) { "tk_ld_" #T, R, "const tk_" #T " *p, tk_i64 i", READ, 1, "return " GET ";", NULL, NULL }
-#define STORE(T, V, PUT) { "tk_st_" #T, "void", "tk_" #T " *p, tk_i64 i, " V " v", WRITE, 1, "p[i] = " PUT ";", NULL, NULL }
+#define LOAD(T, R, GET)                                                                                                \
+    {                                                                                                                  \
+        "tk_ld_" #T, R, "const tk_" #T " *p, tk_i64 i", READ, 1, "return " GET ";", NULL, NULL                         \
+    }
+#define STORE(T, V, PUT)                                                                                               \
+    {                                                                                                                  \
+        "tk_st_" #T, "void", "tk_" #T " *p, tk_i64 i, " V " v", WRITE, 1, "p[i] = " PUT ";", NULL, NULL                \
+    }
 
 /* N bytes as words, and element k and word j of values of type T that lie in words: what wide accesses are made of. */
-#define WORDS(N, GET, PUT) { "tk_get_" #N, "void", "tk_u32 *w, const void *p", PURE, 0, GET, NULL, NULL }, \
-    { "tk_set_" #N, "void", "void *p, const tk_u32 *w", PURE, 0, PUT, NULL, NULL }
-#define IN_WORDS(T, V, GET, PUT) { "tk_in_" #T, V, "const tk_u32 *w, tk_i32 k", PURE, 0, "return " GET ";", NULL, NULL }, \
-    { "tk_word_" #T, "tk_u32", "const " V " *v, tk_i32 j", PURE, 0, "return " PUT ";", NULL, NULL }
+#define WORDS(N, GET, PUT)                                                                                             \
+    { "tk_get_" #N, "void", "tk_u32 *w, const void *p", PURE, 0, GET, NULL, NULL },                                    \
+    {                                                                                                                  \
+        "tk_set_" #N, "void", "void *p, const tk_u32 *w", PURE, 0, PUT, NULL, NULL                                     \
+    }
+#define IN_WORDS(T, V, GET, PUT)                                                                                       \
+    { "tk_in_" #T, V, "const tk_u32 *w, tk_i32 k", PURE, 0, "return " GET ";", NULL, NULL },                           \
+    {                                                                                                                  \
+        "tk_word_" #T, "tk_u32", "const " V " *v, tk_i32 j", PURE, 0, "return " PUT ";", NULL, NULL                    \
+    }
 
 /* Shuffles of type T through bits: of 32 bits on AMD, of 64 in the emulator. */
-#define SHUFFLE(T, TO_U64, FROM_U64, HIP_BODY) \
-    { "tk_shfl_" #T, "tk_" #T, "tk_" #T " v, tk_i32 lane", ITEM, 0, \
-      "tk_u64 b = tk_me->host->shuffle(tk_me, tk_line, " TO_U64 ", lane & (TK_WAVE - 1)); return " FROM_U64 ";", \
-      "return __shfl_sync(0xffffffffu, v, lane);", HIP_BODY }, \
-    { "tk_shfl_xor_" #T, "tk_" #T, "tk_" #T " v, tk_i32 mask", ITEM, 0, \
-      "tk_u64 b = tk_me->host->shuffle(tk_me, tk_line, " TO_U64 ", (tk_me->lane ^ mask) & (TK_WAVE - 1)); return " FROM_U64 ";", \
-      "return __shfl_xor_sync(0xffffffffu, v, mask);", "return tk_shfl_" #T "(v, tk_lane() ^ mask);" }
+#define SHUFFLE(T, TO_U64, FROM_U64, HIP_BODY)                                                                         \
+    { "tk_shfl_" #T,                                                                                                   \
+      "tk_" #T,                                                                                                        \
+      "tk_" #T " v, tk_i32 lane",                                                                                      \
+      ITEM,                                                                                                            \
+      0,                                                                                                               \
+      "tk_u64 b = tk_me->host->shuffle(tk_me, tk_line, " TO_U64 ", lane & (TK_WAVE - 1)); return " FROM_U64 ";",       \
+      "return __shfl_sync(0xffffffffu, v, lane);",                                                                     \
+      HIP_BODY },                                                                                                      \
+    {                                                                                                                  \
+        "tk_shfl_xor_" #T, "tk_" #T, "tk_" #T " v, tk_i32 mask", ITEM, 0,                                              \
+            "tk_u64 b = tk_me->host->shuffle(tk_me, tk_line, " TO_U64                                                  \
+            ", (tk_me->lane ^ mask) & (TK_WAVE - 1)); return " FROM_U64 ";",                                           \
+            "return __shfl_xor_sync(0xffffffffu, v, mask);", "return tk_shfl_" #T "(v, tk_lane() ^ mask);"             \
+    }
 
 static const struct row rows[] = {
     /* ids; blocks are one-dimensional */
-    { "tk_tid", "tk_i32", "void", ITEM, 0, "return tk_me->tid;", "return (tk_i32)threadIdx.x;", "return (tk_i32)__builtin_amdgcn_workitem_id_x();" },
-    { "tk_lane", "tk_i32", "void", ITEM, 0, "return tk_me->lane;", "return tk_tid() & (TK_WAVE - 1);", "return tk_tid() & (TK_WAVE - 1);" },
+    { "tk_tid", "tk_i32", "void", ITEM, 0, "return tk_me->tid;", "return (tk_i32)threadIdx.x;",
+      "return (tk_i32)__builtin_amdgcn_workitem_id_x();" },
+    { "tk_lane", "tk_i32", "void", ITEM, 0, "return tk_me->lane;", "return tk_tid() & (TK_WAVE - 1);",
+      "return tk_tid() & (TK_WAVE - 1);" },
     /* AMD: said to be the same in all lanes, so that what follows from it lives in scalar registers */
-    { "tk_wave", "tk_i32", "void", ITEM, 0, "return tk_me->wave;", "return tk_tid() / TK_WAVE;", "return __builtin_amdgcn_readfirstlane(tk_tid() / TK_WAVE);" },
-    { "tk_bid_x", "tk_i32", "void", ITEM, 0, "return tk_me->bid[0];", "return (tk_i32)blockIdx.x;", "return (tk_i32)__builtin_amdgcn_workgroup_id_x();" },
-    { "tk_bid_y", "tk_i32", "void", ITEM, 0, "return tk_me->bid[1];", "return (tk_i32)blockIdx.y;", "return (tk_i32)__builtin_amdgcn_workgroup_id_y();" },
-    { "tk_bid_z", "tk_i32", "void", ITEM, 0, "return tk_me->bid[2];", "return (tk_i32)blockIdx.z;", "return (tk_i32)__builtin_amdgcn_workgroup_id_z();" },
+    { "tk_wave", "tk_i32", "void", ITEM, 0, "return tk_me->wave;", "return tk_tid() / TK_WAVE;",
+      "return __builtin_amdgcn_readfirstlane(tk_tid() / TK_WAVE);" },
+    { "tk_bid_x", "tk_i32", "void", ITEM, 0, "return tk_me->bid[0];", "return (tk_i32)blockIdx.x;",
+      "return (tk_i32)__builtin_amdgcn_workgroup_id_x();" },
+    { "tk_bid_y", "tk_i32", "void", ITEM, 0, "return tk_me->bid[1];", "return (tk_i32)blockIdx.y;",
+      "return (tk_i32)__builtin_amdgcn_workgroup_id_y();" },
+    { "tk_bid_z", "tk_i32", "void", ITEM, 0, "return tk_me->bid[2];", "return (tk_i32)blockIdx.z;",
+      "return (tk_i32)__builtin_amdgcn_workgroup_id_z();" },
 
     /* bits and conversions; f16 -> f32 is exact, the way back rounds once to nearest even, subnormals kept */
-    { "tk_f32_bits", "tk_u32", "tk_f32 x", PURE, 0, "tk_u32 u; __builtin_memcpy(&u, &x, 4); return u;", "return __float_as_uint(x);", NULL },
-    { "tk_bits_f32", "tk_f32", "tk_u32 u", PURE, 0, "tk_f32 x; __builtin_memcpy(&x, &u, 4); return x;", "return __uint_as_float(u);", NULL },
-    { "tk_f64_bits", "tk_u64", "tk_f64 x", PURE, 0, "tk_u64 u; __builtin_memcpy(&u, &x, 8); return u;", "return (tk_u64)__double_as_longlong(x);", NULL },
-    { "tk_bits_f64", "tk_f64", "tk_u64 u", PURE, 0, "tk_f64 x; __builtin_memcpy(&x, &u, 8); return x;", "return __longlong_as_double((tk_i64)u);", NULL },
+    { "tk_f32_bits", "tk_u32", "tk_f32 x", PURE, 0, "tk_u32 u; __builtin_memcpy(&u, &x, 4); return u;",
+      "return __float_as_uint(x);", NULL },
+    { "tk_bits_f32", "tk_f32", "tk_u32 u", PURE, 0, "tk_f32 x; __builtin_memcpy(&x, &u, 4); return x;",
+      "return __uint_as_float(u);", NULL },
+    { "tk_f64_bits", "tk_u64", "tk_f64 x", PURE, 0, "tk_u64 u; __builtin_memcpy(&u, &x, 8); return u;",
+      "return (tk_u64)__double_as_longlong(x);", NULL },
+    { "tk_bits_f64", "tk_f64", "tk_u64 u", PURE, 0, "tk_f64 x; __builtin_memcpy(&x, &u, 8); return x;",
+      "return __longlong_as_double((tk_i64)u);", NULL },
     { "tk_i64_f64", "tk_i64", "tk_f64 x", PURE, 0, "return (tk_i64)x;", NULL, NULL },
     { "tk_from_f16", "tk_f32", "tk_f16 h", PURE, 0,
       "\n#if defined(__F16C__)\n"
@@ -76,26 +106,31 @@ static const struct row rows[] = {
       "    tk_u32 u = tk_f32_bits(x), s = (u >> 16) & 0x8000, a = u & 0x7fffffff;\n"
       "    if (a > 0x7f800000u) return (tk_f16)(s | 0x7e00 | ((a >> 13) & 0x1ff));\n"
       "    if (a >= 0x477ff000u) return (tk_f16)(s | 0x7c00);              /* 65520: half way beyond the largest */\n"
-      "    if (a < 0x38800000u) return (tk_f16)(s | (tk_f32_bits(tk_bits_f32(a) + 0.5f) - 0x3f000000u));   /* subnormal: 0.5 has their ulp */\n"
+      "    if (a < 0x38800000u) return (tk_f16)(s | (tk_f32_bits(tk_bits_f32(a) + 0.5f) - 0x3f000000u));   /* "
+      "subnormal: 0.5 has their ulp */\n"
       "    return (tk_f16)(s | ((a - 0x38000000u + 0xfff + ((a >> 13) & 1)) >> 13));\n"
       "#endif\n",
       "tk_f16 h; asm(\"cvt.rn.f16.f32 %0, %1;\" : \"=h\"(h) : \"f\"(x)); return h;",
       "_Float16 y = (_Float16)x; tk_f16 h; __builtin_memcpy(&h, &y, 2); return h;" },
     { "tk_from_bf16", "tk_f32", "tk_bf16 h", PURE, 0, "return tk_bits_f32((tk_u32)h << 16);", NULL, NULL },
     { "tk_to_bf16", "tk_bf16", "tk_f32 x", PURE, 0,
-      "tk_u32 u = tk_f32_bits(x); return (tk_bf16)(x != x ? (u >> 16) | 0x40 : (u + 0x7fff + ((u >> 16) & 1)) >> 16);", NULL, NULL },
+      "tk_u32 u = tk_f32_bits(x); return (tk_bf16)(x != x ? (u >> 16) | 0x40 : (u + 0x7fff + ((u >> 16) & 1)) >> 16);",
+      NULL, NULL },
     { "tk_round_f16", "tk_f32", "tk_f32 x", PURE, 0, "return tk_from_f16(tk_to_f16(x));", NULL, NULL },
     { "tk_round_bf16", "tk_f32", "tk_f32 x", PURE, 0, "return tk_from_bf16(tk_to_bf16(x));", NULL, NULL },
-    { "tk_pack_f16", "tk_u32", "tk_f32 lo, tk_f32 hi", PURE, 0, "return (tk_u32)tk_to_f16(lo) | (tk_u32)tk_to_f16(hi) << 16;",
+    { "tk_pack_f16", "tk_u32", "tk_f32 lo, tk_f32 hi", PURE, 0,
+      "return (tk_u32)tk_to_f16(lo) | (tk_u32)tk_to_f16(hi) << 16;",
       "tk_u32 u; asm(\"cvt.rn.f16x2.f32 %0, %1, %2;\" : \"=r\"(u) : \"f\"(hi), \"f\"(lo)); return u;", NULL },
     { "tk_lo_f16", "tk_f32", "tk_u32 u", PURE, 0, "return tk_from_f16((tk_f16)u);", NULL, NULL },
     { "tk_hi_f16", "tk_f32", "tk_u32 u", PURE, 0, "return tk_from_f16((tk_f16)(u >> 16));", NULL, NULL },
 
     /* floats */
-    { "tk_fma_f32", "tk_f32", "tk_f32 a, tk_f32 b, tk_f32 c", PURE, 0, "return __builtin_fmaf(a, b, c);", "return __fmaf_rn(a, b, c);", NULL },
-    { "tk_fma_f64", "tk_f64", "tk_f64 a, tk_f64 b, tk_f64 c", PURE, 0, "return __builtin_fma(a, b, c);", "return __fma_rn(a, b, c);", NULL },
-    /* AMD: not __builtin_sqrtf, which before LLVM 17 is the instruction of 1 ulp. Its result s or a neighbour is right; the signs of x - s·(s ± ulp)
-       say which. Scaled, so that no term is subnormal. */
+    { "tk_fma_f32", "tk_f32", "tk_f32 a, tk_f32 b, tk_f32 c", PURE, 0, "return __builtin_fmaf(a, b, c);",
+      "return __fmaf_rn(a, b, c);", NULL },
+    { "tk_fma_f64", "tk_f64", "tk_f64 a, tk_f64 b, tk_f64 c", PURE, 0, "return __builtin_fma(a, b, c);",
+      "return __fma_rn(a, b, c);", NULL },
+    /* AMD: not __builtin_sqrtf, which before LLVM 17 is the instruction of 1 ulp. Its result s or a neighbour is right;
+       the signs of x - s·(s ± ulp) say which. Scaled, so that no term is subnormal. */
     { "tk_sqrt_f32", "tk_f32", "tk_f32 x", PURE, 0, "return __builtin_sqrtf(x);", "return __fsqrt_rn(x);",
       "\n    tk_f32 y = x < 0x1p-96f ? x * 0x1p32f : x, s = __builtin_amdgcn_sqrtf(y);\n"
       "    tk_f32 down = tk_bits_f32(tk_f32_bits(s) - 1), up = tk_bits_f32(tk_f32_bits(s) + 1);\n"
@@ -103,7 +138,8 @@ static const struct row rows[] = {
       "    r = __builtin_fmaf(-up, s, y) > 0 ? up : r;\n"
       "    r = x < 0x1p-96f ? r * 0x1p-16f : r;\n"
       "    return y == 0 || y == tk_bits_f32(0x7f800000u) ? y : r;\n" },
-    /* AMD: Goldschmidt's iteration from the instruction's 28 bits, the last step a residual by fma (Markstein, IA-64 and Elementary Functions). */
+    /* AMD: Goldschmidt's iteration from the instruction's 28 bits, the last step a residual by fma (Markstein, IA-64
+       and Elementary Functions). */
     { "tk_sqrt_f64", "tk_f64", "tk_f64 x", PURE, 0, "return __builtin_sqrt(x);", "return __dsqrt_rn(x);",
       "\n    tk_f64 z = x < 0x1p-767 ? x * 0x1p256 : x, y = __builtin_amdgcn_rsq(z), g = z * y, h = 0.5 * y;\n"
       "    tk_f64 r = __builtin_fma(-h, g, 0.5);\n"
@@ -128,43 +164,66 @@ static const struct row rows[] = {
     { "tk_min_i64", "tk_i64", "tk_i64 a, tk_i64 b", PURE, 0, "return a < b ? a : b;", NULL, NULL },
 
     /* memory */
-    LOAD(f16, "tk_f32", "tk_from_f16(p[i])"), LOAD(bf16, "tk_f32", "tk_from_bf16(p[i])"), LOAD(f32, "tk_f32", "p[i]"), LOAD(f64, "tk_f64", "p[i]"),
-    LOAD(i32, "tk_i32", "p[i]"), LOAD(i64, "tk_i64", "p[i]"), LOAD(u8, "tk_u8", "p[i]"),
-    STORE(f16, "tk_f32", "tk_to_f16(v)"), STORE(bf16, "tk_f32", "tk_to_bf16(v)"), STORE(f32, "tk_f32", "v"), STORE(f64, "tk_f64", "v"),
-    STORE(i32, "tk_i32", "v"), STORE(i64, "tk_i64", "v"), STORE(u8, "tk_u8", "v"),
+    LOAD(f16, "tk_f32", "tk_from_f16(p[i])"),
+    LOAD(bf16, "tk_f32", "tk_from_bf16(p[i])"),
+    LOAD(f32, "tk_f32", "p[i]"),
+    LOAD(f64, "tk_f64", "p[i]"),
+    LOAD(i32, "tk_i32", "p[i]"),
+    LOAD(i64, "tk_i64", "p[i]"),
+    LOAD(u8, "tk_u8", "p[i]"),
+    STORE(f16, "tk_f32", "tk_to_f16(v)"),
+    STORE(bf16, "tk_f32", "tk_to_bf16(v)"),
+    STORE(f32, "tk_f32", "v"),
+    STORE(f64, "tk_f64", "v"),
+    STORE(i32, "tk_i32", "v"),
+    STORE(i64, "tk_i64", "v"),
+    STORE(u8, "tk_u8", "v"),
     WORDS(4, "w[0] = *(const tk_word *)p;", "*(tk_word *)p = w[0];"),
-    WORDS(8, "tk_v8 v = *(const tk_v8 *)p; w[0] = v.w[0]; w[1] = v.w[1];", "tk_v8 v = { { w[0], w[1] } }; *(tk_v8 *)p = v;"),
+    WORDS(8, "tk_v8 v = *(const tk_v8 *)p; w[0] = v.w[0]; w[1] = v.w[1];",
+          "tk_v8 v = { { w[0], w[1] } }; *(tk_v8 *)p = v;"),
     WORDS(16, "tk_v16 v = *(const tk_v16 *)p; w[0] = v.w[0]; w[1] = v.w[1]; w[2] = v.w[2]; w[3] = v.w[3];",
           "tk_v16 v = { { w[0], w[1], w[2], w[3] } }; *(tk_v16 *)p = v;"),
     IN_WORDS(f16, "tk_f32", "k % 2 ? tk_hi_f16(w[k / 2]) : tk_lo_f16(w[k / 2])", "tk_pack_f16(v[2 * j], v[2 * j + 1])"),
     IN_WORDS(bf16, "tk_f32", "tk_bits_f32(k % 2 ? w[k / 2] & 0xffff0000u : w[k / 2] << 16)",
              "(tk_u32)tk_to_bf16(v[2 * j]) | (tk_u32)tk_to_bf16(v[2 * j + 1]) << 16"),
     IN_WORDS(f32, "tk_f32", "tk_bits_f32(w[k])", "tk_f32_bits(v[j])"),
-    IN_WORDS(f64, "tk_f64", "tk_bits_f64((tk_u64)w[2 * k + 1] << 32 | w[2 * k])", "(tk_u32)(tk_f64_bits(v[j / 2]) >> j % 2 * 32)"),
+    IN_WORDS(f64, "tk_f64", "tk_bits_f64((tk_u64)w[2 * k + 1] << 32 | w[2 * k])",
+             "(tk_u32)(tk_f64_bits(v[j / 2]) >> j % 2 * 32)"),
     IN_WORDS(i32, "tk_i32", "(tk_i32)w[k]", "(tk_u32)v[j]"),
-    IN_WORDS(i64, "tk_i64", "(tk_i64)((tk_u64)w[2 * k + 1] << 32 | w[2 * k])", "(tk_u32)((tk_u64)v[j / 2] >> j % 2 * 32)"),
+    IN_WORDS(i64, "tk_i64", "(tk_i64)((tk_u64)w[2 * k + 1] << 32 | w[2 * k])",
+             "(tk_u32)((tk_u64)v[j / 2] >> j % 2 * 32)"),
     { "tk_ld2_f16", "tk_u32", "const tk_f16 *p, tk_i64 i", READ, 2, "return *(const tk_word *)(p + i);", NULL, NULL },
 
     /* seams; on AMD the lanes of a wave run in step, so a wave's seam only orders memory */
     { "tk_sync_block", "void", "void", ITEM, 0, "tk_me->host->sync_block(tk_me, tk_line);", "__syncthreads();",
-      "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"workgroup\"); __builtin_amdgcn_s_barrier(); __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"workgroup\");" },
+      "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"workgroup\"); __builtin_amdgcn_s_barrier(); "
+      "__builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"workgroup\");" },
     { "tk_sync_wave", "void", "void", ITEM, 0, "tk_me->host->sync_wave(tk_me, tk_line);", "__syncwarp();",
-      "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"wavefront\"); __builtin_amdgcn_wave_barrier(); __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"wavefront\");" },
+      "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"wavefront\"); __builtin_amdgcn_wave_barrier(); "
+      "__builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"wavefront\");" },
 
     /* wave operations */
     SHUFFLE(i32, "(tk_u32)v", "(tk_i32)b", "return __builtin_amdgcn_ds_bpermute(lane << 2, v);"),
-    SHUFFLE(f32, "tk_f32_bits(v)", "tk_bits_f32((tk_u32)b)", "return tk_bits_f32((tk_u32)tk_shfl_i32((tk_i32)tk_f32_bits(v), lane));"),
+    SHUFFLE(f32, "tk_f32_bits(v)", "tk_bits_f32((tk_u32)b)",
+            "return tk_bits_f32((tk_u32)tk_shfl_i32((tk_i32)tk_f32_bits(v), lane));"),
     SHUFFLE(i64, "(tk_u64)v", "(tk_i64)b",
-            "tk_u32 lo = (tk_u32)tk_shfl_i32((tk_i32)v, lane), hi = (tk_u32)tk_shfl_i32((tk_i32)(v >> 32), lane); return (tk_i64)((tk_u64)hi << 32 | lo);"),
-    SHUFFLE(f64, "tk_f64_bits(v)", "tk_bits_f64(b)", "return tk_bits_f64((tk_u64)tk_shfl_i64((tk_i64)tk_f64_bits(v), lane));"),
+            "tk_u32 lo = (tk_u32)tk_shfl_i32((tk_i32)v, lane), hi = (tk_u32)tk_shfl_i32((tk_i32)(v >> 32), lane); "
+            "return (tk_i64)((tk_u64)hi << 32 | lo);"),
+    SHUFFLE(f64, "tk_f64_bits(v)", "tk_bits_f64(b)",
+            "return tk_bits_f64((tk_u64)tk_shfl_i64((tk_i64)tk_f64_bits(v), lane));"),
     /* AMD: 33 is LLVM's "not equal"; the builtins named ballot are younger than hiprtc 5.2 */
-    { "tk_ballot", "tk_u64", "tk_i32 p", ITEM, 0, "return tk_me->host->ballot(tk_me, tk_line, p != 0);", "return __ballot_sync(0xffffffffu, p);",
-      "return __builtin_amdgcn_uicmp((tk_u32)(p != 0), 0u, 33);" },
+    { "tk_ballot", "tk_u64", "tk_i32 p", ITEM, 0, "return tk_me->host->ballot(tk_me, tk_line, p != 0);",
+      "return __ballot_sync(0xffffffffu, p);", "return __builtin_amdgcn_uicmp((tk_u32)(p != 0), 0u, 33);" },
 };
 
 /* ---- wide accesses: tk_ldw_T_N and tk_stw_T_N, N elements between memory and private values ---- */
 
-static const struct wide_type { const char *name, *value; int size; const char *load, *store; } wide_types[] = {     /* load, store: of element k, as plain C */
+static const struct wide_type {
+    const char *name, *value;
+    int size;
+    const char *load, *store;
+} wide_types[] = {
+    /* load, store: of element k, as plain C */
     { "f16", "tk_f32", 2, "tk_from_f16(p[i + k])", "tk_to_f16(v[k])" },
     { "bf16", "tk_f32", 2, "tk_from_bf16(p[i + k])", "tk_to_bf16(v[k])" },
     { "f32", "tk_f32", 4, "p[i + k]", "v[k]" },
@@ -175,27 +234,31 @@ static const struct wide_type { const char *name, *value; int size; const char *
 
 /* ---- matrix instructions, by the unit's name; in the emulator all are one call ---- */
 
-struct matrix_row { const char *unit, *body; };
+struct matrix_row {
+    const char *unit, *body;
+};
 
 static const struct matrix_row matrix_rows[] = {
     { "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32",
-      "    asm(\"mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};\"\n"
+      "    asm(\"mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+      "{%0,%1,%2,%3};\"\n"
       "        : \"+f\"(c[0]), \"+f\"(c[1]), \"+f\"(c[2]), \"+f\"(c[3])\n"
       "        : \"r\"(a[0]), \"r\"(a[1]), \"r\"(a[2]), \"r\"(a[3]), \"r\"(b[0]), \"r\"(b[1]));\n" },
-    { "v_mfma_f32_16x16x16f16",
-      "    typedef _Float16 h4 __attribute__((ext_vector_type(4)));\n"
-      "    typedef float f4 __attribute__((ext_vector_type(4)));\n"
-      "    h4 x, y;\n    f4 z = { c[0], c[1], c[2], c[3] };\n"
-      "    __builtin_memcpy(&x, a, 8);\n    __builtin_memcpy(&y, b, 8);\n"
-      "    z = __builtin_amdgcn_mfma_f32_16x16x16f16(x, y, z, 0, 0, 0);\n"
-      "    c[0] = z[0], c[1] = z[1], c[2] = z[2], c[3] = z[3];\n" },
+    { "v_mfma_f32_16x16x16f16", "    typedef _Float16 h4 __attribute__((ext_vector_type(4)));\n"
+                                "    typedef float f4 __attribute__((ext_vector_type(4)));\n"
+                                "    h4 x, y;\n    f4 z = { c[0], c[1], c[2], c[3] };\n"
+                                "    __builtin_memcpy(&x, a, 8);\n    __builtin_memcpy(&y, b, 8);\n"
+                                "    z = __builtin_amdgcn_mfma_f32_16x16x16f16(x, y, z, 0, 0, 0);\n"
+                                "    c[0] = z[0], c[1] = z[1], c[2] = z[2], c[3] = z[3];\n" },
 };
 
 /* ---- heads: what no function can say ---- */
 
 static const char types[] =
-    "typedef float tk_f32;\ntypedef double tk_f64;\ntypedef int tk_i32;\ntypedef unsigned tk_u32;\ntypedef long long tk_i64;\n"
-    "typedef unsigned long long tk_u64;\ntypedef unsigned char tk_u8;\ntypedef unsigned short tk_f16;\ntypedef unsigned short tk_bf16;\n"
+    "typedef float tk_f32;\ntypedef double tk_f64;\ntypedef int tk_i32;\ntypedef unsigned tk_u32;\ntypedef long long "
+    "tk_i64;\n"
+    "typedef unsigned long long tk_u64;\ntypedef unsigned char tk_u8;\ntypedef unsigned short tk_f16;\ntypedef "
+    "unsigned short tk_bf16;\n"
     "typedef tk_u32 TK_ALIAS tk_word;\n"
     "typedef struct TK_ALIAS TK_ALIGN(8) tk_v8 { tk_u32 w[2]; } tk_v8;\n"
     "typedef struct TK_ALIAS TK_ALIGN(16) tk_v16 { tk_u32 w[4]; } tk_v16;\n"
@@ -203,24 +266,28 @@ static const char types[] =
 
 /* Beyond TK_STATIC_SHARED bytes the launch gives the shared memory. The array that is not used takes no room. */
 static const char head_cuda[] =
-    "#pragma nv_diag_suppress 177\n#define TK_UNROLL _Pragma(\"unroll\")\n#define TK_FN static __device__ __forceinline__\n"
+    "#pragma nv_diag_suppress 177\n#define TK_UNROLL _Pragma(\"unroll\")\n#define TK_FN static __device__ "
+    "__forceinline__\n"
     "#define TK_ALIAS\n#define TK_ALIGN(N) __align__(N)\n"
-    "#define TK_KERNEL(NAME, BLOCK) extern \"C\" __global__ void __launch_bounds__(BLOCK) NAME(const struct NAME##_args a)\n"
+    "#define TK_KERNEL(NAME, BLOCK) extern \"C\" __global__ void __launch_bounds__(BLOCK) NAME(const struct "
+    "NAME##_args a)\n"
     "#define TK_SHARED(BYTES) \\\n"
     "    __shared__ __align__(16) unsigned char tk_static[(BYTES) <= TK_STATIC_SHARED ? (BYTES) : 16]; \\\n"
     "    extern __shared__ __align__(16) unsigned char tk_dynamic[]; \\\n"
     "    unsigned char *const tk_smem = (BYTES) <= TK_STATIC_SHARED ? tk_static : tk_dynamic\n";
 
-static const char head_hip[] =
-    "#define TK_UNROLL _Pragma(\"unroll\")\n#define TK_FN static inline __attribute__((device, always_inline))\n#define TK_ALIAS __attribute__((may_alias))\n"
-    "#define TK_ALIGN(N) __attribute__((aligned(N)))\n"
-    "#define TK_KERNEL(NAME, BLOCK) extern \"C\" __attribute__((global, amdgpu_flat_work_group_size(BLOCK, BLOCK))) void NAME(const struct NAME##_args a)\n"
-    "#define TK_SHARED(BYTES) \\\n"
-    "    static __attribute__((shared, aligned(16))) unsigned char tk_static[BYTES]; \\\n"
-    "    unsigned char *const tk_smem = tk_static\n";
+static const char head_hip[] = "#define TK_UNROLL _Pragma(\"unroll\")\n#define TK_FN static inline "
+                               "__attribute__((device, always_inline))\n#define TK_ALIAS __attribute__((may_alias))\n"
+                               "#define TK_ALIGN(N) __attribute__((aligned(N)))\n"
+                               "#define TK_KERNEL(NAME, BLOCK) extern \"C\" __attribute__((global, "
+                               "amdgpu_flat_work_group_size(BLOCK, BLOCK))) void NAME(const struct NAME##_args a)\n"
+                               "#define TK_SHARED(BYTES) \\\n"
+                               "    static __attribute__((shared, aligned(16))) unsigned char tk_static[BYTES]; \\\n"
+                               "    unsigned char *const tk_smem = tk_static\n";
 
 static const char head_emu[] =
-    "#define TK_UNROLL\n#define TK_FN static inline __attribute__((always_inline, unused))\n#define TK_ALIAS __attribute__((may_alias))\n"
+    "#define TK_UNROLL\n#define TK_FN static inline __attribute__((always_inline, unused))\n#define TK_ALIAS "
+    "__attribute__((may_alias))\n"
     "#define TK_ALIGN(N) __attribute__((aligned(N)))\n"
     "#define TK_KERNEL(NAME, BLOCK) \\\n"
     "    static inline void NAME##_item(const struct NAME##_args a, struct tk_item *tk_me); \\\n"
@@ -242,19 +309,25 @@ static const char head_emu[] =
 
 /* ---- copies ---- */
 
-/* cp.async with a source size: bytes beyond it are zeros, and with 0 the source is not read. 16 bytes go past the first-level cache. */
+/* cp.async with a source size: bytes beyond it are zeros, and with 0 the source is not read. 16 bytes go past the
+   first-level cache. */
 static const char copies_cuda[] =
     "#define TK_COPY(N, CACHE) \\\n"
     "    TK_FN void tk_copy_##N(void *dst, const void *src, tk_i32 on) \\\n"
     "    { \\\n"
     "        asm volatile(\"cp.async.\" CACHE \".shared.global [%0], [%1], \" #N \", %2;\" \\\n"
-    "                     :: \"r\"((tk_u32)__cvta_generic_to_shared(dst)), \"l\"(src), \"r\"(on ? N : 0) : \"memory\"); \\\n"
+    "                     :: \"r\"((tk_u32)__cvta_generic_to_shared(dst)), \"l\"(src), \"r\"(on ? N : 0) : "
+    "\"memory\"); \\\n"
     "    }\n"
     "TK_COPY(4, \"ca\")\nTK_COPY(8, \"ca\")\nTK_COPY(16, \"cg\")\n"
-    "#define tk_issue_4(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy_4((dst) + (di), (src) + (si), (on)))\n"
-    "#define tk_issue_8(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy_8((dst) + (di), (src) + (si), (on)))\n"
-    "#define tk_issue_16(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy_16((dst) + (di), (src) + (si), (on)))\n"
-    "#define tk_land_4(stage, dst, di) ((void)0)\n#define tk_land_8(stage, dst, di) ((void)0)\n#define tk_land_16(stage, dst, di) ((void)0)\n"
+    "#define tk_issue_4(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy_4((dst) + (di), (src) + (si), "
+    "(on)))\n"
+    "#define tk_issue_8(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy_8((dst) + (di), (src) + (si), "
+    "(on)))\n"
+    "#define tk_issue_16(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy_16((dst) + (di), (src) + (si), "
+    "(on)))\n"
+    "#define tk_land_4(stage, dst, di) ((void)0)\n#define tk_land_8(stage, dst, di) ((void)0)\n#define "
+    "tk_land_16(stage, dst, di) ((void)0)\n"
     "#define tk_commit() asm volatile(\"cp.async.commit_group;\" ::: \"memory\")\n"
     "#define tk_wait(n) asm volatile(\"cp.async.wait_group %0;\" :: \"n\"(n) : \"memory\")\n";
 
@@ -263,11 +336,13 @@ static const char copies_staged[] =
     "TK_FN tk_v16 tk_stage_4(TK_ME const void *src, tk_i32 on)\n"
     "{ tk_v16 v = { { 0, 0, 0, 0 } }; if (on && TK_MAY(src, 4, 0)) v.w[0] = *(const tk_word *)src; return v; }\n"
     "TK_FN tk_v16 tk_stage_8(TK_ME const void *src, tk_i32 on)\n"
-    "{ tk_v16 v = { { 0, 0, 0, 0 } }; if (on && TK_MAY(src, 8, 0)) { tk_v8 h = *(const tk_v8 *)src; v.w[0] = h.w[0]; v.w[1] = h.w[1]; } return v; }\n"
+    "{ tk_v16 v = { { 0, 0, 0, 0 } }; if (on && TK_MAY(src, 8, 0)) { tk_v8 h = *(const tk_v8 *)src; v.w[0] = h.w[0]; "
+    "v.w[1] = h.w[1]; } return v; }\n"
     "TK_FN tk_v16 tk_stage_16(TK_ME const void *src, tk_i32 on)\n"
     "{ tk_v16 v = { { 0, 0, 0, 0 } }; if (on && TK_MAY(src, 16, 0)) v = *(const tk_v16 *)src; return v; }\n"
     "TK_FN void tk_put_4(TK_ME tk_v16 v, void *dst) { if (TK_MAY(dst, 4, 1)) *(tk_word *)dst = v.w[0]; }\n"
-    "TK_FN void tk_put_8(TK_ME tk_v16 v, void *dst) { if (TK_MAY(dst, 8, 1)) { tk_v8 h = { { v.w[0], v.w[1] } }; *(tk_v8 *)dst = h; } }\n"
+    "TK_FN void tk_put_8(TK_ME tk_v16 v, void *dst) { if (TK_MAY(dst, 8, 1)) { tk_v8 h = { { v.w[0], v.w[1] } }; "
+    "*(tk_v8 *)dst = h; } }\n"
     "TK_FN void tk_put_16(TK_ME tk_v16 v, void *dst) { if (TK_MAY(dst, 16, 1)) *(tk_v16 *)dst = v; }\n"
     "#define tk_issue_4(stage, dst, di, src, si, on) ((void)(dst), (stage) = tk_stage_4(TK_AT (src) + (si), (on)))\n"
     "#define tk_issue_8(stage, dst, di, src, si, on) ((void)(dst), (stage) = tk_stage_8(TK_AT (src) + (si), (on)))\n"
@@ -285,10 +360,14 @@ static const char copies_emu[] =
     "    if (on) __builtin_memcpy(dst, src, bytes);\n"
     "    else __builtin_memset(dst, 0, bytes);\n"
     "}\n"
-    "#define tk_issue_4(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy(tk_me, __LINE__, (dst) + (di), (src) + (si), 4, (on)))\n"
-    "#define tk_issue_8(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy(tk_me, __LINE__, (dst) + (di), (src) + (si), 8, (on)))\n"
-    "#define tk_issue_16(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy(tk_me, __LINE__, (dst) + (di), (src) + (si), 16, (on)))\n"
-    "#define tk_land_4(stage, dst, di) ((void)0)\n#define tk_land_8(stage, dst, di) ((void)0)\n#define tk_land_16(stage, dst, di) ((void)0)\n"
+    "#define tk_issue_4(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy(tk_me, __LINE__, (dst) + (di), "
+    "(src) + (si), 4, (on)))\n"
+    "#define tk_issue_8(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy(tk_me, __LINE__, (dst) + (di), "
+    "(src) + (si), 8, (on)))\n"
+    "#define tk_issue_16(stage, dst, di, src, si, on) ((void)sizeof(stage), tk_copy(tk_me, __LINE__, (dst) + (di), "
+    "(src) + (si), 16, (on)))\n"
+    "#define tk_land_4(stage, dst, di) ((void)0)\n#define tk_land_8(stage, dst, di) ((void)0)\n#define "
+    "tk_land_16(stage, dst, di) ((void)0)\n"
     "#define tk_commit() (tk_checked ? tk_me->host->commit(tk_me) : (void)0)\n"
     "#define tk_wait(n) (tk_checked ? tk_me->host->wait(tk_me, (n)) : (void)0)\n";
 
@@ -312,14 +391,20 @@ static const char *row_body(const struct row *r, enum spelling how)
 static void print_names(FILE *to, const char *params, const char *before, const char *after)
 {
     for (const char *p = params; p; p = strchr(p, ',')) {
-        if (*p == ',') fputs(", ", to), p++;
-        const char *end = p + strcspn(p, ","), *word = end;
-        while (word > p && !strchr(" *", word[-1])) word--;
+        if (*p == ',') {
+            fputs(", ", to);
+            p++;
+        }
+        const char *end = p + strcspn(p, ",");
+        const char *word = end;
+        while (word > p && !strchr(" *", word[-1]))
+            word--;
         fprintf(to, "%s%.*s%s", before, (int)(end - word), word, after);
     }
 }
 
-/* A function that needs the work-item or its line is NAME_at(tk_me, tk_line, ...), and NAME a macro that gives it both. */
+/* A function that needs the work-item or its line is NAME_at(tk_me, tk_line, ...), and NAME a macro that gives it both.
+   */
 static void print_row(FILE *to, const struct row *r, enum spelling how)
 {
     bool touch = how == SPELL_EMU_CHECKED && (r->kind == READ || r->kind == WRITE);
@@ -327,11 +412,13 @@ static void print_row(FILE *to, const struct row *r, enum spelling how)
         fprintf(to, "TK_FN %s %s(%s) { %s }\n", r->result, r->name, r->params, row_body(r, how));
         return;
     }
-    const char *params = strcmp(r->params, "void") ? r->params : NULL, *comma = params ? ", " : "";
-    fprintf(to, "TK_FN %s %s_at(struct tk_item *tk_me, int tk_line%s%s)\n{ ", r->result, r->name, comma, params ? params : "");
+    const char *params = strcmp(r->params, "void") ? r->params : NULL;
+    const char *comma = params ? ", " : "";
+    fprintf(to, "TK_FN %s %s_at(struct tk_item *tk_me, int tk_line%s%s)\n{ ", r->result, r->name, comma,
+            params ? params : "");
     if (touch)
-        fprintf(to, "if (!tk_me->host->touch(tk_me, tk_line, p + i, %d * (int)sizeof *p, %d)) return%s; ", r->width, r->kind == WRITE,
-                r->kind == WRITE ? "" : " 0");
+        fprintf(to, "if (!tk_me->host->touch(tk_me, tk_line, p + i, %d * (int)sizeof *p, %d)) return%s; ", r->width,
+                r->kind == WRITE, r->kind == WRITE ? "" : " 0");
     fprintf(to, "%s }\n#define %s(", row_body(r, how), r->name);
     print_names(to, params, "", "");
     fprintf(to, ") %s_at(tk_me, __LINE__%s", r->name, comma);
@@ -339,42 +426,65 @@ static void print_row(FILE *to, const struct row *r, enum spelling how)
     fputs(")\n", to);
 }
 
-struct wide { const struct wide_type *type; int elems, bytes, piece; };       /* piece: bytes of one access */
+struct wide {
+    const struct wide_type *type;
+    int elems, bytes, piece;
+}; /* piece: bytes of one access */
 
 /* On a GPU through words. */
 static void print_wide_words(FILE *to, const struct wide *w, bool store)
 {
     fprintf(to, "    tk_u32 w[%d];\n", w->bytes / 4);
-    if (store) fprintf(to, "    TK_UNROLL\n    for (tk_i32 j = 0; j < %d; j++) w[j] = tk_word_%s(v, j);\n", w->bytes / 4, w->type->name);
+    if (store)
+        fprintf(to, "    TK_UNROLL\n    for (tk_i32 j = 0; j < %d; j++) w[j] = tk_word_%s(v, j);\n", w->bytes / 4,
+                w->type->name);
     for (int at = 0; at < w->bytes; at += w->piece) {
-        if (store) fprintf(to, "    tk_set_%d(p + i + %d, w + %d);\n", w->piece, at / w->type->size, at / 4);
-        else fprintf(to, "    tk_get_%d(w + %d, p + i + %d);\n", w->piece, at / 4, at / w->type->size);
+        if (store)
+            fprintf(to, "    tk_set_%d(p + i + %d, w + %d);\n", w->piece, at / w->type->size, at / 4);
+        else
+            fprintf(to, "    tk_get_%d(w + %d, p + i + %d);\n", w->piece, at / 4, at / w->type->size);
     }
-    if (!store) fprintf(to, "    TK_UNROLL\n    for (tk_i32 k = 0; k < %d; k++) v[k] = tk_in_%s(w, k);\n", w->elems, w->type->name);
+    if (!store)
+        fprintf(to, "    TK_UNROLL\n    for (tk_i32 k = 0; k < %d; k++) v[k] = tk_in_%s(w, k);\n", w->elems,
+                w->type->name);
 }
 
 static void print_wide_body(FILE *to, const struct wide *w, bool store, enum spelling how)
 {
-    if (!is_emu(how)) { print_wide_words(to, w, store); return; }
-    for (int at = 0; how == SPELL_EMU_CHECKED && at < w->bytes; at += w->piece) {
-        fprintf(to, "    if (!tk_me->host->touch(tk_me, tk_line, p + i + %d, %d, %d)) ", at / w->type->size, w->piece, store);
-        if (store) fputs("return;\n", to);
-        else fprintf(to, "{ __builtin_memset(v, 0, %d * sizeof *v); return; }\n", w->elems);
+    if (!is_emu(how)) {
+        print_wide_words(to, w, store);
+        return;
     }
-    fprintf(to, "    for (tk_i32 k = 0; k < %d; k++) %s = %s;\n", w->elems, store ? "p[i + k]" : "v[k]", store ? w->type->store : w->type->load);
+    for (int at = 0; how == SPELL_EMU_CHECKED && at < w->bytes; at += w->piece) {
+        fprintf(to, "    if (!tk_me->host->touch(tk_me, tk_line, p + i + %d, %d, %d)) ", at / w->type->size, w->piece,
+                store);
+        if (store)
+            fputs("return;\n", to);
+        else
+            fprintf(to, "{ __builtin_memset(v, 0, %d * sizeof *v); return; }\n", w->elems);
+    }
+    fprintf(to, "    for (tk_i32 k = 0; k < %d; k++) %s = %s;\n", w->elems, store ? "p[i + k]" : "v[k]",
+            store ? w->type->store : w->type->load);
 }
 
 static void print_wide(FILE *to, const struct wide *w, bool store, enum spelling how)
 {
-    const char *type = w->type->name, *value = w->type->value, *names = store ? "p, i, v" : "v, p, i";
-    const char *name = store ? "tk_stw" : "tk_ldw", *item = how == SPELL_EMU_CHECKED ? "_at(struct tk_item *tk_me, int tk_line, " : "(";
+    const char *type = w->type->name;
+    const char *value = w->type->value;
+    const char *names = store ? "p, i, v" : "v, p, i";
+    const char *name = store ? "tk_stw" : "tk_ldw";
+    const char *item = how == SPELL_EMU_CHECKED ? "_at(struct tk_item *tk_me, int tk_line, " : "(";
     fprintf(to, "TK_FN void %s_%s_%d%s", name, type, w->elems, item);
-    if (store) fprintf(to, "tk_%s *p, tk_i64 i, const %s *v)\n{\n", type, value);
-    else fprintf(to, "%s *v, const tk_%s *p, tk_i64 i)\n{\n", value, type);
+    if (store)
+        fprintf(to, "tk_%s *p, tk_i64 i, const %s *v)\n{\n", type, value);
+    else
+        fprintf(to, "%s *v, const tk_%s *p, tk_i64 i)\n{\n", value, type);
     print_wide_body(to, w, store, how);
     fputs("}\n", to);
-    if (how != SPELL_EMU_CHECKED) return;
-    fprintf(to, "#define %s_%s_%d(%s) %s_%s_%d_at(tk_me, __LINE__, ", name, type, w->elems, names, name, type, w->elems);
+    if (how != SPELL_EMU_CHECKED)
+        return;
+    fprintf(to, "#define %s_%s_%d(%s) %s_%s_%d_at(tk_me, __LINE__, ", name, type, w->elems, names, name, type,
+            w->elems);
     print_names(to, names, "(", ")");
     fputs(")\n", to);
 }
@@ -392,7 +502,8 @@ static void print_wides(FILE *to, enum spelling how)
 
 static void print_matrix(FILE *to, const struct matrix_unit *u, enum spelling how)
 {
-    if (!u) return;
+    if (!u)
+        return;
     fprintf(to, "enum { TK_MMA_A = %d, TK_MMA_B = %d, TK_MMA_C = %d };\n", u->a_elems / 2, u->b_elems / 2, u->c_elems);
     if (is_emu(how)) {
         fputs("#define tk_mma(c, a, b) tk_me->host->mma(tk_me, __LINE__, (c), (a), (b))\n", to);
@@ -400,7 +511,8 @@ static void print_matrix(FILE *to, const struct matrix_unit *u, enum spelling ho
     }
     for (size_t i = 0; i < sizeof matrix_rows / sizeof *matrix_rows; i++)
         if (!strcmp(matrix_rows[i].unit, u->name)) {
-            fprintf(to, "TK_FN void tk_mma(tk_f32 *c, const tk_u32 *a, const tk_u32 *b)\n{\n%s}\n", matrix_rows[i].body);
+            fprintf(to, "TK_FN void tk_mma(tk_f32 *c, const tk_u32 *a, const tk_u32 *b)\n{\n%s}\n",
+                    matrix_rows[i].body);
             return;
         }
     BUG("no spelling of the matrix instruction %s", u->name);
@@ -418,18 +530,20 @@ static void print_copies(FILE *to, const struct target *t, enum spelling how)
 
 const char *spell_prelude(struct session *s, const struct target *t, enum spelling how)
 {
-    BUG_IF(!is_emu(how) && (how == SPELL_CUDA) != (t->dialect == DIALECT_CUDA), "%s is not written in that dialect", t->name);
+    BUG_IF(!is_emu(how) && (how == SPELL_CUDA) != (t->dialect == DIALECT_CUDA), "%s is not written in that dialect",
+           t->name);
     char *text = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
     BUG_IF(!to, "out of memory");
     fprintf(to, "#define TK_WAVE %d\n#define TK_STATIC_SHARED %d\n", t->wave, t->static_shared);
     if (is_emu(how))
-        fprintf(to, "%sconst int tk_abi = TK_EMU_ABI, tk_is_checked = %d;\nenum { tk_checked = %d };\n", prelude_emu_abi, how == SPELL_EMU_CHECKED,
-                how == SPELL_EMU_CHECKED);
+        fprintf(to, "%sconst int tk_abi = TK_EMU_ABI, tk_is_checked = %d;\nenum { tk_checked = %d };\n",
+                prelude_emu_abi, how == SPELL_EMU_CHECKED, how == SPELL_EMU_CHECKED);
     fputs(how == SPELL_CUDA ? head_cuda : how == SPELL_HIP ? head_hip : head_emu, to);
     fputs(types, to);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) print_row(to, &rows[i], how);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        print_row(to, &rows[i], how);
     print_wides(to, how);
     print_matrix(to, t->matrix, how);
     print_copies(to, t, how);

@@ -1,24 +1,29 @@
 #include "codegen/tile.h"
 
-/* From small to large. Each must divide by the fragment shapes of every matrix unit (16 rows, 16 columns, 16 deep), and give each thread of
-   its waves at least one 16-byte piece of both tiles for waves of 32 and 64. */
+/* From small to large. Each must divide by the fragment shapes of every matrix unit (16 rows, 16 columns, 16 deep), and
+   give each thread of its waves at least one 16-byte piece of both tiles for waves of 32 and 64. */
 static const struct tile tiles[] = {
-    {  16,  32, 64, 1, 2 },     /* a batch of a few rows: many blocks along n */
-    {  32,  64, 64, 2, 2 },
-    {  64,  64, 32, 2, 2 },
+    { 16, 32, 64, 1, 2 }, /* a batch of a few rows: many blocks along n */
+    { 32, 64, 64, 2, 2 },
+    { 64, 64, 32, 2, 2 },
     { 128, 128, 32, 2, 2 },
 };
 
-static int64_t blocks(const struct tile *t, int64_t m, int64_t n) { return ((m + t->m - 1) / t->m) * ((n + t->n - 1) / t->n); }
+static int64_t blocks(const struct tile *t, int64_t m, int64_t n)
+{
+    return ((m + t->m - 1) / t->m) * ((n + t->n - 1) / t->n);
+}
 
-/* The largest tile that is not mostly padding in m and still gives every unit of the card two blocks; for small work, the smallest that covers m. */
+/* The largest tile that is not mostly padding in m and still gives every unit of the card two blocks; for small work,
+   the smallest that covers m. */
 struct tile tile_for(const struct target *t, int64_t m, int64_t n, int64_t k)
 {
     (void)k;
     const struct tile *best = &tiles[0];
     for (unsigned i = 1; i < sizeof tiles / sizeof *tiles; i++) {
         const struct tile *c = &tiles[i];
-        if (m > c->m / 2 && n > c->n / 2 && (blocks(c, m, n) >= 2 * t->units || (c->m <= 32 && m > 16))) best = c;
+        if (m > c->m / 2 && n > c->n / 2 && (blocks(c, m, n) >= 2 * t->units || (c->m <= 32 && m > 16)))
+            best = c;
     }
     return *best;
 }

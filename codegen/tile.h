@@ -4,8 +4,8 @@
 #include "ir/target.h"
 
 struct tile {
-    int m, n, k;                /* of the block: result rows and columns, depth of one ring slot */
-    int waves_m, waves_n;       /* how the block's waves split it */
+    int m, n, k;          /* of the block: result rows and columns, depth of one ring slot */
+    int waves_m, waves_n; /* how the block's waves split it */
 };
 /* m, n, k: the shape, symbolic dims at their hint. */
 struct tile tile_for(const struct target *t, int64_t m, int64_t n, int64_t k);

@@ -11,7 +11,9 @@ struct block {
     _Alignas(16) unsigned char mem[];
 };
 
-struct arena { struct block *head; };
+struct arena {
+    struct block *head;
+};
 
 struct arena *arena_new(void)
 {
@@ -22,8 +24,12 @@ struct arena *arena_new(void)
 
 void arena_free(struct arena *a)
 {
-    if (!a) return;
-    for (struct block *b = a->head, *next; b; b = next) { next = b->next; free(b); }
+    if (!a)
+        return;
+    for (struct block *b = a->head, *next; b; b = next) {
+        next = b->next;
+        free(b);
+    }
     free(a);
 }
 
@@ -35,7 +41,9 @@ void *arena_alloc(struct arena *a, size_t bytes)
         size_t size = bytes > 1 << 16 ? bytes : 1 << 16;
         struct block *b = malloc(sizeof *b + size);
         BUG_IF(!b, "out of memory (%zu bytes)", size);
-        b->next = a->head, b->used = 0, b->size = size;
+        b->next = a->head;
+        b->used = 0;
+        b->size = size;
         a->head = b;
     }
     void *p = a->head->mem + a->head->used;
@@ -77,7 +85,8 @@ void *arena_grow(struct arena *a, void *old, size_t n, size_t *cap, size_t size)
 {
     size_t want = *cap ? *cap * 2 : 8;
     void *p = arena_alloc(a, want * size);
-    if (n) memcpy(p, old, n * size);
+    if (n)
+        memcpy(p, old, n * size);
     *cap = want;
     return p;
 }

@@ -20,11 +20,15 @@ char *arena_vprintf(struct arena *a, const char *fmt, va_list ap);
 
 /* A growing array that lives in an arena: arena_push(a, vec, n, cap) makes room for one more element of *vec. */
 void *arena_grow(struct arena *a, void *old, size_t n, size_t *cap, size_t size);
-#define arena_push(a, vec, n, cap) \
+#define arena_push(a, vec, n, cap)                                                                                     \
     ((void)((n) < (cap) || ((vec) = arena_grow((a), (vec), (n), &(cap), sizeof *(vec)), 1)), &(vec)[(n)++])
 
 /* A mistake of ours, not of the user's: prints where and aborts. */
 _Noreturn __attribute__((format(printf, 3, 4))) void bug_at(const char *file, int line, const char *fmt, ...);
 #define BUG(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
-#define BUG_IF(cond, ...) do { if (cond) BUG(__VA_ARGS__); } while (0)
+#define BUG_IF(cond, ...)                                                                                              \
+    do {                                                                                                               \
+        if (cond)                                                                                                      \
+            BUG(__VA_ARGS__);                                                                                          \
+    } while (0)
 #endif

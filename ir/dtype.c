@@ -1,5 +1,5 @@
-/* Element types and their number formats, in integer arithmetic on the bits of a double: the same on every host, whatever its rounding mode, its
-   compiler's idea of _Float16 or its f16 instructions. */
+/* Element types and their number formats, in integer arithmetic on the bits of a double: the same on every host,
+   whatever its rounding mode, its compiler's idea of _Float16 or its f16 instructions. */
 #include "ir/dtype.h"
 
 #include <float.h>
@@ -9,14 +9,14 @@
 
 /* `float` behaves as f64: until the precision pass has decided, every value is a double. */
 const struct dtype_info dtype_table[DT_COUNT] = {
-    [DT_FLOAT] = {.name = "float", .size = 0, .is_float = true, .mantissa = 53, .emin = -1022, .max = DBL_MAX},
-    [DT_F16] = {.name = "f16", .size = 2, .is_float = true, .mantissa = 11, .emin = -14, .max = 65504.0},
-    [DT_BF16] = {.name = "bf16", .size = 2, .is_float = true, .mantissa = 8, .emin = -126, .max = 0x1.FEp127},
-    [DT_F32] = {.name = "f32", .size = 4, .is_float = true, .mantissa = 24, .emin = -126, .max = 0x1.FFFFFEp127},
-    [DT_F64] = {.name = "f64", .size = 8, .is_float = true, .mantissa = 53, .emin = -1022, .max = DBL_MAX},
-    [DT_I32] = {.name = "i32", .size = 4, .max = 0x1p31 - 1},
-    [DT_I64] = {.name = "i64", .size = 8, .max = 0x1p63},
-    [DT_BOOL] = {.name = "bool", .size = 1, .max = 1},
+    [DT_FLOAT] = { .name = "float", .size = 0, .is_float = true, .mantissa = 53, .emin = -1022, .max = DBL_MAX },
+    [DT_F16] = { .name = "f16", .size = 2, .is_float = true, .mantissa = 11, .emin = -14, .max = 65504.0 },
+    [DT_BF16] = { .name = "bf16", .size = 2, .is_float = true, .mantissa = 8, .emin = -126, .max = 0x1.FEp127 },
+    [DT_F32] = { .name = "f32", .size = 4, .is_float = true, .mantissa = 24, .emin = -126, .max = 0x1.FFFFFEp127 },
+    [DT_F64] = { .name = "f64", .size = 8, .is_float = true, .mantissa = 53, .emin = -1022, .max = DBL_MAX },
+    [DT_I32] = { .name = "i32", .size = 4, .max = 0x1p31 - 1 },
+    [DT_I64] = { .name = "i64", .size = 8, .max = 0x1p63 },
+    [DT_BOOL] = { .name = "bool", .size = 1, .max = 1 },
 };
 
 #define SIGN64 0x8000000000000000u
@@ -56,24 +56,29 @@ static double power_of_two(int e) { return bits_double((uint64_t)(e + 1023) << 5
 bool dtype_parse(const char *name, enum dtype *out)
 {
     for (int t = 0; t < DT_COUNT; t++) {
-        if (strcmp(name, dtype_table[t].name) != 0) continue;
+        if (strcmp(name, dtype_table[t].name) != 0)
+            continue;
         *out = (enum dtype)t;
         return true;
     }
     return false;
 }
 
-/* The bits of |x| (a, not NaN) rounded to a format of `mantissa` bits, unbounded above. The lowest kept bit has the weight of bit `drop` of a; adding
-   just under half of it, and one more where the kept part is odd, carries as nearest even wants, through into the exponent where the mantissa is full.
-   Below emin the kept bits get fewer: in [1, 2) smallest subnormals only the hidden bit is kept, always odd; in [half, 1) all but the tie goes up to
-   one; below that nothing is left. */
+/* The bits of |x| (a, not NaN) rounded to a format of `mantissa` bits, unbounded above. The lowest kept bit has the
+   weight of bit `drop` of a; adding just under half of it, and one more where the kept part is odd, carries as nearest
+   even wants, through into the exponent where the mantissa is full. Below emin the kept bits get fewer: in [1, 2)
+   smallest subnormals only the hidden bit is kept, always odd; in [half, 1) all but the tie goes up to one; below that
+   nothing is left. */
 static uint64_t magnitude_round(uint64_t a, int mantissa, int emin)
 {
     int e = (int)(a >> 52) - 1023;
     int drop = 53 - mantissa + (e < emin ? emin - e : 0);
-    if (drop > 53) return 0;
-    if (drop == 53) return (a & 0xFFFFFFFFFFFFFu) ? (uint64_t)(e + 1 + 1023) << 52 : 0;
-    uint64_t half = (uint64_t)1 << (drop - 1), odd = drop == 52 ? 1 : a >> drop & 1;
+    if (drop > 53)
+        return 0;
+    if (drop == 53)
+        return (a & 0xFFFFFFFFFFFFFu) ? (uint64_t)(e + 1 + 1023) << 52 : 0;
+    uint64_t half = (uint64_t)1 << (drop - 1);
+    uint64_t odd = drop == 52 ? 1 : a >> drop & 1;
     return (a + half - 1 + odd) & ~(half * 2 - 1);
 }
 
@@ -81,11 +86,15 @@ double dtype_round(enum dtype t, double x)
 {
     const struct dtype_info *d = &dtype_table[t];
     BUG_IF(!d->is_float, "dtype_round to %s", d->name);
-    if (d->mantissa == 53) return x;
-    uint64_t b = double_bits(x), a = b & ~SIGN64;
-    if (a >= INF64) return x;
+    if (d->mantissa == 53)
+        return x;
+    uint64_t b = double_bits(x);
+    uint64_t a = b & ~SIGN64;
+    if (a >= INF64)
+        return x;
     a = magnitude_round(a, d->mantissa, d->emin);
-    if (a > double_bits(d->max)) a = INF64;
+    if (a > double_bits(d->max))
+        a = INF64;
     return bits_double(a | (b & SIGN64));
 }
 
@@ -94,11 +103,14 @@ double dtype_half_ulp(enum dtype t, double x)
     const struct dtype_info *d = &dtype_table[t];
     BUG_IF(!d->is_float, "dtype_half_ulp of %s", d->name);
     uint64_t a = double_bits(x) & ~SIGN64;
-    if (a >= INF64) return bits_double(a);
+    if (a >= INF64)
+        return bits_double(a);
     int e = (int)(a >> 52) - 1023;
-    if (e < d->emin) e = d->emin;
+    if (e < d->emin)
+        e = d->emin;
     e -= d->mantissa;
-    if (e >= -1022) return power_of_two(e);
+    if (e >= -1022)
+        return power_of_two(e);
     return e >= -1074 ? bits_double((uint64_t)1 << (e + 1074)) : DBL_TRUE_MIN;
 }
 
@@ -109,15 +121,20 @@ double dtype_unit(enum dtype t)
     return power_of_two(-d->mantissa);
 }
 
-/* Packs |x| (bits a of a double that the format has exactly, or infinity) into a format with `frac` stored bits and least normal exponent emin. */
+/* Packs |x| (bits a of a double that the format has exactly, or infinity) into a format with `frac` stored bits and
+   least normal exponent emin. */
 static uint32_t magnitude_pack(uint64_t a, int frac, int emin)
 {
     int e = (int)(a >> 52) - 1023;
     uint64_t m = a & 0xFFFFFFFFFFFFFu;
-    uint32_t inf = (uint32_t)(2 * (1 - emin) + 1) << frac;      /* the exponent field is 1 at emin, 2 - 2·emin at the top, then infinity */
-    if (a >= INF64) return inf;
-    if (e >= emin) return (uint32_t)(e - emin + 1) << frac | (uint32_t)(m >> (52 - frac));
-    if (a == 0) return 0;
+    uint32_t inf = (uint32_t)(2 * (1 - emin) + 1)
+                   << frac; /* the exponent field is 1 at emin, 2 - 2·emin at the top, then infinity */
+    if (a >= INF64)
+        return inf;
+    if (e >= emin)
+        return (uint32_t)(e - emin + 1) << frac | (uint32_t)(m >> (52 - frac));
+    if (a == 0)
+        return 0;
     return (uint32_t)((m | (uint64_t)1 << 52) >> (52 - frac + emin - e));
 }
 
@@ -126,7 +143,8 @@ static uint16_t half_from_double(enum dtype t, double x)
 {
     const struct dtype_info *d = &dtype_table[t];
     int frac = d->mantissa - 1;
-    uint64_t b = double_bits(x), a = b & ~SIGN64;
+    uint64_t b = double_bits(x);
+    uint64_t a = b & ~SIGN64;
     uint32_t sign = (uint32_t)(b >> 63) << 15;
     if (a > INF64) {
         uint32_t payload = (uint32_t)(a >> (52 - frac)) & (((uint32_t)1 << frac) - 1);
@@ -146,16 +164,21 @@ uint16_t f16_from_float(float x) { return half_from_double(DT_F16, (double)x); }
 uint16_t bf16_from_float(float x)
 {
     uint32_t b = float_bits(x);
-    if ((b & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(b >> 16 | 0x40u);
+    if ((b & 0x7FFFFFFFu) > 0x7F800000u)
+        return (uint16_t)(b >> 16 | 0x40u);
     return (uint16_t)((b + 0x7FFFu + (b >> 16 & 1)) >> 16);
 }
 
 float f16_to_float(uint16_t h)
 {
-    uint32_t sign = (uint32_t)(h & 0x8000u) << 16, e = h >> 10 & 31, m = h & 0x3FFu;
-    if (e == 31) return bits_float(sign | 0x7F800000u | m << 13 | (m ? 0x400000u : 0));
-    if (e > 0) return bits_float(sign | (e + 127 - 15) << 23 | m << 13);
-    float v = (float)m * 0x1p-24f;                              /* exact: ten bits */
+    uint32_t sign = (uint32_t)(h & 0x8000u) << 16;
+    uint32_t e = h >> 10 & 31;
+    uint32_t m = h & 0x3FFu;
+    if (e == 31)
+        return bits_float(sign | 0x7F800000u | m << 13 | (m ? 0x400000u : 0));
+    if (e > 0)
+        return bits_float(sign | (e + 127 - 15) << 23 | m << 13);
+    float v = (float)m * 0x1p-24f; /* exact: ten bits */
     return bits_float(sign | float_bits(v));
 }
 

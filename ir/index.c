@@ -7,8 +7,15 @@
 
 enum { BUCKETS = 4096, MAX_TERMS = 64 };
 
-struct entry { struct entry *next; struct ix ix; };
-struct ix_table { struct arena *arena; unsigned next_id; struct entry *bucket[BUCKETS]; };
+struct entry {
+    struct entry *next;
+    struct ix ix;
+};
+struct ix_table {
+    struct arena *arena;
+    unsigned next_id;
+    struct entry *bucket[BUCKETS];
+};
 
 struct ix_table *ix_table_new(struct arena *a)
 {
@@ -17,20 +24,27 @@ struct ix_table *ix_table_new(struct arena *a)
     return t;
 }
 
-__extension__ typedef __int128 wide;     /* products of two int64 */
+__extension__ typedef __int128 wide; /* products of two int64 */
 
 static int64_t clamp(wide v) { return v > IX_INF ? IX_INF : v < -IX_INF ? -IX_INF : (int64_t)v; }
-static int64_t sat_add(int64_t a, int64_t b) { return a <= -IX_INF || b <= -IX_INF ? -IX_INF : a >= IX_INF || b >= IX_INF ? IX_INF : clamp((wide)a + b); }
+static int64_t sat_add(int64_t a, int64_t b)
+{
+    return a <= -IX_INF || b <= -IX_INF ? -IX_INF : a >= IX_INF || b >= IX_INF ? IX_INF : clamp((wide)a + b);
+}
 static int64_t sat_mul(int64_t a, int64_t b) { return clamp((wide)a * b); }
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 
 static bool same(const struct ix *x, const struct ix *y)
 {
-    if (x->kind != y->kind || x->k != y->k || x->n_terms != y->n_terms || x->a != y->a || x->b != y->b) return false;
-    if (x->kind == IX_SYM) return strcmp(x->name, y->name) == 0;
+    if (x->kind != y->kind || x->k != y->k || x->n_terms != y->n_terms || x->a != y->a || x->b != y->b)
+        return false;
+    if (x->kind == IX_SYM)
+        return strcmp(x->name, y->name) == 0;
     for (int i = 0; i < x->n_terms; i++) {
-        if (x->terms[i].coef != y->terms[i].coef || x->terms[i].n != y->terms[i].n) return false;
-        if (memcmp(x->terms[i].atom, y->terms[i].atom, sizeof x->terms[i].atom)) return false;
+        if (x->terms[i].coef != y->terms[i].coef || x->terms[i].n != y->terms[i].n)
+            return false;
+        if (memcmp(x->terms[i].atom, y->terms[i].atom, sizeof x->terms[i].atom))
+            return false;
     }
     return true;
 }
@@ -42,10 +56,13 @@ static size_t hash_of(const struct ix *e)
     MIX(e->k);
     MIX(e->a ? e->a->id + 1 : 0);
     MIX(e->b ? e->b->id + 1 : 0);
-    if (e->kind == IX_SYM) for (const char *p = e->name; *p; p++) MIX(*p);
+    if (e->kind == IX_SYM)
+        for (const char *p = e->name; *p; p++)
+            MIX(*p);
     for (int i = 0; i < e->n_terms; i++) {
         MIX(e->terms[i].coef);
-        for (int j = 0; j < e->terms[i].n; j++) MIX(e->terms[i].atom[j]->id + 1);
+        for (int j = 0; j < e->terms[i].n; j++)
+            MIX(e->terms[i].atom[j]->id + 1);
     }
 #undef MIX
     return h % BUCKETS;
@@ -57,7 +74,8 @@ static const struct ix *intern(struct ix_table *t, const struct ix *e)
     size_t h = hash_of(e);
     if (e->kind != IX_VAR)
         for (struct entry *p = t->bucket[h]; p; p = p->next)
-            if (same(&p->ix, e)) return &p->ix;
+            if (same(&p->ix, e))
+                return &p->ix;
     struct entry *p = arena_new_of(t->arena, struct entry);
     p->ix = *e;
     p->ix.id = t->next_id++;
@@ -66,7 +84,8 @@ static const struct ix *intern(struct ix_table *t, const struct ix *e)
         memcpy(terms, e->terms, sizeof *terms * (size_t)e->n_terms);
         p->ix.terms = terms;
     }
-    if (e->name) p->ix.name = arena_strdup(t->arena, e->name);
+    if (e->name)
+        p->ix.name = arena_strdup(t->arena, e->name);
     p->next = t->bucket[h];
     t->bucket[h] = p;
     return &p->ix;
@@ -76,7 +95,12 @@ static void range_mul(int64_t *lo, int64_t *hi, int64_t lo2, int64_t hi2)
 {
     int64_t c[4] = { sat_mul(*lo, lo2), sat_mul(*lo, hi2), sat_mul(*hi, lo2), sat_mul(*hi, hi2) };
     *lo = *hi = c[0];
-    for (int i = 1; i < 4; i++) { if (c[i] < *lo) *lo = c[i]; if (c[i] > *hi) *hi = c[i]; }
+    for (int i = 1; i < 4; i++) {
+        if (c[i] < *lo)
+            *lo = c[i];
+        if (c[i] > *hi)
+            *hi = c[i];
+    }
 }
 
 /* The terms of any expression: those of a sum, or the atom itself once. */
@@ -94,27 +118,40 @@ static int terms_of(const struct ix *e, struct ix_term *out, int64_t *k)
 
 static const struct ix *make_sum(struct ix_table *t, int64_t k, struct ix_term *terms, int n);
 
-static bool same_atoms(const struct ix_term *a, const struct ix_term *b) { return a->n == b->n && !memcmp(a->atom, b->atom, sizeof a->atom); }
+static bool same_atoms(const struct ix_term *a, const struct ix_term *b)
+{
+    return a->n == b->n && !memcmp(a->atom, b->atom, sizeof a->atom);
+}
 
-/* d·(x/d) + x%d is x: finds a term c·…·(x%d) and its partner c·…·d·(x/d), and makes them the terms of c·…·x. What is left and what was made
-   goes back through make_sum. NULL: there is no such pair. */
+/* d·(x/d) + x%d is x: finds a term c·…·(x%d) and its partner c·…·d·(x/d), and makes them the terms of c·…·x. What is
+   left and what was made goes back through make_sum. NULL: there is no such pair. */
 static const struct ix *rejoin(struct ix_table *t, int64_t k, const struct ix_term *terms, int n)
 {
     for (int i = 0; i < n; i++)
         for (int m = 0; m < terms[i].n; m++) {
             const struct ix *mod = terms[i].atom[m];
-            if (mod->kind != IX_MOD) continue;
+            if (mod->kind != IX_MOD)
+                continue;
             const struct ix *rest = ix_const(t, terms[i].coef);
-            for (int q = 0; q < terms[i].n; q++) if (q != m) rest = ix_mul(t, rest, terms[i].atom[q]);
+            for (int q = 0; q < terms[i].n; q++)
+                if (q != m)
+                    rest = ix_mul(t, rest, terms[i].atom[q]);
             const struct ix *partner = ix_mul(t, ix_mul(t, rest, mod->b), ix_div(t, mod->a, mod->b));
             struct ix_term want[MAX_TERMS];
             int64_t wk;
-            int wn = terms_of(partner, want, &wk), at = -1;
-            if (wn != 1 || wk) continue;
-            for (int j = 0; j < n; j++) if (j != i && terms[j].coef == want[0].coef && same_atoms(&terms[j], &want[0])) at = j;
-            if (at < 0) continue;
+            int wn = terms_of(partner, want, &wk);
+            int at = -1;
+            if (wn != 1 || wk)
+                continue;
+            for (int j = 0; j < n; j++)
+                if (j != i && terms[j].coef == want[0].coef && same_atoms(&terms[j], &want[0]))
+                    at = j;
+            if (at < 0)
+                continue;
             const struct ix *sum = ix_add(t, ix_mul(t, rest, mod->a), ix_const(t, k));
-            for (int j = 0; j < n; j++) if (j != i && j != at) sum = ix_add(t, sum, make_sum(t, 0, (struct ix_term[]){ terms[j] }, 1));
+            for (int j = 0; j < n; j++)
+                if (j != i && j != at)
+                    sum = ix_add(t, sum, make_sum(t, 0, (struct ix_term[]){ terms[j] }, 1));
             return sum;
         }
     return NULL;
@@ -127,33 +164,46 @@ static const struct ix *make_sum(struct ix_table *t, int64_t k, struct ix_term *
     int m = 0;
     for (int i = 0; i < n; i++) {
         int j = 0;
-        while (j < m && !(out[j].n == terms[i].n && !memcmp(out[j].atom, terms[i].atom, sizeof out[j].atom))) j++;
-        if (j < m) { out[j].coef += terms[i].coef; continue; }
+        while (j < m && !(out[j].n == terms[i].n && !memcmp(out[j].atom, terms[i].atom, sizeof out[j].atom)))
+            j++;
+        if (j < m) {
+            out[j].coef += terms[i].coef;
+            continue;
+        }
         int at = m++;
         BUG_IF(m > MAX_TERMS, "index expression with over %d terms", MAX_TERMS);
-        while (at > 0) {                            /* by degree, then by atoms' ids: one order for one sum */
+        while (at > 0) { /* by degree, then by atoms' ids: one order for one sum */
             const struct ix_term *p = &out[at - 1];
             int c = terms[i].n - p->n;
-            for (int q = 0; !c && q < p->n; q++) c = (terms[i].atom[q]->id < p->atom[q]->id) ? 1 : (terms[i].atom[q]->id > p->atom[q]->id) ? -1 : 0;
-            if (c <= 0) break;
+            for (int q = 0; !c && q < p->n; q++)
+                c = (terms[i].atom[q]->id < p->atom[q]->id) ? 1 : (terms[i].atom[q]->id > p->atom[q]->id) ? -1 : 0;
+            if (c <= 0)
+                break;
             out[at] = out[at - 1];
             at--;
         }
         out[at] = terms[i];
     }
     int kept = 0;
-    for (int i = 0; i < m; i++) if (out[i].coef) out[kept++] = out[i];
+    for (int i = 0; i < m; i++)
+        if (out[i].coef)
+            out[kept++] = out[i];
     const struct ix *joined = kept > 1 ? rejoin(t, k, out, kept) : NULL;
-    if (joined) return joined;
-    if (kept == 1 && k == 0 && out[0].coef == 1 && out[0].n == 1) return out[0].atom[0];
+    if (joined)
+        return joined;
+    if (kept == 1 && k == 0 && out[0].coef == 1 && out[0].n == 1)
+        return out[0].atom[0];
     struct ix e = { .kind = IX_SUM, .lo = k, .hi = k, .k = k, .n_terms = kept, .terms = out, .uniform = UNIFORM_GRID };
     for (int i = 0; i < kept; i++) {
-        int64_t lo = out[i].coef, hi = out[i].coef;
+        int64_t lo = out[i].coef;
+        int64_t hi = out[i].coef;
         for (int j = 0; j < out[i].n; j++) {
             range_mul(&lo, &hi, out[i].atom[j]->lo, out[i].atom[j]->hi);
-            if (out[i].atom[j]->uniform > e.uniform) e.uniform = out[i].atom[j]->uniform;
+            if (out[i].atom[j]->uniform > e.uniform)
+                e.uniform = out[i].atom[j]->uniform;
         }
-        e.lo = sat_add(e.lo, lo), e.hi = sat_add(e.hi, hi);
+        e.lo = sat_add(e.lo, lo);
+        e.hi = sat_add(e.hi, hi);
     }
     return intern(t, &e);
 }
@@ -183,39 +233,58 @@ const struct ix *ix_mul(struct ix_table *t, const struct ix *a, const struct ix 
 {
     struct ix_term ta[MAX_TERMS], tb[MAX_TERMS], out[MAX_TERMS * 2];
     int64_t ka, kb;
-    int na = terms_of(a, ta, &ka), nb = terms_of(b, tb, &kb), n = 0;
+    int na = terms_of(a, ta, &ka);
+    int nb = terms_of(b, tb, &kb);
+    int n = 0;
     BUG_IF((na + 1) * (nb + 1) > MAX_TERMS * 2, "index product with too many terms");
     for (int i = 0; i < na; i++) {
         for (int j = 0; j < nb; j++) {
             struct ix_term p = { .coef = ta[i].coef * tb[j].coef, .n = ta[i].n + tb[j].n };
             BUG_IF(p.n > IX_DEGREE, "index product of degree over %d", IX_DEGREE);
             for (int q = 0, x = 0, y = 0; q < p.n; q++)
-                p.atom[q] = y >= tb[j].n || (x < ta[i].n && ta[i].atom[x]->id <= tb[j].atom[y]->id) ? ta[i].atom[x++] : tb[j].atom[y++];
+                p.atom[q] = y >= tb[j].n || (x < ta[i].n && ta[i].atom[x]->id <= tb[j].atom[y]->id) ? ta[i].atom[x++]
+                                                                                                    : tb[j].atom[y++];
             out[n++] = p;
         }
-        if (kb) { out[n] = ta[i]; out[n++].coef *= kb; }
+        if (kb) {
+            out[n] = ta[i];
+            out[n++].coef *= kb;
+        }
     }
-    for (int j = 0; ka && j < nb; j++) { out[n] = tb[j]; out[n++].coef *= ka; }
+    for (int j = 0; ka && j < nb; j++) {
+        out[n] = tb[j];
+        out[n++].coef *= ka;
+    }
     return make_sum(t, ka * kb, out, n);
 }
 
-const struct ix *ix_sub(struct ix_table *t, const struct ix *a, const struct ix *b) { return ix_add(t, a, ix_mulk(t, b, -1)); }
+const struct ix *ix_sub(struct ix_table *t, const struct ix *a, const struct ix *b)
+{
+    return ix_add(t, a, ix_mulk(t, b, -1));
+}
 
-static const struct ix *make_pair(struct ix_table *t, enum ix_kind kind, const struct ix *a, const struct ix *b, int64_t lo, int64_t hi)
+static const struct ix *make_pair(struct ix_table *t, enum ix_kind kind, const struct ix *a, const struct ix *b,
+                                  int64_t lo, int64_t hi)
 {
     enum uniform u = a->uniform > b->uniform ? a->uniform : b->uniform;
     return intern(t, &(struct ix){ .kind = kind, .a = a, .b = b, .lo = lo, .hi = hi, .uniform = u });
 }
 
-/* a = d·whole + rest, `whole` of the terms whose coefficient d divides. The split is exact for floor division and modulus. */
+/* a = d·whole + rest, `whole` of the terms whose coefficient d divides. The split is exact for floor division and
+   modulus. */
 static void split(struct ix_table *t, const struct ix *a, int64_t d, const struct ix **whole, const struct ix **rest)
 {
     struct ix_term terms[MAX_TERMS], w[MAX_TERMS], r[MAX_TERMS];
     int64_t k;
-    int n = terms_of(a, terms, &k), nw = 0, nr = 0;
+    int n = terms_of(a, terms, &k);
+    int nw = 0;
+    int nr = 0;
     for (int i = 0; i < n; i++) {
-        if (terms[i].coef % d == 0) { w[nw] = terms[i]; w[nw++].coef /= d; }
-        else r[nr++] = terms[i];
+        if (terms[i].coef % d == 0) {
+            w[nw] = terms[i];
+            w[nw++].coef /= d;
+        } else
+            r[nr++] = terms[i];
     }
     int64_t kw = floor_div(k, d);
     *whole = make_sum(t, kw, w, nw);
@@ -226,49 +295,69 @@ const struct ix *ix_div(struct ix_table *t, const struct ix *a, const struct ix 
 {
     BUG_IF(b->lo <= 0 && ix_is_const(b), "index division by %lld", (long long)b->lo);
     int64_t d;
-    if (a == b) return ix_const(t, 1);
+    if (a == b)
+        return ix_const(t, 1);
     if (ix_const_value(b, &d)) {
-        if (d == 1) return a;
+        if (d == 1)
+            return a;
         const struct ix *whole, *rest;
         split(t, a, d, &whole, &rest);
-        if (rest->lo >= 0 && rest->hi < d) return whole;
+        if (rest->lo >= 0 && rest->hi < d)
+            return whole;
         if (ix_is_const(whole) && whole->k == 0)
-            return rest->kind == IX_DIV && ix_is_const(rest->b) ? ix_div(t, rest->a, ix_const(t, rest->b->k * d))
-                 : make_pair(t, IX_DIV, rest, b, floor_div(rest->lo, d), floor_div(rest->hi, d));
+            return rest->kind == IX_DIV && ix_is_const(rest->b)
+                       ? ix_div(t, rest->a, ix_const(t, rest->b->k * d))
+                       : make_pair(t, IX_DIV, rest, b, floor_div(rest->lo, d), floor_div(rest->hi, d));
         return ix_add(t, whole, ix_div(t, rest, b));
     }
-    if (a->lo >= 0 && ix_less(t, a, b)) return ix_const(t, 0);
-    return make_pair(t, IX_DIV, a, b, a->lo < 0 ? a->lo : 0, a->hi < 0 ? -1 : a->hi);      /* b is at least 1 */
+    if (a->lo >= 0 && ix_less(t, a, b))
+        return ix_const(t, 0);
+    return make_pair(t, IX_DIV, a, b, a->lo < 0 ? a->lo : 0, a->hi < 0 ? -1 : a->hi); /* b is at least 1 */
 }
 
 const struct ix *ix_mod(struct ix_table *t, const struct ix *a, const struct ix *b)
 {
     BUG_IF(b->lo <= 0 && ix_is_const(b), "index modulus by %lld", (long long)b->lo);
     int64_t d;
-    if (a == b) return ix_const(t, 0);
+    if (a == b)
+        return ix_const(t, 0);
     if (ix_const_value(b, &d)) {
         const struct ix *whole, *rest;
         split(t, a, d, &whole, &rest);
-        if (rest->lo >= 0 && rest->hi < d) return rest;
+        if (rest->lo >= 0 && rest->hi < d)
+            return rest;
         return make_pair(t, IX_MOD, rest, b, 0, d - 1);
     }
-    if (a->lo >= 0 && ix_less(t, a, b)) return a;
+    if (a->lo >= 0 && ix_less(t, a, b))
+        return a;
     return make_pair(t, IX_MOD, a, b, 0, b->hi - 1);
 }
 
 const struct ix *ix_min(struct ix_table *t, const struct ix *a, const struct ix *b)
 {
-    if (ix_less_eq(t, a, b)) return a;
-    if (ix_less_eq(t, b, a)) return b;
-    if (a->id > b->id) { const struct ix *s = a; a = b; b = s; }
+    if (ix_less_eq(t, a, b))
+        return a;
+    if (ix_less_eq(t, b, a))
+        return b;
+    if (a->id > b->id) {
+        const struct ix *s = a;
+        a = b;
+        b = s;
+    }
     return make_pair(t, IX_MIN, a, b, a->lo < b->lo ? a->lo : b->lo, a->hi < b->hi ? a->hi : b->hi);
 }
 
 const struct ix *ix_max(struct ix_table *t, const struct ix *a, const struct ix *b)
 {
-    if (ix_less_eq(t, a, b)) return b;
-    if (ix_less_eq(t, b, a)) return a;
-    if (a->id > b->id) { const struct ix *s = a; a = b; b = s; }
+    if (ix_less_eq(t, a, b))
+        return b;
+    if (ix_less_eq(t, b, a))
+        return a;
+    if (a->id > b->id) {
+        const struct ix *s = a;
+        a = b;
+        b = s;
+    }
     return make_pair(t, IX_MAX, a, b, a->lo > b->lo ? a->lo : b->lo, a->hi > b->hi ? a->hi : b->hi);
 }
 
@@ -279,7 +368,8 @@ const struct ix *ix_ceil_div(struct ix_table *t, const struct ix *a, const struc
 
 bool ix_const_value(const struct ix *e, int64_t *out)
 {
-    if (!ix_is_const(e)) return false;
+    if (!ix_is_const(e))
+        return false;
     *out = e->k;
     return true;
 }
@@ -288,27 +378,37 @@ static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(
 
 bool ix_multiple_of(const struct ix *e, int64_t m)
 {
-    if (m == 1) return true;
-    if (e->kind == IX_MOD || e->kind == IX_MIN || e->kind == IX_MAX) return ix_multiple_of(e->a, m) && ix_multiple_of(e->b, m);
-    if (e->kind != IX_SUM || e->k % m) return false;
+    if (m == 1)
+        return true;
+    if (e->kind == IX_MOD || e->kind == IX_MIN || e->kind == IX_MAX)
+        return ix_multiple_of(e->a, m) && ix_multiple_of(e->b, m);
+    if (e->kind != IX_SUM || e->k % m)
+        return false;
     for (int i = 0; i < e->n_terms; i++) {
         const struct ix_term *t = &e->terms[i];
-        int64_t left = m / common_divisor(t->coef, m);          /* what the atoms must still bring */
+        int64_t left = m / common_divisor(t->coef, m); /* what the atoms must still bring */
         bool good = left == 1;
-        for (int j = 0; j < t->n && !good; j++) good = ix_multiple_of(t->atom[j], left);
-        if (!good) return false;
+        for (int j = 0; j < t->n && !good; j++)
+            good = ix_multiple_of(t->atom[j], left);
+        if (!good)
+            return false;
     }
     return true;
 }
 
-bool ix_less_eq(struct ix_table *t, const struct ix *a, const struct ix *b) { return a == b || ix_sub(t, b, a)->lo >= 0; }
+bool ix_less_eq(struct ix_table *t, const struct ix *a, const struct ix *b)
+{
+    return a == b || ix_sub(t, b, a)->lo >= 0;
+}
 bool ix_less(struct ix_table *t, const struct ix *a, const struct ix *b) { return a != b && ix_sub(t, b, a)->lo > 0; }
 
 const struct ix *ix_subst(struct ix_table *t, const struct ix *e, const struct ix *what, const struct ix *with)
 {
-    if (e == what) return with;
+    if (e == what)
+        return with;
     switch (e->kind) {
-    case IX_SYM: case IX_VAR: return e;
+    case IX_SYM:
+    case IX_VAR: return e;
     case IX_DIV: return ix_div(t, ix_subst(t, e->a, what, with), ix_subst(t, e->b, what, with));
     case IX_MOD: return ix_mod(t, ix_subst(t, e->a, what, with), ix_subst(t, e->b, what, with));
     case IX_MIN: return ix_min(t, ix_subst(t, e->a, what, with), ix_subst(t, e->b, what, with));
@@ -318,7 +418,8 @@ const struct ix *ix_subst(struct ix_table *t, const struct ix *e, const struct i
     const struct ix *sum = ix_const(t, e->k);
     for (int i = 0; i < e->n_terms; i++) {
         const struct ix *p = ix_const(t, e->terms[i].coef);
-        for (int j = 0; j < e->terms[i].n; j++) p = ix_mul(t, p, ix_subst(t, e->terms[i].atom[j], what, with));
+        for (int j = 0; j < e->terms[i].n; j++)
+            p = ix_mul(t, p, ix_subst(t, e->terms[i].atom[j], what, with));
         sum = ix_add(t, sum, p);
     }
     return sum;
@@ -326,27 +427,33 @@ const struct ix *ix_subst(struct ix_table *t, const struct ix *e, const struct i
 
 bool ix_mentions(const struct ix *e, const struct ix *atom)
 {
-    if (e == atom) return true;
-    if (e->a && (ix_mentions(e->a, atom) || ix_mentions(e->b, atom))) return true;
+    if (e == atom)
+        return true;
+    if (e->a && (ix_mentions(e->a, atom) || ix_mentions(e->b, atom)))
+        return true;
     for (int i = 0; i < e->n_terms; i++)
         for (int j = 0; j < e->terms[i].n; j++)
-            if (ix_mentions(e->terms[i].atom[j], atom)) return true;
+            if (ix_mentions(e->terms[i].atom[j], atom))
+                return true;
     return false;
 }
 
 int64_t ix_eval(const struct ix *e, int64_t (*value)(void *ctx, const struct ix *atom), void *ctx)
 {
-    if (e->kind == IX_SYM || e->kind == IX_VAR) return value(ctx, e);
+    if (e->kind == IX_SYM || e->kind == IX_VAR)
+        return value(ctx, e);
     if (e->kind == IX_SUM) {
         int64_t sum = e->k;
         for (int i = 0; i < e->n_terms; i++) {
             int64_t p = e->terms[i].coef;
-            for (int j = 0; j < e->terms[i].n; j++) p *= ix_eval(e->terms[i].atom[j], value, ctx);
+            for (int j = 0; j < e->terms[i].n; j++)
+                p *= ix_eval(e->terms[i].atom[j], value, ctx);
             sum += p;
         }
         return sum;
     }
-    int64_t a = ix_eval(e->a, value, ctx), b = ix_eval(e->b, value, ctx);
+    int64_t a = ix_eval(e->a, value, ctx);
+    int64_t b = ix_eval(e->b, value, ctx);
     switch (e->kind) {
     case IX_DIV: BUG_IF(b <= 0, "index division by %lld", (long long)b); return floor_div(a, b);
     case IX_MOD: BUG_IF(b <= 0, "index modulus by %lld", (long long)b); return a - floor_div(a, b) * b;
@@ -357,21 +464,27 @@ int64_t ix_eval(const struct ix *e, int64_t (*value)(void *ctx, const struct ix 
 }
 
 /* --- text --- */
-struct speller { struct arena *a; const char *(*spell)(void *, const struct ix *); void *ctx; };
+struct speller {
+    struct arena *a;
+    const char *(*spell)(void *, const struct ix *);
+    void *ctx;
+};
 
 static const char *text_of(const struct speller *sp, const struct ix *e, bool atom);
 
 static const char *text_term(const struct speller *sp, const struct ix_term *term, int64_t coef)
 {
     const char *out = coef == 1 ? "" : arena_printf(sp->a, "%lld*", (long long)coef);
-    for (int i = 0; i < term->n; i++) out = arena_printf(sp->a, "%s%s%s", out, i ? "*" : "", text_of(sp, term->atom[i], true));
+    for (int i = 0; i < term->n; i++)
+        out = arena_printf(sp->a, "%s%s%s", out, i ? "*" : "", text_of(sp, term->atom[i], true));
     return out;
 }
 
 static const char *text_of(const struct speller *sp, const struct ix *e, bool atom)
 {
     switch (e->kind) {
-    case IX_SYM: case IX_VAR: {
+    case IX_SYM:
+    case IX_VAR: {
         const char *name = sp->spell ? sp->spell(sp->ctx, e) : NULL;
         return name ? name : e->name;
     }
@@ -381,20 +494,24 @@ static const char *text_of(const struct speller *sp, const struct ix *e, bool at
     case IX_MAX: return arena_printf(sp->a, "max(%s, %s)", text_of(sp, e->a, false), text_of(sp, e->b, false));
     case IX_SUM: break;
     }
-    if (!e->n_terms) return arena_printf(sp->a, e->k < 0 && atom ? "(%lld)" : "%lld", (long long)e->k);
+    if (!e->n_terms)
+        return arena_printf(sp->a, e->k < 0 && atom ? "(%lld)" : "%lld", (long long)e->k);
     const char *out = "";
     for (int i = 0; i < e->n_terms; i++) {
         int64_t c = e->terms[i].coef;
         out = i == 0 ? text_term(sp, &e->terms[0], c)
-                     : arena_printf(sp->a, "%s %c %s", out, c < 0 ? '-' : '+', text_term(sp, &e->terms[i], c < 0 ? -c : c));
+                     : arena_printf(sp->a, "%s %c %s", out, c < 0 ? '-' : '+',
+                                    text_term(sp, &e->terms[i], c < 0 ? -c : c));
     }
-    if (e->k) out = arena_printf(sp->a, "%s %c %lld", out, e->k < 0 ? '-' : '+', (long long)(e->k < 0 ? -e->k : e->k));
+    if (e->k)
+        out = arena_printf(sp->a, "%s %c %lld", out, e->k < 0 ? '-' : '+', (long long)(e->k < 0 ? -e->k : e->k));
     return atom ? arena_printf(sp->a, "(%s)", out) : out;
 }
 
 const char *ix_text(struct arena *a, const struct ix *e) { return text_of(&(struct speller){ .a = a }, e, false); }
 
-const char *ix_text_as(struct arena *a, const struct ix *e, const char *(*spell)(void *ctx, const struct ix *atom), void *ctx)
+const char *ix_text_as(struct arena *a, const struct ix *e, const char *(*spell)(void *ctx, const struct ix *atom),
+                       void *ctx)
 {
     return text_of(&(struct speller){ a, spell, ctx }, e, false);
 }

@@ -8,7 +8,8 @@
 static size_t hash_of(const char *s)
 {
     uint64_t h = 14695981039346656037u;
-    for (; *s; s++) h = (h ^ (unsigned char)*s) * 1099511628211u;
+    for (; *s; s++)
+        h = (h ^ (unsigned char)*s) * 1099511628211u;
     return (size_t)(h ^ h >> 32);
 }
 
@@ -25,14 +26,16 @@ static size_t slot_of(const struct map *m, const char *key, size_t hash)
     size_t i = hash & (m->n_slots - 1);
     for (; m->slot[i]; i = (i + 1) & (m->n_slots - 1)) {
         const struct map_entry *e = &m->entry[m->slot[i] - 1];
-        if (e->hash == hash && !strcmp(e->key, key)) break;
+        if (e->hash == hash && !strcmp(e->key, key))
+            break;
     }
     return i;
 }
 
 void **map_find(const struct map *m, const char *key)
 {
-    if (!m->n) return NULL;
+    if (!m->n)
+        return NULL;
     size_t i = slot_of(m, key, hash_of(key));
     return m->slot[i] ? &m->entry[m->slot[i] - 1].value : NULL;
 }
@@ -43,15 +46,18 @@ static void grow(struct map *m)
     m->slot = arena_array(m->arena, unsigned, m->n_slots);
     for (size_t e = 0; e < m->n; e++) {
         size_t i = m->entry[e].hash & (m->n_slots - 1);
-        while (m->slot[i]) i = (i + 1) & (m->n_slots - 1);
+        while (m->slot[i])
+            i = (i + 1) & (m->n_slots - 1);
         m->slot[i] = (unsigned)e + 1;
     }
 }
 
 void **map_at(struct map *m, const char *key)
 {
-    if ((m->n + 1) * 2 > m->n_slots) grow(m);
-    size_t hash = hash_of(key), i = slot_of(m, key, hash);
+    if ((m->n + 1) * 2 > m->n_slots)
+        grow(m);
+    size_t hash = hash_of(key);
+    size_t i = slot_of(m, key, hash);
     if (!m->slot[i]) {
         struct map_entry *e = arena_push(m->arena, m->entry, m->n, m->cap);
         *e = (struct map_entry){ .key = arena_strdup(m->arena, key), .hash = hash };
@@ -60,21 +66,30 @@ void **map_at(struct map *m, const char *key)
     return &m->entry[m->slot[i] - 1].value;
 }
 
-enum { NEAR_MAX = 40 };     /* longer names get no suggestion */
+enum { NEAR_MAX = 40 }; /* longer names get no suggestion */
 
-/* Number of insertions, deletions, changes and swaps of neighbours between two names (optimal string alignment); 99 where lengths say that it is too many. */
+/* Number of insertions, deletions, changes and swaps of neighbours between two names (optimal string alignment); 99
+   where lengths say that it is too many. */
 static int distance(const char *a, const char *b)
 {
-    int la = (int)strlen(a), lb = (int)strlen(b), d[NEAR_MAX + 1][NEAR_MAX + 1];
-    if (la > NEAR_MAX || lb > NEAR_MAX || abs(la - lb) > 2) return 99;
-    for (int i = 0; i <= la; i++) d[i][0] = i;
-    for (int j = 0; j <= lb; j++) d[0][j] = j;
+    int la = (int)strlen(a);
+    int lb = (int)strlen(b);
+    int d[NEAR_MAX + 1][NEAR_MAX + 1];
+    if (la > NEAR_MAX || lb > NEAR_MAX || abs(la - lb) > 2)
+        return 99;
+    for (int i = 0; i <= la; i++)
+        d[i][0] = i;
+    for (int j = 0; j <= lb; j++)
+        d[0][j] = j;
     for (int i = 1; i <= la; i++) {
         for (int j = 1; j <= lb; j++) {
             int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
-            if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best) best = d[i - 2][j - 2] + 1;
+            if (d[i - 1][j] + 1 < best)
+                best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best)
+                best = d[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
+                best = d[i - 2][j - 2] + 1;
             d[i][j] = best;
         }
     }
@@ -83,16 +98,20 @@ static int distance(const char *a, const char *b)
 
 const char *name_nearer(const char *name, const char *best, const char *candidate)
 {
-    if (strlen(name) > NEAR_MAX) return NULL;
+    if (strlen(name) > NEAR_MAX)
+        return NULL;
     int allowed = strlen(name) < 5 ? 1 : 2;
-    if (strlen(name) < 2) return best;
-    if (best) allowed = distance(name, best) - 1;
+    if (strlen(name) < 2)
+        return best;
+    if (best)
+        allowed = distance(name, best) - 1;
     return distance(name, candidate) <= allowed ? candidate : best;
 }
 
 const char *map_near(const struct map *m, const char *name)
 {
     const char *best = NULL;
-    for (size_t i = 0; i < m->n; i++) best = name_nearer(name, best, m->entry[i].key);
+    for (size_t i = 0; i < m->n; i++)
+        best = name_nearer(name, best, m->entry[i].key);
     return best;
 }

@@ -3,11 +3,17 @@
 /* A hash map from strings to pointers, in an arena. Entries keep the order of insertion and are never removed. */
 #include "ir/arena.h"
 
-struct map_entry { const char *key; size_t hash; void *value; };
+struct map_entry {
+    const char *key;
+    size_t hash;
+    void *value;
+};
 struct map {
     struct arena *arena;
-    struct map_entry *entry; size_t n, cap;     /* in order of insertion */
-    unsigned *slot; size_t n_slots;             /* 1 + index of the entry; 0: free */
+    struct map_entry *entry;
+    size_t n, cap; /* in order of insertion */
+    unsigned *slot;
+    size_t n_slots; /* 1 + index of the entry; 0: free */
 };
 
 struct map *map_new(struct arena *a);

@@ -5,22 +5,20 @@
 
 #include "ir/arena.h"
 
-/* measured: `ulp` (bench/ulp.c) over all 2^32 inputs, rounded up in the third digit; the inputs stand in codegen/prelude/math.h. */
+/* measured: `ulp` (bench/ulp.c) over all 2^32 inputs, rounded up in the third digit; the inputs stand in
+   codegen/prelude/math.h. */
 const struct mathfn mathfn_table[MATHFN_COUNT] = {
-    {.name = "exp", .ulp = 2.0, .measured = 0.892},
-    {.name = "exp2", .ulp = 2.0, .measured = 0.879},
-    {.name = "log", .ulp = 2.0, .measured = 0.934},
-    {.name = "log2", .ulp = 2.0, .measured = 0.976},
-    {.name = "tanh", .ulp = 2.0, .measured = 1.406},
-    {.name = "erf", .ulp = 2.0, .measured = 1.158},
-    {.name = "rsqrt", .ulp = 2.0, .measured = 1.491},
-    {.name = "sigmoid", .ulp = 2.0, .measured = 1.480},
+    { .name = "exp", .ulp = 2.0, .measured = 0.892 },   { .name = "exp2", .ulp = 2.0, .measured = 0.879 },
+    { .name = "log", .ulp = 2.0, .measured = 0.934 },   { .name = "log2", .ulp = 2.0, .measured = 0.976 },
+    { .name = "tanh", .ulp = 2.0, .measured = 1.406 },  { .name = "erf", .ulp = 2.0, .measured = 1.158 },
+    { .name = "rsqrt", .ulp = 2.0, .measured = 1.491 }, { .name = "sigmoid", .ulp = 2.0, .measured = 1.480 },
 };
 
 const struct mathfn *mathfn_find(const char *name)
 {
     for (int i = 0; i < MATHFN_COUNT; i++) {
-        if (strcmp(mathfn_table[i].name, name) == 0) return &mathfn_table[i];
+        if (strcmp(mathfn_table[i].name, name) == 0)
+            return &mathfn_table[i];
     }
     return NULL;
 }
@@ -28,6 +26,7 @@ const struct mathfn *mathfn_find(const char *name)
 double mathfn_ulp(const char *name)
 {
     const struct mathfn *row = mathfn_find(name);
-    if (!row) BUG("no math function %s", name);
+    if (!row)
+        BUG("no math function %s", name);
     return row->ulp;
 }

@@ -1,11 +1,12 @@
 #ifndef TOKIC_IR_MATHFN_H
 #define TOKIC_IR_MATHFN_H
-/* What tokic's own math functions (codegen/prelude/math.h) promise. The bound rules read it; the kernels' bits come from the texts there. */
+/* What tokic's own math functions (codegen/prelude/math.h) promise. The bound rules read it; the kernels' bits come
+   from the texts there. */
 
 struct mathfn {
-    const char *name;   /* as in tk_NAME_f32 */
-    double ulp;         /* bound on |computed - exact| in f32 units in the last place at the exact value, for every input */
-    double measured;    /* the worst that bench/ulp found over all 2^32 inputs */
+    const char *name; /* as in tk_NAME_f32 */
+    double ulp; /* bound on |computed - exact| in f32 units in the last place at the exact value, for every input */
+    double measured; /* the worst that bench/ulp found over all 2^32 inputs */
 };
 
 enum { MATHFN_COUNT = 8 };

@@ -19,9 +19,11 @@ static int64_t count_from(place_key *key, const void *row, int64_t n, uint64_t f
     *least = PLACE_MOST;
     for (int64_t i = 0; i < n; i++) {
         uint64_t k = key(row, i);
-        if (k < from) continue;
+        if (k < from)
+            continue;
         count++;
-        if (k < *least) *least = k;
+        if (k < *least)
+            *least = k;
     }
     return count;
 }
@@ -31,14 +33,19 @@ struct place place_kth(place_key *key, const void *row, int64_t n, int64_t k)
 {
     uint64_t lo, hi = PLACE_MOST, least;
     count_from(key, row, n, 0, &lo);
-    while (lo < hi) {           /* at least k keys are >= lo, fewer than k are > hi */
+    while (lo < hi) { /* at least k keys are >= lo, fewer than k are > hi */
         uint64_t mid = hi - (hi - lo) / 2;
         int64_t count = count_from(key, row, n, mid, &least);
-        if (count < k) hi = mid - 1;
-        else lo = least;
-        if (count == k) break;
+        if (count < k)
+            hi = mid - 1;
+        else
+            lo = least;
+        if (count == k)
+            break;
     }
-    int64_t left = k - (lo == PLACE_MOST ? 0 : count_from(key, row, n, lo + 1, &least)), i = -1;
-    while (left > 0) left -= key(row, ++i) == lo;
+    int64_t left = k - (lo == PLACE_MOST ? 0 : count_from(key, row, n, lo + 1, &least));
+    int64_t i = -1;
+    while (left > 0)
+        left -= key(row, ++i) == lo;
     return (struct place){ lo, i };
 }

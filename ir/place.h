@@ -4,12 +4,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct place { uint64_t key; int64_t i; };
+struct place {
+    uint64_t key;
+    int64_t i;
+};
 typedef uint64_t place_key(const void *row, int64_t i);
 
-static inline bool place_ahead(struct place x, struct place y) { return x.key > y.key || (x.key == y.key && x.i < y.i); }
+static inline bool place_ahead(struct place x, struct place y)
+{
+    return x.key > y.key || (x.key == y.key && x.i < y.i);
+}
 
-/* Keys in the order of the numbers. −0 is 0; a NaN lies below −∞, and PLACE_LEAST and PLACE_MOST outside of all doubles. */
+/* Keys in the order of the numbers. −0 is 0; a NaN lies below −∞, and PLACE_LEAST and PLACE_MOST outside of all
+   doubles. */
 #define PLACE_LEAST UINT64_C(0)
 #define PLACE_MOST UINT64_MAX
 uint64_t place_of_double(double x);

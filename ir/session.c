@@ -19,7 +19,8 @@ struct session *session_begin(void)
 
 void session_end(struct session *s)
 {
-    if (s) arena_free(s->run);
+    if (s)
+        arena_free(s->run);
 }
 
 static void add(struct session *s, enum diag_level level, enum fail why, struct loc loc, const char *text)
@@ -30,9 +31,11 @@ static void add(struct session *s, enum diag_level level, enum fail why, struct 
 
 bool diag_error(struct session *s, enum fail why, struct loc loc, const char *fmt, ...)
 {
-    if (!s->n_errors) s->fail = why;
+    if (!s->n_errors)
+        s->fail = why;
     s->errors_full = s->n_errors++ >= MAX_ERRORS;
-    if (s->errors_full) return false;
+    if (s->errors_full)
+        return false;
     va_list ap;
     va_start(ap, fmt);
     add(s, DIAG_ERROR, why, loc, arena_vprintf(s->run, fmt, ap));
@@ -50,7 +53,8 @@ void diag_warning(struct session *s, struct loc loc, const char *fmt, ...)
 
 void diag_note(struct session *s, struct loc loc, const char *fmt, ...)
 {
-    if (s->errors_full) return;
+    if (s->errors_full)
+        return;
     va_list ap;
     va_start(ap, fmt);
     add(s, DIAG_NOTE, FAIL_NONE, loc, arena_vprintf(s->run, fmt, ap));
@@ -60,25 +64,31 @@ void diag_note(struct session *s, struct loc loc, const char *fmt, ...)
 /* Does a character begin at this byte of UTF-8? */
 static bool begins(char byte) { return ((unsigned char)byte & 0xC0) != 0x80; }
 
-/* The source line with its number, and a caret line under it: a column for each character. Tabs are kept in both, so that the caret stands right. */
+/* The source line with its number, and a caret line under it: a column for each character. Tabs are kept in both, so
+   that the caret stands right. */
 static void print_caret(const struct loc *loc, FILE *to, const char *on, const char *off)
 {
     const char *p = loc->src->text;
     for (int line = 1; line < loc->line; line++) {
         const char *nl = strchr(p, '\n');
-        if (!nl) return;
+        if (!nl)
+            return;
         p = nl + 1;
     }
     size_t n = strcspn(p, "\r\n");
     if (n > 400)
-        for (n = 400; n && !begins(p[n]); n--) continue;
+        for (n = 400; n && !begins(p[n]); n--)
+            continue;
     fprintf(to, "%7d | %.*s\n        | ", loc->line, (int)n, p);
-    size_t at = (size_t)(loc->col > 0 ? loc->col - 1 : 0), end = at + (size_t)(loc->len > 0 ? loc->len : 0);
+    size_t at = (size_t)(loc->col > 0 ? loc->col - 1 : 0);
+    size_t end = at + (size_t)(loc->len > 0 ? loc->len : 0);
     for (size_t i = 0; i < at && i < n; i++)
-        if (begins(p[i])) fputc(p[i] == '\t' ? '\t' : ' ', to);
+        if (begins(p[i]))
+            fputc(p[i] == '\t' ? '\t' : ' ', to);
     fprintf(to, "%s^", on);
     for (size_t i = at + 1; i < end && i < n; i++)
-        if (begins(p[i])) fputc('~', to);
+        if (begins(p[i]))
+            fputc('~', to);
     fprintf(to, "%s\n", off);
 }
 
@@ -90,16 +100,20 @@ void diags_print(const struct session *s, size_t from, FILE *to, bool colour)
     for (size_t i = from; i < s->n_diags; i++) {
         const struct diag *d = &s->diags[i];
         const char *on = colour ? colours[d->level] : "";
-        if (d->loc.line) fprintf(to, "%s:%d:%d: ", d->loc.src->name, d->loc.line, d->loc.col);
+        if (d->loc.line)
+            fprintf(to, "%s:%d:%d: ", d->loc.src->name, d->loc.line, d->loc.col);
         fprintf(to, "%s%s:%s %s\n", on, names[d->level], off, d->text);
-        if (d->loc.line) print_caret(&d->loc, to, on, off);
+        if (d->loc.line)
+            print_caret(&d->loc, to, on, off);
     }
-    if (s->n_errors > MAX_ERRORS) fprintf(to, "… and %d more errors\n", s->n_errors - MAX_ERRORS);
+    if (s->n_errors > MAX_ERRORS)
+        fprintf(to, "… and %d more errors\n", s->n_errors - MAX_ERRORS);
 }
 
 void log_line(struct session *s, enum log_topic topic, const char *fmt, ...)
 {
-    if (!(s->log & topic) || !s->log_to) return;
+    if (!(s->log & topic) || !s->log_to)
+        return;
     va_list ap;
     va_start(ap, fmt);
     vfprintf(s->log_to, fmt, ap);
@@ -117,25 +131,36 @@ const struct source *source_of_string(struct session *s, const char *name, const
 const struct source *source_read(struct session *s, const char *path)
 {
     FILE *f = fopen(path, "rb");
-    if (!f) { diag_error(s, FAIL_INPUT, NOWHERE, "cannot open %s: %s", path, strerror(errno)); return NULL; }
-    size_t cap = 1 << 16, n = 0;
+    if (!f) {
+        diag_error(s, FAIL_INPUT, NOWHERE, "cannot open %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    size_t cap = 1 << 16;
+    size_t n = 0;
     char *buf = malloc(cap + 1);
     bool ok = buf != NULL;
     while (ok) {
         size_t got = fread(buf + n, 1, cap - n, f);
         n += got;
-        if (n < cap) break;
+        if (n < cap)
+            break;
         char *bigger = cap < (size_t)1 << 30 ? realloc(buf, cap * 2 + 1) : NULL;
-        if (!bigger) { ok = diag_error(s, FAIL_INPUT, NOWHERE, "%s is larger than 1 GiB", path); break; }
-        buf = bigger, cap *= 2;
+        if (!bigger) {
+            ok = diag_error(s, FAIL_INPUT, NOWHERE, "%s is larger than 1 GiB", path);
+            break;
+        }
+        buf = bigger;
+        cap *= 2;
     }
-    if (ok && ferror(f)) ok = diag_error(s, FAIL_INPUT, NOWHERE, "cannot read %s: %s", path, strerror(errno));
+    if (ok && ferror(f))
+        ok = diag_error(s, FAIL_INPUT, NOWHERE, "cannot read %s: %s", path, strerror(errno));
     fclose(f);
     struct source *src = NULL;
     if (ok) {
         src = arena_new_of(s->run, struct source);
         *src = (struct source){ arena_strdup(s->run, path), arena_strndup(s->run, buf, n), n };
-        if (memchr(buf, 0, n)) src = (diag_error(s, FAIL_INPUT, NOWHERE, "%s is not a text file: it holds a zero byte", path), NULL);
+        if (memchr(buf, 0, n))
+            src = (diag_error(s, FAIL_INPUT, NOWHERE, "%s is not a text file: it holds a zero byte", path), NULL);
     }
     free(buf);
     return src;

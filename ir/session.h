@@ -1,6 +1,7 @@
 #ifndef TOKIC_IR_SESSION_H
 #define TOKIC_IR_SESSION_H
-/* Everything that a run of tokic knows: arenas by lifetime, diagnostics, options. Comes first wherever state is needed. */
+/* Everything that a run of tokic knows: arenas by lifetime, diagnostics, options. Comes first wherever state is needed.
+   */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,8 +13,8 @@ enum fail { FAIL_NONE = 0, FAIL_JUDGED = 1, FAIL_USAGE = 2, FAIL_INPUT = 3, FAIL
 
 /* A text that was read: a file or a string with a name. Lives as long as the session. */
 struct source {
-    const char *name;   /* as the user gave it */
-    const char *text;   /* NUL-terminated */
+    const char *name; /* as the user gave it */
+    const char *text; /* NUL-terminated */
     size_t size;
 };
 
@@ -33,32 +34,36 @@ struct diag {
 };
 
 /* Makes the n-th call of a kind fail (tests of failure paths); 0 never. */
-struct faults { int file_at, device_at, alloc_at; };
+struct faults {
+    int file_at, device_at, alloc_at;
+};
 
 enum log_topic { LOG_PASS = 1, LOG_COMPILE = 2, LOG_DEVICE = 4, LOG_TIME = 8 };
 
 struct session {
-    struct arena *run;          /* lives until session_end */
+    struct arena *run; /* lives until session_end */
     struct diag *diags;
     size_t n_diags, cap_diags;
     int n_errors;
-    bool errors_full;           /* over 100 errors: the rest are counted, not kept */
-    enum fail fail;             /* of the first error */
+    bool errors_full; /* over 100 errors: the rest are counted, not kept */
+    enum fail fail;   /* of the first error */
     struct faults faults;
-    unsigned log;               /* bits of enum log_topic */
-    FILE *log_to;               /* NULL: silent */
-    struct ix_table *ix;        /* interned index expressions (ir/index.h) */
+    unsigned log;        /* bits of enum log_topic */
+    FILE *log_to;        /* NULL: silent */
+    struct ix_table *ix; /* interned index expressions (ir/index.h) */
 };
 
 struct session *session_begin(void);
 void session_end(struct session *s);
 
-/* Records an error, warning, or a note that belongs to the diagnostic before it. Returns false, so that `return diag_error(...)` reads well. */
-__attribute__((format(printf, 4, 5))) bool diag_error(struct session *s, enum fail why, struct loc loc, const char *fmt, ...);
+/* Records an error, warning, or a note that belongs to the diagnostic before it. Returns false, so that `return
+   diag_error(...)` reads well. */
+__attribute__((format(printf, 4, 5))) bool diag_error(struct session *s, enum fail why, struct loc loc, const char *fmt,
+                                                      ...);
 __attribute__((format(printf, 3, 4))) void diag_warning(struct session *s, struct loc loc, const char *fmt, ...);
 __attribute__((format(printf, 3, 4))) void diag_note(struct session *s, struct loc loc, const char *fmt, ...);
 /* FAIL_INPUT without a place: a file or its content. */
-#define NOWHERE ((struct loc){0})
+#define NOWHERE ((struct loc){ 0 })
 /* Writes the diagnostics from index `from` on with line and caret; colour: ANSI. */
 void diags_print(const struct session *s, size_t from, FILE *to, bool colour);
 

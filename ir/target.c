@@ -4,13 +4,20 @@
 
 /* ---- lane maps ---- */
 
-#define LANE(div, mod, mul) { BY_LANE, div, mod, mul }
-#define ELEM(div, mod, mul) { BY_ELEM, div, mod, mul }
+#define LANE(div, mod, mul)                                                                                            \
+    {                                                                                                                  \
+        BY_LANE, div, mod, mul                                                                                         \
+    }
+#define ELEM(div, mod, mul)                                                                                            \
+    {                                                                                                                  \
+        BY_ELEM, div, mod, mul                                                                                         \
+    }
 
 static int map_sum(const struct map_term *t, int lane, int elem)
 {
     int sum = 0;
-    for (int i = 0; i < MAP_TERMS && t[i].mul; i++) sum += t[i].mul * (((t[i].of == BY_LANE ? lane : elem) / t[i].div) % t[i].mod);
+    for (int i = 0; i < MAP_TERMS && t[i].mul; i++)
+        sum += t[i].mul * (((t[i].of == BY_LANE ? lane : elem) / t[i].div) % t[i].mod);
     return sum;
 }
 
@@ -19,42 +26,61 @@ int map_col(const struct coord_map *m, int lane, int elem) { return map_sum(m->c
 
 /* ---- matrix units ---- */
 
-/* Layout as printed by AMD's matrix instruction calculator: A row lane % 16, k 4·(lane / 16) + e; D row 4·(lane / 16) + r, column lane % 16. */
-#define MFMA_16X16X16_F16(FLUSH) &(const struct matrix_unit){ \
-    .name = "v_mfma_f32_16x16x16f16", .m = 16, .n = 16, .k = 16, .in = DT_F16, .acc = DT_F32, .a_elems = 4, .b_elems = 4, .c_elems = 4, \
-    .a = { .row = { LANE(1, 16, 1) }, .col = { LANE(16, 4, 4), ELEM(1, 4, 1) } }, \
-    .b = { .row = { LANE(16, 4, 4), ELEM(1, 4, 1) }, .col = { LANE(1, 16, 1) } }, \
-    .c = { .row = { LANE(16, 4, 4), ELEM(1, 4, 1) }, .col = { LANE(1, 16, 1) } }, \
-    .maps_known = DOCUMENTED, \
-    .model = { .kind = MODEL_TREE4, .group = 4, .flush = FLUSH, .known = PUBLISHED } }
+/* Layout as printed by AMD's matrix instruction calculator: A row lane % 16, k 4·(lane / 16) + e; D row 4·(lane / 16) +
+   r, column lane % 16. */
+#define MFMA_16X16X16_F16(FLUSH)                                                                                       \
+    &(const struct matrix_unit)                                                                                        \
+    {                                                                                                                  \
+        .name = "v_mfma_f32_16x16x16f16", .m = 16, .n = 16, .k = 16, .in = DT_F16, .acc = DT_F32, .a_elems = 4,        \
+        .b_elems = 4, .c_elems = 4, .a = { .row = { LANE(1, 16, 1) }, .col = { LANE(16, 4, 4), ELEM(1, 4, 1) } },      \
+        .b = { .row = { LANE(16, 4, 4), ELEM(1, 4, 1) }, .col = { LANE(1, 16, 1) } },                                  \
+        .c = { .row = { LANE(16, 4, 4), ELEM(1, 4, 1) }, .col = { LANE(1, 16, 1) } }, .maps_known = DOCUMENTED,        \
+        .model = {                                                                                                     \
+            .kind = MODEL_TREE4,                                                                                       \
+            .group = 4,                                                                                                \
+            .flush = FLUSH,                                                                                            \
+            .known = PUBLISHED                                                                                         \
+        }                                                                                                              \
+    }
 
-/* Layout from the PTX ISA, "Matrix fragments for mma.m16n8k16", in quads of lanes: lane / 4 is a row of A and C and a column of B. */
-#define MMA_M16N8K16_F16(GROUP, FBITS, KNOWN) &(const struct matrix_unit){ \
-    .name = "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32", .m = 16, .n = 8, .k = 16, .in = DT_F16, .acc = DT_F32, \
-    .a_elems = 8, .b_elems = 4, .c_elems = 4, \
-    .a = { .row = { LANE(4, 8, 1), ELEM(2, 2, 8) }, .col = { LANE(1, 4, 2), ELEM(1, 2, 1), ELEM(4, 2, 8) } }, \
-    .b = { .row = { LANE(1, 4, 2), ELEM(1, 2, 1), ELEM(2, 2, 8) }, .col = { LANE(4, 8, 1) } }, \
-    .c = { .row = { LANE(4, 8, 1), ELEM(2, 2, 8) }, .col = { LANE(1, 4, 2), ELEM(1, 2, 1) } }, \
-    .maps_known = MEASURED, \
-    .model = { .kind = MODEL_ALIGNED_SUM, .group = GROUP, .fbits = FBITS, .known = KNOWN } }
+/* Layout from the PTX ISA, "Matrix fragments for mma.m16n8k16", in quads of lanes: lane / 4 is a row of A and C and a
+   column of B. */
+#define MMA_M16N8K16_F16(GROUP, FBITS, KNOWN)                                                                          \
+    &(const struct matrix_unit)                                                                                        \
+    {                                                                                                                  \
+        .name = "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32", .m = 16, .n = 8, .k = 16, .in = DT_F16,           \
+        .acc = DT_F32, .a_elems = 8, .b_elems = 4, .c_elems = 4,                                                       \
+        .a = { .row = { LANE(4, 8, 1), ELEM(2, 2, 8) }, .col = { LANE(1, 4, 2), ELEM(1, 2, 1), ELEM(4, 2, 8) } },      \
+        .b = { .row = { LANE(1, 4, 2), ELEM(1, 2, 1), ELEM(2, 2, 8) }, .col = { LANE(4, 8, 1) } },                     \
+        .c = { .row = { LANE(4, 8, 1), ELEM(2, 2, 8) }, .col = { LANE(1, 4, 2), ELEM(1, 2, 1) } },                     \
+        .maps_known = MEASURED, .model = {                                                                             \
+            .kind = MODEL_ALIGNED_SUM,                                                                                 \
+            .group = GROUP,                                                                                            \
+            .fbits = FBITS,                                                                                            \
+            .known = KNOWN                                                                                             \
+        }                                                                                                              \
+    }
 
 /* ---- targets ---- */
 
-/* The fields of a row that others start from. A row names its base, takes the base's fields and states after them what differs:
-   of two initialisers of a field the later one counts (C17 6.7.9p19), which is what the compiler's warning would be about. */
+/* The fields of a row that others start from. A row names its base, takes the base's fields and states after them what
+   differs: of two initialisers of a field the later one counts (C17 6.7.9p19), which is what the compiler's warning
+   would be about. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 
 /* Usual card: MI250X, one of its two dies. */
-#define GFX90A .dialect = DIALECT_HIP, .compiler = COMPILER_HIPRTC, \
-    .wave = 64, .max_block = 1024, .shared_bytes = 64 << 10, .static_shared = 64 << 10, .copy_stages = 2, \
-    .units = 110, .mem_gbs = 1638, .fp16_tflops = 191, .matrix = MFMA_16X16X16_F16(true), \
-    .simd_regs = 512, .reg_granule = 8, .simd_waves = 8, .known = DOCUMENTED
+#define GFX90A                                                                                                         \
+    .dialect = DIALECT_HIP, .compiler = COMPILER_HIPRTC, .wave = 64, .max_block = 1024, .shared_bytes = 64 << 10,      \
+    .static_shared = 64 << 10, .copy_stages = 2, .units = 110, .mem_gbs = 1638, .fp16_tflops = 191,                    \
+    .matrix = MFMA_16X16X16_F16(true), .simd_regs = 512, .reg_granule = 8, .simd_waves = 8, .known = DOCUMENTED
 
-/* Usual card: H200; bandwidth and rate as reached there. Above 48 KiB the shared memory of a block is dynamic and opted into. */
-#define SM_90 .dialect = DIALECT_CUDA, .compiler = COMPILER_NVRTC, \
-    .wave = 32, .max_block = 1024, .shared_bytes = 227 << 10, .static_shared = 48 << 10, .copy_stages = 3, \
-    .units = 132, .mem_gbs = 4270, .fp16_tflops = 761, .matrix = MMA_M16N8K16_F16(16, 25, MEASURED), \
-    .simd_regs = 512, .reg_granule = 8, .simd_waves = 16, .known = MEASURED
+/* Usual card: H200; bandwidth and rate as reached there. Above 48 KiB the shared memory of a block is dynamic and opted
+   into. */
+#define SM_90                                                                                                          \
+    .dialect = DIALECT_CUDA, .compiler = COMPILER_NVRTC, .wave = 32, .max_block = 1024, .shared_bytes = 227 << 10,     \
+    .static_shared = 48 << 10, .copy_stages = 3, .units = 132, .mem_gbs = 4270, .fp16_tflops = 761,                    \
+    .matrix = MMA_M16N8K16_F16(16, 25, MEASURED), .simd_regs = 512, .reg_granule = 8, .simd_waves = 16,                \
+    .known = MEASURED
 
 static const struct target targets[] = {
     { .name = "gfx90a", GFX90A },
@@ -64,7 +90,8 @@ static const struct target targets[] = {
 const struct target *target_find(const char *name)
 {
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
-        if (!strcmp(targets[i].name, name)) return &targets[i];
+        if (!strcmp(targets[i].name, name))
+            return &targets[i];
     return NULL;
 }
 

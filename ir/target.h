@@ -1,6 +1,7 @@
 #ifndef TOKIC_IR_TARGET_H
 #define TOKIC_IR_TARGET_H
-/* What a target is: numbers that templates, printers, emulator and bounds read. No code anywhere asks for a target by name. */
+/* What a target is: numbers that templates, printers, emulator and bounds read. No code anywhere asks for a target by
+   name. */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,15 +12,21 @@ enum compiler { COMPILER_HIPRTC, COMPILER_CLANG, COMPILER_NVRTC };
 enum provenance { MEASURED, PUBLISHED, DOCUMENTED, ASSUMED };
 
 /* One coordinate of a fragment's element, as a sum of terms mul·((v / div) % mod), v the lane or the element number. */
-struct map_term { enum { BY_LANE, BY_ELEM } of; int div, mod, mul; };
+struct map_term {
+    enum { BY_LANE, BY_ELEM } of;
+    int div, mod, mul;
+};
 enum { MAP_TERMS = 4 };
-struct coord_map { struct map_term row[MAP_TERMS], col[MAP_TERMS]; };     /* a term with mul 0 ends the list */
+struct coord_map {
+    struct map_term row[MAP_TERMS], col[MAP_TERMS];
+}; /* a term with mul 0 ends the list */
 int map_row(const struct coord_map *m, int lane, int elem);
 int map_col(const struct coord_map *m, int lane, int elem);
 
 /* How the unit computes D = A·B + C, bit for bit (Xie et al., arXiv 2511.10909, and measurement). */
 enum matrix_model_kind {
-    /* Products of `group` consecutive k and c in one aligned sum with `fbits` bits, then toward zero to f32; groups in K order. */
+    /* Products of `group` consecutive k and c in one aligned sum with `fbits` bits, then toward zero to f32; groups in
+       K order. */
     MODEL_ALIGNED_SUM,
     /* Groups of 4 in K order: (p0+p1)+(p2+p3), each + to nearest even in f32; then c + group, to nearest even. */
     MODEL_TREE4,
@@ -27,33 +34,34 @@ enum matrix_model_kind {
 struct matrix_model {
     enum matrix_model_kind kind;
     int group, fbits;
-    bool flush;                 /* subnormal A, B, C, partial sums and results are flushed to zero */
+    bool flush; /* subnormal A, B, C, partial sums and results are flushed to zero */
     enum provenance known;
 };
 
 /* A matrix instruction: D[m,n] = A[m,k]·B[k,n] + C[m,n], one wave. A's map gives (m, k), B's (k, n), C's (m, n). */
 struct matrix_unit {
-    const char *name;           /* the instruction's, as the vendor writes it */
+    const char *name; /* the instruction's, as the vendor writes it */
     int m, n, k;
     enum dtype in, acc;
-    int a_elems, b_elems, c_elems;              /* per lane */
+    int a_elems, b_elems, c_elems; /* per lane */
     struct coord_map a, b, c;
     enum provenance maps_known;
     struct matrix_model model;
 };
 
 struct target {
-    const char *name, *base;    /* base: the row whose fields it starts from (by that row's macro in ir/target.c); NULL: none */
+    const char *name,
+        *base; /* base: the row whose fields it starts from (by that row's macro in ir/target.c); NULL: none */
     enum dialect dialect;
     enum compiler compiler;
-    int wave;                   /* work-items a wave */
-    int max_block;              /* work-items a block */
-    int shared_bytes;           /* most shared memory (LDS) of one block */
-    int static_shared;          /* up to this much is declared in the text; more is asked for at the launch */
-    int copy_stages;            /* ring slots that a gemm keeps: 1 being computed, the others in flight */
-    int units;                  /* multiprocessors or compute units of the usual card, for the roofline */
+    int wave;          /* work-items a wave */
+    int max_block;     /* work-items a block */
+    int shared_bytes;  /* most shared memory (LDS) of one block */
+    int static_shared; /* up to this much is declared in the text; more is asked for at the launch */
+    int copy_stages;   /* ring slots that a gemm keeps: 1 being computed, the others in flight */
+    int units;         /* multiprocessors or compute units of the usual card, for the roofline */
     double mem_gbs, fp16_tflops;
-    const struct matrix_unit *matrix;   /* f16 operands, f32 accumulator; NULL: none */
+    const struct matrix_unit *matrix; /* f16 operands, f32 accumulator; NULL: none */
     /* occupancy: registers of a SIMD lane, allocation granule, waves a SIMD at most */
     int simd_regs, reg_granule, simd_waves;
     enum provenance known;

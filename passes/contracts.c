@@ -1,18 +1,27 @@
-/* Facts forward, obligations ended. Requires types; keeps everything. A contradicted obligation is a compile error at the operand's place. */
+/* Facts forward, obligations ended. Requires types; keeps everything. A contradicted obligation is a compile error at
+   the operand's place. */
 #include "passes/pass.h"
 
 bool pass_contracts(struct graph *g, struct pass_ctx *c)
 {
     g->n_obligations = 0;
-    for (size_t i = 0; i < g->n_nodes; i++) op_contract(g, g->nodes[i]);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        op_contract(g, g->nodes[i]);
     for (size_t i = 0; i < g->n_obligations; i++) {
         const struct obligation *o = &g->obligations[i];
-        if (o->status != OBLIGATION_CONTRADICTED) continue;
-        const struct node *n = o->node, *x = o->operand >= 0 ? n->in[o->operand] : NULL;
+        if (o->status != OBLIGATION_CONTRADICTED)
+            continue;
+        const struct node *n = o->node;
+        const struct node *x = o->operand >= 0 ? n->in[o->operand] : NULL;
         struct loc loc = x && n->in_loc ? n->in_loc[o->operand] : n->loc;
-        if (!x) { diag_error(c->s, FAIL_INPUT, loc, "%s needs %s", n->op->name, o->text); continue; }
-        diag_error(c->s, FAIL_INPUT, loc, "%s needs %s, but its operand lies in %g .. %g", n->op->name, o->text, x->facts.lo, x->facts.hi);
-        if (x->loc.line) diag_note(c->s, x->loc, "%s comes from here", x->name ? x->name : x->op->name);
+        if (!x) {
+            diag_error(c->s, FAIL_INPUT, loc, "%s needs %s", n->op->name, o->text);
+            continue;
+        }
+        diag_error(c->s, FAIL_INPUT, loc, "%s needs %s, but its operand lies in %g .. %g", n->op->name, o->text,
+                   x->facts.lo, x->facts.hi);
+        if (x->loc.line)
+            diag_note(c->s, x->loc, "%s comes from here", x->name ? x->name : x->op->name);
     }
     return false;
 }

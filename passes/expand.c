@@ -1,5 +1,6 @@
-/* Composites become the graph of primitives that their rows give. Requires types; keeps values. Stands before simplify, so that rules see
-   primitives alone. An expansion may hold composites: they are reached in the same sweep, since it goes over nodes that were appended too. */
+/* Composites become the graph of primitives that their rows give. Requires types; keeps values. Stands before simplify,
+   so that rules see primitives alone. An expansion may hold composites: they are reached in the same sweep, since it
+   goes over nodes that were appended too. */
 #include "passes/pass.h"
 
 bool pass_expand(struct graph *g, struct pass_ctx *c)
@@ -8,14 +9,18 @@ bool pass_expand(struct graph *g, struct pass_ctx *c)
     bool changed = false;
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
-        if (!op_is_composite(n->op)) continue;
+        if (!op_is_composite(n->op))
+            continue;
         struct builder b = build_at(g, n);
         size_t first = g->n_nodes;
         struct node *by = n->op->expand(&b, n);
-        if (!by) return changed;
+        if (!by)
+            return changed;
         BUG_IF(!type_same_shape(&by->type, &n->type), "the expansion of %s has another shape", n->op->name);
-        for (size_t k = first; k < g->n_nodes; k++) g->nodes[k]->origin = n->origin ? n->origin : n->op->name;
-        if (n->wide || n->op->wide) by->wide = true;
+        for (size_t k = first; k < g->n_nodes; k++)
+            g->nodes[k]->origin = n->origin ? n->origin : n->op->name;
+        if (n->wide || n->op->wide)
+            by->wide = true;
         node_replace(g, n, by);
         changed = true;
     }

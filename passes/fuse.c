@@ -1,17 +1,23 @@
-/* Gathers nodes into groups, each a kernel. Requires precision (which contractions go to the matrix unit); keeps values. Goes over the nodes in
-   order: each joins the last of the groups that it reads from, if that group's template admits it (ir/graph/group.h), else founds one. So a group reads
-   only from groups before it, and the order of groups is a launch order. Free nodes (views; casts of sources) join nobody: whoever
-   reads them makes them again. What another group reads, an output, and every chosen set is materialised. */
+/* Gathers nodes into groups, each a kernel. Requires precision (which contractions go to the matrix unit); keeps
+   values. Goes over the nodes in order: each joins the last of the groups that it reads from, if that group's template
+   admits it (ir/graph/group.h), else founds one. So a group reads only from groups before it, and the order of groups
+   is a launch order. Free nodes (views; casts of sources) join nobody: whoever reads them makes them again. What
+   another group reads, an output, and every chosen set is materialised. */
 #include <string.h>
 
 #include "ir/graph/group.h"
 #include "passes/pass.h"
 
-struct list { struct node **v; size_t n, cap; };
+struct list {
+    struct node **v;
+    size_t n, cap;
+};
 
 static void add_once(struct arena *a, struct list *l, struct node *n)
 {
-    for (size_t i = 0; i < l->n; i++) if (l->v[i] == n) return;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->v[i] == n)
+            return;
     *arena_push(a, l->v, l->n, l->cap) = n;
 }
 
@@ -22,7 +28,8 @@ static struct group *last_read(const struct node *n)
     for (int i = 0; i < n->n_in; i++) {
         struct node *x = n->in[i];
         struct group *from = node_is_free(x) ? last_read(x) : x->group;
-        if (from && (!last || from->id > last->id)) last = from;
+        if (from && (!last || from->id > last->id))
+            last = from;
     }
     return last;
 }
@@ -37,7 +44,8 @@ static struct group *found(struct graph *g, struct node *n)
     return gr;
 }
 
-/* A source that stands for outside data. Others (constants, counts) are made by kernels: where they are read, or, asked for, once. */
+/* A source that stands for outside data. Others (constants, counts) are made by kernels: where they are read, or, asked
+   for, once. */
 static bool is_bound(const struct node *n) { return n->op->class == CLS_SOURCE && !n->op->at; }
 
 /* Marks what other groups read of n's operands, through free nodes. */
@@ -45,8 +53,10 @@ static void mark_reads(const struct node *n, const struct group *gr)
 {
     for (int i = 0; i < n->n_in; i++) {
         struct node *x = n->in[i];
-        if (node_is_free(x)) mark_reads(x, gr);
-        else if (x->group && x->group != gr) x->materialised = true;
+        if (node_is_free(x))
+            mark_reads(x, gr);
+        else if (x->group && x->group != gr)
+            x->materialised = true;
     }
 }
 
@@ -59,35 +69,47 @@ static void pull_free(struct arena *a, struct list *nodes, struct list *ins, con
             pull_free(a, nodes, ins, gr, x);
             add_once(a, nodes, x);
         } else if (x->group != gr) {
-            bool computed = x->op->class == CLS_SOURCE && !is_bound(x);    /* constants and iota are made, not read */
-            if (computed) add_once(a, nodes, x);
-            else add_once(a, ins, x);
+            bool computed = x->op->class == CLS_SOURCE && !is_bound(x); /* constants and iota are made, not read */
+            if (computed)
+                add_once(a, nodes, x);
+            else
+                add_once(a, ins, x);
         }
     }
 }
 
 static void close_group(struct graph *g, struct group *gr)
 {
-    struct list nodes = { 0 }, ins = { 0 }, outs = { 0 };
+    struct list nodes = { 0 };
+    struct list ins = { 0 };
+    struct list outs = { 0 };
     for (size_t i = 0; i < gr->n_nodes; i++) {
         pull_free(g->arena, &nodes, &ins, gr, gr->nodes[i]);
         add_once(g->arena, &nodes, gr->nodes[i]);
-        if (gr->nodes[i]->materialised) add_once(g->arena, &outs, gr->nodes[i]);
+        if (gr->nodes[i]->materialised)
+            add_once(g->arena, &outs, gr->nodes[i]);
     }
-    gr->nodes = nodes.v, gr->n_nodes = nodes.n;
-    gr->ins = ins.v, gr->n_ins = ins.n;
-    gr->outs = outs.v, gr->n_outs = outs.n;
+    gr->nodes = nodes.v;
+    gr->n_nodes = nodes.n;
+    gr->ins = ins.v;
+    gr->n_ins = ins.n;
+    gr->outs = outs.v;
+    gr->n_outs = outs.n;
 }
 
-/* The scope of a parameter that n reads, views followed: "expert0.lin0" of expert0.lin0.weight; NULL if there is none. */
+/* The scope of a parameter that n reads, views followed: "expert0.lin0" of expert0.lin0.weight; NULL if there is none.
+   */
 static const char *param_scope(struct arena *a, const struct node *n)
 {
     for (int i = 0; i < n->n_in; i++) {
         const struct node *x = n->in[i];
-        while (x->op->class == CLS_VIEW && x->n_in == 1) x = x->in[0];
-        if (!node_is_param(x) || !x->name) continue;
+        while (x->op->class == CLS_VIEW && x->n_in == 1)
+            x = x->in[0];
+        if (!node_is_param(x) || !x->name)
+            continue;
         const char *dot = strrchr(x->name, '.');
-        if (dot) return arena_strndup(a, x->name, (size_t)(dot - x->name));
+        if (dot)
+            return arena_strndup(a, x->name, (size_t)(dot - x->name));
     }
     return NULL;
 }
@@ -99,12 +121,17 @@ static const char *group_title(struct arena *a, const struct group *gr)
     int n_seen = 0;
     for (size_t i = 0; i < gr->n_nodes && n_seen < 16; i++) {
         const struct node *n = gr->nodes[i];
-        if (n->group != gr || n->op->class == CLS_VIEW) continue;
-        const char *origin = n->origin ? n->origin : n->op->name, *scope = param_scope(a, n);
+        if (n->group != gr || n->op->class == CLS_VIEW)
+            continue;
+        const char *origin = n->origin ? n->origin : n->op->name;
+        const char *scope = param_scope(a, n);
         const struct op_def *by = op_find(origin);
         const char *word = scope ? scope : by && by->stem ? NULL : origin;
-        for (int k = 0; word && k < n_seen; k++) if (strcmp(seen[k], word) == 0) word = NULL;
-        if (!word) continue;
+        for (int k = 0; word && k < n_seen; k++)
+            if (strcmp(seen[k], word) == 0)
+                word = NULL;
+        if (!word)
+            continue;
         seen[n_seen++] = word;
         title = *title ? arena_printf(a, "%s %s", title, word) : word;
     }
@@ -115,25 +142,36 @@ bool pass_fuse(struct graph *g, struct pass_ctx *c)
 {
     (void)c;
     g->n_groups = 0;
-    for (size_t i = 0; i < g->n_nodes; i++) g->nodes[i]->group = NULL, g->nodes[i]->materialised = false;
-    for (size_t i = 0; i < g->n_outs; i++) if (!is_bound(g->outs[i].node)) g->outs[i].node->materialised = true;
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        g->nodes[i]->group = NULL;
+        g->nodes[i]->materialised = false;
+    }
+    for (size_t i = 0; i < g->n_outs; i++)
+        if (!is_bound(g->outs[i].node))
+            g->outs[i].node->materialised = true;
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
         bool whole = n->type.dtype == DT_I32 || n->type.dtype == DT_I64;
-        if (n->op->class == CLS_SELECT || (whole && n->op->class != CLS_SOURCE && n->op->class != CLS_VIEW)) n->materialised = true;
+        if (n->op->class == CLS_SELECT || (whole && n->op->class != CLS_SOURCE && n->op->class != CLS_VIEW))
+            n->materialised = true;
     }
     struct list *members = arena_array(g->arena, struct list, g->n_nodes + 1);
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
-        if ((n->op->class == CLS_SOURCE && !n->materialised) || n->op->class == CLS_EFFECT || node_is_free(n)) continue;
+        if ((n->op->class == CLS_SOURCE && !n->materialised) || n->op->class == CLS_EFFECT || node_is_free(n))
+            continue;
         struct group *gr = last_read(n);
-        if (!gr || !group_admits(g, gr, n)) gr = found(g, n);
+        if (!gr || !group_admits(g, gr, n))
+            gr = found(g, n);
         struct list *l = &members[gr->id];
         *arena_push(g->arena, l->v, l->n, l->cap) = n;
-        gr->nodes = l->v, gr->n_nodes = l->n;
+        gr->nodes = l->v;
+        gr->n_nodes = l->n;
         n->group = gr;
     }
-    for (size_t i = 0; i < g->n_nodes; i++) if (g->nodes[i]->group) mark_reads(g->nodes[i], g->nodes[i]->group);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i]->group)
+            mark_reads(g->nodes[i], g->nodes[i]->group);
     for (size_t i = 0; i < g->n_groups; i++) {
         close_group(g, g->groups[i]);
         g->groups[i]->name = group_title(g->arena, g->groups[i]);

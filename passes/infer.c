@@ -1,4 +1,5 @@
-/* Every type again from the rows. Requires nothing; keeps everything; stands first so that each later pass may trust types. */
+/* Every type again from the rows. Requires nothing; keeps everything; stands first so that each later pass may trust
+   types. */
 #include "passes/pass.h"
 
 bool pass_infer(struct graph *g, struct pass_ctx *c)
@@ -6,11 +7,12 @@ bool pass_infer(struct graph *g, struct pass_ctx *c)
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
         struct type was = n->type;
-        if (!n->op->infer(g, n)) return false;
+        if (!n->op->infer(g, n))
+            return false;
         bool same = type_same_shape(&was, &n->type) && was.dtype == n->type.dtype;
         if (!same)
-            diag_error(c->s, FAIL_INPUT, n->loc, "internal: %s is %s, but its row says %s", n->op->name, type_text(g->arena, &was),
-                       type_text(g->arena, &n->type));
+            diag_error(c->s, FAIL_INPUT, n->loc, "internal: %s is %s, but its row says %s", n->op->name,
+                       type_text(g->arena, &was), type_text(g->arena, &n->type));
     }
     return false;
 }

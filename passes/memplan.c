@@ -1,6 +1,6 @@
-/* Gives every materialised value a place in one allocation: its offset, a function of the symbolic dims. Requires fuse; keeps everything.
-   Walks the groups in launch order; the place of a value that nobody reads any more is given to the next one of the very same size. Outputs are
-   never reused. Every place is a multiple of 256 bytes. */
+/* Gives every materialised value a place in one allocation: its offset, a function of the symbolic dims. Requires fuse;
+   keeps everything. Walks the groups in launch order; the place of a value that nobody reads any more is given to the
+   next one of the very same size. Outputs are never reused. Every place is a multiple of 256 bytes. */
 #include "passes/pass.h"
 
 static const struct ix *bytes_of(struct session *s, const struct node *n)
@@ -12,16 +12,22 @@ static const struct ix *bytes_of(struct session *s, const struct node *n)
 /* node->mark: the last group that reads it; outputs last for ever. */
 static void mark_last_reads(struct graph *g)
 {
-    for (size_t i = 0; i < g->n_nodes; i++) g->nodes[i]->mark = -1;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->mark = -1;
     for (size_t i = 0; i < g->n_groups; i++)
-        for (size_t k = 0; k < g->groups[i]->n_ins; k++) g->groups[i]->ins[k]->mark = g->groups[i]->id;
-    for (size_t i = 0; i < g->n_outs; i++) g->outs[i].node->mark = (int)g->n_groups;
+        for (size_t k = 0; k < g->groups[i]->n_ins; k++)
+            g->groups[i]->ins[k]->mark = g->groups[i]->id;
+    for (size_t i = 0; i < g->n_outs; i++)
+        g->outs[i].node->mark = (int)g->n_groups;
 }
 
 bool pass_memplan(struct graph *g, struct pass_ctx *c)
 {
     struct session *s = c->s;
-    struct { const struct ix *offset, *bytes; int free_after; } *slots = arena_alloc(g->arena, sizeof *slots * (g->n_nodes + 1));
+    struct {
+        const struct ix *offset, *bytes;
+        int free_after;
+    } *slots = arena_alloc(g->arena, sizeof *slots * (g->n_nodes + 1));
     size_t n_slots = 0;
     g->n_places = 0;
     g->memory = ix_const(s->ix, 0);
@@ -32,15 +38,19 @@ bool pass_memplan(struct graph *g, struct pass_ctx *c)
             struct node *n = gr->outs[k];
             const struct ix *bytes = bytes_of(s, n);
             size_t at = 0;
-            while (at < n_slots && !(slots[at].bytes == bytes && slots[at].free_after < gr->id)) at++;
+            while (at < n_slots && !(slots[at].bytes == bytes && slots[at].free_after < gr->id))
+                at++;
             if (at == n_slots) {
-                slots[n_slots].offset = g->memory, slots[n_slots++].bytes = bytes;
+                slots[n_slots].offset = g->memory;
+                slots[n_slots++].bytes = bytes;
                 g->memory = ix_add(s->ix, g->memory, bytes);
             }
             slots[at].free_after = n->mark > gr->id ? n->mark : gr->id;
-            *arena_push(g->arena, g->places, g->n_places, g->cap_places) = (struct placement){ n, slots[at].offset, bytes };
+            *arena_push(g->arena, g->places, g->n_places, g->cap_places) =
+                (struct placement){ n, slots[at].offset, bytes };
         }
     }
-    for (size_t i = 0; i < g->n_nodes; i++) g->nodes[i]->mark = -1;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->mark = -1;
     return true;
 }

@@ -5,7 +5,8 @@
 #include "passes/pass.h"
 
 const char *const pipeline_all[] = { "infer", "contracts", NULL };
-const char *const pipeline_target[] = { "prune", "expand", "simplify", "cse", "precision", "cse", "fuse", "memplan", NULL };
+const char *const pipeline_target[] = { "prune", "expand", "simplify", "cse", "precision",
+                                        "cse",   "fuse",   "memplan",  NULL };
 
 static const struct pass passes[] = {
 #define PASS(name, needs, keeps, doc) { #name, pass_##name, needs, keeps, doc },
@@ -17,7 +18,9 @@ const struct pass *pass_at(int i) { return i >= 0 && (size_t)i < sizeof passes /
 
 const struct pass *pass_find(const char *name)
 {
-    for (int i = 0; pass_at(i); i++) if (strcmp(passes[i].name, name) == 0) return &passes[i];
+    for (int i = 0; pass_at(i); i++)
+        if (strcmp(passes[i].name, name) == 0)
+            return &passes[i];
     return NULL;
 }
 
@@ -32,8 +35,10 @@ static bool needs_met(const char *needs, const char *const *pipeline, size_t n_r
     while (*needs) {
         size_t n = strcspn(needs, " ");
         bool met = n == 5 && memcmp(needs, "infer", 5) == 0;
-        for (size_t i = 0; i < n_run && !met; i++) met = strlen(pipeline[i]) == n && memcmp(pipeline[i], needs, n) == 0;
-        if (!met) return false;
+        for (size_t i = 0; i < n_run && !met; i++)
+            met = strlen(pipeline[i]) == n && memcmp(pipeline[i], needs, n) == 0;
+        if (!met)
+            return false;
         needs += n + strspn(needs + n, " ");
     }
     return true;
@@ -43,14 +48,21 @@ static bool needs_met(const char *needs, const char *const *pipeline, size_t n_r
 static bool reparse_holds(struct graph *g, const char *after)
 {
     const char *text = graph_text(g);
-    struct graph *again = graph_parse(g->s, source_of_string(g->s, arena_printf(g->s->run, "%s after %s", g->name, after), text), &(struct graph_options){ 0 });
-    if (!again) return false;
+    struct graph *again =
+        graph_parse(g->s, source_of_string(g->s, arena_printf(g->s->run, "%s after %s", g->name, after), text),
+                    &(struct graph_options){ 0 });
+    if (!again)
+        return false;
     const char *text2 = graph_text(again);
-    if (strcmp(text, text2) == 0) return true;
+    if (strcmp(text, text2) == 0)
+        return true;
     size_t i = 0;
-    while (text[i] && text[i] == text2[i]) i++;
-    while (i && text[i - 1] != '\n') i--;
-    return diag_error(g->s, FAIL_INPUT, NOWHERE, "internal: after %s the graph does not read back as it was printed: '%.*s' became '%.*s'", after,
+    while (text[i] && text[i] == text2[i])
+        i++;
+    while (i && text[i - 1] != '\n')
+        i--;
+    return diag_error(g->s, FAIL_INPUT, NOWHERE,
+                      "internal: after %s the graph does not read back as it was printed: '%.*s' became '%.*s'", after,
                       (int)strcspn(text + i, "\n"), text + i, (int)strcspn(text2 + i, "\n"), text2 + i);
 }
 
@@ -63,14 +75,17 @@ static double now(void)
 
 static const struct pass *pass_for(const char *name, const struct pass_options *o)
 {
-    for (size_t i = 0; i < o->n_instead; i++) if (strcmp(o->instead[i].name, name) == 0) return &o->instead[i];
+    for (size_t i = 0; i < o->n_instead; i++)
+        if (strcmp(o->instead[i].name, name) == 0)
+            return &o->instead[i];
     return pass_find(name);
 }
 
 bool passes_run(struct graph *g, struct pass_ctx *c, const char *const *pipeline, struct pass_options *o)
 {
     struct pass_options none = { 0 };
-    if (!o) o = &none;
+    if (!o)
+        o = &none;
     for (size_t i = 0; pipeline[i]; i++) {
         const struct pass *p = pass_for(pipeline[i], o);
         BUG_IF(!p, "no pass called %s", pipeline[i]);
@@ -80,19 +95,27 @@ bool passes_run(struct graph *g, struct pass_ctx *c, const char *const *pipeline
         double start = now();
         bool changed = p->run(g, c);
         double seconds = now() - start;
-        if (o->times) o->times[o->n_times].name = p->name, o->times[o->n_times++].seconds = seconds;
-        log_line(c->s, LOG_PASS, "pass %-10s %s  %zu nodes  %.1f ms", p->name, changed ? "changed  " : "unchanged", g->n_nodes, seconds * 1e3);
-        if (c->s->n_errors > errors) return false;
+        if (o->times) {
+            o->times[o->n_times].name = p->name;
+            o->times[o->n_times++].seconds = seconds;
+        }
+        log_line(c->s, LOG_PASS, "pass %-10s %s  %zu nodes  %.1f ms", p->name, changed ? "changed  " : "unchanged",
+                 g->n_nodes, seconds * 1e3);
+        if (c->s->n_errors > errors)
+            return false;
         if (!graph_verify(g)) {
             diag_note(c->s, NOWHERE, "the graph was broken by pass %s", p->name);
             return false;
         }
         if (before && strcmp(before, graph_text(g)))
-            return diag_error(c->s, FAIL_INPUT, NOWHERE, "internal: pass %s says that it keeps the graph, and changed it", p->name);
-        if (o->reparse && !reparse_holds(g, p->name)) return false;
+            return diag_error(c->s, FAIL_INPUT, NOWHERE,
+                              "internal: pass %s says that it keeps the graph, and changed it", p->name);
+        if (o->reparse && !reparse_holds(g, p->name))
+            return false;
         if (o->dump_after && o->dump_to && (strcmp(o->dump_after, p->name) == 0 || strcmp(o->dump_after, "all") == 0))
             fprintf(o->dump_to, "# after %s\n%s", p->name, graph_text(g));
-        if (o->stop_after && strcmp(o->stop_after, p->name) == 0) break;
+        if (o->stop_after && strcmp(o->stop_after, p->name) == 0)
+            break;
     }
     return true;
 }

@@ -1,25 +1,30 @@
-/* Decides the dtype of every float: f16 for activations and the operands of contractions, f32 for what must stay wide. Requires primitives;
-   keeps values (a cast is the identity over the reals). A dtype written in the graph binds.
-   Stays wide: what a row or an expansion marked (statistics, losses), and the cone of an operand that a row calls wide (scores and weights of
-   the routing) back to the contraction that it comes from, that contraction included: it multiplies in f32. */
+/* Decides the dtype of every float: f16 for activations and the operands of contractions, f32 for what must stay wide.
+   Requires primitives; keeps values (a cast is the identity over the reals). A dtype written in the graph binds. Stays
+   wide: what a row or an expansion marked (statistics, losses), and the cone of an operand that a row calls wide
+   (scores and weights of the routing) back to the contraction that it comes from, that contraction included: it
+   multiplies in f32. */
 #include <string.h>
 
 #include "passes/pass.h"
 
 static void widen(struct node *n)
 {
-    if (n->wide || n->op->class == CLS_SOURCE) return;
+    if (n->wide || n->op->class == CLS_SOURCE)
+        return;
     n->wide = true;
-    if (n->op->class == CLS_CONTRACT) return;
-    for (int i = 0; i < n->n_in; i++) widen(n->in[i]);
+    if (n->op->class == CLS_CONTRACT)
+        return;
+    for (int i = 0; i < n->n_in; i++)
+        widen(n->in[i]);
 }
 
 /* Is `name` among the space-separated words? */
 static bool has_word(const char *words, const char *name, size_t len)
 {
-    for (const char *p = words; p && *p; ) {
+    for (const char *p = words; p && *p;) {
         size_t n = strcspn(p, " ");
-        if (n == len && memcmp(p, name, n) == 0) return true;
+        if (n == len && memcmp(p, name, n) == 0)
+            return true;
         p += n + strspn(p + n, " ");
     }
     return false;
@@ -27,13 +32,15 @@ static bool has_word(const char *words, const char *name, size_t len)
 
 static void mark_wide(struct graph *g)
 {
-    for (size_t i = g->n_nodes; i-- > 0; ) {
+    for (size_t i = g->n_nodes; i-- > 0;) {
         struct node *n = g->nodes[i];
-        if (n->op->wide) n->wide = true;
+        if (n->op->wide)
+            n->wide = true;
         const char *p = n->op->operands;
         for (int k = 0; n->op->wide_operands && k < n->n_in && p; k++) {
             size_t len = strcspn(p, ", .");
-            if (has_word(n->op->wide_operands, p, len)) widen(n->in[k]);
+            if (has_word(n->op->wide_operands, p, len))
+                widen(n->in[k]);
             const char *comma = strchr(p, ',');
             p = comma ? comma + 1 + strspn(comma + 1, " ") : p;
         }
@@ -43,11 +50,13 @@ static void mark_wide(struct graph *g)
 /* A parameter that only matrix units read is kept in f16: rounded once, when it is loaded. */
 static void mark_params(struct graph *g)
 {
-    for (size_t i = 0; i < g->n_nodes; i++) g->nodes[i]->mark = 0;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->mark = 0;
     enum { MATRIX = 1, OTHER = 2 };
     for (size_t i = 0; i < g->n_nodes; i++)
         for (int k = 0; k < g->nodes[i]->n_in; k++)
-            g->nodes[i]->in[k]->mark |= g->nodes[i]->compute == DT_F16 && g->nodes[i]->op->class == CLS_CONTRACT ? MATRIX : OTHER;
+            g->nodes[i]->in[k]->mark |=
+                g->nodes[i]->compute == DT_F16 && g->nodes[i]->op->class == CLS_CONTRACT ? MATRIX : OTHER;
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
         if (n->op->class == CLS_SOURCE && n->type.dtype == DT_FLOAT)
@@ -58,8 +67,10 @@ static void mark_params(struct graph *g)
 
 static enum dtype storage_of(const struct node *n)
 {
-    if (n->type.dtype != DT_FLOAT) return n->type.dtype;
-    if (n->op->class == CLS_VIEW && n->n_in) return n->wide ? DT_F32 : n->in[0]->storage;
+    if (n->type.dtype != DT_FLOAT)
+        return n->type.dtype;
+    if (n->op->class == CLS_VIEW && n->n_in)
+        return n->wide ? DT_F32 : n->in[0]->storage;
     return n->wide ? DT_F32 : DT_F16;
 }
 
@@ -74,21 +85,26 @@ bool pass_precision(struct graph *g, struct pass_ctx *c)
     mark_params(g);
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
-        if (n->op->class != CLS_SOURCE || n->type.dtype != DT_FLOAT) n->storage = storage_of(n);
+        if (n->op->class != CLS_SOURCE || n->type.dtype != DT_FLOAT)
+            n->storage = storage_of(n);
     }
     size_t n_nodes = g->n_nodes;
     const struct op_def *cast = op_find("cast");
     for (size_t i = 0; i < n_nodes; i++) {
         struct node *n = g->nodes[i];
-        if (n->op->class != CLS_CONTRACT || n->compute != DT_F16) continue;
+        if (n->op->class != CLS_CONTRACT || n->compute != DT_F16)
+            continue;
         for (int k = 0; k < n->n_in; k++) {
-            if (n->in[k]->storage == DT_F16) continue;
+            if (n->in[k]->storage == DT_F16)
+                continue;
             struct node *as = graph_add(g, cast, &n->in[k], 1, &(struct attr){ .i = DT_F16 }, n->loc);
             as->instance = n->in[k]->instance;
-            as->compute = DT_F32, as->storage = DT_F16;
+            as->compute = DT_F32;
+            as->storage = DT_F16;
             n->in[k] = as;
         }
     }
-    if (g->n_nodes > n_nodes) BUG_IF(!graph_sort(g), "precision made a cycle");
+    if (g->n_nodes > n_nodes)
+        BUG_IF(!graph_sort(g), "precision made a cycle");
     return true;
 }

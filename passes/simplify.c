@@ -1,8 +1,8 @@
-/* Rewrites by rule until none fits. Requires primitives; keeps values: over the reals each rule's sides are equal, and an `exact` one gives the
-   same bits too. Stands between expand, which leaves identities behind, and cse.
+/* Rewrites by rule until none fits. Requires primitives; keeps values: over the reals each rule's sides are equal, and
+   an `exact` one gives the same bits too. Stands between expand, which leaves identities behind, and cse.
 
-   pattern = "?" LETTER | NUMBER | OP "(" pattern { "," pattern } ")"
-   ?x matches any value, the same one at each place; a number matches a constant tensor that holds it everywhere, broadcast or not. */
+   pattern = "?" LETTER | NUMBER | OP "(" pattern { "," pattern } ")" ?x matches any value, the same one at each place;
+   a number matches a constant tensor that holds it everywhere, broadcast or not. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,16 +26,20 @@ const struct rule simplify_rules[] = {
 };
 const size_t simplify_n_rules = sizeof simplify_rules / sizeof *simplify_rules;
 
-struct binding { struct node *of[26]; };
+struct binding {
+    struct node *of[26];
+};
 
 static const char *skip(const char *p) { return p + strspn(p, " "); }
 
 /* The value of a constant, also behind views; false if n is none. */
 static bool constant_value(const struct node *n, double *v)
 {
-    while (n->op->class == CLS_VIEW && n->n_in == 1) n = n->in[0];
+    while (n->op->class == CLS_VIEW && n->n_in == 1)
+        n = n->in[0];
     int a = n->op->class == CLS_SOURCE ? op_attr(n->op, "value") : -1;
-    if (a < 0) return false;
+    if (a < 0)
+        return false;
     *v = n->attrs[a].f;
     return true;
 }
@@ -46,7 +50,8 @@ static const char *match(const char *p, struct node *n, struct binding *b)
     p = skip(p);
     if (*p == '?') {
         struct node **slot = &b->of[p[1] - 'a'];
-        if (*slot && *slot != n) return NULL;
+        if (*slot && *slot != n)
+            return NULL;
         *slot = n;
         return p + 2;
     }
@@ -56,12 +61,15 @@ static const char *match(const char *p, struct node *n, struct binding *b)
         return constant_value(n, &v) && v == want ? end : NULL;
     }
     size_t len = strcspn(p, "(");
-    if (strlen(n->op->name) != len || memcmp(n->op->name, p, len)) return NULL;
+    if (strlen(n->op->name) != len || memcmp(n->op->name, p, len))
+        return NULL;
     p += len + 1;
     for (int i = 0; i < n->n_in && p; i++) {
         p = match(p, n->in[i], b);
-        if (p) p = skip(p);
-        if (p && i + 1 < n->n_in) p = *p == ',' ? p + 1 : NULL;
+        if (p)
+            p = skip(p);
+        if (p && i + 1 < n->n_in)
+            p = *p == ',' ? p + 1 : NULL;
     }
     return p && *p == ')' ? p + 1 : NULL;
 }
@@ -70,7 +78,11 @@ static const char *match(const char *p, struct node *n, struct binding *b)
 static struct node *make(const char **p, struct builder *b, const struct binding *bind, const struct node *like)
 {
     *p = skip(*p);
-    if (**p == '?') { struct node *n = bind->of[(*p)[1] - 'a']; *p += 2; return n; }
+    if (**p == '?') {
+        struct node *n = bind->of[(*p)[1] - 'a'];
+        *p += 2;
+        return n;
+    }
     if (isdigit((unsigned char)**p) || **p == '-') {
         char *end;
         double v = strtod(*p, &end);
@@ -88,7 +100,8 @@ static struct node *make(const char **p, struct builder *b, const struct binding
     while (**p != ')') {
         in[n++] = make(p, b, bind, like);
         *p = skip(*p);
-        if (**p == ',') ++*p;
+        if (**p == ',')
+            ++*p;
     }
     ++*p;
     return build(b, name, in, n, NULL);
@@ -98,31 +111,41 @@ static struct node *rewrite(struct graph *g, struct node *n, const struct rule *
 {
     struct binding bind = { 0 };
     const char *end = match(r->from, n, &bind);
-    if (!end) return NULL;
+    if (!end)
+        return NULL;
     struct builder b = build_at(g, n);
     b.wide = n->wide;
     const char *p = r->to;
     int first = g->next_id;
     struct node *by = make(&p, &b, &bind, n);
-    if (!by || !type_same_shape(&by->type, &n->type) || by->type.dtype != n->type.dtype) return NULL;
-    if (by->id >= first) by->origin = n->origin ? n->origin : n->op->name;
+    if (!by || !type_same_shape(&by->type, &n->type) || by->type.dtype != n->type.dtype)
+        return NULL;
+    if (by->id >= first)
+        by->origin = n->origin ? n->origin : n->op->name;
     return by;
 }
 
 bool pass_simplify(struct graph *g, struct pass_ctx *c)
 {
-    bool changed = false, again = true;
+    bool changed = false;
+    bool again = true;
     for (int round = 0; again && round < 16; round++) {
         again = false;
-        size_t n_nodes = g->n_nodes;                        /* what a rule makes waits for the next round */
+        size_t n_nodes = g->n_nodes; /* what a rule makes waits for the next round */
         for (size_t i = 0; i < n_nodes; i++) {
-            struct node *n = g->nodes[i], *by = NULL;
-            for (size_t r = 0; r < c->n_rules && !by; r++) by = rewrite(g, n, &c->rules[r]);
-            if (!by) continue;
+            struct node *n = g->nodes[i];
+            struct node *by = NULL;
+            for (size_t r = 0; r < c->n_rules && !by; r++)
+                by = rewrite(g, n, &c->rules[r]);
+            if (!by)
+                continue;
             node_replace(g, n, by);
             again = changed = true;
         }
-        if (again) { graph_sweep(g); BUG_IF(!graph_sort(g), "simplify made a cycle"); }
+        if (again) {
+            graph_sweep(g);
+            BUG_IF(!graph_sort(g), "simplify made a cycle");
+        }
     }
     return changed;
 }

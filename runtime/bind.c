@@ -1,4 +1,5 @@
-/* Binds a graph's sources: files are read first, since they decide the symbolic dims; then what they agree on is checked; then the rest is drawn. */
+/* Binds a graph's sources: files are read first, since they decide the symbolic dims; then what they agree on is
+   checked; then the rest is drawn. */
 #include "runtime/bind.h"
 
 #include <inttypes.h>
@@ -22,20 +23,24 @@ enum { DEFAULT_DIM = 128, MAX_THREADS = 16 };
 struct want {
     const struct node *node;
     bool param;
-    bool needed;                        /* an output depends on it; parameters always */
-    const struct tensor *file;          /* NULL: drawn */
+    bool needed;               /* an output depends on it; parameters always */
+    const struct tensor *file; /* NULL: drawn */
     const char *path;
 };
 
-struct dim_state { int64_t value; const char *from; };      /* from: "x in x.npy"; NULL: no file has decided it */
+struct dim_state {
+    int64_t value;
+    const char *from;
+}; /* from: "x in x.npy"; NULL: no file has decided it */
 
 struct bind {
     struct session *s;
     struct arena *a;
     const struct graph *g;
     const struct bind_options *o;
-    struct want *wants; size_t n;
-    struct dim_state *dims;             /* g->n_dims of them */
+    struct want *wants;
+    size_t n;
+    struct dim_state *dims; /* g->n_dims of them */
     struct dim_values values;
 };
 
@@ -49,9 +54,11 @@ static bool *reached(struct bind *b)
 {
     const struct graph *g = b->g;
     bool *seen = arena_array(b->a, bool, g->next_id + 1);
-    for (size_t i = 0; i < g->n_outs; i++) seen[g->outs[i].node->id] = true;
-    for (size_t i = g->n_nodes; i-- > 0;)       /* operands come first */
-        for (int k = 0; seen[g->nodes[i]->id] && k < g->nodes[i]->n_in; k++) seen[g->nodes[i]->in[k]->id] = true;
+    for (size_t i = 0; i < g->n_outs; i++)
+        seen[g->outs[i].node->id] = true;
+    for (size_t i = g->n_nodes; i-- > 0;) /* operands come first */
+        for (int k = 0; seen[g->nodes[i]->id] && k < g->nodes[i]->n_in; k++)
+            seen[g->nodes[i]->in[k]->id] = true;
     return seen;
 }
 
@@ -61,13 +68,17 @@ static void list_wants(struct bind *b)
     b->wants = arena_array(b->a, struct want, b->g->n_nodes + 1);
     for (size_t i = 0; i < b->g->n_nodes; i++) {
         const struct node *n = b->g->nodes[i];
-        if (node_is_param(n) || is_data(n)) b->wants[b->n++] = (struct want){ .node = n, .param = node_is_param(n), .needed = node_is_param(n) || seen[n->id] };
+        if (node_is_param(n) || is_data(n))
+            b->wants[b->n++] =
+                (struct want){ .node = n, .param = node_is_param(n), .needed = node_is_param(n) || seen[n->id] };
     }
 }
 
 static struct want *want_find(struct bind *b, const char *name)
 {
-    for (size_t i = 0; i < b->n; i++) if (!strcmp(b->wants[i].node->name, name)) return &b->wants[i];
+    for (size_t i = 0; i < b->n; i++)
+        if (!strcmp(b->wants[i].node->name, name))
+            return &b->wants[i];
     return NULL;
 }
 
@@ -77,17 +88,22 @@ static struct want *want_find(struct bind *b, const char *name)
 static const struct tensor *as_kind(struct bind *b, const struct want *w, const struct tensor *t)
 {
     enum dtype to = w->node->type.dtype;
-    bool real = dtype_is_float(to), file_real = dtype_is_float(t->dtype);
+    bool real = dtype_is_float(to);
+    bool file_real = dtype_is_float(t->dtype);
     const char *name = arena_printf(b->a, "%s: %s", w->path, w->node->name);
     int64_t bad = tensor_bad_bool(t);
     if (bad >= 0) {
-        diag_error(b->s, FAIL_INPUT, NOWHERE, "%s%s is a bool that is neither 0 nor 1", name, tensor_index_text(b->a, t, bad));
+        diag_error(b->s, FAIL_INPUT, NOWHERE, "%s%s is a bool that is neither 0 nor 1", name,
+                   tensor_index_text(b->a, t, bad));
         return NULL;
     }
-    if (!real) return tensor_convert(b->s, b->a, name, t, to);
-    if (!file_real) return tensor_convert(b->s, b->a, name, t, DT_F64);
-    if (to == DT_FLOAT || dtype_size(to) >= dtype_size(t->dtype)) return t;
-    struct arena *scratch = arena_new();        /* rounded by who loads it; here only: does it fit? */
+    if (!real)
+        return tensor_convert(b->s, b->a, name, t, to);
+    if (!file_real)
+        return tensor_convert(b->s, b->a, name, t, DT_F64);
+    if (to == DT_FLOAT || dtype_size(to) >= dtype_size(t->dtype))
+        return t;
+    struct arena *scratch = arena_new(); /* rounded by who loads it; here only: does it fit? */
     bool fits = tensor_convert(b->s, scratch, name, t, to) != NULL;
     arena_free(scratch);
     return fits ? t : NULL;
@@ -95,10 +111,12 @@ static const struct tensor *as_kind(struct bind *b, const struct want *w, const 
 
 static bool unknown_input(struct bind *b, const char *name, const char *option)
 {
-    const char *near = NULL, *all = "";
+    const char *near = NULL;
+    const char *all = "";
     for (size_t i = 0; i < b->n; i++) {
         const struct want *w = &b->wants[i];
-        if (w->param) continue;
+        if (w->param)
+            continue;
         near = name_nearer(name, near, w->node->name);
         all = arena_printf(b->a, "%s%s%s", all, *all ? ", " : "", w->node->name);
     }
@@ -112,57 +130,83 @@ static bool unknown_input(struct bind *b, const char *name, const char *option)
 static bool read_input(struct bind *b, const char *option)
 {
     const char *eq = strchr(option, '=');
-    if (!eq || eq == option || !eq[1]) return diag_error(b->s, FAIL_USAGE, NOWHERE, "--input %s: NAME=FILE.npy is needed", option);
+    if (!eq || eq == option || !eq[1])
+        return diag_error(b->s, FAIL_USAGE, NOWHERE, "--input %s: NAME=FILE.npy is needed", option);
     const char *name = arena_strndup(b->a, option, (size_t)(eq - option));
     struct want *w = want_find(b, name);
-    if (!w) return unknown_input(b, name, option);
-    if (w->param) return diag_error(b->s, FAIL_USAGE, NOWHERE, "--input %s: %s is a parameter; parameters come from --weights", option, name);
-    if (w->path) return diag_error(b->s, FAIL_USAGE, NOWHERE, "--input %s: %s was given before, as %s", option, name, w->path);
+    if (!w)
+        return unknown_input(b, name, option);
+    if (w->param)
+        return diag_error(b->s, FAIL_USAGE, NOWHERE, "--input %s: %s is a parameter; parameters come from --weights",
+                          option, name);
+    if (w->path)
+        return diag_error(b->s, FAIL_USAGE, NOWHERE, "--input %s: %s was given before, as %s", option, name, w->path);
     w->path = eq + 1;
     const struct tensor *t = npy_read(b->s, w->path);
     w->file = t ? as_kind(b, w, t) : NULL;
     return w->file != NULL;
 }
 
-static void add_name(struct bind *b, const char **list, const char *name) { *list = arena_printf(b->a, "%s%s%s", *list, **list ? ", " : "", name); }
+static void add_name(struct bind *b, const char **list, const char *name)
+{
+    *list = arena_printf(b->a, "%s%s%s", *list, **list ? ", " : "", name);
+}
 
 /* As far as the shape is known before the symbolic dims are. */
 static bool may_have_shape(const struct type *type, const struct tensor *t)
 {
     bool same = type->rank == t->rank;
-    for (int64_t i = 0, k; same && i < t->rank; i++) same = !ix_const_value(type->dim[i], &k) || k == t->dim[i];
+    for (int64_t i = 0, k; same && i < t->rank; i++)
+        same = !ix_const_value(type->dim[i], &k) || k == t->dim[i];
     return same;
 }
 
 /* Names and shapes must be the graph's exactly; all that are not are said at once. */
 static bool read_weights(struct bind *b)
 {
-    if (!b->o->weights) return true;
+    if (!b->o->weights)
+        return true;
     const struct tensor_list *list = safetensors_read(b->s, b->o->weights);
-    if (!list) return false;
-    const char *missing = "", *extra = "", *whole = "", *shapes = "";
+    if (!list)
+        return false;
+    const char *missing = "";
+    const char *extra = "";
+    const char *whole = "";
+    const char *shapes = "";
     struct map *params = map_new(b->a);
     for (size_t i = 0; i < b->n; i++) {
         struct want *w = &b->wants[i];
-        if (!w->param) continue;
+        if (!w->param)
+            continue;
         *map_at(params, w->node->name) = w;
         w->path = b->o->weights;
         const struct tensor *t = tensor_list_find(list, w->node->name);
-        if (!t) add_name(b, &missing, w->node->name);
-        else if (!dtype_is_float(t->dtype)) add_name(b, &whole, w->node->name);
+        if (!t)
+            add_name(b, &missing, w->node->name);
+        else if (!dtype_is_float(t->dtype))
+            add_name(b, &whole, w->node->name);
         else if (!may_have_shape(&w->node->type, t))
             add_name(b, &shapes,
-                     arena_printf(b->a, "%s is %s where %s is needed", w->node->name, tensor_text(b->a, t->dtype, t->rank, t->dim),
-                                  type_text(b->a, &w->node->type)));
-        else if (!(w->file = as_kind(b, w, t))) return false;
+                     arena_printf(b->a, "%s is %s where %s is needed", w->node->name,
+                                  tensor_text(b->a, t->dtype, t->rank, t->dim), type_text(b->a, &w->node->type)));
+        else if (!(w->file = as_kind(b, w, t)))
+            return false;
     }
-    for (size_t i = 0; i < list->n; i++) if (!map_find(params, list->items[i].name)) add_name(b, &extra, list->items[i].name);
-    if (!*missing && !*extra && !*whole && !*shapes) return true;
-    diag_error(b->s, FAIL_INPUT, NOWHERE, "%s does not hold the parameters of graph %s%s%s", b->o->weights, b->g->name, *b->g->size ? " " : "", b->g->size);
-    if (*missing) diag_note(b->s, NOWHERE, "missing in the file: %s", missing);
-    if (*extra) diag_note(b->s, NOWHERE, "not in the graph: %s", extra);
-    if (*shapes) diag_note(b->s, NOWHERE, "wrongly shaped: %s", shapes);
-    if (*whole) diag_note(b->s, NOWHERE, "not floats in the file: %s", whole);
+    for (size_t i = 0; i < list->n; i++)
+        if (!map_find(params, list->items[i].name))
+            add_name(b, &extra, list->items[i].name);
+    if (!*missing && !*extra && !*whole && !*shapes)
+        return true;
+    diag_error(b->s, FAIL_INPUT, NOWHERE, "%s does not hold the parameters of graph %s%s%s", b->o->weights, b->g->name,
+               *b->g->size ? " " : "", b->g->size);
+    if (*missing)
+        diag_note(b->s, NOWHERE, "missing in the file: %s", missing);
+    if (*extra)
+        diag_note(b->s, NOWHERE, "not in the graph: %s", extra);
+    if (*shapes)
+        diag_note(b->s, NOWHERE, "wrongly shaped: %s", shapes);
+    if (*whole)
+        diag_note(b->s, NOWHERE, "not floats in the file: %s", whole);
     return false;
 }
 
@@ -170,36 +214,49 @@ static bool read_weights(struct bind *b)
 
 static const char *file_text(struct bind *b, const struct want *w)
 {
-    return arena_printf(b->a, "%s in %s is %s", w->node->name, w->path, tensor_text(b->a, w->file->dtype, w->file->rank, w->file->dim));
+    return arena_printf(b->a, "%s in %s is %s", w->node->name, w->path,
+                        tensor_text(b->a, w->file->dtype, w->file->rank, w->file->dim));
 }
 
 static int dim_index(const struct bind *b, const struct ix *atom)
 {
-    for (size_t i = 0; i < b->g->n_dims; i++) if (b->g->dims[i].ix == atom) return (int)i;
+    for (size_t i = 0; i < b->g->n_dims; i++)
+        if (b->g->dims[i].ix == atom)
+            return (int)i;
     return -1;
 }
 
 static bool misshapen(struct bind *b, const struct want *w)
 {
-    diag_error(b->s, FAIL_INPUT, NOWHERE, "%s, but the graph takes %s", file_text(b, w), type_text(b->a, &w->node->type));
-    if (w->node->loc.line) diag_note(b->s, w->node->loc, "%s is declared here", w->node->name);
+    diag_error(b->s, FAIL_INPUT, NOWHERE, "%s, but the graph takes %s", file_text(b, w),
+               type_text(b->a, &w->node->type));
+    if (w->node->loc.line)
+        diag_note(b->s, w->node->loc, "%s is declared here", w->node->name);
     return false;
 }
 
 /* coef·D + k = value decides the symbolic dim D, if it is all that the expression has. */
 static bool solve(struct bind *b, const struct want *w, const struct ix *e, int64_t value)
 {
-    const struct ix *atom = e->kind == IX_SYM ? e : e->kind == IX_SUM && e->n_terms == 1 && e->terms[0].n == 1 ? e->terms[0].atom[0] : NULL;
-    int64_t coef = e->kind == IX_SYM ? 1 : atom ? e->terms[0].coef : 0, k = e->kind == IX_SYM ? 0 : e->k;
+    const struct ix *atom = e->kind == IX_SYM                                            ? e
+                            : e->kind == IX_SUM && e->n_terms == 1 && e->terms[0].n == 1 ? e->terms[0].atom[0]
+                                                                                         : NULL;
+    int64_t coef = e->kind == IX_SYM ? 1 : atom ? e->terms[0].coef : 0;
+    int64_t k = e->kind == IX_SYM ? 0 : e->k;
     int i = atom ? dim_index(b, atom) : -1;
-    if (i < 0) return true;
-    if (coef == 0 || (value - k) % coef || (value - k) / coef < 0) return misshapen(b, w);
+    if (i < 0)
+        return true;
+    if (coef == 0 || (value - k) % coef || (value - k) / coef < 0)
+        return misshapen(b, w);
     int64_t got = (value - k) / coef;
     struct dim_state *d = &b->dims[i];
-    if (!d->from) *d = (struct dim_state){ got, file_text(b, w) };
-    if (d->value == got) return true;
-    diag_error(b->s, FAIL_INPUT, NOWHERE, "the files disagree about %s: %" PRId64 ", since %s, and %" PRId64 ", since %s", b->g->dims[i].name, d->value,
-               d->from, got, file_text(b, w));
+    if (!d->from)
+        *d = (struct dim_state){ got, file_text(b, w) };
+    if (d->value == got)
+        return true;
+    diag_error(b->s, FAIL_INPUT, NOWHERE,
+               "the files disagree about %s: %" PRId64 ", since %s, and %" PRId64 ", since %s", b->g->dims[i].name,
+               d->value, d->from, got, file_text(b, w));
     return false;
 }
 
@@ -208,11 +265,14 @@ static bool solve_dims(struct bind *b)
     bool good = true;
     for (size_t i = 0; i < b->n; i++) {
         const struct want *w = &b->wants[i];
-        if (!w->file) continue;
+        if (!w->file)
+            continue;
         const struct type *t = &w->node->type;
         bool fits = t->rank == w->file->rank;
-        if (!fits) misshapen(b, w);
-        for (int k = 0; k < t->rank && fits; k++) fits = solve(b, w, t->dim[k], w->file->dim[k]);
+        if (!fits)
+            misshapen(b, w);
+        for (int k = 0; k < t->rank && fits; k++)
+            fits = solve(b, w, t->dim[k], w->file->dim[k]);
         good &= fits;
     }
     return good;
@@ -224,24 +284,30 @@ static bool check_batch(struct bind *b)
     int64_t batch = b->o->batch;
     const char *said = "";
     for (size_t i = 0; i < b->g->n_dims; i++) {
-        if (!b->dims[i].from || b->dims[i].value == batch) return true;
-        said = arena_printf(b->a, "%s%s%s = %" PRId64 ", since %s", said, i ? "; " : "", b->g->dims[i].name, b->dims[i].value, b->dims[i].from);
+        if (!b->dims[i].from || b->dims[i].value == batch)
+            return true;
+        said = arena_printf(b->a, "%s%s%s = %" PRId64 ", since %s", said, i ? "; " : "", b->g->dims[i].name,
+                            b->dims[i].value, b->dims[i].from);
     }
-    if (!b->g->n_dims) return diag_error(b->s, FAIL_USAGE, NOWHERE, "--batch %" PRId64 ": graph %s has no symbolic dim", batch, b->g->name);
+    if (!b->g->n_dims)
+        return diag_error(b->s, FAIL_USAGE, NOWHERE, "--batch %" PRId64 ": graph %s has no symbolic dim", batch,
+                          b->g->name);
     return diag_error(b->s, FAIL_INPUT, NOWHERE, "--batch %" PRId64 " disagrees with the files: %s", batch, said);
 }
 
 static bool fill_dims(struct bind *b)
 {
     size_t n = b->g->n_dims;
-    if (b->o->batch >= 0 && !check_batch(b)) return false;
+    if (b->o->batch >= 0 && !check_batch(b))
+        return false;
     const char **names = arena_array(b->a, const char *, n + 1);
     int64_t *values = arena_array(b->a, int64_t, n + 1);
     for (size_t i = 0; i < n; i++) {
         names[i] = b->g->dims[i].name;
         values[i] = b->dims[i].from ? b->dims[i].value : b->o->batch >= 0 ? b->o->batch : DEFAULT_DIM;
         if (values[i] > IX_DIM_MAX)
-            return diag_error(b->s, FAIL_INPUT, NOWHERE, "%s is %" PRId64 ", and %" PRId64 " is the most", names[i], values[i], IX_DIM_MAX);
+            return diag_error(b->s, FAIL_INPUT, NOWHERE, "%s is %" PRId64 ", and %" PRId64 " is the most", names[i],
+                              values[i], IX_DIM_MAX);
     }
     b->values = (struct dim_values){ names, values, n };
     return true;
@@ -253,7 +319,8 @@ static bool shape_at(const struct bind *b, const struct type *t, int64_t dim[MAX
     int64_t count = 1;
     for (int i = 0; i < t->rank; i++) {
         dim[i] = dims_eval(&b->values, t->dim[i]);
-        if (dim[i] < 0 || __builtin_mul_overflow(count, dim[i] ? dim[i] : 1, &count) || count > ELEMENTS_MAX) return false;
+        if (dim[i] < 0 || __builtin_mul_overflow(count, dim[i] ? dim[i] : 1, &count) || count > ELEMENTS_MAX)
+            return false;
     }
     return true;
 }
@@ -261,7 +328,8 @@ static bool shape_at(const struct bind *b, const struct type *t, int64_t dim[MAX
 static const char *dims_text(const struct bind *b)
 {
     const char *text = "";
-    for (size_t i = 0; i < b->values.n; i++) text = arena_printf(b->a, "%s%s%s = %" PRId64, text, i ? ", " : "", b->values.names[i], b->values.values[i]);
+    for (size_t i = 0; i < b->values.n; i++)
+        text = arena_printf(b->a, "%s%s%s = %" PRId64, text, i ? ", " : "", b->values.names[i], b->values.values[i]);
     return text;
 }
 
@@ -270,9 +338,11 @@ static bool check_sizes(struct bind *b)
     for (size_t i = 0; i < b->g->n_nodes; i++) {
         const struct node *n = b->g->nodes[i];
         int64_t dim[MAX_RANK];
-        if (shape_at(b, &n->type, dim)) continue;
-        return diag_error(b->s, FAIL_INPUT, n->loc, "%s is %s, which %s makes too large (over 2^40 elements) or negative", n->name ? n->name : n->op->name,
-                          type_text(b->a, &n->type), dims_text(b));
+        if (shape_at(b, &n->type, dim))
+            continue;
+        return diag_error(b->s, FAIL_INPUT, n->loc,
+                          "%s is %s, which %s makes too large (over 2^40 elements) or negative",
+                          n->name ? n->name : n->op->name, type_text(b->a, &n->type), dims_text(b));
     }
     return true;
 }
@@ -286,31 +356,42 @@ static bool check_shapes(struct bind *b)
     for (size_t i = 0; i < b->n; i++) {
         const struct want *w = &b->wants[i];
         int64_t dim[MAX_RANK];
-        if (!w->file) continue;
+        if (!w->file)
+            continue;
         shape_at(b, &w->node->type, dim);
         bool same = w->file->rank == w->node->type.rank;
-        for (int k = 0; same && k < w->file->rank; k++) same = dim[k] == w->file->dim[k];
-        if (!same) good = misshapen(b, w);
+        for (int k = 0; same && k < w->file->rank; k++)
+            same = dim[k] == w->file->dim[k];
+        if (!same)
+            good = misshapen(b, w);
     }
     return good;
 }
 
-/* The first element that is not within lo..hi, or not finite where it must be. A bound counts as the file's dtype can write it. */
+/* The first element that is not within lo..hi, or not finite where it must be. A bound counts as the file's dtype can
+   write it. */
 static bool check_values(struct bind *b, const struct want *w)
 {
     const struct tensor *t = w->file;
-    double lo = w->param ? -INFINITY : float_attr(w->node, "lo"), hi = w->param ? INFINITY : float_attr(w->node, "hi");
-    bool ranged = lo > -INFINITY || hi < INFINITY, finite = b->o->check;
-    if (!ranged && !finite) return true;
-    double low = dtype_is_float(t->dtype) ? fmin(lo, dtype_round(t->dtype, lo)) : lo,
-           high = dtype_is_float(t->dtype) ? fmax(hi, dtype_round(t->dtype, hi)) : hi;
+    double lo = w->param ? -INFINITY : float_attr(w->node, "lo");
+    double hi = w->param ? INFINITY : float_attr(w->node, "hi");
+    bool ranged = lo > -INFINITY || hi < INFINITY;
+    bool finite = b->o->check;
+    if (!ranged && !finite)
+        return true;
+    double low = dtype_is_float(t->dtype) ? fmin(lo, dtype_round(t->dtype, lo)) : lo;
+    double high = dtype_is_float(t->dtype) ? fmax(hi, dtype_round(t->dtype, hi)) : hi;
     int64_t n = tensor_count(t);
     for (int64_t i = 0; i < n; i++) {
         double x = tensor_get(t, i);
-        if (ranged ? x >= low && x <= high && (!finite || isfinite(x)) : isfinite(x)) continue;
-        const char *range = ranged ? arena_printf(b->a, "outside of its range %g .. %g", lo, hi) : "not finite, and --check asks for that";
-        diag_error(b->s, FAIL_INPUT, NOWHERE, "%s: %s%s is %.9g, %s", w->path, w->node->name, tensor_index_text(b->a, t, i), x, range);
-        if (ranged && w->node->loc.line) diag_note(b->s, w->node->loc, "the range is declared here");
+        if (ranged ? x >= low && x <= high && (!finite || isfinite(x)) : isfinite(x))
+            continue;
+        const char *range = ranged ? arena_printf(b->a, "outside of its range %g .. %g", lo, hi)
+                                   : "not finite, and --check asks for that";
+        diag_error(b->s, FAIL_INPUT, NOWHERE, "%s: %s%s is %.9g, %s", w->path, w->node->name,
+                   tensor_index_text(b->a, t, i), x, range);
+        if (ranged && w->node->loc.line)
+            diag_note(b->s, w->node->loc, "the range is declared here");
         return false;
     }
     return true;
@@ -319,7 +400,9 @@ static bool check_values(struct bind *b, const struct want *w)
 static bool check_files(struct bind *b)
 {
     bool good = check_shapes(b);
-    for (size_t i = 0; i < b->n && good; i++) if (b->wants[i].file) good = check_values(b, &b->wants[i]);
+    for (size_t i = 0; i < b->n && good; i++)
+        if (b->wants[i].file)
+            good = check_values(b, &b->wants[i]);
     return good;
 }
 
@@ -328,18 +411,28 @@ static bool check_files(struct bind *b)
 /* What is drawn must fit the machine, or the run would end far from its cause. */
 static bool check_memory(struct bind *b)
 {
-    double need = 0, have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    double need = 0;
+    double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     for (size_t i = 0; i < b->n; i++) {
         const struct type *t = &b->wants[i].node->type;
         double bytes = dtype_is_float(t->dtype) ? 4 : dtype_size(t->dtype);
-        for (int k = 0; k < t->rank; k++) bytes *= (double)dims_eval(&b->values, t->dim[k]);
-        if (b->wants[i].needed && !b->wants[i].file) need += bytes;
+        for (int k = 0; k < t->rank; k++)
+            bytes *= (double)dims_eval(&b->values, t->dim[k]);
+        if (b->wants[i].needed && !b->wants[i].file)
+            need += bytes;
     }
-    return need <= have || diag_error(b->s, FAIL_INPUT, NOWHERE, "drawing the inputs and parameters%s%s takes %.1f GiB, and this machine has %.1f",
+    return need <= have || diag_error(b->s, FAIL_INPUT, NOWHERE,
+                                      "drawing the inputs and parameters%s%s takes %.1f GiB, and this machine has %.1f",
                                       b->values.n ? " for " : "", dims_text(b), need / 0x1p30, have / 0x1p30);
 }
 
-struct share { pthread_t thread; uint64_t seed, hash, first; double lo, hi; size_t n; float *out; };
+struct share {
+    pthread_t thread;
+    uint64_t seed, hash, first;
+    double lo, hi;
+    size_t n;
+    float *out;
+};
 
 static void *draw_share(void *arg)
 {
@@ -352,18 +445,29 @@ static void *draw_share(void *arg)
 static void draw_floats(uint64_t seed, const char *name, double lo, double hi, struct tensor *t)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t n = (size_t)tensor_count(t), threads = n < THREADED || cpus < 2 ? 1 : cpus < MAX_THREADS ? (size_t)cpus : MAX_THREADS, started = 1;
+    size_t n = (size_t)tensor_count(t);
+    size_t threads = n < THREADED || cpus < 2 ? 1 : cpus < MAX_THREADS ? (size_t)cpus : MAX_THREADS;
+    size_t started = 1;
     struct share shares[MAX_THREADS];
     for (size_t k = 0; k < threads; k++) {
-        size_t first = n * k / threads, last = n * (k + 1) / threads;
-        shares[k] = (struct share){
-            .seed = seed, .hash = fnv1a64(name, strlen(name)), .first = first, .lo = lo, .hi = hi, .n = last - first, .out = (float *)t->data + first};
+        size_t first = n * k / threads;
+        size_t last = n * (k + 1) / threads;
+        shares[k] = (struct share){ .seed = seed,
+                                    .hash = fnv1a64(name, strlen(name)),
+                                    .first = first,
+                                    .lo = lo,
+                                    .hi = hi,
+                                    .n = last - first,
+                                    .out = (float *)t->data + first };
     }
-    while (started < threads && !pthread_create(&shares[started].thread, NULL, draw_share, &shares[started])) started++;
+    while (started < threads && !pthread_create(&shares[started].thread, NULL, draw_share, &shares[started]))
+        started++;
     draw_share(&shares[0]);
     for (size_t k = 1; k < threads; k++) {
-        if (k < started) pthread_join(shares[k].thread, NULL);
-        else draw_share(&shares[k]);
+        if (k < started)
+            pthread_join(shares[k].thread, NULL);
+        else
+            draw_share(&shares[k]);
     }
 }
 
@@ -373,21 +477,32 @@ static void param_range(const struct bind *b, const struct node *n, const int64_
     enum init init = (enum init)node_attr(n, op_attr(n->op, "init"))->i;
     bool judge = b->o->init == INIT_JUDGE;
     int64_t columns = n->type.rank ? dim[n->type.rank - 1] : 1;
-    double middle = init == INIT_ONE ? 1 : 0, half = init == INIT_FAN_IN ? 1 / sqrt((double)(columns ? columns : 1)) : judge ? 0.5 : 0;
-    *lo = middle - half, *hi = middle + half;
+    double middle = init == INIT_ONE ? 1 : 0;
+    double half = init == INIT_FAN_IN ? 1 / sqrt((double)(columns ? columns : 1)) : judge ? 0.5 : 0;
+    *lo = middle - half;
+    *hi = middle + half;
 }
 
 /* Uniform in its range; [0, 1] if it has none, and one long if it has one end. Integers: the whole numbers of that. */
 static bool data_range(struct bind *b, const struct node *n, double *lo, double *hi)
 {
-    *lo = float_attr(n, "lo"), *hi = float_attr(n, "hi");
-    if (isinf(*lo) && isinf(*hi)) *lo = 0, *hi = 1;
-    if (isinf(*lo)) *lo = *hi - 1;
-    if (isinf(*hi)) *hi = *lo + 1;
-    if (dtype_is_float(n->type.dtype)) return true;
+    *lo = float_attr(n, "lo");
+    *hi = float_attr(n, "hi");
+    if (isinf(*lo) && isinf(*hi)) {
+        *lo = 0;
+        *hi = 1;
+    }
+    if (isinf(*lo))
+        *lo = *hi - 1;
+    if (isinf(*hi))
+        *hi = *lo + 1;
+    if (dtype_is_float(n->type.dtype))
+        return true;
     double most = n->type.dtype == DT_BOOL ? 1 : n->type.dtype == DT_I32 ? INT32_MAX : 0x1p53;
-    *lo = fmax(ceil(*lo), n->type.dtype == DT_BOOL ? 0 : -most - 1), *hi = fmin(floor(*hi), most);
-    return *lo <= *hi || diag_error(b->s, FAIL_INPUT, n->loc, "%s cannot be drawn: its range has no %s", n->name, dtype_name(n->type.dtype));
+    *lo = fmax(ceil(*lo), n->type.dtype == DT_BOOL ? 0 : -most - 1);
+    *hi = fmin(floor(*hi), most);
+    return *lo <= *hi || diag_error(b->s, FAIL_INPUT, n->loc, "%s cannot be drawn: its range has no %s", n->name,
+                                    dtype_name(n->type.dtype));
 }
 
 static const struct tensor *draw_source(struct bind *b, const struct want *w)
@@ -396,12 +511,16 @@ static const struct tensor *draw_source(struct bind *b, const struct want *w)
     int64_t dim[MAX_RANK];
     double lo, hi;
     shape_at(b, &n->type, dim);
-    if (w->param) param_range(b, n, dim, &lo, &hi);
-    else if (!data_range(b, n, &lo, &hi)) return NULL;
+    if (w->param)
+        param_range(b, n, dim, &lo, &hi);
+    else if (!data_range(b, n, &lo, &hi))
+        return NULL;
     bool real = dtype_is_float(n->type.dtype);
     struct tensor *t = tensor_new(b->a, real ? DT_F32 : n->type.dtype, n->type.rank, dim);
-    if (real) draw_floats(b->o->seed, n->name, lo, hi, t);
-    else draw_fill(b->o->seed, n->name, lo, hi, t);
+    if (real)
+        draw_floats(b->o->seed, n->name, lo, hi, t);
+    else
+        draw_fill(b->o->seed, n->name, lo, hi, t);
     return t;
 }
 
@@ -410,35 +529,46 @@ static const struct tensor *draw_source(struct bind *b, const struct want *w)
 static bool read_files(struct bind *b)
 {
     bool good = true;
-    for (size_t i = 0; i < b->o->n_inputs; i++) good &= read_input(b, b->o->inputs[i]);
+    for (size_t i = 0; i < b->o->n_inputs; i++)
+        good &= read_input(b, b->o->inputs[i]);
     return read_weights(b) && good;
 }
 
 static struct binding *collect(struct bind *b)
 {
     struct binding *out = arena_new_of(b->a, struct binding);
-    *out = (struct binding){ .arena = b->a, .dims = b->values, .sources = arena_array(b->a, struct bound_source, b->n + 1) };
+    *out = (struct binding){ .arena = b->a,
+                             .dims = b->values,
+                             .sources = arena_array(b->a, struct bound_source, b->n + 1) };
     for (size_t i = 0; i < b->n; i++) {
         const struct want *w = &b->wants[i];
-        if (!w->needed) continue;
+        if (!w->needed)
+            continue;
         const struct tensor *t = w->file ? w->file : draw_source(b, w);
-        if (!t) return NULL;
-        out->sources[out->n++] = (struct bound_source){ .node = w->node, .name = w->node->name, .tensor = t, .drawn = !w->file };
+        if (!t)
+            return NULL;
+        out->sources[out->n++] =
+            (struct bound_source){ .node = w->node, .name = w->node->name, .tensor = t, .drawn = !w->file };
     }
     return out;
 }
 
 struct binding *bind_sources(struct session *s, const struct graph *g, const struct bind_options *o)
 {
-    struct bind b = { .s = s, .a = s->run, .g = g, .o = o, .dims = arena_array(s->run, struct dim_state, g->n_dims + 1) };
+    struct bind b = {
+        .s = s, .a = s->run, .g = g, .o = o, .dims = arena_array(s->run, struct dim_state, g->n_dims + 1)
+    };
     list_wants(&b);
-    bool ok = read_files(&b) && solve_dims(&b) && fill_dims(&b) && check_sizes(&b) && check_files(&b) && check_memory(&b);
+    bool ok =
+        read_files(&b) && solve_dims(&b) && fill_dims(&b) && check_sizes(&b) && check_files(&b) && check_memory(&b);
     return ok ? collect(&b) : NULL;
 }
 
 const struct tensor *binding_find(const struct binding *b, const char *name)
 {
-    for (size_t i = 0; i < b->n; i++) if (!strcmp(b->sources[i].name, name)) return b->sources[i].tensor;
+    for (size_t i = 0; i < b->n; i++)
+        if (!strcmp(b->sources[i].name, name))
+            return b->sources[i].tensor;
     return NULL;
 }
 
@@ -448,7 +578,8 @@ struct tensor_list *binding_weights(struct session *s, const struct graph *g, co
     list->items = arena_array(s->run, struct named_tensor, b->n + 1);
     for (size_t i = 0; i < g->n_nodes; i++) {
         const struct tensor *t = node_is_param(g->nodes[i]) ? binding_find(b, g->nodes[i]->name) : NULL;
-        if (t) list->items[list->n++] = (struct named_tensor){ g->nodes[i]->name, *t };
+        if (t)
+            list->items[list->n++] = (struct named_tensor){ g->nodes[i]->name, *t };
     }
     return list;
 }

@@ -7,15 +7,24 @@
 
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
-    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];
+    uint32_t c0 = counter[0];
+    uint32_t c1 = counter[1];
+    uint32_t c2 = counter[2];
+    uint32_t c3 = counter[3];
+    uint32_t k0 = key[0];
+    uint32_t k1 = key[1];
     for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-        uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
+        uint64_t p0 = (uint64_t)0xD2511F53u * c0;
+        uint64_t p1 = (uint64_t)0xCD9E8D57u * c2;
         c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
         c1 = (uint32_t)p1;
         c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
         c3 = (uint32_t)p0;
     }
-    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+    out[0] = c0;
+    out[1] = c1;
+    out[2] = c2;
+    out[3] = c3;
 }
 
 static float unit(uint64_t seed, uint64_t hash, uint64_t index)
@@ -27,11 +36,15 @@ static float unit(uint64_t seed, uint64_t hash, uint64_t index)
     return (float)(x[0] >> 8) * 0x1p-24f;
 }
 
-float draw_unit(uint64_t seed, const char *name, uint64_t index) { return unit(seed, fnv1a64(name, strlen(name)), index); }
+float draw_unit(uint64_t seed, const char *name, uint64_t index)
+{
+    return unit(seed, fnv1a64(name, strlen(name)), index);
+}
 
 void draw_block(uint64_t seed, uint64_t name_hash, double lo, double hi, uint64_t first, size_t n, float *out)
 {
-    for (size_t i = 0; i < n; i++) out[i] = (float)(lo + (hi - lo) * (double)unit(seed, name_hash, first + i));
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)(lo + (hi - lo) * (double)unit(seed, name_hash, first + i));
 }
 
 void draw_fill(uint64_t seed, const char *name, double lo, double hi, struct tensor *t)

@@ -7,10 +7,12 @@
        (c0, c1, c2, c3) = (hi1 ^ c1 ^ k0, lo1, hi0 ^ c3 ^ k1, lo0)
        after each round but the last   (k0, k1) += (0x9E3779B9, 0xBB67AE85)                   mod 2^32
    with    k = (seed mod 2^32, seed / 2^32)
-           c = (i mod 2^32, i / 2^32, h mod 2^32, h / 2^32)      i: the element in C order, from 0;  h = fnv1a64(name), its bytes without a NUL
+           c = (i mod 2^32, i / 2^32, h mod 2^32, h / 2^32)      i: the element in C order, from 0;  h = fnv1a64(name),
+               its bytes without a NUL
            x = c0 after the rounds;  the other three words are not used
            u = (x >> 8) · 2^-24                                  in [0, 1), exact in f32
-           value = f32(lo + (hi − lo) · u)                       each operation in double, then one rounding to f32, nearest even
+           value = f32(lo + (hi − lo) · u)                       each operation in double, then one rounding to f32,
+                                                                 nearest even
    A draw is this f32 in every numerics; storing it in a narrower dtype is a load, and rounds it. It may equal f32(hi).
    Integers and bools: value = min(lo + floor((hi − lo + 1) · u), hi), with lo and hi integers. */
 #include "runtime/format/tensor.h"
@@ -21,6 +23,7 @@ void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 float draw_unit(uint64_t seed, const char *name, uint64_t index);
 /* `n` values from element `first` on, from a name already hashed: for threads, and for callers that keep no tensor. */
 void draw_block(uint64_t seed, uint64_t name_hash, double lo, double hi, uint64_t first, size_t n, float *out);
-/* Every element of a tensor; lo <= hi, both finite. An f16 or bf16 too narrow for [lo, hi] gives infinities: ask the range first. */
+/* Every element of a tensor; lo <= hi, both finite. An f16 or bf16 too narrow for [lo, hi] gives infinities: ask the
+   range first. */
 void draw_fill(uint64_t seed, const char *name, double lo, double hi, struct tensor *t);
 #endif

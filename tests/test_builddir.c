@@ -1,4 +1,5 @@
-/* The build directory: what it holds, that it is replaced as a whole, and that what was changed in it is not believed. */
+/* The build directory: what it holds, that it is replaced as a whole, and that what was changed in it is not believed.
+   */
 #include <cjson/cJSON.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -8,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/support/cli_command.h"       /* before cmocka, which makes fail() a macro */
+#include "tests/support/cli_command.h" /* before cmocka, which makes fail() a macro */
 #include "tests/support/support.h"
 
 #include "runtime/compile/builddir.h"
@@ -16,7 +17,9 @@
 #include "runtime/format/file.h"
 #include "runtime/format/hash.h"
 
-static const struct kernel_info kernel_info = { .name = "tk0", .regs = 19, .agprs = -1, .sgprs = 20, .spills = 0, .stack = 0, .shared = 208, .matrix = 0 };
+static const struct kernel_info kernel_info = {
+    .name = "tk0", .regs = 19, .agprs = -1, .sgprs = 20, .spills = 0, .stack = 0, .shared = 208, .matrix = 0
+};
 
 /* A build with one target that is compiled and one that is not. `mark` tells two builds apart. */
 static struct build *some_build(struct session *s, const char *mark)
@@ -25,26 +28,29 @@ static struct build *some_build(struct session *s, const char *mark)
     struct build_target *t = arena_array(s->run, struct build_target, 2);
     struct build_kernel *k = arena_new_of(s->run, struct build_kernel);
     *k = (struct build_kernel){ "tk0", mark };
-    t[0] = (struct build_target){
-        .target = target_find("gfx90a"),
-        .text = arena_printf(s->run, "prelude %s", mark),
-        .kernels = k,
-        .n_kernels = 1,
-        .compiled = true,
-        .code = {
-            .object = mark, .size = strlen(mark), .compiler = "hiprtc 5.2", .flags = "-O3", .kernels = (struct kernel_info *)&kernel_info, .n_kernels = 1}};
+    t[0] = (struct build_target){ .target = target_find("gfx90a"),
+                                  .text = arena_printf(s->run, "prelude %s", mark),
+                                  .kernels = k,
+                                  .n_kernels = 1,
+                                  .compiled = true,
+                                  .code = { .object = mark,
+                                            .size = strlen(mark),
+                                            .compiler = "hiprtc 5.2",
+                                            .flags = "-O3",
+                                            .kernels = (struct kernel_info *)&kernel_info,
+                                            .n_kernels = 1 } };
     t[1] = (struct build_target){ .target = target_find("sm_90"), .text = "other", .kernels = k, .n_kernels = 1 };
     static const char *const sets[] = { "H=64", "D=1" };
-    *b = (struct build){.graph = "g",
-                        .size = "nano",
-                        .source = "models/g.graph",
-                        .text = arena_printf(s->run, "graph g # %s\n", mark),
-                        .checked = "flat graph g\n",
-                        .sets = sets,
-                        .n_sets = 2,
-                        .hint = 77,
-                        .targets = t,
-                        .n_targets = 2};
+    *b = (struct build){ .graph = "g",
+                         .size = "nano",
+                         .source = "models/g.graph",
+                         .text = arena_printf(s->run, "graph g # %s\n", mark),
+                         .checked = "flat graph g\n",
+                         .sets = sets,
+                         .n_sets = 2,
+                         .hint = 77,
+                         .targets = t,
+                         .n_targets = 2 };
     return b;
 }
 
@@ -53,7 +59,8 @@ static int entries_of(const char *dir)
     int n = 0;
     DIR *d = opendir(dir);
     assert_non_null(d);
-    for (const struct dirent *e; (e = readdir(d));) n += e->d_name[0] != '.' || strlen(e->d_name) > 2;
+    for (const struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.' || strlen(e->d_name) > 2;
     closedir(d);
     return n;
 }
@@ -111,12 +118,16 @@ static void the_manifest_tells_every_file(void **state)
     cJSON *m = cJSON_Parse(text);
     const cJSON *files = cJSON_GetObjectItemCaseSensitive(m, "files"), *k;
     assert_int_equal(cJSON_GetArraySize(files), 7);
-    cJSON_ArrayForEach(k, files) {
+    cJSON_ArrayForEach(k, files)
+    {
         assert_true(sha256_file(s, arena_printf(s->run, "b/%s", k->string), hash));
         assert_string_equal(hash, k->valuestring);
     }
-    assert_int_equal(entries_of("b") + entries_of("b/kernels") + entries_of("b/kernels/gfx90a") + entries_of("b/kernels/sm_90"), 7 + 1 + 3);
-    const cJSON *targets = cJSON_GetObjectItemCaseSensitive(m, "targets"), *one = cJSON_GetArrayItem(targets, 0);
+    assert_int_equal(entries_of("b") + entries_of("b/kernels") + entries_of("b/kernels/gfx90a") +
+                         entries_of("b/kernels/sm_90"),
+                     7 + 1 + 3);
+    const cJSON *targets = cJSON_GetObjectItemCaseSensitive(m, "targets");
+    const cJSON *one = cJSON_GetArrayItem(targets, 0);
     const cJSON *kernel = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(one, "kernels"), 0);
     assert_int_equal(cJSON_GetObjectItemCaseSensitive(kernel, "registers")->valueint, 19);
     assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(kernel, "agprs")));
@@ -155,7 +166,7 @@ static void replaced_with_care(void **state)
     assert_int_equal(symlink("b", "link"), 0);
     assert_true(build_write(s, some_build(s, "three"), "link"));
     same_text("b/graph.graph", "graph g # three\n");
-    assert_int_equal(entries_of("."), 5);       /* models, b, home, empty, link: nothing temporary is left */
+    assert_int_equal(entries_of("."), 5); /* models, b, home, empty, link: nothing temporary is left */
     session_end(s);
     leave_place(&p);
 }
@@ -186,7 +197,9 @@ static void a_failed_write_leaves_the_old_one(void **state)
 
 static bool is_said(const struct session *s, const char *what)
 {
-    for (size_t i = 0; i < s->n_diags; i++) if (strstr(s->diags[i].text, what)) return true;
+    for (size_t i = 0; i < s->n_diags; i++)
+        if (strstr(s->diags[i].text, what))
+            return true;
     return false;
 }
 
@@ -194,7 +207,8 @@ static bool is_said(const struct session *s, const char *what)
 static void refused(const char *dir, const char *why)
 {
     struct session *s = session_begin();
-    if (build_read(s, dir) || s->fail != FAIL_INPUT || !is_said(s, why)) fail_msg("not '%s', but: %s", why, s->n_diags ? s->diags[0].text : "it was read");
+    if (build_read(s, dir) || s->fail != FAIL_INPUT || !is_said(s, why))
+        fail_msg("not '%s', but: %s", why, s->n_diags ? s->diags[0].text : "it was read");
     session_end(s);
 }
 
@@ -202,7 +216,8 @@ static void refused(const char *dir, const char *why)
 static void changed_files_are_not_believed(void **state)
 {
     (void)state;
-    static const char *const names[] = { "graph.graph", "graph.checked", "gfx90a.o", "kernels/gfx90a.txt", "kernels/gfx90a/tk0.txt", "kernels/sm_90.txt" };
+    static const char *const names[] = { "graph.graph",        "graph.checked",          "gfx90a.o",
+                                         "kernels/gfx90a.txt", "kernels/gfx90a/tk0.txt", "kernels/sm_90.txt" };
     struct place p = enter_place();
     struct session *s = session_begin();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -236,7 +251,8 @@ static void files_that_are_not_of_the_build(void **state)
     write_text("b/kernels/gfx90a.txt", "changed");
     assert_null(build_read(s, "b"));
     assert_int_equal(s->n_errors, 3);
-    assert_true(is_said(s, "b/sm_90.o is no file of the build") && is_said(s, "b/kernels/gfx90a/tk1.txt is no file of the build") &&
+    assert_true(is_said(s, "b/sm_90.o is no file of the build") &&
+                is_said(s, "b/kernels/gfx90a/tk1.txt is no file of the build") &&
                 is_said(s, "b/kernels/gfx90a.txt was changed") && is_said(s, "it was built from models/g.graph"));
     session_end(s);
     leave_place(&p);
@@ -244,13 +260,14 @@ static void files_that_are_not_of_the_build(void **state)
 
 /* ---- what killed processes left ---- */
 
-static const char nobody[] = "999999999";       /* no process number is so large */
+static const char nobody[] = "999999999"; /* no process number is so large */
 
 static void make_dir(const char *path, bool hours_old)
 {
     assert_int_equal(mkdir(path, 0777), 0);
     struct timespec then[2] = { { time(NULL) - 7200, 0 }, { time(NULL) - 7200, 0 } };
-    if (hours_old) assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
+    if (hours_old)
+        assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
 }
 
 static bool is_there(const char *path) { return !access(path, F_OK); }
@@ -260,19 +277,31 @@ static void what_killed_builds_left(void **state)
     (void)state;
     struct place p = enter_place();
     struct session *s = session_begin();
-    const char *gone = arena_printf(s->run, "b.tokic-%s-abcdef", nobody), *old = arena_printf(s->run, "%s.old", gone);
-    const char *mine = arena_printf(s->run, "b.tokic-%ld-abcdef", (long)getpid()), *stale = arena_printf(s->run, "b.tokic-%ld-ABCDEF", (long)getpid());
-    const char *full = arena_printf(s->run, "b.tokic-%s-second", nobody), *taken = arena_printf(s->run, "%s/mine.npy", full);
-    make_dir(gone, false), make_dir(old, false), make_dir(mine, false), make_dir(stale, true), make_dir(full, false);
-    make_dir("b.tokic-notes", true), make_dir("b.tokic-zyxwvu", false), make_dir("b.tokic-uvwxyz", true), make_dir("c.tokic-999999999-abcdef", true);
+    const char *gone = arena_printf(s->run, "b.tokic-%s-abcdef", nobody);
+    const char *old = arena_printf(s->run, "%s.old", gone);
+    const char *mine = arena_printf(s->run, "b.tokic-%ld-abcdef", (long)getpid());
+    const char *stale = arena_printf(s->run, "b.tokic-%ld-ABCDEF", (long)getpid());
+    const char *full = arena_printf(s->run, "b.tokic-%s-second", nobody);
+    const char *taken = arena_printf(s->run, "%s/mine.npy", full);
+    make_dir(gone, false);
+    make_dir(old, false);
+    make_dir(mine, false);
+    make_dir(stale, true);
+    make_dir(full, false);
+    make_dir("b.tokic-notes", true);
+    make_dir("b.tokic-zyxwvu", false);
+    make_dir("b.tokic-uvwxyz", true);
+    make_dir("c.tokic-999999999-abcdef", true);
     write_text(arena_printf(s->run, "%s/graph.graph", gone), "half a build");
     write_text(arena_printf(s->run, "%s/manifest.json.tokic-1-0.tmp", gone), "half a file");
-    write_text(arena_printf(s->run, "%s/mine.npy", old), "precious");       /* killed before it had moved along */
+    write_text(arena_printf(s->run, "%s/mine.npy", old), "precious"); /* killed before it had moved along */
     write_text(taken, "precious too");
     assert_true(build_write(s, some_build(s, "one"), "b"));
     assert_false(is_there(gone) || is_there(stale) || is_there("b.tokic-uvwxyz"));
-    assert_true(is_there(mine) && is_there("b.tokic-notes") && is_there("b.tokic-zyxwvu") && is_there("c.tokic-999999999-abcdef"));
-    assert_true(is_there("b/mine.npy") && is_there(full) != is_there(old));     /* one of the two could move, the other stays where it is */
+    assert_true(is_there(mine) && is_there("b.tokic-notes") && is_there("b.tokic-zyxwvu") &&
+                is_there("c.tokic-999999999-abcdef"));
+    assert_true(is_there("b/mine.npy") &&
+                is_there(full) != is_there(old)); /* one of the two could move, the other stays where it is */
     assert_true(is_said(s, "cannot be kept as"));
     assert_int_equal(entries_of("b"), 6);
     struct build *b = build_read(s, "b");
@@ -288,18 +317,25 @@ static void what_killed_compilers_left(void **state)
     (void)state;
     struct place p = enter_place();
     struct session *s = session_begin();
-    char *before = getenv("TMPDIR") ? strdup(getenv("TMPDIR")) : NULL, *here = getcwd(NULL, 0);
-    make_dir("tokic-compile-999999999-abcdef", false), make_dir("tokic-compile-abcdef", true), make_dir("tokic-compile-notes", true);
+    char *before = getenv("TMPDIR") ? strdup(getenv("TMPDIR")) : NULL;
+    char *here = getcwd(NULL, 0);
+    make_dir("tokic-compile-999999999-abcdef", false);
+    make_dir("tokic-compile-abcdef", true);
+    make_dir("tokic-compile-notes", true);
     write_text("tokic-compile-999999999-abcdef/module.hip", "half a text");
     write_text("tokic-compile-999999999-uvwxyz", "no directory");
     setenv("TMPDIR", here, 1);
     struct compile_job job = { .text = "" };
     struct child_result r;
     assert_true(child_run(s, no_work, &job, 60, &r));
-    assert_int_equal(entries_of("."), 3);       /* models, what is no directory, what has another name */
+    assert_int_equal(entries_of("."), 3); /* models, what is no directory, what has another name */
     assert_true(is_there("tokic-compile-notes") && is_there("tokic-compile-999999999-uvwxyz"));
-    if (before) setenv("TMPDIR", before, 1); else unsetenv("TMPDIR");
-    free(before), free(here);
+    if (before)
+        setenv("TMPDIR", before, 1);
+    else
+        unsetenv("TMPDIR");
+    free(before);
+    free(here);
     session_end(s);
     leave_place(&p);
 }
@@ -317,19 +353,27 @@ static void hostile_manifests(void **state)
     for (int i = 0; i < 400; i++) {
         char *copy = strdup(text);
         size_t at = (size_t)rnd_range(&rnd, 0, (int64_t)n - 1);
-        if (i % 2) copy[at] = (char)rnd_range(&rnd, 1, 255);
-        else copy[at] = 0;
+        if (i % 2)
+            copy[at] = (char)rnd_range(&rnd, 1, 255);
+        else
+            copy[at] = 0;
         write_text("b/manifest.json", copy);
         struct session *t = session_begin();
         struct build *b = build_read(t, "b");
         assert_true(b ? !strcmp(b->text, "graph g # one\n") : t->fail == FAIL_INPUT);
-        for (size_t k = 0; b && k < b->n_targets; k++) assert_true(!b->targets[k].code.object || !memcmp(b->targets[k].code.object, "one", 3));
+        for (size_t k = 0; b && k < b->n_targets; k++)
+            assert_true(!b->targets[k].code.object || !memcmp(b->targets[k].code.object, "one", 3));
         session_end(t);
         free(copy);
     }
 #define HEAD "{\"tokic\":\"0\",\"graph\":\"g\",\"size\":\"\",\"source\":\"s\","
     static const char *const others[] = {
-        "", "[]", "{}", "null", "{\"graph\":1}", HEAD "\"hint\":1e300}",
+        "",
+        "[]",
+        "{}",
+        "null",
+        "{\"graph\":1}",
+        HEAD "\"hint\":1e300}",
         HEAD "\"hint\":1,\"files\":{},\"targets\":[{\"target\":\"../../etc\"}]}",
         HEAD "\"hint\":1,\"files\":{},\"targets\":[7]}",
         HEAD "\"hint\":1,\"files\":{},\"targets\":[]}",
@@ -368,9 +412,15 @@ static void the_last_build(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(written_and_read_back), cmocka_unit_test(the_manifest_tells_every_file), cmocka_unit_test(replaced_with_care),
-        cmocka_unit_test(a_failed_write_leaves_the_old_one), cmocka_unit_test(changed_files_are_not_believed), cmocka_unit_test(hostile_manifests),
-        cmocka_unit_test(files_that_are_not_of_the_build), cmocka_unit_test(what_killed_builds_left), cmocka_unit_test(what_killed_compilers_left),
+        cmocka_unit_test(written_and_read_back),
+        cmocka_unit_test(the_manifest_tells_every_file),
+        cmocka_unit_test(replaced_with_care),
+        cmocka_unit_test(a_failed_write_leaves_the_old_one),
+        cmocka_unit_test(changed_files_are_not_believed),
+        cmocka_unit_test(hostile_manifests),
+        cmocka_unit_test(files_that_are_not_of_the_build),
+        cmocka_unit_test(what_killed_builds_left),
+        cmocka_unit_test(what_killed_compilers_left),
         cmocka_unit_test(the_last_build),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

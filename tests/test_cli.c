@@ -7,21 +7,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/support/cli_command.h"       /* before cmocka, which makes fail() a macro */
+#include "tests/support/cli_command.h" /* before cmocka, which makes fail() a macro */
 #include "tests/support/small_run.h"
 #include "tests/support/support.h"
 
 #include "runtime/format/npy.h"
 #include "runtime/cli/report.h"
 
-static const char *const small =
-    "graph small\n"
-    "size one { H = 16 }\n"
-    "size two { H = 32 }\n"
-    "dim B\n"
-    "input x: f32[B, 24] where -1 <= x <= 1\n"
-    "h = gelu(layernorm(linear(x, H)))\n"
-    "output y = softmax(linear(h, 8))\n";
+static const char *const small = "graph small\n"
+                                 "size one { H = 16 }\n"
+                                 "size two { H = 32 }\n"
+                                 "dim B\n"
+                                 "input x: f32[B, 24] where -1 <= x <= 1\n"
+                                 "h = gelu(layernorm(linear(x, H)))\n"
+                                 "output y = softmax(linear(h, 8))\n";
 
 static struct place enter(void)
 {
@@ -33,7 +32,8 @@ static struct place enter(void)
 static int lines_of(const char *text)
 {
     int n = 0;
-    for (; *text; text++) n += *text == '\n';
+    for (; *text; text++)
+        n += *text == '\n';
     return n;
 }
 
@@ -56,7 +56,9 @@ static void wrong_usage_is_exit_2(void **state)
 {
     (void)state;
     struct place p = enter();
-    static const struct { const char *line, *says; } cases[] = {
+    static const struct {
+        const char *line, *says;
+    } cases[] = {
         { "bild small.graph", "no verb 'bild'; did you mean build?" },
         { "xyzzy", "no verb 'xyzzy'" },
         { "help rnu", "did you mean run?" },
@@ -93,9 +95,11 @@ static void wrong_usage_is_exit_2(void **state)
         { "ops gelo", "did you mean gelu?" },
         { "doctor here", "takes no argument" },
         { "run small.graph --backend cpu --threads 0", "a number from 1 to" },
-        { "run small.graph --backend cpu --target sm_90", "--target sm_90: backend cpu has a target with --numerics f16 alone" },
+        { "run small.graph --backend cpu --target sm_90",
+          "--target sm_90: backend cpu has a target with --numerics f16 alone" },
         { "run small.graph --backend cpu --numerics f32 --target sm_90", "f32 walks the graph as it was read" },
-        { "run small.graph --backend hip --device emu:gfx90a --target sm_90", "contradicts the device: emu:gfx90a is gfx90a" },
+        { "run small.graph --backend hip --device emu:gfx90a --target sm_90",
+          "contradicts the device: emu:gfx90a is gfx90a" },
         { "verify small.graph --device emu:sm_90 --target gfx90a", "contradicts the device: emu:sm_90 is sm_90" },
         { "run small.graph --backend cpu --output nothing", "its tensors are: y, x, " },
         { "run small.graph --backend cpu --output lin0.weigt=a.npy", "did you mean lin0.weight?" },
@@ -104,7 +108,8 @@ static void wrong_usage_is_exit_2(void **state)
         { "run small.graph --backend cpu --size big", "sizes: one, two" },
         { "run small.graph --backend cpu --set Q=5", "no size or let of this name (there are: H)" },
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) command_expect(cases[i].line, 2, NULL, cases[i].says);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        command_expect(cases[i].line, 2, NULL, cases[i].says);
     leave_place(&p);
 }
 
@@ -122,16 +127,20 @@ static void help_of_every_verb(void **state)
         assert_int_equal(a.code, 0);
         assert_int_equal(b.code, 0);
         assert_string_equal(a.out, b.out);
-        int known = 0, claimed = *v->flags != 0;
-        for (const char *f = v->flags; *f; f++) claimed += *f == ' ';
+        int known = 0;
+        int claimed = *v->flags != 0;
+        for (const char *f = v->flags; *f; f++)
+            claimed += *f == ' ';
         for (int k = 0; cli_flag_at(k); k++) {
-            if (!cli_has_word(v->flags, cli_flag_at(k)->name)) continue;
+            if (!cli_has_word(v->flags, cli_flag_at(k)->name))
+                continue;
             known++;
             snprintf(line, sizeof line, "--%s", cli_flag_at(k)->name);
             assert_non_null(strstr(a.out, line));
         }
         assert_int_equal(known, claimed);
-        command_free(&a), command_free(&b);
+        command_free(&a);
+        command_free(&b);
     }
     command_expect("help", 0, "Verbs:", NULL);
 }
@@ -175,16 +184,20 @@ static void a_build_without_a_compiler(void **state)
     struct place p = enter();
     command_expect("build small.graph", 0, "wrote tokic-out/small-one", NULL);
     command_expect("build small.graph --size two", 0, "nothing was compiled for gfx90a", NULL);
-    char *last = read_text("tokic-out/last"), *checked = read_text("tokic-out/small-two/graph.checked"), *text = read_text("tokic-out/small-two/graph.graph");
+    char *last = read_text("tokic-out/last");
+    char *checked = read_text("tokic-out/small-two/graph.checked");
+    char *text = read_text("tokic-out/small-two/graph.graph");
     assert_string_equal(last, "small-two\n");
     assert_string_equal(text, small);
     assert_non_null(strstr(checked, "[32, 24]"));
     assert_int_equal(access("tokic-out/small-two/kernels/gfx90a.txt", F_OK), 0);
     assert_int_not_equal(access("tokic-out/small-two/gfx90a.o", F_OK), 0);
-    free(last), free(checked), free(text);
+    free(last);
+    free(checked);
+    free(text);
     command_expect("build small.graph -o elsewhere", 0, "wrote elsewhere", NULL);
     last = read_text("tokic-out/last");
-    assert_string_equal(last, "small-two\n");       /* -o names no last build */
+    assert_string_equal(last, "small-two\n"); /* -o names no last build */
     free(last);
     command_expect("build small.graph -o models", 3, NULL, "is not a build");
     leave_place(&p);
@@ -194,7 +207,8 @@ static void a_build_without_a_compiler(void **state)
 static void graphs_without_kernels(void **state)
 {
     (void)state;
-    static const char *const texts[] = { "graph g\ndim B\ninput x: f32[B, 3]\noutput x\n", "graph g\nweight w: f32[3]\noutput w\n",
+    static const char *const texts[] = { "graph g\ndim B\ninput x: f32[B, 3]\noutput x\n",
+                                         "graph g\nweight w: f32[3]\noutput w\n",
                                          "graph g\ndim B\ninput x: f32[B, 3]\nlabel t: f32[B, 3]\nloss = mse(x, t)\n" };
     struct place p = enter();
     setenv("TOKIC_CC", "/nonexistent/cc", 1);
@@ -214,7 +228,8 @@ static void a_build_with_compilers(void **state)
 {
     (void)state;
     struct place p = enter();
-    unsetenv("TOKIC_HIP"), unsetenv("TOKIC_CUDA");
+    unsetenv("TOKIC_HIP");
+    unsetenv("TOKIC_CUDA");
     struct command c = command_run(NULL, "build small.graph --target gfx90a,sm_90");
     if (c.code == 4 && strstr(c.err, "not found")) {
         print_message("skipped: %s", c.err);
@@ -240,10 +255,14 @@ static void passes_can_be_shown_and_stopped_at(void **state)
     command_expect("build small.graph --stop=contracts", 0, "layernorm", "stopped after contracts");
     assert_int_not_equal(access("tokic-out", F_OK), 0);
     struct command all = command_run(NULL, "print small.graph --dump=after:all --target gfx90a");
-    int n = 0, want = 0;
-    for (const char *at = all.out; (at = strstr(at, "# after ")); at++) n++;
-    for (int i = 0; pipeline_all[i]; i++) want++;
-    for (int i = 0; pipeline_target[i]; i++) want++;
+    int n = 0;
+    int want = 0;
+    for (const char *at = all.out; (at = strstr(at, "# after ")); at++)
+        n++;
+    for (int i = 0; pipeline_all[i]; i++)
+        want++;
+    for (int i = 0; pipeline_target[i]; i++)
+        want++;
     assert_int_equal(n, want);
     command_free(&all);
     leave_place(&p);
@@ -259,7 +278,8 @@ static void print_reads_back(void **state)
     struct command b = command_run(NULL, "print again.graph");
     assert_int_equal(b.code, 0);
     assert_string_equal(a.out, b.out);
-    command_free(&a), command_free(&b);
+    command_free(&a);
+    command_free(&b);
     command_expect("print small.graph --contracts", 0, " proved   0 checked with --check   0 open", NULL);
     command_expect("graph small.graph --dot", 0, "digraph", NULL);
     command_expect("graph small.graph", 0, "one, two", NULL);
@@ -296,15 +316,17 @@ static void append(const char *path, const char *text)
 static void a_build_that_was_changed_is_not_used(void **state)
 {
     (void)state;
-    static const char *const uses[] = { "verify --device emu", "run --backend hip --device emu", "run tokic-out/small-one --backend cpu",
-                                        "print tokic-out/small-one", "graph tokic-out/small-one" };
+    static const char *const uses[] = { "verify --device emu", "run --backend hip --device emu",
+                                        "run tokic-out/small-one --backend cpu", "print tokic-out/small-one",
+                                        "graph tokic-out/small-one" };
     struct place p = enter();
     command_expect("build small.graph", 0, NULL, NULL);
     write_text("tokic-out/small-one/mine.npy", "a user's own");
-    command_expect("verify --device emu:sm_90 --batch 3", 0, "PASS", NULL);      /* what it lacks is compiled */
+    command_expect("verify --device emu:sm_90 --batch 3", 0, "PASS", NULL); /* what it lacks is compiled */
     append("tokic-out/small-one/kernels/gfx90a.txt", "\n");
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
-        command_expect(uses[i], 3, NULL, "tokic-out/small-one/kernels/gfx90a.txt was changed after the build; build again");
+        command_expect(uses[i], 3, NULL,
+                       "tokic-out/small-one/kernels/gfx90a.txt was changed after the build; build again");
     command_expect("build small.graph", 0, NULL, NULL);
     unlink("tokic-out/small-one/graph.checked");
     command_expect("verify --device emu", 3, NULL, "tokic-out/small-one/graph.checked is missing");
@@ -318,11 +340,13 @@ static void a_build_of_another_tokic_is_compiled_again(void **state)
     (void)state;
     struct place p = enter();
     command_expect("build small.graph", 0, NULL, NULL);
-    char *text = read_text("tokic-out/small-one/manifest.json"), *version = strstr(text, "\"" TOKIC_VERSION "\"");
+    char *text = read_text("tokic-out/small-one/manifest.json");
+    char *version = strstr(text, "\"" TOKIC_VERSION "\"");
     assert_non_null(version);
     memset(version + 1, '9', strlen(TOKIC_VERSION));
     write_text("tokic-out/small-one/manifest.json", text);
-    command_expect("verify --device emu --batch 3", 0, "PASS", "and this is " TOKIC_VERSION ": its kernels are not used, they are compiled again");
+    command_expect("verify --device emu --batch 3", 0, "PASS",
+                   "and this is " TOKIC_VERSION ": its kernels are not used, they are compiled again");
     command_expect("run --backend cpu --batch 3", 0, "cpu real", NULL);
     free(text);
     leave_place(&p);
@@ -333,11 +357,16 @@ static void inputs_are_not_overwritten(void **state)
 {
     (void)state;
     static const char *const lines[] = {
-        "run small.graph --backend cpu --output y=small.graph", "run small.graph --backend cpu --save-weights ./small.graph",
-        "run small.graph --backend cpu --save-weights link.graph", "verify small.graph --device emu --report small.graph",
-        "run small.graph --backend cpu --input x=x.npy --output y=./x.npy", "run small.graph --backend cpu --input x=x.npy --output x=x.npy",
-        "run small.graph --backend cpu --weights w.st --save-weights link.st", "run small.graph --backend cpu --weights w.st --output y=w.st",
-        "run --backend cpu --output y=tokic-out/small-one/graph.graph", "run --backend cpu --output y=tokic-out/small-one/manifest.json",
+        "run small.graph --backend cpu --output y=small.graph",
+        "run small.graph --backend cpu --save-weights ./small.graph",
+        "run small.graph --backend cpu --save-weights link.graph",
+        "verify small.graph --device emu --report small.graph",
+        "run small.graph --backend cpu --input x=x.npy --output y=./x.npy",
+        "run small.graph --backend cpu --input x=x.npy --output x=x.npy",
+        "run small.graph --backend cpu --weights w.st --save-weights link.st",
+        "run small.graph --backend cpu --weights w.st --output y=w.st",
+        "run --backend cpu --output y=tokic-out/small-one/graph.graph",
+        "run --backend cpu --output y=tokic-out/small-one/manifest.json",
         "run --backend cpu --output y=tokic-out/small-one/kernels/gfx90a.txt",
     };
     struct place p = enter();
@@ -345,8 +374,10 @@ static void inputs_are_not_overwritten(void **state)
     command_expect("run small.graph --backend cpu --batch 4 --output x=x.npy --save-weights w.st", 0, NULL, NULL);
     assert_int_equal(symlink("small.graph", "link.graph"), 0);
     assert_int_equal(link("w.st", "link.st"), 0);
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) command_expect(lines[i], 2, NULL, "would be overwritten");
-    command_expect("run small.graph --backend cpu --output y=y.npy --output h=y.npy", 2, NULL, "would be written twice");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        command_expect(lines[i], 2, NULL, "would be overwritten");
+    command_expect("run small.graph --backend cpu --output y=y.npy --output h=y.npy", 2, NULL,
+                   "would be written twice");
     char *text = read_text("small.graph");
     assert_string_equal(text, small);
     free(text);
@@ -357,7 +388,8 @@ static void inputs_are_not_overwritten(void **state)
 static struct tensor *load(struct session *s, const char *path)
 {
     struct tensor *t = npy_read(s, path);
-    if (!t) fail_msg("%s", s->n_diags ? s->diags[0].text : path);
+    if (!t)
+        fail_msg("%s", s->n_diags ? s->diags[0].text : path);
     return t;
 }
 
@@ -366,19 +398,24 @@ static void outputs_are_written(void **state)
     (void)state;
     struct place p = enter();
     struct session *s = session_begin();
-    command_expect("run small.graph --backend cpu --batch 5 --output y=y.npy --output h=h.npy --output x=x.npy --save-weights w.safetensors", 0, "wrote h.npy",
-                   NULL);
-    const struct tensor *y = load(s, "y.npy"), *h = load(s, "h.npy");
+    command_expect("run small.graph --backend cpu --batch 5 --output y=y.npy --output h=h.npy --output x=x.npy "
+                   "--save-weights w.safetensors",
+                   0, "wrote h.npy", NULL);
+    const struct tensor *y = load(s, "y.npy");
+    const struct tensor *h = load(s, "h.npy");
     assert_int_equal(y->dtype, DT_F64);
     assert_int_equal(y->dim[0], 5);
     assert_int_equal(h->dim[1], 16);
     for (int r = 0; r < 5; r++) {
         double sum = 0;
-        for (int i = 0; i < 8; i++) sum += tensor_get(y, r * 8 + i);
+        for (int i = 0; i < 8; i++)
+            sum += tensor_get(y, r * 8 + i);
         assert_true(sum > 1 - 1e-12 && sum < 1 + 1e-12);
     }
     /* the same from files, whatever the seed; the batch comes from the file */
-    command_expect("run small.graph --backend cpu --seed 9 --input x=x.npy --weights w.safetensors --output y=again.npy", 0, "B 5", NULL);
+    command_expect(
+        "run small.graph --backend cpu --seed 9 --input x=x.npy --weights w.safetensors --output y=again.npy", 0, "B 5",
+        NULL);
     const struct tensor *again = load(s, "again.npy");
     assert_memory_equal(again->data, y->data, y->bytes);
     /* and other numbers from another seed */
@@ -401,8 +438,10 @@ static void the_emulator_runs_what_is_built(void **state)
     struct session *s = session_begin();
     command_expect("build small.graph", 0, NULL, NULL);
     command_expect("run --backend hip --device emu --batch 9 --output y=a.npy --output h=h.npy", 0, "emu:gfx90a", NULL);
-    command_expect("run small.graph --backend hip --device emu:gfx90a --batch 9 --output y=b.npy --threads 1", 0, NULL, NULL);
-    const struct tensor *a = load(s, "a.npy"), *b = load(s, "b.npy");
+    command_expect("run small.graph --backend hip --device emu:gfx90a --batch 9 --output y=b.npy --threads 1", 0, NULL,
+                   NULL);
+    const struct tensor *a = load(s, "a.npy");
+    const struct tensor *b = load(s, "b.npy");
     assert_int_equal(a->dtype, DT_F16);
     assert_memory_equal(a->data, b->data, a->bytes);
     assert_int_equal(load(s, "h.npy")->dim[0], 9);
@@ -417,12 +456,21 @@ static void the_emulator_runs_what_is_built(void **state)
 static void json_is_one_object_a_line(void **state)
 {
     (void)state;
-    static const char *const lines[] = { "build small.graph --json", "run small.graph --backend cpu --json", "ops --json", "doctor --json",
-                                         "verify small.graph --device emu --batch 5 --json", "build small.graph --json --dump=after:fuse -q",
-                                         "build small.graph --json --stop=fuse", "build small.graph --json --stop=infer", "ops softmax --json",
-                                         "run small.graph --backend cpu --json --check -q --output h=h.npy --save-weights w.st", "doctor --json -q",
-                                         "run small.graph --backend hip --device emu --json -v --batch 3",
-                                         "verify small.graph --device emu --batch 0 --json -v" };
+    static const char *const lines[] = {
+        "build small.graph --json",
+        "run small.graph --backend cpu --json",
+        "ops --json",
+        "doctor --json",
+        "verify small.graph --device emu --batch 5 --json",
+        "build small.graph --json --dump=after:fuse -q",
+        "build small.graph --json --stop=fuse",
+        "build small.graph --json --stop=infer",
+        "ops softmax --json",
+        "run small.graph --backend cpu --json --check -q --output h=h.npy --save-weights w.st",
+        "doctor --json -q",
+        "run small.graph --backend hip --device emu --json -v --batch 3",
+        "verify small.graph --device emu --batch 0 --json -v"
+    };
     struct place p = enter();
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct command c = command_run(NULL, lines[i]);
@@ -430,7 +478,8 @@ static void json_is_one_object_a_line(void **state)
         assert_true(lines_of(c.out) >= 1);
         for (char *rest = c.out, *line; (line = strsep(&rest, "\n")) && *line;) {
             cJSON *o = cJSON_Parse(line);
-            if (!cJSON_IsObject(o)) fail_msg("tokic %s printed: %s", lines[i], line);
+            if (!cJSON_IsObject(o))
+                fail_msg("tokic %s printed: %s", lines[i], line);
             cJSON_Delete(o);
         }
         command_free(&c);
@@ -442,9 +491,17 @@ static void the_program(void **state)
 {
     (void)state;
     struct place p = enter();
-    static const struct { const char *line; int code; const char *out, *err; } cases[] = {
-        { "", 0, "tokic 0.", "" }, { "--version", 0, "tokic " TOKIC_VERSION "\n", "" }, { "--help", 0, "Verbs:", "" }, { "bild", 2, "", "did you mean build?" },
-        { "build none.graph", 3, "", "error: cannot open" }, { "run small.graph --backend hip", 4, "", "--device emu" },
+    static const struct {
+        const char *line;
+        int code;
+        const char *out, *err;
+    } cases[] = {
+        { "", 0, "tokic 0.", "" },
+        { "--version", 0, "tokic " TOKIC_VERSION "\n", "" },
+        { "--help", 0, "Verbs:", "" },
+        { "bild", 2, "", "did you mean build?" },
+        { "build none.graph", 3, "", "error: cannot open" },
+        { "run small.graph --backend hip", 4, "", "--device emu" },
         { "run small.graph --backend cpu", 0, "f64[128, 8]", "" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -452,7 +509,8 @@ static void the_program(void **state)
         if (c.code != cases[i].code || !strstr(c.out, cases[i].out) || !strstr(c.err, cases[i].err))
             fail_msg("tokic %s: %d\n%s\n%s", cases[i].line, c.code, c.out, c.err);
         assert_null(strchr(c.err, '\033'));
-        if (c.code) assert_string_equal(c.out, "");
+        if (c.code)
+            assert_string_equal(c.out, "");
         command_free(&c);
     }
     leave_place(&p);
@@ -462,25 +520,30 @@ static void the_program(void **state)
 static void a_full_disk_is_said(void **state)
 {
     (void)state;
-    FILE *out = fopen("/dev/full", "w"), *err = fopen("/dev/null", "w");
+    FILE *out = fopen("/dev/full", "w");
+    FILE *err = fopen("/dev/null", "w");
     assert_true(out && err);
     struct session *s = session_begin();
     char *argv[] = { (char[]){ "ops" }, NULL };
     assert_int_equal(cli_run_verb(s, out, err, NULL, 1, argv), 3);
     session_end(s);
-    fclose(out), fclose(err);
+    fclose(out);
+    fclose(err);
 }
 
 /* What a command that fails writes to a terminal. */
 static void said_to_a_terminal(char *buf, size_t size)
 {
-    int master = posix_openpt(O_RDWR | O_NOCTTY), slave = -1;
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    int slave = -1;
     char name[128];
-    if (master < 0 || grantpt(master) || unlockpt(master) || ptsname_r(master, name, sizeof name) || (slave = open(name, O_RDWR | O_NOCTTY)) < 0) {
+    if (master < 0 || grantpt(master) || unlockpt(master) || ptsname_r(master, name, sizeof name) ||
+        (slave = open(name, O_RDWR | O_NOCTTY)) < 0) {
         print_message("skipped: no pseudo-terminal\n");
         skip();
     }
-    FILE *err = fdopen(slave, "w"), *out = fopen("/dev/null", "w");
+    FILE *err = fdopen(slave, "w");
+    FILE *out = fopen("/dev/null", "w");
     assert_true(err && out);
     struct session *s = session_begin();
     char *argv[] = { (char[]){ "bild" }, NULL };
@@ -490,7 +553,9 @@ static void said_to_a_terminal(char *buf, size_t size)
     ssize_t n = read(master, buf, size - 1);
     assert_true(n > 0);
     buf[n] = 0;
-    fclose(err), fclose(out), close(master);
+    fclose(err);
+    fclose(out);
+    close(master);
 }
 
 static void colour_is_for_terminals(void **state)
@@ -532,11 +597,16 @@ static void verify_says_what_it_did_not_judge(void **state)
 {
     (void)state;
     struct place p = enter();
-    write_text("range.graph", "graph g\ndim B\ninput x: f32[B, 3] where 0.5 <= x <= 1\nh = exp(x * 400)\noutput y = h / (h + 1)\noutput z = mean(x)\n");
-    write_text("over.graph", "graph g\ndim B\ninput x: f32[B, 3] where 0.5 <= x <= 1\noutput y = x * 200000.0\noutput z = mean(x)\n");
-    command_expect("verify range.graph --device emu --batch 100", 0, "PASS   1 of 2 kernels within its bounds, worst ", NULL);
-    command_expect("verify range.graph --device emu --batch 100 -q", 0, "; 300 of 400 elements not judged (range)\n       no element of ", NULL);
-    command_expect("verify range.graph --device emu --batch 100 --json", 0, "\"elements_judged\":100,\"elements_not_judged\":300", NULL);
+    write_text("range.graph", "graph g\ndim B\ninput x: f32[B, 3] where 0.5 <= x <= 1\nh = exp(x * 400)\noutput y = h "
+                              "/ (h + 1)\noutput z = mean(x)\n");
+    write_text("over.graph",
+               "graph g\ndim B\ninput x: f32[B, 3] where 0.5 <= x <= 1\noutput y = x * 200000.0\noutput z = mean(x)\n");
+    command_expect("verify range.graph --device emu --batch 100", 0, "PASS   1 of 2 kernels within its bounds, worst ",
+                   NULL);
+    command_expect("verify range.graph --device emu --batch 100 -q", 0,
+                   "; 300 of 400 elements not judged (range)\n       no element of ", NULL);
+    command_expect("verify range.graph --device emu --batch 100 --json", 0,
+                   "\"elements_judged\":100,\"elements_not_judged\":300", NULL);
     command_expect("verify over.graph --device emu --batch 100", 0,
                    "; 300 of 400 not finite, as the reference allows\n       no element of mul is finite\n", NULL);
     command_expect("verify over.graph --device emu --batch 100", 0, "y 300 finite on one side only\n", NULL);
@@ -558,22 +628,31 @@ static void verify_counts_what_is_not_finite(void **state)
     const int64_t dim[] = { 4 };
     struct tensor *x = tensor_new(s->run, DT_F32, 1, dim);
     const double values[] = { NAN, 1, INFINITY, NAN };
-    for (int i = 0; i < 4; i++) tensor_set(x, i, values[i]);
+    for (int i = 0; i < 4; i++)
+        tensor_set(x, i, values[i]);
     assert_true(npy_write(s, "x.npy", x));
-    command_expect("verify nan.graph --device emu --input x=x.npy", 0, "y 0 from real where finite; 2 NaN on both sides, 1 infinite on both sides\n", NULL);
-    command_expect("verify nan.graph --device emu --input x=x.npy", 0, "; 3 of 4 not finite, as the reference allows\n", NULL);
-    command_expect("verify nan.graph --device emu --input x=x.npy --json", 0, "\"y\":{\"elements\":4,\"nan\":2,\"infinite\":1,\"one_sided\":0", NULL);
+    command_expect("verify nan.graph --device emu --input x=x.npy", 0,
+                   "y 0 from real where finite; 2 NaN on both sides, 1 infinite on both sides\n", NULL);
+    command_expect("verify nan.graph --device emu --input x=x.npy", 0, "; 3 of 4 not finite, as the reference allows\n",
+                   NULL);
+    command_expect("verify nan.graph --device emu --input x=x.npy --json", 0,
+                   "\"y\":{\"elements\":4,\"nan\":2,\"infinite\":1,\"one_sided\":0", NULL);
     session_end(s);
     leave_place(&p);
 }
 
-/* y = x·65510 in f16, at x = 1 (65510 rounds to 65504, the largest) and 2 (beyond it). Only infinity has no bound there. */
+/* y = x·65510 in f16, at x = 1 (65510 rounds to 65504, the largest) and 2 (beyond it). Only infinity has no bound
+   there. */
 static void beyond_the_largest_number(void **state)
 {
     (void)state;
-    static const struct { double x, got; bool right; int64_t not_finite; } cases[] = {
-        { 1, 65504, true, 0 }, { 1, 65472, false, 0 }, { 1, INFINITY, false, 0 },
-        { 2, INFINITY, true, 1 }, { 2, 65504, false, 0 }, { 2, -INFINITY, false, 0 }, { 2, NAN, false, 0 }, { 2, 0, false, 0 },
+    static const struct {
+        double x, got;
+        bool right;
+        int64_t not_finite;
+    } cases[] = {
+        { 1, 65504, true, 0 },      { 1, 65472, false, 0 },     { 1, INFINITY, false, 0 }, { 2, INFINITY, true, 1 },
+        { 2, 65504, false, 0 },     { 2, -INFINITY, false, 0 }, { 2, NAN, false, 0 },      { 2, 0, false, 0 },
         { -2, -INFINITY, true, 1 }, { -2, INFINITY, false, 0 }, { -2, -65504, false, 0 },
     };
     struct small_run r;
@@ -584,12 +663,17 @@ static void beyond_the_largest_number(void **state)
     const int64_t one[] = { 1 };
     assert_int_equal(gr->outs[0]->storage, DT_F16);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct tensor *x = tensor_new(r.s->run, gr->ins[0]->storage, 1, one), *y = tensor_new(r.s->run, DT_F16, 1, one);
-        tensor_set(x, 0, cases[i].x), tensor_set(y, 0, cases[i].got);
+        struct tensor *x = tensor_new(r.s->run, gr->ins[0]->storage, 1, one);
+        struct tensor *y = tensor_new(r.s->run, DT_F16, 1, one);
+        tensor_set(x, 0, cases[i].x);
+        tensor_set(y, 0, cases[i].got);
         struct kernel_verdict v;
-        assert_true(judge_group(r.s, r.program, 0, &dims, (const struct tensor *[]){ x }, (const struct tensor *[]){ y }, 1, NULL, &v));
-        if (v.pass != cases[i].right || v.not_finite != cases[i].not_finite || !isfinite(v.bound) || v.elements != 1 || v.range)
-            fail_msg("x = %g, y = %g: pass %d, bound %g, not finite %lld", cases[i].x, cases[i].got, v.pass, v.bound, (long long)v.not_finite);
+        assert_true(judge_group(r.s, r.program, 0, &dims, (const struct tensor *[]){ x },
+                                (const struct tensor *[]){ y }, 1, NULL, &v));
+        if (v.pass != cases[i].right || v.not_finite != cases[i].not_finite || !isfinite(v.bound) || v.elements != 1 ||
+            v.range)
+            fail_msg("x = %g, y = %g: pass %d, bound %g, not finite %lld", cases[i].x, cases[i].got, v.pass, v.bound,
+                     (long long)v.not_finite);
     }
     small_end(&r);
 }
@@ -618,7 +702,8 @@ static void verify_fails_what_is_wrong(void **state)
 static bool memplan_overlapping(struct graph *g, struct pass_ctx *c)
 {
     bool changed = pass_memplan(g, c);
-    for (size_t i = 0; i < g->n_places; i++) g->places[i].offset = ix_const(c->s->ix, 0);
+    for (size_t i = 0; i < g->n_places; i++)
+        g->places[i].offset = ix_const(c->s->ix, 0);
     return changed;
 }
 
@@ -629,9 +714,12 @@ static void verify_fails_a_wrong_kernel(void **state)
     const struct pass instead = { "memplan", memplan_overlapping, "fuse", "values", "planted" };
     struct cli_env env = { .passes_instead = &instead, .n_instead = 1 };
     struct command c = command_run(&env, "verify models/dense.graph --device emu --batch 9 --threads 1");
-    static const char *const says[] = { "FAIL   ", "should be ", "× the bound)", "at models/dense.graph:", "--device emu:gfx90a --sanitize", " wrong\n" };
+    static const char *const says[] = {
+        "FAIL   ", "should be ", "× the bound)", "at models/dense.graph:", "--device emu:gfx90a --sanitize", " wrong\n"
+    };
     for (size_t i = 0; i < sizeof says / sizeof *says; i++)
-        if (c.code != 1 || !strstr(c.out, says[i])) fail_msg("exit code %d, and no '%s' in\n%s\n%s", c.code, says[i], c.out, c.err);
+        if (c.code != 1 || !strstr(c.out, says[i]))
+            fail_msg("exit code %d, and no '%s' in\n%s\n%s", c.code, says[i], c.out, c.err);
     assert_null(strstr(c.out, "PASS"));
     command_free(&c);
     leave_place(&p);
@@ -679,17 +767,23 @@ static void tables_do_not_wrap(void **state)
                                          "run long.graph --backend cpu --batch 3000 --output %s" };
     struct place p = enter();
     char name[101], text[2000], line[300];
-    memset(name, 'n', 100), name[100] = 0;
-    snprintf(text, sizeof text, "graph g\ndim B\ninput x: f32[B, 24] where 0 <= x <= 1\n%s = sqrt(exp(tanh(abs(gelu(linear(x, 16) named m%s))) + 1.5) * 3.0)\n"
-             "output y_%s = softmax(exp(tanh(layernorm(linear(%s, 8))) * 2.0))\n", name, name, name, name);
+    memset(name, 'n', 100);
+    name[100] = 0;
+    snprintf(text, sizeof text,
+             "graph g\ndim B\ninput x: f32[B, 24] where 0 <= x <= 1\n%s = sqrt(exp(tanh(abs(gelu(linear(x, 16) named "
+             "m%s))) + 1.5) * 3.0)\n"
+             "output y_%s = softmax(exp(tanh(layernorm(linear(%s, 8))) * 2.0))\n",
+             name, name, name, name);
     write_text("long.graph", text);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         snprintf(line, sizeof line, lines[i], name);
         struct command c = command_run(NULL, line);
-        if (c.code) fail_msg("%s", c.err);
+        if (c.code)
+            fail_msg("%s", c.err);
         assert_non_null(strstr(c.out, "…"));
         for (char *rest = c.out, *one; (one = strsep(&rest, "\n"));)
-            if (!strstr(one, " from real") && text_width(one) > TABLE_WIDTH) fail_msg("%zu characters: %s", text_width(one), one);
+            if (!strstr(one, " from real") && text_width(one) > TABLE_WIDTH)
+                fail_msg("%zu characters: %s", text_width(one), one);
         command_free(&c);
     }
     leave_place(&p);
@@ -704,17 +798,35 @@ static void tables_do_not_wrap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_verb_shows_three_commands), cmocka_unit_test(wrong_usage_is_exit_2), cmocka_unit_test(help_of_every_verb),
-        cmocka_unit_test(wrong_input_is_exit_3), cmocka_unit_test(absent_devices_are_exit_4), cmocka_unit_test(a_build_without_a_compiler),
-        cmocka_unit_test(a_build_with_compilers), cmocka_unit_test(passes_can_be_shown_and_stopped_at), cmocka_unit_test(print_reads_back),
-        cmocka_unit_test(the_last_build_is_run), cmocka_unit_test(outputs_are_written), cmocka_unit_test(the_emulator_runs_what_is_built),
-        cmocka_unit_test(json_is_one_object_a_line), cmocka_unit_test(the_program), cmocka_unit_test(a_full_disk_is_said),
-        cmocka_unit_test(verify_passes_what_is_right), cmocka_unit_test(verify_fails_what_is_wrong), cmocka_unit_test(verify_fails_a_wrong_kernel),
-        cmocka_unit_test(colour_is_for_terminals), cmocka_unit_test(the_use_that_must_always_work),
-        cmocka_unit_test(tables_count_characters), cmocka_unit_test(tables_do_not_wrap), cmocka_unit_test(graphs_without_kernels),
-        cmocka_unit_test(a_build_that_was_changed_is_not_used), cmocka_unit_test(a_build_of_another_tokic_is_compiled_again),
-        cmocka_unit_test(inputs_are_not_overwritten), cmocka_unit_test(verify_says_what_it_did_not_judge),
-        cmocka_unit_test(verify_counts_what_is_not_finite), cmocka_unit_test(beyond_the_largest_number),
+        cmocka_unit_test(no_verb_shows_three_commands),
+        cmocka_unit_test(wrong_usage_is_exit_2),
+        cmocka_unit_test(help_of_every_verb),
+        cmocka_unit_test(wrong_input_is_exit_3),
+        cmocka_unit_test(absent_devices_are_exit_4),
+        cmocka_unit_test(a_build_without_a_compiler),
+        cmocka_unit_test(a_build_with_compilers),
+        cmocka_unit_test(passes_can_be_shown_and_stopped_at),
+        cmocka_unit_test(print_reads_back),
+        cmocka_unit_test(the_last_build_is_run),
+        cmocka_unit_test(outputs_are_written),
+        cmocka_unit_test(the_emulator_runs_what_is_built),
+        cmocka_unit_test(json_is_one_object_a_line),
+        cmocka_unit_test(the_program),
+        cmocka_unit_test(a_full_disk_is_said),
+        cmocka_unit_test(verify_passes_what_is_right),
+        cmocka_unit_test(verify_fails_what_is_wrong),
+        cmocka_unit_test(verify_fails_a_wrong_kernel),
+        cmocka_unit_test(colour_is_for_terminals),
+        cmocka_unit_test(the_use_that_must_always_work),
+        cmocka_unit_test(tables_count_characters),
+        cmocka_unit_test(tables_do_not_wrap),
+        cmocka_unit_test(graphs_without_kernels),
+        cmocka_unit_test(a_build_that_was_changed_is_not_used),
+        cmocka_unit_test(a_build_of_another_tokic_is_compiled_again),
+        cmocka_unit_test(inputs_are_not_overwritten),
+        cmocka_unit_test(verify_says_what_it_did_not_judge),
+        cmocka_unit_test(verify_counts_what_is_not_finite),
+        cmocka_unit_test(beyond_the_largest_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The GPU compilers: what comes back, good and bad. Whatever a compiler does, this process lives and gets a diagnostic. */
+/* The GPU compilers: what comes back, good and bad. Whatever a compiler does, this process lives and gets a diagnostic.
+   */
 #include "tests/support/support.h"
 
 #include <dirent.h>
@@ -10,27 +11,33 @@
 #include "runtime/compile/compile.h"
 #include "runtime/compile/compile_child.h"
 
-#define AMD_TYPES "typedef _Float16 h4 __attribute__((ext_vector_type(4)));\ntypedef float f4 __attribute__((ext_vector_type(4)));\n"
+#define AMD_TYPES                                                                                                      \
+    "typedef _Float16 h4 __attribute__((ext_vector_type(4)));\ntypedef float f4 "                                      \
+    "__attribute__((ext_vector_type(4)));\n"
 /* One matrix product, 256 bytes of LDS; and a kernel without either. */
-static const char amd_text[] = AMD_TYPES
-    "extern \"C\" __global__ void product(h4 *a, f4 *c)\n"
-    "{ __shared__ f4 t[16]; t[threadIdx.x & 15] = __builtin_amdgcn_mfma_f32_16x16x16f16(a[threadIdx.x], a[threadIdx.x + 64], c[threadIdx.x], 0, 0, 0);\n"
-    "  __syncthreads(); c[threadIdx.x] = t[(threadIdx.x + 1) & 15]; }\n"
-    "extern \"C\" __global__ void twice(float *x) { x[threadIdx.x] *= 2.0f; }\n";
+static const char amd_text[] =
+    AMD_TYPES "extern \"C\" __global__ void product(h4 *a, f4 *c)\n"
+              "{ __shared__ f4 t[16]; t[threadIdx.x & 15] = __builtin_amdgcn_mfma_f32_16x16x16f16(a[threadIdx.x], "
+              "a[threadIdx.x + 64], c[threadIdx.x], 0, 0, 0);\n"
+              "  __syncthreads(); c[threadIdx.x] = t[(threadIdx.x + 1) & 15]; }\n"
+              "extern \"C\" __global__ void twice(float *x) { x[threadIdx.x] *= 2.0f; }\n";
 
 static const char cuda_text[] =
     "extern \"C\" __global__ void product(unsigned *a, float *x)\n"
     "{ __shared__ float t[64]; float c0 = x[0], c1 = x[1], c2 = x[2], c3 = x[3];\n"
-    "  asm volatile(\"mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};\"\n"
-    "      : \"+f\"(c0), \"+f\"(c1), \"+f\"(c2), \"+f\"(c3) : \"r\"(a[0]), \"r\"(a[1]), \"r\"(a[2]), \"r\"(a[3]), \"r\"(a[4]), \"r\"(a[5]));\n"
+    "  asm volatile(\"mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+    "{%0,%1,%2,%3};\"\n"
+    "      : \"+f\"(c0), \"+f\"(c1), \"+f\"(c2), \"+f\"(c3) : \"r\"(a[0]), \"r\"(a[1]), \"r\"(a[2]), \"r\"(a[3]), "
+    "\"r\"(a[4]), \"r\"(a[5]));\n"
     "  t[threadIdx.x] = c0 + c1; __syncthreads(); x[threadIdx.x] = t[threadIdx.x ^ 1] + c2 + c3; }\n"
     "extern \"C\" __global__ void twice(float *x) { x[threadIdx.x] *= 2.0f; }\n";
 
-static const char rdna_text[] =
-    "#define DEVICE __attribute__((device))\n#define KERNEL __attribute__((global))\n"
-    "typedef _Float16 h16 __attribute__((ext_vector_type(16)));\ntypedef float f8 __attribute__((ext_vector_type(8)));\n"
-    "extern \"C\" KERNEL void product(h16 *a, f8 *c) { c[0] = __builtin_amdgcn_wmma_f32_16x16x16_f16_w32(a[0], a[1], c[0]); }\n"
-    "extern \"C\" KERNEL void twice(float *x) { x[0] *= 2.0f; }\n";
+static const char rdna_text[] = "#define DEVICE __attribute__((device))\n#define KERNEL __attribute__((global))\n"
+                                "typedef _Float16 h16 __attribute__((ext_vector_type(16)));\ntypedef float f8 "
+                                "__attribute__((ext_vector_type(8)));\n"
+                                "extern \"C\" KERNEL void product(h16 *a, f8 *c) { c[0] = "
+                                "__builtin_amdgcn_wmma_f32_16x16x16_f16_w32(a[0], a[1], c[0]); }\n"
+                                "extern \"C\" KERNEL void twice(float *x) { x[0] *= 2.0f; }\n";
 
 static const struct target gfx90a = { .name = "gfx90a", .compiler = COMPILER_HIPRTC, .wave = 64 };
 static const struct target gfx1030 = { .name = "gfx1030", .compiler = COMPILER_HIPRTC, .wave = 32 };
@@ -40,7 +47,8 @@ static const struct target sm_90 = { .name = "sm_90", .dialect = DIALECT_CUDA, .
 static bool absent(struct session *s, const struct target *t)
 {
     const char *why = NULL;
-    if (compile_available(s, t, &why)) return false;
+    if (compile_available(s, t, &why))
+        return false;
     assert_true(why && *why);
     printf("skipped for %s: %s\n", t->name, why);
     return true;
@@ -51,7 +59,8 @@ static void expect_error(struct session *s, const char *words)
 {
     assert_true(s->n_diags > 0);
     const struct diag *d = &s->diags[s->n_diags - 1];
-    if (!strstr(d->text, words)) fail_msg("\"%s\" is not in: %s", words, d->text);
+    if (!strstr(d->text, words))
+        fail_msg("\"%s\" is not in: %s", words, d->text);
     assert_int_equal(d->level, DIAG_ERROR);
     assert_int_equal(d->fail, FAIL_DEVICE);
 }
@@ -59,7 +68,8 @@ static void expect_error(struct session *s, const char *words)
 static const struct kernel_info *kernel_of(const struct code *c, const char *name)
 {
     for (size_t i = 0; i < c->n_kernels; i++)
-        if (strcmp(c->kernels[i].name, name) == 0) return &c->kernels[i];
+        if (strcmp(c->kernels[i].name, name) == 0)
+            return &c->kernels[i];
     fail_msg("no kernel %s", name);
     return NULL;
 }
@@ -70,12 +80,14 @@ static void good(const struct target *t, const char *text, int shared)
     if (!absent(s, t)) {
         struct code c;
         const char *const names[] = { "twice", "product" };
-        if (!compile_gpu(s, t, text, names, 2, &c)) fail_msg("%s", s->diags[0].text);
+        if (!compile_gpu(s, t, text, names, 2, &c))
+            fail_msg("%s", s->diags[0].text);
         assert_int_equal(s->n_diags, 0);
         assert_ptr_equal(c.target, t);
         assert_memory_equal(c.object, "\177ELF", 4);
         assert_int_equal(c.n_kernels, 2);
-        const struct kernel_info *product = kernel_of(&c, "product"), *twice = kernel_of(&c, "twice");
+        const struct kernel_info *product = kernel_of(&c, "product");
+        const struct kernel_info *twice = kernel_of(&c, "twice");
         assert_true(product->regs > 0 && twice->regs > 0 && product->regs > twice->regs);
         assert_int_equal(product->spills, 0);
         assert_int_equal(product->stack, 0);
@@ -93,9 +105,21 @@ static void good(const struct target *t, const char *text, int shared)
     session_end(s);
 }
 
-static void good_hiprtc(void **state) { (void)state, good(&gfx90a, amd_text, 256); }
-static void good_nvrtc(void **state) { (void)state, good(&sm_90, cuda_text, 256); }
-static void good_clang(void **state) { (void)state, good(&gfx1100, rdna_text, 0); }
+static void good_hiprtc(void **state)
+{
+    (void)state;
+    good(&gfx90a, amd_text, 256);
+}
+static void good_nvrtc(void **state)
+{
+    (void)state;
+    good(&sm_90, cuda_text, 256);
+}
+static void good_clang(void **state)
+{
+    (void)state;
+    good(&gfx1100, rdna_text, 0);
+}
 
 static void refused(const struct target *t, const char *text, const char *words)
 {
@@ -113,8 +137,10 @@ static void refused(const struct target *t, const char *text, const char *words)
 static void error_has_our_name(void **state)
 {
     (void)state;
-    static const char global[] = "#line 7 \"kernels.txt\"\nextern \"C\" __global__ void k(float *x) { x[0] = nothing; }\n";
-    static const char attribute[] = "#line 7 \"kernels.txt\"\nextern \"C\" __attribute__((global)) void k(float *x) { x[0] = nothing; }\n";
+    static const char global[] =
+        "#line 7 \"kernels.txt\"\nextern \"C\" __global__ void k(float *x) { x[0] = nothing; }\n";
+    static const char attribute[] =
+        "#line 7 \"kernels.txt\"\nextern \"C\" __attribute__((global)) void k(float *x) { x[0] = nothing; }\n";
     refused(&gfx90a, global, "kernels.txt:7");
     refused(&sm_90, global, "kernels.txt(7)");
     refused(&gfx1100, attribute, "kernels.txt:7");
@@ -126,7 +152,8 @@ static void long_log_is_cut(void **state)
 {
     (void)state;
     char text[8192] = "";
-    for (int i = 0; i < 60; i++) snprintf(text + strlen(text), sizeof text - strlen(text), "int f%d(void) { return missing%d; }\n", i, i);
+    for (int i = 0; i < 60; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "int f%d(void) { return missing%d; }\n", i, i);
     refused(&sm_90, text, "more lines");
 }
 
@@ -139,19 +166,23 @@ static void unknown_arch(void **state)
     refused(&t, amd_text, "does not know the architecture gfx9999. It knows: ");
     t.name = "gfx90";
     refused(&t, amd_text, "does not know the architecture gfx90.");
-    t = sm_90, t.name = "sm_77";
+    t = sm_90;
+    t.name = "sm_77";
     refused(&t, cuda_text, "NVRTC");
-    t = gfx1100, t.name = "gfx9999";
+    t = gfx1100;
+    t.name = "gfx9999";
     refused(&t, rdna_text, "gfx9999");
 }
 
-/* A matrix instruction that the target lacks kills the compiler ("Cannot select", in LLVM's own words); this process gets them as words. */
+/* A matrix instruction that the target lacks kills the compiler ("Cannot select", in LLVM's own words); this process
+   gets them as words. */
 static void dying_compiler(void **state)
 {
     (void)state;
-    static const char text[] = AMD_TYPES
-                               "extern \"C\" __attribute__((device)) f4 mfma(h4, h4, f4, int, int, int) __asm(\"llvm.amdgcn.mfma.f32.16x16x16f16\");\n"
-                               "extern \"C\" __global__ void k(h4 *a, f4 *c) { c[0] = mfma(a[0], a[1], c[0], 0, 0, 0); }\n";
+    static const char text[] =
+        AMD_TYPES "extern \"C\" __attribute__((device)) f4 mfma(h4, h4, f4, int, int, int) "
+                  "__asm(\"llvm.amdgcn.mfma.f32.16x16x16f16\");\n"
+                  "extern \"C\" __global__ void k(h4 *a, f4 *c) { c[0] = mfma(a[0], a[1], c[0], 0, 0, 0); }\n";
     refused(&gfx1030, text, "Cannot select");
 }
 
@@ -225,7 +256,8 @@ static int dies(const struct compile_job *job)
 static int hangs(const struct compile_job *job)
 {
     fprintf(stderr, "thinking about %s\n", job->text);
-    while (pause() == -1) {}
+    while (pause() == -1) {
+    }
     return CHILD_GOOD;
 }
 
@@ -249,23 +281,25 @@ static int entries(const char *dir)
     int n = 0;
     DIR *d = opendir(dir);
     assert_non_null(d);
-    while (readdir(d)) n++;
+    while (readdir(d))
+        n++;
     closedir(d);
-    return n - 2;       /* . and .. */
+    return n - 2; /* . and .. */
 }
 
 static void children(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    char *dir = tmp_make(), *old = getenv("TMPDIR") ? strdup(getenv("TMPDIR")) : NULL;
+    char *dir = tmp_make();
+    char *old = getenv("TMPDIR") ? strdup(getenv("TMPDIR")) : NULL;
     setenv("TMPDIR", dir, 1);
 
     struct child_result r = child_of(s, does_well, 60);
     assert_int_equal(r.code, CHILD_GOOD);
     assert_int_equal(r.size, 8);
     assert_memory_equal(r.object, "the text", 8);
-    assert_string_equal(r.log, "log of sm_90[31m");         /* the escape byte is gone */
+    assert_string_equal(r.log, "log of sm_90[31m"); /* the escape byte is gone */
     assert_string_equal(r.errors, "a warning\n");
 
     r = child_of(s, dies, 60);
@@ -282,7 +316,7 @@ static void children(void **state)
     r = child_of(s, leaves, 60);
     assert_int_equal(r.code, 3);
     assert_null(r.object);
-    assert_int_equal(entries(dir), 0);                      /* nothing is left behind by any of them */
+    assert_int_equal(entries(dir), 0); /* nothing is left behind by any of them */
 
     char nowhere[600];
     snprintf(nowhere, sizeof nowhere, "%s/missing", dir);
@@ -291,7 +325,10 @@ static void children(void **state)
     assert_false(child_run(s, does_well, &job, 60, &r));
     expect_error(s, "Set TMPDIR");
 
-    if (old) setenv("TMPDIR", old, 1); else unsetenv("TMPDIR");
+    if (old)
+        setenv("TMPDIR", old, 1);
+    else
+        unsetenv("TMPDIR");
     free(old);
     tmp_remove(dir);
     session_end(s);
@@ -300,9 +337,10 @@ static void children(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_hiprtc), cmocka_unit_test(good_nvrtc), cmocka_unit_test(good_clang),
-        cmocka_unit_test(error_has_our_name), cmocka_unit_test(long_log_is_cut), cmocka_unit_test(unknown_arch), cmocka_unit_test(dying_compiler),
-        cmocka_unit_test(missing_kernel), cmocka_unit_test(switched_off), cmocka_unit_test(command_absent), cmocka_unit_test(children),
+        cmocka_unit_test(good_hiprtc),        cmocka_unit_test(good_nvrtc),      cmocka_unit_test(good_clang),
+        cmocka_unit_test(error_has_our_name), cmocka_unit_test(long_log_is_cut), cmocka_unit_test(unknown_arch),
+        cmocka_unit_test(dying_compiler),     cmocka_unit_test(missing_kernel),  cmocka_unit_test(switched_off),
+        cmocka_unit_test(command_absent),     cmocka_unit_test(children),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

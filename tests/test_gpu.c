@@ -1,4 +1,5 @@
-/* The GPU devices, over stand-in drivers that write down every call (tests/gpu/fake_driver.c), and over real ones where there are any. */
+/* The GPU devices, over stand-in drivers that write down every call (tests/gpu/fake_driver.c), and over real ones where
+   there are any. */
 #include "tests/support/support.h"
 
 #include <dlfcn.h>
@@ -13,7 +14,7 @@ struct fake {
     struct device *(*open)(struct session *s, int ordinal);
     int (*count)(struct session *s);
     const char *arch, *other_arch, *other_name, *opt_in, *out_of_memory;
-    const char *const *functions;       /* all that the flow below calls */
+    const char *const *functions; /* all that the flow below calls */
     char *dir, *log, *failing, *fake_arch;
     int *devices, *code;
     void (*reset)(void);
@@ -21,27 +22,80 @@ struct fake {
 };
 
 static struct fake fakes[2] = {
-    { .kind = "nvidia", .define = "FAKE_CUDA", .lib_env = "TOKIC_CUDA_LIB", .switch_env = "TOKIC_CUDA", .open = nvidia_open, .count = nvidia_count,
-      .arch = "9.0", .other_arch = "1.2", .other_name = "sm_12", .opt_in = "attribute 8 65536\n",
+    { .kind = "nvidia",
+      .define = "FAKE_CUDA",
+      .lib_env = "TOKIC_CUDA_LIB",
+      .switch_env = "TOKIC_CUDA",
+      .open = nvidia_open,
+      .count = nvidia_count,
+      .arch = "9.0",
+      .other_arch = "1.2",
+      .other_name = "sm_12",
+      .opt_in = "attribute 8 65536\n",
       .out_of_memory = "CUDA_ERROR_OUT_OF_MEMORY (2), out of memory",
-      .functions = (const char *const[]){ "cuDeviceGet", "cuDeviceGetName", "cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain",
-          "cuCtxSetCurrent", "cuMemAlloc_v2",
-          "cuMemcpyHtoD_v2", "cuModuleLoadData", "cuModuleGetFunction", "cuFuncSetAttribute", "cuLaunchKernel", "cuEventCreate", "cuEventRecord",
-          "cuEventSynchronize", "cuEventElapsedTime", "cuCtxSynchronize", "cuMemcpyDtoD_v2", "cuMemsetD8_v2", "cuMemcpyDtoH_v2", "cuMemFree_v2",
-          "cuModuleUnload", "cuEventDestroy_v2", "cuDevicePrimaryCtxRelease_v2", NULL } },
-    { .kind = "amd", .define = "FAKE_HIP", .lib_env = "TOKIC_HIP_LIB", .switch_env = "TOKIC_HIP", .open = amd_open, .count = amd_count,
-      .arch = "gfx90a:sramecc+:xnack-", .other_arch = "gfx777", .other_name = "gfx777", .opt_in = "",
+      .functions = (const char *const[]){ "cuDeviceGet",
+                                          "cuDeviceGetName",
+                                          "cuDeviceGetAttribute",
+                                          "cuDevicePrimaryCtxRetain",
+                                          "cuCtxSetCurrent",
+                                          "cuMemAlloc_v2",
+                                          "cuMemcpyHtoD_v2",
+                                          "cuModuleLoadData",
+                                          "cuModuleGetFunction",
+                                          "cuFuncSetAttribute",
+                                          "cuLaunchKernel",
+                                          "cuEventCreate",
+                                          "cuEventRecord",
+                                          "cuEventSynchronize",
+                                          "cuEventElapsedTime",
+                                          "cuCtxSynchronize",
+                                          "cuMemcpyDtoD_v2",
+                                          "cuMemsetD8_v2",
+                                          "cuMemcpyDtoH_v2",
+                                          "cuMemFree_v2",
+                                          "cuModuleUnload",
+                                          "cuEventDestroy_v2",
+                                          "cuDevicePrimaryCtxRelease_v2",
+                                          NULL } },
+    { .kind = "amd",
+      .define = "FAKE_HIP",
+      .lib_env = "TOKIC_HIP_LIB",
+      .switch_env = "TOKIC_HIP",
+      .open = amd_open,
+      .count = amd_count,
+      .arch = "gfx90a:sramecc+:xnack-",
+      .other_arch = "gfx777",
+      .other_name = "gfx777",
+      .opt_in = "",
       .out_of_memory = "hipErrorOutOfMemory (2), out of memory",
-      .functions = (const char *const[]){ "hipDeviceGet", "hipDeviceGetName", "hipGetDeviceProperties", "hipSetDevice", "hipMalloc", "hipMemcpyHtoD",
-          "hipModuleLoadData", "hipModuleGetFunction", "hipModuleLaunchKernel", "hipEventCreateWithFlags", "hipEventRecord", "hipEventSynchronize",
-          "hipEventElapsedTime", "hipDeviceSynchronize", "hipMemcpyDtoD", "hipMemsetD8", "hipMemcpyDtoH", "hipFree", "hipModuleUnload",
-          "hipEventDestroy", NULL } },
+      .functions = (const char *const[]){ "hipDeviceGet",
+                                          "hipDeviceGetName",
+                                          "hipGetDeviceProperties",
+                                          "hipSetDevice",
+                                          "hipMalloc",
+                                          "hipMemcpyHtoD",
+                                          "hipModuleLoadData",
+                                          "hipModuleGetFunction",
+                                          "hipModuleLaunchKernel",
+                                          "hipEventCreateWithFlags",
+                                          "hipEventRecord",
+                                          "hipEventSynchronize",
+                                          "hipEventElapsedTime",
+                                          "hipDeviceSynchronize",
+                                          "hipMemcpyDtoD",
+                                          "hipMemsetD8",
+                                          "hipMemcpyDtoH",
+                                          "hipFree",
+                                          "hipModuleUnload",
+                                          "hipEventDestroy",
+                                          NULL } },
 };
 
 static void *need(void *lib, const char *name)
 {
     void *p = dlsym(lib, name);
-    if (!p) fail_msg("the stand-in has no %s", name);
+    if (!p)
+        fail_msg("the stand-in has no %s", name);
     return p;
 }
 
@@ -53,15 +107,25 @@ static int fakes_build(void **state)
         char command[2048], path[600];
         f->dir = tmp_make();
         snprintf(path, sizeof path, "%s/fake.so", f->dir);
-        snprintf(command, sizeof command, "%s -shared -fPIC -O1 -D%s '%s/tests/gpu/fake_driver.c' -o '%s'", getenv("TOKIC_CC") ? getenv("TOKIC_CC") : "cc",
-                 f->define, SOURCE_DIR, path);
-        if (system(command)) return fprintf(stderr, "cannot build the stand-in: %s\n", command), -1;
+        snprintf(command, sizeof command, "%s -shared -fPIC -O1 -D%s '%s/tests/gpu/fake_driver.c' -o '%s'",
+                 getenv("TOKIC_CC") ? getenv("TOKIC_CC") : "cc", f->define, SOURCE_DIR, path);
+        if (system(command)) {
+            fprintf(stderr, "cannot build the stand-in: %s\n", command);
+            return -1;
+        }
         void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-        if (!lib) return fprintf(stderr, "%s\n", dlerror()), -1;
-        f->log = need(lib, "fake_log"), f->failing = need(lib, "fake_failing"), f->fake_arch = need(lib, "fake_arch");
+        if (!lib) {
+            fprintf(stderr, "%s\n", dlerror());
+            return -1;
+        }
+        f->log = need(lib, "fake_log");
+        f->failing = need(lib, "fake_failing");
+        f->fake_arch = need(lib, "fake_arch");
         void *reset = need(lib, "fake_reset");
         memcpy(&f->reset, &reset, sizeof reset);
-        f->devices = need(lib, "fake_devices"), f->code = need(lib, "fake_code"), f->live = need(lib, "fake_live");
+        f->devices = need(lib, "fake_devices");
+        f->code = need(lib, "fake_code");
+        f->live = need(lib, "fake_live");
     }
     return 0;
 }
@@ -69,7 +133,8 @@ static int fakes_build(void **state)
 static int fakes_remove(void **state)
 {
     (void)state;
-    for (int i = 0; i < 2; i++) tmp_remove(fakes[i].dir);
+    for (int i = 0; i < 2; i++)
+        tmp_remove(fakes[i].dir);
     return 0;
 }
 
@@ -80,7 +145,8 @@ static struct session *fake_begin(const struct fake *f)
     snprintf(path, sizeof path, "%s/fake.so", f->dir);
     setenv(f->lib_env, path, 1);
     f->reset();
-    *f->devices = 1, *f->code = 2;
+    *f->devices = 1;
+    *f->code = 2;
     strcpy(f->fake_arch, f->arch);
     return session_begin();
 }
@@ -95,49 +161,71 @@ static void fake_end(const struct fake *f, struct session *s)
 static bool said(const struct session *s, const char *words)
 {
     for (size_t i = 0; i < s->n_diags; i++)
-        if (strstr(s->diags[i].text, words)) return true;
+        if (strstr(s->diags[i].text, words))
+            return true;
     return false;
 }
 
 static void expect_said(const struct session *s, const char *words)
 {
-    if (!said(s, words)) fail_msg("\"%s\" is not in: %s", words, s->n_diags ? s->diags[s->n_diags - 1].text : "(no diagnostic)");
+    if (!said(s, words))
+        fail_msg("\"%s\" is not in: %s", words, s->n_diags ? s->diags[s->n_diags - 1].text : "(no diagnostic)");
 }
 
 /* ---- one use of everything a device does ---- */
 
 enum { N = 1000 };
-struct twice_args { dptr x; int32_t n; };
+struct twice_args {
+    dptr x;
+    int32_t n;
+};
 
 static bool launch_twice(struct device *d, struct module *m, dptr x, unsigned blocks, unsigned shared)
 {
     struct twice_args args = { x, N };
-    struct launch l = { .kernel = "twice", .grid = { blocks, 1, 1 }, .block = 128, .shared = shared, .args = &args, .args_size = sizeof args };
+    struct launch l = { .kernel = "twice",
+                        .grid = { blocks, 1, 1 },
+                        .block = 128,
+                        .shared = shared,
+                        .args = &args,
+                        .args_size = sizeof args };
     return d->ops->launch(d, m, &l);
 }
 
 /* x doubled twice, copied to y; all bytes of x then 7. */
 static bool use_memory(struct device *d, struct module *m, dptr x, dptr y, float *host)
 {
-    for (int i = 0; i < N; i++) host[i] = (float)i;
-    bool good = d->ops->copy_in(d, x, host, N * sizeof *host) && d->ops->mark(d, 0) && launch_twice(d, m, x, 8, 0) && launch_twice(d, m, x, 0, 0) &&
-                launch_twice(d, m, x, 8, 64 << 10) && d->ops->mark(d, 1);
-    if (!good || d->ops->elapsed(d) < 0 || !d->ops->sync(d)) return false;
-    if (!d->ops->copy(d, y, x, N * sizeof *host) || !d->ops->copy(d, y, x, 0) || !d->ops->fill(d, x, 7, N * sizeof *host)) return false;
-    if (!d->ops->copy_out(d, host, y, N * sizeof *host)) return false;
     for (int i = 0; i < N; i++)
-        if (host[i] != 4 * (float)i) fail_msg("element %d is %g", i, (double)host[i]);
-    if (!d->ops->copy_out(d, host, x, N * sizeof *host)) return false;
-    for (int i = 0; i < N; i++) assert_memory_equal(&host[i], "\7\7\7\7", 4);
+        host[i] = (float)i;
+    bool good = d->ops->copy_in(d, x, host, N * sizeof *host) && d->ops->mark(d, 0) && launch_twice(d, m, x, 8, 0) &&
+                launch_twice(d, m, x, 0, 0) && launch_twice(d, m, x, 8, 64 << 10) && d->ops->mark(d, 1);
+    if (!good || d->ops->elapsed(d) < 0 || !d->ops->sync(d))
+        return false;
+    if (!d->ops->copy(d, y, x, N * sizeof *host) || !d->ops->copy(d, y, x, 0) ||
+        !d->ops->fill(d, x, 7, N * sizeof *host))
+        return false;
+    if (!d->ops->copy_out(d, host, y, N * sizeof *host))
+        return false;
+    for (int i = 0; i < N; i++)
+        if (host[i] != 4 * (float)i)
+            fail_msg("element %d is %g", i, (double)host[i]);
+    if (!d->ops->copy_out(d, host, x, N * sizeof *host))
+        return false;
+    for (int i = 0; i < N; i++)
+        assert_memory_equal(&host[i], "\7\7\7\7", 4);
     return true;
 }
 
 static bool flow(struct device *d, const struct code *code)
 {
     static float host[N];
-    dptr x = 0, y = 0, empty = 0, empty2 = 0;
+    dptr x = 0;
+    dptr y = 0;
+    dptr empty = 0;
+    dptr empty2 = 0;
     const struct device_ops *ops = d->ops;
-    bool good = ops->alloc(d, sizeof host, &x) && ops->alloc(d, sizeof host, &y) && ops->alloc(d, 0, &empty) && ops->alloc(d, 0, &empty2);
+    bool good = ops->alloc(d, sizeof host, &x) && ops->alloc(d, sizeof host, &y) && ops->alloc(d, 0, &empty) &&
+                ops->alloc(d, 0, &empty2);
     assert_true(!good || (empty && empty2 && empty != empty2));
     struct module *m = good ? ops->load(d, code) : NULL;
     good = m && use_memory(d, m, x, y, host);
@@ -154,7 +242,8 @@ static const struct code fake_object = { .object = "\177ELF object", .size = 12,
 static bool fake_flow(const struct fake *f, struct session *s)
 {
     struct device *d = f->open(s, 0);
-    if (!d) return false;
+    if (!d)
+        return false;
     bool good = flow(d, &fake_object);
     d->ops->close(d);
     return good;
@@ -167,15 +256,19 @@ static void call_sequence(void **state)
         const struct fake *f = &fakes[i];
         struct session *s = fake_begin(f);
         assert_int_equal(f->count(s), 1);
-        if (!fake_flow(f, s)) fail_msg("%s", s->diags[0].text);
+        if (!fake_flow(f, s))
+            fail_msg("%s", s->diags[0].text);
         assert_int_equal(s->n_diags, 0);
         assert_int_equal(*f->live, 0);
         char want[2048];
         snprintf(want, sizeof want, "%s%s%s%s%s", i ? "" : "retain 0\n",
                  "alloc 4000\nalloc 4000\nalloc 1\nalloc 1\nload ELF \nin 4000\nevent 0\nrecord\nfunction twice\n"
-                 "launch 8 1 1 block 128 shared 0 n 1000\n", f->opt_in,
-                 "launch 8 1 1 block 128 shared 65536 n 1000\nevent 0\nrecord\nsync\ncopy 4000\nfill 7 4000\nout 4000\nout 4000\n"
-                 "free\nfree\nfree\nfree\nunload\n", i ? "" : "release 0\n");
+                 "launch 8 1 1 block 128 shared 0 n 1000\n",
+                 f->opt_in,
+                 "launch 8 1 1 block 128 shared 65536 n 1000\nevent 0\nrecord\nsync\ncopy 4000\nfill 7 4000\nout "
+                 "4000\nout 4000\n"
+                 "free\nfree\nfree\nfree\nunload\n",
+                 i ? "" : "release 0\n");
         assert_string_equal(f->log, want);
         fake_end(f, s);
     }
@@ -189,7 +282,8 @@ static void description(void **state)
         struct session *s = fake_begin(f);
         *f->devices = 3;
         struct device *d = f->open(s, i ? 2 : 0);
-        if (!d) fail_msg("%s", s->diags[0].text);
+        if (!d)
+            fail_msg("%s", s->diags[0].text);
         assert_string_equal(d->ops->kind, f->kind);
         assert_string_equal(d->name, i ? "Stand-in 2" : "Stand-in 0");
         assert_string_equal(d->spec, i ? "amd:2" : "nvidia:0");
@@ -203,7 +297,8 @@ static void description(void **state)
     }
 }
 
-/* Whatever call fails: the flow says so, with the function's name, the driver's name for the error and its text; nothing is said twice. */
+/* Whatever call fails: the flow says so, with the function's name, the driver's name for the error and its text;
+   nothing is said twice. */
 static void each_call_fails(void **state)
 {
     (void)state;
@@ -217,10 +312,13 @@ static void each_call_fails(void **state)
             snprintf(words, sizeof words, "%s:0: %s failed: ", f->kind, *name);
             expect_said(s, words);
             expect_said(s, f->out_of_memory);
-            bool at_end = strstr(*name, "Free") || strstr(*name, "Unload") || strstr(*name, "Destroy") || strstr(*name, "Release");
-            if (good != at_end) fail_msg("%s failed and the flow %s", *name, good ? "went on" : "stopped");
+            bool at_end = strstr(*name, "Free") || strstr(*name, "Unload") || strstr(*name, "Destroy") ||
+                          strstr(*name, "Release");
+            if (good != at_end)
+                fail_msg("%s failed and the flow %s", *name, good ? "went on" : "stopped");
             assert_int_equal(s->fail, FAIL_DEVICE);
-            if (!at_end) assert_int_equal(s->n_errors, 1);
+            if (!at_end)
+                assert_int_equal(s->n_errors, 1);
             fake_end(f, s);
         }
 }
@@ -238,7 +336,8 @@ static void nth_call_fails(void **state)
             fake_flow(f, s);
             left = s->faults.device_at == 0;
             assert_int_equal(s->n_errors, left ? 1 : 0);
-            if (left) expect_said(s, "failed: ");
+            if (left)
+                expect_said(s, "failed: ");
             assert_int_equal(*f->live >= 0, 1);
             fake_end(f, s);
         }
@@ -268,7 +367,7 @@ static void words_of_failures(void **state)
         expect_said(s, "the kernel asked for is thrice");
         assert_true(launch_twice(d, m, x, 0, 0));
         assert_true(launch_twice(d, m, x, 8, 0));
-        strcpy(f->failing, i ? "hipDeviceSynchronize" : "cuCtxSynchronize");    /* where a kernel's failure surfaces */
+        strcpy(f->failing, i ? "hipDeviceSynchronize" : "cuCtxSynchronize"); /* where a kernel's failure surfaces */
         *f->code = 12345;
         assert_false(d->ops->sync(d));
         expect_said(s, i ? "hipErrorOther (12345)" : "unknown error (12345), the driver has no text for it");
@@ -295,7 +394,8 @@ static void no_target(void **state)
     }
 }
 
-/* No driver, a library that is none, a driver without a device, a driver that will not start: counts are 0 and silent, opening says what to do. */
+/* No driver, a library that is none, a driver without a device, a driver that will not start: counts are 0 and silent,
+   opening says what to do. */
 static void no_gpu(void **state)
 {
     (void)state;
@@ -312,13 +412,14 @@ static void no_gpu(void **state)
         strcpy(f->failing, i ? "hipInit" : "cuInit");
         assert_int_equal(f->count(s), 0);
         assert_null(f->open(s, 0));
-        expect_said(s, i ? "its driver says hipErrorOutOfMemory (2), out of memory" : "its driver says CUDA_ERROR_OUT_OF_MEMORY (2), out of memory");
+        expect_said(s, i ? "its driver says hipErrorOutOfMemory (2), out of memory"
+                         : "its driver says CUDA_ERROR_OUT_OF_MEMORY (2), out of memory");
         setenv(f->lib_env, fakes[!i].dir, 1);
         assert_int_equal(f->count(s), 0);
         assert_null(f->open(s, 0));
         expect_said(s, "not found");
         char path[600];
-        snprintf(path, sizeof path, "%s/fake.so", fakes[!i].dir);       /* the other vendor's */
+        snprintf(path, sizeof path, "%s/fake.so", fakes[!i].dir); /* the other vendor's */
         setenv(f->lib_env, path, 1);
         assert_int_equal(f->count(s), 0);
         assert_null(f->open(s, 0));
@@ -329,48 +430,65 @@ static void no_gpu(void **state)
         expect_said(s, "=none");
         unsetenv(f->switch_env);
         assert_int_equal(s->n_errors, 5);
-        for (size_t k = 0; k < s->n_diags; k++) assert_true(strstr(s->diags[k].text, words) && s->diags[k].fail == FAIL_DEVICE);
+        for (size_t k = 0; k < s->n_diags; k++)
+            assert_true(strstr(s->diags[k].text, words) && s->diags[k].fail == FAIL_DEVICE);
         fake_end(f, s);
     }
 }
 
 /* ---- real ones ---- */
 
-static const char real_text[] = "struct twice_args { float *x; int n; };\n"
-                                "extern \"C\" __global__ void twice(struct twice_args a)\n"
-                                "{ int i = (int)(blockIdx.x * blockDim.x + threadIdx.x); if (i < a.n) a.x[i] *= 2.0f; }\n";
+static const char real_text[] =
+    "struct twice_args { float *x; int n; };\n"
+    "extern \"C\" __global__ void twice(struct twice_args a)\n"
+    "{ int i = (int)(blockIdx.x * blockDim.x + threadIdx.x); if (i < a.n) a.x[i] *= 2.0f; }\n";
 
 static void real_gpu(struct device *(*open)(struct session *, int), int (*count)(struct session *), const char *kind)
 {
     struct session *s = session_begin();
     const char *why = "no such GPU here";
     struct device *d = count(s) ? open(s, 0) : NULL;
-    if (count(s) && !d) fail_msg("%s", s->diags[0].text);
+    if (count(s) && !d)
+        fail_msg("%s", s->diags[0].text);
     if (d && compile_available(s, d->target, &why)) {
         struct code code;
         const char *const names[] = { "twice" };
-        if (!compile_gpu(s, d->target, real_text, names, 1, &code) || !flow(d, &code)) fail_msg("%s", s->diags[0].text);
+        if (!compile_gpu(s, d->target, real_text, names, 1, &code) || !flow(d, &code))
+            fail_msg("%s", s->diags[0].text);
         printf("%s: %s ran code of %s\n", d->spec, d->name, code.compiler);
-        struct code broken = { .target = d->target, .object = "no code at all, only words", .size = 26, .compiler = "nobody" };
+        struct code broken = {
+            .target = d->target, .object = "no code at all, only words", .size = 26, .compiler = "nobody"
+        };
         assert_null(d->ops->load(d, &broken));
         dptr x;
         assert_false(d->ops->alloc(d, (size_t)1 << 50, &x));
         expect_said(s, "bytes were asked for");
-    } else printf("skipped for %s: %s\n", kind, why);
-    if (d) d->ops->close(d);
+    } else
+        printf("skipped for %s: %s\n", kind, why);
+    if (d)
+        d->ops->close(d);
     session_end(s);
 }
 
-static void real_nvidia(void **state) { (void)state, real_gpu(nvidia_open, nvidia_count, "nvidia"); }
-static void real_amd(void **state) { (void)state, real_gpu(amd_open, amd_count, "amd"); }
+static void real_nvidia(void **state)
+{
+    (void)state;
+    real_gpu(nvidia_open, nvidia_count, "nvidia");
+}
+static void real_amd(void **state)
+{
+    (void)state;
+    real_gpu(amd_open, amd_count, "amd");
+}
 
 /* Real devices first, as the environment says; then the stand-ins, which no switch of the environment keeps away. */
 int main(void)
 {
     const struct CMUnitTest real[] = { cmocka_unit_test(real_nvidia), cmocka_unit_test(real_amd) };
     const struct CMUnitTest stand_ins[] = {
-        cmocka_unit_test(call_sequence), cmocka_unit_test(description), cmocka_unit_test(each_call_fails), cmocka_unit_test(nth_call_fails),
-        cmocka_unit_test(words_of_failures), cmocka_unit_test(no_target), cmocka_unit_test(no_gpu),
+        cmocka_unit_test(call_sequence),  cmocka_unit_test(description),       cmocka_unit_test(each_call_fails),
+        cmocka_unit_test(nth_call_fails), cmocka_unit_test(words_of_failures), cmocka_unit_test(no_target),
+        cmocka_unit_test(no_gpu),
     };
     int failed = cmocka_run_group_tests(real, NULL, NULL);
     unsetenv("TOKIC_CUDA");

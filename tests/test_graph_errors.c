@@ -1,5 +1,5 @@
-/* Every wrong graph in tests/graphs/bad gives exactly the errors and notes in its .expect: `line:col+len: level: text`, one a line, and no graph; or a graph
-   whose contracts are contradicted. */
+/* Every wrong graph in tests/graphs/bad gives exactly the errors and notes in its .expect: `line:col+len: level: text`,
+   one a line, and no graph; or a graph whose contracts are contradicted. */
 #include "tests/support/support.h"
 
 #include <dirent.h>
@@ -11,7 +11,7 @@
 #include "ir/ops/op.h"
 #include "passes/pass.h"
 
-enum { MAX_NODES = 1000 };      /* small, so that the limits' tests are quick */
+enum { MAX_NODES = 1000 }; /* small, so that the limits' tests are quick */
 
 static const char *diags_text(const struct session *s)
 {
@@ -19,7 +19,8 @@ static const char *diags_text(const struct session *s)
     const char *text = "";
     for (size_t i = 0; i < s->n_diags; i++) {
         const struct diag *d = &s->diags[i];
-        text = arena_printf(s->run, "%s%d:%d+%d: %s: %s\n", text, d->loc.line, d->loc.col, d->loc.len, levels[d->level], d->text);
+        text = arena_printf(s->run, "%s%d:%d+%d: %s: %s\n", text, d->loc.line, d->loc.col, d->loc.len, levels[d->level],
+                            d->text);
     }
     return text;
 }
@@ -62,7 +63,8 @@ static void check_file(const char *dir, const char *name, int *wrong)
     char *got = errors_of(path);
     FILE *f = fopen(expect_path, "rb");
     size_t n = f ? fread(expect, 1, sizeof expect - 1, f) : 0;
-    if (f) fclose(f);
+    if (f)
+        fclose(f);
     expect[n] = 0;
     if (strcmp(got, expect)) {
         print_error("%s says\n%s, but %s expects\n%s", path, got, expect_path, expect);
@@ -76,7 +78,8 @@ static void every_wrong_graph_is_explained(void **state)
     (void)state;
     const char *dir = SOURCE_DIR "/tests/graphs/bad";
     struct dirent **files;
-    int n = scandir(dir, &files, is_graph, alphasort), wrong = 0;
+    int n = scandir(dir, &files, is_graph, alphasort);
+    int wrong = 0;
     assert_true(n >= 32);
     for (int i = 0; i < n; i++) {
         check_file(dir, files[i]->d_name, &wrong);
@@ -97,7 +100,8 @@ static struct session *parse_wrong(const char *text, const struct graph_options 
 static void command_line_is_explained(void **state)
 {
     (void)state;
-    const char *text = "graph g\nsize nano { H = 4 }\nsize tiny { H = 8 }\nlet K = 2\ninput x: f32[H]\noutput y = gelu(x)\n";
+    const char *text =
+        "graph g\nsize nano { H = 4 }\nsize tiny { H = 8 }\nlet K = 2\ninput x: f32[H]\noutput y = gelu(x)\n";
     struct session *s = parse_wrong(text, &(struct graph_options){ .size = "nani" });
     assert_string_equal(s->diags[0].text, "graph g has no size nani (sizes: nano, tiny); did you mean nano?");
     assert_int_equal(s->fail, FAIL_USAGE);
@@ -121,17 +125,21 @@ static void deep_nests_are_refused(void **state)
         size_t n = strlen(openers[i]);
         char *text = calloc(1, DEEP * n + 200);
         strcpy(text, "graph g\ninput x: f32[4]\n");
-        if (i != 5) strcat(text, "y = ");
+        if (i != 5)
+            strcat(text, "y = ");
         char *at = text + strlen(text);
-        for (int k = 0; k < DEEP; k++) memcpy(at + (size_t)k * n, openers[i], n);
+        for (int k = 0; k < DEEP; k++)
+            memcpy(at + (size_t)k * n, openers[i], n);
         struct session *s = parse_wrong(text, NULL);
         assert_int_equal(s->n_errors, 1);
         assert_string_equal(s->diags[0].text, "nested more than 200 deep");
         session_end(s);
         free(text);
     }
-    char *text = malloc(200 * DEEP), *at = text + sprintf(text, "graph g\ninput x: f32[4]\nblock b0(a: f32[4]) -> f32[4] {\n return a\n}\n");
-    for (int k = 1; k < DEEP; k++) at += sprintf(at, "block b%d(a: f32[4]) -> f32[4] {\n return b%d(a)\n}\n", k, k - 1);
+    char *text = malloc(200 * DEEP);
+    char *at = text + sprintf(text, "graph g\ninput x: f32[4]\nblock b0(a: f32[4]) -> f32[4] {\n return a\n}\n");
+    for (int k = 1; k < DEEP; k++)
+        at += sprintf(at, "block b%d(a: f32[4]) -> f32[4] {\n return b%d(a)\n}\n", k, k - 1);
     sprintf(at, "output y = b%d(x)\n", DEEP - 1);
     struct session *s = parse_wrong(text, NULL);
     assert_string_equal(s->diags[0].text, "blocks, repeats and expressions are nested more than 200 deep");
@@ -143,8 +151,10 @@ static void deep_nests_are_refused(void **state)
 static void exponential_blocks_are_refused(void **state)
 {
     (void)state;
-    char text[8192], *at = text + sprintf(text, "graph g\ninput x: f32[4]\nblock b0(a: f32[4]) -> f32[4] {\n return a\n}\n");
-    for (int k = 1; k <= 40; k++) at += sprintf(at, "block b%d(a: f32[4]) -> f32[4] {\n h = b%d(a)\n return b%d(h)\n}\n", k, k - 1, k - 1);
+    char text[8192],
+        *at = text + sprintf(text, "graph g\ninput x: f32[4]\nblock b0(a: f32[4]) -> f32[4] {\n return a\n}\n");
+    for (int k = 1; k <= 40; k++)
+        at += sprintf(at, "block b%d(a: f32[4]) -> f32[4] {\n h = b%d(a)\n return b%d(h)\n}\n", k, k - 1, k - 1);
     sprintf(at, "output y = b40(x)\n");
     struct session *s = parse_wrong(text, &(struct graph_options){ .max_nodes = MAX_NODES });
     assert_string_equal(s->diags[0].text, "unfolding the graph takes over 4000 steps");
@@ -175,11 +185,14 @@ static void carets_stand_under_characters(void **state)
     free(text);
     /* a long line is cut between characters */
     char line[700] = "graph g\ninput x: f32[4]\noutput y = nix #", want[800];
-    size_t head = strlen("output y = nix #"), n = strlen(line);
-    for (int i = 0; i < 200; i++) strcat(line, i % 2 ? "é" : "€");
+    size_t head = strlen("output y = nix #");
+    size_t n = strlen(line);
+    for (int i = 0; i < 200; i++)
+        strcat(line, i % 2 ? "é" : "€");
     text = printed(line);
     size_t cut = 400 - head;
-    while (((unsigned char)line[n + cut] & 0xC0) == 0x80) cut--;
+    while (((unsigned char)line[n + cut] & 0xC0) == 0x80)
+        cut--;
     assert_true(cut < 400 - head);
     snprintf(want, sizeof want, "      3 | output y = nix #%.*s\n        |            ^~~\n", (int)cut, line + n);
     assert_non_null(strstr(text, want));
@@ -191,7 +204,8 @@ static void errors_are_counted_beyond_the_hundredth(void **state)
 {
     (void)state;
     char text[8192], *at = text + sprintf(text, "graph g\ninput x: f32[4]\n");
-    for (int k = 0; k < 150; k++) at += sprintf(at, "y = nope%d\n", k);
+    for (int k = 0; k < 150; k++)
+        at += sprintf(at, "y = nope%d\n", k);
     struct session *s = parse_wrong(text, NULL);
     assert_int_equal(s->n_errors, 150);
     session_end(s);
@@ -200,12 +214,9 @@ static void errors_are_counted_beyond_the_hundredth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_wrong_graph_is_explained),
-        cmocka_unit_test(command_line_is_explained),
-        cmocka_unit_test(deep_nests_are_refused),
-        cmocka_unit_test(exponential_blocks_are_refused),
-        cmocka_unit_test(carets_stand_under_characters),
-        cmocka_unit_test(errors_are_counted_beyond_the_hundredth),
+        cmocka_unit_test(every_wrong_graph_is_explained), cmocka_unit_test(command_line_is_explained),
+        cmocka_unit_test(deep_nests_are_refused),         cmocka_unit_test(exponential_blocks_are_refused),
+        cmocka_unit_test(carets_stand_under_characters),  cmocka_unit_test(errors_are_counted_beyond_the_hundredth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

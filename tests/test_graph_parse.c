@@ -1,4 +1,5 @@
-/* The .graph language and the graph's core: models' parameters, what each construct means, text that reads back, clone, replace, sort, sweep, verify. */
+/* The .graph language and the graph's core: models' parameters, what each construct means, text that reads back, clone,
+   replace, sort, sweep, verify. */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -18,7 +19,10 @@ static struct graph *parse_or_fail(struct session *s, const struct source *src, 
     return g;
 }
 
-static struct graph *parse_text(struct session *s, const char *text) { return parse_or_fail(s, source_of_string(s, "test.graph", text), NULL); }
+static struct graph *parse_text(struct session *s, const char *text)
+{
+    return parse_or_fail(s, source_of_string(s, "test.graph", text), NULL);
+}
 
 static struct graph *parse_model(struct session *s, const char *model, const char *size)
 {
@@ -29,24 +33,32 @@ static struct graph *parse_model(struct session *s, const char *model, const cha
 static const char *op_of(const struct graph *g, const char *name)
 {
     const struct node *n = graph_find(g, name);
-    if (!n) fail_msg("no tensor %s", name);
+    if (!n)
+        fail_msg("no tensor %s", name);
     return n->op->name;
 }
 
 static const char *type_of(const struct graph *g, const char *name)
 {
     const struct node *n = graph_find(g, name);
-    if (!n) fail_msg("no tensor %s", name);
+    if (!n)
+        fail_msg("no tensor %s", name);
     return type_text(g->arena, &n->type);
 }
 
 /* --- models --- */
-struct expected { const char *name[400]; int64_t rows[400], cols[400]; int n; };      /* cols 0: a vector */
+struct expected {
+    const char *name[400];
+    int64_t rows[400], cols[400];
+    int n;
+}; /* cols 0: a vector */
 
-static void expect(struct expected *e, struct session *s, const char *scope, const char *suffix, int i, const char *part, int64_t rows, int64_t cols)
+static void expect(struct expected *e, struct session *s, const char *scope, const char *suffix, int i,
+                   const char *part, int64_t rows, int64_t cols)
 {
     e->name[e->n] = arena_printf(s->run, "%s%s%d.%s", scope, suffix, i, part);
-    e->rows[e->n] = rows, e->cols[e->n] = cols;
+    e->rows[e->n] = rows;
+    e->cols[e->n] = cols;
     e->n++;
 }
 
@@ -70,12 +82,14 @@ static int64_t check_params(const struct graph *g, const struct expected *e)
     int k = 0;
     for (size_t i = 0; i < g->n_nodes; i++) {
         const struct node *n = g->nodes[i];
-        if (!op_is(n, "param")) continue;
+        if (!op_is(n, "param"))
+            continue;
         assert_true(k < e->n);
         assert_string_equal(n->name, e->name[k]);
         assert_int_equal(n->type.rank, e->cols[k] ? 2 : 1);
         assert_int_equal(n->type.dim[0]->k, e->rows[k]);
-        if (e->cols[k]) assert_int_equal(n->type.dim[1]->k, e->cols[k]);
+        if (e->cols[k])
+            assert_int_equal(n->type.dim[1]->k, e->cols[k]);
         int init = strstr(n->name, "weight") ? INIT_FAN_IN : strstr(n->name, "gamma") ? INIT_ONE : INIT_ZERO;
         assert_int_equal(n->attrs[op_attr(n->op, "init")].i, init);
         count += type_count_at(&n->type, &(struct dim_values){ 0 });
@@ -88,7 +102,12 @@ static int64_t check_params(const struct graph *g, const struct expected *e)
 static void models_have_their_parameters(void **state)
 {
     (void)state;
-    static const struct { const char *size; int64_t h; int d; int64_t moe, dense_h, dense; } sizes[] = {
+    static const struct {
+        const char *size;
+        int64_t h;
+        int d;
+        int64_t moe, dense_h, dense;
+    } sizes[] = {
         { "nano", 128, 2, 195540, 284, 196832 },
         { "tiny", 2048, 5, 84984276, 4112, 85093748 },
         { "medium", 3072, 8, 303747540, 6152, 303656588 },
@@ -98,8 +117,11 @@ static void models_have_their_parameters(void **state)
     for (size_t i = 0; i < 4; i++) {
         for (size_t m = 0; m < 2; m++) {
             struct session *s = session_begin();
-            struct expected e = { .name = { "router.weight", "router.bias" }, .rows = { 4, 4 }, .cols = { 96, 0 }, .n = 2 };
-            for (int x = 0; x < 4; x++) expect_expert(&e, s, arena_printf(s->run, "expert%d.", x), sizes[i].h, sizes[i].d);
+            struct expected e = {
+                .name = { "router.weight", "router.bias" }, .rows = { 4, 4 }, .cols = { 96, 0 }, .n = 2
+            };
+            for (int x = 0; x < 4; x++)
+                expect_expert(&e, s, arena_printf(s->run, "expert%d.", x), sizes[i].h, sizes[i].d);
             assert_int_equal(check_params(parse_model(s, moes[m], sizes[i].size), &e), sizes[i].moe);
             session_end(s);
         }
@@ -121,13 +143,17 @@ static void moe_sheaf_is_wired_right(void **state)
     assert_int_equal(g->n_outs, 1);
     assert_string_equal(type_of(g, "q"), "i64[B, 4]");
     assert_string_equal(type_of(g, "logits"), "float[B, 20]");
-    const struct node *q = graph_find(g, "q"), *chosen = graph_find(g, "chosen"), *w = graph_find(g, "w"), *y = graph_find(g, "logits");
+    const struct node *q = graph_find(g, "q");
+    const struct node *chosen = graph_find(g, "chosen");
+    const struct node *w = graph_find(g, "w");
+    const struct node *y = graph_find(g, "logits");
     assert_ptr_equal(chosen->in[0], q);
     assert_ptr_equal(w->in[0], graph_find(g, "p"));
     assert_true(op_is(w->in[1], "cast") && w->in[1]->in[0] == chosen);
     assert_int_equal(y->n_in, 5);
     assert_ptr_equal(y->in[0], w);
-    for (int i = 0; i < 4; i++) assert_string_equal(y->in[i + 1]->instance, arena_printf(s->run, "expert%d", i));
+    for (int i = 0; i < 4; i++)
+        assert_string_equal(y->in[i + 1]->instance, arena_printf(s->run, "expert%d", i));
     assert_null(y->instance);
     assert_ptr_equal(g->loss->in[0], y);
     assert_string_equal(op_of(g, "expert0.h.2"), "gelu");
@@ -149,13 +175,15 @@ static void check_round_trip(struct session *s, const struct graph *g)
 static void texts_read_back(void **state)
 {
     (void)state;
-    static const char *const models[] = { "moe_sheaf", "moe_softmax", "dense", "router" }, *const sizes[] = { "nano", "tiny" };
+    static const char *const models[] = { "moe_sheaf", "moe_softmax", "dense", "router" };
+    static const char *const sizes[] = { "nano", "tiny" };
     for (size_t m = 0; m < 4; m++) {
         for (size_t i = 0; i < 2; i++) {
-            struct session *s = session_begin(), *other = session_begin();
+            struct session *s = session_begin();
+            struct session *other = session_begin();
             struct graph *g = parse_model(s, models[m], m == 3 ? NULL : sizes[i]);
             check_round_trip(s, g);
-            check_round_trip(other, g);     /* also in a session that has not seen its dims */
+            check_round_trip(other, g); /* also in a session that has not seen its dims */
             session_end(s);
             session_end(other);
         }
@@ -167,20 +195,33 @@ static void decorated_graph_reads_back(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    struct graph *g = parse_text(s, "graph g\ndim B, T\ninput x: f16[B, T, 8] where -0.0 <= x <= 1e-300\nh = gelu(x)\noutput y = h * 0.1\n");
-    struct node *h = graph_find(g, "h"), *y = graph_find(g, "y"), *x = graph_find(g, "x");
-    h->storage = DT_F16, h->compute = DT_F32, h->wide = true, h->materialised = true;
+    struct graph *g = parse_text(
+        s, "graph g\ndim B, T\ninput x: f16[B, T, 8] where -0.0 <= x <= 1e-300\nh = gelu(x)\noutput y = h * 0.1\n");
+    struct node *h = graph_find(g, "h");
+    struct node *y = graph_find(g, "y");
+    struct node *x = graph_find(g, "x");
+    h->storage = DT_F16;
+    h->compute = DT_F32;
+    h->wide = true;
+    h->materialised = true;
     h->name = "grad:\"odd\\ name";
-    g->value_of[x->id] = NULL, g->value_of[h->id] = y;
-    struct group rows = { .id = 0, .name = "a \"b\"" , .nodes = &h, .n_nodes = 1, .ins = &x, .n_ins = 1, .outs = &h, .n_outs = 1 };
+    g->value_of[x->id] = NULL;
+    g->value_of[h->id] = y;
+    struct group rows = {
+        .id = 0, .name = "a \"b\"", .nodes = &h, .n_nodes = 1, .ins = &x, .n_ins = 1, .outs = &h, .n_outs = 1
+    };
     struct group gemm = { .id = 1, .kind = GROUP_GEMM, .name = "c", .nodes = &y, .n_nodes = 1, .anchor = y };
     struct group *groups[] = { &rows, &gemm };
-    g->groups = groups, g->n_groups = 2;
-    h->group = &rows, y->group = &gemm;
+    g->groups = groups;
+    g->n_groups = 2;
+    h->group = &rows;
+    y->group = &gemm;
     const struct ix *count = type_count(s, &x->type);
     const struct ix *pages = ix_mulk(s->ix, ix_ceil_div(s->ix, count, ix_const(s->ix, 256)), 256);
-    struct placement places[] = { { h, ix_const(s->ix, 0), ix_mulk(s->ix, count, 2) }, { y, pages, ix_max(s->ix, pages, g->dims[0].ix) } };
-    g->places = places, g->n_places = 2;
+    struct placement places[] = { { h, ix_const(s->ix, 0), ix_mulk(s->ix, count, 2) },
+                                  { y, pages, ix_max(s->ix, pages, g->dims[0].ix) } };
+    g->places = places;
+    g->n_places = 2;
     g->memory = ix_add(s->ix, pages, ix_mulk(s->ix, pages, 3));
     const char *text = graph_text(g);
     struct graph *back = parse_or_fail(s, source_of_string(s, "flat", text), NULL);
@@ -225,7 +266,8 @@ static void numbers_are_computed(void **state)
     assert_string_equal(type_of(g, "x"), "f32[B, 17, 2*B + 5]");
     assert_string_equal(type_of(g, "u"), "f32[6, 1]");
     const char *const sets[] = { "H=5", "C=-9", "H=6" };
-    g = parse_or_fail(s, source_of_string(s, "t", text), &(struct graph_options){ .size = "tiny", .sets = sets, .n_sets = 3 });
+    g = parse_or_fail(s, source_of_string(s, "t", text),
+                      &(struct graph_options){ .size = "tiny", .sets = sets, .n_sets = 3 });
     assert_string_equal(type_of(g, "x"), "f32[B, 23, 2*B + 5]");
     assert_string_equal(type_of(g, "u"), "f32[1, 1]");
     session_end(s);
@@ -235,24 +277,24 @@ static void values_are_built(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    struct graph *g = parse_text(s,
-        "graph g\ndim B\ninput x: f32[B, 4]\ninput b: f32[4]\n"
-        "a = x + b * 2 - 0.5 / x    # infix, broadcasting, scalars on both sides\n"
-        "r = maximum(-a, 0)\n"
-        "c: f16[B, 4] = r\n"
-        "f: float[B, 4] = c\n"
-        "k: f32[4] = 3\n"
-        "i = cast(x, i32)\n"
-        "h = x\nrepeat 3 { h = h + k }\nrepeat 0 { never = nix }\n"
-        "t = transpose(x, [1, 0])\n"
-        "v = reshape(x, [2 * B, 2])\n"
-        "output x\noutput out = t\noutput a, r\n");
-    const struct node *a = graph_find(g, "a"), *r = graph_find(g, "r");
+    struct graph *g = parse_text(s, "graph g\ndim B\ninput x: f32[B, 4]\ninput b: f32[4]\n"
+                                    "a = x + b * 2 - 0.5 / x    # infix, broadcasting, scalars on both sides\n"
+                                    "r = maximum(-a, 0)\n"
+                                    "c: f16[B, 4] = r\n"
+                                    "f: float[B, 4] = c\n"
+                                    "k: f32[4] = 3\n"
+                                    "i = cast(x, i32)\n"
+                                    "h = x\nrepeat 3 { h = h + k }\nrepeat 0 { never = nix }\n"
+                                    "t = transpose(x, [1, 0])\n"
+                                    "v = reshape(x, [2 * B, 2])\n"
+                                    "output x\noutput out = t\noutput a, r\n");
+    const struct node *a = graph_find(g, "a");
+    const struct node *r = graph_find(g, "r");
     assert_true(op_is(a, "sub") && op_is(a->in[0], "add") && op_is(a->in[1], "div"));
     assert_true(op_is(a->in[0]->in[1], "broadcast") && op_is(a->in[0]->in[1]->in[0], "mul"));
     assert_true(op_is(r, "maximum") && op_is(r->in[0], "neg") && op_is(r->in[1], "constant"));
     assert_true(op_is(graph_find(g, "c"), "cast"));
-    assert_ptr_equal(graph_find(g, "f"), graph_find(g, "c"));       /* float takes any float as it is */
+    assert_ptr_equal(graph_find(g, "f"), graph_find(g, "c")); /* float takes any float as it is */
     assert_string_equal(type_of(g, "k"), "f32[4]");
     assert_string_equal(type_of(g, "i"), "i32[B, 4]");
     assert_string_equal(op_of(g, "h.3"), "add");
@@ -269,19 +311,32 @@ static void blocks_and_parameters_are_named(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    struct graph *g = parse_text(s,
+    struct graph *g = parse_text(
+        s,
         "graph g\ndim B\ninput x: f32[B, 4]\n"
         "weight shared.weight: f32[8, 4] init one\nweight shared.bias: f32[8]\n"
-        "block inner(a: float[B, 4]) -> float[B, 4] {\n weight scale: f32[4] init zero\n return linear(a, 4) * scale\n}\n"
+        "block inner(a: float[B, 4]) -> float[B, 4] {\n weight scale: f32[4] init zero\n return linear(a, 4) * "
+        "scale\n}\n"
         "block outer(a: float[B, 4]) -> float[B, 4] {\n h = inner(a)\n h = inner(h)\n return inner(h) named last\n}\n"
         "p = linear(x, 8) named shared\nq = linear(x, 8) named shared\n"
         "u = linear(x, shared.weight, shared.bias)\n"
         "y = outer(x)\nz = outer(y)\nout = linear(linear(z, 3), 2) named head\noutput out\n");
     static const char *const names[] = {
-        "shared.weight", "shared.bias", "outer.inner.scale", "outer.inner.lin0.weight", "outer.inner.lin0.bias", "outer.inner.1.lin0.weight",
-        "outer.last.lin0.bias", "outer.last.scale", "outer.1.inner.lin0.weight", "outer.1.last.lin0.weight", "lin0.weight", "head.weight",
+        "shared.weight",
+        "shared.bias",
+        "outer.inner.scale",
+        "outer.inner.lin0.weight",
+        "outer.inner.lin0.bias",
+        "outer.inner.1.lin0.weight",
+        "outer.last.lin0.bias",
+        "outer.last.scale",
+        "outer.1.inner.lin0.weight",
+        "outer.1.last.lin0.weight",
+        "lin0.weight",
+        "head.weight",
     };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) assert_string_equal(op_of(g, names[i]), "param");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_string_equal(op_of(g, names[i]), "param");
     assert_null(graph_find(g, "lin1.weight"));
     assert_ptr_equal(graph_find(g, "p")->in[1], graph_find(g, "q")->in[1]);
     assert_ptr_equal(graph_find(g, "p")->in[1], graph_find(g, "u")->in[1]);
@@ -297,8 +352,10 @@ static void large_files_are_read(void **state)
     (void)state;
     enum { N = 40000 };
     struct session *s = session_begin();
-    char *text = malloc(64 + N * 40), *at = text + sprintf(text, "graph g\ninput v0: f32[4]\n");
-    for (int i = 1; i <= N; i++) at += sprintf(at, "v%d = gelu(v%d)  # line %d\n", i, i - 1, i);
+    char *text = malloc(64 + N * 40);
+    char *at = text + sprintf(text, "graph g\ninput v0: f32[4]\n");
+    for (int i = 1; i <= N; i++)
+        at += sprintf(at, "v%d = gelu(v%d)  # line %d\n", i, i - 1, i);
     sprintf(at, "output y = v%d\n", N);
     struct graph *g = parse_text(s, text);
     assert_int_equal(g->n_nodes, N + 1);
@@ -312,7 +369,8 @@ static void large_files_are_read(void **state)
 static void flat_texts_may_begin_with_comments(void **state)
 {
     (void)state;
-    static const char *const heads[] = { "# after fuse\n", "\n  \n\t# flat\n#\n\n", "\xEF\xBB\xBF# after expand\r\n\r\n" };
+    static const char *const heads[] = { "# after fuse\n", "\n  \n\t# flat\n#\n\n",
+                                         "\xEF\xBB\xBF# after expand\r\n\r\n" };
     struct session *s = session_begin();
     const char *flat = graph_text(parse_text(s, "graph g\ninput x: f32[4]\noutput y = gelu(x)\n"));
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
@@ -322,16 +380,21 @@ static void flat_texts_may_begin_with_comments(void **state)
 }
 
 /* --- core --- */
-static struct graph *chain(struct session *s) { return parse_text(s, "graph g\ninput x: f32[4]\na = gelu(x)\nb = tanh(a)\noutput c = b + a\n"); }
+static struct graph *chain(struct session *s)
+{
+    return parse_text(s, "graph g\ninput x: f32[4]\na = gelu(x)\nb = tanh(a)\noutput c = b + a\n");
+}
 
 static void clones_are_apart(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    struct graph *g = chain(s), *c = graph_clone(g);
+    struct graph *g = chain(s);
+    struct graph *c = graph_clone(g);
     const char *before = graph_text(g);
     assert_string_equal(graph_text(c), before);
-    for (size_t i = 0; i < g->n_nodes; i++) assert_ptr_not_equal(g->nodes[i], c->nodes[i]);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        assert_ptr_not_equal(g->nodes[i], c->nodes[i]);
     node_replace(c, graph_find(c, "b"), graph_find(c, "a"));
     assert_int_equal(graph_sweep(c), 1);
     assert_true(graph_verify(c));
@@ -345,7 +408,9 @@ static void replace_moves_every_use(void **state)
     (void)state;
     struct session *s = session_begin();
     struct graph *g = chain(s);
-    struct node *a = graph_find(g, "a"), *x = graph_find(g, "x"), *c = graph_find(g, "c");
+    struct node *a = graph_find(g, "a");
+    struct node *x = graph_find(g, "x");
+    struct node *c = graph_find(g, "c");
     int id = a->id;
     struct builder b = build_at(g, a);
     struct node *e = build1(&b, "exp", x);
@@ -354,7 +419,7 @@ static void replace_moves_every_use(void **state)
     assert_ptr_equal(graph_find(g, "a"), e);
     assert_ptr_equal(g->value_of[id], e);
     size_t errors = (size_t)s->n_errors;
-    assert_false(graph_verify(g));                      /* e stands behind its users */
+    assert_false(graph_verify(g)); /* e stands behind its users */
     assert_true((size_t)s->n_errors > errors);
     assert_true(graph_sort(g));
     assert_true(graph_verify(g));
@@ -364,7 +429,7 @@ static void replace_moves_every_use(void **state)
     assert_int_equal(e->mark, 2);
     assert_int_equal(c->mark, 1);
     e->in[0] = c;
-    assert_false(graph_sort(g));                        /* a cycle */
+    assert_false(graph_sort(g)); /* a cycle */
     session_end(s);
 }
 
@@ -372,10 +437,10 @@ static void sweep_keeps_what_counts(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    struct graph *g = parse_text(s,
-        "graph g\ninput x: f32[4]\ninput unused: f32[4]\nlabel t: f32[4]\ndead = gelu(x)\ndead2 = dead * 2\noutput y = tanh(x)\nloss = mse(y, t)\n");
+    struct graph *g = parse_text(s, "graph g\ninput x: f32[4]\ninput unused: f32[4]\nlabel t: f32[4]\ndead = "
+                                    "gelu(x)\ndead2 = dead * 2\noutput y = tanh(x)\nloss = mse(y, t)\n");
     int dead = graph_find(g, "dead")->id;
-    assert_int_equal(graph_sweep(g), 3);                /* dead, dead2 and its constant */
+    assert_int_equal(graph_sweep(g), 3); /* dead, dead2 and its constant */
     assert_non_null(graph_find(g, "unused"));
     assert_null(graph_find(g, "dead"));
     assert_null(g->value_of[dead]);
@@ -390,15 +455,26 @@ static void verify_sees_what_is_broken(void **state)
     for (int what = 0; what < 7; what++) {
         struct session *s = session_begin();
         struct graph *g = chain(s);
-        struct node *a = graph_find(g, "a"), *b = graph_find(g, "b"), *c = graph_find(g, "c");
+        struct node *a = graph_find(g, "a");
+        struct node *b = graph_find(g, "b");
+        struct node *c = graph_find(g, "c");
         assert_true(graph_verify(g));
-        if (what == 0) a->id = b->id;
-        if (what == 1) b->name = "a";
-        if (what == 2) a->type.dim[0] = ix_const(s->ix, 5);
-        if (what == 3) b->n_in = 0;
-        if (what == 4) g->n_nodes--;
-        if (what == 5) g->value_of[0] = graph_clone(g)->nodes[0];
-        if (what == 6) { g->nodes[1] = c; g->nodes[3] = a; }
+        if (what == 0)
+            a->id = b->id;
+        if (what == 1)
+            b->name = "a";
+        if (what == 2)
+            a->type.dim[0] = ix_const(s->ix, 5);
+        if (what == 3)
+            b->n_in = 0;
+        if (what == 4)
+            g->n_nodes--;
+        if (what == 5)
+            g->value_of[0] = graph_clone(g)->nodes[0];
+        if (what == 6) {
+            g->nodes[1] = c;
+            g->nodes[3] = a;
+        }
         assert_false(graph_verify(g));
         session_end(s);
     }
@@ -408,7 +484,8 @@ static void shapes_have_limits(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    const struct ix *b = ix_sym(s->ix, "B"), *four = ix_const(s->ix, 4);
+    const struct ix *b = ix_sym(s->ix, "B");
+    const struct ix *four = ix_const(s->ix, 4);
     struct type t = { .dtype = DT_F32, .rank = 3, .dim = { b, four, ix_addk(s->ix, b, 1) } };
     assert_null(type_misfit(s, &t));
     struct dim_values v = { .names = (const char *[]){ "B" }, .values = (int64_t[]){ 7 }, .n = 1 };

@@ -1,5 +1,6 @@
-/* Faults planted in kernels, in their IR where it can say them, else in their text: each is caught on both emulated targets, by the judge with the kernel's
-   name and its worst element, or by the checking emulator with kernel, line, thread and place. */
+/* Faults planted in kernels, in their IR where it can say them, else in their text: each is caught on both emulated
+   targets, by the judge with the kernel's name and its worst element, or by the checking emulator with kernel, line,
+   thread and place. */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -8,31 +9,30 @@
 #include "tests/support/chain.h"
 
 /* Copies on both sides of a gemm with a tail in every dimension; its output shows the f32 accumulator. */
-static const char *const gemm =
-    "graph gemm\n"
-    "dim B\n"
-    "input x: f16[B, 200] where -1 <= x <= 1\n"
-    "output y: f32[B, 48] = linear(x, 48)\n";
-static const char *const rows =
-    "graph rows\n"
-    "dim B\n"
-    "input x: f32[B, 100] where -1 <= x <= 1\n"
-    "output chosen = topk_mask(x * 2.0 + 1.0, 3)\n"
-    "output p: f32[B, 100] = softmax(x)\n";
-static const char *const flat =
-    "graph flat\n"
-    "dim B\n"
-    "input x: f32[B, 33] where -1 <= x <= 1\n"
-    "output y = x * x + x\n";
+static const char *const gemm = "graph gemm\n"
+                                "dim B\n"
+                                "input x: f16[B, 200] where -1 <= x <= 1\n"
+                                "output y: f32[B, 48] = linear(x, 48)\n";
+static const char *const rows = "graph rows\n"
+                                "dim B\n"
+                                "input x: f32[B, 100] where -1 <= x <= 1\n"
+                                "output chosen = topk_mask(x * 2.0 + 1.0, 3)\n"
+                                "output p: f32[B, 100] = softmax(x)\n";
+static const char *const flat = "graph flat\n"
+                                "dim B\n"
+                                "input x: f32[B, 33] where -1 <= x <= 1\n"
+                                "output y = x * x + x\n";
 enum { BATCH = 70 };
 
 /* ---- finding items ---- */
 static struct kitem *find(struct kitem *const *items, size_t n, enum kitem_kind kind)
 {
     for (size_t i = 0; i < n; i++) {
-        if (items[i]->kind == kind) return items[i];
+        if (items[i]->kind == kind)
+            return items[i];
         struct kitem *in = find(items[i]->body, items[i]->n_body, kind);
-        if (in) return in;
+        if (in)
+            return in;
     }
     return NULL;
 }
@@ -47,7 +47,8 @@ static struct kitem *must_find(struct kitem *const *items, size_t n, enum kitem_
 static void drop_first(struct kitem **items, size_t *n, enum kitem_kind kind)
 {
     for (size_t i = 0; i < *n; i++) {
-        if (items[i]->kind != kind) continue;
+        if (items[i]->kind != kind)
+            continue;
         memmove(items + i, items + i + 1, sizeof *items * (*n - i - 1));
         --*n;
         return;
@@ -58,22 +59,39 @@ static void drop_first(struct kitem **items, size_t *n, enum kitem_kind kind)
 /* The kernel that holds an item of a kind, and its first top-level loop. */
 static struct kernel *kernel_with(struct program *p, enum kitem_kind kind)
 {
-    for (size_t i = 0; i < p->n_kernels; i++) if (find(p->kernels[i].k->body, p->kernels[i].k->n_body, kind)) return p->kernels[i].k;
+    for (size_t i = 0; i < p->n_kernels; i++)
+        if (find(p->kernels[i].k->body, p->kernels[i].k->n_body, kind))
+            return p->kernels[i].k;
     fail_msg("no kernel has such an item");
     return NULL;
 }
 static struct kitem *slices(struct program *p)
 {
     struct kernel *k = kernel_with(p, KI_MMA);
-    for (size_t i = 0; i < k->n_body; i++) if (k->body[i]->kind == KI_FOR) return k->body[i];
+    for (size_t i = 0; i < k->n_body; i++)
+        if (k->body[i]->kind == KI_FOR)
+            return k->body[i];
     fail_msg("no loop over slices");
     return NULL;
 }
 
 /* ---- faults in the IR ---- */
-static void drop_block_seam(void *ctx, struct program *p) { (void)ctx; struct kitem *loop = slices(p); drop_first(loop->body, &loop->n_body, KI_SEAM); }
-static void narrow_seam(void *ctx, struct program *p) { (void)ctx; must_find(slices(p)->body, slices(p)->n_body, KI_SEAM)->scope = KSCOPE_WAVE; }
-static void wait_too_little(void *ctx, struct program *p) { (void)ctx; must_find(slices(p)->body, slices(p)->n_body, KI_SEAM)->pending++; }
+static void drop_block_seam(void *ctx, struct program *p)
+{
+    (void)ctx;
+    struct kitem *loop = slices(p);
+    drop_first(loop->body, &loop->n_body, KI_SEAM);
+}
+static void narrow_seam(void *ctx, struct program *p)
+{
+    (void)ctx;
+    must_find(slices(p)->body, slices(p)->n_body, KI_SEAM)->scope = KSCOPE_WAVE;
+}
+static void wait_too_little(void *ctx, struct program *p)
+{
+    (void)ctx;
+    must_find(slices(p)->body, slices(p)->n_body, KI_SEAM)->pending++;
+}
 
 static void drop_wave_seam(void *ctx, struct program *p)
 {
@@ -87,12 +105,18 @@ static void drop_wave_seam(void *ctx, struct program *p)
 static void refill_too_early(void *ctx, struct program *p)
 {
     (void)ctx;
-    struct kitem *loop = slices(p), *load = must_find(loop->body, loop->n_body, KI_FRAG_LOAD);
+    struct kitem *loop = slices(p);
+    struct kitem *load = must_find(loop->body, loop->n_body, KI_FRAG_LOAD);
     for (size_t i = 0; i < loop->n_body; i++)
-        if (loop->body[i]->kind == KI_ISSUE || loop->body[i]->kind == KI_LAND) loop->body[i]->slot = load->slot;
+        if (loop->body[i]->kind == KI_ISSUE || loop->body[i]->kind == KI_LAND)
+            loop->body[i]->slot = load->slot;
 }
 
-static void open_guard(struct kitem *it, struct ix_table *t) { for (int i = 0; i < it->mask.n; i++) it->mask.g[i].bound = ix_const(t, 1 << 20); }
+static void open_guard(struct kitem *it, struct ix_table *t)
+{
+    for (int i = 0; i < it->mask.n; i++)
+        it->mask.g[i].bound = ix_const(t, 1 << 20);
+}
 static void drop_guard(void *ctx, struct program *p)
 {
     (void)ctx;
@@ -110,7 +134,9 @@ static void drop_copy_guard(void *ctx, struct program *p)
 {
     (void)ctx;
     struct kernel *k = kernel_with(p, KI_ISSUE);
-    for (size_t i = 0; i < k->n_body; i++) if (k->body[i]->kind == KI_ISSUE) k->body[i]->mask.n = 0;
+    for (size_t i = 0; i < k->n_body; i++)
+        if (k->body[i]->kind == KI_ISSUE)
+            k->body[i]->mask.n = 0;
 }
 
 /* Rows of x are taken for 8 elements shorter than they are (aligned still, and inside of x). */
@@ -121,7 +147,8 @@ static void wrong_stride(void *ctx, struct program *p)
     struct kernel *k = kernel_with(p, KI_ISSUE);
     for (size_t i = 0; i < k->n_body; i++) {
         struct kitem *it = k->body[i];
-        if (it->kind != KI_ISSUE || it->mem2 != k->args[0]) continue;
+        if (it->kind != KI_ISSUE || it->mem2 != k->args[0])
+            continue;
         const struct ix *row = ix_div(t, it->index, ix_const(t, it->mem->cols + 8));
         it->index2 = ix_sub(t, it->index2, ix_mulk(t, row, 8));
     }
@@ -131,7 +158,10 @@ static void wrong_stride(void *ctx, struct program *p)
 static void turn_lanes(struct coord_map *m)
 {
     for (int i = 0; i < MAP_TERMS; i++)
-        if (m->row[i].mul && m->row[i].of == BY_LANE) { m->row[i].div = m->row[i].div == 1 ? 2 : 1; return; }
+        if (m->row[i].mul && m->row[i].of == BY_LANE) {
+            m->row[i].div = m->row[i].div == 1 ? 2 : 1;
+            return;
+        }
     fail_msg("the map's row does not hang on the lane");
 }
 
@@ -177,7 +207,8 @@ static void short_tree(void *ctx, struct program *p)
     for (size_t i = 0; i < k->n_body; i++)
         for (size_t j = 0; j < k->body[i]->n_body; j++) {
             struct kitem *it = k->body[i]->body[j];
-            if (it->kind == KI_COMBINE && it->acc == KACC_SUM) it->span /= 2;
+            if (it->kind == KI_COMBINE && it->acc == KACC_SUM)
+                it->span /= 2;
         }
 }
 
@@ -189,7 +220,8 @@ static const char *insert_after(struct session *s, const char *text, const char 
     assert_non_null(found);
     const char *end = strchr(found, '\n');
     const char *rest = end + 1;
-    if (all && strstr(rest, at)) rest = insert_after(s, rest, at, what, true);
+    if (all && strstr(rest, at))
+        rest = insert_after(s, rest, at, what, true);
     return arena_printf(s->run, "%.*s\n%s\n%s", (int)(end - text), text, what, rest);
 }
 
@@ -205,7 +237,9 @@ static const char *accumulate_in_f16(void *ctx, struct session *s, const char *t
     const char *call = strstr(text, "tk_mma(");
     assert_non_null(call);
     const char *c = arena_strndup(s->run, call + 7, strcspn(call + 7, ","));
-    return insert_after(s, text, "tk_mma(", arena_printf(s->run, "for (int q_ = 0; q_ < TK_MMA_C; q_++) %s[q_] = tk_round_f16(%s[q_]);", c, c), true);
+    return insert_after(
+        s, text, "tk_mma(",
+        arena_printf(s->run, "for (int q_ = 0; q_ < TK_MMA_C; q_++) %s[q_] = tk_round_f16(%s[q_]);", c, c), true);
 }
 
 /* ---- the table ---- */
@@ -213,20 +247,49 @@ struct fault {
     const char *name, *graph;
     void (*change)(void *ctx, struct program *p);
     const char *(*change_text)(void *ctx, struct session *s, const char *text);
-    const char *target;                 /* alone; NULL: both */
-    const char *says[3];                /* the checking emulator, one of these */
+    const char *target;  /* alone; NULL: both */
+    const char *says[3]; /* the checking emulator, one of these */
 };
 
 static const struct fault checked_faults[] = {
-    { "a dropped barrier", "gemm", drop_block_seam, NULL, "gfx90a", { "race: ", "read before anything was written there" } },
-    { "a dropped barrier with its wait", "gemm", drop_block_seam, NULL, "sm_90", { "while a copy into it is in flight" } },
-    { "a barrier of the wave where the block is meant", "gemm", narrow_seam, NULL, NULL,
+    { "a dropped barrier",
+      "gemm",
+      drop_block_seam,
+      NULL,
+      "gfx90a",
+      { "race: ", "read before anything was written there" } },
+    { "a dropped barrier with its wait",
+      "gemm",
+      drop_block_seam,
+      NULL,
+      "sm_90",
+      { "while a copy into it is in flight" } },
+    { "a barrier of the wave where the block is meant",
+      "gemm",
+      narrow_seam,
+      NULL,
+      NULL,
       { "race: ", "while a copy into it is in flight", "read before anything was written there" } },
-    { "a dropped seam of the wave", "rows", drop_wave_seam, NULL, NULL, { "race: ", "read before anything was written there" } },
+    { "a dropped seam of the wave",
+      "rows",
+      drop_wave_seam,
+      NULL,
+      NULL,
+      { "race: ", "read before anything was written there" } },
     { "a wait for one group too few", "gemm", wait_too_little, NULL, "sm_90", { "while a copy into it is in flight" } },
-    { "a ring slot refilled too early", "gemm", refill_too_early, NULL, NULL, { "race: ", "while a copy into it is in flight" } },
+    { "a ring slot refilled too early",
+      "gemm",
+      refill_too_early,
+      NULL,
+      NULL,
+      { "race: ", "while a copy into it is in flight" } },
     { "a dropped guard", "flat", drop_guard, NULL, NULL, { "outside every buffer of the launch" } },
-    { "a dropped guard of the epilogue", "gemm", drop_epilogue_guard, NULL, NULL, { "outside every buffer of the launch" } },
+    { "a dropped guard of the epilogue",
+      "gemm",
+      drop_epilogue_guard,
+      NULL,
+      NULL,
+      { "outside every buffer of the launch" } },
     { "a dropped guard of a copy", "gemm", drop_copy_guard, NULL, NULL, { "outside every buffer of the launch" } },
     { "an early exit before a barrier", "gemm", NULL, leave_early, NULL, { "thread 5 has ended" } },
 };
@@ -241,14 +304,18 @@ static const struct fault judged_faults[] = {
 };
 
 static const char *const targets[] = { "gfx90a", "sm_90" };
-static const char *graph_of(const struct fault *f) { return !strcmp(f->graph, "gemm") ? gemm : !strcmp(f->graph, "rows") ? rows : flat; }
+static const char *graph_of(const struct fault *f)
+{
+    return !strcmp(f->graph, "gemm") ? gemm : !strcmp(f->graph, "rows") ? rows : flat;
+}
 
 /* What both kinds begin with: a chain with the fault in it, compiled. */
 static struct chain *planted(struct session *s, const struct target *t, const struct fault *f, bool checked)
 {
     struct chain_options o = { .change = f->change, .change_text = f->change_text };
     struct chain *c = chain_new(s, t, source_of_string(s, "planted", graph_of(f)), &o);
-    if (!c || !chain_compile(&c, 1, checked)) fail_msg("%s on %s: %s", f->name, t->name, chain_why(s, 0));
+    if (!c || !chain_compile(&c, 1, checked))
+        fail_msg("%s on %s: %s", f->name, t->name, chain_why(s, 0));
     return c;
 }
 
@@ -259,12 +326,16 @@ static void must_alarm(const struct fault *f, const char *target)
     const struct target *t = target_find(target);
     struct chain *c = planted(s, t, f, true);
     struct device *d = emu_open(s, t, true, 1);
-    if (chain_launch(c, d, BATCH)) fail_msg("%s on %s: no alarm", f->name, target);
+    if (chain_launch(c, d, BATCH))
+        fail_msg("%s on %s: no alarm", f->name, target);
     const char *why = chain_why(s, 0);
     bool said = false;
-    for (int i = 0; i < 3 && f->says[i]; i++) said |= strstr(why, f->says[i]) != NULL;
-    if (!said || !strstr(why, "kernel tk") || !strstr(why, "thread ")) fail_msg("%s on %s: the alarm is\n%s", f->name, target, why);
-    if (s->diags[0].loc.line <= 0) fail_msg("%s on %s: no line\n%s", f->name, target, why);
+    for (int i = 0; i < 3 && f->says[i]; i++)
+        said |= strstr(why, f->says[i]) != NULL;
+    if (!said || !strstr(why, "kernel tk") || !strstr(why, "thread "))
+        fail_msg("%s on %s: the alarm is\n%s", f->name, target, why);
+    if (s->diags[0].loc.line <= 0)
+        fail_msg("%s on %s: no line\n%s", f->name, target, why);
     d->ops->close(d);
     session_end(s);
 }
@@ -275,13 +346,17 @@ static void must_judge(const struct fault *f, const struct target *t)
     struct chain *c = planted(s, t, f, false);
     struct device *d = emu_open(s, t, false, 1);
     struct verify_report r;
-    if (!chain_judge(c, d, BATCH, 1, &r)) fail_msg("%s on %s: %s", f->name, t->name, chain_why(s, 0));
+    if (!chain_judge(c, d, BATCH, 1, &r))
+        fail_msg("%s on %s: %s", f->name, t->name, chain_why(s, 0));
     const struct kernel_verdict *v = chain_culprit(&r);
-    if (!v || r.pass) fail_msg("%s on %s is within the bound: worst ratio %g", f->name, t->name, r.worst);
+    if (!v || r.pass)
+        fail_msg("%s on %s is within the bound: worst ratio %g", f->name, t->name, r.worst);
     const char *says = chain_wrong(s, &r);
     bool named = strstr(says, !strcmp(f->graph, "gemm") ? "kernel lin0" : "softmax") != NULL;
-    bool placed = v->worst && v->worst_at >= 0 && v->wrong > 0 && v->wrong <= v->elements && (isnan(v->got) || !(fabs(v->got - v->want) <= v->bound));
-    if (!named || !placed || !r.passes_ok) fail_msg("%s on %s: the judge says: %s", f->name, t->name, says);
+    bool placed = v->worst && v->worst_at >= 0 && v->wrong > 0 && v->wrong <= v->elements &&
+                  (isnan(v->got) || !(fabs(v->got - v->want) <= v->bound));
+    if (!named || !placed || !r.passes_ok)
+        fail_msg("%s on %s: the judge says: %s", f->name, t->name, says);
     d->ops->close(d);
     session_end(s);
 }
@@ -291,14 +366,16 @@ static void test_alarms(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof checked_faults / sizeof *checked_faults; i++)
         for (int t = 0; t < 2; t++)
-            if (!checked_faults[i].target || !strcmp(checked_faults[i].target, targets[t])) must_alarm(&checked_faults[i], targets[t]);
+            if (!checked_faults[i].target || !strcmp(checked_faults[i].target, targets[t]))
+                must_alarm(&checked_faults[i], targets[t]);
 }
 
 static void test_judged(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof judged_faults / sizeof *judged_faults; i++)
-        for (int t = 0; t < 2; t++) must_judge(&judged_faults[i], target_find(targets[t]));
+        for (int t = 0; t < 2; t++)
+            must_judge(&judged_faults[i], target_find(targets[t]));
 }
 
 /* A target's row whose coordinate map is wrong: lowering believes it, the emulator has its own. */
@@ -325,8 +402,11 @@ static void test_clean(void **state)
             struct session *s = session_begin();
             struct fault none = { .name = "nothing", .graph = graphs[i] };
             struct verify_report r;
-            if (!chain_run(s, target_find(targets[t]), source_of_string(s, graphs[i], graph_of(&none)), NULL, true, BATCH, &r)) fail_msg("%s", chain_why(s, 0));
-            if (!r.pass) fail_msg("%s", chain_wrong(s, &r));
+            if (!chain_run(s, target_find(targets[t]), source_of_string(s, graphs[i], graph_of(&none)), NULL, true,
+                           BATCH, &r))
+                fail_msg("%s", chain_why(s, 0));
+            if (!r.pass)
+                fail_msg("%s", chain_wrong(s, &r));
             session_end(s);
         }
 }
@@ -334,7 +414,10 @@ static void test_clean(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clean), cmocka_unit_test(test_alarms), cmocka_unit_test(test_judged), cmocka_unit_test(test_wrong_map_in_a_target),
+        cmocka_unit_test(test_clean),
+        cmocka_unit_test(test_alarms),
+        cmocka_unit_test(test_judged),
+        cmocka_unit_test(test_wrong_map_in_a_target),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The kernel text and the verifier: every kernel of tests/kir reads back to itself, wrong ones are refused with the message that says why. */
+/* The kernel text and the verifier: every kernel of tests/kir reads back to itself, wrong ones are refused with the
+   message that says why. */
 #include "tests/support/support.h"
 
 #include <string.h>
@@ -6,7 +7,8 @@
 #include "codegen/print.h"
 #include "tests/support/kir_run.h"
 
-static const char *const all[] = { "pointwise", "rowsum", "ring", "segments", "types", "gemm_gfx90a", "gemm_sm_90", "wide", "chain_gfx90a", "chain_sm_90" };
+static const char *const all[] = { "pointwise",   "rowsum",     "ring", "segments",     "types",
+                                   "gemm_gfx90a", "gemm_sm_90", "wide", "chain_gfx90a", "chain_sm_90" };
 enum { ALL = sizeof all / sizeof *all };
 
 static void texts_read_back(void **state)
@@ -17,7 +19,8 @@ static void texts_read_back(void **state)
         struct kernel *k = kir_read(s, all[i]);
         const char *text = kernel_text(s->run, k);
         struct kernel *again = kernel_parse(s, source_of_string(s, "again", text));
-        if (!again) diags_print(s, 0, stderr, false);
+        if (!again)
+            diags_print(s, 0, stderr, false);
         assert_non_null(again);
         assert_true(kernel_verify(again));
         assert_string_equal(kernel_text(s->run, again), text);
@@ -26,44 +29,57 @@ static void texts_read_back(void **state)
     }
 }
 
-/* A built kernel reads back too: names that clash or are reserved, values shared within a scope and between scopes, private memory that changes. */
+/* A built kernel reads back too: names that clash or are reserved, values shared within a scope and between scopes,
+   private memory that changes. */
 static void built_reads_back(void **state)
 {
     (void)state;
     struct session *s = session_begin();
     struct kernel *k = kernel_new(s, s->run, "built", target_find("sm_90"), 64);
     struct ix_table *t = s->ix;
-    const struct ix *n = ix_sym(t, "x"), *zero = ix_const(t, 0);
-    struct kmem *x = kernel_arg(k, "x", DT_F32, n, NULL), *y = kernel_arg(k, "expert0.h.2", DT_F32, n, NULL), *acc = kernel_private(k, "for", DT_F32, 1);
+    const struct ix *n = ix_sym(t, "x");
+    const struct ix *zero = ix_const(t, 0);
+    struct kmem *x = kernel_arg(k, "x", DT_F32, n, NULL);
+    struct kmem *y = kernel_arg(k, "expert0.h.2", DT_F32, n, NULL);
+    struct kmem *acc = kernel_private(k, "for", DT_F32, 1);
     assert_string_equal(y->name, "expert0_h_2");
     struct kbuild top = kb_at(k);
     const struct kx *first = ki_let(&top, kx_load(&top, x, NULL, zero, NULL, 0));
     struct kbuild b = kb_in(&top, ki_region(&top));
-    const struct kx *v = kx_op2(&b, K_MUL, kx_load(&b, x, NULL, k->tid, &(struct kmask){ 1, { { k->tid, n } } }, 1.5), first);
+    const struct kx *v =
+        kx_op2(&b, K_MUL, kx_load(&b, x, NULL, k->tid, &(struct kmask){ 1, { { k->tid, n } } }, 1.5), first);
     const struct kx *sum = kx_op2(&b, K_ADD, v, kx_load(&b, acc, NULL, zero, NULL, 0));
     ki_store(&b, acc, NULL, zero, kx_f32(&b, -0.1), NULL);
     ki_accumulate(&b, acc, zero, KACC_MAX, sum, false);
     for (int i = 0; i < 2; i++) {
         struct kitem *loop = ki_for(&b, "tid", zero, n, 3, i);
         struct kbuild in = kb_in(&b, loop);
-        ki_accumulate(&in, acc, zero, KACC_SUM, kx_op2(&in, K_MUL, sum, kx_cast(&in, DT_F32, kx_index(&in, DT_I64, ix_addk(t, ix_mul(t, loop->var, n), -4)))),
+        ki_accumulate(&in, acc, zero, KACC_SUM,
+                      kx_op2(&in, K_MUL, sum,
+                             kx_cast(&in, DT_F32, kx_index(&in, DT_I64, ix_addk(t, ix_mul(t, loop->var, n), -4)))),
                       false);
         ki_store(&in, y, NULL, loop->var, kx_op2(&in, K_ADD, sum, v), NULL);
     }
     kernel_finish(k);
     bool good = kernel_verify(k);
-    if (!good) diags_print(s, 0, stderr, false);
+    if (!good)
+        diags_print(s, 0, stderr, false);
     assert_true(good);
-    const char *text = kernel_text(s->run, k), *print = print_kernel(s, k);
+    const char *text = kernel_text(s->run, k);
+    const char *print = print_kernel(s, k);
     struct kernel *again = kernel_parse(s, source_of_string(s, "again", text));
-    if (!again) diags_print(s, 0, stderr, false);
+    if (!again)
+        diags_print(s, 0, stderr, false);
     assert_non_null(again);
     assert_string_equal(kernel_text(s->run, again), text);
     assert_string_equal(print_kernel(s, again), print);
-    /* `sum` reads private memory that each accumulation changes: it has no name that outlives one. v is worked out once. */
+    /* `sum` reads private memory that each accumulation changes: it has no name that outlives one. v is worked out
+       once. */
     assert_non_null(strstr(print, "const tk_f32 t0 ="));
     assert_null(strstr(print, "const tk_f32 t1 = t0 +"));
-    assert_non_null(strstr(print, "for (tk_i32 tid_2 = 0; tid_2 < a.x_2; tid_2 += 3) {"));       /* beside the id, and the dim beside the buffer */
+    assert_non_null(strstr(
+        print,
+        "for (tk_i32 tid_2 = 0; tid_2 < a.x_2; tid_2 += 3) {")); /* beside the id, and the dim beside the buffer */
     session_end(s);
 }
 
@@ -85,22 +101,29 @@ static void broken_texts(void **state)
             char *changed = arena_strdup(s->run, text);
             changed[rnd_range(&r, 0, (int64_t)n - 1)] = (char)rnd_range(&r, 1, 126);
             struct kernel *k = kernel_parse(s, source_of_string(s, "changed", changed));
-            if (k && kernel_verify(k)) print_kernel(s, k);
+            if (k && kernel_verify(k))
+                print_kernel(s, k);
         }
         session_end(s);
     }
 }
 
 /* ---- wrong kernels ---- */
-#define HEAD "kernel k for gfx90a block 64\n arg x: f32[64]\n arg h: f16[4096]\n arg y: f32[64]\n shared s: f32[2][1, 64] rows\n " \
+#define HEAD                                                                                                           \
+    "kernel k for gfx90a block 64\n arg x: f32[64]\n arg h: f16[4096]\n arg y: f32[64]\n shared s: f32[2][1, 64] "     \
+    "rows\n "                                                                                                          \
     "shared g: f16[1][32, 32] pad8\n private p: f32[2]\n frag fa: A[1, 1]\n frag fb: B[1, 1]\n frag fc: C[1, 1]\n{\n"
 
-static const struct { const char *text, *message; int line; } wrong[] = {
+static const struct {
+    const char *text, *message;
+    int line;
+} wrong[] = {
     { "kernel k for gfx90a block 64 { y[0] = 1 }", "'y' is not a memory of this kernel", 1 },
     { "kernel k for gfx91 block 64 { }", "there is no target 'gfx91'", 1 },
     { "kernel for for gfx90a block 64 { }", "'for' is reserved", 1 },
     { "kernel k for gfx90a block 64 arg x: f32[1] arg x: f32[2] { }", "there are two 'x'", 1 },
-    { "kernel k for gfx90a block 64 arg x: f32[1] in { x[0] = 1 }", "argument x is said to be 'in', but it is 'out'", 1 },
+    { "kernel k for gfx90a block 64 arg x: f32[1] in { x[0] = 1 }", "argument x is said to be 'in', but it is 'out'",
+      1 },
     { HEAD "y[tid] = x[tid\n}", "expected ']', found '}'", 13 },
     { HEAD "y[tid] = add(x[tid])\n}", "expected ',', found ')'", 12 },
     { HEAD "y[tid] = add(x[tid], f64(1))\n}", "add(f32, f64): operands of different types", 12 },
@@ -116,24 +139,36 @@ static const struct { const char *text, *message; int line; } wrong[] = {
     { HEAD "s[tid][0] = 1\n}", "s has 2 slots, and the slot is in 0..63", 12 },
     { HEAD "x[tid] += 1\n}", "x is not private memory", 12 },
     { HEAD "p[0] fma= add(x[0], x[1])\n}", "fma= takes a product", 12 },
-    { HEAD "if (0 <= tid < 3) {\n seam block\n}\n}", "a seam of the block in control that is not the same for all of its threads", 13 },
-    { HEAD "for i in 0..tid {\n seam wave\n}\n}", "a seam of the wave in control that is not the same for all of its lanes", 13 },
+    { HEAD "if (0 <= tid < 3) {\n seam block\n}\n}",
+      "a seam of the block in control that is not the same for all of its threads", 13 },
+    { HEAD "for i in 0..tid {\n seam wave\n}\n}",
+      "a seam of the wave in control that is not the same for all of its lanes", 13 },
     { HEAD "region { seam block }\n}", "a seam inside of a region", 12 },
     { HEAD "region { combine sum p[0] over 64 }\n}", "a collective inside of a region", 12 },
-    { HEAD "if (0 <= lane < 3) { combine sum p[0] over 64 }\n}", "a collective in control that is not the same for all lanes of a wave", 12 },
+    { HEAD "if (0 <= lane < 3) { combine sum p[0] over 64 }\n}",
+      "a collective in control that is not the same for all lanes of a wave", 12 },
     { HEAD "combine sum p[0] over 48\n}", "48 lanes: it must be a power of two up to the wave's 64", 12 },
-    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\ncommit\nseam block wait 0\n}", "staging register 0 never lands", 12 },
+    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\ncommit\nseam block wait 0\n}", "staging register 0 never lands",
+      12 },
     { HEAD "land 0: s[0][4*tid] by 4\n}", "nothing was issued into staging register 0", 12 },
-    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[1][4*tid] by 4\ncommit\nseam block wait 0\n}", "was issued for another place", 13 },
-    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\nseam block wait 0\n}", "no commit follows", 12 },
-    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\nseam block\n}", "no seam waits for this copy", 12 },
-    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\ny[tid] = s[0][tid]\nseam block wait 0\n}",
-     "s is touched while a copy into it is in flight", 15 },
-    { HEAD "for i in 0..2 {\nissue 0: s[i][4*tid] from x[4*tid] by 4\n}\nland 0: s[0][4*tid] by 4\ncommit\nseam block wait 0\n}", "has not landed at its end",
-     12 },
-    { HEAD "issue 0: s[0][tid] from x[tid] by 4\nland 0: s[0][tid] by 4\ncommit\nseam block wait 0\n}", "is not known to be a multiple of 4 elements", 12 },
-    { HEAD "issue 0: s[0][8*tid] from x[8*tid] by 8\nland 0: s[0][8*tid] by 8\ncommit\nseam block wait 0\n}", "copies are of 4, 8 or 16 bytes, not 32", 12 },
-    { HEAD "issue 0: s[0][4*tid] from h[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\nseam block wait 0\n}", "h is f16, and s is f32", 12 },
+    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[1][4*tid] by 4\ncommit\nseam block wait 0\n}",
+      "was issued for another place", 13 },
+    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\nseam block wait 0\n}",
+      "no commit follows", 12 },
+    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\nseam block\n}",
+      "no seam waits for this copy", 12 },
+    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\ny[tid] = s[0][tid]\nseam block "
+           "wait 0\n}",
+      "s is touched while a copy into it is in flight", 15 },
+    { HEAD "for i in 0..2 {\nissue 0: s[i][4*tid] from x[4*tid] by 4\n}\nland 0: s[0][4*tid] by 4\ncommit\nseam block "
+           "wait 0\n}",
+      "has not landed at its end", 12 },
+    { HEAD "issue 0: s[0][tid] from x[tid] by 4\nland 0: s[0][tid] by 4\ncommit\nseam block wait 0\n}",
+      "is not known to be a multiple of 4 elements", 12 },
+    { HEAD "issue 0: s[0][8*tid] from x[8*tid] by 8\nland 0: s[0][8*tid] by 8\ncommit\nseam block wait 0\n}",
+      "copies are of 4, 8 or 16 bytes, not 32", 12 },
+    { HEAD "issue 0: s[0][4*tid] from h[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\nseam block wait 0\n}",
+      "h is f16, and s is f32", 12 },
     { HEAD "mma fc += fb * fa\n}", "fragment fb is of B, not of A", 12 },
     { HEAD "frag fa = s[0](0, 0)\n}", "s is not shared memory of f16", 12 },
     { HEAD "frag fa = g(lane, 0)\n}", "the tile's origin is not the same for all lanes of a wave", 12 },
@@ -144,24 +179,34 @@ static const struct { const char *text, *message; int line; } wrong[] = {
     { HEAD "wide p[0] = x[4*tid] by 4\n}", "p[3] has 2 elements, and the index is in 3..3", 12 },
     { HEAD "wide p[0] = x[128*tid + 64] by 2\n}", "x[128*tid + 64] is outside of its 64 elements", 12 },
     { HEAD "wide p[0] = x[6*tid] by 6\n}", "6 elements: they are 2, 4 or 8", 12 },
-    { HEAD "wide p[0] = p[0] by 2\n}", "a wide access is between private memory and other memory: p and p are not", 12 },
-    { HEAD "wide y[2*tid] = x[2*tid] by 2\n}", "a wide access is between private memory and other memory: y and x are not", 12 },
+    { HEAD "wide p[0] = p[0] by 2\n}", "a wide access is between private memory and other memory: p and p are not",
+      12 },
+    { HEAD "wide y[2*tid] = x[2*tid] by 2\n}",
+      "a wide access is between private memory and other memory: y and x are not", 12 },
     { HEAD "wide p[0] = x[2*tid] by 2 mask (0 <= tid < 3)\n}", "'mask' begins no item", 12 },
-    { "kernel k for gfx90a block 64 arg b: bool[64] private q: bool[2] { wide q[0] = b[2*tid] by 2 }", "b is bool, and q is bool", 1 },
-    { "kernel k for gfx90a block 64 arg h: f16[128] private q: f16[2] { wide q[0] = h[2*tid] by 2 }", "h is f16, and q is f16", 1 },
-    { "kernel k for gfx90a block 64 shared s: f32[2][1, 63] rows private q: f32[2] { wide q[0] = s[1][0] by 2 }", "not known to be a multiple of 2", 1 },
-    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\nwide s[0][0] = p[0] by 2\nseam block wait 0\n}",
-     "s is touched while a copy into it is in flight", 15 },
+    { "kernel k for gfx90a block 64 arg b: bool[64] private q: bool[2] { wide q[0] = b[2*tid] by 2 }",
+      "b is bool, and q is bool", 1 },
+    { "kernel k for gfx90a block 64 arg h: f16[128] private q: f16[2] { wide q[0] = h[2*tid] by 2 }",
+      "h is f16, and q is f16", 1 },
+    { "kernel k for gfx90a block 64 shared s: f32[2][1, 63] rows private q: f32[2] { wide q[0] = s[1][0] by 2 }",
+      "not known to be a multiple of 2", 1 },
+    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\nwide s[0][0] = p[0] by 2\nseam "
+           "block wait 0\n}",
+      "s is touched while a copy into it is in flight", 15 },
     { HEAD "reduce sum p = fc\n}", "p is not private memory of f32[4], one element for each row of fc in a lane", 12 },
     { HEAD "reduce sum p = fa\n}", "fragment fa is of A, not of C", 12 },
     { HEAD "region { reduce sum p = fc }\n}", "a collective inside of a region", 12 },
-    { HEAD "if (0 <= lane < 3) { frag fa = fc[0] }\n}", "a collective in control that is not the same for all lanes of a wave", 12 },
+    { HEAD "if (0 <= lane < 3) { frag fa = fc[0] }\n}",
+      "a collective in control that is not the same for all lanes of a wave", 12 },
     { HEAD "frag fa = fc[1]\n}", "fc has 16 columns, 16 a step, and the step is in 1..1", 12 },
     { HEAD "frag fb = fc[0]\n}", "fragment fb is of B, not of A", 12 },
     { HEAD "elem = 1\n}", "known inside an each alone", 12 },
-    { HEAD "each fc (row, col, at) from (0, 0) { y[tid] = p[at] }\n}", "p[at] has 2 elements, and the index is in 0..3", 12 },
-    { HEAD "each fc (row, col) from (0, 0) { elem = i32(tid) }\n}", "a value of type i32 into a fragment's element, which is f32", 12 },
-    { "kernel k for gfx90a block 64 shared s: f32[1][128, 256] rows { s[0] = 1 }", "131072 bytes of shared memory; gfx90a has 65536", 1 },
+    { HEAD "each fc (row, col, at) from (0, 0) { y[tid] = p[at] }\n}", "p[at] has 2 elements, and the index is in 0..3",
+      12 },
+    { HEAD "each fc (row, col) from (0, 0) { elem = i32(tid) }\n}",
+      "a value of type i32 into a fragment's element, which is f32", 12 },
+    { "kernel k for gfx90a block 64 shared s: f32[1][128, 256] rows { s[0] = 1 }",
+      "131072 bytes of shared memory; gfx90a has 65536", 1 },
     { "kernel k for gfx90a block 64 grid bx, 1, 1 { }", "the grid is not a function of the dims alone", 1 },
 };
 
@@ -175,8 +220,8 @@ static void wrong_kernels(void **state)
         bool refused = !k || !kernel_verify(k);
         const struct diag *d = s->n_diags ? &s->diags[0] : NULL;
         if (!refused || !d || !strstr(d->text, wrong[i].message) || d->loc.line != wrong[i].line) {
-            print_error("%s\nsays '%s' at line %d, should say '%s' at line %d\n", wrong[i].text, d ? d->text : "nothing", d ? d->loc.line : 0,
-                        wrong[i].message, wrong[i].line);
+            print_error("%s\nsays '%s' at line %d, should say '%s' at line %d\n", wrong[i].text,
+                        d ? d->text : "nothing", d ? d->loc.line : 0, wrong[i].message, wrong[i].line);
             bad++;
         }
         session_end(s);
@@ -187,7 +232,10 @@ static void wrong_kernels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_read_back), cmocka_unit_test(built_reads_back), cmocka_unit_test(broken_texts), cmocka_unit_test(wrong_kernels),
+        cmocka_unit_test(texts_read_back),
+        cmocka_unit_test(built_reads_back),
+        cmocka_unit_test(broken_texts),
+        cmocka_unit_test(wrong_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Fragments: rows reduced, elements set in place, results that become operands. tests/kir/chain_*.kir against a C function, and what the maps say of moving
-   elements against the maps themselves. */
+/* Fragments: rows reduced, elements set in place, results that become operands. tests/kir/chain_*.kir against a C
+   function, and what the maps say of moving elements against the maps themselves. */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -31,7 +31,9 @@ static void sources_hold_what_operands_want(void **state)
         for (int lane = 0; lane < t->wave; lane++)
             for (int e = 0; e < u->a_elems; e++) {
                 struct frag_source from = frag_source_of(s->ix, u, ix_const(s->ix, lane), ix_const(s->ix, e));
-                int l = number(from.lane), at = number(from.elem), frag = number(from.frag);
+                int l = number(from.lane);
+                int at = number(from.elem);
+                int frag = number(from.frag);
                 assert_in_range(l, 0, t->wave - 1);
                 assert_in_range(at, 0, u->c_elems - 1);
                 assert_int_equal(map_row(&u->c, l, at), map_row(&u->a, lane, e));
@@ -45,7 +47,8 @@ static void ways_and_rows(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    const struct matrix_unit *mfma = target_find("gfx90a")->matrix, *mma = target_find("sm_90")->matrix;
+    const struct matrix_unit *mfma = target_find("gfx90a")->matrix;
+    const struct matrix_unit *mma = target_find("sm_90")->matrix;
     assert_int_equal(frag_way_of(s->ix, mma, 32), FRAG_STAYS);
     assert_int_equal(frag_way_of(s->ix, mfma, 64), FRAG_TURNS);
     assert_int_equal(frag_row_slots(mma), 2);
@@ -54,7 +57,9 @@ static void ways_and_rows(void **state)
     assert_int_equal(frag_row_lanes(mfma, 64), 15);
     assert_true(frag_rows_whole(s->ix, mma, 32) && frag_rows_whole(s->ix, mfma, 64));
     struct matrix_unit other = *mfma;
-    other.c = mfma->b;      /* not square in its elements any more: a row of C would be spread over lanes and elements of A's shape */
+    other.c =
+        /* not square in its elements any more: a row of C would be spread over lanes and elements of A's shape */
+        mfma->b;
     other.c.col[0].mod = 8;
     assert_int_equal(frag_way_of(s->ix, &other, 64), FRAG_NO_WAY);
     assert_false(frag_rows_whole(s->ix, &other, 64));
@@ -63,38 +68,52 @@ static void ways_and_rows(void **state)
 
 /* ---- the chain ---- */
 enum { G = 3, ROWS = 64 * G, N = 32, K = 32, P = 16 };
-struct chain { double a[ROWS * K], b[K * N], e[N * P], y[ROWS * P], top[ROWS], total[ROWS]; };
+struct chain {
+    double a[ROWS * K], b[K * N], e[N * P], y[ROWS * P], top[ROWS], total[ROWS];
+};
 
 /* Every sum here is exact in f32: what is rounded is p alone, to multiples of 2^-10. */
 static void chain_reference(struct chain *c, bool rounded)
 {
     for (int r = 0; r < ROWS; r++) {
-        double p[N], top = -INFINITY, total = 0;
+        double p[N];
+        double top = -INFINITY;
+        double total = 0;
         for (int j = 0; j < N; j++) {
             p[j] = 0;
-            for (int k = 0; k < K; k++) p[j] += c->a[r * K + k] * c->b[k * N + j];
+            for (int k = 0; k < K; k++)
+                p[j] += c->a[r * K + k] * c->b[k * N + j];
             top = fmax(top, p[j]);
         }
-        for (int j = 0; j < N; j++) total += p[j] = 1.5 + (p[j] - top) / 1024;
+        for (int j = 0; j < N; j++)
+            total += p[j] = 1.5 + (p[j] - top) / 1024;
         for (int i = 0; i < P; i++) {
             double sum = total;
-            for (int j = 0; j < N; j++) sum += (rounded ? dtype_round(DT_F16, p[j]) : p[j]) * c->e[j * P + i];
+            for (int j = 0; j < N; j++)
+                sum += (rounded ? dtype_round(DT_F16, p[j]) : p[j]) * c->e[j * P + i];
             c->y[r * P + i] = sum;
         }
-        c->top[r] = top, c->total[r] = total;
+        c->top[r] = top;
+        c->total[r] = total;
     }
 }
 
 static void halves(uint64_t *r, double *d, uint16_t *h, int n)
 {
-    for (int i = 0; i < n; i++) d[i] = (double)rnd_range(r, -8, 8) / 4, h[i] = f16_from_double(d[i]);
+    for (int i = 0; i < n; i++) {
+        d[i] = (double)rnd_range(r, -8, 8) / 4;
+        h[i] = f16_from_double(d[i]);
+    }
 }
 
-static void expect(const char *what, const double *want, const float *got, const double *payload, const double *payload_wants, int n)
+static void expect(const char *what, const double *want, const float *got, const double *payload,
+                   const double *payload_wants, int n)
 {
     for (int i = 0; i < n; i++) {
-        if (got[i] != want[i]) fail_msg("emulator: %s %d is %.9g, should be %.9g", what, i, got[i], want[i]);
-        if (payload[i] != payload_wants[i]) fail_msg("payload: %s %d is %.17g, should be %.17g", what, i, payload[i], payload_wants[i]);
+        if (got[i] != want[i])
+            fail_msg("emulator: %s %d is %.9g, should be %.9g", what, i, got[i], want[i]);
+        if (payload[i] != payload_wants[i])
+            fail_msg("payload: %s %d is %.17g, should be %.17g", what, i, payload[i], payload_wants[i]);
     }
 }
 
@@ -105,16 +124,22 @@ static void chain(void **state)
     for (int i = 0; i < 2; i++) {
         struct session *s = session_begin();
         struct kernel *k = kir_read(s, names[i]);
-        struct chain *c = arena_new_of(s->run, struct chain), *exact = arena_new_of(s->run, struct chain), *own = arena_new_of(s->run, struct chain);
+        struct chain *c = arena_new_of(s->run, struct chain);
+        struct chain *exact = arena_new_of(s->run, struct chain);
+        struct chain *own = arena_new_of(s->run, struct chain);
         uint16_t a[ROWS * K], b[K * N], e[N * P];
         float y[ROWS * P], top[ROWS], total[ROWS];
         uint64_t r = 1 + (uint64_t)i;
-        halves(&r, c->a, a, ROWS * K), halves(&r, c->b, b, K * N), halves(&r, c->e, e, N * P);
+        halves(&r, c->a, a, ROWS * K);
+        halves(&r, c->b, b, K * N);
+        halves(&r, c->e, e, N * P);
         *exact = *own = *c;
-        chain_reference(c, true), chain_reference(exact, false);
-        assert_true(memcmp(c->y, exact->y, sizeof c->y) != 0);          /* the rounding to f16 is seen */
+        chain_reference(c, true);
+        chain_reference(exact, false);
+        assert_true(memcmp(c->y, exact->y, sizeof c->y) != 0); /* the rounding to f16 is seen */
         const struct kdim dims[] = { { "G", G }, { NULL, 0 } };
-        struct kbuf bufs[] = { { a, sizeof a }, { b, sizeof b }, { e, sizeof e }, { y, sizeof y }, { top, sizeof top }, { total, sizeof total } };
+        struct kbuf bufs[] = { { a, sizeof a }, { b, sizeof b },     { e, sizeof e },
+                               { y, sizeof y }, { top, sizeof top }, { total, sizeof total } };
         kir_emulate(s, k, bufs, dims);
         kir_payload(s, k, kir_doubles, (void *[]){ own->a, own->b, own->e, own->y, own->top, own->total }, dims);
         expect("y", c->y, y, own->y, exact->y, ROWS * P);
@@ -125,7 +150,8 @@ static void chain(void **state)
     }
 }
 
-/* ---- the builder: the slot of a row is made when first asked for, also from inside of what stands in the each; a set element is read anew ---- */
+/* ---- the builder: the slot of a row is made when first asked for, also from inside of what stands in the each; a set
+   element is read anew ---- */
 static void built_reads_back(void **state)
 {
     (void)state;
@@ -133,8 +159,10 @@ static void built_reads_back(void **state)
     struct kernel *k = kernel_new(s, s->run, "built", target_find("sm_90"), 32);
     struct ix_table *t = s->ix;
     const struct ix *zero = ix_const(t, 0);
-    struct kfrag *c = kernel_frag(k, "c", KF_C, 1, 2), *a = kernel_frag(k, "a0", KF_A, 1, 1);
-    struct kmem *y = kernel_arg(k, "y", DT_F32, ix_const(t, 256), NULL), *least = kernel_private(k, "least", DT_F32, frag_rows(c));
+    struct kfrag *c = kernel_frag(k, "c", KF_C, 1, 2);
+    struct kfrag *a = kernel_frag(k, "a0", KF_A, 1, 1);
+    struct kmem *y = kernel_arg(k, "y", DT_F32, ix_const(t, 256), NULL);
+    struct kmem *least = kernel_private(k, "least", DT_F32, frag_rows(c));
     assert_int_equal(least->count->k, 2);
     struct kbuild top = kb_at(k);
     ki_frag_fill(&top, c, 3);
@@ -145,24 +173,28 @@ static void built_reads_back(void **state)
     const struct kx *twice = kx_op2(&b, K_MUL, kx_frag(&b), kx_f32(&b, 2));
     ki_frag_set(&b, twice);
     struct kbuild inner = kb_in(&b, ki_if(&b, &(struct kmask){ 1, { { each->var2, ix_const(t, 8) } } }));
-    ki_store(&inner, y, NULL, ix_add(t, ix_mulk(t, each->var, 16), each->var2), kx_op2(&inner, K_ADD, twice, kx_row_of(&inner, least)), NULL);
+    ki_store(&inner, y, NULL, ix_add(t, ix_mulk(t, each->var, 16), each->var2),
+             kx_op2(&inner, K_ADD, twice, kx_row_of(&inner, least)), NULL);
     assert_ptr_equal(each->var3, kb_row_slot(&b));
     ki_frag_cast(&top, a, c, zero);
     kernel_finish(k);
     assert_true(kernel_verify(k) && kernel_is_collective(k));
     const char *text = kernel_text(s->run, k);
     struct kernel *again = kernel_parse(s, source_of_string(s, "again", text));
-    if (!again) diags_print(s, 0, stderr, false);
+    if (!again)
+        diags_print(s, 0, stderr, false);
     assert_non_null(again);
     assert_string_equal(kernel_text(s->run, again), text);
     assert_string_equal(print_kernel(s, again), print_kernel(s, k));
-    assert_non_null(strstr(text, "y[16*row + col] = add(mul(elem, 2.0), least[slot])"));        /* of the element as it was set */
+    assert_non_null(
+        strstr(text, "y[16*row + col] = add(mul(elem, 2.0), least[slot])")); /* of the element as it was set */
     session_end(s);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(sources_hold_what_operands_want), cmocka_unit_test(ways_and_rows), cmocka_unit_test(chain),
-                                       cmocka_unit_test(built_reads_back) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(sources_hold_what_operands_want),
+                                        cmocka_unit_test(ways_and_rows), cmocka_unit_test(chain),
+                                        cmocka_unit_test(built_reads_back) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Wide accesses: tests/kir/wide.kir against a C function, every type and width as a copy, what the checking emulator says of wrong ones, and the targets'
-   own compilers. */
+/* Wide accesses: tests/kir/wide.kir against a C function, every type and width as a copy, what the checking emulator
+   says of wrong ones, and the targets' own compilers. */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -17,7 +17,10 @@ static const char *const targets[] = { "gfx90a", "sm_90" };
 enum { B = 301, GROUP = 64 };
 
 /* What row `row` of x is after the kernel's first half. */
-static float worked(const uint16_t *x, const float *b, int row, int e) { return ((row < B ? f16_to_float(x[8 * row + e]) : 1.5f) + b[e]) * 1.1f; }
+static float worked(const uint16_t *x, const float *b, int row, int e)
+{
+    return ((row < B ? f16_to_float(x[8 * row + e]) : 1.5f) + b[e]) * 1.1f;
+}
 
 static void rows_turned_round(void **state)
 {
@@ -29,17 +32,24 @@ static void rows_turned_round(void **state)
         float b[8], z[8 * B];
         double px[8 * B], pb[8], py[8 * B], pz[8 * B];
         uint64_t r = 1;
-        for (int i = 0; i < 8 * B; i++) x[i] = f16_from_float((float)rnd_range(&r, -999, 999) / 64), px[i] = f16_to_float(x[i]);
-        for (int i = 0; i < 8; i++) b[i] = (float)(pb[i] = (double)rnd_range(&r, -9, 9) / 8);
+        for (int i = 0; i < 8 * B; i++) {
+            x[i] = f16_from_float((float)rnd_range(&r, -999, 999) / 64);
+            px[i] = f16_to_float(x[i]);
+        }
+        for (int i = 0; i < 8; i++)
+            b[i] = (float)(pb[i] = (double)rnd_range(&r, -9, 9) / 8);
         const struct kdim dims[] = { { "B", B }, { NULL, 0 } };
         kir_emulate(s, k, (struct kbuf[]){ { x, sizeof x }, { b, sizeof b }, { y, sizeof y }, { z, sizeof z } }, dims);
         kir_payload(s, k, kir_doubles, (void *[]){ px, pb, py, pz }, dims);
         for (int i = 0; i < 8 * B; i++) {
-            int row = i / 8, from = row / GROUP * GROUP + GROUP - 1 - row % GROUP;
+            int row = i / 8;
+            int from = row / GROUP * GROUP + GROUP - 1 - row % GROUP;
             float want = f16_to_float(f16_from_float(worked(x, b, from, i % 8)));
-            if (f16_to_float(y[i]) != want || z[i] != want) fail_msg("element %d: %g and %g, should be %g", i, f16_to_float(y[i]), z[i], want);
+            if (f16_to_float(y[i]) != want || z[i] != want)
+                fail_msg("element %d: %g and %g, should be %g", i, f16_to_float(y[i]), z[i], want);
             double exact = ((from < B ? px[8 * from + i % 8] : 1.5) + pb[i % 8]) * (double)1.1;
-            if (py[i] != exact || pz[i] != exact) fail_msg("payload: element %d: %g and %g, should be %g", i, py[i], pz[i], exact);
+            if (py[i] != exact || pz[i] != exact)
+                fail_msg("payload: element %d: %g and %g, should be %g", i, py[i], pz[i], exact);
         }
         session_end(s);
     }
@@ -52,12 +62,17 @@ enum { TYPES = sizeof types / sizeof *types, WIDTHS = 3, ITEMS = 64 };
 /* out[n·tid ..] := in[n·tid ..], the last thread's element left as it is. */
 static struct kernel *copy_kernel(struct session *s, const char *target, enum dtype t, int n)
 {
-    struct kernel *k = kernel_new(s, s->run, arena_printf(s->run, "copy_%s_%d", dtype_name(t), n), target_find(target), ITEMS);
-    const struct ix *count = ix_const(s->ix, ITEMS * n), *at = ix_mulk(s->ix, k->tid, n), *zero = ix_const(s->ix, 0);
-    struct kmem *in = kernel_arg(k, "in", t, count, NULL), *out = kernel_arg(k, "out", t, count, NULL);
+    struct kernel *k =
+        kernel_new(s, s->run, arena_printf(s->run, "copy_%s_%d", dtype_name(t), n), target_find(target), ITEMS);
+    const struct ix *count = ix_const(s->ix, ITEMS * n);
+    const struct ix *at = ix_mulk(s->ix, k->tid, n);
+    const struct ix *zero = ix_const(s->ix, 0);
+    struct kmem *in = kernel_arg(k, "in", t, count, NULL);
+    struct kmem *out = kernel_arg(k, "out", t, count, NULL);
     struct kmem *own = kernel_private(k, "own", kx_value_type(t), n);
     struct kmask mask = { 1, { { k->tid, ix_const(s->ix, ITEMS - 1) } } };
-    struct kbuild top = kb_at(k), b = kb_in(&top, ki_region(&top));
+    struct kbuild top = kb_at(k);
+    struct kbuild b = kb_in(&top, ki_region(&top));
     ki_load_wide(&b, own, zero, in, NULL, at, n, NULL, 0);
     ki_store_wide(&b, out, NULL, at, own, zero, n, &mask);
     kernel_finish(k);
@@ -70,7 +85,10 @@ static size_t copy_kernels(struct session *s, const char *target, struct kernel 
     for (int t = 0; t < TYPES; t++)
         for (int width = 2; width <= 8; width *= 2) {
             k[n] = copy_kernel(s, target, types[t], width);
-            if (!kernel_verify(k[n++])) diags_print(s, 0, stderr, false), fail();
+            if (!kernel_verify(k[n++])) {
+                diags_print(s, 0, stderr, false);
+                fail();
+            }
         }
     return n;
 }
@@ -78,7 +96,7 @@ static size_t copy_kernels(struct session *s, const char *target, struct kernel 
 static void copies(void **state)
 {
     (void)state;
-    for (int t = 0; t < 4; t++) {       /* each target checked and not */
+    for (int t = 0; t < 4; t++) { /* each target checked and not */
         struct session *s = session_begin();
         struct kernel *k[TYPES * WIDTHS];
         size_t n = copy_kernels(s, targets[t % 2], k);
@@ -86,11 +104,18 @@ static void copies(void **state)
         uint64_t r = 2;
         for (size_t i = 0; i < n; i++) {
             unsigned char in[ITEMS * 8 * 8], out[ITEMS * 8 * 8];
-            size_t size = (size_t)dtype_size(k[i]->args[0]->dtype), bytes = (size_t)k[i]->args[0]->count->k * size, kept = bytes - bytes / ITEMS;
-            for (size_t j = 0; j < bytes; j++) in[j] = (unsigned char)(rnd_u64(&r) & 0x77), out[j] = 0xa5;      /* 0x77: no NaN in any format */
+            size_t size = (size_t)dtype_size(k[i]->args[0]->dtype);
+            size_t bytes = (size_t)k[i]->args[0]->count->k * size;
+            size_t kept = bytes - bytes / ITEMS;
+            for (size_t j = 0; j < bytes; j++) {
+                in[j] = (unsigned char)(rnd_u64(&r) & 0x77);
+                out[j] = 0xa5;
+            } /* 0x77: no NaN in any format */
             assert_true(kir_code_launch(&code, k[i], (struct kbuf[]){ { in, bytes }, { out, bytes } }, NULL));
-            if (memcmp(in, out, kept)) fail_msg("%s for %s: not a copy", k[i]->name, targets[t % 2]);
-            for (size_t j = kept; j < bytes; j++) assert_int_equal(out[j], 0xa5);
+            if (memcmp(in, out, kept))
+                fail_msg("%s for %s: not a copy", k[i]->name, targets[t % 2]);
+            for (size_t j = kept; j < bytes; j++)
+                assert_int_equal(out[j], 0xa5);
         }
         kir_code_free(&code);
         session_end(s);
@@ -98,7 +123,11 @@ static void copies(void **state)
 }
 
 /* ---- wrong ones, which the verifier would not let through ---- */
-struct wrong { const char *what; int64_t stride, offset; const char *says; };
+struct wrong {
+    const char *what;
+    int64_t stride, offset;
+    const char *says;
+};
 
 static void checker_sees(void **state)
 {
@@ -114,24 +143,30 @@ static void checker_sees(void **state)
         float in[4 * ITEMS] = { 0 }, out[4 * ITEMS];
         assert_false(kir_launch(s, k, (struct kbuf[]){ { in, sizeof in }, { out, sizeof out } }, NULL));
         const struct diag *d = &s->diags[0];
-        if (!strstr(d->text, wrong[i].says) || d->loc.line != 10) fail_msg("%s: says '%s' at line %d", wrong[i].what, d->text, d->loc.line);
+        if (!strstr(d->text, wrong[i].says) || d->loc.line != 10)
+            fail_msg("%s: says '%s' at line %d", wrong[i].what, d->text, d->loc.line);
         session_end(s);
     }
 }
 
-/* Every element of a wide store is a write: of two that overlap, in shared memory, the second is a race at the cell that both touch. */
+/* Every element of a wide store is a write: of two that overlap, in shared memory, the second is a race at the cell
+   that both touch. */
 static void overlap_is_a_race(void **state)
 {
     (void)state;
     struct session *s = session_begin();
     struct kernel *k = kernel_new(s, s->run, "overlap", target_find("sm_90"), 2);
     struct ix_table *t = s->ix;
-    struct kmem *m = kernel_shared(k, "m", DT_F32, 1, KL_ROWS, 1, 8), *own = kernel_private(k, "own", DT_F32, 4);
+    struct kmem *m = kernel_shared(k, "m", DT_F32, 1, KL_ROWS, 1, 8);
+    struct kmem *own = kernel_private(k, "own", DT_F32, 4);
     struct kmem *y = kernel_arg(k, "y", DT_F32, ix_const(t, 8), NULL);
-    struct kbuild top = kb_at(k), b = kb_in(&top, ki_region(&top));
-    for (int e = 0; e < 4; e++) ki_store(&b, own, NULL, ix_const(t, e), kx_f32(&b, e), NULL);
+    struct kbuild top = kb_at(k);
+    struct kbuild b = kb_in(&top, ki_region(&top));
+    for (int e = 0; e < 4; e++)
+        ki_store(&b, own, NULL, ix_const(t, e), kx_f32(&b, e), NULL);
     ki_store_wide(&b, m, NULL, ix_mulk(t, k->tid, 2), own, ix_const(t, 0), 2, NULL);
-    ki_store_wide(&b, m, NULL, ix_const(t, 0), own, ix_const(t, 0), 4, &(struct kmask){ 1, { { ix_addk(t, k->tid, -1), ix_const(t, 2) } } });
+    ki_store_wide(&b, m, NULL, ix_const(t, 0), own, ix_const(t, 0), 4,
+                  &(struct kmask){ 1, { { ix_addk(t, k->tid, -1), ix_const(t, 2) } } });
     ki_store_wide(&b, y, NULL, ix_mulk(t, k->tid, 4), own, ix_const(t, 0), 4, NULL);
     kernel_finish(k);
     float out[8];
@@ -157,7 +192,8 @@ static void compiles_for_targets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_turned_round), cmocka_unit_test(copies), cmocka_unit_test(checker_sees), cmocka_unit_test(overlap_is_a_race),
+        cmocka_unit_test(rows_turned_round),    cmocka_unit_test(copies),
+        cmocka_unit_test(checker_sees),         cmocka_unit_test(overlap_is_a_race),
         cmocka_unit_test(compiles_for_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

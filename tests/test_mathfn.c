@@ -1,5 +1,5 @@
-/* tokic's math functions as the host's C: on inputs spread over all of f32, each errs by no more than its row of ir/mathfn.c says, and at the special
-   values it is exactly what it must be. bench/ulp takes all 2^32 inputs. */
+/* tokic's math functions as the host's C: on inputs spread over all of f32, each errs by no more than its row of
+   ir/mathfn.c says, and at the special values it is exactly what it must be. bench/ulp takes all 2^32 inputs. */
 #include "tests/support/support.h"
 
 #include "ir/mathfn.h"
@@ -10,16 +10,18 @@ struct fn {
     float (*eval)(float x);
     double (*ref)(double x);
 };
-#define EVAL(f) static float f##_eval(float x) { return tk_##f##_f32(x); }
+#define EVAL(f)                                                                                                        \
+    static float f##_eval(float x) { return tk_##f##_f32(x); }
 MATH_HOST_NAMES(EVAL)
-#define ROW(f) {#f, f##_eval, f##_ref},
-static const struct fn fns[] = {MATH_HOST_NAMES(ROW)};
+#define ROW(f) { #f, f##_eval, f##_ref },
+static const struct fn fns[] = { MATH_HOST_NAMES(ROW) };
 enum { N_FNS = sizeof fns / sizeof *fns };
 
 static const struct fn *fn_find(const char *name)
 {
     for (int i = 0; i < N_FNS; i++) {
-        if (strcmp(fns[i].name, name) == 0) return &fns[i];
+        if (strcmp(fns[i].name, name) == 0)
+            return &fns[i];
     }
     fail_msg("no function %s", name);
     return NULL;
@@ -28,26 +30,31 @@ static const struct fn *fn_find(const char *name)
 static void expect_within(const struct fn *fn, float x, double bound, double *worst)
 {
     float y = fn->eval(x);
-    double ref = fn->ref((double)x), err = math_ulp_error(y, ref);
+    double ref = fn->ref((double)x);
+    double err = math_ulp_error(y, ref);
     if (math_special_differs(y, ref) || err > bound)
-        fail_msg("%s(%a = %08x) = %a, exact %a: %g ulp, bound %g", fn->name, (double)x, tk_f32_bits(x), (double)y, ref, err, bound);
-    if (err > *worst) *worst = err;
+        fail_msg("%s(%a = %08x) = %a, exact %a: %g ulp, bound %g", fn->name, (double)x, tk_f32_bits(x), (double)y, ref,
+                 err, bound);
+    if (err > *worst)
+        *worst = err;
 }
 
-/* Every 4099th input (a prime: all exponents, no common low bits), a million random ones with small exponents, where results are neither 0 nor 1 nor
-   infinite, and the neighbourhood of every power of two and of every switch between two formulas. */
+/* Every 4099th input (a prime: all exponents, no common low bits), a million random ones with small exponents, where
+   results are neither 0 nor 1 nor infinite, and the neighbourhood of every power of two and of every switch between two
+   formulas. */
 static void test_within_table(void **state)
 {
     (void)state;
-    static const float edges[] = {0.6f, 0.85f, 4.0f, 10.0f, 9.0109f, 3.9192f, 88.7228394f, -87.3365479f, -103.972084f, -126.0f, -149.5f,
-                                  2.0f / 3, 4.0f / 3, 0.707106769f};
+    static const float edges[] = { 0.6f,         0.85f,        4.0f,    10.0f,   9.0109f,  3.9192f,  88.7228394f,
+                                   -87.3365479f, -103.972084f, -126.0f, -149.5f, 2.0f / 3, 4.0f / 3, 0.707106769f };
     for (int i = 0; i < N_FNS; i++) {
         const struct fn *fn = &fns[i];
         const struct mathfn *row = mathfn_find(fn->name);
         assert_non_null(row);
         uint64_t seed = 7;
         double worst = 0;
-        for (uint64_t b = 0; b < (uint64_t)1 << 32; b += 4099) expect_within(fn, tk_bits_f32((tk_u32)b), row->measured, &worst);
+        for (uint64_t b = 0; b < (uint64_t)1 << 32; b += 4099)
+            expect_within(fn, tk_bits_f32((tk_u32)b), row->measured, &worst);
         for (int k = 0; k < 1000000; k++) {
             uint64_t r = rnd_u64(&seed);
             uint32_t e = 127 - 10 + (uint32_t)(r >> 32) % 18;
@@ -60,9 +67,11 @@ static void test_within_table(void **state)
             }
         }
         for (size_t k = 0; k < sizeof edges / sizeof *edges; k++) {
-            for (uint32_t d = 0; d < 4001; d++) expect_within(fn, tk_bits_f32(tk_f32_bits(edges[k]) + d - 2000), row->measured, &worst);
+            for (uint32_t d = 0; d < 4001; d++)
+                expect_within(fn, tk_bits_f32(tk_f32_bits(edges[k]) + d - 2000), row->measured, &worst);
         }
-        assert_true(worst > 0.5 * row->measured);     /* the sample does reach the hard places: the measured bound is not idle */
+        assert_true(worst >
+                    0.5 * row->measured); /* the sample does reach the hard places: the measured bound is not idle */
     }
 }
 
@@ -70,45 +79,107 @@ static void test_within_table(void **state)
 static void test_special_values(void **state)
 {
     (void)state;
-    static const struct { const char *name; float x, y; } table[] = {
-        {"exp", 0, 1}, {"exp", -0.0f, 1}, {"exp", INFINITY, INFINITY}, {"exp", -INFINITY, 0}, {"exp", 89, INFINITY}, {"exp", 3e38f, INFINITY},
-        {"exp", -104, 0}, {"exp", -3e38f, 0}, {"exp", -103.9f, 0x1p-149f}, {"exp", 1e-30f, 1},
-        {"exp2", 0, 1}, {"exp2", -0.0f, 1}, {"exp2", 127, 0x1p127f}, {"exp2", 128, INFINITY}, {"exp2", -126, 0x1p-126f}, {"exp2", -149, 0x1p-149f},
-        {"exp2", -150, 0}, {"exp2", INFINITY, INFINITY}, {"exp2", -INFINITY, 0}, {"exp2", 3e38f, INFINITY}, {"exp2", -3e38f, 0},
-        {"log", 1, 0}, {"log", 0, -INFINITY}, {"log", -0.0f, -INFINITY}, {"log", INFINITY, INFINITY}, {"log", -1, NAN}, {"log", -INFINITY, NAN},
-        {"log", -0x1p-149f, NAN},
-        {"log2", 1, 0}, {"log2", 0x1p-149f, -149}, {"log2", 0x1p-127f, -127}, {"log2", 0x1p127f, 127}, {"log2", 0.5f, -1}, {"log2", 8, 3},
-        {"log2", 0, -INFINITY}, {"log2", -0.0f, -INFINITY}, {"log2", INFINITY, INFINITY}, {"log2", -1, NAN}, {"log2", -INFINITY, NAN},
-        {"tanh", 0, 0}, {"tanh", -0.0f, -0.0f}, {"tanh", INFINITY, 1}, {"tanh", -INFINITY, -1}, {"tanh", 0x1p-149f, 0x1p-149f},
-        {"tanh", 10, 1}, {"tanh", -20, -1},
-        {"erf", 0, 0}, {"erf", -0.0f, -0.0f}, {"erf", INFINITY, 1}, {"erf", -INFINITY, -1}, {"erf", 0x1p-149f, 0x1p-149f}, {"erf", 4, 1}, {"erf", -5, -1},
-        {"rsqrt", 0, INFINITY}, {"rsqrt", -0.0f, -INFINITY}, {"rsqrt", INFINITY, 0}, {"rsqrt", -1, NAN}, {"rsqrt", -INFINITY, NAN}, {"rsqrt", 4, 0.5f},
-        {"rsqrt", 0x1p-148f, 0x1p74f},
-        {"sigmoid", 0, 0.5f}, {"sigmoid", -0.0f, 0.5f}, {"sigmoid", INFINITY, 1}, {"sigmoid", -INFINITY, 0}, {"sigmoid", 100, 1},
-        {"sigmoid", -103.9f, 0x1p-149f}, {"sigmoid", -105, 0},
+    static const struct {
+        const char *name;
+        float x, y;
+    } table[] = {
+        { "exp", 0, 1 },
+        { "exp", -0.0f, 1 },
+        { "exp", INFINITY, INFINITY },
+        { "exp", -INFINITY, 0 },
+        { "exp", 89, INFINITY },
+        { "exp", 3e38f, INFINITY },
+        { "exp", -104, 0 },
+        { "exp", -3e38f, 0 },
+        { "exp", -103.9f, 0x1p-149f },
+        { "exp", 1e-30f, 1 },
+        { "exp2", 0, 1 },
+        { "exp2", -0.0f, 1 },
+        { "exp2", 127, 0x1p127f },
+        { "exp2", 128, INFINITY },
+        { "exp2", -126, 0x1p-126f },
+        { "exp2", -149, 0x1p-149f },
+        { "exp2", -150, 0 },
+        { "exp2", INFINITY, INFINITY },
+        { "exp2", -INFINITY, 0 },
+        { "exp2", 3e38f, INFINITY },
+        { "exp2", -3e38f, 0 },
+        { "log", 1, 0 },
+        { "log", 0, -INFINITY },
+        { "log", -0.0f, -INFINITY },
+        { "log", INFINITY, INFINITY },
+        { "log", -1, NAN },
+        { "log", -INFINITY, NAN },
+        { "log", -0x1p-149f, NAN },
+        { "log2", 1, 0 },
+        { "log2", 0x1p-149f, -149 },
+        { "log2", 0x1p-127f, -127 },
+        { "log2", 0x1p127f, 127 },
+        { "log2", 0.5f, -1 },
+        { "log2", 8, 3 },
+        { "log2", 0, -INFINITY },
+        { "log2", -0.0f, -INFINITY },
+        { "log2", INFINITY, INFINITY },
+        { "log2", -1, NAN },
+        { "log2", -INFINITY, NAN },
+        { "tanh", 0, 0 },
+        { "tanh", -0.0f, -0.0f },
+        { "tanh", INFINITY, 1 },
+        { "tanh", -INFINITY, -1 },
+        { "tanh", 0x1p-149f, 0x1p-149f },
+        { "tanh", 10, 1 },
+        { "tanh", -20, -1 },
+        { "erf", 0, 0 },
+        { "erf", -0.0f, -0.0f },
+        { "erf", INFINITY, 1 },
+        { "erf", -INFINITY, -1 },
+        { "erf", 0x1p-149f, 0x1p-149f },
+        { "erf", 4, 1 },
+        { "erf", -5, -1 },
+        { "rsqrt", 0, INFINITY },
+        { "rsqrt", -0.0f, -INFINITY },
+        { "rsqrt", INFINITY, 0 },
+        { "rsqrt", -1, NAN },
+        { "rsqrt", -INFINITY, NAN },
+        { "rsqrt", 4, 0.5f },
+        { "rsqrt", 0x1p-148f, 0x1p74f },
+        { "sigmoid", 0, 0.5f },
+        { "sigmoid", -0.0f, 0.5f },
+        { "sigmoid", INFINITY, 1 },
+        { "sigmoid", -INFINITY, 0 },
+        { "sigmoid", 100, 1 },
+        { "sigmoid", -103.9f, 0x1p-149f },
+        { "sigmoid", -105, 0 },
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         float y = fn_find(table[i].name)->eval(table[i].x);
         bool good = isnan(table[i].y) ? isnan(y) : tk_f32_bits(y) == tk_f32_bits(table[i].y);
-        if (!good) fail_msg("%s(%a) = %a, want %a", table[i].name, (double)table[i].x, (double)y, (double)table[i].y);
+        if (!good)
+            fail_msg("%s(%a) = %a, want %a", table[i].name, (double)table[i].x, (double)y, (double)table[i].y);
     }
-    static const uint32_t nans[] = {0x7FC00000, 0xFFC00000, 0x7FFFFFFF, 0x7F800001, 0xFFFFFFFF};
+    static const uint32_t nans[] = { 0x7FC00000, 0xFFC00000, 0x7FFFFFFF, 0x7F800001, 0xFFFFFFFF };
     for (int i = 0; i < N_FNS; i++) {
-        for (int k = 0; k < 5; k++) assert_true(isnan(fns[i].eval(tk_bits_f32(nans[k]))));
+        for (int k = 0; k < 5; k++)
+            assert_true(isnan(fns[i].eval(tk_bits_f32(nans[k]))));
     }
 }
 
-/* The judge itself: it must see an error, at a normal number, a subnormal, the largest number, and on the wrong side of special values. */
+/* The judge itself: it must see an error, at a normal number, a subnormal, the largest number, and on the wrong side of
+   special values. */
 static void test_error_measure(void **state)
 {
     (void)state;
     assert_true(math_ulp_error(1.0f, 1.0) == 0 && math_ulp_error(tk_bits_f32(0x3F800003), 1.0) == 3);
     assert_true(math_ulp_error(0x1p-149f, 0x1.8p-149) == 0.5 && math_ulp_error(0, 0x1p-148) == 2);
-    assert_true(math_ulp_error(INFINITY, 0x1.FFFFFEp127) == 1 && math_ulp_error(INFINITY, 1e300) == 0 && math_ulp_error(INFINITY, 1) > 1e9);
-    assert_true(math_ulp_error(-INFINITY, 0) > 1e9 && math_ulp_error(INFINITY, -INFINITY) > 1e7 && math_ulp_error(-INFINITY, -INFINITY) == 0);
+    assert_true(math_ulp_error(INFINITY, 0x1.FFFFFEp127) == 1 && math_ulp_error(INFINITY, 1e300) == 0 &&
+                math_ulp_error(INFINITY, 1) > 1e9);
+    assert_true(math_ulp_error(-INFINITY, 0) > 1e9 && math_ulp_error(INFINITY, -INFINITY) > 1e7 &&
+                math_ulp_error(-INFINITY, -INFINITY) == 0);
     assert_true(math_special_differs(NAN, 1) && math_special_differs(1, NAN) && !math_special_differs(NAN, NAN));
-    assert_true(math_special_differs(INFINITY, 1) && math_special_differs(1, 1e300) && math_special_differs(-INFINITY, INFINITY));
-    assert_true(math_special_differs(0, -0.0) && !math_special_differs(-0.0f, -0.0) && !math_special_differs(INFINITY, 1e300));
+    assert_true(math_special_differs(INFINITY, 1) && math_special_differs(1, 1e300) &&
+                math_special_differs(-INFINITY, INFINITY));
+    assert_true(math_special_differs(0, -0.0) && !math_special_differs(-0.0f, -0.0) &&
+                !math_special_differs(INFINITY, 1e300));
 }
 
 static void test_table(void **state)

@@ -1,4 +1,5 @@
-/* The matrix units: the emulator's lane maps against the targets' rows, and the bit models on cases worked out by hand and against a slow, exact sum. */
+/* The matrix units: the emulator's lane maps against the targets' rows, and the bit models on cases worked out by hand
+   and against a slow, exact sum. */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -8,7 +9,12 @@
 
 enum { SIDE = 16 };
 
-static uint32_t bits(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
+static uint32_t bits(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, 4);
+    return u;
+}
 static const struct matrix_unit *unit_of(const char *target) { return target_find(target)->matrix; }
 
 static void maps_agree_with_the_rows(void **state)
@@ -18,12 +24,16 @@ static void maps_agree_with_the_rows(void **state)
     for (int i = 0; (t = target_at(i)); i++) {
         const struct matrix_unit *u = t->matrix;
         struct matrix_places at;
-        if (!u) continue;
+        if (!u)
+            continue;
         assert_true(matrix_places_of(u, t->wave, &at));
         for (int lane = 0; lane < t->wave; lane++) {
-            for (int e = 0; e < u->a_elems; e++) assert_int_equal(at.a[lane][e], map_row(&u->a, lane, e) * u->k + map_col(&u->a, lane, e));
-            for (int e = 0; e < u->b_elems; e++) assert_int_equal(at.b[lane][e], map_row(&u->b, lane, e) * u->n + map_col(&u->b, lane, e));
-            for (int e = 0; e < u->c_elems; e++) assert_int_equal(at.c[lane][e], map_row(&u->c, lane, e) * u->n + map_col(&u->c, lane, e));
+            for (int e = 0; e < u->a_elems; e++)
+                assert_int_equal(at.a[lane][e], map_row(&u->a, lane, e) * u->k + map_col(&u->a, lane, e));
+            for (int e = 0; e < u->b_elems; e++)
+                assert_int_equal(at.b[lane][e], map_row(&u->b, lane, e) * u->n + map_col(&u->b, lane, e));
+            for (int e = 0; e < u->c_elems; e++)
+                assert_int_equal(at.c[lane][e], map_row(&u->c, lane, e) * u->n + map_col(&u->c, lane, e));
         }
     }
 }
@@ -42,19 +52,29 @@ static void unknown_units_are_refused(void **state)
 static float dot(const char *target, int n, const double *a, const double *b, float c)
 {
     const struct matrix_unit *u = unit_of(target);
-    uint16_t ma[SIDE * SIDE] = { 0 }, mb[SIDE * SIDE] = { 0 };
+    uint16_t ma[SIDE * SIDE] = { 0 };
+    uint16_t mb[SIDE * SIDE] = { 0 };
     float mc[SIDE * SIDE] = { 0 };
-    for (int k = 0; k < n; k++) ma[3 * u->k + k] = f16_from_double(a[k]), mb[k * u->n + 5] = f16_from_double(b[k]);
+    for (int k = 0; k < n; k++) {
+        ma[3 * u->k + k] = f16_from_double(a[k]);
+        mb[k * u->n + 5] = f16_from_double(b[k]);
+    }
     mc[3 * u->n + 5] = c;
     matrix_multiply(u, ma, mb, mc);
     for (int i = 0; i < u->m * u->n; i++)
-        if (i != 3 * u->n + 5 && mc[i] == mc[i]) assert_int_equal(bits(mc[i]) & 0x7fffffff, 0);
+        if (i != 3 * u->n + 5 && mc[i] == mc[i])
+            assert_int_equal(bits(mc[i]) & 0x7fffffff, 0);
     return mc[3 * u->n + 5];
 }
-#define DOT(target, c, a, ...) dot(target, (int)(sizeof((double[]){ __VA_ARGS__ }) / sizeof(double)), (double[])a, (double[]){ __VA_ARGS__ }, c)
-#define A(...) { __VA_ARGS__ }
+#define DOT(target, c, a, ...)                                                                                         \
+    dot(target, (int)(sizeof((double[]){ __VA_ARGS__ }) / sizeof(double)), (double[])a, (double[]){ __VA_ARGS__ }, c)
+#define A(...)                                                                                                         \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
 
-/* sm_90: F = 25. Bits of a term below 2^(E-25) are dropped, E the largest exponent sum; the total is cut toward zero. */
+/* sm_90: F = 25. Bits of a term below 2^(E-25) are dropped, E the largest exponent sum; the total is cut toward zero.
+   */
 static void aligned_sum_by_hand(void **state)
 {
     (void)state;
@@ -69,13 +89,14 @@ static void aligned_sum_by_hand(void **state)
     assert_int_equal(bits(DOT("sm_90", -1.0f, A(0x1p-12), 0x1p-12)), bits(-0x1.fffffep-1f));
     /* two half units add up before the cut, exactly */
     assert_int_equal(bits(DOT("sm_90", 1.0f, A(0x1p-12, 0x1p-12), 0x1p-12, 0x1p-12)), bits(0x1.000002p0f));
-    /* a product's exponent is the sum of its operands', 1.5·1.5 = 2.25 has exponent 0: E = 0, and 2^-25 stays beside it. The result, exponent 1,
-       drops it; in 2.25 - 1.5·1.5 + 2^-25 it remains */
+    /* a product's exponent is the sum of its operands', 1.5·1.5 = 2.25 has exponent 0: E = 0, and 2^-25 stays beside
+       it. The result, exponent 1, drops it; in 2.25 - 1.5·1.5 + 2^-25 it remains */
     assert_int_equal(bits(DOT("sm_90", 0x1p-25f, A(1.5, -1.5), 1.5, 1.5)), bits(0x1p-25f));
     assert_int_equal(bits(DOT("sm_90", 0x1p-26f, A(1.5, -1.5), 1.5, 1.5)), 0);
 }
 
-/* A subnormal operand keeps the format's smallest exponent, -14: 2^-24 · 1 counts as exponent -14, so F = 25 keeps terms down to 2^-39. */
+/* A subnormal operand keeps the format's smallest exponent, -14: 2^-24 · 1 counts as exponent -14, so F = 25 keeps
+   terms down to 2^-39. */
 static void aligned_sum_of_subnormals(void **state)
 {
     (void)state;
@@ -89,34 +110,41 @@ static void aligned_sum_of_subnormals(void **state)
     assert_int_equal(bits(DOT("sm_90", 0x1p30f, A(65504), 65504)), bits(0x1.3fc004p32f));
 }
 
-/* The definition in long arithmetic: terms as integers over 2^-200 would not fit, so as (sign, significand, exponent), cut one by one. */
+/* The definition in long arithmetic: terms as integers over 2^-200 would not fit, so as (sign, significand, exponent),
+   cut one by one. */
 static float aligned_slow(int n, const uint16_t *a, const uint16_t *b, float c, int fbits)
 {
     int e[SIDE + 1], top;
-    double s[SIDE + 1];         /* s·2^e, |s| < 4 */
+    double s[SIDE + 1]; /* s·2^e, |s| < 4 */
     for (int k = 0; k < n; k++) {
-        int ea = a[k] >> 10 & 31 ? (a[k] >> 10 & 31) - 15 : -14, eb = b[k] >> 10 & 31 ? (b[k] >> 10 & 31) - 15 : -14;
+        int ea = a[k] >> 10 & 31 ? (a[k] >> 10 & 31) - 15 : -14;
+        int eb = b[k] >> 10 & 31 ? (b[k] >> 10 & 31) - 15 : -14;
         e[k] = (a[k] & 0x7fff) && (b[k] & 0x7fff) ? ea + eb : -1000;
-        s[k] = ldexp((double)f16_to_float(a[k]), -ea) * ldexp((double)f16_to_float(b[k]), -eb);     /* 0 where e is -1000 */
+        s[k] = ldexp((double)f16_to_float(a[k]), -ea) * ldexp((double)f16_to_float(b[k]), -eb); /* 0 where e is -1000 */
     }
     int ec = (int)(bits(c) >> 23 & 255);
     e[n] = ec ? ec - 127 : -126;
     s[n] = ldexp((double)c, -e[n]);
     top = e[0];
-    for (int k = 1; k <= n; k++) top = e[k] > top ? e[k] : top;
+    for (int k = 1; k <= n; k++)
+        top = e[k] > top ? e[k] : top;
     long double sum = 0;
-    for (int k = 0; k <= n; k++) sum += (long double)trunc(ldexp(s[k], e[k] - top + fbits));
+    for (int k = 0; k <= n; k++)
+        sum += (long double)trunc(ldexp(s[k], e[k] - top + fbits));
     double exact = ldexp((double)sum, top - fbits);
     float r = (float)exact;
-    if (fabs((double)r) > fabs(exact)) r = nextafterf(r, 0);
+    if (fabs((double)r) > fabs(exact))
+        r = nextafterf(r, 0);
     return r;
 }
 
 static uint16_t draw_f16(uint64_t *seed, int spread)
 {
-    uint16_t sign = (uint16_t)(rnd_u64(seed) & 0x8000), mantissa = (uint16_t)(rnd_u64(seed) & 0x3ff);
+    uint16_t sign = (uint16_t)(rnd_u64(seed) & 0x8000);
+    uint16_t mantissa = (uint16_t)(rnd_u64(seed) & 0x3ff);
     int e = (int)rnd_range(seed, 15 - spread, 15 + spread);
-    if (rnd_range(seed, 0, 15) == 0) return sign;
+    if (rnd_range(seed, 0, 15) == 0)
+        return sign;
     return (uint16_t)(sign | (e < 0 ? 0 : e > 30 ? 30 : e) << 10 | mantissa);
 }
 
@@ -129,9 +157,13 @@ static void aligned_sum_against_its_definition(void **state)
         uint16_t a[SIDE * SIDE], b[SIDE * SIDE], col[SIDE];
         float c[SIDE * SIDE], d[SIDE * SIDE];
         int spread = round % 20;
-        for (int i = 0; i < SIDE * SIDE; i++) a[i] = draw_f16(&seed, spread), b[i] = draw_f16(&seed, spread);
         for (int i = 0; i < SIDE * SIDE; i++) {
-            uint32_t r = (uint32_t)rnd_u64(&seed) & 0x807fffff, e = (uint32_t)rnd_range(&seed, round % 3 ? 100 : 0, round % 3 ? 150 : 254);
+            a[i] = draw_f16(&seed, spread);
+            b[i] = draw_f16(&seed, spread);
+        }
+        for (int i = 0; i < SIDE * SIDE; i++) {
+            uint32_t r = (uint32_t)rnd_u64(&seed) & 0x807fffff;
+            uint32_t e = (uint32_t)rnd_range(&seed, round % 3 ? 100 : 0, round % 3 ? 150 : 254);
             r |= e << 23;
             memcpy(&c[i], &r, 4);
             d[i] = c[i];
@@ -139,7 +171,8 @@ static void aligned_sum_against_its_definition(void **state)
         matrix_multiply(u, a, b, d);
         for (int i = 0; i < u->m; i++)
             for (int j = 0; j < u->n; j++) {
-                for (int k = 0; k < u->k; k++) col[k] = b[k * u->n + j];
+                for (int k = 0; k < u->k; k++)
+                    col[k] = b[k * u->n + j];
                 float want = aligned_slow(u->k, a + i * u->k, col, c[i * u->n + j], u->model.fbits);
                 assert_int_equal(bits(d[i * u->n + j]), bits(want));
             }
@@ -168,10 +201,12 @@ static void tree4_flushes_where_the_row_says(void **state)
     assert_int_equal(bits(DOT("gfx90a", 0x1p-130f, A(0), 0)) & 0x7fffffff, 0);
     assert_int_equal(bits(DOT("gfx90a", 0x1p-126f, A(0), 0)), bits(0x1p-126f));
     struct matrix_unit keeps = *unit_of("gfx90a");
-    uint16_t a[SIDE * SIDE] = { 0 }, b[SIDE * SIDE] = { 0 };
+    uint16_t a[SIDE * SIDE] = { 0 };
+    uint16_t b[SIDE * SIDE] = { 0 };
     float c[SIDE * SIDE] = { 0 };
     keeps.model.flush = false;
-    a[0] = f16_from_double(0x1p-24), b[0] = f16_from_double(0x1p-24);
+    a[0] = f16_from_double(0x1p-24);
+    b[0] = f16_from_double(0x1p-24);
     matrix_multiply(&keeps, a, b, c);
     assert_int_equal(bits(c[0]), bits(0x1p-48f));
 }
@@ -193,13 +228,16 @@ static void specials_follow_ieee(void **state)
     }
 }
 
-/* dot() puts zeros beside an infinity in the same row and column only where it means to: an infinity spoils its row and column, 0·inf. */
+/* dot() puts zeros beside an infinity in the same row and column only where it means to: an infinity spoils its row and
+   column, 0·inf. */
 static float corner(const char *target, uint16_t a0, uint16_t b0)
 {
     const struct matrix_unit *u = unit_of(target);
-    uint16_t a[SIDE * SIDE] = { 0 }, b[SIDE * SIDE] = { 0 };
+    uint16_t a[SIDE * SIDE] = { 0 };
+    uint16_t b[SIDE * SIDE] = { 0 };
     float c[SIDE * SIDE] = { 0 };
-    a[0] = a0, b[0] = b0;
+    a[0] = a0;
+    b[0] = b0;
     matrix_multiply(u, a, b, c);
     return c[1];
 }

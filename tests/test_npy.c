@@ -13,7 +13,7 @@
 
 #include "runtime/format/npy.h"
 
-#define CORPUS SOURCE_DIR "/tests/fuzz/corpus/npy/"      /* written by numpy.save */
+#define CORPUS SOURCE_DIR "/tests/fuzz/corpus/npy/" /* written by numpy.save */
 
 static const char *last_error(const struct session *s) { return s->n_diags ? s->diags[s->n_diags - 1].text : "(none)"; }
 
@@ -26,7 +26,8 @@ static void assert_says(const struct session *s, const char *what)
 static struct tensor *read_good(struct session *s, const char *path, enum dtype dtype, int rank)
 {
     struct tensor *t = npy_read(s, path);
-    if (!t) fail_msg("%s", last_error(s));
+    if (!t)
+        fail_msg("%s", last_error(s));
     assert_int_equal(t->dtype, dtype);
     assert_int_equal(t->rank, rank);
     return t;
@@ -39,9 +40,11 @@ static void numpy_files_are_read(void **state)
     const struct tensor *t = read_good(s, CORPUS "f4_2x3.npy", DT_F32, 2);
     assert_int_equal(t->dim[0], 2);
     assert_int_equal(t->dim[1], 3);
-    for (int i = 0; i < 6; i++) assert_true(tensor_get(t, i) == i / 4.0 - 0.5);
+    for (int i = 0; i < 6; i++)
+        assert_true(tensor_get(t, i) == i / 4.0 - 0.5);
     t = read_good(s, CORPUS "f2_4.npy", DT_F16, 1);
-    assert_true(tensor_get(t, 0) == 0 && signbit(tensor_get(t, 1)) && tensor_get(t, 2) == 65504 && tensor_get(t, 3) == 0x1p-24);
+    assert_true(tensor_get(t, 0) == 0 && signbit(tensor_get(t, 1)) && tensor_get(t, 2) == 65504 &&
+                tensor_get(t, 3) == 0x1p-24);
     t = read_good(s, CORPUS "f8_scalar.npy", DT_F64, 0);
     assert_true(tensor_count(t) == 1 && tensor_get(t, 0) == 0.1);
     t = read_good(s, CORPUS "i4_1x1x2.npy", DT_I32, 3);
@@ -61,11 +64,13 @@ static void numpy_files_are_read(void **state)
 static void written_bytes_are_numpys(void **state)
 {
     (void)state;
-    static const char *const names[] = { "f4_2x3.npy", "f2_4.npy", "f8_scalar.npy", "i4_1x1x2.npy", "i8_2.npy", "b1_3.npy", "empty_0x5.npy" };
+    static const char *const names[] = { "f4_2x3.npy", "f2_4.npy", "f8_scalar.npy", "i4_1x1x2.npy",
+                                         "i8_2.npy",   "b1_3.npy", "empty_0x5.npy" };
     char *dir = tmp_make();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct session *s = session_begin();
-        const char *from = arena_printf(s->run, CORPUS "%s", names[i]), *to = arena_printf(s->run, "%s/x.npy", dir);
+        const char *from = arena_printf(s->run, CORPUS "%s", names[i]);
+        const char *to = arena_printf(s->run, "%s/x.npy", dir);
         assert_true(npy_write(s, to, npy_read(s, from)));
         char *cmp = arena_printf(s->run, "cmp '%s' '%s'", from, to);
         assert_int_equal(system(cmp), 0);
@@ -78,9 +83,11 @@ static void bf16_is_written_as_f4(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    char *dir = tmp_make(), *path = arena_printf(s->run, "%s/x.npy", dir);
+    char *dir = tmp_make();
+    char *path = arena_printf(s->run, "%s/x.npy", dir);
     struct tensor *t = tensor_new(s->run, DT_BF16, 1, (int64_t[]){ 2 });
-    tensor_set(t, 0, -3.0), tensor_set(t, 1, 0x1.fep127);
+    tensor_set(t, 0, -3.0);
+    tensor_set(t, 1, 0x1.fep127);
     assert_true(npy_write(s, path, t));
     t = read_good(s, path, DT_F32, 1);
     assert_true(tensor_get(t, 0) == -3.0 && tensor_get(t, 1) == 0x1.fep127);
@@ -93,7 +100,8 @@ static size_t make(char *out, const char *header, size_t data)
 {
     size_t n = strlen(header);
     memcpy(out, "\x93NUMPY\1\0", 8);
-    out[8] = (char)(n & 255), out[9] = (char)(n >> 8);
+    out[8] = (char)(n & 255);
+    out[9] = (char)(n >> 8);
     memcpy(out + 10, header, n);
     memset(out + 10 + n, 0, data);
     return 10 + n + data;
@@ -103,7 +111,11 @@ static void headers_are_judged(void **state)
 {
     (void)state;
 #define HEAD(shape) "{'descr': '<f4', 'fortran_order': False, 'shape': " shape "}"
-    static const struct { const char *header; size_t data; const char *error; } cases[] = {
+    static const struct {
+        const char *header;
+        size_t data;
+        const char *error;
+    } cases[] = {
         { HEAD("(2, 1)"), 8, NULL },
         { "{\"shape\": ( 2L , ) , \"descr\":\"<f4\",\"fortran_order\":False,}  \n", 8, NULL },
         { HEAD("()"), 4, NULL },
@@ -127,7 +139,8 @@ static void headers_are_judged(void **state)
         { "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'x': 1}", 8, "each once" },
         { "{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}", 8, "True or False" },
         { "{'descr': '<f4', 'fortran_order': True, 'shape': (2,)}", 8, "Fortran order" },
-        { "{'descr': '>f4', 'fortran_order': False, 'shape': (2,)}", 8, "dtype \">f4\"; tokic reads <f2 <f4 <f8 <i4 <i8 and |b1 (big-endian" },
+        { "{'descr': '>f4', 'fortran_order': False, 'shape': (2,)}", 8,
+          "dtype \">f4\"; tokic reads <f2 <f4 <f8 <i4 <i8 and |b1 (big-endian" },
         { "{'descr': '<c8', 'fortran_order': False, 'shape': (1,)}", 8, "dtype \"<c8\"" },
         { "{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", 8, "dtype \"|O\"" },
         { "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}", 8, "structured dtype" },
@@ -146,7 +159,8 @@ static void headers_are_judged(void **state)
             assert_null(t);
             assert_says(s, cases[i].error);
             assert_non_null(strstr(last_error(s), "data.npy"));
-        } else if (!t) fail_msg("%s: %s", cases[i].header, last_error(s));
+        } else if (!t)
+            fail_msg("%s: %s", cases[i].header, last_error(s));
         session_end(s);
     }
 }
@@ -155,7 +169,11 @@ static void outsides_are_judged(void **state)
 {
     (void)state;
     char big[10] = "\x93NUMPY\1";
-    static const struct { const char *bytes; size_t n; const char *error; } cases[] = {
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *error;
+    } cases[] = {
         { "", 0, "not an npy file: it begins with \"\"" },
         { "\x93NUM", 4, "not an npy file: it begins with \"\\x93NUM\"" },
         { "PK\3\4xxxxxxxxx", 13, "not an npy file: it begins with \"PK\\x03\\x04xx\"" },
@@ -175,7 +193,10 @@ static void outsides_are_judged(void **state)
     struct session *s = session_begin();
     size_t n = (1 << 16) + 13;
     char *huge = arena_alloc(s->run, n);
-    memcpy(huge, big, 6), huge[6] = 3, huge[8] = 1, huge[10] = 1;
+    memcpy(huge, big, 6);
+    huge[6] = 3;
+    huge[8] = 1;
+    huge[10] = 1;
     assert_null(npy_parse(s, "data.npy", huge, n));
     assert_says(s, "npy header of 65537 bytes");
     session_end(s);
@@ -224,7 +245,10 @@ static void only_files_are_read(void **state)
     snprintf(fifo, sizeof fifo, "%s/pipe", dir);
     assert_int_equal(mkfifo(fifo, 0600), 0);
     const char *const cases[][2] = {
-        { dir, "a directory" }, { "/dev/null", "a device or a pipe" }, { fifo, "a device or a pipe" }, { "/nonexistent/x.npy", "No such file" },
+        { dir, "a directory" },
+        { "/dev/null", "a device or a pipe" },
+        { fifo, "a device or a pipe" },
+        { "/nonexistent/x.npy", "No such file" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct session *s = session_begin();
@@ -241,7 +265,8 @@ static int files_in(const char *dir)
     DIR *d = opendir(dir);
     assert_non_null(d);
     int n = 0;
-    for (const struct dirent *e; (e = readdir(d));) n += e->d_name[0] != '.' || strlen(e->d_name) > 2;
+    for (const struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.' || strlen(e->d_name) > 2;
     closedir(d);
     return n;
 }
@@ -257,11 +282,13 @@ static double first_of(const char *path)
 static struct tensor *filled(struct session *s, int64_t n, double x)
 {
     struct tensor *t = tensor_new(s->run, DT_F64, 1, &n);
-    for (int64_t i = 0; i < n; i++) tensor_set(t, i, x);
+    for (int64_t i = 0; i < n; i++)
+        tensor_set(t, i, x);
     return t;
 }
 
-/* Whichever call fails, the old file stays whole and nothing is left beside it; with no failure the new one is there. */
+/* Whichever call fails, the old file stays whole and nothing is left beside it; with no failure the new one is there.
+   */
 static void writing_is_whole_or_not_at_all(void **state)
 {
     (void)state;
@@ -274,13 +301,16 @@ static void writing_is_whole_or_not_at_all(void **state)
         assert_true(npy_write(s, path, filled(s, 1000, 1.0)));
         s->faults.file_at = at;
         bool ok = npy_write(s, path, filled(s, 1000, 2.0));
-        if (!ok) { assert_says(s, path); failures++; }
+        if (!ok) {
+            assert_says(s, path);
+            failures++;
+        }
         assert_int_equal(s->n_errors, !ok);
         assert_true(first_of(path) == (ok ? 2.0 : 1.0));
         assert_int_equal(files_in(dir), 1);
         session_end(s);
     }
-    assert_int_equal(failures, 5);      /* create, two writes, sync, rename */
+    assert_int_equal(failures, 5); /* create, two writes, sync, rename */
     tmp_remove(dir);
 }
 
@@ -291,10 +321,13 @@ static void failing_reads_are_errors(void **state)
     for (int at = 1; at < 10; at++) {
         struct session *s = session_begin();
         s->faults.file_at = at;
-        if (!npy_read(s, CORPUS "f4_2x3.npy")) { assert_says(s, "f4_2x3.npy: Input/output error"); failures++; }
+        if (!npy_read(s, CORPUS "f4_2x3.npy")) {
+            assert_says(s, "f4_2x3.npy: Input/output error");
+            failures++;
+        }
         session_end(s);
     }
-    assert_int_equal(failures, 5);      /* open, stat, three reads */
+    assert_int_equal(failures, 5); /* open, stat, three reads */
 }
 
 /* A real short write: the process may not make files larger than this. */
@@ -307,7 +340,8 @@ static void a_short_write_is_an_error(void **state)
     assert_true(npy_write(s, path, filled(s, 10, 1.0)));
     struct rlimit old, tight;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-    tight = old, tight.rlim_cur = 5000;
+    tight = old;
+    tight.rlim_cur = 5000;
     void (*was)(int) = signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
     bool ok = npy_write(s, path, filled(s, 10000, 2.0));
@@ -330,7 +364,8 @@ static void what_is_no_file_is_not_replaced(void **state)
     assert_says(s, "/dev/null: it is a device");
     session_end(s);
     s = session_begin();
-    char *file = arena_printf(s->run, "%s/x.npy", dir), *link = arena_printf(s->run, "%s/link.npy", dir);
+    char *file = arena_printf(s->run, "%s/x.npy", dir);
+    char *link = arena_printf(s->run, "%s/link.npy", dir);
     assert_true(npy_write(s, file, filled(s, 1, 1.0)));
     assert_int_equal(chmod(file, 0640), 0);
     assert_int_equal(symlink("x.npy", link), 0);
@@ -348,10 +383,18 @@ static void what_is_no_file_is_not_replaced(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numpy_files_are_read), cmocka_unit_test(written_bytes_are_numpys), cmocka_unit_test(bf16_is_written_as_f4),
-        cmocka_unit_test(headers_are_judged), cmocka_unit_test(outsides_are_judged), cmocka_unit_test(cuts_are_refused),
-        cmocka_unit_test(bools_are_0_or_1), cmocka_unit_test(only_files_are_read), cmocka_unit_test(writing_is_whole_or_not_at_all),
-        cmocka_unit_test(failing_reads_are_errors), cmocka_unit_test(a_short_write_is_an_error), cmocka_unit_test(what_is_no_file_is_not_replaced),
+        cmocka_unit_test(numpy_files_are_read),
+        cmocka_unit_test(written_bytes_are_numpys),
+        cmocka_unit_test(bf16_is_written_as_f4),
+        cmocka_unit_test(headers_are_judged),
+        cmocka_unit_test(outsides_are_judged),
+        cmocka_unit_test(cuts_are_refused),
+        cmocka_unit_test(bools_are_0_or_1),
+        cmocka_unit_test(only_files_are_read),
+        cmocka_unit_test(writing_is_whole_or_not_at_all),
+        cmocka_unit_test(failing_reads_are_errors),
+        cmocka_unit_test(a_short_write_is_an_error),
+        cmocka_unit_test(what_is_no_file_is_not_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* What the op table promises of every row, checked on random uses that the rows draw themselves. A new row is tested by being in ops.def. */
+/* What the op table promises of every row, checked on random uses that the rows draw themselves. A new row is tested by
+   being in ops.def. */
 #include "tests/support/support.h"
 
 #include <string.h>
@@ -14,13 +15,16 @@ typedef void check_fn(struct op_case *c, uint64_t *rnd, void *ctx);
 static void each_case(const struct op_def *op, int cases, check_fn *check, void *ctx)
 {
     uint64_t rnd = 7;
-    for (const char *p = op->name; *p; p++) rnd = rnd * 31 + (uint64_t)*p;
+    for (const char *p = op->name; *p; p++)
+        rnd = rnd * 31 + (uint64_t)*p;
     for (int i = 0; i < cases; i += SESSION_CASES) {
         struct session *s = session_begin();
         for (int j = 0; j < SESSION_CASES && i + j < cases; j++) {
             struct op_case c;
             op_case_make(&c, s, op, &rnd);
-            if (!c.node) fail_msg("%s refuses what it draws: %s", op->name, s->n_diags ? s->diags[0].text : "and does not say why");
+            if (!c.node)
+                fail_msg("%s refuses what it draws: %s", op->name,
+                         s->n_diags ? s->diags[0].text : "and does not say why");
             check(&c, &rnd, ctx);
         }
         session_end(s);
@@ -30,7 +34,8 @@ static void each_case(const struct op_def *op, int cases, check_fn *check, void 
 static void each_op(check_fn *check, void *ctx)
 {
     for (int i = 0; op_at(i); i++)
-        if (!op_is_bound_by_walkers(op_at(i))) each_case(op_at(i), CASES, check, ctx);
+        if (!op_is_bound_by_walkers(op_at(i)))
+            each_case(op_at(i), CASES, check, ctx);
 }
 
 /* ---- the table itself ---- */
@@ -38,21 +43,34 @@ static void each_slot_of(const struct op_def *op)
 {
     bool variadic, primitive = !op->expand && !op_is_bound_by_walkers(op);
     int arity = op_arity(op, &variadic);
-    if (!op->doc || !op->doc[0]) fail_msg("%s has no doc", op->name);
-    if (!op->draw) fail_msg("%s draws no operands: it would be tested nowhere", op->name);
-    if (!op->infer) fail_msg("%s has no infer", op->name);
-    if (!op->operands) fail_msg("%s names no operands", op->name);
-    if (op->commutes && arity != 2) fail_msg("%s commutes with %d operands", op->name, arity);
-    if ((op->class == CLS_SOURCE) != (arity == 0)) fail_msg("%s is a source or has operands, never both", op->name);
+    if (!op->doc || !op->doc[0])
+        fail_msg("%s has no doc", op->name);
+    if (!op->draw)
+        fail_msg("%s draws no operands: it would be tested nowhere", op->name);
+    if (!op->infer)
+        fail_msg("%s has no infer", op->name);
+    if (!op->operands)
+        fail_msg("%s names no operands", op->name);
+    if (op->commutes && arity != 2)
+        fail_msg("%s commutes with %d operands", op->name, arity);
+    if ((op->class == CLS_SOURCE) != (arity == 0))
+        fail_msg("%s is a source or has operands, never both", op->name);
     for (int i = 0; i < op->n_attrs; i++) {
-        if (!op->attrs[i].name || !op->attrs[i].doc) fail_msg("attribute %d of %s lacks its name or doc", i, op->name);
-        if (op_attr(op, op->attrs[i].name) != i) fail_msg("attribute %s of %s is there twice", op->attrs[i].name, op->name);
+        if (!op->attrs[i].name || !op->attrs[i].doc)
+            fail_msg("attribute %d of %s lacks its name or doc", i, op->name);
+        if (op_attr(op, op->attrs[i].name) != i)
+            fail_msg("attribute %s of %s is there twice", op->attrs[i].name, op->name);
     }
-    if (primitive && !(op->eval || op->eval1)) fail_msg("primitive %s has no eval", op->name);
-    if (primitive && !(op->bound || op->bound1)) fail_msg("primitive %s has no bound", op->name);
-    if (op->expand && !(op->eval || op->eval1)) fail_msg("composite %s has no eval of its own", op->name);
-    if (primitive && (op->class == CLS_POINTWISE || op->class == CLS_VIEW) && !op->at) fail_msg("%s has no at", op->name);
-    if (op->class == CLS_VIEW && !op->needs) fail_msg("view %s does not say which elements it reads", op->name);
+    if (primitive && !(op->eval || op->eval1))
+        fail_msg("primitive %s has no eval", op->name);
+    if (primitive && !(op->bound || op->bound1))
+        fail_msg("primitive %s has no bound", op->name);
+    if (op->expand && !(op->eval || op->eval1))
+        fail_msg("composite %s has no eval of its own", op->name);
+    if (primitive && (op->class == CLS_POINTWISE || op->class == CLS_VIEW) && !op->at)
+        fail_msg("%s has no at", op->name);
+    if (op->class == CLS_VIEW && !op->needs)
+        fail_msg("view %s does not say which elements it reads", op->name);
 }
 
 static void test_rows_are_complete(void **state)
@@ -71,7 +89,9 @@ static void test_operands_are_found_by_name(void **state)
 {
     (void)state;
     bool variadic;
-    const struct op_def *fma = op_find("fma"), *concat = op_find("concat"), *input = op_find("input");
+    const struct op_def *fma = op_find("fma");
+    const struct op_def *concat = op_find("concat");
+    const struct op_def *input = op_find("input");
     assert_int_equal(op_operand(fma, "x"), 0);
     assert_int_equal(op_operand(fma, "z"), 2);
     assert_int_equal(op_operand(fma, "w"), -1);
@@ -86,19 +106,27 @@ static void test_operands_are_found_by_name(void **state)
 }
 
 /* ---- infer ---- */
-/* A use with one operand spoilt is either legal, or an error that has been said at its place; never both, never silent. */
+/* A use with one operand spoilt is either legal, or an error that has been said at its place; never both, never silent.
+   */
 static void check_spoilt(struct op_case *c, uint64_t *rnd, void *ctx)
 {
     int *refused = ctx;
     struct op_case bad;
     op_case_draw(&bad, c->s, c->op, rnd);
-    if (bad.draw.n_in == 0) return;
+    if (bad.draw.n_in == 0)
+        return;
     struct type *t = &bad.draw.in[rnd_range(rnd, 0, bad.draw.n_in - 1)];
     switch (rnd_range(rnd, 0, 3)) {
     case 0: t->dtype = t->dtype == DT_BOOL ? DT_FLOAT : DT_BOOL; break;
     case 1: t->dtype = t->dtype == DT_I64 ? DT_FLOAT : DT_I64; break;
-    case 2: t->rank = t->rank ? t->rank - 1 : 1, t->dim[0] = t->dim[0] ? t->dim[0] : ix_const(c->s->ix, 3); break;
-    default: if (t->rank) t->dim[rnd_range(rnd, 0, t->rank - 1)] = ix_const(c->s->ix, 71); break;
+    case 2:
+        t->rank = t->rank ? t->rank - 1 : 1;
+        t->dim[0] = t->dim[0] ? t->dim[0] : ix_const(c->s->ix, 3);
+        break;
+    default:
+        if (t->rank)
+            t->dim[rnd_range(rnd, 0, t->rank - 1)] = ix_const(c->s->ix, 71);
+        break;
     }
     int errors = c->s->n_errors;
     for (int k = 0; k < bad.draw.n_in; k++) {
@@ -107,7 +135,8 @@ static void check_spoilt(struct op_case *c, uint64_t *rnd, void *ctx)
     }
     op_case_node(&bad);
     int said = c->s->n_errors - errors;
-    if (!bad.node != (said > 0)) fail_msg("%s: %d errors said, and it is %s", c->op->name, said, bad.node ? "taken" : "refused");
+    if (!bad.node != (said > 0))
+        fail_msg("%s: %d errors said, and it is %s", c->op->name, said, bad.node ? "taken" : "refused");
     *refused += !bad.node;
 }
 
@@ -116,9 +145,11 @@ static void test_infer_refuses_with_a_reason(void **state)
     (void)state;
     for (int i = 0; op_at(i); i++) {
         bool variadic;
-        int refused = 0, arity = op_arity(op_at(i), &variadic);
+        int refused = 0;
+        int arity = op_arity(op_at(i), &variadic);
         each_case(op_at(i), CASES, check_spoilt, &refused);
-        if (arity > 1 && refused == 0) fail_msg("%s takes operands of any shapes and dtypes", op_at(i)->name);
+        if (arity > 1 && refused == 0)
+            fail_msg("%s takes operands of any shapes and dtypes", op_at(i)->name);
     }
 }
 
@@ -131,24 +162,29 @@ static void check_subset(struct op_case *c, uint64_t *rnd, void *ctx)
     op_case_frame(c, &w, &full);
     op_case_frame(c, &w, &part);
     op_eval(&full);
-    const NUM untouched = {.u = UINT64_C(0x7ff4dead0000beef)};
+    const NUM untouched = { .u = UINT64_C(0x7ff4dead0000beef) };
     bool *wanted = arena_array(c->s->run, bool, part.out.count + 1);
     struct run *runs = arena_array(c->s->run, struct run, part.n_runs + 1);
     size_t n = 0;
-    for (int64_t i = 0; i < part.out.count; i++) part.out.v[i] = untouched;
+    for (int64_t i = 0; i < part.out.count; i++)
+        part.out.v[i] = untouched;
     for (size_t r = 0; r < part.n_runs; r++) {
         struct run all = part.runs[r];
-        int64_t lo = rnd_range(rnd, all.lo, all.hi - 1), hi = rnd_range(rnd, lo, all.hi - 1) + 1;
-        if (rnd_range(rnd, 0, 2) == 0) continue;
-        runs[n++] = (struct run){lo, hi};
-        for (int64_t i = lo; i < hi; i++) wanted[i] = true;
+        int64_t lo = rnd_range(rnd, all.lo, all.hi - 1);
+        int64_t hi = rnd_range(rnd, lo, all.hi - 1) + 1;
+        if (rnd_range(rnd, 0, 2) == 0)
+            continue;
+        runs[n++] = (struct run){ lo, hi };
+        for (int64_t i = lo; i < hi; i++)
+            wanted[i] = true;
     }
     part.runs = runs;
     part.n_runs = n;
     op_eval(&part);
     for (int64_t i = 0; i < part.out.count; i++) {
         NUM want = wanted[i] ? full.out.v[i] : untouched;
-        if (memcmp(&want, &part.out.v[i], sizeof want) && !(wanted[i] && num_same(full.out.dtype, NUM_DOUBLE, want, part.out.v[i])))
+        if (memcmp(&want, &part.out.v[i], sizeof want) &&
+            !(wanted[i] && num_same(full.out.dtype, NUM_DOUBLE, want, part.out.v[i])))
             fail_msg("%s: element %lld of a part differs from the whole", c->op->name, (long long)i);
     }
 }
@@ -161,7 +197,7 @@ static void test_parts_equal_the_whole(void **state)
 
 static void check_store(struct op_case *c, uint64_t *rnd, void *ctx)
 {
-    static const enum dtype stores[] = {DT_F32, DT_F16, DT_BF16};
+    static const enum dtype stores[] = { DT_F32, DT_F16, DT_BF16 };
     struct op_walk w;
     struct ev real, rounded;
     (void)ctx;
@@ -172,9 +208,11 @@ static void check_store(struct op_case *c, uint64_t *rnd, void *ctx)
     op_eval(&rounded);
     for (int64_t i = 0; i < real.out.count; i++) {
         NUM want = real.out.v[i];
-        if (dtype_is_float(real.out.dtype)) want.d = dtype_round(rounded.store, want.d);
+        if (dtype_is_float(real.out.dtype))
+            want.d = dtype_round(rounded.store, want.d);
         if (!num_same(real.out.dtype, NUM_DOUBLE, want, rounded.out.v[i]))
-            fail_msg("%s: element %lld is %a where its value in %s is %a", c->op->name, (long long)i, rounded.out.v[i].d, dtype_name(rounded.store), want.d);
+            fail_msg("%s: element %lld is %a where its value in %s is %a", c->op->name, (long long)i,
+                     rounded.out.v[i].d, dtype_name(rounded.store), want.d);
     }
 }
 
@@ -186,8 +224,8 @@ static void test_results_round_once(void **state)
 
 static NUM special(uint64_t *rnd)
 {
-    static const double v[] = {0, -0.0, INFINITY, -INFINITY, NAN, 0x1p-149, 0x1.fffffep127, 1, -1, 0x1p-1074};
-    return (NUM){.d = v[rnd_range(rnd, 0, 9)]};
+    static const double v[] = { 0, -0.0, INFINITY, -INFINITY, NAN, 0x1p-149, 0x1.fffffep127, 1, -1, 0x1p-1074 };
+    return (NUM){ .d = v[rnd_range(rnd, 0, 9)] };
 }
 
 /* Both orders, with special numbers among the operands. */
@@ -198,18 +236,21 @@ static void check_commutes(struct op_case *c, uint64_t *rnd, void *ctx)
     (void)ctx;
     for (int k = 0; k < 2; k++)
         for (int64_t i = 0; dtype_is_float(c->value[k].dtype) && i < c->value[k].count; i++)
-            if (rnd_range(rnd, 0, 1)) c->value[k].v[i] = special(rnd);
+            if (rnd_range(rnd, 0, 1))
+                c->value[k].v[i] = special(rnd);
     for (int kind = NUM_DOUBLE; kind <= NUM_FIELD; kind++) {
         op_case_frame(c, &w, &xy);
         op_case_frame(c, &w, &yx);
         xy.kind = yx.kind = (enum num_kind)kind;
-        yx.in = (struct view[]){c->value[1], c->value[0]};
+        yx.in = (struct view[]){ c->value[1], c->value[0] };
         for (int k = 0; k < 2 && kind == NUM_FIELD; k++)
-            for (int64_t i = 0; dtype_is_float(c->value[k].dtype) && i < c->value[k].count; i++) c->value[k].v[i].u = rnd_u64(rnd) % FIELD_P;
+            for (int64_t i = 0; dtype_is_float(c->value[k].dtype) && i < c->value[k].count; i++)
+                c->value[k].v[i].u = rnd_u64(rnd) % FIELD_P;
         op_eval(&xy);
         op_eval(&yx);
         for (int64_t i = 0; i < xy.out.count; i++)
-            if (!num_same(xy.out.dtype, (enum num_kind)kind, xy.out.v[i], yx.out.v[i])) fail_msg("%s does not commute", c->op->name);
+            if (!num_same(xy.out.dtype, (enum num_kind)kind, xy.out.v[i], yx.out.v[i]))
+                fail_msg("%s does not commute", c->op->name);
     }
 }
 
@@ -218,7 +259,8 @@ static void test_what_commutes_does(void **state)
     (void)state;
     int n = 0;
     for (int i = 0; op_at(i); i++) {
-        if (!op_at(i)->commutes) continue;
+        if (!op_at(i)->commutes)
+            continue;
         each_case(op_at(i), CASES, check_commutes, NULL);
         n++;
     }
@@ -242,12 +284,13 @@ static void check_needs(struct op_case *c, uint64_t *rnd, void *ctx)
 {
     struct op_walk w;
     struct ev before, after;
-    struct dim_values dims = {0};
+    struct dim_values dims = { 0 };
     int *changed = ctx;
     op_case_frame(c, &w, &before);
-    if (before.out.count == 0) return;
+    if (before.out.count == 0)
+        return;
     op_eval(&before);
-    struct box out = {.rank = before.out.rank};
+    struct box out = { .rank = before.out.rank };
     for (int d = 0; d < out.rank; d++) {
         out.lo[d] = rnd_range(rnd, 0, before.out.dim[d] - 1);
         out.hi[d] = rnd_range(rnd, out.lo[d], before.out.dim[d] - 1);
@@ -257,9 +300,11 @@ static void check_needs(struct op_case *c, uint64_t *rnd, void *ctx)
         struct box need;
         memset(&need, 0xee, sizeof need);
         op_needs(c->node, k, &dims, &out, &need);
-        if (need.rank != c->value[k].rank) fail_msg("%s: the box of operand %d has rank %d", c->op->name, k, need.rank);
+        if (need.rank != c->value[k].rank)
+            fail_msg("%s: the box of operand %d has rank %d", c->op->name, k, need.rank);
         for (int d = 0; d < need.rank; d++)
-            if (need.lo[d] < 0 || need.hi[d] >= c->value[k].dim[d]) fail_msg("%s: the box of operand %d leaves it", c->op->name, k);
+            if (need.lo[d] < 0 || need.hi[d] >= c->value[k].dim[d])
+                fail_msg("%s: the box of operand %d leaves it", c->op->name, k);
         in[k] = op_walk_view(c->s->run, &c->draw.in[k]);
         for (int64_t i = 0; i < in[k].count; i++) {
             bool kept = inside(&in[k], &need, i);
@@ -280,20 +325,23 @@ static void test_needs_names_all_that_is_read(void **state)
     (void)state;
     for (int i = 0; op_at(i); i++) {
         int changed = 0;
-        if (op_at(i)->class == CLS_SOURCE) continue;            /* no operands */
+        if (op_at(i)->class == CLS_SOURCE)
+            continue; /* no operands */
         each_case(op_at(i), CASES, check_needs, &changed);
-        if (op_at(i)->class <= CLS_VIEW && !changed) fail_msg("%s always needs everything", op_at(i)->name);
+        if (op_at(i)->class <= CLS_VIEW && !changed)
+            fail_msg("%s always needs everything", op_at(i)->name);
     }
 }
 
 /* ---- the field ---- */
 static void to_field(struct view *v)
 {
-    for (int64_t i = 0; dtype_is_float(v->dtype) && i < v->count; i++) v->v[i].u = field_of_double(v->v[i].d);
+    for (int64_t i = 0; dtype_is_float(v->dtype) && i < v->count; i++)
+        v->v[i].u = field_of_double(v->v[i].d);
 }
 
-/* On small natural numbers, the order of which the field keeps. Where the result over the field does not depend on the key (nothing uninterpreted
-   entered), and the double is exact (few bits), they are the same number. */
+/* On small natural numbers, the order of which the field keeps. Where the result over the field does not depend on the
+   key (nothing uninterpreted entered), and the double is exact (few bits), they are the same number. */
 static void check_field(struct op_case *c, uint64_t *rnd, void *ctx)
 {
     struct op_walk w;
@@ -301,11 +349,13 @@ static void check_field(struct op_case *c, uint64_t *rnd, void *ctx)
     int *compared = ctx;
     for (int k = 0; k < c->draw.n_in; k++) {
         bool positive = c->draw.lo[k] > 0 || c->draw.hi[k] < 0;
-        for (int64_t i = 0; dtype_is_float(c->value[k].dtype) && i < c->value[k].count; i++) c->value[k].v[i].d = (double)rnd_range(rnd, positive, 4);
+        for (int64_t i = 0; dtype_is_float(c->value[k].dtype) && i < c->value[k].count; i++)
+            c->value[k].v[i].d = (double)rnd_range(rnd, positive, 4);
     }
     op_case_frame(c, &w, &real);
     op_eval(&real);
-    for (int k = 0; k < c->draw.n_in; k++) to_field(&c->value[k]);
+    for (int k = 0; k < c->draw.n_in; k++)
+        to_field(&c->value[k]);
     for (int t = 0; t < 3; t++) {
         op_case_frame(c, &w, &field[t]);
         field[t].kind = NUM_FIELD;
@@ -313,14 +363,19 @@ static void check_field(struct op_case *c, uint64_t *rnd, void *ctx)
         op_eval(&field[t]);
     }
     for (int64_t i = 0; i < real.out.count; i++) {
-        NUM a = field[0].out.v[i], b = field[1].out.v[i];
-        if (!num_same(real.out.dtype, NUM_FIELD, a, field[2].out.v[i])) fail_msg("%s: two evaluations over the field differ", c->op->name);
-        if (!num_same(real.out.dtype, NUM_FIELD, a, b) || c->op->class == CLS_EFFECT) continue;     /* an effect may report operands' bits */
+        NUM a = field[0].out.v[i];
+        NUM b = field[1].out.v[i];
+        if (!num_same(real.out.dtype, NUM_FIELD, a, field[2].out.v[i]))
+            fail_msg("%s: two evaluations over the field differ", c->op->name);
+        if (!num_same(real.out.dtype, NUM_FIELD, a, b) || c->op->class == CLS_EFFECT)
+            continue; /* an effect may report operands' bits */
         bool is_float = dtype_is_float(real.out.dtype);
         double y = real.out.v[i].d;
-        if (is_float && !(isfinite(y) && fabs(y) < 0x1p40 && ldexp(y, 10) == rint(ldexp(y, 10)))) continue;
-        NUM want = is_float ? (NUM){.u = field_of_double(y)} : real.out.v[i];
-        if (want.u != a.u) fail_msg("%s: %g over doubles is not its value over the field", c->op->name, y);
+        if (is_float && !(isfinite(y) && fabs(y) < 0x1p40 && ldexp(y, 10) == rint(ldexp(y, 10))))
+            continue;
+        NUM want = is_float ? (NUM){ .u = field_of_double(y) } : real.out.v[i];
+        if (want.u != a.u)
+            fail_msg("%s: %g over doubles is not its value over the field", c->op->name, y);
         ++*compared;
     }
 }
@@ -328,13 +383,16 @@ static void check_field(struct op_case *c, uint64_t *rnd, void *ctx)
 static void test_field_agrees_with_exact_doubles(void **state)
 {
     (void)state;
-    static const char *const rational[] = {"add", "sub", "mul", "div", "fma", "neg", "sum", "mean", "select", "less", "argmax", "reshape", "constant"};
+    static const char *const rational[] = { "add",  "sub",    "mul",  "div",    "fma",     "neg",     "sum",
+                                            "mean", "select", "less", "argmax", "reshape", "constant" };
     for (int i = 0; op_at(i); i++) {
         int compared = 0;
-        if (op_is_bound_by_walkers(op_at(i))) continue;
+        if (op_is_bound_by_walkers(op_at(i)))
+            continue;
         each_case(op_at(i), CASES, check_field, &compared);
         for (size_t j = 0; j < sizeof rational / sizeof *rational; j++)
-            if (!strcmp(rational[j], op_at(i)->name) && compared < 100) fail_msg("%s was compared %d times", rational[j], compared);
+            if (!strcmp(rational[j], op_at(i)->name) && compared < 100)
+                fail_msg("%s was compared %d times", rational[j], compared);
     }
 }
 
@@ -343,17 +401,20 @@ static void check_expansion(struct op_case *c, uint64_t *rnd, void *ctx)
 {
     (void)rnd;
     const char *why = op_case_expansion_differs(c, ctx);
-    if (why) fail_msg("%s", why);
+    if (why)
+        fail_msg("%s", why);
 }
 
 static void test_composites_are_their_expansions(void **state)
 {
     (void)state;
     for (int i = 0; op_at(i); i++) {
-        struct op_case_seen seen = {0};
-        if (!op_is_composite(op_at(i))) continue;
+        struct op_case_seen seen = { 0 };
+        if (!op_is_composite(op_at(i)))
+            continue;
         each_case(op_at(i), CASES, check_expansion, &seen);
-        if (seen.judged < 100) fail_msg("%s: only %d elements had a bound", op_at(i)->name, seen.judged);
+        if (seen.judged < 100)
+            fail_msg("%s: only %d elements had a bound", op_at(i)->name, seen.judged);
         print_message("%s: at most %.2f of the bound, %d elements\n", op_at(i)->name, seen.worst, seen.judged);
     }
 }

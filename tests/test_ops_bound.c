@@ -1,5 +1,5 @@
-/* The bounds of op rows hold, and are not idle: each op is computed in f32 from operands that are off by what the bound was told, and `at` says the
-   same as `eval`. Composites are walked as their expansions. */
+/* The bounds of op rows hold, and are not idle: each op is computed in f32 from operands that are off by what the bound
+   was told, and `at` says the same as `eval`. Composites are walked as their expansions. */
 #include "tests/support/support.h"
 
 #include <string.h>
@@ -10,22 +10,29 @@
 
 enum { CASES = 600, SESSION_CASES = 50 };
 
-struct seen { double worst; int judged, unbounded, inexact; };     /* inexact: with a bound above 0 */
+struct seen {
+    double worst;
+    int judged, unbounded, inexact;
+}; /* inexact: with a bound above 0 */
 
 /* ---- bound ---- */
-/* What an operand's element is where it is computed: near the reference's, at a distance that the bound is told; an f32 number. Errors of integers are
-   whole, and only for ops that say what they do with them (pointwise and views). */
+/* What an operand's element is where it is computed: near the reference's, at a distance that the bound is told; an f32
+   number. Errors of integers are whole, and only for ops that say what they do with them (pointwise and views). */
 static double move(const struct op_case *c, int k, enum dtype t, NUM x, NUM *moved, uint64_t *rnd)
 {
     *moved = x;
     bool decides = c->op->class == CLS_POINTWISE || c->op->class == CLS_VIEW;
     if (!dtype_is_float(t)) {
-        if (!decides || rnd_range(rnd, 0, 3)) return 0;
-        int64_t lo = (int64_t)c->draw.lo[k], hi = (int64_t)c->draw.hi[k], to = t == DT_BOOL ? 1 - x.i : x.i + rnd_range(rnd, -2, 2);
-        moved->i = to < lo ? lo : to > hi ? hi : to;            /* computed operands are legal too */
+        if (!decides || rnd_range(rnd, 0, 3))
+            return 0;
+        int64_t lo = (int64_t)c->draw.lo[k];
+        int64_t hi = (int64_t)c->draw.hi[k];
+        int64_t to = t == DT_BOOL ? 1 - x.i : x.i + rnd_range(rnd, -2, 2);
+        moved->i = to < lo ? lo : to > hi ? hi : to; /* computed operands are legal too */
         return fabs((double)moved->i - (double)x.i);
     }
-    if (c->op->class == CLS_EFFECT) return 0;
+    if (c->op->class == CLS_EFFECT)
+        return 0;
     double step = 0;
     switch (rnd_range(rnd, 0, 4)) {
     case 0: break;
@@ -35,7 +42,8 @@ static double move(const struct op_case *c, int k, enum dtype t, NUM x, NUM *mov
     default: step = ldexp(rnd_unit(rnd) - 0.5, -(int)rnd_range(rnd, 100, 150)); break;
     }
     moved->d = (double)(float)(x.d + step);
-    if (c->draw.lo[k] >= 0 && moved->d < 0) moved->d = 0;       /* what facts say of signs holds of computed values too */
+    if (c->draw.lo[k] >= 0 && moved->d < 0)
+        moved->d = 0; /* what facts say of signs holds of computed values too */
     double e = fabs(moved->d - x.d);
     return rnd_range(rnd, 0, 3) ? e * (1 + 0x1p-52) : 3 * e;
 }
@@ -43,13 +51,17 @@ static double move(const struct op_case *c, int k, enum dtype t, NUM x, NUM *mov
 /* Infinities, NaNs, zeros and numbers at the ends of f32, certain or with an error. */
 static void put_special(double *x, double *moved, double *e, uint64_t *rnd)
 {
-    static const double v[] = {0, -0.0, INFINITY, -INFINITY, NAN, 0x1p-149, 0x1.fffffep127, -0x1.fffffep127, 0x1p-126, 0x1p64, 80, -100};
+    static const double v[] = { 0,        -0.0,   INFINITY, -INFINITY, NAN, 0x1p-149, 0x1.fffffep127, -0x1.fffffep127,
+                                0x1p-126, 0x1p64, 80,       -100 };
     *x = *moved = v[rnd_range(rnd, 0, 11)];
     *e = 0;
-    if (rnd_range(rnd, 0, 1)) return;
+    if (rnd_range(rnd, 0, 1))
+        return;
     *e = ldexp(rnd_unit(rnd), -(int)rnd_range(rnd, 0, 40));
-    if (isfinite(*x)) *moved = (double)(float)(*x + *e * (2 * rnd_unit(rnd) - 1));
-    if (!isfinite(*moved)) *moved = *x;
+    if (isfinite(*x))
+        *moved = (double)(float)(*x + *e * (2 * rnd_unit(rnd) - 1));
+    if (!isfinite(*moved))
+        *moved = *x;
     *e = fmax(*e, isfinite(*x) ? fabs(*moved - *x) : 0);
 }
 
@@ -63,17 +75,21 @@ static void move_operands(struct op_case *c, struct view *moved, double **err, b
         err[k] = arena_array(c->g->arena, double, v->count + 1);
         for (int64_t i = 0; i < v->count; i++) {
             /* a reference that is no f32 number: by up to half a unit of one more */
-            if (dtype_is_float(v->dtype) && !still && rnd_range(rnd, 0, 1)) v->v[i].d *= 1 + ldexp(rnd_unit(rnd) - 0.5, -24);
+            if (dtype_is_float(v->dtype) && !still && rnd_range(rnd, 0, 1))
+                v->v[i].d *= 1 + ldexp(rnd_unit(rnd) - 0.5, -24);
             moved[k].v[i] = v->v[i];
-            if (!still) err[k][i] = move(c, k, v->dtype, v->v[i], &moved[k].v[i], rnd);
-            if (special && dtype_is_float(v->dtype) && rnd_range(rnd, 0, 2) == 0) put_special(&v->v[i].d, &moved[k].v[i].d, &err[k][i], rnd);
+            if (!still)
+                err[k][i] = move(c, k, v->dtype, v->v[i], &moved[k].v[i], rnd);
+            if (special && dtype_is_float(v->dtype) && rnd_range(rnd, 0, 2) == 0)
+                put_special(&v->v[i].d, &moved[k].v[i].d, &err[k][i], rnd);
         }
     }
 }
 
 static void judge(const struct op_case *c, enum dtype t, NUM ref, NUM got, double e, struct seen *seen)
 {
-    if (isnan(e) || e < 0) fail_msg("%s: a bound of %g at %g", c->op->name, e, dtype_is_float(t) ? ref.d : (double)ref.i);
+    if (isnan(e) || e < 0)
+        fail_msg("%s: a bound of %g at %g", c->op->name, e, dtype_is_float(t) ? ref.d : (double)ref.i);
     if (e == INFINITY) {
         seen->unbounded++;
         return;
@@ -82,12 +98,15 @@ static void judge(const struct op_case *c, enum dtype t, NUM ref, NUM got, doubl
     seen->inexact += e > 0;
     bool is_float = dtype_is_float(t);
     if (is_float && (isnan(ref.d) || isnan(got.d))) {
-        if (isnan(ref.d) != isnan(got.d)) fail_msg("%s: %g, and computed it is %g", c->op->name, ref.d, got.d);
+        if (isnan(ref.d) != isnan(got.d))
+            fail_msg("%s: %g, and computed it is %g", c->op->name, ref.d, got.d);
         return;
     }
     double off = is_float ? ref.d == got.d ? 0 : fabs(ref.d - got.d) : fabs((double)ref.i - (double)got.i);
-    if (!(off <= e)) fail_msg("%s: off by %g, bound %g, value %g", c->op->name, off, e, is_float ? ref.d : (double)ref.i);
-    if (off > 0) seen->worst = fmax(seen->worst, off / e);
+    if (!(off <= e))
+        fail_msg("%s: off by %g, bound %g, value %g", c->op->name, off, e, is_float ? ref.d : (double)ref.i);
+    if (off > 0)
+        seen->worst = fmax(seen->worst, off / e);
 }
 
 static void bound_case(struct op_case *c, bool special, uint64_t *rnd, struct seen *seen)
@@ -108,7 +127,8 @@ static void bound_case(struct op_case *c, bool special, uint64_t *rnd, struct se
     op_walk_run(&real);
     op_walk_run(&f32);
     const struct view *y = &real.value[n->id];
-    for (int64_t i = 0; i < y->count; i++) judge(c, y->dtype, y->v[i], f32.value[n->id].v[i], real.err[n->id][i], seen);
+    for (int64_t i = 0; i < y->count; i++)
+        judge(c, y->dtype, y->v[i], f32.value[n->id].v[i], real.err[n->id][i], seen);
 }
 
 static void check_bound(struct op_case *c, uint64_t *rnd, struct seen *seen) { bound_case(c, false, rnd, seen); }
@@ -124,15 +144,23 @@ static void check_special(struct op_case *c, uint64_t *rnd, struct seen *seen)
 }
 
 /* ---- at ---- */
-/* Kernel values of the node at every index, its operands loaded from arguments, computed as the kernel IR means them. */
-struct puller { struct at at; const struct op_case *c; const struct kmem *arg[MAX_DRAW]; const struct ix *var[MAX_RANK]; int64_t value[MAX_RANK]; };
+/* Kernel values of the node at every index, its operands loaded from arguments, computed as the kernel IR means them.
+   */
+struct puller {
+    struct at at;
+    const struct op_case *c;
+    const struct kmem *arg[MAX_DRAW];
+    const struct ix *var[MAX_RANK];
+    int64_t value[MAX_RANK];
+};
 
 static const struct kx *pull(struct at *at, int operand, const struct ix *const *index)
 {
     struct puller *p = at->lower;
     const struct type *t = &p->c->draw.in[operand];
     const struct ix *flat = ix_const(at->k->ix, 0);
-    for (int d = 0; d < t->rank; d++) flat = ix_add(at->k->ix, ix_mul(at->k->ix, flat, t->dim[d]), index[d]);
+    for (int d = 0; d < t->rank; d++)
+        flat = ix_add(at->k->ix, ix_mul(at->k->ix, flat, t->dim[d]), index[d]);
     return kx_load(at->k, p->arg[operand], NULL, flat, NULL, 0);
 }
 
@@ -140,7 +168,8 @@ static int64_t value_of(void *ctx, const struct ix *atom)
 {
     const struct puller *p = ctx;
     for (int d = 0; d < MAX_RANK; d++)
-        if (p->var[d] == atom) return p->value[d];
+        if (p->var[d] == atom)
+            return p->value[d];
     fail_msg("at names an index that it was not given: %s", atom->name);
     return 0;
 }
@@ -148,11 +177,14 @@ static int64_t value_of(void *ctx, const struct ix *atom)
 static NUM load(struct puller *p, const struct kx *x)
 {
     int k = 0;
-    while (p->arg[k] != x->mem) k++;
+    while (p->arg[k] != x->mem)
+        k++;
     const struct view *v = &p->c->value[k];
     int64_t i = ix_eval(x->index, value_of, p);
-    if (v->count == 0) return (NUM){.u = 0};                    /* of an empty operand: never chosen */
-    if (i < 0 || i >= v->count) fail_msg("%s: at reads element %lld of %lld", p->c->op->name, (long long)i, (long long)v->count);
+    if (v->count == 0)
+        return (NUM){ .u = 0 }; /* of an empty operand: never chosen */
+    if (i < 0 || i >= v->count)
+        fail_msg("%s: at reads element %lld of %lld", p->c->op->name, (long long)i, (long long)v->count);
     return v->v[i];
 }
 
@@ -163,20 +195,29 @@ static NUM kx_value(struct puller *p, const struct kx *x);
 static NUM cast_value(const struct kx *x, NUM a)
 {
     enum dtype from = x->arg[0]->type;
-    if (dtype_is_float(x->type)) return (NUM){.d = rounded_to(x->type, dtype_is_float(from) ? a.d : (double)a.i)};
-    if (!dtype_is_float(from)) return (NUM){.i = x->type == DT_BOOL ? a.i != 0 : x->type == DT_I32 ? (int32_t)a.i : a.i};
-    return (NUM){.i = (int64_t)a.d};
+    if (dtype_is_float(x->type))
+        return (NUM){ .d = rounded_to(x->type, dtype_is_float(from) ? a.d : (double)a.i) };
+    if (!dtype_is_float(from))
+        return (NUM){ .i = x->type == DT_BOOL ? a.i != 0 : x->type == DT_I32 ? (int32_t)a.i : a.i };
+    return (NUM){ .i = (int64_t)a.d };
 }
 
 static NUM compare_value(enum kop op, bool is_float, NUM a, NUM b)
 {
-    bool lt = is_float ? a.d < b.d : a.i < b.i, gt = is_float ? a.d > b.d : a.i > b.i, eq = is_float ? a.d == b.d : a.i == b.i;
-    return (NUM){.i = op == K_LT ? lt : op == K_GT ? gt : op == K_EQ ? eq : op == K_NE ? !eq : op == K_LE ? lt || eq : gt || eq};
+    bool lt = is_float ? a.d < b.d : a.i < b.i;
+    bool gt = is_float ? a.d > b.d : a.i > b.i;
+    bool eq = is_float ? a.d == b.d : a.i == b.i;
+    return (NUM){ .i = op == K_LT   ? lt
+                       : op == K_GT ? gt
+                       : op == K_EQ ? eq
+                       : op == K_NE ? !eq
+                       : op == K_LE ? lt || eq
+                                    : gt || eq };
 }
 
 static double float_value(enum kop op, double a, double b, double c)
 {
-    static const struct ev ev = {.kind = NUM_DOUBLE, .acc = DT_F64, .store = DT_F64};
+    static const struct ev ev = { .kind = NUM_DOUBLE, .acc = DT_F64, .store = DT_F64 };
     switch (op) {
     case K_ADD: return a + b;
     case K_SUB: return a - b;
@@ -185,8 +226,8 @@ static double float_value(enum kop op, double a, double b, double c)
     case K_FMA: return fma(a, b, c);
     case K_NEG: return -a;
     case K_ABS: return fabs(a);
-    case K_MAX: return n_max(&ev, (NUM){.d = a}, (NUM){.d = b}).d;
-    case K_MIN: return n_min(&ev, (NUM){.d = a}, (NUM){.d = b}).d;
+    case K_MAX: return n_max(&ev, (NUM){ .d = a }, (NUM){ .d = b }).d;
+    case K_MIN: return n_min(&ev, (NUM){ .d = a }, (NUM){ .d = b }).d;
     case K_SQRT: return sqrt(a);
     case K_RINT: return rint(a);
     case K_FLOOR: return floor(a);
@@ -208,11 +249,15 @@ static double float_value(enum kop op, double a, double b, double c)
 static int64_t int_value(enum kop op, int64_t a, int64_t b)
 {
     int64_t r = 0;
-    bool over = op == K_ADD ? __builtin_add_overflow(a, b, &r) : op == K_SUB ? __builtin_sub_overflow(a, b, &r)
-              : op == K_MUL && __builtin_mul_overflow(a, b, &r);
-    if (over) fail_msg("integer overflow of operation %d: %lld, %lld", (int)op, (long long)a, (long long)b);
+    bool over = op == K_ADD   ? __builtin_add_overflow(a, b, &r)
+                : op == K_SUB ? __builtin_sub_overflow(a, b, &r)
+                              : op == K_MUL && __builtin_mul_overflow(a, b, &r);
+    if (over)
+        fail_msg("integer overflow of operation %d: %lld, %lld", (int)op, (long long)a, (long long)b);
     switch (op) {
-    case K_ADD: case K_SUB: case K_MUL: return r;
+    case K_ADD:
+    case K_SUB:
+    case K_MUL: return r;
     case K_DIV: return a / b;
     case K_MOD: return a % b;
     case K_NEG: return -a;
@@ -228,32 +273,37 @@ static int64_t int_value(enum kop op, int64_t a, int64_t b)
 
 static NUM op_value(struct puller *p, const struct kx *x)
 {
-    NUM a[3] = {0};
-    for (int i = 0; i < kop_table[x->op].arity; i++) a[i] = kx_value(p, x->arg[i]);
+    NUM a[3] = { 0 };
+    for (int i = 0; i < kop_table[x->op].arity; i++)
+        a[i] = kx_value(p, x->arg[i]);
     bool is_float = dtype_is_float(x->arg[0]->type);
-    if (x->op == K_SELECT) return a[0].i ? a[1] : a[2];
-    if (x->op == K_CAST) return cast_value(x, a[0]);
-    if (x->op >= K_EQ && x->op <= K_GE) return compare_value(x->op, is_float, a[0], a[1]);
-    if (is_float) return (NUM){.d = rounded_to(x->type, float_value(x->op, a[0].d, a[1].d, a[2].d))};
-    return (NUM){.i = int_value(x->op, a[0].i, a[1].i)};
+    if (x->op == K_SELECT)
+        return a[0].i ? a[1] : a[2];
+    if (x->op == K_CAST)
+        return cast_value(x, a[0]);
+    if (x->op >= K_EQ && x->op <= K_GE)
+        return compare_value(x->op, is_float, a[0], a[1]);
+    if (is_float)
+        return (NUM){ .d = rounded_to(x->type, float_value(x->op, a[0].d, a[1].d, a[2].d)) };
+    return (NUM){ .i = int_value(x->op, a[0].i, a[1].i) };
 }
 
 static NUM kx_value(struct puller *p, const struct kx *x)
 {
     switch (x->kind) {
-    case KX_CONST: return dtype_is_float(x->type) ? (NUM){.d = x->f} : (NUM){.i = x->i};
-    case KX_INDEX: return (NUM){.i = ix_eval(x->index, value_of, p)};
+    case KX_CONST: return dtype_is_float(x->type) ? (NUM){ .d = x->f } : (NUM){ .i = x->i };
+    case KX_INDEX: return (NUM){ .i = ix_eval(x->index, value_of, p) };
     case KX_LOAD: return load(p, x);
     case KX_OP: return op_value(p, x);
     case KX_FRAG: break;
     }
     fail_msg("%s: a value of kind %d", p->c->op->name, (int)x->kind);
-    return (NUM){0};
+    return (NUM){ 0 };
 }
 
 static const struct kx *pull_node(struct puller *p, struct kbuild *b, struct kernel *k)
 {
-    static const char *const names[MAX_RANK] = {"i0", "i1", "i2", "i3", "i4", "i5"};
+    static const char *const names[MAX_RANK] = { "i0", "i1", "i2", "i3", "i4", "i5" };
     const struct op_case *c = p->c;
     for (int o = 0; o < c->draw.n_in; o++) {
         enum dtype t = c->draw.in[o].dtype == DT_FLOAT ? DT_F32 : c->draw.in[o].dtype;
@@ -264,7 +314,7 @@ static const struct kx *pull_node(struct puller *p, struct kbuild *b, struct ker
         assert_true(ix_const_value(c->node->type.dim[d], &size));
         p->var[d] = ix_var(c->s->ix, names[d], 0, size ? size - 1 : 0, UNIFORM_THREAD);
     }
-    p->at = (struct at){.k = b, .n = c->node, .index = p->var, .value = pull, .lower = p};
+    p->at = (struct at){ .k = b, .n = c->node, .index = p->var, .value = pull, .lower = p };
     return c->op->at(&p->at);
 }
 
@@ -276,13 +326,14 @@ static void check_at(struct op_case *c, uint64_t *rnd, struct seen *seen)
     op_case_begin(c, &w);
     w.bounds = w.kernel = true;
     op_walk_run(&w);
-    struct puller p = {.c = c};
+    struct puller p = { .c = c };
     struct kernel *k = kernel_new(c->s, c->s->run, "k", target_at(0), 64);
     struct kbuild b = kb_at(k);
     const struct view *y = &w.value[c->node->id];
     const struct kx *x = pull_node(&p, &b, k);
     bool is_float = dtype_is_float(y->dtype);
-    if (is_float != dtype_is_float(x->type)) fail_msg("%s: at gives a value of type %s", c->op->name, dtype_name(x->type));
+    if (is_float != dtype_is_float(x->type))
+        fail_msg("%s: at gives a value of type %s", c->op->name, dtype_name(x->type));
     for (int64_t i = 0; i < y->count; i++) {
         int64_t rest = i;
         for (int d = y->rank - 1; d >= 0; d--) {
@@ -297,7 +348,7 @@ static void check_at(struct op_case *c, uint64_t *rnd, struct seen *seen)
 static struct seen each_case(const struct op_def *op, void (*check)(struct op_case *, uint64_t *, struct seen *))
 {
     uint64_t rnd = 3;
-    struct seen seen = {0};
+    struct seen seen = { 0 };
     for (int i = 0; i < CASES; i += SESSION_CASES) {
         struct session *s = session_begin();
         for (int j = 0; j < SESSION_CASES; j++) {
@@ -317,13 +368,18 @@ static void test_bounds_hold(void **state)
     (void)state;
     for (int i = 0; op_at(i); i++) {
         const struct op_def *op = op_at(i);
-        if (op_is_bound_by_walkers(op)) continue;
+        if (op_is_bound_by_walkers(op))
+            continue;
         struct seen s = each_case(op, check_bound);
-        print_message("%-14s %8d judged, %6d unbounded, at most %.3f of the bound\n", op->name, s.judged, s.unbounded, s.worst);
-        if (s.judged < 500) fail_msg("%s: only %d elements had a bound", op->name, s.judged);
-        if (s.unbounded * 10 > s.judged) fail_msg("%s: %d elements have no bound", op->name, s.unbounded);
+        print_message("%-14s %8d judged, %6d unbounded, at most %.3f of the bound\n", op->name, s.judged, s.unbounded,
+                      s.worst);
+        if (s.judged < 500)
+            fail_msg("%s: only %d elements had a bound", op->name, s.judged);
+        if (s.unbounded * 10 > s.judged)
+            fail_msg("%s: %d elements have no bound", op->name, s.unbounded);
         bool moves = op->class <= CLS_CONTRACT && !op->expand;
-        if (moves && s.worst < 0.9) fail_msg("%s: errors are at most %.3f of the bound", op->name, s.worst);
+        if (moves && s.worst < 0.9)
+            fail_msg("%s: errors are at most %.3f of the bound", op->name, s.worst);
     }
 }
 
@@ -331,26 +387,31 @@ static void test_bounds_hold_at_the_edges(void **state)
 {
     (void)state;
     for (int i = 0; op_at(i); i++) {
-        if (op_is_bound_by_walkers(op_at(i)) || op_at(i)->class == CLS_SOURCE) continue;
+        if (op_is_bound_by_walkers(op_at(i)) || op_at(i)->class == CLS_SOURCE)
+            continue;
         struct seen s = each_case(op_at(i), check_special);
         print_message("%-14s %8d judged, %6d unbounded\n", op_at(i)->name, s.judged, s.unbounded);
-        if (s.judged < 100) fail_msg("%s: only %d elements had a bound", op_at(i)->name, s.judged);
+        if (s.judged < 100)
+            fail_msg("%s: only %d elements had a bound", op_at(i)->name, s.judged);
     }
 }
 
-/* What a kernel computes of exact operands is within the op's own rounding, and comes near it: the bounds of functions allow 2 ulp where the test's
-   err by a half. */
+/* What a kernel computes of exact operands is within the op's own rounding, and comes near it: the bounds of functions
+   allow 2 ulp where the test's err by a half. */
 static void test_at_is_eval(void **state)
 {
     (void)state;
     int n = 0;
     for (int i = 0; op_at(i); i++) {
         const struct op_def *op = op_at(i);
-        if (!op->at) continue;
+        if (!op->at)
+            continue;
         struct seen s = each_case(op, check_at);
         print_message("%-14s %8d judged, at most %.3f of the bound\n", op->name, s.judged, s.worst);
-        if (s.judged < 500) fail_msg("%s: only %d elements had a bound", op->name, s.judged);
-        if (op->class == CLS_POINTWISE && s.inexact && s.worst < 0.2) fail_msg("%s: its own rounding is %.3f of the bound", op->name, s.worst);
+        if (s.judged < 500)
+            fail_msg("%s: only %d elements had a bound", op->name, s.judged);
+        if (op->class == CLS_POINTWISE && s.inexact && s.worst < 0.2)
+            fail_msg("%s: its own rounding is %.3f of the bound", op->name, s.worst);
         n++;
     }
     assert_true(n > 25);
@@ -358,6 +419,8 @@ static void test_at_is_eval(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bounds_hold), cmocka_unit_test(test_bounds_hold_at_the_edges), cmocka_unit_test(test_at_is_eval)};
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_bounds_hold),
+                                        cmocka_unit_test(test_bounds_hold_at_the_edges),
+                                        cmocka_unit_test(test_at_is_eval) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

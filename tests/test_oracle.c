@@ -22,7 +22,8 @@ static void test_moe_sheaf(void **state)
         skip();
     }
     fflush(stdout);
-    snprintf(command, sizeof command, "%s %s/tests/oracle/moe_sheaf.py %s %s/models/moe_sheaf.graph", python, SOURCE_DIR, TOKIC_BINARY, SOURCE_DIR);
+    snprintf(command, sizeof command, "%s %s/tests/oracle/moe_sheaf.py %s %s/models/moe_sheaf.graph", python,
+             SOURCE_DIR, TOKIC_BINARY, SOURCE_DIR);
     assert_int_equal(exit_code(command), 0);
 }
 

@@ -1,26 +1,27 @@
-/* Faults planted in passes: judgement 2 fails and names the very pass, as a function and on the command line; and one planted in a composite's own evaluation
-   fails the comparison of the op table's test. The kernels are right each time: they compute what the passes left. */
+/* Faults planted in passes: judgement 2 fails and names the very pass, as a function and on the command line; and one
+   planted in a composite's own evaluation fails the comparison of the op table's test. The kernels are right each time:
+   they compute what the passes left. */
 #include <string.h>
 
-#include "tests/support/cli_command.h"       /* before cmocka, which makes fail() a macro */
+#include "tests/support/cli_command.h" /* before cmocka, which makes fail() a macro */
 #include "tests/support/support.h"
 
 #include "tests/support/chain.h"
 #include "tests/support/op_case.h"
 
-static const char *const planted =
-    "graph planted\n"
-    "dim B\n"
-    "input x: f32[B, 24] where 0.5 <= x <= 2\n"
-    "input c: f32[B, 16] where 0.5 <= c <= 2\n"
-    "h = layernorm(linear(x, 16))\n"
-    "d = (gelu(h) - c) / (c + 3.0)\n"
-    "output y = softmax(linear(d, 8) * 2.0)\n";
+static const char *const planted = "graph planted\n"
+                                   "dim B\n"
+                                   "input x: f32[B, 24] where 0.5 <= x <= 2\n"
+                                   "input c: f32[B, 16] where 0.5 <= c <= 2\n"
+                                   "h = layernorm(linear(x, 16))\n"
+                                   "d = (gelu(h) - c) / (c + 3.0)\n"
+                                   "output y = softmax(linear(d, 8) * 2.0)\n";
 
 /* ---- faults ---- */
 static struct node *view_root(struct node *n)
 {
-    while (n->op->class == CLS_VIEW && n->n_in == 1) n = n->in[0];
+    while (n->op->class == CLS_VIEW && n->n_in == 1)
+        n = n->in[0];
     return n;
 }
 
@@ -35,7 +36,8 @@ static void drop_bias(struct graph *g)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
-        if (!op_is(n, "add") || !is_bias(n->in[1])) continue;
+        if (!op_is(n, "add") || !is_bias(n->in[1]))
+            continue;
         node_replace(g, n, n->in[0]);
         break;
     }
@@ -45,9 +47,12 @@ static void drop_bias(struct graph *g)
 static void swap_first(struct graph *g, const char *op)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {
-        struct node *n = g->nodes[i], *x = n->in ? n->in[0] : NULL;
-        if (!op_is(n, op)) continue;
-        n->in[0] = n->in[1], n->in[1] = x;
+        struct node *n = g->nodes[i];
+        struct node *x = n->in ? n->in[0] : NULL;
+        if (!op_is(n, op))
+            continue;
+        n->in[0] = n->in[1];
+        n->in[1] = x;
         return;
     }
 }
@@ -60,7 +65,8 @@ static void double_epsilon(struct graph *g)
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
         int value = op_attr(n->op, "value");
-        if (value < 0 || n->attrs[value].f != 1e-5) continue;
+        if (value < 0 || n->attrs[value].f != 1e-5)
+            continue;
         struct attr *attrs = arena_array(g->arena, struct attr, n->op->n_attrs);
         memcpy(attrs, n->attrs, sizeof *attrs * (size_t)n->op->n_attrs);
         attrs[value].f = 2e-5;
@@ -71,35 +77,66 @@ static void double_epsilon(struct graph *g)
 /* Has precision run? cse stands on both sides of it, and plants its fault once. */
 static bool is_decided(const struct graph *g)
 {
-    for (size_t i = 0; i < g->n_nodes; i++) if (g->nodes[i]->storage != DT_FLOAT && g->nodes[i]->op->class != CLS_SOURCE) return true;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i]->storage != DT_FLOAT && g->nodes[i]->op->class != CLS_SOURCE)
+            return true;
     return false;
 }
 
 /* The real pass, with the fault after it (expand: before it there are composites) or before it. */
-#define AFTER(PASS, FAULT) static bool PASS##_##FAULT(struct graph *g, struct pass_ctx *c) { bool changed = pass_##PASS(g, c); FAULT(g); return changed; }
-#define BEFORE(PASS, FAULT) static bool PASS##_##FAULT(struct graph *g, struct pass_ctx *c) { FAULT(g); return pass_##PASS(g, c); }
-#define ONCE(PASS, FAULT) \
-    static bool PASS##_##FAULT(struct graph *g, struct pass_ctx *c) \
-    { \
-        if (!is_decided(g)) FAULT(g); \
-        return pass_##PASS(g, c); \
+#define AFTER(PASS, FAULT)                                                                                             \
+    static bool PASS##_##FAULT(struct graph *g, struct pass_ctx *c)                                                    \
+    {                                                                                                                  \
+        bool changed = pass_##PASS(g, c);                                                                              \
+        FAULT(g);                                                                                                      \
+        return changed;                                                                                                \
     }
+#define BEFORE(PASS, FAULT)                                                                                            \
+    static bool PASS##_##FAULT(struct graph *g, struct pass_ctx *c)                                                    \
+    {                                                                                                                  \
+        FAULT(g);                                                                                                      \
+        return pass_##PASS(g, c);                                                                                      \
+    }
+#define ONCE(PASS, FAULT)                                                                                              \
+    static bool PASS##_##FAULT(struct graph *g, struct pass_ctx *c)                                                    \
+    {                                                                                                                  \
+        if (!is_decided(g))                                                                                            \
+            FAULT(g);                                                                                                  \
+        return pass_##PASS(g, c);                                                                                      \
+    }
+/* clang-format off */
 AFTER(expand, double_epsilon)
-AFTER(expand, drop_bias) AFTER(expand, swap_sub) AFTER(expand, swap_div)
-BEFORE(simplify, drop_bias) BEFORE(simplify, swap_sub) BEFORE(simplify, swap_div)
-ONCE(cse, drop_bias) ONCE(cse, swap_sub) ONCE(cse, swap_div)
-BEFORE(precision, drop_bias) BEFORE(precision, swap_sub) BEFORE(precision, swap_div)
-BEFORE(fuse, drop_bias) BEFORE(fuse, swap_sub) BEFORE(fuse, swap_div)
-BEFORE(prune, swap_sub) BEFORE(prune, swap_div)
+AFTER(expand, drop_bias)
+AFTER(expand, swap_sub)
+AFTER(expand, swap_div)
+BEFORE(simplify, drop_bias)
+BEFORE(simplify, swap_sub)
+BEFORE(simplify, swap_div)
+ONCE(cse, drop_bias)
+ONCE(cse, swap_sub)
+ONCE(cse, swap_div)
+BEFORE(precision, drop_bias)
+BEFORE(precision, swap_sub)
+BEFORE(precision, swap_div)
+BEFORE(fuse, drop_bias)
+BEFORE(fuse, swap_sub)
+BEFORE(fuse, swap_div)
+BEFORE(prune, swap_sub)
+BEFORE(prune, swap_div)
+/* clang-format on */
 
+/* clang-format off */
 #define PLANT(PASS, FAULT) { #PASS, #FAULT, PASS##_##FAULT }
-static const struct { const char *pass, *fault; bool (*run)(struct graph *g, struct pass_ctx *c); } plants[] = {
-    PLANT(expand, double_epsilon), PLANT(expand, drop_bias), PLANT(expand, swap_sub), PLANT(expand, swap_div),
-    PLANT(simplify, drop_bias), PLANT(simplify, swap_sub), PLANT(simplify, swap_div),
-    PLANT(cse, drop_bias), PLANT(cse, swap_sub), PLANT(cse, swap_div),
-    PLANT(precision, drop_bias), PLANT(precision, swap_sub), PLANT(precision, swap_div),
-    PLANT(fuse, drop_bias), PLANT(fuse, swap_sub), PLANT(fuse, swap_div),
-    PLANT(prune, swap_sub), PLANT(prune, swap_div),
+/* clang-format on */
+            static const struct {
+    const char *pass, *fault;
+    bool (*run)(struct graph *g, struct pass_ctx *c);
+} plants[] = {
+    PLANT(expand, double_epsilon), PLANT(expand, drop_bias),  PLANT(expand, swap_sub),     PLANT(expand, swap_div),
+    PLANT(simplify, drop_bias),    PLANT(simplify, swap_sub), PLANT(simplify, swap_div),   PLANT(cse, drop_bias),
+    PLANT(cse, swap_sub),          PLANT(cse, swap_div),      PLANT(precision, drop_bias), PLANT(precision, swap_sub),
+    PLANT(precision, swap_div),    PLANT(fuse, drop_bias),    PLANT(fuse, swap_sub),       PLANT(fuse, swap_div),
+    PLANT(prune, swap_sub),        PLANT(prune, swap_div),
 };
 enum { N_PLANTS = sizeof plants / sizeof *plants };
 
@@ -113,12 +150,9 @@ static struct pass planted_pass(int i)
 }
 
 static const struct rule wrong_rules[] = {
-    { "sub(?x, ?y)", "add(?x, ?y)", true, "a wrong sign" },
-    { "mul(?x, 2)", "?x", true, "a factor lost" },
-    { "div(?x, ?y)", "mul(?x, ?y)", true, "another operation" },
-    { "add(?x, ?y)", "?x", true, "a term lost" },
-    { "fma(?x, ?y, ?z)", "mul(?x, ?y)", true, "a term lost" },
-    { "exp(?x)", "?x", true, "a function lost" },
+    { "sub(?x, ?y)", "add(?x, ?y)", true, "a wrong sign" },      { "mul(?x, 2)", "?x", true, "a factor lost" },
+    { "div(?x, ?y)", "mul(?x, ?y)", true, "another operation" }, { "add(?x, ?y)", "?x", true, "a term lost" },
+    { "fma(?x, ?y, ?z)", "mul(?x, ?y)", true, "a term lost" },   { "exp(?x)", "?x", true, "a function lost" },
 };
 
 /* Judgement 2 alone: no compiler is needed. */
@@ -126,7 +160,8 @@ static struct verify_report judge_passes(struct session *s, const char *target, 
 {
     struct verify_report r = { 0 };
     struct chain *c = chain_new(s, target_find(target), source_of_string(s, "planted.graph", planted), o);
-    if (!c) fail_msg("%s", chain_why(s, 0));
+    if (!c)
+        fail_msg("%s", chain_why(s, 0));
     struct binding *b = chain_bind(c, 5, 42);
     assert_non_null(b);
     assert_true(verify_passes(s, c->parsed, c->after, b, &c->ctx, &c->passes, 1, &r));
@@ -135,9 +170,11 @@ static struct verify_report judge_passes(struct session *s, const char *target, 
 
 static void must_name(const struct verify_report *r, const char *pass, const char *fault)
 {
-    if (r->passes_ok) fail_msg("%s in %s was not seen", fault, pass);
+    if (r->passes_ok)
+        fail_msg("%s in %s was not seen", fault, pass);
     assert_non_null(r->pass_failed);
-    if (strcmp(r->pass_failed, pass)) fail_msg("%s in %s: %s is blamed (%s)", fault, pass, r->pass_failed, r->pass_value);
+    if (strcmp(r->pass_failed, pass))
+        fail_msg("%s in %s: %s is blamed (%s)", fault, pass, r->pass_failed, r->pass_value);
     assert_false(r->pass);
     assert_non_null(strstr(r->pass_value, "should be "));
     assert_true(r->pass_loc.line >= 5 && r->pass_loc.line <= 7);
@@ -151,7 +188,8 @@ static void test_right_passes_pass(void **state)
     for (int i = 0; i < 2; i++) {
         struct session *s = session_begin();
         struct verify_report r = judge_passes(s, targets[i], NULL);
-        if (!r.passes_ok) fail_msg("%s: %s", r.pass_failed, r.pass_value);
+        if (!r.passes_ok)
+            fail_msg("%s: %s", r.pass_failed, r.pass_value);
         assert_null(r.pass_failed);
         assert_true(r.pass_values >= 6);
         session_end(s);
@@ -164,7 +202,8 @@ static void test_planted_faults_name_their_pass(void **state)
     for (int i = 0; i < N_PLANTS; i++) {
         struct session *s = session_begin();
         struct pass p = planted_pass(i);
-        struct verify_report r = judge_passes(s, i % 2 ? "gfx90a" : "sm_90", &(struct chain_options){ .instead = &p, .n_instead = 1 });
+        struct verify_report r =
+            judge_passes(s, i % 2 ? "gfx90a" : "sm_90", &(struct chain_options){ .instead = &p, .n_instead = 1 });
         must_name(&r, plants[i].pass, plants[i].fault);
         session_end(s);
     }
@@ -180,7 +219,8 @@ static void test_wrong_rules_name_simplify(void **state)
             struct rule *rules = arena_array(s->run, struct rule, simplify_n_rules + 1);
             memcpy(rules + before, simplify_rules, sizeof *rules * simplify_n_rules);
             rules[before ? 0 : simplify_n_rules] = wrong_rules[i];
-            struct verify_report r = judge_passes(s, "gfx90a", &(struct chain_options){ .rules = rules, .n_rules = simplify_n_rules + 1 });
+            struct verify_report r =
+                judge_passes(s, "gfx90a", &(struct chain_options){ .rules = rules, .n_rules = simplify_n_rules + 1 });
             must_name(&r, "simplify", wrong_rules[i].from);
             session_end(s);
         }
@@ -209,14 +249,17 @@ static void test_command_line_says_which_pass(void **state)
     write_text("planted.graph", planted);
     static const int some[] = { 0, 1, 5, 8, 12, 13 };
     struct command good = command_run(NULL, "verify planted.graph --device emu:sm_90 --batch 3");
-    if (good.code) fail_msg("exit code %d:\n%s%s", good.code, good.out, good.err);
+    if (good.code)
+        fail_msg("exit code %d:\n%s%s", good.code, good.out, good.err);
     command_free(&good);
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         struct pass p = planted_pass(some[i]);
         struct cli_env env = { .passes_instead = &p, .n_instead = 1 };
-        struct command c = command_run(&env, i % 2 ? "verify planted.graph --device emu:sm_90" : "verify planted.graph --device emu:gfx90a");
+        struct command c = command_run(&env, i % 2 ? "verify planted.graph --device emu:sm_90"
+                                                   : "verify planted.graph --device emu:gfx90a");
         const char *name = plants[some[i]].pass;
-        if (c.code != 1 || !strstr(c.out, name)) fail_msg("%s in %s: exit code %d, and it says\n%s%s", plants[some[i]].fault, name, c.code, c.out, c.err);
+        if (c.code != 1 || !strstr(c.out, name))
+            fail_msg("%s in %s: exit code %d, and it says\n%s%s", plants[some[i]].fault, name, c.code, c.out, c.err);
         command_free(&c);
     }
     struct cli_env env = { .rules = wrong_rules, .n_rules = 1 };
@@ -269,8 +312,11 @@ static void test_wrong_epsilon_in_eval(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_right_passes_pass), cmocka_unit_test(test_planted_faults_name_their_pass), cmocka_unit_test(test_wrong_rules_name_simplify),
-        cmocka_unit_test(test_kernels_of_a_wrong_graph_are_right), cmocka_unit_test(test_command_line_says_which_pass),
+        cmocka_unit_test(test_right_passes_pass),
+        cmocka_unit_test(test_planted_faults_name_their_pass),
+        cmocka_unit_test(test_wrong_rules_name_simplify),
+        cmocka_unit_test(test_kernels_of_a_wrong_graph_are_right),
+        cmocka_unit_test(test_command_line_says_which_pass),
         cmocka_unit_test(test_wrong_epsilon_in_eval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

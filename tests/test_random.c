@@ -1,5 +1,5 @@
-/* Random graphs through the whole line on both emulated targets: passes print and read back, every kernel stays within its bound, passes keep values, and the
-   checking emulator has nothing to say. A failure shows its graph. */
+/* Random graphs through the whole line on both emulated targets: passes print and read back, every kernel stays within
+   its bound, passes keep values, and the checking emulator has nothing to say. A failure shows its graph. */
 #include "tests/support/support.h"
 
 #include <signal.h>
@@ -11,7 +11,11 @@
 
 enum { GRAPHS = 100, CHUNK = 25, OP_SEEDS = 3, MAX_CHAINS = 160, CLEAN_KERNELS = 200, CHECKED = 30 };
 
-struct tally { int graphs, kernels; int64_t elements, range; double worst; };
+struct tally {
+    int graphs, kernels;
+    int64_t elements, range;
+    double worst;
+};
 
 /* ---- what was being done when the program broke off ---- */
 static const char *volatile at_work = "";
@@ -26,7 +30,8 @@ static void show_and_die(int sig)
     raise(sig);
 }
 
-__attribute__((noreturn)) static void fail_graph(struct session *s, const struct target *t, const char *text, int64_t batch, const char *what)
+__attribute__((noreturn)) static void fail_graph(struct session *s, const struct target *t, const char *text,
+                                                 int64_t batch, const char *what)
 {
     fprintf(stderr, "\n%s, batch %lld:\n%s\n%s%s", t->name, (long long)batch, text, what, chain_why(s, 0));
     fail_msg("a random graph on %s", t->name);
@@ -34,7 +39,13 @@ __attribute__((noreturn)) static void fail_graph(struct session *s, const struct
 }
 
 /* ---- many graphs, one module ---- */
-struct chunk { struct session *s; const struct target *t; struct chain *chains[MAX_CHAINS]; size_t n; struct device *d; };
+struct chunk {
+    struct session *s;
+    const struct target *t;
+    struct chain *chains[MAX_CHAINS];
+    size_t n;
+    struct device *d;
+};
 
 static void chunk_begin(struct chunk *c, const char *target)
 {
@@ -46,14 +57,16 @@ static void chunk_add(struct chunk *c, const char *text)
 {
     at_work = text;
     struct chain *l = chain_new(c->s, c->t, source_of_string(c->s, "random", text), NULL);
-    if (!l) fail_graph(c->s, c->t, text, -1, "");
+    if (!l)
+        fail_graph(c->s, c->t, text, -1, "");
     assert_true(c->n < MAX_CHAINS);
     c->chains[c->n++] = l;
 }
 
 static void chunk_compile(struct chunk *c, bool checked)
 {
-    if (!chain_compile(c->chains, c->n, checked)) fail_msg("%s", chain_why(c->s, 0));
+    if (!chain_compile(c->chains, c->n, checked))
+        fail_msg("%s", chain_why(c->s, 0));
     c->d = emu_open(c->s, c->t, checked, 1);
     assert_non_null(c->d);
 }
@@ -68,10 +81,16 @@ static void judge_one(struct chunk *c, struct chain *l, int64_t batch, struct ta
 {
     struct verify_report r;
     at_work = l->src->text;
-    if (!chain_judge(l, c->d, batch, 1, &r)) fail_graph(c->s, c->t, l->src->text, batch, "");
-    if (!r.pass || !r.passes_ok || chain_culprit(&r)) fail_graph(c->s, c->t, l->src->text, batch, chain_wrong(c->s, &r));
-    for (size_t k = 0; k < r.n_kernels; k++) sum->elements += r.kernels[k].elements, sum->range += r.kernels[k].range;
-    if (r.worst > sum->worst) sum->worst = r.worst;
+    if (!chain_judge(l, c->d, batch, 1, &r))
+        fail_graph(c->s, c->t, l->src->text, batch, "");
+    if (!r.pass || !r.passes_ok || chain_culprit(&r))
+        fail_graph(c->s, c->t, l->src->text, batch, chain_wrong(c->s, &r));
+    for (size_t k = 0; k < r.n_kernels; k++) {
+        sum->elements += r.kernels[k].elements;
+        sum->range += r.kernels[k].range;
+    }
+    if (r.worst > sum->worst)
+        sum->worst = r.worst;
 }
 
 static int64_t odd_batch(uint64_t seed) { return 5 + 2 * (int64_t)(seed % 12); }
@@ -82,24 +101,36 @@ static void judge_random(const char *target, uint64_t first)
     for (uint64_t seed = first; seed < first + GRAPHS; seed += CHUNK) {
         struct chunk c;
         chunk_begin(&c, target);
-        for (uint64_t i = 0; i < CHUNK; i++) chunk_add(&c, random_graph_text(c.s->run, seed + i));
+        for (uint64_t i = 0; i < CHUNK; i++)
+            chunk_add(&c, random_graph_text(c.s->run, seed + i));
         chunk_compile(&c, false);
         for (size_t i = 0; i < c.n; i++) {
-            for (int64_t batch = 0; batch < 2; batch++) judge_one(&c, c.chains[i], batch, &sum);
+            for (int64_t batch = 0; batch < 2; batch++)
+                judge_one(&c, c.chains[i], batch, &sum);
             judge_one(&c, c.chains[i], odd_batch(seed + i), &sum);
-            sum.graphs++, sum.kernels += (int)c.chains[i]->program->n_launches;
+            sum.graphs++;
+            sum.kernels += (int)c.chains[i]->program->n_launches;
         }
         chunk_end(&c);
     }
-    print_message("%s: %d random graphs, %d kernels, each judged at three batch sizes: %lld elements, %lld out of range, observed/bound at most %.3f\n", target,
-                  sum.graphs, sum.kernels, (long long)sum.elements, (long long)sum.range, sum.worst);
+    print_message("%s: %d random graphs, %d kernels, each judged at three batch sizes: %lld elements, %lld out of "
+                  "range, observed/bound at most %.3f\n",
+                  target, sum.graphs, sum.kernels, (long long)sum.elements, (long long)sum.range, sum.worst);
     assert_true(sum.kernels >= GRAPHS);
     assert_true(sum.elements > 100 * sum.range);
     assert_true(sum.worst <= 1);
 }
 
-static void test_random_graphs_gfx90a(void **state) { (void)state; judge_random("gfx90a", 1000); }
-static void test_random_graphs_sm_90(void **state) { (void)state; judge_random("sm_90", 2000); }
+static void test_random_graphs_gfx90a(void **state)
+{
+    (void)state;
+    judge_random("gfx90a", 1000);
+}
+static void test_random_graphs_sm_90(void **state)
+{
+    (void)state;
+    judge_random("sm_90", 2000);
+}
 
 /* Every op by itself, as its row draws it. */
 static void judge_ops(const char *target, uint64_t first)
@@ -110,35 +141,52 @@ static void judge_ops(const char *target, uint64_t first)
     for (int i = 0; op_at(i); i++)
         for (uint64_t seed = first; seed < first + OP_SEEDS; seed++) {
             const char *text = random_op_text(c.s, op_at(i), seed);
-            if (text) chunk_add(&c, text);
+            if (text)
+                chunk_add(&c, text);
         }
     chunk_compile(&c, false);
-    for (size_t i = 0; i < c.n; i++) judge_one(&c, c.chains[i], -1, &sum), sum.kernels += (int)c.chains[i]->program->n_launches;
-    print_message("%s: %zu graphs of one op, %d kernels, %lld elements, %lld out of range, observed/bound at most %.3f\n", target, c.n, sum.kernels,
-                  (long long)sum.elements, (long long)sum.range, sum.worst);
+    for (size_t i = 0; i < c.n; i++) {
+        judge_one(&c, c.chains[i], -1, &sum);
+        sum.kernels += (int)c.chains[i]->program->n_launches;
+    }
+    print_message(
+        "%s: %zu graphs of one op, %d kernels, %lld elements, %lld out of range, observed/bound at most %.3f\n", target,
+        c.n, sum.kernels, (long long)sum.elements, (long long)sum.range, sum.worst);
     assert_true(c.n > 100 && sum.elements > 100 * sum.range && sum.worst <= 1);
     chunk_end(&c);
 }
 
-static void test_ops_gfx90a(void **state) { (void)state; judge_ops("gfx90a", 10); }
-static void test_ops_sm_90(void **state) { (void)state; judge_ops("sm_90", 20); }
+static void test_ops_gfx90a(void **state)
+{
+    (void)state;
+    judge_ops("gfx90a", 10);
+}
+static void test_ops_sm_90(void **state)
+{
+    (void)state;
+    judge_ops("sm_90", 20);
+}
 
-/* The checking emulator raises no false alarm: a race, a stray or unwritten access, a touch in flight would fail the launch. */
+/* The checking emulator raises no false alarm: a race, a stray or unwritten access, a touch in flight would fail the
+   launch. */
 static void test_no_alarm(void **state)
 {
     (void)state;
     static const char *const targets[] = { "gfx90a", "sm_90" };
-    int clean = 0, runs = 0;
+    int clean = 0;
+    int runs = 0;
     for (int i = 0; i < 2; i++) {
         struct chunk c;
         chunk_begin(&c, targets[i]);
-        for (uint64_t seed = 0; seed < CHECKED; seed++) chunk_add(&c, random_graph_text(c.s->run, 3000 + seed));
+        for (uint64_t seed = 0; seed < CHECKED; seed++)
+            chunk_add(&c, random_graph_text(c.s->run, 3000 + seed));
         chunk_compile(&c, true);
         for (size_t k = 0; k < c.n; k++) {
             at_work = c.chains[k]->src->text;
             int64_t batches[] = { 1, odd_batch(k) };
             for (int b = 0; b < 2; b++, runs++)
-                if (!chain_launch(c.chains[k], c.d, batches[b])) fail_graph(c.s, c.t, c.chains[k]->src->text, batches[b], "an alarm:\n");
+                if (!chain_launch(c.chains[k], c.d, batches[b]))
+                    fail_graph(c.s, c.t, c.chains[k]->src->text, batches[b], "an alarm:\n");
             clean += (int)c.chains[k]->program->n_launches;
         }
         chunk_end(&c);
@@ -152,8 +200,11 @@ int main(void)
     signal(SIGABRT, show_and_die);
     signal(SIGSEGV, show_and_die);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_graphs_gfx90a), cmocka_unit_test(test_random_graphs_sm_90), cmocka_unit_test(test_ops_gfx90a),
-        cmocka_unit_test(test_ops_sm_90),        cmocka_unit_test(test_no_alarm),
+        cmocka_unit_test(test_random_graphs_gfx90a),
+        cmocka_unit_test(test_random_graphs_sm_90),
+        cmocka_unit_test(test_ops_gfx90a),
+        cmocka_unit_test(test_ops_sm_90),
+        cmocka_unit_test(test_no_alarm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Two sessions in one process know nothing of each other: used in turns and from two threads, each gives what it gives alone. */
+/* Two sessions in one process know nothing of each other: used in turns and from two threads, each gives what it gives
+   alone. */
 #include "tests/support/support.h"
 
 #include <pthread.h>
@@ -8,8 +9,15 @@
 #include "tests/support/small_run.h"
 
 /* What runs beside what, with the code for it and its result when it is alone. */
-struct part { const char *text, *target; struct code code; char *alone; };
-struct parts { struct session *keep; struct part part[2]; };
+struct part {
+    const char *text, *target;
+    struct code code;
+    char *alone;
+};
+struct parts {
+    struct session *keep;
+    struct part part[2];
+};
 
 static char *result_of(const struct part *p)
 {
@@ -17,7 +25,8 @@ static char *result_of(const struct part *p)
     small_begin(&r, p->text, p->target);
     r.code = &p->code;
     bool ok = small_steps(&r, 0, SMALL_STEPS);
-    if (!ok) diags_print(r.s, 0, stderr, false);
+    if (!ok)
+        diags_print(r.s, 0, stderr, false);
     char *result = ok ? strdup(r.result) : NULL;
     small_end(&r);
     return result;
@@ -26,12 +35,15 @@ static char *result_of(const struct part *p)
 static int setup(void **state)
 {
     struct parts *p = calloc(1, sizeof *p);
-    *p = (struct parts){ session_begin(), { { .text = small_rows, .target = "gfx90a" }, { .text = small_route, .target = "sm_90" } } };
+    *p = (struct parts){ session_begin(),
+                         { { .text = small_rows, .target = "gfx90a" }, { .text = small_route, .target = "sm_90" } } };
     *state = p;
     for (int i = 0; i < 2; i++) {
-        if (!small_compile(p->keep, p->part[i].text, p->part[i].target, &p->part[i].code)) return -1;
+        if (!small_compile(p->keep, p->part[i].text, p->part[i].target, &p->part[i].code))
+            return -1;
         p->part[i].alone = result_of(&p->part[i]);
-        if (!p->part[i].alone) return -1;
+        if (!p->part[i].alone)
+            return -1;
     }
     return 0;
 }
@@ -39,7 +51,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct parts *p = *state;
-    for (int i = 0; i < 2; i++) free(p->part[i].alone);
+    for (int i = 0; i < 2; i++)
+        free(p->part[i].alone);
     session_end(p->keep);
     free(p);
     return 0;
@@ -57,7 +70,8 @@ static void results_say_something(void **state)
     /* another batch shows */
     struct small_run r;
     small_begin(&r, p->part[0].text, p->part[0].target);
-    r.code = &p->part[0].code, r.batch = 6;
+    r.code = &p->part[0].code;
+    r.batch = 6;
     assert_true(small_steps(&r, 0, SMALL_STEPS));
     assert_string_not_equal(r.result, p->part[0].alone);
     small_end(&r);
@@ -74,8 +88,10 @@ static void in_turns(void **state)
             r[i].code = &p->part[i].code;
         }
         for (int step = 0; step < SMALL_STEPS + behind; step++) {
-            if (step < SMALL_STEPS) assert_true(small_step(&r[0], step));
-            if (step >= behind) assert_true(small_step(&r[1], step - behind));
+            if (step < SMALL_STEPS)
+                assert_true(small_step(&r[0], step));
+            if (step >= behind)
+                assert_true(small_step(&r[1], step - behind));
         }
         for (int i = 0; i < 2; i++) {
             assert_string_equal(r[i].result, p->part[i].alone);
@@ -106,7 +122,11 @@ static void errors_stay_where_they_are(void **state)
 }
 
 enum { TIMES = 4 };
-struct share { const struct part *part; int equal; pthread_t thread; };
+struct share {
+    const struct part *part;
+    int equal;
+    pthread_t thread;
+};
 
 static void *share_run(void *arg)
 {
@@ -125,16 +145,22 @@ static void from_two_threads(void **state)
     const struct parts *p = *state;
     for (int other = 0; other < 2; other++) {
         struct share shares[2] = { { .part = &p->part[0] }, { .part = &p->part[other] } };
-        for (int i = 0; i < 2; i++) assert_int_equal(pthread_create(&shares[i].thread, NULL, share_run, &shares[i]), 0);
-        for (int i = 0; i < 2; i++) pthread_join(shares[i].thread, NULL);
-        for (int i = 0; i < 2; i++) assert_int_equal(shares[i].equal, TIMES);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(pthread_create(&shares[i].thread, NULL, share_run, &shares[i]), 0);
+        for (int i = 0; i < 2; i++)
+            pthread_join(shares[i].thread, NULL);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(shares[i].equal, TIMES);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(results_say_something), cmocka_unit_test(in_turns), cmocka_unit_test(errors_stay_where_they_are), cmocka_unit_test(from_two_threads),
+        cmocka_unit_test(results_say_something),
+        cmocka_unit_test(in_turns),
+        cmocka_unit_test(errors_stay_where_they_are),
+        cmocka_unit_test(from_two_threads),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -15,7 +15,8 @@ static void rows_are_found(void **state)
     assert_null(target_find(""));
     assert_null(target_at(-1));
     int n = 0;
-    for (const struct target *t; (t = target_at(n)); n++) assert_ptr_equal(target_find(t->name), t);
+    for (const struct target *t; (t = target_at(n)); n++)
+        assert_ptr_equal(target_find(t->name), t);
     assert_true(n >= 2);
 }
 
@@ -45,7 +46,8 @@ static void assert_covers(const struct coord_map *m, int wave, int elems, int ro
     assert_int_equal(wave * elems, rows * cols);
     for (int lane = 0; lane < wave; lane++)
         for (int e = 0; e < elems; e++) {
-            int r = map_row(m, lane, e), c = map_col(m, lane, e);
+            int r = map_row(m, lane, e);
+            int c = map_col(m, lane, e);
             assert_in_range(r, 0, rows - 1);
             assert_in_range(c, 0, cols - 1);
             assert_int_equal(seen[r][c]++, 0);
@@ -58,21 +60,24 @@ static void maps_cover_each_entry_once(void **state)
     const struct target *t;
     for (int i = 0; (t = target_at(i)); i++) {
         const struct matrix_unit *u = t->matrix;
-        if (!u) continue;
+        if (!u)
+            continue;
         assert_covers(&u->a, t->wave, u->a_elems, u->m, u->k);
         assert_covers(&u->b, t->wave, u->b_elems, u->k, u->n);
         assert_covers(&u->c, t->wave, u->c_elems, u->m, u->n);
     }
 }
 
-/* Fragment registers hold two halves: elements 2r and 2r + 1 are neighbours in k, in A and in B, so that one 4-byte load fills a register. */
+/* Fragment registers hold two halves: elements 2r and 2r + 1 are neighbours in k, in A and in B, so that one 4-byte
+   load fills a register. */
 static void pairs_are_neighbours_in_k(void **state)
 {
     (void)state;
     const struct target *t;
     for (int i = 0; (t = target_at(i)); i++) {
         const struct matrix_unit *u = t->matrix;
-        if (!u) continue;
+        if (!u)
+            continue;
         for (int lane = 0; lane < t->wave; lane++) {
             for (int e = 0; e < u->a_elems; e += 2) {
                 assert_int_equal(map_row(&u->a, lane, e), map_row(&u->a, lane, e + 1));

@@ -1,12 +1,15 @@
-/* tokic's own math functions, in the language of kernel texts (codegen/spell.h): the same source text for every device and for the host.
+/* tokic's own math functions, in the language of kernel texts (codegen/spell.h): the same source text for every device
+   and for the host.
 
-   Only IEEE f32 + - * /, fma, sqrt, bit casts, comparisons and unsigned arithmetic, no table, no wider type, so a compiler that neither contracts nor
-   reorders gives the same bits everywhere. Subnormal arguments and results are correct, exp, exp2 and sigmoid underflow gradually with one rounding;
-   a NaN gives a NaN, and so do log and rsqrt of negative numbers; log 0 = -inf, rsqrt 0 = inf.
+   Only IEEE f32 + - * /, fma, sqrt, bit casts, comparisons and unsigned arithmetic, no table, no wider type, so a
+   compiler that neither contracts nor reorders gives the same bits everywhere. Subnormal arguments and results are
+   correct, exp, exp2 and sigmoid underflow gradually with one rounding; a NaN gives a NaN, and so do log and rsqrt of
+   negative numbers; log 0 = -inf, rsqrt 0 = inf.
 
-   Worst error over all 2^32 inputs, in f32 units in the last place at the exact value, against libm's double functions; `above 1`: inputs that err by
-   more than one unit; no NaN, infinity or sign of zero differs. From `ulp` (bench/ulp.c, build target ulp) on an x86-64 with FMA, gcc 12,
-   -O3 -ffp-contract=off -mfma; an H200 (nvcc 13.0, --fmad=false) gave the same bits for every input.
+   Worst error over all 2^32 inputs, in f32 units in the last place at the exact value, against libm's double functions;
+   `above 1`: inputs that err by more than one unit; no NaN, infinity or sign of zero differs. From `ulp` (bench/ulp.c,
+   build target ulp) on an x86-64 with FMA, gcc 12, -O3 -ffp-contract=off -mfma; an H200 (nvcc 13.0, --fmad=false) gave
+   the same bits for every input.
 
        function      ulp  at input (bits)            above 1
        exp        0.8913  c0bb2813   -5.84864187           0
@@ -19,11 +22,12 @@
        sigmoid    1.4797  c09b1629    -4.8464551      205962
 
    The bounds that kernels are judged by stand in ir/mathfn.c: a change here is measured again and written there.
-   Coefficients: minimax on the stated interval (weighted least squares, reweighted to equal ripple), rounded to f32 one by one, the rest fitted again. */
+   Coefficients: minimax on the stated interval (weighted least squares, reweighted to equal ripple), rounded to f32 one
+   by one, the rest fitted again. */
 
-/* exp(x) = 2^n · p, n = rint(x · log2 e), p = exp(r), r = x - n·ln 2 in [-0.3466, 0.3466] (ln 2 in two parts, each product exact inside its fma).
-   exp(r) = 1 + r + r²·q(r), q minimax of degree 4, relative error 2^-28.2. Returns p; *t holds n in its low bits: 1.5·2^23 + n as a float.
-   |x| <= 105 or NaN. */
+/* exp(x) = 2^n · p, n = rint(x · log2 e), p = exp(r), r = x - n·ln 2 in [-0.3466, 0.3466] (ln 2 in two parts, each
+   product exact inside its fma). exp(r) = 1 + r + r²·q(r), q minimax of degree 4, relative error 2^-28.2. Returns p; *t
+   holds n in its low bits: 1.5·2^23 + n as a float. |x| <= 105 or NaN. */
 TK_FN tk_f32 tk_exp_part(tk_f32 x, tk_u32 *t)
 {
     tk_f32 big = tk_fma_f32(x, 1.44269502f, 12582912.0f);
@@ -40,8 +44,8 @@ TK_FN tk_f32 tk_exp_part(tk_f32 x, tk_u32 *t)
     return tk_fma_f32(q, r, 1.0f);
 }
 
-/* p · 2^n for -151 <= n <= 129, t as above. 2^n as two factors, each a normal number: only the last product rounds, so results that are subnormal
-   or overflow are rounded once. 0x4B400000 is 1.5·2^23, and 254 = 2·127 the two biases. */
+/* p · 2^n for -151 <= n <= 129, t as above. 2^n as two factors, each a normal number: only the last product rounds, so
+   results that are subnormal or overflow are rounded once. 0x4B400000 is 1.5·2^23, and 254 = 2·127 the two biases. */
 TK_FN tk_f32 tk_exp_scale(tk_f32 p, tk_u32 t)
 {
     tk_u32 k = t - (0x4B400000u - 254u);
@@ -68,7 +72,8 @@ TK_FN tk_f32 tk_exp_mid(tk_f32 x)
     return p * tk_bits_f32((t << 23) + 0x3F800000u);
 }
 
-/* 2^x = 2^n · 2^r, n = rint(x), r = x - n exact in [-0.5, 0.5]; 2^r = 1 + r·q(r), q of degree 5, relative error 2^-28.3. 0.879 ulp. */
+/* 2^x = 2^n · 2^r, n = rint(x), r = x - n exact in [-0.5, 0.5]; 2^r = 1 + r·q(r), q of degree 5, relative error
+   2^-28.3. 0.879 ulp. */
 TK_FN tk_f32 tk_exp2_f32(tk_f32 x)
 {
     tk_f32 big, r, q;
@@ -110,8 +115,9 @@ TK_FN tk_f32 tk_log_f32(tk_f32 x)
     return x > 0.0f ? (x < TK_INF ? q : x) : (x == 0.0f ? -TK_INF : TK_NAN);
 }
 
-/* log2 x = e + log2(1 + f), 1 + f in [sqrt(1/2), sqrt 2): powers of two are exact. log2(1 + f) = f·log2 e + f²·q(f), log2 e in two parts,
-   q of degree 8, relative error 2^-27.7. 0x00CAFB0D is 128·2^23 minus the bits of sqrt(1/2). 0.976 ulp. */
+/* log2 x = e + log2(1 + f), 1 + f in [sqrt(1/2), sqrt 2): powers of two are exact. log2(1 + f) = f·log2 e + f²·q(f),
+   log2 e in two parts, q of degree 8, relative error 2^-27.7. 0x00CAFB0D is 128·2^23 minus the bits of sqrt(1/2). 0.976
+   ulp. */
 TK_FN tk_f32 tk_log2_f32(tk_f32 x)
 {
     tk_f32 y = x < 1.17549435e-38f ? x * 8388608.0f : x;
@@ -135,8 +141,8 @@ TK_FN tk_f32 tk_log2_f32(tk_f32 x)
     return x > 0.0f ? (x < TK_INF ? q : x) : (x == 0.0f ? -TK_INF : TK_NAN);
 }
 
-/* With a = |x|, below 0.6: a + a³·q(a²), q of degree 4, relative error 2^-28.4; else 1 - 2/(exp(2a) + 1), which is 1 from 9.02 on.
-   1.406 ulp, just above the switch. */
+/* With a = |x|, below 0.6: a + a³·q(a²), q of degree 4, relative error 2^-28.4; else 1 - 2/(exp(2a) + 1), which is 1
+   from 9.02 on. 1.406 ulp, just above the switch. */
 TK_FN tk_f32 tk_tanh_f32(tk_f32 x)
 {
     tk_f32 a = tk_bits_f32(tk_f32_bits(x) & 0x7FFFFFFFu);
@@ -156,9 +162,8 @@ TK_FN tk_f32 tk_tanh_f32(tk_f32 x)
     return tk_bits_f32(tk_f32_bits(r) | (tk_f32_bits(x) & 0x80000000u));
 }
 
-/* With a = |x|, below 0.85: a + a·q(a²), q of degree 5, relative error 2^-27.1; else 1 - exp(-q(a)), q of degree 6 for -log(erfc a) on [0.85, 3.93],
-   error 2^-28.8 of the result, which is 1 beyond.
-   1.158 ulp, just above the switch. */
+/* With a = |x|, below 0.85: a + a·q(a²), q of degree 5, relative error 2^-27.1; else 1 - exp(-q(a)), q of degree 6 for
+   -log(erfc a) on [0.85, 3.93], error 2^-28.8 of the result, which is 1 beyond. 1.158 ulp, just above the switch. */
 TK_FN tk_f32 tk_erf_f32(tk_f32 x)
 {
     tk_f32 a = tk_bits_f32(tk_f32_bits(x) & 0x7FFFFFFFu);
@@ -186,15 +191,13 @@ TK_FN tk_f32 tk_erf_f32(tk_f32 x)
     return tk_bits_f32(tk_f32_bits(r) | (tk_f32_bits(x) & 0x80000000u));
 }
 
-/* Two correctly rounded operations: at most 1 ulp from the root's half, and half from the quotient. -0 gives -infinity, as IEEE 754 has it.
-   1.491 ulp. */
-TK_FN tk_f32 tk_rsqrt_f32(tk_f32 x)
-{
-    return 1.0f / tk_sqrt_f32(x);
-}
+/* Two correctly rounded operations: at most 1 ulp from the root's half, and half from the quotient. -0 gives -infinity,
+   as IEEE 754 has it. 1.491 ulp. */
+TK_FN tk_f32 tk_rsqrt_f32(tk_f32 x) { return 1.0f / tk_sqrt_f32(x); }
 
-/* With e = exp(-|x|): n/(1 + e), n = e for x < 0, else 1. 1 + e = d + c exactly (Dekker's sum), and one Newton step on n - q·(d + c) takes out the
-   rounding of d and of the first quotient q, so that little but the error of e is left. 1.480 ulp. */
+/* With e = exp(-|x|): n/(1 + e), n = e for x < 0, else 1. 1 + e = d + c exactly (Dekker's sum), and one Newton step on
+   n - q·(d + c) takes out the rounding of d and of the first quotient q, so that little but the error of e is left.
+   1.480 ulp. */
 TK_FN tk_f32 tk_sigmoid_f32(tk_f32 x)
 {
     tk_f32 e = tk_exp_f32(-tk_bits_f32(tk_f32_bits(x) & 0x7FFFFFFFu));

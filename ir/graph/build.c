@@ -8,10 +8,12 @@ struct builder build_at(struct graph *g, const struct node *like)
     return (struct builder){ .g = g, .loc = like->loc, .instance = like->instance, .wide = false };
 }
 
-static struct node *add(struct builder *b, const struct op_def *op, struct node *const *in, int n_in, const struct attr *attrs)
+static struct node *add(struct builder *b, const struct op_def *op, struct node *const *in, int n_in,
+                        const struct attr *attrs)
 {
     struct node *n = graph_add(b->g, op, in, n_in, attrs, b->loc);
-    if (!n) return NULL;
+    if (!n)
+        return NULL;
     n->instance = b->instance;
     n->wide |= b->wide;
     return n;
@@ -26,35 +28,43 @@ static const struct op_def *row(const char *name)
 
 static const struct ix *one_of(const struct ix *a, const struct ix *b) { return ix_is_const(a) && a->k == 1 ? b : a; }
 
-/* The shape that both broadcast to, trailing dims aligned, written into `to`; dims that do not fit are left as they are: infer says so. */
+/* The shape that both broadcast to, trailing dims aligned, written into `to`; dims that do not fit are left as they
+   are: infer says so. */
 static void widen(struct graph *g, struct type *to, const struct type *t)
 {
     const struct ix *one = ix_const(g->s->ix, 1);
     struct type out = { .dtype = to->dtype, .rank = to->rank > t->rank ? to->rank : t->rank };
     for (int i = 1; i <= out.rank; i++)
-        out.dim[out.rank - i] = one_of(i <= to->rank ? to->dim[to->rank - i] : one, i <= t->rank ? t->dim[t->rank - i] : one);
+        out.dim[out.rank - i] =
+            one_of(i <= to->rank ? to->dim[to->rank - i] : one, i <= t->rank ? t->dim[t->rank - i] : one);
     *to = out;
 }
 
 static bool reaches(const struct type *from, const struct type *to)
 {
-    if (from->rank > to->rank) return false;
+    if (from->rank > to->rank)
+        return false;
     for (int i = 1; i <= from->rank; i++) {
         const struct ix *d = from->dim[from->rank - i];
-        if (d != to->dim[to->rank - i] && !(ix_is_const(d) && d->k == 1)) return false;
+        if (d != to->dim[to->rank - i] && !(ix_is_const(d) && d->k == 1))
+            return false;
     }
     return true;
 }
 
 bool build_align(struct builder *b, struct node **in, int n_in)
 {
-    if (n_in < 2) return true;
+    if (n_in < 2)
+        return true;
     struct type to = in[0]->type;
-    for (int i = 1; i < n_in; i++) widen(b->g, &to, &in[i]->type);
+    for (int i = 1; i < n_in; i++)
+        widen(b->g, &to, &in[i]->type);
     for (int i = 0; i < n_in; i++) {
         to.dtype = in[i]->type.dtype;
-        if (reaches(&in[i]->type, &to)) in[i] = build_broadcast(b, in[i], &to);
-        if (!in[i]) return false;
+        if (reaches(&in[i]->type, &to))
+            in[i] = build_broadcast(b, in[i], &to);
+        if (!in[i])
+            return false;
     }
     return true;
 }
@@ -64,14 +74,21 @@ struct node *build(struct builder *b, const char *op_name, struct node *const *i
     enum { MAX_POINTWISE = 8 };
     const struct op_def *op = row(op_name);
     struct node *aligned[MAX_POINTWISE];
-    for (int i = 0; i < n_in; i++) if (!in[i]) return NULL;
-    if (op->class != CLS_POINTWISE || n_in > MAX_POINTWISE) return add(b, op, in, n_in, attrs);
-    for (int i = 0; i < n_in; i++) aligned[i] = in[i];
+    for (int i = 0; i < n_in; i++)
+        if (!in[i])
+            return NULL;
+    if (op->class != CLS_POINTWISE || n_in > MAX_POINTWISE)
+        return add(b, op, in, n_in, attrs);
+    for (int i = 0; i < n_in; i++)
+        aligned[i] = in[i];
     return build_align(b, aligned, n_in) ? add(b, op, aligned, n_in, attrs) : NULL;
 }
 
 struct node *build1(struct builder *b, const char *op, struct node *x) { return build(b, op, &x, 1, NULL); }
-struct node *build2(struct builder *b, const char *op, struct node *x, struct node *y) { return build(b, op, (struct node *[]){ x, y }, 2, NULL); }
+struct node *build2(struct builder *b, const char *op, struct node *x, struct node *y)
+{
+    return build(b, op, (struct node *[]){ x, y }, 2, NULL);
+}
 struct node *build3(struct builder *b, const char *op, struct node *x, struct node *y, struct node *z)
 {
     return build(b, op, (struct node *[]){ x, y, z }, 3, NULL);
@@ -80,14 +97,16 @@ struct node *build3(struct builder *b, const char *op, struct node *x, struct no
 static struct attr *defaults(struct builder *b, const struct op_def *op)
 {
     struct attr *a = arena_array(b->g->arena, struct attr, op->n_attrs);
-    for (int i = 0; i < op->n_attrs; i++) a[i] = op->attrs[i].value;
+    for (int i = 0; i < op->n_attrs; i++)
+        a[i] = op->attrs[i].value;
     return a;
 }
 
 static void set_dims(struct builder *b, const struct op_def *op, struct attr *attrs, const struct type *t)
 {
     const struct ix **dims = arena_array(b->g->arena, const struct ix *, t->rank);
-    for (int i = 0; i < t->rank; i++) dims[i] = t->dim[i];
+    for (int i = 0; i < t->rank; i++)
+        dims[i] = t->dim[i];
     struct attr *a = &attrs[op_attr(op, "dims")];
     a->n = t->rank;
     a->dims = dims;
@@ -105,7 +124,8 @@ struct node *build_const(struct builder *b, const struct type *like, double valu
 
 struct node *build_broadcast(struct builder *b, struct node *x, const struct type *to)
 {
-    if (!x || type_same_shape(&x->type, to)) return x;
+    if (!x || type_same_shape(&x->type, to))
+        return x;
     const struct op_def *op = row("broadcast");
     struct attr *attrs = defaults(b, op);
     set_dims(b, op, attrs, to);
@@ -114,7 +134,8 @@ struct node *build_broadcast(struct builder *b, struct node *x, const struct typ
 
 struct node *build_reshape(struct builder *b, struct node *x, const struct type *to)
 {
-    if (!x || type_same_shape(&x->type, to)) return x;
+    if (!x || type_same_shape(&x->type, to))
+        return x;
     const struct op_def *op = row("reshape");
     struct attr *attrs = defaults(b, op);
     set_dims(b, op, attrs, to);
@@ -125,17 +146,22 @@ struct node *build_reshape(struct builder *b, struct node *x, const struct type 
 static const char *operand_name(struct arena *a, const struct op_def *op, int operand)
 {
     const char *p = op->operands;
-    for (int i = 0; i < operand && strchr(p, ','); i++) p = strchr(p, ',') + 1;
+    for (int i = 0; i < operand && strchr(p, ','); i++)
+        p = strchr(p, ',') + 1;
     p += strspn(p, " ");
     return arena_strndup(a, p, strcspn(p, ",. "));
 }
 
-static bool same_place(const struct loc *x, const struct loc *y) { return x->line == y->line && x->col == y->col && x->src == y->src; }
+static bool same_place(const struct loc *x, const struct loc *y)
+{
+    return x->line == y->line && x->col == y->col && x->src == y->src;
+}
 
 /* "the second operand (y) of add": a row's own names for operands are never taken for the user's. */
 static const char *operand_text(struct arena *a, const struct node *n, int operand)
 {
-    static const char *const places[] = { "first ", "second ", "third ", "fourth ", "fifth ", "sixth ", "seventh ", "eighth ", "ninth " };
+    static const char *const places[] = { "first ", "second ",  "third ",  "fourth ", "fifth ",
+                                          "sixth ", "seventh ", "eighth ", "ninth " };
     enum { PLACES = sizeof places / sizeof *places };
     const char *place = n->n_in == 1 ? "" : operand < PLACES ? places[operand] : arena_printf(a, "%dth ", operand + 1);
     return arena_printf(a, "the %soperand (%s) of %s", place, operand_name(a, n->op, operand), n->op->name);
@@ -147,7 +173,8 @@ bool infer_error(struct graph *g, const struct node *n, int operand, const char 
     va_start(ap, fmt);
     const char *text = arena_vprintf(g->arena, fmt, ap);
     va_end(ap);
-    if (operand < 0 || operand >= n->n_in) return diag_error(g->s, FAIL_INPUT, n->loc, "%s: %s", n->op->name, text);
+    if (operand < 0 || operand >= n->n_in)
+        return diag_error(g->s, FAIL_INPUT, n->loc, "%s: %s", n->op->name, text);
     const struct node *x = n->in[operand];
     struct loc loc = n->in_loc && n->in_loc[operand].line ? n->in_loc[operand] : n->loc;
     const char *type = type_text(g->arena, &x->type);

@@ -21,7 +21,8 @@ static struct node *copied(struct node *const *of, const struct node *n) { retur
 static struct node **copy_list(struct graph *c, struct node *const *of, struct node *const *list, size_t n)
 {
     struct node **out = arena_array(c->arena, struct node *, n);
-    for (size_t i = 0; i < n; i++) out[i] = copied(of, list[i]);
+    for (size_t i = 0; i < n; i++)
+        out[i] = copied(of, list[i]);
     return out;
 }
 
@@ -58,11 +59,14 @@ static void clone_groups(const struct graph *g, struct graph *c, struct node *co
         to->ins = copy_list(c, of, from->ins, from->n_ins);
         to->outs = copy_list(c, of, from->outs, from->n_outs);
         to->anchor = copied(of, from->anchor);
-        for (size_t j = 0; j < from->n_nodes; j++) if (from->nodes[j]->group == from) to->nodes[j]->group = to;
+        for (size_t j = 0; j < from->n_nodes; j++)
+            if (from->nodes[j]->group == from)
+                to->nodes[j]->group = to;
     }
     c->places = copy_array(c->arena, g->places, g->n_places);
     c->cap_places = g->n_places;
-    for (size_t i = 0; i < c->n_places; i++) c->places[i].node = copied(of, g->places[i].node);
+    for (size_t i = 0; i < c->n_places; i++)
+        c->places[i].node = copied(of, g->places[i].node);
 }
 
 struct graph *graph_clone(const struct graph *g)
@@ -71,14 +75,22 @@ struct graph *graph_clone(const struct graph *g)
     *c = *g;
     struct node **of = arena_array(c->arena, struct node *, g->next_id);
     clone_nodes(g, c, of);
-    c->dims = copy_array(c->arena, g->dims, g->n_dims), c->cap_dims = g->n_dims;
-    c->sizes = copy_array(c->arena, g->sizes, g->n_sizes), c->cap_sizes = g->n_sizes;
-    c->outs = copy_array(c->arena, g->outs, g->n_outs), c->cap_outs = g->n_outs;
-    for (size_t i = 0; i < c->n_outs; i++) c->outs[i].node = copied(of, g->outs[i].node);
-    c->aliases = copy_array(c->arena, g->aliases, g->n_aliases), c->cap_aliases = g->n_aliases;
-    for (size_t i = 0; i < c->n_aliases; i++) c->aliases[i].node = copied(of, g->aliases[i].node);
-    c->obligations = copy_array(c->arena, g->obligations, g->n_obligations), c->cap_obligations = g->n_obligations;
-    for (size_t i = 0; i < c->n_obligations; i++) c->obligations[i].node = copied(of, g->obligations[i].node);
+    c->dims = copy_array(c->arena, g->dims, g->n_dims);
+    c->cap_dims = g->n_dims;
+    c->sizes = copy_array(c->arena, g->sizes, g->n_sizes);
+    c->cap_sizes = g->n_sizes;
+    c->outs = copy_array(c->arena, g->outs, g->n_outs);
+    c->cap_outs = g->n_outs;
+    for (size_t i = 0; i < c->n_outs; i++)
+        c->outs[i].node = copied(of, g->outs[i].node);
+    c->aliases = copy_array(c->arena, g->aliases, g->n_aliases);
+    c->cap_aliases = g->n_aliases;
+    for (size_t i = 0; i < c->n_aliases; i++)
+        c->aliases[i].node = copied(of, g->aliases[i].node);
+    c->obligations = copy_array(c->arena, g->obligations, g->n_obligations);
+    c->cap_obligations = g->n_obligations;
+    for (size_t i = 0; i < c->n_obligations; i++)
+        c->obligations[i].node = copied(of, g->obligations[i].node);
     c->value_of = copy_list(c, of, g->value_of, g->n_values);
     c->loss = copied(of, g->loss);
     clone_groups(g, c, of);
@@ -89,12 +101,13 @@ struct graph *graph_clone(const struct graph *g)
 static const struct attr *default_attrs(struct graph *g, const struct op_def *op)
 {
     struct attr *a = arena_array(g->arena, struct attr, op->n_attrs);
-    for (int i = 0; i < op->n_attrs; i++) a[i] = op->attrs[i].value;
+    for (int i = 0; i < op->n_attrs; i++)
+        a[i] = op->attrs[i].value;
     return a;
 }
 
-struct node *graph_add_at(struct graph *g, const struct op_def *op, struct node *const *in, int n_in, const struct attr *attrs, struct loc loc,
-                          const struct loc *in_loc)
+struct node *graph_add_at(struct graph *g, const struct op_def *op, struct node *const *in, int n_in,
+                          const struct attr *attrs, struct loc loc, const struct loc *in_loc)
 {
     bool variadic;
     int arity = op_arity(op, &variadic);
@@ -103,35 +116,54 @@ struct node *graph_add_at(struct graph *g, const struct op_def *op, struct node 
     *n = (struct node){ .op = op, .n_in = n_in, .loc = loc, .wide = op->wide, .mark = -1 };
     n->facts = (struct facts){ .lo = -INFINITY, .hi = INFINITY, .max_nonzero = -1 };
     n->in = copy_bytes(g->arena, in, (size_t)n_in * sizeof *in);
-    if (in_loc) n->in_loc = copy_bytes(g->arena, in_loc, (size_t)n_in * sizeof *in_loc);
+    if (in_loc)
+        n->in_loc = copy_bytes(g->arena, in_loc, (size_t)n_in * sizeof *in_loc);
     n->attrs = attrs ? copy_bytes(g->arena, attrs, (size_t)op->n_attrs * sizeof *attrs) : default_attrs(g, op);
-    if (!op->infer(g, n)) return NULL;
+    if (!op->infer(g, n))
+        return NULL;
     const char *why = type_misfit(g->s, &n->type);
-    if (why) return diag_error(g->s, FAIL_INPUT, loc, "%s gives %s: %s", op->name, type_text(g->arena, &n->type), why), NULL;
+    if (why) {
+        diag_error(g->s, FAIL_INPUT, loc, "%s gives %s: %s", op->name, type_text(g->arena, &n->type), why);
+        return NULL;
+    }
     n->id = g->next_id++;
     *arena_push(g->arena, g->nodes, g->n_nodes, g->cap_nodes) = n;
     return n;
 }
 
-struct node *graph_add(struct graph *g, const struct op_def *op, struct node *const *in, int n_in, const struct attr *attrs, struct loc loc)
+struct node *graph_add(struct graph *g, const struct op_def *op, struct node *const *in, int n_in,
+                       const struct attr *attrs, struct loc loc)
 {
     return graph_add_at(g, op, in, n_in, attrs, loc, NULL);
 }
 
 void node_replace(struct graph *g, struct node *old, struct node *by)
 {
-    if (old == by) return;
+    if (old == by)
+        return;
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
-        for (int j = 0; n != by && j < n->n_in; j++) if (n->in[j] == old) n->in[j] = by;
+        for (int j = 0; n != by && j < n->n_in; j++)
+            if (n->in[j] == old)
+                n->in[j] = by;
     }
-    for (size_t i = 0; i < g->n_outs; i++) if (g->outs[i].node == old) g->outs[i].node = by;
-    for (size_t i = 0; i < g->n_aliases; i++) if (g->aliases[i].node == old) g->aliases[i].node = by;
-    for (size_t i = 0; i < g->n_values; i++) if (g->value_of[i] == old) g->value_of[i] = by;
-    if (g->loss == old) g->loss = by;
-    if (!old->name) return;
-    if (by->name) *arena_push(g->arena, g->aliases, g->n_aliases, g->cap_aliases) = (struct graph_out){ old->name, by, old->loc };
-    else by->name = old->name;
+    for (size_t i = 0; i < g->n_outs; i++)
+        if (g->outs[i].node == old)
+            g->outs[i].node = by;
+    for (size_t i = 0; i < g->n_aliases; i++)
+        if (g->aliases[i].node == old)
+            g->aliases[i].node = by;
+    for (size_t i = 0; i < g->n_values; i++)
+        if (g->value_of[i] == old)
+            g->value_of[i] = by;
+    if (g->loss == old)
+        g->loss = by;
+    if (!old->name)
+        return;
+    if (by->name)
+        *arena_push(g->arena, g->aliases, g->n_aliases, g->cap_aliases) = (struct graph_out){ old->name, by, old->loc };
+    else
+        by->name = old->name;
     old->name = NULL;
 }
 
@@ -142,35 +174,46 @@ enum { UNSEEN = -1, OPEN = 0, DONE = 1 };
 static bool place(struct node *n, struct node **stack, int *next, struct node **out, size_t *n_out)
 {
     size_t top = 0;
-    if (n->mark == DONE) return true;
+    if (n->mark == DONE)
+        return true;
     n->mark = OPEN;
-    stack[0] = n, next[0] = 0;
+    stack[0] = n;
+    next[0] = 0;
     for (;;) {
         struct node *m = stack[top];
         if (next[top] < m->n_in) {
             struct node *x = m->in[next[top]++];
-            if (x->mark == OPEN) return false;
-            if (x->mark == DONE) continue;
+            if (x->mark == OPEN)
+                return false;
+            if (x->mark == DONE)
+                continue;
             x->mark = OPEN;
-            stack[++top] = x, next[top] = 0;
+            stack[++top] = x;
+            next[top] = 0;
             continue;
         }
         m->mark = DONE;
         out[(*n_out)++] = m;
-        if (!top--) return true;
+        if (!top--)
+            return true;
     }
 }
 
 bool graph_sort(struct graph *g)
 {
-    struct node **out = arena_array(g->arena, struct node *, g->n_nodes), **stack = arena_array(g->arena, struct node *, g->n_nodes + 1);
+    struct node **out = arena_array(g->arena, struct node *, g->n_nodes);
+    struct node **stack = arena_array(g->arena, struct node *, g->n_nodes + 1);
     int *next = arena_array(g->arena, int, g->n_nodes + 1);
     size_t n = 0;
     bool ok = true;
-    for (size_t i = 0; i < g->n_nodes; i++) g->nodes[i]->mark = UNSEEN;
-    for (size_t i = 0; ok && i < g->n_nodes; i++) ok = place(g->nodes[i], stack, next, out, &n);
-    for (size_t i = 0; i < g->n_nodes; i++) g->nodes[i]->mark = -1;
-    if (!ok) return false;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->mark = UNSEEN;
+    for (size_t i = 0; ok && i < g->n_nodes; i++)
+        ok = place(g->nodes[i], stack, next, out, &n);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->mark = -1;
+    if (!ok)
+        return false;
     BUG_IF(n != g->n_nodes, "an operand is not in the graph's list");
     g->nodes = out;
     g->cap_nodes = n;
@@ -178,12 +221,17 @@ bool graph_sort(struct graph *g)
 }
 
 /* A named source is bound from outside; an unnamed one is a constant of a pass. */
-static bool is_root(const struct node *n) { return n->op->class == CLS_EFFECT || (n->op->class == CLS_SOURCE && n->name); }
+static bool is_root(const struct node *n)
+{
+    return n->op->class == CLS_EFFECT || (n->op->class == CLS_SOURCE && n->name);
+}
 
 static size_t keep_live(struct graph *g)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < g->n_nodes; i++) if (g->nodes[i]->mark == 1) g->nodes[kept++] = g->nodes[i];
+    for (size_t i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i]->mark == 1)
+            g->nodes[kept++] = g->nodes[i];
     size_t gone = g->n_nodes - kept;
     g->n_nodes = kept;
     return gone;
@@ -193,49 +241,80 @@ size_t graph_sweep(struct graph *g)
 {
     struct node **todo = arena_array(g->arena, struct node *, g->n_nodes + g->n_outs + 1);
     size_t n = 0;
-    for (size_t i = 0; i < g->n_nodes; i++) g->nodes[i]->mark = is_root(g->nodes[i]) ? (todo[n++] = g->nodes[i], 1) : -1;
-    for (size_t i = 0; i < g->n_outs; i++) if (g->outs[i].node->mark < 0) g->outs[i].node->mark = 1, todo[n++] = g->outs[i].node;
-    if (g->loss && g->loss->mark < 0) g->loss->mark = 1, todo[n++] = g->loss;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->mark = is_root(g->nodes[i]) ? (todo[n++] = g->nodes[i], 1) : -1;
+    for (size_t i = 0; i < g->n_outs; i++)
+        if (g->outs[i].node->mark < 0) {
+            g->outs[i].node->mark = 1;
+            todo[n++] = g->outs[i].node;
+        }
+    if (g->loss && g->loss->mark < 0) {
+        g->loss->mark = 1;
+        todo[n++] = g->loss;
+    }
     while (n) {
         struct node *m = todo[--n];
-        for (int j = 0; j < m->n_in; j++) if (m->in[j]->mark < 0) m->in[j]->mark = 1, todo[n++] = m->in[j];
+        for (int j = 0; j < m->n_in; j++)
+            if (m->in[j]->mark < 0) {
+                m->in[j]->mark = 1;
+                todo[n++] = m->in[j];
+            }
     }
-    for (size_t i = 0; i < g->n_values; i++) if (g->value_of[i] && g->value_of[i]->mark != 1) g->value_of[i] = NULL;
+    for (size_t i = 0; i < g->n_values; i++)
+        if (g->value_of[i] && g->value_of[i]->mark != 1)
+            g->value_of[i] = NULL;
     size_t kept = 0;
-    for (size_t i = 0; i < g->n_aliases; i++) if (g->aliases[i].node->mark == 1) g->aliases[kept++] = g->aliases[i];
+    for (size_t i = 0; i < g->n_aliases; i++)
+        if (g->aliases[i].node->mark == 1)
+            g->aliases[kept++] = g->aliases[i];
     g->n_aliases = kept;
     size_t gone = keep_live(g);
-    for (size_t i = 0; i < g->n_nodes; i++) g->nodes[i]->mark = -1;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->mark = -1;
     return gone;
 }
 
 /* An operand read twice counts twice; each output and the loss count once. */
 void graph_count_uses(struct graph *g)
 {
-    for (size_t i = 0; i < g->n_nodes; i++) g->nodes[i]->mark = 0;
-    for (size_t i = 0; i < g->n_nodes; i++) for (int j = 0; j < g->nodes[i]->n_in; j++) g->nodes[i]->in[j]->mark++;
-    for (size_t i = 0; i < g->n_outs; i++) g->outs[i].node->mark++;
-    if (g->loss) g->loss->mark++;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->mark = 0;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        for (int j = 0; j < g->nodes[i]->n_in; j++)
+            g->nodes[i]->in[j]->mark++;
+    for (size_t i = 0; i < g->n_outs; i++)
+        g->outs[i].node->mark++;
+    if (g->loss)
+        g->loss->mark++;
 }
 
 struct node *graph_find(const struct graph *g, const char *name)
 {
-    for (size_t i = 0; i < g->n_nodes; i++) if (g->nodes[i]->name && !strcmp(g->nodes[i]->name, name)) return g->nodes[i];
-    for (size_t i = 0; i < g->n_aliases; i++) if (!strcmp(g->aliases[i].name, name)) return g->aliases[i].node;
-    for (size_t i = 0; i < g->n_outs; i++) if (!strcmp(g->outs[i].name, name)) return g->outs[i].node;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i]->name && !strcmp(g->nodes[i]->name, name))
+            return g->nodes[i];
+    for (size_t i = 0; i < g->n_aliases; i++)
+        if (!strcmp(g->aliases[i].name, name))
+            return g->aliases[i].node;
+    for (size_t i = 0; i < g->n_outs; i++)
+        if (!strcmp(g->outs[i].name, name))
+            return g->outs[i].node;
     return NULL;
 }
 
 bool graph_add_output(struct graph *g, const char *name, struct node *n)
 {
     for (size_t i = 0; i < g->n_outs; i++) {
-        if (strcmp(g->outs[i].name, name)) continue;
-        if (g->outs[i].node == n) return true;
+        if (strcmp(g->outs[i].name, name))
+            continue;
+        if (g->outs[i].node == n)
+            return true;
         diag_error(g->s, FAIL_INPUT, n->loc, "there is already an output %s", name);
         diag_note(g->s, g->outs[i].loc, "the first one stands here");
         return false;
     }
-    *arena_push(g->arena, g->outs, g->n_outs, g->cap_outs) = (struct graph_out){ arena_strdup(g->arena, name), n, n->loc };
+    *arena_push(g->arena, g->outs, g->n_outs, g->cap_outs) =
+        (struct graph_out){ arena_strdup(g->arena, name), n, n->loc };
     return true;
 }
 
@@ -243,5 +322,6 @@ void graph_own_values(struct graph *g)
 {
     g->n_values = (size_t)g->next_id;
     g->value_of = arena_array(g->arena, struct node *, g->n_values + 1);
-    for (size_t i = 0; i < g->n_nodes; i++) g->value_of[g->nodes[i]->id] = g->nodes[i];
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->value_of[g->nodes[i]->id] = g->nodes[i];
 }

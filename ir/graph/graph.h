@@ -1,7 +1,7 @@
 #ifndef TOKIC_IR_GRAPH_GRAPH_H
 #define TOKIC_IR_GRAPH_GRAPH_H
-/* The graph IR: what a .graph file says, and what every pass reads and writes. Nodes have one result each and stand in an order in which
-   operands come first. */
+/* The graph IR: what a .graph file says, and what every pass reads and writes. Nodes have one result each and stand in
+   an order in which operands come first. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,21 +19,22 @@ struct type {
     const struct ix *dim[MAX_RANK];
 };
 
-/* What is known of every element of a value (carried forward by the contracts pass). lo > hi never; unknown is -inf..inf. */
+/* What is known of every element of a value (carried forward by the contracts pass). lo > hi never; unknown is
+   -inf..inf. */
 struct facts {
-    double lo, hi;          /* every element that is not NaN (of i64: not the least, which stands for one) lies in lo..hi */
-    bool finite;            /* no NaN, no infinity; of i64: no missing value, so that an index may rely on lo..hi */
-    bool integral;          /* every element is an integer */
-    bool sums_to_one;       /* each row (last dimension) sums to 1 */
-    int max_nonzero;        /* of a row; -1: not known */
-    bool exact;             /* computed without rounding */
+    double lo, hi;    /* every element that is not NaN (of i64: not the least, which stands for one) lies in lo..hi */
+    bool finite;      /* no NaN, no infinity; of i64: no missing value, so that an index may rely on lo..hi */
+    bool integral;    /* every element is an integer */
+    bool sums_to_one; /* each row (last dimension) sums to 1 */
+    int max_nonzero;  /* of a row; -1: not known */
+    bool exact;       /* computed without rounding */
 };
 
 enum attr_kind { ATTR_INT, ATTR_FLOAT, ATTR_BOOL, ATTR_DTYPE, ATTR_INTS, ATTR_DIMS };
-struct attr {               /* one attribute's value */
-    int64_t i;              /* ATTR_INT, ATTR_BOOL, ATTR_DTYPE */
-    double f;               /* ATTR_FLOAT */
-    int n;                  /* ATTR_INTS, ATTR_DIMS */
+struct attr {  /* one attribute's value */
+    int64_t i; /* ATTR_INT, ATTR_BOOL, ATTR_DTYPE */
+    double f;  /* ATTR_FLOAT */
+    int n;     /* ATTR_INTS, ATTR_DIMS */
     const int64_t *ints;
     const struct ix *const *dims;
 };
@@ -43,98 +44,137 @@ struct group;
 
 struct node {
     const struct op_def *op;
-    int id;                         /* unique in its graph; a clone keeps it */
+    int id; /* unique in its graph; a clone keeps it */
     struct type type;
     int n_in;
     struct node **in;
-    const struct attr *attrs;       /* op->n_attrs of them, in the row's order */
-    const char *name;               /* as --output takes it: "z", "expert0.h.2"; NULL: no name */
-    const char *origin;             /* the op of the user's graph that it came from, when an expansion made it: "layernorm"; NULL: itself */
-    const char *instance;           /* the block instance it was inlined from: "expert0"; NULL: top level */
-    struct loc loc;                 /* a node made by a pass keeps that of the node it came from */
-    const struct loc *in_loc;       /* where each operand was written; NULL: unknown, use loc */
+    const struct attr *attrs; /* op->n_attrs of them, in the row's order */
+    const char *name;         /* as --output takes it: "z", "expert0.h.2"; NULL: no name */
+    const char *
+        origin; /* the op of the user's graph that it came from, when an expansion made it: "layernorm"; NULL: itself */
+    const char *instance;     /* the block instance it was inlined from: "expert0"; NULL: top level */
+    struct loc loc;           /* a node made by a pass keeps that of the node it came from */
+    const struct loc *in_loc; /* where each operand was written; NULL: unknown, use loc */
     struct facts facts;
     /* written by precision */
-    enum dtype compute;             /* what a contraction multiplies in: DT_F16 on the matrix unit, or DT_F32; others DT_F32 (or their integer type) */
-    enum dtype storage;             /* what it has when materialised */
-    bool wide;                      /* must stay f32 (routing, statistics, losses): set by rows and expansions */
+    enum dtype
+        /* what a contraction multiplies in: DT_F16 on the matrix unit, or DT_F32; others DT_F32 (or their integer type)
+           */
+        compute;
+    enum dtype storage; /* what it has when materialised */
+    bool wide;          /* must stay f32 (routing, statistics, losses): set by rows and expansions */
     /* written by fuse and memplan */
-    struct group *group;            /* the group that materialises or owns it; NULL for sources; a recomputed node may be in several groups' lists */
-    bool materialised;              /* its value is written to memory */
+    struct group *
+        /* the group that materialises or owns it; NULL for sources; a recomputed node may be in several groups' lists
+           */
+        group;
+    bool materialised; /* its value is written to memory */
     /* scratch of the pass that runs; -1 when unused */
     int mark;
 };
 
 /* A declared symbolic dim or named constant of the graph. */
-struct graph_dim { const char *name; const struct ix *ix; struct loc loc; };
-struct graph_out { const char *name; struct node *node; struct loc loc; };
-struct graph_size { const char *name; struct loc loc; };
+struct graph_dim {
+    const char *name;
+    const struct ix *ix;
+    struct loc loc;
+};
+struct graph_out {
+    const char *name;
+    struct node *node;
+    struct loc loc;
+};
+struct graph_size {
+    const char *name;
+    struct loc loc;
+};
 
 /* What one obligation came to. */
 enum obligation_status { OBLIGATION_PROVED, OBLIGATION_CHECKED, OBLIGATION_OPEN, OBLIGATION_CONTRADICTED };
 struct obligation {
-    struct node *node;              /* the op that needs it */
-    int operand;                    /* of which operand; -1: of the result or an attribute */
-    const char *text;               /* "0 <= x <= 1", "finite" */
+    struct node *node; /* the op that needs it */
+    int operand;       /* of which operand; -1: of the result or an attribute */
+    const char *text;  /* "0 <= x <= 1", "finite" */
     enum obligation_status status;
-    struct facts need;              /* the part that a run-time guard checks: range and finiteness */
+    struct facts need; /* the part that a run-time guard checks: range and finiteness */
 };
 
 /* How a kernel's template sees a group. */
 enum group_kind { GROUP_ROWS, GROUP_GEMM };
 struct group {
-    int id;                         /* launch order */
+    int id; /* launch order */
     enum group_kind kind;
-    const char *name;               /* "expert.lin0 gelu": for people */
-    struct node **nodes; size_t n_nodes;    /* all nodes that it evaluates, operands first (recomputed ones too) */
-    struct node **ins;   size_t n_ins;      /* materialised values and sources that it reads */
-    struct node **outs;  size_t n_outs;     /* values that it materialises, in node order */
-    struct node *anchor;            /* GROUP_GEMM: the contraction */
+    const char *name; /* "expert.lin0 gelu": for people */
+    struct node **nodes;
+    size_t n_nodes; /* all nodes that it evaluates, operands first (recomputed ones too) */
+    struct node **ins;
+    size_t n_ins; /* materialised values and sources that it reads */
+    struct node **outs;
+    size_t n_outs;       /* values that it materialises, in node order */
+    struct node *anchor; /* GROUP_GEMM: the contraction */
 };
 
-/* Where a materialised value lives (memplan): offset in the activations' allocation, in bytes, a function of the symbolic dims. */
-struct placement { const struct node *node; const struct ix *offset, *bytes; };
+/* Where a materialised value lives (memplan): offset in the activations' allocation, in bytes, a function of the
+   symbolic dims. */
+struct placement {
+    const struct node *node;
+    const struct ix *offset, *bytes;
+};
 
 struct graph {
     struct session *s;
     struct arena *arena;
-    const char *name, *size;                    /* "moe_sheaf", "nano" ("" if the file has no sizes) */
+    const char *name, *size; /* "moe_sheaf", "nano" ("" if the file has no sizes) */
     const struct source *src;
-    struct node **nodes; size_t n_nodes, cap_nodes;     /* in order: operands first */
+    struct node **nodes;
+    size_t n_nodes, cap_nodes; /* in order: operands first */
     int next_id;
-    struct graph_dim *dims; size_t n_dims, cap_dims;    /* symbolic dims, in order of declaration */
-    struct graph_out *outs; size_t n_outs, cap_outs;    /* declared outputs, then what --output asked for */
-    struct graph_size *sizes; size_t n_sizes, cap_sizes;
-    struct graph_out *aliases; size_t n_aliases, cap_aliases;   /* further names of nodes that have one; they keep nothing alive */
-    struct node *loss;                          /* declared by `loss`; NULL if none */
-    struct obligation *obligations; size_t n_obligations, cap_obligations;
-    /* For each node id of the graph as parsed: the node that now holds its value; NULL once it is gone. Clones, replacements and expansions keep it. */
-    struct node **value_of; size_t n_values;
+    struct graph_dim *dims;
+    size_t n_dims, cap_dims; /* symbolic dims, in order of declaration */
+    struct graph_out *outs;
+    size_t n_outs, cap_outs; /* declared outputs, then what --output asked for */
+    struct graph_size *sizes;
+    size_t n_sizes, cap_sizes;
+    struct graph_out *aliases;
+    size_t n_aliases, cap_aliases; /* further names of nodes that have one; they keep nothing alive */
+    struct node *loss;             /* declared by `loss`; NULL if none */
+    struct obligation *obligations;
+    size_t n_obligations, cap_obligations;
+    /* For each node id of the graph as parsed: the node that now holds its value; NULL once it is gone. Clones,
+       replacements and expansions keep it. */
+    struct node **value_of;
+    size_t n_values;
     /* written by fuse and memplan */
-    struct group **groups; size_t n_groups, cap_groups;
-    struct placement *places; size_t n_places, cap_places;
-    const struct ix *memory;                    /* bytes of the activations' allocation */
+    struct group **groups;
+    size_t n_groups, cap_groups;
+    struct placement *places;
+    size_t n_places, cap_places;
+    const struct ix *memory; /* bytes of the activations' allocation */
 };
 
 struct graph *graph_new(struct session *s, const char *name);
 /* A deep copy in the same session: ids, names, locs, facts are kept, value_of maps the parsed ids onto the copy. */
 struct graph *graph_clone(const struct graph *g);
 
-/* Makes the graph as it stands the one that passes are measured against: every node holds its own value. Parsing does this, but a text that was printed after
-   a pass brings the values of the graph that it once was. */
+/* Makes the graph as it stands the one that passes are measured against: every node holds its own value. Parsing does
+   this, but a text that was printed after a pass brings the values of the graph that it once was. */
 void graph_own_values(struct graph *g);
 
-/* Appends a node. Operands, attributes and type are checked by the op's row (infer): NULL and a diagnostic if they don't fit.
-   attrs may be NULL (all defaults). */
-struct node *graph_add(struct graph *g, const struct op_def *op, struct node *const *in, int n_in, const struct attr *attrs, struct loc loc);
+/* Appends a node. Operands, attributes and type are checked by the op's row (infer): NULL and a diagnostic if they
+   don't fit. attrs may be NULL (all defaults). */
+struct node *graph_add(struct graph *g, const struct op_def *op, struct node *const *in, int n_in,
+                       const struct attr *attrs, struct loc loc);
 /* The same with the places where the operands were written (n_in of them, or NULL), for infer's errors. */
-struct node *graph_add_at(struct graph *g, const struct op_def *op, struct node *const *in, int n_in, const struct attr *attrs, struct loc loc,
-                          const struct loc *in_loc);
-/* Makes every use of `old` a use of `by` (operands, outputs, loss, value_of; the name moves if `by` has none). `old` itself stays until graph_sweep. */
+struct node *graph_add_at(struct graph *g, const struct op_def *op, struct node *const *in, int n_in,
+                          const struct attr *attrs, struct loc loc, const struct loc *in_loc);
+/* Makes every use of `old` a use of `by` (operands, outputs, loss, value_of; the name moves if `by` has none). `old`
+   itself stays until graph_sweep. */
 void node_replace(struct graph *g, struct node *old, struct node *by);
-/* Puts nodes in an order with operands first again (stable), after a pass has added nodes at the end. false: a cycle (BUG in a pass). */
+/* Puts nodes in an order with operands first again (stable), after a pass has added nodes at the end. false: a cycle
+   (BUG in a pass). */
 bool graph_sort(struct graph *g);
-/* Drops nodes that no output, loss, named value asked for, or effect depends on. Inputs, labels and parameters stay. Returns how many went. */
+/* Drops nodes that no output, loss, named value asked for, or effect depends on. Inputs, labels and parameters stay.
+   Returns how many went. */
 size_t graph_sweep(struct graph *g);
 /* Number of users of each node, by index in g->nodes, into node->mark. */
 void graph_count_uses(struct graph *g);
@@ -142,35 +182,44 @@ void graph_count_uses(struct graph *g);
 struct node *graph_find(const struct graph *g, const char *name);
 bool graph_add_output(struct graph *g, const char *name, struct node *n);
 
-/* Shapes, dtypes, order, attributes, ids, value_of: what must hold between any two passes. false: a BUG-level diagnostic names the node. */
+/* Shapes, dtypes, order, attributes, ids, value_of: what must hold between any two passes. false: a BUG-level
+   diagnostic names the node. */
 bool graph_verify(const struct graph *g);
 
 /* Product of the dims; the last dim (1 for rank 0); the product of all but the last. */
 const struct ix *type_count(struct session *s, const struct type *t);
 const struct ix *type_last(struct session *s, const struct type *t);
 const struct ix *type_rows(struct session *s, const struct type *t);
-/* Why a shape cannot be held: more than MAX_RANK dims, a dim that may be negative, over 2^40 elements with every symbolic dim 1, or dims whose products
-   the index arithmetic could not carry; NULL if it can. graph_add asks; whoever makes dims from a user's numbers asks before using them. */
+/* Why a shape cannot be held: more than MAX_RANK dims, a dim that may be negative, over 2^40 elements with every
+   symbolic dim 1, or dims whose products the index arithmetic could not carry; NULL if it can. graph_add asks; whoever
+   makes dims from a user's numbers asks before using them. */
 const char *type_misfit(struct session *s, const struct type *t);
 /* Bound on the coefficients that arithmetic on e can meet, every atom taken as 1. */
 int64_t ix_weight(const struct ix *e);
 bool type_same_shape(const struct type *a, const struct type *b);
-const char *type_text(struct arena *a, const struct type *t);         /* "f32[B, 96]" */
+const char *type_text(struct arena *a, const struct type *t); /* "f32[B, 96]" */
 
 /* Values of the symbolic dims for one run, by name. */
-struct dim_values { const char **names; int64_t *values; size_t n; };
+struct dim_values {
+    const char **names;
+    int64_t *values;
+    size_t n;
+};
 int64_t dims_eval(const struct dim_values *v, const struct ix *e);
 int64_t type_count_at(const struct type *t, const struct dim_values *v);
 
-/* The text of a graph in the .graph language (flat: blocks and repeats are gone), which graph_parse reads back to an equal graph. */
+/* The text of a graph in the .graph language (flat: blocks and repeats are gone), which graph_parse reads back to an
+   equal graph. */
 const char *graph_text(const struct graph *g);
 /* Graphviz. */
 const char *graph_dot(const struct graph *g);
-/* Reads a .graph file's text for one size (NULL: the first) and with --set overrides; NULL and diagnostics on errors: all it can find. */
+/* Reads a .graph file's text for one size (NULL: the first) and with --set overrides; NULL and diagnostics on errors:
+   all it can find. */
 struct graph_options {
     const char *size;
-    const char *const *sets; size_t n_sets;     /* "H=64" */
-    size_t max_nodes;                           /* 0: 1,000,000 */
+    const char *const *sets;
+    size_t n_sets;    /* "H=64" */
+    size_t max_nodes; /* 0: 1,000,000 */
 };
 struct graph *graph_parse(struct session *s, const struct source *src, const struct graph_options *o);
 #endif

@@ -1,5 +1,5 @@
-/* Calls: arguments meet the operands and attributes of an op's row, left-out parameters are made, blocks are inlined. Nothing here knows an op but
-   the words of the language itself: infix operators, casts to a declared type, and moe. */
+/* Calls: arguments meet the operands and attributes of an op's row, left-out parameters are made, blocks are inlined.
+   Nothing here knows an op but the words of the language itself: infix operators, casts to a declared type, and moe. */
 #include <math.h>
 #include <string.h>
 
@@ -14,15 +14,17 @@ struct call {
     const struct op_def *op;
     int n_fixed, next_operand, next_attr;
     bool variadic;
-    struct value *in; int n_in;     /* n_fixed of them, then the variadic ones */
+    struct value *in;
+    int n_in; /* n_fixed of them, then the variadic ones */
     struct attr *attrs;
-    struct loc *attr_loc;           /* where it was given; line 0: not */
+    struct loc *attr_loc; /* where it was given; line 0: not */
 };
 
 static const char *operand_name(struct call *c, int i)
 {
     const char *p = c->op->operands;
-    for (; i > 0 && strchr(p, ','); i--) p = strchr(p, ',') + 1;
+    for (; i > 0 && strchr(p, ','); i--)
+        p = strchr(p, ',') + 1;
     p += strspn(p, " ");
     return arena_strndup(c->u->s->run, p, strcspn(p, ",. "));
 }
@@ -30,13 +32,15 @@ static const char *operand_name(struct call *c, int i)
 static const struct param_def *param_for(const struct call *c, int operand)
 {
     for (int i = 0; i < c->op->n_params; i++)
-        if (op_operand(c->op, c->op->params[i].operand) == operand) return &c->op->params[i];
+        if (op_operand(c->op, c->op->params[i].operand) == operand)
+            return &c->op->params[i];
     return NULL;
 }
 
 static struct node *made(struct scope *sc, struct node *n)
 {
-    if (n) n->instance = sc->instance;
+    if (n)
+        n->instance = sc->instance;
     return n;
 }
 
@@ -49,24 +53,31 @@ static struct value node_value(struct node *n, struct loc loc)
 bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const struct type *like)
 {
     double x;
-    if (v->kind == VAL_NODE) return true;
-    if (!value_float(u, *v, "a scalar next to a tensor", &x)) return false;
+    if (v->kind == VAL_NODE)
+        return true;
+    if (!value_float(u, *v, "a scalar next to a tensor", &x))
+        return false;
     if (like->dtype == DT_BOOL || (!dtype_is_float(like->dtype) && v->kind == VAL_FLOAT))
-        return diag_error(u->s, FAIL_INPUT, v->loc, "%s cannot stand next to a tensor of %s", value_text(u, v), dtype_name(like->dtype));
+        return diag_error(u->s, FAIL_INPUT, v->loc, "%s cannot stand next to a tensor of %s", value_text(u, v),
+                          dtype_name(like->dtype));
     struct builder b = { .g = u->g, .loc = v->loc, .instance = sc->instance };
     *v = node_value(build_const(&b, like, x), v->loc);
     return v->kind == VAL_NODE;
 }
 
 /* Adds a node whose operands' places are known; pointwise operands are broadcast. */
-static struct value add_node(struct unfold *u, struct scope *sc, const struct op_def *op, const struct value *vals, int n, const struct attr *attrs,
-                             struct loc loc)
+static struct value add_node(struct unfold *u, struct scope *sc, const struct op_def *op, const struct value *vals,
+                             int n, const struct attr *attrs, struct loc loc)
 {
     struct node **in = arena_array(u->s->run, struct node *, n);
     struct loc *in_loc = arena_array(u->s->run, struct loc, n);
-    for (int i = 0; i < n; i++) in[i] = vals[i].node, in_loc[i] = vals[i].loc;
+    for (int i = 0; i < n; i++) {
+        in[i] = vals[i].node;
+        in_loc[i] = vals[i].loc;
+    }
     struct builder b = { .g = u->g, .loc = loc, .instance = sc->instance };
-    if (op->class == CLS_POINTWISE && !build_align(&b, in, n)) return poison;
+    if (op->class == CLS_POINTWISE && !build_align(&b, in, n))
+        return poison;
     return node_value(made(sc, graph_add_at(u->g, op, in, n, attrs, loc, in_loc)), loc);
 }
 
@@ -80,10 +91,17 @@ static const struct op_def *row(const char *name)
 struct value infix_eval(struct unfold *u, struct scope *sc, struct value x, struct value y, char op, struct loc loc)
 {
     static const char *const names[] = { ['+'] = "add", ['-'] = "sub", ['*'] = "mul", ['/'] = "div" };
-    if (op == '%') return diag_error(u->s, FAIL_INPUT, loc, "%% takes integers, but these are %s and %s", value_text(u, &x), value_text(u, &y)), poison;
+    if (op == '%') {
+        diag_error(u->s, FAIL_INPUT, loc, "%% takes integers, but these are %s and %s", value_text(u, &x),
+                   value_text(u, &y));
+        return poison;
+    }
     struct value in[2] = { x, y };
-    if (!unfold_step(u, loc)) return poison;
-    if (!scalar_node(u, sc, &in[0], &(x.kind == VAL_NODE ? x : y).node->type) || !scalar_node(u, sc, &in[1], &in[0].node->type)) return poison;
+    if (!unfold_step(u, loc))
+        return poison;
+    if (!scalar_node(u, sc, &in[0], &(x.kind == VAL_NODE ? x : y).node->type) ||
+        !scalar_node(u, sc, &in[1], &in[0].node->type))
+        return poison;
     return add_node(u, sc, row(names[(unsigned char)op]), in, 2, NULL, loc);
 }
 
@@ -92,22 +110,31 @@ struct value negate_node(struct unfold *u, struct scope *sc, struct value x, str
     return unfold_step(u, loc) ? add_node(u, sc, row("neg"), &x, 1, NULL, loc) : poison;
 }
 
-bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const struct type *t, const char *what, struct loc declared)
+bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const struct type *t, const char *what,
+                   struct loc declared)
 {
-    if (v->kind == VAL_POISON) return false;
+    if (v->kind == VAL_POISON)
+        return false;
     if (v->kind != VAL_NODE && v->kind != VAL_INT && v->kind != VAL_FLOAT)
-        return diag_error(u->s, FAIL_INPUT, v->loc, "%s is declared as %s, but this is %s", what, type_text(u->s->run, t), value_text(u, v));
-    if (!scalar_node(u, sc, v, t)) { v->kind = VAL_POISON; return false; }
+        return diag_error(u->s, FAIL_INPUT, v->loc, "%s is declared as %s, but this is %s", what,
+                          type_text(u->s->run, t), value_text(u, v));
+    if (!scalar_node(u, sc, v, t)) {
+        v->kind = VAL_POISON;
+        return false;
+    }
     if (!type_same_shape(&v->node->type, t)) {
-        diag_error(u->s, FAIL_INPUT, v->loc, "%s is declared as %s, but this is %s", what, type_text(u->s->run, t), type_text(u->s->run, &v->node->type));
+        diag_error(u->s, FAIL_INPUT, v->loc, "%s is declared as %s, but this is %s", what, type_text(u->s->run, t),
+                   type_text(u->s->run, &v->node->type));
         diag_note(u->s, declared, "%s is declared here", what);
         return false;
     }
     enum dtype has = v->node->type.dtype;
-    if (has == t->dtype || (t->dtype == DT_FLOAT && dtype_is_float(has))) return true;
+    if (has == t->dtype || (t->dtype == DT_FLOAT && dtype_is_float(has)))
+        return true;
     const struct op_def *cast = row("cast");
     struct attr *attrs = arena_array(u->s->run, struct attr, cast->n_attrs);
-    for (int i = 0; i < cast->n_attrs; i++) attrs[i] = cast->attrs[i].value;
+    for (int i = 0; i < cast->n_attrs; i++)
+        attrs[i] = cast->attrs[i].value;
     attrs[op_attr(cast, "dtype")].i = t->dtype;
     *v = add_node(u, sc, cast, v, 1, attrs, v->loc);
     return v->kind == VAL_NODE;
@@ -116,8 +143,8 @@ bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const st
 /* --- ops: binding --- */
 static bool too_many(struct call *c, const struct value *v)
 {
-    return diag_error(c->u->s, FAIL_INPUT, v->loc, "%s takes (%s) and %d attributes, and this is one argument more: %s", c->op->name,
-                      c->op->operands, c->op->n_attrs, value_text(c->u, v));
+    return diag_error(c->u->s, FAIL_INPUT, v->loc, "%s takes (%s) and %d attributes, and this is one argument more: %s",
+                      c->op->name, c->op->operands, c->op->n_attrs, value_text(c->u, v));
 }
 
 static bool bind_attr(struct call *c, int i, const struct value *v)
@@ -137,7 +164,8 @@ static bool bind_operand(struct call *c, int i, const struct value *v)
     const char *name = operand_name(c, i);
     bool scalar = c->op->class == CLS_POINTWISE && (v->kind == VAL_INT || v->kind == VAL_FLOAT);
     if (v->kind != VAL_NODE && !scalar)
-        return diag_error(c->u->s, FAIL_INPUT, v->loc, "operand %s of %s is a tensor, but this is %s", name, c->op->name, value_text(c->u, v));
+        return diag_error(c->u->s, FAIL_INPUT, v->loc, "operand %s of %s is a tensor, but this is %s", name,
+                          c->op->name, value_text(c->u, v));
     if (i < c->n_fixed && c->in[i].loc.line) {
         diag_error(c->u->s, FAIL_INPUT, v->loc, "operand %s of %s is given twice", name, c->op->name);
         diag_note(c->u->s, c->in[i].loc, "the first one stands here");
@@ -151,31 +179,42 @@ static bool bind_operand(struct call *c, int i, const struct value *v)
 static bool bind_positional(struct call *c, const struct value *v)
 {
     bool number = v->kind == VAL_INT || v->kind == VAL_FLOAT;
-    while (c->next_operand < c->n_fixed && c->in[c->next_operand].loc.line) c->next_operand++;
+    while (c->next_operand < c->n_fixed && c->in[c->next_operand].loc.line)
+        c->next_operand++;
     bool open = c->next_operand < c->n_fixed || c->variadic;
     if (v->kind == VAL_NODE && c->next_attr)
-        return diag_error(c->u->s, FAIL_INPUT, v->loc, "%s: this tensor stands behind an attribute; write it before, or with its operand's name (%s)",
-                          c->op->name, c->op->operands);
-    if (v->kind == VAL_NODE ? open : number && open && c->op->class == CLS_POINTWISE) return bind_operand(c, c->next_operand, v);
-    while (c->next_attr < c->op->n_attrs && c->attr_loc[c->next_attr].line) c->next_attr++;
-    if (v->kind == VAL_NODE || c->next_attr >= c->op->n_attrs) return open ? bind_operand(c, c->next_operand, v) : too_many(c, v);
+        return diag_error(
+            c->u->s, FAIL_INPUT, v->loc,
+            "%s: this tensor stands behind an attribute; write it before, or with its operand's name (%s)", c->op->name,
+            c->op->operands);
+    if (v->kind == VAL_NODE ? open : number && open && c->op->class == CLS_POINTWISE)
+        return bind_operand(c, c->next_operand, v);
+    while (c->next_attr < c->op->n_attrs && c->attr_loc[c->next_attr].line)
+        c->next_attr++;
+    if (v->kind == VAL_NODE || c->next_attr >= c->op->n_attrs)
+        return open ? bind_operand(c, c->next_operand, v) : too_many(c, v);
     return bind_attr(c, c->next_attr++, v);
 }
 
 static bool bind_named(struct call *c, const struct arg *a, const struct value *v)
 {
     int i = op_operand(c->op, a->name);
-    if (i >= 0) return bind_operand(c, i, v);
+    if (i >= 0)
+        return bind_operand(c, i, v);
     i = op_attr(c->op, a->name);
-    if (i >= 0) return bind_attr(c, i, v);
-    const char *near = NULL, *list = "";
+    if (i >= 0)
+        return bind_attr(c, i, v);
+    const char *near = NULL;
+    const char *list = "";
     for (i = 0; i < c->op->n_attrs; i++) {
         near = name_nearer(a->name, near, c->op->attrs[i].name);
         list = arena_printf(c->u->s->run, "%s%s%s", list, i ? ", " : "", c->op->attrs[i].name);
     }
-    for (i = 0; i < c->n_fixed; i++) near = name_nearer(a->name, near, operand_name(c, i));
+    for (i = 0; i < c->n_fixed; i++)
+        near = name_nearer(a->name, near, operand_name(c, i));
     const char *hint = near ? arena_printf(c->u->s->run, "; did you mean %s?", near) : "";
-    return diag_error(c->u->s, FAIL_INPUT, a->name_loc, "%s has no operand or attribute %s: operands (%s), attributes (%s)%s", c->op->name, a->name,
+    return diag_error(c->u->s, FAIL_INPUT, a->name_loc,
+                      "%s has no operand or attribute %s: operands (%s), attributes (%s)%s", c->op->name, a->name,
                       c->op->operands, list, hint);
 }
 
@@ -188,7 +227,8 @@ static struct call call_begin(struct unfold *u, struct scope *sc, const struct e
     c.in = arena_array(u->s->run, struct value, (size_t)c.n_fixed + e->n);
     c.attrs = arena_array(u->s->run, struct attr, op->n_attrs);
     c.attr_loc = arena_array(u->s->run, struct loc, op->n_attrs);
-    for (int i = 0; i < op->n_attrs; i++) c.attrs[i] = op->attrs[i].value;
+    for (int i = 0; i < op->n_attrs; i++)
+        c.attrs[i] = op->attrs[i].value;
     return c;
 }
 
@@ -197,11 +237,13 @@ static bool all_given(struct call *c)
     bool good = true;
     for (int i = 0; i < c->n_fixed; i++)
         if (!c->in[i].loc.line && !param_for(c, i))
-            good = diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s lacks its operand %s: it takes (%s)", c->op->name, operand_name(c, i), c->op->operands);
+            good = diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s lacks its operand %s: it takes (%s)", c->op->name,
+                              operand_name(c, i), c->op->operands);
     for (int i = 0; i < c->op->n_attrs; i++) {
         const struct attr_def *a = &c->op->attrs[i];
         if (a->required && !c->attr_loc[i].line)
-            good = diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s lacks its attribute %s: %s", c->op->name, a->name, a->doc);
+            good = diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s lacks its attribute %s: %s", c->op->name, a->name,
+                              a->doc);
     }
     return good;
 }
@@ -214,24 +256,29 @@ static struct node *param_node(struct call *c, const char *name, const struct ty
     void **at = map_find(u->taken, name);
     struct taken *was = at ? *at : NULL;
     if (was && was->declared) {
-        if (!was->weight || type_same_shape(&was->weight->type, t)) return was->weight;
-        diag_error(u->s, FAIL_INPUT, c->e->loc, "%s needs %s as %s, but it is declared as %s", c->op->name, name, type_text(u->s->run, t),
-                   type_text(u->s->run, &was->weight->type));
+        if (!was->weight || type_same_shape(&was->weight->type, t))
+            return was->weight;
+        diag_error(u->s, FAIL_INPUT, c->e->loc, "%s needs %s as %s, but it is declared as %s", c->op->name, name,
+                   type_text(u->s->run, t), type_text(u->s->run, &was->weight->type));
         diag_note(u->s, was->loc, "%s is declared here", name);
         return NULL;
     }
     struct taken *mine = name_take(u, name, c->e->named ? c->e->named_loc : c->e->loc, "parameter");
-    if (!mine) return NULL;
+    if (!mine)
+        return NULL;
     const struct op_def *op = row("param");
     struct attr *attrs = arena_array(u->s->run, struct attr, op->n_attrs);
-    for (int i = 0; i < op->n_attrs; i++) attrs[i] = op->attrs[i].value;
+    for (int i = 0; i < op->n_attrs; i++)
+        attrs[i] = op->attrs[i].value;
     const struct ix **dims = arena_array(u->s->run, const struct ix *, t->rank);
-    for (int i = 0; i < t->rank; i++) dims[i] = t->dim[i];
+    for (int i = 0; i < t->rank; i++)
+        dims[i] = t->dim[i];
     attrs[op_attr(op, "dims")] = (struct attr){ .n = t->rank, .dims = dims };
     attrs[op_attr(op, "dtype")].i = t->dtype;
     attrs[op_attr(op, "init")].i = init;
     struct node *n = made(c->sc, graph_add(u->g, op, NULL, 0, attrs, c->e->loc));
-    if (n) n->name = name;
+    if (n)
+        n->name = name;
     mine->weight = n;
     return n;
 }
@@ -239,7 +286,8 @@ static struct node *param_node(struct call *c, const char *name, const struct ty
 /* "expert0.lin1", or what `named` says. */
 static const char *param_stem(struct call *c)
 {
-    if (c->e->named) return scope_path(c->u, c->sc, c->e->named);
+    if (c->e->named)
+        return scope_path(c->u, c->sc, c->e->named);
     const char *stem = c->op->stem ? c->op->stem : c->op->name;
     void **count = map_at(c->sc->counts, stem);
     intptr_t i = (intptr_t)*count;
@@ -252,23 +300,35 @@ static bool make_params(struct call *c)
     const char *stem = NULL;
     struct node **in = arena_array(c->u->s->run, struct node *, c->n_in);
     struct loc *in_loc = arena_array(c->u->s->run, struct loc, c->n_in);
-    for (int i = 0; i < c->n_in; i++) in[i] = c->in[i].node, in_loc[i] = c->in[i].loc;
-    struct node call = { .op = c->op, .n_in = c->n_in, .in = in, .attrs = c->attrs, .loc = c->e->loc, .in_loc = in_loc };
+    for (int i = 0; i < c->n_in; i++) {
+        in[i] = c->in[i].node;
+        in_loc[i] = c->in[i].loc;
+    }
+    struct node call = {
+        .op = c->op, .n_in = c->n_in, .in = in, .attrs = c->attrs, .loc = c->e->loc, .in_loc = in_loc
+    };
     for (int i = 0; i < c->n_fixed; i++) {
         struct type t = { 0 };
-        if (c->in[i].loc.line) continue;
-        if (!stem) stem = param_stem(c);
+        if (c->in[i].loc.line)
+            continue;
+        if (!stem)
+            stem = param_stem(c);
         const struct param_def *p = param_for(c, i);
-        if (!c->op->param_type(c->u->g, &call, c->attr_loc, i, &t)) return false;
+        if (!c->op->param_type(c->u->g, &call, c->attr_loc, i, &t))
+            return false;
         const char *why = type_misfit(c->u->s, &t);
         const char *name = arena_printf(c->u->s->run, "%s.%s", stem, p->suffix);
-        if (why) return diag_error(c->u->s, FAIL_INPUT, c->e->loc, "parameter %s would be %s: %s", name, type_text(c->u->s->run, &t), why);
+        if (why)
+            return diag_error(c->u->s, FAIL_INPUT, c->e->loc, "parameter %s would be %s: %s", name,
+                              type_text(c->u->s->run, &t), why);
         in[i] = param_node(c, name, &t, p->init);
-        if (!in[i]) return false;
+        if (!in[i])
+            return false;
         c->in[i] = node_value(in[i], c->e->loc);
     }
     if (!stem && c->e->named)
-        return diag_error(c->u->s, FAIL_INPUT, c->e->named_loc, "named %s: this call makes no parameters that it could name", c->e->named);
+        return diag_error(c->u->s, FAIL_INPUT, c->e->named_loc,
+                          "named %s: this call makes no parameters that it could name", c->e->named);
     return true;
 }
 
@@ -277,59 +337,87 @@ static bool make_scalars(struct call *c)
 {
     const struct type *like = NULL;
     for (int i = 0; i < c->n_in; i++)
-        if (c->in[i].kind == VAL_NODE && (!like || (!dtype_is_float(like->dtype) && dtype_is_float(c->in[i].node->type.dtype)))) like = &c->in[i].node->type;
-    if (!like && c->n_in) return diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s needs at least one tensor", c->op->name);
-    for (int i = 0; i < c->n_in; i++) if (!scalar_node(c->u, c->sc, &c->in[i], like)) return false;
+        if (c->in[i].kind == VAL_NODE &&
+            (!like || (!dtype_is_float(like->dtype) && dtype_is_float(c->in[i].node->type.dtype))))
+            like = &c->in[i].node->type;
+    if (!like && c->n_in)
+        return diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s needs at least one tensor", c->op->name);
+    for (int i = 0; i < c->n_in; i++)
+        if (!scalar_node(c->u, c->sc, &c->in[i], like))
+            return false;
     return true;
 }
 
 /* What a run binds by name has a statement of its own. */
-static bool is_bound_source(const struct op_def *op) { return !strcmp(op->name, "input") || !strcmp(op->name, "label") || !strcmp(op->name, "param"); }
+static bool is_bound_source(const struct op_def *op)
+{
+    return !strcmp(op->name, "input") || !strcmp(op->name, "label") || !strcmp(op->name, "param");
+}
 
-static struct value call_op(struct unfold *u, struct scope *sc, const struct expr *e, const struct op_def *op, const struct value *args)
+static struct value call_op(struct unfold *u, struct scope *sc, const struct expr *e, const struct op_def *op,
+                            const struct value *args)
 {
     if (is_bound_source(op)) {
         const char *word = *op->name == 'p' ? "weight" : op->name;
-        return diag_error(u->s, FAIL_INPUT, e->loc, "%s is not called: write `%s NAME: type` on a line of its own", op->name, word), poison;
+        diag_error(u->s, FAIL_INPUT, e->loc, "%s is not called: write `%s NAME: type` on a line of its own", op->name,
+                   word);
+        return poison;
     }
     struct call c = call_begin(u, sc, e, op);
     bool good = true;
-    for (size_t i = 0; i < e->n; i++) good &= e->args[i].name ? bind_named(&c, &e->args[i], &args[i]) : bind_positional(&c, &args[i]);
-    if (!good || !all_given(&c) || !make_params(&c) || !make_scalars(&c)) return poison;
+    for (size_t i = 0; i < e->n; i++)
+        good &= e->args[i].name ? bind_named(&c, &e->args[i], &args[i]) : bind_positional(&c, &args[i]);
+    if (!good || !all_given(&c) || !make_params(&c) || !make_scalars(&c))
+        return poison;
     return add_node(u, sc, op, c.in, c.n_in, c.attrs, e->loc);
 }
 
 /* --- blocks --- */
-static struct value call_block(struct unfold *u, struct scope *sc, const struct expr *e, struct stmt *block, const struct value *args)
+static struct value call_block(struct unfold *u, struct scope *sc, const struct expr *e, struct stmt *block,
+                               const struct value *args)
 {
     for (size_t i = 0; i < e->n; i++)
-        if (e->args[i].name) return diag_error(u->s, FAIL_INPUT, e->args[i].name_loc, "block %s takes its arguments by place", block->name), poison;
-    const char *name = instance_take(u, scope_path(u, sc, e->named ? e->named : block->name), e->named ? e->named_loc : e->loc);
+        if (e->args[i].name) {
+            diag_error(u->s, FAIL_INPUT, e->args[i].name_loc, "block %s takes its arguments by place", block->name);
+            return poison;
+        }
+    const char *name =
+        instance_take(u, scope_path(u, sc, e->named ? e->named : block->name), e->named ? e->named_loc : e->loc);
     return block_unfold(u, block, args, e->n, name, e->loc);
 }
 
 /* moe(x, w, block, E): the block E times, each an instance of its own, and combine(w, y0, y1, …). */
 static struct value call_moe(struct unfold *u, struct scope *sc, const struct expr *e, const struct value *args)
 {
-    static const char *const form = "moe takes (x, w, block, E): two tensors, a block of one argument, and how many experts";
-    bool form_ok = e->n == 4 && args[0].kind == VAL_NODE && args[1].kind == VAL_NODE && args[2].kind == VAL_BLOCK && args[3].kind == VAL_INT;
-    for (size_t i = 0; i < e->n; i++) form_ok &= !e->args[i].name;
+    static const char *const form =
+        "moe takes (x, w, block, E): two tensors, a block of one argument, and how many experts";
+    bool form_ok = e->n == 4 && args[0].kind == VAL_NODE && args[1].kind == VAL_NODE && args[2].kind == VAL_BLOCK &&
+                   args[3].kind == VAL_INT;
+    for (size_t i = 0; i < e->n; i++)
+        form_ok &= !e->args[i].name;
     if (!form_ok) {
         size_t bad = 0;
         static const enum value_kind want[] = { VAL_NODE, VAL_NODE, VAL_BLOCK, VAL_INT };
-        while (bad < e->n && bad < 4 && args[bad].kind == want[bad] && !e->args[bad].name) bad++;
+        while (bad < e->n && bad < 4 && args[bad].kind == want[bad] && !e->args[bad].name)
+            bad++;
         struct loc at = bad < e->n ? args[bad].loc : e->loc;
-        return diag_error(u->s, FAIL_INPUT, at, "%s%s%s", form, bad < e->n ? "; this is " : "", bad < e->n ? value_text(u, &args[bad]) : ""), poison;
+        diag_error(u->s, FAIL_INPUT, at, "%s%s%s", form, bad < e->n ? "; this is " : "",
+                   bad < e->n ? value_text(u, &args[bad]) : "");
+        return poison;
     }
     int64_t n = args[3].i;
-    if (n < 1 || n > 4096) return diag_error(u->s, FAIL_INPUT, args[3].loc, "moe takes 1 to 4096 experts, not %lld", (long long)n), poison;
+    if (n < 1 || n > 4096) {
+        diag_error(u->s, FAIL_INPUT, args[3].loc, "moe takes 1 to 4096 experts, not %lld", (long long)n);
+        return poison;
+    }
     struct value *in = arena_array(u->s->run, struct value, n + 1);
     in[0] = args[1];
     const char *stem = scope_path(u, sc, e->named ? e->named : args[2].block->name);
     for (int64_t i = 0; i < n; i++) {
         const char *name = instance_take(u, arena_printf(u->s->run, "%s%lld", stem, (long long)i), e->loc);
         in[i + 1] = block_unfold(u, args[2].block, args, 1, name, e->loc);
-        if (in[i + 1].kind == VAL_POISON) return poison;
+        if (in[i + 1].kind == VAL_POISON)
+            return poison;
         in[i + 1].loc = args[2].loc;
     }
     return add_node(u, sc, row("combine"), in, (int)n + 1, NULL, e->loc);
@@ -338,12 +426,15 @@ static struct value call_moe(struct unfold *u, struct scope *sc, const struct ex
 static struct value unknown_call(struct unfold *u, const struct expr *e)
 {
     const char *near = NULL;
-    for (int i = 0; op_at(i) && !u->s->errors_full; i++) near = name_nearer(e->name, near, op_at(i)->name);
+    for (int i = 0; op_at(i) && !u->s->errors_full; i++)
+        near = name_nearer(e->name, near, op_at(i)->name);
     for (size_t i = 0; i < u->file->names->n && !u->s->errors_full; i++) {
         const struct binding *b = u->file->names->entry[i].value;
-        if (b->v.kind == VAL_BLOCK) near = name_nearer(e->name, near, u->file->names->entry[i].key);
+        if (b->v.kind == VAL_BLOCK)
+            near = name_nearer(e->name, near, u->file->names->entry[i].key);
     }
-    diag_error(u->s, FAIL_INPUT, e->loc, "there is no operation or block %s%s", e->name, near ? arena_printf(u->s->run, "; did you mean %s?", near) : "");
+    diag_error(u->s, FAIL_INPUT, e->loc, "there is no operation or block %s%s", e->name,
+               near ? arena_printf(u->s->run, "; did you mean %s?", near) : "");
     return poison;
 }
 
@@ -360,9 +451,13 @@ struct value call_eval(struct unfold *u, struct scope *sc, const struct expr *e)
     const struct binding *b = at ? *at : NULL;
     const struct op_def *op = op_find(e->name);
     bool is_moe = !strcmp(e->name, "moe");
-    if (b && b->v.kind == VAL_POISON) return poison;
-    if (!(b && b->v.kind == VAL_BLOCK) && !op && !is_moe) return unknown_call(u, e);
-    if (!good || !unfold_step(u, e->loc)) return poison;
-    if (b && b->v.kind == VAL_BLOCK) return call_block(u, sc, e, b->v.block, args);
+    if (b && b->v.kind == VAL_POISON)
+        return poison;
+    if (!(b && b->v.kind == VAL_BLOCK) && !op && !is_moe)
+        return unknown_call(u, e);
+    if (!good || !unfold_step(u, e->loc))
+        return poison;
+    if (b && b->v.kind == VAL_BLOCK)
+        return call_block(u, sc, e, b->v.block, args);
     return is_moe ? call_moe(u, sc, e, args) : call_op(u, sc, e, op, args);
 }

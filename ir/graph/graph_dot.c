@@ -8,7 +8,8 @@
 static void put_text(FILE *to, const char *text)
 {
     for (; *text; text++) {
-        if (*text == '"' || *text == '\\') fputc('\\', to);
+        if (*text == '"' || *text == '\\')
+            fputc('\\', to);
         fputc(*text, to);
     }
 }
@@ -17,27 +18,38 @@ static void put_node(FILE *to, const struct graph *g, const struct node *n, cons
 {
     fprintf(to, "%sn%d [label=\"", indent, n->id);
     put_text(to, n->op->name);
-    if (n->name) { fputs("\\n", to); put_text(to, n->name); }
+    if (n->name) {
+        fputs("\\n", to);
+        put_text(to, n->name);
+    }
     fputs("\\n", to);
     put_text(to, type_text(g->arena, &n->type));
-    fprintf(to, "\"%s%s];\n", n->op->class == CLS_SOURCE ? ", shape=ellipse" : "", n->materialised ? ", penwidth=2" : "");
+    fprintf(to, "\"%s%s];\n", n->op->class == CLS_SOURCE ? ", shape=ellipse" : "",
+            n->materialised ? ", penwidth=2" : "");
 }
 
 /* The cluster that a node is drawn in; NULL: none. */
 static const char *cluster_of(const struct graph *g, const struct node *n)
 {
-    if (!g->n_groups) return n->instance;
+    if (!g->n_groups)
+        return n->instance;
     return n->group ? arena_printf(g->arena, "%d %s", n->group->id, n->group->name ? n->group->name : "") : NULL;
 }
 
-struct cluster { struct node **nodes; size_t n, cap; };
+struct cluster {
+    struct node **nodes;
+    size_t n, cap;
+};
 
 static void put_nodes(FILE *to, const struct graph *g)
 {
     struct map *clusters = map_new(g->arena);
     for (size_t i = 0; i < g->n_nodes; i++) {
         const char *in = cluster_of(g, g->nodes[i]);
-        if (!in) { put_node(to, g, g->nodes[i], "  "); continue; }
+        if (!in) {
+            put_node(to, g, g->nodes[i], "  ");
+            continue;
+        }
         void **at = map_at(clusters, in);
         struct cluster *c = *at ? *at : (*at = arena_new_of(g->arena, struct cluster));
         *arena_push(g->arena, c->nodes, c->n, c->cap) = g->nodes[i];
@@ -47,7 +59,8 @@ static void put_nodes(FILE *to, const struct graph *g)
         fprintf(to, "  subgraph cluster%zu {\n    label=\"", i);
         put_text(to, clusters->entry[i].key);
         fputs("\";\n", to);
-        for (size_t j = 0; j < c->n; j++) put_node(to, g, c->nodes[j], "    ");
+        for (size_t j = 0; j < c->n; j++)
+            put_node(to, g, c->nodes[j], "    ");
         fputs("  }\n", to);
     }
 }
@@ -63,7 +76,8 @@ const char *graph_dot(const struct graph *g)
     fputs("\" {\n  node [shape=box, fontname=\"monospace\"];\n", to);
     put_nodes(to, g);
     for (size_t i = 0; i < g->n_nodes; i++)
-        for (int j = 0; j < g->nodes[i]->n_in; j++) fprintf(to, "  n%d -> n%d;\n", g->nodes[i]->in[j]->id, g->nodes[i]->id);
+        for (int j = 0; j < g->nodes[i]->n_in; j++)
+            fprintf(to, "  n%d -> n%d;\n", g->nodes[i]->in[j]->id, g->nodes[i]->id);
     for (size_t i = 0; i < g->n_outs; i++) {
         fprintf(to, "  out%zu [shape=plaintext, label=\"", i);
         put_text(to, g->outs[i].name);

@@ -1,4 +1,5 @@
-/* Reads the flat text that graph_text.c writes. Order and words are its own; a hand-written one is checked like any input.
+/* Reads the flat text that graph_text.c writes. Order and words are its own; a hand-written one is checked like any
+   input.
 
    flat    = "flat" "graph" name [ "size" name ] { line }
    line    = "source" string | "size" name [ at ] | "dim" name [ at ] | node
@@ -21,23 +22,29 @@ struct flat {
     struct cursor c;
     struct unfold u;
     struct graph *g;
-    struct node **by_id; size_t n_ids;  /* NULL: not there; &lost: its line had an error */
+    struct node **by_id;
+    size_t n_ids; /* NULL: not there; &lost: its line had an error */
     struct node lost;
     const struct source *origin;
 };
 
-static bool is_word(const struct flat *f, const char *word) { return cursor_is_word(&f->c, word) && !cursor_at_end(&f->c); }
+static bool is_word(const struct flat *f, const char *word)
+{
+    return cursor_is_word(&f->c, word) && !cursor_at_end(&f->c);
+}
 
 static bool take_word(struct flat *f, const char *word)
 {
-    if (!is_word(f, word)) return false;
+    if (!is_word(f, word))
+        return false;
     cursor_next(&f->c);
     return true;
 }
 
 static const char *flat_name(struct flat *f, const char *what)
 {
-    if (f->c.cur.kind != TOK_STRING) return cursor_name(&f->c, what, true);
+    if (f->c.cur.kind != TOK_STRING)
+        return cursor_name(&f->c, what, true);
     const char *text = f->c.cur.text;
     cursor_next(&f->c);
     return text;
@@ -47,8 +54,10 @@ static const char *flat_name(struct flat *f, const char *what)
 static bool flat_int(struct flat *f, const char *what, int64_t limit, int64_t *out)
 {
     *out = f->c.cur.i;
-    if (f->c.cur.kind != TOK_INT || f->c.panic) return cursor_error(&f->c, "expected %s, not %s", what, cursor_what(&f->c));
-    if (*out > limit) return cursor_error(&f->c, "%s is %lld, and %lld is the most", what, (long long)*out, (long long)limit);
+    if (f->c.cur.kind != TOK_INT || f->c.panic)
+        return cursor_error(&f->c, "expected %s, not %s", what, cursor_what(&f->c));
+    if (*out > limit)
+        return cursor_error(&f->c, "%s is %lld, and %lld is the most", what, (long long)*out, (long long)limit);
     cursor_next(&f->c);
     return true;
 }
@@ -60,8 +69,10 @@ static struct node **slot(struct flat *f, int64_t id)
     if ((size_t)id >= f->n_ids) {
         size_t n = ((size_t)id + 16) * 2;
         struct node **more = arena_array(f->u.s->run, struct node *, n);
-        if (f->n_ids) memcpy(more, f->by_id, f->n_ids * sizeof *more);
-        f->by_id = more, f->n_ids = n;
+        if (f->n_ids)
+            memcpy(more, f->by_id, f->n_ids * sizeof *more);
+        f->by_id = more;
+        f->n_ids = n;
     }
     return &f->by_id[id];
 }
@@ -71,14 +82,19 @@ static struct node *flat_ref(struct flat *f)
 {
     struct loc loc = f->c.cur.loc;
     int64_t id;
-    if (!cursor_take(&f->c, '%')) return cursor_error(&f->c, "expected a node (%%1), not %s", cursor_what(&f->c)), NULL;
-    if (!flat_int(f, "a node's id", max_id(f), &id)) return NULL;
+    if (!cursor_take(&f->c, '%')) {
+        cursor_error(&f->c, "expected a node (%%1), not %s", cursor_what(&f->c));
+        return NULL;
+    }
+    if (!flat_int(f, "a node's id", max_id(f), &id))
+        return NULL;
     struct node *n = *slot(f, id);
     if (!n && !f->c.panic) {
         diag_error(f->u.s, FAIL_INPUT, loc, "there is no node %%%lld above this line", (long long)id);
         f->c.panic = true;
     }
-    if (n == &f->lost) f->c.panic = true;
+    if (n == &f->lost)
+        f->c.panic = true;
     return f->c.panic ? NULL : n;
 }
 
@@ -87,10 +103,16 @@ static struct loc flat_at(struct flat *f)
 {
     struct loc loc = { .src = f->origin, .len = 1 };
     int64_t line, col, len = 1;
-    if (cursor_at_end(&f->c) || !cursor_take(&f->c, '@')) return NOWHERE;
-    if (!flat_int(f, "a line", INT32_MAX, &line) || !cursor_expect(&f->c, ':', "the line") || !flat_int(f, "a column", INT32_MAX, &col)) return NOWHERE;
-    if (!cursor_at_end(&f->c) && cursor_take(&f->c, '+') && !flat_int(f, "a length", INT32_MAX, &len)) return NOWHERE;
-    loc.line = (int)line, loc.col = (int)col, loc.len = (int)len;
+    if (cursor_at_end(&f->c) || !cursor_take(&f->c, '@'))
+        return NOWHERE;
+    if (!flat_int(f, "a line", INT32_MAX, &line) || !cursor_expect(&f->c, ':', "the line") ||
+        !flat_int(f, "a column", INT32_MAX, &col))
+        return NOWHERE;
+    if (!cursor_at_end(&f->c) && cursor_take(&f->c, '+') && !flat_int(f, "a length", INT32_MAX, &len))
+        return NOWHERE;
+    loc.line = (int)line;
+    loc.col = (int)col;
+    loc.len = (int)len;
     return loc;
 }
 
@@ -98,7 +120,8 @@ static const struct ix *flat_ix(struct flat *f, const char *what)
 {
     const struct ix *e = NULL;
     struct expr *x = ast_expr(&f->c);
-    if (f->c.panic || !value_dim(&f->u, value_eval(&f->u, f->u.file, x), what, &e)) f->c.panic = true;
+    if (f->c.panic || !value_dim(&f->u, value_eval(&f->u, f->u.file, x), what, &e))
+        f->c.panic = true;
     return e;
 }
 
@@ -111,7 +134,8 @@ static bool flat_dtype(struct flat *f, enum dtype *out)
 /* --- nodes --- */
 struct line {
     const struct op_def *op;
-    struct node **in; size_t n_in, cap_in;
+    struct node **in;
+    size_t n_in, cap_in;
     struct attr *attrs;
     bool *given;
 };
@@ -121,17 +145,22 @@ static bool flat_argument(struct flat *f, struct line *l)
 {
     if (cursor_is(&f->c, '%')) {
         struct node *x = flat_ref(f);
-        if (x) *arena_push(f->u.s->run, l->in, l->n_in, l->cap_in) = x;
+        if (x)
+            *arena_push(f->u.s->run, l->in, l->n_in, l->cap_in) = x;
         return x != NULL;
     }
     struct loc loc = f->c.cur.loc;
     const char *name = cursor_name(&f->c, "an attribute", false);
-    if (!name || !cursor_expect(&f->c, '=', "the attribute's name")) return false;
+    if (!name || !cursor_expect(&f->c, '=', "the attribute's name"))
+        return false;
     struct expr *e = ast_expr(&f->c);
-    if (f->c.panic) return false;
+    if (f->c.panic)
+        return false;
     int i = op_attr(l->op, name);
-    if (i < 0) return diag_error(f->u.s, FAIL_INPUT, loc, "%s has no attribute %s", l->op->name, name);
-    if (l->given[i]) return diag_error(f->u.s, FAIL_INPUT, loc, "%s: attribute %s is given twice", l->op->name, name);
+    if (i < 0)
+        return diag_error(f->u.s, FAIL_INPUT, loc, "%s has no attribute %s", l->op->name, name);
+    if (l->given[i])
+        return diag_error(f->u.s, FAIL_INPUT, loc, "%s: attribute %s is given twice", l->op->name, name);
     l->given[i] = true;
     struct value v = value_eval(&f->u, f->u.file, e);
     return v.kind != VAL_POISON && attr_of_value(&f->u, l->op->attrs[i].kind, &v, name, &l->attrs[i]);
@@ -142,15 +171,20 @@ static bool flat_call(struct flat *f, struct line *l)
 {
     struct loc loc = f->c.cur.loc;
     const char *name = cursor_name(&f->c, "an operation", false);
-    if (!name || !cursor_expect(&f->c, '(', "the operation")) return false;
+    if (!name || !cursor_expect(&f->c, '(', "the operation"))
+        return false;
     l->op = op_find(name);
-    if (!l->op) return diag_error(f->u.s, FAIL_INPUT, loc, "there is no operation %s", name);
+    if (!l->op)
+        return diag_error(f->u.s, FAIL_INPUT, loc, "there is no operation %s", name);
     l->attrs = arena_array(f->u.s->run, struct attr, l->op->n_attrs);
     l->given = arena_array(f->u.s->run, bool, l->op->n_attrs);
-    for (int i = 0; i < l->op->n_attrs; i++) l->attrs[i] = l->op->attrs[i].value;
+    for (int i = 0; i < l->op->n_attrs; i++)
+        l->attrs[i] = l->op->attrs[i].value;
     while (!cursor_is(&f->c, ')')) {
-        if (cursor_at_end(&f->c) || !flat_argument(f, l)) return cursor_error(&f->c, "expected ')', not %s", cursor_what(&f->c));
-        if (!cursor_take(&f->c, ',') && !cursor_is(&f->c, ')')) return cursor_error(&f->c, "expected ',' or ')', not %s", cursor_what(&f->c));
+        if (cursor_at_end(&f->c) || !flat_argument(f, l))
+            return cursor_error(&f->c, "expected ')', not %s", cursor_what(&f->c));
+        if (!cursor_take(&f->c, ',') && !cursor_is(&f->c, ')'))
+            return cursor_error(&f->c, "expected ',' or ')', not %s", cursor_what(&f->c));
     }
     cursor_next(&f->c);
     bool variadic;
@@ -158,22 +192,31 @@ static bool flat_call(struct flat *f, struct line *l)
     if (variadic ? (int)l->n_in < arity - 1 : (int)l->n_in != arity)
         return diag_error(f->u.s, FAIL_INPUT, loc, "%s takes (%s), not %zu operands", name, l->op->operands, l->n_in);
     for (int i = 0; i < l->op->n_attrs; i++)
-        if (l->op->attrs[i].required && !l->given[i]) return diag_error(f->u.s, FAIL_INPUT, loc, "%s lacks its attribute %s", name, l->op->attrs[i].name);
+        if (l->op->attrs[i].required && !l->given[i])
+            return diag_error(f->u.s, FAIL_INPUT, loc, "%s lacks its attribute %s", name, l->op->attrs[i].name);
     return true;
 }
 
-/* mark = "in" name | "compute" dtype | "storage" dtype | "wide" | "materialised" | "group" int. The group's id waits in `mark`. */
+/* mark = "in" name | "compute" dtype | "storage" dtype | "wide" | "materialised" | "group" int. The group's id waits in
+   `mark`. */
 static void flat_marks(struct flat *f, struct node *n)
 {
     int64_t group;
     while (!f->c.panic && !cursor_at_end(&f->c) && !cursor_is(&f->c, '@')) {
-        if (take_word(f, "in")) n->instance = flat_name(f, "an instance");
-        else if (take_word(f, "compute")) flat_dtype(f, &n->compute);
-        else if (take_word(f, "storage")) flat_dtype(f, &n->storage);
-        else if (take_word(f, "wide")) n->wide = true;
-        else if (take_word(f, "materialised")) n->materialised = true;
-        else if (take_word(f, "group")) n->mark = flat_int(f, "a group's id", max_id(f), &group) ? (int)group : -1;
-        else cursor_error(&f->c, "expected what is known of this node, not %s", cursor_what(&f->c));
+        if (take_word(f, "in"))
+            n->instance = flat_name(f, "an instance");
+        else if (take_word(f, "compute"))
+            flat_dtype(f, &n->compute);
+        else if (take_word(f, "storage"))
+            flat_dtype(f, &n->storage);
+        else if (take_word(f, "wide"))
+            n->wide = true;
+        else if (take_word(f, "materialised"))
+            n->materialised = true;
+        else if (take_word(f, "group"))
+            n->mark = flat_int(f, "a group's id", max_id(f), &group) ? (int)group : -1;
+        else
+            cursor_error(&f->c, "expected what is known of this node, not %s", cursor_what(&f->c));
     }
 }
 
@@ -181,20 +224,31 @@ static struct node *flat_node_at(struct flat *f, int64_t id, struct loc id_loc)
 {
     const char *name = cursor_is(&f->c, ':') ? NULL : flat_name(f, "the node's name or ':'");
     struct loc loc = f->c.before;
-    if (!cursor_expect(&f->c, ':', "the node")) return NULL;
+    if (!cursor_expect(&f->c, ':', "the node"))
+        return NULL;
     struct type t;
     struct type_expr *te = ast_type(&f->c);
     struct line l = { 0 };
-    if (f->c.panic || !type_eval(&f->u, f->u.file, te, &t) || !cursor_expect(&f->c, '=', "the type") || !flat_call(f, &l)) return NULL;
-    if (name && map_find(f->u.taken, name)) return diag_error(f->u.s, FAIL_INPUT, loc, "there are two nodes named %s", name), NULL;
+    if (f->c.panic || !type_eval(&f->u, f->u.file, te, &t) || !cursor_expect(&f->c, '=', "the type") ||
+        !flat_call(f, &l))
+        return NULL;
+    if (name && map_find(f->u.taken, name)) {
+        diag_error(f->u.s, FAIL_INPUT, loc, "there are two nodes named %s", name);
+        return NULL;
+    }
     struct node *n = graph_add(f->g, l.op, l.in, (int)l.n_in, l.attrs, id_loc);
-    if (!n) return NULL;
-    if (n->type.dtype != t.dtype || !type_same_shape(&n->type, &t))
-        return diag_error(f->u.s, FAIL_INPUT, te->loc, "%s gives %s, not %s", l.op->name, type_text(f->u.s->run, &n->type), type_text(f->u.s->run, &t)), NULL;
+    if (!n)
+        return NULL;
+    if (n->type.dtype != t.dtype || !type_same_shape(&n->type, &t)) {
+        diag_error(f->u.s, FAIL_INPUT, te->loc, "%s gives %s, not %s", l.op->name, type_text(f->u.s->run, &n->type),
+                   type_text(f->u.s->run, &t));
+        return NULL;
+    }
     n->id = (int)id;
     n->name = name;
     n->wide = false;
-    if (name) *map_at(f->u.taken, name) = n;
+    if (name)
+        *map_at(f->u.taken, name) = n;
     flat_marks(f, n);
     n->loc = flat_at(f);
     return f->c.panic ? NULL : n;
@@ -206,36 +260,46 @@ static void flat_node(struct flat *f)
     int64_t id;
     struct loc loc = f->c.cur.loc;
     cursor_next(&f->c);
-    if (!flat_int(f, "a node's id", max_id(f), &id)) return;
+    if (!flat_int(f, "a node's id", max_id(f), &id))
+        return;
     if (*slot(f, id)) {
         diag_error(f->u.s, FAIL_INPUT, loc, "there are two nodes %%%lld", (long long)id);
         f->c.panic = true;
         return;
     }
-    struct node *n = f->g->n_nodes < f->u.max_nodes ? flat_node_at(f, id, loc) : (cursor_error(&f->c, "the graph has over %zu nodes", f->u.max_nodes), NULL);
+    struct node *n = f->g->n_nodes < f->u.max_nodes
+                         ? flat_node_at(f, id, loc)
+                         : (cursor_error(&f->c, "the graph has over %zu nodes", f->u.max_nodes), NULL);
     *slot(f, id) = n ? n : &f->lost;
-    if (!n) f->c.panic = true;
-    if (id >= f->g->next_id) f->g->next_id = (int)id + 1;
+    if (!n)
+        f->c.panic = true;
+    if (id >= f->g->next_id)
+        f->g->next_id = (int)id + 1;
 }
 
 /* --- the other lines --- */
 static void flat_named(struct flat *f, bool output)
 {
     const char *name = flat_name(f, "a name");
-    if (!name || !cursor_expect(&f->c, '=', "the name")) return;
+    if (!name || !cursor_expect(&f->c, '=', "the name"))
+        return;
     struct node *n = flat_ref(f);
     struct loc loc = flat_at(f);
     struct graph_out o = { name, n, loc };
-    if (f->c.panic) return;
-    if (output) *arena_push(f->g->arena, f->g->outs, f->g->n_outs, f->g->cap_outs) = o;
-    else *arena_push(f->g->arena, f->g->aliases, f->g->n_aliases, f->g->cap_aliases) = o;
+    if (f->c.panic)
+        return;
+    if (output)
+        *arena_push(f->g->arena, f->g->outs, f->g->n_outs, f->g->cap_outs) = o;
+    else
+        *arena_push(f->g->arena, f->g->aliases, f->g->n_aliases, f->g->cap_aliases) = o;
 }
 
 static void flat_dim(struct flat *f)
 {
     const char *name = cursor_name(&f->c, "a dimension", false);
     struct loc loc = flat_at(f);
-    if (f->c.panic) return;
+    if (f->c.panic)
+        return;
     struct value v = { .kind = VAL_DIM, .loc = f->c.before, .ix = ix_sym(f->u.s->ix, name) };
     if (scope_define(&f->u, f->u.file, name, v, f->c.before))
         *arena_push(f->g->arena, f->g->dims, f->g->n_dims, f->g->cap_dims) = (struct graph_dim){ name, v.ix, loc };
@@ -245,23 +309,28 @@ static void flat_size(struct flat *f)
 {
     const char *name = flat_name(f, "a size");
     struct loc loc = flat_at(f);
-    if (!f->c.panic) *arena_push(f->g->arena, f->g->sizes, f->g->n_sizes, f->g->cap_sizes) = (struct graph_size){ name, loc };
+    if (!f->c.panic)
+        *arena_push(f->g->arena, f->g->sizes, f->g->n_sizes, f->g->cap_sizes) = (struct graph_size){ name, loc };
 }
 
 /* Nodes stand above: each is its own holder unless a `value` line says otherwise. */
 static void flat_values(struct flat *f)
 {
     int64_t n;
-    if (!flat_int(f, "the number of values", max_id(f), &n)) return;
+    if (!flat_int(f, "the number of values", max_id(f), &n))
+        return;
     f->g->n_values = (size_t)n;
     f->g->value_of = arena_array(f->g->arena, struct node *, n);
-    for (size_t i = 0; i < f->g->n_nodes; i++) if (f->g->nodes[i]->id < n) f->g->value_of[f->g->nodes[i]->id] = f->g->nodes[i];
+    for (size_t i = 0; i < f->g->n_nodes; i++)
+        if (f->g->nodes[i]->id < n)
+            f->g->value_of[f->g->nodes[i]->id] = f->g->nodes[i];
 }
 
 static void flat_value(struct flat *f)
 {
     int64_t i;
-    if (!flat_int(f, "a value's id", (int64_t)f->g->n_values - 1, &i) || !cursor_expect(&f->c, '=', "the value")) return;
+    if (!flat_int(f, "a value's id", (int64_t)f->g->n_values - 1, &i) || !cursor_expect(&f->c, '=', "the value"))
+        return;
     f->g->value_of[i] = take_word(f, "none") ? NULL : flat_ref(f);
 }
 
@@ -271,13 +340,18 @@ static struct node **flat_list(struct flat *f, const char *word, size_t *n)
     struct node **list = NULL;
     size_t cap = 0;
     *n = 0;
-    if (!take_word(f, word)) return cursor_error(&f->c, "expected %s(…), not %s", word, cursor_what(&f->c)), NULL;
+    if (!take_word(f, word)) {
+        cursor_error(&f->c, "expected %s(…), not %s", word, cursor_what(&f->c));
+        return NULL;
+    }
     cursor_expect(&f->c, '(', word);
     while (!f->c.panic && cursor_is(&f->c, '%')) {
         struct node *x = flat_ref(f);
-        if (x) *arena_push(f->g->arena, list, *n, cap) = x;
+        if (x)
+            *arena_push(f->g->arena, list, *n, cap) = x;
     }
-    if (!f->c.panic) cursor_expect(&f->c, ')', word);
+    if (!f->c.panic)
+        cursor_expect(&f->c, ')', word);
     return list;
 }
 
@@ -286,33 +360,47 @@ static void flat_group(struct flat *f)
 {
     int64_t id;
     struct group *p = arena_new_of(f->g->arena, struct group);
-    if (!flat_int(f, "a group's id", max_id(f), &id)) return;
+    if (!flat_int(f, "a group's id", max_id(f), &id))
+        return;
     p->id = (int)id;
-    if (take_word(f, "gemm")) p->kind = GROUP_GEMM;
-    else if (!take_word(f, "rows")) cursor_error(&f->c, "expected rows or gemm, not %s", cursor_what(&f->c));
-    if (!f->c.panic) p->name = flat_name(f, "the group's name");
-    if (!f->c.panic) p->nodes = flat_list(f, "nodes", &p->n_nodes);
-    if (!f->c.panic) p->ins = flat_list(f, "ins", &p->n_ins);
-    if (!f->c.panic) p->outs = flat_list(f, "outs", &p->n_outs);
-    if (!f->c.panic && take_word(f, "anchor")) p->anchor = flat_ref(f);
+    if (take_word(f, "gemm"))
+        p->kind = GROUP_GEMM;
+    else if (!take_word(f, "rows"))
+        cursor_error(&f->c, "expected rows or gemm, not %s", cursor_what(&f->c));
+    if (!f->c.panic)
+        p->name = flat_name(f, "the group's name");
+    if (!f->c.panic)
+        p->nodes = flat_list(f, "nodes", &p->n_nodes);
+    if (!f->c.panic)
+        p->ins = flat_list(f, "ins", &p->n_ins);
+    if (!f->c.panic)
+        p->outs = flat_list(f, "outs", &p->n_outs);
+    if (!f->c.panic && take_word(f, "anchor"))
+        p->anchor = flat_ref(f);
     *arena_push(f->g->arena, f->g->groups, f->g->n_groups, f->g->cap_groups) = p;
 }
 
 static void flat_place(struct flat *f)
 {
     struct placement p = { .node = flat_ref(f) };
-    if (!f->c.panic && !take_word(f, "offset")) cursor_error(&f->c, "expected 'offset', not %s", cursor_what(&f->c));
-    if (!f->c.panic) p.offset = flat_ix(f, "an offset");
-    if (!f->c.panic && !take_word(f, "bytes")) cursor_error(&f->c, "expected 'bytes', not %s", cursor_what(&f->c));
-    if (!f->c.panic) p.bytes = flat_ix(f, "a size in bytes");
-    if (!f->c.panic) *arena_push(f->g->arena, f->g->places, f->g->n_places, f->g->cap_places) = p;
+    if (!f->c.panic && !take_word(f, "offset"))
+        cursor_error(&f->c, "expected 'offset', not %s", cursor_what(&f->c));
+    if (!f->c.panic)
+        p.offset = flat_ix(f, "an offset");
+    if (!f->c.panic && !take_word(f, "bytes"))
+        cursor_error(&f->c, "expected 'bytes', not %s", cursor_what(&f->c));
+    if (!f->c.panic)
+        p.bytes = flat_ix(f, "a size in bytes");
+    if (!f->c.panic)
+        *arena_push(f->g->arena, f->g->places, f->g->n_places, f->g->cap_places) = p;
 }
 
 static void flat_source(struct flat *f)
 {
     const char *name = flat_name(f, "the source's name");
     struct source *src = arena_new_of(f->u.s->run, struct source);
-    if (!name) return;
+    if (!name)
+        return;
     *src = (struct source){ name, "", 0 };
     f->origin = f->g->src = src;
 }
@@ -320,7 +408,8 @@ static void flat_source(struct flat *f)
 /* The word that a line begins with. */
 static bool first_word(struct flat *f, const char *word)
 {
-    if (!cursor_is_word(&f->c, word)) return false;
+    if (!cursor_is_word(&f->c, word))
+        return false;
     cursor_next(&f->c);
     return true;
 }
@@ -328,37 +417,56 @@ static bool first_word(struct flat *f, const char *word)
 static void flat_line(struct flat *f)
 {
     f->c.cur.line_start = false;
-    if (cursor_is(&f->c, '%')) flat_node(f);
-    else if (first_word(f, "output")) flat_named(f, true);
-    else if (first_word(f, "alias")) flat_named(f, false);
-    else if (first_word(f, "loss")) { if (cursor_expect(&f->c, '=', "loss")) f->g->loss = flat_ref(f); }
-    else if (first_word(f, "source")) flat_source(f);
-    else if (first_word(f, "size")) flat_size(f);
-    else if (first_word(f, "dim")) flat_dim(f);
-    else if (first_word(f, "values")) flat_values(f);
-    else if (first_word(f, "value")) flat_value(f);
-    else if (first_word(f, "group")) flat_group(f);
-    else if (first_word(f, "place")) flat_place(f);
-    else if (first_word(f, "memory")) f->g->memory = flat_ix(f, "the memory");
+    if (cursor_is(&f->c, '%'))
+        flat_node(f);
+    else if (first_word(f, "output"))
+        flat_named(f, true);
+    else if (first_word(f, "alias"))
+        flat_named(f, false);
+    else if (first_word(f, "loss")) {
+        if (cursor_expect(&f->c, '=', "loss"))
+            f->g->loss = flat_ref(f);
+    } else if (first_word(f, "source"))
+        flat_source(f);
+    else if (first_word(f, "size"))
+        flat_size(f);
+    else if (first_word(f, "dim"))
+        flat_dim(f);
+    else if (first_word(f, "values"))
+        flat_values(f);
+    else if (first_word(f, "value"))
+        flat_value(f);
+    else if (first_word(f, "group"))
+        flat_group(f);
+    else if (first_word(f, "place"))
+        flat_place(f);
+    else if (first_word(f, "memory"))
+        f->g->memory = flat_ix(f, "the memory");
     else {
         diag_error(f->u.s, FAIL_INPUT, f->c.cur.loc, "no line of a flat graph begins like this");
         f->c.panic = true;
         cursor_next(&f->c);
     }
-    if (!f->c.panic && !cursor_at_end(&f->c)) cursor_error(&f->c, "expected the end of the line, not %s", cursor_what(&f->c));
-    if (f->c.panic) cursor_recover(&f->c);
-    else if (cursor_is(&f->c, '}')) cursor_next(&f->c);
+    if (!f->c.panic && !cursor_at_end(&f->c))
+        cursor_error(&f->c, "expected the end of the line, not %s", cursor_what(&f->c));
+    if (f->c.panic)
+        cursor_recover(&f->c);
+    else if (cursor_is(&f->c, '}'))
+        cursor_next(&f->c);
 }
 
 /* Nodes learn their groups, whose ids are their order. */
 static void join_groups(struct flat *f)
 {
     for (size_t i = 0; i < f->g->n_groups; i++)
-        if ((size_t)f->g->groups[i]->id != i) diag_error(f->u.s, FAIL_INPUT, NOWHERE, "group %d stands at place %zu", f->g->groups[i]->id, i);
+        if ((size_t)f->g->groups[i]->id != i)
+            diag_error(f->u.s, FAIL_INPUT, NOWHERE, "group %d stands at place %zu", f->g->groups[i]->id, i);
     for (size_t i = 0; i < f->g->n_nodes; i++) {
         struct node *n = f->g->nodes[i];
-        if (n->mark >= (int64_t)f->g->n_groups) diag_error(f->u.s, FAIL_INPUT, NOWHERE, "node %%%d is of group %d, which is not there", n->id, n->mark);
-        else if (n->mark >= 0) n->group = f->g->groups[n->mark];
+        if (n->mark >= (int64_t)f->g->n_groups)
+            diag_error(f->u.s, FAIL_INPUT, NOWHERE, "node %%%d is of group %d, which is not there", n->id, n->mark);
+        else if (n->mark >= 0)
+            n->group = f->g->groups[n->mark];
         n->mark = -1;
     }
 }
@@ -367,15 +475,20 @@ static void join_groups(struct flat *f)
 static void flat_head(struct flat *f)
 {
     cursor_next(&f->c);
-    if (!take_word(f, "graph")) cursor_error(&f->c, "expected 'graph', not %s", cursor_what(&f->c));
-    if (f->c.panic) return;
+    if (!take_word(f, "graph"))
+        cursor_error(&f->c, "expected 'graph', not %s", cursor_what(&f->c));
+    if (f->c.panic)
+        return;
     const char *name = flat_name(f, "the graph's name");
-    if (name) f->g->name = name;
+    if (name)
+        f->g->name = name;
     if (name && take_word(f, "size")) {
         const char *size = flat_name(f, "the size");
-        if (size) f->g->size = size;
+        if (size)
+            f->g->size = size;
     }
-    if (!f->c.panic && !cursor_at_end(&f->c)) cursor_error(&f->c, "expected the end of the line, not %s", cursor_what(&f->c));
+    if (!f->c.panic && !cursor_at_end(&f->c))
+        cursor_error(&f->c, "expected the end of the line, not %s", cursor_what(&f->c));
 }
 
 struct graph *graph_parse_flat(struct session *s, const struct source *src, const struct graph_options *o)
@@ -383,16 +496,22 @@ struct graph *graph_parse_flat(struct session *s, const struct source *src, cons
     struct flat *f = arena_new_of(s->run, struct flat);
     int errors = s->n_errors;
     f->g = graph_new(s, "");
-    f->u = (struct unfold){ .s = s, .g = f->g, .o = o, .taken = map_new(s->run), .settable = map_new(s->run), .flat = true };
+    f->u = (struct unfold){
+        .s = s, .g = f->g, .o = o, .taken = map_new(s->run), .settable = map_new(s->run), .flat = true
+    };
     f->u.max_nodes = o->max_nodes ? o->max_nodes : 1000000;
     f->u.file = scope_new(&f->u, NULL, NULL);
     f->origin = source_of_string(s, "(unknown source)", "");
     cursor_begin(&f->c, s, src);
     flat_head(f);
-    if (f->c.panic) cursor_recover(&f->c);
-    if (o->n_sets) diag_error(s, FAIL_USAGE, NOWHERE, "--set changes nothing in a flat graph: its integers are unfolded");
-    if (o->size && strcmp(o->size, f->g->size)) diag_error(s, FAIL_USAGE, NOWHERE, "this flat graph is of size %s, not %s", f->g->size, o->size);
-    while (f->c.cur.kind != TOK_END) flat_line(f);
+    if (f->c.panic)
+        cursor_recover(&f->c);
+    if (o->n_sets)
+        diag_error(s, FAIL_USAGE, NOWHERE, "--set changes nothing in a flat graph: its integers are unfolded");
+    if (o->size && strcmp(o->size, f->g->size))
+        diag_error(s, FAIL_USAGE, NOWHERE, "this flat graph is of size %s, not %s", f->g->size, o->size);
+    while (f->c.cur.kind != TOK_END)
+        flat_line(f);
     join_groups(f);
     return s->n_errors == errors && graph_verify(f->g) ? f->g : NULL;
 }

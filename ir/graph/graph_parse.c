@@ -1,8 +1,10 @@
 /* The .graph language: text to tree. Names get their meaning in graph_unfold.c.
 
-   file      = "graph" name { statement }                                        one statement a line; "#" comments; "(" and "[" may span lines
+   file      = "graph" name { statement }                                        one statement a line; "#" comments; "("
+       and "[" may span lines
    statement = size | dim | let | block | input | weight | repeat | output | loss | assign | return
-   size      = "size" name "{" [ binding { "," binding } ] "}"                   at top level; the first one is the default
+   size      = "size" name "{" [ binding { "," binding } ] "}"                   at top level; the first one is the
+       default
    dim       = "dim" name { "," name }                                           at top level
    let       = "let" binding { "," binding }                                     at top level
    binding   = name "=" expr
@@ -33,13 +35,16 @@
 #include "ir/map.h"
 
 static const char *const words[] = {
-    "graph", "size", "dim", "let", "block", "input", "label", "weight", "repeat", "output", "loss", "return", "named", "where",
+    "graph",  "size",   "dim",    "let",  "block",  "input", "label",
+    "weight", "repeat", "output", "loss", "return", "named", "where",
 };
 enum { N_WORDS = sizeof words / sizeof *words };
 
 static bool is_reserved(const char *name)
 {
-    for (int i = 0; i < N_WORDS; i++) if (!strcmp(name, words[i])) return true;
+    for (int i = 0; i < N_WORDS; i++)
+        if (!strcmp(name, words[i]))
+            return true;
     enum dtype t;
     return dtype_parse(name, &t);
 }
@@ -47,8 +52,10 @@ static bool is_reserved(const char *name)
 /* A name that the file defines. */
 static const char *new_name(struct cursor *c, const char *what, bool with_dots)
 {
-    if (c->cur.kind == TOK_NAME && !cursor_at_end(c) && is_reserved(c->cur.text))
-        return cursor_error(c, "'%s' is a word of the language and cannot name %s", c->cur.text, what), NULL;
+    if (c->cur.kind == TOK_NAME && !cursor_at_end(c) && is_reserved(c->cur.text)) {
+        cursor_error(c, "'%s' is a word of the language and cannot name %s", c->cur.text, what);
+        return NULL;
+    }
     return cursor_name(c, arena_printf(c->s->run, "a name for %s", what), with_dots);
 }
 
@@ -76,7 +83,8 @@ static void parse_elements(struct cursor *c, struct expr *e, bool named, char cl
             cursor_next(c);
         }
         a->value = parse_expr(c);
-        if (c->panic || cursor_take(c, ',') || cursor_is(c, close)) continue;
+        if (c->panic || cursor_take(c, ',') || cursor_is(c, close))
+            continue;
         cursor_error(c, "expected ',' or '%c', not %s", close, cursor_what(c));
         diag_note(c->s, open, "the '%c' stands here", close == ')' ? '(' : '[');
     }
@@ -102,14 +110,16 @@ static struct expr *parse_call(struct cursor *c)
 /* factor = "-" factor | number | dotted | call | list | "(" expr ")";  list = "[" [ expr { "," expr } ] "]" */
 static struct expr *parse_factor(struct cursor *c)
 {
-    if (c->panic || !cursor_enter(c)) return expr_new(c, EX_BAD);
+    if (c->panic || !cursor_enter(c))
+        return expr_new(c, EX_BAD);
     struct expr *e = NULL;
     bool ended = cursor_at_end(c);
     if (ended) {
         cursor_error(c, "expected a value, not %s", cursor_what(c));
     } else if (c->cur.kind == TOK_INT || c->cur.kind == TOK_FLOAT) {
         e = expr_new(c, c->cur.kind == TOK_INT ? EX_INT : EX_FLOAT);
-        e->i = c->cur.i, e->f = c->cur.f;
+        e->i = c->cur.i;
+        e->f = c->cur.f;
         cursor_next(c);
     } else if (c->cur.kind == TOK_NAME && c->next.kind == TOK_PUNCT && c->next.punct == '(' && !c->next.line_start) {
         e = parse_call(c);
@@ -145,10 +155,13 @@ static struct expr *parse_factor(struct cursor *c)
 /* One level of precedence: part { op part }, ops from `which`. */
 static struct expr *parse_chain(struct cursor *c, const char *which, struct expr *(*part)(struct cursor *))
 {
-    struct expr *first = part(c), *chain = NULL;
+    struct expr *first = part(c);
+    struct expr *chain = NULL;
     struct tok_op *ops = NULL;
-    size_t n_ops = 0, cap_ops = 0;
-    while (!c->panic && !cursor_at_end(c) && c->cur.kind == TOK_PUNCT && c->cur.punct < 256 && strchr(which, c->cur.punct)) {
+    size_t n_ops = 0;
+    size_t cap_ops = 0;
+    while (!c->panic && !cursor_at_end(c) && c->cur.kind == TOK_PUNCT && c->cur.punct < 256 &&
+           strchr(which, c->cur.punct)) {
         if (!chain) {
             chain = expr_new(c, EX_CHAIN);
             *arena_push(c->s->run, chain->args, chain->n, chain->cap) = (struct arg){ .value = first };
@@ -158,7 +171,8 @@ static struct expr *parse_chain(struct cursor *c, const char *which, struct expr
         struct expr *next = part(c);
         *arena_push(c->s->run, chain->args, chain->n, chain->cap) = (struct arg){ .value = next };
     }
-    if (!chain) return first;
+    if (!chain)
+        return first;
     chain->ops = ops;
     return chain;
 }
@@ -186,7 +200,10 @@ struct type_expr *ast_type(struct cursor *c)
 }
 
 /* --- statements --- */
-struct list { struct stmt **v; size_t n, cap; };
+struct list {
+    struct stmt **v;
+    size_t n, cap;
+};
 static void parse_statement(struct cursor *c, struct list *to, struct stmt *block, bool top);
 
 static struct stmt *stmt_new(struct cursor *c, enum stmt_kind kind)
@@ -197,14 +214,18 @@ static struct stmt *stmt_new(struct cursor *c, enum stmt_kind kind)
     return st;
 }
 
-static void push(struct cursor *c, struct list *to, struct stmt *st) { *arena_push(c->s->run, to->v, to->n, to->cap) = st; }
+static void push(struct cursor *c, struct list *to, struct stmt *st)
+{
+    *arena_push(c->s->run, to->v, to->n, to->cap) = st;
+}
 
 /* binding = name "=" expr */
 static struct stmt *parse_binding(struct cursor *c)
 {
     struct stmt *st = stmt_new(c, ST_LET);
     st->name = new_name(c, "an integer", false);
-    if (!c->panic) cursor_expect(c, '=', "the integer's name");
+    if (!c->panic)
+        cursor_expect(c, '=', "the integer's name");
     st->value = parse_expr(c);
     return st;
 }
@@ -214,17 +235,21 @@ static void parse_size(struct cursor *c, struct list *to)
 {
     struct stmt *st = stmt_new(c, ST_SIZE);
     st->name = new_name(c, "a size", false);
-    if (c->panic || !cursor_expect(c, '{', "the size's name")) return;
+    if (c->panic || !cursor_expect(c, '{', "the size's name"))
+        return;
     c->parens++;
     struct list body = { 0 };
     while (!c->panic && !cursor_is(c, '}')) {
         struct stmt *b = parse_binding(c);
-        if (b->name) push(c, &body, b);
-        if (!cursor_take(c, ',') && !cursor_is(c, '}')) cursor_error(c, "expected ',' or '}', not %s", cursor_what(c));
+        if (b->name)
+            push(c, &body, b);
+        if (!cursor_take(c, ',') && !cursor_is(c, '}'))
+            cursor_error(c, "expected ',' or '}', not %s", cursor_what(c));
     }
     c->parens = 0;
     cursor_take(c, '}');
-    st->body = body.v, st->n_body = body.n;
+    st->body = body.v;
+    st->n_body = body.n;
     push(c, to, st);
 }
 
@@ -233,10 +258,13 @@ static void parse_let(struct cursor *c, struct list *to)
 {
     for (bool more = true; more;) {
         struct stmt *st = parse_binding(c);
-        if (c->panic) st->value = expr_new(c, EX_BAD);
-        if (st->name) push(c, to, st);
+        if (c->panic)
+            st->value = expr_new(c, EX_BAD);
+        if (st->name)
+            push(c, to, st);
         more = !c->panic && !cursor_at_end(c) && cursor_take(c, ',');
-        if (more) c->cur.line_start = false;
+        if (more)
+            c->cur.line_start = false;
     }
 }
 
@@ -246,7 +274,8 @@ static void parse_dim(struct cursor *c, struct list *to)
     do {
         struct stmt *st = stmt_new(c, ST_DIM);
         st->name = new_name(c, "a dimension", false);
-        if (st->name) push(c, to, st);
+        if (st->name)
+            push(c, to, st);
     } while (!c->panic && !cursor_at_end(c) && cursor_take(c, ','));
 }
 
@@ -255,14 +284,18 @@ static void parse_body(struct cursor *c, struct stmt *st, struct stmt *block)
 {
     struct loc open = c->cur.loc;
     struct list body = { 0 };
-    if (!cursor_expect(c, '{', st->kind == ST_BLOCK ? "the block's type" : "the number of turns")) return;
-    while (!cursor_is(c, '}') && c->cur.kind != TOK_END) parse_statement(c, &body, block, false);
-    if (c->fatal) c->panic = true;
+    if (!cursor_expect(c, '{', st->kind == ST_BLOCK ? "the block's type" : "the number of turns"))
+        return;
+    while (!cursor_is(c, '}') && c->cur.kind != TOK_END)
+        parse_statement(c, &body, block, false);
+    if (c->fatal)
+        c->panic = true;
     if (!c->panic && !cursor_take(c, '}')) {
         diag_error(c->s, FAIL_INPUT, c->before, "expected '}' before the end of the file");
         diag_note(c->s, open, "the '{' stands here");
     }
-    st->body = body.v, st->n_body = body.n;
+    st->body = body.v;
+    st->n_body = body.n;
 }
 
 /* block = "block" name "(" param { "," param } ")" "->" type body;  param = name ":" type */
@@ -270,25 +303,36 @@ static void parse_block(struct cursor *c, struct list *to)
 {
     struct stmt *st = stmt_new(c, ST_BLOCK);
     st->name = new_name(c, "a block", false);
-    if (!st->name) return;
+    if (!st->name)
+        return;
     push(c, to, st);
-    if (!cursor_expect(c, '(', "the block's name")) return;
+    if (!cursor_expect(c, '(', "the block's name"))
+        return;
     c->parens++;
     while (!c->panic && !cursor_is(c, ')')) {
         struct param p = { .loc = c->cur.loc };
         p.name = new_name(c, "a parameter", false);
-        if (!c->panic) cursor_expect(c, ':', "the parameter's name");
-        if (!c->panic) p.type = ast_type(c);
-        if (!c->panic) *arena_push(c->s->run, st->params, st->n_params, st->cap_params) = p;
-        if (!cursor_take(c, ',') && !cursor_is(c, ')')) cursor_error(c, "expected ',' or ')', not %s", cursor_what(c));
+        if (!c->panic)
+            cursor_expect(c, ':', "the parameter's name");
+        if (!c->panic)
+            p.type = ast_type(c);
+        if (!c->panic)
+            *arena_push(c->s->run, st->params, st->n_params, st->cap_params) = p;
+        if (!cursor_take(c, ',') && !cursor_is(c, ')'))
+            cursor_error(c, "expected ',' or ')', not %s", cursor_what(c));
     }
     c->parens = 0;
     cursor_take(c, ')');
-    if (!c->panic) cursor_expect(c, PUNCT_ARROW, "the parameters");
-    if (!c->panic) st->type = ast_type(c);
-    if (!c->panic) parse_body(c, st, st);
-    if (c->panic || (st->n_body && st->body[st->n_body - 1]->kind == ST_RETURN)) return;
-    diag_error(c->s, FAIL_INPUT, st->loc, "block %s returns nothing: its last statement must be `return VALUE`", st->name);
+    if (!c->panic)
+        cursor_expect(c, PUNCT_ARROW, "the parameters");
+    if (!c->panic)
+        st->type = ast_type(c);
+    if (!c->panic)
+        parse_body(c, st, st);
+    if (c->panic || (st->n_body && st->body[st->n_body - 1]->kind == ST_RETURN))
+        return;
+    diag_error(c->s, FAIL_INPUT, st->loc, "block %s returns nothing: its last statement must be `return VALUE`",
+               st->name);
 }
 
 /* where = "where" ( expr "<=" name [ "<=" expr ] | name "<=" expr ) */
@@ -296,13 +340,20 @@ static void parse_where(struct cursor *c, struct stmt *st)
 {
     if (!cursor_is_word(c, st->name)) {
         st->lo = parse_expr(c);
-        if (!c->panic) cursor_expect(c, PUNCT_LESS_EQ, "the lower end");
+        if (!c->panic)
+            cursor_expect(c, PUNCT_LESS_EQ, "the lower end");
     }
-    if (c->panic) return;
-    if (!cursor_is_word(c, st->name)) { cursor_error(c, "expected '%s', the name that this range is of, not %s", st->name, cursor_what(c)); return; }
+    if (c->panic)
+        return;
+    if (!cursor_is_word(c, st->name)) {
+        cursor_error(c, "expected '%s', the name that this range is of, not %s", st->name, cursor_what(c));
+        return;
+    }
     cursor_next(c);
-    if (st->lo && !cursor_is(c, PUNCT_LESS_EQ)) return;
-    if (cursor_expect(c, PUNCT_LESS_EQ, "the name")) st->hi = parse_expr(c);
+    if (st->lo && !cursor_is(c, PUNCT_LESS_EQ))
+        return;
+    if (cursor_expect(c, PUNCT_LESS_EQ, "the name"))
+        st->hi = parse_expr(c);
 }
 
 /* input = ( "input" | "label" ) name ":" type [ where ] */
@@ -310,10 +361,13 @@ static void parse_input(struct cursor *c, struct list *to, enum stmt_kind kind)
 {
     struct stmt *st = stmt_new(c, kind);
     st->name = new_name(c, kind == ST_INPUT ? "an input" : "a label", false);
-    if (!st->name) return;
+    if (!st->name)
+        return;
     push(c, to, st);
-    if (cursor_expect(c, ':', "the name")) st->type = ast_type(c);
-    if (c->panic || cursor_at_end(c) || !cursor_is_word(c, "where")) return;
+    if (cursor_expect(c, ':', "the name"))
+        st->type = ast_type(c);
+    if (c->panic || cursor_at_end(c) || !cursor_is_word(c, "where"))
+        return;
     cursor_next(c);
     parse_where(c, st);
 }
@@ -323,10 +377,13 @@ static void parse_weight(struct cursor *c, struct list *to)
 {
     struct stmt *st = stmt_new(c, ST_WEIGHT);
     st->name = new_name(c, "a weight", true);
-    if (!st->name) return;
+    if (!st->name)
+        return;
     push(c, to, st);
-    if (cursor_expect(c, ':', "the weight's name")) st->type = ast_type(c);
-    if (c->panic || cursor_at_end(c) || !cursor_is_word(c, "init")) return;
+    if (cursor_expect(c, ':', "the weight's name"))
+        st->type = ast_type(c);
+    if (c->panic || cursor_at_end(c) || !cursor_is_word(c, "init"))
+        return;
     cursor_next(c);
     st->init_loc = c->cur.loc;
     st->init = cursor_name(c, "fan_in, zero or one", false);
@@ -336,10 +393,13 @@ static void parse_weight(struct cursor *c, struct list *to)
 static void parse_repeat(struct cursor *c, struct list *to, struct stmt *block)
 {
     struct stmt *st = stmt_new(c, ST_REPEAT);
-    if (!cursor_enter(c)) return;
+    if (!cursor_enter(c))
+        return;
     st->value = parse_expr(c);
-    if (!c->panic) parse_body(c, st, block);
-    if (!c->panic) push(c, to, st);
+    if (!c->panic)
+        parse_body(c, st, block);
+    if (!c->panic)
+        push(c, to, st);
     cursor_leave(c);
 }
 
@@ -348,25 +408,34 @@ static void parse_assign(struct cursor *c, struct list *to, enum stmt_kind kind)
 {
     struct stmt *st = stmt_new(c, kind);
     st->name = kind == ST_LOSS ? "loss" : new_name(c, "a value", false);
-    if (!st->name) return;
-    if (kind == ST_LOSS) st->loc = c->before, st->loc.col -= 4, st->loc.len = 4;
+    if (!st->name)
+        return;
+    if (kind == ST_LOSS) {
+        st->loc = c->before;
+        st->loc.col -= 4;
+        st->loc.len = 4;
+    }
     push(c, to, st);
-    if (kind != ST_LOSS && !cursor_at_end(c) && cursor_take(c, ':')) st->type = ast_type(c);
-    if (!c->panic) cursor_expect(c, '=', st->type ? "the type" : "the name");
+    if (kind != ST_LOSS && !cursor_at_end(c) && cursor_take(c, ':'))
+        st->type = ast_type(c);
+    if (!c->panic)
+        cursor_expect(c, '=', st->type ? "the type" : "the name");
     st->value = parse_expr(c);
 }
 
 /* output = "output" ( name [ ":" type ] "=" expr | name { "," name } ) */
 static void parse_output(struct cursor *c, struct list *to)
 {
-    if (c->cur.kind == TOK_NAME && c->next.kind == TOK_PUNCT && (c->next.punct == '=' || c->next.punct == ':') && !c->next.line_start) {
+    if (c->cur.kind == TOK_NAME && c->next.kind == TOK_PUNCT && (c->next.punct == '=' || c->next.punct == ':') &&
+        !c->next.line_start) {
         parse_assign(c, to, ST_OUTPUT);
         return;
     }
     do {
         struct stmt *st = stmt_new(c, ST_OUTPUT);
         st->name = cursor_name(c, "an output's name", false);
-        if (st->name) push(c, to, st);
+        if (st->name)
+            push(c, to, st);
     } while (!c->panic && !cursor_at_end(c) && cursor_take(c, ','));
 }
 
@@ -380,11 +449,15 @@ static void parse_return(struct cursor *c, struct list *to)
 
 static void unknown_statement(struct cursor *c)
 {
-    const char *near = NULL, *what = cursor_what(c);
-    for (int i = 1; i < N_WORDS && c->cur.kind == TOK_NAME; i++) near = name_nearer(c->cur.text, near, words[i]);
+    const char *near = NULL;
+    const char *what = cursor_what(c);
+    for (int i = 1; i < N_WORDS && c->cur.kind == TOK_NAME; i++)
+        near = name_nearer(c->cur.text, near, words[i]);
     if (!c->panic) {
-        if (c->cur.kind == TOK_NAME) what = arena_printf(c->s->run, "'%.60s'", c->cur.text);
-        else if (c->cur.kind == TOK_PUNCT && c->cur.punct < 256) what = arena_printf(c->s->run, "'%c'", c->cur.punct);
+        if (c->cur.kind == TOK_NAME)
+            what = arena_printf(c->s->run, "'%.60s'", c->cur.text);
+        else if (c->cur.kind == TOK_PUNCT && c->cur.punct < 256)
+            what = arena_printf(c->s->run, "'%c'", c->cur.punct);
         const char *hint = near ? arena_printf(c->s->run, "; did you mean '%s'?", near) : "";
         diag_error(c->s, FAIL_INPUT, c->cur.loc, "no statement begins with %s%s", what, hint);
     }
@@ -395,33 +468,46 @@ static void unknown_statement(struct cursor *c)
 /* What may stand at top level only; false if it is none of these. */
 static bool parse_top(struct cursor *c, struct list *to, const char *word)
 {
-    if (!strcmp(word, "size")) parse_size(c, to);
-    else if (!strcmp(word, "dim")) parse_dim(c, to);
-    else if (!strcmp(word, "let")) parse_let(c, to);
-    else if (!strcmp(word, "block")) parse_block(c, to);
-    else if (!strcmp(word, "input")) parse_input(c, to, ST_INPUT);
-    else if (!strcmp(word, "label")) parse_input(c, to, ST_LABEL);
-    else if (!strcmp(word, "output")) parse_output(c, to);
-    else if (!strcmp(word, "loss")) parse_assign(c, to, ST_LOSS);
-    else return false;
+    if (!strcmp(word, "size"))
+        parse_size(c, to);
+    else if (!strcmp(word, "dim"))
+        parse_dim(c, to);
+    else if (!strcmp(word, "let"))
+        parse_let(c, to);
+    else if (!strcmp(word, "block"))
+        parse_block(c, to);
+    else if (!strcmp(word, "input"))
+        parse_input(c, to, ST_INPUT);
+    else if (!strcmp(word, "label"))
+        parse_input(c, to, ST_LABEL);
+    else if (!strcmp(word, "output"))
+        parse_output(c, to);
+    else if (!strcmp(word, "loss"))
+        parse_assign(c, to, ST_LOSS);
+    else
+        return false;
     return true;
 }
 
 static bool is_top_word(const char *w)
 {
     static const char *const top[] = { "size", "dim", "let", "block", "input", "label", "output", "loss" };
-    for (size_t i = 0; i < sizeof top / sizeof *top; i++) if (!strcmp(w, top[i])) return true;
+    for (size_t i = 0; i < sizeof top / sizeof *top; i++)
+        if (!strcmp(w, top[i]))
+            return true;
     return false;
 }
 
-/* statement = size | dim | let | block | input | weight | repeat | output | loss | assign | return. `block`: the one whose body this is, or NULL. */
+/* statement = size | dim | let | block | input | weight | repeat | output | loss | assign | return. `block`: the one
+   whose body this is, or NULL. */
 static void parse_statement(struct cursor *c, struct list *to, struct stmt *block, bool top)
 {
     const char *word = c->cur.kind == TOK_NAME ? c->cur.text : "";
     bool assigns = c->next.kind == TOK_PUNCT && !c->next.line_start && (c->next.punct == '=' || c->next.punct == ':');
     struct loc at = c->cur.loc;
-    c->cur.line_start = false;      /* errors at this word are not at the end of the line above */
-    if (*word && assigns && !is_top_word(word) && strcmp(word, "weight") && strcmp(word, "repeat") && strcmp(word, "return")) {
+    c->cur.line_start = false; /* errors at this word are not at the end of the line above */
+    if (*word && assigns && !is_top_word(word) && strcmp(word, "weight") && strcmp(word, "repeat") &&
+        strcmp(word, "return")) {
         parse_assign(c, to, ST_ASSIGN);
     } else if (is_top_word(word) && !(block == NULL && top)) {
         diag_error(c->s, FAIL_INPUT, at, "'%s' may stand at top level only", word);
@@ -431,18 +517,25 @@ static void parse_statement(struct cursor *c, struct list *to, struct stmt *bloc
         cursor_next(c);
         parse_top(c, to, word);
     } else if (!strcmp(word, "weight") || !strcmp(word, "repeat") || !strcmp(word, "return")) {
-        if (*word == 'r' && word[2] == 't' && !block) diag_error(c->s, FAIL_INPUT, at, "return stands outside of a block");
+        if (*word == 'r' && word[2] == 't' && !block)
+            diag_error(c->s, FAIL_INPUT, at, "return stands outside of a block");
         cursor_next(c);
-        if (*word == 'w') parse_weight(c, to);
-        else if (word[2] == 'p') parse_repeat(c, to, block);
-        else parse_return(c, to);
+        if (*word == 'w')
+            parse_weight(c, to);
+        else if (word[2] == 'p')
+            parse_repeat(c, to, block);
+        else
+            parse_return(c, to);
     } else {
         unknown_statement(c);
     }
-    if (!c->panic && !cursor_at_end(c)) cursor_error(c, "expected the end of the line, not %s", cursor_what(c));
-    if (!c->panic) return;
+    if (!c->panic && !cursor_at_end(c))
+        cursor_error(c, "expected the end of the line, not %s", cursor_what(c));
+    if (!c->panic)
+        return;
     cursor_recover(c);
-    if (top) cursor_take(c, '}');
+    if (top)
+        cursor_take(c, '}');
 }
 
 /* A return that is not the last statement of a block, or stands in a repeat. */
@@ -452,7 +545,8 @@ static void check_returns(struct cursor *c, const struct stmt *st, bool in_block
         const struct stmt *b = st->body[i];
         if (b->kind == ST_RETURN && in_block && (st->kind == ST_REPEAT || i + 1 < st->n_body))
             diag_error(c->s, FAIL_INPUT, b->loc, "return is the last statement of a block, and stands in no repeat");
-        if (b->kind == ST_REPEAT) check_returns(c, b, in_block);
+        if (b->kind == ST_REPEAT)
+            check_returns(c, b, in_block);
     }
 }
 
@@ -462,16 +556,24 @@ struct file_ast *ast_parse(struct session *s, const struct source *src)
     struct cursor c;
     cursor_begin(&c, s, src);
     struct file_ast *file = arena_new_of(s->run, struct file_ast);
-    if (!cursor_is_word(&c, "graph")) return diag_error(s, FAIL_INPUT, c.cur.loc, "a graph file begins with `graph NAME`"), NULL;
+    if (!cursor_is_word(&c, "graph")) {
+        diag_error(s, FAIL_INPUT, c.cur.loc, "a graph file begins with `graph NAME`");
+        return NULL;
+    }
     cursor_next(&c);
     file->name_loc = c.cur.loc;
     file->name = new_name(&c, "a graph", false);
-    if (!c.panic && !cursor_at_end(&c)) cursor_error(&c, "expected the end of the line, not %s", cursor_what(&c));
-    if (c.panic) cursor_recover(&c);
+    if (!c.panic && !cursor_at_end(&c))
+        cursor_error(&c, "expected the end of the line, not %s", cursor_what(&c));
+    if (c.panic)
+        cursor_recover(&c);
     struct list body = { 0 };
-    while (c.cur.kind != TOK_END) parse_statement(&c, &body, NULL, true);
+    while (c.cur.kind != TOK_END)
+        parse_statement(&c, &body, NULL, true);
     for (size_t i = 0; i < body.n; i++)
-        if (body.v[i]->kind == ST_BLOCK) check_returns(&c, body.v[i], true);
-    file->body = body.v, file->n_body = body.n;
+        if (body.v[i]->kind == ST_BLOCK)
+            check_returns(&c, body.v[i], true);
+    file->body = body.v;
+    file->n_body = body.n;
     return file;
 }

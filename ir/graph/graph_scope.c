@@ -19,11 +19,13 @@ static struct binding *find(const struct scope *sc, const char *name)
 /* A suggestion costs a walk over all names: not beyond the errors that are kept. */
 static const char *near_name(struct unfold *u, const struct scope *sc, const char *name)
 {
-    if (u->s->errors_full) return NULL;
+    if (u->s->errors_full)
+        return NULL;
     const char *best = map_near(sc->names, name);
     for (size_t i = 0; sc->parent && i < sc->parent->names->n; i++) {
         const struct binding *b = sc->parent->names->entry[i].value;
-        if (b->v.kind != VAL_NODE) best = name_nearer(name, best, sc->parent->names->entry[i].key);
+        if (b->v.kind != VAL_NODE)
+            best = name_nearer(name, best, sc->parent->names->entry[i].key);
     }
     return best;
 }
@@ -31,19 +33,25 @@ static const char *near_name(struct unfold *u, const struct scope *sc, const cha
 const struct binding *scope_find(struct unfold *u, const struct scope *sc, const char *name, struct loc loc)
 {
     const struct binding *b = find(sc, name);
-    if (b) return b;
+    if (b)
+        return b;
     b = sc->parent ? find(sc->parent, name) : NULL;
-    if (b && b->v.kind != VAL_NODE) return b;
+    if (b && b->v.kind != VAL_NODE)
+        return b;
     if (b) {
-        diag_error(u->s, FAIL_INPUT, loc, "%s is a tensor outside of this block: give it to the block as an argument", name);
+        diag_error(u->s, FAIL_INPUT, loc, "%s is a tensor outside of this block: give it to the block as an argument",
+                   name);
         diag_note(u->s, b->defined, "%s is defined here, as %s", name, value_text(u, &b->v));
         return NULL;
     }
     const char *near = near_name(u, sc, name);
-    diag_error(u->s, FAIL_INPUT, loc, "nothing is called %s here%s", name, near ? arena_printf(u->s->run, "; did you mean %s?", near) : "");
-    if (!near) return NULL;
+    diag_error(u->s, FAIL_INPUT, loc, "nothing is called %s here%s", name,
+               near ? arena_printf(u->s->run, "; did you mean %s?", near) : "");
+    if (!near)
+        return NULL;
     b = find(sc, near);
-    if (!b) b = find(sc->parent, near);
+    if (!b)
+        b = find(sc->parent, near);
     diag_note(u->s, b->defined, "%s is defined here", near);
     return NULL;
 }
@@ -51,7 +59,8 @@ const struct binding *scope_find(struct unfold *u, const struct scope *sc, const
 static struct binding *put(struct unfold *u, struct scope *sc, const char *name)
 {
     void **at = map_at(sc->names, name);
-    if (!*at) *at = arena_new_of(u->s->run, struct binding);
+    if (!*at)
+        *at = arena_new_of(u->s->run, struct binding);
     return *at;
 }
 
@@ -59,7 +68,8 @@ bool scope_define(struct unfold *u, struct scope *sc, const char *name, struct v
 {
     struct binding *b = find(sc, name);
     if (b) {
-        if (b->v.kind == VAL_POISON || v.kind == VAL_POISON) return false;
+        if (b->v.kind == VAL_POISON || v.kind == VAL_POISON)
+            return false;
         diag_error(u->s, FAIL_INPUT, loc, "%s is already defined", name);
         diag_note(u->s, b->defined, "the first %s stands here, as %s", name, value_text(u, &b->v));
         return false;
@@ -102,7 +112,7 @@ static const char *free_name(struct unfold *u, const char *base, int64_t *times,
 
 const char *instance_take(struct unfold *u, const char *wanted, struct loc loc)
 {
-    const char *key = arena_printf(u->s->run, "%s ", wanted);      /* a space keeps counts apart from scopes' stems */
+    const char *key = arena_printf(u->s->run, "%s ", wanted); /* a space keeps counts apart from scopes' stems */
     void **count = map_at(u->file->counts, key);
     int64_t times = (intptr_t)*count;
     const char *name = free_name(u, wanted, &times, loc);
@@ -119,31 +129,42 @@ bool scope_bind(struct unfold *u, struct scope *sc, const char *name, struct val
         diag_note(u->s, b->defined, "it is defined here");
         return false;
     }
-    if (!b) b = put(u, sc, name);
+    if (!b)
+        b = put(u, sc, name);
     b->v = v;
     b->defined = loc;
-    if (v.kind != VAL_NODE) return true;
+    if (v.kind != VAL_NODE)
+        return true;
     const char *full = free_name(u, scope_path(u, sc, name), &b->times, loc);
-    if (!v.node->name) v.node->name = full;
-    else *arena_push(u->g->arena, u->g->aliases, u->g->n_aliases, u->g->cap_aliases) = (struct graph_out){ full, v.node, loc };
+    if (!v.node->name)
+        v.node->name = full;
+    else
+        *arena_push(u->g->arena, u->g->aliases, u->g->n_aliases, u->g->cap_aliases) =
+            (struct graph_out){ full, v.node, loc };
     return true;
 }
 
 bool unfold_step(struct unfold *u, struct loc loc)
 {
-    if (u->fatal) return false;
+    if (u->fatal)
+        return false;
     u->steps++;
-    if (u->g->n_nodes <= u->max_nodes && u->steps <= 4 * u->max_nodes) return true;
-    if (u->g->n_nodes > u->max_nodes) diag_error(u->s, FAIL_INPUT, loc, "the graph has over %zu nodes", u->max_nodes);
-    else diag_error(u->s, FAIL_INPUT, loc, "unfolding the graph takes over %zu steps", 4 * u->max_nodes);
+    if (u->g->n_nodes <= u->max_nodes && u->steps <= 4 * u->max_nodes)
+        return true;
+    if (u->g->n_nodes > u->max_nodes)
+        diag_error(u->s, FAIL_INPUT, loc, "the graph has over %zu nodes", u->max_nodes);
+    else
+        diag_error(u->s, FAIL_INPUT, loc, "unfolding the graph takes over %zu steps", 4 * u->max_nodes);
     u->fatal = true;
     return false;
 }
 
 bool unfold_enter(struct unfold *u, struct loc loc)
 {
-    if (u->fatal) return false;
-    if (u->depth++ < NEST_MAX) return true;
+    if (u->fatal)
+        return false;
+    if (u->depth++ < NEST_MAX)
+        return true;
     diag_error(u->s, FAIL_INPUT, loc, "blocks, repeats and expressions are nested more than %d deep", NEST_MAX);
     u->fatal = true;
     return false;

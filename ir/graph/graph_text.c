@@ -1,7 +1,8 @@
-/* A graph as flat text, one node a line; graph_flat.c reads it and has the grammar.
-   Kept: order, ids, names, aliases, ops, attributes, types, instances, places of nodes and names, dims, sizes, outputs, loss, value_of, and what precision,
-   fuse and memplan wrote. Not kept: facts and obligations (the contracts pass makes them again), the places of single operands, the text of the source
-   file (a place then shows its file and line, without the line's words), the next free id (it is one above the highest in use), scratch marks. */
+/* A graph as flat text, one node a line; graph_flat.c reads it and has the grammar. Kept: order, ids, names, aliases,
+   ops, attributes, types, instances, places of nodes and names, dims, sizes, outputs, loss, value_of, and what
+   precision, fuse and memplan wrote. Not kept: facts and obligations (the contracts pass makes them again), the places
+   of single operands, the text of the source file (a place then shows its file and line, without the line's words), the
+   next free id (it is one above the highest in use), scratch marks. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,14 @@
 
 static void put_name(FILE *to, const char *name)
 {
-    if (name_is_plain(name)) { fputs(name, to); return; }
+    if (name_is_plain(name)) {
+        fputs(name, to);
+        return;
+    }
     fputc('"', to);
     for (; *name; name++) {
-        if (*name == '"' || *name == '\\') fputc('\\', to);
+        if (*name == '"' || *name == '\\')
+            fputc('\\', to);
         fputc(*name, to);
     }
     fputc('"', to);
@@ -24,7 +29,8 @@ static void put_quoted(FILE *to, const char *text)
 {
     fputc('"', to);
     for (; *text; text++) {
-        if (*text == '"' || *text == '\\') fputc('\\', to);
+        if (*text == '"' || *text == '\\')
+            fputc('\\', to);
         fputc(*text == '\n' ? ' ' : *text, to);
     }
     fputc('"', to);
@@ -32,9 +38,11 @@ static void put_quoted(FILE *to, const char *text)
 
 static void put_loc(FILE *to, const struct loc *loc)
 {
-    if (!loc->line) return;
+    if (!loc->line)
+        return;
     fprintf(to, " @%d:%d", loc->line, loc->col);
-    if (loc->len > 1) fprintf(to, "+%d", loc->len);
+    if (loc->len > 1)
+        fprintf(to, "+%d", loc->len);
 }
 
 /* The shortest decimal that reads back as x, with a point so that -0.0 keeps its sign. */
@@ -43,15 +51,18 @@ static void put_float(FILE *to, double x)
     char text[40];
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, x);
-        if (strtod(text, NULL) == x) break;
+        if (strtod(text, NULL) == x)
+            break;
     }
     fprintf(to, "%s%s", isnan(x) ? "nan" : text, isfinite(x) && !strpbrk(text, ".e") ? ".0" : "");
 }
 
 static void put_int(FILE *to, int64_t i)
 {
-    if (i == INT64_MIN) fprintf(to, "%lld - 1", (long long)(i + 1));
-    else fprintf(to, "%lld", (long long)i);
+    if (i == INT64_MIN)
+        fprintf(to, "%lld - 1", (long long)(i + 1));
+    else
+        fprintf(to, "%lld", (long long)i);
 }
 
 static void put_attr(FILE *to, struct arena *a, enum attr_kind kind, const struct attr *v)
@@ -61,23 +72,32 @@ static void put_attr(FILE *to, struct arena *a, enum attr_kind kind, const struc
     case ATTR_FLOAT: put_float(to, v->f); return;
     case ATTR_BOOL: fputs(v->i ? "true" : "false", to); return;
     case ATTR_DTYPE: fputs(dtype_name((enum dtype)v->i), to); return;
-    case ATTR_INTS: case ATTR_DIMS: break;
+    case ATTR_INTS:
+    case ATTR_DIMS: break;
     }
     fputc('[', to);
     for (int i = 0; i < v->n; i++) {
-        if (i) fputs(", ", to);
-        if (kind == ATTR_DIMS) fputs(ix_text(a, v->dims[i]), to);
-        else put_int(to, v->ints[i]);
+        if (i)
+            fputs(", ", to);
+        if (kind == ATTR_DIMS)
+            fputs(ix_text(a, v->dims[i]), to);
+        else
+            put_int(to, v->ints[i]);
     }
     fputc(']', to);
 }
 
 static bool same_attr(enum attr_kind kind, const struct attr *x, const struct attr *y)
 {
-    if (kind == ATTR_FLOAT) return !memcmp(&x->f, &y->f, sizeof x->f);
-    if (kind != ATTR_INTS && kind != ATTR_DIMS) return x->i == y->i;
-    if (x->n != y->n) return false;
-    for (int i = 0; i < x->n; i++) if (kind == ATTR_INTS ? x->ints[i] != y->ints[i] : x->dims[i] != y->dims[i]) return false;
+    if (kind == ATTR_FLOAT)
+        return !memcmp(&x->f, &y->f, sizeof x->f);
+    if (kind != ATTR_INTS && kind != ATTR_DIMS)
+        return x->i == y->i;
+    if (x->n != y->n)
+        return false;
+    for (int i = 0; i < x->n; i++)
+        if (kind == ATTR_INTS ? x->ints[i] != y->ints[i] : x->dims[i] != y->dims[i])
+            return false;
     return true;
 }
 
@@ -85,10 +105,12 @@ static void put_call(FILE *to, const struct graph *g, const struct node *n)
 {
     const char *sep = "";
     fprintf(to, "%s(", n->op->name);
-    for (int i = 0; i < n->n_in; i++, sep = ", ") fprintf(to, "%s%%%d", sep, n->in[i]->id);
+    for (int i = 0; i < n->n_in; i++, sep = ", ")
+        fprintf(to, "%s%%%d", sep, n->in[i]->id);
     for (int i = 0; i < n->op->n_attrs; i++) {
         const struct attr_def *a = &n->op->attrs[i];
-        if (!a->required && same_attr(a->kind, &n->attrs[i], &a->value)) continue;
+        if (!a->required && same_attr(a->kind, &n->attrs[i], &a->value))
+            continue;
         fprintf(to, "%s%s=", sep, a->name);
         put_attr(to, g->arena, a->kind, &n->attrs[i]);
         sep = ", ";
@@ -99,15 +121,26 @@ static void put_call(FILE *to, const struct graph *g, const struct node *n)
 static void put_node(FILE *to, const struct graph *g, const struct node *n)
 {
     fprintf(to, "%%%d", n->id);
-    if (n->name) { fputc(' ', to); put_name(to, n->name); }
+    if (n->name) {
+        fputc(' ', to);
+        put_name(to, n->name);
+    }
     fprintf(to, ": %s = ", type_text(g->arena, &n->type));
     put_call(to, g, n);
-    if (n->instance) { fputs(" in ", to); put_name(to, n->instance); }
-    if (n->compute != DT_FLOAT) fprintf(to, " compute %s", dtype_name(n->compute));
-    if (n->storage != DT_FLOAT) fprintf(to, " storage %s", dtype_name(n->storage));
-    if (n->wide) fputs(" wide", to);
-    if (n->materialised) fputs(" materialised", to);
-    if (n->group) fprintf(to, " group %d", n->group->id);
+    if (n->instance) {
+        fputs(" in ", to);
+        put_name(to, n->instance);
+    }
+    if (n->compute != DT_FLOAT)
+        fprintf(to, " compute %s", dtype_name(n->compute));
+    if (n->storage != DT_FLOAT)
+        fprintf(to, " storage %s", dtype_name(n->storage));
+    if (n->wide)
+        fputs(" wide", to);
+    if (n->materialised)
+        fputs(" materialised", to);
+    if (n->group)
+        fprintf(to, " group %d", n->group->id);
     put_loc(to, &n->loc);
     fputc('\n', to);
 }
@@ -115,7 +148,8 @@ static void put_node(FILE *to, const struct graph *g, const struct node *n)
 static void put_list(FILE *to, const char *what, struct node *const *list, size_t n)
 {
     fprintf(to, " %s(", what);
-    for (size_t i = 0; i < n; i++) fprintf(to, "%s%%%d", i ? " " : "", list[i]->id);
+    for (size_t i = 0; i < n; i++)
+        fprintf(to, "%s%%%d", i ? " " : "", list[i]->id);
     fputc(')', to);
 }
 
@@ -126,7 +160,8 @@ static void put_group(FILE *to, const struct group *p)
     put_list(to, "nodes", p->nodes, p->n_nodes);
     put_list(to, "ins", p->ins, p->n_ins);
     put_list(to, "outs", p->outs, p->n_outs);
-    if (p->anchor) fprintf(to, " anchor %%%d", p->anchor->id);
+    if (p->anchor)
+        fprintf(to, " anchor %%%d", p->anchor->id);
     fputc('\n', to);
 }
 
@@ -143,9 +178,16 @@ static void put_head(FILE *to, const struct graph *g)
 {
     fputs("flat graph ", to);
     put_name(to, g->name);
-    if (*g->size) { fputs(" size ", to); put_name(to, g->size); }
+    if (*g->size) {
+        fputs(" size ", to);
+        put_name(to, g->size);
+    }
     fputc('\n', to);
-    if (g->src) { fputs("source ", to); put_quoted(to, g->src->name); fputc('\n', to); }
+    if (g->src) {
+        fputs("source ", to);
+        put_quoted(to, g->src->name);
+        fputc('\n', to);
+    }
     for (size_t i = 0; i < g->n_sizes; i++) {
         fputs("size ", to);
         put_name(to, g->sizes[i].name);
@@ -162,20 +204,26 @@ static void put_head(FILE *to, const struct graph *g)
 /* Only what is not its own holder. */
 static void put_values(FILE *to, const struct graph *g)
 {
-    if (g->n_values) fprintf(to, "values %zu\n", g->n_values);
+    if (g->n_values)
+        fprintf(to, "values %zu\n", g->n_values);
     for (size_t i = 0; i < g->n_values; i++) {
         const struct node *v = g->value_of[i];
-        if (!v) fprintf(to, "value %zu = none\n", i);
-        else if ((size_t)v->id != i) fprintf(to, "value %zu = %%%d\n", i, v->id);
+        if (!v)
+            fprintf(to, "value %zu = none\n", i);
+        else if ((size_t)v->id != i)
+            fprintf(to, "value %zu = %%%d\n", i, v->id);
     }
 }
 
 static void put_plan(FILE *to, const struct graph *g)
 {
-    for (size_t i = 0; i < g->n_groups; i++) put_group(to, g->groups[i]);
+    for (size_t i = 0; i < g->n_groups; i++)
+        put_group(to, g->groups[i]);
     for (size_t i = 0; i < g->n_places; i++)
-        fprintf(to, "place %%%d offset %s bytes %s\n", g->places[i].node->id, ix_text(g->arena, g->places[i].offset), ix_text(g->arena, g->places[i].bytes));
-    if (g->memory) fprintf(to, "memory %s\n", ix_text(g->arena, g->memory));
+        fprintf(to, "place %%%d offset %s bytes %s\n", g->places[i].node->id, ix_text(g->arena, g->places[i].offset),
+                ix_text(g->arena, g->places[i].bytes));
+    if (g->memory)
+        fprintf(to, "memory %s\n", ix_text(g->arena, g->memory));
 }
 
 const char *graph_text(const struct graph *g)
@@ -185,10 +233,14 @@ const char *graph_text(const struct graph *g)
     FILE *to = open_memstream(&buf, &size);
     BUG_IF(!to, "out of memory");
     put_head(to, g);
-    for (size_t i = 0; i < g->n_nodes; i++) put_node(to, g, g->nodes[i]);
-    for (size_t i = 0; i < g->n_outs; i++) put_named(to, "output", &g->outs[i]);
-    for (size_t i = 0; i < g->n_aliases; i++) put_named(to, "alias", &g->aliases[i]);
-    if (g->loss) fprintf(to, "loss = %%%d\n", g->loss->id);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        put_node(to, g, g->nodes[i]);
+    for (size_t i = 0; i < g->n_outs; i++)
+        put_named(to, "output", &g->outs[i]);
+    for (size_t i = 0; i < g->n_aliases; i++)
+        put_named(to, "alias", &g->aliases[i]);
+    if (g->loss)
+        fprintf(to, "loss = %%%d\n", g->loss->id);
     put_values(to, g);
     put_plan(to, g);
     BUG_IF(fclose(to), "out of memory");

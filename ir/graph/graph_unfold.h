@@ -6,46 +6,61 @@
 #include "ir/ops/op.h"
 
 enum value_kind {
-    VAL_POISON,     /* what failed; using it is no new error */
-    VAL_NODE, VAL_INT, VAL_FLOAT,
-    VAL_DIM,        /* an expression over symbolic dims */
-    VAL_DTYPE, VAL_BOOL, VAL_LIST, VAL_BLOCK,
+    VAL_POISON, /* what failed; using it is no new error */
+    VAL_NODE,
+    VAL_INT,
+    VAL_FLOAT,
+    VAL_DIM, /* an expression over symbolic dims */
+    VAL_DTYPE,
+    VAL_BOOL,
+    VAL_LIST,
+    VAL_BLOCK,
 };
 
 struct value {
     enum value_kind kind;
-    struct loc loc;             /* of the expression */
+    struct loc loc; /* of the expression */
     struct node *node;
-    int64_t i;                  /* VAL_INT, VAL_DTYPE, VAL_BOOL */
+    int64_t i; /* VAL_INT, VAL_DTYPE, VAL_BOOL */
     double f;
-    bool inexact;               /* VAL_INT: a division in it had a remainder */
-    const struct ix *ix; int ops;       /* VAL_DIM, and how many operations it took */
-    struct value *list; size_t n;
+    bool inexact; /* VAL_INT: a division in it had a remainder */
+    const struct ix *ix;
+    int ops; /* VAL_DIM, and how many operations it took */
+    struct value *list;
+    size_t n;
     struct stmt *block;
 };
 
-struct binding { struct value v; struct loc defined; int64_t times; };     /* times: how often this name was bound to a tensor */
+struct binding {
+    struct value v;
+    struct loc defined;
+    int64_t times;
+}; /* times: how often this name was bound to a tensor */
 
 struct scope {
-    struct scope *parent;       /* of a block instance: the file's scope; only its numbers and blocks are seen */
-    struct map *names;          /* struct binding */
-    struct map *counts;         /* of automatic parameters, by stem: intptr_t */
-    const char *instance;       /* NULL: top level */
+    struct scope *parent; /* of a block instance: the file's scope; only its numbers and blocks are seen */
+    struct map *names;    /* struct binding */
+    struct map *counts;   /* of automatic parameters, by stem: intptr_t */
+    const char *instance; /* NULL: top level */
 };
 
-struct taken { struct loc loc; struct node *weight; bool declared; };   /* a tensor's name that is in use; declared: by a weight statement */
+struct taken {
+    struct loc loc;
+    struct node *weight;
+    bool declared;
+}; /* a tensor's name that is in use; declared: by a weight statement */
 
 struct unfold {
     struct session *s;
     struct graph *g;
     const struct graph_options *o;
     struct scope *file;
-    struct map *taken;          /* struct taken: names of tensors and instances */
-    struct map *settable;       /* names that --set may give: const char * of the set that does, or NULL */
+    struct map *taken;    /* struct taken: names of tensors and instances */
+    struct map *settable; /* names that --set may give: const char * of the set that does, or NULL */
     size_t max_nodes, steps;
     int depth;
-    bool fatal;                 /* a limit was hit */
-    bool flat;                  /* reading a flat text: expressions are numbers and dims, never calls */
+    bool fatal; /* a limit was hit */
+    bool flat;  /* reading a flat text: expressions are numbers and dims, never calls */
 };
 
 /* --- graph_scope.c --- */
@@ -86,10 +101,12 @@ struct value negate_node(struct unfold *u, struct scope *sc, struct value x, str
 /* A number as a tensor like another one. */
 bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const struct type *like);
 /* v as declared: the shape is checked, a dtype that differs is cast; `float` takes any float as it is. `what`: "h". */
-bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const struct type *t, const char *what, struct loc declared);
+bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const struct type *t, const char *what,
+                   struct loc declared);
 
 /* --- graph_unfold.c --- */
-struct value block_unfold(struct unfold *u, struct stmt *block, const struct value *args, size_t n, const char *instance, struct loc call);
+struct value block_unfold(struct unfold *u, struct stmt *block, const struct value *args, size_t n,
+                          const char *instance, struct loc call);
 
 /* --- graph_flat.c --- */
 struct graph *graph_parse_flat(struct session *s, const struct source *src, const struct graph_options *o);

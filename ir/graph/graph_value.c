@@ -4,7 +4,7 @@
 
 #include "ir/graph/graph_unfold.h"
 
-enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 };    /* of one expression; memory plans in flat texts are long sums */
+enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* of one expression; memory plans in flat texts are long sums */
 #define WEIGHT_MAX ((int64_t)1 << 60)
 
 static const struct value poison;
@@ -28,13 +28,17 @@ const char *value_text(struct unfold *u, const struct value *v)
 
 static struct value failed(struct unfold *u, const struct value *v, const char *needs, const char *what)
 {
-    if (v->kind != VAL_POISON) diag_error(u->s, FAIL_INPUT, v->loc, "%s is %s, but this is %s", what, needs, value_text(u, v));
+    if (v->kind != VAL_POISON)
+        diag_error(u->s, FAIL_INPUT, v->loc, "%s is %s, but this is %s", what, needs, value_text(u, v));
     return poison;
 }
 
 bool value_int(struct unfold *u, struct value v, const char *what, int64_t *out)
 {
-    if (v.kind != VAL_INT) return failed(u, &v, "an integer", what), false;
+    if (v.kind != VAL_INT) {
+        failed(u, &v, "an integer", what);
+        return false;
+    }
     *out = v.i;
     return true;
 }
@@ -43,19 +47,29 @@ bool value_int(struct unfold *u, struct value v, const char *what, int64_t *out)
 bool value_float(struct unfold *u, struct value v, const char *what, double *out)
 {
     if (v.kind == VAL_INT && v.inexact)
-        return diag_error(u->s, FAIL_INPUT, v.loc, "%s: this is a division of integers and gives %lld; write one of them with a point, as 1.0",
+        return diag_error(u->s, FAIL_INPUT, v.loc,
+                          "%s: this is a division of integers and gives %lld; write one of them with a point, as 1.0",
                           what, (long long)v.i);
-    if (v.kind != VAL_INT && v.kind != VAL_FLOAT) return failed(u, &v, "a number", what), false;
+    if (v.kind != VAL_INT && v.kind != VAL_FLOAT) {
+        failed(u, &v, "a number", what);
+        return false;
+    }
     *out = v.kind == VAL_INT ? (double)v.i : v.f;
     return true;
 }
 
 bool value_dim(struct unfold *u, struct value v, const char *what, const struct ix **out)
 {
-    if (v.kind == VAL_INT && v.i <= WEIGHT_MAX && v.i >= -WEIGHT_MAX) *out = ix_const(u->s->ix, v.i);
-    else if (v.kind == VAL_INT) return diag_error(u->s, FAIL_INPUT, v.loc, "%s: %lld is beyond 2^60", what, (long long)v.i);
-    else if (v.kind == VAL_DIM) *out = v.ix;
-    else return failed(u, &v, "a dimension", what), false;
+    if (v.kind == VAL_INT && v.i <= WEIGHT_MAX && v.i >= -WEIGHT_MAX)
+        *out = ix_const(u->s->ix, v.i);
+    else if (v.kind == VAL_INT)
+        return diag_error(u->s, FAIL_INPUT, v.loc, "%s: %lld is beyond 2^60", what, (long long)v.i);
+    else if (v.kind == VAL_DIM)
+        *out = v.ix;
+    else {
+        failed(u, &v, "a dimension", what);
+        return false;
+    }
     return true;
 }
 
@@ -64,50 +78,77 @@ static struct value int_op(struct unfold *u, struct value x, struct value y, cha
 {
     struct value r = { .kind = VAL_INT, .loc = x.loc, .inexact = x.inexact || y.inexact };
     bool over = false;
-    if ((op == '/' || op == '%') && y.i == 0) return diag_error(u->s, FAIL_INPUT, loc, "division of %lld by zero", (long long)x.i), poison;
+    if ((op == '/' || op == '%') && y.i == 0) {
+        diag_error(u->s, FAIL_INPUT, loc, "division of %lld by zero", (long long)x.i);
+        return poison;
+    }
     switch (op) {
     case '+': over = __builtin_add_overflow(x.i, y.i, &r.i); break;
     case '-': over = __builtin_sub_overflow(x.i, y.i, &r.i); break;
     case '*': over = __builtin_mul_overflow(x.i, y.i, &r.i); break;
-    case '/': case '%':
+    case '/':
+    case '%':
         over = x.i == INT64_MIN && y.i == -1;
-        if (over) break;
-        bool down = x.i % y.i != 0 && (x.i < 0) != (y.i < 0);      /* floor, as for dims */
+        if (over)
+            break;
+        bool down = x.i % y.i != 0 && (x.i < 0) != (y.i < 0); /* floor, as for dims */
         r.i = op == '/' ? x.i / y.i - down : x.i % y.i + (down ? y.i : 0);
         r.inexact |= op == '/' && x.i % y.i != 0;
         break;
     default: BUG("operator %c", op);
     }
-    if (over) return diag_error(u->s, FAIL_INPUT, loc, "%lld %c %lld does not fit in 64 bits", (long long)x.i, op, (long long)y.i), poison;
+    if (over) {
+        diag_error(u->s, FAIL_INPUT, loc, "%lld %c %lld does not fit in 64 bits", (long long)x.i, op, (long long)y.i);
+        return poison;
+    }
     return r;
 }
 
 static struct value float_op(struct unfold *u, struct value x, struct value y, char op, struct loc loc)
 {
     double a, b;
-    if (!value_float(u, x, "an operand", &a) || !value_float(u, y, "an operand", &b)) return poison;
-    if (op == '%') return diag_error(u->s, FAIL_INPUT, loc, "%% takes integers, but these are %s and %s", value_text(u, &x), value_text(u, &y)), poison;
-    return (struct value){ .kind = VAL_FLOAT, .loc = x.loc, .f = op == '+' ? a + b : op == '-' ? a - b : op == '*' ? a * b : a / b };
+    if (!value_float(u, x, "an operand", &a) || !value_float(u, y, "an operand", &b))
+        return poison;
+    if (op == '%') {
+        diag_error(u->s, FAIL_INPUT, loc, "%% takes integers, but these are %s and %s", value_text(u, &x),
+                   value_text(u, &y));
+        return poison;
+    }
+    return (struct value){ .kind = VAL_FLOAT,
+                           .loc = x.loc,
+                           .f = op == '+'   ? a + b
+                                : op == '-' ? a - b
+                                : op == '*' ? a * b
+                                            : a / b };
 }
 
 static int terms(const struct ix *e) { return e->kind == IX_SUM ? e->n_terms + 1 : 2; }
 static int degree(const struct ix *e)
 {
     int d = e->kind != IX_SUM;
-    for (int i = 0; e->kind == IX_SUM && i < e->n_terms; i++) if (e->terms[i].n > d) d = e->terms[i].n;
+    for (int i = 0; e->kind == IX_SUM && i < e->n_terms; i++)
+        if (e->terms[i].n > d)
+            d = e->terms[i].n;
     return d;
 }
 
 /* What ix arithmetic could not carry, or would be undefined for some value of a symbolic dim. */
 static const char *dim_op_misfit(const struct ix *a, const struct ix *b, char op)
 {
-    int64_t w, wa = ix_weight(a), wb = ix_weight(b);
+    int64_t w;
+    int64_t wa = ix_weight(a);
+    int64_t wb = ix_weight(b);
     bool product = op != '+' && op != '-' && op != '<' && op != '>';
-    if ((op == '/' || op == '%') && b->lo <= 0) return "the divisor may be zero or negative";
-    if (product ? __builtin_mul_overflow(wa, wb, &w) : __builtin_add_overflow(wa, wb, &w)) w = WEIGHT_MAX + 1;
-    if (w > WEIGHT_MAX) return "its coefficients pass 2^60";
-    if (op == '*' ? terms(a) * terms(b) > 60 : terms(a) + terms(b) > 60) return "the expression is too long";
-    if (op == '*' && degree(a) + degree(b) > 3) return "at most 3 symbolic dimensions may be multiplied";
+    if ((op == '/' || op == '%') && b->lo <= 0)
+        return "the divisor may be zero or negative";
+    if (product ? __builtin_mul_overflow(wa, wb, &w) : __builtin_add_overflow(wa, wb, &w))
+        w = WEIGHT_MAX + 1;
+    if (w > WEIGHT_MAX)
+        return "its coefficients pass 2^60";
+    if (op == '*' ? terms(a) * terms(b) > 60 : terms(a) + terms(b) > 60)
+        return "the expression is too long";
+    if (op == '*' && degree(a) + degree(b) > 3)
+        return "at most 3 symbolic dimensions may be multiplied";
     return NULL;
 }
 
@@ -115,9 +156,15 @@ static const char *dim_op_misfit(const struct ix *a, const struct ix *b, char op
 static struct value dim_op(struct unfold *u, struct value x, struct value y, char op, struct loc loc)
 {
     const struct ix *a, *b, *r = NULL;
-    if (!value_dim(u, x, "an operand of a dimension's expression", &a) || !value_dim(u, y, "an operand of a dimension's expression", &b)) return poison;
-    const char *why = x.ops + y.ops >= (u->flat ? FLAT_OPS_MAX : DIM_OPS_MAX) ? "the expression is too long" : dim_op_misfit(a, b, op);
-    if (why) return diag_error(u->s, FAIL_INPUT, loc, "a dimension cannot be computed like this: %s", why), poison;
+    if (!value_dim(u, x, "an operand of a dimension's expression", &a) ||
+        !value_dim(u, y, "an operand of a dimension's expression", &b))
+        return poison;
+    const char *why = x.ops + y.ops >= (u->flat ? FLAT_OPS_MAX : DIM_OPS_MAX) ? "the expression is too long"
+                                                                              : dim_op_misfit(a, b, op);
+    if (why) {
+        diag_error(u->s, FAIL_INPUT, loc, "a dimension cannot be computed like this: %s", why);
+        return poison;
+    }
     struct ix_table *t = u->s->ix;
     switch (op) {
     case '+': r = ix_add(t, a, b); break;
@@ -130,27 +177,39 @@ static struct value dim_op(struct unfold *u, struct value x, struct value y, cha
     default: BUG("operator %c", op);
     }
     int64_t k;
-    if (ix_const_value(r, &k)) return (struct value){ .kind = VAL_INT, .loc = x.loc, .i = k };
+    if (ix_const_value(r, &k))
+        return (struct value){ .kind = VAL_INT, .loc = x.loc, .i = k };
     return (struct value){ .kind = VAL_DIM, .loc = x.loc, .ix = r, .ops = x.ops + y.ops + 1 };
 }
 
-static bool is_number(const struct value *v) { return v->kind == VAL_INT || v->kind == VAL_FLOAT || v->kind == VAL_DIM; }
+static bool is_number(const struct value *v)
+{
+    return v->kind == VAL_INT || v->kind == VAL_FLOAT || v->kind == VAL_DIM;
+}
 
 static struct value binary(struct unfold *u, struct scope *sc, struct value x, struct value y, char op, struct loc loc)
 {
-    if (x.kind == VAL_POISON || y.kind == VAL_POISON) return poison;
-    if ((x.kind != VAL_NODE && !is_number(&x)) || (y.kind != VAL_NODE && !is_number(&y)))
-        return diag_error(u->s, FAIL_INPUT, loc, "%c takes tensors and numbers, but these are %s and %s", op, value_text(u, &x), value_text(u, &y)), poison;
-    if (x.kind == VAL_NODE || y.kind == VAL_NODE) return infix_eval(u, sc, x, y, op, loc);
-    if (x.kind == VAL_FLOAT || y.kind == VAL_FLOAT) return float_op(u, x, y, op, loc);
+    if (x.kind == VAL_POISON || y.kind == VAL_POISON)
+        return poison;
+    if ((x.kind != VAL_NODE && !is_number(&x)) || (y.kind != VAL_NODE && !is_number(&y))) {
+        diag_error(u->s, FAIL_INPUT, loc, "%c takes tensors and numbers, but these are %s and %s", op,
+                   value_text(u, &x), value_text(u, &y));
+        return poison;
+    }
+    if (x.kind == VAL_NODE || y.kind == VAL_NODE)
+        return infix_eval(u, sc, x, y, op, loc);
+    if (x.kind == VAL_FLOAT || y.kind == VAL_FLOAT)
+        return float_op(u, x, y, op, loc);
     return x.kind == VAL_INT && y.kind == VAL_INT ? int_op(u, x, y, op, loc) : dim_op(u, x, y, op, loc);
 }
 
 static struct value negate(struct unfold *u, struct scope *sc, struct value x, struct loc loc)
 {
     struct value zero = { .kind = VAL_INT, .loc = loc };
-    if (x.kind == VAL_NODE) return negate_node(u, sc, x, loc);
-    if (x.kind != VAL_FLOAT) return binary(u, sc, zero, x, '-', loc);
+    if (x.kind == VAL_NODE)
+        return negate_node(u, sc, x, loc);
+    if (x.kind != VAL_FLOAT)
+        return binary(u, sc, zero, x, '-', loc);
     x.f = -x.f;
     x.loc = loc;
     return x;
@@ -160,14 +219,30 @@ static struct value name_eval(struct unfold *u, struct scope *sc, const struct e
 {
     struct value v = { .kind = VAL_DTYPE, .loc = e->loc };
     enum dtype t;
-    if (dtype_parse(e->name, &t)) { v.i = t; return v; }
+    if (dtype_parse(e->name, &t)) {
+        v.i = t;
+        return v;
+    }
     if (!map_find(sc->names, e->name)) {
-        if (!strcmp(e->name, "true") || !strcmp(e->name, "false")) { v.kind = VAL_BOOL, v.i = *e->name == 't'; return v; }
-        if (!strcmp(e->name, "inf")) { v.kind = VAL_FLOAT, v.f = INFINITY; return v; }
-        if (!strcmp(e->name, "nan")) { v.kind = VAL_FLOAT, v.f = NAN; return v; }
+        if (!strcmp(e->name, "true") || !strcmp(e->name, "false")) {
+            v.kind = VAL_BOOL;
+            v.i = *e->name == 't';
+            return v;
+        }
+        if (!strcmp(e->name, "inf")) {
+            v.kind = VAL_FLOAT;
+            v.f = INFINITY;
+            return v;
+        }
+        if (!strcmp(e->name, "nan")) {
+            v.kind = VAL_FLOAT;
+            v.f = NAN;
+            return v;
+        }
     }
     const struct binding *b = scope_find(u, sc, e->name, e->loc);
-    if (!b) return poison;
+    if (!b)
+        return poison;
     v = b->v;
     v.loc = e->loc;
     return v;
@@ -178,7 +253,8 @@ static struct value list_eval(struct unfold *u, struct scope *sc, const struct e
     struct value v = { .kind = VAL_LIST, .loc = e->loc, .n = e->n, .list = arena_array(u->s->run, struct value, e->n) };
     for (size_t i = 0; i < e->n; i++) {
         v.list[i] = value_eval(u, sc, e->args[i].value);
-        if (v.list[i].kind == VAL_POISON) v.kind = VAL_POISON;
+        if (v.list[i].kind == VAL_POISON)
+            v.kind = VAL_POISON;
     }
     return v;
 }
@@ -187,13 +263,22 @@ static struct value list_eval(struct unfold *u, struct scope *sc, const struct e
 static struct value call_or_extremum(struct unfold *u, struct scope *sc, const struct expr *e)
 {
     bool is_min = !strcmp(e->name, "min");
-    if (u->flat && !is_min && strcmp(e->name, "max")) return diag_error(u->s, FAIL_INPUT, e->loc, "expected a number, not a call of %s", e->name), poison;
+    if (u->flat && !is_min && strcmp(e->name, "max")) {
+        diag_error(u->s, FAIL_INPUT, e->loc, "expected a number, not a call of %s", e->name);
+        return poison;
+    }
     if ((!is_min && strcmp(e->name, "max")) || e->n != 2 || e->args[0].name || e->args[1].name)
-        return u->flat ? (diag_error(u->s, FAIL_INPUT, e->loc, "%s takes two numbers", e->name), poison) : call_eval(u, sc, e);
-    struct value x = value_eval(u, sc, e->args[0].value), y = value_eval(u, sc, e->args[1].value);
-    if (x.kind == VAL_POISON || y.kind == VAL_POISON) return poison;
-    if (x.kind == VAL_NODE || y.kind == VAL_NODE)
-        return diag_error(u->s, FAIL_INPUT, e->loc, "%s takes two numbers or one tensor; of two tensors: %simum", e->name, is_min ? "min" : "max"), poison;
+        return u->flat ? (diag_error(u->s, FAIL_INPUT, e->loc, "%s takes two numbers", e->name), poison)
+                       : call_eval(u, sc, e);
+    struct value x = value_eval(u, sc, e->args[0].value);
+    struct value y = value_eval(u, sc, e->args[1].value);
+    if (x.kind == VAL_POISON || y.kind == VAL_POISON)
+        return poison;
+    if (x.kind == VAL_NODE || y.kind == VAL_NODE) {
+        diag_error(u->s, FAIL_INPUT, e->loc, "%s takes two numbers or one tensor; of two tensors: %simum", e->name,
+                   is_min ? "min" : "max");
+        return poison;
+    }
     struct value r = dim_op(u, x, y, is_min ? '<' : '>', e->loc);
     r.loc = e->loc;
     return r;
@@ -202,7 +287,8 @@ static struct value call_or_extremum(struct unfold *u, struct scope *sc, const s
 struct value value_eval(struct unfold *u, struct scope *sc, const struct expr *e)
 {
     struct value v = poison;
-    if (!unfold_enter(u, e->loc)) return poison;
+    if (!unfold_enter(u, e->loc))
+        return poison;
     switch (e->kind) {
     case EX_BAD: break;
     case EX_INT: v = (struct value){ .kind = VAL_INT, .loc = e->loc, .i = e->i }; break;
@@ -213,7 +299,8 @@ struct value value_eval(struct unfold *u, struct scope *sc, const struct expr *e
     case EX_NEG: v = negate(u, sc, value_eval(u, sc, e->args[0].value), e->loc); break;
     case EX_CHAIN:
         v = value_eval(u, sc, e->args[0].value);
-        for (size_t i = 1; i < e->n; i++) v = binary(u, sc, v, value_eval(u, sc, e->args[i].value), e->ops[i - 1].op, e->ops[i - 1].loc);
+        for (size_t i = 1; i < e->n; i++)
+            v = binary(u, sc, v, value_eval(u, sc, e->args[i].value), e->ops[i - 1].op, e->ops[i - 1].loc);
         break;
     }
     u->depth--;
@@ -224,18 +311,25 @@ struct value value_eval(struct unfold *u, struct scope *sc, const struct expr *e
 bool type_eval(struct unfold *u, struct scope *sc, const struct type_expr *t, struct type *out)
 {
     *out = (struct type){ 0 };
-    if (!t || !t->dtype) return false;
+    if (!t || !t->dtype)
+        return false;
     if (!dtype_parse(t->dtype, &out->dtype)) {
         const char *near = NULL;
-        for (int i = 0; i < DT_COUNT; i++) near = name_nearer(t->dtype, near, dtype_name((enum dtype)i));
+        for (int i = 0; i < DT_COUNT; i++)
+            near = name_nearer(t->dtype, near, dtype_name((enum dtype)i));
         const char *hint = near ? arena_printf(u->s->run, "; did you mean %s?", near) : "";
-        return diag_error(u->s, FAIL_INPUT, t->loc, "%s is not a dtype (float f16 bf16 f32 f64 i32 i64 bool)%s", t->dtype, hint);
+        return diag_error(u->s, FAIL_INPUT, t->loc, "%s is not a dtype (float f16 bf16 f32 f64 i32 i64 bool)%s",
+                          t->dtype, hint);
     }
-    if (!t->dims) return true;
-    if (t->dims->n > MAX_RANK) return diag_error(u->s, FAIL_INPUT, t->loc, "this type has %zu dimensions, and %d is the most", t->dims->n, MAX_RANK);
+    if (!t->dims)
+        return true;
+    if (t->dims->n > MAX_RANK)
+        return diag_error(u->s, FAIL_INPUT, t->loc, "this type has %zu dimensions, and %d is the most", t->dims->n,
+                          MAX_RANK);
     bool good = true;
     out->rank = (int)t->dims->n;
-    for (int i = 0; i < out->rank; i++) good &= value_dim(u, value_eval(u, sc, t->dims->args[i].value), "a dimension of a type", &out->dim[i]);
+    for (int i = 0; i < out->rank; i++)
+        good &= value_dim(u, value_eval(u, sc, t->dims->args[i].value), "a dimension of a type", &out->dim[i]);
     const char *why = good ? type_misfit(u->s, out) : NULL;
     return why ? diag_error(u->s, FAIL_INPUT, t->loc, "this type cannot be held: %s", why) : good;
 }
@@ -244,7 +338,8 @@ static bool ints_of(struct unfold *u, const struct value *v, const char *what, s
 {
     int64_t *ints = arena_array(u->s->run, int64_t, v->n);
     bool good = true;
-    for (size_t i = 0; i < v->n; i++) good &= value_int(u, v->list[i], what, &ints[i]);
+    for (size_t i = 0; i < v->n; i++)
+        good &= value_int(u, v->list[i], what, &ints[i]);
     out->n = (int)v->n;
     out->ints = ints;
     return good;
@@ -254,13 +349,15 @@ static bool dims_of(struct unfold *u, const struct value *v, const char *what, s
 {
     struct type t = { .rank = (int)v->n };
     const struct ix **dims = arena_array(u->s->run, const struct ix *, v->n);
-    bool good = v->n <= MAX_RANK || diag_error(u->s, FAIL_INPUT, v->loc, "%s has %zu dimensions, and %d is the most", what, v->n, MAX_RANK);
+    bool good = v->n <= MAX_RANK ||
+                diag_error(u->s, FAIL_INPUT, v->loc, "%s has %zu dimensions, and %d is the most", what, v->n, MAX_RANK);
     for (size_t i = 0; good && i < v->n; i++) {
         good &= value_dim(u, v->list[i], what, &dims[i]);
         t.dim[i] = dims[i];
     }
     const char *why = good ? type_misfit(u->s, &t) : NULL;
-    if (why) return diag_error(u->s, FAIL_INPUT, v->loc, "%s cannot be the shape of a tensor: %s", what, why);
+    if (why)
+        return diag_error(u->s, FAIL_INPUT, v->loc, "%s cannot be the shape of a tensor: %s", what, why);
     out->n = t.rank;
     out->dims = dims;
     return good;
@@ -273,18 +370,30 @@ bool attr_of_value(struct unfold *u, enum attr_kind kind, const struct value *v,
     case ATTR_INT: return value_int(u, *v, what, &out->i);
     case ATTR_FLOAT: return value_float(u, *v, what, &out->f);
     case ATTR_BOOL:
-        if (v->kind != VAL_BOOL) return failed(u, v, "true or false", what), false;
+        if (v->kind != VAL_BOOL) {
+            failed(u, v, "true or false", what);
+            return false;
+        }
         out->i = v->i;
         return true;
     case ATTR_DTYPE:
-        if (v->kind != VAL_DTYPE) return failed(u, v, "a dtype", what), false;
+        if (v->kind != VAL_DTYPE) {
+            failed(u, v, "a dtype", what);
+            return false;
+        }
         out->i = v->i;
         return true;
     case ATTR_INTS:
-        if (v->kind != VAL_LIST) return failed(u, v, "a list of integers", what), false;
+        if (v->kind != VAL_LIST) {
+            failed(u, v, "a list of integers", what);
+            return false;
+        }
         return ints_of(u, v, what, out);
     case ATTR_DIMS:
-        if (v->kind != VAL_LIST) return failed(u, v, "a list of dimensions", what), false;
+        if (v->kind != VAL_LIST) {
+            failed(u, v, "a list of dimensions", what);
+            return false;
+        }
         return dims_of(u, v, what, out);
     }
     BUG("attribute kind %d", kind);

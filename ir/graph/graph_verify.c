@@ -1,11 +1,17 @@
-/* What must hold between any two passes. A failure is a mistake of the pass that ran last, or of a flat text that was written by hand. */
+/* What must hold between any two passes. A failure is a mistake of the pass that ran last, or of a flat text that was
+   written by hand. */
 #include <stdarg.h>
 #include <string.h>
 
 #include "ir/map.h"
 #include "ir/ops/op.h"
 
-struct check { const struct graph *g; const struct node **at; size_t *place; bool good; };    /* by id: the node and its index in g->nodes */
+struct check {
+    const struct graph *g;
+    const struct node **at;
+    size_t *place;
+    bool good;
+}; /* by id: the node and its index in g->nodes */
 
 __attribute__((format(printf, 3, 4))) static void wrong(struct check *c, const struct node *n, const char *fmt, ...)
 {
@@ -15,20 +21,30 @@ __attribute__((format(printf, 3, 4))) static void wrong(struct check *c, const s
     const char *text = arena_vprintf(s->run, fmt, ap);
     va_end(ap);
     c->good = false;
-    if (!n) diag_error(s, FAIL_INPUT, NOWHERE, "the graph %s is broken: %s", c->g->name, text);
-    else diag_error(s, FAIL_INPUT, n->loc, "the graph %s is broken at %%%d%s%s (%s): %s", c->g->name, n->id, n->name ? " " : "",
-                    n->name ? n->name : "", n->op->name, text);
+    if (!n)
+        diag_error(s, FAIL_INPUT, NOWHERE, "the graph %s is broken: %s", c->g->name, text);
+    else
+        diag_error(s, FAIL_INPUT, n->loc, "the graph %s is broken at %%%d%s%s (%s): %s", c->g->name, n->id,
+                   n->name ? " " : "", n->name ? n->name : "", n->op->name, text);
 }
 
-static bool here(const struct check *c, const struct node *n) { return n && n->id >= 0 && n->id < c->g->next_id && c->at[n->id] == n; }
+static bool here(const struct check *c, const struct node *n)
+{
+    return n && n->id >= 0 && n->id < c->g->next_id && c->at[n->id] == n;
+}
 
 static void check_ids(struct check *c)
 {
     for (size_t i = 0; i < c->g->n_nodes; i++) {
         const struct node *n = c->g->nodes[i];
-        if (n->id < 0 || n->id >= c->g->next_id) wrong(c, n, "its id is not below the next one, %d", c->g->next_id);
-        else if (c->at[n->id]) wrong(c, n, "another node has its id");
-        else c->at[n->id] = n, c->place[n->id] = i;
+        if (n->id < 0 || n->id >= c->g->next_id)
+            wrong(c, n, "its id is not below the next one, %d", c->g->next_id);
+        else if (c->at[n->id])
+            wrong(c, n, "another node has its id");
+        else {
+            c->at[n->id] = n;
+            c->place[n->id] = i;
+        }
     }
 }
 
@@ -36,12 +52,16 @@ static void check_operands(struct check *c, const struct node *n, size_t i)
 {
     bool variadic;
     int arity = op_arity(n->op, &variadic);
-    if (variadic ? n->n_in < arity - 1 : n->n_in != arity) wrong(c, n, "it has %d operands, and the op takes (%s)", n->n_in, n->op->operands);
+    if (variadic ? n->n_in < arity - 1 : n->n_in != arity)
+        wrong(c, n, "it has %d operands, and the op takes (%s)", n->n_in, n->op->operands);
     for (int j = 0; j < n->n_in; j++) {
-        if (!here(c, n->in[j])) wrong(c, n, "operand %d is not in the graph", j);
-        else if (c->place[n->in[j]->id] >= i) wrong(c, n, "operand %d, %%%d, does not stand before it", j, n->in[j]->id);
+        if (!here(c, n->in[j]))
+            wrong(c, n, "operand %d is not in the graph", j);
+        else if (c->place[n->in[j]->id] >= i)
+            wrong(c, n, "operand %d, %%%d, does not stand before it", j, n->in[j]->id);
     }
-    if (n->op->n_attrs && !n->attrs) wrong(c, n, "it has no attributes");
+    if (n->op->n_attrs && !n->attrs)
+        wrong(c, n, "it has no attributes");
 }
 
 /* The row says the same type again. */
@@ -50,8 +70,10 @@ static void check_type(struct check *c, const struct node *n)
     struct node copy = *n;
     struct session *s = c->g->s;
     const char *why = type_misfit(s, &n->type);
-    if (why) wrong(c, n, "its type %s cannot be held: %s", type_text(s->run, &n->type), why);
-    else if (!n->op->infer((struct graph *)(uintptr_t)c->g, &copy)) wrong(c, n, "its operands do not fit (the error above)");
+    if (why)
+        wrong(c, n, "its type %s cannot be held: %s", type_text(s->run, &n->type), why);
+    else if (!n->op->infer((struct graph *)(uintptr_t)c->g, &copy))
+        wrong(c, n, "its operands do not fit (the error above)");
     else if (copy.type.dtype != n->type.dtype || !type_same_shape(&copy.type, &n->type))
         wrong(c, n, "it says %s, but its op gives %s", type_text(s->run, &n->type), type_text(s->run, &copy.type));
 }
@@ -59,28 +81,38 @@ static void check_type(struct check *c, const struct node *n)
 static void check_name(struct check *c, struct map *names, const char *name, const struct node *n)
 {
     void **at = map_at(names, name);
-    if (*at && *at != (void *)(uintptr_t)n) wrong(c, n, "%%%d has the name %s too", ((const struct node *)*at)->id, name);
+    if (*at && *at != (void *)(uintptr_t)n)
+        wrong(c, n, "%%%d has the name %s too", ((const struct node *)*at)->id, name);
     *at = (void *)(uintptr_t)n;
 }
 
 static void check_names(struct check *c)
 {
     const struct graph *g = c->g;
-    struct map *names = map_new(g->s->run), *outs = map_new(g->s->run);
-    for (size_t i = 0; i < g->n_nodes; i++) if (g->nodes[i]->name) check_name(c, names, g->nodes[i]->name, g->nodes[i]);
+    struct map *names = map_new(g->s->run);
+    struct map *outs = map_new(g->s->run);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i]->name)
+            check_name(c, names, g->nodes[i]->name, g->nodes[i]);
     for (size_t i = 0; i < g->n_aliases; i++) {
-        if (!here(c, g->aliases[i].node)) wrong(c, NULL, "the alias %s is of a node that is gone", g->aliases[i].name);
-        else check_name(c, names, g->aliases[i].name, g->aliases[i].node);
+        if (!here(c, g->aliases[i].node))
+            wrong(c, NULL, "the alias %s is of a node that is gone", g->aliases[i].name);
+        else
+            check_name(c, names, g->aliases[i].name, g->aliases[i].node);
     }
     for (size_t i = 0; i < g->n_outs; i++) {
-        if (!here(c, g->outs[i].node)) wrong(c, NULL, "the output %s is a node that is gone", g->outs[i].name);
-        else check_name(c, outs, g->outs[i].name, g->outs[i].node);
+        if (!here(c, g->outs[i].node))
+            wrong(c, NULL, "the output %s is a node that is gone", g->outs[i].name);
+        else
+            check_name(c, outs, g->outs[i].name, g->outs[i].node);
     }
 }
 
 static void check_list(struct check *c, const struct group *p, const char *what, struct node *const *list, size_t n)
 {
-    for (size_t i = 0; i < n; i++) if (!here(c, list[i])) wrong(c, NULL, "group %d, %s %zu: a node that is gone", p->id, what, i);
+    for (size_t i = 0; i < n; i++)
+        if (!here(c, list[i]))
+            wrong(c, NULL, "group %d, %s %zu: a node that is gone", p->id, what, i);
 }
 
 static void check_groups(struct check *c)
@@ -88,17 +120,22 @@ static void check_groups(struct check *c)
     const struct graph *g = c->g;
     for (size_t i = 0; i < g->n_groups; i++) {
         const struct group *p = g->groups[i];
-        if (p->id != (int)i) wrong(c, NULL, "group %d stands at place %zu", p->id, i);
+        if (p->id != (int)i)
+            wrong(c, NULL, "group %d stands at place %zu", p->id, i);
         check_list(c, p, "node", p->nodes, p->n_nodes);
         check_list(c, p, "in", p->ins, p->n_ins);
         check_list(c, p, "out", p->outs, p->n_outs);
-        if (p->anchor && !here(c, p->anchor)) wrong(c, NULL, "group %d: its anchor is gone", p->id);
+        if (p->anchor && !here(c, p->anchor))
+            wrong(c, NULL, "group %d: its anchor is gone", p->id);
     }
     for (size_t i = 0; i < g->n_nodes; i++) {
         const struct group *p = g->nodes[i]->group;
-        if (p && (p->id < 0 || (size_t)p->id >= g->n_groups || g->groups[p->id] != p)) wrong(c, g->nodes[i], "its group is not one of the graph's");
+        if (p && (p->id < 0 || (size_t)p->id >= g->n_groups || g->groups[p->id] != p))
+            wrong(c, g->nodes[i], "its group is not one of the graph's");
     }
-    for (size_t i = 0; i < g->n_places; i++) if (!here(c, g->places[i].node)) wrong(c, NULL, "place %zu is of a node that is gone", i);
+    for (size_t i = 0; i < g->n_places; i++)
+        if (!here(c, g->places[i].node))
+            wrong(c, NULL, "place %zu is of a node that is gone", i);
 }
 
 bool graph_verify(const struct graph *g)
@@ -110,11 +147,15 @@ bool graph_verify(const struct graph *g)
     for (size_t i = 0; i < g->n_nodes; i++) {
         bool before = c.good;
         check_operands(&c, g->nodes[i], i);
-        if (c.good == before) check_type(&c, g->nodes[i]);
+        if (c.good == before)
+            check_type(&c, g->nodes[i]);
     }
     check_names(&c);
-    if (g->loss && !here(&c, g->loss)) wrong(&c, NULL, "the loss is a node that is gone");
-    for (size_t i = 0; i < g->n_values; i++) if (g->value_of[i] && !here(&c, g->value_of[i])) wrong(&c, NULL, "value %zu is a node that is gone", i);
+    if (g->loss && !here(&c, g->loss))
+        wrong(&c, NULL, "the loss is a node that is gone");
+    for (size_t i = 0; i < g->n_values; i++)
+        if (g->value_of[i] && !here(&c, g->value_of[i]))
+            wrong(&c, NULL, "value %zu is a node that is gone", i);
     check_groups(&c);
     return c.good;
 }

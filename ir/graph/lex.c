@@ -17,15 +17,20 @@ static bool is_word(char ch) { return is_letter(ch) || is_digit(ch); }
 
 bool name_is_plain(const char *name)
 {
-    if (!is_letter(*name)) return false;
-    for (const char *p = name; *p; p++) if (!is_word(*p) && !(*p == '.' && is_word(p[1]))) return false;
+    if (!is_letter(*name))
+        return false;
+    for (const char *p = name; *p; p++)
+        if (!is_word(*p) && !(*p == '.' && is_word(p[1])))
+            return false;
     return true;
 }
 
 static void skip_blank(struct cursor *c)
 {
     for (;; c->at++) {
-        if (*c->at == '#') while (*c->at && *c->at != '\n') c->at++;
+        if (*c->at == '#')
+            while (*c->at && *c->at != '\n')
+                c->at++;
         if (*c->at == '\n') {
             c->line++;
             c->line_begin = c->at + 1;
@@ -38,65 +43,89 @@ static void skip_blank(struct cursor *c)
 
 static struct loc loc_at(const struct cursor *c, const char *from)
 {
-    ptrdiff_t col = from - c->line_begin + 1, len = c->at - from;
-    return (struct loc){ c->src, c->line, col > INT32_MAX ? INT32_MAX : (int)col, len > INT32_MAX ? INT32_MAX : (int)len };
+    ptrdiff_t col = from - c->line_begin + 1;
+    ptrdiff_t len = c->at - from;
+    return (struct loc){ c->src, c->line, col > INT32_MAX ? INT32_MAX : (int)col,
+                         len > INT32_MAX ? INT32_MAX : (int)len };
 }
 
 static void lex_number(struct cursor *c, struct tok *t)
 {
     const char *from = c->at;
     bool is_float = false;
-    while (is_digit(*c->at)) c->at++;
+    while (is_digit(*c->at))
+        c->at++;
     if (*c->at == '.' && is_digit(c->at[1])) {
         is_float = true;
         c->at++;
-        while (is_digit(*c->at)) c->at++;
+        while (is_digit(*c->at))
+            c->at++;
     }
     if (*c->at == 'e' || *c->at == 'E') {
         const char *p = c->at + 1;
-        if (*p == '+' || *p == '-') p++;
+        if (*p == '+' || *p == '-')
+            p++;
         if (is_digit(*p)) {
             is_float = true;
-            while (is_digit(*p)) p++;
+            while (is_digit(*p))
+                p++;
             c->at = p;
         }
     }
     bool junk = is_word(*c->at) || *c->at == '.';
-    while (is_word(*c->at) || *c->at == '.') c->at++;
+    while (is_word(*c->at) || *c->at == '.')
+        c->at++;
     t->loc = loc_at(c, from);
     t->kind = is_float ? TOK_FLOAT : TOK_INT;
     errno = 0;
-    if (is_float) t->f = strtod(from, NULL);
-    else t->i = strtoll(from, NULL, 10);
-    if (junk) diag_error(c->s, FAIL_INPUT, t->loc, "this is neither a number nor a name");
-    else if (is_float && isinf(t->f)) diag_error(c->s, FAIL_INPUT, t->loc, "this number is too large for a double");
-    else if (!is_float && errno == ERANGE) diag_error(c->s, FAIL_INPUT, t->loc, "this number is too large: the largest is %lld", (long long)INT64_MAX);
+    if (is_float)
+        t->f = strtod(from, NULL);
+    else
+        t->i = strtoll(from, NULL, 10);
+    if (junk)
+        diag_error(c->s, FAIL_INPUT, t->loc, "this is neither a number nor a name");
+    else if (is_float && isinf(t->f))
+        diag_error(c->s, FAIL_INPUT, t->loc, "this number is too large for a double");
+    else if (!is_float && errno == ERANGE)
+        diag_error(c->s, FAIL_INPUT, t->loc, "this number is too large: the largest is %lld", (long long)INT64_MAX);
 }
 
 static void lex_string(struct cursor *c, struct tok *t)
 {
     const char *from = c->at++;
-    while (*c->at && *c->at != '"' && *c->at != '\n') c->at += c->at[0] == '\\' && (c->at[1] == '"' || c->at[1] == '\\') ? 2 : 1;
-    char *text = arena_strndup(c->s->run, from + 1, (size_t)(c->at - from - 1)), *to = text;
-    for (const char *p = text; *p; p++) *to++ = *p == '\\' && (p[1] == '"' || p[1] == '\\') ? *++p : *p;
+    while (*c->at && *c->at != '"' && *c->at != '\n')
+        c->at += c->at[0] == '\\' && (c->at[1] == '"' || c->at[1] == '\\') ? 2 : 1;
+    char *text = arena_strndup(c->s->run, from + 1, (size_t)(c->at - from - 1));
+    char *to = text;
+    for (const char *p = text; *p; p++)
+        *to++ = *p == '\\' && (p[1] == '"' || p[1] == '\\') ? *++p : *p;
     *to = 0;
     bool closed = *c->at == '"';
-    if (closed) c->at++;
+    if (closed)
+        c->at++;
     t->kind = TOK_STRING;
     t->text = text;
     t->loc = loc_at(c, from);
-    if (!closed) diag_error(c->s, FAIL_INPUT, t->loc, "this text has no closing quote on its line");
+    if (!closed)
+        diag_error(c->s, FAIL_INPUT, t->loc, "this text has no closing quote on its line");
 }
 
-/* The length of a letter beyond ASCII in UTF-8; 0 if there is none. By blocks: what lies outside of them is punctuation, signs and pictures. */
+/* The length of a letter beyond ASCII in UTF-8; 0 if there is none. By blocks: what lies outside of them is
+   punctuation, signs and pictures. */
 static int foreign_letter(const char *p)
 {
     const unsigned char *b = (const unsigned char *)p;
-    if (b[0] < 0xC3 || b[0] >= 0xF0 || (b[1] & 0xC0) != 0x80) return 0;
-    if (b[0] < 0xE0) return b[0] == 0xC3 && (b[1] == 0x97 || b[1] == 0xB7) ? 0 : 2;         /* not × ÷ */
-    if ((b[2] & 0xC0) != 0x80) return 0;
+    if (b[0] < 0xC3 || b[0] >= 0xF0 || (b[1] & 0xC0) != 0x80)
+        return 0;
+    if (b[0] < 0xE0)
+        return b[0] == 0xC3 && (b[1] == 0x97 || b[1] == 0xB7) ? 0 : 2; /* not × ÷ */
+    if ((b[2] & 0xC0) != 0x80)
+        return 0;
     int point = (b[0] & 0xF) << 12 | (b[1] & 0x3F) << 6 | (b[2] & 0x3F);
-    return (point >= 0x800 && point < 0x2000) || (point >= 0x2C00 && point < 0x2E00) || (point >= 0x3040 && point < 0xD800) ? 3 : 0;
+    return (point >= 0x800 && point < 0x2000) || (point >= 0x2C00 && point < 0x2E00) ||
+                   (point >= 0x3040 && point < 0xD800)
+               ? 3
+               : 0;
 }
 
 /* One error for a run of bytes that no token begins with; a UTF-8 character is shown whole. */
@@ -104,9 +133,13 @@ static void lex_junk(struct cursor *c)
 {
     const char *from = c->at;
     int n = 1;
-    while (((unsigned char)from[n] & 0xC0) == 0x80 && n < 4) n++;
-    if (((unsigned char)*from & 0xC0) == 0x80 || ((unsigned char)*from >= 0x80 && n == 1)) n = 0;
-    do c->at++; while (*c->at && !is_word(*c->at) && !strchr(" \t\r\n#\"()[]{},:=+-*/%@", *c->at));
+    while (((unsigned char)from[n] & 0xC0) == 0x80 && n < 4)
+        n++;
+    if (((unsigned char)*from & 0xC0) == 0x80 || ((unsigned char)*from >= 0x80 && n == 1))
+        n = 0;
+    do
+        c->at++;
+    while (*c->at && !is_word(*c->at) && !strchr(" \t\r\n#\"()[]{},:=+-*/%@", *c->at));
     if (n && isprint((unsigned char)*from) + ((unsigned char)*from >= 0xC0))
         diag_error(c->s, FAIL_INPUT, loc_at(c, from), "'%.*s' has no meaning here", n, from);
     else
@@ -124,7 +157,8 @@ static void lex_name(struct cursor *c, struct tok *t)
     t->kind = TOK_NAME;
     t->loc = loc_at(c, from);
     t->text = arena_strndup(c->s->run, from, (size_t)(c->at - from));
-    if (foreign && !c->foreign) diag_error(c->s, FAIL_INPUT, t->loc, "names are made of the letters a-z and A-Z, digits and _");
+    if (foreign && !c->foreign)
+        diag_error(c->s, FAIL_INPUT, t->loc, "names are made of the letters a-z and A-Z, digits and _");
     c->foreign |= foreign;
 }
 
@@ -140,9 +174,12 @@ static struct tok lex(struct cursor *c)
             t.loc = loc_at(c, from);
             return t;
         }
-        if (is_letter(*from) || foreign_letter(from)) lex_name(c, &t);
-        else if (is_digit(*from)) lex_number(c, &t);
-        else if (*from == '"') lex_string(c, &t);
+        if (is_letter(*from) || foreign_letter(from))
+            lex_name(c, &t);
+        else if (is_digit(*from))
+            lex_number(c, &t);
+        else if (*from == '"')
+            lex_string(c, &t);
         else if ((from[0] == '-' && from[1] == '>') || (from[0] == '<' && from[1] == '=')) {
             t.punct = from[0] == '-' ? PUNCT_ARROW : PUNCT_LESS_EQ;
             c->at += 2;
@@ -163,7 +200,8 @@ static struct tok lex(struct cursor *c)
 void cursor_begin(struct cursor *c, struct session *s, const struct source *src)
 {
     *c = (struct cursor){ .s = s, .src = src, .at = src->text, .line_begin = src->text, .line = 1, .fresh = true };
-    if (!strncmp(c->at, "\xEF\xBB\xBF", 3)) c->at += 3;
+    if (!strncmp(c->at, "\xEF\xBB\xBF", 3))
+        c->at += 3;
     c->cur = lex(c);
     c->next = lex(c);
     c->before = c->cur.loc;
@@ -175,31 +213,47 @@ void cursor_next(struct cursor *c)
     c->before.col += c->before.len;
     c->before.len = 1;
     c->cur = c->next;
-    if (c->next.kind != TOK_END) c->next = lex(c);
+    if (c->next.kind != TOK_END)
+        c->next = lex(c);
 }
 
 bool cursor_is(const struct cursor *c, int punct) { return c->cur.kind == TOK_PUNCT && c->cur.punct == punct; }
-bool cursor_is_word(const struct cursor *c, const char *word) { return c->cur.kind == TOK_NAME && !strcmp(c->cur.text, word); }
+bool cursor_is_word(const struct cursor *c, const char *word)
+{
+    return c->cur.kind == TOK_NAME && !strcmp(c->cur.text, word);
+}
 
 bool cursor_take(struct cursor *c, int punct)
 {
-    if (!cursor_is(c, punct)) return false;
+    if (!cursor_is(c, punct))
+        return false;
     cursor_next(c);
     return true;
 }
 
 bool cursor_expect(struct cursor *c, int punct, const char *where)
 {
-    if (cursor_take(c, punct)) return true;
+    if (cursor_take(c, punct))
+        return true;
     const char one[2] = { (char)punct, 0 };
-    return cursor_error(c, "expected '%s' after %s, not %s", punct == PUNCT_ARROW ? "->" : punct == PUNCT_LESS_EQ ? "<=" : one, where, cursor_what(c));
+    return cursor_error(c, "expected '%s' after %s, not %s",
+                        punct == PUNCT_ARROW     ? "->"
+                        : punct == PUNCT_LESS_EQ ? "<="
+                                                 : one,
+                        where, cursor_what(c));
 }
 
 const char *cursor_name(struct cursor *c, const char *what, bool with_dots)
 {
-    if (c->cur.kind != TOK_NAME || cursor_at_end(c)) return cursor_error(c, "expected %s, not %s", what, cursor_what(c)), NULL;
+    if (c->cur.kind != TOK_NAME || cursor_at_end(c)) {
+        cursor_error(c, "expected %s, not %s", what, cursor_what(c));
+        return NULL;
+    }
     const char *name = c->cur.text;
-    if (!with_dots && strchr(name, '.')) return cursor_error(c, "%s has no dots, but this is '%s'", what, name), NULL;
+    if (!with_dots && strchr(name, '.')) {
+        cursor_error(c, "%s has no dots, but this is '%s'", what, name);
+        return NULL;
+    }
     cursor_next(c);
     return name;
 }
@@ -211,23 +265,30 @@ bool cursor_at_end(const struct cursor *c)
 
 const char *cursor_what(const struct cursor *c)
 {
-    if (c->cur.kind == TOK_END) return "the end of the file";
-    if (c->cur.line_start) return "the end of the line";
-    if (c->cur.loc.len > 60) return "a very long word";
+    if (c->cur.kind == TOK_END)
+        return "the end of the file";
+    if (c->cur.line_start)
+        return "the end of the line";
+    if (c->cur.loc.len > 60)
+        return "a very long word";
     switch (c->cur.kind) {
     case TOK_NAME: return arena_printf(c->s->run, "'%s'", c->cur.text);
-    case TOK_INT: case TOK_FLOAT: return "a number";
+    case TOK_INT:
+    case TOK_FLOAT: return "a number";
     case TOK_STRING: return "a quoted text";
     default: break;
     }
-    if (c->cur.punct == PUNCT_ARROW) return "'->'";
-    if (c->cur.punct == PUNCT_LESS_EQ) return "'<='";
+    if (c->cur.punct == PUNCT_ARROW)
+        return "'->'";
+    if (c->cur.punct == PUNCT_LESS_EQ)
+        return "'<='";
     return arena_printf(c->s->run, "'%c'", c->cur.punct);
 }
 
 bool cursor_error(struct cursor *c, const char *fmt, ...)
 {
-    if (c->panic) return false;
+    if (c->panic)
+        return false;
     c->panic = true;
     va_list ap;
     va_start(ap, fmt);
@@ -241,19 +302,23 @@ void cursor_recover(struct cursor *c)
     c->panic = false;
     c->parens = 0;
     for (int open = 0; c->cur.kind != TOK_END; cursor_next(c)) {
-        if (!open && (c->cur.line_start || cursor_is(c, '}'))) return;
+        if (!open && (c->cur.line_start || cursor_is(c, '}')))
+            return;
         open += cursor_is(c, '{') - cursor_is(c, '}');
     }
 }
 
 bool cursor_enter(struct cursor *c)
 {
-    if (c->depth++ < NEST_MAX) return true;
+    if (c->depth++ < NEST_MAX)
+        return true;
     if (!c->fatal) {
         cursor_error(c, "nested more than %d deep", NEST_MAX);
         c->fatal = true;
     }
-    c->cur.kind = TOK_END, c->cur.line_start = true, c->next = c->cur;
+    c->cur.kind = TOK_END;
+    c->cur.line_start = true;
+    c->next = c->cur;
     c->at += strlen(c->at);
     return false;
 }

@@ -4,16 +4,16 @@
 #include "ir/session.h"
 
 enum tok_kind { TOK_END, TOK_NAME, TOK_INT, TOK_FLOAT, TOK_STRING, TOK_PUNCT };
-enum { PUNCT_ARROW = 256, PUNCT_LESS_EQ };      /* -> <=; the others are their character */
+enum { PUNCT_ARROW = 256, PUNCT_LESS_EQ }; /* -> <=; the others are their character */
 
 struct tok {
     enum tok_kind kind;
     struct loc loc;
-    bool line_start;        /* the first of its line */
+    bool line_start; /* the first of its line */
     int punct;
-    int64_t i;              /* TOK_INT */
-    double f;               /* TOK_FLOAT */
-    const char *text;       /* TOK_NAME, TOK_STRING: NUL-terminated, in the run arena. A name may have dots */
+    int64_t i;        /* TOK_INT */
+    double f;         /* TOK_FLOAT */
+    const char *text; /* TOK_NAME, TOK_STRING: NUL-terminated, in the run arena. A name may have dots */
 };
 
 struct cursor {
@@ -21,14 +21,14 @@ struct cursor {
     const struct source *src;
     const char *at, *line_begin;
     int line;
-    bool fresh;             /* no token of this line yet */
+    bool fresh; /* no token of this line yet */
     struct tok cur, next;
-    struct loc before;      /* just behind the token before `cur` */
-    bool panic;             /* an error was said; nothing more until cursor_recover */
-    bool fatal;             /* the rest is not read */
-    bool foreign;           /* it was said that names have no letters but a to z; further ones are read in silence */
-    int depth;              /* of nesting; see cursor_enter */
-    int parens;             /* open parentheses and brackets: inside them a line end is a blank */
+    struct loc before; /* just behind the token before `cur` */
+    bool panic;        /* an error was said; nothing more until cursor_recover */
+    bool fatal;        /* the rest is not read */
+    bool foreign;      /* it was said that names have no letters but a to z; further ones are read in silence */
+    int depth;         /* of nesting; see cursor_enter */
+    int parens;        /* open parentheses and brackets: inside them a line end is a blank */
 };
 
 enum { NEST_MAX = 200 };
@@ -44,9 +44,11 @@ bool cursor_expect(struct cursor *c, int punct, const char *where);
 const char *cursor_name(struct cursor *c, const char *what, bool with_dots);
 /* True where a statement may end: at a new line outside of parentheses, before a closing brace, at the end. */
 bool cursor_at_end(const struct cursor *c);
-/* An error at the current token, or behind the one before if that stands at the end of its line. Says nothing while in panic. Returns false. */
+/* An error at the current token, or behind the one before if that stands at the end of its line. Says nothing while in
+   panic. Returns false. */
 __attribute__((format(printf, 2, 3))) bool cursor_error(struct cursor *c, const char *fmt, ...);
-/* Skips to the next line, or a closing brace of an open one; braces that open on the way are skipped whole. Ends the panic. */
+/* Skips to the next line, or a closing brace of an open one; braces that open on the way are skipped whole. Ends the
+   panic. */
 void cursor_recover(struct cursor *c);
 /* One level deeper; false, an error, and the end of reading beyond NEST_MAX. */
 bool cursor_enter(struct cursor *c);

@@ -13,15 +13,19 @@ static int64_t capped(wide v) { return v > IX_INF ? IX_INF : (int64_t)v; }
 int64_t ix_weight(const struct ix *e)
 {
     switch (e->kind) {
-    case IX_SYM: case IX_VAR: return 1;
-    case IX_DIV: case IX_MOD: return capped((wide)ix_weight(e->a) * ix_weight(e->b));
-    case IX_MIN: case IX_MAX: return capped((wide)ix_weight(e->a) + ix_weight(e->b));
+    case IX_SYM:
+    case IX_VAR: return 1;
+    case IX_DIV:
+    case IX_MOD: return capped((wide)ix_weight(e->a) * ix_weight(e->b));
+    case IX_MIN:
+    case IX_MAX: return capped((wide)ix_weight(e->a) + ix_weight(e->b));
     case IX_SUM: break;
     }
     wide w = e->k < 0 ? -(wide)e->k : e->k;
     for (int i = 0; i < e->n_terms; i++) {
         wide t = e->terms[i].coef < 0 ? -(wide)e->terms[i].coef : e->terms[i].coef;
-        for (int j = 0; j < e->terms[i].n; j++) t = capped(t * ix_weight(e->terms[i].atom[j]));
+        for (int j = 0; j < e->terms[i].n; j++)
+            t = capped(t * ix_weight(e->terms[i].atom[j]));
         w = capped(w + t);
     }
     return capped(w);
@@ -30,61 +34,83 @@ int64_t ix_weight(const struct ix *e)
 static int degree(const struct ix *e)
 {
     int d = e->kind != IX_SUM;
-    for (int i = 0; e->kind == IX_SUM && i < e->n_terms; i++) if (e->terms[i].n > d) d = e->terms[i].n;
+    for (int i = 0; e->kind == IX_SUM && i < e->n_terms; i++)
+        if (e->terms[i].n > d)
+            d = e->terms[i].n;
     return d;
 }
 
 const char *type_misfit(struct session *s, const struct type *t)
 {
-    if (t->rank > MAX_RANK) return arena_printf(s->run, "it has %d dimensions, and %d is the most", t->rank, MAX_RANK);
+    if (t->rank > MAX_RANK)
+        return arena_printf(s->run, "it has %d dimensions, and %d is the most", t->rank, MAX_RANK);
     wide count = 1;
-    int deg = 0, terms = 1;
+    int deg = 0;
+    int terms = 1;
     bool zero = false;
     for (int i = 0; i < t->rank; i++) {
         const struct ix *d = t->dim[i];
-        if (d->lo < 0) return arena_printf(s->run, "its dimension %d, %s, %s", i, ix_text(s->run, d), ix_is_const(d) ? "is negative" : "may be negative");
-        if (ix_is_const(d) && d->k > IX_DIM_MAX) return arena_printf(s->run, "its dimension %d is above %lld", i, (long long)IX_DIM_MAX);
+        if (d->lo < 0)
+            return arena_printf(s->run, "its dimension %d, %s, %s", i, ix_text(s->run, d),
+                                ix_is_const(d) ? "is negative" : "may be negative");
+        if (ix_is_const(d) && d->k > IX_DIM_MAX)
+            return arena_printf(s->run, "its dimension %d is above %lld", i, (long long)IX_DIM_MAX);
         zero |= ix_is_const(d) && d->k == 0;
         count = capped(count * (ix_weight(d) ? ix_weight(d) : 1));
         deg += degree(d);
         terms *= d->kind == IX_SUM && d->n_terms ? d->n_terms + (d->k != 0) : 1;
-        if (terms > TERMS_MAX) return "its dimensions are too long as expressions";
+        if (terms > TERMS_MAX)
+            return "its dimensions are too long as expressions";
     }
-    if (count > COUNT_MAX && !zero) return "it has over 2^40 elements";
-    if (count > COUNT_MAX) return "its dimensions multiply to over 2^40";
-    if (deg > DEGREE_MAX) return arena_printf(s->run, "its symbolic dimensions multiply to degree %d, and %d is the most", deg, DEGREE_MAX);
+    if (count > COUNT_MAX && !zero)
+        return "it has over 2^40 elements";
+    if (count > COUNT_MAX)
+        return "its dimensions multiply to over 2^40";
+    if (deg > DEGREE_MAX)
+        return arena_printf(s->run, "its symbolic dimensions multiply to degree %d, and %d is the most", deg,
+                            DEGREE_MAX);
     return NULL;
 }
 
 static const struct ix *product(struct session *s, const struct type *t, int n)
 {
     const struct ix *p = ix_const(s->ix, 1);
-    for (int i = 0; i < n; i++) p = ix_mul(s->ix, p, t->dim[i]);
+    for (int i = 0; i < n; i++)
+        p = ix_mul(s->ix, p, t->dim[i]);
     return p;
 }
 
 const struct ix *type_count(struct session *s, const struct type *t) { return product(s, t, t->rank); }
-const struct ix *type_last(struct session *s, const struct type *t) { return t->rank ? t->dim[t->rank - 1] : ix_const(s->ix, 1); }
+const struct ix *type_last(struct session *s, const struct type *t)
+{
+    return t->rank ? t->dim[t->rank - 1] : ix_const(s->ix, 1);
+}
 const struct ix *type_rows(struct session *s, const struct type *t) { return product(s, t, t->rank - 1); }
 
 bool type_same_shape(const struct type *a, const struct type *b)
 {
-    if (a->rank != b->rank) return false;
-    for (int i = 0; i < a->rank; i++) if (a->dim[i] != b->dim[i]) return false;
+    if (a->rank != b->rank)
+        return false;
+    for (int i = 0; i < a->rank; i++)
+        if (a->dim[i] != b->dim[i])
+            return false;
     return true;
 }
 
 const char *type_text(struct arena *a, const struct type *t)
 {
     const char *text = arena_printf(a, "%s[", dtype_name(t->dtype));
-    for (int i = 0; i < t->rank; i++) text = arena_printf(a, "%s%s%s", text, i ? ", " : "", ix_text(a, t->dim[i]));
+    for (int i = 0; i < t->rank; i++)
+        text = arena_printf(a, "%s%s%s", text, i ? ", " : "", ix_text(a, t->dim[i]));
     return arena_printf(a, "%s]", text);
 }
 
 static int64_t dim_value(void *ctx, const struct ix *atom)
 {
     const struct dim_values *v = ctx;
-    for (size_t i = 0; i < v->n; i++) if (!strcmp(v->names[i], atom->name)) return v->values[i];
+    for (size_t i = 0; i < v->n; i++)
+        if (!strcmp(v->names[i], atom->name))
+            return v->values[i];
     BUG("no value for the symbolic dim %s", atom->name);
 }
 
@@ -97,6 +123,7 @@ int64_t dims_eval(const struct dim_values *v, const struct ix *e)
 int64_t type_count_at(const struct type *t, const struct dim_values *v)
 {
     int64_t count = 1;
-    for (int i = 0; i < t->rank; i++) count *= dims_eval(v, t->dim[i]);
+    for (int i = 0; i < t->rank; i++)
+        count *= dims_eval(v, t->dim[i]);
     return count;
 }

@@ -8,24 +8,30 @@ static const struct ix *digit(struct ix_table *t, const struct ix *v, int div, i
     return ix_mod(t, ix_div(t, v, ix_const(t, div)), ix_const(t, mod));
 }
 
-const struct ix *frag_coord(struct ix_table *t, const struct map_term *terms, const struct ix *lane, const struct ix *elem)
+const struct ix *frag_coord(struct ix_table *t, const struct map_term *terms, const struct ix *lane,
+                            const struct ix *elem)
 {
     const struct ix *sum = ix_const(t, 0);
     for (int i = 0; i < MAP_TERMS && terms[i].mul; i++)
-        sum = ix_add(t, sum, ix_mulk(t, digit(t, terms[i].of == BY_LANE ? lane : elem, terms[i].div, terms[i].mod), terms[i].mul));
+        sum = ix_add(
+            t, sum,
+            ix_mulk(t, digit(t, terms[i].of == BY_LANE ? lane : elem, terms[i].div, terms[i].mod), terms[i].mul));
     return sum;
 }
 
-/* The lane or the element that holds a coordinate, as far as its terms say: a term's digit of the coordinate goes back to where it came from. */
+/* The lane or the element that holds a coordinate, as far as its terms say: a term's digit of the coordinate goes back
+   to where it came from. */
 static const struct ix *from_coord(struct ix_table *t, const struct map_term *terms, int of, const struct ix *coord)
 {
     const struct ix *sum = ix_const(t, 0);
     for (int i = 0; i < MAP_TERMS && terms[i].mul; i++)
-        if ((int)terms[i].of == of) sum = ix_add(t, sum, ix_mulk(t, digit(t, coord, terms[i].mul, terms[i].mod), terms[i].div));
+        if ((int)terms[i].of == of)
+            sum = ix_add(t, sum, ix_mulk(t, digit(t, coord, terms[i].mul, terms[i].mod), terms[i].div));
     return sum;
 }
 
-static const struct ix *holder(struct ix_table *t, const struct coord_map *m, int of, const struct ix *row, const struct ix *col)
+static const struct ix *holder(struct ix_table *t, const struct coord_map *m, int of, const struct ix *row,
+                               const struct ix *col)
 {
     return ix_add(t, from_coord(t, m->row, of, row), from_coord(t, m->col, of, col));
 }
@@ -41,7 +47,9 @@ static int64_t known(const struct ix *e)
 int frag_row_slots(const struct matrix_unit *u)
 {
     int n = 1;
-    for (int i = 0; i < MAP_TERMS && u->c.row[i].mul; i++) if (u->c.row[i].of == BY_ELEM) n *= u->c.row[i].mod;
+    for (int i = 0; i < MAP_TERMS && u->c.row[i].mul; i++)
+        if (u->c.row[i].of == BY_ELEM)
+            n *= u->c.row[i].mod;
     return n;
 }
 
@@ -50,7 +58,8 @@ const struct ix *frag_row_slot(struct ix_table *t, const struct matrix_unit *u, 
     const struct ix *slot = ix_const(t, 0);
     for (int i = 0; i < MAP_TERMS && u->c.row[i].mul; i++) {
         const struct map_term *m = &u->c.row[i];
-        if (m->of == BY_ELEM) slot = ix_add(t, ix_mulk(t, slot, m->mod), digit(t, elem, m->div, m->mod));
+        if (m->of == BY_ELEM)
+            slot = ix_add(t, ix_mulk(t, slot, m->mod), digit(t, elem, m->div, m->mod));
     }
     return slot;
 }
@@ -61,7 +70,8 @@ unsigned frag_row_lanes(const struct matrix_unit *u, int wave)
     for (int bit = 1; bit < wave; bit *= 2)
         for (int lane = 0; lane < wave; lane++)
             for (int e = 0; e < u->c_elems; e++)
-                if (map_row(&u->c, lane, e) != map_row(&u->c, lane ^ bit, e)) bits &= ~(unsigned)bit;
+                if (map_row(&u->c, lane, e) != map_row(&u->c, lane ^ bit, e))
+                    bits &= ~(unsigned)bit;
     return bits;
 }
 
@@ -70,53 +80,72 @@ bool frag_rows_whole(struct ix_table *t, const struct matrix_unit *u, int wave)
     unsigned bits = frag_row_lanes(u, wave);
     for (int lane = 0; lane < wave; lane++)
         for (int slot = 0; slot < frag_row_slots(u); slot++) {
-            int row = -1, n = 0;
+            int row = -1;
+            int n = 0;
             uint64_t cols = 0;
             for (int other = 0; other < wave; other++) {
-                if ((unsigned)(other ^ lane) & ~bits) continue;
+                if ((unsigned)(other ^ lane) & ~bits)
+                    continue;
                 for (int e = 0; e < u->c_elems; e++) {
-                    if (known(frag_row_slot(t, u, ix_const(t, e))) != slot) continue;
-                    if (row >= 0 && row != map_row(&u->c, other, e)) return false;
-                    row = map_row(&u->c, other, e), n++, cols |= (uint64_t)1 << map_col(&u->c, other, e);
+                    if (known(frag_row_slot(t, u, ix_const(t, e))) != slot)
+                        continue;
+                    if (row >= 0 && row != map_row(&u->c, other, e))
+                        return false;
+                    row = map_row(&u->c, other, e);
+                    n++;
+                    cols |= (uint64_t)1 << map_col(&u->c, other, e);
                 }
             }
-            if (n != u->n || cols != ((uint64_t)1 << u->n) - 1) return false;
+            if (n != u->n || cols != ((uint64_t)1 << u->n) - 1)
+                return false;
         }
     return true;
 }
 
 /* ---- from C to A ---- */
-struct frag_source frag_source_of(struct ix_table *t, const struct matrix_unit *u, const struct ix *lane, const struct ix *elem)
+struct frag_source frag_source_of(struct ix_table *t, const struct matrix_unit *u, const struct ix *lane,
+                                  const struct ix *elem)
 {
-    const struct ix *row = frag_coord(t, u->a.row, lane, elem), *k = frag_coord(t, u->a.col, lane, elem);
-    const struct ix *n = ix_const(t, u->n), *col = ix_mod(t, k, n);
-    return (struct frag_source){ holder(t, &u->c, BY_LANE, row, col), holder(t, &u->c, BY_ELEM, row, col), ix_div(t, k, n) };
+    const struct ix *row = frag_coord(t, u->a.row, lane, elem);
+    const struct ix *k = frag_coord(t, u->a.col, lane, elem);
+    const struct ix *n = ix_const(t, u->n);
+    const struct ix *col = ix_mod(t, k, n);
+    return (struct frag_source){ holder(t, &u->c, BY_LANE, row, col), holder(t, &u->c, BY_ELEM, row, col),
+                                 ix_div(t, k, n) };
 }
 
-const struct ix *frag_target_elem(struct ix_table *t, const struct matrix_unit *u, const struct ix *lane, const struct ix *elem)
+const struct ix *frag_target_elem(struct ix_table *t, const struct matrix_unit *u, const struct ix *lane,
+                                  const struct ix *elem)
 {
     return holder(t, &u->a, BY_ELEM, frag_coord(t, u->c.row, lane, elem), frag_coord(t, u->c.col, lane, elem));
 }
 
 /* Where element e of A stands, in numbers; false if C's maps do not bring it back to (row, col). */
-struct stand { int lane, elem, frag; };
+struct stand {
+    int lane, elem, frag;
+};
 static bool stand_of(struct ix_table *t, const struct matrix_unit *u, int lane, int e, struct stand *out)
 {
     struct frag_source s = frag_source_of(t, u, ix_const(t, lane), ix_const(t, e));
     *out = (struct stand){ (int)known(s.lane), (int)known(s.elem), (int)known(s.frag) };
-    int row = map_row(&u->c, out->lane, out->elem), col = map_col(&u->c, out->lane, out->elem) + u->n * out->frag;
+    int row = map_row(&u->c, out->lane, out->elem);
+    int col = map_col(&u->c, out->lane, out->elem) + u->n * out->frag;
     return row == map_row(&u->a, lane, e) && col == map_col(&u->a, lane, e);
 }
 
 enum frag_way frag_way_of(struct ix_table *t, const struct matrix_unit *u, int wave)
 {
-    bool stays = true, turns = u->k == u->n && u->a_elems == u->c_elems;
-    if (u->k % u->n || u->in != DT_F16 || u->acc != DT_F32) return FRAG_NO_WAY;
+    bool stays = true;
+    bool turns = u->k == u->n && u->a_elems == u->c_elems;
+    if (u->k % u->n || u->in != DT_F16 || u->acc != DT_F32)
+        return FRAG_NO_WAY;
     for (int e = 0; e < u->a_elems; e++) {
         struct stand first, at, own;
-        if (!stand_of(t, u, 0, e, &first)) return FRAG_NO_WAY;
+        if (!stand_of(t, u, 0, e, &first))
+            return FRAG_NO_WAY;
         for (int lane = 0; lane < wave; lane++) {
-            if (!stand_of(t, u, lane, e, &at) || !stand_of(t, u, lane, 0, &own)) return FRAG_NO_WAY;
+            if (!stand_of(t, u, lane, e, &at) || !stand_of(t, u, lane, 0, &own))
+                return FRAG_NO_WAY;
             stays &= at.lane == lane && at.elem == first.elem && at.frag == first.frag;
             turns &= at.elem == own.elem && known(frag_target_elem(t, u, ix_const(t, at.lane), ix_const(t, 0))) == e;
         }

@@ -1,12 +1,13 @@
 #ifndef TOKIC_IR_KERNEL_FRAGMENT_H
 #define TOKIC_IR_KERNEL_FRAGMENT_H
-/* What the coordinate maps of a matrix unit say of whole fragments: which of a lane's elements share a row, which lanes share it, and where an element of
-   an A operand lies among the results C that it is made from. */
+/* What the coordinate maps of a matrix unit say of whole fragments: which of a lane's elements share a row, which lanes
+   share it, and where an element of an A operand lies among the results C that it is made from. */
 #include "ir/index.h"
 #include "ir/target.h"
 
 /* One coordinate, row or col of a map, as an index expression. */
-const struct ix *frag_coord(struct ix_table *t, const struct map_term *terms, const struct ix *lane, const struct ix *elem);
+const struct ix *frag_coord(struct ix_table *t, const struct map_term *terms, const struct ix *lane,
+                            const struct ix *elem);
 
 /* ---- rows of C: a lane holds elements of `slots` rows, numbered in the order of the map's terms ---- */
 int frag_row_slots(const struct matrix_unit *u);
@@ -17,17 +18,23 @@ unsigned frag_row_lanes(const struct matrix_unit *u, int wave);
 /* Do a lane's slots and those lanes hold each row of C once and whole? */
 bool frag_rows_whole(struct ix_table *t, const struct matrix_unit *u, int wave);
 
-/* ---- from C to A: element `elem` of a lane's A fragment, k columns of C, stands in C's fragment `frag` (of the k / n that lie side by side) ---- */
-struct frag_source { const struct ix *lane, *elem, *frag; };
-struct frag_source frag_source_of(struct ix_table *t, const struct matrix_unit *u, const struct ix *lane, const struct ix *elem);
+/* ---- from C to A: element `elem` of a lane's A fragment, k columns of C, stands in C's fragment `frag` (of the k / n
+   that lie side by side) ---- */
+struct frag_source {
+    const struct ix *lane, *elem, *frag;
+};
+struct frag_source frag_source_of(struct ix_table *t, const struct matrix_unit *u, const struct ix *lane,
+                                  const struct ix *elem);
 /* The element of A that a lane's element of C becomes, in whatever lane. */
-const struct ix *frag_target_elem(struct ix_table *t, const struct matrix_unit *u, const struct ix *lane, const struct ix *elem);
+const struct ix *frag_target_elem(struct ix_table *t, const struct matrix_unit *u, const struct ix *lane,
+                                  const struct ix *elem);
 
 enum frag_way {
-    FRAG_STAYS,         /* each element of A is in its own lane already, and which one it is does not hang on the lane */
-    /* The maps are each other's transpose: the element of C that a lane takes hangs on that lane alone, the element of A that an element of C becomes on
-       the lane that gives it. So all elements change places in as many turns as a lane has of them: in turn d, lane L takes its element
-       (source elem of L + d) mod n, and lane S gives its (target elem of S - d) mod n. */
+    FRAG_STAYS, /* each element of A is in its own lane already, and which one it is does not hang on the lane */
+    /* The maps are each other's transpose: the element of C that a lane takes hangs on that lane alone, the element of
+       A that an element of C becomes on the lane that gives it. So all elements change places in as many turns as a
+       lane has of them: in turn d, lane L takes its element (source elem of L + d) mod n, and lane S gives its (target
+       elem of S - d) mod n. */
     FRAG_TURNS,
     FRAG_NO_WAY,
 };

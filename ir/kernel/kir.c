@@ -30,7 +30,10 @@ const struct ix *kl_index(struct ix_table *t, enum klayout l, int cols, const st
 }
 
 /* ---- the kernel and what it declares ---- */
-enum { GRID_X_MAX = 2147483647, GRID_YZ_MAX = 65535 };      /* CUDA C++ Programming Guide, table of compute capabilities; HIP allows no less */
+enum {
+    GRID_X_MAX = 2147483647,
+    GRID_YZ_MAX = 65535
+}; /* CUDA C++ Programming Guide, table of compute capabilities; HIP allows no less */
 
 struct kernel *kernel_new(struct session *s, struct arena *a, const char *name, const struct target *t, int block)
 {
@@ -38,7 +41,8 @@ struct kernel *kernel_new(struct session *s, struct arena *a, const char *name, 
     struct kernel *k = arena_new_of(a, struct kernel);
     *k = (struct kernel){ .s = s, .arena = a, .name = arena_strdup(a, name), .target = t, .block = block };
     k->tid = ix_var(s->ix, "tid", 0, block - 1, block > 1 ? UNIFORM_THREAD : UNIFORM_BLOCK);
-    k->lane = ix_var(s->ix, "lane", 0, (block < t->wave ? block : t->wave) - 1, block > 1 ? UNIFORM_THREAD : UNIFORM_BLOCK);
+    k->lane =
+        ix_var(s->ix, "lane", 0, (block < t->wave ? block : t->wave) - 1, block > 1 ? UNIFORM_THREAD : UNIFORM_BLOCK);
     k->wave_id = ix_var(s->ix, "wave", 0, (block - 1) / t->wave, block > t->wave ? UNIFORM_WAVE : UNIFORM_BLOCK);
     static const char *const names[3] = { "bx", "by", "bz" };
     for (int i = 0; i < 3; i++) {
@@ -50,17 +54,27 @@ struct kernel *kernel_new(struct session *s, struct arena *a, const char *name, 
 
 static bool name_taken(const struct kernel *k, const char *name)
 {
-    for (size_t i = 0; i < k->n_args; i++) if (!strcmp(k->args[i]->name, name)) return true;
-    for (size_t i = 0; i < k->n_shared; i++) if (!strcmp(k->shared[i]->name, name)) return true;
-    for (size_t i = 0; i < k->n_priv; i++) if (!strcmp(k->priv[i]->name, name)) return true;
-    for (size_t i = 0; i < k->n_frags; i++) if (!strcmp(k->frags[i]->name, name)) return true;
+    for (size_t i = 0; i < k->n_args; i++)
+        if (!strcmp(k->args[i]->name, name))
+            return true;
+    for (size_t i = 0; i < k->n_shared; i++)
+        if (!strcmp(k->shared[i]->name, name))
+            return true;
+    for (size_t i = 0; i < k->n_priv; i++)
+        if (!strcmp(k->priv[i]->name, name))
+            return true;
+    for (size_t i = 0; i < k->n_frags; i++)
+        if (!strcmp(k->frags[i]->name, name))
+            return true;
     return false;
 }
 
 static const char *free_name(const struct kernel *k, const char *wanted)
 {
-    const char *base = kname_clean(k->arena, wanted), *name = base;
-    for (int i = 2; name_taken(k, name); i++) name = arena_printf(k->arena, "%s_%d", base, i);
+    const char *base = kname_clean(k->arena, wanted);
+    const char *name = base;
+    for (int i = 2; name_taken(k, name); i++)
+        name = arena_printf(k->arena, "%s_%d", base, i);
     return name;
 }
 
@@ -72,18 +86,23 @@ static struct kmem *mem_new(struct kernel *k, enum kspace space, const char *nam
     return m;
 }
 
-struct kmem *kernel_arg(struct kernel *k, const char *name, enum dtype t, const struct ix *count, const struct node *node)
+struct kmem *kernel_arg(struct kernel *k, const char *name, enum dtype t, const struct ix *count,
+                        const struct node *node)
 {
     struct kmem *m = mem_new(k, KS_ARG, name, t, count);
     m->node = node;
     return *arena_push(k->arena, k->args, k->n_args, k->cap_args) = m;
 }
 
-struct kmem *kernel_shared(struct kernel *k, const char *name, enum dtype t, int slots, enum klayout l, int rows, int cols)
+struct kmem *kernel_shared(struct kernel *k, const char *name, enum dtype t, int slots, enum klayout l, int rows,
+                           int cols)
 {
     BUG_IF(slots < 1 || rows < 1 || cols < 1, "shared %s: %d slots of %d x %d", name, slots, rows, cols);
     struct kmem *m = mem_new(k, KS_SHARED, name, t, ix_const(k->s->ix, kl_size(l, rows, cols)));
-    m->slots = slots, m->layout = l, m->rows = rows, m->cols = cols;
+    m->slots = slots;
+    m->layout = l;
+    m->rows = rows;
+    m->cols = cols;
     return *arena_push(k->arena, k->shared, k->n_shared, k->cap_shared) = m;
 }
 
@@ -112,21 +131,31 @@ static void add_dims(void *ctx, const struct ix *e)
 {
     struct kernel *k = ctx;
     if (e->kind == IX_SYM) {
-        for (size_t i = 0; i < k->n_dims; i++) if (k->dims[i].sym == e) return;
+        for (size_t i = 0; i < k->n_dims; i++)
+            if (k->dims[i].sym == e)
+                return;
         *arena_push(k->arena, k->dims, k->n_dims, k->cap_dims) = (struct karg){ e->name, e };
     }
-    if (e->a) add_dims(k, e->a), add_dims(k, e->b);
+    if (e->a) {
+        add_dims(k, e->a);
+        add_dims(k, e->b);
+    }
     for (int i = 0; i < e->n_terms; i++)
-        for (int j = 0; j < e->terms[i].n; j++) add_dims(k, e->terms[i].atom[j]);
+        for (int j = 0; j < e->terms[i].n; j++)
+            add_dims(k, e->terms[i].atom[j]);
 }
 
 /* Marks what a value loads. Values share their operands: each is visited once. */
 static void mark_read(const struct kx *x, unsigned char *seen)
 {
-    if (!x || seen[x->id]) return;
+    if (!x || seen[x->id])
+        return;
     seen[x->id] = 1;
-    if (x->kind == KX_LOAD) ((struct kmem *)x->mem)->read = true;
-    if (x->kind == KX_OP) for (int i = 0; i < kop_table[x->op].arity; i++) mark_read(x->arg[i], seen);
+    if (x->kind == KX_LOAD)
+        ((struct kmem *)x->mem)->read = true;
+    if (x->kind == KX_OP)
+        for (int i = 0; i < kop_table[x->op].arity; i++)
+            mark_read(x->arg[i], seen);
 }
 
 static void finish_items(struct kernel *k, struct kitem *const *items, size_t n, unsigned char *seen)
@@ -134,26 +163,35 @@ static void finish_items(struct kernel *k, struct kitem *const *items, size_t n,
     for (size_t i = 0; i < n; i++) {
         const struct kitem *it = items[i];
         mark_read(it->value, seen);
-        if (it->mem && it->kind != KI_FRAG_LOAD) ((struct kmem *)it->mem)->written = true;
-        if (it->mem && (it->kind == KI_FRAG_LOAD || it->kind == KI_ACCUMULATE || it->kind == KI_COMBINE)) ((struct kmem *)it->mem)->read = true;
-        if (it->mem2) ((struct kmem *)it->mem2)->read = true;
+        if (it->mem && it->kind != KI_FRAG_LOAD)
+            ((struct kmem *)it->mem)->written = true;
+        if (it->mem && (it->kind == KI_FRAG_LOAD || it->kind == KI_ACCUMULATE || it->kind == KI_COMBINE))
+            ((struct kmem *)it->mem)->read = true;
+        if (it->mem2)
+            ((struct kmem *)it->mem2)->read = true;
         kitem_each_ix(k, it, add_dims, k);
         finish_items(k, it->body, it->n_body, seen);
         finish_items(k, it->orelse, it->n_orelse, seen);
     }
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(((const struct karg *)a)->sym->name, ((const struct karg *)b)->sym->name); }
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct karg *)a)->sym->name, ((const struct karg *)b)->sym->name);
+}
 
 /* The field that a dim has in the argument struct, where buffers' names come first. */
 static void name_dims(struct kernel *k)
 {
     for (size_t i = 0; i < k->n_dims; i++) {
-        const char *base = kname_clean(k->arena, k->dims[i].sym->name), *name = base;
+        const char *base = kname_clean(k->arena, k->dims[i].sym->name);
+        const char *name = base;
         for (int n = 2;; n++) {
             bool taken = name_taken(k, name);
-            for (size_t j = 0; j < i; j++) taken |= !strcmp(k->dims[j].name, name);
-            if (!taken) break;
+            for (size_t j = 0; j < i; j++)
+                taken |= !strcmp(k->dims[j].name, name);
+            if (!taken)
+                break;
             name = arena_printf(k->arena, "%s_%d", base, n);
         }
         k->dims[i].name = name;
@@ -170,33 +208,41 @@ void kernel_finish(struct kernel *k)
     }
     k->shared_bytes = at;
     k->n_dims = 0;
-    for (size_t i = 0; i < k->n_args; i++) k->args[i]->read = k->args[i]->written = false;
+    for (size_t i = 0; i < k->n_args; i++)
+        k->args[i]->read = k->args[i]->written = false;
     unsigned char *seen = calloc(k->n_values + 1, 1);
     BUG_IF(!seen, "out of memory");
     finish_items(k, k->body, k->n_body, seen);
     free(seen);
-    if (k->n_dims) qsort(k->dims, k->n_dims, sizeof *k->dims, by_name);
+    if (k->n_dims)
+        qsort(k->dims, k->n_dims, sizeof *k->dims, by_name);
     name_dims(k);
 }
 
 /* ---- places ---- */
-struct kbuild kb_at(struct kernel *k) { return (struct kbuild){ k, k->arena, k->s->ix, &k->body, &k->n_body, &k->cap_body, k->loc, NULL }; }
+struct kbuild kb_at(struct kernel *k)
+{
+    return (struct kbuild){ k, k->arena, k->s->ix, &k->body, &k->n_body, &k->cap_body, k->loc, NULL };
+}
 
 struct kbuild kb_in(const struct kbuild *b, struct kitem *item)
 {
-    return (struct kbuild){ b->k, b->arena, b->ix, &item->body, &item->n_body, &item->cap_body, item->loc,
-                            item->kind == KI_EACH ? item : b->each };
+    return (struct kbuild){ b->k,          b->arena,        b->ix,     &item->body,
+                            &item->n_body, &item->cap_body, item->loc, item->kind == KI_EACH ? item : b->each };
 }
 
 struct kbuild kb_else(const struct kbuild *b, struct kitem *item)
 {
-    return (struct kbuild){ b->k, b->arena, b->ix, &item->orelse, &item->n_orelse, &item->cap_orelse, item->loc, b->each };
+    return (
+        struct kbuild){ b->k, b->arena, b->ix, &item->orelse, &item->n_orelse, &item->cap_orelse, item->loc, b->each };
 }
 
 static struct kitem *item_new(struct kbuild *b, enum kitem_kind kind)
 {
     struct kitem *it = arena_new_of(b->arena, struct kitem);
-    it->kind = kind, it->loc = b->loc, it->id = b->k->n_items++;
+    it->kind = kind;
+    it->loc = b->loc;
+    it->id = b->k->n_items++;
     return *arena_push(b->arena, *b->list, *b->n, *b->cap) = it;
 }
 
@@ -204,7 +250,10 @@ static struct kitem *item_new(struct kbuild *b, enum kitem_kind kind)
 static struct kx *kx_new(struct kbuild *b, enum kx_kind kind, enum dtype type, enum uniform u)
 {
     struct kx *x = arena_new_of(b->arena, struct kx);
-    x->kind = kind, x->type = type, x->uniform = u, x->id = b->k->n_values++;
+    x->kind = kind;
+    x->type = type;
+    x->uniform = u;
+    x->id = b->k->n_values++;
     return x;
 }
 
@@ -236,7 +285,9 @@ const struct kx *kx_i32(struct kbuild *b, int64_t v)
 const struct kx *kx_const(struct kbuild *b, enum dtype t, double v)
 {
     switch (t) {
-    case DT_F16: case DT_BF16: case DT_F32: return kx_f32(b, v);
+    case DT_F16:
+    case DT_BF16:
+    case DT_F32: return kx_f32(b, v);
     case DT_F64: return kx_f64(b, v);
     case DT_I32: return kx_i32(b, (int64_t)v);
     case DT_I64: return kx_i64(b, (int64_t)v);
@@ -249,7 +300,8 @@ const struct kx *kx_index(struct kbuild *b, enum dtype t, const struct ix *e)
 {
     BUG_IF(t != DT_I32 && t != DT_I64, "index as a value of type %s", dtype_name(t));
     int64_t v;
-    if (ix_const_value(e, &v)) return t == DT_I32 ? kx_i32(b, v) : kx_i64(b, v);
+    if (ix_const_value(e, &v))
+        return t == DT_I32 ? kx_i32(b, v) : kx_i64(b, v);
     struct kx *x = kx_new(b, KX_INDEX, t, e->uniform);
     x->index = e;
     return x;
@@ -264,7 +316,8 @@ static struct kmask mask_open(struct ix_table *t, const struct kmask *m)
     for (int i = 0; m && i < m->n; i++) {
         bool lower, upper;
         kguard_open(t, &m->g[i], &lower, &upper);
-        if (lower || upper) out.g[out.n++] = m->g[i];
+        if (lower || upper)
+            out.g[out.n++] = m->g[i];
     }
     return out;
 }
@@ -274,19 +327,27 @@ static enum uniform less_uniform(enum uniform a, enum uniform b) { return a > b 
 static enum uniform mask_uniform(const struct kmask *m)
 {
     enum uniform u = UNIFORM_GRID;
-    for (int i = 0; i < m->n; i++) u = less_uniform(u, less_uniform(m->g[i].e->uniform, m->g[i].bound->uniform));
+    for (int i = 0; i < m->n; i++)
+        u = less_uniform(u, less_uniform(m->g[i].e->uniform, m->g[i].bound->uniform));
     return u;
 }
 
-const struct kx *kx_load(struct kbuild *b, const struct kmem *m, const struct ix *slot, const struct ix *index, const struct kmask *mask, double fill)
+const struct kx *kx_load(struct kbuild *b, const struct kmem *m, const struct ix *slot, const struct ix *index,
+                         const struct kmask *mask, double fill)
 {
     struct kx *x = kx_new(b, KX_LOAD, kx_value_type(m->dtype), UNIFORM_THREAD);
-    x->mem = m, x->slot = slot, x->index = index, x->mask = mask_open(b->ix, mask), x->f = x->mask.n ? fill : 0;
+    x->mem = m;
+    x->slot = slot;
+    x->index = index;
+    x->mask = mask_open(b->ix, mask);
+    x->f = x->mask.n ? fill : 0;
     /* Private memory differs by thread whatever its index says; other memory is the same where the index is. */
     if (m->space != KS_PRIVATE) {
         x->uniform = less_uniform(index->uniform, mask_uniform(&x->mask));
-        if (slot) x->uniform = less_uniform(x->uniform, slot->uniform);
-        if (m->space == KS_SHARED) x->uniform = less_uniform(x->uniform, UNIFORM_BLOCK);
+        if (slot)
+            x->uniform = less_uniform(x->uniform, slot->uniform);
+        if (m->space == KS_SHARED)
+            x->uniform = less_uniform(x->uniform, UNIFORM_BLOCK);
     }
     return x;
 }
@@ -298,35 +359,53 @@ static bool is_int(enum dtype t) { return t == DT_I32 || t == DT_I64; }
 const char *kx_op_wrong(enum kop op, const enum dtype *t, enum dtype to)
 {
     for (int i = 1; i < kop_table[op].arity; i++)
-        if (op != K_SELECT && t[i] != t[0]) return "operands of different types";
+        if (op != K_SELECT && t[i] != t[0])
+            return "operands of different types";
     switch (op) {
     case K_MOD: return is_int(t[0]) ? NULL : "takes integers";
-    case K_FMA: case K_SQRT: case K_RINT: case K_FLOOR: return is_float(t[0]) ? NULL : "takes f32 or f64";
-    case K_EQ: case K_NE: return NULL;
-    case K_AND: case K_OR: case K_NOT: return t[0] == DT_BOOL ? NULL : "takes bool";
-    case K_SELECT: return t[0] != DT_BOOL ? "takes a bool first" : t[1] != t[2] ? "has two results of different types" : NULL;
+    case K_FMA:
+    case K_SQRT:
+    case K_RINT:
+    case K_FLOOR: return is_float(t[0]) ? NULL : "takes f32 or f64";
+    case K_EQ:
+    case K_NE: return NULL;
+    case K_AND:
+    case K_OR:
+    case K_NOT: return t[0] == DT_BOOL ? NULL : "takes bool";
+    case K_SELECT:
+        return t[0] != DT_BOOL ? "takes a bool first" : t[1] != t[2] ? "has two results of different types" : NULL;
     case K_CAST: return is_number(to) || to == DT_BOOL ? NULL : "makes f32, f64, i32, i64 or bool";
-    case K_ROUND16: case K_ROUNDB16: return t[0] == DT_F32 ? NULL : "takes f32";
+    case K_ROUND16:
+    case K_ROUNDB16: return t[0] == DT_F32 ? NULL : "takes f32";
     case K_READ: return NULL;
     default: break;
     }
-    if (kop_table[op].is_fn) return t[0] == DT_F32 ? NULL : "takes f32";
+    if (kop_table[op].is_fn)
+        return t[0] == DT_F32 ? NULL : "takes f32";
     return is_number(t[0]) ? NULL : "takes numbers";
 }
 
-static struct kx *op_new(struct kbuild *b, enum kop op, enum dtype to, const struct kx *x, const struct kx *y, const struct kx *z)
+static struct kx *op_new(struct kbuild *b, enum kop op, enum dtype to, const struct kx *x, const struct kx *y,
+                         const struct kx *z)
 {
     const struct kx *arg[3] = { x, y, z };
     enum dtype t[3] = { DT_F32, DT_F32, DT_F32 };
     enum uniform u = UNIFORM_GRID;
     for (int i = 0; i < 3; i++) {
         BUG_IF((i < kop_table[op].arity) != (arg[i] != NULL), "%s with a wrong number of operands", kop_table[op].name);
-        if (arg[i]) t[i] = arg[i]->type, u = less_uniform(u, arg[i]->uniform);
+        if (arg[i]) {
+            t[i] = arg[i]->type;
+            u = less_uniform(u, arg[i]->uniform);
+        }
     }
     const char *wrong = kx_op_wrong(op, t, to);
-    BUG_IF(wrong, "%s of %s %s %s: %s", kop_table[op].name, dtype_name(t[0]), dtype_name(t[1]), dtype_name(t[2]), wrong);
+    BUG_IF(wrong, "%s of %s %s %s: %s", kop_table[op].name, dtype_name(t[0]), dtype_name(t[1]), dtype_name(t[2]),
+           wrong);
     const struct kop_info *info = &kop_table[op];
-    enum dtype result = op == K_SELECT ? t[1] : info->result == KRES_SAME ? t[0] : info->result == KRES_BOOL ? DT_BOOL : to;
+    enum dtype result = op == K_SELECT              ? t[1]
+                        : info->result == KRES_SAME ? t[0]
+                        : info->result == KRES_BOOL ? DT_BOOL
+                                                    : to;
     struct kx *n = kx_new(b, KX_OP, result, u);
     n->op = op;
     memcpy(n->arg, arg, sizeof n->arg);
@@ -339,7 +418,10 @@ const struct kx *kx_op(struct kbuild *b, enum kop op, const struct kx *x, const 
     return op_new(b, op, DT_F32, x, y, z);
 }
 
-const struct kx *kx_cast(struct kbuild *b, enum dtype to, const struct kx *x) { return x->type == to ? x : op_new(b, K_CAST, to, x, NULL, NULL); }
+const struct kx *kx_cast(struct kbuild *b, enum dtype to, const struct kx *x)
+{
+    return x->type == to ? x : op_new(b, K_CAST, to, x, NULL, NULL);
+}
 
 const struct kx *kx_round(struct kbuild *b, enum dtype to, const struct kx *x)
 {
@@ -352,11 +434,15 @@ const struct kx *kx_frag(struct kbuild *b) { return kx_new(b, KX_FRAG, DT_F32, U
 const struct ix *kb_row_slot(struct kbuild *b)
 {
     BUG_IF(!b->each, "the slot of a row outside of an each");
-    if (!b->each->var3) b->each->var3 = ix_var(b->ix, "slot", 0, frag_rows(b->each->frag) - 1, UNIFORM_THREAD);
+    if (!b->each->var3)
+        b->each->var3 = ix_var(b->ix, "slot", 0, frag_rows(b->each->frag) - 1, UNIFORM_THREAD);
     return b->each->var3;
 }
 
-const struct kx *kx_row_of(struct kbuild *b, const struct kmem *m) { return kx_load(b, m, NULL, kb_row_slot(b), NULL, 0); }
+const struct kx *kx_row_of(struct kbuild *b, const struct kmem *m)
+{
+    return kx_load(b, m, NULL, kb_row_slot(b), NULL, 0);
+}
 
 /* ---- items ---- */
 const struct kx *ki_let(struct kbuild *b, const struct kx *value)
@@ -378,47 +464,79 @@ const struct ix *ki_let_index(struct kbuild *b, const char *name, const struct k
 
 struct kitem *ki_region(struct kbuild *b) { return item_new(b, KI_REGION); }
 
-void ki_store(struct kbuild *b, const struct kmem *m, const struct ix *slot, const struct ix *index, const struct kx *value, const struct kmask *mask)
+void ki_store(struct kbuild *b, const struct kmem *m, const struct ix *slot, const struct ix *index,
+              const struct kx *value, const struct kmask *mask)
 {
     struct kitem *it = item_new(b, KI_STORE);
-    it->mem = m, it->slot = slot, it->index = index, it->value = value, it->mask = mask_open(b->ix, mask);
+    it->mem = m;
+    it->slot = slot;
+    it->index = index;
+    it->value = value;
+    it->mask = mask_open(b->ix, mask);
 }
 
-void ki_load_wide(struct kbuild *b, const struct kmem *dst, const struct ix *at, const struct kmem *src, const struct ix *slot, const struct ix *index,
-                  int elems, const struct kmask *mask, double fill)
+void ki_load_wide(struct kbuild *b, const struct kmem *dst, const struct ix *at, const struct kmem *src,
+                  const struct ix *slot, const struct ix *index, int elems, const struct kmask *mask, double fill)
 {
     struct kmask open = mask_open(b->ix, mask);
     const struct kx *otherwise = kx_const(b, kx_value_type(src->dtype), open.n ? fill : 0);
     struct kitem *it = item_new(b, KI_LOAD_WIDE);
-    it->mem = dst, it->index = at, it->mem2 = src, it->slot = slot, it->index2 = index, it->elems = elems, it->mask = open, it->value = otherwise;
+    it->mem = dst;
+    it->index = at;
+    it->mem2 = src;
+    it->slot = slot;
+    it->index2 = index;
+    it->elems = elems;
+    it->mask = open;
+    it->value = otherwise;
 }
 
-void ki_store_wide(struct kbuild *b, const struct kmem *dst, const struct ix *slot, const struct ix *index, const struct kmem *src, const struct ix *at,
-                   int elems, const struct kmask *mask)
+void ki_store_wide(struct kbuild *b, const struct kmem *dst, const struct ix *slot, const struct ix *index,
+                   const struct kmem *src, const struct ix *at, int elems, const struct kmask *mask)
 {
     struct kitem *it = item_new(b, KI_STORE_WIDE);
-    it->mem = dst, it->slot = slot, it->index = index, it->mem2 = src, it->index2 = at, it->elems = elems, it->mask = mask_open(b->ix, mask);
+    it->mem = dst;
+    it->slot = slot;
+    it->index = index;
+    it->mem2 = src;
+    it->index2 = at;
+    it->elems = elems;
+    it->mask = mask_open(b->ix, mask);
 }
 
-void ki_accumulate(struct kbuild *b, const struct kmem *m, const struct ix *index, enum kacc op, const struct kx *value, bool fma)
+void ki_accumulate(struct kbuild *b, const struct kmem *m, const struct ix *index, enum kacc op, const struct kx *value,
+                   bool fma)
 {
     struct kitem *it = item_new(b, KI_ACCUMULATE);
-    it->mem = m, it->index = index, it->acc = op, it->acc_type = kx_value_type(m->dtype), it->value = value, it->fma = fma;
+    it->mem = m;
+    it->index = index;
+    it->acc = op;
+    it->acc_type = kx_value_type(m->dtype);
+    it->value = value;
+    it->fma = fma;
 }
 
 void ki_combine(struct kbuild *b, const struct kmem *m, const struct ix *index, enum kacc op, int span)
 {
     struct kitem *it = item_new(b, KI_COMBINE);
-    it->mem = m, it->index = index, it->acc = op, it->acc_type = kx_value_type(m->dtype), it->span = span;
+    it->mem = m;
+    it->index = index;
+    it->acc = op;
+    it->acc_type = kx_value_type(m->dtype);
+    it->span = span;
 }
 
-struct kitem *ki_for(struct kbuild *b, const char *name, const struct ix *lo, const struct ix *hi, int64_t step, bool unroll)
+struct kitem *ki_for(struct kbuild *b, const char *name, const struct ix *lo, const struct ix *hi, int64_t step,
+                     bool unroll)
 {
     BUG_IF(step < 1, "loop %s with step %lld", name, (long long)step);
     struct kitem *it = item_new(b, KI_FOR);
     int64_t last = hi->hi >= IX_INF ? IX_INF : hi->hi - 1;
     it->var = ix_var(b->ix, name, lo->lo, last < lo->lo ? lo->lo : last, less_uniform(lo->uniform, hi->uniform));
-    it->lo = lo, it->hi = hi, it->step = ix_const(b->ix, step), it->unroll = unroll;
+    it->lo = lo;
+    it->hi = hi;
+    it->step = ix_const(b->ix, step);
+    it->unroll = unroll;
     return it;
 }
 
@@ -429,18 +547,29 @@ struct kitem *ki_if(struct kbuild *b, const struct kmask *mask)
     return it;
 }
 
-void ki_issue(struct kbuild *b, const struct kmem *dst, const struct ix *slot, const struct ix *index, const struct kmem *src, const struct ix *src_index,
-              int elems, int stage, const struct kmask *mask)
+void ki_issue(struct kbuild *b, const struct kmem *dst, const struct ix *slot, const struct ix *index,
+              const struct kmem *src, const struct ix *src_index, int elems, int stage, const struct kmask *mask)
 {
     struct kitem *it = item_new(b, KI_ISSUE);
-    it->mem = dst, it->slot = slot, it->index = index, it->mem2 = src, it->index2 = src_index, it->elems = elems, it->stage = stage;
+    it->mem = dst;
+    it->slot = slot;
+    it->index = index;
+    it->mem2 = src;
+    it->index2 = src_index;
+    it->elems = elems;
+    it->stage = stage;
     it->mask = mask_open(b->ix, mask);
 }
 
-void ki_land(struct kbuild *b, const struct kmem *dst, const struct ix *slot, const struct ix *index, int elems, int stage)
+void ki_land(struct kbuild *b, const struct kmem *dst, const struct ix *slot, const struct ix *index, int elems,
+             int stage)
 {
     struct kitem *it = item_new(b, KI_LAND);
-    it->mem = dst, it->slot = slot, it->index = index, it->elems = elems, it->stage = stage;
+    it->mem = dst;
+    it->slot = slot;
+    it->index = index;
+    it->elems = elems;
+    it->stage = stage;
 }
 
 void ki_commit(struct kbuild *b) { item_new(b, KI_COMMIT); }
@@ -448,33 +577,46 @@ void ki_commit(struct kbuild *b) { item_new(b, KI_COMMIT); }
 void ki_seam(struct kbuild *b, enum kscope scope, int pending)
 {
     struct kitem *it = item_new(b, KI_SEAM);
-    it->scope = scope, it->pending = pending;
+    it->scope = scope;
+    it->pending = pending;
 }
 
 void ki_frag_fill(struct kbuild *b, struct kfrag *f, double value)
 {
     const struct kx *v = kx_f32(b, value);
     struct kitem *it = item_new(b, KI_FRAG_FILL);
-    it->frag = f, it->value = v;
+    it->frag = f;
+    it->value = v;
 }
 
-void ki_frag_load(struct kbuild *b, struct kfrag *f, const struct kmem *m, const struct ix *slot, const struct ix *row, const struct ix *col, bool transposed)
+void ki_frag_load(struct kbuild *b, struct kfrag *f, const struct kmem *m, const struct ix *slot, const struct ix *row,
+                  const struct ix *col, bool transposed)
 {
     struct kitem *it = item_new(b, KI_FRAG_LOAD);
-    it->frag = f, it->mem = m, it->slot = slot, it->row = row, it->col = col, it->transposed = transposed;
+    it->frag = f;
+    it->mem = m;
+    it->slot = slot;
+    it->row = row;
+    it->col = col;
+    it->transposed = transposed;
 }
 
 void ki_mma(struct kbuild *b, struct kfrag *c, struct kfrag *a_, struct kfrag *b_)
 {
     struct kitem *it = item_new(b, KI_MMA);
-    it->frag = c, it->frag_a = a_, it->frag_b = b_;
+    it->frag = c;
+    it->frag_a = a_;
+    it->frag_b = b_;
 }
 
 struct kitem *ki_each(struct kbuild *b, struct kfrag *c, const struct ix *row0, const struct ix *col0)
 {
     struct kitem *it = item_new(b, KI_EACH);
-    it->frag = c, it->row = row0, it->col = col0;
-    const struct ix *row = ix_addk(b->ix, row0, (int64_t)c->rows * c->unit->m - 1), *col = ix_addk(b->ix, col0, (int64_t)c->cols * c->unit->n - 1);
+    it->frag = c;
+    it->row = row0;
+    it->col = col0;
+    const struct ix *row = ix_addk(b->ix, row0, (int64_t)c->rows * c->unit->m - 1);
+    const struct ix *col = ix_addk(b->ix, col0, (int64_t)c->cols * c->unit->n - 1);
     it->var = ix_var(b->ix, "row", row0->lo, row->hi, UNIFORM_THREAD);
     it->var2 = ix_var(b->ix, "col", col0->lo, col->hi, UNIFORM_THREAD);
     return it;
@@ -489,11 +631,17 @@ void ki_frag_reduce(struct kbuild *b, const struct kmem *dst, enum kacc op, stru
     static const double begins[] = { [KACC_SUM] = 0, [KACC_MAX] = -INFINITY, [KACC_MIN] = INFINITY };
     const struct kx *first = kx_f32(b, begins[op]);
     struct kitem *it = item_new(b, KI_FRAG_REDUCE);
-    it->mem = dst, it->acc = op, it->acc_type = DT_F32, it->frag = c, it->value = first;
+    it->mem = dst;
+    it->acc = op;
+    it->acc_type = DT_F32;
+    it->frag = c;
+    it->value = first;
 }
 
 void ki_frag_cast(struct kbuild *b, struct kfrag *a_, struct kfrag *c, const struct ix *step)
 {
     struct kitem *it = item_new(b, KI_FRAG_CAST);
-    it->frag = a_, it->frag_a = c, it->index = step;
+    it->frag = a_;
+    it->frag_a = c;
+    it->index = step;
 }

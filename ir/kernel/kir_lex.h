@@ -4,18 +4,31 @@
 #include "ir/session.h"
 
 enum ktok_kind { KTOK_END, KTOK_NAME, KTOK_INT, KTOK_FLOAT, KTOK_STRING, KTOK_PUNCT };
-enum { KPUNCT_DOTS = 256, KPUNCT_DEFINE, KPUNCT_ADD_TO, KPUNCT_LESS_EQ };     /* .. := += <=; the others are their character */
+enum {
+    KPUNCT_DOTS = 256,
+    KPUNCT_DEFINE,
+    KPUNCT_ADD_TO,
+    KPUNCT_LESS_EQ
+}; /* .. := += <=; the others are their character */
 
 struct ktok {
     enum ktok_kind kind;
     struct loc loc;
     int punct;
-    int64_t i; bool minus_only;         /* minus_only: 2^63, which fits with a minus before it alone; i is INT64_MIN */
-    double f;                           /* KTOK_INT too */
+    int64_t i;
+    bool minus_only; /* minus_only: 2^63, which fits with a minus before it alone; i is INT64_MIN */
+    double f;        /* KTOK_INT too */
     const char *text;
 };
 
-struct klex { struct session *s; const struct source *src; const char *at, *line_begin; int line; bool failed; struct ktok cur; };
+struct klex {
+    struct session *s;
+    const struct source *src;
+    const char *at, *line_begin;
+    int line;
+    bool failed;
+    struct ktok cur;
+};
 
 void klex_begin(struct klex *l, struct session *s, const struct source *src);
 void klex_next(struct klex *l);

@@ -14,7 +14,8 @@
            | "let" NAME [ "in" INT ".." INT ] "=" value           with a range: an index variable, both ends in it
            | place "=" value [ "mask" guards ]
            | place ( "+=" | "max" "=" | "min" "=" | "fma" "=" ) value      fma: of a product
-           | "wide" place "=" place "by" INT [ "where" guards "else" number | "mask" guards ]      where: into private memory; mask: out of it
+           | "wide" place "=" place "by" INT [ "where" guards "else" number | "mask" guards ]      where: into private
+               memory; mask: out of it
            | "combine" ( "sum" | "max" | "min" ) place "over" INT
            | "for" NAME "in" ix ".." ix [ "step" INT ] [ "unroll" ] "{" { item } "}"       the upper end is not in it
            | "if" guards "{" { item } "}" [ "else" "{" { item } "}" ]
@@ -26,7 +27,8 @@
            | "frag" FRAG "=" MEMORY [ "[" ix "]" ] "(" ix "," ix ")" [ "transposed" ]
            | "frag" FRAG "=" FRAG "[" ix "]"                      an A operand from results C, at a step along k
            | "mma" FRAG "+=" FRAG "*" FRAG
-           | "each" FRAG "(" NAME "," NAME [ "," NAME ] ")" "from" "(" ix "," ix ")" "{" { item } "}"     row, column, slot of the row
+           | "each" FRAG "(" NAME "," NAME [ "," NAME ] ")" "from" "(" ix "," ix ")" "{" { item } "}"     row, column,
+               slot of the row
            | "elem" "=" value                                     in an each
            | "reduce" ( "sum" | "max" | "min" ) MEMORY "=" FRAG
    place   = MEMORY subscript
@@ -45,15 +47,18 @@ static enum dtype storage_type(struct kparse *p)
     struct loc loc = p->l.cur.loc;
     enum dtype t = DT_F32;
     const char *name = klex_name(&p->l, "a type");
-    if (!p->l.failed && (!dtype_parse(name, &t) || !dtype_size(t))) klex_error(&p->l, loc, "'%s' is not a type of memory", name);
+    if (!p->l.failed && (!dtype_parse(name, &t) || !dtype_size(t)))
+        klex_error(&p->l, loc, "'%s' is not a type of memory", name);
     return p->l.failed ? DT_F32 : t;
 }
 
 static struct loc origin(struct kparse *p, struct loc otherwise)
 {
-    if (!klex_take_word(&p->l, "at")) return otherwise;
+    if (!klex_take_word(&p->l, "at"))
+        return otherwise;
     struct source *src = arena_new_of(p->b.arena, struct source);
-    src->name = klex_string(&p->l, "a file"), src->text = "";
+    src->name = klex_string(&p->l, "a file");
+    src->text = "";
     klex_expect(&p->l, ':');
     return (struct loc){ src, (int)klex_int(&p->l, "a line", 1, INT32_MAX), 1, 0 };
 }
@@ -64,12 +69,18 @@ static const char *declared(struct kparse *p, const char *what)
     const char *name = klex_name(&p->l, what);
     const struct kernel *k = p->k;
     bool taken = false;
-    for (size_t i = 0; i < k->n_args; i++) taken |= !strcmp(k->args[i]->name, name);
-    for (size_t i = 0; i < k->n_shared; i++) taken |= !strcmp(k->shared[i]->name, name);
-    for (size_t i = 0; i < k->n_priv; i++) taken |= !strcmp(k->priv[i]->name, name);
-    for (size_t i = 0; i < k->n_frags; i++) taken |= !strcmp(k->frags[i]->name, name);
-    if (taken) klex_error(&p->l, loc, "there are two '%s'", name);
-    else if (!p->l.failed && strcmp(kname_clean(p->b.arena, name), name)) klex_error(&p->l, loc, "'%s' is reserved", name);
+    for (size_t i = 0; i < k->n_args; i++)
+        taken |= !strcmp(k->args[i]->name, name);
+    for (size_t i = 0; i < k->n_shared; i++)
+        taken |= !strcmp(k->shared[i]->name, name);
+    for (size_t i = 0; i < k->n_priv; i++)
+        taken |= !strcmp(k->priv[i]->name, name);
+    for (size_t i = 0; i < k->n_frags; i++)
+        taken |= !strcmp(k->frags[i]->name, name);
+    if (taken)
+        klex_error(&p->l, loc, "there are two '%s'", name);
+    else if (!p->l.failed && strcmp(kname_clean(p->b.arena, name), name))
+        klex_error(&p->l, loc, "'%s' is reserved", name);
     return name;
 }
 
@@ -81,8 +92,15 @@ static void dims(struct kparse *p)
     } while (klex_take(&p->l, ','));
 }
 
-struct use { const struct kmem *m; const char *word; struct loc loc; };
-struct uses { struct use *at; size_t n, cap; };
+struct use {
+    const struct kmem *m;
+    const char *word;
+    struct loc loc;
+};
+struct uses {
+    struct use *at;
+    size_t n, cap;
+};
 
 static void arg(struct kparse *p, struct uses *uses)
 {
@@ -92,11 +110,16 @@ static void arg(struct kparse *p, struct uses *uses)
     klex_expect(&p->l, '[');
     const struct ix *count = kparse_ix(p);
     klex_expect(&p->l, ']');
-    if (p->l.failed) return;
+    if (p->l.failed)
+        return;
     const struct kmem *m = kernel_arg(p->k, name, t, count, NULL);
     struct loc loc = p->l.cur.loc;
-    const char *word = klex_is_word(&p->l, "in") ? "in" : klex_is_word(&p->l, "out") ? "out" : klex_is_word(&p->l, "inout") ? "inout" : NULL;
-    if (!word) return;
+    const char *word = klex_is_word(&p->l, "in")      ? "in"
+                       : klex_is_word(&p->l, "out")   ? "out"
+                       : klex_is_word(&p->l, "inout") ? "inout"
+                                                      : NULL;
+    if (!word)
+        return;
     klex_next(&p->l);
     *arena_push(p->b.arena, uses->at, uses->n, uses->cap) = (struct use){ m, word, loc };
 }
@@ -118,9 +141,12 @@ static void shared(struct kparse *p)
     struct loc loc = p->l.cur.loc;
     const char *layout = klex_name(&p->l, "a layout, 'rows' or 'pad8'");
     bool pad = !strcmp(layout, "pad8");
-    if (!pad && strcmp(layout, "rows")) klex_error(&p->l, loc, "there is no layout '%s'", layout);
-    if (kl_size(KL_PAD8, rows, cols) * slots > SIDE) klex_error(&p->l, loc, "shared memory %s is too large", name);
-    if (!p->l.failed) kernel_shared(p->k, name, t, slots, pad ? KL_PAD8 : KL_ROWS, rows, cols);
+    if (!pad && strcmp(layout, "rows"))
+        klex_error(&p->l, loc, "there is no layout '%s'", layout);
+    if (kl_size(KL_PAD8, rows, cols) * slots > SIDE)
+        klex_error(&p->l, loc, "shared memory %s is too large", name);
+    if (!p->l.failed)
+        kernel_shared(p->k, name, t, slots, pad ? KL_PAD8 : KL_ROWS, rows, cols);
 }
 
 static void private(struct kparse *p)
@@ -131,7 +157,8 @@ static void private(struct kparse *p)
     klex_expect(&p->l, '[');
     int count = (int)klex_int(&p->l, "the number of elements", 1, 4096);
     klex_expect(&p->l, ']');
-    if (!p->l.failed) kernel_private(p->k, name, t, count);
+    if (!p->l.failed)
+        kernel_private(p->k, name, t, count);
 }
 
 static void frag(struct kparse *p)
@@ -140,14 +167,17 @@ static void frag(struct kparse *p)
     const char *name = declared(p, "a fragment's name");
     klex_expect(&p->l, ':');
     const char *role = klex_name(&p->l, "A, B or C");
-    if (strlen(role) != 1 || role[0] < 'A' || role[0] > 'C') klex_error(&p->l, loc, "a fragment is of A, B or C, not '%s'", role);
+    if (strlen(role) != 1 || role[0] < 'A' || role[0] > 'C')
+        klex_error(&p->l, loc, "a fragment is of A, B or C, not '%s'", role);
     klex_expect(&p->l, '[');
     int rows = (int)klex_int(&p->l, "the rows of fragments", 1, 64);
     klex_expect(&p->l, ',');
     int cols = (int)klex_int(&p->l, "the columns of fragments", 1, 64);
     klex_expect(&p->l, ']');
-    if (!p->k->target->matrix) klex_error(&p->l, loc, "%s has no matrix unit", p->k->target->name);
-    if (!p->l.failed) kernel_frag(p->k, name, role[0] == 'A' ? KF_A : role[0] == 'B' ? KF_B : KF_C, rows, cols);
+    if (!p->k->target->matrix)
+        klex_error(&p->l, loc, "%s has no matrix unit", p->k->target->name);
+    if (!p->l.failed)
+        kernel_frag(p->k, name, role[0] == 'A' ? KF_A : role[0] == 'B' ? KF_B : KF_C, rows, cols);
 }
 
 static void sum(struct kparse *p)
@@ -158,17 +188,22 @@ static void sum(struct kparse *p)
     klex_expect_word(&p->l, "chain");
     struct loc loc = p->l.cur.loc;
     const struct ix *chain = kparse_ix(p);
-    if (!ix_const_value(chain, &r.chain)) r.chain_of = chain;
-    else if (r.chain < 0) klex_error(&p->l, loc, "a chain of %lld blocks", (long long)r.chain);
+    if (!ix_const_value(chain, &r.chain))
+        r.chain_of = chain;
+    else if (r.chain < 0)
+        klex_error(&p->l, loc, "a chain of %lld blocks", (long long)r.chain);
     klex_expect_word(&p->l, "depth");
     r.depth = (int)klex_int(&p->l, "the depth", 0, 1 << 20);
     loc = p->l.cur.loc;
     if (klex_take_word(&p->l, "unit")) {
         r.unit_k = (int)klex_int(&p->l, "the unit's k", 1, 1 << 10);
-        if (!p->k->target->matrix) klex_error(&p->l, loc, "%s has no matrix unit", p->k->target->name);
-        else r.unit = &p->k->target->matrix->model;
+        if (!p->k->target->matrix)
+            klex_error(&p->l, loc, "%s has no matrix unit", p->k->target->name);
+        else
+            r.unit = &p->k->target->matrix->model;
     }
-    if (!p->l.failed) kernel_sum(p->k, NULL, r);
+    if (!p->l.failed)
+        kernel_sum(p->k, NULL, r);
 }
 
 static void declarations(struct kparse *p, struct uses *uses)
@@ -176,13 +211,22 @@ static void declarations(struct kparse *p, struct uses *uses)
     while (!p->l.failed && !klex_is(&p->l, '{')) {
         struct loc loc = p->l.cur.loc;
         const char *word = klex_name(&p->l, "a declaration or '{'");
-        if (!strcmp(word, "dims")) dims(p);
-        else if (!strcmp(word, "arg")) arg(p, uses);
-        else if (!strcmp(word, "shared")) shared(p);
-        else if (!strcmp(word, "private")) private(p);
+        if (!strcmp(word, "dims"))
+            dims(p);
+        else if (!strcmp(word, "arg"))
+            arg(p, uses);
+        else if (!strcmp(word, "shared"))
+            shared(p);
+        else if (!strcmp(word, "private"))
+        private(p);
         else if (!strcmp(word, "frag")) frag(p);
         else if (!strcmp(word, "sum")) sum(p);
-        else if (!strcmp(word, "grid")) for (int i = 0; i < 3; i++) { if (i) klex_expect(&p->l, ','); p->k->grid[i] = kparse_ix(p); }
+        else if (!strcmp(word, "grid")) for (int i = 0; i < 3; i++)
+        {
+            if (i)
+                klex_expect(&p->l, ',');
+            p->k->grid[i] = kparse_ix(p);
+        }
         else klex_error(&p->l, loc, "'%s' is not a declaration", word);
     }
 }
@@ -191,24 +235,31 @@ static void declarations(struct kparse *p, struct uses *uses)
 static void items(struct kparse *p);
 
 /* "{" { item } "}" into another list; names bound inside end with it. */
-static void block(struct kparse *p, struct kbuild inside, const char *name, const struct ix *var, const char *name2, const struct ix *var2)
+static void block(struct kparse *p, struct kbuild inside, const char *name, const struct ix *var, const char *name2,
+                  const struct ix *var2)
 {
     struct kbuild outside = p->b;
     size_t n = p->n_bound;
-    if (++p->depth > KPARSE_DEPTH) klex_error(&p->l, p->l.cur.loc, "nested more than %d deep", KPARSE_DEPTH);
+    if (++p->depth > KPARSE_DEPTH)
+        klex_error(&p->l, p->l.cur.loc, "nested more than %d deep", KPARSE_DEPTH);
     p->b = inside;
-    if (name) kparse_bind(p, name, var, NULL);
-    if (name2) kparse_bind(p, name2, var2, NULL);
+    if (name)
+        kparse_bind(p, name, var, NULL);
+    if (name2)
+        kparse_bind(p, name2, var2, NULL);
     klex_expect(&p->l, '{');
     items(p);
     klex_expect(&p->l, '}');
-    p->b = outside, p->n_bound = n;
+    p->b = outside;
+    p->n_bound = n;
     p->depth--;
 }
 
 static struct kfrag *frag_find(const struct kparse *p, const char *name)
 {
-    for (size_t i = 0; i < p->k->n_frags; i++) if (!strcmp(p->k->frags[i]->name, name)) return p->k->frags[i];
+    for (size_t i = 0; i < p->k->n_frags; i++)
+        if (!strcmp(p->k->frags[i]->name, name))
+            return p->k->frags[i];
     return NULL;
 }
 
@@ -217,11 +268,15 @@ static struct kfrag *frag_named(struct kparse *p)
     struct loc loc = p->l.cur.loc;
     const char *name = klex_name(&p->l, "a fragment");
     struct kfrag *f = frag_find(p, name);
-    if (!f) klex_error(&p->l, loc, "'%s' is not a fragment of this kernel", name);
+    if (!f)
+        klex_error(&p->l, loc, "'%s' is not a fragment of this kernel", name);
     return f;
 }
 
-struct place { struct kmem *m; const struct ix *slot, *index; };
+struct place {
+    struct kmem *m;
+    const struct ix *slot, *index;
+};
 
 static struct place place(struct kparse *p, const char *name, struct loc loc)
 {
@@ -236,7 +291,10 @@ static struct place next_place(struct kparse *p)
     return place(p, klex_name(&p->l, "a memory"), loc);
 }
 
-static struct kmask opt_mask(struct kparse *p) { return klex_take_word(&p->l, "mask") ? kparse_guards(p) : (struct kmask){ 0 }; }
+static struct kmask opt_mask(struct kparse *p)
+{
+    return klex_take_word(&p->l, "mask") ? kparse_guards(p) : (struct kmask){ 0 };
+}
 
 static void region(struct kparse *p)
 {
@@ -252,7 +310,8 @@ static void let(struct kparse *p)
     struct loc loc = p->l.cur.loc;
     const char *name = klex_name(&p->l, "a name");
     bool index = klex_take_word(&p->l, "in");
-    int64_t lo = 0, hi = 0;
+    int64_t lo = 0;
+    int64_t hi = 0;
     if (index) {
         lo = klex_int(&p->l, "the lower end", -IX_INF, IX_INF);
         klex_expect(&p->l, KPUNCT_DOTS);
@@ -260,7 +319,8 @@ static void let(struct kparse *p)
     }
     klex_expect(&p->l, '=');
     const struct kx *v = kparse_value(p);
-    if (p->l.failed) return;
+    if (p->l.failed)
+        return;
     if (!index) {
         const struct kx *read = ki_let(&p->b, v);
         (*p->b.list)[*p->b.n - 1]->name = name;
@@ -281,7 +341,8 @@ static void loop(struct kparse *p)
     const struct ix *hi = kparse_ix(p);
     int64_t step = klex_take_word(&p->l, "step") ? klex_int(&p->l, "the step", 1, INT32_MAX) : 1;
     bool unroll = klex_take_word(&p->l, "unroll");
-    if (p->l.failed) return;
+    if (p->l.failed)
+        return;
     struct kitem *it = ki_for(&p->b, name, lo, hi, step, unroll);
     struct kbuild inside = kb_in(&p->b, it);
     block(p, inside, name, it->var, NULL, NULL);
@@ -290,11 +351,14 @@ static void loop(struct kparse *p)
 static void branch(struct kparse *p)
 {
     struct kmask m = kparse_guards(p);
-    if (p->l.failed) return;
+    if (p->l.failed)
+        return;
     struct kitem *it = ki_if(&p->b, &m);
-    struct kbuild inside = kb_in(&p->b, it), otherwise = kb_else(&p->b, it);
+    struct kbuild inside = kb_in(&p->b, it);
+    struct kbuild otherwise = kb_else(&p->b, it);
     block(p, inside, NULL, NULL, NULL, NULL);
-    if (klex_take_word(&p->l, "else")) block(p, otherwise, NULL, NULL, NULL, NULL);
+    if (klex_take_word(&p->l, "else"))
+        block(p, otherwise, NULL, NULL, NULL, NULL);
 }
 
 static void wide(struct kparse *p)
@@ -305,15 +369,18 @@ static void wide(struct kparse *p)
     struct place from = next_place(p);
     klex_expect_word(&p->l, "by");
     int elems = (int)klex_int(&p->l, "the number of elements", 2, 8);
-    if (p->l.failed) return;
+    if (p->l.failed)
+        return;
     if ((to.m->space == KS_PRIVATE) == (from.m->space == KS_PRIVATE)) {
-        klex_error(&p->l, loc, "a wide access is between private memory and other memory: %s and %s are not", to.m->name, from.m->name);
+        klex_error(&p->l, loc, "a wide access is between private memory and other memory: %s and %s are not",
+                   to.m->name, from.m->name);
         return;
     }
     struct kmask mask = { 0 };
     if (from.m->space == KS_PRIVATE) {
         mask = opt_mask(p);
-        if (!p->l.failed) ki_store_wide(&p->b, to.m, to.slot, to.index, from.m, from.index, elems, &mask);
+        if (!p->l.failed)
+            ki_store_wide(&p->b, to.m, to.slot, to.index, from.m, from.index, elems, &mask);
         return;
     }
     double fill = 0;
@@ -322,14 +389,17 @@ static void wide(struct kparse *p)
         klex_expect_word(&p->l, "else");
         fill = klex_number(&p->l);
     }
-    if (!p->l.failed) ki_load_wide(&p->b, to.m, to.index, from.m, from.slot, from.index, elems, &mask, fill);
+    if (!p->l.failed)
+        ki_load_wide(&p->b, to.m, to.index, from.m, from.slot, from.index, elems, &mask, fill);
 }
 
 static enum kacc acc_of(struct kparse *p)
 {
     struct loc loc = p->l.cur.loc;
     const char *name = klex_name(&p->l, "sum, max or min");
-    for (int i = KACC_SUM; i <= KACC_MIN; i++) if (!strcmp(acc_name[i], name)) return (enum kacc)i;
+    for (int i = KACC_SUM; i <= KACC_MIN; i++)
+        if (!strcmp(acc_name[i], name))
+            return (enum kacc)i;
     klex_error(&p->l, loc, "expected sum, max or min, found '%s'", name);
     return KACC_SUM;
 }
@@ -340,7 +410,8 @@ static void combine(struct kparse *p)
     struct place at = next_place(p);
     klex_expect_word(&p->l, "over");
     int span = (int)klex_int(&p->l, "the number of lanes", 1, 1024);
-    if (!p->l.failed) ki_combine(&p->b, at.m, at.index, acc, span);
+    if (!p->l.failed)
+        ki_combine(&p->b, at.m, at.index, acc, span);
 }
 
 static void issue(struct kparse *p)
@@ -353,7 +424,8 @@ static void issue(struct kparse *p)
     klex_expect_word(&p->l, "by");
     int elems = (int)klex_int(&p->l, "the number of elements", 1, 16);
     struct kmask m = opt_mask(p);
-    if (!p->l.failed) ki_issue(&p->b, to.m, to.slot, to.index, from.m, from.index, elems, stage, &m);
+    if (!p->l.failed)
+        ki_issue(&p->b, to.m, to.slot, to.index, from.m, from.index, elems, stage, &m);
 }
 
 static void land(struct kparse *p)
@@ -363,7 +435,8 @@ static void land(struct kparse *p)
     struct place to = next_place(p);
     klex_expect_word(&p->l, "by");
     int elems = (int)klex_int(&p->l, "the number of elements", 1, 16);
-    if (!p->l.failed) ki_land(&p->b, to.m, to.slot, to.index, elems, stage);
+    if (!p->l.failed)
+        ki_land(&p->b, to.m, to.slot, to.index, elems, stage);
 }
 
 static void seam(struct kparse *p)
@@ -371,9 +444,11 @@ static void seam(struct kparse *p)
     struct loc loc = p->l.cur.loc;
     const char *scope = klex_name(&p->l, "'block' or 'wave'");
     bool wave = !strcmp(scope, "wave");
-    if (!wave && strcmp(scope, "block")) klex_error(&p->l, loc, "a seam is of the block or the wave, not of '%s'", scope);
+    if (!wave && strcmp(scope, "block"))
+        klex_error(&p->l, loc, "a seam is of the block or the wave, not of '%s'", scope);
     int pending = klex_take_word(&p->l, "wait") ? (int)klex_int(&p->l, "the groups in flight", 0, 7) : -1;
-    if (!p->l.failed) ki_seam(&p->b, wave ? KSCOPE_WAVE : KSCOPE_BLOCK, pending);
+    if (!p->l.failed)
+        ki_seam(&p->b, wave ? KSCOPE_WAVE : KSCOPE_BLOCK, pending);
 }
 
 static void frag_cast(struct kparse *p, struct kfrag *to, struct kfrag *from)
@@ -381,7 +456,8 @@ static void frag_cast(struct kparse *p, struct kfrag *to, struct kfrag *from)
     klex_expect(&p->l, '[');
     const struct ix *step = kparse_ix(p);
     klex_expect(&p->l, ']');
-    if (!p->l.failed) ki_frag_cast(&p->b, to, from, step);
+    if (!p->l.failed)
+        ki_frag_cast(&p->b, to, from, step);
 }
 
 static void frag_load(struct kparse *p)
@@ -391,17 +467,24 @@ static void frag_load(struct kparse *p)
     struct loc loc = p->l.cur.loc;
     const char *name = klex_name(&p->l, "a memory or a fragment");
     struct kfrag *from = frag_find(p, name);
-    if (from) { frag_cast(p, f, from); return; }
+    if (from) {
+        frag_cast(p, f, from);
+        return;
+    }
     const struct kmem *m = kparse_mem(p, name, loc);
     const struct ix *slot = NULL;
-    if (klex_take(&p->l, '[')) slot = kparse_ix(p), klex_expect(&p->l, ']');
+    if (klex_take(&p->l, '[')) {
+        slot = kparse_ix(p);
+        klex_expect(&p->l, ']');
+    }
     klex_expect(&p->l, '(');
     const struct ix *row = kparse_ix(p);
     klex_expect(&p->l, ',');
     const struct ix *col = kparse_ix(p);
     klex_expect(&p->l, ')');
     bool transposed = klex_take_word(&p->l, "transposed");
-    if (!p->l.failed) ki_frag_load(&p->b, f, m, slot, row, col, transposed);
+    if (!p->l.failed)
+        ki_frag_load(&p->b, f, m, slot, row, col, transposed);
 }
 
 static void mma(struct kparse *p)
@@ -411,7 +494,8 @@ static void mma(struct kparse *p)
     struct kfrag *a = frag_named(p);
     klex_expect(&p->l, '*');
     struct kfrag *b = frag_named(p);
-    if (!p->l.failed) ki_mma(&p->b, c, a, b);
+    if (!p->l.failed)
+        ki_mma(&p->b, c, a, b);
 }
 
 static void fill(struct kparse *p)
@@ -419,7 +503,8 @@ static void fill(struct kparse *p)
     struct kfrag *f = frag_named(p);
     klex_expect(&p->l, '=');
     double v = klex_number(&p->l);
-    if (!p->l.failed) ki_frag_fill(&p->b, f, v);
+    if (!p->l.failed)
+        ki_frag_fill(&p->b, f, v);
 }
 
 static void each(struct kparse *p)
@@ -437,13 +522,15 @@ static void each(struct kparse *p)
     klex_expect(&p->l, ',');
     const struct ix *col0 = kparse_ix(p);
     klex_expect(&p->l, ')');
-    if (p->l.failed) return;
+    if (p->l.failed)
+        return;
     struct kitem *it = ki_each(&p->b, f, row0, col0);
     it->var = ix_var(p->b.ix, row, it->var->lo, it->var->hi, UNIFORM_THREAD);
     it->var2 = ix_var(p->b.ix, col, it->var2->lo, it->var2->hi, UNIFORM_THREAD);
     struct kbuild inside = kb_in(&p->b, it);
     size_t n = p->n_bound;
-    if (slot) kparse_bind(p, slot, it->var3 = ix_var(p->b.ix, slot, 0, frag_rows(f) - 1, UNIFORM_THREAD), NULL);
+    if (slot)
+        kparse_bind(p, slot, it->var3 = ix_var(p->b.ix, slot, 0, frag_rows(f) - 1, UNIFORM_THREAD), NULL);
     block(p, inside, row, it->var, col, it->var2);
     p->n_bound = n;
 }
@@ -452,7 +539,8 @@ static void element(struct kparse *p)
 {
     klex_expect(&p->l, '=');
     const struct kx *v = kparse_value(p);
-    if (!p->l.failed) ki_frag_set(&p->b, v);
+    if (!p->l.failed)
+        ki_frag_set(&p->b, v);
 }
 
 static void reduce(struct kparse *p)
@@ -462,7 +550,8 @@ static void reduce(struct kparse *p)
     const struct kmem *m = kparse_mem(p, klex_name(&p->l, "a memory"), loc);
     klex_expect(&p->l, '=');
     struct kfrag *f = frag_named(p);
-    if (!p->l.failed) ki_frag_reduce(&p->b, m, acc, f);
+    if (!p->l.failed)
+        ki_frag_reduce(&p->b, m, acc, f);
 }
 
 /* What begins with a memory: a store or an accumulation. */
@@ -473,34 +562,45 @@ static void write_to(struct kparse *p, const char *name, struct loc loc)
     if (klex_take(&p->l, '=')) {
         const struct kx *v = kparse_value(p);
         struct kmask m = opt_mask(p);
-        if (!p->l.failed) ki_store(&p->b, at.m, at.slot, at.index, v, &m);
+        if (!p->l.failed)
+            ki_store(&p->b, at.m, at.slot, at.index, v, &m);
         return;
     }
     bool fma = klex_is_word(&p->l, "fma");
     enum kacc acc = KACC_SUM;
     if (!klex_take(&p->l, KPUNCT_ADD_TO)) {
-        if (fma) klex_next(&p->l);
-        else acc = acc_of(p);
+        if (fma)
+            klex_next(&p->l);
+        else
+            acc = acc_of(p);
         klex_expect(&p->l, '=');
     }
     const struct kx *v = kparse_value(p);
-    if (fma && !p->l.failed && (v->kind != KX_OP || v->op != K_MUL)) klex_error(&p->l, how, "fma= takes a product, mul(x, y)");
-    if (at.slot) klex_error(&p->l, how, "an accumulator is private memory: it has no slots");
-    if (!p->l.failed) ki_accumulate(&p->b, at.m, at.index, acc, v, fma);
+    if (fma && !p->l.failed && (v->kind != KX_OP || v->op != K_MUL))
+        klex_error(&p->l, how, "fma= takes a product, mul(x, y)");
+    if (at.slot)
+        klex_error(&p->l, how, "an accumulator is private memory: it has no slots");
+    if (!p->l.failed)
+        ki_accumulate(&p->b, at.m, at.index, acc, v, fma);
 }
 
 static void item(struct kparse *p)
 {
-    static const struct { const char *word; void (*parse)(struct kparse *); } kinds[] = {
-        { "region", region }, { "let", let }, { "for", loop }, { "if", branch }, { "wide", wide }, { "combine", combine }, { "issue", issue },
-        { "land", land }, { "seam", seam },
-        { "frag", frag_load }, { "mma", mma }, { "fill", fill }, { "each", each }, { "elem", element },
-        { "reduce", reduce },
+    static const struct {
+        const char *word;
+        void (*parse)(struct kparse *);
+    } kinds[] = {
+        { "region", region },   { "let", let },     { "for", loop },  { "if", branch },    { "wide", wide },
+        { "combine", combine }, { "issue", issue }, { "land", land }, { "seam", seam },    { "frag", frag_load },
+        { "mma", mma },         { "fill", fill },   { "each", each }, { "elem", element }, { "reduce", reduce },
     };
     struct loc loc = p->b.loc = p->l.cur.loc;
     const char *word = klex_name(&p->l, "an item or '}'");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (!strcmp(kinds[i].word, word)) { kinds[i].parse(p); return; }
+        if (!strcmp(kinds[i].word, word)) {
+            kinds[i].parse(p);
+            return;
+        }
     if (!strcmp(word, "commit")) {
         ki_commit(&p->b);
     } else if (klex_take(&p->l, KPUNCT_DEFINE)) {
@@ -515,7 +615,8 @@ static void item(struct kparse *p)
 
 static void items(struct kparse *p)
 {
-    while (!p->l.failed && !klex_is(&p->l, '}')) item(p);
+    while (!p->l.failed && !klex_is(&p->l, '}'))
+        item(p);
 }
 
 /* ---- the whole ---- */
@@ -524,7 +625,8 @@ static void check_uses(struct kparse *p, const struct uses *uses)
     for (size_t i = 0; i < uses->n; i++) {
         const struct use *u = &uses->at[i];
         const char *is = u->m->read && u->m->written ? "inout" : u->m->written ? "out" : u->m->read ? "in" : "not used";
-        if (strcmp(is, u->word)) klex_error(&p->l, u->loc, "argument %s is said to be '%s', but it is '%s'", u->m->name, u->word, is);
+        if (strcmp(is, u->word))
+            klex_error(&p->l, u->loc, "argument %s is said to be '%s', but it is '%s'", u->m->name, u->word, is);
     }
 }
 
@@ -533,22 +635,28 @@ static bool head(struct kparse *p, struct session *s)
     klex_expect_word(&p->l, "kernel");
     struct loc loc = p->l.cur.loc;
     const char *name = klex_name(&p->l, "the kernel's name");
-    if (!p->l.failed && strcmp(kname_clean(s->run, name), name)) klex_error(&p->l, loc, "'%s' is reserved", name);
+    if (!p->l.failed && strcmp(kname_clean(s->run, name), name))
+        klex_error(&p->l, loc, "'%s' is reserved", name);
     klex_expect_word(&p->l, "for");
     loc = p->l.cur.loc;
     const char *target = klex_name(&p->l, "a target");
     const struct target *t = target_find(target);
-    if (!p->l.failed && !t) klex_error(&p->l, loc, "there is no target '%s'", target);
+    if (!p->l.failed && !t)
+        klex_error(&p->l, loc, "there is no target '%s'", target);
     klex_expect_word(&p->l, "block");
     int size = (int)klex_int(&p->l, "the block", 1, 1024);
-    if (p->l.failed) return false;
+    if (p->l.failed)
+        return false;
     p->k = kernel_new(s, s->run, name, t, size);
-    p->k->loc = loc, p->k->src = loc.src;
+    p->k->loc = loc;
+    p->k->src = loc.src;
     p->b = kb_at(p->k);
     p->k->loc = origin(p, p->k->loc);
-    if (klex_take_word(&p->l, "about")) p->k->comment = klex_string(&p->l, "what the kernel does");
+    if (klex_take_word(&p->l, "about"))
+        p->k->comment = klex_string(&p->l, "what the kernel does");
     const struct ix *ids[] = { p->k->tid, p->k->lane, p->k->wave_id, p->k->bid[0], p->k->bid[1], p->k->bid[2] };
-    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) kparse_bind(p, ids[i]->name, ids[i], NULL);
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        kparse_bind(p, ids[i]->name, ids[i], NULL);
     return !p->l.failed;
 }
 
@@ -557,13 +665,16 @@ struct kernel *kernel_parse(struct session *s, const struct source *src)
     struct kparse p = { 0 };
     struct uses uses = { 0 };
     klex_begin(&p.l, s, src);
-    if (!head(&p, s)) return NULL;
+    if (!head(&p, s))
+        return NULL;
     declarations(&p, &uses);
     klex_expect(&p.l, '{');
     items(&p);
     klex_expect(&p.l, '}');
-    if (!p.l.failed && p.l.cur.kind != KTOK_END) klex_error(&p.l, p.l.cur.loc, "the kernel ends before this");
-    if (p.l.failed) return NULL;
+    if (!p.l.failed && p.l.cur.kind != KTOK_END)
+        klex_error(&p.l, p.l.cur.loc, "the kernel ends before this");
+    if (p.l.failed)
+        return NULL;
     kernel_finish(p.k);
     check_uses(&p, &uses);
     return p.l.failed ? NULL : p.k;

@@ -1,18 +1,24 @@
 #ifndef TOKIC_IR_KERNEL_KIR_PARSE_H
 #define TOKIC_IR_KERNEL_KIR_PARSE_H
-/* The parser of kernel texts in two halves: heads and items (ir/kernel/kir_parse.c), values and index expressions (ir/kernel/kir_parse_value.c). */
+/* The parser of kernel texts in two halves: heads and items (ir/kernel/kir_parse.c), values and index expressions
+   (ir/kernel/kir_parse_value.c). */
 #include "ir/kernel/kir.h"
 #include "ir/kernel/kir_lex.h"
 
 /* A name that stands for an index variable or dim, or for a value (a let, a temporary). */
-struct kbound { const char *name; const struct ix *ix; const struct kx *x; };
+struct kbound {
+    const char *name;
+    const struct ix *ix;
+    const struct kx *x;
+};
 
 struct kparse {
     struct klex l;
     struct kernel *k;
     struct kbuild b;
-    struct kbound *bound; size_t n_bound, cap_bound;        /* inner scopes last */
-    int depth;                                              /* of nested parentheses and braces */
+    struct kbound *bound;
+    size_t n_bound, cap_bound; /* inner scopes last */
+    int depth;                 /* of nested parentheses and braces */
 };
 enum { KPARSE_DEPTH = 200 };
 

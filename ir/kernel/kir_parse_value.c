@@ -10,7 +10,8 @@
            | MEMORY subscript [ "where" guards "else" number ]
            | NAME                                             a let or a temporary
            | "elem"                                           the element of the fragment that an each goes through
-           | "cast" "(" TYPE "," value ")" | OPERATION "(" value { "," value } ")"        the operations of ir/kernel/kop.def
+           | "cast" "(" TYPE "," value ")" | OPERATION "(" value { "," value } ")"        the operations of
+               ir/kernel/kop.def
    subscript = [ "[" ix "]" ] "[" ix "]"                      the first of two: the ring's slot */
 #include "ir/kernel/kir_parse.h"
 
@@ -30,25 +31,35 @@ void kparse_bind(struct kparse *p, const char *name, const struct ix *ix, const 
 
 static const struct kbound *lookup(const struct kparse *p, const char *name)
 {
-    for (size_t i = p->n_bound; i-- > 0; ) if (!strcmp(p->bound[i].name, name)) return &p->bound[i];
+    for (size_t i = p->n_bound; i-- > 0;)
+        if (!strcmp(p->bound[i].name, name))
+            return &p->bound[i];
     return NULL;
 }
 
 /* ---- index expressions ---- */
 
-/* A text may ask for more than the canonical form holds: numbers beyond MAGNITUDE, sums of over TERMS terms, products of high degree. */
+/* A text may ask for more than the canonical form holds: numbers beyond MAGNITUDE, sums of over TERMS terms, products
+   of high degree. */
 enum { TERMS = 16 };
 static const int64_t MAGNITUDE = (int64_t)1 << 48;
 
 static void size_of(const struct ix *e, int *terms, int *degree, int64_t *magnitude)
 {
-    *terms = 1, *degree = 1, *magnitude = 1;
-    if (e->kind != IX_SUM) return;
-    *terms = e->n_terms + 1, *degree = 0, *magnitude = e->k < 0 ? -e->k : e->k;
+    *terms = 1;
+    *degree = 1;
+    *magnitude = 1;
+    if (e->kind != IX_SUM)
+        return;
+    *terms = e->n_terms + 1;
+    *degree = 0;
+    *magnitude = e->k < 0 ? -e->k : e->k;
     for (int i = 0; i < e->n_terms; i++) {
         int64_t c = e->terms[i].coef < 0 ? -e->terms[i].coef : e->terms[i].coef;
-        if (c > *magnitude) *magnitude = c;
-        if (e->terms[i].n > *degree) *degree = e->terms[i].n;
+        if (c > *magnitude)
+            *magnitude = c;
+        if (e->terms[i].n > *degree)
+            *degree = e->terms[i].n;
     }
 }
 
@@ -57,18 +68,29 @@ static const struct ix *combine(struct kparse *p, struct loc loc, int op, const 
     struct ix_table *t = p->b.ix;
     int tx, ty, dx, dy;
     int64_t mx, my, product = 0;
-    if (p->l.failed) return x;
-    size_of(x, &tx, &dx, &mx), size_of(y, &ty, &dy, &my);
+    if (p->l.failed)
+        return x;
+    size_of(x, &tx, &dx, &mx);
+    size_of(y, &ty, &dy, &my);
     bool over = op == '*' && (__builtin_mul_overflow(mx, my, &product) || product > MAGNITUDE);
-    if (over || mx > MAGNITUDE || my > MAGNITUDE) { klex_error(&p->l, loc, "this index has too large a number in it"); return x; }
-    if (op == '*' ? tx * ty > TERMS || dx + dy > IX_DEGREE : tx + ty > TERMS) { klex_error(&p->l, loc, "this index has too many terms"); return x; }
+    if (over || mx > MAGNITUDE || my > MAGNITUDE) {
+        klex_error(&p->l, loc, "this index has too large a number in it");
+        return x;
+    }
+    if (op == '*' ? tx * ty > TERMS || dx + dy > IX_DEGREE : tx + ty > TERMS) {
+        klex_error(&p->l, loc, "this index has too many terms");
+        return x;
+    }
     switch (op) {
     case '+': return ix_add(t, x, y);
     case '-': return ix_sub(t, x, y);
     case '*': return ix_mul(t, x, y);
     default: break;
     }
-    if (y->hi <= 0) { klex_error(&p->l, loc, "an index is divided by something that is not above 0"); return x; }
+    if (y->hi <= 0) {
+        klex_error(&p->l, loc, "an index is divided by something that is not above 0");
+        return x;
+    }
     return op == '/' ? ix_div(t, x, y) : ix_mod(t, x, y);
 }
 
@@ -76,9 +98,11 @@ static const struct ix *factor(struct kparse *p)
 {
     struct klex *l = &p->l;
     struct loc loc = l->cur.loc;
-    if (l->cur.kind == KTOK_INT) return ix_const(p->b.ix, klex_int(l, "a number", 0, MAGNITUDE));
+    if (l->cur.kind == KTOK_INT)
+        return ix_const(p->b.ix, klex_int(l, "a number", 0, MAGNITUDE));
     if (klex_is(l, '(')) {
-        if (!enter(p)) return zero(p);
+        if (!enter(p))
+            return zero(p);
         klex_next(l);
         const struct ix *e = kparse_ix(p);
         klex_expect(l, ')');
@@ -88,7 +112,8 @@ static const struct ix *factor(struct kparse *p)
     const char *name = klex_name(l, "an index");
     bool min = !strcmp(name, "min");
     if ((min || !strcmp(name, "max")) && klex_is(l, '(')) {
-        if (!enter(p)) return zero(p);
+        if (!enter(p))
+            return zero(p);
         klex_next(l);
         const struct ix *x = kparse_ix(p);
         klex_expect(l, ',');
@@ -98,9 +123,12 @@ static const struct ix *factor(struct kparse *p)
         return min ? ix_min(p->b.ix, x, y) : ix_max(p->b.ix, x, y);
     }
     const struct kbound *b = lookup(p, name);
-    if (b && b->ix) return b->ix;
-    if (b) klex_error(l, loc, "'%s' is a value, not an index: give it a range with 'let %s in LO..HI = ...'", name, name);
-    else klex_error(l, loc, "'%s' is neither a dim nor an index variable", name);
+    if (b && b->ix)
+        return b->ix;
+    if (b)
+        klex_error(l, loc, "'%s' is a value, not an index: give it a range with 'let %s in LO..HI = ...'", name, name);
+    else
+        klex_error(l, loc, "'%s' is neither a dim nor an index variable", name);
     return zero(p);
 }
 
@@ -134,7 +162,10 @@ struct kmask kparse_guards(struct kparse *p)
     struct kmask m = { 0 };
     klex_expect(&p->l, '(');
     do {
-        if (m.n == 4) { klex_error(&p->l, p->l.cur.loc, "a mask has at most 4 conditions"); break; }
+        if (m.n == 4) {
+            klex_error(&p->l, p->l.cur.loc, "a mask has at most 4 conditions");
+            break;
+        }
         klex_int(&p->l, "the lower end of a condition, 0", 0, 0);
         klex_expect(&p->l, KPUNCT_LESS_EQ);
         m.g[m.n].e = kparse_ix(p);
@@ -149,9 +180,15 @@ struct kmask kparse_guards(struct kparse *p)
 struct kmem *kparse_mem(struct kparse *p, const char *name, struct loc loc)
 {
     const struct kernel *k = p->k;
-    for (size_t i = 0; i < k->n_args; i++) if (!strcmp(k->args[i]->name, name)) return k->args[i];
-    for (size_t i = 0; i < k->n_shared; i++) if (!strcmp(k->shared[i]->name, name)) return k->shared[i];
-    for (size_t i = 0; i < k->n_priv; i++) if (!strcmp(k->priv[i]->name, name)) return k->priv[i];
+    for (size_t i = 0; i < k->n_args; i++)
+        if (!strcmp(k->args[i]->name, name))
+            return k->args[i];
+    for (size_t i = 0; i < k->n_shared; i++)
+        if (!strcmp(k->shared[i]->name, name))
+            return k->shared[i];
+    for (size_t i = 0; i < k->n_priv; i++)
+        if (!strcmp(k->priv[i]->name, name))
+            return k->priv[i];
     klex_error(&p->l, loc, "'%s' is not a memory of this kernel", name);
     return NULL;
 }
@@ -163,11 +200,13 @@ void kparse_subscript(struct kparse *p, const struct kmem *m, const struct ix **
     klex_expect(&p->l, '[');
     *index = kparse_ix(p);
     klex_expect(&p->l, ']');
-    if (!klex_take(&p->l, '[')) return;
+    if (!klex_take(&p->l, '['))
+        return;
     *slot = *index;
     *index = kparse_ix(p);
     klex_expect(&p->l, ']');
-    if (m && m->space != KS_SHARED) klex_error(&p->l, loc, "%s is no ring of shared memory: it has one index", m->name);
+    if (m && m->space != KS_SHARED)
+        klex_error(&p->l, loc, "%s is no ring of shared memory: it has one index", m->name);
 }
 
 /* ---- values ---- */
@@ -192,12 +231,15 @@ static bool integer(struct kparse *p, enum dtype t, const struct kx **out)
     struct klex saved = p->l;
     bool minus = klex_take(&p->l, '-');
     bool is_int = p->l.cur.kind == KTOK_INT;
-    if (is_int) klex_next(&p->l);
+    if (is_int)
+        klex_next(&p->l);
     is_int = is_int && klex_is(&p->l, ')') && !p->l.failed;
     (void)minus;
     p->l = saved;
-    if (!is_int) return false;
-    int64_t v = klex_int(&p->l, t == DT_I32 ? "an i32" : "an i64", t == DT_I32 ? INT32_MIN : INT64_MIN, t == DT_I32 ? INT32_MAX : INT64_MAX);
+    if (!is_int)
+        return false;
+    int64_t v = klex_int(&p->l, t == DT_I32 ? "an i32" : "an i64", t == DT_I32 ? INT32_MIN : INT64_MIN,
+                         t == DT_I32 ? INT32_MAX : INT64_MAX);
     *out = t == DT_I32 ? kx_i32(&p->b, v) : kx_i64(&p->b, v);
     return true;
 }
@@ -212,7 +254,8 @@ static const struct kx *typed(struct kparse *p, enum dtype t)
         struct loc loc = p->l.cur.loc;
         const struct ix *e = kparse_ix(p);
         int64_t v;
-        if (t == DT_I32 && ix_const_value(e, &v) && (v < INT32_MIN || v > INT32_MAX)) klex_error(&p->l, loc, "%lld is not an i32", (long long)v);
+        if (t == DT_I32 && ix_const_value(e, &v) && (v < INT32_MIN || v > INT32_MAX))
+            klex_error(&p->l, loc, "%lld is not an i32", (long long)v);
         x = p->l.failed ? kx_i32(&p->b, 0) : kx_index(&p->b, t, e);
     }
     klex_expect(&p->l, ')');
@@ -224,7 +267,8 @@ static enum dtype type_name(struct kparse *p)
     struct loc loc = p->l.cur.loc;
     enum dtype t = DT_F32;
     const char *name = klex_name(&p->l, "a type");
-    if (!p->l.failed && !dtype_parse(name, &t)) klex_error(&p->l, loc, "'%s' is not a type", name);
+    if (!p->l.failed && !dtype_parse(name, &t))
+        klex_error(&p->l, loc, "'%s' is not a type", name);
     return t;
 }
 
@@ -232,20 +276,27 @@ static const struct kx *operation(struct kparse *p, enum kop op, struct loc loc)
 {
     const struct kop_info *info = &kop_table[op];
     const struct kx *arg[3] = { NULL };
-    enum dtype to = DT_F32, t[3] = { DT_F32, DT_F32, DT_F32 };
+    enum dtype to = DT_F32;
+    enum dtype t[3] = { DT_F32, DT_F32, DT_F32 };
     klex_expect(&p->l, '(');
-    if (op == K_CAST) to = type_name(p), klex_expect(&p->l, ',');
+    if (op == K_CAST) {
+        to = type_name(p);
+        klex_expect(&p->l, ',');
+    }
     for (int i = 0; i < info->arity; i++) {
-        if (i) klex_expect(&p->l, ',');
+        if (i)
+            klex_expect(&p->l, ',');
         arg[i] = kparse_value(p);
         t[i] = arg[i]->type;
     }
     klex_expect(&p->l, ')');
-    if (p->l.failed) return kx_f32(&p->b, 0);
+    if (p->l.failed)
+        return kx_f32(&p->b, 0);
     const char *wrong = kx_op_wrong(op, t, to);
     if (wrong) {
         const char *types = dtype_name(t[0]);
-        for (int i = 1; i < info->arity; i++) types = arena_printf(p->b.arena, "%s, %s", types, dtype_name(t[i]));
+        for (int i = 1; i < info->arity; i++)
+            types = arena_printf(p->b.arena, "%s, %s", types, dtype_name(t[i]));
         klex_error(&p->l, loc, "%s(%s): %s", info->name, types, wrong);
         return kx_f32(&p->b, 0);
     }
@@ -257,28 +308,40 @@ static const struct kx *named(struct kparse *p)
     struct loc loc = p->l.cur.loc;
     const char *name = klex_name(&p->l, "a value");
     enum dtype t;
-    if (p->l.failed) return kx_f32(&p->b, 0);
-    if (!strcmp(name, "true") || !strcmp(name, "false")) return kx_bool(&p->b, name[0] == 't');
-    if (!strcmp(name, "elem")) return kx_frag(&p->b);
-    if (klex_is(&p->l, '[')) return load(p, name, loc);
+    if (p->l.failed)
+        return kx_f32(&p->b, 0);
+    if (!strcmp(name, "true") || !strcmp(name, "false"))
+        return kx_bool(&p->b, name[0] == 't');
+    if (!strcmp(name, "elem"))
+        return kx_frag(&p->b);
+    if (klex_is(&p->l, '['))
+        return load(p, name, loc);
     if (klex_is(&p->l, '(')) {
-        if (dtype_parse(name, &t) && (t == DT_F32 || t == DT_F64 || t == DT_I32 || t == DT_I64)) return typed(p, t);
-        for (int op = 0; op < K_COUNT; op++) if (op != K_READ && !strcmp(kop_table[op].name, name)) return operation(p, (enum kop)op, loc);
+        if (dtype_parse(name, &t) && (t == DT_F32 || t == DT_F64 || t == DT_I32 || t == DT_I64))
+            return typed(p, t);
+        for (int op = 0; op < K_COUNT; op++)
+            if (op != K_READ && !strcmp(kop_table[op].name, name))
+                return operation(p, (enum kop)op, loc);
         klex_error(&p->l, loc, "'%s' is not an operation of kernels", name);
         return kx_f32(&p->b, 0);
     }
     const struct kbound *b = lookup(p, name);
-    if (b && b->x) return b->x;
-    if (b) klex_error(&p->l, loc, "'%s' is an index: as a value it is i32(%s) or i64(%s)", name, name, name);
-    else klex_error(&p->l, loc, "'%s' is not known here", name);
+    if (b && b->x)
+        return b->x;
+    if (b)
+        klex_error(&p->l, loc, "'%s' is an index: as a value it is i32(%s) or i64(%s)", name, name, name);
+    else
+        klex_error(&p->l, loc, "'%s' is not known here", name);
     return kx_f32(&p->b, 0);
 }
 
 const struct kx *kparse_value(struct kparse *p)
 {
     const struct klex *l = &p->l;
-    if (!enter(p)) return kx_f32(&p->b, 0);
-    bool number = l->cur.kind == KTOK_INT || l->cur.kind == KTOK_FLOAT || klex_is(l, '-') || klex_is_word(l, "inf") || klex_is_word(l, "nan");
+    if (!enter(p))
+        return kx_f32(&p->b, 0);
+    bool number = l->cur.kind == KTOK_INT || l->cur.kind == KTOK_FLOAT || klex_is(l, '-') || klex_is_word(l, "inf") ||
+                  klex_is_word(l, "nan");
     const struct kx *x = number ? kx_f32(&p->b, klex_number(&p->l)) : named(p);
     p->depth--;
     return x;

@@ -8,40 +8,134 @@
 /* ---- names ---- */
 static const char *const reserved[] = {
     /* the kernel text's, where they could be taken for a name */
-    "a", "at", "block", "combine", "commit", "each", "elem", "else", "false", "fill", "for", "frag", "from", "if", "in", "inf", "issue", "land", "let", "mask",
-    "max", "min", "mma", "nan", "reduce", "region", "seam", "step", "transposed", "true", "unroll", "where", "wide",
+    "a",
+    "at",
+    "block",
+    "combine",
+    "commit",
+    "each",
+    "elem",
+    "else",
+    "false",
+    "fill",
+    "for",
+    "frag",
+    "from",
+    "if",
+    "in",
+    "inf",
+    "issue",
+    "land",
+    "let",
+    "mask",
+    "max",
+    "min",
+    "mma",
+    "nan",
+    "reduce",
+    "region",
+    "seam",
+    "step",
+    "transposed",
+    "true",
+    "unroll",
+    "where",
+    "wide",
     /* C's and C++'s */
-    "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "const", "constexpr", "continue", "default", "delete", "do",
-    "double", "enum", "explicit", "export", "extern", "float", "friend", "goto", "half", "inline", "int", "long", "mutable", "namespace", "new", "not",
-        "operator", "or",
-    "protected", "public", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template", "this", "throw", "try",
-    "typedef", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "while", "xor", "linux", "unix",
+    "alignas",
+    "alignof",
+    "and",
+    "asm",
+    "auto",
+    "bool",
+    "break",
+    "case",
+    "catch",
+    "char",
+    "class",
+    "const",
+    "constexpr",
+    "continue",
+    "default",
+    "delete",
+    "do",
+    "double",
+    "enum",
+    "explicit",
+    "export",
+    "extern",
+    "float",
+    "friend",
+    "goto",
+    "half",
+    "inline",
+    "int",
+    "long",
+    "mutable",
+    "namespace",
+    "new",
+    "not",
+    "operator",
+    "or",
+    "protected",
+    "public",
+    "register",
+    "restrict",
+    "return",
+    "short",
+    "signed",
+    "sizeof",
+    "static",
+    "struct",
+    "switch",
+    "template",
+    "this",
+    "throw",
+    "try",
+    "typedef",
+    "typename",
+    "union",
+    "unsigned",
+    "using",
+    "virtual",
+    "void",
+    "volatile",
+    "while",
+    "xor",
+    "linux",
+    "unix",
 };
 
 static bool is_made_up(const char *n, const char *stem)
 {
     size_t len = strlen(stem);
-    if (strncmp(n, stem, len) || !n[len]) return false;
+    if (strncmp(n, stem, len) || !n[len])
+        return false;
     return n[len + strspn(n + len, "0123456789")] == 0;
 }
 
 bool kname_reserved(const char *name)
 {
-    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) if (!strcmp(reserved[i], name)) return true;
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (!strcmp(reserved[i], name))
+            return true;
     size_t n = strlen(name);
-    return !strncmp(name, "tk_", 3) || !strncmp(name, "TK_", 3) || !strncmp(name, "p_", 2) || strstr(name, "__") || (n && name[n - 1] == '_')
-        || is_made_up(name, "t") || is_made_up(name, "st");
+    return !strncmp(name, "tk_", 3) || !strncmp(name, "TK_", 3) || !strncmp(name, "p_", 2) || strstr(name, "__") ||
+           (n && name[n - 1] == '_') || is_made_up(name, "t") || is_made_up(name, "st");
 }
 
 const char *kname_clean(struct arena *a, const char *name)
 {
     char *out = arena_printf(a, "%s%s", isdigit((unsigned char)name[0]) || !name[0] ? "n" : "", name);
     char *to = out;
-    for (const char *p = out; *p; p++) {                /* runs of other characters, and of underscores, become one underscore */
-        if (isalnum((unsigned char)*p) && !((unsigned char)*p & 0x80)) *to++ = *p;
-        else if (to > out && to[-1] != '_') *to++ = '_';
+    for (const char *p = out; *p; p++) { /* runs of other characters, and of underscores, become one underscore */
+        if (isalnum((unsigned char)*p) && !((unsigned char)*p & 0x80))
+            *to++ = *p;
+        else if (to > out && to[-1] != '_')
+            *to++ = '_';
     }
-    while (to > out && to[-1] == '_') to--;
+    while (to > out && to[-1] == '_')
+        to--;
     *to = 0;
     return to == out ? "n" : kname_reserved(out) ? arena_printf(a, "%s_x", out) : out;
 }
@@ -49,11 +143,14 @@ const char *kname_clean(struct arena *a, const char *name)
 /* ---- growing text ---- */
 static void room(struct kout *o, size_t more)
 {
-    if (o->cap - o->n > more) return;
+    if (o->cap - o->n > more)
+        return;
     size_t cap = (o->cap + more) * 2 + 256;
     char *buf = arena_alloc(o->arena, cap);
-    if (o->n) memcpy(buf, o->buf, o->n);
-    o->buf = buf, o->cap = cap;
+    if (o->n)
+        memcpy(buf, o->buf, o->n);
+    o->buf = buf;
+    o->cap = cap;
 }
 
 static void add_text(struct kout *o, const char *fmt, va_list ap)
@@ -93,30 +190,53 @@ const char *kout_text(struct kout *o)
 }
 
 /* ---- walking an item's index expressions ---- */
-struct ix_walk { void (*f)(void *, const struct ix *); void *ctx; };
+struct ix_walk {
+    void (*f)(void *, const struct ix *);
+    void *ctx;
+};
 
-static void walk_one(const struct ix_walk *w, const struct ix *e) { if (e) w->f(w->ctx, e); }
+static void walk_one(const struct ix_walk *w, const struct ix *e)
+{
+    if (e)
+        w->f(w->ctx, e);
+}
 
 static void walk_mask(const struct ix_walk *w, const struct kmask *m)
 {
-    for (int i = 0; i < m->n; i++) walk_one(w, m->g[i].e), walk_one(w, m->g[i].bound);
+    for (int i = 0; i < m->n; i++) {
+        walk_one(w, m->g[i].e);
+        walk_one(w, m->g[i].bound);
+    }
 }
 
 /* Values share their operands: each is visited once an item. */
 static void walk_value(const struct ix_walk *w, const struct kx *x, unsigned char *seen)
 {
-    if (seen[x->id]) return;
+    if (seen[x->id])
+        return;
     seen[x->id] = 1;
-    walk_one(w, x->index), walk_one(w, x->slot), walk_mask(w, &x->mask);
-    if (x->kind == KX_OP) for (int i = 0; i < kop_table[x->op].arity; i++) walk_value(w, x->arg[i], seen);
+    walk_one(w, x->index);
+    walk_one(w, x->slot);
+    walk_mask(w, &x->mask);
+    if (x->kind == KX_OP)
+        for (int i = 0; i < kop_table[x->op].arity; i++)
+            walk_value(w, x->arg[i], seen);
 }
 
 void kitem_each_ix(const struct kernel *k, const struct kitem *it, void (*f)(void *ctx, const struct ix *e), void *ctx)
 {
     const struct ix_walk w = { f, ctx };
-    walk_one(&w, it->lo), walk_one(&w, it->hi), walk_one(&w, it->step), walk_one(&w, it->row), walk_one(&w, it->col);
-    walk_one(&w, it->index), walk_one(&w, it->index2), walk_one(&w, it->slot), walk_mask(&w, &it->mask);
-    if (!it->value) return;
+    walk_one(&w, it->lo);
+    walk_one(&w, it->hi);
+    walk_one(&w, it->step);
+    walk_one(&w, it->row);
+    walk_one(&w, it->col);
+    walk_one(&w, it->index);
+    walk_one(&w, it->index2);
+    walk_one(&w, it->slot);
+    walk_mask(&w, &it->mask);
+    if (!it->value)
+        return;
     unsigned char *seen = calloc(k->n_values + 1, 1);
     BUG_IF(!seen, "out of memory");
     walk_value(&w, it->value, seen);
@@ -124,13 +244,20 @@ void kitem_each_ix(const struct kernel *k, const struct kitem *it, void (*f)(voi
 }
 
 /* ---- a map from pointers ---- */
-struct pair { const void *key; const char *name; };
-struct map { struct pair *at; size_t n, cap; };
+struct pair {
+    const void *key;
+    const char *name;
+};
+struct map {
+    struct pair *at;
+    size_t n, cap;
+};
 
 static struct pair *map_slot(const struct map *m, const void *key)
 {
     size_t i = (size_t)((uintptr_t)key >> 4) * 0x9e3779b97f4a7c15u >> 20;
-    while (m->at[i & (m->cap - 1)].key && m->at[i & (m->cap - 1)].key != key) i++;
+    while (m->at[i & (m->cap - 1)].key && m->at[i & (m->cap - 1)].key != key)
+        i++;
     return &m->at[i & (m->cap - 1)];
 }
 
@@ -138,45 +265,62 @@ static void map_put(struct arena *a, struct map *m, const void *key, const char 
 {
     if (m->n * 2 >= m->cap) {
         struct map bigger = { arena_array(a, struct pair, m->cap ? m->cap * 2 : 64), m->n, m->cap ? m->cap * 2 : 64 };
-        for (size_t i = 0; i < m->cap; i++) if (m->at[i].key) *map_slot(&bigger, m->at[i].key) = m->at[i];
+        for (size_t i = 0; i < m->cap; i++)
+            if (m->at[i].key)
+                *map_slot(&bigger, m->at[i].key) = m->at[i];
         *m = bigger;
     }
     struct pair *p = map_slot(m, key);
-    if (!p->key) m->n++;
+    if (!p->key)
+        m->n++;
     *p = (struct pair){ key, name };
 }
 
 static const char *map_get(const struct map *m, const void *key) { return m->cap ? map_slot(m, key)->name : NULL; }
 
 /* ---- plan ---- */
-struct entry { const struct kx *x; int uses, size, temp; bool dead; };      /* one evaluation of a value; size: operations if written out */
-struct item_plan { struct kref *refs; size_t n, cap; };
+struct entry {
+    const struct kx *x;
+    int uses, size, temp;
+    bool dead;
+}; /* one evaluation of a value; size: operations if written out */
+struct item_plan {
+    struct kref *refs;
+    size_t n, cap;
+};
 
 struct kplan {
     struct arena *arena;
     const struct kernel *k;
     struct map names;
-    const char **used; size_t n_used, cap_used;
+    const char **used;
+    size_t n_used, cap_used;
     int n_lets;
     struct item_plan *items;
-    struct entry *entries; size_t n_entries, cap_entries;
-    size_t *live, n_live, cap_live;     /* entries that can be seen, outer scopes first */
-    int *current;                       /* by value: its entry that can be seen; -1 */
-    uint64_t *deps; bool *deps_known;   /* by value: private memories that it reads, as bits (number mod 64) */
+    struct entry *entries;
+    size_t n_entries, cap_entries;
+    size_t *live, n_live, cap_live; /* entries that can be seen, outer scopes first */
+    int *current;                   /* by value: its entry that can be seen; -1 */
+    uint64_t *deps;
+    bool *deps_known; /* by value: private memories that it reads, as bits (number mod 64) */
 };
 
-enum { LONG_VALUE = 12 };               /* operations in one expression, beyond which part of it gets a name for the reader's sake */
+enum { LONG_VALUE = 12 }; /* operations in one expression, beyond which part of it gets a name for the reader's sake */
 
 static bool name_used(const struct kplan *p, const char *name)
 {
-    for (size_t i = 0; i < p->n_used; i++) if (!strcmp(p->used[i], name)) return true;
+    for (size_t i = 0; i < p->n_used; i++)
+        if (!strcmp(p->used[i], name))
+            return true;
     return false;
 }
 
 static void give_name(struct kplan *p, const void *key, const char *wanted)
 {
-    const char *base = kname_clean(p->arena, wanted), *name = base;
-    for (int i = 2; name_used(p, name); i++) name = arena_printf(p->arena, "%s_%d", base, i);
+    const char *base = kname_clean(p->arena, wanted);
+    const char *name = base;
+    for (int i = 2; name_used(p, name); i++)
+        name = arena_printf(p->arena, "%s_%d", base, i);
     *arena_push(p->arena, p->used, p->n_used, p->cap_used) = name;
     map_put(p->arena, &p->names, key, name);
 }
@@ -188,59 +332,83 @@ static void name_items(struct kplan *p, struct kitem *const *items, size_t n)
     for (size_t i = 0; i < n; i++) {
         const struct kitem *it = items[i];
         size_t before = p->n_used;
-        if (it->var) give_name(p, it->var, it->var->name);
-        if (it->var2) give_name(p, it->var2, it->var2->name);
-        if (it->var3) give_name(p, it->var3, it->var3->name);
+        if (it->var)
+            give_name(p, it->var, it->var->name);
+        if (it->var2)
+            give_name(p, it->var2, it->var2->name);
+        if (it->var3)
+            give_name(p, it->var3, it->var3->name);
         if (it->read) {
             give_name(p, it->read, it->name ? it->name : arena_printf(p->arena, "v%d", p->n_lets));
             p->n_lets++;
         }
         name_items(p, it->body, it->n_body);
         name_items(p, it->orelse, it->n_orelse);
-        if (it->kind != KI_LET) p->n_used = before;
+        if (it->kind != KI_LET)
+            p->n_used = before;
     }
     p->n_used = outer;
 }
 
-static void reserve(struct kplan *p, const char *name) { *arena_push(p->arena, p->used, p->n_used, p->cap_used) = name; }
+static void reserve(struct kplan *p, const char *name)
+{
+    *arena_push(p->arena, p->used, p->n_used, p->cap_used) = name;
+}
 
 static void name_all(struct kplan *p)
 {
     const struct kernel *k = p->k;
-    for (size_t i = 0; i < k->n_args; i++) reserve(p, k->args[i]->name);
-    for (size_t i = 0; i < k->n_shared; i++) reserve(p, k->shared[i]->name);
-    for (size_t i = 0; i < k->n_priv; i++) reserve(p, k->priv[i]->name);
-    for (size_t i = 0; i < k->n_frags; i++) reserve(p, k->frags[i]->name);
-    for (size_t i = 0; i < k->n_dims; i++) reserve(p, k->dims[i].sym->name), reserve(p, k->dims[i].name);
+    for (size_t i = 0; i < k->n_args; i++)
+        reserve(p, k->args[i]->name);
+    for (size_t i = 0; i < k->n_shared; i++)
+        reserve(p, k->shared[i]->name);
+    for (size_t i = 0; i < k->n_priv; i++)
+        reserve(p, k->priv[i]->name);
+    for (size_t i = 0; i < k->n_frags; i++)
+        reserve(p, k->frags[i]->name);
+    for (size_t i = 0; i < k->n_dims; i++) {
+        reserve(p, k->dims[i].sym->name);
+        reserve(p, k->dims[i].name);
+    }
     const struct ix *ids[] = { k->tid, k->lane, k->wave_id, k->bid[0], k->bid[1], k->bid[2] };
-    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) give_name(p, ids[i], ids[i]->name);
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        give_name(p, ids[i], ids[i]->name);
     name_items(p, k->body, k->n_body);
 }
 
 /* Of private memory; 0 for any other. What an item calls `mem` it writes, where it is private. */
 static uint64_t mem_bit(const struct kplan *p, const struct kmem *m)
 {
-    for (size_t i = 0; i < p->k->n_priv; i++) if (p->k->priv[i] == m) return (uint64_t)1 << i % 64;
+    for (size_t i = 0; i < p->k->n_priv; i++)
+        if (p->k->priv[i] == m)
+            return (uint64_t)1 << i % 64;
     return 0;
 }
 
-/* What an item writes of what values are computed from anew: private memory, or the fragments' elements, which share a bit. */
+/* What an item writes of what values are computed from anew: private memory, or the fragments' elements, which share a
+   bit. */
 static const uint64_t FRAGMENTS = (uint64_t)1 << 63;
-static uint64_t writes_of(const struct kplan *p, const struct kitem *it) { return it->kind == KI_FRAG_SET ? FRAGMENTS : mem_bit(p, it->mem); }
+static uint64_t writes_of(const struct kplan *p, const struct kitem *it)
+{
+    return it->kind == KI_FRAG_SET ? FRAGMENTS : mem_bit(p, it->mem);
+}
 
 static uint64_t deps_of(struct kplan *p, const struct kx *x)
 {
-    if (p->deps_known[x->id]) return p->deps[x->id];
+    if (p->deps_known[x->id])
+        return p->deps[x->id];
     uint64_t d = x->kind == KX_LOAD ? mem_bit(p, x->mem) : x->kind == KX_FRAG ? FRAGMENTS : 0;
-    if (x->kind == KX_OP) for (int i = 0; i < kop_table[x->op].arity; i++) d |= deps_of(p, x->arg[i]);
+    if (x->kind == KX_OP)
+        for (int i = 0; i < kop_table[x->op].arity; i++)
+            d |= deps_of(p, x->arg[i]);
     p->deps_known[x->id] = true;
     return p->deps[x->id] = d;
 }
 
 static bool always_written_out(const struct kx *x)
 {
-    return x->kind == KX_CONST || x->kind == KX_INDEX || x->kind == KX_FRAG || (x->kind == KX_LOAD && x->mem->space == KS_PRIVATE)
-        || (x->kind == KX_OP && x->op == K_READ);
+    return x->kind == KX_CONST || x->kind == KX_INDEX || x->kind == KX_FRAG ||
+           (x->kind == KX_LOAD && x->mem->space == KS_PRIVATE) || (x->kind == KX_OP && x->op == K_READ);
 }
 
 static void add_ref(struct kplan *p, const struct kitem *it, const struct kx *x, int entry, bool def)
@@ -249,10 +417,12 @@ static void add_ref(struct kplan *p, const struct kitem *it, const struct kx *x,
     *arena_push(p->arena, ip->refs, ip->n, ip->cap) = (struct kref){ x, entry, def };
 }
 
-/* A use of x by the item; temp holds the entry's number until all uses are counted. Returns the operations that writing x out takes here. */
+/* A use of x by the item; temp holds the entry's number until all uses are counted. Returns the operations that writing
+   x out takes here. */
 static int visit(struct kplan *p, const struct kitem *it, const struct kx *x)
 {
-    if (always_written_out(x)) return 0;
+    if (always_written_out(x))
+        return 0;
     int e = p->current[x->id];
     if (e >= 0) {
         p->entries[e].uses++;
@@ -260,10 +430,13 @@ static int visit(struct kplan *p, const struct kitem *it, const struct kx *x)
         return 0;
     }
     int size = 1;
-    if (x->kind == KX_OP) for (int i = 0; i < kop_table[x->op].arity; i++) size += visit(p, it, x->arg[i]);
+    if (x->kind == KX_OP)
+        for (int i = 0; i < kop_table[x->op].arity; i++)
+            size += visit(p, it, x->arg[i]);
     bool named = size > LONG_VALUE;
     e = (int)p->n_entries;
-    *arena_push(p->arena, p->entries, p->n_entries, p->cap_entries) = (struct entry){ .x = x, .uses = named ? 2 : 1, .size = size };
+    *arena_push(p->arena, p->entries, p->n_entries, p->cap_entries) =
+        (struct entry){ .x = x, .uses = named ? 2 : 1, .size = size };
     *arena_push(p->arena, p->live, p->n_live, p->cap_live) = (size_t)e;
     p->current[x->id] = e;
     add_ref(p, it, x, e, true);
@@ -274,7 +447,8 @@ static void leave_scope(struct kplan *p, size_t outer)
 {
     while (p->n_live > outer) {
         const struct entry *e = &p->entries[p->live[--p->n_live]];
-        if (!e->dead) p->current[e->x->id] = -1;
+        if (!e->dead)
+            p->current[e->x->id] = -1;
     }
 }
 
@@ -283,7 +457,8 @@ static void forget(struct kplan *p, uint64_t written)
 {
     for (size_t i = 0; written && i < p->n_live; i++) {
         struct entry *e = &p->entries[p->live[i]];
-        if (e->dead || !(deps_of(p, e->x) & written)) continue;
+        if (e->dead || !(deps_of(p, e->x) & written))
+            continue;
         e->dead = true;
         p->current[e->x->id] = -1;
     }
@@ -305,13 +480,17 @@ static void place_items(struct kplan *p, struct kitem *const *items, size_t n, b
         const struct kitem *it = items[i];
         size_t outer = p->n_live;
         if (it->value) {
-            if (it->fma && it->value->kind == KX_OP && it->value->op == K_MUL) visit(p, it, it->value->arg[0]), visit(p, it, it->value->arg[1]);
-            else visit(p, it, it->value);
+            if (it->fma && it->value->kind == KX_OP && it->value->op == K_MUL) {
+                visit(p, it, it->value->arg[0]);
+                visit(p, it, it->value->arg[1]);
+            } else
+                visit(p, it, it->value);
         }
         forget(p, writes_of(p, it));
         bool inside = in_region || it->kind == KI_REGION || it->kind == KI_EACH;
         size_t here = p->n_live;
-        if (it->kind == KI_FOR || it->kind == KI_EACH) forget(p, written_in(p, it->body, it->n_body));
+        if (it->kind == KI_FOR || it->kind == KI_EACH)
+            forget(p, written_in(p, it->body, it->n_body));
         place_items(p, it->body, it->n_body, inside);
         leave_scope(p, here);
         place_items(p, it->orelse, it->n_orelse, inside);
@@ -323,13 +502,15 @@ static void place_items(struct kplan *p, struct kitem *const *items, size_t n, b
 static void number_temps(struct kplan *p)
 {
     int next = 0;
-    for (size_t i = 0; i < p->n_entries; i++) p->entries[i].temp = p->entries[i].uses > 1 ? next++ : -1;
+    for (size_t i = 0; i < p->n_entries; i++)
+        p->entries[i].temp = p->entries[i].uses > 1 ? next++ : -1;
     for (size_t i = 0; i < p->k->n_items; i++) {
         struct item_plan *ip = &p->items[i];
         size_t kept = 0;
         for (size_t j = 0; j < ip->n; j++) {
             int temp = p->entries[ip->refs[j].temp].temp;
-            if (temp >= 0) ip->refs[kept++] = (struct kref){ ip->refs[j].x, temp, ip->refs[j].def };
+            if (temp >= 0)
+                ip->refs[kept++] = (struct kref){ ip->refs[j].x, temp, ip->refs[j].def };
         }
         ip->n = kept;
     }
@@ -338,12 +519,14 @@ static void number_temps(struct kplan *p)
 struct kplan *kplan_new(struct arena *a, const struct kernel *k)
 {
     struct kplan *p = arena_new_of(a, struct kplan);
-    p->arena = a, p->k = k;
+    p->arena = a;
+    p->k = k;
     p->items = arena_array(a, struct item_plan, k->n_items + 1);
     p->current = arena_array(a, int, k->n_values + 1);
     p->deps = arena_array(a, uint64_t, k->n_values + 1);
     p->deps_known = arena_array(a, bool, k->n_values + 1);
-    for (unsigned i = 0; i < k->n_values; i++) p->current[i] = -1;
+    for (unsigned i = 0; i < k->n_values; i++)
+        p->current[i] = -1;
     name_all(p);
     place_items(p, k->body, k->n_body, false);
     number_temps(p);
@@ -371,7 +554,9 @@ const struct kref *kplan_refs(const struct kplan *p, const struct kitem *item, s
 int kplan_temp(const struct kplan *p, const struct kitem *item, const struct kx *x)
 {
     const struct item_plan *ip = &p->items[item->id];
-    for (size_t i = 0; i < ip->n; i++) if (ip->refs[i].x == x) return ip->refs[i].temp;
+    for (size_t i = 0; i < ip->n; i++)
+        if (ip->refs[i].x == x)
+            return ip->refs[i].temp;
     return -1;
 }
 
@@ -382,16 +567,26 @@ void kguard_open(struct ix_table *t, const struct kguard *g, bool *lower, bool *
 }
 
 /* ---- index expressions ---- */
-struct piece { int64_t coef; int degree; const char *text; };
+struct piece {
+    int64_t coef;
+    int degree;
+    const char *text;
+};
 
-/* The order in which the terms of a sum are written: by degree, what is added before what is taken away, by coefficient, by name. */
+/* The order in which the terms of a sum are written: by degree, what is added before what is taken away, by
+   coefficient, by name. */
 static int by_place(const void *x, const void *y)
 {
-    const struct piece *a = x, *b = y;
-    if ((a->coef < 0) != (b->coef < 0)) return (a->coef < 0) - (b->coef < 0);
-    if (a->degree != b->degree) return b->degree - a->degree;
-    int64_t ca = a->coef < 0 ? -a->coef : a->coef, cb = b->coef < 0 ? -b->coef : b->coef;
-    if (ca != cb) return ca < cb ? 1 : -1;
+    const struct piece *a = x;
+    const struct piece *b = y;
+    if ((a->coef < 0) != (b->coef < 0))
+        return (a->coef < 0) - (b->coef < 0);
+    if (a->degree != b->degree)
+        return b->degree - a->degree;
+    int64_t ca = a->coef < 0 ? -a->coef : a->coef;
+    int64_t cb = b->coef < 0 ? -b->coef : b->coef;
+    if (ca != cb)
+        return ca < cb ? 1 : -1;
     return strcmp(a->text, b->text);
 }
 
@@ -401,26 +596,32 @@ static struct piece piece_of(const struct kspell *s, const struct ix_term *t)
 {
     struct arena *a = s->plan->arena;
     const char *atom[IX_DEGREE], *out = "";
-    for (int i = 0; i < t->n; i++) atom[i] = kspell_ix(s, t->atom[i], true);
+    for (int i = 0; i < t->n; i++)
+        atom[i] = kspell_ix(s, t->atom[i], true);
     qsort(atom, (size_t)t->n, sizeof *atom, by_text);
-    for (int i = 0; i < t->n; i++) out = arena_printf(a, "%s%s%s", out, i ? "*" : "", atom[i]);
+    for (int i = 0; i < t->n; i++)
+        out = arena_printf(a, "%s%s%s", out, i ? "*" : "", atom[i]);
     return (struct piece){ t->coef, t->n, out };
 }
 
 static const char *sum_text(const struct kspell *s, const struct ix *e, bool nested)
 {
     struct arena *a = s->plan->arena;
-    if (!e->n_terms) return arena_printf(a, e->k < 0 && nested ? "(%lld)" : "%lld", (long long)e->k);
+    if (!e->n_terms)
+        return arena_printf(a, e->k < 0 && nested ? "(%lld)" : "%lld", (long long)e->k);
     struct piece *p = arena_array(a, struct piece, e->n_terms);
-    for (int i = 0; i < e->n_terms; i++) p[i] = piece_of(s, &e->terms[i]);
+    for (int i = 0; i < e->n_terms; i++)
+        p[i] = piece_of(s, &e->terms[i]);
     qsort(p, (size_t)e->n_terms, sizeof *p, by_place);
     const char *out = "";
     for (int i = 0; i < e->n_terms; i++) {
         int64_t c = p[i].coef < 0 ? -p[i].coef : p[i].coef;
         const char *sign = p[i].coef < 0 ? (i ? " - " : "-") : i ? " + " : "";
-        out = c == 1 ? arena_printf(a, "%s%s%s", out, sign, p[i].text) : arena_printf(a, "%s%s%lld*%s", out, sign, (long long)c, p[i].text);
+        out = c == 1 ? arena_printf(a, "%s%s%s", out, sign, p[i].text)
+                     : arena_printf(a, "%s%s%lld*%s", out, sign, (long long)c, p[i].text);
     }
-    if (e->k) out = arena_printf(a, "%s %c %lld", out, e->k < 0 ? '-' : '+', (long long)(e->k < 0 ? -e->k : e->k));
+    if (e->k)
+        out = arena_printf(a, "%s %c %lld", out, e->k < 0 ? '-' : '+', (long long)(e->k < 0 ? -e->k : e->k));
     return nested ? arena_printf(a, "(%s)", out) : out;
 }
 
@@ -428,9 +629,12 @@ static const char *sum_text(const struct kspell *s, const struct ix *e, bool nes
 static const char *div_text(const struct kspell *s, const struct ix *e, bool nested)
 {
     struct arena *a = s->plan->arena;
-    const char *x = kspell_ix(s, e->a, true), *y = kspell_ix(s, e->b, true);
-    if (!s->c || e->a->lo >= 0) return arena_printf(a, "%s%s%c%s%s", nested ? "(" : "", x, e->kind == IX_DIV ? '/' : '%', y, nested ? ")" : "");
-    if (e->kind == IX_MOD) return arena_printf(a, "((%s%%%s + %s)%%%s)", x, y, y, y);
+    const char *x = kspell_ix(s, e->a, true);
+    const char *y = kspell_ix(s, e->b, true);
+    if (!s->c || e->a->lo >= 0)
+        return arena_printf(a, "%s%s%c%s%s", nested ? "(" : "", x, e->kind == IX_DIV ? '/' : '%', y, nested ? ")" : "");
+    if (e->kind == IX_MOD)
+        return arena_printf(a, "((%s%%%s + %s)%%%s)", x, y, y, y);
     return arena_printf(a, "((%s < 0 ? %s - %s + 1 : %s)/%s)", x, x, y, x, y);
 }
 
@@ -438,17 +642,21 @@ const char *kspell_ix(const struct kspell *s, const struct ix *e, bool nested)
 {
     struct arena *a = s->plan->arena;
     switch (e->kind) {
-    case IX_SYM: case IX_VAR: {
+    case IX_SYM:
+    case IX_VAR: {
         const char *name = s->atom ? s->atom(s->ctx, e) : NULL;
         return name ? name : e->kind == IX_SYM ? e->name : kplan_var(s->plan, e);
     }
     case IX_SUM: return sum_text(s, e, nested);
-    case IX_DIV: case IX_MOD: return div_text(s, e, nested);
-    case IX_MIN: case IX_MAX: break;
+    case IX_DIV:
+    case IX_MOD: return div_text(s, e, nested);
+    case IX_MIN:
+    case IX_MAX: break;
     }
     const char *xy[2] = { kspell_ix(s, e->a, false), kspell_ix(s, e->b, false) };
     qsort(xy, 2, sizeof *xy, by_text);
-    return arena_printf(a, "%s%s%s(%s, %s)", s->c ? "tk_" : "", e->kind == IX_MIN ? "min" : "max", s->c ? "_i32" : "", xy[0], xy[1]);
+    return arena_printf(a, "%s%s%s(%s, %s)", s->c ? "tk_" : "", e->kind == IX_MIN ? "min" : "max", s->c ? "_i32" : "",
+                        xy[0], xy[1]);
 }
 
 /* ---- numbers ---- */
@@ -456,15 +664,18 @@ const char *knum_text(struct arena *a, double v, bool exact)
 {
     for (int digits = 1; digits <= (exact ? 8 : 17); digits++) {
         const char *t = arena_printf(a, "%.*g", digits, v);
-        if (strtod(t, NULL) != v) continue;
+        if (strtod(t, NULL) != v)
+            continue;
         if (strchr(t, 'e')) {
-            if (exact) continue;
+            if (exact)
+                continue;
             return t;
         }
         /* A decimal with d digits after the point is exact only for a multiple of 2^-d. */
         const char *dot = strchr(t, '.');
         double scaled = ldexp(v, dot ? (int)strlen(dot + 1) : 0);
-        if (!exact || scaled == rint(scaled)) return dot ? t : arena_printf(a, "%s.0", t);
+        if (!exact || scaled == rint(scaled))
+            return dot ? t : arena_printf(a, "%s.0", t);
     }
     return arena_printf(a, "%a", v);
 }

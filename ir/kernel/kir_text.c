@@ -4,7 +4,12 @@
 
 #include "ir/kernel/kir_plan.h"
 
-struct ktext { struct kout o; struct kspell sp; const struct kernel *k; const struct kitem *item; };
+struct ktext {
+    struct kout o;
+    struct kspell sp;
+    const struct kernel *k;
+    const struct kitem *item;
+};
 
 static const char *ix_str(struct ktext *t, const struct ix *e) { return kspell_ix(&t->sp, e, false); }
 
@@ -18,11 +23,15 @@ static const char *guards(struct ktext *t, const struct kmask *m)
 {
     const char *out = "";
     for (int i = 0; i < m->n; i++)
-        out = arena_printf(t->o.arena, "%s%s0 <= %s < %s", out, i ? ", " : "", ix_str(t, m->g[i].e), ix_str(t, m->g[i].bound));
+        out = arena_printf(t->o.arena, "%s%s0 <= %s < %s", out, i ? ", " : "", ix_str(t, m->g[i].e),
+                           ix_str(t, m->g[i].bound));
     return out;
 }
 
-static const char *mask_suffix(struct ktext *t, const struct kmask *m) { return m->n ? arena_printf(t->o.arena, " mask (%s)", guards(t, m)) : ""; }
+static const char *mask_suffix(struct ktext *t, const struct kmask *m)
+{
+    return m->n ? arena_printf(t->o.arena, " mask (%s)", guards(t, m)) : "";
+}
 
 /* "sA[slot][index]" */
 static const char *place(struct ktext *t, const struct kmem *m, const struct ix *slot, const struct ix *index)
@@ -47,19 +56,25 @@ static const char *value(struct ktext *t, const struct kx *x, bool defining)
 {
     struct arena *a = t->o.arena;
     int temp = defining ? -1 : kplan_temp(t->sp.plan, t->item, x);
-    if (temp >= 0) return arena_printf(a, "t%d", temp);
+    if (temp >= 0)
+        return arena_printf(a, "t%d", temp);
     switch (x->kind) {
     case KX_CONST: return constant(t, x);
     case KX_INDEX: return arena_printf(a, "%s(%s)", dtype_name(x->type), ix_str(t, x->index));
     case KX_FRAG: return "elem";
     case KX_LOAD:
-        if (!x->mask.n) return place(t, x->mem, x->slot, x->index);
-        return arena_printf(a, "%s where (%s) else %s", place(t, x->mem, x->slot, x->index), guards(t, &x->mask), number(t, x->f));
+        if (!x->mask.n)
+            return place(t, x->mem, x->slot, x->index);
+        return arena_printf(a, "%s where (%s) else %s", place(t, x->mem, x->slot, x->index), guards(t, &x->mask),
+                            number(t, x->f));
     case KX_OP: break;
     }
-    if (x->op == K_READ) return kplan_read(t->sp.plan, x);
-    const char *out = x->op == K_CAST ? arena_printf(a, "cast(%s, ", dtype_name(x->type)) : arena_printf(a, "%s(", kop_table[x->op].name);
-    for (int i = 0; i < kop_table[x->op].arity; i++) out = arena_printf(a, "%s%s%s", out, i ? ", " : "", value(t, x->arg[i], false));
+    if (x->op == K_READ)
+        return kplan_read(t->sp.plan, x);
+    const char *out = x->op == K_CAST ? arena_printf(a, "cast(%s, ", dtype_name(x->type))
+                                      : arena_printf(a, "%s(", kop_table[x->op].name);
+    for (int i = 0; i < kop_table[x->op].arity; i++)
+        out = arena_printf(a, "%s%s%s", out, i ? ", " : "", value(t, x->arg[i], false));
     return arena_printf(a, "%s)", out);
 }
 
@@ -67,8 +82,10 @@ static const char *quoted(struct arena *a, const char *s)
 {
     struct kout o = { .arena = a };
     for (; *s; s++) {
-        if (*s == '"' || *s == '\\') kout_add(&o, "\\%c", *s);
-        else kout_add(&o, "%c", (unsigned char)*s < ' ' ? ' ' : *s);
+        if (*s == '"' || *s == '\\')
+            kout_add(&o, "\\%c", *s);
+        else
+            kout_add(&o, "%c", (unsigned char)*s < ' ' ? ' ' : *s);
     }
     return arena_printf(a, "\"%s\"", kout_text(&o));
 }
@@ -76,7 +93,9 @@ static const char *quoted(struct arena *a, const char *s)
 /* Where a thing comes from, as a clause: ` at "m.graph":7`. */
 static const char *origin(struct ktext *t, struct loc loc)
 {
-    return loc.line && loc.src != t->k->src ? arena_printf(t->o.arena, " at %s:%d", quoted(t->o.arena, loc.src->name), loc.line) : "";
+    return loc.line && loc.src != t->k->src
+               ? arena_printf(t->o.arena, " at %s:%d", quoted(t->o.arena, loc.src->name), loc.line)
+               : "";
 }
 
 static const char *const acc_name[] = { [KACC_SUM] = "sum", [KACC_MAX] = "max", [KACC_MIN] = "min" };
@@ -84,7 +103,7 @@ static const char *const acc_name[] = { [KACC_SUM] = "sum", [KACC_MAX] = "max", 
 static void accumulate(struct ktext *t, const struct kitem *it)
 {
     const char *to = place(t, it->mem, NULL, it->index);
-    if (it->fma)    /* the product has no name of its own: it is never rounded */
+    if (it->fma) /* the product has no name of its own: it is never rounded */
         kout_line(&t->o, "%s fma= %s", to, value(t, it->value, true));
     else
         kout_line(&t->o, "%s %s= %s", to, it->acc == KACC_SUM ? "+" : acc_name[it->acc], value(t, it->value, false));
@@ -94,7 +113,8 @@ static void let(struct ktext *t, const struct kitem *it)
 {
     const char *v = value(t, it->value, false);
     if (it->var)
-        kout_line(&t->o, "let %s in %lld..%lld = %s", kplan_var(t->sp.plan, it->var), (long long)it->var->lo, (long long)it->var->hi, v);
+        kout_line(&t->o, "let %s in %lld..%lld = %s", kplan_var(t->sp.plan, it->var), (long long)it->var->lo,
+                  (long long)it->var->hi, v);
     else
         kout_line(&t->o, "let %s = %s", kplan_read(t->sp.plan, it->read), v);
 }
@@ -102,7 +122,8 @@ static void let(struct ktext *t, const struct kitem *it)
 /* Without a mask the fill is never seen. */
 static void load_wide(struct ktext *t, const struct kitem *it)
 {
-    const char *from = place(t, it->mem2, it->slot, it->index2), *otherwise = "";
+    const char *from = place(t, it->mem2, it->slot, it->index2);
+    const char *otherwise = "";
     if (it->mask.n) {
         double fill = dtype_is_float(it->value->type) ? it->value->f : (double)it->value->i;
         otherwise = arena_printf(t->o.arena, " where (%s) else %s", guards(t, &it->mask), number(t, fill));
@@ -121,8 +142,10 @@ static void body(struct ktext *t, const struct kitem *it)
 
 static void loop(struct ktext *t, const struct kitem *it)
 {
-    const char *step = ix_is_const(it->step) && it->step->k == 1 ? "" : arena_printf(t->o.arena, " step %s", ix_str(t, it->step));
-    kout_line(&t->o, "for %s in %s..%s%s%s {", kplan_var(t->sp.plan, it->var), ix_str(t, it->lo), ix_str(t, it->hi), step, it->unroll ? " unroll" : "");
+    const char *step =
+        ix_is_const(it->step) && it->step->k == 1 ? "" : arena_printf(t->o.arena, " step %s", ix_str(t, it->step));
+    kout_line(&t->o, "for %s in %s..%s%s%s {", kplan_var(t->sp.plan, it->var), ix_str(t, it->lo), ix_str(t, it->hi),
+              step, it->unroll ? " unroll" : "");
     body(t, it);
     kout_line(&t->o, "}");
 }
@@ -143,15 +166,15 @@ static void branch(struct ktext *t, const struct kitem *it)
 static void frag_load(struct ktext *t, const struct kitem *it)
 {
     const char *slot = it->slot ? arena_printf(t->o.arena, "[%s]", ix_str(t, it->slot)) : "";
-    kout_line(&t->o, "frag %s = %s%s(%s, %s)%s", it->frag->name, it->mem->name, slot, ix_str(t, it->row), ix_str(t, it->col),
-              it->transposed ? " transposed" : "");
+    kout_line(&t->o, "frag %s = %s%s(%s, %s)%s", it->frag->name, it->mem->name, slot, ix_str(t, it->row),
+              ix_str(t, it->col), it->transposed ? " transposed" : "");
 }
 
 static void each(struct ktext *t, const struct kitem *it)
 {
     const char *slot = it->var3 ? arena_printf(t->o.arena, ", %s", kplan_var(t->sp.plan, it->var3)) : "";
-    kout_line(&t->o, "each %s (%s, %s%s) from (%s, %s) {", it->frag->name, kplan_var(t->sp.plan, it->var), kplan_var(t->sp.plan, it->var2), slot,
-              ix_str(t, it->row), ix_str(t, it->col));
+    kout_line(&t->o, "each %s (%s, %s%s) from (%s, %s) {", it->frag->name, kplan_var(t->sp.plan, it->var),
+              kplan_var(t->sp.plan, it->var2), slot, ix_str(t, it->row), ix_str(t, it->col));
     body(t, it);
     kout_line(&t->o, "}");
 }
@@ -166,24 +189,32 @@ static void item(struct ktext *t, const struct kitem *it)
         kout_line(o, "}");
         break;
     case KI_LET: let(t, it); break;
-    case KI_STORE: kout_line(o, "%s = %s%s", place(t, it->mem, it->slot, it->index), value(t, it->value, false), mask_suffix(t, &it->mask)); break;
-    case KI_LOAD_WIDE: load_wide(t, it); break;
-    case KI_STORE_WIDE:
-        kout_line(o, "wide %s = %s by %d%s", place(t, it->mem, it->slot, it->index), place(t, it->mem2, NULL, it->index2), it->elems,
+    case KI_STORE:
+        kout_line(o, "%s = %s%s", place(t, it->mem, it->slot, it->index), value(t, it->value, false),
                   mask_suffix(t, &it->mask));
         break;
+    case KI_LOAD_WIDE: load_wide(t, it); break;
+    case KI_STORE_WIDE:
+        kout_line(o, "wide %s = %s by %d%s", place(t, it->mem, it->slot, it->index),
+                  place(t, it->mem2, NULL, it->index2), it->elems, mask_suffix(t, &it->mask));
+        break;
     case KI_ACCUMULATE: accumulate(t, it); break;
-    case KI_COMBINE: kout_line(o, "combine %s %s over %d", acc_name[it->acc], place(t, it->mem, NULL, it->index), it->span); break;
+    case KI_COMBINE:
+        kout_line(o, "combine %s %s over %d", acc_name[it->acc], place(t, it->mem, NULL, it->index), it->span);
+        break;
     case KI_FOR: loop(t, it); break;
     case KI_IF: branch(t, it); break;
     case KI_ISSUE:
-        kout_line(o, "issue %d: %s from %s by %d%s", it->stage, place(t, it->mem, it->slot, it->index), place(t, it->mem2, NULL, it->index2), it->elems,
-                  mask_suffix(t, &it->mask));
+        kout_line(o, "issue %d: %s from %s by %d%s", it->stage, place(t, it->mem, it->slot, it->index),
+                  place(t, it->mem2, NULL, it->index2), it->elems, mask_suffix(t, &it->mask));
         break;
-    case KI_LAND: kout_line(o, "land %d: %s by %d", it->stage, place(t, it->mem, it->slot, it->index), it->elems); break;
+    case KI_LAND:
+        kout_line(o, "land %d: %s by %d", it->stage, place(t, it->mem, it->slot, it->index), it->elems);
+        break;
     case KI_COMMIT: kout_line(o, "commit"); break;
     case KI_SEAM:
-        kout_line(o, "seam %s%s", it->scope == KSCOPE_BLOCK ? "block" : "wave", it->pending < 0 ? "" : arena_printf(o->arena, " wait %d", it->pending));
+        kout_line(o, "seam %s%s", it->scope == KSCOPE_BLOCK ? "block" : "wave",
+                  it->pending < 0 ? "" : arena_printf(o->arena, " wait %d", it->pending));
         break;
     case KI_FRAG_FILL: kout_line(o, "fill %s = %s", it->frag->name, value(t, it->value, false)); break;
     case KI_FRAG_LOAD: frag_load(t, it); break;
@@ -201,28 +232,40 @@ static void items(struct ktext *t, struct kitem *const *list, size_t n)
         t->item = list[i];
         size_t n_refs;
         const struct kref *r = kplan_refs(t->sp.plan, t->item, &n_refs);
-        for (size_t j = 0; j < n_refs; j++) if (r[j].def) kout_line(&t->o, "t%d := %s", r[j].temp, value(t, r[j].x, true));
+        for (size_t j = 0; j < n_refs; j++)
+            if (r[j].def)
+                kout_line(&t->o, "t%d := %s", r[j].temp, value(t, r[j].x, true));
         item(t, list[i]);
     }
 }
 
 /* ---- the head ---- */
-struct dim_names { struct arena *a; const char **at; size_t n, cap; };
+struct dim_names {
+    struct arena *a;
+    const char **at;
+    size_t n, cap;
+};
 
 static void collect(void *ctx, const struct ix *e)
 {
     struct dim_names *d = ctx;
     if (e->kind == IX_SYM) {
         size_t i = 0;
-        while (i < d->n && strcmp(d->at[i], e->name) < 0) i++;
-        if (i < d->n && !strcmp(d->at[i], e->name)) return;
+        while (i < d->n && strcmp(d->at[i], e->name) < 0)
+            i++;
+        if (i < d->n && !strcmp(d->at[i], e->name))
+            return;
         (void)*arena_push(d->a, d->at, d->n, d->cap);
         memmove(&d->at[i + 1], &d->at[i], (d->n - 1 - i) * sizeof *d->at);
         d->at[i] = e->name;
     }
-    if (e->a) collect(d, e->a), collect(d, e->b);
+    if (e->a) {
+        collect(d, e->a);
+        collect(d, e->b);
+    }
     for (int i = 0; i < e->n_terms; i++)
-        for (int j = 0; j < e->terms[i].n; j++) collect(d, e->terms[i].atom[j]);
+        for (int j = 0; j < e->terms[i].n; j++)
+            collect(d, e->terms[i].atom[j]);
 }
 
 /* Every symbolic dim that stands in the text: what the items mention, the grid and the buffers' lengths. */
@@ -230,13 +273,20 @@ static void dims(struct ktext *t)
 {
     const struct kernel *k = t->k;
     struct dim_names d = { .a = t->o.arena };
-    for (size_t i = 0; i < k->n_dims; i++) collect(&d, k->dims[i].sym);
-    for (size_t i = 0; i < k->n_args; i++) collect(&d, k->args[i]->count);
-    for (size_t i = 0; i < k->n_sums; i++) if (k->sums[i].rec.chain_of) collect(&d, k->sums[i].rec.chain_of);
-    for (int i = 0; i < 3; i++) collect(&d, k->grid[i]);
-    if (!d.n) return;
+    for (size_t i = 0; i < k->n_dims; i++)
+        collect(&d, k->dims[i].sym);
+    for (size_t i = 0; i < k->n_args; i++)
+        collect(&d, k->args[i]->count);
+    for (size_t i = 0; i < k->n_sums; i++)
+        if (k->sums[i].rec.chain_of)
+            collect(&d, k->sums[i].rec.chain_of);
+    for (int i = 0; i < 3; i++)
+        collect(&d, k->grid[i]);
+    if (!d.n)
+        return;
     const char *out = d.at[0];
-    for (size_t i = 1; i < d.n; i++) out = arena_printf(d.a, "%s, %s", out, d.at[i]);
+    for (size_t i = 1; i < d.n; i++)
+        out = arena_printf(d.a, "%s, %s", out, d.at[i]);
     kout_line(&t->o, "dims %s", out);
 }
 
@@ -253,16 +303,20 @@ static void declarations(struct ktext *t)
     kout_line(&t->o, "grid %s, %s, %s", ix_str(t, k->grid[0]), ix_str(t, k->grid[1]), ix_str(t, k->grid[2]));
     for (size_t i = 0; i < k->n_shared; i++) {
         const struct kmem *m = k->shared[i];
-        kout_line(&t->o, "shared %s: %s[%d][%d, %d] %s", m->name, dtype_name(m->dtype), m->slots, m->rows, m->cols, layouts[m->layout]);
+        kout_line(&t->o, "shared %s: %s[%d][%d, %d] %s", m->name, dtype_name(m->dtype), m->slots, m->rows, m->cols,
+                  layouts[m->layout]);
     }
-    for (size_t i = 0; i < k->n_priv; i++) kout_line(&t->o, "private %s: %s[%s]", k->priv[i]->name, dtype_name(k->priv[i]->dtype), ix_str(t,
-            k->priv[i]->count));
+    for (size_t i = 0; i < k->n_priv; i++)
+        kout_line(&t->o, "private %s: %s[%s]", k->priv[i]->name, dtype_name(k->priv[i]->dtype),
+                  ix_str(t, k->priv[i]->count));
     for (size_t i = 0; i < k->n_frags; i++)
-        kout_line(&t->o, "frag %s: %s[%d, %d]", k->frags[i]->name, roles[k->frags[i]->role], k->frags[i]->rows, k->frags[i]->cols);
+        kout_line(&t->o, "frag %s: %s[%d, %d]", k->frags[i]->name, roles[k->frags[i]->role], k->frags[i]->rows,
+                  k->frags[i]->cols);
     for (size_t i = 0; i < k->n_sums; i++) {
         const struct sum_record *r = &k->sums[i].rec;
         const char *unit = r->unit ? arena_printf(t->o.arena, " unit %d", r->unit_k) : "";
-        const char *chain = r->chain_of ? ix_str(t, r->chain_of) : arena_printf(t->o.arena, "%lld", (long long)r->chain);
+        const char *chain =
+            r->chain_of ? ix_str(t, r->chain_of) : arena_printf(t->o.arena, "%lld", (long long)r->chain);
         kout_line(&t->o, "sum block %lld chain %s depth %d%s", (long long)r->block, chain, r->depth, unit);
     }
 }
@@ -273,7 +327,8 @@ const char *kernel_text(struct arena *a, const struct kernel *k)
     struct ktext t = { .o = { .arena = a, .step = 2 }, .sp = { .plan = plan }, .k = k };
     kout_line(&t.o, "kernel %s for %s block %d%s", k->name, k->target->name, k->block, origin(&t, k->loc));
     t.o.depth++;
-    if (k->comment) kout_line(&t.o, "about %s", quoted(a, k->comment));
+    if (k->comment)
+        kout_line(&t.o, "about %s", quoted(a, k->comment));
     dims(&t);
     declarations(&t);
     t.o.depth--;

@@ -1,11 +1,12 @@
-/* What decides and converts, element by element: comparisons, logic, select, cast. Errors of booleans and integers are distances to other outcomes
-   that the operands' errors allow: 0 is certain. */
+/* What decides and converts, element by element: comparisons, logic, select, cast. Errors of booleans and integers are
+   distances to other outcomes that the operands' errors allow: 0 is certain. */
 #include "ir/ops/row.h"
 
 /* ---- comparisons: of floats, of integers of one dtype, of booleans ---- */
 static bool compare_infer(struct graph *g, struct node *n)
 {
-    enum dtype x = n->in[0]->type.dtype, y = n->in[1]->type.dtype;
+    enum dtype x = n->in[0]->type.dtype;
+    enum dtype y = n->in[1]->type.dtype;
     n->type = n->in[0]->type;
     n->type.dtype = DT_BOOL;
     if (x != y && !(dtype_is_float(x) && dtype_is_float(y)))
@@ -17,17 +18,25 @@ enum order { BEFORE, SAME, AFTER, UNORDERED };
 
 static enum order order_of(const struct ev *c, const NUM *x)
 {
-    if (!dtype_is_float(c->in[0].dtype)) return x[0].i < x[1].i ? BEFORE : x[0].i > x[1].i ? AFTER : SAME;
-    if (n_is_nan(c, x[0]) || n_is_nan(c, x[1])) return UNORDERED;
+    if (!dtype_is_float(c->in[0].dtype))
+        return x[0].i < x[1].i ? BEFORE : x[0].i > x[1].i ? AFTER : SAME;
+    if (n_is_nan(c, x[0]) || n_is_nan(c, x[1]))
+        return UNORDERED;
     return n_less(c, x[0], x[1]) ? BEFORE : n_less(c, x[1], x[0]) ? AFTER : SAME;
 }
 
-static NUM less_eval1(const struct ev *c, const NUM *x) { return (NUM){.i = order_of(c, x) == BEFORE}; }
-static NUM less_equal_eval1(const struct ev *c, const NUM *x) { return (NUM){.i = order_of(c, x) == BEFORE || order_of(c, x) == SAME}; }
-static NUM equal_eval1(const struct ev *c, const NUM *x) { return (NUM){.i = order_of(c, x) == SAME}; }
-static NUM not_equal_eval1(const struct ev *c, const NUM *x) { return (NUM){.i = order_of(c, x) != SAME}; }
-static NUM greater_eval1(const struct ev *c, const NUM *x) { return (NUM){.i = order_of(c, x) == AFTER}; }
-static NUM greater_equal_eval1(const struct ev *c, const NUM *x) { return (NUM){.i = order_of(c, x) == AFTER || order_of(c, x) == SAME}; }
+static NUM less_eval1(const struct ev *c, const NUM *x) { return (NUM){ .i = order_of(c, x) == BEFORE }; }
+static NUM less_equal_eval1(const struct ev *c, const NUM *x)
+{
+    return (NUM){ .i = order_of(c, x) == BEFORE || order_of(c, x) == SAME };
+}
+static NUM equal_eval1(const struct ev *c, const NUM *x) { return (NUM){ .i = order_of(c, x) == SAME }; }
+static NUM not_equal_eval1(const struct ev *c, const NUM *x) { return (NUM){ .i = order_of(c, x) != SAME }; }
+static NUM greater_eval1(const struct ev *c, const NUM *x) { return (NUM){ .i = order_of(c, x) == AFTER }; }
+static NUM greater_equal_eval1(const struct ev *c, const NUM *x)
+{
+    return (NUM){ .i = order_of(c, x) == AFTER || order_of(c, x) == SAME };
+}
 
 /* The gap between the operands and what their errors may close of it; a certain NaN settles all six. */
 static bool apart(const struct bd *b, const NUM *x, const double *e, double *gap)
@@ -35,7 +44,8 @@ static bool apart(const struct bd *b, const NUM *x, const double *e, double *gap
     bool is_float = dtype_is_float(b->v.in[0].dtype);
     if (is_float)
         for (int i = 0; i < 2; i++)
-            if (isnan(x[i].d) && e[i] < INFINITY) return true;
+            if (isnan(x[i].d) && e[i] < INFINITY)
+                return true;
     *gap = is_float ? x[0].d == x[1].d ? 0 : fabs(x[0].d - x[1].d) : fabs((double)x[0].i - (double)x[1].i);
     return e[0] + e[1] == 0 || *gap > (e[0] + e[1]) * (1 + 0x1p-50);
 }
@@ -53,8 +63,12 @@ static void truth_contract(struct contract *c) { facts_set(c, 0, 1, true, true);
 /* Floats meet as f32, or as f64 if one of them is: no conversion rounds. */
 static const struct kx *compare_at(struct at *c, enum kop op)
 {
-    const struct kx *x = at_plain(c, 0), *y = at_plain(c, 1);
-    if (x->type == DT_F64 || y->type == DT_F64) x = kx_cast(c->k, DT_F64, x), y = kx_cast(c->k, DT_F64, y);
+    const struct kx *x = at_plain(c, 0);
+    const struct kx *y = at_plain(c, 1);
+    if (x->type == DT_F64 || y->type == DT_F64) {
+        x = kx_cast(c->k, DT_F64, x);
+        y = kx_cast(c->k, DT_F64, y);
+    }
     return kx_op2(c->k, op, x, y);
 }
 
@@ -68,16 +82,27 @@ static const struct kx *greater_equal_at(struct at *c) { return compare_at(c, K_
 /* Small integers, as floats too half of the time: ties must come up. */
 static void compare_draw(struct draw *d)
 {
-    static const enum dtype dtypes[] = {DT_FLOAT, DT_F32, DT_I32, DT_I64};
+    static const enum dtype dtypes[] = { DT_FLOAT, DT_F32, DT_I32, DT_I64 };
     enum dtype dtype = dtypes[draw_range(d, 0, 3)];
     struct type t = draw_type(d, dtype, 0, 3);
-    for (int i = 0; i < 2; i++) draw_operand(d, i, &t, -3, 3);
+    for (int i = 0; i < 2; i++)
+        draw_operand(d, i, &t, -3, 3);
 }
 
-#define COMPARE(NAME, TEXT, COMMUTES) \
-    const struct op_def op_##NAME = { \
-        .name = #NAME, .doc = TEXT, .operands = "x, y", .class = CLS_POINTWISE, .commutes = COMMUTES, .exact = true, \
-        .infer = compare_infer, .contract = truth_contract, .eval1 = NAME##_eval1, .bound1 = compare_bound1, .at = NAME##_at, .draw = compare_draw, \
+#define COMPARE(NAME, TEXT, COMMUTES)                                                                                  \
+    const struct op_def op_##NAME = {                                                                                  \
+        .name = #NAME,                                                                                                 \
+        .doc = TEXT,                                                                                                   \
+        .operands = "x, y",                                                                                            \
+        .class = CLS_POINTWISE,                                                                                        \
+        .commutes = COMMUTES,                                                                                          \
+        .exact = true,                                                                                                 \
+        .infer = compare_infer,                                                                                        \
+        .contract = truth_contract,                                                                                    \
+        .eval1 = NAME##_eval1,                                                                                         \
+        .bound1 = compare_bound1,                                                                                      \
+        .at = NAME##_at,                                                                                               \
+        .draw = compare_draw,                                                                                          \
     }
 COMPARE(less, "x < y, false with a NaN", false);
 COMPARE(less_equal, "x <= y, false with a NaN", false);
@@ -91,27 +116,58 @@ static bool logical_infer(struct graph *g, struct node *n)
 {
     n->type = n->in[0]->type;
     for (int i = 0; i < n->n_in; i++) {
-        if (n->in[i]->type.dtype != DT_BOOL) return infer_error(g, n, i, "must be a bool");
-        if (!need_shape_of_first(g, n, i)) return false;
+        if (n->in[i]->type.dtype != DT_BOOL)
+            return infer_error(g, n, i, "must be a bool");
+        if (!need_shape_of_first(g, n, i))
+            return false;
     }
     return true;
 }
 
-static NUM logical_and_eval1(const struct ev *c, const NUM *x) { return (void)c, (NUM){.i = x[0].i && x[1].i}; }
-static NUM logical_or_eval1(const struct ev *c, const NUM *x) { return (void)c, (NUM){.i = x[0].i || x[1].i}; }
-static NUM logical_not_eval1(const struct ev *c, const NUM *x) { return (void)c, (NUM){.i = !x[0].i}; }
+static NUM logical_and_eval1(const struct ev *c, const NUM *x)
+{
+    (void)c;
+    return (NUM){ .i = x[0].i && x[1].i };
+}
+static NUM logical_or_eval1(const struct ev *c, const NUM *x)
+{
+    (void)c;
+    return (NUM){ .i = x[0].i || x[1].i };
+}
+static NUM logical_not_eval1(const struct ev *c, const NUM *x)
+{
+    (void)c;
+    return (NUM){ .i = !x[0].i };
+}
 
 /* A certain false settles `and`, a certain true settles `or`. */
 static double deciding(const NUM *x, const double *e, int64_t settles)
 {
     for (int i = 0; i < 2; i++)
-        if (e[i] == 0 && x[i].i == settles) return 0;
+        if (e[i] == 0 && x[i].i == settles)
+            return 0;
     return e[0] == 0 && e[1] == 0 ? 0 : 1;
 }
 
-static double logical_and_bound1(const struct bd *b, const NUM *x, const double *e, NUM y) { return (void)b, (void)y, deciding(x, e, 0); }
-static double logical_or_bound1(const struct bd *b, const NUM *x, const double *e, NUM y) { return (void)b, (void)y, deciding(x, e, 1); }
-static double logical_not_bound1(const struct bd *b, const NUM *x, const double *e, NUM y) { return (void)b, (void)x, (void)y, e[0] == 0 ? 0 : 1; }
+static double logical_and_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
+{
+    (void)b;
+    (void)y;
+    return deciding(x, e, 0);
+}
+static double logical_or_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
+{
+    (void)b;
+    (void)y;
+    return deciding(x, e, 1);
+}
+static double logical_not_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
+{
+    (void)b;
+    (void)x;
+    (void)y;
+    return e[0] == 0 ? 0 : 1;
+}
 
 static const struct kx *logical_and_at(struct at *c)
 {
@@ -130,50 +186,88 @@ static const struct kx *logical_not_at(struct at *c) { return kx_op1(c->k, K_NOT
 static void logical_draw(struct draw *d, int n)
 {
     struct type t = draw_type(d, DT_BOOL, 0, 3);
-    for (int i = 0; i < n; i++) draw_operand(d, i, &t, 0, 1);
+    for (int i = 0; i < n; i++)
+        draw_operand(d, i, &t, 0, 1);
 }
 
 static void logical_draw1(struct draw *d) { logical_draw(d, 1); }
 static void logical_draw2(struct draw *d) { logical_draw(d, 2); }
 
 const struct op_def op_logical_and = {
-    .name = "logical_and", .doc = "both", .operands = "x, y", .class = CLS_POINTWISE, .commutes = true, .exact = true,
-    .infer = logical_infer, .contract = truth_contract, .eval1 = logical_and_eval1, .bound1 = logical_and_bound1, .at = logical_and_at, .draw = logical_draw2,
+    .name = "logical_and",
+    .doc = "both",
+    .operands = "x, y",
+    .class = CLS_POINTWISE,
+    .commutes = true,
+    .exact = true,
+    .infer = logical_infer,
+    .contract = truth_contract,
+    .eval1 = logical_and_eval1,
+    .bound1 = logical_and_bound1,
+    .at = logical_and_at,
+    .draw = logical_draw2,
 };
 
 const struct op_def op_logical_or = {
-    .name = "logical_or", .doc = "one or both", .operands = "x, y", .class = CLS_POINTWISE, .commutes = true, .exact = true,
-    .infer = logical_infer, .contract = truth_contract, .eval1 = logical_or_eval1, .bound1 = logical_or_bound1, .at = logical_or_at, .draw = logical_draw2,
+    .name = "logical_or",
+    .doc = "one or both",
+    .operands = "x, y",
+    .class = CLS_POINTWISE,
+    .commutes = true,
+    .exact = true,
+    .infer = logical_infer,
+    .contract = truth_contract,
+    .eval1 = logical_or_eval1,
+    .bound1 = logical_or_bound1,
+    .at = logical_or_at,
+    .draw = logical_draw2,
 };
 
 const struct op_def op_logical_not = {
-    .name = "logical_not", .doc = "not x", .operands = "x", .class = CLS_POINTWISE, .exact = true,
-    .infer = logical_infer, .contract = truth_contract, .eval1 = logical_not_eval1, .bound1 = logical_not_bound1, .at = logical_not_at, .draw = logical_draw1,
+    .name = "logical_not",
+    .doc = "not x",
+    .operands = "x",
+    .class = CLS_POINTWISE,
+    .exact = true,
+    .infer = logical_infer,
+    .contract = truth_contract,
+    .eval1 = logical_not_eval1,
+    .bound1 = logical_not_bound1,
+    .at = logical_not_at,
+    .draw = logical_draw1,
 };
 
 /* ---- select ---- */
 static bool select_infer(struct graph *g, struct node *n)
 {
-    enum dtype x = n->in[1]->type.dtype, y = n->in[2]->type.dtype;
+    enum dtype x = n->in[1]->type.dtype;
+    enum dtype y = n->in[2]->type.dtype;
     n->type = n->in[0]->type;
     n->type.dtype = dtype_is_float(x) ? DT_FLOAT : x;
-    if (n->in[0]->type.dtype != DT_BOOL) return infer_error(g, n, 0, "must be a bool");
+    if (n->in[0]->type.dtype != DT_BOOL)
+        return infer_error(g, n, 0, "must be a bool");
     if (x != y && !(dtype_is_float(x) && dtype_is_float(y)))
         return infer_error(g, n, 2, "must be %s, as the second is", dtype_is_float(x) ? "a float" : dtype_name(x));
     return need_shape_of_first(g, n, 1) && need_shape_of_first(g, n, 2);
 }
 
-static NUM select_eval1(const struct ev *c, const NUM *x) { return (void)c, x[0].i ? x[1] : x[2]; }
+static NUM select_eval1(const struct ev *c, const NUM *x)
+{
+    (void)c;
+    return x[0].i ? x[1] : x[2];
+}
 
 /* Certain: the chosen branch's error. Else the farthest that either branch may be from the value chosen. */
 static double select_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
-    if (e[0] == 0) return x[0].i ? e[1] : e[2];
+    if (e[0] == 0)
+        return x[0].i ? e[1] : e[2];
     bool is_float = dtype_is_float(b->v.out.dtype);
     double out = 0;
     for (int i = 1; i < 3; i++) {
         double away = is_float ? x[i].d == y.d ? 0 : fabs(x[i].d - y.d) : fabs((double)x[i].i - (double)y.i);
-        if (is_float && isnan(x[i].d) && isnan(y.d)) away = 0;
+        if (is_float && isnan(x[i].d) && isnan(y.d))
+            away = 0;
         out = fmax(out, isnan(away) ? INFINITY : (e[i] + away) * (1 + 0x1p-50));
     }
     return out;
@@ -181,33 +275,47 @@ static double select_bound1(const struct bd *b, const NUM *x, const double *e, N
 
 static void select_contract(struct contract *c)
 {
-    const struct facts *x = fact(c, 1), *y = fact(c, 2);
+    const struct facts *x = fact(c, 1);
+    const struct facts *y = fact(c, 2);
     facts_set(c, fmin(x->lo, y->lo), fmax(x->hi, y->hi), x->finite && y->finite, x->integral && y->integral);
 }
 
 static const struct kx *select_at(struct at *c)
 {
     bool is_float = dtype_is_float(c->n->type.dtype);
-    const struct kx *k = at_plain(c, 0), *x = is_float ? at_float(c, 1) : at_plain(c, 1);
+    const struct kx *k = at_plain(c, 0);
+    const struct kx *x = is_float ? at_float(c, 1) : at_plain(c, 1);
     return kx_op(c->k, K_SELECT, k, x, is_float ? at_float(c, 2) : at_plain(c, 2));
 }
 
 static void select_draw(struct draw *d)
 {
-    static const enum dtype dtypes[] = {DT_FLOAT, DT_F32, DT_F16, DT_I64, DT_BOOL};
+    static const enum dtype dtypes[] = { DT_FLOAT, DT_F32, DT_F16, DT_I64, DT_BOOL };
     struct type t = draw_type(d, DT_BOOL, 0, 3);
     draw_operand(d, 0, &t, 0, 1);
     t.dtype = dtypes[draw_range(d, 0, 4)];
-    for (int i = 1; i < 3; i++) draw_operand(d, i, &t, t.dtype == DT_BOOL ? 0 : -4, t.dtype == DT_BOOL ? 1 : 4);
+    for (int i = 1; i < 3; i++)
+        draw_operand(d, i, &t, t.dtype == DT_BOOL ? 0 : -4, t.dtype == DT_BOOL ? 1 : 4);
 }
 
 const struct op_def op_select = {
-    .name = "select", .doc = "x where c holds, else y", .operands = "c, x, y", .class = CLS_POINTWISE, .exact = true,
-    .infer = select_infer, .contract = select_contract, .eval1 = select_eval1, .bound1 = select_bound1, .at = select_at, .draw = select_draw,
+    .name = "select",
+    .doc = "x where c holds, else y",
+    .operands = "c, x, y",
+    .class = CLS_POINTWISE,
+    .exact = true,
+    .infer = select_infer,
+    .contract = select_contract,
+    .eval1 = select_eval1,
+    .bound1 = select_bound1,
+    .at = select_at,
+    .draw = select_draw,
 };
 
 /* ---- cast ---- */
-static const struct attr_def cast_attrs[] = {{.name = "dtype", .kind = ATTR_DTYPE, .required = true, .doc = "of the result"}};
+static const struct attr_def cast_attrs[] = {
+    { .name = "dtype", .kind = ATTR_DTYPE, .required = true, .doc = "of the result" }
+};
 
 static enum dtype cast_to(const struct node *n) { return (enum dtype)node_attr(n, 0)->i; }
 
@@ -215,7 +323,8 @@ static bool cast_infer(struct graph *g, struct node *n)
 {
     int64_t to = node_attr(n, 0)->i;
     n->type = n->in[0]->type;
-    if (to < 0 || to >= DT_COUNT) return infer_error(g, n, -1, "no dtype has the number %lld", (long long)to);
+    if (to < 0 || to >= DT_COUNT)
+        return infer_error(g, n, -1, "no dtype has the number %lld", (long long)to);
     n->type.dtype = (enum dtype)to;
     return true;
 }
@@ -223,73 +332,105 @@ static bool cast_infer(struct graph *g, struct node *n)
 /* Toward zero; what the integer type cannot hold is its nearest end, a NaN 0 (the contract says that neither comes). */
 static int64_t truncated(enum dtype to, double x)
 {
-    double lo = to == DT_I32 ? -0x1p31 : -0x1p63, end = to == DT_I32 ? 0x1p31 : 0x1p63;
-    if (isnan(x)) return 0;
-    if (x <= lo) return to == DT_I32 ? INT32_MIN : INT64_MIN;
+    double lo = to == DT_I32 ? -0x1p31 : -0x1p63;
+    double end = to == DT_I32 ? 0x1p31 : 0x1p63;
+    if (isnan(x))
+        return 0;
+    if (x <= lo)
+        return to == DT_I32 ? INT32_MIN : INT64_MIN;
     return x >= end ? to == DT_I32 ? INT32_MAX : INT64_MAX : (int64_t)x;
 }
 
-/* To floats the value goes as it is: the walker's store rounds. Over the field an integer made of a float is a keyed mix of 31 bits. */
+/* To floats the value goes as it is: the walker's store rounds. Over the field an integer made of a float is a keyed
+   mix of 31 bits. */
 static NUM cast_eval1(const struct ev *c, const NUM *x)
 {
-    enum dtype from = c->in[0].dtype, to = c->out.dtype;
+    enum dtype from = c->in[0].dtype;
+    enum dtype to = c->out.dtype;
     if (dtype_is_float(to)) {
-        if (dtype_is_float(from)) return x[0];
-        return c->kind == NUM_DOUBLE ? (NUM){.d = (double)x[0].i} : (NUM){.u = field_of_int(x[0].i)};
+        if (dtype_is_float(from))
+            return x[0];
+        return c->kind == NUM_DOUBLE ? (NUM){ .d = (double)x[0].i } : (NUM){ .u = field_of_int(x[0].i) };
     }
-    if (to == DT_BOOL) return (NUM){.i = !dtype_is_float(from) ? x[0].i != 0 : c->kind == NUM_DOUBLE ? x[0].d != 0 : x[0].u != 0};
-    if (!dtype_is_float(from)) return (NUM){.i = to == DT_I32 ? (int32_t)(uint32_t)(uint64_t)x[0].i : x[0].i};
-    return (NUM){.i = c->kind == NUM_DOUBLE ? truncated(to, x[0].d) : (int64_t)(field_mix(c->key, FIELD_CAST, x[0].u, 0) >> 30)};
+    if (to == DT_BOOL)
+        return (NUM){ .i = !dtype_is_float(from) ? x[0].i != 0 : c->kind == NUM_DOUBLE ? x[0].d != 0 : x[0].u != 0 };
+    if (!dtype_is_float(from))
+        return (NUM){ .i = to == DT_I32 ? (int32_t)(uint32_t)(uint64_t)x[0].i : x[0].i };
+    return (NUM){ .i = c->kind == NUM_DOUBLE ? truncated(to, x[0].d)
+                                             : (int64_t)(field_mix(c->key, FIELD_CAST, x[0].u, 0) >> 30) };
 }
 
 /* An integer or boolean of a float: the outcomes at the ends of its interval. */
 static double to_integer_bound(enum dtype to, double x, double e, int64_t y)
 {
-    if (isnan(x) && e < INFINITY) return 0;
-    if (to == DT_BOOL) return e == 0 || fabs(x) > e ? 0 : 1;
-    if (e == INFINITY) return INFINITY;
-    return fmax((double)truncated(to, x + e * (1 + 0x1p-50)) - (double)y, (double)y - (double)truncated(to, x - e * (1 + 0x1p-50)));
+    if (isnan(x) && e < INFINITY)
+        return 0;
+    if (to == DT_BOOL)
+        return e == 0 || fabs(x) > e ? 0 : 1;
+    if (e == INFINITY)
+        return INFINITY;
+    return fmax((double)truncated(to, x + e * (1 + 0x1p-50)) - (double)y,
+                (double)y - (double)truncated(to, x - e * (1 + 0x1p-50)));
 }
 
-/* In kernels a value is an f32 (or, cast to f64, what it was; an f64 that becomes one has that rounding in e), rounded once more to a narrower dtype
-   that is written. */
+/* In kernels a value is an f32 (or, cast to f64, what it was; an f64 that becomes one has that rounding in e), rounded
+   once more to a narrower dtype that is written. */
 static double to_float_bound(const struct bd *b, enum dtype from, enum dtype to, double x, double e)
 {
-    if (isnan(x) && e < INFINITY) return 0;
-    if (!b->kernel) return dtype_is_float(from) ? e : e + dtype_half_ulp(DT_F64, fabs(x) + e);
+    if (isnan(x) && e < INFINITY)
+        return 0;
+    if (!b->kernel)
+        return dtype_is_float(from) ? e : e + dtype_half_ulp(DT_F64, fabs(x) + e);
     double mag = (fabs(x) + e) * (1 + 0x1p-50);
     bool narrow = to == DT_F16 || to == DT_BF16;
-    if (isinf(x)) return e < INFINITY ? 0 : e;
+    if (isinf(x))
+        return e < INFINITY ? 0 : e;
     if ((from == DT_I32 || from == DT_I64) && to != DT_F64 && mag > 0 && !(mag == rint(mag) && mag <= 0x1p24))
         e += dtype_half_ulp(DT_F32, mag);
-    if (narrow && !(e == 0 && dtype_round(to, x) == x)) e += dtype_half_ulp(to, (fabs(x) + e) * (1 + 0x1p-50));
-    if (from == DT_I64 && to == DT_F64) e += dtype_half_ulp(DT_F64, mag);
-    return fabs(x) + e > (narrow ? dtype_table[to].max : to == DT_F64 ? dtype_table[DT_F64].max : bd_max(b)) ? INFINITY : e * (1 + 0x1p-40);
+    if (narrow && !(e == 0 && dtype_round(to, x) == x))
+        e += dtype_half_ulp(to, (fabs(x) + e) * (1 + 0x1p-50));
+    if (from == DT_I64 && to == DT_F64)
+        e += dtype_half_ulp(DT_F64, mag);
+    return fabs(x) + e > (narrow         ? dtype_table[to].max
+                          : to == DT_F64 ? dtype_table[DT_F64].max
+                                         : bd_max(b))
+               ? INFINITY
+               : e * (1 + 0x1p-40);
 }
 
 static double cast_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
-    enum dtype from = b->v.in[0].dtype, to = b->v.n->type.dtype, written = b->v.n->in[0]->type.dtype;
+    enum dtype from = b->v.in[0].dtype;
+    enum dtype to = b->v.n->type.dtype;
+    enum dtype written = b->v.n->in[0]->type.dtype;
     bool of_float = dtype_is_float(from);
-    if (dtype_is_float(to)) return to_float_bound(b, written, to, of_float ? x[0].d : (double)x[0].i, e[0]);
-    if (of_float) return to_integer_bound(to, x[0].d, e[0], y.i);
+    if (dtype_is_float(to))
+        return to_float_bound(b, written, to, of_float ? x[0].d : (double)x[0].i, e[0]);
+    if (of_float)
+        return to_integer_bound(to, x[0].d, e[0], y.i);
     return to == DT_BOOL ? (e[0] == 0 || fabs((double)x[0].i) > e[0] ? 0 : 1) : e[0];
 }
 
 static void cast_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
-    enum dtype from = c->n->in[0]->type.dtype, to = cast_to(c->n);
+    enum dtype from = c->n->in[0]->type.dtype;
+    enum dtype to = cast_to(c->n);
     const struct dtype_info *d = &dtype_table[to];
-    if (to == DT_BOOL) facts_set(c, 0, 1, true, true);
+    if (to == DT_BOOL)
+        facts_set(c, 0, 1, true, true);
     else if (!d->is_float) {
         if (dtype_is_float(from) || (from == DT_I64 && to == DT_I32)) {
-            struct facts need = {.lo = -d->max, .hi = d->max - (to == DT_I64 ? 1024 : 0), .finite = true, .max_nonzero = -1};
+            struct facts need = {
+                .lo = -d->max, .hi = d->max - (to == DT_I64 ? 1024 : 0), .finite = true, .max_nonzero = -1
+            };
             contract_need(c, 0, to == DT_I32 ? "in the range of i32" : "in the range of i64", need);
         }
-        facts_set(c, x->lo > -d->max ? ceil(x->lo) - (x->lo != ceil(x->lo)) : -d->max, x->hi < d->max ? ceil(x->hi) : d->max, true, true);
+        facts_set(c, x->lo > -d->max ? ceil(x->lo) - (x->lo != ceil(x->lo)) : -d->max,
+                  x->hi < d->max ? ceil(x->hi) : d->max, true, true);
     } else {
-        double lo = dtype_round(to, x->lo), hi = dtype_round(to, x->hi);
+        double lo = dtype_round(to, x->lo);
+        double hi = dtype_round(to, x->hi);
         facts_set(c, lo, hi, x->finite && isfinite(lo) && isfinite(hi), x->integral);
         c->out->max_nonzero = x->max_nonzero;
         c->out->exact &= to == DT_FLOAT || to == DT_F64 || from == to || from == DT_BOOL;
@@ -300,8 +441,10 @@ static const struct kx *cast_at(struct at *c)
 {
     const struct kx *x = at_plain(c, 0);
     enum dtype to = cast_to(c->n);
-    if (to == DT_BOOL) return x->type == DT_BOOL ? x : kx_op2(c->k, K_NE, x, kx_const(c->k, x->type, 0));
-    if (to == DT_I32 || to == DT_I64 || to == DT_F64) return kx_cast(c->k, to, x);
+    if (to == DT_BOOL)
+        return x->type == DT_BOOL ? x : kx_op2(c->k, K_NE, x, kx_const(c->k, x->type, 0));
+    if (to == DT_I32 || to == DT_I64 || to == DT_F64)
+        return kx_cast(c->k, to, x);
     x = kx_cast(c->k, DT_F32, x);
     return to == DT_F16 || to == DT_BF16 ? kx_round(c->k, to, x) : x;
 }
@@ -314,7 +457,17 @@ static void cast_draw(struct draw *d)
 }
 
 const struct op_def op_cast = {
-    .name = "cast", .cheap = true, .doc = "x as another dtype: floats round to nearest even, integers are made toward zero, bool is x != 0", .operands = "x",
-    .class = CLS_POINTWISE, .attrs = cast_attrs, .n_attrs = N_ATTRS(cast_attrs),
-    .infer = cast_infer, .contract = cast_contract, .eval1 = cast_eval1, .bound1 = cast_bound1, .at = cast_at, .draw = cast_draw,
+    .name = "cast",
+    .cheap = true,
+    .doc = "x as another dtype: floats round to nearest even, integers are made toward zero, bool is x != 0",
+    .operands = "x",
+    .class = CLS_POINTWISE,
+    .attrs = cast_attrs,
+    .n_attrs = N_ATTRS(cast_attrs),
+    .infer = cast_infer,
+    .contract = cast_contract,
+    .eval1 = cast_eval1,
+    .bound1 = cast_bound1,
+    .at = cast_at,
+    .draw = cast_draw,
 };

@@ -1,7 +1,8 @@
-/* The contracts engine: facts are carried from operands to results, and what an op needs of its operands ends as an obligation. Facts are of real
-   arithmetic and of what is not NaN: lo..hi holds for every element that is not NaN, `finite` says that there is none and no infinity. Of integers a
-   missing value (the least i64) is the NaN: lo..hi does not count it, and only with `finite` may an index rely on the range.
-   Obligations are appended to the graph; what a contradicted one means is the pass's to say. */
+/* The contracts engine: facts are carried from operands to results, and what an op needs of its operands ends as an
+   obligation. Facts are of real arithmetic and of what is not NaN: lo..hi holds for every element that is not NaN,
+   `finite` says that there is none and no infinity. Of integers a missing value (the least i64) is the NaN: lo..hi does
+   not count it, and only with `finite` may an index rely on the range. Obligations are appended to the graph; what a
+   contradicted one means is the pass's to say. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -15,9 +16,18 @@ static struct facts facts_of_dtype(enum dtype t)
 {
     struct facts f = unknown;
     switch (t) {
-    case DT_BOOL: f.lo = 0, f.hi = 1; break;
-    case DT_I32: f.lo = -0x1p31, f.hi = 0x1p31 - 1; break;
-    case DT_I64: f.lo = -0x1p63, f.hi = 0x1p63; break;
+    case DT_BOOL:
+        f.lo = 0;
+        f.hi = 1;
+        break;
+    case DT_I32:
+        f.lo = -0x1p31;
+        f.hi = 0x1p31 - 1;
+        break;
+    case DT_I64:
+        f.lo = -0x1p63;
+        f.hi = 0x1p63;
+        break;
     default: return f;
     }
     f.integral = true;
@@ -28,9 +38,12 @@ static struct facts facts_of_dtype(enum dtype t)
 /* A source has what the parser set (an input's `where`) and what its dtype says. */
 static struct facts facts_of_source(const struct node *n)
 {
-    struct facts f = n->facts, d = facts_of_dtype(n->type.dtype);
-    if (d.lo > f.lo) f.lo = d.lo;
-    if (d.hi < f.hi) f.hi = d.hi;
+    struct facts f = n->facts;
+    struct facts d = facts_of_dtype(n->type.dtype);
+    if (d.lo > f.lo)
+        f.lo = d.lo;
+    if (d.hi < f.hi)
+        f.hi = d.hi;
     f.integral |= d.integral;
     f.finite |= d.finite;
     return f;
@@ -40,14 +53,25 @@ static struct facts facts_of_source(const struct node *n)
 static struct facts facts_of_moved(const struct node *n)
 {
     struct facts out = facts_of_dtype(n->type.dtype);
-    bool first = true, is_float = dtype_is_float(n->type.dtype);
+    bool first = true;
+    bool is_float = dtype_is_float(n->type.dtype);
     for (int i = 0; i < n->n_in; i++) {
         const struct facts *f = &n->in[i]->facts;
-        if (is_float != dtype_is_float(n->in[i]->type.dtype)) continue;
-        if (first) out = (struct facts){ .lo = f->lo, .hi = f->hi, .finite = f->finite, .integral = f->integral, .max_nonzero = -1, .exact = f->exact };
+        if (is_float != dtype_is_float(n->in[i]->type.dtype))
+            continue;
+        if (first)
+            out = (struct facts){ .lo = f->lo,
+                                  .hi = f->hi,
+                                  .finite = f->finite,
+                                  .integral = f->integral,
+                                  .max_nonzero = -1,
+                                  .exact = f->exact };
         else {
-            out.lo = fmin(out.lo, f->lo), out.hi = fmax(out.hi, f->hi);
-            out.finite &= f->finite, out.integral &= f->integral, out.exact &= f->exact;
+            out.lo = fmin(out.lo, f->lo);
+            out.hi = fmax(out.hi, f->hi);
+            out.finite &= f->finite;
+            out.integral &= f->integral;
+            out.exact &= f->exact;
         }
         first = false;
     }
@@ -56,38 +80,53 @@ static struct facts facts_of_moved(const struct node *n)
 
 static bool operands_exact(const struct node *n)
 {
-    for (int i = 0; i < n->n_in; i++) if (!n->in[i]->facts.exact) return false;
+    for (int i = 0; i < n->n_in; i++)
+        if (!n->in[i]->facts.exact)
+            return false;
     return true;
 }
 
-/* What holds of a class without a word from the row. A pointwise op's range is not known, so neither is its finiteness. */
+/* What holds of a class without a word from the row. A pointwise op's range is not known, so neither is its finiteness.
+   */
 static struct facts facts_by_class(const struct node *n)
 {
     struct facts f = facts_of_dtype(n->type.dtype);
     switch (n->op->class) {
     case CLS_SOURCE: return facts_of_source(n);
-    case CLS_VIEW: case CLS_INDEX: return facts_of_moved(n);
-    case CLS_POINTWISE: case CLS_SELECT: case CLS_REDUCE: case CLS_SCAN: f.exact = n->op->exact && operands_exact(n); break;
-    case CLS_CONTRACT: case CLS_EFFECT: break;
+    case CLS_VIEW:
+    case CLS_INDEX: return facts_of_moved(n);
+    case CLS_POINTWISE:
+    case CLS_SELECT:
+    case CLS_REDUCE:
+    case CLS_SCAN: f.exact = n->op->exact && operands_exact(n); break;
+    case CLS_CONTRACT:
+    case CLS_EFFECT: break;
     }
     return f;
 }
 
-/* Past its format's largest number a value is infinite, whatever it is in real arithmetic. `float` may still become any format. */
+/* Past its format's largest number a value is infinite, whatever it is in real arithmetic. `float` may still become any
+   format. */
 static void settle(const struct node *n, struct facts *f)
 {
-    if (isnan(f->lo)) f->lo = -INFINITY;
-    if (isnan(f->hi)) f->hi = INFINITY;
+    if (isnan(f->lo))
+        f->lo = -INFINITY;
+    if (isnan(f->hi))
+        f->hi = INFINITY;
     BUG_IF(f->lo > f->hi, "%s promises values in %g..%g", n->op->name, f->lo, f->hi);
-    double max = n->type.dtype == DT_FLOAT ? DBL_MAX : dtype_is_float(n->type.dtype) ? dtype_table[n->type.dtype].max : INFINITY;
-    if (f->lo < -max || f->hi > max) f->finite = false;
+    double max = n->type.dtype == DT_FLOAT       ? DBL_MAX
+                 : dtype_is_float(n->type.dtype) ? dtype_table[n->type.dtype].max
+                                                 : INFINITY;
+    if (f->lo < -max || f->hi > max)
+        f->finite = false;
 }
 
 void op_contract(struct graph *g, struct node *n)
 {
     struct facts out = facts_by_class(n);
     struct contract c = { .g = g, .n = n, .out = &out };
-    if (n->op->contract) n->op->contract(&c);
+    if (n->op->contract)
+        n->op->contract(&c);
     settle(n, &out);
     n->facts = out;
 }
@@ -105,27 +144,36 @@ static void append(struct contract *c, struct obligation o)
 /* The part that no guard at run time looks at: guards see ranges and finiteness, element by element. */
 static bool rest_implied(const struct facts *known, const struct facts *need)
 {
-    return (need->max_nonzero < 0 || (known->max_nonzero >= 0 && known->max_nonzero <= need->max_nonzero)) && (!need->integral || known->integral) &&
-           (!need->sums_to_one || known->sums_to_one) && (!need->exact || known->exact);
+    return (need->max_nonzero < 0 || (known->max_nonzero >= 0 && known->max_nonzero <= need->max_nonzero)) &&
+           (!need->integral || known->integral) && (!need->sums_to_one || known->sums_to_one) &&
+           (!need->exact || known->exact);
 }
 
 static bool implies(const struct facts *known, const struct facts *need)
 {
-    return known->lo >= need->lo && known->hi <= need->hi && (!need->finite || known->finite) && rest_implied(known, need);
+    return known->lo >= need->lo && known->hi <= need->hi && (!need->finite || known->finite) &&
+           rest_implied(known, need);
 }
 
-static bool excludes(const struct facts *known, const struct facts *need) { return known->hi < need->lo || known->lo > need->hi; }
+static bool excludes(const struct facts *known, const struct facts *need)
+{
+    return known->hi < need->lo || known->lo > need->hi;
+}
 
 static enum obligation_status status_of(const struct facts *known, const struct facts *need)
 {
-    if (excludes(known, need)) return OBLIGATION_CONTRADICTED;
-    if (implies(known, need)) return OBLIGATION_PROVED;
+    if (excludes(known, need))
+        return OBLIGATION_CONTRADICTED;
+    if (implies(known, need))
+        return OBLIGATION_PROVED;
     return rest_implied(known, need) ? OBLIGATION_CHECKED : OBLIGATION_OPEN;
 }
 
 void contract_need(struct contract *c, int operand, const char *text, struct facts need)
 {
-    append(c, (struct obligation){ .operand = operand, .text = text, .status = status_of(&c->n->in[operand]->facts, &need), .need = need });
+    append(c,
+           (struct obligation){
+               .operand = operand, .text = text, .status = status_of(&c->n->in[operand]->facts, &need), .need = need });
 }
 
 void contract_state(struct contract *c, const char *text, enum obligation_status status)

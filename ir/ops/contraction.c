@@ -19,29 +19,42 @@ static const struct ix *k_of_b(const struct node *n) { return from_end(&n->in[1]
 
 static bool matmul_ranks(struct graph *g, const struct node *n)
 {
-    const struct type *a = &n->in[0]->type, *b = &n->in[1]->type;
-    if (!need_float(g, n, 0) || !need_float(g, n, 1)) return false;
-    if (a->rank < 2) return infer_error(g, n, 0, "must have at least 2 dimensions");
-    if (b->rank < 2) return infer_error(g, n, 1, "must have at least 2 dimensions");
-    if (is_ta(n) && a->rank != 2) return infer_error(g, n, 0, "must have 2 dimensions for transpose_a");
-    if (b->rank == 2) return true;
-    if (a->rank != b->rank) return infer_error(g, n, 1, "must have 2 dimensions or as many as the first, %s", type_text(g->arena, a));
+    const struct type *a = &n->in[0]->type;
+    const struct type *b = &n->in[1]->type;
+    if (!need_float(g, n, 0) || !need_float(g, n, 1))
+        return false;
+    if (a->rank < 2)
+        return infer_error(g, n, 0, "must have at least 2 dimensions");
+    if (b->rank < 2)
+        return infer_error(g, n, 1, "must have at least 2 dimensions");
+    if (is_ta(n) && a->rank != 2)
+        return infer_error(g, n, 0, "must have 2 dimensions for transpose_a");
+    if (b->rank == 2)
+        return true;
+    if (a->rank != b->rank)
+        return infer_error(g, n, 1, "must have 2 dimensions or as many as the first, %s", type_text(g->arena, a));
     for (int i = 0; i + 2 < b->rank; i++)
-        if (a->dim[i] != b->dim[i]) return infer_error(g, n, 1, "must have dimension %d of the first, %s", i, type_text(g->arena, a));
+        if (a->dim[i] != b->dim[i])
+            return infer_error(g, n, 1, "must have dimension %d of the first, %s", i, type_text(g->arena, a));
     return true;
 }
 
 static bool matmul_infer(struct graph *g, struct node *n)
 {
-    const struct type *a = &n->in[0]->type, *b = &n->in[1]->type;
-    if (!matmul_ranks(g, n)) return false;
+    const struct type *a = &n->in[0]->type;
+    const struct type *b = &n->in[1]->type;
+    if (!matmul_ranks(g, n))
+        return false;
     if (k_of_a(n) != k_of_b(n)) {
-        return infer_error(g, n, 1, "must have %s as dimension %d, which is summed over with dimension %d of the first, %s", ix_text(g->arena, k_of_a(n)),
-                           b->rank - (is_tb(n) ? 1 : 2), a->rank - (is_ta(n) ? 2 : 1), type_text(g->arena, a));
+        return infer_error(g, n, 1,
+                           "must have %s as dimension %d, which is summed over with dimension %d of the first, %s",
+                           ix_text(g->arena, k_of_a(n)), b->rank - (is_tb(n) ? 1 : 2), a->rank - (is_ta(n) ? 2 : 1),
+                           type_text(g->arena, a));
     }
     struct type out = *a;
     out.dtype = DT_FLOAT;
-    if (is_ta(n)) out.dim[0] = a->dim[1];
+    if (is_ta(n))
+        out.dim[0] = a->dim[1];
     out.dim[out.rank - 1] = from_end(b, is_tb(n) ? 2 : 1);
     n->type = out;
     return true;
@@ -50,28 +63,43 @@ static bool matmul_infer(struct graph *g, struct node *n)
 /* |Σ a·b| ≤ K·max|a|·max|b|. */
 static void matmul_contract(struct contract *c)
 {
-    const struct facts *a = fact(c, 0), *b = fact(c, 1);
+    const struct facts *a = fact(c, 0);
+    const struct facts *b = fact(c, 1);
     int64_t k;
-    if (!ix_const_value(k_of_a(c->n), &k)) return;
-    double ma = fmax(fabs(a->lo), fabs(a->hi)), mb = fmax(fabs(b->lo), fabs(b->hi));
-    double hi = facts_up(facts_up((double)k * ma) * mb), lo = a->lo >= 0 && b->lo >= 0 ? 0 : -hi;
-    if (!isfinite(hi)) return;
+    if (!ix_const_value(k_of_a(c->n), &k))
+        return;
+    double ma = fmax(fabs(a->lo), fabs(a->hi));
+    double mb = fmax(fabs(b->lo), fabs(b->hi));
+    double hi = facts_up(facts_up((double)k * ma) * mb);
+    double lo = a->lo >= 0 && b->lo >= 0 ? 0 : -hi;
+    if (!isfinite(hi))
+        return;
     c->out->lo = lo;
     c->out->hi = hi;
     c->out->finite = a->finite && b->finite;
 }
 
-static void span(struct box *in, int i, const struct dim_values *dims, const struct ix *d) { in->lo[i] = 0, in->hi[i] = dims_eval(dims, d) - 1; }
+static void span(struct box *in, int i, const struct dim_values *dims, const struct ix *d)
+{
+    in->lo[i] = 0;
+    in->hi[i] = dims_eval(dims, d) - 1;
+}
 
-static void matmul_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+static void matmul_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                         struct box *in)
 {
     const struct type *t = &n->in[operand]->type;
-    int last = out->rank - 1, own = operand == 0 ? last - 1 : last;             /* the dim of the result that is this operand's own */
+    int last = out->rank - 1;
+    int own = operand == 0 ? last - 1 : last; /* the dim of the result that is this operand's own */
     bool k_first = operand == 0 ? is_ta(n) : !is_tb(n);
     *in = (struct box){ .rank = t->rank };
-    for (int i = 0; i + 2 < t->rank; i++) in->lo[i] = out->lo[i], in->hi[i] = out->hi[i];
+    for (int i = 0; i + 2 < t->rank; i++) {
+        in->lo[i] = out->lo[i];
+        in->hi[i] = out->hi[i];
+    }
     int at = k_first ? t->rank - 1 : t->rank - 2;
-    in->lo[at] = out->lo[own], in->hi[at] = out->hi[own];
+    in->lo[at] = out->lo[own];
+    in->hi[at] = out->hi[own];
     at = k_first ? t->rank - 2 : t->rank - 1;
     span(in, at, dims, t->dim[at]);
 }
@@ -83,15 +111,26 @@ static void matmul_work(struct session *s, const struct node *n, struct work *w)
 }
 
 /* The row of a and the column of b that element `at` of the result is the product of: first elements and strides. */
-struct dot { int64_t a, sa, b, sb, k; };
+struct dot {
+    int64_t a, sa, b, sb, k;
+};
 
 static struct dot dot_of(const struct ev *c, int64_t at)
 {
-    const struct view *a = &c->in[0], *b = &c->in[1];
-    bool ta = is_ta(c->n), tb = is_tb(c->n);
-    int64_t n = c->out.last, row = at / n, col = at % n, k = ta ? a->dim[0] : a->last;
+    const struct view *a = &c->in[0];
+    const struct view *b = &c->in[1];
+    bool ta = is_ta(c->n);
+    bool tb = is_tb(c->n);
+    int64_t n = c->out.last;
+    int64_t row = at / n;
+    int64_t col = at % n;
+    int64_t k = ta ? a->dim[0] : a->last;
     int64_t batch = b->rank > 2 ? row / c->out.dim[c->out.rank - 2] : 0;
-    return (struct dot){ .a = ta ? row : row * k, .sa = ta ? a->last : 1, .b = batch * k * n + (tb ? col * k : col), .sb = tb ? 1 : n, .k = k };
+    return (struct dot){ .a = ta ? row : row * k,
+                         .sa = ta ? a->last : 1,
+                         .b = batch * k * n + (tb ? col * k : col),
+                         .sb = tb ? 1 : n,
+                         .k = k };
 }
 
 static void matmul_eval(struct ev *c)
@@ -104,54 +143,74 @@ static void matmul_eval(struct ev *c)
 }
 
 /* ---- matmul: bound ---- */
-/* What the terms of one sum are, as far as a bound asks. |computed operand| ≤ |x| + error, its rounding to the unit's format included. */
+/* What the terms of one sum are, as far as a bound asks. |computed operand| ≤ |x| + error, its rounding to the unit's
+   format included. */
 struct mass {
-    double mass, err;               /* Σ of the largest |a·b|; Σ of what operand errors change */
-    double flushed;                 /* Σ of the largest |a·b| that may vanish with a subnormal operand */
-    int exponent;                   /* the largest sum of two operands' exponents, a subnormal one's (and zero's) being its format's smallest */
-    bool lost;                      /* an operand is not bounded, or leaves its format */
-    bool special;                   /* an operand is a NaN or an infinity */
+    double mass, err; /* Σ of the largest |a·b|; Σ of what operand errors change */
+    double flushed;   /* Σ of the largest |a·b| that may vanish with a subnormal operand */
+    /* the largest sum of two operands' exponents, a subnormal one's (and zero's) being its format's smallest */
+    int exponent;
+    bool lost;    /* an operand is not bounded, or leaves its format */
+    bool special; /* an operand is a NaN or an infinity */
 };
 
 static enum dtype multiplied_in(const struct bd *b)
 {
     enum dtype t = b->v.n->compute;
-    if (t == DT_F16 || t == DT_BF16) return t;
+    if (t == DT_F16 || t == DT_BF16)
+        return t;
     return b->sum && b->sum->unit ? DT_F16 : DT_F64;
 }
 
-/* The error of an operand as the sum meets it: a matrix unit takes it rounded to its own format, unless it has that already. */
+/* The error of an operand as the sum meets it: a matrix unit takes it rounded to its own format, unless it has that
+   already. */
 static double operand_error(const struct bd *b, enum dtype in, int operand, int64_t i)
 {
-    double x = b->v.in[operand].v[i].d, e = bd_operand(b, operand, i);
+    double x = b->v.in[operand].v[i].d;
+    double e = bd_operand(b, operand, i);
     bool rounds = in != DT_F64 && b->v.n->in[operand]->type.dtype != in && (b->kernel || (b->sum && b->sum->unit));
-    if (!rounds || !isfinite(x) || (e == 0 && dtype_round(in, x) == x)) return e;
+    if (!rounds || !isfinite(x) || (e == 0 && dtype_round(in, x) == x))
+        return e;
     return e + dtype_half_ulp(in, fabs(x) + e);
 }
 
 static int exponent_of(double mag, int emin)
 {
     int e = emin;
-    if (mag > 0) frexp(mag, &e), e--;
+    if (mag > 0) {
+        frexp(mag, &e);
+        e--;
+    }
     return e > emin ? e : emin;
 }
 
 static void add_term(struct mass *m, enum dtype in, double a, double ea, double b, double eb)
 {
-    double ua = fabs(a) + ea, ub = fabs(b) + eb, max = in == DT_F64 ? INFINITY : dtype_table[in].max;
-    if (!isfinite(a) || !isfinite(b)) m->special = true;
+    double ua = fabs(a) + ea;
+    double ub = fabs(b) + eb;
+    double max = in == DT_F64 ? INFINITY : dtype_table[in].max;
+    if (!isfinite(a) || !isfinite(b))
+        m->special = true;
     /* An infinity is exact, but its product's sign, and whether it is a NaN, hang on the other operand. */
-    if (isinf(ea) || isinf(eb) || (isinf(a) && eb >= fabs(b) && eb > 0) || (isinf(b) && ea >= fabs(a) && ea > 0)) m->lost = true;
-    if (!isfinite(a) || !isfinite(b)) return;
-    if (ua > max || ub > max) m->lost = true;
+    if (isinf(ea) || isinf(eb) || (isinf(a) && eb >= fabs(b) && eb > 0) || (isinf(b) && ea >= fabs(a) && ea > 0))
+        m->lost = true;
+    if (!isfinite(a) || !isfinite(b))
+        return;
+    if (ua > max || ub > max)
+        m->lost = true;
     m->mass += ua * ub;
     m->err += times(fabs(a), eb) + times(fabs(b), ea) + times(ea, eb);
-    if (in == DT_F64) return;
-    int emin = dtype_table[in].emin, e = exponent_of(ua, emin) + exponent_of(ub, emin);
+    if (in == DT_F64)
+        return;
+    int emin = dtype_table[in].emin;
+    int e = exponent_of(ua, emin) + exponent_of(ub, emin);
     double normal = ldexp(1, emin);
-    if (e > m->exponent) m->exponent = e;
-    if (fabs(a) - ea < normal) m->flushed += fmin(ua, normal) * ub;
-    if (fabs(b) - eb < normal) m->flushed += fmin(ub, normal) * ua;
+    if (e > m->exponent)
+        m->exponent = e;
+    if (fabs(a) - ea < normal)
+        m->flushed += fmin(ua, normal) * ub;
+    if (fabs(b) - eb < normal)
+        m->flushed += fmin(ub, normal) * ua;
 }
 
 static struct mass mass_of(const struct bd *b, const struct dot *d)
@@ -159,8 +218,10 @@ static struct mass mass_of(const struct bd *b, const struct dot *d)
     enum dtype in = multiplied_in(b);
     struct mass m = { .exponent = in == DT_F64 ? 0 : 2 * dtype_table[in].emin };
     for (int64_t k = 0; k < d->k; k++) {
-        int64_t ia = d->a + k * d->sa, ib = d->b + k * d->sb;
-        add_term(&m, in, b->v.in[0].v[ia].d, operand_error(b, in, 0, ia), b->v.in[1].v[ib].d, operand_error(b, in, 1, ib));
+        int64_t ia = d->a + k * d->sa;
+        int64_t ib = d->b + k * d->sb;
+        add_term(&m, in, b->v.in[0].v[ia].d, operand_error(b, in, 0, ia), b->v.in[1].v[ib].d,
+                 operand_error(b, in, 1, ib));
     }
     return m;
 }
@@ -171,21 +232,25 @@ static double groups_of(const struct sum_record *r)
     return (double)r->chain * ceil((double)r->block / r->unit->group);
 }
 
-/* Aligned sum of n products and the running sum c: |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F) a group, E the larger of the products' exponents
-   and that of c. Terms are cut toward zero and so is d: |c|, |d| ≤ mass in every order of the terms. With max(x, y) ≤ x + y, g groups in each of the
-   2^depth sums give together
+/* Aligned sum of n products and the running sum c: |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F) a group, E the larger of the
+   products' exponents and that of c. Terms are cut toward zero and so is d: |c|, |d| ≤ mass in every order of the
+   terms. With max(x, y) ≤ x + y, g groups in each of the 2^depth sums give together
      g·mass·(2⁻²³ + (n + 1)·2^−F) + 2^depth·g·(n + 1)·2^(E−F). */
 static double aligned_error(const struct sum_record *r, const struct mass *m)
 {
-    double n = r->unit->group, g = groups_of(r), one = (n + 1) * ldexp(1, -r->unit->fbits);
+    double n = r->unit->group;
+    double g = groups_of(r);
+    double one = (n + 1) * ldexp(1, -r->unit->fbits);
     return g * m->mass * (0x1p-23 + one) + ldexp(g, r->depth) * (ldexp(one, m->exponent) + 0x1p-149);
 }
 
-/* Products are exact in f32 (down to its smallest number); a product passes two additions in its group, then those of at most g groups, each to
-   nearest: γ (Higham, section 3.1). Flushing takes the products of subnormal operands, and up to 2⁻¹²⁶ at each partial sum and result. */
+/* Products are exact in f32 (down to its smallest number); a product passes two additions in its group, then those of
+   at most g groups, each to nearest: γ (Higham, section 3.1). Flushing takes the products of subnormal operands, and up
+   to 2⁻¹²⁶ at each partial sum and result. */
 static double tree4_error(const struct bd *b, const struct sum_record *r, const struct mass *m)
 {
-    double g = groups_of(r), sums = ldexp(g, r->depth) * r->unit->group;
+    double g = groups_of(r);
+    double sums = ldexp(g, r->depth) * r->unit->group;
     double e = bd_gamma(g + 2, b->u) * m->mass + sums * 0x1p-149;
     return r->unit->flush ? e + m->flushed + sums * 0x1p-126 : e;
 }
@@ -195,7 +260,9 @@ static double unit_error(const struct bd *b, const struct mass *m, int64_t n)
     const struct sum_record *r = b->sum;
     /* The reference's own share, and the operands'. */
     struct bd ref = *b;
-    ref.kernel = false, ref.sum = NULL, ref.v.acc = DT_F64;
+    ref.kernel = false;
+    ref.sum = NULL;
+    ref.v.acc = DT_F64;
     double e = bd_sum(&ref, m->mass, m->err, n);
     e += r->unit->kind == MODEL_ALIGNED_SUM ? aligned_error(r, m) : tree4_error(b, r, m);
     return e + bd_gamma(r->depth, b->u) * (m->mass + e);
@@ -212,33 +279,50 @@ static double plain_error(const struct bd *b, const struct mass *m, int64_t n)
 static double dot_error(const struct bd *b, const struct mass *m, int64_t k)
 {
     bool unit = b->sum && b->sum->unit;
-    BUG_IF(unit && ldexp((double)b->sum->block * (double)b->sum->chain, b->sum->depth) < (double)k, "a sum record of fewer terms than the sum has");
+    BUG_IF(unit && ldexp((double)b->sum->block * (double)b->sum->chain, b->sum->depth) < (double)k,
+           "a sum record of fewer terms than the sum has");
     double e = unit ? unit_error(b, m, k) : plain_error(b, m, k);
     double top = b->kernel || unit ? dtype_table[DT_F32].max : bd_max(b);
-    if (m->lost || isnan(e) || m->mass + e > top || (m->special && unit && b->sum->unit->flush && m->flushed > 0)) return INFINITY;
+    if (m->lost || isnan(e) || m->mass + e > top || (m->special && unit && b->sum->unit->flush && m->flushed > 0))
+        return INFINITY;
     return m->special ? 0 : e * (1 + 0x1p-40);
 }
 
-/* ---- matmul: the same terms, faster: what depends on one operand alone is worked out once for a vector of it, not once for every pair ---- */
+/* ---- matmul: the same terms, faster: what depends on one operand alone is worked out once for a vector of it, not
+   once for every pair ---- */
 enum { COLUMNS_AT_ONCE = 128 };
 
-/* One row of a or column of b: |x|, its error, |x| + error, what of it may be flushed, its exponent. tame: nothing in it is special or lost. */
-struct vector { double *x, *e, *u, *f; int *ex; bool tame, exact; };
+/* One row of a or column of b: |x|, its error, |x| + error, what of it may be flushed, its exponent. tame: nothing in
+   it is special or lost. */
+struct vector {
+    double *x, *e, *u, *f;
+    int *ex;
+    bool tame, exact;
+};
 
 static struct vector vector_new(struct arena *a, int64_t k)
 {
-    return (struct vector){ .x = arena_array(a, double, k), .e = arena_array(a, double, k), .u = arena_array(a, double, k), .f = arena_array(a, double, k),
+    return (struct vector){ .x = arena_array(a, double, k),
+                            .e = arena_array(a, double, k),
+                            .u = arena_array(a, double, k),
+                            .f = arena_array(a, double, k),
                             .ex = arena_array(a, int, k) };
 }
 
-static void vector_fill(const struct bd *b, enum dtype in, int operand, int64_t at, int64_t stride, int64_t k, struct vector *v)
+static void vector_fill(const struct bd *b, enum dtype in, int operand, int64_t at, int64_t stride, int64_t k,
+                        struct vector *v)
 {
     int emin = in == DT_F64 ? 0 : dtype_table[in].emin;
-    double max = in == DT_F64 ? INFINITY : dtype_table[in].max, normal = in == DT_F64 ? 0 : ldexp(1, emin);
+    double max = in == DT_F64 ? INFINITY : dtype_table[in].max;
+    double normal = in == DT_F64 ? 0 : ldexp(1, emin);
     v->tame = v->exact = true;
     for (int64_t i = 0; i < k; i++, at += stride) {
-        double x = fabs(b->v.in[operand].v[at].d), e = operand_error(b, in, operand, at), u = x + e;
-        v->x[i] = x, v->e[i] = e, v->u[i] = u;
+        double x = fabs(b->v.in[operand].v[at].d);
+        double e = operand_error(b, in, operand, at);
+        double u = x + e;
+        v->x[i] = x;
+        v->e[i] = e;
+        v->u[i] = u;
         v->f[i] = x - e < normal ? fmin(u, normal) : 0;
         v->ex[i] = in == DT_F64 ? 0 : exponent_of(u, emin);
         v->tame &= isfinite(u) && u <= max;
@@ -249,20 +333,32 @@ static void vector_fill(const struct bd *b, enum dtype in, int operand, int64_t 
 /* mass_of for two tame vectors. */
 static struct mass mass_of_vectors(enum dtype in, const struct vector *a, const struct vector *b, int64_t k)
 {
-    double mass = 0, err = 0, flushed = 0;
+    double mass = 0;
+    double err = 0;
+    double flushed = 0;
     int exponent = in == DT_F64 ? 0 : 2 * dtype_table[in].emin;
-    for (int64_t i = 0; i < k; i++) mass += a->u[i] * b->u[i];
-    for (int64_t i = 0; i < k; i++) flushed += a->f[i] * b->u[i] + b->f[i] * a->u[i];
-    if (!a->exact || !b->exact) for (int64_t i = 0; i < k; i++) err += a->x[i] * b->e[i] + b->x[i] * a->e[i] + a->e[i] * b->e[i];
-    for (int64_t i = 0; i < k; i++) exponent = a->ex[i] + b->ex[i] > exponent ? a->ex[i] + b->ex[i] : exponent;
+    for (int64_t i = 0; i < k; i++)
+        mass += a->u[i] * b->u[i];
+    for (int64_t i = 0; i < k; i++)
+        flushed += a->f[i] * b->u[i] + b->f[i] * a->u[i];
+    if (!a->exact || !b->exact)
+        for (int64_t i = 0; i < k; i++)
+            err += a->x[i] * b->e[i] + b->x[i] * a->e[i] + a->e[i] * b->e[i];
+    for (int64_t i = 0; i < k; i++)
+        exponent = a->ex[i] + b->ex[i] > exponent ? a->ex[i] + b->ex[i] : exponent;
     return (struct mass){ .mass = mass, .err = err, .flushed = in == DT_F64 ? 0 : flushed, .exponent = exponent };
 }
 
 /* The part of a run that lies in columns first..last-1. */
-static void bound_columns(struct bd *b, enum dtype in, const struct run *r, int64_t first, int64_t last, struct vector *row, const struct vector *columns)
+static void bound_columns(struct bd *b, enum dtype in, const struct run *r, int64_t first, int64_t last,
+                          struct vector *row, const struct vector *columns)
 {
-    int64_t n = b->v.out.last, start = r->lo / n * n, lo = r->lo > start + first ? r->lo : start + first, hi = r->hi < start + last ? r->hi : start + last;
-    if (lo >= hi) return;
+    int64_t n = b->v.out.last;
+    int64_t start = r->lo / n * n;
+    int64_t lo = r->lo > start + first ? r->lo : start + first;
+    int64_t hi = r->hi < start + last ? r->hi : start + last;
+    if (lo >= hi)
+        return;
     struct dot d = dot_of(&b->v, lo);
     vector_fill(b, in, 0, d.a, d.sa, d.k, row);
     for (int64_t at = lo; at < hi; at++) {
@@ -277,24 +373,31 @@ static void bound_columns(struct bd *b, enum dtype in, const struct run *r, int6
 static void bound_matrix(struct bd *b)
 {
     enum dtype in = multiplied_in(b);
-    int64_t n = b->v.out.last, k = dot_of(&b->v, b->v.runs[0].lo).k;
+    int64_t n = b->v.out.last;
+    int64_t k = dot_of(&b->v, b->v.runs[0].lo).k;
     struct arena *a = arena_new();
-    struct vector row = vector_new(a, k), *columns = arena_array(a, struct vector, COLUMNS_AT_ONCE);
-    for (int c = 0; c < COLUMNS_AT_ONCE && c < n; c++) columns[c] = vector_new(a, k);
+    struct vector row = vector_new(a, k);
+    struct vector *columns = arena_array(a, struct vector, COLUMNS_AT_ONCE);
+    for (int c = 0; c < COLUMNS_AT_ONCE && c < n; c++)
+        columns[c] = vector_new(a, k);
     for (int64_t first = 0; first < n; first += COLUMNS_AT_ONCE) {
         int64_t last = first + COLUMNS_AT_ONCE < n ? first + COLUMNS_AT_ONCE : n;
         for (int64_t c = first; c < last; c++) {
             struct dot d = dot_of(&b->v, c);
             vector_fill(b, in, 1, d.b, d.sb, k, &columns[c - first]);
         }
-        for (size_t r = 0; r < b->v.n_runs; r++) bound_columns(b, in, &b->v.runs[r], first, last, &row, columns);
+        for (size_t r = 0; r < b->v.n_runs; r++)
+            bound_columns(b, in, &b->v.runs[r], first, last, &row, columns);
     }
     arena_free(a);
 }
 
 static void matmul_bound(struct bd *b)
 {
-    if (b->v.in[1].rank == 2 && b->v.n_runs) { bound_matrix(b); return; }
+    if (b->v.in[1].rank == 2 && b->v.n_runs) {
+        bound_matrix(b);
+        return;
+    }
     for (size_t r = 0; r < b->v.n_runs; r++)
         for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) {
             struct dot d = dot_of(&b->v, i);
@@ -313,9 +416,11 @@ static struct node *product(struct builder *b, struct node *x, bool tx, struct n
 static struct node *joined(struct builder *b, struct node *x)
 {
     struct ix_table *ix = b->g->s->ix;
-    if (x->type.rank == 2) return x;
+    if (x->type.rank == 2)
+        return x;
     const struct ix *rows = ix_const(ix, 1);
-    for (int i = 0; i + 1 < x->type.rank; i++) rows = ix_mul(ix, rows, x->type.dim[i]);
+    for (int i = 0; i + 1 < x->type.rank; i++)
+        rows = ix_mul(ix, rows, x->type.dim[i]);
     struct type to = { .dtype = x->type.dtype, .rank = 2, .dim = { rows, type_last(b->g->s, &x->type) } };
     return build_reshape(b, x, &to);
 }
@@ -324,30 +429,41 @@ static struct node *joined(struct builder *b, struct node *x)
 static struct node *turned(struct builder *b, struct node *x)
 {
     int64_t *perm = arena_array(b->g->arena, int64_t, x->type.rank);
-    for (int i = 0; i < x->type.rank; i++) perm[i] = i;
-    perm[x->type.rank - 2] = x->type.rank - 1, perm[x->type.rank - 1] = x->type.rank - 2;
+    for (int i = 0; i < x->type.rank; i++)
+        perm[i] = i;
+    perm[x->type.rank - 2] = x->type.rank - 1;
+    perm[x->type.rank - 1] = x->type.rank - 2;
     return build(b, "transpose", &x, 1, (struct attr[]){ { .n = x->type.rank, .ints = perm } });
 }
 
 /* y = A·B: dA = gy·Bᵀ, dB = Aᵀ·gy, each in the order that its operand is stored in. */
 static struct node *matmul_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
-    struct node *x = n->in[0], *w = n->in[1];
-    bool ta = is_ta(n), tb = is_tb(n);
-    if (operand == 0) return ta ? product(b, w, tb, gy, true) : product(b, gy, false, w, !tb);
-    if (w->type.rank > 2) return tb ? product(b, turned(b, gy), false, x, false) : product(b, turned(b, x), false, gy, false);
-    x = joined(b, x), gy = joined(b, gy);
+    struct node *x = n->in[0];
+    struct node *w = n->in[1];
+    bool ta = is_ta(n);
+    bool tb = is_tb(n);
+    if (operand == 0)
+        return ta ? product(b, w, tb, gy, true) : product(b, gy, false, w, !tb);
+    if (w->type.rank > 2)
+        return tb ? product(b, turned(b, gy), false, x, false) : product(b, turned(b, x), false, gy, false);
+    x = joined(b, x);
+    gy = joined(b, gy);
     return tb ? product(b, gy, true, x, ta) : product(b, x, !ta, gy, false);
 }
 
 static void matmul_draw(struct draw *d)
 {
-    bool batched = draw_range(d, 0, 2) == 0, ta = !batched && draw_range(d, 0, 2) == 0, tb = draw_range(d, 0, 1);
-    const struct ix *k = draw_ix(d, draw_dim(d)), *cols = draw_ix(d, draw_range(d, 0, 9));
+    bool batched = draw_range(d, 0, 2) == 0;
+    bool ta = !batched && draw_range(d, 0, 2) == 0;
+    bool tb = draw_range(d, 0, 1);
+    const struct ix *k = draw_ix(d, draw_dim(d));
+    const struct ix *cols = draw_ix(d, draw_range(d, 0, 9));
     struct type a = draw_type(d, DT_FLOAT, batched ? 3 : 2, ta ? 2 : 3), b;
     a.dim[ta ? 0 : a.rank - 1] = k;
     b = a;
-    if (!batched) b.rank = 2;
+    if (!batched)
+        b.rank = 2;
     b.dim[b.rank - 2] = tb ? cols : k;
     b.dim[b.rank - 1] = tb ? k : cols;
     draw_operand(d, 0, &a, -2, 2);
@@ -357,11 +473,20 @@ static void matmul_draw(struct draw *d)
 }
 
 const struct op_def op_matmul = {
-    .name = "matmul", .doc = "sums of products: a [.., M, K] times b [K, N], or batch by batch",
-    .operands = "a, b", .class = CLS_CONTRACT,
-    .attrs = matmul_attrs, .n_attrs = N_ATTRS(matmul_attrs),
-    .infer = matmul_infer, .contract = matmul_contract, .needs = matmul_needs, .work = matmul_work,
-    .eval = matmul_eval, .bound = matmul_bound, .grad = matmul_grad, .draw = matmul_draw,
+    .name = "matmul",
+    .doc = "sums of products: a [.., M, K] times b [K, N], or batch by batch",
+    .operands = "a, b",
+    .class = CLS_CONTRACT,
+    .attrs = matmul_attrs,
+    .n_attrs = N_ATTRS(matmul_attrs),
+    .infer = matmul_infer,
+    .contract = matmul_contract,
+    .needs = matmul_needs,
+    .work = matmul_work,
+    .eval = matmul_eval,
+    .bound = matmul_bound,
+    .grad = matmul_grad,
+    .draw = matmul_draw,
 };
 
 /* ---- linear ---- */
@@ -370,30 +495,47 @@ static const struct attr_def linear_attrs[] = {
 };
 static const struct param_def linear_params[] = { { "w", "weight", INIT_FAN_IN }, { "b", "bias", INIT_ZERO } };
 
-static bool linear_param_type(struct graph *g, const struct node *call, const struct loc *attr_loc, int operand, struct type *out)
+static bool linear_param_type(struct graph *g, const struct node *call, const struct loc *attr_loc, int operand,
+                              struct type *out)
 {
-    const struct node *x = call->in[0], *w = operand == 2 ? call->in[1] : NULL;
+    const struct node *x = call->in[0];
+    const struct node *w = operand == 2 ? call->in[1] : NULL;
     int64_t given = node_attr(call, 0)->i;
-    if (x->type.rank < 1) return infer_error(g, call, 0, "must have at least 1 dimension");
-    if (attr_loc[0].line && given < 1) return diag_error(g->s, FAIL_INPUT, attr_loc[0], "linear needs at least 1 feature, not %lld", (long long)given);
-    if (!w && !attr_loc[0].line) return infer_error(g, call, -1, "without weights, the number of features must be given: linear(x, 128)");
-    if (w && w->type.rank != 2) return infer_error(g, call, 1, "must have 2 dimensions");
+    if (x->type.rank < 1)
+        return infer_error(g, call, 0, "must have at least 1 dimension");
+    if (attr_loc[0].line && given < 1)
+        return diag_error(g->s, FAIL_INPUT, attr_loc[0], "linear needs at least 1 feature, not %lld", (long long)given);
+    if (!w && !attr_loc[0].line)
+        return infer_error(g, call, -1, "without weights, the number of features must be given: linear(x, 128)");
+    if (w && w->type.rank != 2)
+        return infer_error(g, call, 1, "must have 2 dimensions");
     const struct ix *features = w ? w->type.dim[0] : ix_const(g->s->ix, given);
-    *out = (struct type){ .dtype = DT_FLOAT, .rank = operand == 1 ? 2 : 1, .dim = { features, operand == 1 ? type_last(g->s, &x->type) : NULL } };
+    *out = (struct type){ .dtype = DT_FLOAT,
+                          .rank = operand == 1 ? 2 : 1,
+                          .dim = { features, operand == 1 ? type_last(g->s, &x->type) : NULL } };
     return true;
 }
 
 static bool linear_infer(struct graph *g, struct node *n)
 {
-    const struct type *x = &n->in[0]->type, *w = &n->in[1]->type, *b = &n->in[2]->type;
+    const struct type *x = &n->in[0]->type;
+    const struct type *w = &n->in[1]->type;
+    const struct type *b = &n->in[2]->type;
     int64_t features = node_attr(n, 0)->i;
-    if (!need_float(g, n, 0) || !need_float(g, n, 1) || !need_float(g, n, 2)) return false;
-    if (x->rank < 1) return infer_error(g, n, 0, "must have at least 1 dimension");
-    if (w->rank != 2) return infer_error(g, n, 1, "must have 2 dimensions, [features, in]");
-    if (features < 0) return infer_error(g, n, -1, "at least 1 feature is needed, not %lld", (long long)features);
-    if (w->dim[1] != type_last(g->s, x)) return infer_error(g, n, 1, "must have rows as long as those of the first, %s", type_text(g->arena, x));
-    if (features && w->dim[0] != ix_const(g->s->ix, features)) return infer_error(g, n, 1, "must have %lld rows, the features asked for", (long long)features);
-    if (b->rank != 1 || b->dim[0] != w->dim[0]) return infer_error(g, n, 2, "must have one bias for each row of the second, %s", type_text(g->arena, w));
+    if (!need_float(g, n, 0) || !need_float(g, n, 1) || !need_float(g, n, 2))
+        return false;
+    if (x->rank < 1)
+        return infer_error(g, n, 0, "must have at least 1 dimension");
+    if (w->rank != 2)
+        return infer_error(g, n, 1, "must have 2 dimensions, [features, in]");
+    if (features < 0)
+        return infer_error(g, n, -1, "at least 1 feature is needed, not %lld", (long long)features);
+    if (w->dim[1] != type_last(g->s, x))
+        return infer_error(g, n, 1, "must have rows as long as those of the first, %s", type_text(g->arena, x));
+    if (features && w->dim[0] != ix_const(g->s->ix, features))
+        return infer_error(g, n, 1, "must have %lld rows, the features asked for", (long long)features);
+    if (b->rank != 1 || b->dim[0] != w->dim[0])
+        return infer_error(g, n, 2, "must have one bias for each row of the second, %s", type_text(g->arena, w));
     n->type = *x;
     n->type.dtype = DT_FLOAT;
     n->type.dim[x->rank - 1] = w->dim[0];
@@ -402,22 +544,34 @@ static bool linear_infer(struct graph *g, struct node *n)
 
 static void linear_contract(struct contract *c)
 {
-    const struct facts *x = fact(c, 0), *w = fact(c, 1), *b = fact(c, 2);
+    const struct facts *x = fact(c, 0);
+    const struct facts *w = fact(c, 1);
+    const struct facts *b = fact(c, 2);
     int64_t k;
-    if (!ix_const_value(type_last(c->g->s, &c->n->in[0]->type), &k)) return;
+    if (!ix_const_value(type_last(c->g->s, &c->n->in[0]->type), &k))
+        return;
     double sum = facts_up(facts_up((double)k * fmax(fabs(x->lo), fabs(x->hi))) * fmax(fabs(w->lo), fabs(w->hi)));
-    if (!isfinite(sum) || !isfinite(b->lo) || !isfinite(b->hi)) return;
+    if (!isfinite(sum) || !isfinite(b->lo) || !isfinite(b->hi))
+        return;
     facts_set(c, facts_down(b->lo - sum), facts_up(b->hi + sum), x->finite && w->finite && b->finite, false);
 }
 
-static void linear_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+static void linear_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                         struct box *in)
 {
     const struct type *t = &n->in[operand]->type;
     int last = out->rank - 1;
     *in = (struct box){ .rank = t->rank };
-    for (int i = 0; operand == 0 && i < last; i++) in->lo[i] = out->lo[i], in->hi[i] = out->hi[i];
-    if (operand != 0) in->lo[0] = out->lo[last], in->hi[0] = out->hi[last];
-    if (operand != 2) span(in, t->rank - 1, dims, t->dim[t->rank - 1]);
+    for (int i = 0; operand == 0 && i < last; i++) {
+        in->lo[i] = out->lo[i];
+        in->hi[i] = out->hi[i];
+    }
+    if (operand != 0) {
+        in->lo[0] = out->lo[last];
+        in->hi[0] = out->hi[last];
+    }
+    if (operand != 2)
+        span(in, t->rank - 1, dims, t->dim[t->rank - 1]);
 }
 
 static void linear_work(struct session *s, const struct node *n, struct work *w)
@@ -429,10 +583,12 @@ static void linear_work(struct session *s, const struct node *n, struct work *w)
 /* y[r, j] = Σ_k x[r, k]·w[j, k] + b[j] */
 static void linear_eval(struct ev *c)
 {
-    int64_t k = c->in[0].last, cols = c->out.last;
+    int64_t k = c->in[0].last;
+    int64_t cols = c->out.last;
     for (size_t r = 0; r < c->n_runs; r++)
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
-            int64_t row = i / cols, j = i % cols;
+            int64_t row = i / cols;
+            int64_t j = i % cols;
             n_store(c, i, n_add(c, n_dot(c, c->in[0].v + row * k, 1, c->in[1].v + j * k, 1, k), c->in[2].v[j]));
         }
 }
@@ -440,15 +596,20 @@ static void linear_eval(struct ev *c)
 static struct node *linear_expand(struct builder *b, struct node *n)
 {
     struct node *x = n->in[0];
-    struct type row = { .dtype = x->type.dtype, .rank = 2, .dim = { ix_const(b->g->s->ix, 1), type_last(b->g->s, &x->type) } };
-    if (x->type.rank == 1) x = build_reshape(b, x, &row);
+    struct type row = { .dtype = x->type.dtype,
+                        .rank = 2,
+                        .dim = { ix_const(b->g->s->ix, 1), type_last(b->g->s, &x->type) } };
+    if (x->type.rank == 1)
+        x = build_reshape(b, x, &row);
     struct node *y = build2(b, "add", product(b, x, false, n->in[1], true), n->in[2]);
     return n->type.rank == 1 ? build_reshape(b, y, &n->type) : y;
 }
 
 static void linear_draw(struct draw *d)
 {
-    struct type x = draw_type(d, DT_FLOAT, 1, 3), w = { .dtype = DT_FLOAT, .rank = 2 }, b = { .dtype = DT_FLOAT, .rank = 1 };
+    struct type x = draw_type(d, DT_FLOAT, 1, 3);
+    struct type w = { .dtype = DT_FLOAT, .rank = 2 };
+    struct type b = { .dtype = DT_FLOAT, .rank = 1 };
     int64_t features = draw_range(d, 1, 12);
     w.dim[0] = b.dim[0] = draw_ix(d, features);
     w.dim[1] = x.dim[x.rank - 1];
@@ -459,10 +620,21 @@ static void linear_draw(struct draw *d)
 }
 
 const struct op_def op_linear = {
-    .name = "linear", .doc = "x·Wᵀ + b with W [features, in]",
-    .operands = "x, w, b", .class = CLS_CONTRACT,
-    .stem = "lin", .params = linear_params, .n_params = 2, .param_type = linear_param_type,
-    .attrs = linear_attrs, .n_attrs = N_ATTRS(linear_attrs),
-    .infer = linear_infer, .contract = linear_contract, .needs = linear_needs, .work = linear_work,
-    .eval = linear_eval, .expand = linear_expand, .draw = linear_draw,
+    .name = "linear",
+    .doc = "x·Wᵀ + b with W [features, in]",
+    .operands = "x, w, b",
+    .class = CLS_CONTRACT,
+    .stem = "lin",
+    .params = linear_params,
+    .n_params = 2,
+    .param_type = linear_param_type,
+    .attrs = linear_attrs,
+    .n_attrs = N_ATTRS(linear_attrs),
+    .infer = linear_infer,
+    .contract = linear_contract,
+    .needs = linear_needs,
+    .work = linear_work,
+    .eval = linear_eval,
+    .expand = linear_expand,
+    .draw = linear_draw,
 };

@@ -6,15 +6,18 @@
 /* ---- mse ---- */
 static bool mse_infer(struct graph *g, struct node *n)
 {
-    if (!need_float(g, n, 0) || !need_float(g, n, 1) || !need_shape_of_first(g, n, 1)) return false;
+    if (!need_float(g, n, 0) || !need_float(g, n, 1) || !need_shape_of_first(g, n, 1))
+        return false;
     n->type = (struct type){ .dtype = DT_FLOAT };
     return true;
 }
 
 static void mse_contract(struct contract *c)
 {
-    const struct facts *x = fact(c, 0), *y = fact(c, 1);
-    double far = facts_up(fmax(x->hi - y->lo, y->hi - x->lo)), hi = facts_up(far * far);
+    const struct facts *x = fact(c, 0);
+    const struct facts *y = fact(c, 1);
+    double far = facts_up(fmax(x->hi - y->lo, y->hi - x->lo));
+    double hi = facts_up(far * far);
     facts_set(c, 0, hi, false, false);
     /* The mean of no elements is a NaN; a sum of squares past f32 an infinity. */
     int64_t n;
@@ -22,22 +25,28 @@ static void mse_contract(struct contract *c)
     c->out->finite = some && x->finite && y->finite && hi * (double)n < dtype_table[DT_F32].max;
 }
 
-static void mse_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+static void mse_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                      struct box *in)
 {
     (void)out;
     const struct type *t = &n->in[operand]->type;
     *in = (struct box){ .rank = t->rank };
-    for (int i = 0; i < t->rank; i++) in->hi[i] = dims_eval(dims, t->dim[i]) - 1;
+    for (int i = 0; i < t->rank; i++)
+        in->hi[i] = dims_eval(dims, t->dim[i]) - 1;
 }
 
-static void mse_work(struct session *s, const struct node *n, struct work *w) { w->macs = w->sum_length = type_count(s, &n->in[0]->type); }
+static void mse_work(struct session *s, const struct node *n, struct work *w)
+{
+    w->macs = w->sum_length = type_count(s, &n->in[0]->type);
+}
 
 /* Σ (x − y)² / n over all elements */
 static void mse_eval(struct ev *c)
 {
     int64_t n = c->in[0].count;
     for (size_t r = 0; r < c->n_runs; r++) {
-        if (c->runs[r].lo >= c->runs[r].hi) continue;
+        if (c->runs[r].lo >= c->runs[r].hi)
+            continue;
         struct n_sum t = n_sum_begin(c);
         for (int64_t i = 0; i < n; i++) {
             NUM d = n_sub(c, c->in[0].v[i], c->in[1].v[i]);
@@ -51,7 +60,8 @@ static struct node *mse_expand(struct builder *b, struct node *n)
 {
     bool wide = b->wide;
     b->wide = true;
-    struct node *d = build2(b, "sub", n->in[0], n->in[1]), *squares = build2(b, "mul", d, d);
+    struct node *d = build2(b, "sub", n->in[0], n->in[1]);
+    struct node *squares = build2(b, "mul", d, d);
     struct type flat = { .dtype = DT_FLOAT, .rank = 1, .dim = { type_count(b->g->s, &n->in[0]->type) } };
     struct node *mean = build1(b, "mean", build_reshape(b, squares, &flat));
     b->wide = wide;
@@ -61,7 +71,16 @@ static struct node *mse_expand(struct builder *b, struct node *n)
 static void mse_draw(struct draw *d) { draw_same(d, 2, -2, 2); }
 
 const struct op_def op_mse = {
-    .name = "mse", .doc = "mean of the squared differences of all elements", .operands = "x, y", .class = CLS_REDUCE, .wide = true,
-    .infer = mse_infer, .contract = mse_contract, .needs = mse_needs, .work = mse_work,
-    .eval = mse_eval, .expand = mse_expand, .draw = mse_draw,
+    .name = "mse",
+    .doc = "mean of the squared differences of all elements",
+    .operands = "x, y",
+    .class = CLS_REDUCE,
+    .wide = true,
+    .infer = mse_infer,
+    .contract = mse_contract,
+    .needs = mse_needs,
+    .work = mse_work,
+    .eval = mse_eval,
+    .expand = mse_expand,
+    .draw = mse_draw,
 };

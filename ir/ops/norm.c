@@ -20,33 +20,41 @@ static struct node *scalar(struct builder *b, double v)
 
 static bool need_row(struct graph *g, struct node *n)
 {
-    if (!need_float(g, n, 0)) return false;
-    if (n->in[0]->type.rank < 1) return infer_error(g, n, 0, "must have at least 1 dimension");
+    if (!need_float(g, n, 0))
+        return false;
+    if (n->in[0]->type.rank < 1)
+        return infer_error(g, n, 0, "must have at least 1 dimension");
     n->type = n->in[0]->type;
     n->type.dtype = DT_FLOAT;
     return true;
 }
 
 /* Along the row everything, else the same. */
-static void row_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+static void row_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                      struct box *in)
 {
     const struct type *t = &n->in[operand]->type;
     int last = out->rank - 1;
     *in = *out;
-    if (t->rank == 1 && last > 0) *in = (struct box){ .rank = 1, .lo = { out->lo[last] }, .hi = { out->hi[last] } };
-    if (operand == 0) in->lo[last] = 0, in->hi[last] = dims_eval(dims, t->dim[last]) - 1;
+    if (t->rank == 1 && last > 0)
+        *in = (struct box){ .rank = 1, .lo = { out->lo[last] }, .hi = { out->hi[last] } };
+    if (operand == 0) {
+        in->lo[last] = 0;
+        in->hi[last] = dims_eval(dims, t->dim[last]) - 1;
+    }
 }
 
 /* ---- gelu ---- */
 /* x·½·(1 + tanh(√(2/π)·(x + 0.044715·x³))): Hendrycks and Gimpel, arXiv 1606.08415. */
 #define GELU_CUBIC 0.044715
-#define GELU_SCALE 0.79788456080286535588       /* √(2/π) */
-#define GELU_LEAST (-0.1701)                    /* below its minimum, −0.17004… at x = −0.7524…, by more than rounding */
+#define GELU_SCALE 0.79788456080286535588 /* √(2/π) */
+#define GELU_LEAST (-0.1701) /* below its minimum, −0.17004… at x = −0.7524…, by more than rounding */
 
 /* At −inf the formula is −inf·0, a NaN. */
 static NUM gelu_eval1(const struct ev *c, const NUM *x)
 {
-    NUM cube = n_mul(c, *x, n_mul(c, *x, *x)), arg = n_mul(c, n_const(c, GELU_SCALE), n_add(c, *x, n_mul(c, n_const(c, GELU_CUBIC), cube)));
+    NUM cube = n_mul(c, *x, n_mul(c, *x, *x));
+    NUM arg = n_mul(c, n_const(c, GELU_SCALE), n_add(c, *x, n_mul(c, n_const(c, GELU_CUBIC), cube)));
     return n_mul(c, n_mul(c, n_const(c, 0.5), *x), n_add(c, n_const(c, 1), n_fn(c, FN_TANH, arg)));
 }
 
@@ -60,7 +68,8 @@ static void gelu_contract(struct contract *c)
 static struct node *gelu_expand(struct builder *b, struct node *n)
 {
     struct node *x = n->in[0];
-    struct node *grown = build2(b, "add", build2(b, "mul", build2(b, "mul", x, x), scalar(b, GELU_CUBIC)), scalar(b, 1));
+    struct node *grown =
+        build2(b, "add", build2(b, "mul", build2(b, "mul", x, x), scalar(b, GELU_CUBIC)), scalar(b, 1));
     struct node *t = build1(b, "tanh", build2(b, "mul", build2(b, "mul", x, scalar(b, GELU_SCALE)), grown));
     return build2(b, "mul", build2(b, "mul", x, scalar(b, 0.5)), build2(b, "add", t, scalar(b, 1)));
 }
@@ -68,39 +77,53 @@ static struct node *gelu_expand(struct builder *b, struct node *n)
 static void gelu_draw(struct draw *d) { draw_same(d, 1, -6, 6); }
 
 const struct op_def op_gelu = {
-    .name = "gelu", .doc = "Gaussian error linear unit in its tanh form", .operands = "x", .class = CLS_POINTWISE,
-    .infer = infer_same, .contract = gelu_contract, .eval1 = gelu_eval1, .expand = gelu_expand, .draw = gelu_draw,
+    .name = "gelu",
+    .doc = "Gaussian error linear unit in its tanh form",
+    .operands = "x",
+    .class = CLS_POINTWISE,
+    .infer = infer_same,
+    .contract = gelu_contract,
+    .eval1 = gelu_eval1,
+    .expand = gelu_expand,
+    .draw = gelu_draw,
 };
 
 /* ---- softmax ---- */
 static bool softmax_infer(struct graph *g, struct node *n) { return need_row(g, n); }
 
-/* The largest of a row: shifting by it changes nothing but the range. Over the field a reduction by max is the sum of a mix of each element. */
+/* The largest of a row: shifting by it changes nothing but the range. Over the field a reduction by max is the sum of a
+   mix of each element. */
 static NUM row_max(const struct ev *c, const NUM *x, int64_t n)
 {
     NUM m = c->kind == NUM_DOUBLE ? (NUM){ .d = -INFINITY } : (NUM){ .u = 0 };
     for (int64_t i = 0; i < n; i++)
-        m = c->kind == NUM_DOUBLE ? n_max(c, m, x[i]) : (NUM){ .u = field_add(m.u, field_mix(c->key, FIELD_ROW_MAX, x[i].u, 0)) };
+        m = c->kind == NUM_DOUBLE ? n_max(c, m, x[i])
+                                  : (NUM){ .u = field_add(m.u, field_mix(c->key, FIELD_ROW_MAX, x[i].u, 0)) };
     return m;
 }
 
 /* p_i = exp(x_i − m) / Σ_j exp(x_j − m), m the row's largest */
 static void softmax_eval(struct ev *c)
 {
-    int64_t n = c->out.last, done = -1;
-    NUM m = { 0 }, total = { 0 };
+    int64_t n = c->out.last;
+    int64_t done = -1;
+    NUM m = { 0 };
+    NUM total = { 0 };
     for (size_t r = 0; r < c->n_runs; r++) {
-        if (c->runs[r].lo >= c->runs[r].hi) continue;
+        if (c->runs[r].lo >= c->runs[r].hi)
+            continue;
         int64_t row = c->runs[r].lo / n;
         const NUM *x = c->in[0].v + row * n;
         if (row != done) {
             struct n_sum t = n_sum_begin(c);
             m = row_max(c, x, n);
-            for (int64_t i = 0; i < n; i++) n_sum_add(&t, n_fn(c, FN_EXP, n_sub(c, x[i], m)));
+            for (int64_t i = 0; i < n; i++)
+                n_sum_add(&t, n_fn(c, FN_EXP, n_sub(c, x[i], m)));
             total = n_sum_end(&t);
             done = row;
         }
-        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) n_store(c, i, n_div(c, n_fn(c, FN_EXP, n_sub(c, x[i - row * n], m)), total));
+        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++)
+            n_store(c, i, n_div(c, n_fn(c, FN_EXP, n_sub(c, x[i - row * n], m)), total));
     }
 }
 
@@ -134,21 +157,34 @@ static void row_draw(struct draw *d)
 }
 
 const struct op_def op_softmax = {
-    .name = "softmax", .doc = "exp(x) divided by its sum, along the last dimension", .operands = "x", .class = CLS_REDUCE,
-    .infer = softmax_infer, .contract = softmax_contract, .needs = row_needs, .work = softmax_work,
-    .eval = softmax_eval, .expand = softmax_expand, .draw = row_draw,
+    .name = "softmax",
+    .doc = "exp(x) divided by its sum, along the last dimension",
+    .operands = "x",
+    .class = CLS_REDUCE,
+    .infer = softmax_infer,
+    .contract = softmax_contract,
+    .needs = row_needs,
+    .work = softmax_work,
+    .eval = softmax_eval,
+    .expand = softmax_expand,
+    .draw = row_draw,
 };
 
 /* ---- layernorm ---- */
-static const struct attr_def layernorm_attrs[] = { { "eps", ATTR_FLOAT, false, { .f = 1e-5 }, "added to the variance" } };
+static const struct attr_def layernorm_attrs[] = {
+    { "eps", ATTR_FLOAT, false, { .f = 1e-5 }, "added to the variance" }
+};
 static const struct param_def layernorm_params[] = { { "gamma", "gamma", INIT_ONE }, { "beta", "beta", INIT_ZERO } };
 static double eps_of(const struct node *n) { return node_attr(n, 0)->f; }
 
-static bool layernorm_param_type(struct graph *g, const struct node *call, const struct loc *attr_loc, int operand, struct type *out)
+static bool layernorm_param_type(struct graph *g, const struct node *call, const struct loc *attr_loc, int operand,
+                                 struct type *out)
 {
-    (void)attr_loc, (void)operand;
+    (void)attr_loc;
+    (void)operand;
     const struct type *x = &call->in[0]->type;
-    if (x->rank < 1) return infer_error(g, call, 0, "must have at least 1 dimension");
+    if (x->rank < 1)
+        return infer_error(g, call, 0, "must have at least 1 dimension");
     *out = (struct type){ .dtype = DT_FLOAT, .rank = 1, .dim = { type_last(g->s, x) } };
     return true;
 }
@@ -158,25 +194,32 @@ static bool layernorm_infer(struct graph *g, struct node *n)
     bool good = need_row(g, n);
     for (int i = 1; good && i < 3; i++) {
         const struct type *t = &n->in[i]->type;
-        if (!need_float(g, n, i)) good = false;
+        if (!need_float(g, n, i))
+            good = false;
         else if (t->rank != 1 || t->dim[0] != type_last(g->s, &n->type))
-            good = infer_error(g, n, i, "must have one value for each element of a row of the first, %s", type_text(g->arena, &n->in[0]->type));
+            good = infer_error(g, n, i, "must have one value for each element of a row of the first, %s",
+                               type_text(g->arena, &n->in[0]->type));
     }
     return good;
 }
 
-/* |x − mean| ≤ √(n−1)·√var (one element against n−1 equal ones), so |y| ≤ √n·|gamma| + |beta| with room for rounding. Finite in every format if the
-   squares of x and their sum are. */
+/* |x − mean| ≤ √(n−1)·√var (one element against n−1 equal ones), so |y| ≤ √n·|gamma| + |beta| with room for rounding.
+   Finite in every format if the squares of x and their sum are. */
 static void layernorm_contract(struct contract *c)
 {
-    const struct facts *x = fact(c, 0), *gamma = fact(c, 1), *beta = fact(c, 2);
+    const struct facts *x = fact(c, 0);
+    const struct facts *gamma = fact(c, 1);
+    const struct facts *beta = fact(c, 2);
     int64_t n;
     bool holds = eps_of(c->n) > 0;
     contract_need_attr(c, holds, holds ? "eps > 0" : arena_printf(c->g->arena, "eps > 0, but eps is %g", eps_of(c->n)));
-    if (!ix_const_value(type_last(c->g->s, &c->n->type), &n)) return;
-    double scale = sqrt((double)n) * fmax(fabs(gamma->lo), fabs(gamma->hi)) * (1 + 0x1p-20), largest = fmax(fabs(x->lo), fabs(x->hi));
+    if (!ix_const_value(type_last(c->g->s, &c->n->type), &n))
+        return;
+    double scale = sqrt((double)n) * fmax(fabs(gamma->lo), fabs(gamma->hi)) * (1 + 0x1p-20);
+    double largest = fmax(fabs(x->lo), fabs(x->hi));
     bool small = (double)n * 4 * largest * largest < dtype_table[DT_F32].max;
-    if (!isfinite(scale)) return;
+    if (!isfinite(scale))
+        return;
     facts_set(c, beta->lo - scale, beta->hi + scale, x->finite && gamma->finite && beta->finite && small, false);
 }
 
@@ -186,14 +229,17 @@ static void layernorm_work(struct session *s, const struct node *n, struct work 
     w->sum_length = type_last(s, &n->type);
 }
 
-struct moments { NUM mean, deviation; };
+struct moments {
+    NUM mean, deviation;
+};
 
 /* mean = Σx / n, var = Σ(x − mean)² / n (biased), deviation = √(var + eps) */
 static struct moments moments_of(const struct ev *c, const NUM *x, int64_t n)
 {
     NUM count = n_const(c, (double)n);
     struct n_sum t = n_sum_begin(c);
-    for (int64_t i = 0; i < n; i++) n_sum_add(&t, x[i]);
+    for (int64_t i = 0; i < n; i++)
+        n_sum_add(&t, x[i]);
     NUM mean = n_div(c, n_sum_end(&t), count);
     t = n_sum_begin(c);
     for (int64_t i = 0; i < n; i++) {
@@ -206,12 +252,17 @@ static struct moments moments_of(const struct ev *c, const NUM *x, int64_t n)
 
 static void layernorm_eval(struct ev *c)
 {
-    int64_t n = c->out.last, done = -1;
+    int64_t n = c->out.last;
+    int64_t done = -1;
     struct moments m = { 0 };
     for (size_t r = 0; r < c->n_runs; r++) {
-        if (c->runs[r].lo >= c->runs[r].hi) continue;
+        if (c->runs[r].lo >= c->runs[r].hi)
+            continue;
         int64_t row = c->runs[r].lo / n;
-        if (row != done) m = moments_of(c, c->in[0].v + row * n, n), done = row;
+        if (row != done) {
+            m = moments_of(c, c->in[0].v + row * n, n);
+            done = row;
+        }
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
             NUM y = n_div(c, n_sub(c, c->in[0].v[i], m.mean), m.deviation);
             n_store(c, i, n_add(c, n_mul(c, y, c->in[1].v[i - row * n]), c->in[2].v[i - row * n]));
@@ -234,7 +285,8 @@ static struct node *layernorm_expand(struct builder *b, struct node *n)
 
 static void layernorm_draw(struct draw *d)
 {
-    struct type x = draw_type(d, DT_FLOAT, 1, 3), v = { .dtype = DT_FLOAT, .rank = 1, .dim = { x.dim[x.rank - 1] } };
+    struct type x = draw_type(d, DT_FLOAT, 1, 3);
+    struct type v = { .dtype = DT_FLOAT, .rank = 1, .dim = { x.dim[x.rank - 1] } };
     draw_operand(d, 0, &x, -4, 4);
     draw_operand(d, 1, &v, 0.5, 1.5);
     draw_operand(d, 2, &v, -1, 1);
@@ -242,10 +294,21 @@ static void layernorm_draw(struct draw *d)
 }
 
 const struct op_def op_layernorm = {
-    .name = "layernorm", .doc = "rows shifted and scaled to mean 0 and variance 1, then times gamma plus beta",
-    .operands = "x, gamma, beta", .class = CLS_REDUCE,
-    .stem = "ln", .params = layernorm_params, .n_params = 2, .param_type = layernorm_param_type,
-    .attrs = layernorm_attrs, .n_attrs = N_ATTRS(layernorm_attrs),
-    .infer = layernorm_infer, .contract = layernorm_contract, .needs = row_needs, .work = layernorm_work,
-    .eval = layernorm_eval, .expand = layernorm_expand, .draw = layernorm_draw,
+    .name = "layernorm",
+    .doc = "rows shifted and scaled to mean 0 and variance 1, then times gamma plus beta",
+    .operands = "x, gamma, beta",
+    .class = CLS_REDUCE,
+    .stem = "ln",
+    .params = layernorm_params,
+    .n_params = 2,
+    .param_type = layernorm_param_type,
+    .attrs = layernorm_attrs,
+    .n_attrs = N_ATTRS(layernorm_attrs),
+    .infer = layernorm_infer,
+    .contract = layernorm_contract,
+    .needs = row_needs,
+    .work = layernorm_work,
+    .eval = layernorm_eval,
+    .expand = layernorm_expand,
+    .draw = layernorm_draw,
 };

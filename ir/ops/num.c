@@ -1,5 +1,5 @@
-/* Numbers that op rows are evaluated over: doubles, and the field of 2^61 − 1, in which an identity that holds on random elements holds. And the
-   bounds that rows share: of one rounding, of a function, of a sum. */
+/* Numbers that op rows are evaluated over: doubles, and the field of 2^61 − 1, in which an identity that holds on
+   random elements holds. And the bounds that rows share: of one rounding, of a function, of a sum. */
 #include <float.h>
 #include <string.h>
 
@@ -18,7 +18,11 @@ static uint64_t reduce(u128 x)
     return r >= FIELD_P ? r - FIELD_P : r;
 }
 
-uint64_t field_add(uint64_t a, uint64_t b) { uint64_t s = a + b; return s >= FIELD_P ? s - FIELD_P : s; }
+uint64_t field_add(uint64_t a, uint64_t b)
+{
+    uint64_t s = a + b;
+    return s >= FIELD_P ? s - FIELD_P : s;
+}
 uint64_t field_sub(uint64_t a, uint64_t b) { return a >= b ? a - b : a + FIELD_P - b; }
 uint64_t field_mul(uint64_t a, uint64_t b) { return reduce((u128)a * b); }
 
@@ -27,21 +31,23 @@ uint64_t field_inv(uint64_t a)
 {
     uint64_t r = 1;
     for (uint64_t e = FIELD_P - 2; e; e >>= 1, a = field_mul(a, a))
-        if (e & 1) r = field_mul(r, a);
+        if (e & 1)
+            r = field_mul(r, a);
     return r;
 }
 
 uint64_t field_of_int(int64_t x)
 {
-    uint64_t m = reduce(x < 0 ? (u128)0 - (u128)(__extension__ (__int128)x) : (u128)x);
+    uint64_t m = reduce(x < 0 ? (u128)0 - (u128)(__extension__(__int128) x) : (u128)x);
     return x < 0 ? field_sub(0, m) : m;
 }
 
 uint64_t field_of_double(double x)
 {
-    if (!isfinite(x)) return field_mix(0, FIELD_OP_COUNT, isnan(x) ? 0 : x > 0 ? 1 : 2, 0);
+    if (!isfinite(x))
+        return field_mix(0, FIELD_OP_COUNT, isnan(x) ? 0 : x > 0 ? 1 : 2, 0);
     int e;
-    double m = frexp(x, &e);                                    /* x = m·2^e, m·2^53 an integer */
+    double m = frexp(x, &e); /* x = m·2^e, m·2^53 an integer */
     int shift = ((e - 53) % 61 + 61) % 61;
     return field_mul(field_of_int((int64_t)ldexp(m, 53)), UINT64_C(1) << shift);
 }
@@ -78,33 +84,35 @@ static double fn_double(enum num_fn f, double x)
 
 NUM n_fn(const struct ev *c, enum num_fn f, NUM x)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){.d = fn_double(f, x.d)} : (NUM){.u = field_mix(c->key, f, x.u, 0)};
+    return c->kind == NUM_DOUBLE ? (NUM){ .d = fn_double(f, x.d) } : (NUM){ .u = field_mix(c->key, f, x.u, 0) };
 }
 
 static NUM symmetric_mix(const struct ev *c, unsigned op, NUM a, NUM b)
 {
-    return (NUM){.u = a.u < b.u ? field_mix(c->key, op, a.u, b.u) : field_mix(c->key, op, b.u, a.u)};
+    return (NUM){ .u = a.u < b.u ? field_mix(c->key, op, a.u, b.u) : field_mix(c->key, op, b.u, a.u) };
 }
 
 NUM n_max(const struct ev *c, NUM a, NUM b)
 {
-    if (c->kind == NUM_FIELD) return symmetric_mix(c, FIELD_MAX, a, b);
+    if (c->kind == NUM_FIELD)
+        return symmetric_mix(c, FIELD_MAX, a, b);
     return isnan(a.d) || !(isnan(b.d) || b.d > a.d) ? a : b;
 }
 
 NUM n_min(const struct ev *c, NUM a, NUM b)
 {
-    if (c->kind == NUM_FIELD) return symmetric_mix(c, FIELD_MIN, a, b);
+    if (c->kind == NUM_FIELD)
+        return symmetric_mix(c, FIELD_MIN, a, b);
     return isnan(a.d) || !(isnan(b.d) || b.d < a.d) ? a : b;
 }
 
 NUM n_abs(const struct ev *c, NUM a)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){.d = fabs(a.d)} : (NUM){.u = field_mix(c->key, FIELD_ABS, a.u, 0)};
+    return c->kind == NUM_DOUBLE ? (NUM){ .d = fabs(a.d) } : (NUM){ .u = field_mix(c->key, FIELD_ABS, a.u, 0) };
 }
 
 /* ---- sums ---- */
-struct n_sum n_sum_begin(const struct ev *c) { return (struct n_sum){.c = c}; }
+struct n_sum n_sum_begin(const struct ev *c) { return (struct n_sum){ .c = c }; }
 
 /* Neumaier, Z. angew. Math. Mech. 54 (1974) 39: what each addition loses is summed apart. */
 static void add_double(struct n_sum *t, double x)
@@ -116,16 +124,20 @@ static void add_double(struct n_sum *t, double x)
 
 void n_sum_add(struct n_sum *t, NUM x)
 {
-    if (t->c->kind == NUM_FIELD) t->u = field_add(t->u, x.u);
-    else if (t->c->acc == DT_F64) add_double(t, x.d);
-    else t->s = dtype_round(t->c->acc, t->s + x.d);
+    if (t->c->kind == NUM_FIELD)
+        t->u = field_add(t->u, x.u);
+    else if (t->c->acc == DT_F64)
+        add_double(t, x.d);
+    else
+        t->s = dtype_round(t->c->acc, t->s + x.d);
 }
 
 /* With an infinity among the terms the correction is a NaN, and the plain sum right. */
 NUM n_sum_end(const struct n_sum *t)
 {
-    if (t->c->kind == NUM_FIELD) return (NUM){.u = t->u};
-    return (NUM){.d = isfinite(t->e) ? t->s + t->e : t->s};
+    if (t->c->kind == NUM_FIELD)
+        return (NUM){ .u = t->u };
+    return (NUM){ .d = isfinite(t->e) ? t->s + t->e : t->s };
 }
 
 /* Products below 2^122: 32 of them fit. */
@@ -134,36 +146,43 @@ static uint64_t dot_field(const NUM *x, int64_t sx, const NUM *w, int64_t sw, in
     uint64_t sum = 0;
     for (int64_t k = 0; k < n; k += 32) {
         u128 part = 0;
-        for (int64_t j = k; j < n && j < k + 32; j++) part += (u128)x[j * sx].u * w[j * sw].u;
+        for (int64_t j = k; j < n && j < k + 32; j++)
+            part += (u128)x[j * sx].u * w[j * sw].u;
         sum = field_add(sum, reduce((u128)reduce(part)));
     }
     return sum;
 }
 
-/* 64 products in 8 running sums of 8, then 3 levels of pairs: a term passes DOT_ROUNDINGS roundings, its product's included. */
+/* 64 products in 8 running sums of 8, then 3 levels of pairs: a term passes DOT_ROUNDINGS roundings, its product's
+   included. */
 enum { DOT_LANES = 8, DOT_BLOCK = 64, DOT_ROUNDINGS = 12 };
 
 static double dot_block(const NUM *x, int64_t sx, const NUM *w, int64_t sw)
 {
-    double a[DOT_LANES] = {0};
+    double a[DOT_LANES] = { 0 };
     if (sx == 1 && sw == 1) {
         for (int k = 0; k < DOT_BLOCK; k += DOT_LANES)
-            for (int j = 0; j < DOT_LANES; j++) a[j] += x[k + j].d * w[k + j].d;
+            for (int j = 0; j < DOT_LANES; j++)
+                a[j] += x[k + j].d * w[k + j].d;
     } else {
         for (int64_t k = 0; k < DOT_BLOCK; k += DOT_LANES)
-            for (int64_t j = 0; j < DOT_LANES; j++) a[j] += x[(k + j) * sx].d * w[(k + j) * sw].d;
+            for (int64_t j = 0; j < DOT_LANES; j++)
+                a[j] += x[(k + j) * sx].d * w[(k + j) * sw].d;
     }
     return ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7]));
 }
 
 NUM n_dot(const struct ev *c, const NUM *x, int64_t sx, const NUM *w, int64_t sw, int64_t n)
 {
-    if (c->kind == NUM_FIELD) return (NUM){.u = dot_field(x, sx, w, sw, n)};
+    if (c->kind == NUM_FIELD)
+        return (NUM){ .u = dot_field(x, sx, w, sw, n) };
     struct n_sum t = n_sum_begin(c);
     int64_t k = 0;
     if (c->acc == DT_F64)
-        for (; k + DOT_BLOCK <= n; k += DOT_BLOCK) add_double(&t, dot_block(x + k * sx, sx, w + k * sw, sw));
-    for (; k < n; k++) n_sum_add(&t, (NUM){.d = x[k * sx].d * w[k * sw].d});
+        for (; k + DOT_BLOCK <= n; k += DOT_BLOCK)
+            add_double(&t, dot_block(x + k * sx, sx, w + k * sw, sw));
+    for (; k < n; k++)
+        n_sum_add(&t, (NUM){ .d = x[k * sx].d * w[k * sw].d });
     return n_sum_end(&t);
 }
 
@@ -181,21 +200,28 @@ double bd_round(const struct bd *b, double mag)
 }
 
 /* Of glibc's functions in double: the GNU C Library manual, "Known Maximum Errors in Math Functions". */
-static const struct { const char *name; double ulp; } fn_table[FN_COUNT] = {
-    [FN_EXP] = {"exp", 1}, [FN_LOG] = {"log", 1}, [FN_SQRT] = {"sqrt", 0.5}, [FN_TANH] = {"tanh", 2}, [FN_ERF] = {"erf", 1},
+static const struct {
+    const char *name;
+    double ulp;
+} fn_table[FN_COUNT] = {
+    [FN_EXP] = { "exp", 1 },   [FN_LOG] = { "log", 1 }, [FN_SQRT] = { "sqrt", 0.5 },
+    [FN_TANH] = { "tanh", 2 }, [FN_ERF] = { "erf", 1 },
 };
 
 double bd_fn(const struct bd *b, enum num_fn f, double mag)
 {
-    if (f == FN_SQRT) return bd_round(b, mag);
+    if (f == FN_SQRT)
+        return bd_round(b, mag);
     double c_library = 2 * fn_table[f].ulp * dtype_half_ulp(DT_F64, mag);
-    if (arithmetic(b) == DT_F64) return c_library;
+    if (arithmetic(b) == DT_F64)
+        return c_library;
     double ulp = b->kernel ? mathfn_ulp(fn_table[f].name) : 1;
     return 2 * ulp * dtype_half_ulp(DT_F32, mag) + c_library;
 }
 
-/* Roundings that a term passes on its way to the result of n_dot or n_sum over doubles, compensated between blocks: DOT_ROUNDINGS, one at the end, and
-   γ_n² of the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26 (2005), prop. 4.5). */
+/* Roundings that a term passes on its way to the result of n_dot or n_sum over doubles, compensated between blocks:
+   DOT_ROUNDINGS, one at the end, and γ_n² of the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26 (2005), prop. 4.5).
+   */
 static double reference_sum(double mass, int64_t n)
 {
     double g = bd_gamma((double)n, 0x1p-53);
@@ -205,13 +231,17 @@ static double reference_sum(double mass, int64_t n)
 double bd_sum(const struct bd *b, double mass, double err, int64_t n)
 {
     BUG_IF(b->sum && b->sum->unit, "bd_sum of a sum that a matrix unit makes");
-    double all = mass + err, tiny = arithmetic(b) == DT_F64 ? 0x1p-1074 : 0x1p-150;    /* a product inside an fma may underflow */
-    if (n == 0 || all == 0) return 0;
+    double all = mass + err;
+    double tiny = arithmetic(b) == DT_F64 ? 0x1p-1074 : 0x1p-150; /* a product inside an fma may underflow */
+    if (n == 0 || all == 0)
+        return 0;
     double e = err + reference_sum(all, n) + (double)n * tiny;
     if (b->kernel || b->v.acc != DT_F64) {
-        double steps = (double)(n - 1);                             /* one after the other, as n_sum does */
-        if (b->sum) steps = fmin((double)b->sum->block * (double)b->sum->chain, (double)n) + b->sum->depth;
-        else if (b->kernel) steps = ceil(log2((double)n));
+        double steps = (double)(n - 1); /* one after the other, as n_sum does */
+        if (b->sum)
+            steps = fmin((double)b->sum->block * (double)b->sum->chain, (double)n) + b->sum->depth;
+        else if (b->kernel)
+            steps = ceil(log2((double)n));
         e += bd_gamma(steps, fmax(b->u, b->kernel ? 0 : dtype_unit(b->v.acc))) * all;
     }
     return e * (1 + 0x1p-40);

@@ -22,7 +22,8 @@ const struct op_def *op_at(int i) { return i >= 0 && i < N_OPS ? table[i] : NULL
 const struct op_def *op_find(const char *name)
 {
     for (int i = 0; i < N_OPS; i++)
-        if (strcmp(table[i]->name, name) == 0) return table[i];
+        if (strcmp(table[i]->name, name) == 0)
+            return table[i];
     return NULL;
 }
 
@@ -33,7 +34,8 @@ int op_operand(const struct op_def *op, const char *name)
     int i = 0;
     for (const char *p = op->operands; *p; i++) {
         size_t n = strcspn(p, ",. ");
-        if (n == len && strncmp(p, name, n) == 0) return i;
+        if (n == len && strncmp(p, name, n) == 0)
+            return i;
         p += n;
         p += strspn(p, ",. ");
     }
@@ -43,7 +45,8 @@ int op_operand(const struct op_def *op, const char *name)
 int op_arity(const struct op_def *op, bool *variadic)
 {
     int n = op->operands[0] != '\0';
-    for (const char *p = op->operands; *p; p++) n += *p == ',';
+    for (const char *p = op->operands; *p; p++)
+        n += *p == ',';
     *variadic = strstr(op->operands, "...") != NULL;
     return n;
 }
@@ -51,7 +54,8 @@ int op_arity(const struct op_def *op, bool *variadic)
 int op_attr(const struct op_def *op, const char *name)
 {
     for (int i = 0; i < op->n_attrs; i++)
-        if (strcmp(op->attrs[i].name, name) == 0) return i;
+        if (strcmp(op->attrs[i].name, name) == 0)
+            return i;
     return -1;
 }
 
@@ -66,10 +70,13 @@ static void eval_pointwise(struct ev *c)
     BUG_IF(c->n_in > MAX_POINTWISE, "%s: %d operands", c->n->op->name, c->n_in);
     for (size_t r = 0; r < c->n_runs; r++) {
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
-            for (int k = 0; k < c->n_in; k++) x[k] = c->in[k].v[i];
+            for (int k = 0; k < c->n_in; k++)
+                x[k] = c->in[k].v[i];
             NUM y = c->n->op->eval1(c, x);
-            if (is_float) n_store(c, i, y);
-            else n_store_i(c, i, y.i);
+            if (is_float)
+                n_store(c, i, y);
+            else
+                n_store_i(c, i, y.i);
         }
     }
 }
@@ -77,9 +84,12 @@ static void eval_pointwise(struct ev *c)
 void op_eval(struct ev *c)
 {
     const struct op_def *op = c->n->op;
-    if (op->eval) op->eval(c);
-    else if (op->class == CLS_POINTWISE && op->eval1) eval_pointwise(c);
-    else BUG("%s cannot be evaluated", op->name);
+    if (op->eval)
+        op->eval(c);
+    else if (op->class == CLS_POINTWISE && op->eval1)
+        eval_pointwise(c);
+    else
+        BUG("%s cannot be evaluated", op->name);
 }
 
 /* ---- bound ---- */
@@ -103,16 +113,20 @@ static void bound_pointwise(struct bd *b)
 void op_bound(struct bd *b)
 {
     const struct op_def *op = b->v.n->op;
-    if (op->bound) op->bound(b);
-    else if (op->class == CLS_POINTWISE && op->bound1) bound_pointwise(b);
-    else BUG("%s has no bound of its own", op->name);
+    if (op->bound)
+        op->bound(b);
+    else if (op->class == CLS_POINTWISE && op->bound1)
+        bound_pointwise(b);
+    else
+        BUG("%s has no bound of its own", op->name);
 }
 
 /* ---- needs ---- */
 static void whole(const struct type *t, const struct dim_values *dims, struct box *in)
 {
-    *in = (struct box){.rank = t->rank};
-    for (int i = 0; i < t->rank; i++) in->hi[i] = dims_eval(dims, t->dim[i]) - 1;
+    *in = (struct box){ .rank = t->rank };
+    for (int i = 0; i < t->rank; i++)
+        in->hi[i] = dims_eval(dims, t->dim[i]) - 1;
 }
 
 /* By class: the same element; the whole row; everything. */
@@ -125,7 +139,8 @@ void op_needs(const struct node *n, int operand, const struct dim_values *dims, 
         return;
     }
     whole(t, dims, in);
-    if (op->class == CLS_POINTWISE) *in = *out;
+    if (op->class == CLS_POINTWISE)
+        *in = *out;
     if (op->class == CLS_REDUCE || op->class == CLS_SCAN || (op->class == CLS_SELECT && out->rank >= t->rank - 1)) {
         for (int i = 0; i + 1 < t->rank; i++) {
             in->lo[i] = out->lo[i];
@@ -148,9 +163,11 @@ void op_work(struct session *s, const struct node *n, struct work *w)
     const struct type *along = op->class == CLS_POINTWISE || n->n_in == 0 ? &n->type : &n->in[0]->type;
     w->macs = op->class == CLS_VIEW || op->class == CLS_SOURCE ? ix_const(s->ix, 0) : type_count(s, along);
     w->bytes = bytes_of(s, n);
-    for (int i = 0; i < n->n_in; i++) w->bytes = ix_add(s->ix, w->bytes, bytes_of(s, n->in[i]));
+    for (int i = 0; i < n->n_in; i++)
+        w->bytes = ix_add(s->ix, w->bytes, bytes_of(s, n->in[i]));
     w->sum_length = op->class == CLS_REDUCE ? type_last(s, along) : ix_const(s->ix, 1);
-    if (op->work) op->work(s, n, w);
+    if (op->work)
+        op->work(s, n, w);
 }
 
 /* ---- infer ---- */
@@ -158,9 +175,11 @@ bool infer_same(struct graph *g, struct node *n)
 {
     bool good = true;
     for (int i = 0; i < n->n_in; i++) {
-        if (!dtype_is_float(n->in[i]->type.dtype)) good = infer_error(g, n, i, "must be a float (cast makes one)");
+        if (!dtype_is_float(n->in[i]->type.dtype))
+            good = infer_error(g, n, i, "must be a float (cast makes one)");
         else if (!type_same_shape(&n->in[i]->type, &n->in[0]->type))
-            good = infer_error(g, n, i, "must have the shape of the first, which is %s", type_text(g->arena, &n->in[0]->type));
+            good = infer_error(g, n, i, "must have the shape of the first, which is %s",
+                               type_text(g->arena, &n->in[0]->type));
     }
     n->type = n->in[0]->type;
     n->type.dtype = DT_FLOAT;

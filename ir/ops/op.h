@@ -1,46 +1,61 @@
 #ifndef TOKIC_IR_OPS_OP_H
 #define TOKIC_IR_OPS_OP_H
-/* One op, one record. Everything that tokic knows of an op is its row in ir/ops/FAMILY.c; ir/ops.def lists the names. Passes and codegen ask
-   the row and switch on its class, never on the op. */
+/* One op, one record. Everything that tokic knows of an op is its row in ir/ops/FAMILY.c; ir/ops.def lists the names.
+   Passes and codegen ask the row and switch on its class, never on the op. */
 #include "ir/ops/eval.h"
 #include "ir/graph/graph.h"
 #include "ir/kernel/kir.h"
 
 enum op_class {
-    CLS_POINTWISE,      /* element i of the result from element i of each operand (shapes are equal) */
-    CLS_VIEW,           /* the result's elements are operand elements at other indices */
-    CLS_REDUCE,         /* along the last dimension */
+    CLS_POINTWISE, /* element i of the result from element i of each operand (shapes are equal) */
+    CLS_VIEW,      /* the result's elements are operand elements at other indices */
+    CLS_REDUCE,    /* along the last dimension */
     CLS_SCAN,
-    CLS_SELECT,         /* top-K and its kin: a row's outcome depends on the whole row's order */
-    CLS_CONTRACT,       /* sums of products */
-    CLS_INDEX,          /* gather and scatter by data */
-    CLS_SOURCE,         /* input, label, param, constant, iota */
-    CLS_EFFECT,         /* judged for what it says, not for a value that flows on */
+    CLS_SELECT,   /* top-K and its kin: a row's outcome depends on the whole row's order */
+    CLS_CONTRACT, /* sums of products */
+    CLS_INDEX,    /* gather and scatter by data */
+    CLS_SOURCE,   /* input, label, param, constant, iota */
+    CLS_EFFECT,   /* judged for what it says, not for a value that flows on */
 };
 
 struct attr_def {
     const char *name;
     enum attr_kind kind;
     bool required;
-    struct attr value;          /* the default */
+    struct attr value; /* the default */
     const char *doc;
 };
 
-/* Makes graph nodes inside rows and passes: all of them get this place and instance. Binary pointwise ops broadcast their operands. */
-struct builder { struct graph *g; struct loc loc; const char *instance; bool wide; };
+/* Makes graph nodes inside rows and passes: all of them get this place and instance. Binary pointwise ops broadcast
+   their operands. */
+struct builder {
+    struct graph *g;
+    struct loc loc;
+    const char *instance;
+    bool wide;
+};
 struct builder build_at(struct graph *g, const struct node *like);
 struct node *build(struct builder *b, const char *op, struct node *const *in, int n_in, const struct attr *attrs);
 struct node *build1(struct builder *b, const char *op, struct node *x);
 struct node *build2(struct builder *b, const char *op, struct node *x, struct node *y);
 struct node *build3(struct builder *b, const char *op, struct node *x, struct node *y, struct node *z);
-struct node *build_const(struct builder *b, const struct type *like, double value);     /* a constant of that shape and dtype */
-struct node *build_broadcast(struct builder *b, struct node *x, const struct type *to); /* trailing dims align; x itself if equal */
-bool build_align(struct builder *b, struct node **in, int n_in);       /* broadcasts operands to their common shape in place; those that don't fit stay */
-struct node *build_reshape(struct builder *b, struct node *x, const struct type *to);   /* the same elements in that shape; x itself if equal */
+struct node *build_const(struct builder *b, const struct type *like,
+                         double value); /* a constant of that shape and dtype */
+struct node *build_broadcast(struct builder *b, struct node *x,
+                             const struct type *to); /* trailing dims align; x itself if equal */
+bool build_align(struct builder *b, struct node **in,
+                 int n_in); /* broadcasts operands to their common shape in place; those that don't fit stay */
+struct node *build_reshape(struct builder *b, struct node *x,
+                           const struct type *to); /* the same elements in that shape; x itself if equal */
 
 /* Facts and obligations of one node. The default of a class fills `out` from operands' facts; see ir/contract.c. */
-struct contract { struct graph *g; struct node *n; struct facts *out; };
-/* States what operand (or, -1, an attribute) must fulfil: proved when known facts imply it, contradicted when they exclude it, else checked/open. */
+struct contract {
+    struct graph *g;
+    struct node *n;
+    struct facts *out;
+};
+/* States what operand (or, -1, an attribute) must fulfil: proved when known facts imply it, contradicted when they
+   exclude it, else checked/open. */
 void contract_need(struct contract *c, int operand, const char *text, struct facts need);
 /* Where it does not hold, the text says why: "eps > 0, but eps is -1". */
 void contract_need_attr(struct contract *c, bool holds, const char *text);
@@ -54,59 +69,73 @@ struct draw {
     struct session *s;
     int n_in;
     struct type in[MAX_DRAW];
-    double lo[MAX_DRAW], hi[MAX_DRAW];  /* values are uniform in lo..hi; integers in lo..hi, both in */
-    bool scores[MAX_DRAW];      /* distinct, well separated values (for selections) */
+    double lo[MAX_DRAW], hi[MAX_DRAW]; /* values are uniform in lo..hi; integers in lo..hi, both in */
+    bool scores[MAX_DRAW];             /* distinct, well separated values (for selections) */
     struct attr attrs[8];
 };
 
 /* Cost of a node over its whole result. */
-struct work { const struct ix *macs, *bytes, *sum_length; };    /* multiply-adds; bytes read and written once; terms of the longest sum */
+struct work {
+    const struct ix *macs, *bytes, *sum_length;
+}; /* multiply-adds; bytes read and written once; terms of the longest sum */
 
 /* Pulling a value into a kernel: `value` gives an operand's element at an index as a kernel IR scalar. */
 struct at {
-    struct kbuild *k;                       /* makes kernel IR values (ir/kernel/kir.h) */
+    struct kbuild *k; /* makes kernel IR values (ir/kernel/kir.h) */
     const struct node *n;
-    const struct ix *const *index;          /* n->type.rank of them */
+    const struct ix *const *index; /* n->type.rank of them */
     const struct kx *(*value)(struct at *c, int operand, const struct ix *const *index);
-    void *lower;                            /* codegen's own */
+    void *lower; /* codegen's own */
 };
 
 /* Parameters that a call may leave out and tokic makes: linear(x, H) makes weight and bias. */
-enum init { INIT_FAN_IN, INIT_ZERO, INIT_ONE };     /* train: U(±1/√fan_in), 0, 1; judge: the same, U(±½), U(½, 3/2) */
-struct param_def { const char *operand, *suffix; enum init init; };
+enum init { INIT_FAN_IN, INIT_ZERO, INIT_ONE }; /* train: U(±1/√fan_in), 0, 1; judge: the same, U(±½), U(½, 3/2) */
+struct param_def {
+    const char *operand, *suffix;
+    enum init init;
+};
 
 struct op_def {
     const char *name, *doc;
-    const char *operands;       /* "x, w, b": names; a last name with "..." is variadic */
+    const char *operands; /* "x, w, b": names; a last name with "..." is variadic */
     enum op_class class;
-    bool commutes;              /* op(x, y) = op(y, x) bit for bit */
-    bool exact;                 /* never rounds */
-    bool cheap;                 /* made again by whoever reads it rather than kept, where its operands are sources */
-    bool wide;                  /* its result stays f32 under every precision policy */
-    const char *wide_operands;  /* operands (by name, space-separated) whose whole float cone up to a contraction stays f32 */
-    const char *stem;           /* of automatic parameter names: "lin", "ln" */
-    const struct param_def *params; int n_params;
-    /* The type of a left-out operand. The call is not yet a node of the graph: what it lacks is NULL in `in`; attr_loc[i].line is 0 where attribute i was
-       not written. */
-    bool (*param_type)(struct graph *g, const struct node *call, const struct loc *attr_loc, int operand, struct type *out);
-    const struct attr_def *attrs; int n_attrs;
-    bool (*infer)(struct graph *g, struct node *n);         /* sets n->type, or says why not */
+    bool commutes; /* op(x, y) = op(y, x) bit for bit */
+    bool exact;    /* never rounds */
+    bool cheap;    /* made again by whoever reads it rather than kept, where its operands are sources */
+    bool wide;     /* its result stays f32 under every precision policy */
+    const char
+        *wide_operands; /* operands (by name, space-separated) whose whole float cone up to a contraction stays f32 */
+    const char *stem;   /* of automatic parameter names: "lin", "ln" */
+    const struct param_def *params;
+    int n_params;
+    /* The type of a left-out operand. The call is not yet a node of the graph: what it lacks is NULL in `in`;
+       attr_loc[i].line is 0 where attribute i was not written. */
+    bool (*param_type)(struct graph *g, const struct node *call, const struct loc *attr_loc, int operand,
+                       struct type *out);
+    const struct attr_def *attrs;
+    int n_attrs;
+    bool (*infer)(struct graph *g, struct node *n); /* sets n->type, or says why not */
     void (*contract)(struct contract *c);
-    void (*needs)(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in);
+    void (*needs)(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                  struct box *in);
     void (*work)(struct session *s, const struct node *n, struct work *w);
-    NUM (*eval1)(const struct ev *c, const NUM *x);         /* pointwise: one element from the operands' */
+    NUM (*eval1)(const struct ev *c, const NUM *x); /* pointwise: one element from the operands' */
     void (*eval)(struct ev *c);
-    double (*bound1)(const struct bd *b, const NUM *x, const double *e, NUM y);    /* pointwise: absolute error of one element, its own rounding included */
+    double (*bound1)(const struct bd *b, const NUM *x, const double *e,
+                     NUM y); /* pointwise: absolute error of one element, its own rounding included */
     void (*bound)(struct bd *b);
     struct node *(*grad)(struct builder *b, struct node *n, struct node *gy, int operand);
     const struct kx *(*at)(struct at *c);
     struct node *(*expand)(struct builder *b, struct node *n);
-    /* What a template stage asks where `at` cannot say it. CLS_REDUCE: the accumulator, and the result from the total of n terms (NULL: the total). */
+    /* What a template stage asks where `at` cannot say it. CLS_REDUCE: the accumulator, and the result from the total
+       of n terms (NULL: the total). */
     enum kacc acc;
     const struct kx *(*finish)(struct at *c, const struct kx *total, const struct ix *n);
-    /* CLS_SELECT by rank: does element j of the row stand before element i, and the result of element i from the number of those that do (an i32).
-       A selection without the last dimension is the index of the element that nobody stands before, -1 of an empty row: `ranked` is not asked. */
-    const struct kx *(*before)(struct at *c, const struct kx *sj, const struct kx *j, const struct kx *si, const struct kx *i);
+    /* CLS_SELECT by rank: does element j of the row stand before element i, and the result of element i from the number
+       of those that do (an i32). A selection without the last dimension is the index of the element that nobody stands
+       before, -1 of an empty row: `ranked` is not asked. */
+    const struct kx *(*before)(struct at *c, const struct kx *sj, const struct kx *j, const struct kx *si,
+                               const struct kx *i);
     const struct kx *(*ranked)(struct at *c, const struct kx *rank);
     void (*draw)(struct draw *d);
 };
@@ -120,20 +149,24 @@ int op_attr(const struct op_def *op, const char *name);
 static inline const struct attr *node_attr(const struct node *n, int i) { return &n->attrs[i]; }
 /* Number of named operands; *variadic: the last may repeat (also zero times). */
 int op_arity(const struct op_def *op, bool *variadic);
-bool op_is(const struct node *n, const char *name);     /* for tests and the parser's sugar alone */
+bool op_is(const struct node *n, const char *name); /* for tests and the parser's sugar alone */
 /* A trained tensor. */
-static inline bool node_is_param(const struct node *n) { return n->op->class == CLS_SOURCE && op_attr(n->op, "init") >= 0; }
+static inline bool node_is_param(const struct node *n)
+{
+    return n->op->class == CLS_SOURCE && op_attr(n->op, "init") >= 0;
+}
 static inline bool op_is_composite(const struct op_def *op) { return op->expand != NULL; }
 
 /* Runs a row's slots with the defaults of its class. */
 void op_eval(struct ev *c);
-void op_bound(struct bd *b);        /* a composite without `bound`: BUG (walk its expansion) */
+void op_bound(struct bd *b); /* a composite without `bound`: BUG (walk its expansion) */
 void op_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in);
 void op_work(struct session *s, const struct node *n, struct work *w);
 void op_contract(struct graph *g, struct node *n);
 
-/* For `infer`: an error at operand i's place that reads "the second operand (y) of add TEXT, but it is i32[B]": TEXT begins with "must". Operand -1: an error
-   at the call's place, "add: TEXT". Returns false. */
-__attribute__((format(printf, 4, 5))) bool infer_error(struct graph *g, const struct node *n, int operand, const char *fmt, ...);
-bool infer_same(struct graph *g, struct node *n);       /* all float operands of one shape; the result is like the first */
+/* For `infer`: an error at operand i's place that reads "the second operand (y) of add TEXT, but it is i32[B]": TEXT
+   begins with "must". Operand -1: an error at the call's place, "add: TEXT". Returns false. */
+__attribute__((format(printf, 4, 5))) bool infer_error(struct graph *g, const struct node *n, int operand,
+                                                       const char *fmt, ...);
+bool infer_same(struct graph *g, struct node *n); /* all float operands of one shape; the result is like the first */
 #endif

@@ -1,18 +1,23 @@
-/* Arithmetic and functions, element by element, on floats. Bounds: e is what |computed − exact| of the operands may be, x ± e the interval that holds
-   both, so a factor taken over that interval holds for either. */
+/* Arithmetic and functions, element by element, on floats. Bounds: e is what |computed − exact| of the operands may be,
+   x ± e the interval that holds both, so a factor taken over that interval holds for either. */
 #include "ir/ops/row.h"
 
-/* Where the operands alone decide: a NaN that is sure to be there gives a NaN; an operand without a bound leaves none to the result; an infinite
-   result is sure only from exact operands. */
+/* Where the operands alone decide: a NaN that is sure to be there gives a NaN; an operand without a bound leaves none
+   to the result; an infinite result is sure only from exact operands. */
 static bool settled(int n, const NUM *x, const double *e, NUM y, double *out)
 {
-    bool exact = true, unbounded = false;
+    bool exact = true;
+    bool unbounded = false;
     for (int i = 0; i < n; i++) {
-        if (isnan(x[i].d) && e[i] < INFINITY) return *out = 0, true;
+        if (isnan(x[i].d) && e[i] < INFINITY) {
+            *out = 0;
+            return true;
+        }
         exact &= e[i] == 0;
         unbounded |= e[i] == INFINITY;
     }
-    if (!unbounded && isfinite(y.d)) return false;
+    if (!unbounded && isfinite(y.d))
+        return false;
     *out = exact ? 0 : INFINITY;
     return true;
 }
@@ -31,14 +36,16 @@ static double of_function(const struct bd *b, enum num_fn f, NUM y, double propa
 static bool all_finite(const struct contract *c)
 {
     for (int i = 0; i < c->n->n_in; i++)
-        if (!fact(c, i)->finite) return false;
+        if (!fact(c, i)->finite)
+            return false;
     return true;
 }
 
 static bool all_integral(const struct contract *c)
 {
     for (int i = 0; i < c->n->n_in; i++)
-        if (!fact(c, i)->integral) return false;
+        if (!fact(c, i)->integral)
+            return false;
     return true;
 }
 
@@ -60,21 +67,26 @@ static NUM sub_eval1(const struct ev *c, const NUM *x) { return n_sub(c, x[0], x
 static double add_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
-    if (settled(2, x, e, y, &out)) return out;
+    if (settled(2, x, e, y, &out))
+        return out;
     return e[0] + e[1] == 0 && y.d == 0 ? 0 : rounded(b, y, e[0] + e[1]);
 }
 
 static void add_contract(struct contract *c)
 {
-    const struct facts *x = fact(c, 0), *y = fact(c, 1);
-    double lo = facts_down(x->lo + y->lo), hi = facts_up(x->hi + y->hi);
+    const struct facts *x = fact(c, 0);
+    const struct facts *y = fact(c, 1);
+    double lo = facts_down(x->lo + y->lo);
+    double hi = facts_up(x->hi + y->hi);
     facts_set(c, lo, hi, all_finite(c) && isfinite(lo) && isfinite(hi), all_integral(c));
 }
 
 static void sub_contract(struct contract *c)
 {
-    const struct facts *x = fact(c, 0), *y = fact(c, 1);
-    double lo = facts_down(x->lo - y->hi), hi = facts_up(x->hi - y->lo);
+    const struct facts *x = fact(c, 0);
+    const struct facts *y = fact(c, 1);
+    double lo = facts_down(x->lo - y->hi);
+    double hi = facts_up(x->hi - y->lo);
     facts_set(c, lo, hi, all_finite(c) && isfinite(lo) && isfinite(hi), all_integral(c));
 }
 
@@ -82,34 +94,55 @@ static const struct kx *add_at(struct at *c) { return at2(c, K_ADD); }
 static const struct kx *sub_at(struct at *c) { return at2(c, K_SUB); }
 
 const struct op_def op_add = {
-    .name = "add", .doc = "x + y", .operands = "x, y", .class = CLS_POINTWISE, .commutes = true,
-    .infer = infer_same, .contract = add_contract, .eval1 = add_eval1, .bound1 = add_bound1, .at = add_at, .draw = draw_any2,
+    .name = "add",
+    .doc = "x + y",
+    .operands = "x, y",
+    .class = CLS_POINTWISE,
+    .commutes = true,
+    .infer = infer_same,
+    .contract = add_contract,
+    .eval1 = add_eval1,
+    .bound1 = add_bound1,
+    .at = add_at,
+    .draw = draw_any2,
 };
 
 const struct op_def op_sub = {
-    .name = "sub", .doc = "x - y", .operands = "x, y", .class = CLS_POINTWISE,
-    .infer = infer_same, .contract = sub_contract, .eval1 = sub_eval1, .bound1 = add_bound1, .at = sub_at, .draw = draw_any2,
+    .name = "sub",
+    .doc = "x - y",
+    .operands = "x, y",
+    .class = CLS_POINTWISE,
+    .infer = infer_same,
+    .contract = sub_contract,
+    .eval1 = sub_eval1,
+    .bound1 = add_bound1,
+    .at = sub_at,
+    .draw = draw_any2,
 };
 
 /* ---- mul ---- */
 static NUM mul_eval1(const struct ev *c, const NUM *x) { return n_mul(c, x[0], x[1]); }
 
 /* |x'y' − xy| for |x' − x| <= ex, |y' − y| <= ey */
-static double product_error(const NUM *x, const double *e) { return times(fabs(x[0].d), e[1]) + times(fabs(x[1].d), e[0]) + times(e[0], e[1]); }
+static double product_error(const NUM *x, const double *e)
+{
+    return times(fabs(x[0].d), e[1]) + times(fabs(x[1].d), e[0]) + times(e[0], e[1]);
+}
 
 static bool is_zero(const NUM *x, const double *e, int i) { return x[i].d == 0 && e[i] == 0; }
 
 static double mul_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
-    if (settled(2, x, e, y, &out)) return out;
+    if (settled(2, x, e, y, &out))
+        return out;
     return is_zero(x, e, 0) || is_zero(x, e, 1) ? 0 : rounded(b, y, product_error(x, e));
 }
 
 /* The interval of a product; 0·∞ is a NaN, which facts leave out. */
 static void product_range(const struct facts *x, const struct facts *y, double *lo, double *hi)
 {
-    double c[4] = {times(x->lo, y->lo), times(x->lo, y->hi), times(x->hi, y->lo), times(x->hi, y->hi)};
+    double c[4] = { times(x->lo, y->lo), times(x->lo, y->hi), times(x->hi, y->lo), times(x->hi, y->hi) };
     *lo = fmin(fmin(c[0], c[1]), fmin(c[2], c[3]));
     *hi = fmax(fmax(c[0], c[1]), fmax(c[2], c[3]));
 }
@@ -118,29 +151,42 @@ static void mul_contract(struct contract *c)
 {
     double lo, hi;
     product_range(fact(c, 0), fact(c, 1), &lo, &hi);
-    if (c->n->in[0] == c->n->in[1] && lo < 0) lo = 0;           /* a square */
-    lo = facts_down(lo), hi = facts_up(hi);
+    if (c->n->in[0] == c->n->in[1] && lo < 0)
+        lo = 0; /* a square */
+    lo = facts_down(lo);
+    hi = facts_up(hi);
     facts_set(c, lo, hi, all_finite(c) && isfinite(lo) && isfinite(hi), all_integral(c));
 }
 
 static const struct kx *mul_at(struct at *c) { return at2(c, K_MUL); }
 
 const struct op_def op_mul = {
-    .name = "mul", .doc = "x · y", .operands = "x, y", .class = CLS_POINTWISE, .commutes = true,
-    .infer = infer_same, .contract = mul_contract, .eval1 = mul_eval1, .bound1 = mul_bound1, .at = mul_at, .draw = draw_any2,
+    .name = "mul",
+    .doc = "x · y",
+    .operands = "x, y",
+    .class = CLS_POINTWISE,
+    .commutes = true,
+    .infer = infer_same,
+    .contract = mul_contract,
+    .eval1 = mul_eval1,
+    .bound1 = mul_bound1,
+    .at = mul_at,
+    .draw = draw_any2,
 };
 
 /* ---- fma ---- */
 static NUM fma_eval1(const struct ev *c, const NUM *x)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){.d = fma(x[0].d, x[1].d, x[2].d)} : n_add(c, n_mul(c, x[0], x[1]), x[2]);
+    return c->kind == NUM_DOUBLE ? (NUM){ .d = fma(x[0].d, x[1].d, x[2].d) } : n_add(c, n_mul(c, x[0], x[1]), x[2]);
 }
 
 static double fma_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
-    if (settled(3, x, e, y, &out)) return out;
-    if ((is_zero(x, e, 0) || is_zero(x, e, 1)) && is_zero(x, e, 2)) return 0;
+    if (settled(3, x, e, y, &out))
+        return out;
+    if ((is_zero(x, e, 0) || is_zero(x, e, 1)) && is_zero(x, e, 2))
+        return 0;
     return rounded(b, y, product_error(x, e) + e[2]);
 }
 
@@ -148,22 +194,33 @@ static void fma_contract(struct contract *c)
 {
     double lo, hi;
     product_range(fact(c, 0), fact(c, 1), &lo, &hi);
-    if (c->n->in[0] == c->n->in[1] && lo < 0) lo = 0;
-    lo = facts_down(facts_down(lo) + fact(c, 2)->lo), hi = facts_up(facts_up(hi) + fact(c, 2)->hi);
+    if (c->n->in[0] == c->n->in[1] && lo < 0)
+        lo = 0;
+    lo = facts_down(facts_down(lo) + fact(c, 2)->lo);
+    hi = facts_up(facts_up(hi) + fact(c, 2)->hi);
     facts_set(c, lo, hi, all_finite(c) && isfinite(lo) && isfinite(hi), all_integral(c));
 }
 
 static const struct kx *fma_at(struct at *c)
 {
-    const struct kx *x = at_float(c, 0), *y = at_float(c, 1);
+    const struct kx *x = at_float(c, 0);
+    const struct kx *y = at_float(c, 1);
     return kx_op(c->k, K_FMA, x, y, at_float(c, 2));
 }
 
 static void fma_draw(struct draw *d) { draw_same(d, 3, -4, 4); }
 
 const struct op_def op_fma = {
-    .name = "fma", .doc = "x · y + z, rounded once", .operands = "x, y, z", .class = CLS_POINTWISE,
-    .infer = infer_same, .contract = fma_contract, .eval1 = fma_eval1, .bound1 = fma_bound1, .at = fma_at, .draw = fma_draw,
+    .name = "fma",
+    .doc = "x · y + z, rounded once",
+    .operands = "x, y, z",
+    .class = CLS_POINTWISE,
+    .infer = infer_same,
+    .contract = fma_contract,
+    .eval1 = fma_eval1,
+    .bound1 = fma_bound1,
+    .at = fma_at,
+    .draw = fma_draw,
 };
 
 /* ---- div ---- */
@@ -173,22 +230,30 @@ static NUM div_eval1(const struct ev *c, const NUM *x) { return n_div(c, x[0], x
 static double div_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, floor = fabs(x[1].d) - e[1];
-    if (settled(2, x, e, y, &out)) return out;
-    if (floor <= 0) return INFINITY;
+    if (settled(2, x, e, y, &out))
+        return out;
+    if (floor <= 0)
+        return INFINITY;
     return is_zero(x, e, 0) ? 0 : rounded(b, y, (times(fabs(y.d), e[1]) + e[0]) / floor);
 }
 
 static void div_contract(struct contract *c)
 {
-    const struct facts *x = fact(c, 0), *y = fact(c, 1);
-    struct facts inverse = {.lo = -INFINITY, .hi = INFINITY};
+    const struct facts *x = fact(c, 0);
+    const struct facts *y = fact(c, 1);
+    struct facts inverse = { .lo = -INFINITY, .hi = INFINITY };
     bool apart = y->lo > 0 || y->hi < 0;
     double lo, hi;
-    if (apart) inverse.lo = facts_down(1 / y->hi), inverse.hi = facts_up(1 / y->lo);
-    else contract_need(c, 1, "y != 0", y->hi > 0 ? (struct facts){.lo = 0x1p-1074, .hi = INFINITY, .max_nonzero = -1}
-                                                 : (struct facts){.lo = -INFINITY, .hi = -0x1p-1074, .max_nonzero = -1});
+    if (apart) {
+        inverse.lo = facts_down(1 / y->hi);
+        inverse.hi = facts_up(1 / y->lo);
+    } else
+        contract_need(c, 1, "y != 0",
+                      y->hi > 0 ? (struct facts){ .lo = 0x1p-1074, .hi = INFINITY, .max_nonzero = -1 }
+                                : (struct facts){ .lo = -INFINITY, .hi = -0x1p-1074, .max_nonzero = -1 });
     product_range(x, &inverse, &lo, &hi);
-    lo = facts_down(lo), hi = facts_up(hi);
+    lo = facts_down(lo);
+    hi = facts_up(hi);
     facts_set(c, lo, hi, apart && all_finite(c) && isfinite(lo) && isfinite(hi), false);
 }
 
@@ -202,8 +267,16 @@ static void div_draw(struct draw *d)
 }
 
 const struct op_def op_div = {
-    .name = "div", .doc = "x / y", .operands = "x, y", .class = CLS_POINTWISE,
-    .infer = infer_same, .contract = div_contract, .eval1 = div_eval1, .bound1 = div_bound1, .at = div_at, .draw = div_draw,
+    .name = "div",
+    .doc = "x / y",
+    .operands = "x, y",
+    .class = CLS_POINTWISE,
+    .infer = infer_same,
+    .contract = div_contract,
+    .eval1 = div_eval1,
+    .bound1 = div_bound1,
+    .at = div_at,
+    .draw = div_draw,
 };
 
 /* ---- neg, abs ---- */
@@ -212,7 +285,9 @@ static NUM abs_eval1(const struct ev *c, const NUM *x) { return n_abs(c, x[0]); 
 
 static double same_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
-    (void)b, (void)x, (void)y;
+    (void)b;
+    (void)x;
+    (void)y;
     return e[0];
 }
 
@@ -234,13 +309,31 @@ static const struct kx *neg_at(struct at *c) { return at1(c, K_NEG); }
 static const struct kx *abs_at(struct at *c) { return at1(c, K_ABS); }
 
 const struct op_def op_neg = {
-    .name = "neg", .doc = "-x", .operands = "x", .class = CLS_POINTWISE, .exact = true,
-    .infer = infer_same, .contract = neg_contract, .eval1 = neg_eval1, .bound1 = same_bound1, .at = neg_at, .draw = draw_any1,
+    .name = "neg",
+    .doc = "-x",
+    .operands = "x",
+    .class = CLS_POINTWISE,
+    .exact = true,
+    .infer = infer_same,
+    .contract = neg_contract,
+    .eval1 = neg_eval1,
+    .bound1 = same_bound1,
+    .at = neg_at,
+    .draw = draw_any1,
 };
 
 const struct op_def op_abs = {
-    .name = "abs", .doc = "|x|", .operands = "x", .class = CLS_POINTWISE, .exact = true,
-    .infer = infer_same, .contract = abs_contract, .eval1 = abs_eval1, .bound1 = same_bound1, .at = abs_at, .draw = draw_any1,
+    .name = "abs",
+    .doc = "|x|",
+    .operands = "x",
+    .class = CLS_POINTWISE,
+    .exact = true,
+    .infer = infer_same,
+    .contract = abs_contract,
+    .eval1 = abs_eval1,
+    .bound1 = same_bound1,
+    .at = abs_at,
+    .draw = draw_any1,
 };
 
 /* ---- exp ---- */
@@ -250,8 +343,10 @@ static NUM exp_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_EXP, 
 static double exp_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
-    if (settled(1, x, e, y, &out)) return out;
-    if (isinf(x[0].d)) return 0;
+    if (settled(1, x, e, y, &out))
+        return out;
+    if (isinf(x[0].d))
+        return 0;
     double grown = y.d > 0x1p-1000 ? times(y.d, expm1(e[0])) : e[0] > 0 ? exp(x[0].d + e[0]) : 0;
     return of_function(b, FN_EXP, y, grown * (1 + 0x1p-50));
 }
@@ -259,16 +354,26 @@ static double exp_bound1(const struct bd *b, const NUM *x, const double *e, NUM 
 static void exp_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
-    double lo = exp(x->lo), hi = exp(x->hi);
-    lo = fmax(lo - lo * 0x1p-51, 0), hi += hi * 0x1p-51;
+    double lo = exp(x->lo);
+    double hi = exp(x->hi);
+    lo = fmax(lo - lo * 0x1p-51, 0);
+    hi += hi * 0x1p-51;
     facts_set(c, lo, hi, x->finite && hi < INFINITY, false);
 }
 
 static const struct kx *exp_at(struct at *c) { return at1(c, K_EXP); }
 
 const struct op_def op_exp = {
-    .name = "exp", .doc = "e to the power of x", .operands = "x", .class = CLS_POINTWISE,
-    .infer = infer_same, .contract = exp_contract, .eval1 = exp_eval1, .bound1 = exp_bound1, .at = exp_at, .draw = draw_any1,
+    .name = "exp",
+    .doc = "e to the power of x",
+    .operands = "x",
+    .class = CLS_POINTWISE,
+    .infer = infer_same,
+    .contract = exp_contract,
+    .eval1 = exp_eval1,
+    .bound1 = exp_bound1,
+    .at = exp_at,
+    .draw = draw_any1,
 };
 
 /* ---- log ---- */
@@ -278,18 +383,23 @@ static NUM log_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_LOG, 
 static double log_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, v = x[0].d;
-    if (v + e[0] < 0) return 0;
-    if (e[0] > 0 && v - e[0] <= 0) return INFINITY;
-    if (settled(1, x, e, y, &out)) return out;
+    if (v + e[0] < 0)
+        return 0;
+    if (e[0] > 0 && v - e[0] <= 0)
+        return INFINITY;
+    if (settled(1, x, e, y, &out))
+        return out;
     return of_function(b, FN_LOG, y, -log1p(-e[0] / v) * (1 + 0x1p-50));
 }
 
 static void log_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
-    contract_need(c, 0, "x > 0", (struct facts){.lo = 0x1p-1074, .hi = INFINITY, .max_nonzero = -1});
-    double lo = x->lo > 0 ? log(x->lo) : -INFINITY, hi = x->hi > 0 ? log(x->hi) : INFINITY;
-    lo -= fabs(lo) * 0x1p-51, hi += fabs(hi) * 0x1p-51;
+    contract_need(c, 0, "x > 0", (struct facts){ .lo = 0x1p-1074, .hi = INFINITY, .max_nonzero = -1 });
+    double lo = x->lo > 0 ? log(x->lo) : -INFINITY;
+    double hi = x->hi > 0 ? log(x->hi) : INFINITY;
+    lo -= fabs(lo) * 0x1p-51;
+    hi += fabs(hi) * 0x1p-51;
     facts_set(c, lo, hi, x->finite && x->lo > 0 && hi < INFINITY, false);
 }
 
@@ -297,22 +407,34 @@ static const struct kx *log_at(struct at *c) { return at1(c, K_LOG); }
 static void log_draw(struct draw *d) { draw_same(d, 1, 0.0625, 8); }
 
 const struct op_def op_log = {
-    .name = "log", .doc = "natural logarithm", .operands = "x", .class = CLS_POINTWISE,
-    .infer = infer_same, .contract = log_contract, .eval1 = log_eval1, .bound1 = log_bound1, .at = log_at, .draw = log_draw,
+    .name = "log",
+    .doc = "natural logarithm",
+    .operands = "x",
+    .class = CLS_POINTWISE,
+    .infer = infer_same,
+    .contract = log_contract,
+    .eval1 = log_eval1,
+    .bound1 = log_bound1,
+    .at = log_at,
+    .draw = log_draw,
 };
 
 /* ---- sqrt ---- */
 static NUM sqrt_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_SQRT, x[0]); }
 
-/* |√x' − √x| = |x' − x| / (√x' + √x), which is at most e / (√x + √(x − e)), and √e where x' may be 0. Where the interval goes below 0 and no
-   fact says that x does not, the result may be a NaN. */
+/* |√x' − √x| = |x' − x| / (√x' + √x), which is at most e / (√x + √(x − e)), and √e where x' may be 0. Where the
+   interval goes below 0 and no fact says that x does not, the result may be a NaN. */
 static double sqrt_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, v = x[0].d;
-    if (v + e[0] < 0) return 0;
-    if (e[0] > 0 && v < e[0] && !known_nonnegative(b, 0, v)) return INFINITY;
-    if (settled(1, x, e, y, &out)) return out;
-    if (is_zero(x, e, 0)) return 0;
+    if (v + e[0] < 0)
+        return 0;
+    if (e[0] > 0 && v < e[0] && !known_nonnegative(b, 0, v))
+        return INFINITY;
+    if (settled(1, x, e, y, &out))
+        return out;
+    if (is_zero(x, e, 0))
+        return 0;
     double moved = v > e[0] ? e[0] / (y.d + sqrt(v - e[0])) : fmin(sqrt(e[0]), e[0] / y.d);
     return of_function(b, FN_SQRT, y, moved * (1 + 0x1p-50));
 }
@@ -320,8 +442,9 @@ static double sqrt_bound1(const struct bd *b, const NUM *x, const double *e, NUM
 static void sqrt_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
-    contract_need(c, 0, "x >= 0", (struct facts){.lo = 0, .hi = INFINITY, .max_nonzero = -1});
-    double lo = x->lo > 0 ? facts_down(sqrt(x->lo)) : 0, hi = x->hi > 0 ? facts_up(sqrt(x->hi)) : 0;
+    contract_need(c, 0, "x >= 0", (struct facts){ .lo = 0, .hi = INFINITY, .max_nonzero = -1 });
+    double lo = x->lo > 0 ? facts_down(sqrt(x->lo)) : 0;
+    double hi = x->hi > 0 ? facts_up(sqrt(x->hi)) : 0;
     facts_set(c, lo, hi, x->finite && x->lo >= 0, false);
 }
 
@@ -329,8 +452,16 @@ static const struct kx *sqrt_at(struct at *c) { return at1(c, K_SQRT); }
 static void sqrt_draw(struct draw *d) { draw_same(d, 1, 0, 8); }
 
 const struct op_def op_sqrt = {
-    .name = "sqrt", .doc = "square root", .operands = "x", .class = CLS_POINTWISE,
-    .infer = infer_same, .contract = sqrt_contract, .eval1 = sqrt_eval1, .bound1 = sqrt_bound1, .at = sqrt_at, .draw = sqrt_draw,
+    .name = "sqrt",
+    .doc = "square root",
+    .operands = "x",
+    .class = CLS_POINTWISE,
+    .infer = infer_same,
+    .contract = sqrt_contract,
+    .eval1 = sqrt_eval1,
+    .bound1 = sqrt_bound1,
+    .at = sqrt_at,
+    .draw = sqrt_draw,
 };
 
 /* ---- tanh ---- */
@@ -339,9 +470,12 @@ static NUM tanh_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_TANH
 /* The slope 1/cosh² is largest at the interval's point nearest to 0; and a result lies in [−1, 1]. */
 static double tanh_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
-    if (isnan(x[0].d) && e[0] < INFINITY) return 0;
-    if (e[0] == INFINITY) return INFINITY;                      /* perhaps a NaN */
-    if (is_zero(x, e, 0)) return 0;
+    if (isnan(x[0].d) && e[0] < INFINITY)
+        return 0;
+    if (e[0] == INFINITY)
+        return INFINITY; /* perhaps a NaN */
+    if (is_zero(x, e, 0))
+        return 0;
     double ch = cosh(fmax(fabs(x[0].d) - e[0], 0));
     double moved = e[0] == 0 ? 0 : fmin(e[0] / ch / ch, 1 + fabs(y.d));
     return of_function(b, FN_TANH, y, moved * (1 + 0x1p-48));
@@ -350,15 +484,24 @@ static double tanh_bound1(const struct bd *b, const NUM *x, const double *e, NUM
 static void tanh_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
-    double lo = tanh(x->lo), hi = tanh(x->hi);
+    double lo = tanh(x->lo);
+    double hi = tanh(x->hi);
     facts_set(c, fmax(lo - fabs(lo) * 0x1p-50, -1), fmin(hi + fabs(hi) * 0x1p-50, 1), x->finite, false);
 }
 
 static const struct kx *tanh_at(struct at *c) { return at1(c, K_TANH); }
 
 const struct op_def op_tanh = {
-    .name = "tanh", .doc = "hyperbolic tangent", .operands = "x", .class = CLS_POINTWISE,
-    .infer = infer_same, .contract = tanh_contract, .eval1 = tanh_eval1, .bound1 = tanh_bound1, .at = tanh_at, .draw = draw_any1,
+    .name = "tanh",
+    .doc = "hyperbolic tangent",
+    .operands = "x",
+    .class = CLS_POINTWISE,
+    .infer = infer_same,
+    .contract = tanh_contract,
+    .eval1 = tanh_eval1,
+    .bound1 = tanh_bound1,
+    .at = tanh_at,
+    .draw = draw_any1,
 };
 
 /* ---- maximum, minimum ---- */
@@ -371,7 +514,8 @@ static double extremum_bound1(const struct bd *b, const NUM *x, const double *e,
     (void)b;
     double out = 0;
     for (int i = 0; i < 2; i++)
-        if (isnan(x[i].d) && e[i] < INFINITY) return 0;
+        if (isnan(x[i].d) && e[i] < INFINITY)
+            return 0;
     for (int i = 0; i < 2; i++) {
         double gap = x[i].d == y.d ? 0 : fabs(x[i].d - y.d) * (1 - 0x1p-50);
         out = fmax(out, e[i] == INFINITY ? INFINITY : e[i] - gap);
@@ -381,13 +525,15 @@ static double extremum_bound1(const struct bd *b, const NUM *x, const double *e,
 
 static void maximum_contract(struct contract *c)
 {
-    const struct facts *x = fact(c, 0), *y = fact(c, 1);
+    const struct facts *x = fact(c, 0);
+    const struct facts *y = fact(c, 1);
     facts_set(c, fmax(x->lo, y->lo), fmax(x->hi, y->hi), all_finite(c), all_integral(c));
 }
 
 static void minimum_contract(struct contract *c)
 {
-    const struct facts *x = fact(c, 0), *y = fact(c, 1);
+    const struct facts *x = fact(c, 0);
+    const struct facts *y = fact(c, 1);
     facts_set(c, fmin(x->lo, y->lo), fmin(x->hi, y->hi), all_finite(c), all_integral(c));
 }
 
@@ -395,11 +541,29 @@ static const struct kx *maximum_at(struct at *c) { return at2(c, K_MAX); }
 static const struct kx *minimum_at(struct at *c) { return at2(c, K_MIN); }
 
 const struct op_def op_maximum = {
-    .name = "maximum", .doc = "the larger of x and y; a NaN wins, x on a tie", .operands = "x, y", .class = CLS_POINTWISE, .exact = true,
-    .infer = infer_same, .contract = maximum_contract, .eval1 = maximum_eval1, .bound1 = extremum_bound1, .at = maximum_at, .draw = draw_any2,
+    .name = "maximum",
+    .doc = "the larger of x and y; a NaN wins, x on a tie",
+    .operands = "x, y",
+    .class = CLS_POINTWISE,
+    .exact = true,
+    .infer = infer_same,
+    .contract = maximum_contract,
+    .eval1 = maximum_eval1,
+    .bound1 = extremum_bound1,
+    .at = maximum_at,
+    .draw = draw_any2,
 };
 
 const struct op_def op_minimum = {
-    .name = "minimum", .doc = "the smaller of x and y; a NaN wins, x on a tie", .operands = "x, y", .class = CLS_POINTWISE, .exact = true,
-    .infer = infer_same, .contract = minimum_contract, .eval1 = minimum_eval1, .bound1 = extremum_bound1, .at = minimum_at, .draw = draw_any2,
+    .name = "minimum",
+    .doc = "the smaller of x and y; a NaN wins, x on a tie",
+    .operands = "x, y",
+    .class = CLS_POINTWISE,
+    .exact = true,
+    .infer = infer_same,
+    .contract = minimum_contract,
+    .eval1 = minimum_eval1,
+    .bound1 = extremum_bound1,
+    .at = minimum_at,
+    .draw = draw_any2,
 };

@@ -1,10 +1,13 @@
-/* Reductions along the last dimension, which goes: [.., N] -> [..]. The sum of no terms is 0, their largest −∞, their mean a NaN, its index −1. */
+/* Reductions along the last dimension, which goes: [.., N] -> [..]. The sum of no terms is 0, their largest −∞, their
+   mean a NaN, its index −1. */
 #include "ir/ops/row.h"
 
 static bool reduce_infer(struct graph *g, struct node *n)
 {
-    if (n->in[0]->type.rank < 1) return infer_error(g, n, 0, "must have at least 1 dimension");
-    if (!need_float(g, n, 0)) return false;
+    if (n->in[0]->type.rank < 1)
+        return infer_error(g, n, 0, "must have at least 1 dimension");
+    if (!need_float(g, n, 0))
+        return false;
     set_type(n, DT_FLOAT, n->in[0]->type.rank - 1, n->in[0]->type.dim);
     return true;
 }
@@ -13,7 +16,7 @@ static const struct ix *length_of(const struct contract *c) { return type_last(c
 
 static void reduce_draw(struct draw *d)
 {
-    static const enum dtype floats[] = {DT_FLOAT, DT_FLOAT, DT_F32, DT_F16};
+    static const enum dtype floats[] = { DT_FLOAT, DT_FLOAT, DT_F32, DT_F16 };
     struct type t = draw_type(d, floats[draw_range(d, 0, 3)], 1, 3);
     draw_operand(d, 0, &t, -4, 4);
 }
@@ -23,61 +26,76 @@ static NUM row_sum(const struct ev *c, int64_t row)
 {
     struct n_sum t = n_sum_begin(c);
     int64_t n = c->in[0].last;
-    for (int64_t k = 0; k < n; k++) n_sum_add(&t, c->in[0].v[row * n + k]);
+    for (int64_t k = 0; k < n; k++)
+        n_sum_add(&t, c->in[0].v[row * n + k]);
     return n_sum_end(&t);
 }
 
 static void sum_eval(struct ev *c)
 {
     for (size_t r = 0; r < c->n_runs; r++)
-        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) n_store(c, i, row_sum(c, i));
+        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++)
+            n_store(c, i, row_sum(c, i));
 }
 
 static void mean_eval(struct ev *c)
 {
     NUM n = n_const(c, (double)c->in[0].last);
     for (size_t r = 0; r < c->n_runs; r++)
-        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) n_store(c, i, n_div(c, row_sum(c, i), n));
+        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++)
+            n_store(c, i, n_div(c, row_sum(c, i), n));
 }
 
-/* Error of a row's sum. A NaN or infinity among terms whose errors are finite is there in every computation, and decides the result unless the others
-   overflow: 0. */
+/* Error of a row's sum. A NaN or infinity among terms whose errors are finite is there in every computation, and
+   decides the result unless the others overflow: 0. */
 static double row_sum_error(const struct bd *b, int64_t row)
 {
     int64_t n = b->v.in[0].last;
-    double mass = 0, err = 0;
+    double mass = 0;
+    double err = 0;
     bool decided = false;
     for (int64_t k = row * n; k < (row + 1) * n; k++) {
-        double x = fabs(b->v.in[0].v[k].d), e = bd_operand(b, 0, k);
-        if (isnan(x) && e < INFINITY) return 0;
-        if (isinf(x) && e < INFINITY) decided = true;
-        else mass += x;
+        double x = fabs(b->v.in[0].v[k].d);
+        double e = bd_operand(b, 0, k);
+        if (isnan(x) && e < INFINITY)
+            return 0;
+        if (isinf(x) && e < INFINITY)
+            decided = true;
+        else
+            mass += x;
         err += e;
     }
     double e = bd_sum(b, mass, err, n);
-    if (!(mass + e <= bd_max(b))) return INFINITY;              /* a partial sum may overflow */
+    if (!(mass + e <= bd_max(b)))
+        return INFINITY; /* a partial sum may overflow */
     return decided ? 0 : e;
 }
 
 static void sum_bound(struct bd *b)
 {
     for (size_t r = 0; r < b->v.n_runs; r++)
-        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) b->e_out[i] = row_sum_error(b, i);
+        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++)
+            b->e_out[i] = row_sum_error(b, i);
 }
 
 /* The sum divided by its length, which an f32 has exactly up to 2^24. */
 static double mean_error(const struct bd *b, int64_t i)
 {
-    double n = (double)b->v.in[0].last, y = b->v.out.v[i].d, e = n > 0 ? row_sum_error(b, i) / n : 0;
-    if (n == 0 || e == INFINITY || !isfinite(y) || (y == 0 && e == 0)) return e;
-    if (n > 0x1p24) e += (fabs(y) + e) * 0x1p-23;
+    double n = (double)b->v.in[0].last;
+    double y = b->v.out.v[i].d;
+    double e = n > 0 ? row_sum_error(b, i) / n : 0;
+    if (n == 0 || e == INFINITY || !isfinite(y) || (y == 0 && e == 0))
+        return e;
+    if (n > 0x1p24)
+        e += (fabs(y) + e) * 0x1p-23;
     return bd_done(b, y, e, bd_round(b, (fabs(y) + e) * (1 + 0x1p-50)));
 }
 
 static void mean_bound(struct bd *b)
 {
     for (size_t r = 0; r < b->v.n_runs; r++)
-        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) b->e_out[i] = mean_error(b, i);
+        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++)
+            b->e_out[i] = mean_error(b, i);
 }
 
 static const struct kx *mean_finish(struct at *c, const struct kx *total, const struct ix *n)
@@ -89,8 +107,10 @@ static void sum_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
     const struct ix *n = length_of(c);
-    double least = (double)n->lo, most = (double)n->hi;
-    double lo = times(x->lo, x->lo < 0 ? most : least), hi = times(x->hi, x->hi > 0 ? most : least);
+    double least = (double)n->lo;
+    double most = (double)n->hi;
+    double lo = times(x->lo, x->lo < 0 ? most : least);
+    double hi = times(x->hi, x->hi > 0 ? most : least);
     facts_set(c, facts_down(lo), facts_up(hi), x->finite && isfinite(lo) && isfinite(hi), x->integral);
 }
 
@@ -101,13 +121,30 @@ static void mean_contract(struct contract *c)
 }
 
 const struct op_def op_sum = {
-    .name = "sum", .doc = "sum of each row", .operands = "x", .class = CLS_REDUCE, .acc = KACC_SUM,
-    .infer = reduce_infer, .contract = sum_contract, .eval = sum_eval, .bound = sum_bound, .draw = reduce_draw,
+    .name = "sum",
+    .doc = "sum of each row",
+    .operands = "x",
+    .class = CLS_REDUCE,
+    .acc = KACC_SUM,
+    .infer = reduce_infer,
+    .contract = sum_contract,
+    .eval = sum_eval,
+    .bound = sum_bound,
+    .draw = reduce_draw,
 };
 
 const struct op_def op_mean = {
-    .name = "mean", .doc = "mean of each row", .operands = "x", .class = CLS_REDUCE, .acc = KACC_SUM, .finish = mean_finish,
-    .infer = reduce_infer, .contract = mean_contract, .eval = mean_eval, .bound = mean_bound, .draw = reduce_draw,
+    .name = "mean",
+    .doc = "mean of each row",
+    .operands = "x",
+    .class = CLS_REDUCE,
+    .acc = KACC_SUM,
+    .finish = mean_finish,
+    .infer = reduce_infer,
+    .contract = mean_contract,
+    .eval = mean_eval,
+    .bound = mean_bound,
+    .draw = reduce_draw,
 };
 
 /* ---- max ---- */
@@ -115,11 +152,14 @@ static NUM row_max(const struct ev *c, int64_t row)
 {
     int64_t n = c->in[0].last;
     const NUM *x = c->in[0].v + row * n;
-    NUM best = {.d = -INFINITY};
-    if (c->kind == NUM_FIELD) best.u = 0;
+    NUM best = { .d = -INFINITY };
+    if (c->kind == NUM_FIELD)
+        best.u = 0;
     for (int64_t k = 0; k < n; k++) {
-        if (c->kind == NUM_FIELD) best.u = field_add(best.u, field_mix(c->key, FIELD_ROW_MAX, x[k].u, 0));
-        else best = k ? n_max(c, best, x[k]) : x[0];
+        if (c->kind == NUM_FIELD)
+            best.u = field_add(best.u, field_mix(c->key, FIELD_ROW_MAX, x[k].u, 0));
+        else
+            best = k ? n_max(c, best, x[k]) : x[0];
     }
     return best;
 }
@@ -127,17 +167,21 @@ static NUM row_max(const struct ev *c, int64_t row)
 static void max_eval(struct ev *c)
 {
     for (size_t r = 0; r < c->n_runs; r++)
-        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) n_store(c, i, row_max(c, i));
+        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++)
+            n_store(c, i, row_max(c, i));
 }
 
 /* The largest moves with the element that it is; another takes over where its interval passes it. */
 static double max_error(const struct bd *b, int64_t row)
 {
     int64_t n = b->v.in[0].last;
-    double y = b->v.out.v[row].d, out = 0;
+    double y = b->v.out.v[row].d;
+    double out = 0;
     for (int64_t k = row * n; k < (row + 1) * n; k++) {
-        double x = b->v.in[0].v[k].d, e = bd_operand(b, 0, k);
-        if (isnan(x) && e < INFINITY) return 0;
+        double x = b->v.in[0].v[k].d;
+        double e = bd_operand(b, 0, k);
+        if (isnan(x) && e < INFINITY)
+            return 0;
         double gap = x == y ? 0 : fabs(y - x) * (1 - 0x1p-50);
         out = fmax(out, e == INFINITY ? e : e - gap);
     }
@@ -147,7 +191,8 @@ static double max_error(const struct bd *b, int64_t row)
 static void max_bound(struct bd *b)
 {
     for (size_t r = 0; r < b->v.n_runs; r++)
-        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) b->e_out[i] = max_error(b, i);
+        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++)
+            b->e_out[i] = max_error(b, i);
 }
 
 static void max_contract(struct contract *c)
@@ -158,14 +203,24 @@ static void max_contract(struct contract *c)
 }
 
 const struct op_def op_max = {
-    .name = "max", .doc = "largest of each row; a NaN wins", .operands = "x", .class = CLS_REDUCE, .exact = true, .acc = KACC_MAX,
-    .infer = reduce_infer, .contract = max_contract, .eval = max_eval, .bound = max_bound, .draw = reduce_draw,
+    .name = "max",
+    .doc = "largest of each row; a NaN wins",
+    .operands = "x",
+    .class = CLS_REDUCE,
+    .exact = true,
+    .acc = KACC_MAX,
+    .infer = reduce_infer,
+    .contract = max_contract,
+    .eval = max_eval,
+    .bound = max_bound,
+    .draw = reduce_draw,
 };
 
 /* ---- argmax ---- */
 static bool argmax_infer(struct graph *g, struct node *n)
 {
-    if (!reduce_infer(g, n)) return false;
+    if (!reduce_infer(g, n))
+        return false;
     n->type.dtype = DT_I64;
     return true;
 }
@@ -173,51 +228,72 @@ static bool argmax_infer(struct graph *g, struct node *n)
 /* The first of the largest; the first NaN, if there is one. */
 static int64_t row_argmax(const struct ev *c, int64_t row)
 {
-    int64_t n = c->in[0].last, best = n ? 0 : -1;
+    int64_t n = c->in[0].last;
+    int64_t best = n ? 0 : -1;
     const NUM *x = c->in[0].v + row * n;
     for (int64_t k = 1; k < n && !n_is_nan(c, x[best]); k++)
-        if (n_is_nan(c, x[k]) || n_less(c, x[best], x[k])) best = k;
+        if (n_is_nan(c, x[k]) || n_less(c, x[best], x[k]))
+            best = k;
     return best;
 }
 
 static void argmax_eval(struct ev *c)
 {
     for (size_t r = 0; r < c->n_runs; r++)
-        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) n_store_i(c, i, row_argmax(c, i));
+        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++)
+            n_store_i(c, i, row_argmax(c, i));
 }
 
 /* The ends of an element's interval, outward of rounding. */
-static double lower_end(double x, double e) { return isnan(x) || e == INFINITY ? -INFINITY : e == 0 ? x : nextafter(x - e, -INFINITY); }
-static double upper_end(double x, double e) { return isnan(x) || e == INFINITY ? INFINITY : e == 0 ? x : nextafter(x + e, INFINITY); }
+static double lower_end(double x, double e)
+{
+    return isnan(x) || e == INFINITY ? -INFINITY : e == 0 ? x : nextafter(x - e, -INFINITY);
+}
+static double upper_end(double x, double e)
+{
+    return isnan(x) || e == INFINITY ? INFINITY : e == 0 ? x : nextafter(x + e, INFINITY);
+}
 
 /* The row's largest lower end and where it first stands; the first NaN that is certain (n: none). */
-struct floor { double value; int64_t first, nan; };
+struct floor {
+    double value;
+    int64_t first, nan;
+};
 
 static struct floor floor_of(const struct bd *b, int64_t row)
 {
     int64_t n = b->v.in[0].last;
-    struct floor f = {-INFINITY, n, n};
+    struct floor f = { -INFINITY, n, n };
     for (int64_t k = 0; k < n; k++) {
-        double x = b->v.in[0].v[row * n + k].d, e = bd_operand(b, 0, row * n + k);
-        if (isnan(x) && e < INFINITY && f.nan == n) f.nan = k;
+        double x = b->v.in[0].v[row * n + k].d;
+        double e = bd_operand(b, 0, row * n + k);
+        if (isnan(x) && e < INFINITY && f.nan == n)
+            f.nan = k;
         double lower = lower_end(x, e);
-        if (f.first == n || lower > f.value) f.value = lower, f.first = k;
+        if (f.first == n || lower > f.value) {
+            f.value = lower;
+            f.first = k;
+        }
     }
     return f;
 }
 
-/* Candidates are what no other element surely beats: by a higher lower end, or an equal one that stands before; before a certain NaN only what may be
-   one itself. */
+/* Candidates are what no other element surely beats: by a higher lower end, or an equal one that stands before; before
+   a certain NaN only what may be one itself. */
 static double argmax_error(const struct bd *b, int64_t row)
 {
-    int64_t n = b->v.in[0].last, y = b->v.out.v[row].i;
+    int64_t n = b->v.in[0].last;
+    int64_t y = b->v.out.v[row].i;
     struct floor f = floor_of(b, row);
     double out = 0;
     for (int64_t k = 0; k < n; k++) {
-        double x = b->v.in[0].v[row * n + k].d, e = bd_operand(b, 0, row * n + k);
+        double x = b->v.in[0].v[row * n + k].d;
+        double e = bd_operand(b, 0, row * n + k);
         double upper = upper_end(x, e);
-        bool candidate = f.nan < n ? k == f.nan || (e == INFINITY && k < f.nan) : e == INFINITY || upper > f.value || (upper == f.value && k <= f.first);
-        if (candidate) out = fmax(out, fabs((double)(k - y)));
+        bool candidate = f.nan < n ? k == f.nan || (e == INFINITY && k < f.nan)
+                                   : e == INFINITY || upper > f.value || (upper == f.value && k <= f.first);
+        if (candidate)
+            out = fmax(out, fabs((double)(k - y)));
     }
     return out;
 }
@@ -225,7 +301,8 @@ static double argmax_error(const struct bd *b, int64_t row)
 static void argmax_bound(struct bd *b)
 {
     for (size_t r = 0; r < b->v.n_runs; r++)
-        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) b->e_out[i] = argmax_error(b, i);
+        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++)
+            b->e_out[i] = argmax_error(b, i);
 }
 
 static void argmax_contract(struct contract *c)
@@ -235,17 +312,28 @@ static void argmax_contract(struct contract *c)
 }
 
 /* The larger stands before, a NaN before all; of equals the first. */
-static const struct kx *argmax_before(struct at *c, const struct kx *sj, const struct kx *j, const struct kx *si, const struct kx *i)
+static const struct kx *argmax_before(struct at *c, const struct kx *sj, const struct kx *j, const struct kx *si,
+                                      const struct kx *i)
 {
     struct kbuild *k = c->k;
-    const struct kx *nan_j = kx_op2(k, K_NE, sj, sj), *nan_i = kx_op2(k, K_NE, si, si), *first = kx_op2(k, K_LT, j, i);
+    const struct kx *nan_j = kx_op2(k, K_NE, sj, sj);
+    const struct kx *nan_i = kx_op2(k, K_NE, si, si);
+    const struct kx *first = kx_op2(k, K_LT, j, i);
     const struct kx *more = kx_op2(k, K_OR, kx_op2(k, K_GT, sj, si), kx_op2(k, K_AND, nan_j, kx_op1(k, K_NOT, nan_i)));
     const struct kx *same = kx_op2(k, K_OR, kx_op2(k, K_EQ, sj, si), kx_op2(k, K_AND, nan_j, nan_i));
     return kx_op2(k, K_OR, more, kx_op2(k, K_AND, same, first));
 }
 
 const struct op_def op_argmax = {
-    .name = "argmax", .doc = "index of the largest of each row: the first on a tie; a NaN wins", .operands = "x", .class = CLS_SELECT, .exact = true,
-    .infer = argmax_infer, .contract = argmax_contract, .eval = argmax_eval, .bound = argmax_bound,
-    .before = argmax_before, .draw = reduce_draw,
+    .name = "argmax",
+    .doc = "index of the largest of each row: the first on a tie; a NaN wins",
+    .operands = "x",
+    .class = CLS_SELECT,
+    .exact = true,
+    .infer = argmax_infer,
+    .contract = argmax_contract,
+    .eval = argmax_eval,
+    .bound = argmax_bound,
+    .before = argmax_before,
+    .draw = reduce_draw,
 };

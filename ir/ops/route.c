@@ -1,4 +1,5 @@
-/* Routing (SPEC section 4): scores to integers and back, and the sum over the chosen (ir/ops/topk.c chooses). Valuations play no part in it. */
+/* Routing (SPEC section 4): scores to integers and back, and the sum over the chosen (ir/ops/topk.c chooses).
+   Valuations play no part in it. */
 #include <math.h>
 
 #include "ir/route/certify.h"
@@ -15,7 +16,8 @@ static struct padic padic_of(const struct node *n)
 {
     struct padic a;
     const char *why;
-    BUG_IF(!padic_make(node_attr(n, 0)->i, node_attr(n, 1)->i, node_attr(n, 2)->i, &a, &why), "%s without %s", n->op->name, why);
+    BUG_IF(!padic_make(node_attr(n, 0)->i, node_attr(n, 1)->i, node_attr(n, 2)->i, &a, &why), "%s without %s",
+           n->op->name, why);
     return a;
 }
 
@@ -24,15 +26,24 @@ static bool padic_infer(struct graph *g, struct node *n, enum dtype to)
 {
     struct padic a;
     const char *why;
-    long long p = node_attr(n, 0)->i, e = node_attr(n, 1)->i, s = node_attr(n, 2)->i;
+    long long p = node_attr(n, 0)->i;
+    long long e = node_attr(n, 1)->i;
+    long long s = node_attr(n, 2)->i;
     n->type = n->in[0]->type;
     n->type.dtype = to;
-    return padic_make(p, e, s, &a, &why) || infer_error(g, n, -1, "p = %lld, n = %lld, s = %lld: needs %s", p, e, s, why);
+    return padic_make(p, e, s, &a, &why) ||
+           infer_error(g, n, -1, "p = %lld, n = %lld, s = %lld: needs %s", p, e, s, why);
 }
 
-static void padic_needs_ring(struct contract *c) { contract_need_attr(c, true, "p prime, p^n <= 2^63, s a power of two"); }
+static void padic_needs_ring(struct contract *c)
+{
+    contract_need_attr(c, true, "p prime, p^n <= 2^63, s a power of two");
+}
 
-static bool padic_encode_infer(struct graph *g, struct node *n) { return need_float(g, n, 0) && padic_infer(g, n, DT_I64); }
+static bool padic_encode_infer(struct graph *g, struct node *n)
+{
+    return need_float(g, n, 0) && padic_infer(g, n, DT_I64);
+}
 
 /* A NaN is the least i64, which an integer's range leaves out as a float's does a NaN. */
 static void padic_encode_contract(struct contract *c)
@@ -40,10 +51,13 @@ static void padic_encode_contract(struct contract *c)
     struct padic a = padic_of(c->n);
     const struct facts *z = fact(c, 0);
     padic_needs_ring(c);
-    double lo = isfinite(z->lo) ? (double)padic_encode(&a, z->lo) : -(double)a.limit, hi = isfinite(z->hi) ? (double)padic_encode(&a, z->hi) : (double)a.limit;
+    double lo = isfinite(z->lo) ? (double)padic_encode(&a, z->lo) : -(double)a.limit;
+    double hi = isfinite(z->hi) ? (double)padic_encode(&a, z->hi) : (double)a.limit;
     /* Beyond 2⁵³ a range end is rounded outward. */
-    if (fabs(lo) > 0x1p53) lo = nextafter(lo, -INFINITY);
-    if (fabs(hi) > 0x1p53) hi = nextafter(hi, INFINITY);
+    if (fabs(lo) > 0x1p53)
+        lo = nextafter(lo, -INFINITY);
+    if (fabs(hi) > 0x1p53)
+        hi = nextafter(hi, INFINITY);
     facts_set(c, lo, hi, z->finite, true);
 }
 
@@ -51,11 +65,13 @@ static void padic_encode_contract(struct contract *c)
 static bool limit_is_double(const struct padic *a) { return a->limit <= INT64_C(1) << 53; }
 static double clamp_of(const struct padic *a) { return limit_is_double(a) ? (double)a->limit : 0x1p62; }
 
-/* Over the field each step is the uninterpreted function that the kernel's operation is; any i64 may come of it, and decode takes any. */
+/* Over the field each step is the uninterpreted function that the kernel's operation is; any i64 may come of it, and
+   decode takes any. */
 static NUM padic_encode_eval1(const struct ev *c, const NUM *z)
 {
     struct padic a = padic_of(c->n);
-    if (c->kind == NUM_DOUBLE) return (NUM){ .i = padic_encode(&a, z->d) };
+    if (c->kind == NUM_DOUBLE)
+        return (NUM){ .i = padic_encode(&a, z->d) };
     NUM t = { .u = field_mix(c->key, FIELD_RINT, n_mul(c, *z, n_const(c, (double)a.s)).u, 0) };
     t = n_min(c, n_max(c, t, n_const(c, -clamp_of(&a))), n_const(c, clamp_of(&a)));
     return (NUM){ .i = (int64_t)(field_mix(c->key, FIELD_CAST, t.u, 0) >> 30) };
@@ -71,9 +87,12 @@ static double distance(int64_t x, int64_t y)
 static double padic_encode_bound1(const struct bd *b, const NUM *z, const double *e, NUM y)
 {
     struct padic a = padic_of(b->v.n);
-    if (isnan(z->d)) return e[0] < INFINITY ? 0 : INFINITY;
-    if (e[0] == INFINITY) return INFINITY;
-    return fmax(distance(padic_encode(&a, round_up(z->d, e[0])), y.i), distance(y.i, padic_encode(&a, round_down(z->d, e[0]))));
+    if (isnan(z->d))
+        return e[0] < INFINITY ? 0 : INFINITY;
+    if (e[0] == INFINITY)
+        return INFINITY;
+    return fmax(distance(padic_encode(&a, round_up(z->d, e[0])), y.i),
+                distance(y.i, padic_encode(&a, round_down(z->d, e[0]))));
 }
 
 /* A NaN goes through as 0: what a cast makes of it is not defined. */
@@ -81,19 +100,26 @@ static const struct kx *padic_encode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
     struct kbuild *k = c->k;
-    const struct kx *z = kx_cast(k, DT_F64, at_plain(c, 0)), *nan = kx_op2(k, K_NE, z, z);
-    const struct kx *t = kx_op1(k, K_RINT, kx_op2(k, K_MUL, kx_op(k, K_SELECT, nan, kx_f64(k, 0), z), kx_f64(k, (double)a.s)));
+    const struct kx *z = kx_cast(k, DT_F64, at_plain(c, 0));
+    const struct kx *nan = kx_op2(k, K_NE, z, z);
+    const struct kx *t =
+        kx_op1(k, K_RINT, kx_op2(k, K_MUL, kx_op(k, K_SELECT, nan, kx_f64(k, 0), z), kx_f64(k, (double)a.s)));
     t = kx_op2(k, K_MIN, kx_op2(k, K_MAX, t, kx_f64(k, -clamp_of(&a))), kx_f64(k, clamp_of(&a)));
     const struct kx *q = kx_cast(k, DT_I64, t);
-    if (!limit_is_double(&a)) q = kx_op2(k, K_MIN, kx_op2(k, K_MAX, q, kx_i64(k, -a.limit)), kx_i64(k, a.limit));
+    if (!limit_is_double(&a))
+        q = kx_op2(k, K_MIN, kx_op2(k, K_MAX, q, kx_i64(k, -a.limit)), kx_i64(k, a.limit));
     return kx_op(k, K_SELECT, nan, kx_i64(k, PADIC_NONE), q);
 }
 
 static void padic_draw_ring(struct draw *d, int64_t *top)
 {
-    static const struct { int64_t p, n, s; } rings[] = { { 2, 16, 1024 }, { 2, 63, 1024 }, { 3, 5, 16 },
-                                                         { 7, 2, 1 }, { 2, 1, 8 }, { 5, 27, INT64_C(1) << 40 } };
-    int64_t i = draw_range(d, 0, 5), s = rings[i].s;
+    static const struct {
+        int64_t p, n, s;
+    } rings[] = {
+        { 2, 16, 1024 }, { 2, 63, 1024 }, { 3, 5, 16 }, { 7, 2, 1 }, { 2, 1, 8 }, { 5, 27, INT64_C(1) << 40 }
+    };
+    int64_t i = draw_range(d, 0, 5);
+    int64_t s = rings[i].s;
     *top = (int64_t)fmin(pow((double)rings[i].p, (double)rings[i].n) / 2, 0x1p40);
     d->attrs[0] = draw_attr_int(rings[i].p);
     d->attrs[1] = draw_attr_int(rings[i].n);
@@ -108,22 +134,36 @@ static void padic_encode_draw(struct draw *d)
 }
 
 const struct op_def op_padic_encode = {
-    .name = "padic_encode", .doc = "round-half-even(s·z), clamped to ±⌊(p^n − 1)/2⌋, as i64: fixed-point residues of Z/p^n; a NaN is the least i64",
-    .operands = "z", .class = CLS_POINTWISE, .exact = true, .wide_operands = "z",
-    .attrs = padic_attrs, .n_attrs = N_ATTRS(padic_attrs),
-    .infer = padic_encode_infer, .contract = padic_encode_contract, .eval1 = padic_encode_eval1, .bound1 = padic_encode_bound1,
-    .at = padic_encode_at, .draw = padic_encode_draw,
+    .name = "padic_encode",
+    .doc = "round-half-even(s·z), clamped to ±⌊(p^n − 1)/2⌋, as i64: fixed-point residues of Z/p^n; a NaN is the least "
+           "i64",
+    .operands = "z",
+    .class = CLS_POINTWISE,
+    .exact = true,
+    .wide_operands = "z",
+    .attrs = padic_attrs,
+    .n_attrs = N_ATTRS(padic_attrs),
+    .infer = padic_encode_infer,
+    .contract = padic_encode_contract,
+    .eval1 = padic_encode_eval1,
+    .bound1 = padic_encode_bound1,
+    .at = padic_encode_at,
+    .draw = padic_encode_draw,
 };
 
 static bool padic_decode_infer(struct graph *g, struct node *n)
 {
-    if (n->in[0]->type.dtype != DT_I64) return infer_error(g, n, 0, "must be i64 residues");
+    if (n->in[0]->type.dtype != DT_I64)
+        return infer_error(g, n, 0, "must be i64 residues");
     return padic_infer(g, n, DT_FLOAT);
 }
 
 /* Balanced representatives lie in −(pⁿ − 1 − L)..L. */
 static double least_of(const struct padic *a) { return -(double)(a->top - a->limit); }
-static bool is_balanced(const struct padic *a, const struct facts *q) { return q->lo >= least_of(a) && q->hi <= (double)a->limit; }
+static bool is_balanced(const struct padic *a, const struct facts *q)
+{
+    return q->lo >= least_of(a) && q->hi <= (double)a->limit;
+}
 
 static void padic_decode_contract(struct contract *c)
 {
@@ -132,30 +172,41 @@ static void padic_decode_contract(struct contract *c)
     double s = (double)a.s;
     padic_needs_ring(c);
     bool same = is_balanced(&a, q);
-    facts_set(c, facts_down((same ? q->lo : least_of(&a)) / s), facts_up((same ? q->hi : (double)a.limit) / s), q->finite, false);
+    facts_set(c, facts_down((same ? q->lo : least_of(&a)) / s), facts_up((same ? q->hi : (double)a.limit) / s),
+              q->finite, false);
 }
 
 static NUM padic_decode_eval1(const struct ev *c, const NUM *q)
 {
     struct padic a = padic_of(c->n);
-    if (q->i == PADIC_NONE) return n_const(c, NAN);
+    if (q->i == PADIC_NONE)
+        return n_const(c, NAN);
     int64_t r = is_balanced(&a, &c->n->in[0]->facts) ? q->i : padic_balanced(&a, q->i);
-    return c->kind == NUM_DOUBLE ? (NUM){ .d = (double)r / (double)a.s } : n_mul(c, (NUM){ .u = field_of_int(r) }, n_const(c, 1 / (double)a.s));
+    return c->kind == NUM_DOUBLE ? (NUM){ .d = (double)r / (double)a.s }
+                                 : n_mul(c, (NUM){ .u = field_of_int(r) }, n_const(c, 1 / (double)a.s));
 }
 
-/* e/s, and a rounding where q has more bits than the arithmetic. A q that another integer may stand for can also leave the balanced range. */
+/* e/s, and a rounding where q has more bits than the arithmetic. A q that another integer may stand for can also leave
+   the balanced range. */
 static double padic_decode_bound1(const struct bd *b, const NUM *q, const double *e, NUM y)
 {
     struct padic a = padic_of(b->v.n);
-    if (e[0] == INFINITY || (q->i == PADIC_NONE && e[0] > 0)) return INFINITY;
-    if (q->i == PADIC_NONE) return 0;
-    double s = (double)a.s, r = fabs(y.d) * s, moved = e[0];
-    if (e[0] > 0 && !is_balanced(&a, &b->v.n->in[0]->facts) && r + e[0] >= (double)a.limit) moved = (double)a.top + 1;
-    if (r + moved <= (b->u <= 0x1p-53 ? 0x1p53 : 0x1p24)) return moved / s;
+    if (e[0] == INFINITY || (q->i == PADIC_NONE && e[0] > 0))
+        return INFINITY;
+    if (q->i == PADIC_NONE)
+        return 0;
+    double s = (double)a.s;
+    double r = fabs(y.d) * s;
+    double moved = e[0];
+    if (e[0] > 0 && !is_balanced(&a, &b->v.n->in[0]->facts) && r + e[0] >= (double)a.limit)
+        moved = (double)a.top + 1;
+    if (r + moved <= (b->u <= 0x1p-53 ? 0x1p53 : 0x1p24))
+        return moved / s;
     return bd_done(b, y.d, moved / s, bd_round(b, (fabs(y.d) + moved / s) * (1 + 0x1p-50)));
 }
 
-/* What brings a remainder back into the balanced range: −by where it is too high, by where it is too low. No arm of a select may overflow. */
+/* What brings a remainder back into the balanced range: −by where it is too high, by where it is too low. No arm of a
+   select may overflow. */
 static const struct kx *into_range(struct kbuild *k, const struct kx *high, const struct kx *low, int64_t by)
 {
     return kx_op(k, K_SELECT, high, kx_i64(k, -by), kx_op(k, K_SELECT, low, kx_i64(k, by), kx_i64(k, 0)));
@@ -173,14 +224,19 @@ static const struct kx *padic_decode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
     struct kbuild *k = c->k;
-    /* pⁿ = 2⁶³ is no i64, and every i64 but the least its own remainder. C's remainder has the sign of q. What encode makes is its own representative. */
-    bool fits = a.top < INT64_MAX, reduced = is_balanced(&a, &c->n->in[0]->facts);
+    /* pⁿ = 2⁶³ is no i64, and every i64 but the least its own remainder. C's remainder has the sign of q. What encode
+       makes is its own representative. */
+    bool fits = a.top < INT64_MAX;
+    bool reduced = is_balanced(&a, &c->n->in[0]->facts);
     const struct kx *q = at_plain(c, 0);
-    if (reduced) return decoded(c, &a, q, q);
+    if (reduced)
+        return decoded(c, &a, q, q);
     const struct kx *r = fits ? kx_op2(k, K_MOD, q, kx_i64(k, a.top + 1)) : q;
-    const struct kx *high = kx_op2(k, K_GT, r, kx_i64(k, a.limit)), *low = kx_op2(k, K_LT, r, kx_i64(k, a.limit - a.top));
+    const struct kx *high = kx_op2(k, K_GT, r, kx_i64(k, a.limit));
+    const struct kx *low = kx_op2(k, K_LT, r, kx_i64(k, a.limit - a.top));
     r = kx_op2(k, K_ADD, r, into_range(k, high, low, fits ? a.top + 1 : a.top));
-    if (!fits) r = kx_op2(k, K_ADD, r, into_range(k, high, low, 1));
+    if (!fits)
+        r = kx_op2(k, K_ADD, r, into_range(k, high, low, 1));
     return decoded(c, &a, q, r);
 }
 
@@ -193,30 +249,44 @@ static void padic_decode_draw(struct draw *d)
 }
 
 const struct op_def op_padic_decode = {
-    .name = "padic_decode", .doc = "the balanced representative of a residue, divided by s; of the least i64 a NaN",
-    .operands = "q", .class = CLS_POINTWISE, .wide = true,
-    .attrs = padic_attrs, .n_attrs = N_ATTRS(padic_attrs),
-    .infer = padic_decode_infer, .contract = padic_decode_contract, .eval1 = padic_decode_eval1, .bound1 = padic_decode_bound1,
-    .at = padic_decode_at, .draw = padic_decode_draw,
+    .name = "padic_decode",
+    .doc = "the balanced representative of a residue, divided by s; of the least i64 a NaN",
+    .operands = "q",
+    .class = CLS_POINTWISE,
+    .wide = true,
+    .attrs = padic_attrs,
+    .n_attrs = N_ATTRS(padic_attrs),
+    .infer = padic_decode_infer,
+    .contract = padic_decode_contract,
+    .eval1 = padic_decode_eval1,
+    .bound1 = padic_decode_bound1,
+    .at = padic_decode_at,
+    .draw = padic_decode_draw,
 };
 
 /* ---- combine ---- */
-/* w [.., E]; y_0 … y_{E−1} all [.., N] with the same leading dims. Element [.., j] reads w[.., e] and y_e[.., j]: not pointwise, since w stands at other
-   indices than the result, but pulled element by element like a gather. */
+/* w [.., E]; y_0 … y_{E−1} all [.., N] with the same leading dims. Element [.., j] reads w[.., e] and y_e[.., j]: not
+   pointwise, since w stands at other indices than the result, but pulled element by element like a gather. */
 static bool combine_infer(struct graph *g, struct node *n)
 {
     const struct type *w = &n->in[0]->type;
-    if (!need_float(g, n, 0)) return false;
-    if (n->n_in < 2) return infer_error(g, n, -1, "at least one y is needed");
+    if (!need_float(g, n, 0))
+        return false;
+    if (n->n_in < 2)
+        return infer_error(g, n, -1, "at least one y is needed");
     const struct type *y = &n->in[1]->type;
     for (int e = 1; e < n->n_in; e++) {
-        if (!need_float(g, n, e)) return false;
-        if (!type_same_shape(&n->in[e]->type, y)) return infer_error(g, n, e, "must have the shape of the second, %s", type_text(g->arena, y));
+        if (!need_float(g, n, e))
+            return false;
+        if (!type_same_shape(&n->in[e]->type, y))
+            return infer_error(g, n, e, "must have the shape of the second, %s", type_text(g->arena, y));
     }
     if (w->rank < 1 || w->rank != y->rank || type_last(g->s, w) != ix_const(g->s->ix, n->n_in - 1))
-        return infer_error(g, n, 0, "must have one weight a row for each of the %d that follow, which are %s", n->n_in - 1, type_text(g->arena, y));
+        return infer_error(g, n, 0, "must have one weight a row for each of the %d that follow, which are %s",
+                           n->n_in - 1, type_text(g->arena, y));
     for (int i = 0; i + 1 < w->rank; i++)
-        if (w->dim[i] != y->dim[i]) return infer_error(g, n, 0, "must have dimension %d of the second, %s", i, type_text(g->arena, y));
+        if (w->dim[i] != y->dim[i])
+            return infer_error(g, n, 0, "must have dimension %d of the second, %s", i, type_text(g->arena, y));
     n->type = *y;
     n->type.dtype = DT_FLOAT;
     return true;
@@ -230,19 +300,31 @@ static void combine_contract(struct contract *c)
     const struct facts *w = fact(c, 0);
     int terms = c->n->n_in - 1;
     double y = 0;
-    bool finite = w->finite, positive = w->lo >= 0;
-    for (int e = 1; e < c->n->n_in; e++) y = fmax(y, largest(fact(c, e))), finite &= fact(c, e)->finite, positive &= fact(c, e)->lo >= 0;
-    if (w->max_nonzero >= 0 && w->max_nonzero < terms) terms = w->max_nonzero;
+    bool finite = w->finite;
+    bool positive = w->lo >= 0;
+    for (int e = 1; e < c->n->n_in; e++) {
+        y = fmax(y, largest(fact(c, e)));
+        finite &= fact(c, e)->finite;
+        positive &= fact(c, e)->lo >= 0;
+    }
+    if (w->max_nonzero >= 0 && w->max_nonzero < terms)
+        terms = w->max_nonzero;
     double hi = facts_up(facts_up(times(terms, largest(w))) * y);
-    if (isfinite(hi)) facts_set(c, positive ? 0 : -hi, hi, finite, false);
-    else facts_set(c, positive ? 0 : -INFINITY, INFINITY, false, false);
+    if (isfinite(hi))
+        facts_set(c, positive ? 0 : -hi, hi, finite, false);
+    else
+        facts_set(c, positive ? 0 : -INFINITY, INFINITY, false, false);
 }
 
-static void combine_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+static void combine_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                          struct box *in)
 {
     int last = out->rank - 1;
     *in = *out;
-    if (operand == 0) in->lo[last] = 0, in->hi[last] = dims_eval(dims, n->in[0]->type.dim[last]) - 1;
+    if (operand == 0) {
+        in->lo[last] = 0;
+        in->hi[last] = dims_eval(dims, n->in[0]->type.dim[last]) - 1;
+    }
 }
 
 static void combine_work(struct session *s, const struct node *n, struct work *w)
@@ -261,47 +343,70 @@ static void combine_eval(struct ev *c)
             const NUM *w = c->in[0].v + i / c->out.last * c->in[0].last;
             struct n_sum t = n_sum_begin(c);
             for (int e = 1; e < c->n_in; e++)
-                if (is_chosen(c, w[e - 1])) n_sum_add(&t, n_mul(c, w[e - 1], c->in[e].v[i]));
+                if (is_chosen(c, w[e - 1]))
+                    n_sum_add(&t, n_mul(c, w[e - 1], c->in[e].v[i]));
             n_store(c, i, n_sum_end(&t));
         }
 }
 
-/* What one expert adds to a bound: its largest |w·y|, and what the operands' errors change, whether it may vanish or appear included:
-   |w'y' − wy| ≤ |w|·ey + |y|·ew + ew·ey also where w' or w is 0. */
-struct term { double mass, err; bool nan, open; };
+/* What one expert adds to a bound: its largest |w·y|, and what the operands' errors change, whether it may vanish or
+   appear included: |w'y' − wy| ≤ |w|·ey + |y|·ew + ew·ey also where w' or w is 0. */
+struct term {
+    double mass, err;
+    bool nan, open;
+};
 
 static struct term term_of(NUM w, double ew, NUM y, double ey)
 {
     struct term t = { 0 };
-    if (ew == 0 && w.d == 0) return t;
-    if (ew == INFINITY || (ey == INFINITY)) return (struct term){ .open = true };
+    if (ew == 0 && w.d == 0)
+        return t;
+    if (ew == INFINITY || (ey == INFINITY))
+        return (struct term){ .open = true };
     bool sure = isnan(w.d) || fabs(w.d) > ew;
-    if (isnan(w.d) || isnan(y.d)) return (struct term){ .nan = sure, .open = !sure };
+    if (isnan(w.d) || isnan(y.d))
+        return (struct term){ .nan = sure, .open = !sure };
     /* An infinity is exact: what comes of it is sure where the other factor's sign is. */
-    if (isinf(w.d)) return (struct term){ .open = ey > 0 && fabs(y.d) <= ey };
-    if (isinf(y.d)) return (struct term){ .open = !sure };
+    if (isinf(w.d))
+        return (struct term){ .open = ey > 0 && fabs(y.d) <= ey };
+    if (isinf(y.d))
+        return (struct term){ .open = !sure };
     t.mass = (fabs(w.d) + ew) * (fabs(y.d) + ey);
     t.err = times(fabs(w.d), ey) + times(fabs(y.d), ew) + times(ew, ey);
     return t;
 }
 
-/* One product's rounding and up to E additions, in order: γ_{E+1} (Higham, section 3.1), in the kernel and, if it rounds so, in the reference. */
+/* One product's rounding and up to E additions, in order: γ_{E+1} (Higham, section 3.1), in the kernel and, if it
+   rounds so, in the reference. */
 static void combine_bound(struct bd *b)
 {
     for (size_t r = 0; r < b->v.n_runs; r++)
         for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) {
             int64_t row = i / b->v.out.last * b->v.in[0].last;
-            double mass = 0, err = 0, n = b->v.n_in, tiny = b->u <= 0x1p-53 ? 0x1p-1074 : 0x1p-149;
-            bool nan = false, open = false;
+            double mass = 0;
+            double err = 0;
+            double n = b->v.n_in;
+            double tiny = b->u <= 0x1p-53 ? 0x1p-1074 : 0x1p-149;
+            bool nan = false;
+            bool open = false;
             for (int e = 1; e < b->v.n_in; e++) {
-                struct term t = term_of(b->v.in[0].v[row + e - 1], bd_operand(b, 0, row + e - 1), b->v.in[e].v[i], bd_operand(b, e, i));
-                mass += t.mass, err += t.err, nan |= t.nan, open |= t.open;
+                struct term t = term_of(b->v.in[0].v[row + e - 1], bd_operand(b, 0, row + e - 1), b->v.in[e].v[i],
+                                        bd_operand(b, e, i));
+                mass += t.mass;
+                err += t.err;
+                nan |= t.nan;
+                open |= t.open;
             }
-            double u = fmax(b->u, dtype_unit(b->v.acc)), e = (err + (bd_gamma(n, u) + bd_gamma(n, 0x1p-53)) * mass + (mass > 0 ? n * tiny : 0)) * (1 + 0x1p-40);
+            double u = fmax(b->u, dtype_unit(b->v.acc));
+            double e =
+                (err + (bd_gamma(n, u) + bd_gamma(n, 0x1p-53)) * mass + (mass > 0 ? n * tiny : 0)) * (1 + 0x1p-40);
             bool special = !isfinite(b->v.out.v[i].d);
-            if (nan) b->e_out[i] = 0;
-            else if (open || mass + e > bd_max(b)) b->e_out[i] = INFINITY;
-            else b->e_out[i] = special ? 0 : e;
+            if (nan)
+                b->e_out[i] = 0;
+            else if (open || mass + e > bd_max(b))
+                b->e_out[i] = INFINITY;
+            else
+                b->e_out[i] = special ? 0 : e;
         }
 }
 
@@ -311,10 +416,12 @@ static const struct kx *combine_at(struct at *c)
     const struct ix *index[MAX_RANK];
     const struct kx *sum = kx_f32(k, 0);
     int last = c->n->type.rank - 1;
-    for (int i = 0; i < last; i++) index[i] = c->index[i];
+    for (int i = 0; i < last; i++)
+        index[i] = c->index[i];
     for (int e = 1; e < c->n->n_in; e++) {
         index[last] = ix_const(at_ix(c), e - 1);
-        const struct kx *w = kx_cast(k, DT_F32, c->value(c, 0, index)), *y = at_float(c, e);
+        const struct kx *w = kx_cast(k, DT_F32, c->value(c, 0, index));
+        const struct kx *y = at_float(c, e);
         sum = kx_op(k, K_SELECT, kx_op2(k, K_NE, w, kx_f32(k, 0)), kx_op2(k, K_ADD, sum, kx_op2(k, K_MUL, w, y)), sum);
     }
     return sum;
@@ -323,15 +430,26 @@ static const struct kx *combine_at(struct at *c)
 static void combine_draw(struct draw *d)
 {
     int64_t experts = draw_range(d, 1, 5);
-    struct type y = draw_type(d, DT_FLOAT, 1, 3), w = y;
+    struct type y = draw_type(d, DT_FLOAT, 1, 3);
+    struct type w = y;
     w.dim[w.rank - 1] = draw_ix(d, experts);
     draw_operand(d, 0, &w, -1, 1);
-    for (int e = 1; e <= experts; e++) draw_operand(d, e, &y, -2, 2);
+    for (int e = 1; e <= experts; e++)
+        draw_operand(d, e, &y, -2, 2);
 }
 
 const struct op_def op_combine = {
-    .name = "combine", .doc = "sum over e of w[.., e] times y_e, without those whose weight is exactly 0",
-    .operands = "w, y...", .class = CLS_INDEX, .wide_operands = "w",
-    .infer = combine_infer, .contract = combine_contract, .needs = combine_needs, .work = combine_work,
-    .eval = combine_eval, .bound = combine_bound, .at = combine_at, .draw = combine_draw,
+    .name = "combine",
+    .doc = "sum over e of w[.., e] times y_e, without those whose weight is exactly 0",
+    .operands = "w, y...",
+    .class = CLS_INDEX,
+    .wide_operands = "w",
+    .infer = combine_infer,
+    .contract = combine_contract,
+    .needs = combine_needs,
+    .work = combine_work,
+    .eval = combine_eval,
+    .bound = combine_bound,
+    .at = combine_at,
+    .draw = combine_draw,
 };

@@ -11,21 +11,25 @@ bool need_float(struct graph *g, const struct node *n, int operand)
 
 bool need_shape_of_first(struct graph *g, const struct node *n, int operand)
 {
-    if (type_same_shape(&n->in[operand]->type, &n->in[0]->type)) return true;
-    return infer_error(g, n, operand, "must have the shape of the first, which is %s", type_text(g->arena, &n->in[0]->type));
+    if (type_same_shape(&n->in[operand]->type, &n->in[0]->type))
+        return true;
+    return infer_error(g, n, operand, "must have the shape of the first, which is %s",
+                       type_text(g->arena, &n->in[0]->type));
 }
 
 bool need_axis(struct graph *g, const struct node *n, int64_t axis, int rank, int *out)
 {
-    if (axis < -rank || axis >= rank) return infer_error(g, n, -1, "axis %lld is outside a shape of %d dimensions", (long long)axis, rank);
+    if (axis < -rank || axis >= rank)
+        return infer_error(g, n, -1, "axis %lld is outside a shape of %d dimensions", (long long)axis, rank);
     *out = (int)(axis < 0 ? axis + rank : axis);
     return true;
 }
 
 void set_type(struct node *n, enum dtype dtype, int rank, const struct ix *const *dims)
 {
-    n->type = (struct type){.dtype = dtype, .rank = rank};      /* too high a rank is refused by graph_add */
-    for (int i = 0; i < rank && i < MAX_RANK; i++) n->type.dim[i] = dims[i];
+    n->type = (struct type){ .dtype = dtype, .rank = rank }; /* too high a rank is refused by graph_add */
+    for (int i = 0; i < rank && i < MAX_RANK; i++)
+        n->type.dim[i] = dims[i];
 }
 
 /* ---- facts ---- */
@@ -36,22 +40,31 @@ double facts_up(double x) { return isfinite(x) && x != rint(x) ? nextafter(x, IN
 void facts_set(struct contract *c, double lo, double hi, bool finite, bool integral)
 {
     bool exact = c->n->op->exact;
-    for (int i = 0; i < c->n->n_in; i++) exact &= fact(c, i)->exact;
-    if (isnan(lo)) lo = -INFINITY;
-    if (isnan(hi)) hi = INFINITY;
-    *c->out = (struct facts){.lo = lo, .hi = hi, .finite = finite, .integral = integral, .max_nonzero = -1, .exact = exact};
+    for (int i = 0; i < c->n->n_in; i++)
+        exact &= fact(c, i)->exact;
+    if (isnan(lo))
+        lo = -INFINITY;
+    if (isnan(hi))
+        hi = INFINITY;
+    *c->out =
+        (struct facts){ .lo = lo, .hi = hi, .finite = finite, .integral = integral, .max_nonzero = -1, .exact = exact };
 }
 
 /* ---- bounds ---- */
 double bd_operand(const struct bd *b, int operand, int64_t i)
 {
     double e = bd_err(b, operand, i);
-    enum dtype from = b->v.n->in[operand]->type.dtype, to = b->v.n->type.dtype;
-    if (!dtype_is_float(from)) return e;
+    enum dtype from = b->v.n->in[operand]->type.dtype;
+    enum dtype to = b->v.n->type.dtype;
+    if (!dtype_is_float(from))
+        return e;
     double x = b->v.in[operand].v[i].d;
-    if (isinf(x) && e < INFINITY) return 0;
-    if (isnan(x)) return e;
-    if (b->kernel && from == DT_F64 && dtype_is_float(to) && to != DT_F64 && dtype_round(DT_F32, x) != x) e += dtype_half_ulp(DT_F32, fabs(x) + e);
+    if (isinf(x) && e < INFINITY)
+        return 0;
+    if (isnan(x))
+        return e;
+    if (b->kernel && from == DT_F64 && dtype_is_float(to) && to != DT_F64 && dtype_round(DT_F32, x) != x)
+        e += dtype_half_ulp(DT_F32, fabs(x) + e);
     return e;
 }
 
@@ -59,11 +72,13 @@ double bd_operand(const struct bd *b, int operand, int64_t i)
 double bd_done(const struct bd *b, double y, double propagated, double own)
 {
     double e = (propagated + own) * (1 + 0x1p-40);
-    if (isnan(e) || e == INFINITY) return INFINITY;
+    if (isnan(e) || e == INFINITY)
+        return INFINITY;
     return isfinite(y) && fabs(y) + e > bd_max(b) ? INFINITY : e;
 }
 
-/* Sums, products and roundings keep the sign of what is not negative, so a fact of this kind holds of the computed value too. */
+/* Sums, products and roundings keep the sign of what is not negative, so a fact of this kind holds of the computed
+   value too. */
 bool known_nonnegative(const struct bd *b, int operand, double x)
 {
     const struct facts *f = &b->v.n->in[operand]->facts;
@@ -83,18 +98,25 @@ uint64_t draw_bits(struct draw *d)
     return z ^ z >> 31;
 }
 
-int64_t draw_range(struct draw *d, int64_t lo, int64_t hi) { return lo + (int64_t)(draw_bits(d) % (uint64_t)(hi - lo + 1)); }
-int64_t draw_dim(struct draw *d) { return draw_range(d, 0, 7) ? draw_range(d, 1, 7) : draw_range(d, 0, 3) ? draw_range(d, 8, 70) : 0; }
+int64_t draw_range(struct draw *d, int64_t lo, int64_t hi)
+{
+    return lo + (int64_t)(draw_bits(d) % (uint64_t)(hi - lo + 1));
+}
+int64_t draw_dim(struct draw *d)
+{
+    return draw_range(d, 0, 7) ? draw_range(d, 1, 7) : draw_range(d, 0, 3) ? draw_range(d, 8, 70) : 0;
+}
 const struct ix *draw_ix(const struct draw *d, int64_t k) { return ix_const(d->s->ix, k); }
 
 /* At most one long dimension, so that tests stay short. */
 struct type draw_type(struct draw *d, enum dtype dtype, int rank_lo, int rank_hi)
 {
-    struct type t = {.dtype = dtype, .rank = (int)draw_range(d, rank_lo, rank_hi)};
+    struct type t = { .dtype = dtype, .rank = (int)draw_range(d, rank_lo, rank_hi) };
     bool is_long = false;
     for (int i = t.rank - 1; i >= 0; i--) {
         int64_t k = draw_dim(d);
-        if (k > 7 && is_long) k = 3;
+        if (k > 7 && is_long)
+            k = 3;
         is_long |= k > 7;
         t.dim[i] = draw_ix(d, k);
     }
@@ -103,7 +125,8 @@ struct type draw_type(struct draw *d, enum dtype dtype, int rank_lo, int rank_hi
 
 void draw_operand(struct draw *d, int i, const struct type *t, double lo, double hi)
 {
-    if (i >= d->n_in) d->n_in = i + 1;
+    if (i >= d->n_in)
+        d->n_in = i + 1;
     d->in[i] = *t;
     d->lo[i] = lo;
     d->hi[i] = hi;
@@ -111,7 +134,7 @@ void draw_operand(struct draw *d, int i, const struct type *t, double lo, double
 
 void draw_same(struct draw *d, int n, double lo, double hi)
 {
-    static const enum dtype floats[] = {DT_FLOAT, DT_FLOAT, DT_F32, DT_F16, DT_BF16};
+    static const enum dtype floats[] = { DT_FLOAT, DT_FLOAT, DT_F32, DT_F16, DT_BF16 };
     struct type t = draw_type(d, DT_FLOAT, 0, 3);
     for (int i = 0; i < n; i++) {
         t.dtype = floats[draw_range(d, 0, 4)];
@@ -119,21 +142,23 @@ void draw_same(struct draw *d, int n, double lo, double hi)
     }
 }
 
-struct attr draw_attr_int(int64_t i) { return (struct attr){.i = i}; }
-struct attr draw_attr_float(double f) { return (struct attr){.f = f}; }
+struct attr draw_attr_int(int64_t i) { return (struct attr){ .i = i }; }
+struct attr draw_attr_float(double f) { return (struct attr){ .f = f }; }
 
 struct attr draw_attr_ints(struct draw *d, int n, const int64_t *ints)
 {
     int64_t *copy = arena_array(d->s->run, int64_t, n);
-    for (int i = 0; i < n; i++) copy[i] = ints[i];
-    return (struct attr){.n = n, .ints = copy};
+    for (int i = 0; i < n; i++)
+        copy[i] = ints[i];
+    return (struct attr){ .n = n, .ints = copy };
 }
 
 struct attr draw_attr_dims(const struct draw *d, int n, const struct ix *const *dims)
 {
     const struct ix **copy = arena_array(d->s->run, const struct ix *, n);
-    for (int i = 0; i < n; i++) copy[i] = dims[i];
-    return (struct attr){.n = n, .dims = copy};
+    for (int i = 0; i < n; i++)
+        copy[i] = dims[i];
+    return (struct attr){ .n = n, .dims = copy };
 }
 
 struct attr draw_attr_dims_of(const struct draw *d, const struct type *t) { return draw_attr_dims(d, t->rank, t->dim); }

@@ -13,7 +13,8 @@ bool need_shape_of_first(struct graph *g, const struct node *n, int operand);
 bool need_axis(struct graph *g, const struct node *n, int64_t axis, int rank, int *out);
 void set_type(struct node *n, enum dtype dtype, int rank, const struct ix *const *dims);
 
-/* ---- facts: of one value, and of the interval lo..hi widened to the neighbours where rounding may have moved an end ---- */
+/* ---- facts: of one value, and of the interval lo..hi widened to the neighbours where rounding may have moved an end
+   ---- */
 static inline const struct facts *fact(const struct contract *c, int operand) { return &c->n->in[operand]->facts; }
 void facts_set(struct contract *c, double lo, double hi, bool finite, bool integral);
 double facts_down(double x);
@@ -22,9 +23,11 @@ double facts_up(double x);
 /* ---- bounds ---- */
 /* a·b, 0 where a factor is 0 (also times infinity): contributions of errors. */
 static inline double times(double a, double b) { return a == 0 || b == 0 ? 0 : a * b; }
-/* An operand's error as the op meets it: kernels make an f32 of an f64, and what is within a finite distance of an infinity is that infinity. */
+/* An operand's error as the op meets it: kernels make an f32 of an f64, and what is within a finite distance of an
+   infinity is that infinity. */
 double bd_operand(const struct bd *b, int operand, int64_t i);
-/* The whole error of a result y, given what operands' errors do to it and its own rounding; INFINITY where the arithmetic may overflow. */
+/* The whole error of a result y, given what operands' errors do to it and its own rounding; INFINITY where the
+   arithmetic may overflow. */
 double bd_done(const struct bd *b, double y, double propagated, double own);
 /* The value is known not to be negative, whatever its rounding: by its facts. */
 bool known_nonnegative(const struct bd *b, int operand, double x);
@@ -37,8 +40,8 @@ static inline struct ix_table *at_ix(const struct at *c) { return c->k->ix; }
 
 /* ---- draws ---- */
 uint64_t draw_bits(struct draw *d);
-int64_t draw_range(struct draw *d, int64_t lo, int64_t hi);     /* lo..hi, both in */
-int64_t draw_dim(struct draw *d);                               /* 0..7, at times up to 70 */
+int64_t draw_range(struct draw *d, int64_t lo, int64_t hi); /* lo..hi, both in */
+int64_t draw_dim(struct draw *d);                           /* 0..7, at times up to 70 */
 struct type draw_type(struct draw *d, enum dtype dtype, int rank_lo, int rank_hi);
 void draw_operand(struct draw *d, int i, const struct type *t, double lo, double hi);
 /* n float operands of one shape, values in lo..hi. */
@@ -49,5 +52,5 @@ struct attr draw_attr_ints(struct draw *d, int n, const int64_t *ints);
 struct attr draw_attr_dims(const struct draw *d, int n, const struct ix *const *dims);
 struct attr draw_attr_dims_of(const struct draw *d, const struct type *t);
 const struct ix *draw_ix(const struct draw *d, int64_t k);
-int64_t draw_dim_of(const struct type *t, int i);               /* its constant value */
+int64_t draw_dim_of(const struct type *t, int i); /* its constant value */
 #endif

@@ -1,23 +1,27 @@
-/* Sources: nodes without operands. Inputs, labels and parameters are bound by the walker; constants and counts make themselves. */
+/* Sources: nodes without operands. Inputs, labels and parameters are bound by the walker; constants and counts make
+   themselves. */
 #include "ir/ops/row.h"
 
-enum { DIMS, DTYPE, THIRD, FOURTH };    /* the attributes of all rows here start with dims and dtype */
-#define DIMS_DTYPE \
-    {.name = "dims", .kind = ATTR_DIMS, .required = true, .doc = "its shape"}, \
-    {.name = "dtype", .kind = ATTR_DTYPE, .required = true, .doc = "of its elements"}
+enum { DIMS, DTYPE, THIRD, FOURTH }; /* the attributes of all rows here start with dims and dtype */
+#define DIMS_DTYPE                                                                                                     \
+    { .name = "dims", .kind = ATTR_DIMS, .required = true, .doc = "its shape" },                                       \
+    {                                                                                                                  \
+        .name = "dtype", .kind = ATTR_DTYPE, .required = true, .doc = "of its elements"                                \
+    }
 
 static bool source_infer(struct graph *g, struct node *n)
 {
     const struct attr *dims = node_attr(n, DIMS);
     int64_t dtype = node_attr(n, DTYPE)->i;
-    if (dtype < 0 || dtype >= DT_COUNT) return infer_error(g, n, -1, "no dtype has the number %lld", (long long)dtype);
+    if (dtype < 0 || dtype >= DT_COUNT)
+        return infer_error(g, n, -1, "no dtype has the number %lld", (long long)dtype);
     set_type(n, (enum dtype)dtype, dims->n, dims->dims);
     return true;
 }
 
 static enum dtype draw_dims_dtype(struct draw *d, int rank_lo)
 {
-    static const enum dtype dtypes[] = {DT_FLOAT, DT_F32, DT_F16, DT_I64};
+    static const enum dtype dtypes[] = { DT_FLOAT, DT_F32, DT_F16, DT_I64 };
     enum dtype dtype = dtypes[draw_range(d, 0, 3)];
     struct type t = draw_type(d, dtype, rank_lo, 3);
     d->attrs[DIMS] = draw_attr_dims_of(d, &t);
@@ -28,23 +32,29 @@ static enum dtype draw_dims_dtype(struct draw *d, int rank_lo)
 /* ---- input, label ---- */
 static const struct attr_def input_attrs[] = {
     DIMS_DTYPE,
-    {.name = "lo", .kind = ATTR_FLOAT, .value = {.f = -INFINITY}, .doc = "no element is below"},
-    {.name = "hi", .kind = ATTR_FLOAT, .value = {.f = INFINITY}, .doc = "no element is above"},
+    { .name = "lo", .kind = ATTR_FLOAT, .value = { .f = -INFINITY }, .doc = "no element is below" },
+    { .name = "hi", .kind = ATTR_FLOAT, .value = { .f = INFINITY }, .doc = "no element is above" },
 };
 
 static bool input_infer(struct graph *g, struct node *n)
 {
-    double lo = node_attr(n, THIRD)->f, hi = node_attr(n, FOURTH)->f;
-    if (!(lo <= hi)) return infer_error(g, n, -1, "its range is empty: no number is at least %g and at most %g", lo, hi);
+    double lo = node_attr(n, THIRD)->f;
+    double hi = node_attr(n, FOURTH)->f;
+    if (!(lo <= hi))
+        return infer_error(g, n, -1, "its range is empty: no number is at least %g and at most %g", lo, hi);
     return source_infer(g, n);
 }
 
 /* A file's values outside the range are refused, so a finite range means finite elements. */
 static void input_contract(struct contract *c)
 {
-    double lo = node_attr(c->n, THIRD)->f, hi = node_attr(c->n, FOURTH)->f;
+    double lo = node_attr(c->n, THIRD)->f;
+    double hi = node_attr(c->n, FOURTH)->f;
     bool integer = !dtype_is_float(c->n->type.dtype);
-    if (c->n->type.dtype == DT_BOOL) lo = 0, hi = 1;
+    if (c->n->type.dtype == DT_BOOL) {
+        lo = 0;
+        hi = 1;
+    }
     facts_set(c, lo, hi, integer || (isfinite(lo) && isfinite(hi)), integer);
     c->out->exact = true;
 }
@@ -57,25 +67,45 @@ static void input_draw(struct draw *d)
 }
 
 const struct op_def op_input = {
-    .name = "input", .doc = "data that a run is given", .operands = "", .class = CLS_SOURCE, .exact = true,
-    .attrs = input_attrs, .n_attrs = N_ATTRS(input_attrs), .infer = input_infer, .contract = input_contract, .draw = input_draw,
+    .name = "input",
+    .doc = "data that a run is given",
+    .operands = "",
+    .class = CLS_SOURCE,
+    .exact = true,
+    .attrs = input_attrs,
+    .n_attrs = N_ATTRS(input_attrs),
+    .infer = input_infer,
+    .contract = input_contract,
+    .draw = input_draw,
 };
 
 const struct op_def op_label = {
-    .name = "label", .doc = "data that only losses use", .operands = "", .class = CLS_SOURCE, .exact = true,
-    .attrs = input_attrs, .n_attrs = N_ATTRS(input_attrs), .infer = input_infer, .contract = input_contract, .draw = input_draw,
+    .name = "label",
+    .doc = "data that only losses use",
+    .operands = "",
+    .class = CLS_SOURCE,
+    .exact = true,
+    .attrs = input_attrs,
+    .n_attrs = N_ATTRS(input_attrs),
+    .infer = input_infer,
+    .contract = input_contract,
+    .draw = input_draw,
 };
 
 /* ---- param ---- */
 static const struct attr_def param_attrs[] = {
     DIMS_DTYPE,
-    {.name = "init", .kind = ATTR_INT, .value = {.i = INIT_FAN_IN}, .doc = "first values: 0 uniform by fan-in, 1 zeros, 2 ones"},
+    { .name = "init",
+      .kind = ATTR_INT,
+      .value = { .i = INIT_FAN_IN },
+      .doc = "first values: 0 uniform by fan-in, 1 zeros, 2 ones" },
 };
 
 static bool param_infer(struct graph *g, struct node *n)
 {
     int64_t init = node_attr(n, THIRD)->i;
-    if (init < INIT_FAN_IN || init > INIT_ONE) return infer_error(g, n, -1, "init is 0, 1 or 2, not %lld", (long long)init);
+    if (init < INIT_FAN_IN || init > INIT_ONE)
+        return infer_error(g, n, -1, "init is 0, 1 or 2, not %lld", (long long)init);
     return source_infer(g, n);
 }
 
@@ -93,8 +123,16 @@ static void param_draw(struct draw *d)
 }
 
 const struct op_def op_param = {
-    .name = "param", .doc = "a trained tensor", .operands = "", .class = CLS_SOURCE, .exact = true,
-    .attrs = param_attrs, .n_attrs = N_ATTRS(param_attrs), .infer = param_infer, .contract = param_contract, .draw = param_draw,
+    .name = "param",
+    .doc = "a trained tensor",
+    .operands = "",
+    .class = CLS_SOURCE,
+    .exact = true,
+    .attrs = param_attrs,
+    .n_attrs = N_ATTRS(param_attrs),
+    .infer = param_infer,
+    .contract = param_contract,
+    .draw = param_draw,
 };
 
 /* ---- constant, iota: one loop over the elements' exact values ---- */
@@ -105,8 +143,10 @@ static void eval_values(struct ev *c, value_fn *value)
     for (size_t r = 0; r < c->n_runs; r++) {
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
             double x = value(c, i);
-            if (dtype_is_float(c->out.dtype)) n_store(c, i, n_const(c, x));
-            else n_store_i(c, i, (int64_t)x);
+            if (dtype_is_float(c->out.dtype))
+                n_store(c, i, n_const(c, x));
+            else
+                n_store_i(c, i, (int64_t)x);
         }
     }
 }
@@ -122,7 +162,8 @@ static void bound_values(struct bd *b, value_fn *value)
 {
     for (size_t r = 0; r < b->v.n_runs; r++) {
         for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) {
-            double x = value(&b->v, i), k = in_kernel(b->v.n, x);
+            double x = value(&b->v, i);
+            double k = in_kernel(b->v.n, x);
             b->e_out[i] = !b->kernel || isnan(x) || k == x ? 0 : fabs(k - x);
         }
     }
@@ -130,20 +171,26 @@ static void bound_values(struct bd *b, value_fn *value)
 
 static const struct attr_def constant_attrs[] = {
     DIMS_DTYPE,
-    {.name = "value", .kind = ATTR_FLOAT, .required = true, .doc = "of each element"},
+    { .name = "value", .kind = ATTR_FLOAT, .required = true, .doc = "of each element" },
 };
 
 /* Whole numbers that doubles have; so the conversion is exact. */
 static bool constant_infer(struct graph *g, struct node *n)
 {
     double x = node_attr(n, THIRD)->f;
-    if (!source_infer(g, n)) return false;
+    if (!source_infer(g, n))
+        return false;
     const struct dtype_info *d = &dtype_table[n->type.dtype];
-    bool fits = d->is_float || (x == rint(x) && fabs(x) <= fmin(d->max, 0x1p53) && !(n->type.dtype == DT_BOOL && x < 0));
+    bool fits =
+        d->is_float || (x == rint(x) && fabs(x) <= fmin(d->max, 0x1p53) && !(n->type.dtype == DT_BOOL && x < 0));
     return fits || infer_error(g, n, -1, "%g is no %s", x, d->name);
 }
 
-static double constant_value(const struct ev *c, int64_t i) { return (void)i, node_attr(c->n, THIRD)->f; }
+static double constant_value(const struct ev *c, int64_t i)
+{
+    (void)i;
+    return node_attr(c->n, THIRD)->f;
+}
 static void constant_eval(struct ev *c) { eval_values(c, constant_value); }
 static void constant_bound(struct bd *b) { bound_values(b, constant_value); }
 
@@ -152,7 +199,8 @@ static void constant_contract(struct contract *c)
     double x = node_attr(c->n, THIRD)->f;
     facts_set(c, x, x, isfinite(x), x == rint(x));
     c->out->exact = isnan(x) || in_kernel(c->n, x) == x;
-    if (x == 0) c->out->max_nonzero = 0;
+    if (x == 0)
+        c->out->max_nonzero = 0;
 }
 
 static const struct kx *constant_at(struct at *c)
@@ -169,14 +217,26 @@ static void constant_draw(struct draw *d)
 }
 
 const struct op_def op_constant = {
-    .name = "constant", .doc = "one number everywhere", .operands = "", .class = CLS_SOURCE,
-    .attrs = constant_attrs, .n_attrs = N_ATTRS(constant_attrs), .infer = constant_infer, .contract = constant_contract,
-    .eval = constant_eval, .bound = constant_bound, .at = constant_at, .draw = constant_draw,
+    .name = "constant",
+    .doc = "one number everywhere",
+    .operands = "",
+    .class = CLS_SOURCE,
+    .attrs = constant_attrs,
+    .n_attrs = N_ATTRS(constant_attrs),
+    .infer = constant_infer,
+    .contract = constant_contract,
+    .eval = constant_eval,
+    .bound = constant_bound,
+    .at = constant_at,
+    .draw = constant_draw,
 };
 
 static const struct attr_def iota_attrs[] = {
     DIMS_DTYPE,
-    {.name = "axis", .kind = ATTR_INT, .value = {.i = -1}, .doc = "the dimension that is counted; negative: from the last"},
+    { .name = "axis",
+      .kind = ATTR_INT,
+      .value = { .i = -1 },
+      .doc = "the dimension that is counted; negative: from the last" },
 };
 
 static int iota_axis(const struct node *n)
@@ -188,14 +248,16 @@ static int iota_axis(const struct node *n)
 static bool iota_infer(struct graph *g, struct node *n)
 {
     int axis;
-    if (!source_infer(g, n) || !need_axis(g, n, node_attr(n, THIRD)->i, n->type.rank, &axis)) return false;
+    if (!source_infer(g, n) || !need_axis(g, n, node_attr(n, THIRD)->i, n->type.rank, &axis))
+        return false;
     return n->type.dtype != DT_BOOL || infer_error(g, n, -1, "a bool does not count");
 }
 
 static double iota_value(const struct ev *c, int64_t i)
 {
     int axis = iota_axis(c->n);
-    for (int d = c->out.rank - 1; d > axis; d--) i /= c->out.dim[d];
+    for (int d = c->out.rank - 1; d > axis; d--)
+        i /= c->out.dim[d];
     return (double)(i % c->out.dim[axis]);
 }
 
@@ -214,7 +276,8 @@ static const struct kx *iota_at(struct at *c)
 {
     enum dtype t = c->n->type.dtype;
     const struct ix *i = c->index[iota_axis(c->n)];
-    if (t == DT_I32 || t == DT_I64) return kx_index(c->k, t, i);
+    if (t == DT_I32 || t == DT_I64)
+        return kx_index(c->k, t, i);
     const struct kx *x = kx_cast(c->k, t == DT_F64 ? DT_F64 : DT_F32, kx_index(c->k, DT_I64, i));
     return t == DT_F16 || t == DT_BF16 ? kx_round(c->k, t, x) : x;
 }
@@ -227,7 +290,16 @@ static void iota_draw(struct draw *d)
 }
 
 const struct op_def op_iota = {
-    .name = "iota", .doc = "0, 1, 2 … along a dimension", .operands = "", .class = CLS_SOURCE,
-    .attrs = iota_attrs, .n_attrs = N_ATTRS(iota_attrs), .infer = iota_infer, .contract = iota_contract,
-    .eval = iota_eval, .bound = iota_bound, .at = iota_at, .draw = iota_draw,
+    .name = "iota",
+    .doc = "0, 1, 2 … along a dimension",
+    .operands = "",
+    .class = CLS_SOURCE,
+    .attrs = iota_attrs,
+    .n_attrs = N_ATTRS(iota_attrs),
+    .infer = iota_infer,
+    .contract = iota_contract,
+    .eval = iota_eval,
+    .bound = iota_bound,
+    .at = iota_at,
+    .draw = iota_draw,
 };

@@ -1,5 +1,5 @@
-/* The choice of the K largest of each row (SPEC section 4): a function of integers or of scores compared exactly, so equal scores choose equal sets on
-   every backend. */
+/* The choice of the K largest of each row (SPEC section 4): a function of integers or of scores compared exactly, so
+   equal scores choose equal sets on every backend. */
 #include <math.h>
 
 #include "ir/route/certify.h"
@@ -12,8 +12,10 @@ static int64_t k_of(const struct node *n) { return node_attr(n, 0)->i; }
 static bool topk_mask_infer(struct graph *g, struct node *n)
 {
     const struct type *t = &n->in[0]->type;
-    if (!dtype_is_float(t->dtype) && t->dtype != DT_I64) return infer_error(g, n, 0, "must hold floats or i64");
-    if (t->rank < 1) return infer_error(g, n, 0, "must have at least 1 dimension");
+    if (!dtype_is_float(t->dtype) && t->dtype != DT_I64)
+        return infer_error(g, n, 0, "must hold floats or i64");
+    if (t->rank < 1)
+        return infer_error(g, n, 0, "must have at least 1 dimension");
     n->type = *t;
     n->type.dtype = DT_BOOL;
     return true;
@@ -23,9 +25,12 @@ static void topk_mask_contract(struct contract *c)
 {
     const struct ix *len = type_last(c->g->s, &c->n->in[0]->type);
     int64_t k = k_of(c->n);
-    bool never = k < 1 || k > len->hi, always = k >= 1 && k <= len->lo;
+    bool never = k < 1 || k > len->hi;
+    bool always = k >= 1 && k <= len->lo;
     const char *text = "1 <= k <= the length of a row";
-    if (never) text = arena_printf(c->g->arena, "%s, but k is %lld and a row has %s", text, (long long)k, ix_text(c->g->arena, len));
+    if (never)
+        text = arena_printf(c->g->arena, "%s, but k is %lld and a row has %s", text, (long long)k,
+                            ix_text(c->g->arena, len));
     contract_state(c, text, never ? OBLIGATION_CONTRADICTED : always ? OBLIGATION_PROVED : OBLIGATION_OPEN);
     facts_set(c, 0, 1, true, true);
     c->out->max_nonzero = k < 0 || k > INT32_MAX ? -1 : (int)k;
@@ -34,19 +39,27 @@ static void topk_mask_contract(struct contract *c)
 /* Does score x of element i stand before y of element j? Larger first, ties to the lower index, NaN last. */
 static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j)
 {
-    if (!dtype_is_float(c->in[0].dtype)) return x.i > y.i || (x.i == y.i && i < j);
-    if (n_is_nan(c, x) || n_is_nan(c, y)) return n_is_nan(c, x) == n_is_nan(c, y) ? i < j : n_is_nan(c, y);
+    if (!dtype_is_float(c->in[0].dtype))
+        return x.i > y.i || (x.i == y.i && i < j);
+    if (n_is_nan(c, x) || n_is_nan(c, y))
+        return n_is_nan(c, x) == n_is_nan(c, y) ? i < j : n_is_nan(c, y);
     return n_less(c, y, x) || (!n_less(c, x, y) && i < j);
 }
 
 /* One row of scores, whose elements go by number. */
-struct row { const struct ev *c; const struct bd *b; int64_t at, n; };
+struct row {
+    const struct ev *c;
+    const struct bd *b;
+    int64_t at, n;
+};
 
 static uint64_t score_key(const void *row, int64_t i)
 {
     const struct row *r = row;
     NUM x = r->c->in[0].v[r->at + i];
-    return !dtype_is_float(r->c->in[0].dtype) ? place_of_int(x.i) : r->c->kind == NUM_FIELD ? x.u : place_of_double(x.d);
+    return !dtype_is_float(r->c->in[0].dtype) ? place_of_int(x.i)
+           : r->c->kind == NUM_FIELD          ? x.u
+                                              : place_of_double(x.d);
 }
 
 /* So few elements of a row are ranked one by one. */
@@ -55,84 +68,111 @@ enum { FEW = 64 };
 static int64_t rank_of(const struct ev *c, const NUM *row, int64_t n, int64_t i)
 {
     int64_t rank = 0;
-    for (int64_t j = 0; j < n; j++) rank += j != i && stands_before(c, row[j], j, row[i], i);
+    for (int64_t j = 0; j < n; j++)
+        rank += j != i && stands_before(c, row[j], j, row[i], i);
     return rank;
 }
 
 static void eval_run(struct ev *c, struct run run)
 {
-    int64_t n = c->out.last, k = k_of(c->n), row = run.lo / n * n;
+    int64_t n = c->out.last;
+    int64_t k = k_of(c->n);
+    int64_t row = run.lo / n * n;
     bool few = run.hi - run.lo <= FEW || k < 1 || k >= n;
     struct row r = { .c = c, .at = row, .n = n };
     struct place last = few ? (struct place){ 0 } : place_kth(score_key, &r, n, k);
     for (int64_t at = run.lo; at < run.hi; at++) {
         int64_t i = at - row;
-        if (k < 1 || k >= n) n_store_i(c, at, k >= n);
-        else if (few) n_store_i(c, at, rank_of(c, c->in[0].v + row, n, i) < k);
-        else n_store_i(c, at, !place_ahead(last, (struct place){ score_key(&r, i), i }));
+        if (k < 1 || k >= n)
+            n_store_i(c, at, k >= n);
+        else if (few)
+            n_store_i(c, at, rank_of(c, c->in[0].v + row, n, i) < k);
+        else
+            n_store_i(c, at, !place_ahead(last, (struct place){ score_key(&r, i), i }));
     }
 }
 
 static void topk_mask_eval(struct ev *c)
 {
     for (size_t r = 0; r < c->n_runs; r++)
-        if (c->runs[r].lo < c->runs[r].hi) eval_run(c, c->runs[r]);
+        if (c->runs[r].lo < c->runs[r].hi)
+            eval_run(c, c->runs[r]);
 }
 
 /* A score's interval. */
-struct span { double lo, hi; };
+struct span {
+    double lo, hi;
+};
 
 static struct span span_of(const struct bd *b, int64_t i)
 {
     NUM x = b->v.in[0].v[i];
     double e = bd_err(b, 0, i);
-    if (!dtype_is_float(b->v.in[0].dtype)) return (struct span){ round_down((double)x.i, e), round_up((double)x.i, e) };
+    if (!dtype_is_float(b->v.in[0].dtype))
+        return (struct span){ round_down((double)x.i, e), round_up((double)x.i, e) };
     return (struct span){ round_down(x.d, e), round_up(x.d, e) };
 }
 
-/* May, and must, element i stand before element j? Where both are certain, the scores themselves decide: as doubles two large integers may be equal. */
-struct outcome { bool may, must; };
+/* May, and must, element i stand before element j? Where both are certain, the scores themselves decide: as doubles two
+   large integers may be equal. */
+struct outcome {
+    bool may, must;
+};
 
 static struct outcome compare(const struct bd *b, int64_t row, int64_t i, int64_t j)
 {
     const NUM *v = b->v.in[0].v + row;
-    double ei = bd_err(b, 0, row + i), ej = bd_err(b, 0, row + j);
-    if (ei == INFINITY || ej == INFINITY) return (struct outcome){ true, false };
+    double ei = bd_err(b, 0, row + i);
+    double ej = bd_err(b, 0, row + j);
+    if (ei == INFINITY || ej == INFINITY)
+        return (struct outcome){ true, false };
     /* A certain NaN's order with anything is certain too. */
     bool whole = !dtype_is_float(b->v.in[0].dtype);
     if ((ei == 0 && ej == 0) || (!whole && (isnan(v[i].d) || isnan(v[j].d)))) {
         bool is = stands_before(&b->v, v[i], i, v[j], j);
         return (struct outcome){ is, is };
     }
-    struct span x = span_of(b, row + i), y = span_of(b, row + j);
+    struct span x = span_of(b, row + i);
+    struct span y = span_of(b, row + j);
     /* An end that is an i64 above 2⁵³ is rounded: equal ends leave both open. */
-    bool sure_ties = !whole || (fabs(x.lo) < 0x1p52 && fabs(x.hi) < 0x1p52 && fabs(y.lo) < 0x1p52 && fabs(y.hi) < 0x1p52);
-    return (struct outcome){ x.hi > y.lo || (x.hi == y.lo && (i < j || !sure_ties)), x.lo > y.hi || (x.lo == y.hi && i < j && sure_ties) };
+    bool sure_ties =
+        !whole || (fabs(x.lo) < 0x1p52 && fabs(x.hi) < 0x1p52 && fabs(y.lo) < 0x1p52 && fabs(y.hi) < 0x1p52);
+    return (struct outcome){ x.hi > y.lo || (x.hi == y.lo && (i < j || !sure_ties)),
+                             x.lo > y.hi || (x.lo == y.hi && i < j && sure_ties) };
 }
 
 /* Uncertain where the intervals let fewer than k stand before an element, and k or more. */
 static bool is_uncertain(const struct bd *b, int64_t row, int64_t i)
 {
-    int64_t n = b->v.out.last, k = k_of(b->v.n), may = 0, must = 0;
+    int64_t n = b->v.out.last;
+    int64_t k = k_of(b->v.n);
+    int64_t may = 0;
+    int64_t must = 0;
     for (int64_t j = 0; j < n; j++) {
-        if (j == i) continue;
+        if (j == i)
+            continue;
         struct outcome o = compare(b, row, j, i);
-        may += o.may, must += o.must;
+        may += o.may;
+        must += o.must;
     }
     return must < k && may >= k;
 }
 
-/* Keys of both ends of a score's interval: `compare` is then one order of all ends. Of an integer whose error is not 0 the ends must be integers below
-   2⁵², so that `compare` has them exactly, and the two largest i64 leave no room for what has no bound. */
+/* Keys of both ends of a score's interval: `compare` is then one order of all ends. Of an integer whose error is not 0
+   the ends must be integers below 2⁵², so that `compare` has them exactly, and the two largest i64 leave no room for
+   what has no bound. */
 static bool has_keys(const struct row *r)
 {
     bool is_float = dtype_is_float(r->b->v.in[0].dtype);
     for (int64_t i = 0; i < r->n; i++) {
         double e = bd_err(r->b, 0, r->at + i);
-        if (!(e >= 0)) return false;
-        if (is_float || e == INFINITY) continue;
+        if (!(e >= 0))
+            return false;
+        if (is_float || e == INFINITY)
+            continue;
         int64_t x = r->b->v.in[0].v[r->at + i].i;
-        if (e == 0 ? x > INT64_MAX - 2 : e != rint(e) || fabs((double)x) + e >= 0x1p52) return false;
+        if (e == 0 ? x > INT64_MAX - 2 : e != rint(e) || fabs((double)x) + e >= 0x1p52)
+            return false;
     }
     return true;
 }
@@ -141,8 +181,10 @@ static uint64_t end_key(const struct row *r, int64_t i, bool high)
 {
     NUM x = r->b->v.in[0].v[r->at + i];
     double e = bd_err(r->b, 0, r->at + i);
-    if (e == INFINITY) return high ? PLACE_MOST : PLACE_LEAST;
-    if (!dtype_is_float(r->b->v.in[0].dtype)) return place_of_int(high ? x.i + (int64_t)e : x.i - (int64_t)e) + 1;
+    if (e == INFINITY)
+        return high ? PLACE_MOST : PLACE_LEAST;
+    if (!dtype_is_float(r->b->v.in[0].dtype))
+        return place_of_int(high ? x.i + (int64_t)e : x.i - (int64_t)e) + 1;
     return place_of_double(high ? round_up(x.d, e) : round_down(x.d, e));
 }
 
@@ -151,27 +193,41 @@ static uint64_t high_key(const void *row, int64_t i) { return end_key(row, i, tr
 
 static bool is_exact(const struct bd *b, int64_t row)
 {
-    if (!b->e_in[0]) return true;
+    if (!b->e_in[0])
+        return true;
     for (int64_t i = 0; i < b->v.out.last; i++)
-        if (b->e_in[0][row + i] != 0) return false;
+        if (b->e_in[0][row + i] != 0)
+            return false;
     return true;
 }
 
-/* At least k others may stand before element i where the k-th of the high ends stands before i's low end, its own high end not counted; k others must
-   where the k-th of the low ends stands before i's high end. */
+/* At least k others may stand before element i where the k-th of the high ends stands before i's low end, its own high
+   end not counted; k others must where the k-th of the low ends stands before i's high end. */
 static void bound_run(struct bd *b, struct run run)
 {
-    int64_t n = b->v.out.last, k = k_of(b->v.n), row = run.lo / n * n;
+    int64_t n = b->v.out.last;
+    int64_t k = k_of(b->v.n);
+    int64_t row = run.lo / n * n;
     struct row r = { .b = b, .at = row, .n = n };
-    bool settled = k < 1 || k >= n || is_exact(b, row), few = settled || run.hi - run.lo <= FEW || !has_keys(&r);
-    struct place must = { 0 }, may = { 0 }, may_not_i = { 0 };
-    if (!few) must = place_kth(low_key, &r, n, k), may = place_kth(high_key, &r, n, k), may_not_i = place_kth(high_key, &r, n, k + 1);
+    bool settled = k < 1 || k >= n || is_exact(b, row);
+    bool few = settled || run.hi - run.lo <= FEW || !has_keys(&r);
+    struct place must = { 0 };
+    struct place may = { 0 };
+    struct place may_not_i = { 0 };
+    if (!few) {
+        must = place_kth(low_key, &r, n, k);
+        may = place_kth(high_key, &r, n, k);
+        may_not_i = place_kth(high_key, &r, n, k + 1);
+    }
     for (int64_t at = run.lo; at < run.hi; at++) {
         int64_t i = at - row;
-        if (settled) b->e_out[at] = 0;
-        else if (few) b->e_out[at] = is_uncertain(b, row, i);
+        if (settled)
+            b->e_out[at] = 0;
+        else if (few)
+            b->e_out[at] = is_uncertain(b, row, i);
         else {
-            struct place low = { low_key(&r, i), i }, high = { high_key(&r, i), i };
+            struct place low = { low_key(&r, i), i };
+            struct place high = { high_key(&r, i), i };
             b->e_out[at] = !place_ahead(must, high) && place_ahead(high.key > low.key ? may_not_i : may, low);
         }
     }
@@ -180,7 +236,8 @@ static void bound_run(struct bd *b, struct run run)
 static void topk_mask_bound(struct bd *b)
 {
     for (size_t r = 0; r < b->v.n_runs; r++)
-        if (b->v.runs[r].lo < b->v.runs[r].hi) bound_run(b, b->v.runs[r]);
+        if (b->v.runs[r].lo < b->v.runs[r].hi)
+            bound_run(b, b->v.runs[r]);
 }
 
 static void topk_mask_work(struct session *s, const struct node *n, struct work *w)
@@ -189,12 +246,17 @@ static void topk_mask_work(struct session *s, const struct node *n, struct work 
 }
 
 /* (sj > si), or equal (two NaN are) and j < i, or si alone a NaN. */
-static const struct kx *topk_mask_before(struct at *c, const struct kx *sj, const struct kx *j, const struct kx *si, const struct kx *i)
+static const struct kx *topk_mask_before(struct at *c, const struct kx *sj, const struct kx *j, const struct kx *si,
+                                         const struct kx *i)
 {
     struct kbuild *k = c->k;
-    const struct kx *more = kx_op2(k, K_GT, sj, si), *same = kx_op2(k, K_EQ, sj, si), *first = kx_op2(k, K_LT, j, i);
-    if (!dtype_is_float(sj->type)) return kx_op2(k, K_OR, more, kx_op2(k, K_AND, same, first));
-    const struct kx *nan_j = kx_op2(k, K_NE, sj, sj), *nan_i = kx_op2(k, K_NE, si, si);
+    const struct kx *more = kx_op2(k, K_GT, sj, si);
+    const struct kx *same = kx_op2(k, K_EQ, sj, si);
+    const struct kx *first = kx_op2(k, K_LT, j, i);
+    if (!dtype_is_float(sj->type))
+        return kx_op2(k, K_OR, more, kx_op2(k, K_AND, same, first));
+    const struct kx *nan_j = kx_op2(k, K_NE, sj, sj);
+    const struct kx *nan_i = kx_op2(k, K_NE, si, si);
     same = kx_op2(k, K_OR, same, kx_op2(k, K_AND, nan_j, nan_i));
     more = kx_op2(k, K_OR, more, kx_op2(k, K_AND, nan_i, kx_op1(k, K_NOT, nan_j)));
     return kx_op2(k, K_OR, more, kx_op2(k, K_AND, same, first));
@@ -211,15 +273,26 @@ static void topk_mask_draw(struct draw *d)
     struct type t = draw_type(d, draw_range(d, 0, 1) ? DT_I64 : DT_FLOAT, 1, 3);
     int64_t n = draw_range(d, 1, 9);
     t.dim[t.rank - 1] = draw_ix(d, n);
-    draw_operand(d, 0, &t, t.dtype == DT_I64 ? -3 : -4, t.dtype == DT_I64 ? 3 : 4);         /* integers: ties come up */
+    draw_operand(d, 0, &t, t.dtype == DT_I64 ? -3 : -4, t.dtype == DT_I64 ? 3 : 4); /* integers: ties come up */
     d->scores[0] = t.dtype != DT_I64;
     d->attrs[0] = draw_attr_int(draw_range(d, 1, n));
 }
 
 const struct op_def op_topk_mask = {
-    .name = "topk_mask", .doc = "true at the k largest of each row; ties go to the lower index, NaN and the least i64 stand last",
-    .operands = "scores", .class = CLS_SELECT, .exact = true, .wide_operands = "scores",
-    .attrs = topk_attrs, .n_attrs = N_ATTRS(topk_attrs),
-    .infer = topk_mask_infer, .contract = topk_mask_contract, .work = topk_mask_work, .eval = topk_mask_eval, .bound = topk_mask_bound,
-    .before = topk_mask_before, .ranked = topk_mask_ranked, .draw = topk_mask_draw,
+    .name = "topk_mask",
+    .doc = "true at the k largest of each row; ties go to the lower index, NaN and the least i64 stand last",
+    .operands = "scores",
+    .class = CLS_SELECT,
+    .exact = true,
+    .wide_operands = "scores",
+    .attrs = topk_attrs,
+    .n_attrs = N_ATTRS(topk_attrs),
+    .infer = topk_mask_infer,
+    .contract = topk_mask_contract,
+    .work = topk_mask_work,
+    .eval = topk_mask_eval,
+    .bound = topk_mask_bound,
+    .before = topk_mask_before,
+    .ranked = topk_mask_ranked,
+    .draw = topk_mask_draw,
 };

@@ -1,12 +1,15 @@
-/* Views: the result's elements are operand elements at other indices. Each row says where from, once for flat indices (eval and bound), once as index
-   arithmetic (at), once for boxes (needs). */
+/* Views: the result's elements are operand elements at other indices. Each row says where from, once for flat indices
+   (eval and bound), once as index arithmetic (at), once for boxes (needs). */
 #include "ir/ops/row.h"
 
 #include <string.h>
 
 /* ---- shared loops ---- */
 /* Which operand the element at `index` comes from, and its flat index there. */
-struct from { int operand; int64_t i; };
+struct from {
+    int operand;
+    int64_t i;
+};
 typedef struct from from_fn(const struct ev *c, const int64_t *index);
 
 static void unflatten(const int64_t *dim, int rank, int64_t flat, int64_t *index)
@@ -20,7 +23,8 @@ static void unflatten(const int64_t *dim, int rank, int64_t flat, int64_t *index
 static int64_t flatten(const struct view *v, const int64_t *index)
 {
     int64_t flat = 0;
-    for (int d = 0; d < v->rank; d++) flat = flat * v->dim[d] + index[d];
+    for (int d = 0; d < v->rank; d++)
+        flat = flat * v->dim[d] + index[d];
     return flat;
 }
 
@@ -33,8 +37,10 @@ static void eval_from(struct ev *c, from_fn *from)
             unflatten(c->out.dim, c->out.rank, i, index);
             struct from f = from(c, index);
             NUM x = c->in[f.operand].v[f.i];
-            if (is_float) n_store(c, i, x);
-            else n_store_i(c, i, x.i);
+            if (is_float)
+                n_store(c, i, x);
+            else
+                n_store_i(c, i, x.i);
         }
     }
 }
@@ -51,7 +57,7 @@ static void bound_from(struct bd *b, from_fn *from)
     }
 }
 
-static const enum dtype any_dtype[] = {DT_FLOAT, DT_FLOAT, DT_F32, DT_F16, DT_I64, DT_BOOL};
+static const enum dtype any_dtype[] = { DT_FLOAT, DT_FLOAT, DT_F32, DT_F16, DT_I64, DT_BOOL };
 
 static struct type draw_any(struct draw *d, int rank_lo, int rank_hi)
 {
@@ -67,14 +73,18 @@ static void draw_source(struct draw *d, int i, const struct type *t)
 static bool is_one(const struct ix *d) { return ix_is_const(d) && d->k == 1; }
 
 /* ---- reshape ---- */
-static const struct attr_def dims_attr[] = {{.name = "dims", .kind = ATTR_DIMS, .required = true, .doc = "the result's shape"}};
+static const struct attr_def dims_attr[] = {
+    { .name = "dims", .kind = ATTR_DIMS, .required = true, .doc = "the result's shape" }
+};
 
 static bool reshape_infer(struct graph *g, struct node *n)
 {
     const struct attr *a = node_attr(n, 0);
     set_type(n, n->in[0]->type.dtype, a->n, a->dims);
-    if (type_misfit(g->s, &n->type)) return true;               /* graph_add says so */
-    if (type_count(g->s, &n->type) == type_count(g->s, &n->in[0]->type)) return true;
+    if (type_misfit(g->s, &n->type))
+        return true; /* graph_add says so */
+    if (type_count(g->s, &n->type) == type_count(g->s, &n->in[0]->type))
+        return true;
     return infer_error(g, n, 0, "must have as many elements as %s", type_text(g->arena, &n->type));
 }
 
@@ -83,8 +93,10 @@ static void reshape_eval(struct ev *c)
 {
     for (size_t r = 0; r < c->n_runs; r++) {
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
-            if (dtype_is_float(c->out.dtype)) n_store(c, i, c->in[0].v[i]);
-            else n_store_i(c, i, c->in[0].v[i].i);
+            if (dtype_is_float(c->out.dtype))
+                n_store(c, i, c->in[0].v[i]);
+            else
+                n_store_i(c, i, c->in[0].v[i].i);
         }
     }
 }
@@ -92,11 +104,14 @@ static void reshape_eval(struct ev *c)
 static void reshape_bound(struct bd *b)
 {
     for (size_t r = 0; r < b->v.n_runs; r++)
-        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) b->e_out[i] = bd_err(b, 0, i);
+        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++)
+            b->e_out[i] = bd_err(b, 0, i);
 }
 
 /* Dims x0..x1-1 of the operand hold the same elements as dims y0..y1-1 of the result. */
-struct block { int x0, x1, y0, y1; };
+struct block {
+    int x0, x1, y0, y1;
+};
 
 /* The smallest such block that starts at (x0, y0): the products of dims after each are equal expressions. */
 static struct block block_after(struct ix_table *t, const struct type *x, int x0, const struct type *y, int y0)
@@ -105,27 +120,33 @@ static struct block block_after(struct ix_table *t, const struct type *x, int x0
     for (int y1 = y0; y1 <= y->rank; y1++) {
         const struct ix *px = ix_const(t, 1);
         for (int x1 = x0; x1 <= x->rank; x1++) {
-            if (px == py && x1 + y1 > x0 + y0 && (x1 < x->rank) == (y1 < y->rank)) return (struct block){x0, x1, y0, y1};
-            if (x1 < x->rank) px = ix_mul(t, px, x->dim[x1]);
+            if (px == py && x1 + y1 > x0 + y0 && (x1 < x->rank) == (y1 < y->rank))
+                return (struct block){ x0, x1, y0, y1 };
+            if (x1 < x->rank)
+                px = ix_mul(t, px, x->dim[x1]);
         }
-        if (y1 < y->rank) py = ix_mul(t, py, y->dim[y1]);
+        if (y1 < y->rank)
+            py = ix_mul(t, py, y->dim[y1]);
     }
-    return (struct block){x0, x->rank, y0, y->rank};
+    return (struct block){ x0, x->rank, y0, y->rank };
 }
 
 static const struct kx *reshape_at(struct at *c)
 {
     struct ix_table *t = at_ix(c);
-    const struct type *x = &c->n->in[0]->type, *y = &c->n->type;
+    const struct type *x = &c->n->in[0]->type;
+    const struct type *y = &c->n->type;
     const struct ix *index[MAX_RANK];
-    for (struct block b = {0}; b.x1 < x->rank || b.y1 < y->rank;) {
+    for (struct block b = { 0 }; b.x1 < x->rank || b.y1 < y->rank;) {
         b = block_after(t, x, b.x1, y, b.y1);
         const struct ix *flat = ix_const(t, 0);
-        for (int d = b.y0; d < b.y1; d++) flat = ix_add(t, ix_mul(t, flat, y->dim[d]), is_one(y->dim[d]) ? ix_const(t, 0) : c->index[d]);
+        for (int d = b.y0; d < b.y1; d++)
+            flat = ix_add(t, ix_mul(t, flat, y->dim[d]), is_one(y->dim[d]) ? ix_const(t, 0) : c->index[d]);
         for (int d = b.x1 - 1; d >= b.x0; d--) {
-            bool empty = ix_is_const(x->dim[d]) && x->dim[d]->k == 0;       /* never executed */
+            bool empty = ix_is_const(x->dim[d]) && x->dim[d]->k == 0; /* never executed */
             index[d] = empty ? flat : d == b.x0 ? flat : ix_mod(t, flat, x->dim[d]);
-            if (!empty && d > b.x0) flat = ix_div(t, flat, x->dim[d]);
+            if (!empty && d > b.x0)
+                flat = ix_div(t, flat, x->dim[d]);
         }
     }
     return c->value(c, 0, index);
@@ -144,11 +165,13 @@ static void box_range(const int64_t *dim, const struct box *b, int lo, int hi, i
 static void range_box(const int64_t *dim, struct box *b, int lo, int hi, int64_t first, int64_t last)
 {
     int64_t stride = 1;
-    for (int d = lo; d < hi; d++) stride *= dim[d];
-    bool whole = false;                     /* an outer index varies: the inner ones take all values */
+    for (int d = lo; d < hi; d++)
+        stride *= dim[d];
+    bool whole = false; /* an outer index varies: the inner ones take all values */
     for (int d = lo; d < hi; d++) {
         if (dim[d] == 0) {
-            b->lo[d] = 0, b->hi[d] = -1;
+            b->lo[d] = 0;
+            b->hi[d] = -1;
             continue;
         }
         stride /= dim[d];
@@ -162,57 +185,80 @@ static void range_box(const int64_t *dim, struct box *b, int lo, int hi, int64_t
 
 static void dims_at(const struct dim_values *v, const struct type *t, int64_t *dim)
 {
-    for (int d = 0; d < t->rank; d++) dim[d] = dims_eval(v, t->dim[d]);
+    for (int d = 0; d < t->rank; d++)
+        dim[d] = dims_eval(v, t->dim[d]);
 }
 
 /* Block by block, blocks found among the values: equal prefix products. */
-static void reshape_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+static void reshape_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                          struct box *in)
 {
-    const struct type *tx = &n->in[operand]->type, *ty = &n->type;
+    const struct type *tx = &n->in[operand]->type;
+    const struct type *ty = &n->type;
     int64_t x[MAX_RANK], y[MAX_RANK], first, last;
     dims_at(dims, tx, x);
     dims_at(dims, ty, y);
-    *in = (struct box){.rank = tx->rank};
+    *in = (struct box){ .rank = tx->rank };
     for (int x0 = 0, y0 = 0; x0 < tx->rank || y0 < ty->rank;) {
-        int x1 = x0, y1 = y0;
-        int64_t px = 1, py = 1;
+        int x1 = x0;
+        int y1 = y0;
+        int64_t px = 1;
+        int64_t py = 1;
         do {
             bool grow_x = x1 < tx->rank && (px <= py || y1 == ty->rank);
-            if (grow_x) px *= x[x1++];
-            else py *= y[y1++];
+            if (grow_x)
+                px *= x[x1++];
+            else
+                py *= y[y1++];
         } while ((px != py || px == 0) && (x1 < tx->rank || y1 < ty->rank));
         box_range(y, out, y0, y1, &first, &last);
         range_box(x, in, x0, x1, first, last);
-        x0 = x1, y0 = y1;
+        x0 = x1;
+        y0 = y1;
     }
 }
 
 static void reshape_draw(struct draw *d)
 {
-    struct type t = draw_any(d, 0, 3), r = {0};
+    struct type t = draw_any(d, 0, 3);
+    struct type r = { 0 };
     draw_source(d, 0, &t);
-    if (t.rank == 3 && draw_range(d, 0, 1)) {                   /* [a, b, c] to [a·b, c] or [a, b·c] */
+    if (t.rank == 3 && draw_range(d, 0, 1)) { /* [a, b, c] to [a·b, c] or [a, b·c] */
         int at = (int)draw_range(d, 0, 1);
         r.rank = 2;
         r.dim[at] = ix_mul(d->s->ix, t.dim[at], t.dim[at + 1]);
         r.dim[1 - at] = t.dim[at ? 0 : 2];
-    } else {                                                    /* the dims in reverse, with a 1 put in */
+    } else { /* the dims in reverse, with a 1 put in */
         r.rank = t.rank + 1;
         int one = (int)draw_range(d, 0, t.rank);
-        for (int i = 0, k = t.rank; i < r.rank; i++) r.dim[i] = i == one ? draw_ix(d, 1) : t.dim[--k];
+        for (int i = 0, k = t.rank; i < r.rank; i++)
+            r.dim[i] = i == one ? draw_ix(d, 1) : t.dim[--k];
     }
     d->attrs[0] = draw_attr_dims_of(d, &r);
 }
 
 const struct op_def op_reshape = {
-    .name = "reshape", .doc = "the same elements, row-major, in another shape", .operands = "x", .class = CLS_VIEW, .exact = true,
-    .attrs = dims_attr, .n_attrs = N_ATTRS(dims_attr), .infer = reshape_infer, .needs = reshape_needs,
-    .eval = reshape_eval, .bound = reshape_bound, .at = reshape_at, .draw = reshape_draw,
+    .name = "reshape",
+    .doc = "the same elements, row-major, in another shape",
+    .operands = "x",
+    .class = CLS_VIEW,
+    .exact = true,
+    .attrs = dims_attr,
+    .n_attrs = N_ATTRS(dims_attr),
+    .infer = reshape_infer,
+    .needs = reshape_needs,
+    .eval = reshape_eval,
+    .bound = reshape_bound,
+    .at = reshape_at,
+    .draw = reshape_draw,
 };
 
 /* ---- transpose ---- */
 static const struct attr_def transpose_attrs[] = {
-    {.name = "perm", .kind = ATTR_INTS, .required = true, .doc = "dimension i of the result is dimension perm[i] of x"},
+    { .name = "perm",
+      .kind = ATTR_INTS,
+      .required = true,
+      .doc = "dimension i of the result is dimension perm[i] of x" },
 };
 
 static bool transpose_infer(struct graph *g, struct node *n)
@@ -220,11 +266,13 @@ static bool transpose_infer(struct graph *g, struct node *n)
     const struct attr *perm = node_attr(n, 0);
     const struct type *x = &n->in[0]->type;
     unsigned seen = 0;
-    if (perm->n != x->rank) return infer_error(g, n, 0, "must have as many dimensions as perm has entries, %d", perm->n);
+    if (perm->n != x->rank)
+        return infer_error(g, n, 0, "must have as many dimensions as perm has entries, %d", perm->n);
     n->type = *x;
     for (int i = 0; i < perm->n; i++) {
         int64_t p = perm->ints[i];
-        if (p < 0 || p >= x->rank || seen >> p & 1) return infer_error(g, n, -1, "perm must name each dimension once, but entry %d is %lld", i, (long long)p);
+        if (p < 0 || p >= x->rank || seen >> p & 1)
+            return infer_error(g, n, -1, "perm must name each dimension once, but entry %d is %lld", i, (long long)p);
         seen |= 1u << p;
         n->type.dim[i] = x->dim[p];
     }
@@ -235,17 +283,20 @@ static struct from transpose_from(const struct ev *c, const int64_t *index)
 {
     const struct attr *perm = node_attr(c->n, 0);
     int64_t at[MAX_RANK];
-    for (int i = 0; i < perm->n; i++) at[perm->ints[i]] = index[i];
-    return (struct from){0, flatten(&c->in[0], at)};
+    for (int i = 0; i < perm->n; i++)
+        at[perm->ints[i]] = index[i];
+    return (struct from){ 0, flatten(&c->in[0], at) };
 }
 
 static void transpose_eval(struct ev *c) { eval_from(c, transpose_from); }
 static void transpose_bound(struct bd *b) { bound_from(b, transpose_from); }
 
-static void transpose_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+static void transpose_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                            struct box *in)
 {
     const struct attr *perm = node_attr(n, 0);
-    (void)operand, (void)dims;
+    (void)operand;
+    (void)dims;
     in->rank = out->rank;
     for (int i = 0; i < perm->n; i++) {
         in->lo[perm->ints[i]] = out->lo[i];
@@ -257,7 +308,8 @@ static const struct kx *transpose_at(struct at *c)
 {
     const struct attr *perm = node_attr(c->n, 0);
     const struct ix *index[MAX_RANK];
-    for (int i = 0; i < perm->n; i++) index[perm->ints[i]] = c->index[i];
+    for (int i = 0; i < perm->n; i++)
+        index[perm->ints[i]] = c->index[i];
     return c->value(c, 0, index);
 }
 
@@ -275,9 +327,19 @@ static void transpose_draw(struct draw *d)
 }
 
 const struct op_def op_transpose = {
-    .name = "transpose", .doc = "dimensions in another order", .operands = "x", .class = CLS_VIEW, .exact = true,
-    .attrs = transpose_attrs, .n_attrs = N_ATTRS(transpose_attrs), .infer = transpose_infer, .needs = transpose_needs,
-    .eval = transpose_eval, .bound = transpose_bound, .at = transpose_at, .draw = transpose_draw,
+    .name = "transpose",
+    .doc = "dimensions in another order",
+    .operands = "x",
+    .class = CLS_VIEW,
+    .exact = true,
+    .attrs = transpose_attrs,
+    .n_attrs = N_ATTRS(transpose_attrs),
+    .infer = transpose_infer,
+    .needs = transpose_needs,
+    .eval = transpose_eval,
+    .bound = transpose_bound,
+    .at = transpose_at,
+    .draw = transpose_draw,
 };
 
 /* ---- broadcast ---- */
@@ -286,10 +348,13 @@ static bool broadcast_infer(struct graph *g, struct node *n)
     const struct attr *a = node_attr(n, 0);
     const struct type *x = &n->in[0]->type;
     set_type(n, x->dtype, a->n, a->dims);
-    if (a->n > MAX_RANK) return true;                           /* graph_add says so */
+    if (a->n > MAX_RANK)
+        return true; /* graph_add says so */
     bool fits = x->rank <= a->n;
-    for (int i = 1; fits && i <= x->rank; i++) fits = x->dim[x->rank - i] == a->dims[a->n - i] || is_one(x->dim[x->rank - i]);
-    return fits || infer_error(g, n, 0, "must broadcast to %s (counted from the last, its dimensions are equal or 1)", type_text(g->arena, &n->type));
+    for (int i = 1; fits && i <= x->rank; i++)
+        fits = x->dim[x->rank - i] == a->dims[a->n - i] || is_one(x->dim[x->rank - i]);
+    return fits || infer_error(g, n, 0, "must broadcast to %s (counted from the last, its dimensions are equal or 1)",
+                               type_text(g->arena, &n->type));
 }
 
 static struct from broadcast_from(const struct ev *c, const int64_t *index)
@@ -297,21 +362,24 @@ static struct from broadcast_from(const struct ev *c, const int64_t *index)
     const struct view *x = &c->in[0];
     int skip = c->out.rank - x->rank;
     int64_t at[MAX_RANK];
-    for (int i = 0; i < x->rank; i++) at[i] = x->dim[i] == 1 ? 0 : index[i + skip];
-    return (struct from){0, flatten(x, at)};
+    for (int i = 0; i < x->rank; i++)
+        at[i] = x->dim[i] == 1 ? 0 : index[i + skip];
+    return (struct from){ 0, flatten(x, at) };
 }
 
 static void broadcast_eval(struct ev *c) { eval_from(c, broadcast_from); }
 static void broadcast_bound(struct bd *b) { bound_from(b, broadcast_from); }
 
-static void broadcast_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+static void broadcast_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                            struct box *in)
 {
     const struct type *x = &n->in[operand]->type;
     int skip = out->rank - x->rank;
     (void)dims;
-    *in = (struct box){.rank = x->rank};
+    *in = (struct box){ .rank = x->rank };
     for (int i = 0; i < x->rank; i++) {
-        if (is_one(x->dim[i])) continue;
+        if (is_one(x->dim[i]))
+            continue;
         in->lo[i] = out->lo[i + skip];
         in->hi[i] = out->hi[i + skip];
     }
@@ -321,46 +389,63 @@ static const struct kx *broadcast_at(struct at *c)
 {
     const struct type *x = &c->n->in[0]->type;
     const struct ix *index[MAX_RANK];
-    for (int i = 0; i < x->rank; i++) index[i] = is_one(x->dim[i]) ? ix_const(at_ix(c), 0) : c->index[i + c->n->type.rank - x->rank];
+    for (int i = 0; i < x->rank; i++)
+        index[i] = is_one(x->dim[i]) ? ix_const(at_ix(c), 0) : c->index[i + c->n->type.rank - x->rank];
     return c->value(c, 0, index);
 }
 
 static void broadcast_draw(struct draw *d)
 {
-    struct type to = draw_any(d, 0, 4), x = to;
+    struct type to = draw_any(d, 0, 4);
+    struct type x = to;
     int drop = (int)draw_range(d, 0, to.rank);
     x.rank -= drop;
-    for (int i = 0; i < x.rank; i++) x.dim[i] = draw_range(d, 0, 1) ? to.dim[i + drop] : draw_ix(d, 1);
+    for (int i = 0; i < x.rank; i++)
+        x.dim[i] = draw_range(d, 0, 1) ? to.dim[i + drop] : draw_ix(d, 1);
     draw_source(d, 0, &x);
     d->attrs[0] = draw_attr_dims_of(d, &to);
 }
 
 const struct op_def op_broadcast = {
-    .name = "broadcast", .doc = "x repeated along new leading dimensions and along those that are 1", .operands = "x", .class = CLS_VIEW, .exact = true,
-    .attrs = dims_attr, .n_attrs = N_ATTRS(dims_attr), .infer = broadcast_infer, .needs = broadcast_needs,
-    .eval = broadcast_eval, .bound = broadcast_bound, .at = broadcast_at, .draw = broadcast_draw,
+    .name = "broadcast",
+    .doc = "x repeated along new leading dimensions and along those that are 1",
+    .operands = "x",
+    .class = CLS_VIEW,
+    .exact = true,
+    .attrs = dims_attr,
+    .n_attrs = N_ATTRS(dims_attr),
+    .infer = broadcast_infer,
+    .needs = broadcast_needs,
+    .eval = broadcast_eval,
+    .bound = broadcast_bound,
+    .at = broadcast_at,
+    .draw = broadcast_draw,
 };
 
 /* ---- slice ---- */
 static const struct attr_def slice_attrs[] = {
-    {.name = "start", .kind = ATTR_INTS, .required = true, .doc = "first index, for each dimension"},
-    {.name = "size", .kind = ATTR_DIMS, .required = true, .doc = "the result's shape"},
+    { .name = "start", .kind = ATTR_INTS, .required = true, .doc = "first index, for each dimension" },
+    { .name = "size", .kind = ATTR_DIMS, .required = true, .doc = "the result's shape" },
 };
 
 static bool slice_infer(struct graph *g, struct node *n)
 {
-    const struct attr *start = node_attr(n, 0), *size = node_attr(n, 1);
+    const struct attr *start = node_attr(n, 0);
+    const struct attr *size = node_attr(n, 1);
     const struct type *x = &n->in[0]->type;
     set_type(n, x->dtype, size->n, size->dims);
     if (start->n != x->rank || size->n != x->rank)
-        return infer_error(g, n, 0, "must have a dimension for each entry of start (%d) and size (%d)", start->n, size->n);
-    if (type_misfit(g->s, &n->type)) return true;               /* graph_add says so */
+        return infer_error(g, n, 0, "must have a dimension for each entry of start (%d) and size (%d)", start->n,
+                           size->n);
+    if (type_misfit(g->s, &n->type))
+        return true; /* graph_add says so */
     for (int i = 0; i < x->rank; i++) {
         bool starts = start->ints[i] >= 0 && start->ints[i] <= IX_DIM_MAX;
         const struct ix *end = starts ? ix_addk(g->s->ix, size->dims[i], start->ints[i]) : NULL;
-        if (starts && ix_less_eq(g->s->ix, end, x->dim[i])) continue;
-        return infer_error(g, n, 0, "must be sure to have %s elements from index %lld on in dimension %d", ix_text(g->arena, size->dims[i]),
-                           (long long)start->ints[i], i);
+        if (starts && ix_less_eq(g->s->ix, end, x->dim[i]))
+            continue;
+        return infer_error(g, n, 0, "must be sure to have %s elements from index %lld on in dimension %d",
+                           ix_text(g->arena, size->dims[i]), (long long)start->ints[i], i);
     }
     return true;
 }
@@ -369,17 +454,20 @@ static struct from slice_from(const struct ev *c, const int64_t *index)
 {
     const int64_t *start = node_attr(c->n, 0)->ints;
     int64_t at[MAX_RANK];
-    for (int i = 0; i < c->out.rank; i++) at[i] = start[i] + index[i];
-    return (struct from){0, flatten(&c->in[0], at)};
+    for (int i = 0; i < c->out.rank; i++)
+        at[i] = start[i] + index[i];
+    return (struct from){ 0, flatten(&c->in[0], at) };
 }
 
 static void slice_eval(struct ev *c) { eval_from(c, slice_from); }
 static void slice_bound(struct bd *b) { bound_from(b, slice_from); }
 
-static void slice_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+static void slice_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                        struct box *in)
 {
     const int64_t *start = node_attr(n, 0)->ints;
-    (void)operand, (void)dims;
+    (void)operand;
+    (void)dims;
     *in = *out;
     for (int i = 0; i < out->rank; i++) {
         in->lo[i] += start[i];
@@ -391,13 +479,15 @@ static const struct kx *slice_at(struct at *c)
 {
     const struct attr *start = node_attr(c->n, 0);
     const struct ix *index[MAX_RANK];
-    for (int i = 0; i < start->n; i++) index[i] = ix_addk(at_ix(c), c->index[i], start->ints[i]);
+    for (int i = 0; i < start->n; i++)
+        index[i] = ix_addk(at_ix(c), c->index[i], start->ints[i]);
     return c->value(c, 0, index);
 }
 
 static void slice_draw(struct draw *d)
 {
-    struct type t = draw_any(d, 0, 3), r = t;
+    struct type t = draw_any(d, 0, 3);
+    struct type r = t;
     int64_t start[MAX_RANK];
     for (int i = 0; i < t.rank; i++) {
         int64_t k = draw_dim_of(&t, i);
@@ -410,14 +500,27 @@ static void slice_draw(struct draw *d)
 }
 
 const struct op_def op_slice = {
-    .name = "slice", .doc = "a box of x", .operands = "x", .class = CLS_VIEW, .exact = true,
-    .attrs = slice_attrs, .n_attrs = N_ATTRS(slice_attrs), .infer = slice_infer, .needs = slice_needs,
-    .eval = slice_eval, .bound = slice_bound, .at = slice_at, .draw = slice_draw,
+    .name = "slice",
+    .doc = "a box of x",
+    .operands = "x",
+    .class = CLS_VIEW,
+    .exact = true,
+    .attrs = slice_attrs,
+    .n_attrs = N_ATTRS(slice_attrs),
+    .infer = slice_infer,
+    .needs = slice_needs,
+    .eval = slice_eval,
+    .bound = slice_bound,
+    .at = slice_at,
+    .draw = slice_draw,
 };
 
 /* ---- concat ---- */
 static const struct attr_def concat_attrs[] = {
-    {.name = "axis", .kind = ATTR_INT, .value = {.i = -1}, .doc = "the dimension that grows; negative: counted from the last"},
+    { .name = "axis",
+      .kind = ATTR_INT,
+      .value = { .i = -1 },
+      .doc = "the dimension that grows; negative: counted from the last" },
 };
 
 static int axis_of(const struct node *n)
@@ -428,73 +531,102 @@ static int axis_of(const struct node *n)
 
 static bool concat_infer(struct graph *g, struct node *n)
 {
-    if (n->n_in == 0) return infer_error(g, n, -1, "at least one operand is needed");
+    if (n->n_in == 0)
+        return infer_error(g, n, -1, "at least one operand is needed");
     const struct type *x = &n->in[0]->type;
     int axis;
     n->type = *x;
-    if (!need_axis(g, n, node_attr(n, 0)->i, x->rank, &axis)) return false;
+    if (!need_axis(g, n, node_attr(n, 0)->i, x->rank, &axis))
+        return false;
     for (int k = 1; k < n->n_in; k++) {
         const struct type *y = &n->in[k]->type;
         bool fits = y->rank == x->rank;
-        for (int i = 0; fits && i < x->rank; i++) fits = i == axis || x->dim[i] == y->dim[i];
-        if (!fits) return infer_error(g, n, k, "must have the dimensions of the first, %s, all but dimension %d", type_text(g->arena, x), axis);
-        if (x->dtype != y->dtype) return infer_error(g, n, k, "must have the dtype of the first, %s (cast gives it one)", dtype_name(x->dtype));
+        for (int i = 0; fits && i < x->rank; i++)
+            fits = i == axis || x->dim[i] == y->dim[i];
+        if (!fits)
+            return infer_error(g, n, k, "must have the dimensions of the first, %s, all but dimension %d",
+                               type_text(g->arena, x), axis);
+        if (x->dtype != y->dtype)
+            return infer_error(g, n, k, "must have the dtype of the first, %s (cast gives it one)",
+                               dtype_name(x->dtype));
         n->type.dim[axis] = ix_add(g->s->ix, n->type.dim[axis], y->dim[axis]);
-        if (type_misfit(g->s, &n->type)) return true;           /* graph_add says so */
+        if (type_misfit(g->s, &n->type))
+            return true; /* graph_add says so */
     }
     return true;
 }
 
 static struct from concat_from(const struct ev *c, const int64_t *index)
 {
-    int axis = axis_of(c->n), k = 0;
+    int axis = axis_of(c->n);
+    int k = 0;
     int64_t at[MAX_RANK];
-    for (int i = 0; i < c->out.rank; i++) at[i] = index[i];
-    for (; at[axis] >= c->in[k].dim[axis]; k++) at[axis] -= c->in[k].dim[axis];
-    return (struct from){k, flatten(&c->in[k], at)};
+    for (int i = 0; i < c->out.rank; i++)
+        at[i] = index[i];
+    for (; at[axis] >= c->in[k].dim[axis]; k++)
+        at[axis] -= c->in[k].dim[axis];
+    return (struct from){ k, flatten(&c->in[k], at) };
 }
 
 static void concat_eval(struct ev *c) { eval_from(c, concat_from); }
 static void concat_bound(struct bd *b) { bound_from(b, concat_from); }
 
 /* The part of the box that lies in the operand: none of it is lo 0, hi −1 along the axis. */
-static void concat_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
+static void concat_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                         struct box *in)
 {
     int axis = axis_of(n);
-    int64_t first = 0, size = dims_eval(dims, n->in[operand]->type.dim[axis]);
-    for (int k = 0; k < operand; k++) first += dims_eval(dims, n->in[k]->type.dim[axis]);
+    int64_t first = 0;
+    int64_t size = dims_eval(dims, n->in[operand]->type.dim[axis]);
+    for (int k = 0; k < operand; k++)
+        first += dims_eval(dims, n->in[k]->type.dim[axis]);
     *in = *out;
-    int64_t lo = out->lo[axis] - first, hi = out->hi[axis] - first;
+    int64_t lo = out->lo[axis] - first;
+    int64_t hi = out->hi[axis] - first;
     in->lo[axis] = lo < 0 ? 0 : lo;
     in->hi[axis] = hi >= size ? size - 1 : hi;
-    if (in->lo[axis] > in->hi[axis]) in->lo[axis] = 0, in->hi[axis] = -1;
+    if (in->lo[axis] > in->hi[axis]) {
+        in->lo[axis] = 0;
+        in->hi[axis] = -1;
+    }
 }
 
-/* A choice by the index along the axis, from the last operand back. Each operand is asked at an index held inside it (of an empty one the choice never
-   falls on it, but its element 0 is named). */
+/* A choice by the index along the axis, from the last operand back. Each operand is asked at an index held inside it
+   (of an empty one the choice never falls on it, but its element 0 is named). */
 static const struct kx *concat_at(struct at *c)
 {
     struct ix_table *t = at_ix(c);
     int axis = axis_of(c->n);
     const struct ix *end = c->n->type.dim[axis], *index[MAX_RANK];
     const struct kx *out = NULL;
-    for (int i = 0; i < c->n->type.rank; i++) index[i] = c->index[i];
+    for (int i = 0; i < c->n->type.rank; i++)
+        index[i] = c->index[i];
     for (int k = c->n->n_in - 1; k >= 0; k--) {
-        const struct ix *size = c->n->in[k]->type.dim[axis], *first = ix_sub(t, end, size);
-        if (ix_is_const(size) && size->k == 0) continue;
+        const struct ix *size = c->n->in[k]->type.dim[axis];
+        const struct ix *first = ix_sub(t, end, size);
+        if (ix_is_const(size) && size->k == 0)
+            continue;
         index[axis] = ix_max(t, ix_const(t, 0), ix_min(t, ix_sub(t, c->index[axis], first), ix_addk(t, size, -1)));
         const struct kx *x = c->value(c, k, index);
-        if (!out) out = x;
-        else out = kx_op(c->k, K_SELECT, kx_op2(c->k, K_LT, kx_index(c->k, DT_I64, c->index[axis]), kx_index(c->k, DT_I64, end)), x, out);
+        if (!out)
+            out = x;
+        else
+            out =
+                kx_op(c->k, K_SELECT,
+                      kx_op2(c->k, K_LT, kx_index(c->k, DT_I64, c->index[axis]), kx_index(c->k, DT_I64, end)), x, out);
         end = first;
     }
-    return out ? out : kx_const(c->k, dtype_is_float(c->n->type.dtype) && c->n->type.dtype != DT_F64 ? DT_F32 : c->n->type.dtype, 0);
+    return out ? out
+               : kx_const(c->k,
+                          dtype_is_float(c->n->type.dtype) && c->n->type.dtype != DT_F64 ? DT_F32 : c->n->type.dtype,
+                          0);
 }
 
 static void concat_draw(struct draw *d)
 {
     struct type t = draw_any(d, 1, 3);
-    int axis = (int)draw_range(d, 0, t.rank - 1), n = (int)draw_range(d, 1, 4);
+    int axis = (int)draw_range(d, 0, t.rank - 1);
+    int n = (int)draw_range(d, 1, 4);
     for (int k = 0; k < n; k++) {
         t.dim[axis] = draw_ix(d, draw_range(d, 0, 5));
         draw_source(d, k, &t);
@@ -503,7 +635,17 @@ static void concat_draw(struct draw *d)
 }
 
 const struct op_def op_concat = {
-    .name = "concat", .doc = "operands one after the other along a dimension", .operands = "x...", .class = CLS_VIEW, .exact = true,
-    .attrs = concat_attrs, .n_attrs = N_ATTRS(concat_attrs), .infer = concat_infer, .needs = concat_needs,
-    .eval = concat_eval, .bound = concat_bound, .at = concat_at, .draw = concat_draw,
+    .name = "concat",
+    .doc = "operands one after the other along a dimension",
+    .operands = "x...",
+    .class = CLS_VIEW,
+    .exact = true,
+    .attrs = concat_attrs,
+    .n_attrs = N_ATTRS(concat_attrs),
+    .infer = concat_infer,
+    .needs = concat_needs,
+    .eval = concat_eval,
+    .bound = concat_bound,
+    .at = concat_at,
+    .draw = concat_draw,
 };

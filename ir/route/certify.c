@@ -5,46 +5,69 @@
 
 #include "ir/place.h"
 
-__extension__ typedef unsigned __int128 wide;     /* products of two 64-bit numbers */
+__extension__ typedef unsigned __int128 wide; /* products of two 64-bit numbers */
 
 /* x is a strong probable prime to base b; x odd, x − 1 = odd·2^twos. */
 static bool passes_base(uint64_t x, uint64_t b, uint64_t odd, int twos)
 {
     uint64_t y = 1;
     for (uint64_t e = odd, f = b % x; e; e >>= 1, f = (uint64_t)((wide)f * f % x))
-        if (e & 1) y = (uint64_t)((wide)y * f % x);
-    if (y == 1) return true;
+        if (e & 1)
+            y = (uint64_t)((wide)y * f % x);
+    if (y == 1)
+        return true;
     for (int i = 0; i < twos; i++, y = (uint64_t)((wide)y * y % x))
-        if (y == x - 1) return true;
+        if (y == x - 1)
+            return true;
     return false;
 }
 
-/* Miller and Rabin's test; with these bases it errs for no number below 2⁶⁴ (Sorenson and Webster, Strong pseudoprimes to twelve prime bases, 2015). */
+/* Miller and Rabin's test; with these bases it errs for no number below 2⁶⁴ (Sorenson and Webster, Strong pseudoprimes
+   to twelve prime bases, 2015). */
 static bool is_prime(uint64_t x)
 {
     static const uint64_t bases[] = { 2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37 };
-    if (x < 2) return false;
+    if (x < 2)
+        return false;
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++)
-        if (x % bases[i] == 0) return x == bases[i];
+        if (x % bases[i] == 0)
+            return x == bases[i];
     uint64_t odd = x - 1;
     int twos = 0;
-    for (; !(odd & 1); odd >>= 1) twos++;
+    for (; !(odd & 1); odd >>= 1)
+        twos++;
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++)
-        if (!passes_base(x, bases[i], odd, twos)) return false;
+        if (!passes_base(x, bases[i], odd, twos))
+            return false;
     return true;
 }
 
 bool padic_make(int64_t p, int64_t n, int64_t s, struct padic *out, const char **why)
 {
-    if (n < 1) return *why = "n >= 1", false;
-    if (s < 1 || (s & (s - 1))) return *why = "s a power of two", false;
+    if (n < 1) {
+        *why = "n >= 1";
+        return false;
+    }
+    if (s < 1 || (s & (s - 1))) {
+        *why = "s a power of two";
+        return false;
+    }
     uint64_t power = 1;
     for (int64_t i = 0; i < n; i++) {
-        if (p < 2) return *why = "p prime", false;
-        if (power > (UINT64_C(1) << 63) / (uint64_t)p) return *why = "p^n <= 2^63", false;
+        if (p < 2) {
+            *why = "p prime";
+            return false;
+        }
+        if (power > (UINT64_C(1) << 63) / (uint64_t)p) {
+            *why = "p^n <= 2^63";
+            return false;
+        }
         power *= (uint64_t)p;
     }
-    if (!is_prime((uint64_t)p)) return *why = "p prime", false;
+    if (!is_prime((uint64_t)p)) {
+        *why = "p prime";
+        return false;
+    }
     *out = (struct padic){ .p = p, .n = n, .s = s, .top = (int64_t)(power - 1), .limit = (int64_t)((power - 1) / 2) };
     return true;
 }
@@ -53,7 +76,8 @@ static double scaled(const struct padic *a, double z) { return rint((double)a->s
 
 int64_t padic_encode(const struct padic *a, double z)
 {
-    if (isnan(z)) return PADIC_NONE;
+    if (isnan(z))
+        return PADIC_NONE;
     double t = fmin(fmax(scaled(a, z), -0x1p62), 0x1p62);
     int64_t q = (int64_t)t;
     return q > a->limit ? a->limit : q < -a->limit ? -a->limit : q;
@@ -68,7 +92,8 @@ bool padic_clamps(const struct padic *a, double z)
 int64_t padic_residue(const struct padic *a, int64_t q)
 {
     /* Modulus 2⁶³: the low 63 bits. */
-    if (a->top == INT64_MAX) return (int64_t)((uint64_t)q & INT64_MAX);
+    if (a->top == INT64_MAX)
+        return (int64_t)((uint64_t)q & INT64_MAX);
     int64_t r = q % (a->top + 1);
     return r < 0 ? r + a->top + 1 : r;
 }
@@ -82,30 +107,42 @@ int64_t padic_balanced(const struct padic *a, int64_t q)
 /* The error of fl(x + y), exactly: Knuth, The Art of Computer Programming 2, section 4.2.2, theorem B. */
 static double sum_error(double x, double y, double sum)
 {
-    double yy = sum - x, xx = sum - yy;
+    double yy = sum - x;
+    double xx = sum - yy;
     return (x - xx) + (y - yy);
 }
 
 double round_up(double z, double e)
 {
-    double sum = z + e, err = sum_error(z, e, sum);
+    double sum = z + e;
+    double err = sum_error(z, e, sum);
     /* A sum that overflowed has no error term: it is already outside. */
-    return isinf(sum) ? (sum < 0 && !isinf(z) && !isinf(e) ? -0x1.fffffffffffffp1023 : sum) : err > 0 ? nextafter(sum, INFINITY) : sum;
+    return isinf(sum) ? (sum < 0 && !isinf(z) && !isinf(e) ? -0x1.fffffffffffffp1023 : sum)
+           : err > 0  ? nextafter(sum, INFINITY)
+                      : sum;
 }
 
 double round_down(double z, double e) { return -round_up(-z, e); }
 
-struct row { const struct padic *a; const double *z, *beta; int experts; };
+struct row {
+    const struct padic *a;
+    const double *z, *beta;
+    int experts;
+};
 
 static bool row_is_sound(const struct row *r)
 {
     for (int e = 0; e < r->experts; e++)
-        if (isnan(r->z[e]) || !isfinite(r->beta[e])) return false;
+        if (isnan(r->z[e]) || !isfinite(r->beta[e]))
+            return false;
     return true;
 }
 
 /* What a choice goes by: larger first, ties to the lower index. */
-static uint64_t key_of(const struct row *r, double z) { return r->a ? place_of_int(padic_encode(r->a, z)) : place_of_double(z); }
+static uint64_t key_of(const struct row *r, double z)
+{
+    return r->a ? place_of_int(padic_encode(r->a, z)) : place_of_double(z);
+}
 
 static uint64_t score_key(const void *row, int64_t i)
 {
@@ -113,29 +150,39 @@ static uint64_t score_key(const void *row, int64_t i)
     return key_of(r, r->z[i]);
 }
 
-/* Each chosen one at its least stands before each other one at its most: it is enough that the last of those stands before the first of these. */
+/* Each chosen one at its least stands before each other one at its most: it is enough that the last of those stands
+   before the first of these. */
 static bool row_is_certified(const struct row *r, int k)
 {
-    if (!row_is_sound(r)) return false;
-    if (k < 1 || k >= r->experts) return true;
-    struct place kth = place_kth(score_key, r, r->experts, k), last = { PLACE_MOST, -1 }, first = { PLACE_LEAST, INT64_MAX };
+    if (!row_is_sound(r))
+        return false;
+    if (k < 1 || k >= r->experts)
+        return true;
+    struct place kth = place_kth(score_key, r, r->experts, k);
+    struct place last = { PLACE_MOST, -1 };
+    struct place first = { PLACE_LEAST, INT64_MAX };
     for (int i = 0; i < r->experts; i++) {
-        struct place at = { score_key(r, i), i }, low = { key_of(r, round_down(r->z[i], r->beta[i])), i };
+        struct place at = { score_key(r, i), i };
+        struct place low = { key_of(r, round_down(r->z[i], r->beta[i])), i };
         struct place high = { key_of(r, round_up(r->z[i], r->beta[i])), i };
         bool chosen = !place_ahead(kth, at);
-        if (chosen && place_ahead(last, low)) last = low;
-        if (!chosen && place_ahead(high, first)) first = high;
+        if (chosen && place_ahead(last, low))
+            last = low;
+        if (!chosen && place_ahead(high, first))
+            first = high;
     }
     return place_ahead(last, first);
 }
 
-int64_t certify_rows(const struct padic *a, const double *z, const double *beta, int64_t rows, int experts, int k, bool *certified)
+int64_t certify_rows(const struct padic *a, const double *z, const double *beta, int64_t rows, int experts, int k,
+                     bool *certified)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < rows; i++) {
         struct row r = { a, z + i * experts, beta + i * experts, experts };
         bool yes = row_is_certified(&r, k);
-        if (certified) certified[i] = yes;
+        if (certified)
+            certified[i] = yes;
         count += yes;
     }
     return count;

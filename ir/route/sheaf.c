@@ -7,12 +7,15 @@
 static uint64_t bits_of(const struct sheaf_table *t, int64_t i)
 {
     const unsigned char *p = (const unsigned char *)t->data + i * t->size;
-    uint8_t b1; uint16_t b2; uint32_t b4; uint64_t b8;
+    uint8_t b1;
+    uint16_t b2;
+    uint32_t b4;
+    uint64_t b8;
     switch (t->size) {
-    case 1: return memcpy(&b1, p, 1), b1;
-    case 2: return memcpy(&b2, p, 2), b2;
-    case 4: return memcpy(&b4, p, 4), b4;
-    case 8: return memcpy(&b8, p, 8), b8;
+    case 1: memcpy(&b1, p, 1); return b1;
+    case 2: memcpy(&b2, p, 2); return b2;
+    case 4: memcpy(&b4, p, 4); return b4;
+    case 8: memcpy(&b8, p, 8); return b8;
     default: BUG("a sheaf table with elements of %d bytes", t->size);
     }
 }
@@ -29,38 +32,46 @@ struct check {
     const struct sheaf_site *s;
     const struct sheaf_buckets *b;
     struct sheaf_obstruction found;
-    int64_t *first;                 /* [rows]: e·cap + slot; −1 none yet */
-    int64_t *opens;                 /* [rows] */
+    int64_t *first; /* [rows]: e·cap + slot; −1 none yet */
+    int64_t *opens; /* [rows] */
 };
 
-static bool fail(struct check *c, enum sheaf_clause clause, int64_t a, int64_t b, int64_t row, int64_t column, uint64_t left, uint64_t right)
+static bool fail(struct check *c, enum sheaf_clause clause, int64_t a, int64_t b, int64_t row, int64_t column,
+                 uint64_t left, uint64_t right)
 {
     c->found = (struct sheaf_obstruction){ clause, a, b, row, column, left, right };
     return false;
 }
 
-/* Calls `visit` for every record (expert e, slot number at = e·cap + i) in order of experts and slots; stops at the first that fails. */
+/* Calls `visit` for every record (expert e, slot number at = e·cap + i) in order of experts and slots; stops at the
+   first that fails. */
 static bool each_record(struct check *c, bool (*visit)(struct check *c, int64_t e, int64_t at, int64_t row))
 {
     for (int64_t e = 0; e < c->s->experts; e++)
         for (int64_t i = 0, n = int_of(&c->b->count, e); i < n; i++) {
             int64_t at = e * c->b->cap + i;
-            if (!visit(c, e, at, int_of(&c->b->row, at))) return false;
+            if (!visit(c, e, at, int_of(&c->b->row, at)))
+                return false;
         }
     return true;
 }
 
-/* (a), and that every row and count is one: what the other clauses index by. `first` serves as the slot of this bucket that held the row. */
+/* (a), and that every row and count is one: what the other clauses index by. `first` serves as the slot of this bucket
+   that held the row. */
 static bool check_listed_once(struct check *c)
 {
     for (int64_t e = 0; e < c->s->experts; e++) {
         int64_t n = int_of(&c->b->count, e);
-        if (n < 0 || n > c->b->cap) return fail(c, SHEAF_LISTED_TWICE, e, e, -1, -1, (uint64_t)n, (uint64_t)c->b->cap);
+        if (n < 0 || n > c->b->cap)
+            return fail(c, SHEAF_LISTED_TWICE, e, e, -1, -1, (uint64_t)n, (uint64_t)c->b->cap);
         for (int64_t i = 0; i < n; i++) {
-            int64_t at = e * c->b->cap + i, row = int_of(&c->b->row, at);
-            if (row < 0 || row >= c->s->rows) return fail(c, SHEAF_LISTED_TWICE, e, e, row, -1, (uint64_t)row, (uint64_t)c->s->rows);
+            int64_t at = e * c->b->cap + i;
+            int64_t row = int_of(&c->b->row, at);
+            if (row < 0 || row >= c->s->rows)
+                return fail(c, SHEAF_LISTED_TWICE, e, e, row, -1, (uint64_t)row, (uint64_t)c->s->rows);
             int64_t before = c->first[row];
-            if (before >= e * c->b->cap) return fail(c, SHEAF_LISTED_TWICE, e, e, row, -1, (uint64_t)(before - e * c->b->cap), (uint64_t)i);
+            if (before >= e * c->b->cap)
+                return fail(c, SHEAF_LISTED_TWICE, e, e, row, -1, (uint64_t)(before - e * c->b->cap), (uint64_t)i);
             c->first[row] = at;
         }
     }
@@ -75,14 +86,16 @@ static bool check_chosen(struct check *c, int64_t e, int64_t at, int64_t row)
 static bool count_opens(struct check *c, int64_t e, int64_t at, int64_t row)
 {
     (void)e;
-    if (c->opens[row]++ == 0) c->first[row] = at;
+    if (c->opens[row]++ == 0)
+        c->first[row] = at;
     return true;
 }
 
 static bool check_cover(struct check *c)
 {
     for (int64_t row = 0; row < c->s->rows; row++) {
-        if (c->opens[row] == c->s->k) continue;
+        if (c->opens[row] == c->s->k)
+            continue;
         int64_t e = c->opens[row] ? c->first[row] / c->b->cap : -1;
         return fail(c, SHEAF_COVER, e, -1, row, -1, (uint64_t)c->opens[row], (uint64_t)c->s->k);
     }
@@ -90,16 +103,20 @@ static bool check_cover(struct check *c)
 }
 
 /* The three parts of a record, at records i of table set x and j of y: the first column that differs, −1 if none. */
-struct parts { const struct sheaf_table *chosen, *w, *q; };
+struct parts {
+    const struct sheaf_table *chosen, *w, *q;
+};
 
-static int64_t record_differs(int64_t experts, struct parts x, int64_t i, struct parts y, int64_t j, uint64_t *left, uint64_t *right)
+static int64_t record_differs(int64_t experts, struct parts x, int64_t i, struct parts y, int64_t j, uint64_t *left,
+                              uint64_t *right)
 {
     const struct sheaf_table *t[3][2] = { { x.chosen, y.chosen }, { x.w, y.w }, { x.q, y.q } };
     for (int part = 0; part < 3; part++)
         for (int64_t col = 0; t[part][0]->data && t[part][1]->data && col < experts; col++) {
             *left = bits_of(t[part][0], i * experts + col);
             *right = bits_of(t[part][1], j * experts + col);
-            if (*left != *right) return part * experts + col;
+            if (*left != *right)
+                return part * experts + col;
         }
     return -1;
 }
@@ -127,24 +144,35 @@ static bool check_gather(struct check *c, int64_t e, int64_t at, int64_t row)
 {
     const struct sheaf_site *s = c->s;
     for (int64_t i = 0; i < s->width; i++) {
-        uint64_t left = bits_of(&c->b->x, at * s->width + i), right = bits_of(&s->x, row * s->width + i);
-        if (left != right) return fail(c, SHEAF_GATHER, e, e, row, 3 * s->experts + i, left, right);
+        uint64_t left = bits_of(&c->b->x, at * s->width + i);
+        uint64_t right = bits_of(&s->x, row * s->width + i);
+        if (left != right)
+            return fail(c, SHEAF_GATHER, e, e, row, 3 * s->experts + i, left, right);
     }
     int64_t read = int_of(&c->b->read_row, at);
-    if (read != row) return fail(c, SHEAF_GATHER, e, e, row, -1, (uint64_t)read, (uint64_t)row);
-    uint64_t left = bits_of(&c->b->read_w, at), right = bits_of(&c->b->w, at * s->experts + e);
+    if (read != row)
+        return fail(c, SHEAF_GATHER, e, e, row, -1, (uint64_t)read, (uint64_t)row);
+    uint64_t left = bits_of(&c->b->read_w, at);
+    uint64_t right = bits_of(&c->b->w, at * s->experts + e);
     return left == right ? true : fail(c, SHEAF_GATHER, e, e, row, s->experts + e, left, right);
 }
 
 static void forget(struct check *c)
 {
-    for (int64_t row = 0; row < c->s->rows; row++) c->first[row] = -1, c->opens[row] = 0;
+    for (int64_t row = 0; row < c->s->rows; row++) {
+        c->first[row] = -1;
+        c->opens[row] = 0;
+    }
 }
 
 struct sheaf_obstruction sheaf_check(const struct sheaf_site *s, const struct sheaf_buckets *b)
 {
     struct arena *arena = arena_new();
-    struct check c = { s, b, { SHEAF_AGREES, -1, -1, -1, -1, 0, 0 }, arena_array(arena, int64_t, s->rows + 1), arena_array(arena, int64_t, s->rows + 1) };
+    struct check c = { s,
+                       b,
+                       { SHEAF_AGREES, -1, -1, -1, -1, 0, 0 },
+                       arena_array(arena, int64_t, s->rows + 1),
+                       arena_array(arena, int64_t, s->rows + 1) };
     forget(&c);
     bool right = check_listed_once(&c) && each_record(&c, check_chosen);
     if (right) {
@@ -160,8 +188,10 @@ struct sheaf_obstruction sheaf_check(const struct sheaf_site *s, const struct sh
 const char *sheaf_clause_text(enum sheaf_clause c)
 {
     static const char *const text[] = {
-        [SHEAF_AGREES] = "the sections agree", [SHEAF_LISTED_TWICE] = "(a) a bucket lists a row twice, or what is no row",
-        [SHEAF_NOT_CHOSEN] = "(b) a row is in the bucket of an expert that it did not choose", [SHEAF_COVER] = "(c) a row does not lie in exactly K buckets",
+        [SHEAF_AGREES] = "the sections agree",
+        [SHEAF_LISTED_TWICE] = "(a) a bucket lists a row twice, or what is no row",
+        [SHEAF_NOT_CHOSEN] = "(b) a row is in the bucket of an expert that it did not choose",
+        [SHEAF_COVER] = "(c) a row does not lie in exactly K buckets",
         [SHEAF_OVERLAP] = "(d) the sections of two buckets disagree on a row that both hold",
         [SHEAF_GLUE] = "(e) the table glued from the buckets is not the router's",
         [SHEAF_GATHER] = "(f) a bucket's activations are not the row's, or combine reads another record",

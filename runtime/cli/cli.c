@@ -8,33 +8,36 @@
 #include "ir/map.h"
 
 static const struct verb verbs[] = {
-    { "build", "GRAPH", "check a graph and compile it",
-      "size set target batch out dump stop json quiet verbose",
+    { "build", "GRAPH", "check a graph and compile it", "size set target batch out dump stop json quiet verbose",
       "Checks shapes and contracts, fuses the graph into kernels, and compiles them for each target.\n"
       "Writes a directory that run and verify take, and that they use when no file is named: the graph,\n"
       "each kernel's text, each target's code object, and manifest.json with the SHA-256 of every file.\n"
       "A build is valid for every value of its symbolic dims; tiles are chosen for --batch.\n",
       cli_build },
     { "run", "[GRAPH|DIR]", "run a graph, or the last build",
-      "size set backend device numerics target batch weights save-weights input output seed init check sanitize dump-launches threads json quiet verbose",
+      "size set backend device numerics target batch weights save-weights input output seed init check sanitize "
+      "dump-launches threads json quiet verbose",
       "Prints each output of the graph. Without a file, the last build of this directory is run.\n"
       "--backend hip takes the first GPU; without a GPU, --device emu runs the same kernels on the CPU.\n"
       "--output asks for any tensor that the graph names, internal ones too.\n",
       cli_run },
     { "verify", "[GRAPH|DIR]", "judge every kernel against the reference",
-      "size set against backend device target batch weights input seed init full report sanitize dump-launches threads json quiet verbose",
+      "size set against backend device target batch weights input seed init full report sanitize dump-launches threads "
+      "json quiet verbose",
       "Runs the kernels and the reference on the same inputs. Each kernel is judged on the inputs that it\n"
       "really had, within a bound that is computed from its rounding errors, never chosen. The graph after\n"
       "the passes is walked beside the graph as it was read. Without --device: the first GPU, else emu.\n"
       "Exit code 1: a kernel or a pass is wrong.\n",
       cli_verify },
-    { "print", "GRAPH|DIR", "the graph as text, after the passes",
-      "size set target contracts dump stop verbose",
-      "Prints the checked graph; with --target, as it is after that target's passes. The text can be read back.\n", cli_print },
+    { "print", "GRAPH|DIR", "the graph as text, after the passes", "size set target contracts dump stop verbose",
+      "Prints the checked graph; with --target, as it is after that target's passes. The text can be read back.\n",
+      cli_print },
     { "graph", "GRAPH|DIR", "what a graph holds; --dot for Graphviz", "size set target dot verbose",
       "Prints the sizes, dims, inputs, outputs and parameters of a graph; with --dot, its nodes for Graphviz\n"
-      "(tokic graph G --dot | dot -Tsvg > g.svg), with --target after that target's passes.\n", cli_graph },
-    { "ops", "[NAME]", "the operations that a graph may use", "json", "Lists every operation, or shows one in full.\n", cli_ops },
+      "(tokic graph G --dot | dot -Tsvg > g.svg), with --target after that target's passes.\n",
+      cli_graph },
+    { "ops", "[NAME]", "the operations that a graph may use", "json", "Lists every operation, or shows one in full.\n",
+      cli_ops },
     { "doctor", NULL, "what this machine can do", "json quiet verbose",
       "Looks for GPUs, compilers and what is missing, and says how to get it.\n", cli_doctor },
 };
@@ -44,7 +47,9 @@ const struct verb *cli_verb_at(int i) { return i >= 0 && i < N_VERBS ? &verbs[i]
 
 static const struct verb *verb_find(const char *name)
 {
-    for (int i = 0; i < N_VERBS; i++) if (!strcmp(verbs[i].name, name)) return &verbs[i];
+    for (int i = 0; i < N_VERBS; i++)
+        if (!strcmp(verbs[i].name, name))
+            return &verbs[i];
     return NULL;
 }
 
@@ -52,31 +57,36 @@ static const struct verb *verb_find(const char *name)
 
 static void print_short_help(FILE *to)
 {
-    fprintf(to, "tokic %s: deep-learning kernels from a text file, judged\n"
-                "  tokic build models/moe_sheaf.graph            check, compile\n"
-                "  tokic run --backend hip --device emu          run the last build (emu: no GPU needed)\n"
-                "  tokic verify --against cpu --device emu       judge every kernel\n"
-                "tokic help VERB, tokic doctor (what this machine can do)\n", TOKIC_VERSION);
+    fprintf(to,
+            "tokic %s: deep-learning kernels from a text file, judged\n"
+            "  tokic build models/moe_sheaf.graph            check, compile\n"
+            "  tokic run --backend hip --device emu          run the last build (emu: no GPU needed)\n"
+            "  tokic verify --against cpu --device emu       judge every kernel\n"
+            "tokic help VERB, tokic doctor (what this machine can do)\n",
+            TOKIC_VERSION);
 }
 
 static void print_verbs(FILE *to)
 {
     fprintf(to, "\nVerbs:\n");
-    for (int i = 0; i < N_VERBS; i++) fprintf(to, "  %-8s  %s\n", verbs[i].name, verbs[i].summary);
+    for (int i = 0; i < N_VERBS; i++)
+        fprintf(to, "  %-8s  %s\n", verbs[i].name, verbs[i].summary);
 }
 
 static void print_verb_help(const struct verb *v, FILE *to)
 {
-    fprintf(to, "tokic %s: %s\n\nUsage: tokic %s%s%s [FLAGS]\n\n%s\nFlags:\n", v->name, v->summary, v->name, v->args ? " " : "", v->args ? v->args : "",
-            v->about);
+    fprintf(to, "tokic %s: %s\n\nUsage: tokic %s%s%s [FLAGS]\n\n%s\nFlags:\n", v->name, v->summary, v->name,
+            v->args ? " " : "", v->args ? v->args : "", v->about);
     cli_options_help(v, to);
-    fprintf(to, "\nExit codes: 0 good, 1 judged wrong, 2 usage, 3 bad graph or data, 4 a device or compiler is absent or died\n");
+    fprintf(to, "\nExit codes: 0 good, 1 judged wrong, 2 usage, 3 bad graph or data, 4 a device or compiler is absent "
+                "or died\n");
 }
 
 static bool unknown_verb(struct session *s, const char *name)
 {
     const char *near = name_nearer(name, NULL, "help");
-    for (int i = 0; i < N_VERBS; i++) near = name_nearer(name, near, verbs[i].name);
+    for (int i = 0; i < N_VERBS; i++)
+        near = name_nearer(name, near, verbs[i].name);
     diag_error(s, FAIL_USAGE, NOWHERE, "tokic has no verb '%s'%s", name, cli_meant(s, near));
     diag_note(s, NOWHERE, "tokic help lists the verbs");
     return false;
@@ -86,10 +96,16 @@ static bool unknown_verb(struct session *s, const char *name)
 static bool help(struct session *s, FILE *out, int argc, char **argv)
 {
     const struct verb *v = argc > 1 ? verb_find(argv[1]) : NULL;
-    if (argc > 2) return diag_error(s, FAIL_USAGE, NOWHERE, "tokic help takes one verb, and '%s' is one more", argv[2]);
-    if (argc > 1 && !v && strcmp(argv[1], "help")) return unknown_verb(s, argv[1]);
-    if (v) print_verb_help(v, out);
-    else print_short_help(out), print_verbs(out);
+    if (argc > 2)
+        return diag_error(s, FAIL_USAGE, NOWHERE, "tokic help takes one verb, and '%s' is one more", argv[2]);
+    if (argc > 1 && !v && strcmp(argv[1], "help"))
+        return unknown_verb(s, argv[1]);
+    if (v)
+        print_verb_help(v, out);
+    else {
+        print_short_help(out);
+        print_verbs(out);
+    }
     return true;
 }
 
@@ -98,13 +114,29 @@ static bool help(struct session *s, FILE *out, int argc, char **argv)
 static enum fail run_verb(struct session *s, FILE *out, FILE *err, const struct cli_env *env, int argc, char **argv)
 {
     struct cli c = { .s = s, .out = out, .err = err, .env = env };
-    if (!argc) return print_short_help(out), FAIL_NONE;
-    if (!strcmp(argv[0], "help")) return help(s, out, argc, argv), FAIL_NONE;
+    if (!argc) {
+        print_short_help(out);
+        return FAIL_NONE;
+    }
+    if (!strcmp(argv[0], "help")) {
+        help(s, out, argc, argv);
+        return FAIL_NONE;
+    }
     c.verb = verb_find(argv[0]);
-    if (!c.verb) return unknown_verb(s, argv[0]), FAIL_USAGE;
-    if (!cli_options_read(s, c.verb, argc, argv, &c.o)) return FAIL_USAGE;
-    if (c.o.help) return print_verb_help(c.verb, out), FAIL_NONE;
-    if (c.o.verbose) s->log = LOG_PASS | LOG_COMPILE | LOG_DEVICE | LOG_TIME, s->log_to = err;
+    if (!c.verb) {
+        unknown_verb(s, argv[0]);
+        return FAIL_USAGE;
+    }
+    if (!cli_options_read(s, c.verb, argc, argv, &c.o))
+        return FAIL_USAGE;
+    if (c.o.help) {
+        print_verb_help(c.verb, out);
+        return FAIL_NONE;
+    }
+    if (c.o.verbose) {
+        s->log = LOG_PASS | LOG_COMPILE | LOG_DEVICE | LOG_TIME;
+        s->log_to = err;
+    }
     return c.verb->run(&c);
 }
 
@@ -119,10 +151,13 @@ int cli_run_verb(struct session *s, FILE *out, FILE *err, const struct cli_env *
 {
     static const struct cli_env nothing = { 0 };
     enum fail result = run_verb(s, out, err, env ? env : &nothing, argc, argv);
-    if (fflush(out) || ferror(out)) diag_error(s, FAIL_INPUT, NOWHERE, "cannot write the results: %s", strerror(errno));
+    if (fflush(out) || ferror(out))
+        diag_error(s, FAIL_INPUT, NOWHERE, "cannot write the results: %s", strerror(errno));
     diags_print(s, 0, err, fileno(err) >= 0 && wants_colour(err));
-    if (s->n_errors > 1) fprintf(err, "%d errors\n", s->n_errors);
-    BUG_IF(result != FAIL_NONE && result != FAIL_JUDGED && !s->n_errors, "tokic %s failed without saying why", argc ? argv[0] : "");
+    if (s->n_errors > 1)
+        fprintf(err, "%d errors\n", s->n_errors);
+    BUG_IF(result != FAIL_NONE && result != FAIL_JUDGED && !s->n_errors, "tokic %s failed without saying why",
+           argc ? argv[0] : "");
     return s->n_errors ? (int)s->fail : (int)result;
 }
 
@@ -136,7 +171,8 @@ int cli_main(int argc, char **argv)
     if (argc > 1 && is_one_of(argv[1], "--version", "-V")) {
         code = printf("tokic %s\n", TOKIC_VERSION) < 0 || fflush(stdout) ? FAIL_INPUT : FAIL_NONE;
     } else {
-        if (argc > 1 && is_one_of(argv[1], "--help", "-h")) argv[1] = help_verb;
+        if (argc > 1 && is_one_of(argv[1], "--help", "-h"))
+            argv[1] = help_verb;
         code = cli_run_verb(s, stdout, stderr, NULL, argc ? argc - 1 : 0, argv + 1);
     }
     session_end(s);

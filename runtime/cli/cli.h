@@ -1,14 +1,16 @@
 #ifndef TOKIC_RUNTIME_CLI_CLI_H
 #define TOKIC_RUNTIME_CLI_CLI_H
-/* The command line: a table of verbs. Results go to stdout, everything else to stderr; what went wrong is in the session's diagnostics, printed
-   here and only here. */
+/* The command line: a table of verbs. Results go to stdout, everything else to stderr; what went wrong is in the
+   session's diagnostics, printed here and only here. */
 #include "passes/pass.h"
 #include "runtime/cli/cli_options.h"
 
 /* What a test may plant. */
 struct cli_env {
-    const struct pass *passes_instead; size_t n_instead;    /* pass_options.instead */
-    const struct rule *rules; size_t n_rules;               /* of simplify, in the place of its own; NULL: its own */
+    const struct pass *passes_instead;
+    size_t n_instead; /* pass_options.instead */
+    const struct rule *rules;
+    size_t n_rules; /* of simplify, in the place of its own; NULL: its own */
 };
 
 /* One command being run. */
@@ -22,11 +24,15 @@ struct cli {
 
 struct verb {
     const char *name;
-    const char *args;                   /* what its argument is called: "[GRAPH|DIR]"; NULL: it takes none */
-    const char *summary;                /* one line */
-    const char *flags;                  /* names of those that it takes, space-separated */
-    const char *about;                  /* the paragraphs of its help */
-    enum fail (*run)(struct cli *c);    /* FAIL_NONE: good. With errors in the session the first one's kind is the exit code, whatever is returned */
+    const char *args;    /* what its argument is called: "[GRAPH|DIR]"; NULL: it takes none */
+    const char *summary; /* one line */
+    const char *flags;   /* names of those that it takes, space-separated */
+    const char *about;   /* the paragraphs of its help */
+    enum fail (*run)(
+        struct cli *
+            /* FAIL_NONE: good. With errors in the session the first one's kind is the exit code, whatever is returned
+               */
+            c);
 };
 
 /* All verbs in the order of help; NULL past the last. */

@@ -10,10 +10,11 @@ enum { MAX_TARGETS = 16, MAX_GPUS = 8 };
 
 struct build_job {
     struct line l;
-    const struct target *targets[MAX_TARGETS]; size_t n_targets;
-    bool must_compile;                  /* the targets were asked for, or are the GPUs here */
+    const struct target *targets[MAX_TARGETS];
+    size_t n_targets;
+    bool must_compile; /* the targets were asked for, or are the GPUs here */
     struct compiled compiled[MAX_TARGETS];
-    const char *why[MAX_TARGETS];       /* not compiled: what is missing, or that there is nothing to compile */
+    const char *why[MAX_TARGETS]; /* not compiled: what is missing, or that there is nothing to compile */
 };
 
 /* ---- targets ---- */
@@ -24,8 +25,10 @@ static const struct target *gpu_target(struct session *s, struct device *(*open)
     struct session *probe = session_begin();
     struct device *d = open(probe, ordinal);
     const struct target *t = d ? d->target : NULL;
-    if (d) d->ops->close(d);
-    else if (probe->n_diags) diag_warning(s, NOWHERE, "a GPU is not built for: %s", probe->diags[0].text);
+    if (d)
+        d->ops->close(d);
+    else if (probe->n_diags)
+        diag_warning(s, NOWHERE, "a GPU is not built for: %s", probe->diags[0].text);
     session_end(probe);
     return t;
 }
@@ -35,20 +38,25 @@ static void add_gpus(struct build_job *j, int count, struct device *(*open)(stru
     for (int i = 0; i < count && i < MAX_GPUS && j->n_targets < MAX_TARGETS; i++) {
         const struct target *t = gpu_target(j->l.s, open, i);
         bool twice = !t;
-        for (size_t k = 0; k < j->n_targets; k++) twice |= j->targets[k] == t;
-        if (!twice) j->targets[j->n_targets++] = t;
+        for (size_t k = 0; k < j->n_targets; k++)
+            twice |= j->targets[k] == t;
+        if (!twice)
+            j->targets[j->n_targets++] = t;
     }
 }
 
-/* --target; else every GPU present; else gfx90a, of which a build also makes sense without its compiler: emu needs only cc. */
+/* --target; else every GPU present; else gfx90a, of which a build also makes sense without its compiler: emu needs only
+   cc. */
 static bool choose_targets(struct build_job *j)
 {
     const struct cli_options *o = &j->l.c->o;
     j->must_compile = true;
-    if (o->target) return line_targets(j->l.s, o->target, j->targets, MAX_TARGETS, &j->n_targets);
+    if (o->target)
+        return line_targets(j->l.s, o->target, j->targets, MAX_TARGETS, &j->n_targets);
     add_gpus(j, nvidia_count(j->l.s), nvidia_open);
     add_gpus(j, amd_count(j->l.s), amd_open);
-    if (j->n_targets) return true;
+    if (j->n_targets)
+        return true;
     j->must_compile = false;
     j->targets[j->n_targets++] = line_target(&j->l);
     return true;
@@ -58,14 +66,21 @@ static bool compile_target(struct build_job *j, size_t i)
 {
     struct session *s = j->l.s;
     const struct target *t = j->targets[i];
-    if (!line_program(&j->l, t, &j->compiled[i])) return false;
+    if (!line_program(&j->l, t, &j->compiled[i]))
+        return false;
     if (!j->compiled[i].program->n_kernels) {
         j->why[i] = "there are no kernels";
         line_text(&j->l, &j->compiled[i], "gpu");
         return true;
     }
-    if (compile_available(s, t, &j->why[i])) { j->why[i] = NULL; return line_compile(&j->l, &j->compiled[i], "gpu"); }
-    if (!j->must_compile) { line_text(&j->l, &j->compiled[i], "gpu"); return true; }
+    if (compile_available(s, t, &j->why[i])) {
+        j->why[i] = NULL;
+        return line_compile(&j->l, &j->compiled[i], "gpu");
+    }
+    if (!j->must_compile) {
+        line_text(&j->l, &j->compiled[i], "gpu");
+        return true;
+    }
     diag_error(s, FAIL_DEVICE, NOWHERE, "no compiler for %s: %s", t->name, j->why[i]);
     diag_note(s, NOWHERE, "without a compiler: tokic run %s --backend hip --device emu:%s", j->l.what, t->name);
     return false;
@@ -76,7 +91,8 @@ static bool compile_target(struct build_job *j, size_t i)
 static const char *dims_text(const struct line *l)
 {
     const char *text = "";
-    for (size_t i = 0; i < l->parsed->n_dims; i++) text = arena_printf(l->s->run, "%s%s%s", text, i ? ", " : "", l->parsed->dims[i].name);
+    for (size_t i = 0; i < l->parsed->n_dims; i++)
+        text = arena_printf(l->s->run, "%s%s%s", text, i ? ", " : "", l->parsed->dims[i].name);
     return *text ? arena_printf(l->s->run, "   %s symbolic (hint %lld)", text, (long long)l->hint) : "";
 }
 
@@ -87,9 +103,10 @@ static void print_head(const struct build_job *j)
     size_t n;
     struct obligation_counts c = obligations_count(g);
     FILE *out = j->l.c->out;
-    fprintf(out, "%s   %s parameters%s%s\n", graph_title(a, g), number_text(a, graph_parameters(g, &n)), dims_text(&j->l),
-            graph_uses(g, "combine") ? "   dispatch dense" : "");
-    fprintf(out, "contracts   %zu proved   %zu checked with --check   %zu open\n", c.of[OBLIGATION_PROVED], c.of[OBLIGATION_CHECKED], c.of[OBLIGATION_OPEN]);
+    fprintf(out, "%s   %s parameters%s%s\n", graph_title(a, g), number_text(a, graph_parameters(g, &n)),
+            dims_text(&j->l), graph_uses(g, "combine") ? "   dispatch dense" : "");
+    fprintf(out, "contracts   %zu proved   %zu checked with --check   %zu open\n", c.of[OBLIGATION_PROVED],
+            c.of[OBLIGATION_CHECKED], c.of[OBLIGATION_OPEN]);
 }
 
 static bool head_json(const struct build_job *j)
@@ -113,16 +130,21 @@ static bool head_json(const struct build_job *j)
 static bool report(const struct build_job *j)
 {
     struct cli *c = j->l.c;
-    if (c->o.quiet && !c->o.json) return true;
-    if (c->o.json && !head_json(j)) return false;
-    if (!c->o.json) print_head(j);
+    if (c->o.quiet && !c->o.json)
+        return true;
+    if (c->o.json && !head_json(j))
+        return false;
+    if (!c->o.json)
+        print_head(j);
     for (size_t i = 0; i < j->n_targets; i++) {
         const struct compiled *k = &j->compiled[i];
         struct build_report r = { k->program, j->why[i] ? NULL : &k->code, j->why[i], j->l.hint };
-        if (c->o.json && !report_build_target_json(c->s, &r, c->out)) return false;
-        if (c->o.json) continue;
-        fprintf(c->out, "%zu nodes → %zu kernels, %zu launches, %zu texts\n", j->l.parsed->n_nodes, k->after->n_groups, k->program->n_launches,
-                k->program->n_kernels);
+        if (c->o.json && !report_build_target_json(c->s, &r, c->out))
+            return false;
+        if (c->o.json)
+            continue;
+        fprintf(c->out, "%zu nodes → %zu kernels, %zu launches, %zu texts\n", j->l.parsed->n_nodes, k->after->n_groups,
+                k->program->n_launches, k->program->n_kernels);
         report_build_target(c->s, &r, c->out);
     }
     return true;
@@ -134,9 +156,14 @@ static struct build_target target_files(const struct build_job *j, size_t i)
 {
     const struct compiled *k = &j->compiled[i];
     struct build_kernel *kernels = arena_array(j->l.s->run, struct build_kernel, k->program->n_kernels + 1);
-    for (size_t n = 0; n < k->program->n_kernels; n++) kernels[n] = (struct build_kernel){ k->program->kernels[n].k->name, k->program->kernels[n].text };
-    return (struct build_target){
-        .target = k->target, .text = k->text, .kernels = kernels, .n_kernels = k->program->n_kernels, .compiled = !j->why[i], .code = k->code};
+    for (size_t n = 0; n < k->program->n_kernels; n++)
+        kernels[n] = (struct build_kernel){ k->program->kernels[n].k->name, k->program->kernels[n].text };
+    return (struct build_target){ .target = k->target,
+                                  .text = k->text,
+                                  .kernels = kernels,
+                                  .n_kernels = k->program->n_kernels,
+                                  .compiled = !j->why[i],
+                                  .code = k->code };
 }
 
 static bool write_build(const struct build_job *j)
@@ -145,13 +172,25 @@ static bool write_build(const struct build_job *j)
     const struct cli_options *o = &j->l.c->o;
     const struct graph *g = j->l.parsed;
     struct build_target targets[MAX_TARGETS];
-    for (size_t i = 0; i < j->n_targets; i++) targets[i] = target_files(j, i);
-    struct build b = { .graph = g->name, .size = g->size, .source = j->l.src->name, .text = j->l.src->text, .checked = graph_text(g), .sets = o->sets.v,
-                       .n_sets = o->sets.n, .hint = j->l.hint, .targets = targets, .n_targets = j->n_targets };
+    for (size_t i = 0; i < j->n_targets; i++)
+        targets[i] = target_files(j, i);
+    struct build b = { .graph = g->name,
+                       .size = g->size,
+                       .source = j->l.src->name,
+                       .text = j->l.src->text,
+                       .checked = graph_text(g),
+                       .sets = o->sets.v,
+                       .n_sets = o->sets.n,
+                       .hint = j->l.hint,
+                       .targets = targets,
+                       .n_targets = j->n_targets };
     const char *name, *dir = build_default_dir(s, g->name, g->size, &name);
-    if (!build_write(s, &b, o->out_dir ? o->out_dir : dir) || (!o->out_dir && !build_set_last(s, name))) return false;
-    if (!o->json) fprintf(j->l.c->out, "wrote %s\n", o->out_dir ? o->out_dir : dir);
-    if (!o->json) return true;
+    if (!build_write(s, &b, o->out_dir ? o->out_dir : dir) || (!o->out_dir && !build_set_last(s, name)))
+        return false;
+    if (!o->json)
+        fprintf(j->l.c->out, "wrote %s\n", o->out_dir ? o->out_dir : dir);
+    if (!o->json)
+        return true;
     struct cJSON *line = json_new();
     json_text(line, "wrote", o->out_dir ? o->out_dir : dir);
     return json_line(s, line, j->l.c->out);
@@ -163,11 +202,14 @@ static enum fail stop(struct build_job *j)
     static const char *const early[] = { "infer", "contracts" };
     struct compiled k = { .after = j->l.parsed };
     bool is_early = !strcmp(j->l.c->o.stop, early[0]) || !strcmp(j->l.c->o.stop, early[1]);
-    if (!is_early && !line_passes(&j->l, j->targets[0], NULL, &k)) return FAIL_INPUT;
+    if (!is_early && !line_passes(&j->l, j->targets[0], NULL, &k))
+        return FAIL_INPUT;
     struct cli *c = j->l.c;
-    if (!c->o.json && !c->o.dump) fputs(graph_text(k.after), c->out);
+    if (!c->o.json && !c->o.dump)
+        fputs(graph_text(k.after), c->out);
     fprintf(c->err, "stopped after %s: nothing was compiled\n", c->o.stop);
-    if (!c->o.json) return FAIL_NONE;
+    if (!c->o.json)
+        return FAIL_NONE;
     struct cJSON *o = json_new();
     json_text(o, "stopped_after", c->o.stop);
     json_text(o, "graph", graph_text(k.after));
@@ -182,12 +224,21 @@ enum fail cli_build(struct cli *c)
         diag_note(c->s, NOWHERE, "for example: tokic build models/moe_sheaf.graph");
         return FAIL_USAGE;
     }
-    if (!line_open(c, &j->l)) return FAIL_INPUT;
-    if (j->l.build)
-        return diag_error(c->s, FAIL_USAGE, NOWHERE, "%s is a build already; name the .graph file (it was %s)", j->l.what, j->l.src->name), FAIL_USAGE;
-    if (c->o.batch > 0) j->l.hint = c->o.batch;
-    if (!choose_targets(j)) return FAIL_USAGE;
-    if (c->o.stop) return stop(j);
-    for (size_t i = 0; i < j->n_targets; i++) if (!compile_target(j, i)) return FAIL_DEVICE;
+    if (!line_open(c, &j->l))
+        return FAIL_INPUT;
+    if (j->l.build) {
+        diag_error(c->s, FAIL_USAGE, NOWHERE, "%s is a build already; name the .graph file (it was %s)", j->l.what,
+                   j->l.src->name);
+        return FAIL_USAGE;
+    }
+    if (c->o.batch > 0)
+        j->l.hint = c->o.batch;
+    if (!choose_targets(j))
+        return FAIL_USAGE;
+    if (c->o.stop)
+        return stop(j);
+    for (size_t i = 0; i < j->n_targets; i++)
+        if (!compile_target(j, i))
+            return FAIL_DEVICE;
     return report(j) && write_build(j) ? FAIL_NONE : FAIL_INPUT;
 }

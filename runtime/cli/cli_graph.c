@@ -30,13 +30,17 @@ static void print_contracts(const struct line *l)
     }
     table_print(t, 0, l->c->out);
     struct obligation_counts c = obligations_count(g);
-    fprintf(l->c->out, "%zu proved   %zu checked with --check   %zu open\n", c.of[OBLIGATION_PROVED], c.of[OBLIGATION_CHECKED], c.of[OBLIGATION_OPEN]);
+    fprintf(l->c->out, "%zu proved   %zu checked with --check   %zu open\n", c.of[OBLIGATION_PROVED],
+            c.of[OBLIGATION_CHECKED], c.of[OBLIGATION_OPEN]);
 }
 
 static bool needs_file(struct cli *c)
 {
-    if (c->o.what) return true;
-    return diag_error(c->s, FAIL_USAGE, NOWHERE, "tokic %s needs a .graph file or a build: tokic %s models/moe_sheaf.graph", c->verb->name, c->verb->name);
+    if (c->o.what)
+        return true;
+    return diag_error(c->s, FAIL_USAGE, NOWHERE,
+                      "tokic %s needs a .graph file or a build: tokic %s models/moe_sheaf.graph", c->verb->name,
+                      c->verb->name);
 }
 
 /* Passes of a target are meant where one is named, or a pass of its pipeline is to be dumped or stopped at. */
@@ -44,19 +48,27 @@ static bool wants_target(const struct cli_options *o)
 {
     const char *pass = o->stop ? o->stop : o->dump;
     bool of_all = false;
-    for (int i = 0; pass && pipeline_all[i]; i++) of_all |= !strcmp(pipeline_all[i], pass);
+    for (int i = 0; pass && pipeline_all[i]; i++)
+        of_all |= !strcmp(pipeline_all[i], pass);
     return o->target || (pass && !of_all);
 }
 
 enum fail cli_print(struct cli *c)
 {
     struct line l;
-    if (!needs_file(c)) return FAIL_USAGE;
-    if (!line_open(c, &l)) return FAIL_INPUT;
-    if (c->o.contracts) return print_contracts(&l), FAIL_NONE;
+    if (!needs_file(c))
+        return FAIL_USAGE;
+    if (!line_open(c, &l))
+        return FAIL_INPUT;
+    if (c->o.contracts) {
+        print_contracts(&l);
+        return FAIL_NONE;
+    }
     struct compiled k = { .after = l.parsed };
-    if (wants_target(&c->o) && !line_passes(&l, line_target(&l), NULL, &k)) return FAIL_INPUT;
-    if (!c->o.dump) fputs(graph_text(k.after), c->out);
+    if (wants_target(&c->o) && !line_passes(&l, line_target(&l), NULL, &k))
+        return FAIL_INPUT;
+    if (!c->o.dump)
+        fputs(graph_text(k.after), c->out);
     return FAIL_NONE;
 }
 
@@ -69,57 +81,78 @@ static void print_summary(const struct line *l)
     FILE *out = l->c->out;
     size_t tensors, n_source = 0;
     int64_t parameters = graph_parameters(g, &tensors);
-    const char *sizes = "", *dims = "";
-    for (size_t i = 0; i < g->n_sizes; i++) sizes = arena_printf(a, "%s%s%s", sizes, i ? ", " : "", g->sizes[i].name);
-    for (size_t i = 0; i < g->n_dims; i++) dims = arena_printf(a, "%s%s%s", dims, i ? ", " : "", g->dims[i].name);
-    for (size_t i = 0; i < g->n_nodes; i++) n_source += g->nodes[i]->op->class == CLS_SOURCE;
-    fprintf(out, "%s   %s parameters in %zu tensors   %zu nodes\n", graph_title(a, g), number_text(a, parameters), tensors, g->n_nodes - n_source);
-    if (*sizes) fprintf(out, "  sizes    %s\n", sizes);
-    if (*dims) fprintf(out, "  dims     %s\n", dims);
+    const char *sizes = "";
+    const char *dims = "";
+    for (size_t i = 0; i < g->n_sizes; i++)
+        sizes = arena_printf(a, "%s%s%s", sizes, i ? ", " : "", g->sizes[i].name);
+    for (size_t i = 0; i < g->n_dims; i++)
+        dims = arena_printf(a, "%s%s%s", dims, i ? ", " : "", g->dims[i].name);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        n_source += g->nodes[i]->op->class == CLS_SOURCE;
+    fprintf(out, "%s   %s parameters in %zu tensors   %zu nodes\n", graph_title(a, g), number_text(a, parameters),
+            tensors, g->n_nodes - n_source);
+    if (*sizes)
+        fprintf(out, "  sizes    %s\n", sizes);
+    if (*dims)
+        fprintf(out, "  dims     %s\n", dims);
     struct table *t = table_new(a, "lll");
     for (size_t i = 0; i < g->n_nodes; i++) {
         const struct node *n = g->nodes[i];
         int lo = n->op->class == CLS_SOURCE ? op_attr(n->op, "lo") : -1;
-        if (lo < 0) continue;
-        double low = n->attrs[lo].f, high = node_attr(n, op_attr(n->op, "hi"))->f;
+        if (lo < 0)
+            continue;
+        double low = n->attrs[lo].f;
+        double high = node_attr(n, op_attr(n->op, "hi"))->f;
         bool ranged = isfinite(low) || isfinite(high);
-        table_row(t, (const char *[]){ arena_printf(a, "%-7s", n->op->name), arena_printf(a, "%s: %s", n->name, type_text(a, &n->type)),
+        table_row(t, (const char *[]){ arena_printf(a, "%-7s", n->op->name),
+                                       arena_printf(a, "%s: %s", n->name, type_text(a, &n->type)),
                                        ranged ? arena_printf(a, "%g .. %g", low, high) : "" });
     }
     for (size_t i = 0; i < g->n_outs; i++)
-        table_row(t, (const char *[]){ "output ", arena_printf(a, "%s: %s", g->outs[i].name, type_text(a, &g->outs[i].node->type)), "" });
-    if (g->loss) table_row(t, (const char *[]){ "loss   ", type_text(a, &g->loss->type), "" });
+        table_row(t, (const char *[]){ "output ",
+                                       arena_printf(a, "%s: %s", g->outs[i].name, type_text(a, &g->outs[i].node->type)),
+                                       "" });
+    if (g->loss)
+        table_row(t, (const char *[]){ "loss   ", type_text(a, &g->loss->type), "" });
     table_print(t, 2, out);
 }
 
 enum fail cli_graph(struct cli *c)
 {
     struct line l;
-    if (!needs_file(c)) return FAIL_USAGE;
-    if (!line_open(c, &l)) return FAIL_INPUT;
+    if (!needs_file(c))
+        return FAIL_USAGE;
+    if (!line_open(c, &l))
+        return FAIL_INPUT;
     struct compiled k = { .after = l.parsed };
-    if (c->o.target && !line_passes(&l, line_target(&l), NULL, &k)) return FAIL_INPUT;
-    if (c->o.dot) fputs(graph_dot(k.after), c->out);
-    else print_summary(&l);
+    if (c->o.target && !line_passes(&l, line_target(&l), NULL, &k))
+        return FAIL_INPUT;
+    if (c->o.dot)
+        fputs(graph_dot(k.after), c->out);
+    else
+        print_summary(&l);
     return FAIL_NONE;
 }
 
 /* ---- ops ---- */
 
 static const char *const class_words[] = {
-    [CLS_POINTWISE] = "pointwise", [CLS_VIEW] = "view", [CLS_REDUCE] = "reduce", [CLS_SCAN] = "scan", [CLS_SELECT] = "select",
-    [CLS_CONTRACT] = "contract", [CLS_INDEX] = "index", [CLS_SOURCE] = "source", [CLS_EFFECT] = "effect",
+    [CLS_POINTWISE] = "pointwise", [CLS_VIEW] = "view",     [CLS_REDUCE] = "reduce",
+    [CLS_SCAN] = "scan",           [CLS_SELECT] = "select", [CLS_CONTRACT] = "contract",
+    [CLS_INDEX] = "index",         [CLS_SOURCE] = "source", [CLS_EFFECT] = "effect",
 };
 
 static const char *value_text(struct arena *a, const struct attr_def *d)
 {
-    if (d->required) return "required";
+    if (d->required)
+        return "required";
     switch (d->kind) {
     case ATTR_INT: return arena_printf(a, "%" PRId64, d->value.i);
     case ATTR_FLOAT: return arena_printf(a, "%g", d->value.f);
     case ATTR_BOOL: return d->value.i ? "true" : "false";
     case ATTR_DTYPE: return dtype_name((enum dtype)d->value.i);
-    case ATTR_INTS: case ATTR_DIMS: return "[]";
+    case ATTR_INTS:
+    case ATTR_DIMS: return "[]";
     }
     BUG("attribute kind %d", (int)d->kind);
 }
@@ -129,32 +162,42 @@ static const char *attrs_text(struct arena *a, const struct op_def *op)
     const char *text = "";
     for (int i = 0; i < op->n_attrs; i++) {
         const struct attr_def *d = &op->attrs[i];
-        text = arena_printf(a, "%s%s%s%s%s", text, i ? ", " : "", d->name, d->required ? "" : "=", d->required ? "" : value_text(a, d));
+        text = arena_printf(a, "%s%s%s%s%s", text, i ? ", " : "", d->name, d->required ? "" : "=",
+                            d->required ? "" : value_text(a, d));
     }
     return text;
 }
 
 static void print_op(struct arena *a, const struct op_def *op, FILE *out)
 {
-    static const char *const kinds[] = {
-        [ATTR_INT] = "int", [ATTR_FLOAT] = "float", [ATTR_BOOL] = "bool", [ATTR_DTYPE] = "dtype", [ATTR_INTS] = "ints", [ATTR_DIMS] = "dims"};
+    static const char *const kinds[] = { [ATTR_INT] = "int",     [ATTR_FLOAT] = "float", [ATTR_BOOL] = "bool",
+                                         [ATTR_DTYPE] = "dtype", [ATTR_INTS] = "ints",   [ATTR_DIMS] = "dims" };
     fprintf(out, "%s(%s): %s\n", op->name, op->operands, op->doc);
-    fprintf(out, "  class      %s, %s\n", class_words[op->class], op_is_composite(op) ? "a composite of primitives" : "a primitive");
-    if (op->exact) fprintf(out, "  rounding   none: its result is exact\n");
-    if (op->wide) fprintf(out, "  precision  its result stays f32 under every policy\n");
-    if (op->wide_operands) fprintf(out, "  precision  what leads to %s stays f32\n", op->wide_operands);
+    fprintf(out, "  class      %s, %s\n", class_words[op->class],
+            op_is_composite(op) ? "a composite of primitives" : "a primitive");
+    if (op->exact)
+        fprintf(out, "  rounding   none: its result is exact\n");
+    if (op->wide)
+        fprintf(out, "  precision  its result stays f32 under every policy\n");
+    if (op->wide_operands)
+        fprintf(out, "  precision  what leads to %s stays f32\n", op->wide_operands);
     fprintf(out, "  gradient   %s\n", op->grad ? "its own" : op_is_composite(op) ? "that of its expansion" : "none");
     for (int i = 0; i < op->n_params; i++) {
-        static const char *const inits[] = { [INIT_FAN_IN] = "uniform by fan-in", [INIT_ZERO] = "zeros", [INIT_ONE] = "ones" };
-        fprintf(out, "  parameter  %s is made where it is left out, as %sN.%s: %s\n", op->params[i].operand, op->stem ? op->stem : op->name,
-                op->params[i].suffix, inits[op->params[i].init]);
+        static const char *const inits[] = {
+            [INIT_FAN_IN] = "uniform by fan-in", [INIT_ZERO] = "zeros", [INIT_ONE] = "ones"
+        };
+        fprintf(out, "  parameter  %s is made where it is left out, as %sN.%s: %s\n", op->params[i].operand,
+                op->stem ? op->stem : op->name, op->params[i].suffix, inits[op->params[i].init]);
     }
     struct table *t = table_new(a, "llll");
     for (int i = 0; i < op->n_attrs; i++) {
         const struct attr_def *d = &op->attrs[i];
-        table_row(t, (const char *[]){ d->name, kinds[d->kind], d->required ? "required" : arena_printf(a, "%s if not given", value_text(a, d)), d->doc });
+        table_row(t, (const char *[]){ d->name, kinds[d->kind],
+                                       d->required ? "required" : arena_printf(a, "%s if not given", value_text(a, d)),
+                                       d->doc });
     }
-    if (op->n_attrs) fprintf(out, "  attributes\n");
+    if (op->n_attrs)
+        fprintf(out, "  attributes\n");
     table_print(t, 4, out);
 }
 
@@ -173,23 +216,35 @@ static bool op_json(struct cli *c, const struct op_def *op)
 static bool unknown_op(struct session *s, const char *name)
 {
     const char *near = NULL;
-    for (int i = 0; op_at(i); i++) near = name_nearer(name, near, op_at(i)->name);
+    for (int i = 0; op_at(i); i++)
+        near = name_nearer(name, near, op_at(i)->name);
     return diag_error(s, FAIL_USAGE, NOWHERE, "there is no op %s%s", name, cli_meant(s, near));
 }
 
 enum fail cli_ops(struct cli *c)
 {
     const struct op_def *one = c->o.what ? op_find(c->o.what) : NULL;
-    if (c->o.what && !one) return unknown_op(c->s, c->o.what), FAIL_USAGE;
-    if (one && !c->o.json) return print_op(c->s->run, one, c->out), FAIL_NONE;
+    if (c->o.what && !one) {
+        unknown_op(c->s, c->o.what);
+        return FAIL_USAGE;
+    }
+    if (one && !c->o.json) {
+        print_op(c->s->run, one, c->out);
+        return FAIL_NONE;
+    }
     struct table *t = table_new(c->s->run, "lll");
     for (int i = 0; op_at(i); i++) {
         const struct op_def *op = op_at(i);
-        if (one && op != one) continue;
-        if (c->o.json && !op_json(c, op)) return FAIL_INPUT;
-        const char *attrs = attrs_text(c->s->run, op), *sep = *op->operands && *attrs ? "; " : "";
-        table_row(t, (const char *[]){ arena_printf(c->s->run, "%s(%s%s%s)", op->name, op->operands, sep, attrs), class_words[op->class], op->doc });
+        if (one && op != one)
+            continue;
+        if (c->o.json && !op_json(c, op))
+            return FAIL_INPUT;
+        const char *attrs = attrs_text(c->s->run, op);
+        const char *sep = *op->operands && *attrs ? "; " : "";
+        table_row(t, (const char *[]){ arena_printf(c->s->run, "%s(%s%s%s)", op->name, op->operands, sep, attrs),
+                                       class_words[op->class], op->doc });
     }
-    if (!c->o.json) table_print(t, 0, c->out);
+    if (!c->o.json)
+        table_print(t, 0, c->out);
     return FAIL_NONE;
 }

@@ -31,11 +31,13 @@ static bool open_build(struct line *l)
 {
     const struct cli_options *o = &l->c->o;
     l->build = build_read(l->s, l->what);
-    if (!l->build) return false;
+    if (!l->build)
+        return false;
     if ((o->size && strcmp(o->size, l->build->size)) || o->sets.n) {
-        diag_error(l->s, FAIL_USAGE, NOWHERE, "%s is a build%s%s; --size and --set are for .graph files", l->what, *l->build->size ? " of size " : "",
-                   l->build->size);
-        diag_note(l->s, NOWHERE, "name the .graph file (it was %s), or build it again with these flags", l->build->source);
+        diag_error(l->s, FAIL_USAGE, NOWHERE, "%s is a build%s%s; --size and --set are for .graph files", l->what,
+                   *l->build->size ? " of size " : "", l->build->size);
+        diag_note(l->s, NOWHERE, "name the .graph file (it was %s), or build it again with these flags",
+                  l->build->source);
         return false;
     }
     l->src = source_of_string(l->s, l->build->source, l->build->text);
@@ -47,8 +49,10 @@ static bool open_what(struct line *l)
 {
     l->what = l->c->o.what ? l->c->o.what : build_last(l->s);
     l->hint = DEFAULT_HINT;
-    if (!l->what) return false;
-    if (is_dir(l->what)) return open_build(l);
+    if (!l->what)
+        return false;
+    if (is_dir(l->what))
+        return open_build(l);
     l->src = source_read(l->s, l->what);
     return l->src != NULL;
 }
@@ -59,12 +63,16 @@ static void list_names(const struct line *l)
     const struct graph *g = l->parsed;
     const char *list = "";
     size_t n = 0;
-    for (size_t i = 0; i < g->n_outs; i++) if (n++ < MAX_NAMES) list = arena_printf(l->s->run, "%s%s%s", list, *list ? ", " : "", g->outs[i].name);
+    for (size_t i = 0; i < g->n_outs; i++)
+        if (n++ < MAX_NAMES)
+            list = arena_printf(l->s->run, "%s%s%s", list, *list ? ", " : "", g->outs[i].name);
     for (size_t i = 0; i < g->n_nodes; i++) {
         const char *name = g->nodes[i]->name;
         bool said = !name;
-        for (size_t k = 0; k < g->n_outs && !said; k++) said = !strcmp(g->outs[k].name, name);
-        if (!said && n++ < MAX_NAMES) list = arena_printf(l->s->run, "%s%s%s", list, *list ? ", " : "", name);
+        for (size_t k = 0; k < g->n_outs && !said; k++)
+            said = !strcmp(g->outs[k].name, name);
+        if (!said && n++ < MAX_NAMES)
+            list = arena_printf(l->s->run, "%s%s%s", list, *list ? ", " : "", name);
     }
     const char *more = n > MAX_NAMES ? arena_printf(l->s->run, " and %zu more", n - MAX_NAMES) : "";
     diag_note(l->s, NOWHERE, *list ? "its tensors are: %s%s" : "it has no tensors%s%s", list, more);
@@ -74,25 +82,39 @@ static void list_names(const struct line *l)
 static bool add_output(struct line *l, const char *option)
 {
     struct graph *g = l->parsed;
-    const char *name = arena_strndup(l->s->run, option, strcspn(option, "=")), *near = NULL;
-    for (size_t i = 0; i < g->n_outs; i++) if (!strcmp(g->outs[i].name, name)) return true;
+    const char *name = arena_strndup(l->s->run, option, strcspn(option, "="));
+    const char *near = NULL;
+    for (size_t i = 0; i < g->n_outs; i++)
+        if (!strcmp(g->outs[i].name, name))
+            return true;
     struct node *n = graph_find(g, name);
     l->extra_outputs = true;
-    if (n) return graph_add_output(g, name, n);
-    for (size_t i = 0; i < g->n_nodes; i++) if (g->nodes[i]->name) near = name_nearer(name, near, g->nodes[i]->name);
-    diag_error(l->s, FAIL_USAGE, NOWHERE, "--output %s: graph %s has no tensor of this name%s", name, g->name, cli_meant(l->s, near));
+    if (n)
+        return graph_add_output(g, name, n);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i]->name)
+            near = name_nearer(name, near, g->nodes[i]->name);
+    diag_error(l->s, FAIL_USAGE, NOWHERE, "--output %s: graph %s has no tensor of this name%s", name, g->name,
+               cli_meant(l->s, near));
     list_names(l);
     return false;
 }
 
 /* ---- files that are read and files that are written ---- */
 
-struct named_file { const char *flag, *path; };
-struct named_files { struct session *s; struct named_file *v; size_t n, cap; };
+struct named_file {
+    const char *flag, *path;
+};
+struct named_files {
+    struct session *s;
+    struct named_file *v;
+    size_t n, cap;
+};
 
 static void name_file(struct named_files *f, const char *flag, const char *path)
 {
-    if (path) *arena_push(f->s->run, f->v, f->n, f->cap) = (struct named_file){ flag, path };
+    if (path)
+        *arena_push(f->s->run, f->v, f->n, f->cap) = (struct named_file){ flag, path };
 }
 
 /* NAME=FILE of a flag that may be repeated. */
@@ -100,16 +122,20 @@ static void name_texts(struct named_files *f, const char *flag, const struct tex
 {
     for (size_t i = 0; i < list->n; i++) {
         const char *eq = strchr(list->v[i], '=');
-        if (eq) name_file(f, arena_printf(f->s->run, "%s %s", flag, list->v[i]), eq + 1);
+        if (eq)
+            name_file(f, arena_printf(f->s->run, "%s %s", flag, list->v[i]), eq + 1);
     }
 }
 
 static struct named_files files_read(const struct line *l)
 {
     struct named_files f = { .s = l->s };
-    if (!l->build) name_file(&f, "the graph", l->what);
-    for (size_t i = 0; l->build && i < l->build->n_files; i++) name_file(&f, "the build", arena_printf(l->s->run, "%s/%s", l->what, l->build->files[i]));
-    if (l->build) name_file(&f, "the build", arena_printf(l->s->run, "%s/manifest.json", l->what));
+    if (!l->build)
+        name_file(&f, "the graph", l->what);
+    for (size_t i = 0; l->build && i < l->build->n_files; i++)
+        name_file(&f, "the build", arena_printf(l->s->run, "%s/%s", l->what, l->build->files[i]));
+    if (l->build)
+        name_file(&f, "the build", arena_printf(l->s->run, "%s/manifest.json", l->what));
     name_texts(&f, "--input", &l->c->o.inputs);
     name_file(&f, "--weights", l->c->o.weights);
     return f;
@@ -132,16 +158,19 @@ static bool same_file(const char *a, const char *b)
 
 static bool check_files(const struct line *l)
 {
-    struct named_files read = files_read(l), written = files_written(l);
+    struct named_files read = files_read(l);
+    struct named_files written = files_written(l);
     for (size_t i = 0; i < written.n; i++) {
         const struct named_file *w = &written.v[i];
         for (size_t k = 0; k < read.n; k++)
             if (same_file(w->path, read.v[k].path))
-                return diag_error(l->s, FAIL_USAGE, NOWHERE, "%s would be overwritten: it is read (%s) and written (%s)", read.v[k].path, read.v[k].flag,
-                                  w->flag);
+                return diag_error(l->s, FAIL_USAGE, NOWHERE,
+                                  "%s would be overwritten: it is read (%s) and written (%s)", read.v[k].path,
+                                  read.v[k].flag, w->flag);
         for (size_t k = 0; k < i; k++)
             if (same_file(w->path, written.v[k].path))
-                return diag_error(l->s, FAIL_USAGE, NOWHERE, "%s would be written twice (%s, %s)", w->path, written.v[k].flag, w->flag);
+                return diag_error(l->s, FAIL_USAGE, NOWHERE, "%s would be written twice (%s, %s)", w->path,
+                                  written.v[k].flag, w->flag);
     }
     return true;
 }
@@ -149,17 +178,23 @@ static bool check_files(const struct line *l)
 bool line_open(struct cli *c, struct line *l)
 {
     *l = (struct line){ .c = c, .s = c->s };
-    if (!open_what(l)) return false;
+    if (!open_what(l))
+        return false;
     const char *size = l->build && *l->build->size ? l->build->size : c->o.size;
-    struct graph_options go = { .size = size, .sets = l->build ? l->build->sets : c->o.sets.v, .n_sets = l->build ? l->build->n_sets : c->o.sets.n };
+    struct graph_options go = { .size = size,
+                                .sets = l->build ? l->build->sets : c->o.sets.v,
+                                .n_sets = l->build ? l->build->n_sets : c->o.sets.n };
     l->parsed = graph_parse(l->s, l->src, &go);
-    if (!l->parsed) return false;
+    if (!l->parsed)
+        return false;
     graph_own_values(l->parsed);
     struct pass_ctx ctx = line_pass_ctx(l, line_target(l));
-    if (l->s->n_errors) return false;
+    if (l->s->n_errors)
+        return false;
     struct pass_options o = line_pass_options(l);
     bool ok = passes_run(l->parsed, &ctx, pipeline_all, &o);
-    for (size_t i = 0; i < c->o.outputs.n && ok; i++) ok = add_output(l, c->o.outputs.v[i]);
+    for (size_t i = 0; i < c->o.outputs.n && ok; i++)
+        ok = add_output(l, c->o.outputs.v[i]);
     return ok && check_files(l);
 }
 
@@ -169,7 +204,10 @@ struct pass_ctx line_pass_ctx(const struct line *l, const struct target *t)
 {
     struct pass_ctx ctx = pass_ctx_for(l->s, t);
     ctx.hint = l->hint;
-    if (l->c->env->rules) ctx.rules = l->c->env->rules, ctx.n_rules = l->c->env->n_rules;
+    if (l->c->env->rules) {
+        ctx.rules = l->c->env->rules;
+        ctx.n_rules = l->c->env->n_rules;
+    }
     return ctx;
 }
 
@@ -177,22 +215,27 @@ struct pass_ctx line_pass_ctx(const struct line *l, const struct target *t)
 struct pass_options line_pass_options(const struct line *l)
 {
     const struct cli_options *o = &l->c->o;
-    return (struct pass_options){ .dump_after = o->dump, .stop_after = o->stop, .dump_to = o->json ? l->c->err : l->c->out,
-                                  .instead = l->c->env->passes_instead, .n_instead = l->c->env->n_instead };
+    return (struct pass_options){ .dump_after = o->dump,
+                                  .stop_after = o->stop,
+                                  .dump_to = o->json ? l->c->err : l->c->out,
+                                  .instead = l->c->env->passes_instead,
+                                  .n_instead = l->c->env->n_instead };
 }
 
 bool line_passes(const struct line *l, const struct target *t, const char *stop_after, struct compiled *out)
 {
     struct pass_ctx ctx = line_pass_ctx(l, t);
     struct pass_options o = line_pass_options(l);
-    if (stop_after) o.stop_after = stop_after;
+    if (stop_after)
+        o.stop_after = stop_after;
     *out = (struct compiled){ .target = t, .after = graph_clone(l->parsed) };
     return passes_run(out->after, &ctx, pipeline_target, &o);
 }
 
 bool line_program(const struct line *l, const struct target *t, struct compiled *out)
 {
-    if (!line_passes(l, t, NULL, out)) return false;
+    if (!line_passes(l, t, NULL, out))
+        return false;
     out->program = codegen_program(l->s, out->after, t, l->hint);
     return out->program != NULL;
 }
@@ -207,25 +250,31 @@ void line_text(const struct line *l, struct compiled *k, const char *device_kind
 
 static const struct build_target *target_of_build(const struct line *l, const struct target *t)
 {
-    for (size_t i = 0; i < l->build->n_targets; i++) if (l->build->targets[i].target == t) return &l->build->targets[i];
+    for (size_t i = 0; i < l->build->n_targets; i++)
+        if (l->build->targets[i].target == t)
+            return &l->build->targets[i];
     return NULL;
 }
 
-/* Are the kernels of the build these very ones? Another tokic may lower the same graph to other kernels. Said where they are not. */
+/* Are the kernels of the build these very ones? Another tokic may lower the same graph to other kernels. Said where
+   they are not. */
 static const struct build_target *kernels_of_build(const struct line *l, const struct compiled *k)
 {
     const struct build_target *t = l->build ? target_of_build(l, k->target) : NULL;
     if (l->build && strcmp(l->build->tokic, TOKIC_VERSION)) {
-        diag_warning(l->s, NOWHERE, "%s was built by tokic %s, and this is %s: its kernels are not used, they are compiled again", l->what, l->build->tokic,
-                     TOKIC_VERSION);
+        diag_warning(l->s, NOWHERE,
+                     "%s was built by tokic %s, and this is %s: its kernels are not used, they are compiled again",
+                     l->what, l->build->tokic, TOKIC_VERSION);
         return NULL;
     }
-    if (!t) return NULL;
+    if (!t)
+        return NULL;
     char hash[SHA256_HEX];
     struct compiled as_built = *k;
     line_text(l, &as_built, "gpu");
     sha256_hex(as_built.text, strlen(as_built.text), hash);
-    if (!strcmp(t->text_hash, hash)) return t;
+    if (!strcmp(t->text_hash, hash))
+        return t;
     diag_warning(l->s, NOWHERE, "the kernels of %s for %s %s", l->what, t->target->name,
                  l->extra_outputs ? "do not keep what --output asks for: a variant that does is compiled"
                                   : "are not what this tokic makes: they are compiled again");
@@ -238,11 +287,17 @@ bool line_compile(const struct line *l, struct compiled *k, const char *device_k
     const struct build_target *t = kernels_of_build(l, k);
     line_text(l, k, device_kind);
     k->code = (struct code){ .target = k->target, .compiler = "none", .flags = "" };
-    if (!k->program->n_kernels) return true;
-    if (emu) return compile_host(l->s, k->target, k->text, l->c->o.sanitize, &k->code);
-    if (t && t->code.object) { k->code = t->code; return true; }
+    if (!k->program->n_kernels)
+        return true;
+    if (emu)
+        return compile_host(l->s, k->target, k->text, l->c->o.sanitize, &k->code);
+    if (t && t->code.object) {
+        k->code = t->code;
+        return true;
+    }
     const char **names = arena_array(l->s->run, const char *, k->program->n_kernels + 1);
-    for (size_t i = 0; i < k->program->n_kernels; i++) names[i] = k->program->kernels[i].k->name;
+    for (size_t i = 0; i < k->program->n_kernels; i++)
+        names[i] = k->program->kernels[i].k->name;
     return compile_gpu(l->s, k->target, k->text, names, k->program->n_kernels, &k->code);
 }
 
@@ -251,8 +306,10 @@ bool line_compile(const struct line *l, struct compiled *k, const char *device_k
 static const struct target *target_named(struct session *s, const char *name)
 {
     const struct target *t = target_find(name);
-    const char *near = NULL, *all = "";
-    if (t) return t;
+    const char *near = NULL;
+    const char *all = "";
+    if (t)
+        return t;
     for (int i = 0; target_at(i); i++) {
         near = name_nearer(name, near, target_at(i)->name);
         all = arena_printf(s->run, "%s%s%s", all, i ? ", " : "", target_at(i)->name);
@@ -266,15 +323,21 @@ bool line_targets(struct session *s, const char *list, const struct target *out[
     *n = 0;
     for (const char *p = list;; p++) {
         size_t len = strcspn(p, ",");
-        if (!len) return diag_error(s, FAIL_USAGE, NOWHERE, "--target %s: a name is missing before or after a comma", list);
+        if (!len)
+            return diag_error(s, FAIL_USAGE, NOWHERE, "--target %s: a name is missing before or after a comma", list);
         const struct target *t = target_named(s, arena_strndup(s->run, p, len));
-        if (!t) return false;
+        if (!t)
+            return false;
         bool twice = false;
-        for (size_t i = 0; i < *n; i++) twice |= out[i] == t;
-        if (!twice && *n == max) return diag_error(s, FAIL_USAGE, NOWHERE, "--target: more than %zu targets", max);
-        if (!twice) out[(*n)++] = t;
+        for (size_t i = 0; i < *n; i++)
+            twice |= out[i] == t;
+        if (!twice && *n == max)
+            return diag_error(s, FAIL_USAGE, NOWHERE, "--target: more than %zu targets", max);
+        if (!twice)
+            out[(*n)++] = t;
         p += len;
-        if (!*p) return true;
+        if (!*p)
+            return true;
     }
 }
 
@@ -282,23 +345,27 @@ const struct target *line_target(const struct line *l)
 {
     const struct target *named[MAX_TARGETS];
     size_t n;
-    if (l->c->o.target && line_targets(l->s, l->c->o.target, named, MAX_TARGETS, &n)) return named[0];
+    if (l->c->o.target && line_targets(l->s, l->c->o.target, named, MAX_TARGETS, &n))
+        return named[0];
     return l->build && l->build->n_targets ? l->build->targets[0].target : target_find(DEFAULT_TARGET);
 }
 
 static bool unknown_device(struct session *s, const char *spec)
 {
-    return diag_error(s, FAIL_USAGE, NOWHERE, "there is no device %s: it is emu, emu:TARGET, nvidia:N or amd:N", spec), false;
+    diag_error(s, FAIL_USAGE, NOWHERE, "there is no device %s: it is emu, emu:TARGET, nvidia:N or amd:N", spec);
+    return false;
 }
 
 /* KIND:N, N from 0. */
 static bool ordinal_of(const char *spec, const char *kind, int *out)
 {
     size_t n = strlen(kind);
-    if (strncmp(spec, kind, n) || spec[n] != ':' || !spec[n + 1] || strlen(spec + n + 1) > 4) return false;
+    if (strncmp(spec, kind, n) || spec[n] != ':' || !spec[n + 1] || strlen(spec + n + 1) > 4)
+        return false;
     *out = 0;
     for (const char *p = spec + n + 1; *p; p++) {
-        if (*p < '0' || *p > '9') return false;
+        if (*p < '0' || *p > '9')
+            return false;
         *out = *out * 10 + (*p - '0');
     }
     return true;
@@ -307,29 +374,42 @@ static bool ordinal_of(const char *spec, const char *kind, int *out)
 static struct device *gpu_device(const struct line *l, const char *spec)
 {
     int n;
-    if (l->c->o.sanitize) return diag_error(l->s, FAIL_USAGE, NOWHERE, "--sanitize is for emu: it cannot look into %s", spec), NULL;
-    if (ordinal_of(spec, "nvidia", &n)) return nvidia_open(l->s, n);
-    if (ordinal_of(spec, "amd", &n)) return amd_open(l->s, n);
+    if (l->c->o.sanitize) {
+        diag_error(l->s, FAIL_USAGE, NOWHERE, "--sanitize is for emu: it cannot look into %s", spec);
+        return NULL;
+    }
+    if (ordinal_of(spec, "nvidia", &n))
+        return nvidia_open(l->s, n);
+    if (ordinal_of(spec, "amd", &n))
+        return amd_open(l->s, n);
     unknown_device(l->s, spec);
     return NULL;
 }
 
 static struct device *named_device(const struct line *l, const char *spec)
 {
-    if (strncmp(spec, "emu", 3) || (spec[3] && spec[3] != ':')) return gpu_device(l, spec);
+    if (strncmp(spec, "emu", 3) || (spec[3] && spec[3] != ':'))
+        return gpu_device(l, spec);
     const struct target *t = spec[3] ? target_named(l->s, spec + 4) : line_target(l);
     return t && !l->s->n_errors ? emu_open(l->s, t, l->c->o.sanitize, line_threads(l->c)) : NULL;
 }
 
 static struct device *any_device(const struct line *l, bool or_emu)
 {
-    if (l->c->o.device) return named_device(l, l->c->o.device);
-    if (l->c->o.sanitize) return named_device(l, "emu");
-    if (nvidia_count(l->s)) return nvidia_open(l->s, 0);
-    if (amd_count(l->s)) return amd_open(l->s, 0);
-    if (or_emu) return named_device(l, "emu");
+    if (l->c->o.device)
+        return named_device(l, l->c->o.device);
+    if (l->c->o.sanitize)
+        return named_device(l, "emu");
+    if (nvidia_count(l->s))
+        return nvidia_open(l->s, 0);
+    if (amd_count(l->s))
+        return amd_open(l->s, 0);
+    if (or_emu)
+        return named_device(l, "emu");
     diag_error(l->s, FAIL_DEVICE, NOWHERE, "backend hip needs a GPU, and this machine has none that tokic can use");
-    diag_note(l->s, NOWHERE, "add --device emu to run the same kernels on the CPU, as they would run on %s; tokic doctor says what is missing",
+    diag_note(l->s, NOWHERE,
+              "add --device emu to run the same kernels on the CPU, as they would run on %s; tokic doctor says what is "
+              "missing",
               line_target(l)->name);
     return NULL;
 }
@@ -339,18 +419,25 @@ static bool device_is_meant(const struct line *l, const struct device *d)
 {
     const struct target *named[MAX_TARGETS];
     size_t n;
-    if (!l->c->o.target) return true;
-    if (!line_targets(l->s, l->c->o.target, named, MAX_TARGETS, &n)) return false;
-    for (size_t i = 0; i < n; i++) if (named[i] == d->target) return true;
-    diag_error(l->s, FAIL_USAGE, NOWHERE, "--target %s contradicts the device: %s is %s", l->c->o.target, d->spec, d->target->name);
-    diag_note(l->s, NOWHERE, "leave out one of them; --device emu:%s runs the kernels of that target on the CPU", named[0]->name);
+    if (!l->c->o.target)
+        return true;
+    if (!line_targets(l->s, l->c->o.target, named, MAX_TARGETS, &n))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (named[i] == d->target)
+            return true;
+    diag_error(l->s, FAIL_USAGE, NOWHERE, "--target %s contradicts the device: %s is %s", l->c->o.target, d->spec,
+               d->target->name);
+    diag_note(l->s, NOWHERE, "leave out one of them; --device emu:%s runs the kernels of that target on the CPU",
+              named[0]->name);
     return false;
 }
 
 struct device *line_device(const struct line *l, bool or_emu)
 {
     struct device *d = any_device(l, or_emu);
-    if (!d || device_is_meant(l, d)) return d;
+    if (!d || device_is_meant(l, d))
+        return d;
     d->ops->close(d);
     return NULL;
 }
@@ -366,8 +453,13 @@ static enum init_mode init_mode(const struct line *l, enum init_mode otherwise)
 struct bind_options line_bind_options(const struct line *l, enum init_mode otherwise)
 {
     const struct cli_options *o = &l->c->o;
-    return (struct bind_options){ .weights = o->weights, .inputs = o->inputs.v, .n_inputs = o->inputs.n, .batch = o->batch, .seed = o->seed,
-                                  .init = init_mode(l, otherwise), .check = o->check };
+    return (struct bind_options){ .weights = o->weights,
+                                  .inputs = o->inputs.v,
+                                  .n_inputs = o->inputs.n,
+                                  .batch = o->batch,
+                                  .seed = o->seed,
+                                  .init = init_mode(l, otherwise),
+                                  .check = o->check };
 }
 
 const char *line_weights_text(const struct line *l, enum init_mode otherwise)

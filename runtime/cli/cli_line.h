@@ -1,7 +1,7 @@
 #ifndef TOKIC_RUNTIME_CLI_CLI_LINE_H
 #define TOKIC_RUNTIME_CLI_CLI_LINE_H
-/* The straight line from a file to a launch, as the verbs share it:
-   line_open (read, parse, check) → line_program (passes, lowering) → line_compile → line_device → exec_open. Each returns false with diagnostics. */
+/* The straight line from a file to a launch, as the verbs share it: line_open (read, parse, check) → line_program
+   (passes, lowering) → line_compile → line_device → exec_open. Each returns false with diagnostics. */
 #include "codegen/program.h"
 #include "runtime/bind.h"
 #include "runtime/compile/builddir.h"
@@ -11,34 +11,43 @@
 struct line {
     struct cli *c;
     struct session *s;
-    const char *what;                   /* the file or directory, as named or found */
+    const char *what; /* the file or directory, as named or found */
     const struct source *src;
-    struct build *build;                /* NULL: a file was named */
-    struct graph *parsed;               /* after pipeline_all, with the outputs asked for */
-    bool extra_outputs;                 /* --output named a tensor that is no output */
+    struct build *build;  /* NULL: a file was named */
+    struct graph *parsed; /* after pipeline_all, with the outputs asked for */
+    bool extra_outputs;   /* --output named a tensor that is no output */
     int64_t hint;
 };
 
-/* The graph of the command's file, directory, or the last build, with the outputs asked for. Refuses to overwrite what the command reads. */
+/* The graph of the command's file, directory, or the last build, with the outputs asked for. Refuses to overwrite what
+   the command reads. */
 bool line_open(struct cli *c, struct line *l);
 
 /* One target's way: the graph after its passes, and, after line_program, its kernels. */
-struct compiled { const struct target *target; struct graph *after; struct program *program; struct code code; const char *text; };
+struct compiled {
+    const struct target *target;
+    struct graph *after;
+    struct program *program;
+    struct code code;
+    const char *text;
+};
 struct pass_ctx line_pass_ctx(const struct line *l, const struct target *t);
 struct pass_options line_pass_options(const struct line *l);
 bool line_passes(const struct line *l, const struct target *t, const char *stop_after, struct compiled *out);
 bool line_program(const struct line *l, const struct target *t, struct compiled *out);
-/* k->text: the prelude and the kernels of k->program, as the compiler for a device kind ("emu", or a GPU's) gets them. */
+/* k->text: the prelude and the kernels of k->program, as the compiler for a device kind ("emu", or a GPU's) gets them.
+   */
 void line_text(const struct line *l, struct compiled *k, const char *device_kind);
-/* Compiles that text. A build's object is used if it is of this text and this tokic; a program without kernels needs no compiler. */
+/* Compiles that text. A build's object is used if it is of this text and this tokic; a program without kernels needs no
+   compiler. */
 bool line_compile(const struct line *l, struct compiled *k, const char *device_kind);
 
 /* --target: rows by name. */
 bool line_targets(struct session *s, const char *list, const struct target *out[], size_t max, size_t *n);
 /* The target of what names none: --target's first, else the build's first, else gfx90a. */
 const struct target *line_target(const struct line *l);
-/* --device, or the first GPU; with neither, emu of line_target if `or_emu`, else FAIL_DEVICE with the remedy. A --target that is not the device's
-   is refused. */
+/* --device, or the first GPU; with neither, emu of line_target if `or_emu`, else FAIL_DEVICE with the remedy. A
+   --target that is not the device's is refused. */
 struct device *line_device(const struct line *l, bool or_emu);
 int line_threads(const struct cli *c);
 

@@ -18,14 +18,17 @@ static const struct cli_flag flags[] = {
     { "device", 0, FLAG_TEXT, AT(device), "D", "amd:N, nvidia:N, emu:TARGET (no GPU needed), or emu" },
     { "against", 0, FLAG_WORD, AT(against), "cpu", "what to judge by: the reference interpreter" },
     { "numerics", 0, FLAG_WORD, AT(numerics), "real|f32|f16", "cpu: real (default), f32 or f16; hip: f16" },
-    { "target", 0, FLAG_TEXT, AT(target), "ARCH,...", "architectures to compile for (every GPU here if not given, else gfx90a)" },
+    { "target", 0, FLAG_TEXT, AT(target), "ARCH,...",
+      "architectures to compile for (every GPU here if not given, else gfx90a)" },
     { "batch", 0, FLAG_COUNT, AT(batch), "N", "symbolic dims that no file decides (128 if not given)" },
     { "weights", 0, FLAG_TEXT, AT(weights), "FILE", "parameters, as safetensors (drawn if not given)" },
     { "save-weights", 0, FLAG_TEXT, AT(save_weights), "FILE", "write the parameters as safetensors (F32)" },
     { "input", 0, FLAG_LIST, AT(inputs), "NAME=F.npy", "an input or label (drawn if not given); may be repeated" },
-    { "output", 0, FLAG_LIST, AT(outputs), "NAME=F.npy", "write any named tensor to a file (or, without a file, show it); may be repeated" },
+    { "output", 0, FLAG_LIST, AT(outputs), "NAME=F.npy",
+      "write any named tensor to a file (or, without a file, show it); may be repeated" },
     { "seed", 0, FLAG_SEED, AT(seed), "N", "seed of everything that is drawn (42 if not given)" },
-    { "init", 0, FLAG_WORD, AT(init), "train|judge", "how parameters are drawn: biases 0 and gammas 1 (train), or all random (judge)" },
+    { "init", 0, FLAG_WORD, AT(init), "train|judge",
+      "how parameters are drawn: biases 0 and gammas 1 (train), or all random (judge)" },
     { "out", 'o', FLAG_TEXT, AT(out_dir), "DIR", "where the build goes (tokic-out/GRAPH-SIZE if not given)" },
     { "report", 0, FLAG_TEXT, AT(report), "FILE.json", "write the whole report to a file" },
     { "full", 0, FLAG_BOOL, AT(full), NULL, "judge every element (as is always done so far)" },
@@ -52,7 +55,8 @@ static bool in_list(const char *list, char sep, const char *word)
     size_t len = strlen(word);
     for (const char *p = list; *p;) {
         const char *end = strchrnul(p, sep);
-        if ((size_t)(end - p) == len && !memcmp(p, word, len)) return true;
+        if ((size_t)(end - p) == len && !memcmp(p, word, len))
+            return true;
         p = *end ? end + 1 : end;
     }
     return false;
@@ -60,30 +64,41 @@ static bool in_list(const char *list, char sep, const char *word)
 
 bool cli_has_word(const char *words, const char *word) { return in_list(words, ' ', word); }
 
-static bool takes(const struct verb *v, const struct cli_flag *f) { return !strcmp(f->name, "help") || cli_has_word(v->flags, f->name); }
+static bool takes(const struct verb *v, const struct cli_flag *f)
+{
+    return !strcmp(f->name, "help") || cli_has_word(v->flags, f->name);
+}
 
 /* ---- errors ---- */
 
-const char *cli_meant(struct session *s, const char *near) { return near ? arena_printf(s->run, "; did you mean %s?", near) : ""; }
+const char *cli_meant(struct session *s, const char *near)
+{
+    return near ? arena_printf(s->run, "; did you mean %s?", near) : "";
+}
 
 /* The verbs that have a flag which this one lacks. */
 static const char *others_with(struct session *s, const char *name)
 {
     const char *list = "";
     for (int i = 0; cli_verb_at(i); i++)
-        if (cli_has_word(cli_verb_at(i)->flags, name)) list = arena_printf(s->run, "%s%s%s", list, *list ? ", " : "", cli_verb_at(i)->name);
+        if (cli_has_word(cli_verb_at(i)->flags, name))
+            list = arena_printf(s->run, "%s%s%s", list, *list ? ", " : "", cli_verb_at(i)->name);
     return list;
 }
 
 static bool unknown_flag(struct session *s, const struct verb *v, const char *said)
 {
-    const char *name = arena_strndup(s->run, said + strspn(said, "-"), strcspn(said + strspn(said, "-"), "=")), *near = NULL;
+    const char *name = arena_strndup(s->run, said + strspn(said, "-"), strcspn(said + strspn(said, "-"), "="));
+    const char *near = NULL;
     for (int i = 0; i < N_FLAGS; i++)
-        if (takes(v, &flags[i])) near = name_nearer(name, near, flags[i].name);
-    diag_error(s, FAIL_USAGE, NOWHERE, "tokic %s has no flag %s%s", v->name, arena_strndup(s->run, said, strcspn(said, "=")),
+        if (takes(v, &flags[i]))
+            near = name_nearer(name, near, flags[i].name);
+    diag_error(s, FAIL_USAGE, NOWHERE, "tokic %s has no flag %s%s", v->name,
+               arena_strndup(s->run, said, strcspn(said, "=")),
                cli_meant(s, near ? arena_printf(s->run, "--%s", near) : NULL));
     const char *others = others_with(s, name);
-    if (*others) diag_note(s, NOWHERE, "--%s is a flag of: %s", name, others);
+    if (*others)
+        diag_note(s, NOWHERE, "--%s is a flag of: %s", name, others);
     diag_note(s, NOWHERE, "tokic help %s lists the flags that it takes", v->name);
     return false;
 }
@@ -101,7 +116,9 @@ static bool read_count(struct session *s, const struct cli_flag *f, const char *
     errno = 0;
     long long n = strtoll(value, &end, 10);
     if (end == value || *end || errno || n < least || n > IX_DIM_MAX)
-        return bad_value(s, f, value, arena_printf(s->run, "a number from %lld to %lld is needed", (long long)least, (long long)IX_DIM_MAX));
+        return bad_value(
+            s, f, value,
+            arena_printf(s->run, "a number from %lld to %lld is needed", (long long)least, (long long)IX_DIM_MAX));
     *out = n;
     return true;
 }
@@ -111,7 +128,8 @@ static bool read_seed(struct session *s, const struct cli_flag *f, const char *v
     char *end;
     errno = 0;
     unsigned long long n = strtoull(value, &end, 10);
-    if (end == value || *end || errno || strchr(value, '-')) return bad_value(s, f, value, "a number from 0 to 2^64 - 1 is needed");
+    if (end == value || *end || errno || strchr(value, '-'))
+        return bad_value(s, f, value, "a number from 0 to 2^64 - 1 is needed");
     *out = n;
     return true;
 }
@@ -119,31 +137,37 @@ static bool read_seed(struct session *s, const struct cli_flag *f, const char *v
 static bool read_word(struct session *s, const struct cli_flag *f, const char *value, const char **out)
 {
     *out = value;
-    if (in_list(f->arg, '|', value)) return true;
+    if (in_list(f->arg, '|', value))
+        return true;
     const char *near = NULL;
     for (const char *p = f->arg; *p;) {
         size_t n = strcspn(p, "|");
         near = name_nearer(value, near, arena_strndup(s->run, p, n));
         p += n + (p[n] == '|');
     }
-    return diag_error(s, FAIL_USAGE, NOWHERE, "there is no %s %s: it is one of %s%s", f->name, value, f->arg, cli_meant(s, near));
+    return diag_error(s, FAIL_USAGE, NOWHERE, "there is no %s %s: it is one of %s%s", f->name, value, f->arg,
+                      cli_meant(s, near));
 }
 
 static bool read_pass(struct session *s, const struct cli_flag *f, const char *value, const char **out)
 {
-    const char *near = NULL, *all = "";
+    const char *near = NULL;
+    const char *all = "";
     *out = value;
-    if (pass_find(value) || (f->kind == FLAG_DUMP && !strcmp(value, "all"))) return true;
+    if (pass_find(value) || (f->kind == FLAG_DUMP && !strcmp(value, "all")))
+        return true;
     for (int i = 0; pass_at(i); i++) {
         near = name_nearer(value, near, pass_at(i)->name);
         all = arena_printf(s->run, "%s%s%s", all, i ? ", " : "", pass_at(i)->name);
     }
-    return diag_error(s, FAIL_USAGE, NOWHERE, "--%s: there is no pass %s%s (there are: %s)", f->name, value, cli_meant(s, near), all);
+    return diag_error(s, FAIL_USAGE, NOWHERE, "--%s: there is no pass %s%s (there are: %s)", f->name, value,
+                      cli_meant(s, near), all);
 }
 
 static bool read_dump(struct session *s, const struct cli_flag *f, const char *value, const char **out)
 {
-    if (strncmp(value, "after:", 6)) return bad_value(s, f, value, "after:PASS or after:all is needed");
+    if (strncmp(value, "after:", 6))
+        return bad_value(s, f, value, "after:PASS or after:all is needed");
     return read_pass(s, f, value + 6, out);
 }
 
@@ -152,9 +176,7 @@ static bool read_value(struct session *s, const struct cli_flag *f, const char *
     void *field = (char *)o + f->at;
     switch (f->kind) {
     case FLAG_BOOL: *(bool *)field = true; return true;
-    case FLAG_TEXT:
-        *(const char **)field = value;
-        return *value || bad_value(s, f, "''", "an empty value");
+    case FLAG_TEXT: *(const char **)field = value; return *value || bad_value(s, f, "''", "an empty value");
     case FLAG_LIST: {
         struct texts *list = field;
         *arena_push(s->run, list->v, list->n, list->cap) = value;
@@ -178,12 +200,15 @@ static void tables_of(const struct verb *v, struct option longs[N_FLAGS + 1], ch
     int n = 0;
     *shorts++ = ':';
     for (int i = 0; i < N_FLAGS; i++) {
-        if (!takes(v, &flags[i])) continue;
+        if (!takes(v, &flags[i]))
+            continue;
         int arg = flags[i].kind == FLAG_BOOL ? no_argument : required_argument;
         longs[n++] = (struct option){ flags[i].name, arg, NULL, FIRST_VALUE + i };
-        if (!flags[i].letter) continue;
+        if (!flags[i].letter)
+            continue;
         *shorts++ = flags[i].letter;
-        if (arg) *shorts++ = ':';
+        if (arg)
+            *shorts++ = ':';
     }
     longs[n] = (struct option){ 0 };
     *shorts = 0;
@@ -191,8 +216,11 @@ static void tables_of(const struct verb *v, struct option longs[N_FLAGS + 1], ch
 
 static const struct cli_flag *flag_of(int got)
 {
-    if (got >= FIRST_VALUE) return &flags[got - FIRST_VALUE];
-    for (int i = 0; i < N_FLAGS; i++) if (flags[i].letter && flags[i].letter == got) return &flags[i];
+    if (got >= FIRST_VALUE)
+        return &flags[got - FIRST_VALUE];
+    for (int i = 0; i < N_FLAGS; i++)
+        if (flags[i].letter && flags[i].letter == got)
+            return &flags[i];
     BUG("getopt gave %d", got);
 }
 
@@ -206,11 +234,12 @@ static bool is_abbreviated(const struct cli_flag *f, char **argv, bool is_long)
 
 static bool read_arguments(struct session *s, const struct verb *v, int argc, char **argv, struct cli_options *o)
 {
-    if (optind < argc && o->help) return true;
+    if (optind < argc && o->help)
+        return true;
     if (argc - optind > (v->args ? 1 : 0)) {
         const char *extra = argv[optind + (v->args ? 1 : 0)];
-        diag_error(s, FAIL_USAGE, NOWHERE, "tokic %s takes %s, and '%s' is %s", v->name, v->args ? v->args : "no argument", extra,
-                   v->args ? "one more" : "one");
+        diag_error(s, FAIL_USAGE, NOWHERE, "tokic %s takes %s, and '%s' is %s", v->name,
+                   v->args ? v->args : "no argument", extra, v->args ? "one more" : "one");
         diag_note(s, NOWHERE, "usage: tokic %s%s%s [FLAGS]", v->name, v->args ? " " : "", v->args ? v->args : "");
         return false;
     }
@@ -221,20 +250,27 @@ static bool read_arguments(struct session *s, const struct verb *v, int argc, ch
 bool cli_options_read(struct session *s, const struct verb *v, int argc, char **argv, struct cli_options *o)
 {
     struct option longs[N_FLAGS + 1];
-    char shorts[3 * N_FLAGS + 2], **args = arena_array(s->run, char *, argc + 1);       /* a copy: getopt reorders */
+    char shorts[3 * N_FLAGS + 2], **args = arena_array(s->run, char *, argc + 1); /* a copy: getopt reorders */
     memcpy(args, argv, (size_t)argc * sizeof *argv);
     tables_of(v, longs, shorts);
     *o = (struct cli_options){ .batch = -1, .seed = 42 };
-    optind = 0, opterr = 0;
+    optind = 0;
+    opterr = 0;
     for (int got; (got = getopt_long(argc, args, shorts, longs, NULL)) != -1;) {
         const char *said = args[optind - 1];
-        if (got == '?' && optopt && optopt < FIRST_VALUE) return unknown_flag(s, v, arena_printf(s->run, "-%c", optopt));
-        if (got == '?' && optopt) return diag_error(s, FAIL_USAGE, NOWHERE, "--%s takes no value", flag_of(optopt)->name);
-        if (got == '?') return unknown_flag(s, v, said);
-        if (got == ':') return diag_error(s, FAIL_USAGE, NOWHERE, "%s needs a value: %s", said, flag_of(optopt)->arg);
+        if (got == '?' && optopt && optopt < FIRST_VALUE)
+            return unknown_flag(s, v, arena_printf(s->run, "-%c", optopt));
+        if (got == '?' && optopt)
+            return diag_error(s, FAIL_USAGE, NOWHERE, "--%s takes no value", flag_of(optopt)->name);
+        if (got == '?')
+            return unknown_flag(s, v, said);
+        if (got == ':')
+            return diag_error(s, FAIL_USAGE, NOWHERE, "%s needs a value: %s", said, flag_of(optopt)->arg);
         const struct cli_flag *f = flag_of(got);
-        if (is_abbreviated(f, args, got >= FIRST_VALUE)) return unknown_flag(s, v, args[optind - 1 - (optarg && optarg == args[optind - 1])]);
-        if (!read_value(s, f, optarg, o)) return false;
+        if (is_abbreviated(f, args, got >= FIRST_VALUE))
+            return unknown_flag(s, v, args[optind - 1 - (optarg && optarg == args[optind - 1])]);
+        if (!read_value(s, f, optarg, o))
+            return false;
     }
     return read_arguments(s, v, argc, args, o);
 }
@@ -243,10 +279,13 @@ void cli_options_help(const struct verb *v, FILE *to)
 {
     for (int i = 0; i < N_FLAGS; i++) {
         const struct cli_flag *f = &flags[i];
-        if (!takes(v, f)) continue;
+        if (!takes(v, f))
+            continue;
         char head[80];
-        if (f->letter) snprintf(head, sizeof head, "-%c, --%s%s%s", f->letter, f->name, f->arg ? " " : "", f->arg ? f->arg : "");
-        else snprintf(head, sizeof head, "    --%s%s%s", f->name, f->arg ? " " : "", f->arg ? f->arg : "");
+        if (f->letter)
+            snprintf(head, sizeof head, "-%c, --%s%s%s", f->letter, f->name, f->arg ? " " : "", f->arg ? f->arg : "");
+        else
+            snprintf(head, sizeof head, "    --%s%s%s", f->name, f->arg ? " " : "", f->arg ? f->arg : "");
         fprintf(to, "  %-28s  %s\n", head, f->help);
     }
 }

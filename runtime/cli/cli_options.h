@@ -7,28 +7,41 @@
 
 #include "ir/session.h"
 
-struct texts { const char **v; size_t n, cap; };
+struct texts {
+    const char **v;
+    size_t n, cap;
+};
 
 struct cli_options {
-    const char *what;                   /* the one argument that is no flag: GRAPH, DIR, or the name of an op; NULL: none */
+    const char *what; /* the one argument that is no flag: GRAPH, DIR, or the name of an op; NULL: none */
     const char *size;
     struct texts sets, inputs, outputs;
-    int64_t batch;                      /* -1: not given */
+    int64_t batch; /* -1: not given */
     uint64_t seed;
-    int64_t threads;                    /* 0: as many as the machine has */
+    int64_t threads; /* 0: as many as the machine has */
     const char *backend, *device, *numerics, *target, *against, *init;
     const char *weights, *save_weights, *out_dir, *report, *dump_launches;
-    const char *dump, *stop;            /* dump: a pass's name, or "all" */
+    const char *dump, *stop; /* dump: a pass's name, or "all" */
     bool json, quiet, verbose, help, check, sanitize, full, dot, contracts;
 };
 
-enum flag_kind { FLAG_BOOL, FLAG_TEXT, FLAG_LIST, FLAG_COUNT, FLAG_POSITIVE, FLAG_SEED, FLAG_WORD, FLAG_DUMP, FLAG_PASS };
+enum flag_kind {
+    FLAG_BOOL,
+    FLAG_TEXT,
+    FLAG_LIST,
+    FLAG_COUNT,
+    FLAG_POSITIVE,
+    FLAG_SEED,
+    FLAG_WORD,
+    FLAG_DUMP,
+    FLAG_PASS
+};
 struct cli_flag {
     const char *name;
-    char letter;                        /* 0: none */
+    char letter; /* 0: none */
     enum flag_kind kind;
-    size_t at;                          /* of its field in struct cli_options */
-    const char *arg;                    /* what help calls its value; FLAG_WORD: the words, separated by "|" */
+    size_t at;       /* of its field in struct cli_options */
+    const char *arg; /* what help calls its value; FLAG_WORD: the words, separated by "|" */
     const char *help;
 };
 

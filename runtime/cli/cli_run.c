@@ -13,69 +13,88 @@
 #include "runtime/format/safetensors.h"
 #include "runtime/judge/walk.h"
 
-enum { SHOWN = 8 };                     /* elements of an output that is shown whole */
+enum { SHOWN = 8 }; /* elements of an output that is shown whole */
 
 struct run_job {
     struct line l;
     struct binding *b;
     enum numerics numerics;
     bool cpu;
-    const char *on;                     /* "cpu real", "emu:gfx90a" */
-    struct tensor **outs;               /* one an output of l.parsed */
+    const char *on;       /* "cpu real", "emu:gfx90a" */
+    struct tensor **outs; /* one an output of l.parsed */
     double seconds;
 };
 
 /* ---- what is asked for ---- */
 
-static enum numerics numerics_of(const char *word) { return !strcmp(word, "real") ? NUMERICS_REAL : !strcmp(word, "f32") ? NUMERICS_F32 : NUMERICS_F16; }
+static enum numerics numerics_of(const char *word)
+{
+    return !strcmp(word, "real") ? NUMERICS_REAL : !strcmp(word, "f32") ? NUMERICS_F32 : NUMERICS_F16;
+}
 
 static bool read_backend(struct run_job *j, struct cli *c)
 {
     const struct cli_options *o = &c->o;
     struct session *s = c->s;
     if (!o->backend) {
-        diag_error(s, FAIL_USAGE, NOWHERE, "tokic run needs --backend cpu (the reference interpreter) or --backend hip (compiled kernels)");
+        diag_error(s, FAIL_USAGE, NOWHERE,
+                   "tokic run needs --backend cpu (the reference interpreter) or --backend hip (compiled kernels)");
         return false;
     }
     j->cpu = !strcmp(o->backend, "cpu");
     const char *numerics = o->numerics ? o->numerics : j->cpu ? "real" : "f16";
     j->numerics = numerics_of(numerics);
     if (!j->cpu && j->numerics != NUMERICS_F16)
-        return diag_error(s, FAIL_USAGE, NOWHERE, "backend hip has no --numerics %s: it has f16 (--backend cpu has real, f32 and f16)", numerics);
+        return diag_error(s, FAIL_USAGE, NOWHERE,
+                          "backend hip has no --numerics %s: it has f16 (--backend cpu has real, f32 and f16)",
+                          numerics);
     if (j->cpu && (o->device || o->sanitize || o->dump_launches))
         return diag_error(s, FAIL_USAGE, NOWHERE, "backend cpu takes no --%s: it runs no kernels",
                           o->device     ? "device"
                           : o->sanitize ? "sanitize"
                                         : "dump-launches");
     if (j->cpu && j->numerics != NUMERICS_F16 && o->target)
-        return diag_error(s, FAIL_USAGE, NOWHERE, "--target %s: backend cpu has a target with --numerics f16 alone; %s walks the graph as it was read",
-                          o->target, numerics);
+        return diag_error(
+            s, FAIL_USAGE, NOWHERE,
+            "--target %s: backend cpu has a target with --numerics f16 alone; %s walks the graph as it was read",
+            o->target, numerics);
     j->on = arena_printf(s->run, "cpu %s", numerics);
     return true;
 }
 
 /* ---- the reference ---- */
 
-static void take(struct run_job *j, const struct walk *w, size_t i, const struct node *n) { j->outs[i] = walk_tensor(w, n, j->l.s->run); }
+static void take(struct run_job *j, const struct walk *w, size_t i, const struct node *n)
+{
+    j->outs[i] = walk_tensor(w, n, j->l.s->run);
+}
 
 /* f16 walks the graph after precision, whose dtypes each node rounds to. */
 static bool run_cpu(struct run_job *j)
 {
     struct compiled k = { .after = j->l.parsed };
-    if (j->numerics == NUMERICS_F16 && !line_passes(&j->l, line_target(&j->l), "precision", &k)) return false;
+    if (j->numerics == NUMERICS_F16 && !line_passes(&j->l, line_target(&j->l), "precision", &k))
+        return false;
     struct walk *w = walk_begin(j->l.s, k.after, &j->b->dims, j->numerics, line_threads(j->l.c));
     struct node **outs = arena_array(j->l.s->run, struct node *, k.after->n_outs + 1);
-    for (size_t i = 0; i < k.after->n_outs; i++) outs[i] = k.after->outs[i].node;
+    for (size_t i = 0; i < k.after->n_outs; i++)
+        outs[i] = k.after->outs[i].node;
     walk_bind(w, j->b);
     bool ok = walk_run(w, outs, k.after->n_outs, false, NULL, NULL);
-    for (size_t i = 0; ok && i < k.after->n_outs; i++) take(j, w, i, outs[i]);
+    for (size_t i = 0; ok && i < k.after->n_outs; i++)
+        take(j, w, i, outs[i]);
     walk_end(w);
     return ok;
 }
 
 /* ---- --check ---- */
 
-struct guard { struct session *s; const struct graph *g; const struct dim_values *dims; size_t checked; };
+struct guard {
+    struct session *s;
+    const struct graph *g;
+    const struct dim_values *dims;
+    size_t checked;
+};
 
 /* What an obligation that could not be proved asks of a value: its range and finiteness. */
 static bool guard_holds(struct guard *gd, const struct walk *w, const struct obligation *o)
@@ -86,9 +105,11 @@ static bool guard_holds(struct guard *gd, const struct walk *w, const struct obl
     gd->checked++;
     for (int64_t i = 0; i < v->count; i++) {
         double d = real ? v->v[i].d : (double)v->v[i].i;
-        if ((isnan(d) || (d >= o->need.lo && d <= o->need.hi)) && (isfinite(d) || !o->need.finite)) continue;
-        diag_error(gd->s, FAIL_INPUT, o->operand >= 0 && o->node->in_loc ? o->node->in_loc[o->operand] : o->node->loc, "%s needs %s, but %s is %.9g",
-                   o->node->op->name, o->text, element_text(gd->s->run, x, gd->dims, i), d);
+        if ((isnan(d) || (d >= o->need.lo && d <= o->need.hi)) && (isfinite(d) || !o->need.finite))
+            continue;
+        diag_error(gd->s, FAIL_INPUT, o->operand >= 0 && o->node->in_loc ? o->node->in_loc[o->operand] : o->node->loc,
+                   "%s needs %s, but %s is %.9g", o->node->op->name, o->text, element_text(gd->s->run, x, gd->dims, i),
+                   d);
         return false;
     }
     return true;
@@ -100,7 +121,8 @@ static bool guard_node(void *ctx, struct walk *w, const struct node *n)
     bool good = true;
     for (size_t i = 0; i < gd->g->n_obligations; i++) {
         const struct obligation *o = &gd->g->obligations[i];
-        if (o->node == n && o->status == OBLIGATION_CHECKED) good &= guard_holds(gd, w, o);
+        if (o->node == n && o->status == OBLIGATION_CHECKED)
+            good &= guard_holds(gd, w, o);
     }
     return good;
 }
@@ -112,12 +134,14 @@ static bool check_guards(struct run_job *j)
     struct guard gd = { j->l.s, g, &j->b->dims, 0 };
     struct walk *w = walk_begin(j->l.s, g, &j->b->dims, NUMERICS_REAL, line_threads(j->l.c));
     struct node **outs = arena_array(j->l.s->run, struct node *, g->n_outs + 1);
-    for (size_t i = 0; i < g->n_outs; i++) outs[i] = g->outs[i].node;
+    for (size_t i = 0; i < g->n_outs; i++)
+        outs[i] = g->outs[i].node;
     walk_bind(w, j->b);
     bool ok = walk_run(w, outs, g->n_outs, false, guard_node, &gd);
     walk_end(w);
     if (ok && !j->l.c->o.quiet)
-        fprintf(j->l.c->err, "--check: %zu %s held in the reference's walk\n", gd.checked, plural((int64_t)gd.checked, "guard", "guards"));
+        fprintf(j->l.c->err, "--check: %zu %s held in the reference's walk\n", gd.checked,
+                plural((int64_t)gd.checked, "guard", "guards"));
     return ok;
 }
 
@@ -149,9 +173,11 @@ static bool run_kernels(struct run_job *j, struct device *d)
 {
     struct compiled k;
     const struct cli_options *o = &j->l.c->o;
-    if (!line_program(&j->l, d->target, &k) || !line_compile(&j->l, &k, d->ops->kind)) return false;
+    if (!line_program(&j->l, d->target, &k) || !line_compile(&j->l, &k, d->ops->kind))
+        return false;
     struct exec *e = exec_open(j->l.s, k.program, d, &k.code, j->b);
-    if (!e) return false;
+    if (!e)
+        return false;
     bool ok = (!o->dump_launches || dump_begin(e, o->dump_launches)) && exec_run(e) && read_outputs(j, e, k.after);
     exec_close(e);
     return ok;
@@ -160,7 +186,8 @@ static bool run_kernels(struct run_job *j, struct device *d)
 static bool run_hip(struct run_job *j)
 {
     struct device *d = line_device(&j->l, false);
-    if (!d) return false;
+    if (!d)
+        return false;
     j->on = strcmp(d->ops->kind, "emu") ? arena_printf(j->l.s->run, "%s (%s)", d->spec, d->name) : d->spec;
     bool ok = run_kernels(j, d);
     d->ops->close(d);
@@ -169,7 +196,10 @@ static bool run_hip(struct run_job *j)
 
 /* ---- outputs ---- */
 
-struct stats { double min, max, mean; int64_t nans, infinite; };
+struct stats {
+    double min, max, mean;
+    int64_t nans, infinite;
+};
 
 /* Of the finite elements. */
 static struct stats stats_of(const struct tensor *t)
@@ -181,8 +211,10 @@ static struct stats stats_of(const struct tensor *t)
         double x = tensor_get(t, i);
         st.nans += isnan(x);
         st.infinite += isinf(x);
-        if (!isfinite(x)) continue;
-        st.min = fmin(st.min, x), st.max = fmax(st.max, x);
+        if (!isfinite(x))
+            continue;
+        st.min = fmin(st.min, x);
+        st.max = fmax(st.max, x);
         sum += x;
     }
     int64_t finite = n - st.nans - st.infinite;
@@ -195,14 +227,19 @@ static const char *value_text(struct arena *a, const struct tensor *t)
     const char *text = "";
     int64_t n = tensor_count(t);
     struct stats st = stats_of(t);
-    if (!n) return "empty";
+    if (!n)
+        return "empty";
     if (n <= SHOWN) {
-        for (int64_t i = 0; i < n; i++) text = arena_printf(a, "%s%s%.6g", text, i ? " " : "", tensor_get(t, i));
+        for (int64_t i = 0; i < n; i++)
+            text = arena_printf(a, "%s%s%.6g", text, i ? " " : "", tensor_get(t, i));
         return text;
     }
-    if (st.nans + st.infinite < n) text = arena_printf(a, "min %.6g   mean %.6g   max %.6g", st.min, st.mean, st.max);
-    if (st.nans) text = arena_printf(a, "%s   %" PRId64 " nan", text, st.nans);
-    if (st.infinite) text = arena_printf(a, "%s   %" PRId64 " infinite", text, st.infinite);
+    if (st.nans + st.infinite < n)
+        text = arena_printf(a, "min %.6g   mean %.6g   max %.6g", st.min, st.mean, st.max);
+    if (st.nans)
+        text = arena_printf(a, "%s   %" PRId64 " nan", text, st.nans);
+    if (st.infinite)
+        text = arena_printf(a, "%s   %" PRId64 " infinite", text, st.infinite);
     return text;
 }
 
@@ -211,8 +248,10 @@ static const char *file_for(const struct cli *c, const char *name)
 {
     const char *file = NULL;
     for (size_t i = 0; i < c->o.outputs.n; i++) {
-        const char *option = c->o.outputs.v[i], *eq = strchr(option, '=');
-        if (eq && (size_t)(eq - option) == strlen(name) && !strncmp(option, name, (size_t)(eq - option))) file = eq + 1;
+        const char *option = c->o.outputs.v[i];
+        const char *eq = strchr(option, '=');
+        if (eq && (size_t)(eq - option) == strlen(name) && !strncmp(option, name, (size_t)(eq - option)))
+            file = eq + 1;
     }
     return file;
 }
@@ -226,7 +265,11 @@ static bool output_json(struct run_job *j, const char *name, const struct tensor
     json_text(o, "dtype", dtype_name(t->dtype));
     json_ints(o, "shape", t->dim, (size_t)t->rank);
     bool any = tensor_count(t) > st.nans + st.infinite;
-    if (any) json_real(o, "min", st.min), json_real(o, "mean", st.mean), json_real(o, "max", st.max);
+    if (any) {
+        json_real(o, "min", st.min);
+        json_real(o, "mean", st.mean);
+        json_real(o, "max", st.max);
+    }
     json_int(o, "nan", st.nans);
     json_int(o, "infinite", st.infinite);
     json_text(o, "file", file);
@@ -236,8 +279,10 @@ static bool output_json(struct run_job *j, const char *name, const struct tensor
 static void print_head(const struct run_job *j)
 {
     const char *dims = "";
-    for (size_t i = 0; i < j->b->dims.n; i++) dims = arena_printf(j->l.s->run, "%s%s %" PRId64 "   ", dims, j->b->dims.names[i], j->b->dims.values[i]);
-    fprintf(j->l.c->out, "%s   %s%s   %s\n", graph_title(j->l.s->run, j->l.parsed), dims, j->on, line_weights_text(&j->l, INIT_TRAIN));
+    for (size_t i = 0; i < j->b->dims.n; i++)
+        dims = arena_printf(j->l.s->run, "%s%s %" PRId64 "   ", dims, j->b->dims.names[i], j->b->dims.values[i]);
+    fprintf(j->l.c->out, "%s   %s%s   %s\n", graph_title(j->l.s->run, j->l.parsed), dims, j->on,
+            line_weights_text(&j->l, INIT_TRAIN));
 }
 
 static bool show_outputs(struct run_job *j)
@@ -247,25 +292,34 @@ static bool show_outputs(struct run_job *j)
     const struct graph *g = j->l.parsed;
     struct table *t = table_new(a, "llll");
     t->most = c->o.quiet ? 0 : TABLE_WIDTH;
-    if (!c->o.json && !c->o.quiet) print_head(j);
+    if (!c->o.json && !c->o.quiet)
+        print_head(j);
     for (size_t i = 0; i < g->n_outs; i++) {
         const struct tensor *x = j->outs[i];
-        const char *name = g->outs[i].name, *file = file_for(c, name);
-        if (file && !npy_write(c->s, file, x)) return false;
-        if (c->o.json && !output_json(j, name, x, file)) return false;
-        table_row(t, (const char *[]){ name, tensor_text(a, x->dtype, x->rank, x->dim), value_text(a, x), file ? arena_printf(a, "wrote %s", file) : "" });
+        const char *name = g->outs[i].name;
+        const char *file = file_for(c, name);
+        if (file && !npy_write(c->s, file, x))
+            return false;
+        if (c->o.json && !output_json(j, name, x, file))
+            return false;
+        table_row(t, (const char *[]){ name, tensor_text(a, x->dtype, x->rank, x->dim), value_text(a, x),
+                                       file ? arena_printf(a, "wrote %s", file) : "" });
     }
-    if (!c->o.json) table_print(t, c->o.quiet ? 0 : 2, c->out);
+    if (!c->o.json)
+        table_print(t, c->o.quiet ? 0 : 2, c->out);
     return true;
 }
 
 static bool save_weights(struct run_job *j)
 {
     const struct cli_options *o = &j->l.c->o;
-    if (!o->save_weights) return true;
+    if (!o->save_weights)
+        return true;
     struct tensor_list *list = binding_weights(j->l.s, j->l.parsed, j->b);
-    if (!safetensors_write(j->l.s, o->save_weights, list)) return false;
-    if (!o->quiet) fprintf(j->l.c->err, "wrote %zu parameters to %s\n", list->n, o->save_weights);
+    if (!safetensors_write(j->l.s, o->save_weights, list))
+        return false;
+    if (!o->quiet)
+        fprintf(j->l.c->err, "wrote %zu parameters to %s\n", list->n, o->save_weights);
     return true;
 }
 
@@ -273,8 +327,10 @@ static bool save_weights(struct run_job *j)
 static bool check_outputs(struct cli *c)
 {
     for (size_t i = 0; i < c->o.outputs.n; i++) {
-        const char *option = c->o.outputs.v[i], *eq = strchr(option, '=');
-        if (eq == option || (eq && !eq[1])) return diag_error(c->s, FAIL_USAGE, NOWHERE, "--output %s: NAME or NAME=FILE.npy is needed", option);
+        const char *option = c->o.outputs.v[i];
+        const char *eq = strchr(option, '=');
+        if (eq == option || (eq && !eq[1]))
+            return diag_error(c->s, FAIL_USAGE, NOWHERE, "--output %s: NAME or NAME=FILE.npy is needed", option);
     }
     return true;
 }
@@ -282,12 +338,16 @@ static bool check_outputs(struct cli *c)
 enum fail cli_run(struct cli *c)
 {
     struct run_job *j = arena_new_of(c->s->run, struct run_job);
-    if (!read_backend(j, c) || !check_outputs(c)) return FAIL_USAGE;
-    if (c->o.dump_launches && !dir_make(c->s, c->o.dump_launches)) return FAIL_INPUT;
-    if (!line_open(c, &j->l)) return FAIL_INPUT;
+    if (!read_backend(j, c) || !check_outputs(c))
+        return FAIL_USAGE;
+    if (c->o.dump_launches && !dir_make(c->s, c->o.dump_launches))
+        return FAIL_INPUT;
+    if (!line_open(c, &j->l))
+        return FAIL_INPUT;
     struct bind_options bo = line_bind_options(&j->l, INIT_TRAIN);
     j->b = bind_sources(c->s, j->l.parsed, &bo);
-    if (!j->b || !save_weights(j)) return FAIL_INPUT;
+    if (!j->b || !save_weights(j))
+        return FAIL_INPUT;
     j->outs = arena_array(c->s->run, struct tensor *, j->l.parsed->n_outs + 1);
     bool ok = (!c->o.check || check_guards(j)) && (j->cpu ? run_cpu(j) : run_hip(j));
     return ok && show_outputs(j) ? FAIL_NONE : FAIL_INPUT;

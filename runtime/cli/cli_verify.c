@@ -1,4 +1,5 @@
-/* tokic verify: every kernel judged on what it really had, the passes beside the graph as parsed, the drift end to end. */
+/* tokic verify: every kernel judged on what it really had, the passes beside the graph as parsed, the drift end to end.
+   */
 #include <string.h>
 
 #include "runtime/judge/dump.h"
@@ -18,8 +19,10 @@ struct verify_job {
 static bool judge_kernels(struct verify_job *j)
 {
     struct exec *e = exec_open(j->l.s, j->k.program, j->d, &j->k.code, j->b);
-    if (!e) return false;
-    bool ok = (!j->l.c->o.dump_launches || dump_begin(e, j->l.c->o.dump_launches)) && verify_kernels(e, j->l.parsed, j->b, line_threads(j->l.c), &j->r);
+    if (!e)
+        return false;
+    bool ok = (!j->l.c->o.dump_launches || dump_begin(e, j->l.c->o.dump_launches)) &&
+              verify_kernels(e, j->l.parsed, j->b, line_threads(j->l.c), &j->r);
     exec_close(e);
     return ok;
 }
@@ -34,7 +37,8 @@ static bool judge_passes(struct verify_job *j)
 static bool all_good(const struct verify_report *r)
 {
     bool good = r->passes_ok;
-    for (size_t i = 0; i < r->n_kernels; i++) good &= r->kernels[i].pass;
+    for (size_t i = 0; i < r->n_kernels; i++)
+        good &= r->kernels[i].pass;
     return good;
 }
 
@@ -43,44 +47,59 @@ static const char *inputs_text(const struct cli *c)
 {
     const struct cli_options *o = &c->o;
     const char *text = o->size ? arena_printf(c->s->run, " --size %s", o->size) : "";
-    for (size_t i = 0; i < o->sets.n; i++) text = arena_printf(c->s->run, "%s --set %s", text, o->sets.v[i]);
-    if (o->batch >= 0) text = arena_printf(c->s->run, "%s --batch %lld", text, (long long)o->batch);
-    if (o->seed != 42) text = arena_printf(c->s->run, "%s --seed %llu", text, (unsigned long long)o->seed);
-    if (o->init) text = arena_printf(c->s->run, "%s --init %s", text, o->init);
-    if (o->weights) text = arena_printf(c->s->run, "%s --weights %s", text, o->weights);
-    for (size_t i = 0; i < o->inputs.n; i++) text = arena_printf(c->s->run, "%s --input %s", text, o->inputs.v[i]);
+    for (size_t i = 0; i < o->sets.n; i++)
+        text = arena_printf(c->s->run, "%s --set %s", text, o->sets.v[i]);
+    if (o->batch >= 0)
+        text = arena_printf(c->s->run, "%s --batch %lld", text, (long long)o->batch);
+    if (o->seed != 42)
+        text = arena_printf(c->s->run, "%s --seed %llu", text, (unsigned long long)o->seed);
+    if (o->init)
+        text = arena_printf(c->s->run, "%s --init %s", text, o->init);
+    if (o->weights)
+        text = arena_printf(c->s->run, "%s --weights %s", text, o->weights);
+    for (size_t i = 0; i < o->inputs.n; i++)
+        text = arena_printf(c->s->run, "%s --input %s", text, o->inputs.v[i]);
     return text;
 }
 
 static enum fail say(struct verify_job *j)
 {
     struct cli *c = j->l.c;
-    struct verify_context ctx = {.parsed = j->l.parsed,
-                                 .program = j->k.program,
-                                 .device = j->d,
-                                 .dims = &j->b->dims,
-                                 .weights = line_weights_text(&j->l, INIT_JUDGE),
-                                 .what = j->l.what,
-                                 .with = inputs_text(c),
-                                 .good = all_good(&j->r)};
-    if (c->o.report && !json_save(c->s, report_verify_object(c->s, &j->r, &ctx), c->o.report)) return FAIL_INPUT;
-    if (c->o.json && !report_verify_json(c->s, &j->r, &ctx, c->out)) return FAIL_INPUT;
-    if (!c->o.json) report_verify(c->s, &j->r, &ctx, c->o.quiet, c->out);
+    struct verify_context ctx = { .parsed = j->l.parsed,
+                                  .program = j->k.program,
+                                  .device = j->d,
+                                  .dims = &j->b->dims,
+                                  .weights = line_weights_text(&j->l, INIT_JUDGE),
+                                  .what = j->l.what,
+                                  .with = inputs_text(c),
+                                  .good = all_good(&j->r) };
+    if (c->o.report && !json_save(c->s, report_verify_object(c->s, &j->r, &ctx), c->o.report))
+        return FAIL_INPUT;
+    if (c->o.json && !report_verify_json(c->s, &j->r, &ctx, c->out))
+        return FAIL_INPUT;
+    if (!c->o.json)
+        report_verify(c->s, &j->r, &ctx, c->o.quiet, c->out);
     return ctx.good ? FAIL_NONE : FAIL_JUDGED;
 }
 
 enum fail cli_verify(struct cli *c)
 {
     struct verify_job *j = arena_new_of(c->s->run, struct verify_job);
-    if (c->o.backend && strcmp(c->o.backend, "hip"))
-        return diag_error(c->s, FAIL_USAGE, NOWHERE, "verify judges --backend hip; %s is what it judges by", c->o.backend), FAIL_USAGE;
-    if (c->o.dump_launches && !dir_make(c->s, c->o.dump_launches)) return FAIL_INPUT;
-    if (!line_open(c, &j->l)) return FAIL_INPUT;
+    if (c->o.backend && strcmp(c->o.backend, "hip")) {
+        diag_error(c->s, FAIL_USAGE, NOWHERE, "verify judges --backend hip; %s is what it judges by", c->o.backend);
+        return FAIL_USAGE;
+    }
+    if (c->o.dump_launches && !dir_make(c->s, c->o.dump_launches))
+        return FAIL_INPUT;
+    if (!line_open(c, &j->l))
+        return FAIL_INPUT;
     struct bind_options bo = line_bind_options(&j->l, INIT_JUDGE);
     j->b = bind_sources(c->s, j->l.parsed, &bo);
     j->d = j->b ? line_device(&j->l, true) : NULL;
-    if (!j->d) return FAIL_INPUT;
-    bool ok = line_program(&j->l, j->d->target, &j->k) && line_compile(&j->l, &j->k, j->d->ops->kind) && judge_kernels(j) && judge_passes(j);
+    if (!j->d)
+        return FAIL_INPUT;
+    bool ok = line_program(&j->l, j->d->target, &j->k) && line_compile(&j->l, &j->k, j->d->ops->kind) &&
+              judge_kernels(j) && judge_passes(j);
     enum fail result = ok ? say(j) : FAIL_INPUT;
     j->d->ops->close(j->d);
     return result;

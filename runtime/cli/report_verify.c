@@ -1,4 +1,5 @@
-/* What verify came to: a line a kernel (the worst of equal kernels of block instances), what else was compared, what it stands on, the verdict. */
+/* What verify came to: a line a kernel (the worst of equal kernels of block instances), what else was compared, what it
+   stands on, the verdict. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -9,10 +10,18 @@
 
 enum { FAILS_SHOWN = 5, PLACE_WIDTH = 28 };
 
-struct line { const char *title; size_t kernel, n; const struct kernel_verdict *worst; int64_t range, uncertain; };
+struct line {
+    const char *title;
+    size_t kernel, n;
+    const struct kernel_verdict *worst;
+    int64_t range, uncertain;
+};
 
 /* Wrong ones first, then the larger ratio. */
-static bool is_worse(const struct kernel_verdict *a, const struct kernel_verdict *b) { return a->pass != b->pass ? !a->pass : a->ratio > b->ratio; }
+static bool is_worse(const struct kernel_verdict *a, const struct kernel_verdict *b)
+{
+    return a->pass != b->pass ? !a->pass : a->ratio > b->ratio;
+}
 
 static struct line *lines_of(struct session *s, const struct verify_report *r, size_t *n)
 {
@@ -22,9 +31,12 @@ static struct line *lines_of(struct session *s, const struct verify_report *r, s
         const struct kernel_verdict *v = &r->kernels[i];
         const char *title = group_stem(s->run, v->group);
         size_t k = 0;
-        while (k < *n && (lines[k].kernel != v->kernel || strcmp(lines[k].title, title))) k++;
-        if (k == *n) lines[(*n)++] = (struct line){ .title = title, .kernel = v->kernel, .worst = v };
-        if (is_worse(v, lines[k].worst)) lines[k].worst = v;
+        while (k < *n && (lines[k].kernel != v->kernel || strcmp(lines[k].title, title)))
+            k++;
+        if (k == *n)
+            lines[(*n)++] = (struct line){ .title = title, .kernel = v->kernel, .worst = v };
+        if (is_worse(v, lines[k].worst))
+            lines[k].worst = v;
         lines[k].n++;
         lines[k].range += v->range;
         lines[k].uncertain += v->uncertain_rows;
@@ -36,7 +48,8 @@ static struct line *lines_of(struct session *s, const struct verify_report *r, s
 static const char *error_text(struct arena *a, double x) { return x == 0 ? "0" : arena_printf(a, "%.1e", x); }
 static const char *ratio_text(struct arena *a, double x)
 {
-    if (!isfinite(x)) return isnan(x) ? "nan" : "∞";
+    if (!isfinite(x))
+        return isnan(x) ? "nan" : "∞";
     return x >= 10 ? number_text(a, x < 1e15 ? (int64_t)x : INT64_C(1000000000000000)) : arena_printf(a, "%.2f", x);
 }
 
@@ -50,15 +63,19 @@ static const char *where_text(struct arena *a, const struct kernel_verdict *v, c
 static const char *stands_on(struct session *s, const struct verify_context *c)
 {
     const struct matrix_unit *u = c->device->target->matrix;
-    if (strcmp(c->device->ops->kind, "emu")) return arena_printf(s->run, "a device: %s (%s)", c->device->name, c->device->spec);
-    if (!u) return "an emulation, without a matrix unit";
-    return arena_printf(s->run, "an emulation; the bit model of its matrix unit is %s", provenance_word(u->model.known));
+    if (strcmp(c->device->ops->kind, "emu"))
+        return arena_printf(s->run, "a device: %s (%s)", c->device->name, c->device->spec);
+    if (!u)
+        return "an emulation, without a matrix unit";
+    return arena_printf(s->run, "an emulation; the bit model of its matrix unit is %s",
+                        provenance_word(u->model.known));
 }
 
 static const char *dims_text(struct arena *a, const struct dim_values *d)
 {
     const char *text = "";
-    for (size_t i = 0; i < d->n; i++) text = arena_printf(a, "%s%s%s %" PRId64, text, i ? " " : "", d->names[i], d->values[i]);
+    for (size_t i = 0; i < d->n; i++)
+        text = arena_printf(a, "%s%s%s %" PRId64, text, i ? " " : "", d->names[i], d->values[i]);
     return text;
 }
 
@@ -73,10 +90,13 @@ static void print_kernels(struct session *s, const struct verify_report *r, cons
     for (size_t i = 0; i < n; i++) {
         const struct line *l = &lines[i];
         const struct kernel_verdict *v = l->worst;
-        const char *title = l->n > 1 ? arena_printf(a, "%s  ×%zu", l->title, l->n) : v->group->name, *none = "–";
-        table_row(t, (const char *[]){ title, v->worst ? error_text(a, v->observed) : none, v->worst ? error_text(a, v->bound) : none,
-                                       v->worst ? ratio_text(a, v->ratio) : none, text_short(a, where_text(a, v, c->dims), PLACE_WIDTH),
-                                       number_text(a, l->range), v->pass ? NULL : "wrong" });
+        const char *title = l->n > 1 ? arena_printf(a, "%s  ×%zu", l->title, l->n) : v->group->name;
+        const char *none = "–";
+        table_row(t, (const char *[]){ title, v->worst ? error_text(a, v->observed) : none,
+                                       v->worst ? error_text(a, v->bound) : none,
+                                       v->worst ? ratio_text(a, v->ratio) : none,
+                                       text_short(a, where_text(a, v, c->dims), PLACE_WIDTH), number_text(a, l->range),
+                                       v->pass ? NULL : "wrong" });
     }
     table_print(t, 2, to);
 }
@@ -84,77 +104,107 @@ static void print_kernels(struct session *s, const struct verify_report *r, cons
 /* "y 8.9e-04 from real, end to end"; where numbers are missing, how many, and whether real misses them too. */
 static const char *drift_text(struct arena *a, const struct drift *d)
 {
-    if (!d->elements) return arena_printf(a, "%s has no elements", d->name);
-    if (d->finite == d->elements) return arena_printf(a, "%s %s from real, end to end", d->name, error_text(a, d->relative));
-    const struct { int64_t n; const char *what; } rest[] = {
+    if (!d->elements)
+        return arena_printf(a, "%s has no elements", d->name);
+    if (d->finite == d->elements)
+        return arena_printf(a, "%s %s from real, end to end", d->name, error_text(a, d->relative));
+    const struct {
+        int64_t n;
+        const char *what;
+    } rest[] = {
         { d->nans, "NaN on both sides" },
         { d->infinite, "infinite on both sides" },
         { d->one_sided, "finite on one side only" },
         { d->unlike, "not finite and not the same" },
     };
-    const char *text = d->finite ? arena_printf(a, "%s %s from real where finite", d->name, error_text(a, d->relative)) : d->name;
+    const char *text =
+        d->finite ? arena_printf(a, "%s %s from real where finite", d->name, error_text(a, d->relative)) : d->name;
     const char *sep = d->finite ? "; " : " ";
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
-        if (rest[i].n) text = arena_printf(a, "%s%s%s %s", text, sep, number_text(a, rest[i].n), rest[i].what), sep = ", ";
+        if (rest[i].n) {
+            text = arena_printf(a, "%s%s%s %s", text, sep, number_text(a, rest[i].n), rest[i].what);
+            sep = ", ";
+        }
     return text;
 }
 
 static void print_rest(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
 {
     int64_t uncertain = 0;
-    for (size_t i = 0; i < r->n_kernels; i++) uncertain += r->kernels[i].uncertain_rows;
+    for (size_t i = 0; i < r->n_kernels; i++)
+        uncertain += r->kernels[i].uncertain_rows;
     if (r->rows)
-        fprintf(to, "  routing     %" PRId64 " of %" PRId64 " chosen sets equal, %" PRId64 " certified for every rounding\n", r->rows_equal, r->rows,
-                r->rows_certified);
-    if (uncertain) fprintf(to, "              %" PRId64 " chosen sets differ from the reference's, as the bounds on their scores allow\n", uncertain);
+        fprintf(to,
+                "  routing     %" PRId64 " of %" PRId64 " chosen sets equal, %" PRId64
+                " certified for every rounding\n",
+                r->rows_equal, r->rows, r->rows_certified);
+    if (uncertain)
+        fprintf(to,
+                "              %" PRId64
+                " chosen sets differ from the reference's, as the bounds on their scores allow\n",
+                uncertain);
     if (r->passes_ok)
         fprintf(to, "  passes      %zu %s equal to the parsed graph's within 2⁻⁵³ bounds\n", r->pass_values,
                 plural((int64_t)r->pass_values, "value", "values"));
-    else fprintf(to, "  passes      a value differs from the parsed graph's, among %zu compared\n", r->pass_values);
-    if (graph_uses(c->parsed, "combine")) fprintf(to, "  dispatch    dense, no buckets: not checked\n");
+    else
+        fprintf(to, "  passes      a value differs from the parsed graph's, among %zu compared\n", r->pass_values);
+    if (graph_uses(c->parsed, "combine"))
+        fprintf(to, "  dispatch    dense, no buckets: not checked\n");
     for (size_t i = 0; i < r->n_drifts; i++)
         fprintf(to, "  %s       %s\n", i ? "     " : "drift", drift_text(s->run, &r->drifts[i]));
     fprintf(to, "  stands on   %s\n", stands_on(s, c));
 }
 
-static void print_kernel_fail(struct session *s, const struct kernel_verdict *v, const struct verify_context *c, FILE *to)
+static void print_kernel_fail(struct session *s, const struct kernel_verdict *v, const struct verify_context *c,
+                              FILE *to)
 {
     struct arena *a = s->run;
     fprintf(to, "FAIL   %s: ", v->group->name);
     if (v->worst)
-        fprintf(to, "%s is %s, should be %s ± %s (%s × the bound); ", where_text(a, v, c->dims), value_text(a, v->got), value_text(a, v->want),
-                error_text(a, v->bound), ratio_text(a, v->ratio));
+        fprintf(to, "%s is %s, should be %s ± %s (%s × the bound); ", where_text(a, v, c->dims), value_text(a, v->got),
+                value_text(a, v->want), error_text(a, v->bound), ratio_text(a, v->ratio));
     fprintf(to, "%s of %s elements are wrong\n", number_text(a, v->wrong), number_text(a, v->elements));
     const struct node *n = v->worst ? v->worst : v->group->nodes[v->group->n_nodes - 1];
     if (n->loc.line)
-        fprintf(to, "       %s%s at %s\n", n->origin ? n->origin : n->op->name, n->instance ? arena_printf(a, " of %s", n->instance) : "", loc_text(a, n->loc));
+        fprintf(to, "       %s%s at %s\n", n->origin ? n->origin : n->op->name,
+                n->instance ? arena_printf(a, " of %s", n->instance) : "", loc_text(a, n->loc));
 }
 
 static void print_fail(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
 {
-    size_t shown = 0, wrong = 0;
+    size_t shown = 0;
+    size_t wrong = 0;
     bool emu = !strcmp(c->device->ops->kind, "emu");
     for (size_t i = 0; i < r->n_kernels; i++) {
-        if (r->kernels[i].pass) continue;
+        if (r->kernels[i].pass)
+            continue;
         wrong++;
-        if (shown++ < FAILS_SHOWN) print_kernel_fail(s, &r->kernels[i], c, to);
+        if (shown++ < FAILS_SHOWN)
+            print_kernel_fail(s, &r->kernels[i], c, to);
     }
-    if (wrong > FAILS_SHOWN) fprintf(to, "       … and %zu more kernels\n", wrong - FAILS_SHOWN);
+    if (wrong > FAILS_SHOWN)
+        fprintf(to, "       … and %zu more kernels\n", wrong - FAILS_SHOWN);
     if (!r->passes_ok) {
         fprintf(to, "FAIL   %s%s: %s\n", r->pass_failed ? "pass " : "the passes", r->pass_failed ? r->pass_failed : "",
                 r->pass_value ? r->pass_value : "a value differs");
-        if (r->pass_loc.line) fprintf(to, "       at %s\n", loc_text(s->run, r->pass_loc));
+        if (r->pass_loc.line)
+            fprintf(to, "       at %s\n", loc_text(s->run, r->pass_loc));
         if (r->pass_failed)
-            fprintf(to, "       tokic print %s --target %s --dump=after:%s    to see the graph that it made\n", c->what, c->device->target->name,
-                    r->pass_failed);
+            fprintf(to, "       tokic print %s --target %s --dump=after:%s    to see the graph that it made\n", c->what,
+                    c->device->target->name, r->pass_failed);
     }
     if (wrong)
-        fprintf(to, "       tokic verify %s%s --device emu:%s --sanitize    %s\n", c->what, c->with, c->device->target->name,
-                emu ? "looks for races, stray and unwritten accesses" : "runs the same kernels on the CPU, looking for races, stray and unwritten accesses");
+        fprintf(to, "       tokic verify %s%s --device emu:%s --sanitize    %s\n", c->what, c->with,
+                c->device->target->name,
+                emu ? "looks for races, stray and unwritten accesses"
+                    : "runs the same kernels on the CPU, looking for races, stray and unwritten accesses");
 }
 
 /* How much was judged: of the kernels that have elements, those of which some were. */
-struct judged { int64_t elements, range, not_finite; size_t kernels, blind; };
+struct judged {
+    int64_t elements, range, not_finite;
+    size_t kernels, blind;
+};
 
 static bool is_blind(const struct kernel_verdict *v) { return !v->elements && v->range; }
 
@@ -175,8 +225,11 @@ static struct judged judged_of(const struct verify_report *r)
 static const char *nothing_text(struct arena *a, const struct verify_report *r, const struct dim_values *d)
 {
     const char *text = "";
-    if (!r->n_kernels) return "no kernels";
-    for (size_t i = 0; i < d->n; i++) if (!d->values[i]) text = arena_printf(a, "%s%s%s 0", text, *text ? ", " : "", d->names[i]);
+    if (!r->n_kernels)
+        return "no kernels";
+    for (size_t i = 0; i < d->n; i++)
+        if (!d->values[i])
+            text = arena_printf(a, "%s%s%s 0", text, *text ? ", " : "", d->names[i]);
     return *text ? text : "no value has elements";
 }
 
@@ -185,36 +238,53 @@ static void print_pass(struct session *s, const struct verify_report *r, const s
     struct arena *a = s->run;
     struct judged j = judged_of(r);
     const char *all = number_text(a, j.elements + j.range);
-    if (!r->n_kernels || !(j.elements + j.range)) { fprintf(to, "PASS   nothing to judge: %s\n", nothing_text(a, r, c->dims)); return; }
-    if (!j.elements) { fprintf(to, "PASS   nothing could be judged: none of %s elements (range)\n", all); return; }
+    if (!r->n_kernels || !(j.elements + j.range)) {
+        fprintf(to, "PASS   nothing to judge: %s\n", nothing_text(a, r, c->dims));
+        return;
+    }
+    if (!j.elements) {
+        fprintf(to, "PASS   nothing could be judged: none of %s elements (range)\n", all);
+        return;
+    }
     const char *of = j.blind ? arena_printf(a, " of %zu", r->n_kernels) : "";
-    fprintf(to, "PASS   %zu%s %s within %s bounds, worst %s of it", j.kernels, of, plural((int64_t)r->n_kernels, "kernel", "kernels"),
-            plural((int64_t)j.kernels, "its", "their"), ratio_text(a, r->worst));
-    if (j.range) fprintf(to, "; %s of %s elements not judged (range)", number_text(a, j.range), all);
-    if (j.not_finite) fprintf(to, "; %s of %s not finite, as the reference allows", number_text(a, j.not_finite), all);
+    fprintf(to, "PASS   %zu%s %s within %s bounds, worst %s of it", j.kernels, of,
+            plural((int64_t)r->n_kernels, "kernel", "kernels"), plural((int64_t)j.kernels, "its", "their"),
+            ratio_text(a, r->worst));
+    if (j.range)
+        fprintf(to, "; %s of %s elements not judged (range)", number_text(a, j.range), all);
+    if (j.not_finite)
+        fprintf(to, "; %s of %s not finite, as the reference allows", number_text(a, j.not_finite), all);
     fputc('\n', to);
     for (size_t i = 0; i < r->n_kernels; i++) {
         const struct kernel_verdict *v = &r->kernels[i];
-        if (is_blind(v)) fprintf(to, "       no element of %s was judged (range %s)\n", v->group->name, number_text(a, v->range));
-        else if (v->elements && v->not_finite == v->elements) fprintf(to, "       no element of %s is finite\n", v->group->name);
+        if (is_blind(v))
+            fprintf(to, "       no element of %s was judged (range %s)\n", v->group->name, number_text(a, v->range));
+        else if (v->elements && v->not_finite == v->elements)
+            fprintf(to, "       no element of %s is finite\n", v->group->name);
     }
 }
 
-void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet, FILE *to)
+void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet,
+                   FILE *to)
 {
     if (!quiet) {
         const char *dims = dims_text(s->run, c->dims);
-        fprintf(to, "%s   %s%s%s against cpu real   %s\n", graph_title(s->run, c->parsed), dims, *dims ? "   " : "", c->device->spec, c->weights);
-        if (r->n_kernels) print_kernels(s, r, c, to);
+        fprintf(to, "%s   %s%s%s against cpu real   %s\n", graph_title(s->run, c->parsed), dims, *dims ? "   " : "",
+                c->device->spec, c->weights);
+        if (r->n_kernels)
+            print_kernels(s, r, c, to);
         print_rest(s, r, c, to);
     }
-    if (c->good) print_pass(s, r, c, to);
-    else print_fail(s, r, c, to);
+    if (c->good)
+        print_pass(s, r, c, to);
+    else
+        print_fail(s, r, c, to);
 }
 
 /* ---- JSON ---- */
 
-static void add_verdict(struct session *s, struct cJSON *o, const struct kernel_verdict *v, const struct verify_context *c)
+static void add_verdict(struct session *s, struct cJSON *o, const struct kernel_verdict *v,
+                        const struct verify_context *c)
 {
     json_text(o, "kernel", v->group->name);
     json_text(o, "text", c->program->kernels[v->kernel].k->name);
@@ -242,7 +312,8 @@ static void add_header(struct session *s, struct cJSON *o, const struct verify_c
     json_text(o, "against", "cpu real");
     json_text(o, "stands_on", stands_on(s, c));
     struct cJSON *dims = json_object(o, "dims");
-    for (size_t i = 0; i < c->dims->n; i++) json_int(dims, c->dims->names[i], c->dims->values[i]);
+    for (size_t i = 0; i < c->dims->n; i++)
+        json_int(dims, c->dims->names[i], c->dims->values[i]);
 }
 
 static void add_verdicts(struct cJSON *o, const struct verify_report *r, const struct verify_context *c)
@@ -254,19 +325,27 @@ static void add_verdicts(struct cJSON *o, const struct verify_report *r, const s
     json_int(o, "elements_not_judged", j.range);
     json_int(o, "elements_not_finite", j.not_finite);
     struct cJSON *blind = json_array(o, "kernels_not_judged");
-    for (size_t i = 0; i < r->n_kernels; i++) if (is_blind(&r->kernels[i])) json_text(blind, NULL, r->kernels[i].group->name);
+    for (size_t i = 0; i < r->n_kernels; i++)
+        if (is_blind(&r->kernels[i]))
+            json_text(blind, NULL, r->kernels[i].group->name);
     json_real(o, "worst_ratio", r->worst);
-    if (r->rows) json_int(o, "rows", r->rows), json_int(o, "rows_equal", r->rows_equal), json_int(o, "rows_certified", r->rows_certified);
+    if (r->rows) {
+        json_int(o, "rows", r->rows);
+        json_int(o, "rows_equal", r->rows_equal);
+        json_int(o, "rows_certified", r->rows_certified);
+    }
     json_int(o, "pass_values", (int64_t)r->pass_values);
     json_bool(o, "passes_ok", r->passes_ok);
     json_text(o, "pass_failed", r->pass_failed);
     json_text(o, "pass_value", r->pass_value);
     struct cJSON *drift = json_object(o, "drift");
-    for (size_t i = 0; i < r->n_drifts; i++) json_real(drift, r->drifts[i].name, r->drifts[i].relative);
+    for (size_t i = 0; i < r->n_drifts; i++)
+        json_real(drift, r->drifts[i].name, r->drifts[i].relative);
     struct cJSON *odd = json_object(o, "not_finite");
     for (size_t i = 0; i < r->n_drifts; i++) {
         const struct drift *d = &r->drifts[i];
-        if (d->finite == d->elements) continue;
+        if (d->finite == d->elements)
+            continue;
         struct cJSON *one = json_object(odd, d->name);
         json_int(one, "elements", d->elements);
         json_int(one, "nan", d->nans);
@@ -297,6 +376,7 @@ struct cJSON *report_verify_object(struct session *s, const struct verify_report
     add_header(s, o, c);
     add_verdicts(o, r, c);
     list = json_array(o, "kernels");
-    for (size_t i = 0; i < r->n_kernels; i++) add_verdict(s, json_object(list, NULL), &r->kernels[i], c);
+    for (size_t i = 0; i < r->n_kernels; i++)
+        add_verdict(s, json_object(list, NULL), &r->kernels[i], c);
     return o;
 }

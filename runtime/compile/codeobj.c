@@ -4,25 +4,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* EM_AMDGPU and EM_CUDA by number: not every elf.h has both. NT_AMDGPU_METADATA: LLVM, "User Guide for AMDGPU Backend", Code Object Metadata. */
+/* EM_AMDGPU and EM_CUDA by number: not every elf.h has both. NT_AMDGPU_METADATA: LLVM, "User Guide for AMDGPU Backend",
+   Code Object Metadata. */
 enum { MACHINE_CUDA = 190, MACHINE_AMDGPU = 224, NOTE_METADATA = 32, MAX_NAME = 4096 };
 
 /* STO_CUDA_ENTRY: the bit in a cubin's symbol that sets a kernel apart from a function that it calls. */
 enum { ENTRY_CUDA = 0x10 };
 
-/* The bytes of an object, and what is read of them: nothing outside is touched, whatever the numbers in them say, and the steps taken are bounded
-   by its size, however its sections overlap. */
+/* The bytes of an object, and what is read of them: nothing outside is touched, whatever the numbers in them say, and
+   the steps taken are bounded by its size, however its sections overlap. */
 struct object {
     const uint8_t *p;
     size_t size;
     Elf64_Ehdr head;
-    int64_t budget;             /* steps left; below 0: given up */
+    int64_t budget; /* steps left; below 0: given up */
     struct session *s;
     struct kernel_info *kernels;
     size_t n, cap;
 };
 
-struct bytes { const uint8_t *p, *end; };
+struct bytes {
+    const uint8_t *p, *end;
+};
 
 /* A range of the file, empty if it is not inside. */
 static struct bytes range(const struct object *o, uint64_t at, uint64_t size)
@@ -33,14 +36,19 @@ static struct bytes range(const struct object *o, uint64_t at, uint64_t size)
 
 static size_t left(const struct bytes *b) { return (size_t)(b->end - b->p); }
 
-static uint32_t word(const uint8_t *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24; }
+static uint32_t word(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
 
 /* Section headers may lie anywhere, also unaligned: copied one at a time. */
 static bool section_at(const struct object *o, unsigned i, Elf64_Shdr *out)
 {
-    if (i >= o->head.e_shnum || o->head.e_shentsize != sizeof *out || o->head.e_shoff > o->size) return false;
+    if (i >= o->head.e_shnum || o->head.e_shentsize != sizeof *out || o->head.e_shoff > o->size)
+        return false;
     struct bytes b = range(o, o->head.e_shoff + (uint64_t)i * sizeof *out, sizeof *out);
-    if (left(&b) < sizeof *out) return false;
+    if (left(&b) < sizeof *out)
+        return false;
     memcpy(out, b.p, sizeof *out);
     return true;
 }
@@ -62,9 +70,11 @@ static struct bytes section_spend(struct object *o, const Elf64_Shdr *h)
 static const char *string_at(const struct object *o, unsigned section, uint32_t at)
 {
     Elf64_Shdr h;
-    if (!section_at(o, section, &h) || h.sh_type != SHT_STRTAB) return "";
+    if (!section_at(o, section, &h) || h.sh_type != SHT_STRTAB)
+        return "";
     struct bytes b = range(o, h.sh_offset, h.sh_size);
-    if (at >= left(&b)) return "";
+    if (at >= left(&b))
+        return "";
     size_t most = left(&b) - at < MAX_NAME ? left(&b) - at : MAX_NAME;
     return memchr(b.p + at, 0, most) ? (const char *)b.p + at : "";
 }
@@ -80,7 +90,8 @@ static struct kernel_info *kernel_find(struct object *o, const char *name, size_
 {
     o->budget -= (int64_t)o->n;
     for (size_t i = 0; i < o->n && o->budget >= 0; i++)
-        if (strlen(o->kernels[i].name) == len && memcmp(o->kernels[i].name, name, len) == 0) return &o->kernels[i];
+        if (strlen(o->kernels[i].name) == len && memcmp(o->kernels[i].name, name, len) == 0)
+            return &o->kernels[i];
     return NULL;
 }
 
@@ -88,12 +99,17 @@ static struct kernel_info *kernel_find(struct object *o, const char *name, size_
 
 /* One item's head. For containers and strings `n` is the length (a map's in pairs), for integers the value. */
 enum item_kind { ITEM_END, ITEM_INT, ITEM_STRING, ITEM_ARRAY, ITEM_MAP, ITEM_OTHER };
-struct item { enum item_kind kind; uint64_t n; const uint8_t *string; };
+struct item {
+    enum item_kind kind;
+    uint64_t n;
+    const uint8_t *string;
+};
 
 static uint64_t big_endian(struct bytes *b, size_t size)
 {
     uint64_t v = 0;
-    for (; size; size--) v = v << 8 | *b->p++;
+    for (; size; size--)
+        v = v << 8 | *b->p++;
     return v;
 }
 
@@ -106,37 +122,55 @@ static struct item item_end(struct bytes *b)
 /* The n bytes that follow a head belong to it. */
 static struct item item_body(struct bytes *b, enum item_kind kind, uint64_t n)
 {
-    if (n > left(b)) return item_end(b);
+    if (n > left(b))
+        return item_end(b);
     struct item it = { kind, n, b->p };
     b->p += n;
     return it;
 }
 
-/* Formats by first byte: github.com/msgpack/msgpack/blob/master/spec.md. A negative integer counts as ITEM_OTHER: the metadata has none. */
+/* Formats by first byte: github.com/msgpack/msgpack/blob/master/spec.md. A negative integer counts as ITEM_OTHER: the
+   metadata has none. */
 static struct item item_read(struct bytes *b)
 {
-    if (!left(b)) return item_end(b);
+    if (!left(b))
+        return item_end(b);
     uint8_t c = *b->p++;
-    if (c < 0x80) return (struct item){ ITEM_INT, c, NULL };
-    if (c < 0x90) return (struct item){ ITEM_MAP, c & 15, NULL };
-    if (c < 0xa0) return (struct item){ ITEM_ARRAY, c & 15, NULL };
-    if (c < 0xc0) return item_body(b, ITEM_STRING, c & 31);
-    if (c >= 0xe0 || c <= 0xc3) return (struct item){ ITEM_OTHER, 0, NULL };       /* negative fixint; nil, unused, false, true */
+    if (c < 0x80)
+        return (struct item){ ITEM_INT, c, NULL };
+    if (c < 0x90)
+        return (struct item){ ITEM_MAP, c & 15, NULL };
+    if (c < 0xa0)
+        return (struct item){ ITEM_ARRAY, c & 15, NULL };
+    if (c < 0xc0)
+        return item_body(b, ITEM_STRING, c & 31);
+    if (c >= 0xe0 || c <= 0xc3)
+        return (struct item){ ITEM_OTHER, 0, NULL }; /* negative fixint; nil, unused, false, true */
     /* 0xc4 to 0xdf: bytes of the number that follows, by first byte */
-    static const uint8_t sizes[] = { 1, 2, 4, 1, 2, 4, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17, 1, 2, 4, 2, 4, 2, 4 };
+    static const uint8_t sizes[] = {
+        1, 2, 4, 1, 2, 4, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17, 1, 2, 4, 2, 4, 2, 4
+    };
     size_t size = sizes[c - 0xc4];
-    if (size > left(b)) return item_end(b);
-    if (c >= 0xd4 && c <= 0xd8) return item_body(b, ITEM_OTHER, size);             /* fixext: type and data */
-    if ((c >= 0xca && c <= 0xcb) || (c >= 0xd0 && c <= 0xd3)) return item_body(b, ITEM_OTHER, size);
+    if (size > left(b))
+        return item_end(b);
+    if (c >= 0xd4 && c <= 0xd8)
+        return item_body(b, ITEM_OTHER, size); /* fixext: type and data */
+    if ((c >= 0xca && c <= 0xcb) || (c >= 0xd0 && c <= 0xd3))
+        return item_body(b, ITEM_OTHER, size);
     uint64_t n = big_endian(b, size);
-    if (c <= 0xc6) return item_body(b, ITEM_OTHER, n);                             /* bin */
-    if (c <= 0xc9) return item_body(b, ITEM_OTHER, n + 1);                         /* ext: type, then data */
-    if (c <= 0xcf) return (struct item){ ITEM_INT, n, NULL };
-    if (c <= 0xdb) return item_body(b, ITEM_STRING, n);
+    if (c <= 0xc6)
+        return item_body(b, ITEM_OTHER, n); /* bin */
+    if (c <= 0xc9)
+        return item_body(b, ITEM_OTHER, n + 1); /* ext: type, then data */
+    if (c <= 0xcf)
+        return (struct item){ ITEM_INT, n, NULL };
+    if (c <= 0xdb)
+        return item_body(b, ITEM_STRING, n);
     return (struct item){ c <= 0xdd ? ITEM_ARRAY : ITEM_MAP, n, NULL };
 }
 
-/* Skips what belongs to a head that was read: a count, not a recursion, and each step eats a byte, so that no nesting and no length can hurt. */
+/* Skips what belongs to a head that was read: a count, not a recursion, and each step eats a byte, so that no nesting
+   and no length can hurt. */
 static void item_skip(struct bytes *b, struct item it)
 {
     uint64_t todo = it.kind == ITEM_ARRAY ? it.n : it.kind == ITEM_MAP ? 2 * it.n : 0;
@@ -153,7 +187,11 @@ static bool item_is(const struct item *it, const char *text)
 
 /* ---- AMD ---- */
 
-struct metadata_field { const char *key; size_t at; bool add; };
+struct metadata_field {
+    const char *key;
+    size_t at;
+    bool add;
+};
 static const struct metadata_field metadata_fields[] = {
     { ".vgpr_count", offsetof(struct kernel_info, regs), false },
     { ".agpr_count", offsetof(struct kernel_info, agprs), false },
@@ -168,7 +206,8 @@ static void field_set(struct kernel_info *k, const struct item *key, uint64_t va
 {
     int v = value > INT32_MAX / 4 ? INT32_MAX / 4 : (int)value;
     for (size_t i = 0; i < sizeof metadata_fields / sizeof *metadata_fields; i++) {
-        if (!item_is(key, metadata_fields[i].key)) continue;
+        if (!item_is(key, metadata_fields[i].key))
+            continue;
         int *to = (int *)((char *)k + metadata_fields[i].at);
         *to = metadata_fields[i].add && *to > 0 ? *to + v : v;
         return;
@@ -181,13 +220,17 @@ static void kernel_metadata(struct object *o, struct bytes *b, uint64_t pairs)
     struct kernel_info k = { NULL, -1, -1, -1, -1, -1, -1, -1 };
     struct item name = { 0 };
     for (; pairs && left(b); pairs--) {
-        struct item key = item_read(b), value = item_read(b);
-        if (item_is(&key, ".name") && value.kind == ITEM_STRING) name = value;
-        if (value.kind == ITEM_INT) field_set(&k, &key, value.n);
+        struct item key = item_read(b);
+        struct item value = item_read(b);
+        if (item_is(&key, ".name") && value.kind == ITEM_STRING)
+            name = value;
+        if (value.kind == ITEM_INT)
+            field_set(&k, &key, value.n);
         item_skip(b, key);
         item_skip(b, value);
     }
-    if (!name.string || kernel_find(o, (const char *)name.string, name.n)) return;
+    if (!name.string || kernel_find(o, (const char *)name.string, name.n))
+        return;
     struct kernel_info *to = kernel_add(o, (const char *)name.string, name.n);
     k.name = to->name;
     *to = k;
@@ -197,16 +240,21 @@ static void kernel_metadata(struct object *o, struct bytes *b, uint64_t pairs)
 static void metadata_read(struct object *o, struct bytes b)
 {
     struct item top = item_read(&b);
-    if (top.kind != ITEM_MAP) return;
+    if (top.kind != ITEM_MAP)
+        return;
     for (uint64_t pairs = top.n; pairs && left(&b); pairs--) {
-        struct item key = item_read(&b), value = item_read(&b);
+        struct item key = item_read(&b);
+        struct item value = item_read(&b);
         bool kernels = item_is(&key, "amdhsa.kernels") && value.kind == ITEM_ARRAY;
         for (uint64_t i = 0; kernels && i < value.n && left(&b); i++) {
             struct item one = item_read(&b);
-            if (one.kind == ITEM_MAP) kernel_metadata(o, &b, one.n);
-            else item_skip(&b, one);
+            if (one.kind == ITEM_MAP)
+                kernel_metadata(o, &b, one.n);
+            else
+                item_skip(&b, one);
         }
-        if (!kernels) item_skip(&b, value);
+        if (!kernels)
+            item_skip(&b, value);
     }
 }
 
@@ -214,19 +262,24 @@ static void metadata_read(struct object *o, struct bytes b)
 static void notes_read(struct object *o, struct bytes b)
 {
     while (left(&b) >= 12) {
-        uint64_t owner = word(b.p), data = word(b.p + 4), type = word(b.p + 8);
-        uint64_t owner_room = (owner + 3) & ~(uint64_t)3, data_room = (data + 3) & ~(uint64_t)3;
+        uint64_t owner = word(b.p);
+        uint64_t data = word(b.p + 4);
+        uint64_t type = word(b.p + 8);
+        uint64_t owner_room = (owner + 3) & ~(uint64_t)3;
+        uint64_t data_room = (data + 3) & ~(uint64_t)3;
         b.p += 12;
-        if (owner_room > left(&b) || data > left(&b) - owner_room) return;
+        if (owner_room > left(&b) || data > left(&b) - owner_room)
+            return;
         if (type == NOTE_METADATA && owner == 7 && memcmp(b.p, "AMDGPU", 7) == 0)
             metadata_read(o, (struct bytes){ b.p + owner_room, b.p + owner_room + data });
         b.p += owner_room + (data_room < left(&b) - owner_room ? data_room : left(&b) - owner_room);
     }
 }
 
-/* MFMA (gfx9: VOP3P-MAI, bits 31..23 = 0x1a7) and WMMA (gfx11 and 12: VOP3P, bits 31..24 = 0xcc), opcode in bits 22..16, whose first two sources,
-   9 bits each from bit 0 of the second word, are vector registers (bit 8 set). Opcodes: LLVM, VOP3PInstructions.td. Within MAI's numbers only 0x58 and
-   0x59 are no products: they move accumulation registers. Neither pattern begins an instruction on the other architecture. */
+/* MFMA (gfx9: VOP3P-MAI, bits 31..23 = 0x1a7) and WMMA (gfx11 and 12: VOP3P, bits 31..24 = 0xcc), opcode in bits
+   22..16, whose first two sources, 9 bits each from bit 0 of the second word, are vector registers (bit 8 set).
+   Opcodes: LLVM, VOP3PInstructions.td. Within MAI's numbers only 0x58 and 0x59 are no products: they move accumulation
+   registers. Neither pattern begins an instruction on the other architecture. */
 static bool is_matrix(uint32_t first, uint32_t second)
 {
     uint32_t op = first >> 16 & 0x7f;
@@ -235,15 +288,21 @@ static bool is_matrix(uint32_t first, uint32_t second)
     return (mfma || wmma) && (second & 0x100) && (second & 0x20000);
 }
 
-/* s_endpgm, up to gfx10 and since gfx11; each is no instruction in the other's time. What follows the last one is padding. */
+/* s_endpgm, up to gfx10 and since gfx11; each is no instruction in the other's time. What follows the last one is
+   padding. */
 static bool is_end(uint32_t w) { return w == 0xbf810000 || w == 0xbfb00000; }
 
 static int matrix_count_amd(struct bytes code)
 {
-    size_t n = left(&code) / 4, count = 0;
-    while (n && !is_end(word(code.p + 4 * (n - 1)))) n--;
+    size_t n = left(&code) / 4;
+    size_t count = 0;
+    while (n && !is_end(word(code.p + 4 * (n - 1))))
+        n--;
     for (size_t i = 0; i + 1 < n; i++)
-        if (is_matrix(word(code.p + 4 * i), word(code.p + 4 * i + 4))) count++, i++;
+        if (is_matrix(word(code.p + 4 * i), word(code.p + 4 * i + 4))) {
+            count++;
+            i++;
+        }
     return (int)count;
 }
 
@@ -251,7 +310,8 @@ static int matrix_count_amd(struct bytes code)
 static int matrix_count_cuda(struct bytes code)
 {
     int count = 0;
-    for (; left(&code) >= 16; code.p += 16) count += (word(code.p) & 0xfff) == 0x23c;
+    for (; left(&code) >= 16; code.p += 16)
+        count += (word(code.p) & 0xfff) == 0x23c;
     return count;
 }
 
@@ -264,13 +324,17 @@ static void symbols_read(struct object *o, const Elf64_Shdr *table)
         Elf64_Sym sym;
         Elf64_Shdr in;
         memcpy(&sym, b.p, sizeof sym);
-        if (ELF64_ST_TYPE(sym.st_info) != STT_FUNC || !section_at(o, sym.st_shndx, &in)) continue;
+        if (ELF64_ST_TYPE(sym.st_info) != STT_FUNC || !section_at(o, sym.st_shndx, &in))
+            continue;
         const char *name = string_at(o, table->sh_link, sym.st_name);
         struct kernel_info *k = kernel_find(o, name, strlen(name));
-        if (cuda && !k && *name && (sym.st_other & ENTRY_CUDA)) k = kernel_add(o, name, strlen(name));
-        if (!k || k->matrix >= 0 || sym.st_value < in.sh_addr || in.sh_type == SHT_NOBITS) continue;
+        if (cuda && !k && *name && (sym.st_other & ENTRY_CUDA))
+            k = kernel_add(o, name, strlen(name));
+        if (!k || k->matrix >= 0 || sym.st_value < in.sh_addr || in.sh_type == SHT_NOBITS)
+            continue;
         uint64_t at = sym.st_value - in.sh_addr;
-        if (at > in.sh_size || sym.st_size > in.sh_size - at || in.sh_offset > o->size) continue;
+        if (at > in.sh_size || sym.st_size > in.sh_size - at || in.sh_offset > o->size)
+            continue;
         struct bytes code = range_spend(o, in.sh_offset + at, sym.st_size);
         k->matrix = cuda ? matrix_count_cuda(code) : matrix_count_amd(code);
     }
@@ -282,9 +346,11 @@ static void symbols_read(struct object *o, const Elf64_Shdr *table)
 static int number_before(const char *line, size_t len, const char *unit)
 {
     const char *at = memmem(line, len, unit, strlen(unit));
-    if (!at || at == line) return -1;
+    if (!at || at == line)
+        return -1;
     const char *p = at;
-    while (p > line && p[-1] >= '0' && p[-1] <= '9') p--;
+    while (p > line && p[-1] >= '0' && p[-1] <= '9')
+        p--;
     long v = p < at ? strtol(p, NULL, 10) : -1;
     return v > INT32_MAX / 4 ? INT32_MAX / 4 : (int)v;
 }
@@ -293,10 +359,13 @@ static int number_before(const char *line, size_t len, const char *unit)
 static bool name_after(const char *line, size_t len, const char *before, const char **name, size_t *n)
 {
     const char *at = memmem(line, len, before, strlen(before));
-    if (!at) return false;
+    if (!at)
+        return false;
     *name = at + strlen(before);
-    if (*name < line + len && **name == '\'') ++*name;
-    for (*n = 0; *name + *n < line + len && (*name)[*n] != '\''; ++*n) {}
+    if (*name < line + len && **name == '\'')
+        ++*name;
+    for (*n = 0; *name + *n < line + len && (*name)[*n] != '\''; ++*n) {
+    }
     return true;
 }
 
@@ -307,18 +376,26 @@ static bool name_after(const char *line, size_t len, const char *before, const c
    Properties are also told of functions that a kernel calls; the numbers of its own name are the kernel's. */
 static void ptxas_log_read(struct object *o, const char *log)
 {
-    struct kernel_info *entry = NULL, *of = NULL;
+    struct kernel_info *entry = NULL;
+    struct kernel_info *of = NULL;
     for (size_t len; *log; log += len + (log[len] == '\n')) {
         const char *name;
         size_t n;
         len = strcspn(log, "\n");
-        if (name_after(log, len, "Compiling entry function ", &name, &n)) entry = kernel_find(o, name, n);
-        if (name_after(log, len, "Function properties for ", &name, &n)) of = kernel_find(o, name, n);
-        int stack = number_before(log, len, " bytes stack frame"), stores = number_before(log, len, " bytes spill stores"),
-            loads = number_before(log, len, " bytes spill loads"), regs = number_before(log, len, " registers");
-        if (of && stack >= 0) of->stack = stack;
-        if (of && stores >= 0 && loads >= 0) of->spills = stores + loads;
-        if (!entry || regs < 0) continue;
+        if (name_after(log, len, "Compiling entry function ", &name, &n))
+            entry = kernel_find(o, name, n);
+        if (name_after(log, len, "Function properties for ", &name, &n))
+            of = kernel_find(o, name, n);
+        int stack = number_before(log, len, " bytes stack frame");
+        int stores = number_before(log, len, " bytes spill stores");
+        int loads = number_before(log, len, " bytes spill loads");
+        int regs = number_before(log, len, " registers");
+        if (of && stack >= 0)
+            of->stack = stack;
+        if (of && stores >= 0 && loads >= 0)
+            of->spills = stores + loads;
+        if (!entry || regs < 0)
+            continue;
         int shared = number_before(log, len, " bytes smem");
         entry->regs = regs;
         entry->shared = shared < 0 ? 0 : shared;
@@ -329,26 +406,35 @@ static void sections_read(struct object *o)
 {
     Elf64_Shdr h;
     for (unsigned i = 0; section_at(o, i, &h); i++)
-        if (h.sh_type == SHT_NOTE && o->head.e_machine == MACHINE_AMDGPU) notes_read(o, section_spend(o, &h));
+        if (h.sh_type == SHT_NOTE && o->head.e_machine == MACHINE_AMDGPU)
+            notes_read(o, section_spend(o, &h));
     for (unsigned i = 0; section_at(o, i, &h); i++)
-        if (h.sh_type == SHT_SYMTAB || h.sh_type == SHT_DYNSYM) symbols_read(o, &h);
+        if (h.sh_type == SHT_SYMTAB || h.sh_type == SHT_DYNSYM)
+            symbols_read(o, &h);
 }
 
-bool codeobj_read(struct session *s, const void *object, size_t size, const char *log, struct kernel_info **kernels, size_t *n_kernels)
+bool codeobj_read(struct session *s, const void *object, size_t size, const char *log, struct kernel_info **kernels,
+                  size_t *n_kernels)
 {
     struct object o = { .p = object, .size = size, .budget = ((int64_t)1 << 26) + 8 * (int64_t)size, .s = s };
-    *kernels = NULL, *n_kernels = 0;
+    *kernels = NULL;
+    *n_kernels = 0;
     if (size < sizeof o.head || memcmp(object, ELFMAG, SELFMAG))
         return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object of %zu bytes is no ELF file", size);
     memcpy(&o.head, object, sizeof o.head);
     if (o.head.e_ident[EI_CLASS] != ELFCLASS64 || o.head.e_ident[EI_DATA] != ELFDATA2LSB)
         return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object is no 64-bit little-endian ELF file");
     if (o.head.e_machine != MACHINE_AMDGPU && o.head.e_machine != MACHINE_CUDA)
-        return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object is for machine %u, neither AMD's nor NVIDIA's", o.head.e_machine);
+        return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object is for machine %u, neither AMD's nor NVIDIA's",
+                          o.head.e_machine);
     sections_read(&o);
-    if (o.head.e_machine == MACHINE_CUDA && log) ptxas_log_read(&o, log);
-    if (o.budget < 0) return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object of %zu bytes is broken: its sections overlap", size);
-    if (!o.n) return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object of %zu bytes holds no kernel that can be read", size);
-    *kernels = o.kernels, *n_kernels = o.n;
+    if (o.head.e_machine == MACHINE_CUDA && log)
+        ptxas_log_read(&o, log);
+    if (o.budget < 0)
+        return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object of %zu bytes is broken: its sections overlap", size);
+    if (!o.n)
+        return diag_error(s, FAIL_DEVICE, NOWHERE, "a code object of %zu bytes holds no kernel that can be read", size);
+    *kernels = o.kernels;
+    *n_kernels = o.n;
     return true;
 }

@@ -4,30 +4,35 @@
 #include "ir/session.h"
 #include "ir/target.h"
 
-/* What the child gets to know. The child leaves its results as files in `dir`, a private directory that is also its TMPDIR. */
+/* What the child gets to know. The child leaves its results as files in `dir`, a private directory that is also its
+   TMPDIR. */
 struct compile_job {
     const struct target *target;
-    const char *text;                   /* the module */
-    const char *path;                   /* of the compiler: a library or a command */
-    const char *const *flags; int n_flags;
-    const char *dir;                    /* set by child_run */
+    const char *text; /* the module */
+    const char *path; /* of the compiler: a library or a command */
+    const char *const *flags;
+    int n_flags;
+    const char *dir; /* set by child_run */
 };
 
 /* How the child's own code ends. Numbers that a compiler which calls exit() by itself is unlikely to use. */
 enum { CHILD_GOOD = 0, CHILD_REFUSED = 41, CHILD_ABSENT = 42, CHILD_FAILED = 43 };
 
 struct child_result {
-    int code;                           /* of the above, or another exit code; -1: killed by a signal */
+    int code; /* of the above, or another exit code; -1: killed by a signal */
     int signal;
-    bool late;                          /* the time limit killed it */
-    const void *object; size_t size;    /* NULL if the child left none */
-    const char *log;                    /* what it reported in words; never NULL */
-    const char *errors;                 /* what reached its stdout and stderr; never NULL */
-    const char *version;                /* of the compiler, as it says itself; "" if not told */
+    bool late; /* the time limit killed it */
+    const void *object;
+    size_t size;         /* NULL if the child left none */
+    const char *log;     /* what it reported in words; never NULL */
+    const char *errors;  /* what reached its stdout and stderr; never NULL */
+    const char *version; /* of the compiler, as it says itself; "" if not told */
 };
 
-/* Runs `work` in a child and collects what it left, into the run arena. false with a diagnostic if no child could be started or read. */
-bool child_run(struct session *s, int (*work)(const struct compile_job *), struct compile_job *job, double limit_seconds, struct child_result *out);
+/* Runs `work` in a child and collects what it left, into the run arena. false with a diagnostic if no child could be
+   started or read. */
+bool child_run(struct session *s, int (*work)(const struct compile_job *), struct compile_job *job,
+               double limit_seconds, struct child_result *out);
 
 /* For the child: writes one of its results. They return `code`, or CHILD_FAILED if the file cannot be written. */
 enum child_file { CHILD_OBJECT, CHILD_LOG, CHILD_VERSION, CHILD_STDERR };
@@ -36,7 +41,7 @@ int child_put(const struct compile_job *job, enum child_file which, const void *
 __attribute__((format(printf, 3, 4))) int child_say(const struct compile_job *job, int code, const char *fmt, ...);
 
 /* The compilers, each the work of a child. */
-int child_hiprtc(const struct compile_job *job);        /* runtime/compile/rtc.c */
+int child_hiprtc(const struct compile_job *job); /* runtime/compile/rtc.c */
 int child_nvrtc(const struct compile_job *job);
-int child_clang(const struct compile_job *job);         /* runtime/compile/clang.c */
+int child_clang(const struct compile_job *job); /* runtime/compile/clang.c */
 #endif

@@ -14,12 +14,12 @@
 enum { MAX_ARGS = 24, LOG_LINES = 40 };
 static const double time_limit = 600;
 
-/* No -march=native: bits and cached objects may not hang on the machine. The two -m flags make fma and f16 conversions instructions. The text is not
-   warned about: what it declares and a kernel does not use is the prelude. */
+/* No -march=native: bits and cached objects may not hang on the machine. The two -m flags make fma and f16 conversions
+   instructions. The text is not warned about: what it declares and a kernel does not use is the prelude. */
 static const char *const flags[] = {
-    "-std=gnu17", "-O2", "-fPIC", "-shared", "-w", "-ffp-contract=off", "-fno-math-errno",
+    "-std=gnu17", "-O2",    "-fPIC", "-shared", "-w", "-ffp-contract=off", "-fno-math-errno",
 #if defined(__x86_64__)
-    "-mfma", "-mf16c",
+    "-mfma",      "-mf16c",
 #endif
     NULL
 };
@@ -32,11 +32,14 @@ static int child_cc(const struct compile_job *job)
     snprintf(source, sizeof source, "%s/kernels.c", job->dir);
     FILE *f = fopen(source, "wb");
     bool good = f && fputs(job->text, f) >= 0;
-    if (f && fclose(f) != 0) good = false;
-    if (!good) return child_say(job, CHILD_FAILED, "cannot write %s: %s", source, strerror(errno));
+    if (f && fclose(f) != 0)
+        good = false;
+    if (!good)
+        return child_say(job, CHILD_FAILED, "cannot write %s: %s", source, strerror(errno));
     BUG_IF(job->n_flags + 6 > MAX_ARGS, "%d flags for cc", job->n_flags);
     argv[n++] = (char *)job->path;
-    for (int i = 0; i < job->n_flags; i++) argv[n++] = (char *)job->flags[i];
+    for (int i = 0; i < job->n_flags; i++)
+        argv[n++] = (char *)job->flags[i];
     argv[n++] = source;
     argv[n++] = "-o";
     argv[n++] = (char *)child_path(job, CHILD_OBJECT, object);
@@ -52,15 +55,22 @@ static const char *text_with_itself(struct session *s, const char *text)
     const char *kernels = strstr(text, SPELL_KERNELS);
     BUG_IF(!kernels, "a text for the emulator without a prelude");
     kernels += strlen(SPELL_KERNELS);
-    size_t head = strlen(text), n = strlen(kernels);
-    char *all = arena_alloc(s->run, head + 4 * n + 100), *p = all + head;
+    size_t head = strlen(text);
+    size_t n = strlen(kernels);
+    char *all = arena_alloc(s->run, head + 4 * n + 100);
+    char *p = all + head;
     memcpy(all, text, head);
     p = stpcpy(p, "\n#line 1 \"TEXT\"\nconst char tk_kernel_text[] = \"");
     for (const char *c = kernels; *c; c++)
-        if (*c == '\n') p = stpcpy(p, "\\n\"\n\"");
-        else if (*c == '"' || *c == '\\') *p++ = '\\', *p++ = *c;
-        else if (*c < ' ' || *c == '?') p += sprintf(p, "\\%03o", (unsigned char)*c);      /* with ?: no trigraphs */
-        else *p++ = *c;
+        if (*c == '\n')
+            p = stpcpy(p, "\\n\"\n\"");
+        else if (*c == '"' || *c == '\\') {
+            *p++ = '\\';
+            *p++ = *c;
+        } else if (*c < ' ' || *c == '?')
+            p += sprintf(p, "\\%03o", (unsigned char)*c); /* with ?: no trigraphs */
+        else
+            *p++ = *c;
     strcpy(p, "\";\n");
     return all;
 }
@@ -69,19 +79,26 @@ static const char *cc_path(struct session *s, const char **asked)
 {
     const char *named = getenv("TOKIC_CC");
     *asked = named && *named ? named : "cc";
-    return find_command(s->run, named && *named ? (const char *const[]){ named, NULL } : (const char *const[]){ "cc", "gcc", "clang", NULL });
+    return find_command(s->run, named && *named ? (const char *const[]){ named, NULL }
+                                                : (const char *const[]){ "cc", "gcc", "clang", NULL });
 }
 
 static bool cc_judge(struct session *s, const char *cc, const struct child_result *r)
 {
-    if (r->late) return diag_error(s, FAIL_DEVICE, NOWHERE, "%s needed more than %.0f seconds for the kernels", cc, time_limit);
-    if (r->code == CHILD_ABSENT || r->code == CHILD_FAILED) return diag_error(s, FAIL_DEVICE, NOWHERE, "%s: %s%s", cc, r->log, r->errors);
-    if (r->signal) return diag_error(s, FAIL_DEVICE, NOWHERE, "%s died: %s\n%s", cc, strsignal(r->signal), r->errors);
-    if (r->code == CHILD_GOOD && r->object && r->size) return true;
+    if (r->late)
+        return diag_error(s, FAIL_DEVICE, NOWHERE, "%s needed more than %.0f seconds for the kernels", cc, time_limit);
+    if (r->code == CHILD_ABSENT || r->code == CHILD_FAILED)
+        return diag_error(s, FAIL_DEVICE, NOWHERE, "%s: %s%s", cc, r->log, r->errors);
+    if (r->signal)
+        return diag_error(s, FAIL_DEVICE, NOWHERE, "%s died: %s\n%s", cc, strsignal(r->signal), r->errors);
+    if (r->code == CHILD_GOOD && r->object && r->size)
+        return true;
     size_t shown = 0;
-    for (int line = 0; r->errors[shown] && line < LOG_LINES; shown++) line += r->errors[shown] == '\n';
-    return diag_error(s, FAIL_DEVICE, NOWHERE, "%s does not compile the kernels for the emulator (exit code %d):\n%.*s%s", cc, r->code, (int)shown,
-                      r->errors, r->errors[shown] ? "…" : "");
+    for (int line = 0; r->errors[shown] && line < LOG_LINES; shown++)
+        line += r->errors[shown] == '\n';
+    return diag_error(s, FAIL_DEVICE, NOWHERE,
+                      "%s does not compile the kernels for the emulator (exit code %d):\n%.*s%s", cc, r->code,
+                      (int)shown, r->errors, r->errors[shown] ? "…" : "");
 }
 
 static double now(void)
@@ -93,15 +110,27 @@ static double now(void)
 
 bool compile_host(struct session *s, const struct target *t, const char *text, bool checking, struct code *out)
 {
-    const char *asked, *cc = cc_path(s, &asked), *joined = "";
+    const char *asked;
+    const char *cc = cc_path(s, &asked);
+    const char *joined = "";
     if (!cc)
-        return diag_error(s, FAIL_DEVICE, NOWHERE, "the emulator needs a C compiler, and %s is not found: apt-get install gcc, or name one in TOKIC_CC", asked);
+        return diag_error(
+            s, FAIL_DEVICE, NOWHERE,
+            "the emulator needs a C compiler, and %s is not found: apt-get install gcc, or name one in TOKIC_CC",
+            asked);
     struct compile_job job = { .target = t, .text = text_with_itself(s, text), .path = cc, .flags = flags };
-    while (flags[job.n_flags]) joined = arena_printf(s->run, "%s%s%s", joined, job.n_flags ? " " : "", flags[job.n_flags]), job.n_flags++;
+    while (flags[job.n_flags]) {
+        joined = arena_printf(s->run, "%s%s%s", joined, job.n_flags ? " " : "", flags[job.n_flags]);
+        job.n_flags++;
+    }
     struct child_result r;
     double start = now();
-    if (!child_run(s, child_cc, &job, time_limit, &r) || !cc_judge(s, cc, &r)) return false;
-    *out = (struct code){ .target = t, .object = r.object, .size = r.size, .compiler = cc, .flags = joined, .seconds = now() - start };
-    log_line(s, LOG_COMPILE, "%s: %zu bytes for emu:%s%s in %.2f s", cc, out->size, t->name, checking ? ", checking" : "", out->seconds);
+    if (!child_run(s, child_cc, &job, time_limit, &r) || !cc_judge(s, cc, &r))
+        return false;
+    *out = (struct code){
+        .target = t, .object = r.object, .size = r.size, .compiler = cc, .flags = joined, .seconds = now() - start
+    };
+    log_line(s, LOG_COMPILE, "%s: %zu bytes for emu:%s%s in %.2f s", cc, out->size, t->name,
+             checking ? ", checking" : "", out->seconds);
     return true;
 }

@@ -1,5 +1,5 @@
-/* hiprtc and NVRTC: the same interface under two sets of names. Both run in a child (runtime/compile/compile_child.h), so their libraries are never
-   closed and nothing is freed. */
+/* hiprtc and NVRTC: the same interface under two sets of names. Both run in a child (runtime/compile/compile_child.h),
+   so their libraries are never closed and nothing is freed. */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,8 @@
 
 struct rtc {
     int (*version)(int *major, int *minor);
-    int (*create)(void **program, const char *text, const char *name, int n_headers, const char *const *headers, const char *const *names);
+    int (*create)(void **program, const char *text, const char *name, int n_headers, const char *const *headers,
+                  const char *const *names);
     int (*compile)(void *program, int n_flags, const char *const *flags);
     int (*log_size)(void *program, size_t *size);
     int (*log)(void *program, char *to);
@@ -20,7 +21,10 @@ struct rtc {
 /* HIP's enum and NVRTC's give this one number alike. */
 enum { RTC_COMPILATION = 6 };
 
-struct rtc_name { size_t field; const char *hip, *cuda; };
+struct rtc_name {
+    size_t field;
+    const char *hip, *cuda;
+};
 static const struct rtc_name rtc_names[] = {
     { offsetof(struct rtc, version), "hiprtcVersion", "nvrtcVersion" },
     { offsetof(struct rtc, create), "hiprtcCreateProgram", "nvrtcCreateProgram" },
@@ -43,19 +47,23 @@ static bool symbol(void *lib, const char *name, void *function)
 static int rtc_open(const struct compile_job *job, bool hip, struct rtc *r, void **lib)
 {
     *lib = dlopen(job->path, RTLD_NOW | RTLD_LOCAL);
-    if (!*lib) return child_say(job, CHILD_ABSENT, "cannot open %s: %s", job->path, dlerror());
+    if (!*lib)
+        return child_say(job, CHILD_ABSENT, "cannot open %s: %s", job->path, dlerror());
     for (size_t i = 0; i < sizeof rtc_names / sizeof *rtc_names; i++) {
         const char *name = hip ? rtc_names[i].hip : rtc_names[i].cuda;
-        if (!symbol(*lib, name, (char *)r + rtc_names[i].field)) return child_say(job, CHILD_ABSENT, "%s has no %s", job->path, name);
+        if (!symbol(*lib, name, (char *)r + rtc_names[i].field))
+            return child_say(job, CHILD_ABSENT, "%s has no %s", job->path, name);
     }
     return CHILD_GOOD;
 }
 
-/* HIP encodes its version as major·10⁷ + minor·10⁵ + patch. hiprtcVersion itself answers 9.0 in 5.2, which tells nothing. */
+/* HIP encodes its version as major·10⁷ + minor·10⁵ + patch. hiprtcVersion itself answers 9.0 in 5.2, which tells
+   nothing. */
 static int version_put(const struct compile_job *job, const struct rtc *r, void *lib)
 {
     char words[64] = "";
-    int major = 0, minor = 0;
+    int major = 0;
+    int minor = 0;
     int (*runtime_version)(int *);
     if (symbol(lib, "hipRuntimeGetVersion", &runtime_version) && runtime_version(&major) == 0)
         snprintf(words, sizeof words, "%d.%d.%d", major / 10000000, major / 100000 % 100, major % 100000);
@@ -67,9 +75,11 @@ static int version_put(const struct compile_job *job, const struct rtc *r, void 
 static int log_put(const struct compile_job *job, const struct rtc *r, void *program, int code)
 {
     size_t n = 0;
-    if (r->log_size(program, &n) || n > (size_t)1 << 28) return code;
-    char *log = calloc(n + 1, 1);       /* HIP's size leaves out the NUL, NVRTC's counts it */
-    if (!log || r->log(program, log)) return code;
+    if (r->log_size(program, &n) || n > (size_t)1 << 28)
+        return code;
+    char *log = calloc(n + 1, 1); /* HIP's size leaves out the NUL, NVRTC's counts it */
+    if (!log || r->log(program, log))
+        return code;
     return child_put(job, CHILD_LOG, log, strlen(log), code);
 }
 
@@ -77,17 +87,22 @@ static int rtc_compile(const struct compile_job *job, const struct rtc *r)
 {
     void *program;
     int rc = r->create(&program, job->text, "module", 0, NULL, NULL);
-    if (rc) return child_say(job, CHILD_FAILED, "creating the program: %s", r->error_string(rc));
+    if (rc)
+        return child_say(job, CHILD_FAILED, "creating the program: %s", r->error_string(rc));
     rc = r->compile(program, job->n_flags, job->flags);
     int put = log_put(job, r, program, CHILD_GOOD);
-    if (rc) fprintf(stderr, "%s\n", r->error_string(rc));
-    if (rc || put) return rc == RTC_COMPILATION ? CHILD_REFUSED : CHILD_FAILED;
+    if (rc)
+        fprintf(stderr, "%s\n", r->error_string(rc));
+    if (rc || put)
+        return rc == RTC_COMPILATION ? CHILD_REFUSED : CHILD_FAILED;
     size_t n = 0;
     rc = r->code_size(program, &n);
     char *object = !rc && n ? malloc(n) : NULL;
-    if (!object) return child_say(job, CHILD_FAILED, "no code came out: %s", r->error_string(rc));
+    if (!object)
+        return child_say(job, CHILD_FAILED, "no code came out: %s", r->error_string(rc));
     rc = r->code(program, object);
-    return rc ? child_say(job, CHILD_FAILED, "fetching the code: %s", r->error_string(rc)) : child_put(job, CHILD_OBJECT, object, n, CHILD_GOOD);
+    return rc ? child_say(job, CHILD_FAILED, "fetching the code: %s", r->error_string(rc))
+              : child_put(job, CHILD_OBJECT, object, n, CHILD_GOOD);
 }
 
 static bool same_arch(const char *isa, const char *arch)
@@ -96,29 +111,35 @@ static bool same_arch(const char *isa, const char *arch)
     return strcmp(last ? last + 1 : isa, arch) == 0;
 }
 
-/* hiprtc 5.2 aborts on an architecture that its code object manager does not know (it frees garbage after a failed set_isa_name), so the list
-   is asked first. ISA names read "amdgcn-amd-amdhsa--gfx90a". */
+/* hiprtc 5.2 aborts on an architecture that its code object manager does not know (it frees garbage after a failed
+   set_isa_name), so the list is asked first. ISA names read "amdgcn-amd-amdhsa--gfx90a". */
 static int arch_check(const struct compile_job *job)
 {
     static const char *const names[] = { "libamd_comgr.so.2", "libamd_comgr.so.3", "libamd_comgr.so" };
     void *lib = NULL;
-    for (size_t i = 0; !lib && i < sizeof names / sizeof *names; i++) lib = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+    for (size_t i = 0; !lib && i < sizeof names / sizeof *names; i++)
+        lib = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
     int (*isa_count)(size_t *);
     int (*isa_name)(size_t, const char **);
-    if (!lib || !symbol(lib, "amd_comgr_get_isa_count", &isa_count) || !symbol(lib, "amd_comgr_get_isa_name", &isa_name))
-        return child_say(job, CHILD_ABSENT, "libamd_comgr, which hiprtc works with, cannot be opened: apt-get install libamd-comgr-dev");
+    if (!lib || !symbol(lib, "amd_comgr_get_isa_count", &isa_count) ||
+        !symbol(lib, "amd_comgr_get_isa_name", &isa_name))
+        return child_say(job, CHILD_ABSENT,
+                         "libamd_comgr, which hiprtc works with, cannot be opened: apt-get install libamd-comgr-dev");
     size_t n = 0;
     char known[1024] = "";
     isa_count(&n);
     for (size_t i = 0; i < n; i++) {
         const char *isa = NULL;
-        if (isa_name(i, &isa) || !isa) continue;
-        if (same_arch(isa, job->target->name)) return CHILD_GOOD;
+        if (isa_name(i, &isa) || !isa)
+            continue;
+        if (same_arch(isa, job->target->name))
+            return CHILD_GOOD;
         size_t used = strlen(known);
         const char *last = strrchr(isa, '-');
         snprintf(known + used, sizeof known - used, " %s", last ? last + 1 : isa);
     }
-    return child_say(job, CHILD_REFUSED, "this hiprtc does not know the architecture %s. It knows:%s", job->target->name, known);
+    return child_say(job, CHILD_REFUSED, "this hiprtc does not know the architecture %s. It knows:%s",
+                     job->target->name, known);
 }
 
 int child_hiprtc(const struct compile_job *job)
@@ -126,8 +147,10 @@ int child_hiprtc(const struct compile_job *job)
     struct rtc r;
     void *lib;
     int code = arch_check(job);
-    if (code == CHILD_GOOD) code = rtc_open(job, true, &r, &lib);
-    if (code == CHILD_GOOD) code = version_put(job, &r, lib);
+    if (code == CHILD_GOOD)
+        code = rtc_open(job, true, &r, &lib);
+    if (code == CHILD_GOOD)
+        code = version_put(job, &r, lib);
     return code == CHILD_GOOD ? rtc_compile(job, &r) : code;
 }
 
@@ -136,6 +159,7 @@ int child_nvrtc(const struct compile_job *job)
     struct rtc r;
     void *lib;
     int code = rtc_open(job, false, &r, &lib);
-    if (code == CHILD_GOOD) code = version_put(job, &r, lib);
+    if (code == CHILD_GOOD)
+        code = version_put(job, &r, lib);
     return code == CHILD_GOOD ? rtc_compile(job, &r) : code;
 }

@@ -1,29 +1,39 @@
-/* The two GPU devices: nvidia over libcuda, amd over libamdhip64. They differ in gpu_driver's table, in how a device becomes current, in how its
-   architecture is asked, and in the opt-in for large shared memory. */
+/* The two GPU devices: nvidia over libcuda, amd over libamdhip64. They differ in gpu_driver's table, in how a device
+   becomes current, in how its architecture is asked, and in the opt-in for large shared memory. */
 #include "runtime/device/gpu_driver.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    COMPUTE_CAPABILITY_MAJOR = 75, COMPUTE_CAPABILITY_MINOR = 76,      /* CUdevice_attribute */
-    MAX_DYNAMIC_SHARED = 8,                                            /* CUfunction_attribute */
+    COMPUTE_CAPABILITY_MAJOR = 75,
+    COMPUTE_CAPABILITY_MINOR = 76, /* CUdevice_attribute */
+    MAX_DYNAMIC_SHARED = 8,        /* CUfunction_attribute */
     SHARED_WITHOUT_OPT_IN = 48 << 10,
-    FAULT_CODE = 999,                                                  /* "unknown error" in both, for injected failures */
+    FAULT_CODE = 999, /* "unknown error" in both, for injected failures */
 };
 
-struct function { const char *name; void *handle; unsigned shared; struct function *next; };
-struct module { void *handle; struct function *functions; struct module *next; };
+struct function {
+    const char *name;
+    void *handle;
+    unsigned shared;
+    struct function *next;
+};
+struct module {
+    void *handle;
+    struct function *functions;
+    struct module *next;
+};
 
 struct gpu {
     struct device d;
     struct gpu_driver api;
     int ordinal, device;
-    void *context;                      /* CUDA's primary context, retained */
+    void *context; /* CUDA's primary context, retained */
     void *events[2];
     struct module *modules;
-    const char *last;                   /* the last kernel launched since a sync */
-    bool failed;                        /* a call failed and was reported */
+    const char *last; /* the last kernel launched since a sync */
+    bool failed;      /* a call failed and was reported */
 };
 
 static struct gpu *gpu_of(struct device *d) { return (struct gpu *)d; }
@@ -38,19 +48,24 @@ static bool fault(struct gpu *g)
 
 static bool call_done(struct gpu *g, size_t field, int code)
 {
-    if (code == 0) return true;
+    if (code == 0)
+        return true;
     const char *name, *text;
     struct session *s = g->d.s;
     gpu_error_words(&g->api, code, &name, &text);
     g->failed = true;
-    diag_error(s, FAIL_DEVICE, NOWHERE, "%s: %s failed: %s (%d), %s", g->d.spec, gpu_function_name(g->api.vendor, field), name, code, text);
+    diag_error(s, FAIL_DEVICE, NOWHERE, "%s: %s failed: %s (%d), %s", g->d.spec,
+               gpu_function_name(g->api.vendor, field), name, code, text);
     /* Kernels run asynchronously: their failures surface in a later call. */
-    if (g->last) diag_note(s, NOWHERE, "the last kernel launched before it was %s", g->last);
+    if (g->last)
+        diag_note(s, NOWHERE, "the last kernel launched before it was %s", g->last);
     return false;
 }
 
-/* One call of the driver: CALL(g, copy, (dst, src, bytes)). true if it went well; else the why is in the diagnostics. */
-#define CALL(g, field, args) call_done((g), offsetof(struct gpu_driver, field), fault(g) ? FAULT_CODE : (g)->api.field args)
+/* One call of the driver: CALL(g, copy, (dst, src, bytes)). true if it went well; else the why is in the diagnostics.
+   */
+#define CALL(g, field, args)                                                                                           \
+    call_done((g), offsetof(struct gpu_driver, field), fault(g) ? FAULT_CODE : (g)->api.field args)
 
 /* A device is current per thread. */
 static bool use(struct gpu *g)
@@ -70,10 +85,13 @@ static bool gpu_alloc(struct device *d, size_t bytes, dptr *out)
     struct gpu *g = gpu_of(d);
     size_t left, total;
     *out = 0;
-    if (!use(g)) return false;
-    if (CALL(g, mem_alloc, (out, bytes ? bytes : 1))) return true;
+    if (!use(g))
+        return false;
+    if (CALL(g, mem_alloc, (out, bytes ? bytes : 1)))
+        return true;
     *out = 0;
-    if (g->api.mem_info(&left, &total) == 0) diag_note(d->s, NOWHERE, "%zu bytes were asked for; %zu of %zu bytes are free", bytes, left, total);
+    if (g->api.mem_info(&left, &total) == 0)
+        diag_note(d->s, NOWHERE, "%zu bytes were asked for; %zu of %zu bytes are free", bytes, left, total);
     return false;
 }
 
@@ -81,9 +99,11 @@ static bool gpu_alloc(struct device *d, size_t bytes, dptr *out)
 static void gpu_free(struct device *d, dptr p)
 {
     struct gpu *g = gpu_of(d);
-    if (!p) return;
+    if (!p)
+        return;
     if (!g->failed) {
-        if (use(g)) (void)CALL(g, mem_free, (p));
+        if (use(g))
+            (void)CALL(g, mem_free, (p));
     } else if (use_silent(g))
         g->api.mem_free(p);
 }
@@ -118,9 +138,11 @@ static struct module *gpu_load(struct device *d, const struct code *code)
 {
     struct gpu *g = gpu_of(d);
     void *handle = NULL;
-    if (!use(g)) return NULL;
+    if (!use(g))
+        return NULL;
     if (!CALL(g, module_load, (&handle, code->object))) {
-        diag_note(d->s, NOWHERE, "the code was made for %s by %s; this device is %s (%s)", code->target ? code->target->name : "an unknown target",
+        diag_note(d->s, NOWHERE, "the code was made for %s by %s; this device is %s (%s)",
+                  code->target ? code->target->name : "an unknown target",
                   code->compiler ? code->compiler : "an unknown compiler", d->name, d->target->name);
         return NULL;
     }
@@ -132,14 +154,17 @@ static struct module *gpu_load(struct device *d, const struct code *code)
 static struct function *function_of(struct gpu *g, struct module *m, const char *name)
 {
     for (struct function *f = m->functions; f; f = f->next)
-        if (strcmp(f->name, name) == 0) return f;
+        if (strcmp(f->name, name) == 0)
+            return f;
     void *handle = NULL;
     if (!CALL(g, module_function, (&handle, m->handle, name))) {
         diag_note(g->d.s, NOWHERE, "the kernel asked for is %s", name);
         return NULL;
     }
     struct function *f = arena_new_of(g->d.s->run, struct function);
-    *f = (struct function){ .name = arena_strdup(g->d.s->run, name), .handle = handle, .shared = SHARED_WITHOUT_OPT_IN, .next = m->functions };
+    *f = (struct function){
+        .name = arena_strdup(g->d.s->run, name), .handle = handle, .shared = SHARED_WITHOUT_OPT_IN, .next = m->functions
+    };
     return m->functions = f;
 }
 
@@ -147,21 +172,28 @@ static struct function *function_of(struct gpu *g, struct module *m, const char 
 static bool gpu_launch(struct device *d, struct module *m, const struct launch *l)
 {
     struct gpu *g = gpu_of(d);
-    if (!l->grid[0] || !l->grid[1] || !l->grid[2]) return true;
+    if (!l->grid[0] || !l->grid[1] || !l->grid[2])
+        return true;
     BUG_IF(!l->block, "kernel %s is launched with empty blocks", l->kernel);
     struct function *f = use(g) ? function_of(g, m, l->kernel) : NULL;
-    if (!f) return false;
+    if (!f)
+        return false;
     if (g->api.vendor->cuda && l->shared > f->shared) {
-        if (!CALL(g, function_attribute, (f->handle, MAX_DYNAMIC_SHARED, (int)l->shared))) return false;
+        if (!CALL(g, function_attribute, (f->handle, MAX_DYNAMIC_SHARED, (int)l->shared)))
+            return false;
         f->shared = l->shared;
     }
     size_t size = l->args_size;
-    void *const param_pointer = (void *)1, *const param_size = (void *)2;       /* of both drivers */
+    void *const param_pointer = (void *)1;
+    void *const param_size = (void *)2; /* of both drivers */
     void *config[] = { param_pointer, (void *)(uintptr_t)l->args, param_size, &size, g->api.vendor->param_end };
-    bool good = CALL(g, launch, (f->handle, l->grid[0], l->grid[1], l->grid[2], l->block, 1, 1, l->shared, NULL, NULL, config));
+    bool good =
+        CALL(g, launch, (f->handle, l->grid[0], l->grid[1], l->grid[2], l->block, 1, 1, l->shared, NULL, NULL, config));
     if (!good)
-        diag_note(d->s, NOWHERE, "launching %s: grid %u x %u x %u, %u work-items a block, %u bytes of shared memory, %zu bytes of arguments", f->name,
-                  l->grid[0], l->grid[1], l->grid[2], l->block, l->shared, l->args_size);
+        diag_note(
+            d->s, NOWHERE,
+            "launching %s: grid %u x %u x %u, %u work-items a block, %u bytes of shared memory, %zu bytes of arguments",
+            f->name, l->grid[0], l->grid[1], l->grid[2], l->block, l->shared, l->args_size);
     g->last = f->name;
     return good;
 }
@@ -169,7 +201,8 @@ static bool gpu_launch(struct device *d, struct module *m, const struct launch *
 static bool gpu_sync(struct device *d)
 {
     struct gpu *g = gpu_of(d);
-    if (!use(g) || !CALL(g, synchronize, ())) return false;
+    if (!use(g) || !CALL(g, synchronize, ()))
+        return false;
     g->last = NULL;
     return true;
 }
@@ -180,8 +213,10 @@ static bool gpu_mark(struct device *d, int which)
 {
     struct gpu *g = gpu_of(d);
     BUG_IF(which < 0 || which > 1, "mark %d", which);
-    if (!use(g)) return false;
-    if (!g->events[which] && !CALL(g, event_create, (&g->events[which], 0))) return false;
+    if (!use(g))
+        return false;
+    if (!g->events[which] && !CALL(g, event_create, (&g->events[which], 0)))
+        return false;
     return CALL(g, event_record, (g->events[which], NULL));
 }
 
@@ -191,13 +226,17 @@ static double gpu_elapsed(struct device *d)
     struct gpu *g = gpu_of(d);
     float ms = 0;
     BUG_IF(!g->events[0] || !g->events[1], "elapsed time without two marks");
-    bool good = use(g) && CALL(g, event_synchronize, (g->events[1])) && CALL(g, event_elapsed, (&ms, g->events[0], g->events[1]));
+    bool good = use(g) && CALL(g, event_synchronize, (g->events[1])) &&
+                CALL(g, event_elapsed, (&ms, g->events[0], g->events[1]));
     return good ? (double)ms * 1e-3 : -1;
 }
 
 /* ---- open and close ---- */
 
-static bool release_done(struct gpu *g, size_t field, int code) { return g->failed ? code == 0 : call_done(g, field, code); }
+static bool release_done(struct gpu *g, size_t field, int code)
+{
+    return g->failed ? code == 0 : call_done(g, field, code);
+}
 #define RELEASE(g, field, args) (void)release_done((g), offsetof(struct gpu_driver, field), (g)->api.field args)
 
 /* Silent after a reported failure, as gpu_free is. */
@@ -205,46 +244,77 @@ static void gpu_close(struct device *d)
 {
     struct gpu *g = gpu_of(d);
     if (use_silent(g)) {
-        for (struct module *m = g->modules; m; m = m->next) RELEASE(g, module_unload, (m->handle));
+        for (struct module *m = g->modules; m; m = m->next)
+            RELEASE(g, module_unload, (m->handle));
         for (int i = 0; i < 2; i++)
-            if (g->events[i]) RELEASE(g, event_destroy, (g->events[i]));
+            if (g->events[i])
+                RELEASE(g, event_destroy, (g->events[i]));
     }
-    if (g->context) RELEASE(g, context_release, (g->device));
-    g->modules = NULL, g->context = NULL;
+    if (g->context)
+        RELEASE(g, context_release, (g->device));
+    g->modules = NULL;
+    g->context = NULL;
 }
 
 static const struct device_ops nvidia_ops = {
-    .kind = "nvidia", .close = gpu_close, .alloc = gpu_alloc, .free = gpu_free, .copy_in = gpu_copy_in, .copy_out = gpu_copy_out, .copy = gpu_copy,
-    .fill = gpu_fill, .load = gpu_load, .launch = gpu_launch, .sync = gpu_sync, .mark = gpu_mark, .elapsed = gpu_elapsed,
+    .kind = "nvidia",
+    .close = gpu_close,
+    .alloc = gpu_alloc,
+    .free = gpu_free,
+    .copy_in = gpu_copy_in,
+    .copy_out = gpu_copy_out,
+    .copy = gpu_copy,
+    .fill = gpu_fill,
+    .load = gpu_load,
+    .launch = gpu_launch,
+    .sync = gpu_sync,
+    .mark = gpu_mark,
+    .elapsed = gpu_elapsed,
 };
 static const struct device_ops amd_ops = {
-    .kind = "amd", .close = gpu_close, .alloc = gpu_alloc, .free = gpu_free, .copy_in = gpu_copy_in, .copy_out = gpu_copy_out, .copy = gpu_copy,
-    .fill = gpu_fill, .load = gpu_load, .launch = gpu_launch, .sync = gpu_sync, .mark = gpu_mark, .elapsed = gpu_elapsed,
+    .kind = "amd",
+    .close = gpu_close,
+    .alloc = gpu_alloc,
+    .free = gpu_free,
+    .copy_in = gpu_copy_in,
+    .copy_out = gpu_copy_out,
+    .copy = gpu_copy,
+    .fill = gpu_fill,
+    .load = gpu_load,
+    .launch = gpu_launch,
+    .sync = gpu_sync,
+    .mark = gpu_mark,
+    .elapsed = gpu_elapsed,
 };
 
 /* "sm_90" */
 static bool nvidia_arch(struct gpu *g, char arch[static 64])
 {
     int major, minor;
-    if (!CALL(g, device_attribute, (&major, COMPUTE_CAPABILITY_MAJOR, g->device)) || !CALL(g, device_attribute, (&minor, COMPUTE_CAPABILITY_MINOR, g->device)))
+    if (!CALL(g, device_attribute, (&major, COMPUTE_CAPABILITY_MAJOR, g->device)) ||
+        !CALL(g, device_attribute, (&minor, COMPUTE_CAPABILITY_MINOR, g->device)))
         return false;
     snprintf(arch, 64, "sm_%d%d", major, minor);
     return true;
 }
 
-/* "gfx90a", from "gfx90a:sramecc+:xnack-" somewhere in hipDeviceProp_t, whose layout changes from one release to the next; only that it begins with the
-   256 bytes of the device's name does not. */
+/* "gfx90a", from "gfx90a:sramecc+:xnack-" somewhere in hipDeviceProp_t, whose layout changes from one release to the
+   next; only that it begins with the 256 bytes of the device's name does not. */
 static bool amd_arch(struct gpu *g, char arch[static 64])
 {
     enum { ROOM = 8192, NAME = 256 };
     char *props = arena_alloc(g->d.s->run, ROOM);
     bool six = g->api.properties_6 != NULL;
-    if (!six && !g->api.properties) return diag_error(g->d.s, FAIL_DEVICE, NOWHERE, "%s: HIP has no hipGetDeviceProperties", g->d.spec);
-    if (six ? !CALL(g, properties_6, (props, g->device)) : !CALL(g, properties, (props, g->device))) return false;
+    if (!six && !g->api.properties)
+        return diag_error(g->d.s, FAIL_DEVICE, NOWHERE, "%s: HIP has no hipGetDeviceProperties", g->d.spec);
+    if (six ? !CALL(g, properties_6, (props, g->device)) : !CALL(g, properties, (props, g->device)))
+        return false;
     for (const char *p = props + NAME; (p = memmem(p, (size_t)(props + ROOM - p), "gfx", 3)); p++) {
         size_t n = 3;
-        while (p + n < props + ROOM && n < 63 && strchr("0123456789abcdef", p[n]) && p[n]) n++;
-        if (n < 6) continue;
+        while (p + n < props + ROOM && n < 63 && strchr("0123456789abcdef", p[n]) && p[n])
+            n++;
+        if (n < 6)
+            continue;
         snprintf(arch, 64, "%.*s", (int)n, p);
         return true;
     }
@@ -255,9 +325,11 @@ static bool target_of(struct gpu *g, const char *arch)
 {
     const char *known = "";
     g->d.target = target_find(arch);
-    for (int i = 0; !g->d.target && target_at(i); i++) known = arena_printf(g->d.s->run, "%s %s", known, target_at(i)->name);
-    return g->d.target || diag_error(g->d.s, FAIL_DEVICE, NOWHERE, "%s is %s (%s), an architecture that tokic has no target for. It has:%s", g->d.spec,
-                                     g->d.name, arch, known);
+    for (int i = 0; !g->d.target && target_at(i); i++)
+        known = arena_printf(g->d.s->run, "%s %s", known, target_at(i)->name);
+    return g->d.target || diag_error(g->d.s, FAIL_DEVICE, NOWHERE,
+                                     "%s is %s (%s), an architecture that tokic has no target for. It has:%s",
+                                     g->d.spec, g->d.name, arch, known);
 }
 
 /* Driver up, number of devices. `why` when there is none. */
@@ -265,9 +337,11 @@ static int count_of(struct session *s, const struct gpu_vendor *v, struct gpu_dr
 {
     int n = 0;
     const char *name, *text;
-    if (!gpu_driver_open(s, v, api, why)) return 0;
+    if (!gpu_driver_open(s, v, api, why))
+        return 0;
     int code = api->init(0);
-    if (!code) code = api->device_count(&n);
+    if (!code)
+        code = api->device_count(&n);
     if (code) {
         gpu_error_words(api, code, &name, &text);
         *why = arena_printf(s->run, "its driver says %s (%d), %s: %s", name, code, text, v->remedy);
@@ -282,9 +356,12 @@ static bool gpu_begin(struct gpu *g)
     struct session *s = g->d.s;
     bool cuda = g->api.vendor->cuda;
     char name[256] = "", arch[64];
-    if (!CALL(g, device_get, (&g->device, g->ordinal)) || !CALL(g, device_name, (name, (int)sizeof name - 1, g->device))) return false;
+    if (!CALL(g, device_get, (&g->device, g->ordinal)) ||
+        !CALL(g, device_name, (name, (int)sizeof name - 1, g->device)))
+        return false;
     g->d.name = arena_strdup(s->run, *name ? name : g->api.vendor->brand);
-    if (!(cuda ? nvidia_arch(g, arch) : amd_arch(g, arch)) || !target_of(g, arch)) return false;
+    if (!(cuda ? nvidia_arch(g, arch) : amd_arch(g, arch)) || !target_of(g, arch))
+        return false;
     return (!cuda || CALL(g, context_retain, (&g->context, g->device))) && use(g);
 }
 
@@ -295,9 +372,13 @@ static struct device *gpu_open(struct session *s, const struct gpu_vendor *v, co
     int n = count_of(s, v, &g->api, &why);
     g->d = (struct device){ .ops = ops, .s = s, .spec = arena_printf(s->run, "%s:%d", v->kind, ordinal) };
     g->ordinal = ordinal;
-    if (!n) return diag_error(s, FAIL_DEVICE, NOWHERE, "no %s GPU: %s", v->brand, why), NULL;
+    if (!n) {
+        diag_error(s, FAIL_DEVICE, NOWHERE, "no %s GPU: %s", v->brand, why);
+        return NULL;
+    }
     if (ordinal < 0 || ordinal >= n) {
-        diag_error(s, FAIL_DEVICE, NOWHERE, "no device %s: this machine has %d of %s, numbered from 0", g->d.spec, n, v->brand);
+        diag_error(s, FAIL_DEVICE, NOWHERE, "no device %s: this machine has %d of %s, numbered from 0", g->d.spec, n,
+                   v->brand);
         return NULL;
     }
     if (gpu_begin(g)) {

@@ -6,23 +6,34 @@
 #include <unistd.h>
 
 const struct gpu_vendor gpu_nvidia = {
-    .kind = "nvidia", .brand = "NVIDIA", .switch_env = "TOKIC_CUDA", .library_env = "TOKIC_CUDA_LIB",
+    .kind = "nvidia",
+    .brand = "NVIDIA",
+    .switch_env = "TOKIC_CUDA",
+    .library_env = "TOKIC_CUDA_LIB",
     .libraries = (const char *const[]){ "libcuda.so.1", "libcuda.so", NULL },
     .remedy = "install the NVIDIA driver, or use --device emu",
-    .param_end = (void *)0,             /* CU_LAUNCH_PARAM_END */
+    .param_end = (void *)0, /* CU_LAUNCH_PARAM_END */
     .cuda = true,
 };
 const struct gpu_vendor gpu_amd = {
-    .kind = "amd", .brand = "AMD", .switch_env = "TOKIC_HIP", .library_env = "TOKIC_HIP_LIB",
-    .libraries = (const char *const[]){ "libamdhip64.so.5", "libamdhip64.so.6", "libamdhip64.so.7", "libamdhip64.so", NULL },
+    .kind = "amd",
+    .brand = "AMD",
+    .switch_env = "TOKIC_HIP",
+    .library_env = "TOKIC_HIP_LIB",
+    .libraries =
+        (const char *const[]){ "libamdhip64.so.5", "libamdhip64.so.6", "libamdhip64.so.7", "libamdhip64.so", NULL },
     /* Looked at first: opening HIP costs tens of milliseconds. The second is the driver of WSL. */
     .nodes = (const char *const[]){ "/dev/kfd", "/dev/dxg", NULL },
     .remedy = "install the amdgpu driver and libamdhip64 (apt-get install libamdhip64-5), or use --device emu",
-    .param_end = (void *)3,             /* HIP_LAUNCH_PARAM_END */
+    .param_end = (void *)3, /* HIP_LAUNCH_PARAM_END */
 };
 
 /* One line a function. NULL: this driver has none, or needs none. `maybe`: it may be missing. */
-struct function_name { size_t field; const char *hip, *cuda; bool maybe; };
+struct function_name {
+    size_t field;
+    const char *hip, *cuda;
+    bool maybe;
+};
 #define FIELD(name) offsetof(struct gpu_driver, name)
 static const struct function_name functions[] = {
     { FIELD(init), "hipInit", "cuInit", false },
@@ -64,7 +75,8 @@ enum { FUNCTIONS = sizeof functions / sizeof *functions };
 const char *gpu_function_name(const struct gpu_vendor *v, size_t field)
 {
     for (int i = 0; i < FUNCTIONS; i++)
-        if (functions[i].field == field) return v->cuda ? functions[i].cuda : functions[i].hip;
+        if (functions[i].field == field)
+            return v->cuda ? functions[i].cuda : functions[i].hip;
     BUG("no driver function in field %zu", field);
 }
 
@@ -72,20 +84,25 @@ void gpu_error_words(const struct gpu_driver *g, int code, const char **name, co
 {
     *name = *text = NULL;
     if (g->vendor->cuda) {
-        if (g->error_name(code, name)) *name = NULL;
-        if (g->error_text(code, text)) *text = NULL;
+        if (g->error_name(code, name))
+            *name = NULL;
+        if (g->error_text(code, text))
+            *text = NULL;
     } else {
         *name = g->hip_error_name(code);
         *text = g->hip_error_text(code);
     }
-    if (!*name) *name = "unknown error";
-    if (!*text) *text = "the driver has no text for it";
+    if (!*name)
+        *name = "unknown error";
+    if (!*text)
+        *text = "the driver has no text for it";
 }
 
 static bool node_there(const struct gpu_vendor *v)
 {
     for (const char *const *p = v->nodes; p && *p; p++)
-        if (access(*p, F_OK) == 0) return true;
+        if (access(*p, F_OK) == 0)
+            return true;
     return !v->nodes;
 }
 
@@ -94,9 +111,13 @@ static bool fill_in(struct session *s, struct gpu_driver *g, void *lib, const ch
 {
     for (int i = 0; i < FUNCTIONS; i++) {
         const char *name = g->vendor->cuda ? functions[i].cuda : functions[i].hip;
-        if (!name) continue;
+        if (!name)
+            continue;
         void *p = dlsym(lib, name);
-        if (!p && !functions[i].maybe) return *why = arena_printf(s->run, "%s has no %s", path, name), false;
+        if (!p && !functions[i].maybe) {
+            *why = arena_printf(s->run, "%s has no %s", path, name);
+            return false;
+        }
         memcpy((char *)g + functions[i].field, &p, sizeof p);
     }
     return true;
@@ -104,16 +125,24 @@ static bool fill_in(struct session *s, struct gpu_driver *g, void *lib, const ch
 
 bool gpu_driver_open(struct session *s, const struct gpu_vendor *v, struct gpu_driver *out, const char **why)
 {
-    const char *hidden = getenv(v->switch_env), *named = getenv(v->library_env);
+    const char *hidden = getenv(v->switch_env);
+    const char *named = getenv(v->library_env);
     const char *const one[] = { named, NULL };
     *out = (struct gpu_driver){ .vendor = v };
-    if (hidden && strcmp(hidden, "none") == 0)
-        return *why = arena_printf(s->run, "the environment has %s=none", v->switch_env), false;
-    if (named && !*named) named = NULL;
-    if (!named && !node_there(v)) return *why = arena_printf(s->run, "there is no %s: %s", v->nodes[0], v->remedy), false;
+    if (hidden && strcmp(hidden, "none") == 0) {
+        *why = arena_printf(s->run, "the environment has %s=none", v->switch_env);
+        return false;
+    }
+    if (named && !*named)
+        named = NULL;
+    if (!named && !node_there(v)) {
+        *why = arena_printf(s->run, "there is no %s: %s", v->nodes[0], v->remedy);
+        return false;
+    }
     for (const char *const *p = named ? one : v->libraries; *p; p++) {
         void *lib = dlopen(*p, RTLD_NOW | RTLD_LOCAL);
-        if (lib) return fill_in(s, out, lib, *p, why);
+        if (lib)
+            return fill_in(s, out, lib, *p, why);
     }
     *why = arena_printf(s->run, "%s not found: %s", named ? named : v->libraries[0], v->remedy);
     return false;

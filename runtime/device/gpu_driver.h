@@ -5,18 +5,19 @@
 
 /* What differs between the vendors besides the names. */
 struct gpu_vendor {
-    const char *kind, *brand;           /* "nvidia", "NVIDIA" */
-    const char *switch_env;             /* set to "none", the driver is not looked for */
-    const char *library_env;            /* names the library that is opened instead of all others */
+    const char *kind, *brand; /* "nvidia", "NVIDIA" */
+    const char *switch_env;   /* set to "none", the driver is not looked for */
+    const char *library_env;  /* names the library that is opened instead of all others */
     const char *const *libraries;
-    const char *const *nodes;           /* device files, one of which is there when a GPU is; NULL: not asked */
+    const char *const *nodes; /* device files, one of which is there when a GPU is; NULL: not asked */
     const char *remedy;
-    void *param_end;                    /* ends the list of launch parameters */
+    void *param_end; /* ends the list of launch parameters */
     bool cuda;
 };
 extern const struct gpu_vendor gpu_nvidia, gpu_amd;
 
-/* Handles are pointers, device addresses 64-bit numbers, streams always the default one. A driver fills what it has: see the table in gpu_driver.c. */
+/* Handles are pointers, device addresses 64-bit numbers, streams always the default one. A driver fills what it has:
+   see the table in gpu_driver.c. */
 struct gpu_driver {
     const struct gpu_vendor *vendor;
     int (*init)(unsigned flags);
@@ -33,8 +34,8 @@ struct gpu_driver {
     int (*module_load)(void **module, const void *object);
     int (*module_unload)(void *module);
     int (*module_function)(void **function, void *module, const char *name);
-    int (*launch)(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void *stream,
-                  void **params, void **config);
+    int (*launch)(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+                  unsigned shared, void *stream, void **params, void **config);
     int (*synchronize)(void);
     int (*event_create)(void **event, unsigned flags);
     int (*event_record)(void *event, void *stream);
@@ -53,11 +54,12 @@ struct gpu_driver {
     const char *(*hip_error_name)(int code);
     const char *(*hip_error_text)(int code);
     int (*device_use)(int device);
-    int (*properties)(void *properties, int device);            /* one of the two, by version */
+    int (*properties)(void *properties, int device); /* one of the two, by version */
     int (*properties_6)(void *properties, int device);
 };
 
-/* Opens a driver; the library stays open for the process's life (drivers leave threads and exit handlers behind). false: why, in the run arena. */
+/* Opens a driver; the library stays open for the process's life (drivers leave threads and exit handlers behind).
+   false: why, in the run arena. */
 bool gpu_driver_open(struct session *s, const struct gpu_vendor *v, struct gpu_driver *out, const char **why);
 /* The driver's own name of the function in a field of the struct. */
 const char *gpu_function_name(const struct gpu_vendor *v, size_t field);

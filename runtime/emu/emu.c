@@ -12,7 +12,7 @@ enum { GUARD = 256, GUARD_BYTE = 0xa5 };
 
 struct memory {
     struct memory *next;
-    unsigned char *block, *data;        /* guard, data, guard */
+    unsigned char *block, *data; /* guard, data, guard */
     size_t bytes;
 };
 
@@ -20,7 +20,7 @@ struct module {
     struct module *next;
     void *so;
     int fd;
-    const struct source *text;          /* the kernels, for diagnostics */
+    const struct source *text; /* the kernels, for diagnostics */
 };
 
 struct emu {
@@ -39,7 +39,8 @@ static struct emu *emu_of(struct device *d) { return (struct emu *)d; }
 /* Tests make the n-th call of a device fail. */
 static bool call_allowed(struct device *d, const char *call)
 {
-    if (d->s->faults.device_at <= 0 || --d->s->faults.device_at) return true;
+    if (d->s->faults.device_at <= 0 || --d->s->faults.device_at)
+        return true;
     return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: %s failed (as the test asked)", d->name, call);
 }
 
@@ -48,7 +49,8 @@ static bool call_allowed(struct device *d, const char *call)
 static bool emu_alloc(struct device *d, size_t bytes, dptr *out)
 {
     struct emu *e = emu_of(d);
-    if (!call_allowed(d, "alloc")) return false;
+    if (!call_allowed(d, "alloc"))
+        return false;
     struct memory *m = calloc(1, sizeof *m);
     void *block = NULL;
     if (!m || bytes > SIZE_MAX / 2 || posix_memalign(&block, GUARD, bytes + 2 * GUARD)) {
@@ -67,22 +69,27 @@ static bool emu_alloc(struct device *d, size_t bytes, dptr *out)
 static bool guards_intact(const struct memory *m)
 {
     for (int i = 0; i < GUARD; i++)
-        if (m->block[i] != GUARD_BYTE || m->data[m->bytes + (size_t)i] != GUARD_BYTE) return false;
+        if (m->block[i] != GUARD_BYTE || m->data[m->bytes + (size_t)i] != GUARD_BYTE)
+            return false;
     return true;
 }
 
 static bool memory_check(struct device *d, struct memory *m)
 {
-    if (guards_intact(m)) return true;
+    if (guards_intact(m))
+        return true;
     memset(m->block, GUARD_BYTE, GUARD);
     memset(m->data + m->bytes, GUARD_BYTE, GUARD);
-    return diag_error(d->s, FAIL_JUDGED, NOWHERE, "%s: a kernel wrote beyond the ends of an allocation of %zu bytes; the checking emulator can say which",
-                      d->name, m->bytes);
+    return diag_error(
+        d->s, FAIL_JUDGED, NOWHERE,
+        "%s: a kernel wrote beyond the ends of an allocation of %zu bytes; the checking emulator can say which",
+        d->name, m->bytes);
 }
 
 static void emu_free(struct device *d, dptr p)
 {
-    if (!p) return;
+    if (!p)
+        return;
     for (struct memory **at = &emu_of(d)->memory; *at; at = &(*at)->next)
         if ((dptr)(uintptr_t)(*at)->data == p) {
             struct memory *m = *at;
@@ -100,42 +107,52 @@ static unsigned char *bytes_at(struct device *d, dptr p, size_t bytes)
 {
     unsigned char *at = (unsigned char *)(uintptr_t)p;
     for (const struct memory *m = emu_of(d)->memory; m; m = m->next)
-        if (at >= m->data && at <= m->data + m->bytes && bytes <= (size_t)(m->data + m->bytes - at)) return at;
+        if (at >= m->data && at <= m->data + m->bytes && bytes <= (size_t)(m->data + m->bytes - at))
+            return at;
     BUG("%s: a copy of %zu bytes leaves its allocation", d->name, bytes);
 }
 
 static bool emu_copy_in(struct device *d, dptr dst, const void *src, size_t bytes)
 {
-    if (!call_allowed(d, "copy to the device")) return false;
-    if (bytes) memcpy(bytes_at(d, dst, bytes), src, bytes);
+    if (!call_allowed(d, "copy to the device"))
+        return false;
+    if (bytes)
+        memcpy(bytes_at(d, dst, bytes), src, bytes);
     return true;
 }
 
 static bool emu_copy_out(struct device *d, void *dst, dptr src, size_t bytes)
 {
-    if (!call_allowed(d, "copy from the device")) return false;
-    if (bytes) memcpy(dst, bytes_at(d, src, bytes), bytes);
+    if (!call_allowed(d, "copy from the device"))
+        return false;
+    if (bytes)
+        memcpy(dst, bytes_at(d, src, bytes), bytes);
     return true;
 }
 
 static bool emu_copy(struct device *d, dptr dst, dptr src, size_t bytes)
 {
-    if (!call_allowed(d, "copy")) return false;
-    if (bytes) memmove(bytes_at(d, dst, bytes), bytes_at(d, src, bytes), bytes);
+    if (!call_allowed(d, "copy"))
+        return false;
+    if (bytes)
+        memmove(bytes_at(d, dst, bytes), bytes_at(d, src, bytes), bytes);
     return true;
 }
 
 static bool emu_fill(struct device *d, dptr dst, int byte, size_t bytes)
 {
-    if (!call_allowed(d, "fill")) return false;
-    if (bytes) memset(bytes_at(d, dst, bytes), byte, bytes);
+    if (!call_allowed(d, "fill"))
+        return false;
+    if (bytes)
+        memset(bytes_at(d, dst, bytes), byte, bytes);
     return true;
 }
 
 static bool emu_sync(struct device *d)
 {
     bool ok = call_allowed(d, "sync");
-    for (struct memory *m = emu_of(d)->memory; m; m = m->next) ok &= memory_check(d, m);
+    for (struct memory *m = emu_of(d)->memory; m; m = m->next)
+        ok &= memory_check(d, m);
     return ok;
 }
 
@@ -153,8 +170,10 @@ static double emu_elapsed(struct device *d) { return emu_of(d)->marks[1] - emu_o
 
 static void module_free(struct module *m)
 {
-    if (m->so) dlclose(m->so);
-    if (m->fd >= 0) close(m->fd);
+    if (m->so)
+        dlclose(m->so);
+    if (m->fd >= 0)
+        close(m->fd);
     free(m);
 }
 
@@ -162,13 +181,16 @@ static bool write_all(int fd, const void *bytes, size_t n)
 {
     for (const char *p = bytes; n;) {
         ssize_t put = write(fd, p, n);
-        if (put <= 0) return false;
-        p += put, n -= (size_t)put;
+        if (put <= 0)
+            return false;
+        p += put;
+        n -= (size_t)put;
     }
     return true;
 }
 
-/* From a file in memory, open as long as the module: dlopen knows libraries by name, and a number used again would be the old one. */
+/* From a file in memory, open as long as the module: dlopen knows libraries by name, and a number used again would be
+   the old one. */
 static bool module_open(struct device *d, const struct code *code, struct module *m)
 {
     char path[64];
@@ -177,8 +199,10 @@ static bool module_open(struct device *d, const struct code *code, struct module
         return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: no room for a module of %zu bytes", d->name, code->size);
     snprintf(path, sizeof path, "/proc/self/fd/%d", m->fd);
     m->so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!m->so) return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: the module does not load: %s", d->name, dlerror());
-    const int *abi = dlsym(m->so, "tk_abi"), *checked = dlsym(m->so, "tk_is_checked");
+    if (!m->so)
+        return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: the module does not load: %s", d->name, dlerror());
+    const int *abi = dlsym(m->so, "tk_abi");
+    const int *checked = dlsym(m->so, "tk_is_checked");
     if (!abi || *abi != TK_EMU_ABI || !checked || (*checked != 0) != emu_of(d)->checking)
         return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: the module was made for another kind of emulator", d->name);
     const char *text = dlsym(m->so, "tk_kernel_text");
@@ -189,11 +213,15 @@ static bool module_open(struct device *d, const struct code *code, struct module
 
 static struct module *emu_load(struct device *d, const struct code *code)
 {
-    if (!call_allowed(d, "load")) return NULL;
+    if (!call_allowed(d, "load"))
+        return NULL;
     struct module *m = calloc(1, sizeof *m);
     BUG_IF(!m, "out of memory");
     m->fd = -1;
-    if (!module_open(d, code, m)) { module_free(m); return NULL; }
+    if (!module_open(d, code, m)) {
+        module_free(m);
+        return NULL;
+    }
     m->next = emu_of(d)->modules;
     emu_of(d)->modules = m;
     return m;
@@ -211,21 +239,32 @@ static const int *kernel_number(struct module *m, const char *kernel, const char
 static bool emu_launch(struct device *d, struct module *m, const struct launch *l)
 {
     struct emu *e = emu_of(d);
-    struct job job = { .target = d->target, .places = &e->places, .l = l, .blocks = (uint64_t)l->grid[0] * l->grid[1] * l->grid[2], .failed = UINT64_MAX };
-    if (!job.blocks) return true;
-    if (!call_allowed(d, "launch")) return false;
+    struct job job = { .target = d->target,
+                       .places = &e->places,
+                       .l = l,
+                       .blocks = (uint64_t)l->grid[0] * l->grid[1] * l->grid[2],
+                       .failed = UINT64_MAX };
+    if (!job.blocks)
+        return true;
+    if (!call_allowed(d, "launch"))
+        return false;
     void *entry = dlsym(m->so, l->kernel);
-    const int *block = kernel_number(m, l->kernel, "block"), *args = kernel_number(m, l->kernel, "args_bytes");
-    if (!entry || !block || !args) return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: the module has no kernel %s", d->name, l->kernel);
-    memcpy(&job.entry, &entry, sizeof entry);           /* C has no cast from an object's address to a function's */
-    BUG_IF(l->block != (unsigned)*block || (int)l->block > d->target->max_block, "%s: %u work-items a block, its text says %d", l->kernel, l->block, *block);
-    BUG_IF(l->args_size != (size_t)*args, "%s: %zu bytes of arguments, its text says %d", l->kernel, l->args_size, *args);
+    const int *block = kernel_number(m, l->kernel, "block");
+    const int *args = kernel_number(m, l->kernel, "args_bytes");
+    if (!entry || !block || !args)
+        return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: the module has no kernel %s", d->name, l->kernel);
+    memcpy(&job.entry, &entry, sizeof entry); /* C has no cast from an object's address to a function's */
+    BUG_IF(l->block != (unsigned)*block || (int)l->block > d->target->max_block,
+           "%s: %u work-items a block, its text says %d", l->kernel, l->block, *block);
+    BUG_IF(l->args_size != (size_t)*args, "%s: %zu bytes of arguments, its text says %d", l->kernel, l->args_size,
+           *args);
     if (l->smem > (unsigned)d->target->shared_bytes)
-        return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: %s uses %u bytes of shared memory, there are %d", d->name, l->kernel, l->smem,
-                          d->target->shared_bytes);
+        return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: %s uses %u bytes of shared memory, there are %d", d->name,
+                          l->kernel, l->smem, d->target->shared_bytes);
     /* One shadow, one thread: which findings there are may not hang on the threads. */
     int n = e->checking ? 1 : job.blocks < (uint64_t)e->n_workers ? (int)job.blocks : e->n_workers;
-    if (!workers_prepare(e->workers, n, d->s, &job)) return false;
+    if (!workers_prepare(e->workers, n, d->s, &job))
+        return false;
     if (e->checking && !(job.checker = checker_new(d->target, l, workers_shared(e->workers))))
         return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: no memory for the shadow of %s", d->name, l->kernel);
     bool ok = workers_run(e->workers, n, d->s, &job, m->text);
@@ -241,15 +280,30 @@ static bool emu_launch(struct device *d, struct module *m, const struct launch *
 static void emu_close(struct device *d)
 {
     struct emu *e = emu_of(d);
-    while (e->memory) emu_free(d, (dptr)(uintptr_t)e->memory->data);
-    for (struct module *m = e->modules, *next; m; m = next) { next = m->next; module_free(m); }
+    while (e->memory)
+        emu_free(d, (dptr)(uintptr_t)e->memory->data);
+    for (struct module *m = e->modules, *next; m; m = next) {
+        next = m->next;
+        module_free(m);
+    }
     workers_free(e->workers, e->n_workers);
     free(e);
 }
 
 static const struct device_ops emu_ops = {
-    .kind = "emu", .close = emu_close, .alloc = emu_alloc, .free = emu_free, .copy_in = emu_copy_in, .copy_out = emu_copy_out, .copy = emu_copy,
-    .fill = emu_fill, .load = emu_load, .launch = emu_launch, .sync = emu_sync, .mark = emu_mark, .elapsed = emu_elapsed,
+    .kind = "emu",
+    .close = emu_close,
+    .alloc = emu_alloc,
+    .free = emu_free,
+    .copy_in = emu_copy_in,
+    .copy_out = emu_copy_out,
+    .copy = emu_copy,
+    .fill = emu_fill,
+    .load = emu_load,
+    .launch = emu_launch,
+    .sync = emu_sync,
+    .mark = emu_mark,
+    .elapsed = emu_elapsed,
 };
 
 /* The texts' fma and f16 conversions are these instructions (runtime/compile/compile_host.c). */
@@ -265,14 +319,17 @@ static bool cpu_serves(struct session *s)
 
 struct device *emu_open(struct session *s, const struct target *t, bool checking, int threads)
 {
-    if (!cpu_serves(s)) return NULL;
-    if (threads < 1) threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    if (!cpu_serves(s))
+        return NULL;
+    if (threads < 1)
+        threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
     struct emu *e = calloc(1, sizeof *e);
     BUG_IF(!e, "out of memory");
     e->n_workers = threads < 1 ? 1 : threads;
     e->workers = workers_new(e->n_workers);
     e->checking = checking;
-    BUG_IF(t->matrix && !matrix_places_of(t->matrix, t->wave, &e->places), "the emulator has no lane map of %s", t->matrix->name);
+    BUG_IF(t->matrix && !matrix_places_of(t->matrix, t->wave, &e->places), "the emulator has no lane map of %s",
+           t->matrix->name);
     const char *name = arena_printf(s->run, "emu:%s", t->name);
     e->d = (struct device){ .ops = &emu_ops, .s = s, .target = t, .name = name, .spec = name };
     return &e->d;

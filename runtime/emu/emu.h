@@ -1,7 +1,8 @@
 #ifndef TOKIC_RUNTIME_EMU_EMU_H
 #define TOKIC_RUNTIME_EMU_EMU_H
-/* The parts of the emulator. A launch's blocks are spread over workers, one OS thread each; within a worker the work-items of a block are
-   fibers that run one after the other, wave by wave, and meet at barriers and wave operations. */
+/* The parts of the emulator. A launch's blocks are spread over workers, one OS thread each; within a worker the
+   work-items of a block are fibers that run one after the other, wave by wave, and meet at barriers and wave
+   operations. */
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,12 +13,13 @@
 /* ---- runtime/emu/emu_fiber.c: stacks to switch between ---- */
 
 struct fiber {
-    void *sp;                           /* x86-64: where it stands; elsewhere a ucontext_t */
-    void (*run)(struct fiber *me);      /* must not return: it ends by fiber_switch(me, to, true) */
-    unsigned char *stack;               /* lowest address; NULL: an OS thread's own stack */
-    const void *bottom; size_t size;    /* the stack, as the sanitizer wants to know it */
+    void *sp;                      /* x86-64: where it stands; elsewhere a ucontext_t */
+    void (*run)(struct fiber *me); /* must not return: it ends by fiber_switch(me, to, true) */
+    unsigned char *stack;          /* lowest address; NULL: an OS thread's own stack */
+    const void *bottom;
+    size_t size; /* the stack, as the sanitizer wants to know it */
     void *fake;
-    struct fiber *from;                 /* who switched to it last */
+    struct fiber *from; /* who switched to it last */
 };
 enum { FIBER_STACK = 64 << 10 };
 
@@ -32,15 +34,20 @@ bool fiber_intact(const struct fiber *f);
 
 /* ---- runtime/emu/emu_matrix.c: matrix units, bit for bit ---- */
 
-enum { MATRIX_SIDE = 16, MATRIX_LANES = 64, MATRIX_ELEMS = 8 };       /* the largest m, n and k, wave, elements a lane */
+enum { MATRIX_SIDE = 16, MATRIX_LANES = 64, MATRIX_ELEMS = 8 }; /* the largest m, n and k, wave, elements a lane */
 
 /* Where each (lane, element) lies in A [m][k], B [k][n], C [m][n]: the index there. */
-struct matrix_places { uint8_t a[MATRIX_LANES][MATRIX_ELEMS], b[MATRIX_LANES][MATRIX_ELEMS], c[MATRIX_LANES][MATRIX_ELEMS]; };
+struct matrix_places {
+    uint8_t a[MATRIX_LANES][MATRIX_ELEMS], b[MATRIX_LANES][MATRIX_ELEMS], c[MATRIX_LANES][MATRIX_ELEMS];
+};
 /* False if the emulator does not know the unit. */
 bool matrix_places_of(const struct matrix_unit *u, int wave, struct matrix_places *out);
 
 /* The registers that one lane gave to tk_mma. */
-struct matrix_regs { float *c; const unsigned *a, *b; };
+struct matrix_regs {
+    float *c;
+    const unsigned *a, *b;
+};
 /* c += a·b of one wave, the fragments in its lanes. */
 void matrix_mma(const struct matrix_unit *u, const struct matrix_places *at, int wave, const struct matrix_regs *lanes);
 /* D = A·B + C by the unit's model, in place of C. A and B in bits of f16. */
@@ -66,7 +73,7 @@ bool checker_report(struct checker *c, struct session *s, const struct source *t
 
 /* ---- runtime/emu/emu_block.c: running a launch's blocks ---- */
 
-enum { FRESH_BYTE = 0xff };             /* memory that nothing was written to: NaN in every float format, -1 in integers */
+enum { FRESH_BYTE = 0xff }; /* memory that nothing was written to: NaN in every float format, -1 in integers */
 
 /* A launch under way. */
 struct job {
@@ -75,8 +82,8 @@ struct job {
     const struct launch *l;
     tk_entry *entry;
     uint64_t blocks;
-    struct checker *checker;            /* NULL: not checking */
-    atomic_ullong next, failed;         /* the next block to run; the first block that failed */
+    struct checker *checker;    /* NULL: not checking */
+    atomic_ullong next, failed; /* the next block to run; the first block that failed */
 };
 
 /* One OS thread's share of a launch. Its memory is kept from launch to launch. */
@@ -85,7 +92,8 @@ struct worker *workers_new(int n);
 void workers_free(struct worker *w, int n);
 /* The first worker's shared memory, of the target's size. */
 unsigned char *workers_shared(struct worker *w);
-/* Memory for the blocks of a launch, then the launch, on n threads. false with a diagnostic; lines are those of `text`. */
+/* Memory for the blocks of a launch, then the launch, on n threads. false with a diagnostic; lines are those of `text`.
+   */
 bool workers_prepare(struct worker *w, int n, struct session *s, struct job *job);
 bool workers_run(struct worker *w, int n, struct session *s, struct job *job, const struct source *text);
 #endif

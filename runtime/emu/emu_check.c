@@ -1,7 +1,9 @@
-/* The shadow of a launch in the checking emulator: per cell who touched it last and since when that counts, what is in flight, what was written.
+/* The shadow of a launch in the checking emulator: per cell who touched it last and since when that counts, what is in
+   flight, what was written.
 
-   Time is counted in seams. A block's epoch grows at each of its barriers and at its start, over the whole launch; a wave's count grows at the wave's
-   own seams too. Two touches of a cell by different threads, one of them a write, are a race unless a seam that both passed lies between:
+   Time is counted in seams. A block's epoch grows at each of its barriers and at its start, over the whole launch; a
+   wave's count grows at the wave's own seams too. Two touches of a cell by different threads, one of them a write, are
+   a race unless a seam that both passed lies between:
      same block and another block epoch, or same wave and another wave count. Between blocks there is none. */
 #include <stdlib.h>
 #include <string.h>
@@ -13,18 +15,23 @@ enum { MAX_FINDINGS = 10, NOBODY = 0xffff, MAX_WAVES = 1024, MAX_BLOCK = 1024 };
 enum fault { RACE, IN_FLIGHT, SOURCE_IN_FLIGHT, OUTSIDE, MISALIGNED, READ_ONLY, UNWRITTEN };
 
 /* A touch that a cell remembers. */
-struct past { uint32_t epoch, wave_count, block; int32_t line; uint16_t tid; };
+struct past {
+    uint32_t epoch, wave_count, block;
+    int32_t line;
+    uint16_t tid;
+};
 
 struct cell {
-    struct past write, read;            /* the last of each; epoch 0: none in this launch */
-    /* of the reads in read.epoch: another thread's, with its line, and whether they are of several waves; in read.wave_count: of several threads */
+    struct past write, read; /* the last of each; epoch 0: none in this launch */
+    /* of the reads in read.epoch: another thread's, with its line, and whether they are of several waves; in
+       read.wave_count: of several threads */
     uint16_t other_tid;
     int32_t other_line;
     uint32_t other_block;
     bool many_waves, many_threads, many_blocks;
-    bool written;                       /* holds a value, from this launch or from before */
-    uint16_t flying;                    /* the thread whose copy will write it, or NOBODY */
-    uint16_t readers;                   /* copies in flight that read it */
+    bool written;     /* holds a value, from this launch or from before */
+    uint16_t flying;  /* the thread whose copy will write it, or NOBODY */
+    uint16_t readers; /* copies in flight that read it */
     int32_t flying_line;
 };
 
@@ -33,20 +40,29 @@ struct region {
     const char *name;
     unsigned char *at;
     size_t bytes;
-    int elem;                           /* bytes a cell */
+    int elem; /* bytes a cell */
     bool written, read, shared;
-    struct cell *cells;                 /* NULL where the launch only reads: nothing to race with */
+    struct cell *cells; /* NULL where the launch only reads: nothing to race with */
 };
 
 /* The copies of one thread, in the order of issue; `group`: how many were committed before. */
-struct flight { int line, group; void *dst; const void *src; int bytes; bool on; };
-struct flights { struct flight *list; int n, cap, committed; };
+struct flight {
+    int line, group;
+    void *dst;
+    const void *src;
+    int bytes;
+    bool on;
+};
+struct flights {
+    struct flight *list;
+    int n, cap, committed;
+};
 
 struct finding {
     enum fault what;
     int line, other_line, tid, other_tid;
     unsigned block, other_block;
-    const struct region *where;         /* NULL: `at` is in none */
+    const struct region *where; /* NULL: `at` is in none */
     size_t elem;
     const void *at;
     bool write;
@@ -55,7 +71,7 @@ struct finding {
 struct checker {
     const struct target *target;
     const struct launch *launch;
-    struct region *regions;             /* by address; the last found is tried first */
+    struct region *regions; /* by address; the last found is tried first */
     int n_regions, last;
     uint32_t block, epoch, block_start;
     uint32_t wave_count[MAX_WAVES];
@@ -69,7 +85,8 @@ struct checker {
 
 static int by_address(const void *a, const void *b)
 {
-    const struct region *x = a, *y = b;
+    const struct region *x = a;
+    const struct region *y = b;
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
@@ -78,23 +95,35 @@ static void regions_merge(struct checker *c)
 {
     int n = 0;
     for (int i = 0; i < c->n_regions; i++) {
-        struct region *r = &c->regions[i], *p = n ? &c->regions[n - 1] : NULL;
-        if (!p || r->at >= p->at + p->bytes) { c->regions[n++] = *r; continue; }
-        if (r->at + r->bytes > p->at + p->bytes) p->bytes = (size_t)(r->at + r->bytes - p->at);
-        if (!p->written && r->written) p->name = r->name;
+        struct region *r = &c->regions[i];
+        struct region *p = n ? &c->regions[n - 1] : NULL;
+        if (!p || r->at >= p->at + p->bytes) {
+            c->regions[n++] = *r;
+            continue;
+        }
+        if (r->at + r->bytes > p->at + p->bytes)
+            p->bytes = (size_t)(r->at + r->bytes - p->at);
+        if (!p->written && r->written)
+            p->name = r->name;
         p->elem = p->elem < r->elem ? p->elem : r->elem;
-        p->written |= r->written, p->read |= r->read;
+        p->written |= r->written;
+        p->read |= r->read;
     }
     c->n_regions = n;
 }
 
 static bool region_shadow(struct region *r)
 {
-    if (!r->written && !r->shared) return true;
+    if (!r->written && !r->shared)
+        return true;
     size_t n = (r->bytes + (size_t)r->elem - 1) / (size_t)r->elem;
     r->cells = calloc(n ? n : 1, sizeof *r->cells);
-    if (!r->cells) return false;
-    for (size_t i = 0; i < n; i++) r->cells[i].flying = NOBODY, r->cells[i].written = r->read;
+    if (!r->cells)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        r->cells[i].flying = NOBODY;
+        r->cells[i].written = r->read;
+    }
     return true;
 }
 
@@ -102,29 +131,46 @@ struct checker *checker_new(const struct target *t, const struct launch *l, unsi
 {
     struct checker *c = calloc(1, sizeof *c);
     struct region *r = c ? c->regions = calloc(l->n_buffers + 1, sizeof *r) : NULL;
-    if (!r) { checker_free(c); return NULL; }
-    c->target = t, c->launch = l;
+    if (!r) {
+        checker_free(c);
+        return NULL;
+    }
+    c->target = t;
+    c->launch = l;
     for (size_t i = 0; i < l->n_buffers; i++) {
         const struct launch_buffer *b = &l->buffers[i];
         bool whole = (b->elem == 2 || b->elem == 4 || b->elem == 8) && b->bytes % (size_t)b->elem == 0;
         if (b->bytes)
-            r[c->n_regions++] = (struct region){ .name = b->name, .at = (unsigned char *)(uintptr_t)b->at, .bytes = b->bytes, .elem = whole ? b->elem : 1,
-                                                 .written = b->written, .read = b->read };
+            r[c->n_regions++] = (struct region){ .name = b->name,
+                                                 .at = (unsigned char *)(uintptr_t)b->at,
+                                                 .bytes = b->bytes,
+                                                 .elem = whole ? b->elem : 1,
+                                                 .written = b->written,
+                                                 .read = b->read };
     }
     qsort(r, (size_t)c->n_regions, sizeof *r, by_address);
     regions_merge(c);
-    if (l->smem) r[c->n_regions++] = (struct region){ .name = "shared memory", .at = smem, .bytes = l->smem, .elem = 1, .written = true, .shared = true };
+    if (l->smem)
+        r[c->n_regions++] = (struct region){
+            .name = "shared memory", .at = smem, .bytes = l->smem, .elem = 1, .written = true, .shared = true
+        };
     qsort(r, (size_t)c->n_regions, sizeof *r, by_address);
     for (int i = 0; i < c->n_regions; i++)
-        if (!region_shadow(&r[i])) { checker_free(c); return NULL; }
+        if (!region_shadow(&r[i])) {
+            checker_free(c);
+            return NULL;
+        }
     return c;
 }
 
 void checker_free(struct checker *c)
 {
-    if (!c) return;
-    for (int i = 0; i < c->n_regions; i++) free(c->regions[i].cells);
-    for (int i = 0; i < MAX_BLOCK; i++) free(c->flights[i].list);
+    if (!c)
+        return;
+    for (int i = 0; i < c->n_regions; i++)
+        free(c->regions[i].cells);
+    for (int i = 0; i < MAX_BLOCK; i++)
+        free(c->flights[i].list);
     free(c->regions);
     free(c);
 }
@@ -134,7 +180,8 @@ static struct region *region_of(struct checker *c, const void *at, int bytes)
     const unsigned char *p = at;
     for (int i = 0; i < c->n_regions; i++) {
         struct region *r = &c->regions[(c->last + i) % c->n_regions];
-        if (p < r->at || p + bytes > r->at + r->bytes) continue;
+        if (p < r->at || p + bytes > r->at + r->bytes)
+            continue;
         c->last = (int)(r - c->regions);
         return r;
     }
@@ -150,23 +197,28 @@ static void found(struct checker *c, struct finding f)
     f.block = c->block;
     for (int i = 0; i < c->n_findings; i++) {
         const struct finding *g = &c->findings[i];
-        if (g->what == f.what && g->line == f.line && g->other_line == f.other_line && g->where == f.where) return;
+        if (g->what == f.what && g->line == f.line && g->other_line == f.other_line && g->where == f.where)
+            return;
     }
-    if (c->n_findings < MAX_FINDINGS) c->findings[c->n_findings++] = f;
+    if (c->n_findings < MAX_FINDINGS)
+        c->findings[c->n_findings++] = f;
 }
 
 static const char *touch_name(bool write) { return write ? "written" : "read"; }
 
 static const char *other_end(struct session *s, const struct finding *f)
 {
-    if (f->other_tid == NOBODY) return "";
-    if (f->other_block != f->block) return arena_printf(s->run, "thread %d of block %u at line %d", f->other_tid, f->other_block, f->other_line);
+    if (f->other_tid == NOBODY)
+        return "";
+    if (f->other_block != f->block)
+        return arena_printf(s->run, "thread %d of block %u at line %d", f->other_tid, f->other_block, f->other_line);
     return arena_printf(s->run, "thread %d at line %d", f->other_tid, f->other_line);
 }
 
 static const char *what_is_wrong(struct session *s, const struct finding *f)
 {
-    const char *touch = touch_name(f->write), *other = other_end(s, f);
+    const char *touch = touch_name(f->write);
+    const char *other = other_end(s, f);
     switch (f->what) {
     case RACE: return arena_printf(s->run, "race: %s, and touched by %s with no seam between", touch, other);
     case IN_FLIGHT: return arena_printf(s->run, "%s while a copy into it is in flight, issued by %s", touch, other);
@@ -183,11 +235,15 @@ static const char *what_is_wrong(struct session *s, const struct finding *f)
 static const char *place_name(struct session *s, const struct checker *c, const struct finding *f)
 {
     const struct region *below = f->where;
-    if (below) return arena_printf(s->run, below->shared ? "%s, byte %zu" : "%s[%zu]", below->name, f->elem);
+    if (below)
+        return arena_printf(s->run, below->shared ? "%s, byte %zu" : "%s[%zu]", below->name, f->elem);
     for (int i = 0; i < c->n_regions; i++)
-        if (c->regions[i].at <= (const unsigned char *)f->at) below = &c->regions[i];
-    if (!below) return "memory";
-    return arena_printf(s->run, "%zd bytes from the start of %s (of %zu bytes)", (const unsigned char *)f->at - below->at, below->name, below->bytes);
+        if (c->regions[i].at <= (const unsigned char *)f->at)
+            below = &c->regions[i];
+    if (!below)
+        return "memory";
+    return arena_printf(s->run, "%zd bytes from the start of %s (of %zu bytes)",
+                        (const unsigned char *)f->at - below->at, below->name, below->bytes);
 }
 
 bool checker_report(struct checker *c, struct session *s, const struct source *text)
@@ -195,11 +251,12 @@ bool checker_report(struct checker *c, struct session *s, const struct source *t
     for (int i = 0; i < c->n_findings; i++) {
         const struct finding *f = &c->findings[i];
         struct loc loc = { text, f->line, 1, 0 };
-        diag_error(s, FAIL_JUDGED, loc, "kernel %s, thread %d, block %u: %s: %s", c->launch->kernel, f->tid, f->block, place_name(s, c, f),
-                   what_is_wrong(s, f));
+        diag_error(s, FAIL_JUDGED, loc, "kernel %s, thread %d, block %u: %s: %s", c->launch->kernel, f->tid, f->block,
+                   place_name(s, c, f), what_is_wrong(s, f));
     }
     if (c->n_all > (uint64_t)c->n_findings)
-        diag_note(s, NOWHERE, "%llu findings in all in this launch of %s", (unsigned long long)c->n_all, c->launch->kernel);
+        diag_note(s, NOWHERE, "%llu findings in all in this launch of %s", (unsigned long long)c->n_all,
+                  c->launch->kernel);
     return !c->n_all;
 }
 
@@ -215,9 +272,12 @@ static struct past now(const struct checker *c, int tid, int line)
 /* Is a touch by `me` unordered with one by another thread? */
 static bool unordered(const struct checker *c, const struct past *was, const struct past *me)
 {
-    if (!was->epoch) return false;
-    if (was->block != me->block) return true;
-    if (was->tid == me->tid || was->epoch != me->epoch) return false;
+    if (!was->epoch)
+        return false;
+    if (was->block != me->block)
+        return true;
+    if (was->tid == me->tid || was->epoch != me->epoch)
+        return false;
     return wave_of(c, was->tid) != wave_of(c, me->tid) || was->wave_count == me->wave_count;
 }
 
@@ -225,14 +285,25 @@ static bool unordered(const struct checker *c, const struct past *was, const str
 static bool read_unordered(const struct checker *c, const struct cell *cell, const struct past *me, struct finding *f)
 {
     const struct past *was = &cell->read;
-    if (!was->epoch) return false;
-    f->other_tid = was->tid, f->other_line = was->line, f->other_block = was->block;
-    if (was->block != me->block || unordered(c, was, me)) return true;
+    if (!was->epoch)
+        return false;
+    f->other_tid = was->tid;
+    f->other_line = was->line;
+    f->other_block = was->block;
+    if (was->block != me->block || unordered(c, was, me))
+        return true;
     if (was->epoch == me->epoch && (cell->many_waves || (cell->many_threads && was->wave_count == me->wave_count))) {
-        if (was->tid == me->tid) f->other_tid = cell->other_tid, f->other_line = cell->other_line;
+        if (was->tid == me->tid) {
+            f->other_tid = cell->other_tid;
+            f->other_line = cell->other_line;
+        }
         return true;
     }
-    if (cell->many_blocks) f->other_tid = cell->other_tid, f->other_line = cell->other_line, f->other_block = cell->other_block;
+    if (cell->many_blocks) {
+        f->other_tid = cell->other_tid;
+        f->other_line = cell->other_line;
+        f->other_block = cell->other_block;
+    }
     return cell->many_blocks;
 }
 
@@ -240,12 +311,21 @@ static void remember_read(const struct checker *c, struct cell *cell, const stru
 {
     struct past *was = &cell->read;
     bool other_block = was->epoch && was->block != me->block;
-    if (other_block || was->tid != me->tid) cell->other_tid = was->tid, cell->other_line = was->line, cell->other_block = was->block;
-    if (!was->epoch || was->epoch != me->epoch) cell->many_waves = cell->many_threads = false;
+    if (other_block || was->tid != me->tid) {
+        cell->other_tid = was->tid;
+        cell->other_line = was->line;
+        cell->other_block = was->block;
+    }
+    if (!was->epoch || was->epoch != me->epoch)
+        cell->many_waves = cell->many_threads = false;
     else if (was->tid != me->tid) {
-        if (wave_of(c, was->tid) != wave_of(c, me->tid)) cell->many_waves = true, cell->many_threads = false;
-        else cell->many_threads = was->wave_count == me->wave_count;
-    } else if (was->wave_count != me->wave_count) cell->many_threads = false;
+        if (wave_of(c, was->tid) != wave_of(c, me->tid)) {
+            cell->many_waves = true;
+            cell->many_threads = false;
+        } else
+            cell->many_threads = was->wave_count == me->wave_count;
+    } else if (was->wave_count != me->wave_count)
+        cell->many_threads = false;
     cell->many_blocks |= other_block;
     *was = *me;
 }
@@ -264,23 +344,34 @@ static void touch_cell(struct checker *c, struct region *r, size_t i, const stru
     struct cell *cell = cell_at(c, r, i);
     struct finding f = { .line = me->line, .tid = me->tid, .where = r, .elem = i, .write = write, .other_tid = NOBODY };
     if (cell->flying != NOBODY) {
-        f.what = IN_FLIGHT, f.other_tid = cell->flying, f.other_line = cell->flying_line, f.other_block = c->block;
+        f.what = IN_FLIGHT;
+        f.other_tid = cell->flying;
+        f.other_line = cell->flying_line;
+        f.other_block = c->block;
         found(c, f);
     } else if (write && cell->readers && !by_copy) {
         f.what = SOURCE_IN_FLIGHT;
         found(c, f);
     } else if (unordered(c, &cell->write, me)) {
-        f.what = RACE, f.other_tid = cell->write.tid, f.other_line = cell->write.line, f.other_block = cell->write.block;
+        f.what = RACE;
+        f.other_tid = cell->write.tid;
+        f.other_line = cell->write.line;
+        f.other_block = cell->write.block;
         found(c, f);
     } else if (write && read_unordered(c, cell, me, &f)) {
         f.what = RACE;
         found(c, f);
     } else if (!write && !cell->written) {
-        f.what = UNWRITTEN, f.other_tid = NOBODY, f.other_line = 0;
+        f.what = UNWRITTEN;
+        f.other_tid = NOBODY;
+        f.other_line = 0;
         found(c, f);
     }
-    if (write) cell->write = *me, cell->written = true;
-    else remember_read(c, cell, me);
+    if (write) {
+        cell->write = *me;
+        cell->written = true;
+    } else
+        remember_read(c, cell, me);
 }
 
 /* May these bytes be touched at all? NULL and a finding if not. */
@@ -288,65 +379,82 @@ static struct region *region_asked(struct checker *c, int tid, int line, const v
 {
     struct region *r = region_of(c, at, bytes);
     struct finding f = { .line = line, .tid = tid, .where = r, .at = at, .write = write, .other_tid = NOBODY };
-    if (r) f.elem = (size_t)((const unsigned char *)at - r->at) / (size_t)r->elem;
-    if (!r) f.what = OUTSIDE;
-    else if ((uintptr_t)at % (uintptr_t)bytes) f.what = MISALIGNED;
-    else if (write && !r->cells) f.what = READ_ONLY;
-    else return r;
+    if (r)
+        f.elem = (size_t)((const unsigned char *)at - r->at) / (size_t)r->elem;
+    if (!r)
+        f.what = OUTSIDE;
+    else if ((uintptr_t)at % (uintptr_t)bytes)
+        f.what = MISALIGNED;
+    else if (write && !r->cells)
+        f.what = READ_ONLY;
+    else
+        return r;
     found(c, f);
     return NULL;
 }
 
 /* The cells under [at, at + bytes). */
-static size_t first_cell(const struct region *r, const void *at) { return (size_t)((const unsigned char *)at - r->at) / (size_t)r->elem; }
+static size_t first_cell(const struct region *r, const void *at)
+{
+    return (size_t)((const unsigned char *)at - r->at) / (size_t)r->elem;
+}
 static size_t end_cell(const struct region *r, const void *at, int bytes)
 {
     return ((size_t)((const unsigned char *)at - r->at) + (size_t)bytes - 1) / (size_t)r->elem + 1;
 }
 
-static void touch_cells(struct checker *c, struct region *r, const struct past *me, const void *at, int bytes, bool write, bool by_copy)
+static void touch_cells(struct checker *c, struct region *r, const struct past *me, const void *at, int bytes,
+                        bool write, bool by_copy)
 {
-    if (!r->cells) return;
-    for (size_t i = first_cell(r, at), end = end_cell(r, at, bytes); i < end; i++) touch_cell(c, r, i, me, write, by_copy);
+    if (!r->cells)
+        return;
+    for (size_t i = first_cell(r, at), end = end_cell(r, at, bytes); i < end; i++)
+        touch_cell(c, r, i, me, write, by_copy);
 }
 
 bool checker_touch(struct checker *c, int tid, int line, const void *at, int bytes, bool write)
 {
     struct region *r = region_asked(c, tid, line, at, bytes, write);
     struct past me = now(c, tid, line);
-    if (r) touch_cells(c, r, &me, at, bytes, write, false);
+    if (r)
+        touch_cells(c, r, &me, at, bytes, write, false);
     return r != NULL;
 }
 
-/* ---- copies in flight ----
-   A copy counts as a write of dst and a read of src when it is issued and again when it lands; between the two any touch of dst and any write of src
-   is a finding. The data moves when it lands. */
+/* ---- copies in flight ---- A copy counts as a write of dst and a read of src when it is issued and again when it
+   lands; between the two any touch of dst and any write of src is a finding. The data moves when it lands. */
 
 static void fly(struct checker *c, const struct flight *f, int tid, bool up)
 {
-    struct region *dst = region_of(c, f->dst, f->bytes), *src = f->on ? region_of(c, f->src, f->bytes) : NULL;
+    struct region *dst = region_of(c, f->dst, f->bytes);
+    struct region *src = f->on ? region_of(c, f->src, f->bytes) : NULL;
     for (size_t i = first_cell(dst, f->dst), end = end_cell(dst, f->dst, f->bytes); i < end; i++) {
         dst->cells[i].flying = up ? (uint16_t)tid : NOBODY;
         dst->cells[i].flying_line = f->line;
     }
-    if (!src || !src->cells) return;
+    if (!src || !src->cells)
+        return;
     for (size_t i = first_cell(src, f->src), end = end_cell(src, f->src, f->bytes); i < end; i++) {
-        if (up) src->cells[i].readers++;
-        else src->cells[i].readers--;
+        if (up)
+            src->cells[i].readers++;
+        else
+            src->cells[i].readers--;
     }
 }
 
 static void touch_ends(struct checker *c, const struct flight *f, int tid)
 {
     struct past me = now(c, tid, f->line);
-    if (f->on) touch_cells(c, region_of(c, f->src, f->bytes), &me, f->src, f->bytes, false, true);
+    if (f->on)
+        touch_cells(c, region_of(c, f->src, f->bytes), &me, f->src, f->bytes, false, true);
     touch_cells(c, region_of(c, f->dst, f->bytes), &me, f->dst, f->bytes, true, true);
 }
 
 void checker_issue(struct checker *c, int tid, int line, void *dst, const void *src, int bytes, bool on)
 {
     struct flights *mine = &c->flights[tid];
-    if (!region_asked(c, tid, line, dst, bytes, true) || (on && !region_asked(c, tid, line, src, bytes, false))) return;
+    if (!region_asked(c, tid, line, dst, bytes, true) || (on && !region_asked(c, tid, line, src, bytes, false)))
+        return;
     if (mine->n == mine->cap) {
         mine->cap = mine->cap ? 2 * mine->cap : 16;
         mine->list = realloc(mine->list, (size_t)mine->cap * sizeof *mine->list);
@@ -367,11 +475,16 @@ static void land(struct checker *c, int tid, int end)
     int left = 0;
     for (int i = 0; i < mine->n; i++) {
         const struct flight f = mine->list[i];
-        if (f.group >= end) { mine->list[left++] = f; continue; }
+        if (f.group >= end) {
+            mine->list[left++] = f;
+            continue;
+        }
         fly(c, &f, tid, false);
         touch_ends(c, &f, tid);
-        if (f.on) memcpy(f.dst, f.src, (size_t)f.bytes);
-        else memset(f.dst, 0, (size_t)f.bytes);
+        if (f.on)
+            memcpy(f.dst, f.src, (size_t)f.bytes);
+        else
+            memset(f.dst, 0, (size_t)f.bytes);
     }
     mine->n = left;
 }

@@ -17,11 +17,19 @@
 #if defined(HAS_ASAN)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
-static void leave(struct fiber *from, struct fiber *to, bool ends) { __sanitizer_start_switch_fiber(ends ? NULL : &from->fake, to->bottom, to->size); }
+static void leave(struct fiber *from, struct fiber *to, bool ends)
+{
+    __sanitizer_start_switch_fiber(ends ? NULL : &from->fake, to->bottom, to->size);
+}
 static void arrive(struct fiber *me) { __sanitizer_finish_switch_fiber(me->fake, &me->from->bottom, &me->from->size); }
 static void forget(unsigned char *stack) { __asan_unpoison_memory_region(stack, FIBER_STACK); }
 #else
-static void leave(struct fiber *from, struct fiber *to, bool ends) { (void)from, (void)to, (void)ends; }
+static void leave(struct fiber *from, struct fiber *to, bool ends)
+{
+    (void)from;
+    (void)to;
+    (void)ends;
+}
 static void arrive(struct fiber *me) { (void)me; }
 static void forget(unsigned char *stack) { (void)stack; }
 #endif
@@ -32,14 +40,17 @@ static const uint64_t canary = 0x746f6b6963206573u;
 
 unsigned char *fiber_stacks_new(int n)
 {
-    void *p = mmap(NULL, (size_t)n * FIBER_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p =
+        mmap(NULL, (size_t)n * FIBER_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
 void fiber_stacks_free(unsigned char *stacks, int n)
 {
-    if (!stacks) return;
-    for (int i = 0; i < n; i++) forget(stacks + (size_t)i * FIBER_STACK);
+    if (!stacks)
+        return;
+    for (int i = 0; i < n; i++)
+        forget(stacks + (size_t)i * FIBER_STACK);
     munmap(stacks, (size_t)n * FIBER_STACK);
 }
 
@@ -48,7 +59,8 @@ bool fiber_intact(const struct fiber *f)
     uint64_t words[CANARY_WORDS];
     memcpy(words, f->stack, sizeof words);
     for (int i = 0; i < CANARY_WORDS; i++)
-        if (words[i] != canary) return false;
+        if (words[i] != canary)
+            return false;
     return true;
 }
 
@@ -67,10 +79,11 @@ void fiber_begin(void);
 static void prepare(struct fiber *f)
 {
     uint64_t *top = (uint64_t *)(void *)(f->stack + FIBER_STACK);
-    uint64_t *sp = top - 9;             /* six registers, the address to return to, and two words that keep the stack aligned to 16 */
+    uint64_t *sp =
+        top - 9; /* six registers, the address to return to, and two words that keep the stack aligned to 16 */
     memset(sp, 0, 9 * sizeof *sp);
-    sp[3] = (uint64_t)(uintptr_t)first_step;    /* r12 */
-    sp[4] = (uint64_t)(uintptr_t)f;             /* rbx */
+    sp[3] = (uint64_t)(uintptr_t)first_step; /* r12 */
+    sp[4] = (uint64_t)(uintptr_t)f;          /* rbx */
     sp[6] = (uint64_t)(uintptr_t)fiber_begin;
     f->sp = sp;
 }
@@ -79,10 +92,14 @@ static void swap(struct fiber *from, struct fiber *to) { fiber_swap(&from->sp, t
 
 #else
 
-/* Elsewhere the C library's contexts, which save the signal mask at every switch and so are twenty times slower. They live at the stack's top. */
+/* Elsewhere the C library's contexts, which save the signal mask at every switch and so are twenty times slower. They
+   live at the stack's top. */
 #include <ucontext.h>
 
-static void first_step_of(unsigned low, unsigned high) { first_step((struct fiber *)(uintptr_t)((uint64_t)high << 32 | low)); }
+static void first_step_of(unsigned low, unsigned high)
+{
+    first_step((struct fiber *)(uintptr_t)((uint64_t)high << 32 | low));
+}
 
 static void prepare(struct fiber *f)
 {
@@ -98,8 +115,9 @@ static void prepare(struct fiber *f)
 
 static void swap(struct fiber *from, struct fiber *to)
 {
-    ucontext_t here;                    /* of an OS thread: on its own stack while it is away */
-    if (!from->stack) from->sp = &here;
+    ucontext_t here; /* of an OS thread: on its own stack while it is away */
+    if (!from->stack)
+        from->sp = &here;
     swapcontext(from->sp, to->sp);
 }
 
@@ -108,7 +126,8 @@ static void swap(struct fiber *from, struct fiber *to)
 void fiber_start(struct fiber *f, unsigned char *stack, void (*run)(struct fiber *))
 {
     forget(stack);
-    for (int i = 0; i < CANARY_WORDS; i++) memcpy(stack + (size_t)i * sizeof canary, &canary, sizeof canary);
+    for (int i = 0; i < CANARY_WORDS; i++)
+        memcpy(stack + (size_t)i * sizeof canary, &canary, sizeof canary);
     *f = (struct fiber){ .run = run, .stack = stack, .bottom = stack, .size = FIBER_STACK };
     prepare(f);
 }

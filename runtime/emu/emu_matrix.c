@@ -4,15 +4,19 @@
 
 enum { SIDE = MATRIX_SIDE };
 
-/* ---- lane maps ----
-   A second description, from other pages than the target's row was written from; a test compares the two entry by entry. */
+/* ---- lane maps ---- A second description, from other pages than the target's row was written from; a test compares
+   the two entry by entry. */
 
-struct place { int row, col; };
+struct place {
+    int row, col;
+};
 
-/* PTX ISA 8.x, "Matrix Fragments for mma.m16n8k16 with floating point type": %laneid, i the element's index in the lane's registers. */
+/* PTX ISA 8.x, "Matrix Fragments for mma.m16n8k16 with floating point type": %laneid, i the element's index in the
+   lane's registers. */
 static struct place ptx_a(int laneid, int i)
 {
-    int group = laneid >> 2, thread_in_group = laneid % 4;
+    int group = laneid >> 2;
+    int thread_in_group = laneid % 4;
     int row = (i >= 0 && i < 2) || (i >= 4 && i < 6) ? group : group + 8;
     int col = i < 4 ? thread_in_group * 2 + (i & 1) : thread_in_group * 2 + (i & 1) + 8;
     return (struct place){ row, col };
@@ -20,31 +24,35 @@ static struct place ptx_a(int laneid, int i)
 
 static struct place ptx_b(int laneid, int i)
 {
-    int group = laneid >> 2, thread_in_group = laneid % 4;
+    int group = laneid >> 2;
+    int thread_in_group = laneid % 4;
     int row = i < 2 ? thread_in_group * 2 + (i & 1) : thread_in_group * 2 + (i & 1) + 8;
     return (struct place){ row, group };
 }
 
 static struct place ptx_c(int laneid, int i)
 {
-    int group = laneid >> 2, thread_in_group = laneid % 4;
+    int group = laneid >> 2;
+    int thread_in_group = laneid % 4;
     int row = i < 2 ? group : group + 8;
     return (struct place){ row, thread_in_group * 2 + (i & 1) };
 }
 
-/* AMD Instinct MI200 ISA and its matrix calculator: A[i][k] is in lane i + 16·(k / 4), element k % 4; B[k][j] in lane j + 16·(k / 4), element
-   k % 4; D[i][j] in lane j + 16·(i / 4), element i % 4. Here turned round by search, so that no formula is shared with the row's. */
+/* AMD Instinct MI200 ISA and its matrix calculator: A[i][k] is in lane i + 16·(k / 4), element k % 4; B[k][j] in lane j
+   + 16·(k / 4), element k % 4; D[i][j] in lane j + 16·(i / 4), element i % 4. Here turned round by search, so that no
+   formula is shared with the row's. */
 static struct place mfma_a(int lane, int e)
 {
     for (int i = 0; i < 16; i++)
         for (int k = 0; k < 16; k++)
-            if (lane == i + 16 * (k / 4) && e == k % 4) return (struct place){ i, k };
+            if (lane == i + 16 * (k / 4) && e == k % 4)
+                return (struct place){ i, k };
     return (struct place){ -1, -1 };
 }
 
 static struct place mfma_b(int lane, int e)
 {
-    struct place p = mfma_a(lane, e);   /* B transposed lies as A does */
+    struct place p = mfma_a(lane, e); /* B transposed lies as A does */
     return (struct place){ p.col, p.row };
 }
 
@@ -52,7 +60,8 @@ static struct place mfma_d(int lane, int e)
 {
     for (int i = 0; i < 16; i++)
         for (int j = 0; j < 16; j++)
-            if (lane == j + 16 * (i / 4) && e == i % 4) return (struct place){ i, j };
+            if (lane == j + 16 * (i / 4) && e == i % 4)
+                return (struct place){ i, j };
     return (struct place){ -1, -1 };
 }
 
@@ -71,7 +80,8 @@ bool matrix_places_of(const struct matrix_unit *u, int wave, struct matrix_place
 {
     for (size_t r = 0; r < sizeof units / sizeof *units; r++) {
         const struct unit_maps *w = &units[r];
-        if (strcmp(w->name, u->name) || w->wave != wave || w->m != u->m || w->n != u->n || w->k != u->k) continue;
+        if (strcmp(w->name, u->name) || w->wave != wave || w->m != u->m || w->n != u->n || w->k != u->k)
+            continue;
         for (int lane = 0; lane < wave; lane++)
             for (int e = 0; e < MATRIX_ELEMS; e++) {
                 struct place a = e < w->m * w->k / wave ? w->a(lane, e) : (struct place){ 0, 0 };
@@ -88,13 +98,24 @@ bool matrix_places_of(const struct matrix_unit *u, int wave, struct matrix_place
 
 /* ---- operands ---- */
 
-static uint32_t bits_of(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
-static float float_of(uint32_t u) { float x; memcpy(&x, &u, 4); return x; }
+static uint32_t bits_of(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, 4);
+    return u;
+}
+static float float_of(uint32_t u)
+{
+    float x;
+    memcpy(&x, &u, 4);
+    return x;
+}
 
 /* f16 -> f32: the bits moved to f32's place are the value times 2^-112, subnormals included. */
 static float widen(uint16_t h)
 {
-    uint32_t m = (uint32_t)(h & 0x7fff) << 13, s = (uint32_t)(h & 0x8000) << 16;
+    uint32_t m = (uint32_t)(h & 0x7fff) << 13;
+    uint32_t s = (uint32_t)(h & 0x8000) << 16;
     return (h & 0x7c00) == 0x7c00 ? float_of(s | m | 0x7f800000u) : float_of(s | bits_of(float_of(m) * 0x1p112f));
 }
 
@@ -103,21 +124,27 @@ static bool is_special(float x) { return (bits_of(x) & 0x7f800000u) == 0x7f80000
 /* A sum that an infinity or a NaN enters, by IEEE: of a's row, b's column and c. */
 static float special_sum(const float *a, const float *b, int step, int k, float c, uint32_t nan)
 {
-    bool bad = c != c, plus = is_special(c) && c > 0, minus = is_special(c) && c < 0;
+    bool bad = c != c;
+    bool plus = is_special(c) && c > 0;
+    bool minus = is_special(c) && c < 0;
     for (int i = 0; i < k; i++) {
-        float x = a[i], y = b[i * step];
-        if (!is_special(x) && !is_special(y)) continue;
+        float x = a[i];
+        float y = b[i * step];
+        if (!is_special(x) && !is_special(y))
+            continue;
         bad |= x != x || y != y || x == 0 || y == 0;
-        if ((bits_of(x) ^ bits_of(y)) >> 31) minus = true;
-        else plus = true;
+        if ((bits_of(x) ^ bits_of(y)) >> 31)
+            minus = true;
+        else
+            plus = true;
     }
     return bad || (plus && minus) ? float_of(nan) : float_of(minus ? 0xff800000u : 0x7f800000u);
 }
 
-/* ---- MODEL_ALIGNED_SUM ----
-   Each term s·2^e is truncated to a multiple of 2^(E-F), E the largest e; the truncated terms are added exactly, the sum is cut to f32.
-   A product with a zero operand has no exponent (measured on an H200: 0·2^15 does not shorten its neighbours).
-   Scaled by 2^(F-E) a product is below 2^(F+2) = 2^27 in magnitude: truncation is a conversion to int32, and eight of them add up in one. */
+/* ---- MODEL_ALIGNED_SUM ---- Each term s·2^e is truncated to a multiple of 2^(E-F), E the largest e; the truncated
+   terms are added exactly, the sum is cut to f32. A product with a zero operand has no exponent (measured on an H200:
+   0·2^15 does not shorten its neighbours). Scaled by 2^(F-E) a product is below 2^(F+2) = 2^27 in magnitude: truncation
+   is a conversion to int32, and eight of them add up in one. */
 
 enum { NO_EXPONENT = -1000 };
 
@@ -127,7 +154,11 @@ static int exponent_f16(uint16_t h)
     return e ? e - 15 : h & 0x7fff ? -14 : NO_EXPONENT;
 }
 
-static int exponent_f32(float x) { int e = (int)(bits_of(x) >> 23 & 255); return e ? e - 127 : -126; }
+static int exponent_f32(float x)
+{
+    int e = (int)(bits_of(x) >> 23 & 255);
+    return e ? e - 127 : -126;
+}
 
 static double power_of_two(int e)
 {
@@ -144,17 +175,20 @@ static float toward_zero(double x)
 }
 
 struct aligned_operands {
-    double a[SIDE][SIDE], b[SIDE][SIDE];        /* 0 for infinities and NaNs */
+    double a[SIDE][SIDE], b[SIDE][SIDE]; /* 0 for infinities and NaNs */
     int16_t ea[SIDE][SIDE], eb[SIDE][SIDE];
 };
 
-/* One row of D over `group` values of k from k0 on. Inlined where n is a constant, so that the loops over columns become vector code. */
-static inline __attribute__((always_inline)) void aligned_row(const struct aligned_operands *o, int i, int k0, int group, int fbits, int n, float *c)
+/* One row of D over `group` values of k from k0 on. Inlined where n is a constant, so that the loops over columns
+   become vector code. */
+static inline __attribute__((always_inline)) void aligned_row(const struct aligned_operands *o, int i, int k0,
+                                                              int group, int fbits, int n, float *c)
 {
     int16_t top[SIDE];
     double scale[SIDE];
     int64_t sum[SIDE];
-    for (int j = 0; j < n; j++) top[j] = (int16_t)exponent_f32(c[j]);
+    for (int j = 0; j < n; j++)
+        top[j] = (int16_t)exponent_f32(c[j]);
     for (int k = k0; k < k0 + group; k++)
         for (int j = 0; j < n; j++) {
             int16_t e = (int16_t)(o->ea[i][k] + o->eb[k][j]);
@@ -167,43 +201,56 @@ static inline __attribute__((always_inline)) void aligned_row(const struct align
     for (int k8 = k0; k8 < k0 + group; k8 += 8) {
         int32_t part[SIDE] = { 0 };
         for (int k = k8; k < k8 + 8 && k < k0 + group; k++)
-            for (int j = 0; j < n; j++) part[j] += (int32_t)(o->a[i][k] * o->b[k][j] * scale[j]);
-        for (int j = 0; j < n; j++) sum[j] += part[j];
+            for (int j = 0; j < n; j++)
+                part[j] += (int32_t)(o->a[i][k] * o->b[k][j] * scale[j]);
+        for (int j = 0; j < n; j++)
+            sum[j] += part[j];
     }
-    for (int j = 0; j < n; j++) c[j] = toward_zero((double)sum[j] * power_of_two(top[j] - fbits));
+    for (int j = 0; j < n; j++)
+        c[j] = toward_zero((double)sum[j] * power_of_two(top[j] - fbits));
 }
 
 static void multiply_aligned(const struct matrix_unit *u, const uint16_t *a, const uint16_t *b, float *c)
 {
     struct aligned_operands o;
     float fa[SIDE * SIDE], fb[SIDE * SIDE], special[SIDE * SIDE];
-    bool row_special[SIDE] = { false }, col_special[SIDE] = { false }, is[SIDE * SIDE];
+    bool row_special[SIDE] = { false };
+    bool col_special[SIDE] = { false };
+    bool is[SIDE * SIDE];
     BUG_IF(u->model.fbits > 25, "%s: terms of more than 27 bits", u->name);
     for (int i = 0; i < u->m; i++)
         for (int k = 0; k < u->k; k++) {
             float x = fa[i * u->k + k] = widen(a[i * u->k + k]);
             row_special[i] |= is_special(x);
-            o.a[i][k] = is_special(x) ? 0 : x, o.ea[i][k] = (int16_t)exponent_f16(a[i * u->k + k]);
+            o.a[i][k] = is_special(x) ? 0 : x;
+            o.ea[i][k] = (int16_t)exponent_f16(a[i * u->k + k]);
         }
     for (int k = 0; k < u->k; k++)
         for (int j = 0; j < u->n; j++) {
             float x = fb[k * u->n + j] = widen(b[k * u->n + j]);
             col_special[j] |= is_special(x);
-            o.b[k][j] = is_special(x) ? 0 : x, o.eb[k][j] = (int16_t)exponent_f16(b[k * u->n + j]);
+            o.b[k][j] = is_special(x) ? 0 : x;
+            o.eb[k][j] = (int16_t)exponent_f16(b[k * u->n + j]);
         }
     for (int i = 0; i < u->m; i++)
         for (int j = 0; j < u->n; j++) {
             int at = i * u->n + j;
             is[at] = row_special[i] || col_special[j] || is_special(c[at]);
-            if (is[at]) special[at] = special_sum(fa + i * u->k, fb + j, u->n, u->k, c[at], 0x7fffffffu), c[at] = 0;
+            if (is[at]) {
+                special[at] = special_sum(fa + i * u->k, fb + j, u->n, u->k, c[at], 0x7fffffffu);
+                c[at] = 0;
+            }
         }
     for (int k0 = 0; k0 < u->k; k0 += u->model.group)
         for (int i = 0; i < u->m; i++) {
-            if (u->n == 8) aligned_row(&o, i, k0, u->model.group, u->model.fbits, 8, c + i * 8);
-            else aligned_row(&o, i, k0, u->model.group, u->model.fbits, u->n, c + i * u->n);
+            if (u->n == 8)
+                aligned_row(&o, i, k0, u->model.group, u->model.fbits, 8, c + i * 8);
+            else
+                aligned_row(&o, i, k0, u->model.group, u->model.fbits, u->n, c + i * u->n);
         }
     for (int at = 0; at < u->m * u->n; at++)
-        if (is[at]) c[at] = special[at];
+        if (is[at])
+            c[at] = special[at];
 }
 
 /* ---- MODEL_TREE4 ---- */
@@ -215,10 +262,12 @@ static float flushed(float x, bool flush)
     return flush && !(u & 0x7f800000u) ? float_of(u & 0x80000000u) : x;
 }
 
-/* (p0 + p1) + (p2 + p3), products exact in f32 (22 bits, exponents -48 to 31), then c + that; each sum to nearest even. */
+/* (p0 + p1) + (p2 + p3), products exact in f32 (22 bits, exponents -48 to 31), then c + that; each sum to nearest even.
+   */
 static void tree4_row(const float *a, const float (*b)[SIDE], int k, int n, bool flush, float *c)
 {
-    for (int j = 0; j < n; j++) c[j] = flushed(c[j], flush);
+    for (int j = 0; j < n; j++)
+        c[j] = flushed(c[j], flush);
     for (int k0 = 0; k0 < k; k0 += 4)
         for (int j = 0; j < n; j++) {
             float lo = flushed(a[k0] * b[k0][j] + a[k0 + 1] * b[k0 + 1][j], flush);
@@ -226,7 +275,8 @@ static void tree4_row(const float *a, const float (*b)[SIDE], int k, int n, bool
             c[j] = flushed(c[j] + flushed(lo + hi, flush), flush);
         }
     for (int j = 0; j < n; j++)
-        if (c[j] != c[j]) c[j] = float_of(0x7fc00000u);
+        if (c[j] != c[j])
+            c[j] = float_of(0x7fc00000u);
 }
 
 static void multiply_tree4(const struct matrix_unit *u, const uint16_t *a, const uint16_t *b, float *c)
@@ -243,7 +293,7 @@ static void multiply_tree4(const struct matrix_unit *u, const uint16_t *a, const
             uint16_t h = a[i * u->k + k];
             row[k] = flush && !(h & 0x7c00) ? widen(h & 0x8000) : widen(h);
         }
-        tree4_row(row, (const float (*)[SIDE])fb, u->k, u->n, flush, c + i * u->n);
+        tree4_row(row, (const float(*)[SIDE])fb, u->k, u->n, flush, c + i * u->n);
     }
 }
 
@@ -261,15 +311,20 @@ void matrix_multiply(const struct matrix_unit *u, const uint16_t *a, const uint1
 
 void matrix_mma(const struct matrix_unit *u, const struct matrix_places *at, int wave, const struct matrix_regs *lanes)
 {
-    uint16_t a[SIDE * SIDE] = { 0 }, b[SIDE * SIDE] = { 0 };
+    uint16_t a[SIDE * SIDE] = { 0 };
+    uint16_t b[SIDE * SIDE] = { 0 };
     float c[SIDE * SIDE] = { 0 };
     for (int lane = 0; lane < wave; lane++) {
         const struct matrix_regs *r = &lanes[lane];
-        for (int e = 0; e < u->a_elems; e++) a[at->a[lane][e]] = (uint16_t)(r->a[e / 2] >> (e % 2 * 16));
-        for (int e = 0; e < u->b_elems; e++) b[at->b[lane][e]] = (uint16_t)(r->b[e / 2] >> (e % 2 * 16));
-        for (int e = 0; e < u->c_elems; e++) c[at->c[lane][e]] = r->c[e];
+        for (int e = 0; e < u->a_elems; e++)
+            a[at->a[lane][e]] = (uint16_t)(r->a[e / 2] >> (e % 2 * 16));
+        for (int e = 0; e < u->b_elems; e++)
+            b[at->b[lane][e]] = (uint16_t)(r->b[e / 2] >> (e % 2 * 16));
+        for (int e = 0; e < u->c_elems; e++)
+            c[at->c[lane][e]] = r->c[e];
     }
     matrix_multiply(u, a, b, c);
     for (int lane = 0; lane < wave; lane++)
-        for (int e = 0; e < u->c_elems; e++) lanes[lane].c[e] = c[at->c[lane][e]];
+        for (int e = 0; e < u->c_elems; e++)
+            lanes[lane].c[e] = c[at->c[lane][e]];
 }

@@ -11,7 +11,8 @@
 /* The call that a test wants to see fail; errno is what the system would say. */
 static bool faulted(struct session *s, int as_errno)
 {
-    if (s->faults.file_at <= 0 || --s->faults.file_at) return false;
+    if (s->faults.file_at <= 0 || --s->faults.file_at)
+        return false;
     errno = as_errno;
     return true;
 }
@@ -23,13 +24,18 @@ bool file_open(struct session *s, struct file_in *f, const char *path)
     *f = (struct file_in){ .s = s, .path = path, .fd = -1 };
     /* O_NONBLOCK: a FIFO without a writer must be refused, not waited for. */
     f->fd = faulted(s, EIO) ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (f->fd < 0) return diag_error(s, FAIL_INPUT, NOWHERE, "cannot open %s: %s", path, strerror(errno));
+    if (f->fd < 0)
+        return diag_error(s, FAIL_INPUT, NOWHERE, "cannot open %s: %s", path, strerror(errno));
     struct stat st;
     bool ok = true;
-    if (faulted(s, EIO) || fstat(f->fd, &st)) ok = diag_error(s, FAIL_INPUT, NOWHERE, "cannot read %s: %s", path, strerror(errno));
-    else if (!S_ISREG(st.st_mode)) ok = diag_error(s, FAIL_INPUT, NOWHERE, "%s is %s, not a file", path, no_file(st.st_mode));
-    if (ok) f->size = (uint64_t)st.st_size;
-    else file_close(f);
+    if (faulted(s, EIO) || fstat(f->fd, &st))
+        ok = diag_error(s, FAIL_INPUT, NOWHERE, "cannot read %s: %s", path, strerror(errno));
+    else if (!S_ISREG(st.st_mode))
+        ok = diag_error(s, FAIL_INPUT, NOWHERE, "%s is %s, not a file", path, no_file(st.st_mode));
+    if (ok)
+        f->size = (uint64_t)st.st_size;
+    else
+        file_close(f);
     return ok;
 }
 
@@ -41,17 +47,22 @@ struct file_in file_of_bytes(struct session *s, const char *name, const void *by
 bool file_read(struct file_in *f, uint64_t at, void *to, size_t n)
 {
     if (at > f->size || n > f->size - at)
-        return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s is truncated: %zu bytes are needed at offset %llu, the file has %llu bytes", f->path, n,
+        return diag_error(f->s, FAIL_INPUT, NOWHERE,
+                          "%s is truncated: %zu bytes are needed at offset %llu, the file has %llu bytes", f->path, n,
                           (unsigned long long)at, (unsigned long long)f->size);
     if (f->bytes || !n) {
-        if (n) memcpy(to, f->bytes + at, n);
+        if (n)
+            memcpy(to, f->bytes + at, n);
         return true;
     }
     for (size_t done = 0; done < n;) {
         ssize_t got = faulted(f->s, EIO) ? -1 : pread(f->fd, (char *)to + done, n - done, (off_t)(at + done));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return diag_error(f->s, FAIL_INPUT, NOWHERE, "cannot read %s: %s", f->path, strerror(errno));
-        if (!got) return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s became shorter while it was read", f->path);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return diag_error(f->s, FAIL_INPUT, NOWHERE, "cannot read %s: %s", f->path, strerror(errno));
+        if (!got)
+            return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s became shorter while it was read", f->path);
         done += (size_t)got;
     }
     return true;
@@ -59,7 +70,8 @@ bool file_read(struct file_in *f, uint64_t at, void *to, size_t n)
 
 void file_close(struct file_in *f)
 {
-    if (f->fd >= 0) close(f->fd);
+    if (f->fd >= 0)
+        close(f->fd);
     f->fd = -1;
 }
 
@@ -69,17 +81,21 @@ static bool cannot_write(struct file_out *f)
     return diag_error(f->s, FAIL_INPUT, NOWHERE, "cannot write %s: %s", f->path, strerror(errno));
 }
 
-/* Links are followed, so that the file which a link names is replaced and not the link; what is no file (/dev/null) is never replaced. */
+/* Links are followed, so that the file which a link names is replaced and not the link; what is no file (/dev/null) is
+   never replaced. */
 static bool find_real(struct file_out *f, mode_t *mode)
 {
     struct stat st;
     f->real = f->path;
     *mode = 0;
-    if (stat(f->path, &st)) return errno == ENOENT || cannot_write(f);
+    if (stat(f->path, &st))
+        return errno == ENOENT || cannot_write(f);
     if (!S_ISREG(st.st_mode))
-        return diag_error(f->s, FAIL_INPUT, NOWHERE, "cannot write %s: it is %s, not a file", f->path, no_file(st.st_mode));
+        return diag_error(f->s, FAIL_INPUT, NOWHERE, "cannot write %s: it is %s, not a file", f->path,
+                          no_file(st.st_mode));
     char *real = realpath(f->path, NULL);
-    if (!real) return cannot_write(f);
+    if (!real)
+        return cannot_write(f);
     f->real = arena_strdup(f->s->run, real);
     free(real);
     *mode = st.st_mode & 07777;
@@ -90,56 +106,75 @@ bool file_create(struct session *s, struct file_out *f, const char *path)
 {
     *f = (struct file_out){ .s = s, .path = path };
     mode_t mode;
-    if (!find_real(f, &mode)) return false;
+    if (!find_real(f, &mode))
+        return false;
     const char *slash = strrchr(f->real, '/');
     int dir = slash ? (int)(slash - f->real) + 1 : 0;
     int fd = -1;
     for (int k = 0; fd < 0 && k < 1000; k++) {
         f->temp = arena_printf(s->run, "%.*s.tokic-%ld-%d.tmp", dir, f->real, (long)getpid(), k);
         fd = faulted(s, EACCES) ? -1 : open(f->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd < 0 && errno != EEXIST) return cannot_write(f);
+        if (fd < 0 && errno != EEXIST)
+            return cannot_write(f);
     }
-    if (fd < 0) return cannot_write(f);
+    if (fd < 0)
+        return cannot_write(f);
     f->f = fdopen(fd, "wb");
     BUG_IF(!f->f, "out of memory");
-    if (mode && fchmod(fd, mode)) { cannot_write(f); file_abandon(f); return false; }
+    if (mode && fchmod(fd, mode)) {
+        cannot_write(f);
+        file_abandon(f);
+        return false;
+    }
     return true;
 }
 
 bool file_write(struct file_out *f, const void *from, size_t n)
 {
-    if (f->failed || !n) return !f->failed;
-    if (faulted(f->s, ENOSPC) || fwrite(from, 1, n, f->f) != n) return cannot_write(f);
+    if (f->failed || !n)
+        return !f->failed;
+    if (faulted(f->s, ENOSPC) || fwrite(from, 1, n, f->f) != n)
+        return cannot_write(f);
     return true;
 }
 
-/* The rename itself must be on the disk before a caller relies on it; some file systems cannot sync a directory, which is no error. */
+/* The rename itself must be on the disk before a caller relies on it; some file systems cannot sync a directory, which
+   is no error. */
 static void sync_dir(const struct file_out *f)
 {
     const char *slash = strrchr(f->real, '/');
     const char *dir = slash ? arena_strndup(f->s->run, f->real, (size_t)(slash - f->real) + 1) : ".";
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
+    if (fd < 0)
+        return;
     fsync(fd);
     close(fd);
 }
 
 bool file_commit(struct file_out *f)
 {
-    if (!f->failed && (faulted(f->s, ENOSPC) || fflush(f->f) || fsync(fileno(f->f)))) cannot_write(f);
+    if (!f->failed && (faulted(f->s, ENOSPC) || fflush(f->f) || fsync(fileno(f->f))))
+        cannot_write(f);
     bool closed = !fclose(f->f);
     f->f = NULL;
-    if (!f->failed && !closed) cannot_write(f);
-    if (!f->failed && (faulted(f->s, EACCES) || rename(f->temp, f->real))) cannot_write(f);
-    if (f->failed) { file_abandon(f); return false; }
+    if (!f->failed && !closed)
+        cannot_write(f);
+    if (!f->failed && (faulted(f->s, EACCES) || rename(f->temp, f->real)))
+        cannot_write(f);
+    if (f->failed) {
+        file_abandon(f);
+        return false;
+    }
     sync_dir(f);
     return true;
 }
 
 void file_abandon(struct file_out *f)
 {
-    if (f->f) fclose(f->f);
-    f->f = NULL, f->failed = true;
+    if (f->f)
+        fclose(f->f);
+    f->f = NULL;
+    f->failed = true;
     unlink(f->temp);
 }
 

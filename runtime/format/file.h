@@ -1,7 +1,7 @@
 #ifndef TOKIC_RUNTIME_FORMAT_FILE_H
 #define TOKIC_RUNTIME_FORMAT_FILE_H
-/* Binary files: read with every length checked, replaced as a whole or not at all. Failures are diagnostics (FAIL_INPUT) that name the file.
-   Each call to the system counts against session->faults.file_at. */
+/* Binary files: read with every length checked, replaced as a whole or not at all. Failures are diagnostics
+   (FAIL_INPUT) that name the file. Each call to the system counts against session->faults.file_at. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@ struct file_in {
     const char *path;
     uint64_t size;
     int fd;
-    const unsigned char *bytes;         /* not NULL: memory, no fd */
+    const unsigned char *bytes; /* not NULL: memory, no fd */
 };
 /* Regular files only: a size must be known before anything is allocated for the content. */
 bool file_open(struct session *s, struct file_in *f, const char *path);
@@ -23,11 +23,12 @@ struct file_in file_of_bytes(struct session *s, const char *name, const void *by
 bool file_read(struct file_in *f, uint64_t at, void *to, size_t n);
 void file_close(struct file_in *f);
 
-/* A file being replaced: written beside it under another name, flushed to the disk, renamed over it. Until file_commit returns true the old
-   one is untouched; a writer that is killed leaves at most a file `.tokic-*.tmp`. After a failed file_write the rest may be called and fails silently. */
+/* A file being replaced: written beside it under another name, flushed to the disk, renamed over it. Until file_commit
+   returns true the old one is untouched; a writer that is killed leaves at most a file `.tokic-*.tmp`. After a failed
+   file_write the rest may be called and fails silently. */
 struct file_out {
     struct session *s;
-    const char *path, *real, *temp;     /* as asked for; with links followed; where it is written */
+    const char *path, *real, *temp; /* as asked for; with links followed; where it is written */
     FILE *f;
     bool failed;
 };

@@ -28,7 +28,10 @@ void sha256_end(struct sha256_state *h, uint8_t out[SHA256_BYTES])
 void sha256_to_hex(const uint8_t digest[SHA256_BYTES], char out[SHA256_HEX])
 {
     static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < SHA256_BYTES; i++) out[2 * i] = digits[digest[i] >> 4], out[2 * i + 1] = digits[digest[i] & 15];
+    for (int i = 0; i < SHA256_BYTES; i++) {
+        out[2 * i] = digits[digest[i] >> 4];
+        out[2 * i + 1] = digits[digest[i] & 15];
+    }
     out[2 * SHA256_BYTES] = 0;
 }
 
@@ -50,19 +53,22 @@ bool sha256_file(struct session *s, const char *path, char out[SHA256_HEX])
 {
     enum { CHUNK = 1 << 16 };
     struct file_in f;
-    if (!file_open(s, &f, path)) return false;
+    if (!file_open(s, &f, path))
+        return false;
     struct sha256_state *h = sha256_begin();
     unsigned char buf[CHUNK];
     bool ok = true;
     for (uint64_t at = 0; ok && at < f.size; at += CHUNK) {
         size_t n = f.size - at < CHUNK ? (size_t)(f.size - at) : CHUNK;
         ok = file_read(&f, at, buf, n);
-        if (ok) sha256_add(h, buf, n);
+        if (ok)
+            sha256_add(h, buf, n);
     }
     uint8_t digest[SHA256_BYTES];
     sha256_end(h, digest);
     file_close(&f);
-    if (ok) sha256_to_hex(digest, out);
+    if (ok)
+        sha256_to_hex(digest, out);
     return ok;
 }
 
@@ -70,6 +76,7 @@ uint64_t fnv1a64(const void *data, size_t size)
 {
     const unsigned char *p = data;
     uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < size; i++) h = (h ^ p[i]) * 0x100000001b3u;
+    for (size_t i = 0; i < size; i++)
+        h = (h ^ p[i]) * 0x100000001b3u;
     return h;
 }

@@ -7,7 +7,7 @@
 
 #include "ir/session.h"
 
-enum { SHA256_BYTES = 32, SHA256_HEX = 65 };    /* HEX: lower-case digits and a NUL */
+enum { SHA256_BYTES = 32, SHA256_HEX = 65 }; /* HEX: lower-case digits and a NUL */
 
 void sha256(const void *data, size_t size, uint8_t out[SHA256_BYTES]);
 void sha256_hex(const void *data, size_t size, char out[SHA256_HEX]);

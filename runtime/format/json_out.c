@@ -12,21 +12,27 @@
 size_t utf8_length(const char *p, size_t n)
 {
     const unsigned char *c = (const unsigned char *)p;
-    if (!n) return 0;
-    if (c[0] < 0x80) return 1;
+    if (!n)
+        return 0;
+    if (c[0] < 0x80)
+        return 1;
     size_t len = c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : c[0] < 0xf5 ? 4 : 0;
-    if (!len || len > n) return 0;
+    if (!len || len > n)
+        return 0;
     for (size_t i = 1; i < len; i++)
-        if ((c[i] & 0xc0) != 0x80) return 0;
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
     bool overlong = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90);
-    bool surrogate = c[0] == 0xed && c[1] > 0x9f, beyond = c[0] == 0xf4 && c[1] > 0x8f;
+    bool surrogate = c[0] == 0xed && c[1] > 0x9f;
+    bool beyond = c[0] == 0xf4 && c[1] > 0x8f;
     return overlong || surrogate || beyond ? 0 : len;
 }
 
 static void add(cJSON *to, const char *key, cJSON *item)
 {
     BUG_IF(!item, "out of memory");
-    BUG_IF(key ? !cJSON_IsObject(to) : !cJSON_IsArray(to), "JSON: key %s in the wrong kind of value", key ? key : "(none)");
+    BUG_IF(key ? !cJSON_IsObject(to) : !cJSON_IsArray(to), "JSON: key %s in the wrong kind of value",
+           key ? key : "(none)");
     BUG_IF(!(key ? cJSON_AddItemToObject(to, key, item) : cJSON_AddItemToArray(to, item)), "out of memory");
 }
 
@@ -34,7 +40,8 @@ static void add(cJSON *to, const char *key, cJSON *item)
 static cJSON *new_text(const char *text)
 {
     size_t n = strlen(text);
-    char *clean = malloc(3 * n + 1), *out = clean;
+    char *clean = malloc(3 * n + 1);
+    char *out = clean;
     BUG_IF(!clean, "out of memory");
     for (size_t i = 0, len; i < n; i += len ? len : 1) {
         len = utf8_length(text + i, n - i);
@@ -49,12 +56,15 @@ static cJSON *new_text(const char *text)
 
 static cJSON *new_real(double x)
 {
-    if (isnan(x)) return cJSON_CreateString("nan");
-    if (isinf(x)) return cJSON_CreateString(x > 0 ? "inf" : "-inf");
+    if (isnan(x))
+        return cJSON_CreateString("nan");
+    if (isinf(x))
+        return cJSON_CreateString(x > 0 ? "inf" : "-inf");
     char buf[32];
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(buf, sizeof buf, "%.*g", digits, x);
-        if (strtod(buf, NULL) == x) break;
+        if (strtod(buf, NULL) == x)
+            break;
     }
     return cJSON_CreateRaw(buf);
 }
@@ -73,7 +83,10 @@ struct cJSON *json_new(void)
     return o;
 }
 
-void json_text(struct cJSON *to, const char *key, const char *text) { add(to, key, text ? new_text(text) : cJSON_CreateNull()); }
+void json_text(struct cJSON *to, const char *key, const char *text)
+{
+    add(to, key, text ? new_text(text) : cJSON_CreateNull());
+}
 void json_real(struct cJSON *to, const char *key, double x) { add(to, key, new_real(x)); }
 void json_int(struct cJSON *to, const char *key, int64_t x) { add(to, key, new_int(x)); }
 void json_bool(struct cJSON *to, const char *key, bool x) { add(to, key, cJSON_CreateBool(x)); }
@@ -96,19 +109,22 @@ struct cJSON *json_array(struct cJSON *to, const char *key)
 void json_reals(struct cJSON *to, const char *key, const double *x, size_t n)
 {
     cJSON *list = json_array(to, key);
-    for (size_t i = 0; i < n; i++) json_real(list, NULL, x[i]);
+    for (size_t i = 0; i < n; i++)
+        json_real(list, NULL, x[i]);
 }
 
 void json_ints(struct cJSON *to, const char *key, const int64_t *x, size_t n)
 {
     cJSON *list = json_array(to, key);
-    for (size_t i = 0; i < n; i++) json_int(list, NULL, x[i]);
+    for (size_t i = 0; i < n; i++)
+        json_int(list, NULL, x[i]);
 }
 
 void json_texts(struct cJSON *to, const char *key, const char *const *x, size_t n)
 {
     cJSON *list = json_array(to, key);
-    for (size_t i = 0; i < n; i++) json_text(list, NULL, x[i]);
+    for (size_t i = 0; i < n; i++)
+        json_text(list, NULL, x[i]);
 }
 
 static char *print(struct cJSON *o, bool indented)
@@ -131,7 +147,8 @@ bool json_line(struct session *s, struct cJSON *o, FILE *to)
 {
     char *text = print(o, false);
     bool ok = fputs(text, to) >= 0 && fputc('\n', to) != EOF && !fflush(to);
-    if (!ok) diag_error(s, FAIL_INPUT, NOWHERE, "cannot write a line of JSON: %s", strerror(errno));
+    if (!ok)
+        diag_error(s, FAIL_INPUT, NOWHERE, "cannot write a line of JSON: %s", strerror(errno));
     cJSON_free(text);
     return ok;
 }

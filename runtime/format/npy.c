@@ -6,11 +6,14 @@
 
 #include "runtime/format/file.h"
 
-enum { MAGIC_BYTES = 6, MAX_HEADER = 1 << 16 };     /* a header of 8 dims has some 250 bytes */
+enum { MAGIC_BYTES = 6, MAX_HEADER = 1 << 16 }; /* a header of 8 dims has some 250 bytes */
 static const char magic[MAGIC_BYTES + 1] = "\x93NUMPY";
 #define READABLE "tokic reads <f2 <f4 <f8 <i4 <i8 and |b1"
 
-static const struct { const char *text; enum dtype dtype; } descrs[] = {
+static const struct {
+    const char *text;
+    enum dtype dtype;
+} descrs[] = {
     { "<f2", DT_F16 }, { "<f4", DT_F32 }, { "<f8", DT_F64 }, { "<i4", DT_I32 }, { "<i8", DT_I64 }, { "|b1", DT_BOOL },
 };
 enum { N_DESCRS = sizeof descrs / sizeof *descrs };
@@ -29,18 +32,21 @@ static const char *rest(const struct header *h) { return file_quote(h->f->s->run
 
 static bool expected(struct header *h, const char *what)
 {
-    return diag_error(h->f->s, FAIL_INPUT, NOWHERE, "%s: bad npy header: expected %s, found %s", h->f->path, what, rest(h));
+    return diag_error(h->f->s, FAIL_INPUT, NOWHERE, "%s: bad npy header: expected %s, found %s", h->f->path, what,
+                      rest(h));
 }
 
 static void skip_space(struct header *h)
 {
-    while (h->p < h->end && (*h->p == ' ' || *h->p == '\n' || *h->p == '\t')) h->p++;
+    while (h->p < h->end && (*h->p == ' ' || *h->p == '\n' || *h->p == '\t'))
+        h->p++;
 }
 
 static bool accept(struct header *h, char c)
 {
     skip_space(h);
-    if (h->p == h->end || *h->p != c) return false;
+    if (h->p == h->end || *h->p != c)
+        return false;
     h->p++;
     return true;
 }
@@ -50,11 +56,17 @@ static bool parse_string(struct header *h, const char **text, size_t *n)
 {
     skip_space(h);
     char quote = h->p < h->end ? *h->p : 0;
-    if (quote != '\'' && quote != '"') return expected(h, "a quoted string");
-    const char *from = h->p + 1, *to = from;
-    while (to < h->end && *to != quote && *to != '\\') to++;
-    if (to == h->end || *to != quote) return expected(h, "a closed string");
-    *text = from, *n = (size_t)(to - from), h->p = to + 1;
+    if (quote != '\'' && quote != '"')
+        return expected(h, "a quoted string");
+    const char *from = h->p + 1;
+    const char *to = from;
+    while (to < h->end && *to != quote && *to != '\\')
+        to++;
+    if (to == h->end || *to != quote)
+        return expected(h, "a closed string");
+    *text = from;
+    *n = (size_t)(to - from);
+    h->p = to + 1;
     return true;
 }
 
@@ -70,11 +82,16 @@ static bool parse_descr(struct header *h)
         const char *found = rest(h);
         return diag_error(h->f->s, FAIL_INPUT, NOWHERE, "%s: structured dtype %s; " READABLE, h->f->path, found);
     }
-    if (!parse_string(h, &p, &n)) return false;
+    if (!parse_string(h, &p, &n))
+        return false;
     for (int i = 0; i < N_DESCRS; i++)
-        if (is_text(p, n, descrs[i].text)) { h->dtype = descrs[i].dtype; return true; }
+        if (is_text(p, n, descrs[i].text)) {
+            h->dtype = descrs[i].dtype;
+            return true;
+        }
     const char *remedy = n && *p == '>' ? " (big-endian: save x.astype(x.dtype.newbyteorder('<')))" : "";
-    return diag_error(h->f->s, FAIL_INPUT, NOWHERE, "%s: dtype %s; " READABLE "%s", h->f->path, file_quote(h->f->s->run, p, n), remedy);
+    return diag_error(h->f->s, FAIL_INPUT, NOWHERE, "%s: dtype %s; " READABLE "%s", h->f->path,
+                      file_quote(h->f->s->run, p, n), remedy);
 }
 
 /* order = "True" | "False" */
@@ -82,11 +99,14 @@ static bool parse_order(struct header *h)
 {
     skip_space(h);
     const char *from = h->p;
-    while (h->p < h->end && isalpha((unsigned char)*h->p)) h->p++;
+    while (h->p < h->end && isalpha((unsigned char)*h->p))
+        h->p++;
     size_t n = (size_t)(h->p - from);
-    if (is_text(from, n, "False")) return true;
+    if (is_text(from, n, "False"))
+        return true;
     if (is_text(from, n, "True"))
-        return diag_error(h->f->s, FAIL_INPUT, NOWHERE, "%s: Fortran order; tokic reads C order (save numpy.ascontiguousarray(x))", h->f->path);
+        return diag_error(h->f->s, FAIL_INPUT, NOWHERE,
+                          "%s: Fortran order; tokic reads C order (save numpy.ascontiguousarray(x))", h->f->path);
     h->p = from;
     return expected(h, "True or False");
 }
@@ -102,21 +122,28 @@ static bool parse_dim(struct header *h, int64_t *dim)
             h->p = from;
             return expected(h, "a dimension below 2^63");
         }
-    if (h->p == from) return expected(h, "a dimension, 0 or more");
-    if (h->p < h->end && *h->p == 'L') h->p++;
+    if (h->p == from)
+        return expected(h, "a dimension, 0 or more");
+    if (h->p < h->end && *h->p == 'L')
+        h->p++;
     return true;
 }
 
 /* shape = "(" [ dim { "," dim } [ "," ] ] ")" */
 static bool parse_shape(struct header *h)
 {
-    if (!accept(h, '(')) return expected(h, "a shape, (…)");
+    if (!accept(h, '('))
+        return expected(h, "a shape, (…)");
     while (!accept(h, ')')) {
-        if (h->rank == TENSOR_RANK) return expected(h, "at most 8 dimensions");
-        if (!parse_dim(h, &h->dim[h->rank])) return false;
+        if (h->rank == TENSOR_RANK)
+            return expected(h, "at most 8 dimensions");
+        if (!parse_dim(h, &h->dim[h->rank]))
+            return false;
         h->rank++;
-        if (accept(h, ',')) continue;
-        if (accept(h, ')')) break;
+        if (accept(h, ','))
+            continue;
+        if (accept(h, ')'))
+            break;
         return expected(h, "a comma or a closing parenthesis in the shape");
     }
     return true;
@@ -124,7 +151,11 @@ static bool parse_shape(struct header *h)
 
 static bool parse_pair(struct header *h)
 {
-    static const struct { const char *key; size_t seen; bool (*value)(struct header *); } keys[] = {
+    static const struct {
+        const char *key;
+        size_t seen;
+        bool (*value)(struct header *);
+    } keys[] = {
         { "descr", offsetof(struct header, seen_descr), parse_descr },
         { "fortran_order", offsetof(struct header, seen_order), parse_order },
         { "shape", offsetof(struct header, seen_shape), parse_shape },
@@ -132,10 +163,12 @@ static bool parse_pair(struct header *h)
     skip_space(h);
     const char *p, *at = h->p;
     size_t n;
-    if (!parse_string(h, &p, &n)) return false;
+    if (!parse_string(h, &p, &n))
+        return false;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         bool *seen = (bool *)((char *)h + keys[i].seen);
-        if (!is_text(p, n, keys[i].key) || *seen) continue;
+        if (!is_text(p, n, keys[i].key) || *seen)
+            continue;
         *seen = true;
         return accept(h, ':') ? keys[i].value(h) : expected(h, "a colon");
     }
@@ -143,21 +176,30 @@ static bool parse_pair(struct header *h)
     return expected(h, "'descr', 'fortran_order' and 'shape', each once");
 }
 
-/* header = "{" [ pair { "," pair } [ "," ] ] "}"        pair = "'descr':" descr | "'fortran_order':" order | "'shape':" shape */
+/* header = "{" [ pair { "," pair } [ "," ] ] "}"        pair = "'descr':" descr | "'fortran_order':" order | "'shape':"
+                                                         shape */
 static bool parse_header(struct header *h)
 {
-    if (!accept(h, '{')) return expected(h, "{");
+    if (!accept(h, '{'))
+        return expected(h, "{");
     while (!accept(h, '}')) {
-        if (!parse_pair(h)) return false;
-        if (accept(h, ',')) continue;
-        if (accept(h, '}')) break;
+        if (!parse_pair(h))
+            return false;
+        if (accept(h, ','))
+            continue;
+        if (accept(h, '}'))
+            break;
         return expected(h, "a comma or }");
     }
     skip_space(h);
-    if (h->p < h->end) return expected(h, "the end of the header");
-    if (h->seen_descr && h->seen_order && h->seen_shape) return true;
+    if (h->p < h->end)
+        return expected(h, "the end of the header");
+    if (h->seen_descr && h->seen_order && h->seen_shape)
+        return true;
     return diag_error(h->f->s, FAIL_INPUT, NOWHERE, "%s: bad npy header: %s is missing", h->f->path,
-                      !h->seen_descr ? "'descr'" : !h->seen_order ? "'fortran_order'" : "'shape'");
+                      !h->seen_descr   ? "'descr'"
+                      : !h->seen_order ? "'fortran_order'"
+                                       : "'shape'");
 }
 
 /* Where the header's text lies: 6 bytes magic, major, minor, then its length as u16 (version 1.0) or u32 (2.0, 3.0). */
@@ -165,44 +207,61 @@ static bool find_header(struct file_in *f, size_t *at, size_t *len)
 {
     unsigned char b[MAGIC_BYTES + 6] = { 0 };
     size_t have = f->size < sizeof b ? (size_t)f->size : sizeof b;
-    if (!file_read(f, 0, b, have)) return false;
+    if (!file_read(f, 0, b, have))
+        return false;
     if (have < MAGIC_BYTES || memcmp(b, magic, MAGIC_BYTES))
         return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s is not an npy file: it begins with %s", f->path,
                           file_quote(f->s->run, (const char *)b, have < MAGIC_BYTES ? have : MAGIC_BYTES));
-    int major = b[6], minor = b[7];
-    if (have < 10 || (major > 1 && have < 12)) return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s is truncated: %zu bytes", f->path, have);
+    int major = b[6];
+    int minor = b[7];
+    if (have < 10 || (major > 1 && have < 12))
+        return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s is truncated: %zu bytes", f->path, have);
     if (major < 1 || major > 3 || minor)
-        return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s: npy version %d.%d; tokic reads 1.0, 2.0 and 3.0", f->path, major, minor);
+        return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s: npy version %d.%d; tokic reads 1.0, 2.0 and 3.0", f->path,
+                          major, minor);
     *at = major == 1 ? 10 : 12;
     *len = b[8] | (size_t)b[9] << 8;
-    if (major > 1) *len |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
+    if (major > 1)
+        *len |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
     if (*len > f->size - *at)
-        return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s is truncated: a header of %zu bytes in a file of %" PRIu64, f->path, *len, f->size);
-    if (*len > MAX_HEADER) return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s: npy header of %zu bytes; the most is %d", f->path, *len, MAX_HEADER);
+        return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s is truncated: a header of %zu bytes in a file of %" PRIu64,
+                          f->path, *len, f->size);
+    if (*len > MAX_HEADER)
+        return diag_error(f->s, FAIL_INPUT, NOWHERE, "%s: npy header of %zu bytes; the most is %d", f->path, *len,
+                          MAX_HEADER);
     return true;
 }
 
 static struct tensor *load(struct file_in *f)
 {
-    size_t at = 0, len = 0;
-    if (!find_header(f, &at, &len)) return NULL;
+    size_t at = 0;
+    size_t len = 0;
+    if (!find_header(f, &at, &len))
+        return NULL;
     char *text = arena_alloc(f->s->run, len + 1);
     struct header h = { .f = f, .p = text, .end = text + len };
-    if (!file_read(f, at, text, len) || !parse_header(&h)) return NULL;
+    if (!file_read(f, at, text, len) || !parse_header(&h))
+        return NULL;
     const char *what = tensor_text(f->s->run, h.dtype, h.rank, h.dim);
     size_t bytes;
     uint64_t have = f->size - at - len;
-    if (!tensor_size(h.dtype, h.rank, h.dim, &bytes)) { diag_error(f->s, FAIL_INPUT, NOWHERE, "%s: shape %s is too large", f->path, what); return NULL; }
+    if (!tensor_size(h.dtype, h.rank, h.dim, &bytes)) {
+        diag_error(f->s, FAIL_INPUT, NOWHERE, "%s: shape %s is too large", f->path, what);
+        return NULL;
+    }
     if (bytes != have) {
         diag_error(f->s, FAIL_INPUT, NOWHERE, "%s %s: %s is %zu bytes of data, the file holds %" PRIu64, f->path,
                    have < bytes ? "is truncated" : "has extra bytes", what, bytes, have);
         return NULL;
     }
     struct tensor *t = tensor_new(f->s->run, h.dtype, h.rank, h.dim);
-    if (!file_read(f, at + len, t->data, bytes)) return NULL;
+    if (!file_read(f, at + len, t->data, bytes))
+        return NULL;
     int64_t bad = tensor_bad_bool(t);
-    if (bad < 0) return t;
-    diag_error(f->s, FAIL_INPUT, NOWHERE, "%s: element %s of the bool array is neither 0 nor 1", f->path, tensor_index_text(f->s->run, t, bad));
+    if (bad < 0)
+        return t;
+    diag_error(f->s, FAIL_INPUT, NOWHERE, "%s: element %s of the bool array is neither 0 nor 1", f->path,
+               tensor_index_text(f->s->run, t, bad));
     return NULL;
 }
 
@@ -215,7 +274,8 @@ struct tensor *npy_parse(struct session *s, const char *name, const void *bytes,
 struct tensor *npy_read(struct session *s, const char *path)
 {
     struct file_in f;
-    if (!file_open(s, &f, path)) return NULL;
+    if (!file_open(s, &f, path))
+        return NULL;
     struct tensor *t = load(&f);
     file_close(&f);
     return t;
@@ -223,9 +283,11 @@ struct tensor *npy_read(struct session *s, const char *path)
 
 static const char *shape_text(struct arena *a, const struct tensor *t)
 {
-    if (t->rank == 1) return arena_printf(a, "(%" PRId64 ",)", t->dim[0]);
+    if (t->rank == 1)
+        return arena_printf(a, "(%" PRId64 ",)", t->dim[0]);
     const char *text = "";
-    for (int i = 0; i < t->rank; i++) text = arena_printf(a, "%s%s%" PRId64, text, i ? ", " : "", t->dim[i]);
+    for (int i = 0; i < t->rank; i++)
+        text = arena_printf(a, "%s%s%" PRId64, text, i ? ", " : "", t->dim[i]);
     return arena_printf(a, "(%s)", text);
 }
 
@@ -234,13 +296,20 @@ static const char *format_header(struct arena *a, const struct tensor *t, size_t
 {
     const char *descr = NULL;
     for (int i = 0; i < N_DESCRS; i++)
-        if (descrs[i].dtype == t->dtype) descr = descrs[i].text;
+        if (descrs[i].dtype == t->dtype)
+            descr = descrs[i].text;
     BUG_IF(!descr, "npy of dtype %s", dtype_name(t->dtype));
-    const char *dict = arena_printf(a, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr, shape_text(a, t));
-    size_t n = strlen(dict), total = (10 + n + 1 + 63) / 64 * 64, len = total - 10;
+    const char *dict =
+        arena_printf(a, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr, shape_text(a, t));
+    size_t n = strlen(dict);
+    size_t total = (10 + n + 1 + 63) / 64 * 64;
+    size_t len = total - 10;
     char *out = arena_alloc(a, total);
     memcpy(out, magic, MAGIC_BYTES);
-    out[6] = 1, out[7] = 0, out[8] = (char)(len & 0xff), out[9] = (char)(len >> 8);
+    out[6] = 1;
+    out[7] = 0;
+    out[8] = (char)(len & 0xff);
+    out[9] = (char)(len >> 8);
     memset(out + 10, ' ', len);
     memcpy(out + 10, dict, n);
     out[total - 1] = '\n';
@@ -251,7 +320,8 @@ static const char *format_header(struct arena *a, const struct tensor *t, size_t
 bool npy_write(struct session *s, const char *path, const struct tensor *t)
 {
     struct arena *tmp = arena_new();
-    if (t->dtype == DT_BF16) t = tensor_convert(s, tmp, path, t, DT_F32);
+    if (t->dtype == DT_BF16)
+        t = tensor_convert(s, tmp, path, t, DT_F32);
     size_t n;
     const char *head = format_header(tmp, t, &n);
     struct file_out f;

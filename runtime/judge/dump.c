@@ -12,7 +12,8 @@
 
 static bool make_dir(struct session *s, const char *path)
 {
-    if (mkdir(path, 0777) == 0 || errno == EEXIST) return true;
+    if (mkdir(path, 0777) == 0 || errno == EEXIST)
+        return true;
     return diag_error(s, FAIL_INPUT, NOWHERE, "cannot make the directory %s: %s", path, strerror(errno));
 }
 
@@ -22,14 +23,17 @@ static bool save_bytes(struct session *s, const char *path, const void *bytes, s
     return file_create(s, &f, path) && file_write(&f, bytes, n) && file_commit(&f);
 }
 
-/* The target's own code object beside an emulation's: what would run on the device. Nothing is written if its compiler is absent. */
+/* The target's own code object beside an emulation's: what would run on the device. Nothing is written if its compiler
+   is absent. */
 static bool save_target_object(struct exec *e, const char *dir)
 {
     const struct target *t = e->p->target;
     const char *why, *prelude = spell_prelude(e->s, t, t->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP);
-    if (!compile_available(e->s, t, &why)) return true;
+    if (!compile_available(e->s, t, &why))
+        return true;
     const char **names = arena_array(e->arena, const char *, e->p->n_kernels + 1);
-    for (size_t i = 0; i < e->p->n_kernels; i++) names[i] = e->p->kernels[i].k->name;
+    for (size_t i = 0; i < e->p->n_kernels; i++)
+        names[i] = e->p->kernels[i].k->name;
     struct code code;
     return compile_gpu(e->s, t, arena_printf(e->arena, "%s%s", prelude, e->p->text), names, e->p->n_kernels, &code) &&
            save_bytes(e->s, arena_printf(e->arena, "%s/%s.o", dir, t->name), code.object, code.size);
@@ -37,7 +41,8 @@ static bool save_target_object(struct exec *e, const char *dir)
 
 const char *dump_launch_dir(struct exec *e, size_t number)
 {
-    return arena_printf(e->arena, "%s/%03zu-%s", e->dump_dir, number, e->p->kernels[e->p->launches[number].kernel].k->name);
+    return arena_printf(e->arena, "%s/%03zu-%s", e->dump_dir, number,
+                        e->p->kernels[e->p->launches[number].kernel].k->name);
 }
 
 /* Buffer k of the launch as it is on the device now. */
@@ -56,13 +61,15 @@ static void describe_args(struct exec *e, const struct program_launch *pl, const
         struct cJSON *arg = json_object(to, NULL);
         const struct node *n = pl->args[k];
         int64_t shape[MAX_RANK];
-        for (int i = 0; i < n->type.rank; i++) shape[i] = dims_eval(&e->dims, n->type.dim[i]);
+        for (int i = 0; i < n->type.rank; i++)
+            shape[i] = dims_eval(&e->dims, n->type.dim[i]);
         json_text(arg, "name", l->buffers[k].name);
         json_text(arg, "dtype", dtype_name(n->storage));
         json_ints(arg, "shape", shape, (size_t)n->type.rank);
         json_bool(arg, "written", pl->k->args[k]->written);
         json_text(arg, "before", arena_printf(e->arena, "arg%zu.before.npy", k));
-        if (pl->k->args[k]->written) json_text(arg, "after", arena_printf(e->arena, "arg%zu.after.npy", k));
+        if (pl->k->args[k]->written)
+            json_text(arg, "after", arena_printf(e->arena, "arg%zu.after.npy", k));
     }
     for (size_t k = 0; k < pl->k->n_dims; k++) {
         struct cJSON *arg = json_object(to, NULL);
@@ -75,7 +82,8 @@ static bool save_before(struct exec *e, size_t number, const struct launch *l)
 {
     const struct program_launch *pl = &e->p->launches[number];
     const char *dir = dump_launch_dir(e, number);
-    if (!make_dir(e->s, dir)) return false;
+    if (!make_dir(e->s, dir))
+        return false;
     struct cJSON *o = json_new();
     json_text(o, "kernel", l->kernel);
     json_text(o, "group", pl->group->name);
@@ -86,25 +94,34 @@ static bool save_before(struct exec *e, size_t number, const struct launch *l)
     json_bool(o, "matrix", pl->group->kind == GROUP_GEMM);
     json_int(o, "results_from", (int64_t)pl->group->n_ins);
     describe_args(e, pl, l, json_array(o, "args"));
-    if (!json_save(e->s, o, arena_printf(e->arena, "%s/launch.json", dir)) || !e->d->ops->sync(e->d)) return false;
-    for (size_t k = 0; k < pl->k->n_args; k++) if (!save_buffer(e, pl, k, dir, "before")) return false;
+    if (!json_save(e->s, o, arena_printf(e->arena, "%s/launch.json", dir)) || !e->d->ops->sync(e->d))
+        return false;
+    for (size_t k = 0; k < pl->k->n_args; k++)
+        if (!save_buffer(e, pl, k, dir, "before"))
+            return false;
     return true;
 }
 
 static bool save_after(struct exec *e, size_t number)
 {
     const struct program_launch *pl = &e->p->launches[number];
-    if (!e->d->ops->sync(e->d)) return false;
-    for (size_t k = 0; k < pl->k->n_args; k++) if (pl->k->args[k]->written && !save_buffer(e, pl, k, dump_launch_dir(e, number), "after")) return false;
+    if (!e->d->ops->sync(e->d))
+        return false;
+    for (size_t k = 0; k < pl->k->n_args; k++)
+        if (pl->k->args[k]->written && !save_buffer(e, pl, k, dump_launch_dir(e, number), "after"))
+            return false;
     return true;
 }
 
 bool dump_begin(struct exec *e, const char *dir)
 {
     bool emulated = strcmp(e->d->ops->kind, "emu") == 0;
-    e->dump_dir = dir, e->before = save_before, e->after = save_after;
+    e->dump_dir = dir;
+    e->before = save_before;
+    e->after = save_after;
     const char *object = emulated ? "emulated.so" : arena_printf(e->arena, "%s.o", e->p->target->name);
-    return make_dir(e->s, dir) && save_bytes(e->s, arena_printf(e->arena, "%s/kernels.txt", dir), e->p->text, strlen(e->p->text)) &&
+    return make_dir(e->s, dir) &&
+           save_bytes(e->s, arena_printf(e->arena, "%s/kernels.txt", dir), e->p->text, strlen(e->p->text)) &&
            save_bytes(e->s, arena_printf(e->arena, "%s/%s", dir, object), e->code->object, e->code->size) &&
            (!emulated || save_target_object(e, dir));
 }

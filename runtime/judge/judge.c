@@ -1,4 +1,5 @@
-/* Judgement 1: a kernel's group, evaluated in double as one function on the inputs that the kernel really had, against what it gave. */
+/* Judgement 1: a kernel's group, evaluated in double as one function on the inputs that the kernel really had, against
+   what it gave. */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@ struct judge {
     struct walk *w;
     const struct group *gr;
     struct kernel_verdict *v;
-    struct tensor *want, *bound;        /* of the result at hand, to be saved; NULL */
+    struct tensor *want, *bound; /* of the result at hand, to be saved; NULL */
 };
 
 static void note(struct judge *j, const struct node *n, int64_t i, double got, double want, double err, double bound)
@@ -20,12 +21,19 @@ static void note(struct judge *j, const struct node *n, int64_t i, double got, d
     bool wrong = !(err <= bound);
     j->v->elements++;
     j->v->wrong += wrong;
-    if (j->v->worst && !(ratio > j->v->ratio) && !(isnan(ratio) && !isnan(j->v->ratio))) return;
-    j->v->worst = n, j->v->worst_at = i, j->v->got = got, j->v->want = want, j->v->observed = err, j->v->bound = bound, j->v->ratio = ratio;
+    if (j->v->worst && !(ratio > j->v->ratio) && !(isnan(ratio) && !isnan(j->v->ratio)))
+        return;
+    j->v->worst = n;
+    j->v->worst_at = i;
+    j->v->got = got;
+    j->v->want = want;
+    j->v->observed = err;
+    j->v->bound = bound;
+    j->v->ratio = ratio;
 }
 
-/* What rounding into a narrower dtype adds, at magnitudes up to `reach`. Beyond the largest finite number only the infinity has no bound: a result that
-   is finite was rounded from below it, or from at most half an ulp above. */
+/* What rounding into a narrower dtype adds, at magnitudes up to `reach`. Beyond the largest finite number only the
+   infinity has no bound: a result that is finite was rounded from below it, or from at most half an ulp above. */
 static double store_error(const struct node *n, double reach)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
@@ -37,13 +45,19 @@ static void judge_float(struct judge *j, const struct node *n, int64_t i, double
 {
     const struct dtype_info *t = &dtype_table[n->storage];
     double bound = e < INFINITY ? e + store_error(n, fabs(want) + e) : INFINITY;
-    if (j->want) tensor_set(j->want, i, want), tensor_set(j->bound, i, bound);
+    if (j->want) {
+        tensor_set(j->want, i, want);
+        tensor_set(j->bound, i, bound);
+    }
     if (isnan(want)) {
         j->v->not_finite += isnan(got);
         note(j, n, i, got, want, isnan(got) ? 0 : INFINITY, 0);
         return;
     }
-    if (!(e < INFINITY)) { j->v->range++; return; }
+    if (!(e < INFINITY)) {
+        j->v->range++;
+        return;
+    }
     if (isinf(got) || isinf(want)) {
         bool same = isinf(got) && isinf(want) && (got > 0) == (want > 0);
         bool overflow = isinf(got) && (got > 0 ? want + e : e - want) >= t->max + store_error(n, t->max);
@@ -62,92 +76,121 @@ static bool judge_floats(struct judge *j, const struct node *n, const struct ten
         j->want = tensor_new(j->w->arena, DT_F64, out->rank, out->dim);
         j->bound = tensor_new(j->w->arena, DT_F64, out->rank, out->dim);
     }
-    for (int64_t i = 0; i < x->count; i++) judge_float(j, n, i, tensor_get(out, i), x->v[i].d, x->e[i]);
+    for (int64_t i = 0; i < x->count; i++)
+        judge_float(j, n, i, tensor_get(out, i), x->v[i].d, x->e[i]);
     bool ok = !save || (npy_write(j->s, arena_printf(j->w->arena, "%s.want.npy", save), j->want) &&
                         npy_write(j->s, arena_printf(j->w->arena, "%s.bound.npy", save), j->bound));
     j->want = j->bound = NULL;
     return ok;
 }
 
-/* Integers and booleans: within the hull of the outcomes that the operands' errors allow. The kernel's own outcome is carried on, without error:
-   whatever follows in the group is judged by what the kernel chose. */
+/* Integers and booleans: within the hull of the outcomes that the operands' errors allow. The kernel's own outcome is
+   carried on, without error: whatever follows in the group is judged by what the kernel chose. */
 static void judge_integers(struct judge *j, const struct node *n, const struct tensor *out)
 {
     struct wval *x = &j->w->val[n->id];
     for (int64_t i = 0; i < x->count; i++) {
-        int64_t got = tensor_get_i64(out, i), want = x->v[i].i;
-        if (!(x->e[i] < INFINITY)) j->v->range++;
-        else note(j, n, i, (double)got, (double)want, got == want ? 0 : fabs((double)got - (double)want), x->e[i]);
-        x->v[i].i = got, x->e[i] = 0;
+        int64_t got = tensor_get_i64(out, i);
+        int64_t want = x->v[i].i;
+        if (!(x->e[i] < INFINITY))
+            j->v->range++;
+        else
+            note(j, n, i, (double)got, (double)want, got == want ? 0 : fabs((double)got - (double)want), x->e[i]);
+        x->v[i].i = got;
+        x->e[i] = 0;
     }
 }
 
-/* May score a stand before score b, given their errors? NaN stands last, INT64_MIN of integers by its value; the lower index wins a tie. */
+/* May score a stand before score b, given their errors? NaN stands last, INT64_MIN of integers by its value; the lower
+   index wins a tie. */
 static bool may_precede(const struct wval *x, bool is_float, int64_t a, int64_t b, int64_t row)
 {
-    double ea = x->e[row + a], eb = x->e[row + b];
-    if (!(ea < INFINITY) || !(eb < INFINITY)) return true;
+    double ea = x->e[row + a];
+    double eb = x->e[row + b];
+    if (!(ea < INFINITY) || !(eb < INFINITY))
+        return true;
     if (!is_float) {
-        if (ea == 0 && eb == 0) return x->v[row + a].i != x->v[row + b].i ? x->v[row + a].i > x->v[row + b].i : a < b;
+        if (ea == 0 && eb == 0)
+            return x->v[row + a].i != x->v[row + b].i ? x->v[row + a].i > x->v[row + b].i : a < b;
         return (double)x->v[row + a].i + ea >= (double)x->v[row + b].i - eb;
     }
-    double sa = x->v[row + a].d, sb = x->v[row + b].d;
-    if (isnan(sa) || isnan(sb)) return isnan(sa) && isnan(sb) ? a < b : isnan(sb);
+    double sa = x->v[row + a].d;
+    double sb = x->v[row + b].d;
+    if (isnan(sa) || isnan(sb))
+        return isnan(sa) && isnan(sb) ? a < b : isnan(sb);
     return sa + ea > sb - eb || (sa + ea == sb - eb && (a < b || ea + eb > 0));
 }
 
-/* A chosen set is right if it has as many members as the reference's and each may stand before each that was left out. */
+/* A chosen set is right if it has as many members as the reference's and each may stand before each that was left out.
+   */
 static void judge_set(struct judge *j, const struct node *n, const struct tensor *out, int64_t row, int64_t length)
 {
     const struct wval *scores = walk_value(j->w, n->in[0]);
     bool is_float = dtype_is_float(n->in[0]->type.dtype);
     struct wval *x = &j->w->val[n->id];
-    int64_t want = 0, got = 0, bad = -1;
+    int64_t want = 0;
+    int64_t got = 0;
+    int64_t bad = -1;
     bool differs = false;
     for (int64_t i = 0; i < length; i++) {
         int64_t g = tensor_get_i64(out, row + i);
-        want += x->v[row + i].i, got += g;
+        want += x->v[row + i].i;
+        got += g;
         differs |= g != x->v[row + i].i;
     }
-    if (got != want) bad = 0;
+    if (got != want)
+        bad = 0;
     for (int64_t a = 0; a < length && differs && bad < 0; a++)
         for (int64_t b = 0; b < length && bad < 0; b++)
-            if (tensor_get_i64(out, row + a) && !tensor_get_i64(out, row + b) && !may_precede(scores, is_float, a, b, row)) bad = a;
+            if (tensor_get_i64(out, row + a) && !tensor_get_i64(out, row + b) &&
+                !may_precede(scores, is_float, a, b, row))
+                bad = a;
     j->v->uncertain_rows += differs && bad < 0;
     for (int64_t i = 0; i < length; i++) {
         int64_t g = tensor_get_i64(out, row + i);
         bool wrong = bad == i || (bad >= 0 && g != x->v[row + i].i);
         note(j, n, row + i, (double)g, (double)x->v[row + i].i, wrong ? INFINITY : 0, 0);
-        x->v[row + i].i = g, x->e[row + i] = 0;
+        x->v[row + i].i = g;
+        x->e[row + i] = 0;
     }
 }
 
 static void judge_sets(struct judge *j, const struct node *n, const struct tensor *out)
 {
     int64_t length = dims_eval(&j->w->dims, n->type.dim[n->type.rank - 1]);
-    for (int64_t row = 0; length && row < walk_value(j->w, n)->count; row += length) judge_set(j, n, out, row, length);
+    for (int64_t row = 0; length && row < walk_value(j->w, n)->count; row += length)
+        judge_set(j, n, out, row, length);
 }
 
-bool judge_group(struct session *s, const struct program *p, size_t launch, const struct dim_values *dims, const struct tensor *const *ins,
-                 const struct tensor *const *outs, int threads, const char *dump, struct kernel_verdict *v)
+bool judge_group(struct session *s, const struct program *p, size_t launch, const struct dim_values *dims,
+                 const struct tensor *const *ins, const struct tensor *const *outs, int threads, const char *dump,
+                 struct kernel_verdict *v)
 {
     const struct program_launch *l = &p->launches[launch];
     const struct group *gr = l->group;
     struct judge j = { .s = s, .w = walk_begin(s, p->g, dims, NUMERICS_REAL, threads), .gr = gr, .v = v };
     bool ok = true;
     *v = (struct kernel_verdict){ .group = gr, .kernel = l->kernel };
-    j.w->bounds = true, j.w->kernel = true, j.w->u = 0x1p-24;
+    j.w->bounds = true;
+    j.w->kernel = true;
+    j.w->u = 0x1p-24;
     walk_take_sums(j.w, l->k);
-    for (size_t i = 0; i < gr->n_ins; i++) walk_set_tensor(j.w, gr->ins[i], ins[i]);
+    for (size_t i = 0; i < gr->n_ins; i++)
+        walk_set_tensor(j.w, gr->ins[i], ins[i]);
     for (size_t i = 0; i < gr->n_nodes; i++) {
         const struct node *n = gr->nodes[i];
         walk_node(j.w, n);
         size_t out = 0;
-        while (out < gr->n_outs && gr->outs[out] != n) out++;
-        if (out == gr->n_outs) continue;
-        if (n->op->class == CLS_SELECT && n->type.dtype == DT_BOOL) judge_sets(&j, n, outs[out]);
-        else if (dtype_is_float(n->type.dtype)) ok = judge_floats(&j, n, outs[out], dump ? arena_printf(j.w->arena, "%s/out%zu", dump, out) : NULL) && ok;
-        else judge_integers(&j, n, outs[out]);
+        while (out < gr->n_outs && gr->outs[out] != n)
+            out++;
+        if (out == gr->n_outs)
+            continue;
+        if (n->op->class == CLS_SELECT && n->type.dtype == DT_BOOL)
+            judge_sets(&j, n, outs[out]);
+        else if (dtype_is_float(n->type.dtype))
+            ok = judge_floats(&j, n, outs[out], dump ? arena_printf(j.w->arena, "%s/out%zu", dump, out) : NULL) && ok;
+        else
+            judge_integers(&j, n, outs[out]);
     }
     v->pass = v->wrong == 0;
     walk_end(j.w);

@@ -8,19 +8,24 @@
 #include "runtime/judge/certified.h"
 #include "runtime/judge/dump.h"
 
-/* One launch: its inputs are read before it, since it may overwrite them; its results are filled with ones first (a NaN in every float format),
-   so that what it does not write shows. */
+/* One launch: its inputs are read before it, since it may overwrite them; its results are filled with ones first (a NaN
+   in every float format), so that what it does not write shows. */
 static bool judge_launch(struct exec *e, size_t number, int threads, struct kernel_verdict *v)
 {
     const struct group *gr = e->p->launches[number].group;
     struct arena *a = arena_new();
-    const struct tensor **ins = arena_array(a, const struct tensor *, gr->n_ins + 1), **outs = arena_array(a, const struct tensor *, gr->n_outs + 1);
+    const struct tensor **ins = arena_array(a, const struct tensor *, gr->n_ins + 1);
+    const struct tensor **outs = arena_array(a, const struct tensor *, gr->n_outs + 1);
     bool ok = true;
-    for (size_t i = 0; i < gr->n_ins && ok; i++) ok = (ins[i] = exec_read(e, gr->ins[i], a)) != NULL;
-    for (size_t i = 0; i < gr->n_outs && ok; i++) ok = exec_fill(e, gr->outs[i], 0xff);
+    for (size_t i = 0; i < gr->n_ins && ok; i++)
+        ok = (ins[i] = exec_read(e, gr->ins[i], a)) != NULL;
+    for (size_t i = 0; i < gr->n_outs && ok; i++)
+        ok = exec_fill(e, gr->outs[i], 0xff);
     ok = ok && exec_launch(e, number) && e->d->ops->sync(e->d);
-    for (size_t i = 0; i < gr->n_outs && ok; i++) ok = (outs[i] = exec_read(e, gr->outs[i], a)) != NULL;
-    ok = ok && judge_group(e->s, e->p, number, &e->dims, ins, outs, threads, e->dump_dir ? dump_launch_dir(e, number) : NULL, v);
+    for (size_t i = 0; i < gr->n_outs && ok; i++)
+        ok = (outs[i] = exec_read(e, gr->outs[i], a)) != NULL;
+    ok = ok && judge_group(e->s, e->p, number, &e->dims, ins, outs, threads,
+                           e->dump_dir ? dump_launch_dir(e, number) : NULL, v);
     arena_free(a);
     return ok;
 }
@@ -29,18 +34,25 @@ static bool judge_launch(struct exec *e, size_t number, int threads, struct kern
 static struct drift drift_of(const char *name, const struct tensor *a, const struct tensor *b)
 {
     struct drift d = { .name = name, .elements = tensor_count(b) };
-    double worst = 0, size = 0;
+    double worst = 0;
+    double size = 0;
     for (int64_t i = 0; i < d.elements; i++) {
-        double x = tensor_get(a, i), y = tensor_get(b, i);
-        bool fx = isfinite(x), fy = isfinite(y);
+        double x = tensor_get(a, i);
+        double y = tensor_get(b, i);
+        bool fx = isfinite(x);
+        bool fy = isfinite(y);
         if (fx && fy) {
             d.finite++;
             worst = fmax(worst, fabs(x - y));
             size = fmax(size, fabs(y));
-        } else if (fx != fy) d.one_sided++;
-        else if (isnan(x) && isnan(y)) d.nans++;
-        else if (x == y) d.infinite++;
-        else d.unlike++;
+        } else if (fx != fy)
+            d.one_sided++;
+        else if (isnan(x) && isnan(y))
+            d.nans++;
+        else if (x == y)
+            d.infinite++;
+        else
+            d.unlike++;
     }
     d.relative = worst == 0 ? 0 : size == 0 ? INFINITY : worst / size;
     return d;
@@ -58,7 +70,8 @@ static void compare_sets(struct verify_report *r, const struct tensor *got, cons
     int64_t length = real->dim[real->rank - 1];
     for (int64_t row = 0; length && row < tensor_count(real); row += length) {
         bool equal = true;
-        for (int64_t i = 0; i < length; i++) equal &= tensor_get_i64(got, row + i) == tensor_get_i64(real, row + i);
+        for (int64_t i = 0; i < length; i++)
+            equal &= tensor_get_i64(got, row + i) == tensor_get_i64(real, row + i);
         r->rows++;
         r->rows_equal += equal;
     }
@@ -66,11 +79,15 @@ static void compare_sets(struct verify_report *r, const struct tensor *got, cons
 
 static bool is_set(const struct node *n) { return n->op->class == CLS_SELECT && n->type.dtype == DT_BOOL; }
 
-/* Chosen sets that the program's graph holds and the parsed graph too are compared row by row; `sets` gets the device's copies. */
-struct chosen { const struct node *parsed; const struct tensor *got; };
+/* Chosen sets that the program's graph holds and the parsed graph too are compared row by row; `sets` gets the device's
+   copies. */
+struct chosen {
+    const struct node *parsed;
+    const struct tensor *got;
+};
 
-static bool drift(struct exec *e, const struct graph *parsed, const struct binding *b, const struct chosen *sets, size_t n_sets, int threads,
-                  struct verify_report *r)
+static bool drift(struct exec *e, const struct graph *parsed, const struct binding *b, const struct chosen *sets,
+                  size_t n_sets, int threads, struct verify_report *r)
 {
     const struct graph *g = e->p->g;
     struct arena *a = e->s->run;
@@ -78,8 +95,10 @@ static bool drift(struct exec *e, const struct graph *parsed, const struct bindi
     walk_bind(w, b);
     struct node **want = arena_array(a, struct node *, parsed->n_outs + n_sets + 1);
     size_t n = 0;
-    for (size_t i = 0; i < parsed->n_outs; i++) want[n++] = parsed->outs[i].node;
-    for (size_t i = 0; i < n_sets; i++) want[n++] = (struct node *)sets[i].parsed;
+    for (size_t i = 0; i < parsed->n_outs; i++)
+        want[n++] = parsed->outs[i].node;
+    for (size_t i = 0; i < n_sets; i++)
+        want[n++] = (struct node *)sets[i].parsed;
     walk_run(w, want, n, false, NULL, NULL);
     r->drifts = arena_array(a, struct drift, parsed->n_outs + 1);
     bool ok = true;
@@ -87,39 +106,53 @@ static bool drift(struct exec *e, const struct graph *parsed, const struct bindi
         struct arena *t = arena_new();
         const struct tensor *got = output_of(e, g->outs[i].node, b, t);
         ok = got != NULL;
-        if (ok) r->drifts[r->n_drifts++] = drift_of(parsed->outs[i].name, got, walk_tensor(w, parsed->outs[i].node, t));
+        if (ok)
+            r->drifts[r->n_drifts++] = drift_of(parsed->outs[i].name, got, walk_tensor(w, parsed->outs[i].node, t));
         arena_free(t);
     }
-    for (size_t i = 0; i < n_sets && ok; i++) compare_sets(r, sets[i].got, walk_tensor(w, sets[i].parsed, a));
+    for (size_t i = 0; i < n_sets && ok; i++)
+        compare_sets(r, sets[i].got, walk_tensor(w, sets[i].parsed, a));
     walk_end(w);
     return ok;
 }
 
 /* Memory is reused between launches: what routing chose is kept as soon as its launch is done. */
-static bool keep_sets(struct exec *e, const struct graph *parsed, const struct group *gr, struct chosen *sets, size_t *n_sets)
+static bool keep_sets(struct exec *e, const struct graph *parsed, const struct group *gr, struct chosen *sets,
+                      size_t *n_sets)
 {
     for (size_t i = 0; i < parsed->n_nodes; i++) {
-        const struct node *n = parsed->nodes[i], *now = (size_t)n->id < e->p->g->n_values ? e->p->g->value_of[n->id] : NULL;
-        if (!is_set(n) || !now || now->group != gr || !now->materialised) continue;
+        const struct node *n = parsed->nodes[i];
+        const struct node *now = (size_t)n->id < e->p->g->n_values ? e->p->g->value_of[n->id] : NULL;
+        if (!is_set(n) || !now || now->group != gr || !now->materialised)
+            continue;
         sets[*n_sets].parsed = n;
-        if (!(sets[(*n_sets)++].got = exec_read(e, now, e->s->run))) return false;
+        if (!(sets[(*n_sets)++].got = exec_read(e, now, e->s->run)))
+            return false;
     }
     return true;
 }
 
-bool verify_kernels(struct exec *e, const struct graph *parsed, const struct binding *b, int threads, struct verify_report *out)
+bool verify_kernels(struct exec *e, const struct graph *parsed, const struct binding *b, int threads,
+                    struct verify_report *out)
 {
     struct arena *a = e->s->run;
     out->kernels = arena_array(a, struct kernel_verdict, e->p->n_launches + 1);
     struct chosen *sets = arena_array(a, struct chosen, parsed->n_nodes + 1);
     size_t n_sets = 0;
-    out->pass = true, out->worst = 0;
+    out->pass = true;
+    out->worst = 0;
     for (size_t i = 0; i < e->p->n_launches; i++) {
-        if (!e->p->launches[i].last) { if (!exec_launch(e, i)) return false; continue; }
+        if (!e->p->launches[i].last) {
+            if (!exec_launch(e, i))
+                return false;
+            continue;
+        }
         struct kernel_verdict *v = &out->kernels[out->n_kernels++];
-        if (!judge_launch(e, i, threads, v) || !keep_sets(e, parsed, e->p->launches[i].group, sets, &n_sets)) return false;
+        if (!judge_launch(e, i, threads, v) || !keep_sets(e, parsed, e->p->launches[i].group, sets, &n_sets))
+            return false;
         out->pass &= v->pass;
-        if (v->ratio > out->worst) out->worst = v->ratio;
+        if (v->ratio > out->worst)
+            out->worst = v->ratio;
     }
     int64_t rows = 0;
     certified_rows(e->s, e->p, b, threads, &rows, &out->rows_certified);

@@ -1,5 +1,6 @@
-/* Judgement 2: are the passes right? The graph after them is walked in real numbers beside the graph as parsed. A value that both still have is
-   computed from the parsed walk's own operands, compared, and then replaced by the parsed walk's value, so that nothing accumulates. */
+/* Judgement 2: are the passes right? The graph after them is walked in real numbers beside the graph as parsed. A value
+   that both still have is computed from the parsed walk's own operands, compared, and then replaced by the parsed
+   walk's value, so that nothing accumulates. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,23 +13,29 @@ struct beside {
     const struct graph *parsed, *after;
     const struct binding *b;
     int threads;
-    struct walk *wp, *wa;               /* of parsed, all values kept; of after */
-    const struct node **parsed_of;      /* by id of after's nodes: the first parsed node whose value it holds */
-    struct graph *expanded;             /* the parsed graph with its composites expanded as the rows say; made when first asked for */
+    struct walk *wp, *wa;          /* of parsed, all values kept; of after */
+    const struct node **parsed_of; /* by id of after's nodes: the first parsed node whose value it holds */
+    struct graph
+        *expanded; /* the parsed graph with its composites expanded as the rows say; made when first asked for */
     size_t compared;
-    const char *value; struct loc loc;  /* the first value that differs */
+    const char *value;
+    struct loc loc; /* the first value that differs */
 };
 
 /* The node that holds the parsed value in g; NULL: gone. */
-static const struct node *value_in(const struct graph *g, const struct node *pn) { return (size_t)pn->id < g->n_values ? g->value_of[pn->id] : NULL; }
+static const struct node *value_in(const struct graph *g, const struct node *pn)
+{
+    return (size_t)pn->id < g->n_values ? g->value_of[pn->id] : NULL;
+}
 
 /* By id of g's nodes: the first parsed node whose value it holds, or NULL. */
 static const struct node **parsed_of(struct arena *a, const struct graph *parsed, const struct graph *g)
 {
     const struct node **of = arena_array(a, const struct node *, g->next_id + 1);
-    for (size_t i = parsed->n_nodes; i-- > 0; ) {
+    for (size_t i = parsed->n_nodes; i-- > 0;) {
         const struct node *n = value_in(g, parsed->nodes[i]);
-        if (n) of[n->id] = parsed->nodes[i];
+        if (n)
+            of[n->id] = parsed->nodes[i];
     }
     return of;
 }
@@ -39,16 +46,20 @@ static void mark_cut(const struct beside *x, const struct node *an, bool *cut)
 {
     for (int i = 0; i < an->n_in; i++) {
         const struct node *pn = x->parsed_of[an->in[i]->id];
-        if (pn) cut[pn->id] = true;
-        else mark_cut(x, an->in[i], cut);
+        if (pn)
+            cut[pn->id] = true;
+        else
+            mark_cut(x, an->in[i], cut);
     }
 }
 
 static void mark_cone(const struct node *n, const bool *cut, bool *need)
 {
-    if (need[n->id]) return;
+    if (need[n->id])
+        return;
     need[n->id] = true;
-    for (int i = 0; i < n->n_in && !cut[n->id]; i++) mark_cone(n->in[i], cut, need);
+    for (int i = 0; i < n->n_in && !cut[n->id]; i++)
+        mark_cone(n->in[i], cut, need);
 }
 
 static void take_value(struct walk *w, const struct node *n, const struct wval *from)
@@ -56,14 +67,17 @@ static void take_value(struct walk *w, const struct node *n, const struct wval *
     struct wval *v = &w->val[n->id];
     if (!v->set) {
         size_t count = (size_t)(from->count + !from->count);
-        *v = (struct wval){ .v = malloc(sizeof *v->v * count), .e = calloc(count, sizeof *v->e), .count = from->count, .set = true };
+        *v = (struct wval){
+            .v = malloc(sizeof *v->v * count), .e = calloc(count, sizeof *v->e), .count = from->count, .set = true
+        };
         BUG_IF(!v->v || !v->e, "out of memory");
     }
     memcpy(v->v, from->v, sizeof *v->v * (size_t)from->count);
 }
 
-/* How far the parsed walk's value of pn may lie from the real function of those values that an is computed from: the errors of the expansion in between,
-   also of values on the way that `after` still has but does not read here (a product that became part of an fma and is kept for another use). */
+/* How far the parsed walk's value of pn may lie from the real function of those values that an is computed from: the
+   errors of the expansion in between, also of values on the way that `after` still has but does not read here (a
+   product that became part of an fma and is kept for another use). */
 static double *own_error(struct beside *x, const struct node *pn, const struct node *an)
 {
     if (!x->expanded) {
@@ -73,22 +87,28 @@ static double *own_error(struct beside *x, const struct node *pn, const struct n
     }
     const struct graph *g = x->expanded;
     struct walk *w = walk_begin(x->s, g, &x->wp->dims, NUMERICS_REAL, x->threads);
-    const struct node **of = parsed_of(w->arena, x->parsed, g), *target = value_in(g, pn);
-    bool *cut = arena_array(w->arena, bool, x->parsed->next_id + 1), *cut_here = arena_array(w->arena, bool, g->next_id + 1);
+    const struct node **of = parsed_of(w->arena, x->parsed, g);
+    const struct node *target = value_in(g, pn);
+    bool *cut = arena_array(w->arena, bool, x->parsed->next_id + 1);
+    bool *cut_here = arena_array(w->arena, bool, g->next_id + 1);
     bool *need = arena_array(w->arena, bool, g->next_id + 1);
     mark_cut(x, an, cut);
     for (size_t i = 0; i < x->parsed->n_nodes; i++) {
         const struct node *n = cut[x->parsed->nodes[i]->id] ? value_in(g, x->parsed->nodes[i]) : NULL;
-        if (n && n != target) cut_here[n->id] = true;
+        if (n && n != target)
+            cut_here[n->id] = true;
     }
     mark_cone(target, cut_here, need);
     w->bounds = true;
     for (size_t i = 0; i < g->n_nodes; i++) {
         const struct node *n = g->nodes[i];
         const struct wval *p = of[n->id] && x->wp->val[of[n->id]->id].set ? &x->wp->val[of[n->id]->id] : NULL;
-        if (!need[n->id]) continue;
-        if (!p || !(cut_here[n->id] || n->op->class == CLS_SOURCE)) walk_node(w, n);
-        if (p) take_value(w, n, p);
+        if (!need[n->id])
+            continue;
+        if (!p || !(cut_here[n->id] || n->op->class == CLS_SOURCE))
+            walk_node(w, n);
+        if (p)
+            take_value(w, n, p);
     }
     const struct wval *v = walk_value(w, target);
     double *e = arena_array(x->wp->arena, double, v->count + 1);
@@ -97,13 +117,16 @@ static double *own_error(struct beside *x, const struct node *pn, const struct n
     return e;
 }
 
-/* The first element at which the two differ by more than after's error plus the parsed walk's own (NULL: none); -1 if they don't. */
+/* The first element at which the two differ by more than after's error plus the parsed walk's own (NULL: none); -1 if
+   they don't. */
 static int64_t first_apart(const struct wval *p, const struct wval *a, const double *own, bool is_float)
 {
     for (int64_t i = 0; i < p->count; i++) {
         double bound = (a->e ? a->e[i] : 0) + (own ? own[i] : 0);
-        double got = is_float ? a->v[i].d : (double)a->v[i].i, want = is_float ? p->v[i].d : (double)p->v[i].i;
-        if (bound < INFINITY && got != want && !(isnan(got) && isnan(want)) && !(fabs(got - want) <= bound)) return i;
+        double got = is_float ? a->v[i].d : (double)a->v[i].i;
+        double want = is_float ? p->v[i].d : (double)p->v[i].i;
+        if (bound < INFINITY && got != want && !(isnan(got) && isnan(want)) && !(fabs(got - want) <= bound))
+            return i;
     }
     return -1;
 }
@@ -111,40 +134,49 @@ static int64_t first_apart(const struct wval *p, const struct wval *a, const dou
 /* The parsed walk's own error is worked out only where after's does not already explain the difference. */
 static bool differs(struct beside *x, const struct node *pn, const struct node *an)
 {
-    const struct wval *p = walk_value(x->wp, pn), *a = walk_value(x->wa, an);
+    const struct wval *p = walk_value(x->wp, pn);
+    const struct wval *a = walk_value(x->wa, an);
     bool is_float = dtype_is_float(pn->type.dtype);
-    if (first_apart(p, a, NULL, is_float) < 0) return false;
+    if (first_apart(p, a, NULL, is_float) < 0)
+        return false;
     const double *own = own_error(x, pn, an);
     int64_t i = first_apart(p, a, own, is_float);
-    if (i < 0) return false;
-    x->value = arena_printf(x->s->run, "%s, element %lld: is %.17g, should be %.17g ± %.3g", pn->name ? pn->name : pn->op->name, (long long)i,
-                            is_float ? a->v[i].d : (double)a->v[i].i, is_float ? p->v[i].d : (double)p->v[i].i, (a->e ? a->e[i] : 0) + own[i]);
+    if (i < 0)
+        return false;
+    x->value = arena_printf(x->s->run, "%s, element %lld: is %.17g, should be %.17g ± %.3g",
+                            pn->name ? pn->name : pn->op->name, (long long)i, is_float ? a->v[i].d : (double)a->v[i].i,
+                            is_float ? p->v[i].d : (double)p->v[i].i, (a->e ? a->e[i] : 0) + own[i]);
     x->loc = pn->loc;
     return true;
 }
 
 /* ---- side by side ---- */
-/* After a node of `after` was evaluated: compares it with the parsed value that it holds, and puts the parsed value in its place. */
+/* After a node of `after` was evaluated: compares it with the parsed value that it holds, and puts the parsed value in
+   its place. */
 static bool meet(struct beside *x, const struct node *an)
 {
     const struct node *pn = x->parsed_of[an->id];
-    if (!pn || pn->op->class == CLS_SOURCE || !x->wp->val[pn->id].set) return true;
+    if (!pn || pn->op->class == CLS_SOURCE || !x->wp->val[pn->id].set)
+        return true;
     struct wval *a = &x->wa->val[an->id];
     const struct wval *p = walk_value(x->wp, pn);
     if (a->count != p->count) {
-        x->value = arena_printf(x->s->run, "%s has %lld elements, should have %lld", pn->name ? pn->name : pn->op->name, (long long)a->count,
-                                (long long)p->count);
+        x->value = arena_printf(x->s->run, "%s has %lld elements, should have %lld", pn->name ? pn->name : pn->op->name,
+                                (long long)a->count, (long long)p->count);
         x->loc = pn->loc;
         return false;
     }
     x->compared++;
-    if (differs(x, pn, an)) return false;
+    if (differs(x, pn, an))
+        return false;
     memcpy(a->v, p->v, sizeof *a->v * (size_t)a->count);
-    if (a->e) memset(a->e, 0, sizeof *a->e * (size_t)a->count);
+    if (a->e)
+        memset(a->e, 0, sizeof *a->e * (size_t)a->count);
     return true;
 }
 
-/* Walks `after` beside the parsed walk. A composite that is still there is evaluated by the same textbook: no bound of its own. */
+/* Walks `after` beside the parsed walk. A composite that is still there is evaluated by the same textbook: no bound of
+   its own. */
 static bool walk_beside(struct beside *x)
 {
     const struct graph *g = x->after;
@@ -155,10 +187,13 @@ static bool walk_beside(struct beside *x)
     for (size_t i = 0; i < g->n_nodes && ok; i++) {
         const struct node *n = g->nodes[i];
         bool ready = true;
-        for (int k = 0; k < n->n_in; k++) ready &= x->wa->val[n->in[k]->id].set;
-        if (!ready || (n->op->class == CLS_SOURCE && !n->op->at)) continue;       /* an unbound source and what hangs on it: no output needs it */
+        for (int k = 0; k < n->n_in; k++)
+            ready &= x->wa->val[n->in[k]->id].set;
+        if (!ready || (n->op->class == CLS_SOURCE && !n->op->at))
+            continue; /* an unbound source and what hangs on it: no output needs it */
         x->wa->bounds = !op_is_composite(n->op);
-        if (!x->wa->val[n->id].set) walk_node(x->wa, n);
+        if (!x->wa->val[n->id].set)
+            walk_node(x->wa, n);
         ok = meet(x, n);
     }
     walk_end(x->wa);
@@ -171,8 +206,10 @@ static bool holds(struct beside *x, const struct graph *after)
     x->after = after;
     x->compared = 0;
     for (size_t i = 0; i < x->parsed->n_outs; i++) {
-        const struct node *pn = x->parsed->outs[i].node, *an = value_in(after, pn);
-        if (an && i < after->n_outs && after->outs[i].node == an) continue;
+        const struct node *pn = x->parsed->outs[i].node;
+        const struct node *an = value_in(after, pn);
+        if (an && i < after->n_outs && after->outs[i].node == an)
+            continue;
         x->value = arena_printf(x->s->run, "output %s is no longer the value that it was", x->parsed->outs[i].name);
         x->loc = pn->loc;
         return false;
@@ -190,25 +227,29 @@ static const char *blame(struct beside *x, const struct pass_ctx *c, const struc
         upto[i + 1] = NULL;
         struct pass_options quiet = { .instead = o ? o->instead : NULL, .n_instead = o ? o->n_instead : 0 };
         struct pass_ctx ctx = *c;
-        if (!passes_run(g, &ctx, upto, &quiet)) return pipeline_target[i];
-        if (!holds(x, g)) return pipeline_target[i];
+        if (!passes_run(g, &ctx, upto, &quiet))
+            return pipeline_target[i];
+        if (!holds(x, g))
+            return pipeline_target[i];
     }
     return NULL;
 }
 
-bool verify_passes(struct session *s, const struct graph *parsed, const struct graph *after, const struct binding *b, struct pass_ctx *c,
-                   struct pass_options *o, int threads, struct verify_report *out)
+bool verify_passes(struct session *s, const struct graph *parsed, const struct graph *after, const struct binding *b,
+                   struct pass_ctx *c, struct pass_options *o, int threads, struct verify_report *out)
 {
     struct beside x = { .s = s, .parsed = parsed, .b = b, .threads = threads };
     x.wp = walk_begin(s, parsed, &b->dims, NUMERICS_REAL, threads);
     walk_bind(x.wp, b);
     struct node **outs = arena_array(s->run, struct node *, parsed->n_outs + 1);
-    for (size_t i = 0; i < parsed->n_outs; i++) outs[i] = parsed->outs[i].node;
+    for (size_t i = 0; i < parsed->n_outs; i++)
+        outs[i] = parsed->outs[i].node;
     walk_run(x.wp, outs, parsed->n_outs, true, NULL, NULL);
     out->passes_ok = holds(&x, after);
     out->pass_values = x.compared;
     if (!out->passes_ok) {
-        out->pass_value = x.value, out->pass_loc = x.loc;
+        out->pass_value = x.value;
+        out->pass_loc = x.loc;
         out->pass_failed = blame(&x, c, o);
         out->pass = false;
     }

@@ -9,14 +9,22 @@
 #include "ir/ops/op.h"
 
 enum { MAX_THREADS = 64 };
-#define THREAD_WORK 1e6         /* multiply-adds below which a second thread costs more than it brings */
+#define THREAD_WORK 1e6 /* multiply-adds below which a second thread costs more than it brings */
 
-struct walk *walk_begin(struct session *s, const struct graph *g, const struct dim_values *dims, enum numerics numerics, int threads)
+struct walk *walk_begin(struct session *s, const struct graph *g, const struct dim_values *dims, enum numerics numerics,
+                        int threads)
 {
     struct arena *a = arena_new();
     struct walk *w = arena_new_of(a, struct walk);
-    *w = (struct walk){ .s = s, .g = g, .arena = a, .dims = *dims, .numerics = numerics, .u = 0x1p-53,
-                         .threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads };
+    *w = (struct walk){ .s = s,
+                        .g = g,
+                        .arena = a,
+                        .dims = *dims,
+                        .numerics = numerics,
+                        .u = 0x1p-53,
+                        .threads = threads < 1             ? 1
+                                   : threads > MAX_THREADS ? MAX_THREADS
+                                                           : threads };
     w->n_val = g->next_id;
     w->val = arena_array(a, struct wval, g->next_id + 1);
     return w;
@@ -27,20 +35,25 @@ void walk_take_sums(struct walk *w, const struct kernel *k)
     for (size_t i = 0; i < k->n_sums; i++) {
         struct ksum *sum = arena_push(w->arena, w->sums, w->n_sums, w->cap_sums);
         *sum = k->sums[i];
-        if (sum->rec.chain_of) sum->rec.chain = dims_eval(&w->dims, sum->rec.chain_of);
+        if (sum->rec.chain_of)
+            sum->rec.chain = dims_eval(&w->dims, sum->rec.chain_of);
     }
 }
 
 void walk_drop(struct walk *w, const struct node *n)
 {
     struct wval *v = &w->val[n->id];
-    free(v->v), free(v->e);
+    free(v->v);
+    free(v->e);
     *v = (struct wval){ 0 };
 }
 
 void walk_end(struct walk *w)
 {
-    for (int i = 0; i < w->n_val; i++) free(w->val[i].v), free(w->val[i].e);
+    for (int i = 0; i < w->n_val; i++) {
+        free(w->val[i].v);
+        free(w->val[i].e);
+    }
     arena_free(w->arena);
 }
 
@@ -50,7 +63,8 @@ const struct wval *walk_value(const struct walk *w, const struct node *n)
     return &w->val[n->id];
 }
 
-/* Room for a value; a walk with bounds keeps an error for each element. Counts beyond memory end here, as the sizes were checked before. */
+/* Room for a value; a walk with bounds keeps an error for each element. Counts beyond memory end here, as the sizes
+   were checked before. */
 static struct wval *make_room(struct walk *w, const struct node *n, int64_t count)
 {
     walk_drop(w, n);
@@ -58,15 +72,18 @@ static struct wval *make_room(struct walk *w, const struct node *n, int64_t coun
     v->v = malloc(sizeof *v->v * (size_t)(count + !count));
     v->e = w->bounds ? calloc((size_t)(count + !count), sizeof *v->e) : NULL;
     BUG_IF(!v->v || (w->bounds && !v->e), "out of memory: %lld elements", (long long)count);
-    v->count = count, v->set = true;
+    v->count = count;
+    v->set = true;
     return v;
 }
 
 /* What a float result of n is rounded to when it is stored. */
 static enum dtype store_dtype(const struct walk *w, const struct node *n)
 {
-    if (w->numerics == NUMERICS_REAL) return DT_F64;
-    if (w->numerics == NUMERICS_F32) return DT_F32;
+    if (w->numerics == NUMERICS_REAL)
+        return DT_F64;
+    if (w->numerics == NUMERICS_F32)
+        return DT_F32;
     return n->storage == DT_FLOAT ? DT_F32 : n->storage;
 }
 
@@ -77,20 +94,24 @@ void walk_set_tensor(struct walk *w, const struct node *n, const struct tensor *
     enum dtype to = store_dtype(w, n);
     bool whole = !dtype_is_float(t->dtype);
     for (int64_t i = 0; i < count; i++) {
-        if (whole) v->v[i].i = tensor_get_i64(t, i);
-        else v->v[i].d = to == DT_F64 ? tensor_get(t, i) : dtype_round(to, tensor_get(t, i));
+        if (whole)
+            v->v[i].i = tensor_get_i64(t, i);
+        else
+            v->v[i].d = to == DT_F64 ? tensor_get(t, i) : dtype_round(to, tensor_get(t, i));
     }
 }
 
 static void bind_source(struct walk *w, const struct binding *b, const struct node *n)
 {
     const struct tensor *t = n->op->class == CLS_SOURCE && n->name ? binding_find(b, n->name) : NULL;
-    if (t && !w->val[n->id].set) walk_set_tensor(w, n, t);
+    if (t && !w->val[n->id].set)
+        walk_set_tensor(w, n, t);
 }
 
 void walk_bind(struct walk *w, const struct binding *b)
 {
-    for (size_t i = 0; i < w->g->n_nodes; i++) bind_source(w, b, w->g->nodes[i]);
+    for (size_t i = 0; i < w->g->n_nodes; i++)
+        bind_source(w, b, w->g->nodes[i]);
 }
 
 static void view_of(const struct walk *w, const struct node *n, NUM *v, struct view *out)
@@ -105,7 +126,9 @@ static void view_of(const struct walk *w, const struct node *n, NUM *v, struct v
 
 static const struct sum_record *record_of(const struct walk *w, const struct node *n)
 {
-    for (size_t i = 0; i < w->n_sums; i++) if (w->sums[i].node == n) return &w->sums[i].rec;
+    for (size_t i = 0; i < w->n_sums; i++)
+        if (w->sums[i].node == n)
+            return &w->sums[i].rec;
     return NULL;
 }
 
@@ -113,7 +136,9 @@ static const struct sum_record *record_of(const struct walk *w, const struct nod
 static void add_store_error(struct walk *w, const struct node *n)
 {
     struct wval *v = &w->val[n->id];
-    if (!w->stores || !v->e || !n->materialised || !dtype_is_float(n->type.dtype) || dtype_table[n->storage].mantissa >= dtype_table[DT_F32].mantissa) return;
+    if (!w->stores || !v->e || !n->materialised || !dtype_is_float(n->type.dtype) ||
+        dtype_table[n->storage].mantissa >= dtype_table[DT_F32].mantissa)
+        return;
     for (int64_t i = 0; i < v->count; i++) {
         double reach = fabs(v->v[i].d) + v->e[i];
         v->e[i] = reach <= dtype_table[n->storage].max ? v->e[i] + dtype_half_ulp(n->storage, reach) : INFINITY;
@@ -121,14 +146,20 @@ static void add_store_error(struct walk *w, const struct node *n)
 }
 
 /* One thread's share of a node: eval, and the bound after it. */
-struct share { struct bd b; bool bounds; pthread_t thread; };
+struct share {
+    struct bd b;
+    bool bounds;
+    pthread_t thread;
+};
 
 static void *run_share(void *arg)
 {
     struct share *sh = arg;
-    if (!sh->b.v.n_runs) return NULL;
+    if (!sh->b.v.n_runs)
+        return NULL;
     op_eval(&sh->b.v);
-    if (sh->bounds) op_bound(&sh->b);
+    if (sh->bounds)
+        op_bound(&sh->b);
     return NULL;
 }
 
@@ -160,29 +191,52 @@ void walk_node(struct walk *w, const struct node *n)
     view_of(w, n, NULL, &out);
     struct wval *v = make_room(w, n, out.count);
     out.v = v->v;
-    if (!out.count) return;
+    if (!out.count)
+        return;
     /* whole rows, dealt out evenly; a single long row is cut, since a run may be any part of a row */
     int64_t rows = out.last ? out.count / out.last : 0;
     int64_t piece = rows >= w->threads ? out.last : (out.last + w->threads - 1) / w->threads;
-    int64_t per_row = (out.last + piece - 1) / piece, n_runs = rows * per_row;
+    int64_t per_row = (out.last + piece - 1) / piece;
+    int64_t n_runs = rows * per_row;
     struct run *runs = malloc(sizeof *runs * (size_t)n_runs);
     BUG_IF(!runs, "out of memory");
     for (int64_t r = 0; r < n_runs; r++) {
-        int64_t row = r / per_row, lo = row * out.last + r % per_row * piece, end = (row + 1) * out.last;
+        int64_t row = r / per_row;
+        int64_t lo = row * out.last + r % per_row * piece;
+        int64_t end = (row + 1) * out.last;
         runs[r] = (struct run){ lo, lo + piece < end ? lo + piece : end };
     }
     int threads = threads_for(w, n, n_runs);
     struct share shares[MAX_THREADS];
     for (int t = 0; t < threads; t++) {
-        int64_t first = n_runs * t / threads, last = n_runs * (t + 1) / threads;
-        shares[t] = (struct share){ .bounds = w->bounds, .b = {
-            .v = { .kind = NUM_DOUBLE, .s = w->s, .n = n, .n_in = n->n_in, .in = views, .out = out, .runs = runs + first, .n_runs = (size_t)(last - first),
-                   .acc = w->numerics == NUMERICS_REAL ? DT_F64 : DT_F32, .store = store_dtype(w, n) },
-            .e_in = e_in, .e_out = v->e, .u = w->u, .sum = record_of(w, n), .kernel = w->kernel } };
-        if (t && pthread_create(&shares[t].thread, NULL, run_share, &shares[t])) { run_share(&shares[t]); shares[t].bounds = false; shares[t].b.v.n = NULL; }
+        int64_t first = n_runs * t / threads;
+        int64_t last = n_runs * (t + 1) / threads;
+        shares[t] = (struct share){ .bounds = w->bounds,
+                                    .b = { .v = { .kind = NUM_DOUBLE,
+                                                  .s = w->s,
+                                                  .n = n,
+                                                  .n_in = n->n_in,
+                                                  .in = views,
+                                                  .out = out,
+                                                  .runs = runs + first,
+                                                  .n_runs = (size_t)(last - first),
+                                                  .acc = w->numerics == NUMERICS_REAL ? DT_F64 : DT_F32,
+                                                  .store = store_dtype(w, n) },
+                                           .e_in = e_in,
+                                           .e_out = v->e,
+                                           .u = w->u,
+                                           .sum = record_of(w, n),
+                                           .kernel = w->kernel } };
+        if (t && pthread_create(&shares[t].thread, NULL, run_share, &shares[t])) {
+            run_share(&shares[t]);
+            shares[t].bounds = false;
+            shares[t].b.v.n = NULL;
+        }
     }
     run_share(&shares[0]);
-    for (int t = 1; t < threads; t++) if (shares[t].b.v.n) pthread_join(shares[t].thread, NULL);
+    for (int t = 1; t < threads; t++)
+        if (shares[t].b.v.n)
+            pthread_join(shares[t].thread, NULL);
     free(runs);
     add_store_error(w, n);
 }
@@ -190,27 +244,40 @@ void walk_node(struct walk *w, const struct node *n)
 /* node->mark is not ours to write on a const graph: which nodes are needed, and by how many. */
 static void count_needs(const struct node *n, int *needs)
 {
-    if (needs[n->id]++) return;
-    for (int i = 0; i < n->n_in; i++) count_needs(n->in[i], needs);
+    if (needs[n->id]++)
+        return;
+    for (int i = 0; i < n->n_in; i++)
+        count_needs(n->in[i], needs);
 }
 
 void walk_bind_for(struct walk *w, const struct binding *b, const struct node *n)
 {
     int *needs = arena_array(w->arena, int, w->n_val + 1);
     count_needs(n, needs);
-    for (size_t i = 0; i < w->g->n_nodes; i++) if (needs[w->g->nodes[i]->id]) bind_source(w, b, w->g->nodes[i]);
+    for (size_t i = 0; i < w->g->n_nodes; i++)
+        if (needs[w->g->nodes[i]->id])
+            bind_source(w, b, w->g->nodes[i]);
 }
 
-bool walk_run(struct walk *w, struct node *const *outs, size_t n_outs, bool keep, bool (*tap)(void *ctx, struct walk *w, const struct node *n), void *ctx)
+bool walk_run(struct walk *w, struct node *const *outs, size_t n_outs, bool keep,
+              bool (*tap)(void *ctx, struct walk *w, const struct node *n), void *ctx)
 {
     int *needs = arena_array(w->arena, int, w->n_val + 1);
-    for (size_t i = 0; i < n_outs; i++) { count_needs(outs[i], needs); needs[outs[i]->id]++; }
+    for (size_t i = 0; i < n_outs; i++) {
+        count_needs(outs[i], needs);
+        needs[outs[i]->id]++;
+    }
     for (size_t i = 0; i < w->g->n_nodes; i++) {
         const struct node *n = w->g->nodes[i];
-        if (!needs[n->id]) continue;
-        if (!w->val[n->id].set) walk_node(w, n);
-        if (tap && !tap(ctx, w, n)) return false;
-        for (int k = 0; k < n->n_in && !keep; k++) if (--needs[n->in[k]->id] == 0) walk_drop(w, n->in[k]);
+        if (!needs[n->id])
+            continue;
+        if (!w->val[n->id].set)
+            walk_node(w, n);
+        if (tap && !tap(ctx, w, n))
+            return false;
+        for (int k = 0; k < n->n_in && !keep; k++)
+            if (--needs[n->in[k]->id] == 0)
+                walk_drop(w, n->in[k]);
     }
     return true;
 }
@@ -221,11 +288,14 @@ struct tensor *walk_tensor(const struct walk *w, const struct node *n, struct ar
     bool is_float = dtype_is_float(n->type.dtype);
     enum dtype t = !is_float ? n->type.dtype : w->numerics == NUMERICS_REAL ? DT_F64 : store_dtype(w, n);
     int64_t dim[MAX_RANK];
-    for (int i = 0; i < n->type.rank; i++) dim[i] = dims_eval(&w->dims, n->type.dim[i]);
+    for (int i = 0; i < n->type.rank; i++)
+        dim[i] = dims_eval(&w->dims, n->type.dim[i]);
     struct tensor *out = tensor_new(a, t, n->type.rank, dim);
     for (int64_t i = 0; i < v->count; i++) {
-        if (is_float) tensor_set(out, i, v->v[i].d);
-        else tensor_set_i64(out, i, v->v[i].i);
+        if (is_float)
+            tensor_set(out, i, v->v[i].d);
+        else
+            tensor_set_i64(out, i, v->v[i].i);
     }
     return out;
 }

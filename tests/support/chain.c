@@ -22,20 +22,31 @@ const char *chain_why(struct session *s, size_t from)
     return kept;
 }
 
-struct chain *chain_new(struct session *s, const struct target *t, const struct source *src, const struct chain_options *o)
+struct chain *chain_new(struct session *s, const struct target *t, const struct source *src,
+                        const struct chain_options *o)
 {
     static const struct chain_options none;
     struct chain *c = arena_new_of(s->run, struct chain);
-    if (!o) o = &none;
-    *c = (struct chain){ .s = s, .src = src, .target = t, .ctx = pass_ctx_for(s, t),
+    if (!o)
+        o = &none;
+    *c = (struct chain){ .s = s,
+                         .src = src,
+                         .target = t,
+                         .ctx = pass_ctx_for(s, t),
                          .passes = { .reparse = true, .instead = o->instead, .n_instead = o->n_instead } };
-    if (o->rules) c->ctx.rules = o->rules, c->ctx.n_rules = o->n_rules;
+    if (o->rules) {
+        c->ctx.rules = o->rules;
+        c->ctx.n_rules = o->n_rules;
+    }
     c->parsed = graph_parse(s, src, &(struct graph_options){ .size = o->size });
-    if (!c->parsed || !passes_run(c->parsed, &c->ctx, pipeline_all, NULL)) return NULL;
+    if (!c->parsed || !passes_run(c->parsed, &c->ctx, pipeline_all, NULL))
+        return NULL;
     c->after = graph_clone(c->parsed);
-    if (!passes_run(c->after, &c->ctx, pipeline_target, &c->passes)) return NULL;
+    if (!passes_run(c->after, &c->ctx, pipeline_target, &c->passes))
+        return NULL;
     c->program = codegen_program(s, c->after, t, c->ctx.hint);
-    if (!c->program) return NULL;
+    if (!c->program)
+        return NULL;
     if (o->change) {
         o->change(o->ctx, c->program);
         program_print(c->program);
@@ -48,8 +59,10 @@ struct chain *chain_new(struct session *s, const struct target *t, const struct 
 static void make_unique(struct chain *c, size_t i)
 {
     struct program *p = c->program;
-    if (c->text != p->text) return;
-    for (size_t k = 0; k < p->n_kernels; k++) p->kernels[k].k->name = arena_printf(p->arena, "g%zu_%s", i, p->kernels[k].k->name);
+    if (c->text != p->text)
+        return;
+    for (size_t k = 0; k < p->n_kernels; k++)
+        p->kernels[k].k->name = arena_printf(p->arena, "g%zu_%s", i, p->kernels[k].k->name);
     program_print(p);
     c->text = p->text;
 }
@@ -58,11 +71,14 @@ const char *chain_module(struct chain *const *chains, size_t n)
 {
     size_t size = 1;
     for (size_t i = 0; i < n; i++) {
-        if (n > 1) make_unique(chains[i], i);
+        if (n > 1)
+            make_unique(chains[i], i);
         size += strlen(chains[i]->text) + 1;
     }
-    char *text = arena_alloc(chains[0]->s->run, size), *at = text;
-    for (size_t i = 0; i < n; i++) at = stpcpy(stpcpy(at, chains[i]->text), "\n");
+    char *text = arena_alloc(chains[0]->s->run, size);
+    char *at = text;
+    for (size_t i = 0; i < n; i++)
+        at = stpcpy(stpcpy(at, chains[i]->text), "\n");
     return text;
 }
 
@@ -71,15 +87,22 @@ bool chain_compile(struct chain *const *chains, size_t n, bool checked)
     struct session *s = chains[0]->s;
     const struct target *t = chains[0]->target;
     struct code code;
-    const char *text = chain_module(chains, n), *all = arena_printf(s->run, "%s%s", spell_prelude(s, t, checked ? SPELL_EMU_CHECKED : SPELL_EMU), text);
-    if (!compile_host(s, t, all, checked, &code)) return false;
-    for (size_t i = 0; i < n; i++) chains[i]->code = code, chains[i]->checked = checked;
+    const char *text = chain_module(chains, n);
+    const char *all = arena_printf(s->run, "%s%s", spell_prelude(s, t, checked ? SPELL_EMU_CHECKED : SPELL_EMU), text);
+    if (!compile_host(s, t, all, checked, &code))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        chains[i]->code = code;
+        chains[i]->checked = checked;
+    }
     return true;
 }
 
 struct binding *chain_bind(struct chain *c, int64_t batch, uint64_t from)
 {
-    return bind_sources(c->s, c->parsed, &(struct bind_options){ .batch = c->parsed->n_dims ? batch : -1, .seed = from, .init = INIT_JUDGE });
+    return bind_sources(
+        c->s, c->parsed,
+        &(struct bind_options){ .batch = c->parsed->n_dims ? batch : -1, .seed = from, .init = INIT_JUDGE });
 }
 
 bool chain_judge(struct chain *c, struct device *d, int64_t batch, int threads, struct verify_report *r)
@@ -102,14 +125,16 @@ bool chain_launch(struct chain *c, struct device *d, int64_t batch)
     return ok;
 }
 
-bool chain_run(struct session *s, const struct target *t, const struct source *src, const struct chain_options *o, bool checked, int64_t batch,
-               struct verify_report *r)
+bool chain_run(struct session *s, const struct target *t, const struct source *src, const struct chain_options *o,
+               bool checked, int64_t batch, struct verify_report *r)
 {
     struct chain *c = chain_new(s, t, src, o);
-    if (!c || !chain_compile(&c, 1, checked)) return false;
+    if (!c || !chain_compile(&c, 1, checked))
+        return false;
     struct device *d = emu_open(s, t, checked, 1);
     bool ok = d && chain_judge(c, d, batch, 1, r);
-    if (d) d->ops->close(d);
+    if (d)
+        d->ops->close(d);
     return ok;
 }
 
@@ -119,22 +144,30 @@ static bool both_nan(const struct tensor *a, const struct tensor *b, int64_t i)
     return dtype_is_float(a->dtype) && isnan(tensor_get(a, i)) && isnan(tensor_get(b, i));
 }
 
-static bool compare_result(struct exec *a, struct exec *b, const struct program_launch *l, const struct node *n, struct same_bits *out)
+static bool compare_result(struct exec *a, struct exec *b, const struct program_launch *l, const struct node *n,
+                           struct same_bits *out)
 {
     struct arena *scratch = arena_new();
-    const struct tensor *x = exec_read(a, n, scratch), *y = exec_read(b, n, scratch);
+    const struct tensor *x = exec_read(a, n, scratch);
+    const struct tensor *y = exec_read(b, n, scratch);
     bool ok = x && y;
     size_t size = ok ? (size_t)dtype_size(x->dtype) : 0;
-    int64_t count = ok ? tensor_count(x) : 0, differing = 0;
+    int64_t count = ok ? tensor_count(x) : 0;
+    int64_t differing = 0;
     for (int64_t i = 0; i < count; i++) {
-        const unsigned char *p = (const unsigned char *)x->data + (size_t)i * size, *q = (const unsigned char *)y->data + (size_t)i * size;
-        if (!memcmp(p, q, size) || both_nan(x, y, i)) continue;
+        const unsigned char *p = (const unsigned char *)x->data + (size_t)i * size;
+        const unsigned char *q = (const unsigned char *)y->data + (size_t)i * size;
+        if (!memcmp(p, q, size) || both_nan(x, y, i))
+            continue;
         if (!differing++ && !out->first)
-            out->first = arena_printf(a->s->run, "%s of kernel %s, element %lld: %.17g and %.17g", n->name ? n->name : n->op->name, l->group->name,
-                                      (long long)i, tensor_get(x, i), tensor_get(y, i));
+            out->first = arena_printf(a->s->run, "%s of kernel %s, element %lld: %.17g and %.17g",
+                                      n->name ? n->name : n->op->name, l->group->name, (long long)i, tensor_get(x, i),
+                                      tensor_get(y, i));
     }
-    if (differing) ok = b->d->ops->copy_in(b->d, b->at[n->id], x->data, x->bytes);
-    out->values += count, out->differing += differing;
+    if (differing)
+        ok = b->d->ops->copy_in(b->d, b->at[n->id], x->data, x->bytes);
+    out->values += count;
+    out->differing += differing;
     arena_free(scratch);
     return ok;
 }
@@ -145,10 +178,14 @@ bool chain_same_bits(struct exec *a, struct exec *b, struct same_bits *out)
     for (size_t i = 0; i < a->p->n_launches; i++) {
         const struct program_launch *l = &a->p->launches[i];
         for (size_t k = 0; k < l->group->n_outs; k++)
-            if (!exec_fill(a, l->group->outs[k], 0xff) || !exec_fill(b, l->group->outs[k], 0xff)) return false;
-        if (!exec_launch(a, i) || !a->d->ops->sync(a->d) || !exec_launch(b, i) || !b->d->ops->sync(b->d)) return false;
+            if (!exec_fill(a, l->group->outs[k], 0xff) || !exec_fill(b, l->group->outs[k], 0xff))
+                return false;
+        if (!exec_launch(a, i) || !a->d->ops->sync(a->d) || !exec_launch(b, i) || !b->d->ops->sync(b->d))
+            return false;
         out->kernels++;
-        for (size_t k = 0; k < l->group->n_outs; k++) if (!compare_result(a, b, l, l->group->outs[k], out)) return false;
+        for (size_t k = 0; k < l->group->n_outs; k++)
+            if (!compare_result(a, b, l, l->group->outs[k], out))
+                return false;
     }
     return true;
 }
@@ -156,15 +193,18 @@ bool chain_same_bits(struct exec *a, struct exec *b, struct same_bits *out)
 /* ---- verdicts ---- */
 const struct kernel_verdict *chain_culprit(const struct verify_report *r)
 {
-    for (size_t i = 0; i < r->n_kernels; i++) if (!r->kernels[i].pass) return &r->kernels[i];
+    for (size_t i = 0; i < r->n_kernels; i++)
+        if (!r->kernels[i].pass)
+            return &r->kernels[i];
     return NULL;
 }
 
 const char *chain_wrong(struct session *s, const struct verify_report *r)
 {
     const struct kernel_verdict *v = chain_culprit(r);
-    if (!v) return r->pass_value ? arena_printf(s->run, "pass %s: %s", r->pass_failed, r->pass_value) : "";
-    return arena_printf(s->run, "kernel %s: %s[%lld] is %.9g, should be %.9g within %.3g; %lld of %lld wrong", v->group->name,
-                        v->worst ? v->worst->name ? v->worst->name : v->worst->op->name : "?", (long long)v->worst_at, v->got, v->want, v->bound,
-                        (long long)v->wrong, (long long)v->elements);
+    if (!v)
+        return r->pass_value ? arena_printf(s->run, "pass %s: %s", r->pass_failed, r->pass_value) : "";
+    return arena_printf(s->run, "kernel %s: %s[%lld] is %.9g, should be %.9g within %.3g; %lld of %lld wrong",
+                        v->group->name, v->worst ? v->worst->name ? v->worst->name : v->worst->op->name : "?",
+                        (long long)v->worst_at, v->got, v->want, v->bound, (long long)v->wrong, (long long)v->elements);
 }

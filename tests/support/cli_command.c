@@ -13,16 +13,23 @@ enum { MAX_ARGS = 64 };
 struct command command_run(const struct cli_env *env, const char *line)
 {
     struct command c = { 0 };
-    size_t n_out = 0, n_err = 0;
-    char *copy = strdup(line), *argv[MAX_ARGS + 1], *rest = copy;
+    size_t n_out = 0;
+    size_t n_err = 0;
+    char *copy = strdup(line);
+    char *argv[MAX_ARGS + 1];
+    char *rest = copy;
     int argc = 0;
-    for (char *word; (word = strsep(&rest, " ")) && argc < MAX_ARGS;) if (*word) argv[argc++] = word;
+    for (char *word; (word = strsep(&rest, " ")) && argc < MAX_ARGS;)
+        if (*word)
+            argv[argc++] = word;
     argv[argc] = NULL;
-    FILE *out = open_memstream(&c.out, &n_out), *err = open_memstream(&c.err, &n_err);
+    FILE *out = open_memstream(&c.out, &n_out);
+    FILE *err = open_memstream(&c.err, &n_err);
     struct session *s = session_begin();
     c.code = cli_run_verb(s, out, err, env, argc, argv);
     session_end(s);
-    fclose(out), fclose(err);
+    fclose(out);
+    fclose(err);
     free(copy);
     return c;
 }
@@ -30,12 +37,15 @@ struct command command_run(const struct cli_env *env, const char *line)
 char *read_text(const char *path)
 {
     FILE *f = fopen(path, "rb");
-    if (!f) fail_msg("cannot open %s", path);
+    if (!f)
+        fail_msg("cannot open %s", path);
     char *text = NULL;
     size_t n = 0;
     FILE *to = open_memstream(&text, &n);
-    for (int c; (c = fgetc(f)) != EOF;) fputc(c, to);
-    fclose(f), fclose(to);
+    for (int c; (c = fgetc(f)) != EOF;)
+        fputc(c, to);
+    fclose(f);
+    fclose(to);
     return text;
 }
 
@@ -56,7 +66,8 @@ struct command command_program(const char *line)
 
 void command_free(struct command *c)
 {
-    free(c->out), free(c->err);
+    free(c->out);
+    free(c->err);
     *c = (struct command){ 0 };
 }
 
@@ -65,8 +76,9 @@ void command_expect(const char *line, int code, const char *in_out, const char *
     struct command c = command_run(NULL, line);
     bool good = c.code == code && (!in_out || strstr(c.out, in_out)) && (!in_err || strstr(c.err, in_err));
     if (!good)
-        fail_msg("tokic %s: exit code %d, expected %d; stdout should have '%s', stderr '%s'\n--- stdout\n%s--- stderr\n%s", line, c.code, code,
-                 in_out ? in_out : "", in_err ? in_err : "", c.out, c.err);
+        fail_msg(
+            "tokic %s: exit code %d, expected %d; stdout should have '%s', stderr '%s'\n--- stdout\n%s--- stderr\n%s",
+            line, c.code, code, in_out ? in_out : "", in_err ? in_err : "", c.out, c.err);
     command_free(&c);
 }
 
@@ -90,7 +102,8 @@ void leave_place(struct place *p)
 void write_text(const char *path, const char *text)
 {
     FILE *f = fopen(path, "wb");
-    if (!f) fail_msg("cannot write %s", path);
+    if (!f)
+        fail_msg("cannot write %s", path);
     fputs(text, f);
     assert_int_equal(fclose(f), 0);
 }

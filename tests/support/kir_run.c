@@ -14,7 +14,8 @@
 
 static void must(struct session *s, bool good, const char *what)
 {
-    if (good) return;
+    if (good)
+        return;
     diags_print(s, 0, stderr, false);
     fail_msg("%s", what);
 }
@@ -37,7 +38,9 @@ struct kernel *kir_read(struct session *s, const char *name) { return parse_text
 
 struct kernel *kir_read_for(struct session *s, const char *name, const char *target)
 {
-    const char *text = read_text(s, name)->text, *head = strstr(text, "\nkernel "), *of = head ? strstr(head, " for ") : NULL;
+    const char *text = read_text(s, name)->text;
+    const char *head = strstr(text, "\nkernel ");
+    const char *of = head ? strstr(head, " for ") : NULL;
     assert_non_null(of);
     of += strlen(" for ");
     text = arena_printf(s->run, "%.*s%s%s", (int)(of - text), text, target, of + strcspn(of, " \n"));
@@ -46,7 +49,9 @@ struct kernel *kir_read_for(struct session *s, const char *name, const char *tar
 
 static int64_t dim_value(void *ctx, const struct ix *atom)
 {
-    for (const struct kdim *d = ctx; d && d->name; d++) if (!strcmp(d->name, atom->name)) return d->value;
+    for (const struct kdim *d = ctx; d && d->name; d++)
+        if (!strcmp(d->name, atom->name))
+            return d->value;
     fail_msg("no value for dim %s", atom->name);
     return 0;
 }
@@ -56,7 +61,8 @@ static struct code compile_kernels(struct session *s, struct kernel *const *k, s
 {
     const char *text = spell_prelude(s, k[0]->target, checking ? SPELL_EMU_CHECKED : SPELL_EMU);
     struct code code = { 0 };
-    for (size_t i = 0; i < n; i++) text = arena_printf(s->run, "%s%s\n", text, print_kernel(s, k[i]));
+    for (size_t i = 0; i < n; i++)
+        text = arena_printf(s->run, "%s%s\n", text, print_kernel(s, k[i]));
     must(s, compile_host(s, k[0]->target, text, checking, &code), text);
     return code;
 }
@@ -65,23 +71,30 @@ static struct code compile_kernels(struct session *s, struct kernel *const *k, s
 static void *compile_payloads(struct session *s, struct kernel *const *k, size_t n, const char *prelude)
 {
     char *dir = tmp_make();
-    const char *source = arena_printf(s->run, "%s/payload.c", dir), *object = arena_printf(s->run, "%s/payload.so", dir), *cc = getenv("TOKIC_CC");
+    const char *source = arena_printf(s->run, "%s/payload.c", dir);
+    const char *object = arena_printf(s->run, "%s/payload.so", dir);
+    const char *cc = getenv("TOKIC_CC");
     FILE *f = fopen(source, "w");
     assert_non_null(f);
     fprintf(f, "%s\n", prelude);
-    for (size_t i = 0; i < n; i++) fprintf(f, "%s\n", print_payload(s, k[i]));
+    for (size_t i = 0; i < n; i++)
+        fprintf(f, "%s\n", print_payload(s, k[i]));
     fclose(f);
-    const char *command = arena_printf(s->run, "%s -std=gnu17 -O1 -w -ffp-contract=off -fPIC -shared '%s' -o '%s' -lm", cc && *cc ? cc : "cc", source, object);
+    const char *command = arena_printf(s->run, "%s -std=gnu17 -O1 -w -ffp-contract=off -fPIC -shared '%s' -o '%s' -lm",
+                                       cc && *cc ? cc : "cc", source, object);
     assert_int_equal(system(command), 0);
     void *lib = dlopen(object, RTLD_NOW);
-    if (!lib) fail_msg("%s", dlerror());
+    if (!lib)
+        fail_msg("%s", dlerror());
     tmp_remove(dir);
     return lib;
 }
 
 struct kir_code kir_compile(struct session *s, struct kernel *const *k, size_t n, const char *prelude)
 {
-    return (struct kir_code){ .s = s, .code = compile_kernels(s, k, n, true), .payload = prelude ? compile_payloads(s, k, n, prelude) : NULL };
+    return (struct kir_code){ .s = s,
+                              .code = compile_kernels(s, k, n, true),
+                              .payload = prelude ? compile_payloads(s, k, n, prelude) : NULL };
 }
 
 struct kir_code kir_compile_unchecked(struct session *s, struct kernel *const *k, size_t n)
@@ -92,25 +105,30 @@ struct kir_code kir_compile_unchecked(struct session *s, struct kernel *const *k
 void kir_compile_gpu(struct session *s, struct kernel *const *k, size_t n)
 {
     const struct target *t = k[0]->target;
-    const char *why = "", *text = spell_prelude(s, t, t->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP);
+    const char *why = "";
+    const char *text = spell_prelude(s, t, t->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP);
     if (!compile_available(s, t, &why)) {
         print_message("skipped compiling for %s: %s\n", t->name, why);
         return;
     }
     const char **names = arena_array(s->run, const char *, n);
-    for (size_t i = 0; i < n; i++) names[i] = k[i]->name, text = arena_printf(s->run, "%s%s\n", text, print_kernel(s, k[i]));
+    for (size_t i = 0; i < n; i++) {
+        names[i] = k[i]->name;
+        text = arena_printf(s->run, "%s%s\n", text, print_kernel(s, k[i]));
+    }
     struct code code = { 0 };
     must(s, compile_gpu(s, t, text, names, n, &code), t->name);
     assert_int_equal(code.n_kernels, n);
     for (size_t i = 0; i < n; i++)
         if (code.kernels[i].spills > 0 || code.kernels[i].stack > 0)
-            fail_msg("%s for %s: %d spills, %d bytes of stack: private memory is not in registers", code.kernels[i].name, t->name, code.kernels[i].spills,
-                     code.kernels[i].stack);
+            fail_msg("%s for %s: %d spills, %d bytes of stack: private memory is not in registers",
+                     code.kernels[i].name, t->name, code.kernels[i].spills, code.kernels[i].stack);
 }
 
 void kir_code_free(struct kir_code *c)
 {
-    if (c->payload) dlclose(c->payload);
+    if (c->payload)
+        dlclose(c->payload);
 }
 
 bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims)
@@ -125,9 +143,14 @@ bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kb
     unsigned char packed[32 * 8 + 8 * 4] = { 0 };
     assert_true(k->n_args <= 32 && k->n_dims <= 8);
     for (size_t i = 0; i < k->n_args; i++) {
-        must(s, d->ops->alloc(d, bufs[i].bytes, &p[i]) && d->ops->copy_in(d, p[i], bufs[i].at, bufs[i].bytes), "copy_in");
+        must(s, d->ops->alloc(d, bufs[i].bytes, &p[i]) && d->ops->copy_in(d, p[i], bufs[i].at, bufs[i].bytes),
+             "copy_in");
         const struct kmem *mem = k->args[i];
-        at[i] = (struct launch_buffer){ .name = mem->name, .at = p[i], .bytes = bufs[i].bytes, .written = mem->written, .read = mem->read,
+        at[i] = (struct launch_buffer){ .name = mem->name,
+                                        .at = p[i],
+                                        .bytes = bufs[i].bytes,
+                                        .written = mem->written,
+                                        .read = mem->read,
                                         .elem = dtype_size(mem->dtype) };
     }
     memcpy(packed, p, 8 * k->n_args);
@@ -135,9 +158,16 @@ bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kb
         int32_t dim = (int32_t)dim_value((void *)dims, k->dims[i].sym);
         memcpy(packed + 8 * k->n_args + 4 * i, &dim, sizeof dim);
     }
-    struct launch l = { .kernel = k->name, .block = (unsigned)k->block, .smem = (unsigned)k->shared_bytes, .collective = kernel_is_collective(k),
-                        .args = packed, .args_size = (8 * k->n_args + 4 * k->n_dims + 7) / 8 * 8, .buffers = at, .n_buffers = k->n_args };
-    for (int i = 0; i < 3; i++) l.grid[i] = (unsigned)ix_eval(k->grid[i], dim_value, (void *)dims);
+    struct launch l = { .kernel = k->name,
+                        .block = (unsigned)k->block,
+                        .smem = (unsigned)k->shared_bytes,
+                        .collective = kernel_is_collective(k),
+                        .args = packed,
+                        .args_size = (8 * k->n_args + 4 * k->n_dims + 7) / 8 * 8,
+                        .buffers = at,
+                        .n_buffers = k->n_args };
+    for (int i = 0; i < 3; i++)
+        l.grid[i] = (unsigned)ix_eval(k->grid[i], dim_value, (void *)dims);
     bool good = d->ops->launch(d, m, &l) && d->ops->sync(d);
     for (size_t i = 0; i < k->n_args; i++) {
         must(s, d->ops->copy_out(d, bufs[i].at, p[i], bufs[i].bytes), "copy_out");
@@ -153,8 +183,10 @@ void kir_code_payload(const struct kir_code *c, const struct kernel *k, void *co
     *(void **)&run = dlsym(c->payload, arena_printf(c->s->run, "%s_run", k->name));
     assert_non_null(run);
     long long d[8] = { 0 }, grid[3];
-    for (size_t i = 0; i < k->n_dims; i++) d[i] = dim_value((void *)dims, k->dims[i].sym);
-    for (int i = 0; i < 3; i++) grid[i] = ix_eval(k->grid[i], dim_value, (void *)dims);
+    for (size_t i = 0; i < k->n_dims; i++)
+        d[i] = dim_value((void *)dims, k->dims[i].sym);
+    for (int i = 0; i < 3; i++)
+        grid[i] = ix_eval(k->grid[i], dim_value, (void *)dims);
     run(bufs, d, grid);
 }
 
@@ -170,7 +202,8 @@ void kir_emulate(struct session *s, const struct kernel *k, struct kbuf *bufs, c
     must(s, kir_launch(s, k, bufs, dims), print_kernel(s, k));
 }
 
-void kir_payload(struct session *s, const struct kernel *k, const char *prelude, void *const *bufs, const struct kdim *dims)
+void kir_payload(struct session *s, const struct kernel *k, const char *prelude, void *const *bufs,
+                 const struct kdim *dims)
 {
     struct kernel *one = (struct kernel *)k;
     struct kir_code c = { .s = s, .payload = compile_payloads(s, &one, 1, prelude) };
@@ -178,40 +211,54 @@ void kir_payload(struct session *s, const struct kernel *k, const char *prelude,
     kir_code_free(&c);
 }
 
-#define TYPES \
-    "#include <math.h>\ntypedef double tk_f64; typedef int tk_i32; typedef unsigned tk_u32; typedef long long tk_i64; typedef unsigned char tk_u8;\n" \
-    "static tk_i32 tk_max_i32(tk_i32 a, tk_i32 b) { return a > b ? a : b; }\nstatic tk_i32 tk_min_i32(tk_i32 a, tk_i32 b) { return a < b ? a : b; }\n" \
-    "static tk_i64 tk_max_i64(tk_i64 a, tk_i64 b) { return a > b ? a : b; }\nstatic tk_i64 tk_min_i64(tk_i64 a, tk_i64 b) { return a < b ? a : b; }\n"
+#define TYPES                                                                                                          \
+    "#include <math.h>\ntypedef double tk_f64; typedef int tk_i32; typedef unsigned tk_u32; typedef long long "        \
+    "tk_i64; typedef unsigned char tk_u8;\n"                                                                           \
+    "static tk_i32 tk_max_i32(tk_i32 a, tk_i32 b) { return a > b ? a : b; }\nstatic tk_i32 tk_min_i32(tk_i32 a, "      \
+    "tk_i32 b) { return a < b ? a : b; }\n"                                                                            \
+    "static tk_i64 tk_max_i64(tk_i64 a, tk_i64 b) { return a > b ? a : b; }\nstatic tk_i64 tk_min_i64(tk_i64 a, "      \
+    "tk_i64 b) { return a < b ? a : b; }\n"
 
 const char kir_doubles[] = TYPES
     "typedef double P;\n"
-    "#define p_const(x) ((P)(x))\n#define p_unset() ((P)NAN)\n#define p_of_int(i) ((P)(i))\n#define p_int(x) ((tk_i64)(x))\n"
+    "#define p_const(x) ((P)(x))\n#define p_unset() ((P)NAN)\n#define p_of_int(i) ((P)(i))\n#define p_int(x) "
+    "((tk_i64)(x))\n"
     "#define p_to_f16(x) (x)\n#define p_to_bf16(x) (x)\n#define p_to_f32(x) (x)\n#define p_to_f64(x) (x)\n"
     "#define p_round_f16(x) (x)\n#define p_round_bf16(x) (x)\n"
-    "#define p_add(a, b) ((a) + (b))\n#define p_sub(a, b) ((a) - (b))\n#define p_mul(a, b) ((a) * (b))\n#define p_div(a, b) ((a) / (b))\n"
+    "#define p_add(a, b) ((a) + (b))\n#define p_sub(a, b) ((a) - (b))\n#define p_mul(a, b) ((a) * (b))\n#define "
+    "p_div(a, b) ((a) / (b))\n"
     "#define p_neg(a) (-(a))\n"
-    "#define p_fma(a, b, c) fma(a, b, c)\n#define p_abs(a) fabs(a)\n#define p_max(a, b) fmax(a, b)\n#define p_min(a, b) fmin(a, b)\n#define p_sqrt(a) sqrt(a)\n"
+    "#define p_fma(a, b, c) fma(a, b, c)\n#define p_abs(a) fabs(a)\n#define p_max(a, b) fmax(a, b)\n#define p_min(a, "
+    "b) fmin(a, b)\n#define p_sqrt(a) sqrt(a)\n"
     "#define p_rint(a) rint(a)\n#define p_floor(a) floor(a)\n#define p_exp(a) exp(a)\n#define p_exp2(a) exp2(a)\n"
     "#define p_log(a) log(a)\n#define p_log2(a) log2(a)\n"
-    "#define p_tanh(a) tanh(a)\n#define p_erf(a) erf(a)\n#define p_rsqrt(a) (1 / sqrt(a))\n#define p_sigmoid(a) (1 / (1 + exp(-(a))))\n"
-    "#define p_eq(a, b) ((a) == (b))\n#define p_ne(a, b) ((a) != (b))\n#define p_lt(a, b) ((a) < (b))\n#define p_le(a, b) ((a) <= (b))\n"
+    "#define p_tanh(a) tanh(a)\n#define p_erf(a) erf(a)\n#define p_rsqrt(a) (1 / sqrt(a))\n#define p_sigmoid(a) (1 / "
+    "(1 + exp(-(a))))\n"
+    "#define p_eq(a, b) ((a) == (b))\n#define p_ne(a, b) ((a) != (b))\n#define p_lt(a, b) ((a) < (b))\n#define p_le(a, "
+    "b) ((a) <= (b))\n"
     "#define p_gt(a, b) ((a) > (b))\n"
     "#define p_ge(a, b) ((a) >= (b))\n"
-    "#define p_accumulate_sum(a, x) ((a) + (x))\n#define p_accumulate_max(a, x) fmax(a, x)\n#define p_accumulate_min(a, x) fmin(a, x)\n"
-    "#define p_accumulate_fma(a, x, y) ((a) + (x) * (y))\n#define p_combine_sum(a, b) ((a) + (b))\n#define p_combine_max(a, b) fmax(a, b)\n"
+    "#define p_accumulate_sum(a, x) ((a) + (x))\n#define p_accumulate_max(a, x) fmax(a, x)\n#define "
+    "p_accumulate_min(a, x) fmin(a, x)\n"
+    "#define p_accumulate_fma(a, x, y) ((a) + (x) * (y))\n#define p_combine_sum(a, b) ((a) + (b))\n#define "
+    "p_combine_max(a, b) fmax(a, b)\n"
     "#define p_combine_min(a, b) fmin(a, b)\n"
     "static P p_mma(P c, const P *a, const P *b, int n) { for (int i = 0; i < n; i++) c += a[i] * b[i]; return c; }\n";
 
-/* An element is (0, 0); an accumulator that took n elements or blocks in sequence is (n, 0); two accumulators added are one level deeper. */
-const char kir_counting[] = TYPES
-    "typedef struct { int chain, depth; } P;\n"
-    "static P p_const(double x) { return (P){ 0, 0 }; }\nstatic P p_unset(void) { return (P){ -1000000, 0 }; }\n"
-    "static P p_of_int(tk_i64 i) { return (P){ 0, 0 }; }\n"
-    "static P p_same(P x) { return x; }\n#define p_to_f16 p_same\n#define p_to_f32 p_same\n"
-    "static P p_level(P a, P b) { return (P){ a.chain > b.chain ? a.chain : b.chain, (a.depth > b.depth ? a.depth : b.depth) + 1 }; }\n"
-    "static P p_accumulate_sum(P a, P x) { return x.chain || a.depth ? p_level(a, x) : (P){ a.chain + 1, 0 }; }\n"
-    "static P p_accumulate_fma(P a, P x, P y) { return p_accumulate_sum(a, (P){ 0, 0 }); }\n#define p_combine_sum p_level\n"
-    "static P p_accumulate_max(P a, P x) { return a; }\n#define p_combine_max p_accumulate_max\n"
-    "static P p_add(P a, P b) { return a; }\n#define p_max p_add\n"
-    "static P p_mma(P c, const P *a, const P *b, int n)\n"
-    "{ for (int i = 0; i < n; i++) if (a[i].chain || b[i].chain) c.chain = -1000000; return (P){ c.chain + 1, c.depth }; }\n";
+/* An element is (0, 0); an accumulator that took n elements or blocks in sequence is (n, 0); two accumulators added are
+   one level deeper. */
+const char kir_counting[] =
+    TYPES "typedef struct { int chain, depth; } P;\n"
+          "static P p_const(double x) { return (P){ 0, 0 }; }\nstatic P p_unset(void) { return (P){ -1000000, 0 }; }\n"
+          "static P p_of_int(tk_i64 i) { return (P){ 0, 0 }; }\n"
+          "static P p_same(P x) { return x; }\n#define p_to_f16 p_same\n#define p_to_f32 p_same\n"
+          "static P p_level(P a, P b) { return (P){ a.chain > b.chain ? a.chain : b.chain, (a.depth > b.depth ? "
+          "a.depth : b.depth) + 1 }; }\n"
+          "static P p_accumulate_sum(P a, P x) { return x.chain || a.depth ? p_level(a, x) : (P){ a.chain + 1, 0 }; }\n"
+          "static P p_accumulate_fma(P a, P x, P y) { return p_accumulate_sum(a, (P){ 0, 0 }); }\n#define "
+          "p_combine_sum p_level\n"
+          "static P p_accumulate_max(P a, P x) { return a; }\n#define p_combine_max p_accumulate_max\n"
+          "static P p_add(P a, P b) { return a; }\n#define p_max p_add\n"
+          "static P p_mma(P c, const P *a, const P *b, int n)\n"
+          "{ for (int i = 0; i < n; i++) if (a[i].chain || b[i].chain) c.chain = -1000000; return (P){ c.chain + 1, "
+          "c.depth }; }\n";

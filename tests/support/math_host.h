@@ -1,7 +1,8 @@
 #ifndef TOKIC_TESTS_MATH_HOST_H
 #define TOKIC_TESTS_MATH_HOST_H
-/* codegen/prelude/math.h as C on this machine, beside a reference in double: for the test that samples and the program that measures all inputs.
-   Needs -ffp-contract=off. The double functions of libm err by about 2^-52, that is 2^-29 of an f32 ulp: nothing here. */
+/* codegen/prelude/math.h as C on this machine, beside a reference in double: for the test that samples and the program
+   that measures all inputs. Needs -ffp-contract=off. The double functions of libm err by about 2^-52, that is 2^-29 of
+   an f32 ulp: nothing here. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,8 +41,9 @@ static inline double erf_ref(double x) { return erf(x); }
 static inline double rsqrt_ref(double x) { return 1 / sqrt(x); }
 static inline double sigmoid_ref(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
 
-/* |y - ref| in units of the last place that f32 has at ref (2^-149 for subnormals). Infinite or too large counts as 2^128, where f32 would go on:
-   an infinity for a value that rounds to the largest finite number errs by less than one. NaN on either side: 0, see math_special_differs. */
+/* |y - ref| in units of the last place that f32 has at ref (2^-149 for subnormals). Infinite or too large counts as
+   2^128, where f32 would go on: an infinity for a value that rounds to the largest finite number errs by less than one.
+   NaN on either side: 0, see math_special_differs. */
 static inline double math_ulp_error(float y, double ref)
 {
     const double top = 0x1p128;
@@ -49,7 +51,7 @@ static inline double math_ulp_error(float y, double ref)
     double r = ref > top ? top : ref < -top ? -top : ref;
     uint64_t bits;
     memcpy(&bits, &r, sizeof bits);
-    int64_t e = (int64_t)(bits >> 52 & 0x7FF);      /* biased by 1023 */
+    int64_t e = (int64_t)(bits >> 52 & 0x7FF); /* biased by 1023 */
     e = e < 1023 - 126 ? 1023 - 126 : e > 1023 + 127 ? 1023 + 127 : e;
     uint64_t scale_bits = (uint64_t)(2 * 1023 + 23 - e) << 52;
     double scale;
@@ -58,12 +60,15 @@ static inline double math_ulp_error(float y, double ref)
     return d >= 0 ? d : 0;
 }
 
-/* What an error in ulp does not see: NaN on one side only, infinity where a correctly rounded result is finite (or the reverse), the sign of zero. */
+/* What an error in ulp does not see: NaN on one side only, infinity where a correctly rounded result is finite (or the
+   reverse), the sign of zero. */
 static inline bool math_special_differs(float y, double ref)
 {
     float r = (float)ref;
-    if (isnan(r) || isnan(y)) return isnan(r) != isnan(y);
-    if (isinf(r) || isinf(y)) return r != y;
+    if (isnan(r) || isnan(y))
+        return isnan(r) != isnan(y);
+    if (isinf(r) || isinf(y))
+        return r != y;
     return y == 0 && r == 0 && (signbit(y) != 0) != (signbit(ref) != 0);
 }
 #endif

@@ -8,9 +8,10 @@ bool op_is_bound_by_walkers(const struct op_def *op) { return op->class == CLS_S
 
 void op_case_draw(struct op_case *c, struct session *s, const struct op_def *op, uint64_t *rnd)
 {
-    *c = (struct op_case){.s = s, .op = op, .g = graph_new(s, "case")};
-    c->draw = (struct draw){.rnd = rnd, .s = s};
-    for (int i = 0; i < op->n_attrs; i++) c->draw.attrs[i] = op->attrs[i].value;
+    *c = (struct op_case){ .s = s, .op = op, .g = graph_new(s, "case") };
+    c->draw = (struct draw){ .rnd = rnd, .s = s };
+    for (int i = 0; i < op->n_attrs; i++)
+        c->draw.attrs[i] = op->attrs[i].value;
     op->draw(&c->draw);
 }
 
@@ -18,10 +19,12 @@ void op_case_node(struct op_case *c)
 {
     const struct op_def *input = op_find("input");
     const struct source *src = source_of_string(c->s, "case", "op(x, y, z)");
-    struct loc loc = {src, 1, 1, 2};
+    struct loc loc = { src, 1, 1, 2 };
     for (int k = 0; k < c->draw.n_in; k++) {
         const struct type *t = &c->draw.in[k];
-        struct attr a[] = {{.n = t->rank, .dims = t->dim}, {.i = t->dtype}, {.f = c->draw.lo[k]}, {.f = c->draw.hi[k]}};
+        struct attr a[] = {
+            { .n = t->rank, .dims = t->dim }, { .i = t->dtype }, { .f = c->draw.lo[k] }, { .f = c->draw.hi[k] }
+        };
         c->in[k] = graph_add(c->g, input, NULL, 0, a, loc);
         assert_non_null(c->in[k]);
         c->in[k]->facts.lo = c->draw.lo[k];
@@ -33,15 +36,19 @@ void op_case_node(struct op_case *c)
 /* Uniform, or a half integer (ties), or shrunk by a power of two where the range reaches 0. */
 NUM op_case_number(const struct op_case *c, int k, uint64_t *rnd)
 {
-    double lo = c->draw.lo[k], hi = c->draw.hi[k];
+    double lo = c->draw.lo[k];
+    double hi = c->draw.hi[k];
     enum dtype t = c->draw.in[k].dtype;
-    if (!dtype_is_float(t)) return (NUM){.i = rnd_range(rnd, (int64_t)lo, (int64_t)hi)};
+    if (!dtype_is_float(t))
+        return (NUM){ .i = rnd_range(rnd, (int64_t)lo, (int64_t)hi) };
     double x = lo + (hi - lo) * rnd_unit(rnd);
     int64_t how = rnd_range(rnd, 0, 9);
-    if (how < 3) x = fmin(fmax(rint(2 * x) / 2, lo), hi);
-    if (how == 3 && lo <= 0 && hi >= 0) x = ldexp(x, -(int)rnd_range(rnd, 0, 140));
+    if (how < 3)
+        x = fmin(fmax(rint(2 * x) / 2, lo), hi);
+    if (how == 3 && lo <= 0 && hi >= 0)
+        x = ldexp(x, -(int)rnd_range(rnd, 0, 140));
     double r = dtype_round(t == DT_FLOAT || t == DT_F64 ? DT_F32 : t, x);
-    return (NUM){.d = r < lo || r > hi ? lo + (hi - lo) / 2 : r};
+    return (NUM){ .d = r < lo || r > hi ? lo + (hi - lo) / 2 : r };
 }
 
 void op_case_values(struct op_case *c, uint64_t *rnd)
@@ -49,14 +56,18 @@ void op_case_values(struct op_case *c, uint64_t *rnd)
     for (int k = 0; k < c->draw.n_in; k++) {
         struct view *v = &c->value[k];
         *v = op_walk_view(c->g->arena, &c->draw.in[k]);
-        for (int64_t i = 0; i < v->count; i++) v->v[i] = op_case_number(c, k, rnd);
-        if (!c->draw.scores[k]) continue;
-        for (int64_t i = 0; i < v->count; i++) {                /* distinct along each row: a shuffled grid */
-            int64_t at = i % v->last, j = rnd_range(rnd, 0, at);
+        for (int64_t i = 0; i < v->count; i++)
+            v->v[i] = op_case_number(c, k, rnd);
+        if (!c->draw.scores[k])
+            continue;
+        for (int64_t i = 0; i < v->count; i++) { /* distinct along each row: a shuffled grid */
+            int64_t at = i % v->last;
+            int64_t j = rnd_range(rnd, 0, at);
             v->v[i] = v->v[i - at + j];
             double step = (c->draw.hi[k] - c->draw.lo[k]) / (double)(v->last + 1);
             double x = c->draw.lo[k] + step * (double)(at + 1);
-            v->v[i - at + j] = dtype_is_float(v->dtype) ? (NUM){.d = dtype_round(DT_F32, x)} : (NUM){.i = (int64_t)x};
+            v->v[i - at + j] =
+                dtype_is_float(v->dtype) ? (NUM){ .d = dtype_round(DT_F32, x) } : (NUM){ .i = (int64_t)x };
         }
     }
 }
@@ -65,13 +76,15 @@ void op_case_make(struct op_case *c, struct session *s, const struct op_def *op,
 {
     op_case_draw(c, s, op, rnd);
     op_case_node(c);
-    if (c->node) op_case_values(c, rnd);
+    if (c->node)
+        op_case_values(c, rnd);
 }
 
 void op_case_begin(const struct op_case *c, struct op_walk *w)
 {
     op_walk_begin(w, c->g);
-    for (int k = 0; k < c->draw.n_in; k++) op_walk_bind(w, c->in[k], c->value[k], NULL);
+    for (int k = 0; k < c->draw.n_in; k++)
+        op_walk_bind(w, c->in[k], c->value[k], NULL);
 }
 
 void op_case_frame(const struct op_case *c, struct op_walk *w, struct ev *e)
@@ -82,7 +95,8 @@ void op_case_frame(const struct op_case *c, struct op_walk *w, struct ev *e)
 
 bool num_same(enum dtype t, enum num_kind kind, NUM a, NUM b)
 {
-    if (dtype_is_float(t) && kind == NUM_DOUBLE && isnan(a.d) && isnan(b.d)) return true;
+    if (dtype_is_float(t) && kind == NUM_DOUBLE && isnan(a.d) && isnan(b.d))
+        return true;
     return memcmp(&a, &b, sizeof a) == 0;
 }
 
@@ -93,21 +107,28 @@ const char *op_case_expansion_differs(struct op_case *c, struct op_case_seen *se
     op_case_frame(c, &w, &own);
     op_eval(&own);
     struct node *by = op_walk_expand(c->g, c->node);
-    if (!type_same_shape(&by->type, &c->node->type)) return arena_printf(c->s->run, "%s expands to another shape", c->op->name);
+    if (!type_same_shape(&by->type, &c->node->type))
+        return arena_printf(c->s->run, "%s expands to another shape", c->op->name);
     op_case_begin(c, &w);
     w.bounds = true;
     op_walk_run(&w);
     for (int64_t i = 0; i < own.out.count; i++) {
         if (!dtype_is_float(own.out.dtype)) {
-            if (own.out.v[i].i != w.value[by->id].v[i].i) return arena_printf(c->s->run, "%s: its expansion gives another integer", c->op->name);
+            if (own.out.v[i].i != w.value[by->id].v[i].i)
+                return arena_printf(c->s->run, "%s: its expansion gives another integer", c->op->name);
             continue;
         }
-        double a = own.out.v[i].d, b = w.value[by->id].v[i].d, e = w.err[by->id][i];
-        if ((isnan(a) && isnan(b)) || e == INFINITY) continue;
+        double a = own.out.v[i].d;
+        double b = w.value[by->id].v[i].d;
+        double e = w.err[by->id][i];
+        if ((isnan(a) && isnan(b)) || e == INFINITY)
+            continue;
         seen->judged++;
-        if (a == b) continue;
+        if (a == b)
+            continue;
         seen->worst = fmax(seen->worst, fabs(a - b) / e);
-        if (!(fabs(a - b) <= 2 * e)) return arena_printf(c->s->run, "%s: %.17g, and its expansion %.17g, bound %g", c->op->name, a, b, e);
+        if (!(fabs(a - b) <= 2 * e))
+            return arena_printf(c->s->run, "%s: %.17g, and its expansion %.17g, bound %g", c->op->name, a, b, e);
     }
     return NULL;
 }

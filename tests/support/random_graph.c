@@ -6,11 +6,21 @@
 #include <string.h>
 
 enum { MAX_VALUES = 80, MAX_DIMS = 4, MAX_ELEMENTS = 40000, USUAL_B = 7 };
-static const double top_mag = 200;      /* no value is meant to be larger */
+static const double top_mag = 200; /* no value is meant to be larger */
 
 /* k, or k·B. */
-struct dim { int k; bool b; };
-struct value { char name[12]; enum dtype dtype; int rank; struct dim dim[MAX_DIMS]; double mag; bool used; };
+struct dim {
+    int k;
+    bool b;
+};
+struct value {
+    char name[12];
+    enum dtype dtype;
+    int rank;
+    struct dim dim[MAX_DIMS];
+    double mag;
+    bool used;
+};
 
 struct gen {
     uint64_t rnd;
@@ -33,7 +43,8 @@ static bool chance(struct gen *g, int percent) { return range(g, 1, 100) <= perc
 static const int lengths[] = { 1, 2, 3, 4, 5, 7, 8, 16, 17, 20, 31, 33, 64, 65, 70, 96, 100, 130 };
 static struct dim any_length(struct gen *g)
 {
-    if (chance(g, 2)) return (struct dim){ 0, false };
+    if (chance(g, 2))
+        return (struct dim){ 0, false };
     return (struct dim){ lengths[range(g, 0, (int)(sizeof lengths / sizeof *lengths) - 1)], false };
 }
 
@@ -41,14 +52,16 @@ static struct dim any_length(struct gen *g)
 static int64_t elements(const struct value *v)
 {
     int64_t n = 1;
-    for (int i = 0; i < v->rank; i++) n *= (int64_t)v->dim[i].k * (v->dim[i].b ? USUAL_B : 1);
+    for (int i = 0; i < v->rank; i++)
+        n *= (int64_t)v->dim[i].k * (v->dim[i].b ? USUAL_B : 1);
     return n;
 }
 static bool same_dim(struct dim a, struct dim b) { return a.k == b.k && a.b == b.b; }
 static bool same_shape(const struct value *a, const struct value *b)
 {
     bool same = a->rank == b->rank;
-    for (int i = 0; same && i < a->rank; i++) same = same_dim(a->dim[i], b->dim[i]);
+    for (int i = 0; same && i < a->rank; i++)
+        same = same_dim(a->dim[i], b->dim[i]);
     return same;
 }
 static bool is_float(const struct value *v) { return dtype_is_float(v->dtype); }
@@ -58,10 +71,14 @@ static void put_shape(FILE *to, const struct value *v)
 {
     fputc('[', to);
     for (int i = 0; i < v->rank; i++) {
-        if (i) fputs(", ", to);
-        if (!v->dim[i].b) fprintf(to, "%d", v->dim[i].k);
-        else if (v->dim[i].k == 1) fputc('B', to);
-        else fprintf(to, "%d*B", v->dim[i].k);
+        if (i)
+            fputs(", ", to);
+        if (!v->dim[i].b)
+            fprintf(to, "%d", v->dim[i].k);
+        else if (v->dim[i].k == 1)
+            fputc('B', to);
+        else
+            fprintf(to, "%d*B", v->dim[i].k);
     }
     fputc(']', to);
 }
@@ -72,12 +89,15 @@ static struct value *value_new(struct gen *g, const struct value *like, double m
     struct value *v = &g->v[g->n];
     *v = *like;
     snprintf(v->name, sizeof v->name, "v%d", g->n++);
-    v->dtype = DT_FLOAT, v->mag = mag, v->used = false;
+    v->dtype = DT_FLOAT;
+    v->mag = mag;
+    v->used = false;
     return v;
 }
 
 /* `NAME = …`: the whole right side. */
-__attribute__((format(printf, 4, 5))) static struct value *assign(struct gen *g, const struct value *like, double mag, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static struct value *assign(struct gen *g, const struct value *like, double mag,
+                                                                  const char *fmt, ...)
 {
     struct value *v = value_new(g, like, mag);
     va_list ap;
@@ -108,16 +128,25 @@ static struct value *weight(struct gen *g, struct dim rows, struct dim cols)
     return v;
 }
 
-/* A float value for which `fits` holds, the younger the likelier; else a new input of a fitting shape is the caller's to make. */
+/* A float value for which `fits` holds, the younger the likelier; else a new input of a fitting shape is the caller's
+   to make. */
 static struct value *pick(struct gen *g, bool (*fits)(const struct value *v))
 {
     for (int turn = 0; turn < 12 && g->n; turn++) {
-        struct value *v = &g->v[chance(g, 60) ? g->n - 1 - range(g, 0, g->n > 3 ? 3 : g->n - 1) : range(g, 0, g->n - 1)];
-        if (is_float(v) && fits(v)) { v->used = true; return v; }
+        struct value *v =
+            &g->v[chance(g, 60) ? g->n - 1 - range(g, 0, g->n > 3 ? 3 : g->n - 1) : range(g, 0, g->n - 1)];
+        if (is_float(v) && fits(v)) {
+            v->used = true;
+            return v;
+        }
     }
     return NULL;
 }
-static bool any(const struct value *v) { (void)v; return true; }
+static bool any(const struct value *v)
+{
+    (void)v;
+    return true;
+}
 static bool has_row(const struct value *v) { return v->rank >= 1; }
 static bool has_fixed_row(const struct value *v) { return v->rank >= 1 && !last_of(v).b; }
 static bool has_some_row(const struct value *v) { return has_fixed_row(v) && last_of(v).k > 0; }
@@ -129,7 +158,10 @@ static bool is_small(const struct value *v) { return v->mag <= 8; }
 static struct value *twin(struct gen *g, const struct value *v)
 {
     for (int i = g->n - 1; i >= 0 && chance(g, 80); i--)
-        if (&g->v[i] != v && is_float(&g->v[i]) && same_shape(&g->v[i], v)) { g->v[i].used = true; return &g->v[i]; }
+        if (&g->v[i] != v && is_float(&g->v[i]) && same_shape(&g->v[i], v)) {
+            g->v[i].used = true;
+            return &g->v[i];
+        }
     struct value *x = input(g, v, -2, 2);
     x->used = true;
     return x;
@@ -139,22 +171,31 @@ static struct value *twin(struct gen *g, const struct value *v)
 static struct value *narrower(struct gen *g, const struct value *v)
 {
     struct value shape = { .rank = range(g, 0, v->rank) };
-    for (int i = 0; i < shape.rank; i++) shape.dim[i] = chance(g, 30) ? (struct dim){ 1, false } : v->dim[v->rank - shape.rank + i];
+    for (int i = 0; i < shape.rank; i++)
+        shape.dim[i] = chance(g, 30) ? (struct dim){ 1, false } : v->dim[v->rank - shape.rank + i];
     struct value *x = input(g, &shape, -1.5, 2);
     x->used = true;
     return x;
 }
-static struct value *partner(struct gen *g, const struct value *v) { return chance(g, 60) ? twin(g, v) : narrower(g, v); }
+static struct value *partner(struct gen *g, const struct value *v)
+{
+    return chance(g, 60) ? twin(g, v) : narrower(g, v);
+}
 
 /* ---- steps: each adds a value or says that it cannot ---- */
 static bool step_input(struct gen *g)
 {
     struct value shape = { .rank = range(g, 0, 9) ? range(g, 1, 3) : 0 };
     int at = range(g, 0, shape.rank > 1 ? shape.rank - 2 : 0);
-    for (int i = 0; i < shape.rank; i++) shape.dim[i] = any_length(g);
-    for (int i = 0; i + 1 < shape.rank; i++) if (shape.dim[i].k > 20) shape.dim[i].k = shape.dim[i].k % 5 + 2;
-    if (shape.rank > 1 && chance(g, 70)) shape.dim[at] = (struct dim){ 1, true };
-    if (elements(&shape) > MAX_ELEMENTS) return false;
+    for (int i = 0; i < shape.rank; i++)
+        shape.dim[i] = any_length(g);
+    for (int i = 0; i + 1 < shape.rank; i++)
+        if (shape.dim[i].k > 20)
+            shape.dim[i].k = shape.dim[i].k % 5 + 2;
+    if (shape.rank > 1 && chance(g, 70))
+        shape.dim[at] = (struct dim){ 1, true };
+    if (elements(&shape) > MAX_ELEMENTS)
+        return false;
     input(g, &shape, chance(g, 30) ? 0 : -2, 2);
     return true;
 }
@@ -162,13 +203,16 @@ static bool step_input(struct gen *g)
 static bool step_linear(struct gen *g)
 {
     struct value *x = pick(g, has_fixed_row);
-    if (!x) return false;
+    if (!x)
+        return false;
     struct value out = *x;
     int k = last_of(x).k;
     out.dim[out.rank - 1] = any_length(g);
-    if (last_of(&out).k == 0) return false;                         /* that asks for the features of w */
+    if (last_of(&out).k == 0)
+        return false; /* that asks for the features of w */
     double mag = x->mag * sqrt(k) + 0.5;
-    if (mag > top_mag || elements(&out) > MAX_ELEMENTS) return false;
+    if (mag > top_mag || elements(&out) > MAX_ELEMENTS)
+        return false;
     assign(g, &out, mag, "linear(%s, %d)", x->name, last_of(&out).k);
     return true;
 }
@@ -177,16 +221,20 @@ static bool step_linear(struct gen *g)
 static bool step_matmul(struct gen *g)
 {
     struct value *x = pick(g, is_matrix);
-    if (!x) return false;
+    if (!x)
+        return false;
     struct value out = *x;
-    struct dim k = last_of(x), n = any_length(g);
+    struct dim k = last_of(x);
+    struct dim n = any_length(g);
     out.dim[out.rank - 1] = n;
     double mag = x->mag * k.k / sqrt(k.k ? k.k : 1);
-    if (mag > top_mag || elements(&out) > MAX_ELEMENTS) return false;
+    if (mag > top_mag || elements(&out) > MAX_ELEMENTS)
+        return false;
     bool turned = chance(g, 50);
     struct value *w = turned ? weight(g, n, k) : weight(g, k, n);
     w->used = true;
-    assign(g, &out, turned ? mag : mag * sqrt(k.k + 1), "matmul(%s, %s%s)", x->name, w->name, turned ? ", transpose_b=true" : "");
+    assign(g, &out, turned ? mag : mag * sqrt(k.k + 1), "matmul(%s, %s%s)", x->name, w->name,
+           turned ? ", transpose_b=true" : "");
     return true;
 }
 
@@ -194,9 +242,12 @@ static bool step_matmul(struct gen *g)
 static bool step_matmul_turned(struct gen *g)
 {
     struct value *x = pick(g, has_two);
-    if (!x || x->rank != 2 || x->mag > 4) return false;
-    struct value shape = { .rank = 2, .dim = { x->dim[0], any_length(g) } }, out = { .rank = 2, .dim = { x->dim[1], shape.dim[1] } };
-    if (elements(&shape) > MAX_ELEMENTS || elements(&out) > MAX_ELEMENTS) return false;
+    if (!x || x->rank != 2 || x->mag > 4)
+        return false;
+    struct value shape = { .rank = 2, .dim = { x->dim[0], any_length(g) } };
+    struct value out = { .rank = 2, .dim = { x->dim[1], shape.dim[1] } };
+    if (elements(&shape) > MAX_ELEMENTS || elements(&out) > MAX_ELEMENTS)
+        return false;
     struct value *y = input(g, &shape, -1, 1);
     y->used = true;
     assign(g, &out, x->mag * 130, "matmul(%s, %s, transpose_a=true)", x->name, y->name);
@@ -206,13 +257,17 @@ static bool step_matmul_turned(struct gen *g)
 static bool step_matmul_batched(struct gen *g)
 {
     struct value *x = pick(g, is_matrix);
-    if (!x || x->rank < 3 || x->mag > 4) return false;
-    struct value shape = *x, out = *x;
+    if (!x || x->rank < 3 || x->mag > 4)
+        return false;
+    struct value shape = *x;
+    struct value out = *x;
     struct dim n = any_length(g);
     bool turned = chance(g, 50);
-    shape.dim[x->rank - 2] = turned ? n : last_of(x), shape.dim[x->rank - 1] = turned ? last_of(x) : n;
+    shape.dim[x->rank - 2] = turned ? n : last_of(x);
+    shape.dim[x->rank - 1] = turned ? last_of(x) : n;
     out.dim[x->rank - 1] = n;
-    if (elements(&shape) > MAX_ELEMENTS || elements(&out) > MAX_ELEMENTS) return false;
+    if (elements(&shape) > MAX_ELEMENTS || elements(&out) > MAX_ELEMENTS)
+        return false;
     struct value *y = input(g, &shape, -1, 1);
     y->used = true;
     assign(g, &out, x->mag * last_of(x).k, "matmul(%s, %s%s)", x->name, y->name, turned ? ", transpose_b=true" : "");
@@ -222,7 +277,8 @@ static bool step_matmul_batched(struct gen *g)
 static bool step_layernorm(struct gen *g)
 {
     struct value *x = pick(g, has_fixed_row);
-    if (!x) return false;
+    if (!x)
+        return false;
     assign(g, x, sqrt(last_of(x).k) * 1.5 + 0.5, "layernorm(%s%s)", x->name, chance(g, 20) ? ", eps=0.01" : "");
     return true;
 }
@@ -230,7 +286,8 @@ static bool step_layernorm(struct gen *g)
 static bool step_softmax(struct gen *g)
 {
     struct value *x = pick(g, has_row);
-    if (!x) return false;
+    if (!x)
+        return false;
     assign(g, x, 1, "softmax(%s)", x->name);
     return true;
 }
@@ -238,11 +295,15 @@ static bool step_softmax(struct gen *g)
 static bool step_function(struct gen *g)
 {
     struct value *x = pick(g, is_small);
-    if (!x) return false;
+    if (!x)
+        return false;
     switch (range(g, 0, 7)) {
     case 0: assign(g, x, 1, "tanh(%s)", x->name); break;
-    case 1: if (x->mag > 4) return false;
-            assign(g, x, exp(x->mag), "exp(%s)", x->name); break;
+    case 1:
+        if (x->mag > 4)
+            return false;
+        assign(g, x, exp(x->mag), "exp(%s)", x->name);
+        break;
     case 2: assign(g, x, 5, "log(%s * %s + 1.0)", x->name, x->name); break;
     case 3: assign(g, x, x->mag + 1, "sqrt(%s * %s + 0.5)", x->name, x->name); break;
     case 4: assign(g, x, x->mag, "abs(%s)", x->name); break;
@@ -254,20 +315,29 @@ static bool step_function(struct gen *g)
 
 static bool step_binary(struct gen *g)
 {
-    static const struct { const char *form; bool grows, scales; } forms[] = {
-        { "%s + %s", true, false }, { "%s - %s", true, false }, { "%s * %s", false, true }, { "maximum(%s, %s)", false, false },
-        { "minimum(%s, %s)", false, false }, { "%s / (abs(%s) + 1.0)", false, false }, { "%s * 2 - %s", true, false },
+    static const struct {
+        const char *form;
+        bool grows, scales;
+    } forms[] = {
+        { "%s + %s", true, false },          { "%s - %s", true, false },
+        { "%s * %s", false, true },          { "maximum(%s, %s)", false, false },
+        { "minimum(%s, %s)", false, false }, { "%s / (abs(%s) + 1.0)", false, false },
+        { "%s * 2 - %s", true, false },
     };
     struct value *x = pick(g, any);
-    if (!x || x->mag > top_mag / 2) return false;
+    if (!x || x->mag > top_mag / 2)
+        return false;
     const struct value *y = partner(g, x);
     int i = range(g, 0, (int)(sizeof forms / sizeof *forms) - 1);
     double mag = forms[i].scales ? x->mag * y->mag : forms[i].grows ? 2 * x->mag + y->mag : fmax(x->mag, y->mag);
-    if (mag > top_mag) return false;
+    if (mag > top_mag)
+        return false;
     struct value *v = value_new(g, x, mag);
     char text[64];
-    const char *gap = strstr(forms[i].form, "%s"), *gap2 = strstr(gap + 2, "%s");
-    snprintf(text, sizeof text, "%.*s%s%.*s%s%s", (int)(gap - forms[i].form), forms[i].form, x->name, (int)(gap2 - gap - 2), gap + 2, y->name, gap2 + 2);
+    const char *gap = strstr(forms[i].form, "%s");
+    const char *gap2 = strstr(gap + 2, "%s");
+    snprintf(text, sizeof text, "%.*s%s%.*s%s%s", (int)(gap - forms[i].form), forms[i].form, x->name,
+             (int)(gap2 - gap - 2), gap + 2, y->name, gap2 + 2);
     fprintf(g->to, "%s = %s\n", v->name, text);
     return true;
 }
@@ -275,9 +345,12 @@ static bool step_binary(struct gen *g)
 static bool step_fma(struct gen *g)
 {
     struct value *x = pick(g, is_small);
-    if (!x) return false;
-    const struct value *y = partner(g, x), *z = partner(g, x);
-    if (x->mag * y->mag + z->mag > top_mag) return false;
+    if (!x)
+        return false;
+    const struct value *y = partner(g, x);
+    const struct value *z = partner(g, x);
+    if (x->mag * y->mag + z->mag > top_mag)
+        return false;
     assign(g, x, x->mag * y->mag + z->mag, "%s * %s + %s", x->name, y->name, z->name);
     return true;
 }
@@ -286,14 +359,22 @@ static bool step_select(struct gen *g)
 {
     static const char *const orders[] = { "less", "less_equal", "greater", "greater_equal", "equal", "not_equal" };
     struct value *x = pick(g, any);
-    if (!x) return false;
-    const struct value *y = partner(g, x), *z = twin(g, x);
+    if (!x)
+        return false;
+    const struct value *y = partner(g, x);
+    const struct value *z = twin(g, x);
     const char *order = orders[range(g, 0, 5)];
     double mag = fmax(x->mag, z->mag);
     switch (range(g, 0, 2)) {
     case 0: assign(g, x, mag, "select(%s(%s, %s), %s, %s)", order, x->name, y->name, x->name, z->name); break;
-    case 1: assign(g, x, mag, "select(logical_or(%s(%s, %s), logical_not(less(%s, 0.25))), %s, %s)", order, x->name, y->name, z->name, z->name, x->name); break;
-    default: assign(g, x, 1, "cast(logical_and(%s(%s, %s), greater(%s, 0.0)), f32)", order, x->name, y->name, x->name)->dtype = DT_F32; break;
+    case 1:
+        assign(g, x, mag, "select(logical_or(%s(%s, %s), logical_not(less(%s, 0.25))), %s, %s)", order, x->name,
+               y->name, z->name, z->name, x->name);
+        break;
+    default:
+        assign(g, x, 1, "cast(logical_and(%s(%s, %s), greater(%s, 0.0)), f32)", order, x->name, y->name, x->name)
+            ->dtype = DT_F32;
+        break;
     }
     return true;
 }
@@ -303,11 +384,13 @@ static bool step_reduce(struct gen *g)
     static const char *const names[] = { "sum", "mean", "max" };
     struct value *x = pick(g, has_row);
     int which = range(g, 0, 2);
-    if (!x || (which && (last_of(x).k == 0 || last_of(x).b))) return false;     /* the mean and the largest of nothing are no finite numbers */
+    if (!x || (which && (last_of(x).k == 0 || last_of(x).b)))
+        return false; /* the mean and the largest of nothing are no finite numbers */
     struct value out = *x;
     out.rank--;
     double mag = which ? x->mag : x->mag * last_of(x).k * (last_of(x).b ? USUAL_B : 1);
-    if (mag > 50 * top_mag) return false;
+    if (mag > 50 * top_mag)
+        return false;
     assign(g, &out, mag, "%s(%s)", names[which], x->name);
     return true;
 }
@@ -315,12 +398,14 @@ static bool step_reduce(struct gen *g)
 static bool step_argmax(struct gen *g)
 {
     struct value *x = pick(g, has_some_row);
-    if (!x) return false;
+    if (!x)
+        return false;
     struct value out = *x;
     out.rank--;
     struct value *q = assign(g, &out, last_of(x).k, "argmax(%s)", x->name);
     q->dtype = DT_I64;
-    if (!chance(g, 60)) return true;
+    if (!chance(g, 60))
+        return true;
     q->used = true;
     struct value *f = assign(g, &out, last_of(x).k, "cast(%s, f32)", q->name);
     f->dtype = DT_F32;
@@ -331,17 +416,21 @@ static bool step_argmax(struct gen *g)
 static bool step_reshape(struct gen *g)
 {
     struct value *x = pick(g, has_row);
-    if (!x) return false;
+    if (!x)
+        return false;
     struct value out = *x;
     int at = range(g, 0, x->rank - 1);
     if (at + 1 < x->rank && !(x->dim[at].b && x->dim[at + 1].b) && x->dim[at].k && x->dim[at + 1].k) {
         out.dim[at] = (struct dim){ x->dim[at].k * x->dim[at + 1].k, x->dim[at].b || x->dim[at + 1].b };
         out.rank--;
-        for (int i = at + 1; i < out.rank; i++) out.dim[i] = x->dim[i + 1];
+        for (int i = at + 1; i < out.rank; i++)
+            out.dim[i] = x->dim[i + 1];
     } else {
         int by = x->dim[at].k % 3 == 0 ? 3 : x->dim[at].k % 2 == 0 ? 2 : 1;
-        if (x->rank == MAX_DIMS || x->dim[at].k == 0) return false;
-        for (int i = out.rank++; i > at + 1; i--) out.dim[i] = out.dim[i - 1];
+        if (x->rank == MAX_DIMS || x->dim[at].k == 0)
+            return false;
+        for (int i = out.rank++; i > at + 1; i--)
+            out.dim[i] = out.dim[i - 1];
         out.dim[at].k /= by;
         out.dim[at + 1] = (struct dim){ by, false };
     }
@@ -356,17 +445,21 @@ static bool step_reshape(struct gen *g)
 static bool step_transpose(struct gen *g)
 {
     struct value *x = pick(g, has_two);
-    if (!x) return false;
+    if (!x)
+        return false;
     struct value out = *x;
     int perm[MAX_DIMS];
     for (int i = 0; i < x->rank; i++) {
         int j = range(g, 0, i);
-        perm[i] = perm[j], perm[j] = i;
+        perm[i] = perm[j];
+        perm[j] = i;
     }
-    for (int i = 0; i < x->rank; i++) out.dim[i] = x->dim[perm[i]];
+    for (int i = 0; i < x->rank; i++)
+        out.dim[i] = x->dim[perm[i]];
     struct value *v = value_new(g, &out, x->mag);
     fprintf(g->to, "%s = transpose(%s, [", v->name, x->name);
-    for (int i = 0; i < x->rank; i++) fprintf(g->to, "%s%d", i ? ", " : "", perm[i]);
+    for (int i = 0; i < x->rank; i++)
+        fprintf(g->to, "%s%d", i ? ", " : "", perm[i]);
     fputs("])\n", g->to);
     v->dtype = x->dtype;
     return true;
@@ -375,17 +468,20 @@ static bool step_transpose(struct gen *g)
 static bool step_slice(struct gen *g)
 {
     struct value *x = pick(g, has_row);
-    if (!x) return false;
+    if (!x)
+        return false;
     struct value out = *x;
     int start[MAX_DIMS] = { 0 };
     for (int i = 0; i < x->rank; i++) {
-        if (x->dim[i].b || x->dim[i].k < 2 || chance(g, 40)) continue;
+        if (x->dim[i].b || x->dim[i].k < 2 || chance(g, 40))
+            continue;
         start[i] = range(g, 0, x->dim[i].k - 1);
         out.dim[i].k = range(g, 1, x->dim[i].k - start[i]);
     }
     struct value *v = value_new(g, &out, x->mag);
     fprintf(g->to, "%s = slice(%s, [", v->name, x->name);
-    for (int i = 0; i < x->rank; i++) fprintf(g->to, "%s%d", i ? ", " : "", start[i]);
+    for (int i = 0; i < x->rank; i++)
+        fprintf(g->to, "%s%d", i ? ", " : "", start[i]);
     fputs("], ", g->to);
     put_shape(g->to, v);
     fputs(")\n", g->to);
@@ -396,17 +492,21 @@ static bool step_slice(struct gen *g)
 static bool step_concat(struct gen *g)
 {
     struct value *x = pick(g, has_row);
-    if (!x || x->dtype != DT_FLOAT) return false;
-    struct value other = *x, out = *x;
+    if (!x || x->dtype != DT_FLOAT)
+        return false;
+    struct value other = *x;
+    struct value out = *x;
     int axis = range(g, 0, x->rank - 1);
-    if (!x->dim[axis].b) other.dim[axis] = (struct dim){ range(g, 1, 5), false };
+    if (!x->dim[axis].b)
+        other.dim[axis] = (struct dim){ range(g, 1, 5), false };
     struct value *y = value_new(g, &other, 2);
     fprintf(g->to, "input %s: float", y->name);
     put_shape(g->to, y);
     fprintf(g->to, " where -2 <= %s <= 2\n", y->name);
     y->used = true;
     out.dim[axis].k += other.dim[axis].k;
-    if (elements(&out) > MAX_ELEMENTS) return false;
+    if (elements(&out) > MAX_ELEMENTS)
+        return false;
     assign(g, &out, fmax(x->mag, 2), "concat(%s, %s, axis=%d)", x->name, y->name, axis);
     return true;
 }
@@ -414,7 +514,8 @@ static bool step_concat(struct gen *g)
 static bool step_cast(struct gen *g)
 {
     struct value *x = pick(g, any);
-    if (!x) return false;
+    if (!x)
+        return false;
     enum dtype to = chance(g, 50) ? DT_F32 : DT_F16;
     assign(g, x, x->mag, "cast(%s, %s)", x->name, dtype_name(to))->dtype = to;
     return true;
@@ -423,8 +524,10 @@ static bool step_cast(struct gen *g)
 static bool step_topk(struct gen *g)
 {
     struct value *x = pick(g, has_some_row);
-    if (!x) return false;
-    int n = last_of(x).k, k = range(g, 1, n < 4 ? n : 4);
+    if (!x)
+        return false;
+    int n = last_of(x).k;
+    int k = range(g, 1, n < 4 ? n : 4);
     if (chance(g, 50)) {
         struct value *m = assign(g, x, 1, "topk_mask(%s, %d)", x->name, k);
         m->dtype = DT_BOOL;
@@ -433,7 +536,8 @@ static bool step_topk(struct gen *g)
         return true;
     }
     struct value *q = assign(g, x, 0, "padic_encode(%s)", x->name);
-    q->dtype = DT_I64, q->used = true;
+    q->dtype = DT_I64;
+    q->used = true;
     assign(g, x, x->mag, "padic_decode(%s) * cast(topk_mask(%s, %d), f32)", q->name, q->name, k);
     return true;
 }
@@ -442,10 +546,12 @@ static bool step_padic(struct gen *g)
 {
     static const char *const rings[] = { "", ", p=3, n=7, s=16", ", p=2, n=40, s=4096", ", p=7, n=2, s=1" };
     struct value *x = pick(g, any);
-    if (!x) return false;
+    if (!x)
+        return false;
     const char *ring = rings[range(g, 0, 3)];
     struct value *q = assign(g, x, 0, "padic_encode(%s%s)", x->name, ring);
-    q->dtype = DT_I64, q->used = chance(g, 60);
+    q->dtype = DT_I64;
+    q->used = chance(g, 60);
     assign(g, x, fmax(x->mag, 1), "padic_decode(%s%s)", q->name, ring);
     return true;
 }
@@ -453,8 +559,10 @@ static bool step_padic(struct gen *g)
 static bool step_combine(struct gen *g)
 {
     struct value *x = pick(g, has_row);
-    if (!x) return false;
-    int experts = range(g, 1, 4), k = range(g, 1, experts);
+    if (!x)
+        return false;
+    int experts = range(g, 1, 4);
+    int k = range(g, 1, experts);
     struct value shape = *x;
     shape.dim[shape.rank - 1] = (struct dim){ experts, false };
     struct value *z = input(g, &shape, -1, 1);
@@ -462,42 +570,60 @@ static bool step_combine(struct gen *g)
     struct value *w = assign(g, &shape, 1, "select(topk_mask(%s, %d), softmax(%s), 0.0)", z->name, k, z->name);
     w->used = true;
     const struct value *y[3];
-    for (int e = 1; e < experts; e++) y[e - 1] = twin(g, x);
+    for (int e = 1; e < experts; e++)
+        y[e - 1] = twin(g, x);
     struct value *v = value_new(g, x, x->mag + 2 * experts);
     fprintf(g->to, "%s = combine(%s, %s", v->name, w->name, x->name);
-    for (int e = 1; e < experts; e++) fprintf(g->to, ", %s", y[e - 1]->name);
+    for (int e = 1; e < experts; e++)
+        fprintf(g->to, ", %s", y[e - 1]->name);
     fputs(")\n", g->to);
     return true;
 }
 
 static bool step_mse(struct gen *g)
 {
-    struct value *x = pick(g, has_row), scalar = { .rank = 0 };
-    if (!x || x->mag > 20 || elements(x) == 0) return false;
-    for (int i = 0; i < x->rank; i++) if (x->dim[i].b) return false;            /* the mean of no rows is a NaN */
+    struct value *x = pick(g, has_row);
+    struct value scalar = { .rank = 0 };
+    if (!x || x->mag > 20 || elements(x) == 0)
+        return false;
+    for (int i = 0; i < x->rank; i++)
+        if (x->dim[i].b)
+            return false; /* the mean of no rows is a NaN */
     const struct value *y = twin(g, x);
     assign(g, &scalar, x->mag * x->mag + y->mag * y->mag, "mse(%s, %s)", x->name, y->name);
     return true;
 }
 
-static const struct { bool (*step)(struct gen *g); int weight; } steps[] = {
-    { step_linear, 14 }, { step_matmul, 6 }, { step_matmul_turned, 3 }, { step_matmul_batched, 5 }, { step_layernorm, 8 }, { step_softmax, 5 },
-    { step_function, 12 }, { step_binary, 14 }, { step_fma, 4 }, { step_select, 6 }, { step_reduce, 7 }, { step_argmax, 3 }, { step_reshape, 6 },
-    { step_transpose, 6 }, { step_slice, 5 }, { step_concat, 5 }, { step_cast, 3 }, { step_topk, 4 }, { step_padic, 3 }, { step_combine, 4 },
-    { step_mse, 2 }, { step_input, 2 },
+static const struct {
+    bool (*step)(struct gen *g);
+    int weight;
+} steps[] = {
+    { step_linear, 14 },   { step_matmul, 6 },    { step_matmul_turned, 3 }, { step_matmul_batched, 5 },
+    { step_layernorm, 8 }, { step_softmax, 5 },   { step_function, 12 },     { step_binary, 14 },
+    { step_fma, 4 },       { step_select, 6 },    { step_reduce, 7 },        { step_argmax, 3 },
+    { step_reshape, 6 },   { step_transpose, 6 }, { step_slice, 5 },         { step_concat, 5 },
+    { step_cast, 3 },      { step_topk, 4 },      { step_padic, 3 },         { step_combine, 4 },
+    { step_mse, 2 },       { step_input, 2 },
 };
 
 static bool random_step(struct gen *g)
 {
-    int total = 0, n = (int)(sizeof steps / sizeof *steps);
-    for (int i = 0; i < n; i++) total += steps[i].weight;
-    int at = range(g, 0, total - 1), i = 0;
-    while (at >= steps[i].weight) at -= steps[i++].weight;
+    int total = 0;
+    int n = (int)(sizeof steps / sizeof *steps);
+    for (int i = 0; i < n; i++)
+        total += steps[i].weight;
+    int at = range(g, 0, total - 1);
+    int i = 0;
+    while (at >= steps[i].weight)
+        at -= steps[i++].weight;
     bool used[MAX_VALUES];
     int before = g->n;
-    for (int k = 0; k < before; k++) used[k] = g->v[k].used;
-    if (steps[i].step(g)) return true;
-    for (int k = 0; k < before; k++) g->v[k].used = used[k];        /* it was looked at and left */
+    for (int k = 0; k < before; k++)
+        used[k] = g->v[k].used;
+    if (steps[i].step(g))
+        return true;
+    for (int k = 0; k < before; k++)
+        g->v[k].used = used[k]; /* it was looked at and left */
     return false;
 }
 
@@ -505,7 +631,8 @@ static bool random_step(struct gen *g)
 static void put_outputs(struct gen *g)
 {
     for (int i = 0; i < g->n; i++)
-        if (!g->v[i].used || (i > 1 && chance(g, 8))) fprintf(g->to, "output %s\n", g->v[i].name);
+        if (!g->v[i].used || (i > 1 && chance(g, 8)))
+            fprintf(g->to, "output %s\n", g->v[i].name);
 }
 
 const char *random_graph_text(struct arena *a, uint64_t seed)
@@ -516,13 +643,16 @@ const char *random_graph_text(struct arena *a, uint64_t seed)
     BUG_IF(!g || !(g->to = open_memstream(&text, &size)), "out of memory");
     g->rnd = seed * UINT64_C(0x2545f4914f6cdd1d) + 1;
     fprintf(g->to, "graph random%llu\ndim B\n", (unsigned long long)seed);
-    while (!step_input(g)) {}
+    while (!step_input(g)) {
+    }
     int length = range(g, 3, 9);
-    for (int made = 0, tries = 0; made < length && tries < 200 && g->n < MAX_VALUES - 8; tries++) made += random_step(g);
+    for (int made = 0, tries = 0; made < length && tries < 200 && g->n < MAX_VALUES - 8; tries++)
+        made += random_step(g);
     put_outputs(g);
     BUG_IF(fclose(g->to), "out of memory");
     const char *kept = arena_strndup(a, text, size);
-    free(text), free(g);
+    free(text);
+    free(g);
     return kept;
 }
 
@@ -547,8 +677,10 @@ static void put_operand(FILE *to, const struct draw *d, int i)
     fprintf(to, "input %c%d: ", plain ? 'x' : 'u', i);
     put_type(to, &d->in[i], plain ? t : DT_F32);
     fprintf(to, " where %.9g <= %c%d <= %.9g\n", d->lo[i], plain ? 'x' : 'u', i, hi);
-    if (t == DT_BOOL) fprintf(to, "x%d = greater(u%d, 0.5)\n", i, i);
-    else if (!plain) fprintf(to, "x%d = cast(u%d, %s)\n", i, i, dtype_name(t));
+    if (t == DT_BOOL)
+        fprintf(to, "x%d = greater(u%d, 0.5)\n", i, i);
+    else if (!plain)
+        fprintf(to, "x%d = cast(u%d, %s)\n", i, i, dtype_name(t));
 }
 
 static void put_attr(FILE *to, struct arena *a, const struct attr_def *def, const struct attr *v)
@@ -559,11 +691,14 @@ static void put_attr(FILE *to, struct arena *a, const struct attr_def *def, cons
     case ATTR_FLOAT: fprintf(to, "%#.9g", v->f); return;
     case ATTR_BOOL: fputs(v->i ? "true" : "false", to); return;
     case ATTR_DTYPE: fputs(dtype_name((enum dtype)v->i), to); return;
-    case ATTR_INTS: case ATTR_DIMS:
+    case ATTR_INTS:
+    case ATTR_DIMS:
         for (int i = 0; i < v->n; i++) {
             fputs(i ? ", " : "[", to);
-            if (def->kind == ATTR_INTS) fprintf(to, "%lld", (long long)v->ints[i]);
-            else fputs(ix_text(a, v->dims[i]), to);
+            if (def->kind == ATTR_INTS)
+                fprintf(to, "%lld", (long long)v->ints[i]);
+            else
+                fputs(ix_text(a, v->dims[i]), to);
         }
         fputs(v->n ? "]" : "[]", to);
         return;
@@ -573,21 +708,26 @@ static void put_attr(FILE *to, struct arena *a, const struct attr_def *def, cons
 const char *random_op_text(struct session *s, const struct op_def *op, uint64_t seed)
 {
     bool bound_source = op->class == CLS_SOURCE && !op->at;
-    if (!op->draw || op->class == CLS_EFFECT || bound_source) return NULL;
+    if (!op->draw || op->class == CLS_EFFECT || bound_source)
+        return NULL;
     char *text = NULL;
     size_t size = 0;
     uint64_t rnd = seed * UINT64_C(0x2545f4914f6cdd1d) + 3;
     struct draw d = { .rnd = &rnd, .s = s };
-    for (int i = 0; i < op->n_attrs; i++) d.attrs[i] = op->attrs[i].value;
+    for (int i = 0; i < op->n_attrs; i++)
+        d.attrs[i] = op->attrs[i].value;
     op->draw(&d);
     FILE *to = open_memstream(&text, &size);
     BUG_IF(!to, "out of memory");
     fprintf(to, "graph one_%s_%llu\n", op->name, (unsigned long long)seed);
-    for (int i = 0; i < d.n_in; i++) put_operand(to, &d, i);
+    for (int i = 0; i < d.n_in; i++)
+        put_operand(to, &d, i);
     fprintf(to, "output y = %s(", op->name);
-    for (int i = 0; i < d.n_in; i++) fprintf(to, "%sx%d", i ? ", " : "", i);
+    for (int i = 0; i < d.n_in; i++)
+        fprintf(to, "%sx%d", i ? ", " : "", i);
     for (int i = 0; i < op->n_attrs; i++) {
-        if (i || d.n_in) fputs(", ", to);
+        if (i || d.n_in)
+            fputs(", ", to);
         put_attr(to, s->run, &op->attrs[i], &d.attrs[i]);
     }
     fputs(")\n", to);

@@ -1,13 +1,14 @@
 #ifndef TOKIC_TESTS_RANDOM_GRAPH_H
 #define TOKIC_TESTS_RANDOM_GRAPH_H
-/* Random .graph texts, each a function of its seed: chains of every kind of op, and single ops as their rows draw them. Shapes are odd and even, with a
-   symbolic B; magnitudes are kept where f16 is comfortable, and nothing is divided by what may cross 0. */
+/* Random .graph texts, each a function of its seed: chains of every kind of op, and single ops as their rows draw them.
+   Shapes are odd and even, with a symbolic B; magnitudes are kept where f16 is comfortable, and nothing is divided by
+   what may cross 0. */
 #include <stdint.h>
 
 #include "ir/ops/op.h"
 
 const char *random_graph_text(struct arena *a, uint64_t seed);
-/* One op on inputs of the types, ranges and attributes that its row draws. Integers and booleans are made from floats. NULL: the row draws nothing that a
-   kernel could compute (a source that is bound, an effect). */
+/* One op on inputs of the types, ranges and attributes that its row draws. Integers and booleans are made from floats.
+   NULL: the row draws nothing that a kernel could compute (a source that is bound, an effect). */
 const char *random_op_text(struct session *s, const struct op_def *op, uint64_t seed);
 #endif

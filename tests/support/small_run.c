@@ -7,21 +7,19 @@
 #include "runtime/compile/compile.h"
 #include "runtime/judge/verify.h"
 
-const char small_rows[] =
-    "graph small_rows\n"
-    "dim B\n"
-    "input x: f32[B, 24] where -1 <= x <= 1\n"
-    "h = gelu(layernorm(linear(x, 16)))\n"
-    "output y = softmax(linear(h, 8))\n";
+const char small_rows[] = "graph small_rows\n"
+                          "dim B\n"
+                          "input x: f32[B, 24] where -1 <= x <= 1\n"
+                          "h = gelu(layernorm(linear(x, 16)))\n"
+                          "output y = softmax(linear(h, 8))\n";
 
-const char small_route[] =
-    "graph small_route\n"
-    "dim B\n"
-    "input x: f32[B, 20] where 0 <= x <= 1\n"
-    "z = linear(x, 4)\n"
-    "output q = padic_encode(z, p=2, n=16, s=1024)\n"
-    "output chosen = topk_mask(q, k=2)\n"
-    "output w = softmax(padic_decode(q, p=2, n=16, s=1024)) * cast(chosen, float)\n";
+const char small_route[] = "graph small_route\n"
+                           "dim B\n"
+                           "input x: f32[B, 20] where 0 <= x <= 1\n"
+                           "z = linear(x, 4)\n"
+                           "output q = padic_encode(z, p=2, n=16, s=1024)\n"
+                           "output chosen = topk_mask(q, k=2)\n"
+                           "output w = softmax(padic_decode(q, p=2, n=16, s=1024)) * cast(chosen, float)\n";
 
 void small_begin(struct small_run *r, const char *text, const char *target)
 {
@@ -31,7 +29,8 @@ void small_begin(struct small_run *r, const char *text, const char *target)
 void small_end(struct small_run *r)
 {
     exec_close(r->exec);
-    if (r->device) r->device->ops->close(r->device);
+    if (r->device)
+        r->device->ops->close(r->device);
     session_end(r->s);
 }
 
@@ -57,14 +56,16 @@ static bool step_passes(struct small_run *r)
 static bool step_lower(struct small_run *r)
 {
     r->program = codegen_program(r->s, r->after, r->target, 128);
-    if (!r->program) return false;
+    if (!r->program)
+        return false;
     r->module = arena_printf(r->s->run, "%s%s", spell_prelude(r->s, r->target, SPELL_EMU), r->program->text);
     return true;
 }
 
 static bool step_bind(struct small_run *r)
 {
-    r->binding = bind_sources(r->s, r->parsed, &(struct bind_options){ .batch = r->batch, .seed = 7, .init = INIT_JUDGE });
+    r->binding =
+        bind_sources(r->s, r->parsed, &(struct bind_options){ .batch = r->batch, .seed = 7, .init = INIT_JUDGE });
     return r->binding != NULL;
 }
 
@@ -82,10 +83,13 @@ static bool step_read(struct small_run *r)
     r->result = arena_printf(r->s->run, "%s\n%s\n", graph_text(r->after), r->module);
     for (size_t i = 0; i < r->after->n_outs; i++) {
         const struct tensor *t = exec_read(r->exec, r->after->outs[i].node, r->s->run);
-        if (!t) return false;
-        char *hex = arena_alloc(r->s->run, 2 * t->bytes + 1), *at = hex;
+        if (!t)
+            return false;
+        char *hex = arena_alloc(r->s->run, 2 * t->bytes + 1);
+        char *at = hex;
         *hex = 0;
-        for (size_t k = 0; k < t->bytes; k++) at += sprintf(at, "%02x", ((const unsigned char *)t->data)[k]);
+        for (size_t k = 0; k < t->bytes; k++)
+            at += sprintf(at, "%02x", ((const unsigned char *)t->data)[k]);
         r->result = arena_printf(r->s->run, "%s%s %s\n", r->result, r->after->outs[i].name, hex);
     }
     return true;
@@ -94,22 +98,27 @@ static bool step_read(struct small_run *r)
 static bool step_judge(struct small_run *r)
 {
     struct verify_report v = { 0 };
-    if (!verify_kernels(r->exec, r->parsed, r->binding, 1, &v)) return false;
+    if (!verify_kernels(r->exec, r->parsed, r->binding, 1, &v))
+        return false;
     for (size_t i = 0; i < v.n_kernels; i++)
-        r->result = arena_printf(r->s->run, "%s%s %s %a\n", r->result, v.kernels[i].group->name, v.kernels[i].pass ? "passes" : "fails", v.kernels[i].ratio);
+        r->result = arena_printf(r->s->run, "%s%s %s %a\n", r->result, v.kernels[i].group->name,
+                                 v.kernels[i].pass ? "passes" : "fails", v.kernels[i].ratio);
     return true;
 }
 
 bool small_step(struct small_run *r, int step)
 {
-    static bool (*const steps[SMALL_STEPS])(struct small_run *) = { step_parse, step_check, step_passes, step_lower, step_bind, step_open, step_run, step_read,
-                                                                    step_judge };
+    static bool (*const steps[SMALL_STEPS])(struct small_run *) = { step_parse, step_check, step_passes,
+                                                                    step_lower, step_bind,  step_open,
+                                                                    step_run,   step_read,  step_judge };
     return steps[step](r);
 }
 
 bool small_steps(struct small_run *r, int from, int to)
 {
-    for (int i = from; i < to; i++) if (!small_step(r, i)) return false;
+    for (int i = from; i < to; i++)
+        if (!small_step(r, i))
+            return false;
     return true;
 }
 

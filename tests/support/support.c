@@ -32,7 +32,9 @@ char *tmp_make(void)
 
 static int unlink_one(const char *path, const struct stat *st, int flag, struct FTW *f)
 {
-    (void)st, (void)flag, (void)f;
+    (void)st;
+    (void)flag;
+    (void)f;
     return remove(path);
 }
 

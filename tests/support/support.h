@@ -12,8 +12,8 @@
 
 /* A small deterministic generator for tests: splitmix64. */
 uint64_t rnd_u64(uint64_t *state);
-int64_t rnd_range(uint64_t *state, int64_t lo, int64_t hi);     /* lo..hi, both in */
-double rnd_unit(uint64_t *state);                               /* [0, 1) */
+int64_t rnd_range(uint64_t *state, int64_t lo, int64_t hi); /* lo..hi, both in */
+double rnd_unit(uint64_t *state);                           /* [0, 1) */
 
 /* A fresh directory under $TMPDIR for one test; removed by tmp_remove. */
 char *tmp_make(void);

@@ -1,15 +1,16 @@
 #ifndef TOKIC_TESTS_WALK_OPS_H
 #define TOKIC_TESTS_WALK_OPS_H
-/* A plain walk over a whole graph of constant shapes, for tests of op rows: every node's value, and the bound on its error. */
+/* A plain walk over a whole graph of constant shapes, for tests of op rows: every node's value, and the bound on its
+   error. */
 #include "ir/ops/op.h"
 
 struct op_walk {
     struct graph *g;
     enum num_kind kind;
     uint64_t key;
-    enum dtype store, acc;      /* DT_F64: nothing rounds */
-    bool bounds, kernel;        /* kernel: bounds for f32 arithmetic and tokic's functions; else for doubles */
-    struct view *value;         /* by node id */
+    enum dtype store, acc; /* DT_F64: nothing rounds */
+    bool bounds, kernel;   /* kernel: bounds for f32 arithmetic and tokic's functions; else for doubles */
+    struct view *value;    /* by node id */
     double **err;
 };
 void op_walk_begin(struct op_walk *w, struct graph *g);

@@ -1,5 +1,6 @@
-/* By hand, on a machine with a GPU: do a device and its emulation give the same bits? Each graph's program runs launch by launch on emu and on the device, from
-   one text; every result of every kernel is compared bit for bit, and each kernel is judged on the device.
+/* By hand, on a machine with a GPU: do a device and its emulation give the same bits? Each graph's program runs launch
+   by launch on emu and on the device, from one text; every result of every kernel is compared bit for bit, and each
+   kernel is judged on the device.
 
    usage: bits [--device nvidia:N | amd:N | emu:TARGET] [--random N] [--seed S] [--threads T] [GRAPH[:SIZE[:BATCH]]]...
    Prints a line a graph; exit 1 on any difference, wrong kernel or failure. */
@@ -11,13 +12,23 @@
 #include "tests/support/chain.h"
 #include "tests/support/random_graph.h"
 
-struct job { const char *spec; long random, seed; int threads; };
-struct total { int graphs, bad; int64_t kernels, values, differing; double worst; };
+struct job {
+    const char *spec;
+    long random, seed;
+    int threads;
+};
+struct total {
+    int graphs, bad;
+    int64_t kernels, values, differing;
+    double worst;
+};
 
 static struct device *device_open(struct session *s, const char *spec)
 {
-    if (!strncmp(spec, "nvidia:", 7)) return nvidia_open(s, atoi(spec + 7));
-    if (!strncmp(spec, "amd:", 4)) return amd_open(s, atoi(spec + 4));
+    if (!strncmp(spec, "nvidia:", 7))
+        return nvidia_open(s, atoi(spec + 7));
+    if (!strncmp(spec, "amd:", 4))
+        return amd_open(s, atoi(spec + 4));
     const struct target *t = !strncmp(spec, "emu:", 4) ? target_find(spec + 4) : NULL;
     return t ? emu_open(s, t, false, 3) : NULL;
 }
@@ -28,57 +39,82 @@ static bool compile_for(struct chain *c, const struct device *d, struct code *ou
     struct session *s = c->s;
     const char *names[1024];
     size_t n = 0;
-    for (; n < c->program->n_kernels && n < 1024; n++) names[n] = c->program->kernels[n].k->name;
+    for (; n < c->program->n_kernels && n < 1024; n++)
+        names[n] = c->program->kernels[n].k->name;
     bool emu = !strcmp(d->ops->kind, "emu");
     enum spelling how = emu ? SPELL_EMU : c->target->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP;
     const char *text = arena_printf(s->run, "%s%s", spell_prelude(s, c->target, how), c->text);
     return emu ? compile_host(s, c->target, text, false, out) : compile_gpu(s, c->target, text, names, n, out);
 }
 
-static bool compare(struct chain *c, struct device *emu, struct device *dev, int64_t batch, const struct job *j, struct same_bits *bits,
-                    struct verify_report *r)
+static bool compare(struct chain *c, struct device *emu, struct device *dev, int64_t batch, const struct job *j,
+                    struct same_bits *bits, struct verify_report *r)
 {
     struct code code;
     struct binding *b = chain_bind(c, batch, 42);
-    if (!b || !chain_compile(&c, 1, false) || !compile_for(c, dev, &code)) return false;
-    struct exec *x = exec_open(c->s, c->program, emu, &c->code, b), *y = x ? exec_open(c->s, c->program, dev, &code, b) : NULL;
+    if (!b || !chain_compile(&c, 1, false) || !compile_for(c, dev, &code))
+        return false;
+    struct exec *x = exec_open(c->s, c->program, emu, &c->code, b);
+    struct exec *y = x ? exec_open(c->s, c->program, dev, &code, b) : NULL;
     bool ok = y && chain_same_bits(x, y, bits) && verify_kernels(y, c->parsed, b, j->threads, r);
-    exec_close(x), exec_close(y);
+    exec_close(x);
+    exec_close(y);
     return ok;
 }
 
-static void run_one(const struct job *j, const char *name, const char *size, int64_t batch, long random, struct total *sum)
+static void run_one(const struct job *j, const char *name, const char *size, int64_t batch, long random,
+                    struct total *sum)
 {
     struct session *s = session_begin();
     struct same_bits bits = { 0 };
     struct verify_report r = { 0 };
-    struct device *dev = device_open(s, j->spec), *emu = dev ? emu_open(s, dev->target, false, j->threads) : NULL;
+    struct device *dev = device_open(s, j->spec);
+    struct device *emu = dev ? emu_open(s, dev->target, false, j->threads) : NULL;
     const struct source *src = NULL;
-    if (emu) src = name ? source_read(s, name) : source_of_string(s, "random", random_graph_text(s->run, (uint64_t)random));
+    if (emu)
+        src = name ? source_read(s, name) : source_of_string(s, "random", random_graph_text(s->run, (uint64_t)random));
     struct chain *c = src ? chain_new(s, emu->target, src, &(struct chain_options){ .size = size }) : NULL;
-    bool ok = c && compare(c, emu, dev, batch, j, &bits, &r), good = ok && !bits.differing && r.pass;
-    const char *title = name ? arena_printf(s->run, "%s:%s", name, size ? size : "") : arena_printf(s->run, "random %ld", random);
-    printf("%-40s %6lld %8lld %10lld %10lld %10.3f  %s\n", title, (long long)batch, (long long)bits.kernels, (long long)bits.values,
-           (long long)bits.differing, r.worst, good ? "ok" : ok ? "WRONG" : "FAILED");
-    if (bits.first) printf("    %s\n", bits.first);
-    if (chain_culprit(&r)) printf("    %s\n", chain_wrong(s, &r));
-    if (!good && !name && src) printf("%s\n", src->text);
-    if (!ok) diags_print(s, 0, stdout, false);
+    bool ok = c && compare(c, emu, dev, batch, j, &bits, &r);
+    bool good = ok && !bits.differing && r.pass;
+    const char *title =
+        name ? arena_printf(s->run, "%s:%s", name, size ? size : "") : arena_printf(s->run, "random %ld", random);
+    printf("%-40s %6lld %8lld %10lld %10lld %10.3f  %s\n", title, (long long)batch, (long long)bits.kernels,
+           (long long)bits.values, (long long)bits.differing, r.worst,
+           good ? "ok"
+           : ok ? "WRONG"
+                : "FAILED");
+    if (bits.first)
+        printf("    %s\n", bits.first);
+    if (chain_culprit(&r))
+        printf("    %s\n", chain_wrong(s, &r));
+    if (!good && !name && src)
+        printf("%s\n", src->text);
+    if (!ok)
+        diags_print(s, 0, stdout, false);
     fflush(stdout);
-    sum->graphs++, sum->bad += !good;
-    sum->kernels += bits.kernels, sum->values += bits.values, sum->differing += bits.differing;
-    if (r.worst > sum->worst) sum->worst = r.worst;
-    if (emu) emu->ops->close(emu);
-    if (dev) dev->ops->close(dev);
+    sum->graphs++;
+    sum->bad += !good;
+    sum->kernels += bits.kernels;
+    sum->values += bits.values;
+    sum->differing += bits.differing;
+    if (r.worst > sum->worst)
+        sum->worst = r.worst;
+    if (emu)
+        emu->ops->close(emu);
+    if (dev)
+        dev->ops->close(dev);
     session_end(s);
 }
 
 /* GRAPH[:SIZE[:BATCH]] */
 static void run_named(const struct job *j, char *arg, struct total *sum)
 {
-    char *size = strchr(arg, ':'), *batch = size ? strchr(size + 1, ':') : NULL;
-    if (size) *size++ = 0;
-    if (batch) *batch++ = 0;
+    char *size = strchr(arg, ':');
+    char *batch = size ? strchr(size + 1, ':') : NULL;
+    if (size)
+        *size++ = 0;
+    if (batch)
+        *batch++ = 0;
     run_one(j, arg, size && *size ? size : NULL, batch ? atoll(batch) : 128, 0, sum);
 }
 
@@ -91,18 +127,30 @@ int main(int argc, char **argv)
     BUG_IF(!names, "out of memory");
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (!strcmp(argv[i], "--device")) j.spec = value, i++;
-        else if (!strcmp(argv[i], "--random")) j.random = atol(value), i++;
-        else if (!strcmp(argv[i], "--seed")) j.seed = atol(value), i++;
-        else if (!strcmp(argv[i], "--threads")) j.threads = atoi(value), i++;
-        else names[n++] = argv[i];
+        if (!strcmp(argv[i], "--device")) {
+            j.spec = value;
+            i++;
+        } else if (!strcmp(argv[i], "--random")) {
+            j.random = atol(value);
+            i++;
+        } else if (!strcmp(argv[i], "--seed")) {
+            j.seed = atol(value);
+            i++;
+        } else if (!strcmp(argv[i], "--threads")) {
+            j.threads = atoi(value);
+            i++;
+        } else
+            names[n++] = argv[i];
     }
     printf("%-40s %6s %8s %10s %10s %10s\n", "graph", "batch", "kernels", "values", "differing", "obs/bound");
-    for (int i = 0; i < n; i++) run_named(&j, names[i], &sum);
+    for (int i = 0; i < n; i++)
+        run_named(&j, names[i], &sum);
     static const int64_t batches[] = { 1, 7, 33, 128, 0, 65 };
-    for (long i = 0; i < j.random; i++) run_one(&j, NULL, NULL, batches[i % 6], j.seed + i, &sum);
-    printf("%d graphs on %s: %lld kernels, %lld values, %lld differing, observed/bound at most %.3f, %d bad\n", sum.graphs, j.spec, (long long)sum.kernels,
-           (long long)sum.values, (long long)sum.differing, sum.worst, sum.bad);
+    for (long i = 0; i < j.random; i++)
+        run_one(&j, NULL, NULL, batches[i % 6], j.seed + i, &sum);
+    printf("%d graphs on %s: %lld kernels, %lld values, %lld differing, observed/bound at most %.3f, %d bad\n",
+           sum.graphs, j.spec, (long long)sum.kernels, (long long)sum.values, (long long)sum.differing, sum.worst,
+           sum.bad);
     free(names);
     return sum.bad || !sum.graphs;
 }

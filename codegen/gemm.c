@@ -2,13 +2,13 @@
 
    A block makes one tile. Slices of A and B, `tile.k` deep, go through a ring of shared memory with the row's
    copy_stages slots. Iteration i:
-       seam        slice i has landed and is published; everybody is done with slot (i − 1)
+       barrier        slice i has landed and is published; everybody is done with slot (i − 1)
        issue       slice i + stages − 1, into the slot that slice i − 1 left
        mma         slice i
-       land        (a target that stages through registers stores them now: the slot is free since the seam)
+       land        (a target that stages through registers stores them now: the slot is free since the barrier)
    An operand that is a plain buffer with rows of a multiple of 4 bytes is copied asynchronously, 4, 8 or 16 bytes at a
    time; any other (a cast, a transposed view, odd rows) is pulled element by element and stored at the issue's place,
-   which the same seams cover. Parts of a tile that lie outside the matrix are zeros: they add nothing. */
+   which the same barriers cover. Parts of a tile that lie outside the matrix are zeros: they add nothing. */
 #include <string.h>
 
 #include "codegen/lower.h"
@@ -18,10 +18,10 @@ struct side { /* A or B */
     const struct node *n;
     struct kmem *src; /* the buffer of an asynchronous copy; NULL: pulled */
     struct kmem *ring;
-    int rows, cols;                  /* of a slot, as stored */
-    bool depth_first;                /* stored [k][outer]: the matrix has k as its row */
-    int piece;                       /* elements a copy */
-    const struct ix *outer0, *outer; /* this block's first row or column; their number */
+    int rows, cols;                     /* of a slot, as stored */
+    bool depth_first;                   /* stored [k][outer]: the matrix has k as its row */
+    int piece;                          /* elements a copy */
+    const struct index *outer0, *outer; /* this block's first row or column; their number */
 };
 
 struct gemm {
@@ -29,21 +29,21 @@ struct gemm {
     struct contraction c;
     struct tile tile;
     int threads, stages;
-    const struct ix *m0, *n0, *slices;
-    const struct ix *batch; /* which matrix of a batch; NULL */
+    const struct index *m0, *n0, *slices;
+    const struct index *batch; /* which matrix of a batch; NULL */
     struct side a, b;
     struct kfrag *fa, *fb, *fc;
 };
 
 /* Index of an operand's element from its outer coordinate and its depth. */
-static void operand_index(const struct gemm *g, const struct side *s, const struct ix *outer, const struct ix *depth,
-                          const struct ix **index)
+static void operand_index(const struct gemm *g, const struct side *s, const struct index *outer,
+                          const struct index *depth, const struct index **index)
 {
-    struct ix_table *t = g->l->ix;
+    struct index_table *t = g->l->indices;
     const struct type *type = &s->n->type;
     int lead = type->rank - 2;
-    const struct ix *first = s->depth_first ? depth : outer;
-    const struct ix *second = s->depth_first ? outer : depth;
+    const struct index *first = s->depth_first ? depth : outer;
+    const struct index *second = s->depth_first ? outer : depth;
     if (g->batch)
         split_index(t, type->dim, lead, g->batch, index);
     else if (lead) { /* leading dims joined into m */
@@ -57,16 +57,16 @@ static void operand_index(const struct gemm *g, const struct side *s, const stru
 
 /* The widest piece that always is aligned in memory, for a source that is a plain buffer; 0: pull it. Starts of tensors
    are multiples of 256 bytes. */
-static int piece_of(const struct ix *row_length, int cols)
+static int piece_of(const struct index *row_length, int cols)
 {
     for (int piece = 8; piece >= 2; piece /= 2)
-        if (cols % piece == 0 && ix_multiple_of(row_length, piece))
+        if (cols % piece == 0 && index_multiple_of(row_length, piece))
             return piece;
     return 0;
 }
 
 static struct side make_side(struct gemm *g, const char *name, const struct node *n, bool depth_first,
-                             const struct ix *outer0, const struct ix *outer, int outer_tile)
+                             const struct index *outer0, const struct index *outer, int outer_tile)
 {
     struct side s = { .n = n, .depth_first = depth_first, .outer0 = outer0, .outer = outer };
     s.rows = depth_first ? g->tile.k : outer_tile;
@@ -81,22 +81,23 @@ static struct side make_side(struct gemm *g, const char *name, const struct node
 }
 
 /* Coordinates in the matrix of element (r, c) of slice `slice`, and the guard that it exists. */
-static struct kmask slice_mask(const struct gemm *g, const struct side *s, const struct ix *slice, const struct ix *r,
-                               const struct ix *c, const struct ix **outer, const struct ix **depth)
+static struct kmask slice_mask(const struct gemm *g, const struct side *s, const struct index *slice,
+                               const struct index *r, const struct index *c, const struct index **outer,
+                               const struct index **depth)
 {
-    struct ix_table *t = g->l->ix;
-    *outer = ix_add(t, s->outer0, s->depth_first ? c : r);
-    *depth = ix_add(t, ix_mulk(t, slice, g->tile.k), s->depth_first ? r : c);
+    struct index_table *t = g->l->indices;
+    *outer = index_add(t, s->outer0, s->depth_first ? c : r);
+    *depth = index_add(t, index_mulk(t, slice, g->tile.k), s->depth_first ? r : c);
     return (struct kmask){ .n = 2, .g = { { *outer, s->outer }, { *depth, g->c.k } } };
 }
 
 /* Brings slice `slice` into `slot`: issues, or pulls. `stage0`: number of the first staging register. Returns the
    registers used. */
-static int fetch(struct gemm *g, const struct side *s, const struct ix *slice, const struct ix *slot, int stage0,
+static int fetch(struct gemm *g, const struct side *s, const struct index *slice, const struct index *slot, int stage0,
                  bool land)
 {
     struct lower *l = g->l;
-    struct ix_table *t = l->ix;
+    struct index_table *t = l->indices;
     int piece = s->piece ? s->piece : 1;
     int pieces = s->rows * s->cols / piece;
     int per_row = s->cols / piece;
@@ -104,26 +105,26 @@ static int fetch(struct gemm *g, const struct side *s, const struct ix *slice, c
     BUG_IF(pieces % g->threads, "a tile of %d pieces for %d threads", pieces, g->threads);
     if (!s->src && land)
         return 0;
-    if (ix_less_eq(t, g->c.k, ix_mulk(t, slice, g->tile.k)))
+    if (index_less_eq(t, g->c.k, index_mulk(t, slice, g->tile.k)))
         return 0; /* beyond the last slice for every value of the dims */
-    const struct ix *index[MAX_RANK], *outer, *depth;
-    struct spot p = { 0 };
-    const struct ix *turn = NULL;
+    const struct index *index[MAX_RANK], *outer, *depth;
+    struct insert_point p = { 0 };
+    const struct index *turn = NULL;
     if (!s->src) {
-        p = lower_enter(l, ki_region(&l->b));
-        struct kitem *loop = ki_for(&l->b, "p", ix_const(t, 0), ix_const(t, each), 1, false);
+        p = lower_enter(l, kstmt_region(&l->b));
+        struct kstmt *loop = kstmt_for(&l->b, "p", index_const(t, 0), index_const(t, each), 1, false);
         l->b = kb_in(&l->b, loop);
         turn = loop->var;
         each = 1;
     }
     for (int i = 0; i < each; i++) {
-        const struct ix *id =
-            ix_add(t, l->k->tid, turn ? ix_mulk(t, turn, g->threads) : ix_const(t, (int64_t)i * g->threads));
-        const struct ix *r = ix_div(t, id, ix_const(t, per_row));
-        const struct ix *c = ix_mulk(t, ix_mod(t, id, ix_const(t, per_row)), piece);
-        const struct ix *at = kl_index(t, s->ring->layout, s->cols, r, c);
+        const struct index *id =
+            index_add(t, l->k->tid, turn ? index_mulk(t, turn, g->threads) : index_const(t, (int64_t)i * g->threads));
+        const struct index *r = index_div(t, id, index_const(t, per_row));
+        const struct index *c = index_mulk(t, index_mod(t, id, index_const(t, per_row)), piece);
+        const struct index *at = kl_index(t, s->ring->layout, s->cols, r, c);
         if (land) {
-            ki_land(&l->b, s->ring, slot, at, piece, stage0 + i);
+            kstmt_land(&l->b, s->ring, slot, at, piece, stage0 + i);
             continue;
         }
         struct kmask m = slice_mask(g, s, slice, r, c, &outer, &depth);
@@ -131,23 +132,23 @@ static int fetch(struct gemm *g, const struct side *s, const struct ix *slice, c
         if (s->src) {
             bool never = mask_never_holds(
                 t, &m); /* a part of the tile that lies outside for every block: zeros, and no address */
-            ki_issue(&l->b, s->ring, slot, at, s->src, never ? ix_const(t, 0) : flat_index(t, &s->n->type, index),
-                     piece, stage0 + i, &m);
+            kstmt_issue(&l->b, s->ring, slot, at, s->src, never ? index_const(t, 0) : flat_index(t, &s->n->type, index),
+                        piece, stage0 + i, &m);
             continue;
         }
-        struct kitem *inside = ki_if(&l->b, &m);
-        struct spot q = lower_enter(l, inside);
-        ki_store(&l->b, s->ring, slot, at, pull(l, s->n, index), NULL);
+        struct kstmt *inside = kstmt_if(&l->b, &m);
+        struct insert_point q = lower_enter(l, inside);
+        kstmt_store(&l->b, s->ring, slot, at, lower_value(l, s->n, index), NULL);
         lower_leave(l, q);
         struct kbuild outside = kb_else(&l->b, inside);
-        ki_store(&outside, s->ring, slot, at, kx_f32(&outside, 0), NULL);
+        kstmt_store(&outside, s->ring, slot, at, kexpr_f32(&outside, 0), NULL);
     }
     if (!s->src)
         lower_leave(l, p);
     return s->src ? each : 0;
 }
 
-static void fetch_both(struct gemm *g, const struct ix *slice, const struct ix *slot, bool land)
+static void fetch_both(struct gemm *g, const struct index *slice, const struct index *slot, bool land)
 {
     int used = fetch(g, &g->a, slice, slot, 0, land);
     fetch(g, &g->b, slice, slot, used, land);
@@ -157,46 +158,48 @@ static void fetch_both(struct gemm *g, const struct ix *slice, const struct ix *
    land but this slice. */
 static void prologue(struct gemm *g)
 {
-    struct ix_table *t = g->l->ix;
+    struct index_table *t = g->l->indices;
     for (int i = 0; i + 1 < g->stages; i++) {
-        fetch_both(g, ix_const(t, i), ix_const(t, i), false);
-        fetch_both(g, ix_const(t, i), ix_const(t, i), true);
-        ki_commit(&g->l->b);
+        fetch_both(g, index_const(t, i), index_const(t, i), false);
+        fetch_both(g, index_const(t, i), index_const(t, i), true);
+        kstmt_commit(&g->l->b);
     }
 }
 
-static void multiply(struct gemm *g, const struct ix *slot)
+static void multiply(struct gemm *g, const struct index *slot)
 {
     struct lower *l = g->l;
-    struct ix_table *t = l->ix;
+    struct index_table *t = l->indices;
     int wm = g->tile.m / g->tile.waves_m;
     int wn = g->tile.n / g->tile.waves_n;
     int step = l->t->matrix->k;
-    const struct ix *row = ix_mulk(t, ix_div(t, l->k->wave_id, ix_const(t, g->tile.waves_n)), wm);
-    const struct ix *col = ix_mulk(t, ix_mod(t, l->k->wave_id, ix_const(t, g->tile.waves_n)), wn);
+    const struct index *row = index_mulk(t, index_div(t, l->k->wave_id, index_const(t, g->tile.waves_n)), wm);
+    const struct index *col = index_mulk(t, index_mod(t, l->k->wave_id, index_const(t, g->tile.waves_n)), wn);
     for (int k = 0; k < g->tile.k; k += step) {
-        ki_frag_load(&l->b, g->fa, g->a.ring, slot, row, ix_const(t, k), g->a.depth_first);
-        ki_frag_load(&l->b, g->fb, g->b.ring, slot, ix_const(t, k), col, !g->b.depth_first);
-        ki_mma(&l->b, g->fc, g->fa, g->fb);
+        kstmt_frag_load(&l->b, g->fa, g->a.ring, slot, row, index_const(t, k), g->a.depth_first);
+        kstmt_frag_load(&l->b, g->fb, g->b.ring, slot, index_const(t, k), col, !g->b.depth_first);
+        kstmt_mma(&l->b, g->fc, g->fa, g->fb);
     }
 }
 
 static void epilogue(struct gemm *g)
 {
     struct lower *l = g->l;
-    struct ix_table *t = l->ix;
+    struct index_table *t = l->indices;
     const struct type *type = &g->c.n->type;
     int wm = g->tile.m / g->tile.waves_m;
     int wn = g->tile.n / g->tile.waves_n;
-    const struct ix *row0 = ix_add(t, g->m0, ix_mulk(t, ix_div(t, l->k->wave_id, ix_const(t, g->tile.waves_n)), wm));
-    const struct ix *col0 = ix_add(t, g->n0, ix_mulk(t, ix_mod(t, l->k->wave_id, ix_const(t, g->tile.waves_n)), wn));
+    const struct index *row0 =
+        index_add(t, g->m0, index_mulk(t, index_div(t, l->k->wave_id, index_const(t, g->tile.waves_n)), wm));
+    const struct index *col0 =
+        index_add(t, g->n0, index_mulk(t, index_mod(t, l->k->wave_id, index_const(t, g->tile.waves_n)), wn));
     lower_forget(l);
-    struct spot p = lower_enter(l, ki_region(&l->b));
-    struct kitem *each = ki_each(&l->b, g->fc, row0, col0);
+    struct insert_point p = lower_enter(l, kstmt_region(&l->b));
+    struct kstmt *each = kstmt_each(&l->b, g->fc, row0, col0);
     l->b = kb_in(&l->b, each);
     struct kmask m = { .n = 2, .g = { { each->var, g->c.m }, { each->var2, g->c.nn } } };
-    l->b = kb_in(&l->b, ki_if(&l->b, &m));
-    struct where w = { .node = g->c.n, .kind = WHERE_FRAG };
+    l->b = kb_in(&l->b, kstmt_if(&l->b, &m));
+    struct value_loc w = { .node = g->c.n, .kind = LOC_FRAG };
     int lead = type->rank - 2;
     if (g->batch) {
         split_index(t, type->dim, lead, g->batch, w.index);
@@ -204,21 +207,21 @@ static void epilogue(struct gemm *g)
     } else
         split_index(t, type->dim, lead + 1, each->var, w.index);
     w.index[lead + 1] = each->var2;
-    lower_place(l, w);
+    value_loc_set(l, w);
     for (size_t i = 0; i < l->gr->n_outs; i++) {
         const struct node *n = l->gr->outs[i];
-        ki_store(&l->b, arg_of(l, n), NULL, flat_index(t, &n->type, w.index), pull(l, n, w.index), NULL);
+        kstmt_store(&l->b, arg_of(l, n), NULL, flat_index(t, &n->type, w.index), lower_value(l, n, w.index), NULL);
     }
     lower_leave(l, p);
 }
 
 static void record_sum(struct gemm *g)
 {
-    struct ix_table *t = g->l->ix;
+    struct index_table *t = g->l->indices;
     const struct matrix_unit *unit = g->l->t->matrix;
-    const struct ix *chain = ix_mulk(t, g->slices, g->tile.k / unit->k);
+    const struct index *chain = index_mulk(t, g->slices, g->tile.k / unit->k);
     struct sum_record rec = { .block = unit->k, .unit = &unit->model, .unit_k = unit->k };
-    if (!ix_const_value(chain, &rec.chain))
+    if (!index_const_value(chain, &rec.chain))
         rec.chain_of = chain;
     kernel_sum(g->l->k, g->c.n, rec);
 }
@@ -226,19 +229,19 @@ static void record_sum(struct gemm *g)
 static void set_shape(struct gemm *g)
 {
     struct lower *l = g->l;
-    struct ix_table *t = l->ix;
+    struct index_table *t = l->indices;
     const struct type *type = &g->c.n->type;
-    l->k->grid[0] = ix_ceil_div(t, g->c.m, ix_const(t, g->tile.m));
-    l->k->grid[1] = ix_ceil_div(t, g->c.nn, ix_const(t, g->tile.n));
-    g->m0 = ix_mulk(t, l->k->bid[0], g->tile.m);
-    g->n0 = ix_mulk(t, l->k->bid[1], g->tile.n);
-    g->slices = ix_ceil_div(t, g->c.k, ix_const(t, g->tile.k));
+    l->k->grid[0] = index_ceil_div(t, g->c.m, index_const(t, g->tile.m));
+    l->k->grid[1] = index_ceil_div(t, g->c.nn, index_const(t, g->tile.n));
+    g->m0 = index_mulk(t, l->k->bid[0], g->tile.m);
+    g->n0 = index_mulk(t, l->k->bid[1], g->tile.n);
+    g->slices = index_ceil_div(t, g->c.k, index_const(t, g->tile.k));
     if (!g->c.batched)
         return;
     g->batch = l->k->bid[2];
-    const struct ix *count = ix_const(t, 1);
+    const struct index *count = index_const(t, 1);
     for (int i = 0; i + 2 < type->rank; i++)
-        count = ix_mul(t, count, type->dim[i]);
+        count = index_mul(t, count, type->dim[i]);
     l->k->grid[2] = count;
 }
 
@@ -262,7 +265,7 @@ struct tile gemm_tile(const struct lower *l)
 
 void lower_gemm(struct lower *l)
 {
-    struct ix_table *t = l->ix;
+    struct index_table *t = l->indices;
     struct gemm g = { .l = l,
                       .c = contraction_of(l->s, l->gr->anchor),
                       .tile = gemm_tile(l),
@@ -272,23 +275,23 @@ void lower_gemm(struct lower *l)
     g.a = make_side(&g, "sa", l->gr->anchor->in[0], g.c.transpose_a, g.m0, g.c.m, g.tile.m);
     g.b = make_side(&g, "sb", l->gr->anchor->in[1], !g.c.transpose_b, g.n0, g.c.nn, g.tile.n);
     set_frags(&g);
-    ki_frag_fill(&l->b, g.fc, 0);
+    kstmt_frag_fill(&l->b, g.fc, 0);
     prologue(&g);
-    struct kitem *loop = ki_for(&l->b, "slice", ix_const(t, 0), g.slices, 1, false);
-    struct spot p = lower_enter(l, loop);
-    const struct ix *slot = ix_mod(t, loop->var, ix_const(t, g.stages));
-    const struct ix *next = ix_addk(t, loop->var, g.stages - 1);
-    const struct ix *next_slot = ix_mod(t, next, ix_const(t, g.stages));
-    ki_seam(&l->b, KSCOPE_BLOCK, g.stages - 2);
+    struct kstmt *loop = kstmt_for(&l->b, "slice", index_const(t, 0), g.slices, 1, false);
+    struct insert_point p = lower_enter(l, loop);
+    const struct index *slot = index_mod(t, loop->var, index_const(t, g.stages));
+    const struct index *next = index_addk(t, loop->var, g.stages - 1);
+    const struct index *next_slot = index_mod(t, next, index_const(t, g.stages));
+    kstmt_barrier(&l->b, KSCOPE_BLOCK, g.stages - 2);
     lower_forget(l);
     fetch_both(&g, next, next_slot, false);
-    ki_commit(&l->b);
+    kstmt_commit(&l->b);
     multiply(&g, slot);
     lower_forget(l);
     fetch_both(&g, next, next_slot, true);
     lower_leave(l, p);
-    ki_seam(&l->b, KSCOPE_WAVE,
-            0); /* the copies past the end, of zeros, have landed too: nothing is in flight when the block ends */
+    kstmt_barrier(&l->b, KSCOPE_WAVE,
+                  0); /* the copies past the end, of zeros, have landed too: nothing is in flight when the block ends */
     epilogue(&g);
     record_sum(&g);
 }

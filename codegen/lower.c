@@ -2,34 +2,34 @@
 
 #include <string.h>
 
-const struct ix *flat_index(struct ix_table *t, const struct type *type, const struct ix *const *index)
+const struct index *flat_index(struct index_table *t, const struct type *type, const struct index *const *index)
 {
-    const struct ix *flat = ix_const(t, 0);
+    const struct index *flat = index_const(t, 0);
     for (int i = 0; i < type->rank; i++)
-        flat = ix_add(t, ix_mul(t, flat, type->dim[i]), index[i]);
+        flat = index_add(t, index_mul(t, flat, type->dim[i]), index[i]);
     return flat;
 }
 
-void split_index(struct ix_table *t, const struct ix *const *dims, int rank, const struct ix *flat,
-                 const struct ix **index)
+void split_index(struct index_table *t, const struct index *const *dims, int rank, const struct index *flat,
+                 const struct index **index)
 {
     for (int i = rank - 1; i >= 0; i--) {
-        bool one = ix_is_const(dims[i]) && dims[i]->k <= 1; /* its only index is 0, if it has any */
-        index[i] = one ? ix_const(t, 0) : i ? ix_mod(t, flat, dims[i]) : flat;
+        bool one = index_is_const(dims[i]) && dims[i]->k <= 1; /* its only index is 0, if it has any */
+        index[i] = one ? index_const(t, 0) : i ? index_mod(t, flat, dims[i]) : flat;
         if (i && !one)
-            flat = ix_div(t, flat, dims[i]);
+            flat = index_div(t, flat, dims[i]);
     }
 }
 
-struct kmask mask_of(const struct ix *e, const struct ix *bound)
+struct kmask mask_of(const struct index *e, const struct index *bound)
 {
     return (struct kmask){ .n = 1, .g = { { e, bound } } };
 }
 
-bool mask_never_holds(struct ix_table *t, const struct kmask *m)
+bool mask_never_holds(struct index_table *t, const struct kmask *m)
 {
     for (int i = 0; i < m->n; i++)
-        if (m->g[i].e->hi < 0 || ix_less_eq(t, m->g[i].bound, m->g[i].e))
+        if (m->g[i].e->hi < 0 || index_less_eq(t, m->g[i].bound, m->g[i].e))
             return true;
     return false;
 }
@@ -42,57 +42,57 @@ int log2_ceil(int64_t n)
     return l;
 }
 
-static int64_t hint_value(void *ctx, const struct ix *atom)
+static int64_t hint_value(void *ctx, const struct index *atom)
 {
     (void)atom;
     return *(const int64_t *)ctx;
 }
-int64_t hint_of(const struct lower *l, const struct ix *e)
+int64_t hint_of(const struct lower *l, const struct index *e)
 {
     int64_t h = l->hint;
-    return ix_eval(e, hint_value, &h);
+    return index_eval(e, hint_value, &h);
 }
 
-void lower_place(struct lower *l, struct where w)
+void value_loc_set(struct lower *l, struct value_loc w)
 {
-    for (size_t i = 0; i < l->n_where; i++)
-        if (l->where[i].node == w.node && l->where[i].kind != WHERE_ARG) {
-            l->where[i] = w;
+    for (size_t i = 0; i < l->n_locs; i++)
+        if (l->locs[i].node == w.node && l->locs[i].kind != LOC_ARG) {
+            l->locs[i] = w;
             return;
         }
-    *arena_push(l->k->arena, l->where, l->n_where, l->cap_where) = w;
+    *arena_push(l->k->arena, l->locs, l->n_locs, l->cap_locs) = w;
 }
 
 struct kmem *arg_of(const struct lower *l, const struct node *n)
 {
-    for (size_t i = 0; i < l->n_where; i++)
-        if (l->where[i].node == n && l->where[i].kind == WHERE_ARG)
-            return l->where[i].mem;
+    for (size_t i = 0; i < l->n_locs; i++)
+        if (l->locs[i].node == n && l->locs[i].kind == LOC_ARG)
+            return l->locs[i].mem;
     return NULL;
 }
 
-struct spot lower_enter(struct lower *l, struct kitem *item)
+struct insert_point lower_enter(struct lower *l, struct kstmt *stmt)
 {
-    struct spot p = { l->b, l->n_memo };
-    l->b = kb_in(&l->b, item);
+    struct insert_point p = { l->b, l->n_memo };
+    l->b = kb_in(&l->b, stmt);
     return p;
 }
 
-void lower_leave(struct lower *l, struct spot p)
+void lower_leave(struct lower *l, struct insert_point p)
 {
     l->b = p.b;
     l->n_memo = p.n_memo;
 }
 void lower_forget(struct lower *l) { l->n_memo = 0; }
 
-static const struct where *where_of(const struct lower *l, const struct node *n)
+static const struct value_loc *value_loc_of(const struct lower *l, const struct node *n)
 {
-    const struct where *found = NULL;
-    for (size_t i = 0; i < l->n_where; i++) {
-        const struct where *w = &l->where[i];
+    const struct value_loc *found = NULL;
+    for (size_t i = 0; i < l->n_locs; i++) {
+        const struct value_loc *w = &l->locs[i];
         if (w->node != n)
             continue;
-        if (w->kind != WHERE_ARG)
+        if (w->kind != LOC_ARG)
             return w; /* nearer than memory, and not rounded */
         if (n->group != l->gr)
             found = w; /* the group's own results are made, not read back */
@@ -105,99 +105,103 @@ enum { HELD = 64 }; /* private elements that rows may stay in: registers of a th
 void lower_forget_turn(struct lower *l)
 {
     size_t n = 0;
-    for (size_t i = 0; i < l->n_wides; i++)
-        if (l->wides[i].stays)
-            l->wides[n++] = l->wides[i];
-    l->n_wides = n;
+    for (size_t i = 0; i < l->n_loads; i++)
+        if (l->loads[i].stays)
+            l->loads[n++] = l->loads[i];
+    l->n_loads = n;
 }
 
 /* Puts the load in front of the loop over e, which ends the list. */
-static struct wide load_wide(struct lower *l, const struct kmem *m, const struct ix *place, const struct ix *named)
+static struct vector_load load_vector(struct lower *l, const struct kmem *m, const struct index *first,
+                                      const struct index *named)
 {
     const struct vector *v = &l->vec;
     int all = v->turns * v->width;
-    struct wide w = { .from = m, .place = named, .stays = all && l->n_held + all <= HELD };
+    struct vector_load w = { .from = m, .first = named, .stays = all && l->n_held + all <= HELD };
     w.held = kernel_private(l->k, arena_printf(l->k->arena, "row%zu", l->k->n_priv), DT_F32, w.stays ? all : v->width);
     if (w.stays)
         l->n_held += all;
     struct kbuild b = v->outer;
-    const struct ix *at = w.stays && v->turn ? ix_mulk(l->ix, v->turn, v->width) : ix_const(l->ix, 0);
-    ki_load_wide(&b, w.held, at, m, NULL, place, v->width, NULL, 0);
-    struct kitem **list = *b.list;
-    struct kitem *load = list[*b.n - 1];
+    const struct index *at =
+        w.stays && v->turn ? index_mulk(l->indices, v->turn, v->width) : index_const(l->indices, 0);
+    kstmt_load_vector(&b, w.held, at, m, NULL, first, v->width, NULL, 0);
+    struct kstmt **list = *b.list;
+    struct kstmt *load = list[*b.n - 1];
     size_t i = *b.n - 1;
     do {
         list[i] = list[i - 1];
         list[i - 1] = load;
     } while (list[i--] != v->loop);
-    *arena_push(l->k->arena, l->wides, l->n_wides, l->cap_wides) = w;
+    *arena_push(l->k->arena, l->loads, l->n_loads, l->cap_loads) = w;
     return w;
 }
 
-/* Element `flat` of an argument as one of a wide load's; NULL: it is none. */
-static const struct kx *take_wide(struct lower *l, const struct kmem *m, const struct ix *flat)
+/* Element `flat` of an argument as one of a vector load's; NULL: it is none. */
+static const struct kexpr *read_vector(struct lower *l, const struct kmem *m, const struct index *flat)
 {
     const struct vector *v = &l->vec;
     if (v->width < 2 || (m->dtype != DT_F16 && m->dtype != DT_F32))
         return NULL;
-    const struct ix *place = ix_sub(l->ix, flat, v->e);
-    if (ix_mentions(place, v->e) || !ix_mentions(place, v->thread) || !ix_multiple_of(place, v->width))
+    const struct index *first = index_sub(l->indices, flat, v->e);
+    if (index_mentions(first, v->e) || !index_mentions(first, v->thread) || !index_multiple_of(first, v->width))
         return NULL;
-    const struct ix *named = v->turn ? ix_subst(l->ix, place, v->turn, v->same_turn) : place;
-    const struct wide *w = NULL;
-    for (size_t i = 0; i < l->n_wides; i++)
-        if (l->wides[i].from == m && l->wides[i].place == named)
-            w = &l->wides[i];
-    struct wide made;
+    const struct index *named = v->turn ? index_subst(l->indices, first, v->turn, v->same_turn) : first;
+    const struct vector_load *w = NULL;
+    for (size_t i = 0; i < l->n_loads; i++)
+        if (l->loads[i].from == m && l->loads[i].first == named)
+            w = &l->loads[i];
+    struct vector_load made;
     if (!w) {
-        made = load_wide(l, m, place, named);
+        made = load_vector(l, m, first, named);
         w = &made;
     }
-    const struct ix *at = w->stays && v->turn ? ix_add(l->ix, ix_mulk(l->ix, v->turn, v->width), v->e) : v->e;
-    return kx_load(&l->b, w->held, NULL, at, NULL, 0);
+    const struct index *at =
+        w->stays && v->turn ? index_add(l->indices, index_mulk(l->indices, v->turn, v->width), v->e) : v->e;
+    return kexpr_load(&l->b, w->held, NULL, at, NULL, 0);
 }
 
-static const struct kx *take_arg(struct lower *l, const struct where *w, const struct ix *const *index)
+static const struct kexpr *read_arg(struct lower *l, const struct value_loc *w, const struct index *const *index)
 {
-    const struct ix *flat = flat_index(l->ix, &w->node->type, index);
-    const struct kx *wide = take_wide(l, w->mem, flat);
-    return wide ? wide : kx_load(&l->b, w->mem, NULL, flat, NULL, 0);
+    const struct index *flat = flat_index(l->indices, &w->node->type, index);
+    const struct kexpr *vector = read_vector(l, w->mem, flat);
+    return vector ? vector : kexpr_load(&l->b, w->mem, NULL, flat, NULL, 0);
 }
 
-static const struct kx *take(struct lower *l, const struct where *w, const struct ix *const *index)
+static const struct kexpr *read_loc(struct lower *l, const struct value_loc *w, const struct index *const *index)
 {
     const struct node *n = w->node;
     switch (w->kind) {
-    case WHERE_ARG: return take_arg(l, w, index);
-    case WHERE_SHARED: return kx_load(&l->b, w->mem, NULL, ix_add(l->ix, w->base, index[n->type.rank - 1]), NULL, 0);
-    case WHERE_FRAG:
-    case WHERE_VALUE:
+    case LOC_ARG: return read_arg(l, w, index);
+    case LOC_SHARED:
+        return kexpr_load(&l->b, w->mem, NULL, index_add(l->indices, w->base, index[n->type.rank - 1]), NULL, 0);
+    case LOC_FRAG:
+    case LOC_VALUE:
         for (int i = 0; i < n->type.rank; i++)
             BUG_IF(index[i] != w->index[i], "%s %s is asked for at an index where its kernel does not have it",
                    n->op->name, n->name ? n->name : "");
-        return w->kind == WHERE_FRAG ? kx_frag(&l->b) : w->value;
+        return w->kind == LOC_FRAG ? kexpr_frag(&l->b) : w->value;
     }
     BUG("where %d", w->kind);
 }
 
-static const struct kx *pull_operand(struct at *c, int operand, const struct ix *const *index)
+static const struct kexpr *lower_operand(struct at *c, int operand, const struct index *const *index)
 {
-    return pull(c->lower, c->n->in[operand], index);
+    return lower_value(c->lower, c->n->in[operand], index);
 }
 
-const struct kx *pull(struct lower *l, const struct node *n, const struct ix *const *index)
+const struct kexpr *lower_value(struct lower *l, const struct node *n, const struct index *const *index)
 {
     size_t bytes = sizeof *index * (size_t)n->type.rank;
     for (size_t i = 0; i < l->n_memo; i++)
         if (l->memo[i].node == n && !memcmp(l->memo[i].index, index, bytes))
             return l->memo[i].value;
-    const struct where *w = where_of(l, n);
-    const struct kx *v;
+    const struct value_loc *w = value_loc_of(l, n);
+    const struct kexpr *v;
     if (w) {
-        v = take(l, w, index);
+        v = read_loc(l, w, index);
     } else {
         BUG_IF(!n->op->at, "no kernel value for %s", n->op->name);
-        struct at c = { .k = &l->b, .n = n, .index = index, .value = pull_operand, .lower = l };
+        struct at c = { .k = &l->b, .n = n, .index = index, .value = lower_operand, .lower = l };
         v = n->op->at(&c);
     }
     struct memo m = { .node = n, .value = v };

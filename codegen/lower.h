@@ -6,89 +6,89 @@
 #include "ir/graph/group.h"
 
 /* Where a value of the group is to be had, when not from its operands. */
-enum where_kind { WHERE_ARG, WHERE_SHARED, WHERE_VALUE, WHERE_FRAG };
-struct where {
+enum value_loc_kind { LOC_ARG, LOC_SHARED, LOC_VALUE, LOC_FRAG };
+struct value_loc {
     const struct node *node;
-    enum where_kind kind;
-    struct kmem *mem;                 /* ARG: element number is the row-major position; SHARED: base + last index */
-    const struct ix *base;            /* SHARED */
-    const struct kx *value;           /* VALUE: the same for the whole row */
-    const struct ix *index[MAX_RANK]; /* FRAG, VALUE: the only index at which it may be asked for */
+    enum value_loc_kind kind;
+    struct kmem *mem;                    /* ARG: element number is the row-major position; SHARED: base + last index */
+    const struct index *base;            /* SHARED */
+    const struct kexpr *value;           /* VALUE: the same for the whole row */
+    const struct index *index[MAX_RANK]; /* FRAG, VALUE: the only index at which it may be asked for */
 };
 
 struct memo {
     const struct node *node;
-    const struct ix *index[MAX_RANK];
-    const struct kx *value;
+    const struct index *index[MAX_RANK];
+    const struct kexpr *value;
 };
 
 /* The vectoriser: while a sweep goes over `width` neighbours at a time (its variable e), a load whose place is (a
-   multiple of width) + e becomes one wide load in front of the loop over e, into private memory. Rows that fit in
+   multiple of width) + e becomes one vector load in front of the loop over e, into private memory. Rows that fit in
    registers are loaded once and stay there for the sweeps to come. */
-struct wide {
+struct vector_load {
     const struct kmem *from, *held;
-    const struct ix *place;
+    const struct index *first;
     bool stays;
 };
 struct vector {
-    int width;                 /* 1: off */
-    const struct ix *e, *turn; /* the variables of the loops over neighbours and over turns (NULL: one turn) */
-    const struct ix
+    int width;                    /* 1: off */
+    const struct index *e, *turn; /* the variables of the loops over neighbours and over turns (NULL: one turn) */
+    const struct index
         *same_turn; /* what turns are called in the places that are remembered: every sweep has a variable of its own */
-    const struct ix *thread; /* loads that do not depend on it are not worth it */
-    int turns;               /* 0: too many to keep what is loaded for other sweeps */
-    struct kbuild outer;     /* the list that the loop over e stands in */
-    struct kitem *loop;
+    const struct index *thread; /* loads that do not depend on it are not worth it */
+    int turns;                  /* 0: too many to keep what is loaded for other sweeps */
+    struct kbuild outer;        /* the list that the loop over e stands in */
+    struct kstmt *loop;
 };
 
 struct lower {
     struct session *s;
-    struct ix_table *ix;
+    struct index_table *indices;
     const struct graph *g;
     const struct group *gr;
     const struct target *t;
     struct kernel *k;
-    struct kbuild b; /* where items go now */
-    struct where *where;
-    size_t n_where, cap_where;
+    struct kbuild b; /* where statements go now */
+    struct value_loc *locs;
+    size_t n_locs, cap_locs;
     struct memo *memo;
     size_t n_memo, cap_memo;
     struct vector vec;
-    struct wide *wides;
-    size_t n_wides, cap_wides;
+    struct vector_load *loads;
+    size_t n_loads, cap_loads;
     int n_held;   /* what was loaded wide; private elements that stay */
     int64_t hint; /* expected value of symbolic dims */
 };
 
 /* Value of n at index (n->type.rank of them), as f32, f64, i32, i64 or bool. */
-const struct kx *pull(struct lower *l, const struct node *n, const struct ix *const *index);
+const struct kexpr *lower_value(struct lower *l, const struct node *n, const struct index *const *index);
 /* Says where a value is from now on. */
-void lower_place(struct lower *l, struct where w);
-/* Goes into an item's body and comes back out; what was pulled inside is forgotten outside. */
-struct spot {
+void value_loc_set(struct lower *l, struct value_loc w);
+/* Goes into an statement's body and comes back out; what was pulled inside is forgotten outside. */
+struct insert_point {
     struct kbuild b;
     size_t n_memo;
 };
-struct spot lower_enter(struct lower *l, struct kitem *item);
-void lower_leave(struct lower *l, struct spot p);
-/* Forgets wide loads that do not stay: the turn that made them is over. */
+struct insert_point lower_enter(struct lower *l, struct kstmt *stmt);
+void lower_leave(struct lower *l, struct insert_point p);
+/* Forgets vector loads that do not stay: the turn that made them is over. */
 void lower_forget_turn(struct lower *l);
 /* Forgets what was pulled so far: memory has changed, or a new region begins. */
 void lower_forget(struct lower *l);
 
 /* Row-major position of an index in a shape, and back. */
-const struct ix *flat_index(struct ix_table *t, const struct type *type, const struct ix *const *index);
-void split_index(struct ix_table *t, const struct ix *const *dims, int rank, const struct ix *flat,
-                 const struct ix **index);
+const struct index *flat_index(struct index_table *t, const struct type *type, const struct index *const *index);
+void split_index(struct index_table *t, const struct index *const *dims, int rank, const struct index *flat,
+                 const struct index **index);
 /* A guard with one condition 0 <= e < bound. */
-struct kmask mask_of(const struct ix *e, const struct ix *bound);
+struct kmask mask_of(const struct index *e, const struct index *bound);
 /* Sure to fail for all values of its variables. */
-bool mask_never_holds(struct ix_table *t, const struct kmask *m);
+bool mask_never_holds(struct index_table *t, const struct kmask *m);
 /* The argument buffer of a materialised value or source; NULL if the kernel has none for it. */
 struct kmem *arg_of(const struct lower *l, const struct node *n);
 /* ⌈log2 n⌉. */
 int log2_ceil(int64_t n);
-int64_t hint_of(const struct lower *l, const struct ix *e);
+int64_t hint_of(const struct lower *l, const struct index *e);
 
 /* The templates: fill l->k. */
 void lower_rows(struct lower *l);

@@ -11,10 +11,10 @@ struct payload {
     int live;
 };
 
-static void line_items(struct payload *y, struct kitem *const *list, size_t n);
+static void line_stmts(struct payload *y, struct kstmt *const *list, size_t n);
 
 /* ---- names: outside of regions every variable is an array over the block's threads ---- */
-static const char *spell(void *ctx, const struct ix *atom)
+static const char *spell(void *ctx, const struct index *atom)
 {
     const struct payload *y = ctx;
     const struct kernel *k = y->p.k;
@@ -24,7 +24,7 @@ static const char *spell(void *ctx, const struct ix *atom)
         return "(tid % W_)";
     if (atom == k->wave_id)
         return "(tid / W_)";
-    if (atom->kind == IX_SYM) {
+    if (atom->kind == INDEX_SYM) {
         for (size_t i = 0; i < k->n_dims; i++)
             if (k->dims[i].sym == atom)
                 return arena_printf(y->p.o.arena, "d_%zu", i);
@@ -36,7 +36,7 @@ static const char *spell(void *ctx, const struct ix *atom)
     return NULL;
 }
 
-static void make_outer(struct payload *y, const struct ix *var)
+static void make_outer(struct payload *y, const struct index *var)
 {
     *arena_push(y->p.o.arena, y->p.outer, y->p.n_outer, y->p.cap_outer) = var;
 }
@@ -52,48 +52,48 @@ static void shut(struct payload *y) { print_close(&y->p); }
 static void temporaries(struct payload *y)
 {
     size_t n;
-    const struct kref *r = kplan_refs(y->p.sp.plan, y->p.item, &n);
+    const struct kref *r = kplan_refs(y->p.sp.plan, y->p.stmt, &n);
     for (size_t j = 0; j < n; j++)
         if (r[j].def)
             kout_line(&y->p.o, "const %s t%d = %s;", print_type(&y->p, r[j].x->type), r[j].temp,
                       print_value(&y->p, r[j].x, false, true));
 }
 
-/* ---- items of a thread ---- */
-static const char *stored(struct payload *y, const struct kmem *m, const struct kx *value)
+/* ---- statements of a thread ---- */
+static const char *stored(struct payload *y, const struct kmem *m, const struct kexpr *value)
 {
     const char *v = print_value(&y->p, value, false, false);
     return dtype_is_float(m->dtype) ? arena_printf(y->p.o.arena, "p_to_%s(%s)", dtype_name(m->dtype), v) : v;
 }
 
-static void store(struct payload *y, const struct kitem *it)
+static void store(struct payload *y, const struct kstmt *it)
 {
     kout_line(&y->p.o, "if (%s) %s = %s;", print_guards(&y->p, &it->mask),
               print_cell_at(&y->p, it->mem, it->slot, it->index), stored(y, it->mem, it->value));
 }
 
-static void load_wide(struct payload *y, const struct kitem *it)
+static void load_vector(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
-    const char *to = print_ix(p, it->index, true);
-    const char *from = print_ix(p, print_ring_index(p, it->mem2, it->slot, it->index2), true);
+    const char *to = print_index(p, it->index, true);
+    const char *from = print_index(p, print_ring_index(p, it->mem2, it->slot, it->index2), true);
     kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s[tid][%s + e_] = %s ? %s[%s + e_] : %s;", it->elems,
               it->mem->name, to, arena_printf(p->o.arena, "(%s)", print_guards(p, &it->mask)), it->mem2->name, from,
               print_value(p, it->value, false, false));
 }
 
-static void store_wide(struct payload *y, const struct kitem *it)
+static void store_vector(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
-    const char *to = print_ix(p, print_ring_index(p, it->mem, it->slot, it->index), true);
-    const char *value = arena_printf(p->o.arena, "%s[tid][%s + e_]", it->mem2->name, print_ix(p, it->index2, true));
+    const char *to = print_index(p, print_ring_index(p, it->mem, it->slot, it->index), true);
+    const char *value = arena_printf(p->o.arena, "%s[tid][%s + e_]", it->mem2->name, print_index(p, it->index2, true));
     if (dtype_is_float(it->mem->dtype))
         value = arena_printf(p->o.arena, "p_to_%s(%s)", dtype_name(it->mem->dtype), value);
     kout_line(&p->o, "if (%s) for (tk_i32 e_ = 0; e_ < %d; e_++) %s[%s + e_] = %s;", print_guards(p, &it->mask),
               it->elems, it->mem->name, to, value);
 }
 
-static void accumulate(struct payload *y, const struct kitem *it)
+static void accumulate(struct payload *y, const struct kstmt *it)
 {
     const char *cell = print_cell_at(&y->p, it->mem, NULL, it->index);
     if (it->fma)
@@ -106,7 +106,7 @@ static void accumulate(struct payload *y, const struct kitem *it)
             print_acc(&y->p, it->acc, it->acc_type, "accumulate", cell, print_value(&y->p, it->value, true, false)));
 }
 
-static void let(struct payload *y, const struct kitem *it)
+static void let(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
     const char *v = print_value(p, it->value, false, false);
@@ -116,7 +116,7 @@ static void let(struct payload *y, const struct kitem *it)
         kout_line(&p->o, "const %s %s = %s;", print_type(p, it->value->type), kplan_read(p->sp.plan, it->read), v);
 }
 
-static void let_outside(struct payload *y, const struct kitem *it)
+static void let_outside(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
     const char *name = it->var ? kplan_var(p->sp.plan, it->var) : kplan_read(p->sp.plan, it->read);
@@ -132,36 +132,36 @@ static void let_outside(struct payload *y, const struct kitem *it)
         *arena_push(p->o.arena, p->outer_read, p->n_outer_read, p->cap_outer_read) = it->read;
 }
 
-static void loop(struct payload *y, const struct kitem *it)
+static void loop(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
     const char *v = kplan_var(p->sp.plan, it->var);
-    kout_line(&p->o, "for (tk_i32 %s = %s; %s < %s; %s += %s) {", v, print_ix(p, it->lo, false), v,
-              print_ix(p, it->hi, false), v, print_ix(p, it->step, false));
+    kout_line(&p->o, "for (tk_i32 %s = %s; %s < %s; %s += %s) {", v, print_index(p, it->lo, false), v,
+              print_index(p, it->hi, false), v, print_index(p, it->step, false));
     p->o.depth++;
-    line_items(y, it->body, it->n_body);
+    line_stmts(y, it->body, it->n_body);
     print_close(p);
 }
 
-static void branch(struct payload *y, const struct kitem *it)
+static void branch(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
     kout_line(&p->o, "if (%s) {", print_guards(p, &it->mask));
     p->o.depth++;
-    line_items(y, it->body, it->n_body);
+    line_stmts(y, it->body, it->n_body);
     p->o.depth--;
     kout_line(&p->o, "} else {");
     p->o.depth++;
-    line_items(y, it->orelse, it->n_orelse);
+    line_stmts(y, it->orelse, it->n_orelse);
     print_close(p);
 }
 
-static void issue(struct payload *y, const struct kitem *it)
+static void issue(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
     bool f = dtype_is_float(it->mem->dtype);
-    const char *to = print_ix(p, print_ring_index(p, it->mem, it->slot, it->index), true);
-    const char *from = print_ix(p, it->index2, true);
+    const char *to = print_index(p, print_ring_index(p, it->mem, it->slot, it->index), true);
+    const char *from = print_index(p, it->index2, true);
     kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s[%s + e_] = %s ? %s[%s + e_] : %s;", it->elems,
               it->mem->name, to, arena_printf(p->o.arena, "(%s)", print_guards(p, &it->mask)), it->mem2->name, from,
               f ? "p_const(0)" : "0");
@@ -172,99 +172,99 @@ static int elems_of(const struct kfrag *f)
     return f->role == KF_A ? f->unit->a_elems : f->role == KF_B ? f->unit->b_elems : f->unit->c_elems;
 }
 
-static void frag_fill(struct payload *y, const struct kitem *it)
+static void frag_fill(struct payload *y, const struct kstmt *it)
 {
     kout_line(&y->p.o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s[tid][e_] = %s;",
               it->frag->rows * it->frag->cols * elems_of(it->frag), it->frag->name,
               print_value(&y->p, it->value, false, false));
 }
 
-static void frag_load(struct payload *y, const struct kitem *it)
+static void frag_load(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
-    struct ix_table *t = p->k->s->ix;
+    struct index_table *t = p->k->s->indices;
     const struct kfrag *f = it->frag;
     int n = f->rows * f->cols;
     int elems = elems_of(f);
-    const struct ix *i = ix_var(t, "i_", 0, n - 1, UNIFORM_GRID);
-    const struct ix *e = ix_var(t, "e_", 0, elems - 1, UNIFORM_GRID);
+    const struct index *i = index_var(t, "i_", 0, n - 1, UNIFORM_GRID);
+    const struct index *e = index_var(t, "e_", 0, elems - 1, UNIFORM_GRID);
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", n));
     print_loop(p, "e_", arena_printf(p->o.arena, "%d", elems));
     kout_line(&p->o, "%s[tid][%d*i_ + e_] = %s[%s];", f->name, elems, it->mem->name,
-              print_ix(p, print_frag_index(p, it, i, e), false));
+              print_index(p, print_frag_index(p, it, i, e), false));
     print_close(p);
     print_close(p);
 }
 
-static void each(struct payload *y, const struct kitem *it)
+static void each(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
-    struct ix_table *t = p->k->s->ix;
+    struct index_table *t = p->k->s->indices;
     const struct kfrag *f = it->frag;
     const struct matrix_unit *u = f->unit;
-    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
-    const struct ix *j = ix_var(t, "j_", 0, f->cols - 1, UNIFORM_GRID);
-    const struct ix *e = ix_var(t, "e_", 0, u->c_elems - 1, UNIFORM_GRID);
+    const struct index *i = index_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
+    const struct index *j = index_var(t, "j_", 0, f->cols - 1, UNIFORM_GRID);
+    const struct index *e = index_var(t, "e_", 0, u->c_elems - 1, UNIFORM_GRID);
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", f->rows));
     print_loop(p, "j_", arena_printf(p->o.arena, "%d", f->cols));
     print_loop(p, "e_", arena_printf(p->o.arena, "%d", u->c_elems));
-    const struct ix *row = ix_add(t, ix_add(t, it->row, ix_mulk(t, i, u->m)), print_map(p, u->c.row, e));
-    const struct ix *col = ix_add(t, ix_add(t, it->col, ix_mulk(t, j, u->n)), print_map(p, u->c.col, e));
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var), print_ix(p, row, false));
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var2), print_ix(p, col, false));
+    const struct index *row = index_add(t, index_add(t, it->row, index_mulk(t, i, u->m)), print_map(p, u->c.row, e));
+    const struct index *col = index_add(t, index_add(t, it->col, index_mulk(t, j, u->n)), print_map(p, u->c.col, e));
+    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var), print_index(p, row, false));
+    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var2), print_index(p, col, false));
     if (it->var3)
         kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var3),
-                  print_ix(p, print_row_slot(p, f, i, e), false));
+                  print_index(p, print_row_slot(p, f, i, e), false));
     p->elem = arena_printf(p->o.arena, "%s[tid][%d*(%d*i_ + j_) + e_]", f->name, u->c_elems, f->cols);
-    line_items(y, it->body, it->n_body);
+    line_stmts(y, it->body, it->n_body);
     p->elem = NULL;
     print_close(p);
     print_close(p);
     print_close(p);
 }
 
-static void line_item(struct payload *y, const struct kitem *it)
+static void line_stmt(struct payload *y, const struct kstmt *it)
 {
     switch (it->kind) {
-    case KI_REGION: line_items(y, it->body, it->n_body); break;
-    case KI_LET: let(y, it); break;
-    case KI_STORE: store(y, it); break;
-    case KI_LOAD_WIDE: load_wide(y, it); break;
-    case KI_STORE_WIDE: store_wide(y, it); break;
-    case KI_ACCUMULATE: accumulate(y, it); break;
-    case KI_FOR: loop(y, it); break;
-    case KI_IF: branch(y, it); break;
-    case KI_ISSUE: issue(y, it); break;
-    case KI_LAND:
-    case KI_COMMIT: break;
-    case KI_FRAG_FILL: frag_fill(y, it); break;
-    case KI_FRAG_LOAD: frag_load(y, it); break;
-    case KI_EACH: each(y, it); break;
-    case KI_FRAG_SET:
+    case KSTMT_REGION: line_stmts(y, it->body, it->n_body); break;
+    case KSTMT_LET: let(y, it); break;
+    case KSTMT_STORE: store(y, it); break;
+    case KSTMT_LOAD_VECTOR: load_vector(y, it); break;
+    case KSTMT_STORE_VECTOR: store_vector(y, it); break;
+    case KSTMT_ACCUMULATE: accumulate(y, it); break;
+    case KSTMT_FOR: loop(y, it); break;
+    case KSTMT_IF: branch(y, it); break;
+    case KSTMT_ISSUE: issue(y, it); break;
+    case KSTMT_LAND:
+    case KSTMT_COMMIT: break;
+    case KSTMT_FRAG_FILL: frag_fill(y, it); break;
+    case KSTMT_FRAG_LOAD: frag_load(y, it); break;
+    case KSTMT_EACH: each(y, it); break;
+    case KSTMT_FRAG_SET:
         kout_line(&y->p.o, "%s = p_to_f32(%s);", y->p.elem, print_value(&y->p, it->value, false, false));
         break;
-    case KI_COMBINE:
-    case KI_SEAM:
-    case KI_MMA:
-    case KI_FRAG_REDUCE:
-    case KI_FRAG_CAST: BUG("a collective inside of a region");
+    case KSTMT_COMBINE:
+    case KSTMT_BARRIER:
+    case KSTMT_MMA:
+    case KSTMT_FRAG_REDUCE:
+    case KSTMT_FRAG_CAST: BUG("a collective inside of a region");
     }
 }
 
-static void line_items(struct payload *y, struct kitem *const *list, size_t n)
+static void line_stmts(struct payload *y, struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        y->p.item = list[i];
+        y->p.stmt = list[i];
         temporaries(y);
-        line_item(y, list[i]);
+        line_stmt(y, list[i]);
     }
 }
 
-/* ---- items of the block ---- */
-static void block_items(struct payload *y, struct kitem *const *list, size_t n);
+/* ---- statements of the block ---- */
+static void block_stmts(struct payload *y, struct kstmt *const *list, size_t n);
 
 /* Each lane's element and that of the lane at distance d_, as they were before this level. */
-static void level(struct payload *y, const struct kitem *it, const char *cell)
+static void level(struct payload *y, const struct kstmt *it, const char *cell)
 {
     struct kprint *p = &y->p;
     kout_line(&p->o, "%s was_[N_];", print_type(p, it->acc_type));
@@ -273,7 +273,7 @@ static void level(struct payload *y, const struct kitem *it, const char *cell)
               print_acc(p, it->acc, it->acc_type, "combine", "was_[tid]", "was_[tid ^ d_]"));
 }
 
-static void combine(struct payload *y, const struct kitem *it)
+static void combine(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
     kout_line(&p->o, "for (tk_i32 d_ = 1; d_ < %d; d_ *= 2) {", it->span);
@@ -282,14 +282,14 @@ static void combine(struct payload *y, const struct kitem *it)
     print_close(p);
 }
 
-static void frag_reduce(struct payload *y, const struct kitem *it)
+static void frag_reduce(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
-    struct ix_table *t = p->k->s->ix;
+    struct index_table *t = p->k->s->indices;
     const struct kfrag *f = it->frag;
-    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
-    const struct ix *e = ix_var(t, "e_", 0, f->unit->c_elems - 1, UNIFORM_GRID);
-    const struct ix *k = ix_var(t, "k_", 0, frag_rows(f) - 1, UNIFORM_GRID);
+    const struct index *i = index_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
+    const struct index *e = index_var(t, "e_", 0, f->unit->c_elems - 1, UNIFORM_GRID);
+    const struct index *k = index_var(t, "k_", 0, frag_rows(f) - 1, UNIFORM_GRID);
     const char *own = print_cell_at(p, it->mem, NULL, k);
     const char *to = print_cell_at(p, it->mem, NULL, print_row_slot(p, f, i, e));
     const char *elem = arena_printf(p->o.arena, "%s[tid][%d*(%d*i_ + j_) + e_]", f->name, f->unit->c_elems, f->cols);
@@ -311,57 +311,59 @@ static void frag_reduce(struct payload *y, const struct kitem *it)
 }
 
 /* Every element straight from the lane that holds it. */
-static void frag_cast(struct payload *y, const struct kitem *it)
+static void frag_cast(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
-    struct ix_table *t = p->k->s->ix;
+    struct index_table *t = p->k->s->indices;
     const struct kfrag *a = it->frag;
     const struct kfrag *c = it->frag_a;
     const struct matrix_unit *u = a->unit;
-    const struct ix *i = ix_var(t, "i_", 0, c->rows - 1, UNIFORM_GRID);
-    const struct ix *e = ix_var(t, "e_", 0, u->a_elems - 1, UNIFORM_GRID);
+    const struct index *i = index_var(t, "i_", 0, c->rows - 1, UNIFORM_GRID);
+    const struct index *e = index_var(t, "e_", 0, u->a_elems - 1, UNIFORM_GRID);
     struct frag_source s = frag_source_of(t, u, p->k->lane, e);
-    const struct ix *frag = ix_add(t, ix_add(t, ix_mulk(t, i, c->cols), ix_mulk(t, it->index, u->k / u->n)), s.frag);
+    const struct index *frag =
+        index_add(t, index_add(t, index_mulk(t, i, c->cols), index_mulk(t, it->index, u->k / u->n)), s.frag);
     open(y);
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", c->rows));
     print_loop(p, "e_", arena_printf(p->o.arena, "%d", u->a_elems));
     kout_line(&p->o, "%s[tid][%d*i_ + e_] = p_to_%s(%s[tid/W_*W_ + %s][%s]);", a->name, u->a_elems, dtype_name(u->in),
-              c->name, print_ix(p, s.lane, true), print_ix(p, ix_add(t, ix_mulk(t, frag, u->c_elems), s.elem), false));
+              c->name, print_index(p, s.lane, true),
+              print_index(p, index_add(t, index_mulk(t, frag, u->c_elems), s.elem), false));
     print_close(p);
     print_close(p);
     shut(y);
 }
 
 /* Gathers a wave's operands by the coordinate maps, and computes each of its results. */
-static void mma(struct payload *y, const struct kitem *it)
+static void mma(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
-    struct ix_table *t = p->k->s->ix;
+    struct index_table *t = p->k->s->indices;
     const struct kfrag *c = it->frag;
     const struct kfrag *a = it->frag_a;
     const struct kfrag *b = it->frag_b;
     const struct matrix_unit *u = c->unit;
-    const struct ix *e = ix_var(t, "e_", 0, 1 << 20, UNIFORM_GRID);
+    const struct index *e = index_var(t, "e_", 0, 1 << 20, UNIFORM_GRID);
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", c->rows));
     print_loop(p, "j_", arena_printf(p->o.arena, "%d", c->cols));
     kout_line(&p->o, "P a_[N_ / W_][%d][%d], b_[N_ / W_][%d][%d];", u->m, u->k, u->n, u->k);
     kout_line(&p->o, "THREADS_(live%d_) for (tk_i32 e_ = 0; e_ < %d; e_++) a_[tid / W_][%s][%s] = %s[tid][%d*i_ + e_];",
-              y->live, u->a_elems, print_ix(p, print_map(p, u->a.row, e), false),
-              print_ix(p, print_map(p, u->a.col, e), false), a->name, u->a_elems);
+              y->live, u->a_elems, print_index(p, print_map(p, u->a.row, e), false),
+              print_index(p, print_map(p, u->a.col, e), false), a->name, u->a_elems);
     kout_line(&p->o, "THREADS_(live%d_) for (tk_i32 e_ = 0; e_ < %d; e_++) b_[tid / W_][%s][%s] = %s[tid][%d*j_ + e_];",
-              y->live, u->b_elems, print_ix(p, print_map(p, u->b.col, e), false),
-              print_ix(p, print_map(p, u->b.row, e), false), b->name, u->b_elems);
+              y->live, u->b_elems, print_index(p, print_map(p, u->b.col, e), false),
+              print_index(p, print_map(p, u->b.row, e), false), b->name, u->b_elems);
     kout_line(&p->o, "THREADS_(live%d_) for (tk_i32 e_ = 0; e_ < %d; e_++) {", y->live, u->c_elems);
     p->o.depth++;
     kout_line(&p->o, "P *const c_ = &%s[tid][%d*(%d*i_ + j_) + e_];", c->name, u->c_elems, c->cols);
     kout_line(&p->o, "*c_ = p_mma(*c_, a_[tid / W_][%s], b_[tid / W_][%s], %d);",
-              print_ix(p, print_map(p, u->c.row, e), false), print_ix(p, print_map(p, u->c.col, e), false), u->k);
+              print_index(p, print_map(p, u->c.row, e), false), print_index(p, print_map(p, u->c.col, e), false), u->k);
     print_close(p);
     print_close(p);
     print_close(p);
 }
 
-static void loop_outside(struct payload *y, const struct kitem *it)
+static void loop_outside(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
     const char *v = kplan_var(p->sp.plan, it->var);
@@ -370,23 +372,23 @@ static void loop_outside(struct payload *y, const struct kitem *it)
     p->o.depth++;
     kout_line(&p->o, "unsigned char live%d_[N_];", outer + 1);
     kout_line(&p->o, "tk_i32 %s[N_];", v);
-    kout_line(&p->o, "THREADS_(live%d_) %s[tid] = %s;", outer, v, print_ix(p, it->lo, false));
+    kout_line(&p->o, "THREADS_(live%d_) %s[tid] = %s;", outer, v, print_index(p, it->lo, false));
     make_outer(y, it->var);
     kout_line(&p->o, "for (;;) {");
     p->o.depth++;
     kout_line(&p->o, "int any_ = 0;");
     kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) any_ |= live%d_[tid] = live%d_[tid] && %s[tid] < %s;",
-              outer + 1, outer, v, print_ix(p, it->hi, false));
+              outer + 1, outer, v, print_index(p, it->hi, false));
     kout_line(&p->o, "if (!any_) break;");
     y->live = outer + 1;
-    block_items(y, it->body, it->n_body);
-    kout_line(&p->o, "THREADS_(live%d_) %s[tid] += %s;", y->live, v, print_ix(p, it->step, false));
+    block_stmts(y, it->body, it->n_body);
+    kout_line(&p->o, "THREADS_(live%d_) %s[tid] += %s;", y->live, v, print_index(p, it->step, false));
     y->live = outer;
     print_close(p);
     print_close(p);
 }
 
-static void branch_outside(struct payload *y, const struct kitem *it)
+static void branch_outside(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
     int outer = y->live;
@@ -397,7 +399,7 @@ static void branch_outside(struct payload *y, const struct kitem *it)
     kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) live%d_[tid] = live%d_[tid] && (%s);", outer + 1, outer,
               on);
     y->live = outer + 1;
-    block_items(y, it->body, it->n_body);
+    block_stmts(y, it->body, it->n_body);
     y->live = outer;
     print_close(p);
     if (!it->n_orelse)
@@ -408,29 +410,29 @@ static void branch_outside(struct payload *y, const struct kitem *it)
     kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) live%d_[tid] = live%d_[tid] && !(%s);", outer + 1, outer,
               on);
     y->live = outer + 1;
-    block_items(y, it->orelse, it->n_orelse);
+    block_stmts(y, it->orelse, it->n_orelse);
     y->live = outer;
     print_close(p);
 }
 
-static void block_items(struct payload *y, struct kitem *const *list, size_t n)
+static void block_stmts(struct payload *y, struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct kitem *it = y->p.item = list[i];
+        const struct kstmt *it = y->p.stmt = list[i];
         switch (it->kind) {
-        case KI_LET: let_outside(y, it); break;
-        case KI_COMBINE: combine(y, it); break;
-        case KI_FOR: loop_outside(y, it); break;
-        case KI_IF: branch_outside(y, it); break;
-        case KI_MMA: mma(y, it); break;
-        case KI_FRAG_REDUCE: frag_reduce(y, it); break;
-        case KI_FRAG_CAST: frag_cast(y, it); break;
-        case KI_LAND:
-        case KI_COMMIT: break;
-        case KI_SEAM: kout_line(&y->p.o, "/* seam */"); break;
+        case KSTMT_LET: let_outside(y, it); break;
+        case KSTMT_COMBINE: combine(y, it); break;
+        case KSTMT_FOR: loop_outside(y, it); break;
+        case KSTMT_IF: branch_outside(y, it); break;
+        case KSTMT_MMA: mma(y, it); break;
+        case KSTMT_FRAG_REDUCE: frag_reduce(y, it); break;
+        case KSTMT_FRAG_CAST: frag_cast(y, it); break;
+        case KSTMT_LAND:
+        case KSTMT_COMMIT: break;
+        case KSTMT_BARRIER: kout_line(&y->p.o, "/* barrier */"); break;
         default:
             open(y);
-            line_items(y, &list[i], 1);
+            line_stmts(y, &list[i], 1);
             shut(y);
         }
     }
@@ -480,7 +482,7 @@ const char *print_payload(struct session *s, const struct kernel *k)
     p->o.depth++;
     kout_line(&p->o, "enum { N_ = %d, W_ = %d };", k->block, k->target->wave);
     declare(p);
-    block_items(&y, k->body, k->n_body);
+    block_stmts(&y, k->body, k->n_body);
     p->o.depth--;
     kout_line(&p->o, "}");
     kout_line(&p->o, "#undef THREADS_");

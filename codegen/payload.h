@@ -8,10 +8,10 @@
    args: the buffers in argument order, P[] for any float type, else tk_i32[], tk_i64[], tk_u8[]; dims: the scalar
    arguments in order; grid: blocks along x, y, z.
 
-   A block's threads run in turn: each item outside of a region for all threads, a region whole for one thread after the
-   other. That is the meaning of a kernel (threads of a region are independent, the rest is collective), so no fibers
-   are needed, and a region that looks at another thread's work in the same region gives another result here than on a
-   device. A copy is made at its issue. Uninitialised cells hold p_unset().
+   A block's threads run in turn: each statement outside of a region for all threads, a region whole for one thread
+   after the other. That is the meaning of a kernel (threads of a region are independent, the rest is collective), so no
+   fibers are needed, and a region that looks at another thread's work in the same region gives another result here than
+   on a device. A copy is made at its issue. Uninitialised cells hold p_unset().
 
    What stands before it, in C, defines tk_f64 tk_i32 tk_u32 tk_i64 tk_u8, tk_max_T and tk_min_T (T i32, i64), P, and on
    P:

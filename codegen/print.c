@@ -8,29 +8,29 @@
 /* ---- the head: arguments, ids, memory ---- */
 struct used {
     const struct kernel *k;
-    const struct ix *id[6];
+    const struct index *id[6];
     bool on[6];
     int stages;
 };
 
-static void mark_ids(void *ctx, const struct ix *e)
+static void mark_ids(void *ctx, const struct index *e)
 {
     struct used *u = ctx;
     for (int i = 0; i < 6; i++)
-        u->on[i] |= ix_mentions(e, u->id[i]);
+        u->on[i] |= index_mentions(e, u->id[i]);
 }
 
-static void mark_items(struct used *u, struct kitem *const *items, size_t n)
+static void mark_stmts(struct used *u, struct kstmt *const *stmts, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct kitem *it = items[i];
-        kitem_each_ix(u->k, it, mark_ids, u);
-        if (it->kind == KI_FRAG_LOAD || it->kind == KI_EACH || print_cast_turns(u->k, it))
+        const struct kstmt *it = stmts[i];
+        kstmt_each_index(u->k, it, mark_ids, u);
+        if (it->kind == KSTMT_FRAG_LOAD || it->kind == KSTMT_EACH || print_cast_turns(u->k, it))
             u->on[1] = true; /* the coordinate maps ask for the lane */
-        if (it->kind == KI_ISSUE && it->stage >= u->stages)
+        if (it->kind == KSTMT_ISSUE && it->stage >= u->stages)
             u->stages = it->stage + 1;
-        mark_items(u, it->body, it->n_body);
-        mark_items(u, it->orelse, it->n_orelse);
+        mark_stmts(u, it->body, it->n_body);
+        mark_stmts(u, it->orelse, it->n_orelse);
     }
 }
 
@@ -87,16 +87,16 @@ static const char *remark(struct arena *a, const char *text)
     return out;
 }
 
-/* ---- items ---- */
-static void inside(struct kprint *p, struct kitem *const *list, size_t n)
+/* ---- statements ---- */
+static void inside(struct kprint *p, struct kstmt *const *list, size_t n)
 {
     p->o.depth++;
-    print_items(p, list, n);
+    print_stmts(p, list, n);
     p->o.depth--;
 }
 
 /* The file without its folder: the same graph elsewhere gives the same text. */
-static void region(struct kprint *p, const struct kitem *it)
+static void region(struct kprint *p, const struct kstmt *it)
 {
     if (p->k->comment && it->loc.line && it->loc.src != p->k->src) {
         const char *path = it->loc.src->name;
@@ -109,7 +109,7 @@ static void region(struct kprint *p, const struct kitem *it)
     kout_line(&p->o, "}");
 }
 
-static void let(struct kprint *p, const struct kitem *it)
+static void let(struct kprint *p, const struct kstmt *it)
 {
     const char *v = print_value(p, it->value, false, false);
     if (it->var)
@@ -120,7 +120,7 @@ static void let(struct kprint *p, const struct kitem *it)
         kout_line(&p->o, "const %s %s = %s;", print_type(p, it->value->type), kplan_read(p->sp.plan, it->read), v);
 }
 
-static const char *stored(struct kprint *p, const struct kmem *m, const struct kx *value)
+static const char *stored(struct kprint *p, const struct kmem *m, const struct kexpr *value)
 {
     struct arena *a = p->o.arena;
     const char *v = print_value(p, value, false, false);
@@ -131,11 +131,11 @@ static const char *stored(struct kprint *p, const struct kmem *m, const struct k
     return m->dtype == DT_BOOL ? arena_printf(a, "(tk_u8)(%s)", v) : v;
 }
 
-static void store(struct kprint *p, const struct kitem *it)
+static void store(struct kprint *p, const struct kstmt *it)
 {
     const struct kmem *m = it->mem;
     const char *v = stored(p, m, it->value), *line;
-    const char *i = print_ix(p, print_ring_index(p, m, it->slot, it->index), false);
+    const char *i = print_index(p, print_ring_index(p, m, it->slot, it->index), false);
     if (m->space == KS_PRIVATE)
         line = arena_printf(p->o.arena, "%s[%s] = %s;", m->name, i, v);
     else
@@ -149,26 +149,27 @@ static void store(struct kprint *p, const struct kitem *it)
 }
 
 /* "p + 4*u" */
-static const char *from_element(struct kprint *p, const struct kmem *m, const struct ix *at)
+static const char *from_element(struct kprint *p, const struct kmem *m, const struct index *at)
 {
-    return ix_is_const(at) && !at->k ? m->name : arena_printf(p->o.arena, "%s + %s", m->name, print_ix(p, at, false));
+    return index_is_const(at) && !at->k ? m->name
+                                        : arena_printf(p->o.arena, "%s + %s", m->name, print_index(p, at, false));
 }
 
 /* A load under a mask overwrites the fill. */
-static void wide(struct kprint *p, const struct kitem *it)
+static void vector(struct kprint *p, const struct kstmt *it)
 {
-    bool load = it->kind == KI_LOAD_WIDE;
+    bool load = it->kind == KSTMT_LOAD_VECTOR;
     const struct kmem *m = load ? it->mem2 : it->mem;
     const struct kmem *own = load ? it->mem : it->mem2;
-    const struct ix *index = print_ring_index(p, m, it->slot, load ? it->index2 : it->index);
-    const struct ix *at = load ? it->index : it->index2;
+    const struct index *index = print_ring_index(p, m, it->slot, load ? it->index2 : it->index);
+    const struct index *at = load ? it->index : it->index2;
     const char *on = print_guards(p, &it->mask);
     const char *guard = strcmp(on, "1") ? arena_printf(p->o.arena, "if (%s) ", on) : "";
-    const char *i = print_ix(p, index, false);
+    const char *i = print_index(p, index, false);
     const char *memory = arena_printf(p->o.arena, "%s%s", m->space == KS_ARG ? "a." : "", m->name);
     if (load && *guard) {
         print_loop(p, "e_", arena_printf(p->o.arena, "%d", it->elems));
-        kout_line(&p->o, "%s[%s + e_] = %s;", own->name, print_ix(p, at, false),
+        kout_line(&p->o, "%s[%s + e_] = %s;", own->name, print_index(p, at, false),
                   print_value(p, it->value, false, false));
         print_close(p);
     }
@@ -180,7 +181,7 @@ static void wide(struct kprint *p, const struct kitem *it)
                   from_element(p, own, at));
 }
 
-static void accumulate(struct kprint *p, const struct kitem *it)
+static void accumulate(struct kprint *p, const struct kstmt *it)
 {
     const char *cell = print_cell_at(p, it->mem, NULL, it->index);
     if (it->fma) {
@@ -193,7 +194,7 @@ static void accumulate(struct kprint *p, const struct kitem *it)
     kout_line(&p->o, "%s = %s;", cell, print_acc(p, it->acc, it->acc_type, "accumulate", cell, v));
 }
 
-static void combine(struct kprint *p, const struct kitem *it)
+static void combine(struct kprint *p, const struct kstmt *it)
 {
     const char *cell = print_cell_at(p, it->mem, NULL, it->index);
     const char *other = arena_printf(p->o.arena, "tk_shfl_xor_%s(%s, d_)", dtype_name(it->acc_type), cell);
@@ -202,20 +203,20 @@ static void combine(struct kprint *p, const struct kitem *it)
               print_acc(p, it->acc, it->acc_type, "combine", cell, other));
 }
 
-static void loop(struct kprint *p, const struct kitem *it)
+static void loop(struct kprint *p, const struct kstmt *it)
 {
     const char *v = kplan_var(p->sp.plan, it->var);
-    const char *step = print_ix(p, it->step, false);
+    const char *step = print_index(p, it->step, false);
     if (it->unroll)
         kout_line(&p->o, "TK_UNROLL");
-    kout_line(&p->o, "for (tk_i32 %s = %s; %s < %s; %s) {", v, print_ix(p, it->lo, false), v,
-              print_ix(p, it->hi, false),
+    kout_line(&p->o, "for (tk_i32 %s = %s; %s < %s; %s) {", v, print_index(p, it->lo, false), v,
+              print_index(p, it->hi, false),
               strcmp(step, "1") ? arena_printf(p->o.arena, "%s += %s", v, step) : arena_printf(p->o.arena, "%s++", v));
     inside(p, it->body, it->n_body);
     kout_line(&p->o, "}");
 }
 
-static void branch(struct kprint *p, const struct kitem *it)
+static void branch(struct kprint *p, const struct kstmt *it)
 {
     kout_line(&p->o, "if (%s) {", print_guards(p, &it->mask));
     inside(p, it->body, it->n_body);
@@ -226,69 +227,69 @@ static void branch(struct kprint *p, const struct kitem *it)
     kout_line(&p->o, "}");
 }
 
-static void copy(struct kprint *p, const struct kitem *it)
+static void copy(struct kprint *p, const struct kstmt *it)
 {
     int bytes = it->elems * dtype_size(it->mem->dtype);
-    const char *at = print_ix(p, print_ring_index(p, it->mem, it->slot, it->index), false);
-    if (it->kind == KI_LAND) {
+    const char *at = print_index(p, print_ring_index(p, it->mem, it->slot, it->index), false);
+    if (it->kind == KSTMT_LAND) {
         kout_line(&p->o, "tk_land_%d(st%d, %s, %s);", bytes, it->stage, it->mem->name, at);
         return;
     }
     kout_line(&p->o, "tk_issue_%d(st%d, %s, %s, a.%s, %s, %s);", bytes, it->stage, it->mem->name, at, it->mem2->name,
-              print_ix(p, it->index2, false), print_guards(p, &it->mask));
+              print_index(p, it->index2, false), print_guards(p, &it->mask));
 }
 
-static void seam(struct kprint *p, const struct kitem *it)
+static void barrier(struct kprint *p, const struct kstmt *it)
 {
     if (it->pending >= 0)
         kout_line(&p->o, "tk_wait(%d);", it->pending);
     kout_line(&p->o, it->scope == KSCOPE_BLOCK ? "tk_sync_block();" : "tk_sync_wave();");
 }
 
-static void item(struct kprint *p, const struct kitem *it)
+static void stmt(struct kprint *p, const struct kstmt *it)
 {
     switch (it->kind) {
-    case KI_REGION: region(p, it); break;
-    case KI_LET: let(p, it); break;
-    case KI_STORE: store(p, it); break;
-    case KI_LOAD_WIDE:
-    case KI_STORE_WIDE: wide(p, it); break;
-    case KI_ACCUMULATE: accumulate(p, it); break;
-    case KI_COMBINE: combine(p, it); break;
-    case KI_FOR: loop(p, it); break;
-    case KI_IF: branch(p, it); break;
-    case KI_ISSUE:
-    case KI_LAND: copy(p, it); break;
-    case KI_COMMIT: kout_line(&p->o, "tk_commit();"); break;
-    case KI_SEAM: seam(p, it); break;
-    case KI_FRAG_FILL:
-    case KI_FRAG_LOAD:
-    case KI_MMA:
-    case KI_EACH:
-    case KI_FRAG_SET:
-    case KI_FRAG_REDUCE:
-    case KI_FRAG_CAST: print_frag_item(p, it); break;
+    case KSTMT_REGION: region(p, it); break;
+    case KSTMT_LET: let(p, it); break;
+    case KSTMT_STORE: store(p, it); break;
+    case KSTMT_LOAD_VECTOR:
+    case KSTMT_STORE_VECTOR: vector(p, it); break;
+    case KSTMT_ACCUMULATE: accumulate(p, it); break;
+    case KSTMT_COMBINE: combine(p, it); break;
+    case KSTMT_FOR: loop(p, it); break;
+    case KSTMT_IF: branch(p, it); break;
+    case KSTMT_ISSUE:
+    case KSTMT_LAND: copy(p, it); break;
+    case KSTMT_COMMIT: kout_line(&p->o, "tk_commit();"); break;
+    case KSTMT_BARRIER: barrier(p, it); break;
+    case KSTMT_FRAG_FILL:
+    case KSTMT_FRAG_LOAD:
+    case KSTMT_MMA:
+    case KSTMT_EACH:
+    case KSTMT_FRAG_SET:
+    case KSTMT_FRAG_REDUCE:
+    case KSTMT_FRAG_CAST: print_frag_stmt(p, it); break;
     }
 }
 
-void print_items(struct kprint *p, struct kitem *const *list, size_t n)
+void print_stmts(struct kprint *p, struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        p->item = list[i];
+        p->stmt = list[i];
         size_t n_refs;
-        const struct kref *r = kplan_refs(p->sp.plan, p->item, &n_refs);
+        const struct kref *r = kplan_refs(p->sp.plan, p->stmt, &n_refs);
         for (size_t j = 0; j < n_refs; j++)
             if (r[j].def)
                 kout_line(&p->o, "const %s t%d = %s;", print_type(p, r[j].x->type), r[j].temp,
                           print_value(p, r[j].x, false, true));
-        item(p, list[i]);
+        stmt(p, list[i]);
     }
 }
 
-static const char *spell_dim(void *ctx, const struct ix *atom)
+static const char *spell_dim(void *ctx, const struct index *atom)
 {
     const struct kprint *p = ctx;
-    if (atom->kind != IX_SYM)
+    if (atom->kind != INDEX_SYM)
         return NULL;
     for (size_t i = 0; i < p->k->n_dims; i++)
         if (p->k->dims[i].sym == atom)
@@ -301,7 +302,7 @@ const char *print_kernel(struct session *s, const struct kernel *k)
     struct kprint p = { .o = { .arena = s->run, .step = 4 }, .k = k };
     p.sp = (struct kspell){ .plan = kplan_new(s->run, k), .c = true, .atom = spell_dim, .ctx = &p };
     struct used u = { .k = k, .id = { k->tid, k->lane, k->wave_id, k->bid[0], k->bid[1], k->bid[2] } };
-    mark_items(&u, k->body, k->n_body);
+    mark_stmts(&u, k->body, k->n_body);
     if (k->comment)
         kout_line(&p.o, "/* %s */", remark(s->run, k->comment));
     arguments(&p);
@@ -309,7 +310,7 @@ const char *print_kernel(struct session *s, const struct kernel *k)
     kout_line(&p.o, "{");
     p.o.depth++;
     memory(&p, &u);
-    print_items(&p, k->body, k->n_body);
+    print_stmts(&p, k->body, k->n_body);
     p.o.depth--;
     kout_line(&p.o, "}");
     return kout_text(&p.o);

@@ -8,32 +8,32 @@
 
 /* Element e of the fragment is at element number at_ + (its distance from element 0), where that does not hang on the
    lane. */
-static const char *from_first(struct kprint *p, const struct ix *first, const struct ix *at)
+static const char *from_first(struct kprint *p, const struct index *first, const struct index *at)
 {
-    const struct ix *d = ix_sub(p->k->s->ix, at, first);
-    if (!ix_is_const(d))
-        return print_ix(p, at, false);
+    const struct index *d = index_sub(p->k->s->indices, at, first);
+    if (!index_is_const(d))
+        return print_index(p, at, false);
     return d->k ? arena_printf(p->o.arena, "at_ %c %lld", d->k < 0 ? '-' : '+', (long long)(d->k < 0 ? -d->k : d->k))
                 : "at_";
 }
 
 /* A register holds two elements: neighbours in memory come in one load, others are packed. */
-static void frag_load(struct kprint *p, const struct kitem *it)
+static void frag_load(struct kprint *p, const struct kstmt *it)
 {
-    struct ix_table *t = p->k->s->ix;
+    struct index_table *t = p->k->s->indices;
     const struct kfrag *f = it->frag;
     int n = f->rows * f->cols;
     int elems = f->role == KF_A ? f->unit->a_elems : f->unit->b_elems;
-    const struct ix *i = ix_var(t, "i_", 0, n - 1, UNIFORM_GRID);
-    const struct ix *first = print_frag_index(p, it, i, ix_const(t, 0));
+    const struct index *i = index_var(t, "i_", 0, n - 1, UNIFORM_GRID);
+    const struct index *first = print_frag_index(p, it, i, index_const(t, 0));
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", n));
-    kout_line(&p->o, "const tk_i32 at_ = %s;", print_ix(p, first, false));
+    kout_line(&p->o, "const tk_i32 at_ = %s;", print_index(p, first, false));
     for (int e = 0; e < elems; e += 2) {
-        const struct ix *lo = print_frag_index(p, it, i, ix_const(t, e));
-        const struct ix *hi = print_frag_index(p, it, i, ix_const(t, e + 1));
-        const struct ix *gap = ix_sub(t, hi, lo);
+        const struct index *lo = print_frag_index(p, it, i, index_const(t, e));
+        const struct index *hi = print_frag_index(p, it, i, index_const(t, e + 1));
+        const struct index *gap = index_sub(t, hi, lo);
         const char *from = from_first(p, first, lo);
-        if (ix_is_const(gap) && gap->k == 1 && ix_multiple_of(lo, 2))
+        if (index_is_const(gap) && gap->k == 1 && index_multiple_of(lo, 2))
             kout_line(&p->o, "%s[i_][%d] = tk_ld2_f16(%s, %s);", f->name, e / 2, it->mem->name, from);
         else
             kout_line(&p->o, "%s[i_][%d] = tk_pack_f16(tk_ld_f16(%s, %s), tk_ld_f16(%s, %s));", f->name, e / 2,
@@ -42,7 +42,7 @@ static void frag_load(struct kprint *p, const struct kitem *it)
     print_close(p);
 }
 
-static void frag_fill(struct kprint *p, const struct kitem *it)
+static void frag_fill(struct kprint *p, const struct kstmt *it)
 {
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", it->frag->rows * it->frag->cols));
     print_loop(p, "e_", "TK_MMA_C");
@@ -58,7 +58,7 @@ static const char *frag_of(struct kprint *p, const struct kfrag *f)
     return f->cols == 1 ? arena_printf(a, "%s[i_ + j_]", f->name) : arena_printf(a, "%s[%d*i_ + j_]", f->name, f->cols);
 }
 
-static void mma(struct kprint *p, const struct kitem *it)
+static void mma(struct kprint *p, const struct kstmt *it)
 {
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", it->frag->rows));
     print_loop(p, "j_", arena_printf(p->o.arena, "%d", it->frag->cols));
@@ -67,27 +67,27 @@ static void mma(struct kprint *p, const struct kitem *it)
     print_close(p);
 }
 
-static void each(struct kprint *p, const struct kitem *it)
+static void each(struct kprint *p, const struct kstmt *it)
 {
-    struct ix_table *t = p->k->s->ix;
+    struct index_table *t = p->k->s->indices;
     const struct kfrag *f = it->frag;
     const struct matrix_unit *u = f->unit;
-    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
-    const struct ix *j = ix_var(t, "j_", 0, f->cols - 1, UNIFORM_GRID);
-    const struct ix *e = ix_var(t, "e_", 0, u->c_elems - 1, UNIFORM_GRID);
-    const struct ix *row = ix_add(t, ix_add(t, it->row, ix_mulk(t, i, u->m)), print_map(p, u->c.row, e));
-    const struct ix *col = ix_add(t, ix_add(t, it->col, ix_mulk(t, j, u->n)), print_map(p, u->c.col, e));
+    const struct index *i = index_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
+    const struct index *j = index_var(t, "j_", 0, f->cols - 1, UNIFORM_GRID);
+    const struct index *e = index_var(t, "e_", 0, u->c_elems - 1, UNIFORM_GRID);
+    const struct index *row = index_add(t, index_add(t, it->row, index_mulk(t, i, u->m)), print_map(p, u->c.row, e));
+    const struct index *col = index_add(t, index_add(t, it->col, index_mulk(t, j, u->n)), print_map(p, u->c.col, e));
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", f->rows));
     print_loop(p, "j_", arena_printf(p->o.arena, "%d", f->cols));
     print_loop(p, "e_", "TK_MMA_C");
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var), print_ix(p, row, false));
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var2), print_ix(p, col, false));
+    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var), print_index(p, row, false));
+    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var2), print_index(p, col, false));
     if (it->var3)
         kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var3),
-                  print_ix(p, print_row_slot(p, f, i, e), false));
+                  print_index(p, print_row_slot(p, f, i, e), false));
     const char *outer = p->elem;
     p->elem = arena_printf(p->o.arena, "%s[e_]", frag_of(p, f));
-    print_items(p, it->body, it->n_body);
+    print_stmts(p, it->body, it->n_body);
     p->elem = outer;
     print_close(p);
     print_close(p);
@@ -95,16 +95,16 @@ static void each(struct kprint *p, const struct kitem *it)
 }
 
 /* Each row's elements in this lane, then the lanes that share it. */
-static void frag_reduce(struct kprint *p, const struct kitem *it)
+static void frag_reduce(struct kprint *p, const struct kstmt *it)
 {
-    struct ix_table *t = p->k->s->ix;
+    struct index_table *t = p->k->s->indices;
     const struct kfrag *f = it->frag;
     int slots = frag_row_slots(f->unit);
     unsigned lanes = frag_row_lanes(f->unit, p->k->target->wave);
-    const struct ix *i = ix_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
-    const struct ix *r = ix_var(t, "r_", 0, slots - 1, UNIFORM_GRID);
-    const struct ix *e = ix_var(t, "e_", 0, f->unit->c_elems - 1, UNIFORM_GRID);
-    const char *own = print_cell_at(p, it->mem, NULL, ix_add(t, ix_mulk(t, i, slots), r));
+    const struct index *i = index_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
+    const struct index *r = index_var(t, "r_", 0, slots - 1, UNIFORM_GRID);
+    const struct index *e = index_var(t, "e_", 0, f->unit->c_elems - 1, UNIFORM_GRID);
+    const char *own = print_cell_at(p, it->mem, NULL, index_add(t, index_mulk(t, i, slots), r));
     const char *n_slots = arena_printf(p->o.arena, "%d", slots);
     const char *to = print_cell_at(p, it->mem, NULL, print_row_slot(p, f, i, e));
     const char *elem = arena_printf(p->o.arena, "%s[e_]", frag_of(p, f));
@@ -127,71 +127,74 @@ static void frag_reduce(struct kprint *p, const struct kitem *it)
     print_close(p);
 }
 
-bool print_cast_turns(const struct kernel *k, const struct kitem *it)
+bool print_cast_turns(const struct kernel *k, const struct kstmt *it)
 {
-    return it->kind == KI_FRAG_CAST && frag_way_of(k->s->ix, it->frag->unit, k->target->wave) == FRAG_TURNS;
+    return it->kind == KSTMT_FRAG_CAST && frag_way_of(k->s->indices, it->frag->unit, k->target->wave) == FRAG_TURNS;
 }
 
 /* All of A's elements of fragment i_ into x_, one in each turn (ir/kernel/fragment.h). */
-static void cast_turns(struct kprint *p, const struct kitem *it, const char *from)
+static void cast_turns(struct kprint *p, const struct kstmt *it, const char *from)
 {
-    struct ix_table *t = p->k->s->ix;
+    struct index_table *t = p->k->s->indices;
     const struct matrix_unit *u = it->frag->unit;
     int n = u->a_elems;
-    const struct ix *zero = ix_const(t, 0);
-    const struct ix *lane = p->k->lane;
-    const struct ix *d = ix_var(t, "d_", 0, n - 1, UNIFORM_GRID);
-    const struct ix *takes = ix_mod(t, ix_add(t, frag_source_of(t, u, lane, zero).elem, d), ix_const(t, n));
-    const struct ix *gives = ix_mod(t, ix_addk(t, ix_sub(t, frag_target_elem(t, u, lane, zero), d), n), ix_const(t, n));
+    const struct index *zero = index_const(t, 0);
+    const struct index *lane = p->k->lane;
+    const struct index *d = index_var(t, "d_", 0, n - 1, UNIFORM_GRID);
+    const struct index *takes = index_mod(t, index_add(t, frag_source_of(t, u, lane, zero).elem, d), index_const(t, n));
+    const struct index *gives =
+        index_mod(t, index_addk(t, index_sub(t, frag_target_elem(t, u, lane, zero), d), n), index_const(t, n));
     const char *count = arena_printf(p->o.arena, "%d", n);
     kout_line(&p->o, "tk_f32 x_[%d];", n);
     print_loop(p, "d_", count);
-    kout_line(&p->o, "const tk_i32 takes_ = %s, gives_ = %s;", print_ix(p, takes, false), print_ix(p, gives, false));
+    kout_line(&p->o, "const tk_i32 takes_ = %s, gives_ = %s;", print_index(p, takes, false),
+              print_index(p, gives, false));
     kout_line(&p->o, "tk_f32 v_ = %s[0];", from);
     print_loop(p, "e_", count);
     kout_line(&p->o, "if (gives_ == e_) v_ = %s[e_];", from);
     print_close(p);
-    kout_line(&p->o, "v_ = tk_shfl_f32(v_, %s);", print_ix(p, frag_source_of(t, u, lane, takes).lane, false));
+    kout_line(&p->o, "v_ = tk_shfl_f32(v_, %s);", print_index(p, frag_source_of(t, u, lane, takes).lane, false));
     print_loop(p, "e_", count);
     kout_line(&p->o, "if (takes_ == e_) x_[e_] = v_;");
     print_close(p);
     print_close(p);
 }
 
-static void frag_cast(struct kprint *p, const struct kitem *it)
+static void frag_cast(struct kprint *p, const struct kstmt *it)
 {
-    struct ix_table *t = p->k->s->ix;
+    struct index_table *t = p->k->s->indices;
     const struct kfrag *a = it->frag;
     const struct kfrag *c = it->frag_a;
     const struct matrix_unit *u = a->unit;
     bool turns = print_cast_turns(p->k, it);
-    const struct ix *i = ix_var(t, "i_", 0, c->rows - 1, UNIFORM_GRID);
-    const struct ix *first = ix_add(t, ix_mulk(t, i, c->cols), ix_mulk(t, it->index, u->k / u->n));
+    const struct index *i = index_var(t, "i_", 0, c->rows - 1, UNIFORM_GRID);
+    const struct index *first = index_add(t, index_mulk(t, i, c->cols), index_mulk(t, it->index, u->k / u->n));
     const char *value[2];
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", c->rows));
     if (turns)
-        cast_turns(p, it, arena_printf(p->o.arena, "%s[%s]", c->name, print_ix(p, first, false)));
+        cast_turns(p, it, arena_printf(p->o.arena, "%s[%s]", c->name, print_index(p, first, false)));
     for (int e = 0; e < u->a_elems; e++) {
-        struct frag_source s = frag_source_of(t, u, ix_const(t, 0), ix_const(t, e));
-        value[e % 2] = turns ? arena_printf(p->o.arena, "x_[%d]", e)
-                             : arena_printf(p->o.arena, "%s[%s][%s]", c->name,
-                                            print_ix(p, ix_add(t, first, s.frag), false), print_ix(p, s.elem, false));
+        struct frag_source s = frag_source_of(t, u, index_const(t, 0), index_const(t, e));
+        value[e % 2] =
+            turns ? arena_printf(p->o.arena, "x_[%d]", e)
+                  : arena_printf(p->o.arena, "%s[%s][%s]", c->name, print_index(p, index_add(t, first, s.frag), false),
+                                 print_index(p, s.elem, false));
         if (e % 2)
             kout_line(&p->o, "%s[i_][%d] = tk_pack_f16(%s, %s);", a->name, e / 2, value[0], value[1]);
     }
     print_close(p);
 }
 
-void print_frag_item(struct kprint *p, const struct kitem *it)
+void print_frag_stmt(struct kprint *p, const struct kstmt *it)
 {
     switch (it->kind) {
-    case KI_FRAG_FILL: frag_fill(p, it); break;
-    case KI_FRAG_LOAD: frag_load(p, it); break;
-    case KI_MMA: mma(p, it); break;
-    case KI_EACH: each(p, it); break;
-    case KI_FRAG_SET: kout_line(&p->o, "%s = %s;", p->elem, print_value(p, it->value, false, false)); break;
-    case KI_FRAG_REDUCE: frag_reduce(p, it); break;
-    case KI_FRAG_CAST: frag_cast(p, it); break;
-    default: BUG("item %d is not of fragments", it->kind);
+    case KSTMT_FRAG_FILL: frag_fill(p, it); break;
+    case KSTMT_FRAG_LOAD: frag_load(p, it); break;
+    case KSTMT_MMA: mma(p, it); break;
+    case KSTMT_EACH: each(p, it); break;
+    case KSTMT_FRAG_SET: kout_line(&p->o, "%s = %s;", p->elem, print_value(p, it->value, false, false)); break;
+    case KSTMT_FRAG_REDUCE: frag_reduce(p, it); break;
+    case KSTMT_FRAG_CAST: frag_cast(p, it); break;
+    default: BUG("statement %d is not of fragments", it->kind);
     }
 }

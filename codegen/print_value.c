@@ -9,7 +9,10 @@ static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf1
                                               [DT_I32] = "i32", [DT_I64] = "i64",   [DT_BOOL] = "u8" };
 
 /* ---- indices ---- */
-const char *print_ix(struct kprint *p, const struct ix *e, bool nested) { return kspell_ix(&p->sp, e, nested); }
+const char *print_index(struct kprint *p, const struct index *e, bool nested)
+{
+    return kspell_index(&p->sp, e, nested);
+}
 
 const char *print_guards(struct kprint *p, const struct kmask *m)
 {
@@ -17,50 +20,50 @@ const char *print_guards(struct kprint *p, const struct kmask *m)
     const char *out = "";
     for (int i = 0; i < m->n; i++) {
         bool lower, upper;
-        kguard_open(p->k->s->ix, &m->g[i], &lower, &upper);
-        const char *e = print_ix(p, m->g[i].e, false);
+        kguard_open(p->k->s->indices, &m->g[i], &lower, &upper);
+        const char *e = print_index(p, m->g[i].e, false);
         if (lower)
             out = arena_printf(a, "%s%s0 <= %s", out, *out ? " && " : "", e);
         if (upper)
-            out = arena_printf(a, "%s%s%s < %s", out, *out ? " && " : "", e, print_ix(p, m->g[i].bound, false));
+            out = arena_printf(a, "%s%s%s < %s", out, *out ? " && " : "", e, print_index(p, m->g[i].bound, false));
     }
     return *out ? out : "1";
 }
 
-const struct ix *print_ring_index(const struct kprint *p, const struct kmem *m, const struct ix *slot,
-                                  const struct ix *index)
+const struct index *print_ring_index(const struct kprint *p, const struct kmem *m, const struct index *slot,
+                                     const struct index *index)
 {
-    struct ix_table *t = p->k->s->ix;
-    return slot ? ix_add(t, ix_mul(t, slot, m->count), index) : index;
+    struct index_table *t = p->k->s->indices;
+    return slot ? index_add(t, index_mul(t, slot, m->count), index) : index;
 }
 
-const struct ix *print_map(const struct kprint *p, const struct map_term *terms, const struct ix *elem)
+const struct index *print_map(const struct kprint *p, const struct map_term *terms, const struct index *elem)
 {
-    return frag_coord(p->k->s->ix, terms, p->k->lane, elem);
+    return frag_coord(p->k->s->indices, terms, p->k->lane, elem);
 }
 
-const struct ix *print_row_slot(const struct kprint *p, const struct kfrag *c, const struct ix *row,
-                                const struct ix *elem)
+const struct index *print_row_slot(const struct kprint *p, const struct kfrag *c, const struct index *row,
+                                   const struct index *elem)
 {
-    struct ix_table *t = p->k->s->ix;
-    return ix_add(t, ix_mulk(t, row, frag_row_slots(c->unit)), frag_row_slot(t, c->unit, elem));
+    struct index_table *t = p->k->s->indices;
+    return index_add(t, index_mulk(t, row, frag_row_slots(c->unit)), frag_row_slot(t, c->unit, elem));
 }
 
-const struct ix *print_frag_index(const struct kprint *p, const struct kitem *it, const struct ix *frag,
-                                  const struct ix *elem)
+const struct index *print_frag_index(const struct kprint *p, const struct kstmt *it, const struct index *frag,
+                                     const struct index *elem)
 {
-    struct ix_table *t = p->k->s->ix;
+    struct index_table *t = p->k->s->indices;
     const struct matrix_unit *u = it->frag->unit;
     bool is_a = it->frag->role == KF_A;
     const struct coord_map *map = is_a ? &u->a : &u->b;
-    const struct ix *row = ix_add(t, it->row, print_map(p, map->row, elem));
-    const struct ix *col = ix_add(t, it->col, print_map(p, map->col, elem));
+    const struct index *row = index_add(t, it->row, print_map(p, map->row, elem));
+    const struct index *col = index_add(t, it->col, print_map(p, map->col, elem));
     if (is_a)
-        row = ix_add(t, row, ix_mulk(t, frag, u->m));
+        row = index_add(t, row, index_mulk(t, frag, u->m));
     else
-        col = ix_add(t, col, ix_mulk(t, frag, u->n));
-    const struct ix *at = it->transposed ? kl_index(t, it->mem->layout, it->mem->cols, col, row)
-                                         : kl_index(t, it->mem->layout, it->mem->cols, row, col);
+        col = index_add(t, col, index_mulk(t, frag, u->n));
+    const struct index *at = it->transposed ? kl_index(t, it->mem->layout, it->mem->cols, col, row)
+                                            : kl_index(t, it->mem->layout, it->mem->cols, row, col);
     return print_ring_index(p, it->mem, it->slot, at);
 }
 
@@ -75,23 +78,23 @@ const char *print_type(const struct kprint *p, enum dtype t)
 /* Private memory holds values, rounded when written: no operator is ever applied to a 16-bit float. */
 const char *print_cell(const struct kprint *p, const struct kmem *m)
 {
-    enum dtype t = m->space == KS_PRIVATE ? kx_value_type(m->dtype) : m->dtype;
+    enum dtype t = m->space == KS_PRIVATE ? kexpr_value_type(m->dtype) : m->dtype;
     return p->payload && dtype_is_float(t) ? "P" : arena_printf(p->o.arena, "tk_%s", suffix[t]);
 }
 
-const char *print_cell_at(struct kprint *p, const struct kmem *m, const struct ix *slot, const struct ix *index)
+const char *print_cell_at(struct kprint *p, const struct kmem *m, const struct index *slot, const struct index *index)
 {
-    const char *i = print_ix(p, print_ring_index(p, m, slot, index), false);
+    const char *i = print_index(p, print_ring_index(p, m, slot, index), false);
     return arena_printf(p->o.arena, "%s%s[%s]", m->name, p->payload && m->space == KS_PRIVATE ? "[tid]" : "", i);
 }
 
-static const char *load(struct kprint *p, const struct kx *x)
+static const char *load(struct kprint *p, const struct kexpr *x)
 {
     struct arena *a = p->o.arena;
     const char *not_zero = x->type == DT_BOOL ? " != 0" : "";
     if (p->payload || x->mem->space == KS_PRIVATE)
         return arena_printf(a, "%s%s", print_cell_at(p, x->mem, x->slot, x->index), not_zero);
-    const char *i = print_ix(p, print_ring_index(p, x->mem, x->slot, x->index), false);
+    const char *i = print_index(p, print_ring_index(p, x->mem, x->slot, x->index), false);
     return arena_printf(a, "tk_ld_%s(%s%s, %s)%s", suffix[x->mem->dtype], x->mem->space == KS_ARG ? "a." : "",
                         x->mem->name, i, not_zero);
 }
@@ -143,13 +146,13 @@ static const char *constant(struct kprint *p, enum dtype t, double f, int64_t i)
     }
 }
 
-static bool negative(const struct kx *x)
+static bool negative(const struct kexpr *x)
 {
     return dtype_is_float(x->type) ? signbit(x->f) != 0 && !isnan(x->f) : x->i < 0;
 }
 
 /* ---- operations ---- */
-static const char *cast(struct kprint *p, const struct kx *x)
+static const char *cast(struct kprint *p, const struct kexpr *x)
 {
     struct arena *a = p->o.arena;
     enum dtype from = x->arg[0]->type;
@@ -169,7 +172,7 @@ static const char *cast(struct kprint *p, const struct kx *x)
     return arena_printf(a, "(tk_%s)%s", suffix[to], v);
 }
 
-static const char *payload_op(struct kprint *p, const struct kx *x)
+static const char *payload_op(struct kprint *p, const struct kexpr *x)
 {
     struct arena *a = p->o.arena;
     const char *out = arena_printf(a, "p_%s(", kop_table[x->op].name);
@@ -178,7 +181,7 @@ static const char *payload_op(struct kprint *p, const struct kx *x)
     return arena_printf(a, "%s)", out);
 }
 
-static const char *op(struct kprint *p, const struct kx *x, bool nested)
+static const char *op(struct kprint *p, const struct kexpr *x, bool nested)
 {
     struct arena *a = p->o.arena;
     const struct kop_info *info = &kop_table[x->op];
@@ -206,7 +209,7 @@ static const char *op(struct kprint *p, const struct kx *x, bool nested)
     return arena_printf(a, "%s)", out);
 }
 
-static const char *read_name(const struct kprint *p, const struct kx *x)
+static const char *read_name(const struct kprint *p, const struct kexpr *x)
 {
     for (size_t i = 0; i < p->n_outer_read; i++)
         if (p->outer_read[i] == x)
@@ -214,28 +217,28 @@ static const char *read_name(const struct kprint *p, const struct kx *x)
     return kplan_read(p->sp.plan, x);
 }
 
-const char *print_value(struct kprint *p, const struct kx *x, bool nested, bool defining)
+const char *print_value(struct kprint *p, const struct kexpr *x, bool nested, bool defining)
 {
     struct arena *a = p->o.arena;
-    int temp = defining ? -1 : kplan_temp(p->sp.plan, p->item, x);
+    int temp = defining ? -1 : kplan_temp(p->sp.plan, p->stmt, x);
     if (temp >= 0)
         return arena_printf(a, "t%d", temp);
     switch (x->kind) {
-    case KX_CONST: {
+    case KEXPR_CONST: {
         const char *c = constant(p, x->type, x->f, x->i);
         return nested && negative(x) ? arena_printf(a, "(%s)", c) : c;
     }
-    case KX_INDEX:
-        return x->type == DT_I64 ? arena_printf(a, "(tk_i64)%s", print_ix(p, x->index, true))
-                                 : print_ix(p, x->index, nested);
-    case KX_FRAG: return p->elem ? p->elem : "elem";
-    case KX_LOAD: {
+    case KEXPR_INDEX:
+        return x->type == DT_I64 ? arena_printf(a, "(tk_i64)%s", print_index(p, x->index, true))
+                                 : print_index(p, x->index, nested);
+    case KEXPR_FRAG: return p->elem ? p->elem : "elem";
+    case KEXPR_LOAD: {
         if (!x->mask.n)
             return nested && x->type == DT_BOOL ? arena_printf(a, "(%s)", load(p, x)) : load(p, x);
         const char *fill = constant(p, x->type, x->f, (int64_t)x->f);
         return arena_printf(a, nested ? "(%s ? %s : %s)" : "%s ? %s : %s", print_guards(p, &x->mask), load(p, x), fill);
     }
-    case KX_OP: return x->op == K_READ ? read_name(p, x) : op(p, x, nested);
+    case KEXPR_OP: return x->op == K_READ ? read_name(p, x) : op(p, x, nested);
     }
     BUG("value of kind %d", x->kind);
 }

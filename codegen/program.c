@@ -9,29 +9,29 @@
 
 enum { ROWS_BLOCK = 256, LONGEST_NAME = 32 };
 
-static const struct ix *count_of(struct session *s, const struct node *n) { return type_count(s, &n->type); }
+static const struct index *count_of(struct session *s, const struct node *n) { return type_count(s, &n->type); }
 
 /* Takes out what no launch would ever do: loops of no turns and branches whose condition never holds, as empty and
    short dims leave them. */
-static void drop_dead(struct ix_table *t, struct kitem **items, size_t *n)
+static void drop_dead(struct index_table *t, struct kstmt **stmts, size_t *n)
 {
     size_t kept = 0;
     for (size_t i = 0; i < *n; i++) {
-        struct kitem *it = items[i];
+        struct kstmt *it = stmts[i];
         drop_dead(t, it->body, &it->n_body);
         drop_dead(t, it->orelse, &it->n_orelse);
-        bool idle = it->kind == KI_FOR && it->hi->hi <= it->lo->lo;
-        bool dead = it->kind == KI_IF && mask_never_holds(t, &it->mask);
+        bool idle = it->kind == KSTMT_FOR && it->hi->hi <= it->lo->lo;
+        bool dead = it->kind == KSTMT_IF && mask_never_holds(t, &it->mask);
         if (idle || (dead && !it->n_orelse))
             continue;
         if (dead) {
-            it->mask = mask_of(ix_const(t, 0), ix_const(t, 1));
+            it->mask = mask_of(index_const(t, 0), index_const(t, 1));
             it->body = it->orelse;
             it->n_body = it->n_orelse;
             it->orelse = NULL;
             it->n_orelse = 0;
         }
-        items[kept++] = it;
+        stmts[kept++] = it;
     }
     *n = kept;
 }
@@ -43,12 +43,12 @@ static void bind_args(struct lower *l, const struct node **args)
     for (size_t i = 0; i < l->gr->n_ins; i++, k++) {
         const struct node *n = args[k] = l->gr->ins[i];
         struct kmem *m = kernel_arg(l->k, arena_printf(l->k->arena, "in%zu", i), n->storage, count_of(l->s, n), n);
-        lower_place(l, (struct where){ .node = n, .kind = WHERE_ARG, .mem = m });
+        value_loc_set(l, (struct value_loc){ .node = n, .kind = LOC_ARG, .mem = m });
     }
     for (size_t i = 0; i < l->gr->n_outs; i++, k++) {
         const struct node *n = args[k] = l->gr->outs[i];
         struct kmem *m = kernel_arg(l->k, arena_printf(l->k->arena, "out%zu", i), n->storage, count_of(l->s, n), n);
-        lower_place(l, (struct where){ .node = n, .kind = WHERE_ARG, .mem = m });
+        value_loc_set(l, (struct value_loc){ .node = n, .kind = LOC_ARG, .mem = m });
     }
 }
 
@@ -57,14 +57,14 @@ static bool is_empty(struct session *s, const struct group *gr)
 {
     int64_t n;
     for (size_t i = 0; i < gr->n_outs; i++)
-        if (!ix_const_value(count_of(s, gr->outs[i]), &n) || n)
+        if (!index_const_value(count_of(s, gr->outs[i]), &n) || n)
             return false;
     return true;
 }
 
 static struct program_launch lower_group(struct program *p, const struct group *gr, int64_t hint)
 {
-    struct lower l = { .s = p->s, .ix = p->s->ix, .g = p->g, .gr = gr, .t = p->target, .hint = hint };
+    struct lower l = { .s = p->s, .indices = p->s->indices, .g = p->g, .gr = gr, .t = p->target, .hint = hint };
     int block = ROWS_BLOCK;
     if (gr->kind == GROUP_GEMM) {
         struct tile tile = gemm_tile(&l);
@@ -78,12 +78,12 @@ static struct program_launch lower_group(struct program *p, const struct group *
     launch.args = arena_array(p->arena, const struct node *, gr->n_ins + gr->n_outs + 1);
     bind_args(&l, launch.args);
     if (is_empty(p->s, gr))
-        l.k->grid[0] = ix_const(l.ix, 0);
+        l.k->grid[0] = index_const(l.indices, 0);
     else if (gr->kind == GROUP_GEMM)
         lower_gemm(&l);
     else
         lower_rows(&l);
-    drop_dead(l.ix, l.k->body, &l.k->n_body);
+    drop_dead(l.indices, l.k->body, &l.k->n_body);
     kernel_finish(l.k);
     return launch;
 }

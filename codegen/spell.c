@@ -34,7 +34,8 @@ struct row {
         "tk_st_" #T, "void", "tk_" #T " *p, tk_i64 i, " V " v", WRITE, 1, "p[i] = " PUT ";", NULL, NULL                \
     }
 
-/* N bytes as words, and element k and word j of values of type T that lie in words: what wide accesses are made of. */
+/* N bytes as words, and element k and word j of values of type T that lie in words: what vector accesses are made of.
+   */
 #define WORDS(N, GET, PUT)                                                                                             \
     { "tk_get_" #N, "void", "tk_u32 *w, const void *p", PURE, 0, GET, NULL, NULL },                                    \
     {                                                                                                                  \
@@ -194,7 +195,7 @@ static const struct row rows[] = {
              "(tk_u32)((tk_u64)v[j / 2] >> j % 2 * 32)"),
     { "tk_ld2_f16", "tk_u32", "const tk_f16 *p, tk_i64 i", READ, 2, "return *(const tk_word *)(p + i);", NULL, NULL },
 
-    /* seams; on AMD the lanes of a wave run in step, so a wave's seam only orders memory */
+    /* barriers; on AMD the lanes of a wave run in step, so a wave's barrier only orders memory */
     { "tk_sync_block", "void", "void", ITEM, 0, "tk_me->host->sync_block(tk_me, tk_line);", "__syncthreads();",
       "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"workgroup\"); __builtin_amdgcn_s_barrier(); "
       "__builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"workgroup\");" },
@@ -216,13 +217,13 @@ static const struct row rows[] = {
       "return __ballot_sync(0xffffffffu, p);", "return __builtin_amdgcn_uicmp((tk_u32)(p != 0), 0u, 33);" },
 };
 
-/* ---- wide accesses: tk_ldw_T_N and tk_stw_T_N, N elements between memory and private values ---- */
+/* ---- vector accesses: tk_ldw_T_N and tk_stw_T_N, N elements between memory and private values ---- */
 
-static const struct wide_type {
+static const struct vector_type {
     const char *name, *value;
     int size;
     const char *load, *store;
-} wide_types[] = {
+} vector_types[] = {
     /* load, store: of element k, as plain C */
     { "f16", "tk_f32", 2, "tk_from_f16(p[i + k])", "tk_to_f16(v[k])" },
     { "bf16", "tk_f32", 2, "tk_from_bf16(p[i + k])", "tk_to_bf16(v[k])" },
@@ -426,13 +427,13 @@ static void print_row(FILE *to, const struct row *r, enum spelling how)
     fputs(")\n", to);
 }
 
-struct wide {
-    const struct wide_type *type;
+struct vector {
+    const struct vector_type *type;
     int elems, bytes, piece;
 }; /* piece: bytes of one access */
 
 /* On a GPU through words. */
-static void print_wide_words(FILE *to, const struct wide *w, bool store)
+static void print_vector_words(FILE *to, const struct vector *w, bool store)
 {
     fprintf(to, "    tk_u32 w[%d];\n", w->bytes / 4);
     if (store)
@@ -449,10 +450,10 @@ static void print_wide_words(FILE *to, const struct wide *w, bool store)
                 w->type->name);
 }
 
-static void print_wide_body(FILE *to, const struct wide *w, bool store, enum spelling how)
+static void print_vector_body(FILE *to, const struct vector *w, bool store, enum spelling how)
 {
     if (!is_emu(how)) {
-        print_wide_words(to, w, store);
+        print_vector_words(to, w, store);
         return;
     }
     for (int at = 0; how == SPELL_EMU_CHECKED && at < w->bytes; at += w->piece) {
@@ -467,19 +468,19 @@ static void print_wide_body(FILE *to, const struct wide *w, bool store, enum spe
             store ? w->type->store : w->type->load);
 }
 
-static void print_wide(FILE *to, const struct wide *w, bool store, enum spelling how)
+static void print_vector(FILE *to, const struct vector *w, bool store, enum spelling how)
 {
     const char *type = w->type->name;
     const char *value = w->type->value;
     const char *names = store ? "p, i, v" : "v, p, i";
     const char *name = store ? "tk_stw" : "tk_ldw";
-    const char *item = how == SPELL_EMU_CHECKED ? "_at(struct tk_item *tk_me, int tk_line, " : "(";
-    fprintf(to, "TK_FN void %s_%s_%d%s", name, type, w->elems, item);
+    const char *params = how == SPELL_EMU_CHECKED ? "_at(struct tk_item *tk_me, int tk_line, " : "(";
+    fprintf(to, "TK_FN void %s_%s_%d%s", name, type, w->elems, params);
     if (store)
         fprintf(to, "tk_%s *p, tk_i64 i, const %s *v)\n{\n", type, value);
     else
         fprintf(to, "%s *v, const tk_%s *p, tk_i64 i)\n{\n", value, type);
-    print_wide_body(to, w, store, how);
+    print_vector_body(to, w, store, how);
     fputs("}\n", to);
     if (how != SPELL_EMU_CHECKED)
         return;
@@ -489,14 +490,14 @@ static void print_wide(FILE *to, const struct wide *w, bool store, enum spelling
     fputs(")\n", to);
 }
 
-static void print_wides(FILE *to, enum spelling how)
+static void print_vectors(FILE *to, enum spelling how)
 {
-    for (size_t i = 0; i < sizeof wide_types / sizeof *wide_types; i++)
+    for (size_t i = 0; i < sizeof vector_types / sizeof *vector_types; i++)
         for (int elems = 2; elems <= 8; elems *= 2) {
-            int bytes = elems * wide_types[i].size;
-            struct wide w = { &wide_types[i], elems, bytes, bytes < 16 ? bytes : 16 };
-            print_wide(to, &w, false, how);
-            print_wide(to, &w, true, how);
+            int bytes = elems * vector_types[i].size;
+            struct vector w = { &vector_types[i], elems, bytes, bytes < 16 ? bytes : 16 };
+            print_vector(to, &w, false, how);
+            print_vector(to, &w, true, how);
         }
 }
 
@@ -544,7 +545,7 @@ const char *spell_prelude(struct session *s, const struct target *t, enum spelli
     fputs(types, to);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         print_row(to, &rows[i], how);
-    print_wides(to, how);
+    print_vectors(to, how);
     print_matrix(to, t->matrix, how);
     print_copies(to, t, how);
     fputs(prelude_math, to);

@@ -40,7 +40,7 @@
                                                             flight. AMD: nothing.
               Element pointers are typed, so di and si count elements. dst cells may not be touched between the issue
               and the wait (and barrier) for its group.
-   Seams      tk_sync_block()  tk_sync_wave()               barrier, and memory published within the scope
+   Barriers      tk_sync_block()  tk_sync_wave()               barrier, and memory published within the scope
    Wave ops   tk_shfl_xor_T(v, mask)  tk_shfl_T(v, lane)    T in f32 f64 i32 i64;  tk_ballot(p) -> tk_u64
    Matrix     tk_mma(c, a, b)                               c: tk_f32[TK_MMA_C], a: tk_u32[TK_MMA_A], b:
                                                             tk_u32[TK_MMA_B] (two halves a register,

@@ -9,36 +9,38 @@ enum { BUCKETS = 4096, MAX_TERMS = 64 };
 
 struct entry {
     struct entry *next;
-    struct ix ix;
+    struct index index;
 };
-struct ix_table {
+struct index_table {
     struct arena *arena;
     unsigned next_id;
     struct entry *bucket[BUCKETS];
 };
 
-struct ix_table *ix_table_new(struct arena *a)
+struct index_table *index_table_new(struct arena *a)
 {
-    struct ix_table *t = arena_new_of(a, struct ix_table);
+    struct index_table *t = arena_new_of(a, struct index_table);
     t->arena = a;
     return t;
 }
 
-__extension__ typedef __int128 wide; /* products of two int64 */
+__extension__ typedef __int128 i128; /* products of two int64 */
 
-static int64_t clamp(wide v) { return v > IX_INF ? IX_INF : v < -IX_INF ? -IX_INF : (int64_t)v; }
+static int64_t clamp(i128 v) { return v > INDEX_INF ? INDEX_INF : v < -INDEX_INF ? -INDEX_INF : (int64_t)v; }
 static int64_t sat_add(int64_t a, int64_t b)
 {
-    return a <= -IX_INF || b <= -IX_INF ? -IX_INF : a >= IX_INF || b >= IX_INF ? IX_INF : clamp((wide)a + b);
+    return a <= -INDEX_INF || b <= -INDEX_INF ? -INDEX_INF
+           : a >= INDEX_INF || b >= INDEX_INF ? INDEX_INF
+                                              : clamp((i128)a + b);
 }
-static int64_t sat_mul(int64_t a, int64_t b) { return clamp((wide)a * b); }
+static int64_t sat_mul(int64_t a, int64_t b) { return clamp((i128)a * b); }
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 
-static bool same(const struct ix *x, const struct ix *y)
+static bool same(const struct index *x, const struct index *y)
 {
     if (x->kind != y->kind || x->k != y->k || x->n_terms != y->n_terms || x->a != y->a || x->b != y->b)
         return false;
-    if (x->kind == IX_SYM)
+    if (x->kind == INDEX_SYM)
         return strcmp(x->name, y->name) == 0;
     for (int i = 0; i < x->n_terms; i++) {
         if (x->terms[i].coef != y->terms[i].coef || x->terms[i].n != y->terms[i].n)
@@ -49,14 +51,14 @@ static bool same(const struct ix *x, const struct ix *y)
     return true;
 }
 
-static size_t hash_of(const struct ix *e)
+static size_t hash_of(const struct index *e)
 {
     uint64_t h = 1469598103934665603u ^ (uint64_t)e->kind;
 #define MIX(v) (h = (h ^ (uint64_t)(v)) * 1099511628211u, h ^= h >> 29)
     MIX(e->k);
     MIX(e->a ? e->a->id + 1 : 0);
     MIX(e->b ? e->b->id + 1 : 0);
-    if (e->kind == IX_SYM)
+    if (e->kind == INDEX_SYM)
         for (const char *p = e->name; *p; p++)
             MIX(*p);
     for (int i = 0; i < e->n_terms; i++) {
@@ -69,26 +71,26 @@ static size_t hash_of(const struct ix *e)
 }
 
 /* The one copy of an expression; `e` may live on the stack, its terms too. */
-static const struct ix *intern(struct ix_table *t, const struct ix *e)
+static const struct index *intern(struct index_table *t, const struct index *e)
 {
     size_t h = hash_of(e);
-    if (e->kind != IX_VAR)
+    if (e->kind != INDEX_VAR)
         for (struct entry *p = t->bucket[h]; p; p = p->next)
-            if (same(&p->ix, e))
-                return &p->ix;
+            if (same(&p->index, e))
+                return &p->index;
     struct entry *p = arena_new_of(t->arena, struct entry);
-    p->ix = *e;
-    p->ix.id = t->next_id++;
+    p->index = *e;
+    p->index.id = t->next_id++;
     if (e->n_terms) {
-        struct ix_term *terms = arena_array(t->arena, struct ix_term, e->n_terms);
+        struct index_term *terms = arena_array(t->arena, struct index_term, e->n_terms);
         memcpy(terms, e->terms, sizeof *terms * (size_t)e->n_terms);
-        p->ix.terms = terms;
+        p->index.terms = terms;
     }
     if (e->name)
-        p->ix.name = arena_strdup(t->arena, e->name);
+        p->index.name = arena_strdup(t->arena, e->name);
     p->next = t->bucket[h];
     t->bucket[h] = p;
-    return &p->ix;
+    return &p->index;
 }
 
 static void range_mul(int64_t *lo, int64_t *hi, int64_t lo2, int64_t hi2)
@@ -104,40 +106,40 @@ static void range_mul(int64_t *lo, int64_t *hi, int64_t lo2, int64_t hi2)
 }
 
 /* The terms of any expression: those of a sum, or the atom itself once. */
-static int terms_of(const struct ix *e, struct ix_term *out, int64_t *k)
+static int terms_of(const struct index *e, struct index_term *out, int64_t *k)
 {
-    if (e->kind == IX_SUM) {
+    if (e->kind == INDEX_SUM) {
         *k = e->k;
         memcpy(out, e->terms, sizeof *out * (size_t)e->n_terms);
         return e->n_terms;
     }
     *k = 0;
-    out[0] = (struct ix_term){ .coef = 1, .n = 1, .atom = { e } };
+    out[0] = (struct index_term){ .coef = 1, .n = 1, .atom = { e } };
     return 1;
 }
 
-static const struct ix *make_sum(struct ix_table *t, int64_t k, struct ix_term *terms, int n);
+static const struct index *make_sum(struct index_table *t, int64_t k, struct index_term *terms, int n);
 
-static bool same_atoms(const struct ix_term *a, const struct ix_term *b)
+static bool same_atoms(const struct index_term *a, const struct index_term *b)
 {
     return a->n == b->n && !memcmp(a->atom, b->atom, sizeof a->atom);
 }
 
 /* d·(x/d) + x%d is x: finds a term c·…·(x%d) and its partner c·…·d·(x/d), and makes them the terms of c·…·x. What is
    left and what was made goes back through make_sum. NULL: there is no such pair. */
-static const struct ix *rejoin(struct ix_table *t, int64_t k, const struct ix_term *terms, int n)
+static const struct index *rejoin(struct index_table *t, int64_t k, const struct index_term *terms, int n)
 {
     for (int i = 0; i < n; i++)
         for (int m = 0; m < terms[i].n; m++) {
-            const struct ix *mod = terms[i].atom[m];
-            if (mod->kind != IX_MOD)
+            const struct index *mod = terms[i].atom[m];
+            if (mod->kind != INDEX_MOD)
                 continue;
-            const struct ix *rest = ix_const(t, terms[i].coef);
+            const struct index *rest = index_const(t, terms[i].coef);
             for (int q = 0; q < terms[i].n; q++)
                 if (q != m)
-                    rest = ix_mul(t, rest, terms[i].atom[q]);
-            const struct ix *partner = ix_mul(t, ix_mul(t, rest, mod->b), ix_div(t, mod->a, mod->b));
-            struct ix_term want[MAX_TERMS];
+                    rest = index_mul(t, rest, terms[i].atom[q]);
+            const struct index *partner = index_mul(t, index_mul(t, rest, mod->b), index_div(t, mod->a, mod->b));
+            struct index_term want[MAX_TERMS];
             int64_t wk;
             int wn = terms_of(partner, want, &wk);
             int at = -1;
@@ -148,19 +150,19 @@ static const struct ix *rejoin(struct ix_table *t, int64_t k, const struct ix_te
                     at = j;
             if (at < 0)
                 continue;
-            const struct ix *sum = ix_add(t, ix_mul(t, rest, mod->a), ix_const(t, k));
+            const struct index *sum = index_add(t, index_mul(t, rest, mod->a), index_const(t, k));
             for (int j = 0; j < n; j++)
                 if (j != i && j != at)
-                    sum = ix_add(t, sum, make_sum(t, 0, (struct ix_term[]){ terms[j] }, 1));
+                    sum = index_add(t, sum, make_sum(t, 0, (struct index_term[]){ terms[j] }, 1));
             return sum;
         }
     return NULL;
 }
 
 /* A sum from terms in any order: sorts, merges, drops zeros, and gives back the bare atom where it is one. */
-static const struct ix *make_sum(struct ix_table *t, int64_t k, struct ix_term *terms, int n)
+static const struct index *make_sum(struct index_table *t, int64_t k, struct index_term *terms, int n)
 {
-    struct ix_term out[MAX_TERMS];
+    struct index_term out[MAX_TERMS];
     int m = 0;
     for (int i = 0; i < n; i++) {
         int j = 0;
@@ -173,7 +175,7 @@ static const struct ix *make_sum(struct ix_table *t, int64_t k, struct ix_term *
         int at = m++;
         BUG_IF(m > MAX_TERMS, "index expression with over %d terms", MAX_TERMS);
         while (at > 0) { /* by degree, then by atoms' ids: one order for one sum */
-            const struct ix_term *p = &out[at - 1];
+            const struct index_term *p = &out[at - 1];
             int c = terms[i].n - p->n;
             for (int q = 0; !c && q < p->n; q++)
                 c = (terms[i].atom[q]->id < p->atom[q]->id) ? 1 : (terms[i].atom[q]->id > p->atom[q]->id) ? -1 : 0;
@@ -188,12 +190,14 @@ static const struct ix *make_sum(struct ix_table *t, int64_t k, struct ix_term *
     for (int i = 0; i < m; i++)
         if (out[i].coef)
             out[kept++] = out[i];
-    const struct ix *joined = kept > 1 ? rejoin(t, k, out, kept) : NULL;
+    const struct index *joined = kept > 1 ? rejoin(t, k, out, kept) : NULL;
     if (joined)
         return joined;
     if (kept == 1 && k == 0 && out[0].coef == 1 && out[0].n == 1)
         return out[0].atom[0];
-    struct ix e = { .kind = IX_SUM, .lo = k, .hi = k, .k = k, .n_terms = kept, .terms = out, .uniform = UNIFORM_GRID };
+    struct index e = {
+        .kind = INDEX_SUM, .lo = k, .hi = k, .k = k, .n_terms = kept, .terms = out, .uniform = UNIFORM_GRID
+    };
     for (int i = 0; i < kept; i++) {
         int64_t lo = out[i].coef;
         int64_t hi = out[i].coef;
@@ -208,30 +212,31 @@ static const struct ix *make_sum(struct ix_table *t, int64_t k, struct ix_term *
     return intern(t, &e);
 }
 
-const struct ix *ix_const(struct ix_table *t, int64_t k) { return make_sum(t, k, NULL, 0); }
+const struct index *index_const(struct index_table *t, int64_t k) { return make_sum(t, k, NULL, 0); }
 
-const struct ix *ix_sym(struct ix_table *t, const char *name)
+const struct index *index_sym(struct index_table *t, const char *name)
 {
-    return intern(t, &(struct ix){ .kind = IX_SYM, .name = name, .lo = 0, .hi = IX_DIM_MAX, .uniform = UNIFORM_GRID });
+    return intern(
+        t, &(struct index){ .kind = INDEX_SYM, .name = name, .lo = 0, .hi = INDEX_DIM_MAX, .uniform = UNIFORM_GRID });
 }
 
-const struct ix *ix_var(struct ix_table *t, const char *name, int64_t lo, int64_t hi, enum uniform u)
+const struct index *index_var(struct index_table *t, const char *name, int64_t lo, int64_t hi, enum uniform u)
 {
-    return intern(t, &(struct ix){ .kind = IX_VAR, .name = name, .lo = lo, .hi = hi, .uniform = u });
+    return intern(t, &(struct index){ .kind = INDEX_VAR, .name = name, .lo = lo, .hi = hi, .uniform = u });
 }
 
-const struct ix *ix_add(struct ix_table *t, const struct ix *a, const struct ix *b)
+const struct index *index_add(struct index_table *t, const struct index *a, const struct index *b)
 {
-    struct ix_term terms[2 * MAX_TERMS];
+    struct index_term terms[2 * MAX_TERMS];
     int64_t ka, kb;
     int n = terms_of(a, terms, &ka);
     n += terms_of(b, terms + n, &kb);
     return make_sum(t, ka + kb, terms, n);
 }
 
-const struct ix *ix_mul(struct ix_table *t, const struct ix *a, const struct ix *b)
+const struct index *index_mul(struct index_table *t, const struct index *a, const struct index *b)
 {
-    struct ix_term ta[MAX_TERMS], tb[MAX_TERMS], out[MAX_TERMS * 2];
+    struct index_term ta[MAX_TERMS], tb[MAX_TERMS], out[MAX_TERMS * 2];
     int64_t ka, kb;
     int na = terms_of(a, ta, &ka);
     int nb = terms_of(b, tb, &kb);
@@ -239,8 +244,8 @@ const struct ix *ix_mul(struct ix_table *t, const struct ix *a, const struct ix 
     BUG_IF((na + 1) * (nb + 1) > MAX_TERMS * 2, "index product with too many terms");
     for (int i = 0; i < na; i++) {
         for (int j = 0; j < nb; j++) {
-            struct ix_term p = { .coef = ta[i].coef * tb[j].coef, .n = ta[i].n + tb[j].n };
-            BUG_IF(p.n > IX_DEGREE, "index product of degree over %d", IX_DEGREE);
+            struct index_term p = { .coef = ta[i].coef * tb[j].coef, .n = ta[i].n + tb[j].n };
+            BUG_IF(p.n > INDEX_DEGREE, "index product of degree over %d", INDEX_DEGREE);
             for (int q = 0, x = 0, y = 0; q < p.n; q++)
                 p.atom[q] = y >= tb[j].n || (x < ta[i].n && ta[i].atom[x]->id <= tb[j].atom[y]->id) ? ta[i].atom[x++]
                                                                                                     : tb[j].atom[y++];
@@ -258,23 +263,24 @@ const struct ix *ix_mul(struct ix_table *t, const struct ix *a, const struct ix 
     return make_sum(t, ka * kb, out, n);
 }
 
-const struct ix *ix_sub(struct ix_table *t, const struct ix *a, const struct ix *b)
+const struct index *index_sub(struct index_table *t, const struct index *a, const struct index *b)
 {
-    return ix_add(t, a, ix_mulk(t, b, -1));
+    return index_add(t, a, index_mulk(t, b, -1));
 }
 
-static const struct ix *make_pair(struct ix_table *t, enum ix_kind kind, const struct ix *a, const struct ix *b,
-                                  int64_t lo, int64_t hi)
+static const struct index *make_pair(struct index_table *t, enum index_kind kind, const struct index *a,
+                                     const struct index *b, int64_t lo, int64_t hi)
 {
     enum uniform u = a->uniform > b->uniform ? a->uniform : b->uniform;
-    return intern(t, &(struct ix){ .kind = kind, .a = a, .b = b, .lo = lo, .hi = hi, .uniform = u });
+    return intern(t, &(struct index){ .kind = kind, .a = a, .b = b, .lo = lo, .hi = hi, .uniform = u });
 }
 
 /* a = d·whole + rest, `whole` of the terms whose coefficient d divides. The split is exact for floor division and
    modulus. */
-static void split(struct ix_table *t, const struct ix *a, int64_t d, const struct ix **whole, const struct ix **rest)
+static void split(struct index_table *t, const struct index *a, int64_t d, const struct index **whole,
+                  const struct index **rest)
 {
-    struct ix_term terms[MAX_TERMS], w[MAX_TERMS], r[MAX_TERMS];
+    struct index_term terms[MAX_TERMS], w[MAX_TERMS], r[MAX_TERMS];
     int64_t k;
     int n = terms_of(a, terms, &k);
     int nw = 0;
@@ -291,84 +297,84 @@ static void split(struct ix_table *t, const struct ix *a, int64_t d, const struc
     *rest = make_sum(t, k - kw * d, r, nr);
 }
 
-const struct ix *ix_div(struct ix_table *t, const struct ix *a, const struct ix *b)
+const struct index *index_div(struct index_table *t, const struct index *a, const struct index *b)
 {
-    BUG_IF(b->lo <= 0 && ix_is_const(b), "index division by %lld", (long long)b->lo);
+    BUG_IF(b->lo <= 0 && index_is_const(b), "index division by %lld", (long long)b->lo);
     int64_t d;
     if (a == b)
-        return ix_const(t, 1);
-    if (ix_const_value(b, &d)) {
+        return index_const(t, 1);
+    if (index_const_value(b, &d)) {
         if (d == 1)
             return a;
-        const struct ix *whole, *rest;
+        const struct index *whole, *rest;
         split(t, a, d, &whole, &rest);
         if (rest->lo >= 0 && rest->hi < d)
             return whole;
-        if (ix_is_const(whole) && whole->k == 0)
-            return rest->kind == IX_DIV && ix_is_const(rest->b)
-                       ? ix_div(t, rest->a, ix_const(t, rest->b->k * d))
-                       : make_pair(t, IX_DIV, rest, b, floor_div(rest->lo, d), floor_div(rest->hi, d));
-        return ix_add(t, whole, ix_div(t, rest, b));
+        if (index_is_const(whole) && whole->k == 0)
+            return rest->kind == INDEX_DIV && index_is_const(rest->b)
+                       ? index_div(t, rest->a, index_const(t, rest->b->k * d))
+                       : make_pair(t, INDEX_DIV, rest, b, floor_div(rest->lo, d), floor_div(rest->hi, d));
+        return index_add(t, whole, index_div(t, rest, b));
     }
-    if (a->lo >= 0 && ix_less(t, a, b))
-        return ix_const(t, 0);
-    return make_pair(t, IX_DIV, a, b, a->lo < 0 ? a->lo : 0, a->hi < 0 ? -1 : a->hi); /* b is at least 1 */
+    if (a->lo >= 0 && index_less(t, a, b))
+        return index_const(t, 0);
+    return make_pair(t, INDEX_DIV, a, b, a->lo < 0 ? a->lo : 0, a->hi < 0 ? -1 : a->hi); /* b is at least 1 */
 }
 
-const struct ix *ix_mod(struct ix_table *t, const struct ix *a, const struct ix *b)
+const struct index *index_mod(struct index_table *t, const struct index *a, const struct index *b)
 {
-    BUG_IF(b->lo <= 0 && ix_is_const(b), "index modulus by %lld", (long long)b->lo);
+    BUG_IF(b->lo <= 0 && index_is_const(b), "index modulus by %lld", (long long)b->lo);
     int64_t d;
     if (a == b)
-        return ix_const(t, 0);
-    if (ix_const_value(b, &d)) {
-        const struct ix *whole, *rest;
+        return index_const(t, 0);
+    if (index_const_value(b, &d)) {
+        const struct index *whole, *rest;
         split(t, a, d, &whole, &rest);
         if (rest->lo >= 0 && rest->hi < d)
             return rest;
-        return make_pair(t, IX_MOD, rest, b, 0, d - 1);
+        return make_pair(t, INDEX_MOD, rest, b, 0, d - 1);
     }
-    if (a->lo >= 0 && ix_less(t, a, b))
+    if (a->lo >= 0 && index_less(t, a, b))
         return a;
-    return make_pair(t, IX_MOD, a, b, 0, b->hi - 1);
+    return make_pair(t, INDEX_MOD, a, b, 0, b->hi - 1);
 }
 
-const struct ix *ix_min(struct ix_table *t, const struct ix *a, const struct ix *b)
+const struct index *index_min(struct index_table *t, const struct index *a, const struct index *b)
 {
-    if (ix_less_eq(t, a, b))
+    if (index_less_eq(t, a, b))
         return a;
-    if (ix_less_eq(t, b, a))
+    if (index_less_eq(t, b, a))
         return b;
     if (a->id > b->id) {
-        const struct ix *s = a;
+        const struct index *s = a;
         a = b;
         b = s;
     }
-    return make_pair(t, IX_MIN, a, b, a->lo < b->lo ? a->lo : b->lo, a->hi < b->hi ? a->hi : b->hi);
+    return make_pair(t, INDEX_MIN, a, b, a->lo < b->lo ? a->lo : b->lo, a->hi < b->hi ? a->hi : b->hi);
 }
 
-const struct ix *ix_max(struct ix_table *t, const struct ix *a, const struct ix *b)
+const struct index *index_max(struct index_table *t, const struct index *a, const struct index *b)
 {
-    if (ix_less_eq(t, a, b))
+    if (index_less_eq(t, a, b))
         return b;
-    if (ix_less_eq(t, b, a))
+    if (index_less_eq(t, b, a))
         return a;
     if (a->id > b->id) {
-        const struct ix *s = a;
+        const struct index *s = a;
         a = b;
         b = s;
     }
-    return make_pair(t, IX_MAX, a, b, a->lo > b->lo ? a->lo : b->lo, a->hi > b->hi ? a->hi : b->hi);
+    return make_pair(t, INDEX_MAX, a, b, a->lo > b->lo ? a->lo : b->lo, a->hi > b->hi ? a->hi : b->hi);
 }
 
-const struct ix *ix_ceil_div(struct ix_table *t, const struct ix *a, const struct ix *b)
+const struct index *index_ceil_div(struct index_table *t, const struct index *a, const struct index *b)
 {
-    return ix_div(t, ix_add(t, a, ix_addk(t, b, -1)), b);
+    return index_div(t, index_add(t, a, index_addk(t, b, -1)), b);
 }
 
-bool ix_const_value(const struct ix *e, int64_t *out)
+bool index_const_value(const struct index *e, int64_t *out)
 {
-    if (!ix_is_const(e))
+    if (!index_is_const(e))
         return false;
     *out = e->k;
     return true;
@@ -376,89 +382,93 @@ bool ix_const_value(const struct ix *e, int64_t *out)
 
 static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(b, a % b) : a < 0 ? -a : a; }
 
-bool ix_multiple_of(const struct ix *e, int64_t m)
+bool index_multiple_of(const struct index *e, int64_t m)
 {
     if (m == 1)
         return true;
-    if (e->kind == IX_MOD || e->kind == IX_MIN || e->kind == IX_MAX)
-        return ix_multiple_of(e->a, m) && ix_multiple_of(e->b, m);
-    if (e->kind != IX_SUM || e->k % m)
+    if (e->kind == INDEX_MOD || e->kind == INDEX_MIN || e->kind == INDEX_MAX)
+        return index_multiple_of(e->a, m) && index_multiple_of(e->b, m);
+    if (e->kind != INDEX_SUM || e->k % m)
         return false;
     for (int i = 0; i < e->n_terms; i++) {
-        const struct ix_term *t = &e->terms[i];
+        const struct index_term *t = &e->terms[i];
         int64_t left = m / common_divisor(t->coef, m); /* what the atoms must still bring */
         bool good = left == 1;
         for (int j = 0; j < t->n && !good; j++)
-            good = ix_multiple_of(t->atom[j], left);
+            good = index_multiple_of(t->atom[j], left);
         if (!good)
             return false;
     }
     return true;
 }
 
-bool ix_less_eq(struct ix_table *t, const struct ix *a, const struct ix *b)
+bool index_less_eq(struct index_table *t, const struct index *a, const struct index *b)
 {
-    return a == b || ix_sub(t, b, a)->lo >= 0;
+    return a == b || index_sub(t, b, a)->lo >= 0;
 }
-bool ix_less(struct ix_table *t, const struct ix *a, const struct ix *b) { return a != b && ix_sub(t, b, a)->lo > 0; }
+bool index_less(struct index_table *t, const struct index *a, const struct index *b)
+{
+    return a != b && index_sub(t, b, a)->lo > 0;
+}
 
-const struct ix *ix_subst(struct ix_table *t, const struct ix *e, const struct ix *what, const struct ix *with)
+const struct index *index_subst(struct index_table *t, const struct index *e, const struct index *what,
+                                const struct index *with)
 {
     if (e == what)
         return with;
     switch (e->kind) {
-    case IX_SYM:
-    case IX_VAR: return e;
-    case IX_DIV: return ix_div(t, ix_subst(t, e->a, what, with), ix_subst(t, e->b, what, with));
-    case IX_MOD: return ix_mod(t, ix_subst(t, e->a, what, with), ix_subst(t, e->b, what, with));
-    case IX_MIN: return ix_min(t, ix_subst(t, e->a, what, with), ix_subst(t, e->b, what, with));
-    case IX_MAX: return ix_max(t, ix_subst(t, e->a, what, with), ix_subst(t, e->b, what, with));
-    case IX_SUM: break;
+    case INDEX_SYM:
+    case INDEX_VAR: return e;
+    case INDEX_DIV: return index_div(t, index_subst(t, e->a, what, with), index_subst(t, e->b, what, with));
+    case INDEX_MOD: return index_mod(t, index_subst(t, e->a, what, with), index_subst(t, e->b, what, with));
+    case INDEX_MIN: return index_min(t, index_subst(t, e->a, what, with), index_subst(t, e->b, what, with));
+    case INDEX_MAX: return index_max(t, index_subst(t, e->a, what, with), index_subst(t, e->b, what, with));
+    case INDEX_SUM: break;
     }
-    const struct ix *sum = ix_const(t, e->k);
+    const struct index *sum = index_const(t, e->k);
     for (int i = 0; i < e->n_terms; i++) {
-        const struct ix *p = ix_const(t, e->terms[i].coef);
+        const struct index *p = index_const(t, e->terms[i].coef);
         for (int j = 0; j < e->terms[i].n; j++)
-            p = ix_mul(t, p, ix_subst(t, e->terms[i].atom[j], what, with));
-        sum = ix_add(t, sum, p);
+            p = index_mul(t, p, index_subst(t, e->terms[i].atom[j], what, with));
+        sum = index_add(t, sum, p);
     }
     return sum;
 }
 
-bool ix_mentions(const struct ix *e, const struct ix *atom)
+bool index_mentions(const struct index *e, const struct index *atom)
 {
     if (e == atom)
         return true;
-    if (e->a && (ix_mentions(e->a, atom) || ix_mentions(e->b, atom)))
+    if (e->a && (index_mentions(e->a, atom) || index_mentions(e->b, atom)))
         return true;
     for (int i = 0; i < e->n_terms; i++)
         for (int j = 0; j < e->terms[i].n; j++)
-            if (ix_mentions(e->terms[i].atom[j], atom))
+            if (index_mentions(e->terms[i].atom[j], atom))
                 return true;
     return false;
 }
 
-int64_t ix_eval(const struct ix *e, int64_t (*value)(void *ctx, const struct ix *atom), void *ctx)
+int64_t index_eval(const struct index *e, int64_t (*value)(void *ctx, const struct index *atom), void *ctx)
 {
-    if (e->kind == IX_SYM || e->kind == IX_VAR)
+    if (e->kind == INDEX_SYM || e->kind == INDEX_VAR)
         return value(ctx, e);
-    if (e->kind == IX_SUM) {
+    if (e->kind == INDEX_SUM) {
         int64_t sum = e->k;
         for (int i = 0; i < e->n_terms; i++) {
             int64_t p = e->terms[i].coef;
             for (int j = 0; j < e->terms[i].n; j++)
-                p *= ix_eval(e->terms[i].atom[j], value, ctx);
+                p *= index_eval(e->terms[i].atom[j], value, ctx);
             sum += p;
         }
         return sum;
     }
-    int64_t a = ix_eval(e->a, value, ctx);
-    int64_t b = ix_eval(e->b, value, ctx);
+    int64_t a = index_eval(e->a, value, ctx);
+    int64_t b = index_eval(e->b, value, ctx);
     switch (e->kind) {
-    case IX_DIV: BUG_IF(b <= 0, "index division by %lld", (long long)b); return floor_div(a, b);
-    case IX_MOD: BUG_IF(b <= 0, "index modulus by %lld", (long long)b); return a - floor_div(a, b) * b;
-    case IX_MIN: return a < b ? a : b;
-    case IX_MAX: return a > b ? a : b;
+    case INDEX_DIV: BUG_IF(b <= 0, "index division by %lld", (long long)b); return floor_div(a, b);
+    case INDEX_MOD: BUG_IF(b <= 0, "index modulus by %lld", (long long)b); return a - floor_div(a, b) * b;
+    case INDEX_MIN: return a < b ? a : b;
+    case INDEX_MAX: return a > b ? a : b;
     default: BUG("ix kind %d", e->kind);
     }
 }
@@ -466,13 +476,13 @@ int64_t ix_eval(const struct ix *e, int64_t (*value)(void *ctx, const struct ix 
 /* --- text --- */
 struct speller {
     struct arena *a;
-    const char *(*spell)(void *, const struct ix *);
+    const char *(*spell)(void *, const struct index *);
     void *ctx;
 };
 
-static const char *text_of(const struct speller *sp, const struct ix *e, bool atom);
+static const char *text_of(const struct speller *sp, const struct index *e, bool atom);
 
-static const char *text_term(const struct speller *sp, const struct ix_term *term, int64_t coef)
+static const char *text_term(const struct speller *sp, const struct index_term *term, int64_t coef)
 {
     const char *out = coef == 1 ? "" : arena_printf(sp->a, "%lld*", (long long)coef);
     for (int i = 0; i < term->n; i++)
@@ -480,19 +490,19 @@ static const char *text_term(const struct speller *sp, const struct ix_term *ter
     return out;
 }
 
-static const char *text_of(const struct speller *sp, const struct ix *e, bool atom)
+static const char *text_of(const struct speller *sp, const struct index *e, bool atom)
 {
     switch (e->kind) {
-    case IX_SYM:
-    case IX_VAR: {
+    case INDEX_SYM:
+    case INDEX_VAR: {
         const char *name = sp->spell ? sp->spell(sp->ctx, e) : NULL;
         return name ? name : e->name;
     }
-    case IX_DIV: return arena_printf(sp->a, "(%s/%s)", text_of(sp, e->a, true), text_of(sp, e->b, true));
-    case IX_MOD: return arena_printf(sp->a, "(%s%%%s)", text_of(sp, e->a, true), text_of(sp, e->b, true));
-    case IX_MIN: return arena_printf(sp->a, "min(%s, %s)", text_of(sp, e->a, false), text_of(sp, e->b, false));
-    case IX_MAX: return arena_printf(sp->a, "max(%s, %s)", text_of(sp, e->a, false), text_of(sp, e->b, false));
-    case IX_SUM: break;
+    case INDEX_DIV: return arena_printf(sp->a, "(%s/%s)", text_of(sp, e->a, true), text_of(sp, e->b, true));
+    case INDEX_MOD: return arena_printf(sp->a, "(%s%%%s)", text_of(sp, e->a, true), text_of(sp, e->b, true));
+    case INDEX_MIN: return arena_printf(sp->a, "min(%s, %s)", text_of(sp, e->a, false), text_of(sp, e->b, false));
+    case INDEX_MAX: return arena_printf(sp->a, "max(%s, %s)", text_of(sp, e->a, false), text_of(sp, e->b, false));
+    case INDEX_SUM: break;
     }
     if (!e->n_terms)
         return arena_printf(sp->a, e->k < 0 && atom ? "(%lld)" : "%lld", (long long)e->k);
@@ -508,10 +518,13 @@ static const char *text_of(const struct speller *sp, const struct ix *e, bool at
     return atom ? arena_printf(sp->a, "(%s)", out) : out;
 }
 
-const char *ix_text(struct arena *a, const struct ix *e) { return text_of(&(struct speller){ .a = a }, e, false); }
+const char *index_text(struct arena *a, const struct index *e)
+{
+    return text_of(&(struct speller){ .a = a }, e, false);
+}
 
-const char *ix_text_as(struct arena *a, const struct ix *e, const char *(*spell)(void *ctx, const struct ix *atom),
-                       void *ctx)
+const char *index_text_as(struct arena *a, const struct index *e,
+                          const char *(*spell)(void *ctx, const struct index *atom), void *ctx)
 {
     return text_of(&(struct speller){ a, spell, ctx }, e, false);
 }

@@ -9,78 +9,79 @@
 #include <stdio.h>
 
 struct arena;
-struct ix_table;
+struct index_table;
 
-enum ix_kind {
-    IX_SUM, /* sum of terms; a constant is a sum with no terms */
-    IX_SYM, /* a symbolic dim, by name: one for the whole launch */
-    IX_VAR, /* a loop variable, an id or a loaded integer: each call of ix_var makes a new one */
-    IX_DIV,
-    IX_MOD, /* floor(a / b), a mod b, b > 0 */
-    IX_MIN,
-    IX_MAX,
+enum index_kind {
+    INDEX_SUM, /* sum of terms; a constant is a sum with no terms */
+    INDEX_SYM, /* a symbolic dim, by name: one for the whole launch */
+    INDEX_VAR, /* a loop variable, an id or a loaded integer: each call of index_var makes a new one */
+    INDEX_DIV,
+    INDEX_MOD, /* floor(a / b), a mod b, b > 0 */
+    INDEX_MIN,
+    INDEX_MAX,
 };
 
 /* Over which threads a value is the same. Larger is less uniform. */
 enum uniform { UNIFORM_GRID, UNIFORM_BLOCK, UNIFORM_WAVE, UNIFORM_THREAD };
 
-struct ix;
-enum { IX_DEGREE = 4 };
-struct ix_term {
+struct index;
+enum { INDEX_DEGREE = 4 };
+struct index_term {
     int64_t coef;
     int n;
-    const struct ix *atom[IX_DEGREE];
+    const struct index *atom[INDEX_DEGREE];
 }; /* coef · product of n ≥ 1 atoms, atoms in id order */
 
-struct ix {
-    enum ix_kind kind;
+struct index {
+    enum index_kind kind;
     unsigned id;    /* order of creation in the table */
-    int64_t lo, hi; /* it stays in lo..hi; saturates at ±IX_INF */
+    int64_t lo, hi; /* it stays in lo..hi; saturates at ±INDEX_INF */
     enum uniform uniform;
-    /* IX_SUM */ int64_t k;
+    /* INDEX_SUM */ int64_t k;
     int n_terms;
-    const struct ix_term *terms;
-    /* IX_SYM, IX_VAR */ const char *name;
-    /* IX_DIV.. */ const struct ix *a, *b;
+    const struct index_term *terms;
+    /* INDEX_SYM, INDEX_VAR */ const char *name;
+    /* INDEX_DIV.. */ const struct index *a, *b;
 };
 
-#define IX_INF ((int64_t)1 << 62)
-#define IX_DIM_MAX (((int64_t)1 << 31) - 1) /* the largest value of a symbolic dim */
+#define INDEX_INF ((int64_t)1 << 62)
+#define INDEX_DIM_MAX (((int64_t)1 << 31) - 1) /* the largest value of a symbolic dim */
 
-struct ix_table *ix_table_new(struct arena *a);
+struct index_table *index_table_new(struct arena *a);
 
-const struct ix *ix_const(struct ix_table *t, int64_t k);
-const struct ix *ix_sym(struct ix_table *t, const char *name); /* range 0..IX_DIM_MAX */
-const struct ix *ix_var(struct ix_table *t, const char *name, int64_t lo, int64_t hi, enum uniform u);
-const struct ix *ix_add(struct ix_table *t, const struct ix *a, const struct ix *b);
-const struct ix *ix_sub(struct ix_table *t, const struct ix *a, const struct ix *b);
-const struct ix *ix_mul(struct ix_table *t, const struct ix *a, const struct ix *b);
-const struct ix *ix_div(struct ix_table *t, const struct ix *a,
-                        const struct ix *b); /* b's range must exclude 0 and below */
-const struct ix *ix_mod(struct ix_table *t, const struct ix *a, const struct ix *b);
-const struct ix *ix_min(struct ix_table *t, const struct ix *a, const struct ix *b);
-const struct ix *ix_max(struct ix_table *t, const struct ix *a, const struct ix *b);
+const struct index *index_const(struct index_table *t, int64_t k);
+const struct index *index_sym(struct index_table *t, const char *name); /* range 0..INDEX_DIM_MAX */
+const struct index *index_var(struct index_table *t, const char *name, int64_t lo, int64_t hi, enum uniform u);
+const struct index *index_add(struct index_table *t, const struct index *a, const struct index *b);
+const struct index *index_sub(struct index_table *t, const struct index *a, const struct index *b);
+const struct index *index_mul(struct index_table *t, const struct index *a, const struct index *b);
+const struct index *index_div(struct index_table *t, const struct index *a,
+                              const struct index *b); /* b's range must exclude 0 and below */
+const struct index *index_mod(struct index_table *t, const struct index *a, const struct index *b);
+const struct index *index_min(struct index_table *t, const struct index *a, const struct index *b);
+const struct index *index_max(struct index_table *t, const struct index *a, const struct index *b);
 /* ⌈a / b⌉ */
-const struct ix *ix_ceil_div(struct ix_table *t, const struct ix *a, const struct ix *b);
-#define ix_addk(t, a, k) ix_add((t), (a), ix_const((t), (k)))
-#define ix_mulk(t, a, k) ix_mul((t), (a), ix_const((t), (k)))
+const struct index *index_ceil_div(struct index_table *t, const struct index *a, const struct index *b);
+#define index_addk(t, a, k) index_add((t), (a), index_const((t), (k)))
+#define index_mulk(t, a, k) index_mul((t), (a), index_const((t), (k)))
 
-static inline bool ix_is_const(const struct ix *e) { return e->kind == IX_SUM && e->n_terms == 0; }
-bool ix_const_value(const struct ix *e, int64_t *out);
+static inline bool index_is_const(const struct index *e) { return e->kind == INDEX_SUM && e->n_terms == 0; }
+bool index_const_value(const struct index *e, int64_t *out);
 /* True if the value is a multiple of m whatever its atoms are. */
-bool ix_multiple_of(const struct ix *e, int64_t m);
+bool index_multiple_of(const struct index *e, int64_t m);
 /* Sure to hold for all values: a < b, a <= b (from the range of b − a). */
-bool ix_less(struct ix_table *t, const struct ix *a, const struct ix *b);
-bool ix_less_eq(struct ix_table *t, const struct ix *a, const struct ix *b);
+bool index_less(struct index_table *t, const struct index *a, const struct index *b);
+bool index_less_eq(struct index_table *t, const struct index *a, const struct index *b);
 /* e with every occurrence of the atom `what` replaced by `with`. */
-const struct ix *ix_subst(struct ix_table *t, const struct ix *e, const struct ix *what, const struct ix *with);
-bool ix_mentions(const struct ix *e, const struct ix *atom);
+const struct index *index_subst(struct index_table *t, const struct index *e, const struct index *what,
+                                const struct index *with);
+bool index_mentions(const struct index *e, const struct index *atom);
 
-/* Its value, with the atoms' from `value` (called for IX_SYM and IX_VAR). */
-int64_t ix_eval(const struct ix *e, int64_t (*value)(void *ctx, const struct ix *atom), void *ctx);
+/* Its value, with the atoms' from `value` (called for INDEX_SYM and INDEX_VAR). */
+int64_t index_eval(const struct index *e, int64_t (*value)(void *ctx, const struct index *atom), void *ctx);
 /* As C-like text: `64*i0 + B/2 % 4`; names as they are. From the arena. */
-const char *ix_text(struct arena *a, const struct ix *e);
+const char *index_text(struct arena *a, const struct index *e);
 /* The same with the atoms' names from `spell` (NULL result: the atom's own name). */
-const char *ix_text_as(struct arena *a, const struct ix *e, const char *(*spell)(void *ctx, const struct ix *atom),
-                       void *ctx);
+const char *index_text_as(struct arena *a, const struct index *e,
+                          const char *(*spell)(void *ctx, const struct index *atom), void *ctx);
 #endif

@@ -13,7 +13,7 @@ struct session *session_begin(void)
     struct arena *run = arena_new();
     struct session *s = arena_new_of(run, struct session);
     s->run = run;
-    s->ix = ix_table_new(run);
+    s->indices = index_table_new(run);
     return s;
 }
 

@@ -48,9 +48,9 @@ struct session {
     bool errors_full; /* over 100 errors: the rest are counted, not kept */
     enum fail fail;   /* of the first error */
     struct faults faults;
-    unsigned log;        /* bits of enum log_topic */
-    FILE *log_to;        /* NULL: silent */
-    struct ix_table *ix; /* interned index expressions (ir/index.h) */
+    unsigned log;                /* bits of enum log_topic */
+    FILE *log_to;                /* NULL: silent */
+    struct index_table *indices; /* interned index expressions (ir/index.h) */
 };
 
 struct session *session_begin(void);

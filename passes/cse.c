@@ -40,7 +40,7 @@ static bool is_shareable(const struct node *n)
 static bool equal(const struct node *a, const struct node *b)
 {
     return a->op == b->op && a->type.dtype == b->type.dtype && type_same_shape(&a->type, &b->type) &&
-           a->storage == b->storage && a->compute == b->compute && a->wide == b->wide && operands_equal(a, b) &&
+           a->storage == b->storage && a->compute == b->compute && a->keep_f32 == b->keep_f32 && operands_equal(a, b) &&
            attrs_equal(a, b);
 }
 

@@ -19,8 +19,8 @@ bool pass_expand(struct graph *g, struct pass_ctx *c)
         BUG_IF(!type_same_shape(&by->type, &n->type), "the expansion of %s has another shape", n->op->name);
         for (size_t k = first; k < g->n_nodes; k++)
             g->nodes[k]->origin = n->origin ? n->origin : n->op->name;
-        if (n->wide || n->op->wide)
-            by->wide = true;
+        if (n->keep_f32 || n->op->keep_f32)
+            by->keep_f32 = true;
         node_replace(g, n, by);
         changed = true;
     }

@@ -27,7 +27,7 @@ static struct group *last_read(const struct node *n)
     struct group *last = NULL;
     for (int i = 0; i < n->n_in; i++) {
         struct node *x = n->in[i];
-        struct group *from = node_is_free(x) ? last_read(x) : x->group;
+        struct group *from = node_is_rematerialised(x) ? last_read(x) : x->group;
         if (from && (!last || from->id > last->id))
             last = from;
     }
@@ -53,7 +53,7 @@ static void mark_reads(const struct node *n, const struct group *gr)
 {
     for (int i = 0; i < n->n_in; i++) {
         struct node *x = n->in[i];
-        if (node_is_free(x))
+        if (node_is_rematerialised(x))
             mark_reads(x, gr);
         else if (x->group && x->group != gr)
             x->materialised = true;
@@ -61,12 +61,13 @@ static void mark_reads(const struct node *n, const struct group *gr)
 }
 
 /* Appends the free nodes that n needs, operands first, and collects what the group reads from memory. */
-static void pull_free(struct arena *a, struct list *nodes, struct list *ins, const struct group *gr, struct node *n)
+static void add_rematerialised(struct arena *a, struct list *nodes, struct list *ins, const struct group *gr,
+                               struct node *n)
 {
     for (int i = 0; i < n->n_in; i++) {
         struct node *x = n->in[i];
-        if (node_is_free(x)) {
-            pull_free(a, nodes, ins, gr, x);
+        if (node_is_rematerialised(x)) {
+            add_rematerialised(a, nodes, ins, gr, x);
             add_once(a, nodes, x);
         } else if (x->group != gr) {
             bool computed = x->op->class == CLS_SOURCE && !is_bound(x); /* constants and iota are made, not read */
@@ -84,7 +85,7 @@ static void close_group(struct graph *g, struct group *gr)
     struct list ins = { 0 };
     struct list outs = { 0 };
     for (size_t i = 0; i < gr->n_nodes; i++) {
-        pull_free(g->arena, &nodes, &ins, gr, gr->nodes[i]);
+        add_rematerialised(g->arena, &nodes, &ins, gr, gr->nodes[i]);
         add_once(g->arena, &nodes, gr->nodes[i]);
         if (gr->nodes[i]->materialised)
             add_once(g->arena, &outs, gr->nodes[i]);
@@ -158,7 +159,7 @@ bool pass_fuse(struct graph *g, struct pass_ctx *c)
     struct list *members = arena_array(g->arena, struct list, g->n_nodes + 1);
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
-        if ((n->op->class == CLS_SOURCE && !n->materialised) || n->op->class == CLS_EFFECT || node_is_free(n))
+        if ((n->op->class == CLS_SOURCE && !n->materialised) || n->op->class == CLS_EFFECT || node_is_rematerialised(n))
             continue;
         struct group *gr = last_read(n);
         if (!gr || !group_admits(g, gr, n))

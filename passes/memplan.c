@@ -3,10 +3,10 @@
    next one of the very same size. Outputs are never reused. Every place is a multiple of 256 bytes. */
 #include "passes/pass.h"
 
-static const struct ix *bytes_of(struct session *s, const struct node *n)
+static const struct index *bytes_of(struct session *s, const struct node *n)
 {
-    const struct ix *bytes = ix_mulk(s->ix, type_count(s, &n->type), dtype_size(n->storage));
-    return ix_mulk(s->ix, ix_ceil_div(s->ix, bytes, ix_const(s->ix, 256)), 256);
+    const struct index *bytes = index_mulk(s->indices, type_count(s, &n->type), dtype_size(n->storage));
+    return index_mulk(s->indices, index_ceil_div(s->indices, bytes, index_const(s->indices, 256)), 256);
 }
 
 /* node->mark: the last group that reads it; outputs last for ever. */
@@ -25,29 +25,28 @@ bool pass_memplan(struct graph *g, struct pass_ctx *c)
 {
     struct session *s = c->s;
     struct {
-        const struct ix *offset, *bytes;
+        const struct index *offset, *bytes;
         int free_after;
     } *slots = arena_alloc(g->arena, sizeof *slots * (g->n_nodes + 1));
     size_t n_slots = 0;
-    g->n_places = 0;
-    g->memory = ix_const(s->ix, 0);
+    g->n_slots = 0;
+    g->memory = index_const(s->indices, 0);
     mark_last_reads(g);
     for (size_t i = 0; i < g->n_groups; i++) {
         struct group *gr = g->groups[i];
         for (size_t k = 0; k < gr->n_outs; k++) {
             struct node *n = gr->outs[k];
-            const struct ix *bytes = bytes_of(s, n);
+            const struct index *bytes = bytes_of(s, n);
             size_t at = 0;
             while (at < n_slots && !(slots[at].bytes == bytes && slots[at].free_after < gr->id))
                 at++;
             if (at == n_slots) {
                 slots[n_slots].offset = g->memory;
                 slots[n_slots++].bytes = bytes;
-                g->memory = ix_add(s->ix, g->memory, bytes);
+                g->memory = index_add(s->indices, g->memory, bytes);
             }
             slots[at].free_after = n->mark > gr->id ? n->mark : gr->id;
-            *arena_push(g->arena, g->places, g->n_places, g->cap_places) =
-                (struct placement){ n, slots[at].offset, bytes };
+            *arena_push(g->arena, g->slots, g->n_slots, g->cap_slots) = (struct slot){ n, slots[at].offset, bytes };
         }
     }
     for (size_t i = 0; i < g->n_nodes; i++)

@@ -7,15 +7,15 @@
 
 #include "passes/pass.h"
 
-static void widen(struct node *n)
+static void keep_f32_back(struct node *n)
 {
-    if (n->wide || n->op->class == CLS_SOURCE)
+    if (n->keep_f32 || n->op->class == CLS_SOURCE)
         return;
-    n->wide = true;
+    n->keep_f32 = true;
     if (n->op->class == CLS_CONTRACT)
         return;
     for (int i = 0; i < n->n_in; i++)
-        widen(n->in[i]);
+        keep_f32_back(n->in[i]);
 }
 
 /* Is `name` among the space-separated words? */
@@ -30,17 +30,17 @@ static bool has_word(const char *words, const char *name, size_t len)
     return false;
 }
 
-static void mark_wide(struct graph *g)
+static void mark_keep_f32(struct graph *g)
 {
     for (size_t i = g->n_nodes; i-- > 0;) {
         struct node *n = g->nodes[i];
-        if (n->op->wide)
-            n->wide = true;
+        if (n->op->keep_f32)
+            n->keep_f32 = true;
         const char *p = n->op->operands;
-        for (int k = 0; n->op->wide_operands && k < n->n_in && p; k++) {
+        for (int k = 0; n->op->keep_f32_operands && k < n->n_in && p; k++) {
             size_t len = strcspn(p, ", .");
-            if (has_word(n->op->wide_operands, p, len))
-                widen(n->in[k]);
+            if (has_word(n->op->keep_f32_operands, p, len))
+                keep_f32_back(n->in[k]);
             const char *comma = strchr(p, ',');
             p = comma ? comma + 1 + strspn(comma + 1, " ") : p;
         }
@@ -70,17 +70,17 @@ static enum dtype storage_of(const struct node *n)
     if (n->type.dtype != DT_FLOAT)
         return n->type.dtype;
     if (n->op->class == CLS_VIEW && n->n_in)
-        return n->wide ? DT_F32 : n->in[0]->storage;
-    return n->wide ? DT_F32 : DT_F16;
+        return n->keep_f32 ? DT_F32 : n->in[0]->storage;
+    return n->keep_f32 ? DT_F32 : DT_F16;
 }
 
 bool pass_precision(struct graph *g, struct pass_ctx *c)
 {
     bool matrix = c->target->matrix != NULL;
-    mark_wide(g);
+    mark_keep_f32(g);
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
-        n->compute = n->op->class == CLS_CONTRACT && !n->wide && matrix ? DT_F16 : DT_F32;
+        n->compute = n->op->class == CLS_CONTRACT && !n->keep_f32 && matrix ? DT_F16 : DT_F32;
     }
     mark_params(g);
     for (size_t i = 0; i < g->n_nodes; i++) {

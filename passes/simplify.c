@@ -114,7 +114,7 @@ static struct node *rewrite(struct graph *g, struct node *n, const struct rule *
     if (!end)
         return NULL;
     struct builder b = build_at(g, n);
-    b.wide = n->wide;
+    b.keep_f32 = n->keep_f32;
     const char *p = r->to;
     int first = g->next_id;
     struct node *by = make(&p, &b, &bind, n);

@@ -157,7 +157,7 @@ static bool may_have_shape(const struct type *type, const struct tensor *t)
 {
     bool same = type->rank == t->rank;
     for (int64_t i = 0, k; same && i < t->rank; i++)
-        same = !ix_const_value(type->dim[i], &k) || k == t->dim[i];
+        same = !index_const_value(type->dim[i], &k) || k == t->dim[i];
     return same;
 }
 
@@ -218,10 +218,10 @@ static const char *file_text(struct bind *b, const struct want *w)
                         tensor_text(b->a, w->file->dtype, w->file->rank, w->file->dim));
 }
 
-static int dim_index(const struct bind *b, const struct ix *atom)
+static int dim_index(const struct bind *b, const struct index *atom)
 {
     for (size_t i = 0; i < b->g->n_dims; i++)
-        if (b->g->dims[i].ix == atom)
+        if (b->g->dims[i].index == atom)
             return (int)i;
     return -1;
 }
@@ -236,13 +236,13 @@ static bool misshapen(struct bind *b, const struct want *w)
 }
 
 /* coef·D + k = value decides the symbolic dim D, if it is all that the expression has. */
-static bool solve(struct bind *b, const struct want *w, const struct ix *e, int64_t value)
+static bool solve(struct bind *b, const struct want *w, const struct index *e, int64_t value)
 {
-    const struct ix *atom = e->kind == IX_SYM                                            ? e
-                            : e->kind == IX_SUM && e->n_terms == 1 && e->terms[0].n == 1 ? e->terms[0].atom[0]
-                                                                                         : NULL;
-    int64_t coef = e->kind == IX_SYM ? 1 : atom ? e->terms[0].coef : 0;
-    int64_t k = e->kind == IX_SYM ? 0 : e->k;
+    const struct index *atom = e->kind == INDEX_SYM                                            ? e
+                               : e->kind == INDEX_SUM && e->n_terms == 1 && e->terms[0].n == 1 ? e->terms[0].atom[0]
+                                                                                               : NULL;
+    int64_t coef = e->kind == INDEX_SYM ? 1 : atom ? e->terms[0].coef : 0;
+    int64_t k = e->kind == INDEX_SYM ? 0 : e->k;
     int i = atom ? dim_index(b, atom) : -1;
     if (i < 0)
         return true;
@@ -305,9 +305,9 @@ static bool fill_dims(struct bind *b)
     for (size_t i = 0; i < n; i++) {
         names[i] = b->g->dims[i].name;
         values[i] = b->dims[i].from ? b->dims[i].value : b->o->batch >= 0 ? b->o->batch : DEFAULT_DIM;
-        if (values[i] > IX_DIM_MAX)
+        if (values[i] > INDEX_DIM_MAX)
             return diag_error(b->s, FAIL_INPUT, NOWHERE, "%s is %" PRId64 ", and %" PRId64 " is the most", names[i],
-                              values[i], IX_DIM_MAX);
+                              values[i], INDEX_DIM_MAX);
     }
     b->values = (struct dim_values){ names, values, n };
     return true;

@@ -702,8 +702,8 @@ static void verify_fails_what_is_wrong(void **state)
 static bool memplan_overlapping(struct graph *g, struct pass_ctx *c)
 {
     bool changed = pass_memplan(g, c);
-    for (size_t i = 0; i < g->n_places; i++)
-        g->places[i].offset = ix_const(c->s->ix, 0);
+    for (size_t i = 0; i < g->n_slots; i++)
+        g->slots[i].offset = index_const(c->s->indices, 0);
     return changed;
 }
 

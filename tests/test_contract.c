@@ -37,7 +37,7 @@ static struct type type_of(struct fixture *f, enum dtype dtype, int rank, const 
 {
     struct type t = { .dtype = dtype, .rank = rank };
     for (int i = 0; i < rank; i++)
-        t.dim[i] = ix_const(f->s->ix, dim[i]);
+        t.dim[i] = index_const(f->s->indices, dim[i]);
     return t;
 }
 #define TYPE(f, dtype, ...)                                                                                            \
@@ -46,7 +46,7 @@ static struct type type_of(struct fixture *f, enum dtype dtype, int rank, const 
 static struct node *input(struct fixture *f, struct type t, double lo, double hi)
 {
     const struct op_def *op = op_find("input");
-    const struct ix **dims = arena_array(f->g->arena, const struct ix *, t.rank);
+    const struct index **dims = arena_array(f->g->arena, const struct index *, t.rank);
     for (int i = 0; i < t.rank; i++)
         dims[i] = t.dim[i];
     struct attr a[4] = { { .n = t.rank, .dims = dims }, { .i = t.dtype }, { .f = lo }, { .f = hi } };
@@ -108,7 +108,7 @@ static void facts_go_from_operands_to_results(void **state)
     assert_true(q->facts.hi == 1 && !q->facts.finite);
     struct node *reshaped =
         build_reshape(&(struct builder){ .g = f->g }, p,
-                      &(struct type){ .dtype = DT_FLOAT, .rank = 1, .dim = { ix_const(f->s->ix, 24) } });
+                      &(struct type){ .dtype = DT_FLOAT, .rank = 1, .dim = { index_const(f->s->indices, 24) } });
     op_contract(f->g, reshaped);
     assert_true(reshaped->facts.hi == 1 && !reshaped->facts.sums_to_one);
 
@@ -185,7 +185,9 @@ static void obligations_end(void **state)
     assert_int_equal(last_status(f), OBLIGATION_PROVED);
     OP_OF(f, "topk_mask", (&(struct attr){ .i = 7 }), near);
     assert_int_equal(last_status(f), OBLIGATION_CONTRADICTED);
-    struct type sym = { .dtype = DT_F32, .rank = 2, .dim = { ix_const(f->s->ix, 4), ix_sym(f->s->ix, "B") } };
+    struct type sym = { .dtype = DT_F32,
+                        .rank = 2,
+                        .dim = { index_const(f->s->indices, 4), index_sym(f->s->indices, "B") } };
     OP_OF(f, "topk_mask", (&(struct attr){ .i = 2 }), input(f, sym, 0, 1));
     assert_int_equal(last_status(f), OBLIGATION_OPEN);
 
@@ -254,17 +256,18 @@ static void a_nan_spoils_its_row_alone(void **state)
 }
 
 /* One drawn call of a row: its operands as inputs. */
-static struct node *drawn(struct fixture *f, const struct op_def *row, struct draw *d)
+static struct node *drawn(struct fixture *f, const struct op_def *row, struct sample *d)
 {
-    *d = (struct draw){ .rnd = &f->rnd, .s = f->s };
-    row->draw(d);
-    struct node *in[MAX_DRAW];
+    *d = (struct sample){ .rnd = &f->rnd, .s = f->s };
+    row->sample(d);
+    struct node *in[MAX_SAMPLE];
     for (int i = 0; i < d->n_in; i++)
         in[i] = input(f, d->in[i], d->lo[i], d->hi[i]);
     return op(f, row->name, d->n_in, in, d->attrs);
 }
 
-static void bind_drawn(struct fixture *f, struct op_walk *w, const struct node *n, const struct draw *d, struct view *v)
+static void bind_drawn(struct fixture *f, struct op_walk *w, const struct node *n, const struct sample *d,
+                       struct view *v)
 {
     for (int i = 0; i < d->n_in; i++) {
         if (!v[i].v)
@@ -281,14 +284,14 @@ static void composites_equal_their_expansions(void **state)
 {
     struct fixture *f = *state;
     for (int trial = 0; trial < 300; trial++) {
-        struct draw d;
+        struct sample d;
         f->g = graph_new(f->s, "trial");
-        struct node *n = drawn(f, op_find(mine[trial % 5]), &d), *operands[MAX_DRAW];
+        struct node *n = drawn(f, op_find(mine[trial % 5]), &d), *operands[MAX_SAMPLE];
         memcpy(operands, n->in, sizeof *operands * (size_t)n->n_in);
         struct node keep = *n;
         keep.in = operands;
-        struct view field[MAX_DRAW] = { 0 };
-        struct view real[MAX_DRAW] = { 0 };
+        struct view field[MAX_SAMPLE] = { 0 };
+        struct view real[MAX_SAMPLE] = { 0 };
         struct view got[2];
         for (int kind = 0; kind < 2; kind++) {
             struct op_walk w;
@@ -329,8 +332,8 @@ static void runs_are_all_that_is_written(void **state)
     struct fixture *f = *state;
     static const char *const rows[] = { "matmul", "linear", "softmax", "layernorm" };
     for (int trial = 0; trial < 200; trial++) {
-        struct draw d;
-        struct view v[MAX_DRAW] = { 0 };
+        struct sample d;
+        struct view v[MAX_SAMPLE] = { 0 };
         struct op_walk w;
         struct ev c;
         f->g = graph_new(f->s, "trial");
@@ -359,8 +362,8 @@ static void matmul_is_the_sum_of_products(void **state)
 {
     struct fixture *f = *state;
     for (int trial = 0; trial < 200; trial++) {
-        struct draw d;
-        struct view v[MAX_DRAW] = { 0 };
+        struct sample d;
+        struct view v[MAX_SAMPLE] = { 0 };
         struct op_walk w;
         f->g = graph_new(f->s, "trial");
         struct node *n = drawn(f, op_find("matmul"), &d);
@@ -395,8 +398,8 @@ static void needs_name_what_is_read(void **state)
     static const char *const rows[] = { "matmul", "linear", "softmax", "layernorm", "mse", "combine", "topk_mask" };
     int moved = 0;
     for (int trial = 0; trial < 400; trial++) {
-        struct draw d;
-        struct view v[MAX_DRAW] = { 0 };
+        struct sample d;
+        struct view v[MAX_SAMPLE] = { 0 };
         struct op_walk w;
         f->g = graph_new(f->s, "trial");
         struct node *n = drawn(f, op_find(rows[trial % 7]), &d);
@@ -640,7 +643,7 @@ static void matmul_adjoints(void **state)
     struct fixture *f = *state;
     int seen = 0;
     for (int trial = 0; trial < 200; trial++) {
-        struct draw d;
+        struct sample d;
         f->g = graph_new(f->s, "trial");
         struct node *n = drawn(f, op_find("matmul"), &d);
         struct node *gy = input(f, n->type, -1, 1);

@@ -24,13 +24,13 @@ static const char softmax_text[] =
     "    for (tk_i32 i = tk_tid(); i < a.N; i += 128) m = tk_max_f32(m, tk_ld_f32(a.x, row + i));\n"
     "    for (tk_i32 d = TK_WAVE / 2; d > 0; d /= 2) m = tk_max_f32(m, tk_shfl_xor_f32(m, d));\n"
     "    if (tk_lane() == 0) tk_st_f32(part, tk_wave(), m);   // partial maximum\n"
-    "    tk_sync_block();   // seam 1\n"
+    "    tk_sync_block();   // barrier 1\n"
     "    for (tk_i32 w = 0; w < 128 / TK_WAVE; w++) m = tk_max_f32(m, tk_ld_f32(part, w));\n"
     "    for (tk_i32 i = tk_tid(); i < a.N; i += 128) s = s + tk_exp_f32(tk_ld_f32(a.x, row + i) - m);\n"
     "    for (tk_i32 d = TK_WAVE / 2; d > 0; d /= 2) s = s + tk_shfl_xor_f32(s, d);\n"
-    "    tk_sync_block();   // seam 2\n"
+    "    tk_sync_block();   // barrier 2\n"
     "    if (tk_lane() == 0) tk_st_f32(part, tk_wave(), s);   // partial sum\n"
-    "    tk_sync_block();   // seam 3\n"
+    "    tk_sync_block();   // barrier 3\n"
     "    s = 0.0f;\n"
     "    for (tk_i32 w = 0; w < 128 / TK_WAVE; w++) s = s + tk_ld_f32(part, w);\n"
     "    for (tk_i32 i = tk_tid(); i < a.N; i += 128) tk_st_f32(a.y, row + i, tk_exp_f32(tk_ld_f32(a.x, row + i) - m) "
@@ -82,7 +82,7 @@ static const char *gemm_text(struct session *s, const struct gemm_kind *g)
         "        tk_i32 now = t % STAGES * SLOT, k = (t + STAGES - 1) * 16 + k8, next = (t + STAGES - 1) % STAGES * "
         "SLOT;\n"
         "        tk_wait(STAGES - 2);   // wait\n"
-        "        tk_sync_block();   // seam\n"
+        "        tk_sync_block();   // barrier\n"
         "        if (i < 32) tk_issue_16(xs, ring, next + i * 16 + k8, a.x, (row0 + i) * a.K + k, row0 + i < a.M && k "
         "< a.K);   // refill x\n"
         "        if (i < TN) tk_issue_16(ws, ring, next + 512 + i * 16 + k8, a.w, (col0 + i) * a.K + k, col0 + i < a.N "
@@ -395,9 +395,9 @@ static void softmax_faults_are_found(void **state)
 {
     (void)state;
     static const struct fault_case cases[] = {
-        { "tk_sync_block();   // seam 1", "", "tk_max_f32(m, tk_ld_f32(part, w))", "before anything was written" },
-        { "tk_sync_block();   // seam 2", "", "// partial sum", "race: written, and touched by thread" },
-        { "tk_sync_block();   // seam 3", "", "s = s + tk_ld_f32(part, w)", "race: read" },
+        { "tk_sync_block();   // barrier 1", "", "tk_max_f32(m, tk_ld_f32(part, w))", "before anything was written" },
+        { "tk_sync_block();   // barrier 2", "", "// partial sum", "race: written, and touched by thread" },
+        { "tk_sync_block();   // barrier 3", "", "s = s + tk_ld_f32(part, w)", "race: read" },
         { "if (tk_lane() == 0) tk_st_f32(part, tk_wave(), m);", "", "tk_max_f32(m, tk_ld_f32(part, w))",
           "shared memory, byte 0: read before" },
         { "i < a.N; i += 128) tk_st_f32", "i < a.N + 1; i += 128) tk_st_f32", "tk_st_f32(a.y, row + i",
@@ -407,12 +407,12 @@ static void softmax_faults_are_found(void **state)
           "x[0]: written, but the launch only reads it" },
         { "tk_ld_f32(a.x, row + i) - m) / s", "tk_ld_f32(a.y, row + i) - m) / s", "tk_ld_f32(a.y, row + i)",
           "y[0]: read before anything" },
-        { "    tk_sync_block();   // seam 1", "    if (tk_tid() == 70) return;\n    tk_sync_block();   // seam 1",
-          "// seam 1", "divergent control" },
-        { "    tk_sync_block();   // seam 2", "    if (tk_tid() < 64) tk_sync_block();   // half", "// half",
+        { "    tk_sync_block();   // barrier 1", "    if (tk_tid() == 70) return;\n    tk_sync_block();   // barrier 1",
+          "// barrier 1", "divergent control" },
+        { "    tk_sync_block();   // barrier 2", "    if (tk_tid() < 64) tk_sync_block();   // half", "// half",
           "divergent control" },
-        { "    tk_sync_block();   // seam 2", "    if (tk_lane() < 8) tk_sync_wave(); else tk_sync_block();   // kinds",
-          "// kinds", "divergent control" },
+        { "    tk_sync_block();   // barrier 2",
+          "    if (tk_lane() < 8) tk_sync_wave(); else tk_sync_block();   // kinds", "// kinds", "divergent control" },
     };
     float x[ROWS * COLS], y[ROWS * COLS];
     draw_floats(x, ROWS * COLS, 4);
@@ -433,13 +433,13 @@ static void gemm_faults_are_found(void **state)
         int kind;
         struct fault_case f;
     } cases[] = {
-        { 0, { "tk_sync_block();   // seam", "", "fa[r] = tk_ld2_f16", "while a copy into it is in flight" } },
+        { 0, { "tk_sync_block();   // barrier", "", "fa[r] = tk_ld2_f16", "while a copy into it is in flight" } },
         { 0, { "tk_wait(STAGES - 2);   // wait", "", "fa[r] = tk_ld2_f16", "while a copy into it is in flight" } },
         { 0,
           { "tk_wait(STAGES - 2);   // wait", "tk_wait(STAGES - 1);", "fa[r] = tk_ld2_f16",
             "while a copy into it is in flight" } },
-        /* the slot is refilled before the seam that says all waves have read it */
-        { 0, { "        tk_sync_block();   // seam\n", "", "// refill", "race: written, and touched by thread" } },
+        /* the slot is refilled before the barrier that says all waves have read it */
+        { 0, { "        tk_sync_block();   // barrier\n", "", "// refill", "race: written, and touched by thread" } },
         { 0,
           { "next = (t + STAGES - 1) % STAGES", "next = t % STAGES", "fa[r] = tk_ld2_f16",
             "while a copy into it is in flight" } },
@@ -447,7 +447,7 @@ static void gemm_faults_are_found(void **state)
         { 0,
           { "row0 + i < a.M && k < a.K);   // refill x", "1);   // refill x", "// refill x",
             "read outside every buffer" } },
-        { 1, { "tk_sync_block();   // seam", "", "fa[r] = tk_ld2_f16", "read before anything was written" } },
+        { 1, { "tk_sync_block();   // barrier", "", "fa[r] = tk_ld2_f16", "read before anything was written" } },
         { 1,
           { "next = (t + STAGES - 1) % STAGES", "next = t % STAGES", "// land",
             "race: written, and touched by thread" } },
@@ -484,9 +484,9 @@ static const char small_text[] = "struct twice_args { TK_PTR(const tk_f16) x; TK
                                  "{\n"
                                  "    TK_SHARED(64);\n"
                                  "    tk_st_u8(tk_smem, tk_tid(), tk_ld_u8(a.x, tk_tid()));\n"
-                                 "    tk_sync_wave();   // wave seam\n"
+                                 "    tk_sync_wave();   // wave barrier\n"
                                  "    tk_st_u8(a.y, tk_tid(), tk_ld_u8(tk_smem, tk_tid() ^ 1));   // the neighbour's\n"
-                                 "    tk_sync_wave();   // wave seam again\n"
+                                 "    tk_sync_wave();   // wave barrier again\n"
                                  "    tk_st_u8(tk_smem, tk_tid(), (tk_u8)0);   // overwritten\n"
                                  "}\n";
 
@@ -547,13 +547,15 @@ static void a_plain_kernel_runs_in_place(void **state)
     }
 }
 
-/* A wave's seam orders its own lanes, bytes that lie side by side are no race, and each of the two seams is needed. */
-static void wave_seams_order_a_wave(void **state)
+/* A wave's barrier orders its own lanes, bytes that lie side by side are no race, and each of the two barriers is
+   needed. */
+static void wave_barriers_order_a_wave(void **state)
 {
     (void)state;
     static const struct fault_case cases[] = {
-        { "    tk_sync_wave();   // wave seam\n", "", "// the neighbour's", "before anything was written" },
-        { "    tk_sync_wave();   // wave seam again\n", "", "// overwritten", "race: written, and touched by thread" },
+        { "    tk_sync_wave();   // wave barrier\n", "", "// the neighbour's", "before anything was written" },
+        { "    tk_sync_wave();   // wave barrier again\n", "", "// overwritten",
+          "race: written, and touched by thread" },
     };
     uint8_t y[64];
     struct rig r = rig_open("sm_90", small_text, true, 1);
@@ -582,8 +584,8 @@ static void plain_emulator_finds_divergence(void **state)
     for (int threads = 1; threads <= 3; threads += 2) {
         struct session *s = session_begin();
         static const struct fault_case f = {
-            "    tk_sync_block();   // seam 1",
-            "    if (tk_bid_x() > 1 && tk_tid() == 70) return;\n    tk_sync_block();   // seam 1", "// seam 1",
+            "    tk_sync_block();   // barrier 1",
+            "    if (tk_bid_x() > 1 && tk_tid() == 70) return;\n    tk_sync_block();   // barrier 1", "// barrier 1",
             "kernel softmax, block 2: divergent control: thread 64 waits for the block at line 12, thread 70 has ended"
         };
         struct rig r = rig_open("gfx90a", replaced(s, softmax_text, f.old, f.new), false, threads);
@@ -863,7 +865,7 @@ int main(void)
         cmocka_unit_test(softmax_faults_are_found),
         cmocka_unit_test(gemm_faults_are_found),
         cmocka_unit_test(a_plain_kernel_runs_in_place),
-        cmocka_unit_test(wave_seams_order_a_wave),
+        cmocka_unit_test(wave_barriers_order_a_wave),
         cmocka_unit_test(plain_emulator_finds_divergence),
         cmocka_unit_test(launches_that_cannot_be_are_refused),
         cmocka_unit_test(a_wrong_text_shows_the_compilers_words),

@@ -202,7 +202,7 @@ static void decorated_graph_reads_back(void **state)
     struct node *x = graph_find(g, "x");
     h->storage = DT_F16;
     h->compute = DT_F32;
-    h->wide = true;
+    h->keep_f32 = true;
     h->materialised = true;
     h->name = "grad:\"odd\\ name";
     g->value_of[x->id] = NULL;
@@ -216,22 +216,23 @@ static void decorated_graph_reads_back(void **state)
     g->n_groups = 2;
     h->group = &rows;
     y->group = &gemm;
-    const struct ix *count = type_count(s, &x->type);
-    const struct ix *pages = ix_mulk(s->ix, ix_ceil_div(s->ix, count, ix_const(s->ix, 256)), 256);
-    struct placement places[] = { { h, ix_const(s->ix, 0), ix_mulk(s->ix, count, 2) },
-                                  { y, pages, ix_max(s->ix, pages, g->dims[0].ix) } };
-    g->places = places;
-    g->n_places = 2;
-    g->memory = ix_add(s->ix, pages, ix_mulk(s->ix, pages, 3));
+    const struct index *count = type_count(s, &x->type);
+    const struct index *pages =
+        index_mulk(s->indices, index_ceil_div(s->indices, count, index_const(s->indices, 256)), 256);
+    struct slot places[] = { { h, index_const(s->indices, 0), index_mulk(s->indices, count, 2) },
+                             { y, pages, index_max(s->indices, pages, g->dims[0].index) } };
+    g->slots = places;
+    g->n_slots = 2;
+    g->memory = index_add(s->indices, pages, index_mulk(s->indices, pages, 3));
     const char *text = graph_text(g);
     struct graph *back = parse_or_fail(s, source_of_string(s, "flat", text), NULL);
     assert_string_equal(graph_text(back), text);
     const struct node *h2 = graph_find(back, h->name);
     assert_non_null(h2);
-    assert_true(h2->storage == DT_F16 && h2->compute == DT_F32 && h2->wide && h2->materialised);
+    assert_true(h2->storage == DT_F16 && h2->compute == DT_F32 && h2->keep_f32 && h2->materialised);
     assert_ptr_equal(h2->group, back->groups[0]);
     assert_ptr_equal(back->memory, g->memory);
-    assert_ptr_equal(back->places[1].bytes, places[1].bytes);
+    assert_ptr_equal(back->slots[1].bytes, places[1].bytes);
     assert_null(back->value_of[x->id]);
     assert_int_equal(back->value_of[h->id]->id, y->id);
     assert_true(signbit(graph_find(back, "x")->attrs[op_attr(x->op, "lo")].f));
@@ -464,7 +465,7 @@ static void verify_sees_what_is_broken(void **state)
         if (what == 1)
             b->name = "a";
         if (what == 2)
-            a->type.dim[0] = ix_const(s->ix, 5);
+            a->type.dim[0] = index_const(s->indices, 5);
         if (what == 3)
             b->n_in = 0;
         if (what == 4)
@@ -484,9 +485,9 @@ static void shapes_have_limits(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    const struct ix *b = ix_sym(s->ix, "B");
-    const struct ix *four = ix_const(s->ix, 4);
-    struct type t = { .dtype = DT_F32, .rank = 3, .dim = { b, four, ix_addk(s->ix, b, 1) } };
+    const struct index *b = index_sym(s->indices, "B");
+    const struct index *four = index_const(s->indices, 4);
+    struct type t = { .dtype = DT_F32, .rank = 3, .dim = { b, four, index_addk(s->indices, b, 1) } };
     assert_null(type_misfit(s, &t));
     struct dim_values v = { .names = (const char *[]){ "B" }, .values = (int64_t[]){ 7 }, .n = 1 };
     assert_int_equal(type_count_at(&t, &v), 7 * 4 * 8);
@@ -496,9 +497,9 @@ static void shapes_have_limits(void **state)
     assert_string_equal(type_text(s->run, &t), "f32[B, 4, B + 1]");
     t = (struct type){ .rank = 4, .dim = { b, b, b, b } };
     assert_non_null(type_misfit(s, &t));
-    t = (struct type){ .rank = 2, .dim = { ix_const(s->ix, 1 << 20), ix_const(s->ix, (1 << 20) + 1) } };
+    t = (struct type){ .rank = 2, .dim = { index_const(s->indices, 1 << 20), index_const(s->indices, (1 << 20) + 1) } };
     assert_non_null(type_misfit(s, &t));
-    t.dim[1] = ix_const(s->ix, 1 << 20);
+    t.dim[1] = index_const(s->indices, 1 << 20);
     assert_null(type_misfit(s, &t));
     session_end(s);
 }

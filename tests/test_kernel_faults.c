@@ -24,118 +24,118 @@ static const char *const flat = "graph flat\n"
                                 "output y = x * x + x\n";
 enum { BATCH = 70 };
 
-/* ---- finding items ---- */
-static struct kitem *find(struct kitem *const *items, size_t n, enum kitem_kind kind)
+/* ---- finding statements ---- */
+static struct kstmt *find(struct kstmt *const *stmts, size_t n, enum kstmt_kind kind)
 {
     for (size_t i = 0; i < n; i++) {
-        if (items[i]->kind == kind)
-            return items[i];
-        struct kitem *in = find(items[i]->body, items[i]->n_body, kind);
+        if (stmts[i]->kind == kind)
+            return stmts[i];
+        struct kstmt *in = find(stmts[i]->body, stmts[i]->n_body, kind);
         if (in)
             return in;
     }
     return NULL;
 }
 
-static struct kitem *must_find(struct kitem *const *items, size_t n, enum kitem_kind kind)
+static struct kstmt *must_find(struct kstmt *const *stmts, size_t n, enum kstmt_kind kind)
 {
-    struct kitem *it = find(items, n, kind);
+    struct kstmt *it = find(stmts, n, kind);
     assert_non_null(it);
     return it;
 }
 
-static void drop_first(struct kitem **items, size_t *n, enum kitem_kind kind)
+static void drop_first(struct kstmt **stmts, size_t *n, enum kstmt_kind kind)
 {
     for (size_t i = 0; i < *n; i++) {
-        if (items[i]->kind != kind)
+        if (stmts[i]->kind != kind)
             continue;
-        memmove(items + i, items + i + 1, sizeof *items * (*n - i - 1));
+        memmove(stmts + i, stmts + i + 1, sizeof *stmts * (*n - i - 1));
         --*n;
         return;
     }
     fail_msg("nothing to drop");
 }
 
-/* The kernel that holds an item of a kind, and its first top-level loop. */
-static struct kernel *kernel_with(struct program *p, enum kitem_kind kind)
+/* The kernel that holds an statement of a kind, and its first top-level loop. */
+static struct kernel *kernel_with(struct program *p, enum kstmt_kind kind)
 {
     for (size_t i = 0; i < p->n_kernels; i++)
         if (find(p->kernels[i].k->body, p->kernels[i].k->n_body, kind))
             return p->kernels[i].k;
-    fail_msg("no kernel has such an item");
+    fail_msg("no kernel has such an statement");
     return NULL;
 }
-static struct kitem *slices(struct program *p)
+static struct kstmt *slices(struct program *p)
 {
-    struct kernel *k = kernel_with(p, KI_MMA);
+    struct kernel *k = kernel_with(p, KSTMT_MMA);
     for (size_t i = 0; i < k->n_body; i++)
-        if (k->body[i]->kind == KI_FOR)
+        if (k->body[i]->kind == KSTMT_FOR)
             return k->body[i];
     fail_msg("no loop over slices");
     return NULL;
 }
 
 /* ---- faults in the IR ---- */
-static void drop_block_seam(void *ctx, struct program *p)
+static void drop_block_barrier(void *ctx, struct program *p)
 {
     (void)ctx;
-    struct kitem *loop = slices(p);
-    drop_first(loop->body, &loop->n_body, KI_SEAM);
+    struct kstmt *loop = slices(p);
+    drop_first(loop->body, &loop->n_body, KSTMT_BARRIER);
 }
-static void narrow_seam(void *ctx, struct program *p)
+static void narrow_barrier(void *ctx, struct program *p)
 {
     (void)ctx;
-    must_find(slices(p)->body, slices(p)->n_body, KI_SEAM)->scope = KSCOPE_WAVE;
+    must_find(slices(p)->body, slices(p)->n_body, KSTMT_BARRIER)->scope = KSCOPE_WAVE;
 }
 static void wait_too_little(void *ctx, struct program *p)
 {
     (void)ctx;
-    must_find(slices(p)->body, slices(p)->n_body, KI_SEAM)->pending++;
+    must_find(slices(p)->body, slices(p)->n_body, KSTMT_BARRIER)->pending++;
 }
 
-static void drop_wave_seam(void *ctx, struct program *p)
+static void drop_wave_barrier(void *ctx, struct program *p)
 {
     (void)ctx;
-    struct kernel *k = kernel_with(p, KI_SEAM);
-    struct kitem *row = must_find(k->body, k->n_body, KI_IF);
-    drop_first(row->body, &row->n_body, KI_SEAM);
+    struct kernel *k = kernel_with(p, KSTMT_BARRIER);
+    struct kstmt *row = must_find(k->body, k->n_body, KSTMT_IF);
+    drop_first(row->body, &row->n_body, KSTMT_BARRIER);
 }
 
 /* The next slice goes where the present one is still being multiplied. */
 static void refill_too_early(void *ctx, struct program *p)
 {
     (void)ctx;
-    struct kitem *loop = slices(p);
-    struct kitem *load = must_find(loop->body, loop->n_body, KI_FRAG_LOAD);
+    struct kstmt *loop = slices(p);
+    struct kstmt *load = must_find(loop->body, loop->n_body, KSTMT_FRAG_LOAD);
     for (size_t i = 0; i < loop->n_body; i++)
-        if (loop->body[i]->kind == KI_ISSUE || loop->body[i]->kind == KI_LAND)
+        if (loop->body[i]->kind == KSTMT_ISSUE || loop->body[i]->kind == KSTMT_LAND)
             loop->body[i]->slot = load->slot;
 }
 
-static void open_guard(struct kitem *it, struct ix_table *t)
+static void open_guard(struct kstmt *it, struct index_table *t)
 {
     for (int i = 0; i < it->mask.n; i++)
-        it->mask.g[i].bound = ix_const(t, 1 << 20);
+        it->mask.g[i].bound = index_const(t, 1 << 20);
 }
 static void drop_guard(void *ctx, struct program *p)
 {
     (void)ctx;
     struct kernel *k = p->kernels[0].k;
-    open_guard(must_find(k->body, k->n_body, KI_IF), p->s->ix);
+    open_guard(must_find(k->body, k->n_body, KSTMT_IF), p->s->indices);
 }
 static void drop_epilogue_guard(void *ctx, struct program *p)
 {
     (void)ctx;
-    struct kernel *k = kernel_with(p, KI_EACH);
-    struct kitem *each = must_find(k->body, k->n_body, KI_EACH);
-    open_guard(must_find(each->body, each->n_body, KI_IF), p->s->ix);
+    struct kernel *k = kernel_with(p, KSTMT_EACH);
+    struct kstmt *each = must_find(k->body, k->n_body, KSTMT_EACH);
+    open_guard(must_find(each->body, each->n_body, KSTMT_IF), p->s->indices);
 }
 static void drop_copy_guard(void *ctx, struct program *p)
 {
     (void)ctx;
-    struct kernel *k = kernel_with(p, KI_ISSUE);
+    struct kernel *k = kernel_with(p, KSTMT_ISSUE);
     for (size_t i = 0; i < k->n_body; i++)
-        if (k->body[i]->kind == KI_ISSUE)
+        if (k->body[i]->kind == KSTMT_ISSUE)
             k->body[i]->mask.n = 0;
 }
 
@@ -143,14 +143,14 @@ static void drop_copy_guard(void *ctx, struct program *p)
 static void wrong_stride(void *ctx, struct program *p)
 {
     (void)ctx;
-    struct ix_table *t = p->s->ix;
-    struct kernel *k = kernel_with(p, KI_ISSUE);
+    struct index_table *t = p->s->indices;
+    struct kernel *k = kernel_with(p, KSTMT_ISSUE);
     for (size_t i = 0; i < k->n_body; i++) {
-        struct kitem *it = k->body[i];
-        if (it->kind != KI_ISSUE || it->mem2 != k->args[0])
+        struct kstmt *it = k->body[i];
+        if (it->kind != KSTMT_ISSUE || it->mem2 != k->args[0])
             continue;
-        const struct ix *row = ix_div(t, it->index, ix_const(t, it->mem->cols + 8));
-        it->index2 = ix_sub(t, it->index2, ix_mulk(t, row, 8));
+        const struct index *row = index_div(t, it->index, index_const(t, it->mem->cols + 8));
+        it->index2 = index_sub(t, it->index2, index_mulk(t, row, 8));
     }
 }
 
@@ -168,46 +168,46 @@ static void turn_lanes(struct coord_map *m)
 static void wrong_lane(void *ctx, struct program *p)
 {
     (void)ctx;
-    struct kernel *k = kernel_with(p, KI_MMA);
-    struct kfrag *f = must_find(k->body, k->n_body, KI_MMA)->frag_a;
+    struct kernel *k = kernel_with(p, KSTMT_MMA);
+    struct kfrag *f = must_find(k->body, k->n_body, KSTMT_MMA)->frag_a;
     struct matrix_unit *u = arena_new_of(p->arena, struct matrix_unit);
     *u = *f->unit;
     turn_lanes(&u->a);
     f->unit = u;
 }
 
-static struct kitem *result_store(struct program *p)
+static struct kstmt *result_store(struct program *p)
 {
-    struct kernel *k = kernel_with(p, KI_EACH);
-    struct kitem *each = must_find(k->body, k->n_body, KI_EACH);
-    return must_find(each->body, each->n_body, KI_STORE);
+    struct kernel *k = kernel_with(p, KSTMT_EACH);
+    struct kstmt *each = must_find(k->body, k->n_body, KSTMT_EACH);
+    return must_find(each->body, each->n_body, KSTMT_STORE);
 }
 
 static void drop_bias(void *ctx, struct program *p)
 {
     (void)ctx;
-    struct kitem *store = result_store(p);
-    assert_true(store->value->kind == KX_OP && store->value->op == K_ADD);
-    store->value = store->value->arg[store->value->arg[0]->kind == KX_FRAG ? 0 : 1];
+    struct kstmt *store = result_store(p);
+    assert_true(store->value->kind == KEXPR_OP && store->value->op == K_ADD);
+    store->value = store->value->arg[store->value->arg[0]->kind == KEXPR_FRAG ? 0 : 1];
 }
 
 static void nan_result(void *ctx, struct program *p)
 {
     (void)ctx;
-    struct kernel *k = kernel_with(p, KI_EACH);
+    struct kernel *k = kernel_with(p, KSTMT_EACH);
     struct kbuild b = kb_at(k);
-    result_store(p)->value = kx_f32(&b, NAN);
+    result_store(p)->value = kexpr_f32(&b, NAN);
 }
 
 /* The last level of the tree is left out. */
 static void short_tree(void *ctx, struct program *p)
 {
     (void)ctx;
-    struct kernel *k = kernel_with(p, KI_COMBINE);
+    struct kernel *k = kernel_with(p, KSTMT_COMBINE);
     for (size_t i = 0; i < k->n_body; i++)
         for (size_t j = 0; j < k->body[i]->n_body; j++) {
-            struct kitem *it = k->body[i]->body[j];
-            if (it->kind == KI_COMBINE && it->acc == KACC_SUM)
+            struct kstmt *it = k->body[i]->body[j];
+            if (it->kind == KSTMT_COMBINE && it->acc == KACC_SUM)
                 it->span /= 2;
         }
 }
@@ -254,25 +254,25 @@ struct fault {
 static const struct fault checked_faults[] = {
     { "a dropped barrier",
       "gemm",
-      drop_block_seam,
+      drop_block_barrier,
       NULL,
       "gfx90a",
       { "race: ", "read before anything was written there" } },
     { "a dropped barrier with its wait",
       "gemm",
-      drop_block_seam,
+      drop_block_barrier,
       NULL,
       "sm_90",
       { "while a copy into it is in flight" } },
     { "a barrier of the wave where the block is meant",
       "gemm",
-      narrow_seam,
+      narrow_barrier,
       NULL,
       NULL,
       { "race: ", "while a copy into it is in flight", "read before anything was written there" } },
-    { "a dropped seam of the wave",
+    { "a dropped barrier of the wave",
       "rows",
-      drop_wave_seam,
+      drop_wave_barrier,
       NULL,
       NULL,
       { "race: ", "read before anything was written there" } },

@@ -7,8 +7,8 @@
 #include "codegen/print.h"
 #include "tests/support/kir_run.h"
 
-static const char *const all[] = { "pointwise",   "rowsum",     "ring", "segments",     "types",
-                                   "gemm_gfx90a", "gemm_sm_90", "wide", "chain_gfx90a", "chain_sm_90" };
+static const char *const all[] = { "pointwise",   "rowsum",     "ring",   "segments",     "types",
+                                   "gemm_gfx90a", "gemm_sm_90", "vector", "chain_gfx90a", "chain_sm_90" };
 enum { ALL = sizeof all / sizeof *all };
 
 static void texts_read_back(void **state)
@@ -36,29 +36,30 @@ static void built_reads_back(void **state)
     (void)state;
     struct session *s = session_begin();
     struct kernel *k = kernel_new(s, s->run, "built", target_find("sm_90"), 64);
-    struct ix_table *t = s->ix;
-    const struct ix *n = ix_sym(t, "x");
-    const struct ix *zero = ix_const(t, 0);
+    struct index_table *t = s->indices;
+    const struct index *n = index_sym(t, "x");
+    const struct index *zero = index_const(t, 0);
     struct kmem *x = kernel_arg(k, "x", DT_F32, n, NULL);
     struct kmem *y = kernel_arg(k, "expert0.h.2", DT_F32, n, NULL);
     struct kmem *acc = kernel_private(k, "for", DT_F32, 1);
     assert_string_equal(y->name, "expert0_h_2");
     struct kbuild top = kb_at(k);
-    const struct kx *first = ki_let(&top, kx_load(&top, x, NULL, zero, NULL, 0));
-    struct kbuild b = kb_in(&top, ki_region(&top));
-    const struct kx *v =
-        kx_op2(&b, K_MUL, kx_load(&b, x, NULL, k->tid, &(struct kmask){ 1, { { k->tid, n } } }, 1.5), first);
-    const struct kx *sum = kx_op2(&b, K_ADD, v, kx_load(&b, acc, NULL, zero, NULL, 0));
-    ki_store(&b, acc, NULL, zero, kx_f32(&b, -0.1), NULL);
-    ki_accumulate(&b, acc, zero, KACC_MAX, sum, false);
+    const struct kexpr *first = kstmt_let(&top, kexpr_load(&top, x, NULL, zero, NULL, 0));
+    struct kbuild b = kb_in(&top, kstmt_region(&top));
+    const struct kexpr *v =
+        kexpr_op2(&b, K_MUL, kexpr_load(&b, x, NULL, k->tid, &(struct kmask){ 1, { { k->tid, n } } }, 1.5), first);
+    const struct kexpr *sum = kexpr_op2(&b, K_ADD, v, kexpr_load(&b, acc, NULL, zero, NULL, 0));
+    kstmt_store(&b, acc, NULL, zero, kexpr_f32(&b, -0.1), NULL);
+    kstmt_accumulate(&b, acc, zero, KACC_MAX, sum, false);
     for (int i = 0; i < 2; i++) {
-        struct kitem *loop = ki_for(&b, "tid", zero, n, 3, i);
+        struct kstmt *loop = kstmt_for(&b, "tid", zero, n, 3, i);
         struct kbuild in = kb_in(&b, loop);
-        ki_accumulate(&in, acc, zero, KACC_SUM,
-                      kx_op2(&in, K_MUL, sum,
-                             kx_cast(&in, DT_F32, kx_index(&in, DT_I64, ix_addk(t, ix_mul(t, loop->var, n), -4)))),
-                      false);
-        ki_store(&in, y, NULL, loop->var, kx_op2(&in, K_ADD, sum, v), NULL);
+        kstmt_accumulate(
+            &in, acc, zero, KACC_SUM,
+            kexpr_op2(&in, K_MUL, sum,
+                      kexpr_cast(&in, DT_F32, kexpr_index(&in, DT_I64, index_addk(t, index_mul(t, loop->var, n), -4)))),
+            false);
+        kstmt_store(&in, y, NULL, loop->var, kexpr_op2(&in, K_ADD, sum, v), NULL);
     }
     kernel_finish(k);
     bool good = kernel_verify(k);
@@ -139,35 +140,37 @@ static const struct {
     { HEAD "s[tid][0] = 1\n}", "s has 2 slots, and the slot is in 0..63", 12 },
     { HEAD "x[tid] += 1\n}", "x is not private memory", 12 },
     { HEAD "p[0] fma= add(x[0], x[1])\n}", "fma= takes a product", 12 },
-    { HEAD "if (0 <= tid < 3) {\n seam block\n}\n}",
-      "a seam of the block in control that is not the same for all of its threads", 13 },
-    { HEAD "for i in 0..tid {\n seam wave\n}\n}",
-      "a seam of the wave in control that is not the same for all of its lanes", 13 },
-    { HEAD "region { seam block }\n}", "a seam inside of a region", 12 },
+    { HEAD "if (0 <= tid < 3) {\n barrier block\n}\n}",
+      "a barrier of the block in control that is not the same for all of its threads", 13 },
+    { HEAD "for i in 0..tid {\n barrier wave\n}\n}",
+      "a barrier of the wave in control that is not the same for all of its lanes", 13 },
+    { HEAD "region { barrier block }\n}", "a barrier inside of a region", 12 },
     { HEAD "region { combine sum p[0] over 64 }\n}", "a collective inside of a region", 12 },
     { HEAD "if (0 <= lane < 3) { combine sum p[0] over 64 }\n}",
       "a collective in control that is not the same for all lanes of a wave", 12 },
     { HEAD "combine sum p[0] over 48\n}", "48 lanes: it must be a power of two up to the wave's 64", 12 },
-    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\ncommit\nseam block wait 0\n}", "staging register 0 never lands",
+    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\ncommit\nbarrier block wait 0\n}", "staging register 0 never lands",
       12 },
     { HEAD "land 0: s[0][4*tid] by 4\n}", "nothing was issued into staging register 0", 12 },
-    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[1][4*tid] by 4\ncommit\nseam block wait 0\n}",
+    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[1][4*tid] by 4\ncommit\nbarrier block wait 0\n}",
       "was issued for another place", 13 },
-    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\nseam block wait 0\n}",
+    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\nbarrier block wait 0\n}",
       "no commit follows", 12 },
-    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\nseam block\n}",
-      "no seam waits for this copy", 12 },
-    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\ny[tid] = s[0][tid]\nseam block "
-           "wait 0\n}",
+    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\nbarrier block\n}",
+      "no barrier waits for this copy", 12 },
+    { HEAD
+      "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\ny[tid] = s[0][tid]\nbarrier block "
+      "wait 0\n}",
       "s is touched while a copy into it is in flight", 15 },
-    { HEAD "for i in 0..2 {\nissue 0: s[i][4*tid] from x[4*tid] by 4\n}\nland 0: s[0][4*tid] by 4\ncommit\nseam block "
-           "wait 0\n}",
+    { HEAD
+      "for i in 0..2 {\nissue 0: s[i][4*tid] from x[4*tid] by 4\n}\nland 0: s[0][4*tid] by 4\ncommit\nbarrier block "
+      "wait 0\n}",
       "has not landed at its end", 12 },
-    { HEAD "issue 0: s[0][tid] from x[tid] by 4\nland 0: s[0][tid] by 4\ncommit\nseam block wait 0\n}",
+    { HEAD "issue 0: s[0][tid] from x[tid] by 4\nland 0: s[0][tid] by 4\ncommit\nbarrier block wait 0\n}",
       "is not known to be a multiple of 4 elements", 12 },
-    { HEAD "issue 0: s[0][8*tid] from x[8*tid] by 8\nland 0: s[0][8*tid] by 8\ncommit\nseam block wait 0\n}",
+    { HEAD "issue 0: s[0][8*tid] from x[8*tid] by 8\nland 0: s[0][8*tid] by 8\ncommit\nbarrier block wait 0\n}",
       "copies are of 4, 8 or 16 bytes, not 32", 12 },
-    { HEAD "issue 0: s[0][4*tid] from h[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\nseam block wait 0\n}",
+    { HEAD "issue 0: s[0][4*tid] from h[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\nbarrier block wait 0\n}",
       "h is f16, and s is f32", 12 },
     { HEAD "mma fc += fb * fa\n}", "fragment fb is of B, not of A", 12 },
     { HEAD "frag fa = s[0](0, 0)\n}", "s is not shared memory of f16", 12 },
@@ -175,23 +178,24 @@ static const struct {
     { HEAD "frag fa = g(32, 0)\n}", "the fragments reach row 47 and column 15 of g, which has 32 x 32", 12 },
     { HEAD "y[0] = elem\n}", "known inside an each alone", 12 },
     { HEAD "region { let v = x[0] }\ny[0] = v\n}", "'v' is not known here", 13 },
-    { HEAD "wide p[0] = x[tid] by 2\n}", "x[tid] is not known to be a multiple of 2 elements", 12 },
-    { HEAD "wide p[0] = x[4*tid] by 4\n}", "p[3] has 2 elements, and the index is in 3..3", 12 },
-    { HEAD "wide p[0] = x[128*tid + 64] by 2\n}", "x[128*tid + 64] is outside of its 64 elements", 12 },
-    { HEAD "wide p[0] = x[6*tid] by 6\n}", "6 elements: they are 2, 4 or 8", 12 },
-    { HEAD "wide p[0] = p[0] by 2\n}", "a wide access is between private memory and other memory: p and p are not",
+    { HEAD "vector p[0] = x[tid] by 2\n}", "x[tid] is not known to be a multiple of 2 elements", 12 },
+    { HEAD "vector p[0] = x[4*tid] by 4\n}", "p[3] has 2 elements, and the index is in 3..3", 12 },
+    { HEAD "vector p[0] = x[128*tid + 64] by 2\n}", "x[128*tid + 64] is outside of its 64 elements", 12 },
+    { HEAD "vector p[0] = x[6*tid] by 6\n}", "6 elements: they are 2, 4 or 8", 12 },
+    { HEAD "vector p[0] = p[0] by 2\n}", "a vector access is between private memory and other memory: p and p are not",
       12 },
-    { HEAD "wide y[2*tid] = x[2*tid] by 2\n}",
-      "a wide access is between private memory and other memory: y and x are not", 12 },
-    { HEAD "wide p[0] = x[2*tid] by 2 mask (0 <= tid < 3)\n}", "'mask' begins no item", 12 },
-    { "kernel k for gfx90a block 64 arg b: bool[64] private q: bool[2] { wide q[0] = b[2*tid] by 2 }",
+    { HEAD "vector y[2*tid] = x[2*tid] by 2\n}",
+      "a vector access is between private memory and other memory: y and x are not", 12 },
+    { HEAD "vector p[0] = x[2*tid] by 2 mask (0 <= tid < 3)\n}", "'mask' begins no statement", 12 },
+    { "kernel k for gfx90a block 64 arg b: bool[64] private q: bool[2] { vector q[0] = b[2*tid] by 2 }",
       "b is bool, and q is bool", 1 },
-    { "kernel k for gfx90a block 64 arg h: f16[128] private q: f16[2] { wide q[0] = h[2*tid] by 2 }",
+    { "kernel k for gfx90a block 64 arg h: f16[128] private q: f16[2] { vector q[0] = h[2*tid] by 2 }",
       "h is f16, and q is f16", 1 },
-    { "kernel k for gfx90a block 64 shared s: f32[2][1, 63] rows private q: f32[2] { wide q[0] = s[1][0] by 2 }",
+    { "kernel k for gfx90a block 64 shared s: f32[2][1, 63] rows private q: f32[2] { vector q[0] = s[1][0] by 2 }",
       "not known to be a multiple of 2", 1 },
-    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\nwide s[0][0] = p[0] by 2\nseam "
-           "block wait 0\n}",
+    { HEAD
+      "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\nvector s[0][0] = p[0] by 2\nbarrier "
+      "block wait 0\n}",
       "s is touched while a copy into it is in flight", 15 },
     { HEAD "reduce sum p = fc\n}", "p is not private memory of f32[4], one element for each row of fc in a lane", 12 },
     { HEAD "reduce sum p = fa\n}", "fragment fa is of A, not of C", 12 },

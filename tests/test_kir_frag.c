@@ -13,10 +13,10 @@
 static const char *const targets[] = { "gfx90a", "sm_90" };
 
 /* ---- maps ---- */
-static int number(const struct ix *e)
+static int number(const struct index *e)
 {
     int64_t v;
-    assert_true(ix_const_value(e, &v));
+    assert_true(index_const_value(e, &v));
     return (int)v;
 }
 
@@ -30,7 +30,8 @@ static void sources_hold_what_operands_want(void **state)
         const struct matrix_unit *u = t->matrix;
         for (int lane = 0; lane < t->wave; lane++)
             for (int e = 0; e < u->a_elems; e++) {
-                struct frag_source from = frag_source_of(s->ix, u, ix_const(s->ix, lane), ix_const(s->ix, e));
+                struct frag_source from =
+                    frag_source_of(s->indices, u, index_const(s->indices, lane), index_const(s->indices, e));
                 int l = number(from.lane);
                 int at = number(from.elem);
                 int frag = number(from.frag);
@@ -49,20 +50,20 @@ static void ways_and_rows(void **state)
     struct session *s = session_begin();
     const struct matrix_unit *mfma = target_find("gfx90a")->matrix;
     const struct matrix_unit *mma = target_find("sm_90")->matrix;
-    assert_int_equal(frag_way_of(s->ix, mma, 32), FRAG_STAYS);
-    assert_int_equal(frag_way_of(s->ix, mfma, 64), FRAG_TURNS);
+    assert_int_equal(frag_way_of(s->indices, mma, 32), FRAG_STAYS);
+    assert_int_equal(frag_way_of(s->indices, mfma, 64), FRAG_TURNS);
     assert_int_equal(frag_row_slots(mma), 2);
     assert_int_equal(frag_row_slots(mfma), 4);
     assert_int_equal(frag_row_lanes(mma, 32), 3);
     assert_int_equal(frag_row_lanes(mfma, 64), 15);
-    assert_true(frag_rows_whole(s->ix, mma, 32) && frag_rows_whole(s->ix, mfma, 64));
+    assert_true(frag_rows_whole(s->indices, mma, 32) && frag_rows_whole(s->indices, mfma, 64));
     struct matrix_unit other = *mfma;
     other.c =
         /* not square in its elements any more: a row of C would be spread over lanes and elements of A's shape */
         mfma->b;
     other.c.col[0].mod = 8;
-    assert_int_equal(frag_way_of(s->ix, &other, 64), FRAG_NO_WAY);
-    assert_false(frag_rows_whole(s->ix, &other, 64));
+    assert_int_equal(frag_way_of(s->indices, &other, 64), FRAG_NO_WAY);
+    assert_false(frag_rows_whole(s->indices, &other, 64));
     session_end(s);
 }
 
@@ -157,26 +158,26 @@ static void built_reads_back(void **state)
     (void)state;
     struct session *s = session_begin();
     struct kernel *k = kernel_new(s, s->run, "built", target_find("sm_90"), 32);
-    struct ix_table *t = s->ix;
-    const struct ix *zero = ix_const(t, 0);
+    struct index_table *t = s->indices;
+    const struct index *zero = index_const(t, 0);
     struct kfrag *c = kernel_frag(k, "c", KF_C, 1, 2);
     struct kfrag *a = kernel_frag(k, "a0", KF_A, 1, 1);
-    struct kmem *y = kernel_arg(k, "y", DT_F32, ix_const(t, 256), NULL);
+    struct kmem *y = kernel_arg(k, "y", DT_F32, index_const(t, 256), NULL);
     struct kmem *least = kernel_private(k, "least", DT_F32, frag_rows(c));
     assert_int_equal(least->count->k, 2);
     struct kbuild top = kb_at(k);
-    ki_frag_fill(&top, c, 3);
-    ki_frag_reduce(&top, least, KACC_MIN, c);
-    struct kitem *each = ki_each(&top, c, zero, zero);
+    kstmt_frag_fill(&top, c, 3);
+    kstmt_frag_reduce(&top, least, KACC_MIN, c);
+    struct kstmt *each = kstmt_each(&top, c, zero, zero);
     struct kbuild b = kb_in(&top, each);
     assert_null(each->var3);
-    const struct kx *twice = kx_op2(&b, K_MUL, kx_frag(&b), kx_f32(&b, 2));
-    ki_frag_set(&b, twice);
-    struct kbuild inner = kb_in(&b, ki_if(&b, &(struct kmask){ 1, { { each->var2, ix_const(t, 8) } } }));
-    ki_store(&inner, y, NULL, ix_add(t, ix_mulk(t, each->var, 16), each->var2),
-             kx_op2(&inner, K_ADD, twice, kx_row_of(&inner, least)), NULL);
+    const struct kexpr *twice = kexpr_op2(&b, K_MUL, kexpr_frag(&b), kexpr_f32(&b, 2));
+    kstmt_frag_set(&b, twice);
+    struct kbuild inner = kb_in(&b, kstmt_if(&b, &(struct kmask){ 1, { { each->var2, index_const(t, 8) } } }));
+    kstmt_store(&inner, y, NULL, index_add(t, index_mulk(t, each->var, 16), each->var2),
+                kexpr_op2(&inner, K_ADD, twice, kexpr_row_of(&inner, least)), NULL);
     assert_ptr_equal(each->var3, kb_row_slot(&b));
-    ki_frag_cast(&top, a, c, zero);
+    kstmt_frag_cast(&top, a, c, zero);
     kernel_finish(k);
     assert_true(kernel_verify(k) && kernel_is_collective(k));
     const char *text = kernel_text(s->run, k);

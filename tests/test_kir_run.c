@@ -315,20 +315,20 @@ static struct kernel *op_kernel(struct session *s, enum kop op, enum dtype t)
 {
     const char *name = arena_printf(s->run, "one_%s_%s", kop_table[op].name, dtype_name(t));
     struct kernel *k = kernel_new(s, s->run, name, target_find("gfx90a"), OPS_N);
-    const struct ix *count = ix_const(s->ix, OPS_N);
+    const struct index *count = index_const(s->indices, OPS_N);
     const struct kmem *in[3];
     for (int i = 0; i < 3; i++)
         in[i] = kernel_arg(k, "in", DT_F64, count, NULL);
     struct kmem *out = kernel_arg(k, "out", DT_F64, count, NULL);
     struct kbuild top = kb_at(k);
-    struct kbuild b = kb_in(&top, ki_region(&top));
-    const struct kx *x[3] = { NULL };
+    struct kbuild b = kb_in(&top, kstmt_region(&top));
+    const struct kexpr *x[3] = { NULL };
     for (int i = 0; i < kop_table[op].arity; i++)
-        x[i] = kx_cast(&b, t, kx_load(&b, in[i], NULL, k->tid, NULL, 0));
+        x[i] = kexpr_cast(&b, t, kexpr_load(&b, in[i], NULL, k->tid, NULL, 0));
     if (op == K_SELECT)
-        x[0] = kx_op2(&b, K_GT, kx_load(&b, in[0], NULL, k->tid, NULL, 0), kx_f64(&b, 0));
-    const struct kx *v = ki_let(&b, op == K_CAST ? x[0] : kx_op(&b, op, x[0], x[1], x[2]));
-    ki_store(&b, out, NULL, k->tid, kx_cast(&b, DT_F64, v), NULL);
+        x[0] = kexpr_op2(&b, K_GT, kexpr_load(&b, in[0], NULL, k->tid, NULL, 0), kexpr_f64(&b, 0));
+    const struct kexpr *v = kstmt_let(&b, op == K_CAST ? x[0] : kexpr_op(&b, op, x[0], x[1], x[2]));
+    kstmt_store(&b, out, NULL, k->tid, kexpr_cast(&b, DT_F64, v), NULL);
     kernel_finish(k);
     return k;
 }
@@ -386,7 +386,7 @@ static void operations(void **state)
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
             enum dtype t = all[i];
             enum dtype types[3] = { op == K_SELECT ? DT_BOOL : t, t, t };
-            if (kx_op_wrong((enum kop)op, types, t))
+            if (kexpr_op_wrong((enum kop)op, types, t))
                 continue;
             of[n] = (struct operation){ (enum kop)op, t };
             kernels[n] = op_kernel(s, (enum kop)op, t);
@@ -415,7 +415,7 @@ static void expect_tree(const struct kernel *k, const struct count *got, size_t 
                      got[i].depth, (long long)chain, k->sums[0].rec.depth);
 }
 
-static int64_t of_n(void *ctx, const struct ix *atom) { return !strcmp(atom->name, "N") ? *(int64_t *)ctx : 0; }
+static int64_t of_n(void *ctx, const struct index *atom) { return !strcmp(atom->name, "N") ? *(int64_t *)ctx : 0; }
 
 static void sum_trees(void **state)
 {
@@ -428,7 +428,7 @@ static void sum_trees(void **state)
     struct kernel *k = kir_read(s, "rowsum");
     kir_payload(s, k, kir_counting, (void *[]){ zero, y }, rows);
     int64_t n = 700;
-    int64_t chain = ix_eval(k->sums[0].rec.chain_of, of_n, &n);
+    int64_t chain = index_eval(k->sums[0].rec.chain_of, of_n, &n);
     for (int row = 0; row < 3; row++) {
         expect_tree(k, &y[3 * row], 1, chain, "row sum");
         expect_tree(k, &y[3 * row + 2], 1, chain, "row sum of squares");
@@ -453,9 +453,9 @@ static void late_wait_is_seen(void **state)
     (void)state;
     struct session *s = session_begin();
     char *text = arena_strdup(s->run, kernel_text(s->run, kir_read(s, "ring")));
-    char *wait = strstr(text, "seam block wait 1");
+    char *wait = strstr(text, "barrier block wait 1");
     assert_non_null(wait);
-    wait[strlen("seam block wait ")] = '2';
+    wait[strlen("barrier block wait ")] = '2';
     struct kernel *k = kernel_parse(s, source_of_string(s, "late", text));
     assert_true(k && kernel_verify(k));
     float x[256 * 4] = { 0 }, y[256];

@@ -23,10 +23,10 @@ static void maps_agree_with_the_rows(void **state)
     const struct target *t;
     for (int i = 0; (t = target_at(i)); i++) {
         const struct matrix_unit *u = t->matrix;
-        struct matrix_places at;
+        struct matrix_coords at;
         if (!u)
             continue;
-        assert_true(matrix_places_of(u, t->wave, &at));
+        assert_true(matrix_coords_of(u, t->wave, &at));
         for (int lane = 0; lane < t->wave; lane++) {
             for (int e = 0; e < u->a_elems; e++)
                 assert_int_equal(at.a[lane][e], map_row(&u->a, lane, e) * u->k + map_col(&u->a, lane, e));
@@ -41,11 +41,11 @@ static void maps_agree_with_the_rows(void **state)
 static void unknown_units_are_refused(void **state)
 {
     (void)state;
-    struct matrix_places at;
+    struct matrix_coords at;
     struct matrix_unit other = *unit_of("sm_90");
-    assert_false(matrix_places_of(&other, 64, &at));
+    assert_false(matrix_coords_of(&other, 64, &at));
     other.name = "mma.of.another.kind";
-    assert_false(matrix_places_of(&other, 32, &at));
+    assert_false(matrix_coords_of(&other, 32, &at));
 }
 
 /* One dot product: a[0..n) · b[0..n) + c, the other operands zero, at a place that is not the corner. */

@@ -112,7 +112,7 @@ static void test_extrema(void **state)
 }
 
 /* ---- sums ---- */
-__extension__ typedef __int128 wide;
+__extension__ typedef __int128 i128;
 
 static double sum_of(const struct ev *c, const NUM *x, int n)
 {
@@ -130,14 +130,14 @@ static void test_double_sums_lose_nothing(void **state)
     for (int i = 0; i < 200; i++) {
         enum { N = 300 };
         NUM x[N], one[N];
-        wide exact = 0;
+        i128 exact = 0;
         int n = (int)rnd_range(&rnd, 0, N);
         for (int k = 0; k < n; k++) {
             int64_t m = rnd_range(&rnd, -(1 << 20), 1 << 20);
             int shift = (int)rnd_range(&rnd, 0, 60);
             x[k].d = ldexp((double)m, shift - 40);
             one[k].d = 1;
-            exact += (wide)m * ((wide)1 << shift);
+            exact += (i128)m * ((i128)1 << shift);
         }
         double want = ldexp((double)exact, -40);
         double got = sum_of(&doubles, x, n);

@@ -45,7 +45,7 @@ static void each_slot_of(const struct op_def *op)
     int arity = op_arity(op, &variadic);
     if (!op->doc || !op->doc[0])
         fail_msg("%s has no doc", op->name);
-    if (!op->draw)
+    if (!op->sample)
         fail_msg("%s draws no operands: it would be tested nowhere", op->name);
     if (!op->infer)
         fail_msg("%s has no infer", op->name);
@@ -112,26 +112,26 @@ static void check_spoilt(struct op_case *c, uint64_t *rnd, void *ctx)
 {
     int *refused = ctx;
     struct op_case bad;
-    op_case_draw(&bad, c->s, c->op, rnd);
-    if (bad.draw.n_in == 0)
+    op_case_sample(&bad, c->s, c->op, rnd);
+    if (bad.sample.n_in == 0)
         return;
-    struct type *t = &bad.draw.in[rnd_range(rnd, 0, bad.draw.n_in - 1)];
+    struct type *t = &bad.sample.in[rnd_range(rnd, 0, bad.sample.n_in - 1)];
     switch (rnd_range(rnd, 0, 3)) {
     case 0: t->dtype = t->dtype == DT_BOOL ? DT_FLOAT : DT_BOOL; break;
     case 1: t->dtype = t->dtype == DT_I64 ? DT_FLOAT : DT_I64; break;
     case 2:
         t->rank = t->rank ? t->rank - 1 : 1;
-        t->dim[0] = t->dim[0] ? t->dim[0] : ix_const(c->s->ix, 3);
+        t->dim[0] = t->dim[0] ? t->dim[0] : index_const(c->s->indices, 3);
         break;
     default:
         if (t->rank)
-            t->dim[rnd_range(rnd, 0, t->rank - 1)] = ix_const(c->s->ix, 71);
+            t->dim[rnd_range(rnd, 0, t->rank - 1)] = index_const(c->s->indices, 71);
         break;
     }
     int errors = c->s->n_errors;
-    for (int k = 0; k < bad.draw.n_in; k++) {
-        bad.draw.lo[k] = 0;
-        bad.draw.hi[k] = 1;
+    for (int k = 0; k < bad.sample.n_in; k++) {
+        bad.sample.lo[k] = 0;
+        bad.sample.hi[k] = 1;
     }
     op_case_node(&bad);
     int said = c->s->n_errors - errors;
@@ -295,8 +295,8 @@ static void check_needs(struct op_case *c, uint64_t *rnd, void *ctx)
         out.lo[d] = rnd_range(rnd, 0, before.out.dim[d] - 1);
         out.hi[d] = rnd_range(rnd, out.lo[d], before.out.dim[d] - 1);
     }
-    struct view in[MAX_DRAW];
-    for (int k = 0; k < c->draw.n_in; k++) {
+    struct view in[MAX_SAMPLE];
+    for (int k = 0; k < c->sample.n_in; k++) {
         struct box need;
         memset(&need, 0xee, sizeof need);
         op_needs(c->node, k, &dims, &out, &need);
@@ -305,7 +305,7 @@ static void check_needs(struct op_case *c, uint64_t *rnd, void *ctx)
         for (int d = 0; d < need.rank; d++)
             if (need.lo[d] < 0 || need.hi[d] >= c->value[k].dim[d])
                 fail_msg("%s: the box of operand %d leaves it", c->op->name, k);
-        in[k] = op_walk_view(c->s->run, &c->draw.in[k]);
+        in[k] = op_walk_view(c->s->run, &c->sample.in[k]);
         for (int64_t i = 0; i < in[k].count; i++) {
             bool kept = inside(&in[k], &need, i);
             in[k].v[i] = kept ? c->value[k].v[i] : op_case_number(c, k, rnd);
@@ -347,14 +347,14 @@ static void check_field(struct op_case *c, uint64_t *rnd, void *ctx)
     struct op_walk w;
     struct ev real, field[3];
     int *compared = ctx;
-    for (int k = 0; k < c->draw.n_in; k++) {
-        bool positive = c->draw.lo[k] > 0 || c->draw.hi[k] < 0;
+    for (int k = 0; k < c->sample.n_in; k++) {
+        bool positive = c->sample.lo[k] > 0 || c->sample.hi[k] < 0;
         for (int64_t i = 0; dtype_is_float(c->value[k].dtype) && i < c->value[k].count; i++)
             c->value[k].v[i].d = (double)rnd_range(rnd, positive, 4);
     }
     op_case_frame(c, &w, &real);
     op_eval(&real);
-    for (int k = 0; k < c->draw.n_in; k++)
+    for (int k = 0; k < c->sample.n_in; k++)
         to_field(&c->value[k]);
     for (int t = 0; t < 3; t++) {
         op_case_frame(c, &w, &field[t]);

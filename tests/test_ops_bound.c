@@ -25,8 +25,8 @@ static double move(const struct op_case *c, int k, enum dtype t, NUM x, NUM *mov
     if (!dtype_is_float(t)) {
         if (!decides || rnd_range(rnd, 0, 3))
             return 0;
-        int64_t lo = (int64_t)c->draw.lo[k];
-        int64_t hi = (int64_t)c->draw.hi[k];
+        int64_t lo = (int64_t)c->sample.lo[k];
+        int64_t hi = (int64_t)c->sample.hi[k];
         int64_t to = t == DT_BOOL ? 1 - x.i : x.i + rnd_range(rnd, -2, 2);
         moved->i = to < lo ? lo : to > hi ? hi : to; /* computed operands are legal too */
         return fabs((double)moved->i - (double)x.i);
@@ -42,7 +42,7 @@ static double move(const struct op_case *c, int k, enum dtype t, NUM x, NUM *mov
     default: step = ldexp(rnd_unit(rnd) - 0.5, -(int)rnd_range(rnd, 100, 150)); break;
     }
     moved->d = (double)(float)(x.d + step);
-    if (c->draw.lo[k] >= 0 && moved->d < 0)
+    if (c->sample.lo[k] >= 0 && moved->d < 0)
         moved->d = 0; /* what facts say of signs holds of computed values too */
     double e = fabs(moved->d - x.d);
     return rnd_range(rnd, 0, 3) ? e * (1 + 0x1p-52) : 3 * e;
@@ -69,9 +69,9 @@ static void put_special(double *x, double *moved, double *e, uint64_t *rnd)
 static void move_operands(struct op_case *c, struct view *moved, double **err, bool special, uint64_t *rnd)
 {
     bool still = rnd_range(rnd, 0, 2) == 0;
-    for (int k = 0; k < c->draw.n_in; k++) {
+    for (int k = 0; k < c->sample.n_in; k++) {
         const struct view *v = &c->value[k];
-        moved[k] = op_walk_view(c->g->arena, &c->draw.in[k]);
+        moved[k] = op_walk_view(c->g->arena, &c->sample.in[k]);
         err[k] = arena_array(c->g->arena, double, v->count + 1);
         for (int64_t i = 0; i < v->count; i++) {
             /* a reference that is no f32 number: by up to half a unit of one more */
@@ -111,14 +111,14 @@ static void judge(const struct op_case *c, enum dtype t, NUM ref, NUM got, doubl
 
 static void bound_case(struct op_case *c, bool special, uint64_t *rnd, struct seen *seen)
 {
-    struct view moved[MAX_DRAW];
-    double *err[MAX_DRAW];
+    struct view moved[MAX_SAMPLE];
+    double *err[MAX_SAMPLE];
     struct op_walk real, f32;
     move_operands(c, moved, err, special, rnd);
     const struct node *n = op_is_composite(c->op) ? op_walk_expand(c->g, c->node) : c->node;
     op_walk_begin(&real, c->g);
     op_walk_begin(&f32, c->g);
-    for (int k = 0; k < c->draw.n_in; k++) {
+    for (int k = 0; k < c->sample.n_in; k++) {
         op_walk_bind(&real, c->in[k], c->value[k], err[k]);
         op_walk_bind(&f32, c->in[k], moved[k], NULL);
     }
@@ -136,9 +136,9 @@ static void check_bound(struct op_case *c, uint64_t *rnd, struct seen *seen) { b
 /* No fact holds then. */
 static void check_special(struct op_case *c, uint64_t *rnd, struct seen *seen)
 {
-    for (int k = 0; k < c->draw.n_in; k++) {
-        c->in[k]->facts.lo = c->draw.lo[k] = dtype_is_float(c->draw.in[k].dtype) ? -INFINITY : c->draw.lo[k];
-        c->in[k]->facts.hi = c->draw.hi[k] = dtype_is_float(c->draw.in[k].dtype) ? INFINITY : c->draw.hi[k];
+    for (int k = 0; k < c->sample.n_in; k++) {
+        c->in[k]->facts.lo = c->sample.lo[k] = dtype_is_float(c->sample.in[k].dtype) ? -INFINITY : c->sample.lo[k];
+        c->in[k]->facts.hi = c->sample.hi[k] = dtype_is_float(c->sample.in[k].dtype) ? INFINITY : c->sample.hi[k];
     }
     bound_case(c, true, rnd, seen);
 }
@@ -146,27 +146,27 @@ static void check_special(struct op_case *c, uint64_t *rnd, struct seen *seen)
 /* ---- at ---- */
 /* Kernel values of the node at every index, its operands loaded from arguments, computed as the kernel IR means them.
    */
-struct puller {
+struct value_reader {
     struct at at;
     const struct op_case *c;
-    const struct kmem *arg[MAX_DRAW];
-    const struct ix *var[MAX_RANK];
+    const struct kmem *arg[MAX_SAMPLE];
+    const struct index *var[MAX_RANK];
     int64_t value[MAX_RANK];
 };
 
-static const struct kx *pull(struct at *at, int operand, const struct ix *const *index)
+static const struct kexpr *lower_value(struct at *at, int operand, const struct index *const *index)
 {
-    struct puller *p = at->lower;
-    const struct type *t = &p->c->draw.in[operand];
-    const struct ix *flat = ix_const(at->k->ix, 0);
+    struct value_reader *p = at->lower;
+    const struct type *t = &p->c->sample.in[operand];
+    const struct index *flat = index_const(at->k->indices, 0);
     for (int d = 0; d < t->rank; d++)
-        flat = ix_add(at->k->ix, ix_mul(at->k->ix, flat, t->dim[d]), index[d]);
-    return kx_load(at->k, p->arg[operand], NULL, flat, NULL, 0);
+        flat = index_add(at->k->indices, index_mul(at->k->indices, flat, t->dim[d]), index[d]);
+    return kexpr_load(at->k, p->arg[operand], NULL, flat, NULL, 0);
 }
 
-static int64_t value_of(void *ctx, const struct ix *atom)
+static int64_t value_of(void *ctx, const struct index *atom)
 {
-    const struct puller *p = ctx;
+    const struct value_reader *p = ctx;
     for (int d = 0; d < MAX_RANK; d++)
         if (p->var[d] == atom)
             return p->value[d];
@@ -174,13 +174,13 @@ static int64_t value_of(void *ctx, const struct ix *atom)
     return 0;
 }
 
-static NUM load(struct puller *p, const struct kx *x)
+static NUM load(struct value_reader *p, const struct kexpr *x)
 {
     int k = 0;
     while (p->arg[k] != x->mem)
         k++;
     const struct view *v = &p->c->value[k];
-    int64_t i = ix_eval(x->index, value_of, p);
+    int64_t i = index_eval(x->index, value_of, p);
     if (v->count == 0)
         return (NUM){ .u = 0 }; /* of an empty operand: never chosen */
     if (i < 0 || i >= v->count)
@@ -190,9 +190,9 @@ static NUM load(struct puller *p, const struct kx *x)
 
 static double rounded_to(enum dtype t, double x) { return t == DT_F32 ? (double)(float)x : x; }
 
-static NUM kx_value(struct puller *p, const struct kx *x);
+static NUM kexpr_value(struct value_reader *p, const struct kexpr *x);
 
-static NUM cast_value(const struct kx *x, NUM a)
+static NUM cast_value(const struct kexpr *x, NUM a)
 {
     enum dtype from = x->arg[0]->type;
     if (dtype_is_float(x->type))
@@ -271,11 +271,11 @@ static int64_t int_value(enum kop op, int64_t a, int64_t b)
     }
 }
 
-static NUM op_value(struct puller *p, const struct kx *x)
+static NUM op_value(struct value_reader *p, const struct kexpr *x)
 {
     NUM a[3] = { 0 };
     for (int i = 0; i < kop_table[x->op].arity; i++)
-        a[i] = kx_value(p, x->arg[i]);
+        a[i] = kexpr_value(p, x->arg[i]);
     bool is_float = dtype_is_float(x->arg[0]->type);
     if (x->op == K_SELECT)
         return a[0].i ? a[1] : a[2];
@@ -288,33 +288,33 @@ static NUM op_value(struct puller *p, const struct kx *x)
     return (NUM){ .i = int_value(x->op, a[0].i, a[1].i) };
 }
 
-static NUM kx_value(struct puller *p, const struct kx *x)
+static NUM kexpr_value(struct value_reader *p, const struct kexpr *x)
 {
     switch (x->kind) {
-    case KX_CONST: return dtype_is_float(x->type) ? (NUM){ .d = x->f } : (NUM){ .i = x->i };
-    case KX_INDEX: return (NUM){ .i = ix_eval(x->index, value_of, p) };
-    case KX_LOAD: return load(p, x);
-    case KX_OP: return op_value(p, x);
-    case KX_FRAG: break;
+    case KEXPR_CONST: return dtype_is_float(x->type) ? (NUM){ .d = x->f } : (NUM){ .i = x->i };
+    case KEXPR_INDEX: return (NUM){ .i = index_eval(x->index, value_of, p) };
+    case KEXPR_LOAD: return load(p, x);
+    case KEXPR_OP: return op_value(p, x);
+    case KEXPR_FRAG: break;
     }
     fail_msg("%s: a value of kind %d", p->c->op->name, (int)x->kind);
     return (NUM){ 0 };
 }
 
-static const struct kx *pull_node(struct puller *p, struct kbuild *b, struct kernel *k)
+static const struct kexpr *pull_node(struct value_reader *p, struct kbuild *b, struct kernel *k)
 {
     static const char *const names[MAX_RANK] = { "i0", "i1", "i2", "i3", "i4", "i5" };
     const struct op_case *c = p->c;
-    for (int o = 0; o < c->draw.n_in; o++) {
-        enum dtype t = c->draw.in[o].dtype == DT_FLOAT ? DT_F32 : c->draw.in[o].dtype;
-        p->arg[o] = kernel_arg(k, arena_printf(c->s->run, "a%d", o), t, type_count(c->s, &c->draw.in[o]), c->in[o]);
+    for (int o = 0; o < c->sample.n_in; o++) {
+        enum dtype t = c->sample.in[o].dtype == DT_FLOAT ? DT_F32 : c->sample.in[o].dtype;
+        p->arg[o] = kernel_arg(k, arena_printf(c->s->run, "a%d", o), t, type_count(c->s, &c->sample.in[o]), c->in[o]);
     }
     for (int d = 0; d < c->node->type.rank; d++) {
         int64_t size;
-        assert_true(ix_const_value(c->node->type.dim[d], &size));
-        p->var[d] = ix_var(c->s->ix, names[d], 0, size ? size - 1 : 0, UNIFORM_THREAD);
+        assert_true(index_const_value(c->node->type.dim[d], &size));
+        p->var[d] = index_var(c->s->indices, names[d], 0, size ? size - 1 : 0, UNIFORM_THREAD);
     }
-    p->at = (struct at){ .k = b, .n = c->node, .index = p->var, .value = pull, .lower = p };
+    p->at = (struct at){ .k = b, .n = c->node, .index = p->var, .value = lower_value, .lower = p };
     return c->op->at(&p->at);
 }
 
@@ -326,11 +326,11 @@ static void check_at(struct op_case *c, uint64_t *rnd, struct seen *seen)
     op_case_begin(c, &w);
     w.bounds = w.kernel = true;
     op_walk_run(&w);
-    struct puller p = { .c = c };
+    struct value_reader p = { .c = c };
     struct kernel *k = kernel_new(c->s, c->s->run, "k", target_at(0), 64);
     struct kbuild b = kb_at(k);
     const struct view *y = &w.value[c->node->id];
-    const struct kx *x = pull_node(&p, &b, k);
+    const struct kexpr *x = pull_node(&p, &b, k);
     bool is_float = dtype_is_float(y->dtype);
     if (is_float != dtype_is_float(x->type))
         fail_msg("%s: at gives a value of type %s", c->op->name, dtype_name(x->type));
@@ -340,7 +340,7 @@ static void check_at(struct op_case *c, uint64_t *rnd, struct seen *seen)
             p.value[d] = rest % y->dim[d];
             rest /= y->dim[d];
         }
-        judge(c, y->dtype, y->v[i], kx_value(&p, x), w.err[c->node->id][i], seen);
+        judge(c, y->dtype, y->v[i], kexpr_value(&p, x), w.err[c->node->id][i], seen);
     }
 }
 

@@ -128,7 +128,7 @@ BEFORE(prune, swap_div)
 /* clang-format off */
 #define PLANT(PASS, FAULT) { #PASS, #FAULT, PASS##_##FAULT }
 /* clang-format on */
-            static const struct {
+static const struct {
     const char *pass, *fault;
     bool (*run)(struct graph *g, struct pass_ctx *c);
 } plants[] = {

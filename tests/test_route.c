@@ -35,9 +35,9 @@ static int end(void **state)
 
 static struct node *input(struct fixture *f, enum dtype dtype, int rank, int64_t d0, int64_t d1, double lo, double hi)
 {
-    const struct ix **dims = arena_array(f->g->arena, const struct ix *, 2);
-    dims[0] = ix_const(f->s->ix, d0);
-    dims[1] = ix_const(f->s->ix, d1);
+    const struct index **dims = arena_array(f->g->arena, const struct index *, 2);
+    dims[0] = index_const(f->s->indices, d0);
+    dims[1] = index_const(f->s->indices, d1);
     struct attr a[4] = { { .n = rank, .dims = dims }, { .i = dtype }, { .f = lo }, { .f = hi } };
     struct node *n = graph_add(f->g, op_find("input"), NULL, 0, a, NOWHERE);
     assert_non_null(n);
@@ -181,13 +181,16 @@ struct pull {
     const struct view *v;
 };
 
-static NUM kx_run(const struct kx *x);
-static double as_double(const struct kx *x) { return dtype_is_float(x->type) ? kx_run(x).d : (double)kx_run(x).i; }
-
-static NUM run_compare(const struct kx *x)
+static NUM kexpr_run(const struct kexpr *x);
+static double as_double(const struct kexpr *x)
 {
-    NUM a = kx_run(x->arg[0]);
-    NUM b = kx_run(x->arg[1]);
+    return dtype_is_float(x->type) ? kexpr_run(x).d : (double)kexpr_run(x).i;
+}
+
+static NUM run_compare(const struct kexpr *x)
+{
+    NUM a = kexpr_run(x->arg[0]);
+    NUM b = kexpr_run(x->arg[1]);
     bool real = dtype_is_float(x->arg[0]->type);
     switch (x->op) {
     case K_EQ: return (NUM){ .i = real ? a.d == b.d : a.i == b.i };
@@ -203,13 +206,13 @@ static NUM run_compare(const struct kx *x)
 
 static double rounded(enum dtype t, double x) { return t == DT_F64 ? x : dtype_round(t, x); }
 
-static NUM kx_run(const struct kx *x)
+static NUM kexpr_run(const struct kexpr *x)
 {
-    if (x->kind == KX_CONST)
+    if (x->kind == KEXPR_CONST)
         return dtype_is_float(x->type) ? (NUM){ .d = x->f } : (NUM){ .i = x->i };
-    assert_int_equal(x->kind, KX_OP);
-    const struct kx *p = x->arg[0];
-    const struct kx *q = x->arg[1];
+    assert_int_equal(x->kind, KEXPR_OP);
+    const struct kexpr *p = x->arg[0];
+    const struct kexpr *q = x->arg[1];
     bool real = dtype_is_float(x->type);
     switch (x->op) {
     case K_CAST: {
@@ -218,54 +221,58 @@ static NUM kx_run(const struct kx *x)
             return (NUM){ .d = rounded(x->type, d) };
         if (dtype_is_float(p->type))
             assert_true(d > -0x1p63 && d < 0x1p63); /* else C does not say */
-        return (NUM){ .i = dtype_is_float(p->type) ? (int64_t)d : kx_run(p).i };
+        return (NUM){ .i = dtype_is_float(p->type) ? (int64_t)d : kexpr_run(p).i };
     }
-    case K_SELECT: return kx_run(p).i ? kx_run(q) : kx_run(x->arg[2]);
-    case K_NOT: return (NUM){ .i = !kx_run(p).i };
-    case K_RINT: return (NUM){ .d = rint(kx_run(p).d) };
-    case K_MOD: return (NUM){ .i = kx_run(p).i % kx_run(q).i };
+    case K_SELECT: return kexpr_run(p).i ? kexpr_run(q) : kexpr_run(x->arg[2]);
+    case K_NOT: return (NUM){ .i = !kexpr_run(p).i };
+    case K_RINT: return (NUM){ .d = rint(kexpr_run(p).d) };
+    case K_MOD: return (NUM){ .i = kexpr_run(p).i % kexpr_run(q).i };
     case K_ADD:
-        return real ? (NUM){ .d = rounded(x->type, kx_run(p).d + kx_run(q).d) }
-                    : (NUM){ .i = kx_run(p).i + kx_run(q).i };
+        return real ? (NUM){ .d = rounded(x->type, kexpr_run(p).d + kexpr_run(q).d) }
+                    : (NUM){ .i = kexpr_run(p).i + kexpr_run(q).i };
     case K_SUB:
-        return real ? (NUM){ .d = rounded(x->type, kx_run(p).d - kx_run(q).d) }
-                    : (NUM){ .i = kx_run(p).i - kx_run(q).i };
+        return real ? (NUM){ .d = rounded(x->type, kexpr_run(p).d - kexpr_run(q).d) }
+                    : (NUM){ .i = kexpr_run(p).i - kexpr_run(q).i };
     case K_MUL:
-        return real ? (NUM){ .d = rounded(x->type, kx_run(p).d * kx_run(q).d) }
-                    : (NUM){ .i = kx_run(p).i * kx_run(q).i };
+        return real ? (NUM){ .d = rounded(x->type, kexpr_run(p).d * kexpr_run(q).d) }
+                    : (NUM){ .i = kexpr_run(p).i * kexpr_run(q).i };
     case K_MAX:
-        return real ? (NUM){ .d = fmax(kx_run(p).d, kx_run(q).d) } : kx_run(p).i > kx_run(q).i ? kx_run(p) : kx_run(q);
+        return real                              ? (NUM){ .d = fmax(kexpr_run(p).d, kexpr_run(q).d) }
+               : kexpr_run(p).i > kexpr_run(q).i ? kexpr_run(p)
+                                                 : kexpr_run(q);
     case K_MIN:
-        return real ? (NUM){ .d = fmin(kx_run(p).d, kx_run(q).d) } : kx_run(p).i < kx_run(q).i ? kx_run(p) : kx_run(q);
+        return real                              ? (NUM){ .d = fmin(kexpr_run(p).d, kexpr_run(q).d) }
+               : kexpr_run(p).i < kexpr_run(q).i ? kexpr_run(p)
+                                                 : kexpr_run(q);
     default: return run_compare(x);
     }
 }
 
-static const struct kx *element_at(struct at *c, int operand, const struct ix *const *index)
+static const struct kexpr *element_at(struct at *c, int operand, const struct index *const *index)
 {
     const struct view *v = &((struct pull *)c->lower)->v[operand];
     int64_t flat = 0, i;
     for (int d = 0; d < v->rank; d++) {
-        assert_true(ix_const_value(index[d], &i));
+        assert_true(index_const_value(index[d], &i));
         flat = flat * v->dim[d] + i;
     }
     if (!dtype_is_float(v->dtype))
-        return kx_i64(c->k, v->v[flat].i);
-    return v->dtype == DT_F64 ? kx_f64(c->k, v->v[flat].d) : kx_f32(c->k, v->v[flat].d);
+        return kexpr_i64(c->k, v->v[flat].i);
+    return v->dtype == DT_F64 ? kexpr_f64(c->k, v->v[flat].d) : kexpr_f32(c->k, v->v[flat].d);
 }
 
 static NUM pulled(struct fixture *f, struct kbuild *k, const struct node *n, const struct view *v, int64_t flat)
 {
-    const struct ix *index[MAX_RANK];
+    const struct index *index[MAX_RANK];
     for (int d = n->type.rank; d-- > 0;) {
         int64_t len;
-        assert_true(ix_const_value(n->type.dim[d], &len));
-        index[d] = ix_const(f->s->ix, flat % len);
+        assert_true(index_const_value(n->type.dim[d], &len));
+        index[d] = index_const(f->s->indices, flat % len);
         flat /= len;
     }
     struct pull p = { .at = { .k = k, .n = n, .index = index, .value = element_at }, .v = v };
     p.at.lower = &p;
-    return kx_run(n->op->at(&p.at));
+    return kexpr_run(n->op->at(&p.at));
 }
 
 static void kernels_encode_and_decode_the_same(void **state)
@@ -439,11 +446,11 @@ static void the_k_largest_are_chosen(void **state)
                 for (int64_t j = 0; j < n; j++) {
                     NUM a = v.v[r * n + j];
                     NUM b = v.v[r * n + i];
-                    const struct kx *sj = trial % 2 ? kx_i64(&kb, a.i) : kx_f32(&kb, a.d);
-                    const struct kx *si = trial % 2 ? kx_i64(&kb, b.i) : kx_f32(&kb, b.d);
-                    rank += i != j && kx_run(m->op->before(&at, sj, kx_i32(&kb, j), si, kx_i32(&kb, i))).i;
+                    const struct kexpr *sj = trial % 2 ? kexpr_i64(&kb, a.i) : kexpr_f32(&kb, a.d);
+                    const struct kexpr *si = trial % 2 ? kexpr_i64(&kb, b.i) : kexpr_f32(&kb, b.d);
+                    rank += i != j && kexpr_run(m->op->precedes(&at, sj, kexpr_i32(&kb, j), si, kexpr_i32(&kb, i))).i;
                 }
-                assert_int_equal(kx_run(m->op->ranked(&at, kx_i32(&kb, rank))).i, want[i]);
+                assert_int_equal(kexpr_run(m->op->from_rank(&at, kexpr_i32(&kb, rank))).i, want[i]);
             }
             assert_int_equal(count, k);
         }

@@ -410,9 +410,9 @@ static void gluing_is_bitwise(void **state)
 /* ---- the op row ---- */
 static struct node *source(struct graph *g, enum dtype dtype, int rank, const int64_t *dim)
 {
-    const struct ix **dims = arena_array(g->arena, const struct ix *, rank);
+    const struct index **dims = arena_array(g->arena, const struct index *, rank);
     for (int i = 0; i < rank; i++)
-        dims[i] = ix_const(g->s->ix, dim[i]);
+        dims[i] = index_const(g->s->indices, dim[i]);
     const struct attr attrs[] = { { .n = rank, .dims = dims }, { .i = dtype }, { .f = -INFINITY }, { .f = INFINITY } };
     struct node *n = graph_add(g, op_find("input"), NULL, 0, attrs, NOWHERE);
     assert_non_null(n);

@@ -5,7 +5,7 @@
 
 struct builder build_at(struct graph *g, const struct node *like)
 {
-    return (struct builder){ .g = g, .loc = like->loc, .instance = like->instance, .wide = false };
+    return (struct builder){ .g = g, .loc = like->loc, .instance = like->instance, .keep_f32 = false };
 }
 
 static struct node *add(struct builder *b, const struct op_def *op, struct node *const *in, int n_in,
@@ -15,7 +15,7 @@ static struct node *add(struct builder *b, const struct op_def *op, struct node 
     if (!n)
         return NULL;
     n->instance = b->instance;
-    n->wide |= b->wide;
+    n->keep_f32 |= b->keep_f32;
     return n;
 }
 
@@ -26,13 +26,16 @@ static const struct op_def *row(const char *name)
     return op;
 }
 
-static const struct ix *one_of(const struct ix *a, const struct ix *b) { return ix_is_const(a) && a->k == 1 ? b : a; }
+static const struct index *one_of(const struct index *a, const struct index *b)
+{
+    return index_is_const(a) && a->k == 1 ? b : a;
+}
 
 /* The shape that both broadcast to, trailing dims aligned, written into `to`; dims that do not fit are left as they
    are: infer says so. */
-static void widen(struct graph *g, struct type *to, const struct type *t)
+static void broaden(struct graph *g, struct type *to, const struct type *t)
 {
-    const struct ix *one = ix_const(g->s->ix, 1);
+    const struct index *one = index_const(g->s->indices, 1);
     struct type out = { .dtype = to->dtype, .rank = to->rank > t->rank ? to->rank : t->rank };
     for (int i = 1; i <= out.rank; i++)
         out.dim[out.rank - i] =
@@ -45,8 +48,8 @@ static bool reaches(const struct type *from, const struct type *to)
     if (from->rank > to->rank)
         return false;
     for (int i = 1; i <= from->rank; i++) {
-        const struct ix *d = from->dim[from->rank - i];
-        if (d != to->dim[to->rank - i] && !(ix_is_const(d) && d->k == 1))
+        const struct index *d = from->dim[from->rank - i];
+        if (d != to->dim[to->rank - i] && !(index_is_const(d) && d->k == 1))
             return false;
     }
     return true;
@@ -58,7 +61,7 @@ bool build_align(struct builder *b, struct node **in, int n_in)
         return true;
     struct type to = in[0]->type;
     for (int i = 1; i < n_in; i++)
-        widen(b->g, &to, &in[i]->type);
+        broaden(b->g, &to, &in[i]->type);
     for (int i = 0; i < n_in; i++) {
         to.dtype = in[i]->type.dtype;
         if (reaches(&in[i]->type, &to))
@@ -104,7 +107,7 @@ static struct attr *defaults(struct builder *b, const struct op_def *op)
 
 static void set_dims(struct builder *b, const struct op_def *op, struct attr *attrs, const struct type *t)
 {
-    const struct ix **dims = arena_array(b->g->arena, const struct ix *, t->rank);
+    const struct index **dims = arena_array(b->g->arena, const struct index *, t->rank);
     for (int i = 0; i < t->rank; i++)
         dims[i] = t->dim[i];
     struct attr *a = &attrs[op_attr(op, "dims")];
@@ -152,7 +155,7 @@ static const char *operand_name(struct arena *a, const struct op_def *op, int op
     return arena_strndup(a, p, strcspn(p, ",. "));
 }
 
-static bool same_place(const struct loc *x, const struct loc *y)
+static bool same_loc(const struct loc *x, const struct loc *y)
 {
     return x->line == y->line && x->col == y->col && x->src == y->src;
 }
@@ -160,11 +163,13 @@ static bool same_place(const struct loc *x, const struct loc *y)
 /* "the second operand (y) of add": a row's own names for operands are never taken for the user's. */
 static const char *operand_text(struct arena *a, const struct node *n, int operand)
 {
-    static const char *const places[] = { "first ", "second ",  "third ",  "fourth ", "fifth ",
-                                          "sixth ", "seventh ", "eighth ", "ninth " };
-    enum { PLACES = sizeof places / sizeof *places };
-    const char *place = n->n_in == 1 ? "" : operand < PLACES ? places[operand] : arena_printf(a, "%dth ", operand + 1);
-    return arena_printf(a, "the %soperand (%s) of %s", place, operand_name(a, n->op, operand), n->op->name);
+    static const char *const ordinals[] = { "first ", "second ",  "third ",  "fourth ", "fifth ",
+                                            "sixth ", "seventh ", "eighth ", "ninth " };
+    enum { ORDINALS = sizeof ordinals / sizeof *ordinals };
+    const char *ordinal = n->n_in == 1         ? ""
+                          : operand < ORDINALS ? ordinals[operand]
+                                               : arena_printf(a, "%dth ", operand + 1);
+    return arena_printf(a, "the %soperand (%s) of %s", ordinal, operand_name(a, n->op, operand), n->op->name);
 }
 
 bool infer_error(struct graph *g, const struct node *n, int operand, const char *fmt, ...)
@@ -179,7 +184,7 @@ bool infer_error(struct graph *g, const struct node *n, int operand, const char 
     struct loc loc = n->in_loc && n->in_loc[operand].line ? n->in_loc[operand] : n->loc;
     const char *type = type_text(g->arena, &x->type);
     diag_error(g->s, FAIL_INPUT, loc, "%s %s, but it is %s", operand_text(g->arena, n, operand), text, type);
-    if (x->loc.line && !same_place(&x->loc, &loc) && !same_place(&x->loc, &n->loc))
+    if (x->loc.line && !same_loc(&x->loc, &loc) && !same_loc(&x->loc, &n->loc))
         diag_note(g->s, x->loc, "%s %s is made here", x->name ? x->name : x->op->name, type);
     return false;
 }

@@ -63,10 +63,10 @@ static void clone_groups(const struct graph *g, struct graph *c, struct node *co
             if (from->nodes[j]->group == from)
                 to->nodes[j]->group = to;
     }
-    c->places = copy_array(c->arena, g->places, g->n_places);
-    c->cap_places = g->n_places;
-    for (size_t i = 0; i < c->n_places; i++)
-        c->places[i].node = copied(of, g->places[i].node);
+    c->slots = copy_array(c->arena, g->slots, g->n_slots);
+    c->cap_slots = g->n_slots;
+    for (size_t i = 0; i < c->n_slots; i++)
+        c->slots[i].node = copied(of, g->slots[i].node);
 }
 
 struct graph *graph_clone(const struct graph *g)
@@ -113,7 +113,7 @@ struct node *graph_add_at(struct graph *g, const struct op_def *op, struct node 
     int arity = op_arity(op, &variadic);
     BUG_IF(variadic ? n_in < arity - 1 : n_in != arity, "%s with %d operands", op->name, n_in);
     struct node *n = arena_new_of(g->arena, struct node);
-    *n = (struct node){ .op = op, .n_in = n_in, .loc = loc, .wide = op->wide, .mark = -1 };
+    *n = (struct node){ .op = op, .n_in = n_in, .loc = loc, .keep_f32 = op->keep_f32, .mark = -1 };
     n->facts = (struct facts){ .lo = -INFINITY, .hi = INFINITY, .max_nonzero = -1 };
     n->in = copy_bytes(g->arena, in, (size_t)n_in * sizeof *in);
     if (in_loc)
@@ -171,7 +171,7 @@ void node_replace(struct graph *g, struct node *old, struct node *by)
 enum { UNSEEN = -1, OPEN = 0, DONE = 1 };
 
 /* Puts n behind its operands into `out`, depth first with a stack of its own: graphs may be a million nodes deep. */
-static bool place(struct node *n, struct node **stack, int *next, struct node **out, size_t *n_out)
+static bool visit(struct node *n, struct node **stack, int *next, struct node **out, size_t *n_out)
 {
     size_t top = 0;
     if (n->mark == DONE)
@@ -209,7 +209,7 @@ bool graph_sort(struct graph *g)
     for (size_t i = 0; i < g->n_nodes; i++)
         g->nodes[i]->mark = UNSEEN;
     for (size_t i = 0; ok && i < g->n_nodes; i++)
-        ok = place(g->nodes[i], stack, next, out, &n);
+        ok = visit(g->nodes[i], stack, next, out, &n);
     for (size_t i = 0; i < g->n_nodes; i++)
         g->nodes[i]->mark = -1;
     if (!ok)

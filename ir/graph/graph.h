@@ -16,7 +16,7 @@ enum { MAX_RANK = 6 };
 struct type {
     enum dtype dtype;
     int rank;
-    const struct ix *dim[MAX_RANK];
+    const struct index *dim[MAX_RANK];
 };
 
 /* What is known of every element of a value (carried forward by the contracts pass). lo > hi never; unknown is
@@ -36,7 +36,7 @@ struct attr {  /* one attribute's value */
     double f;  /* ATTR_FLOAT */
     int n;     /* ATTR_INTS, ATTR_DIMS */
     const int64_t *ints;
-    const struct ix *const *dims;
+    const struct index *const *dims;
 };
 
 struct op_def;
@@ -62,7 +62,7 @@ struct node {
            */
         compute;
     enum dtype storage; /* what it has when materialised */
-    bool wide;          /* must stay f32 (routing, statistics, losses): set by rows and expansions */
+    bool keep_f32;      /* must stay f32 (routing, statistics, losses): set by rows and expansions */
     /* written by fuse and memplan */
     struct group *
         /* the group that materialises or owns it; NULL for sources; a recomputed node may be in several groups' lists
@@ -76,7 +76,7 @@ struct node {
 /* A declared symbolic dim or named constant of the graph. */
 struct graph_dim {
     const char *name;
-    const struct ix *ix;
+    const struct index *index;
     struct loc loc;
 };
 struct graph_out {
@@ -116,9 +116,9 @@ struct group {
 
 /* Where a materialised value lives (memplan): offset in the activations' allocation, in bytes, a function of the
    symbolic dims. */
-struct placement {
+struct slot {
     const struct node *node;
-    const struct ix *offset, *bytes;
+    const struct index *offset, *bytes;
 };
 
 struct graph {
@@ -147,9 +147,9 @@ struct graph {
     /* written by fuse and memplan */
     struct group **groups;
     size_t n_groups, cap_groups;
-    struct placement *places;
-    size_t n_places, cap_places;
-    const struct ix *memory; /* bytes of the activations' allocation */
+    struct slot *slots;
+    size_t n_slots, cap_slots;
+    const struct index *memory; /* bytes of the activations' allocation */
 };
 
 struct graph *graph_new(struct session *s, const char *name);
@@ -187,15 +187,15 @@ bool graph_add_output(struct graph *g, const char *name, struct node *n);
 bool graph_verify(const struct graph *g);
 
 /* Product of the dims; the last dim (1 for rank 0); the product of all but the last. */
-const struct ix *type_count(struct session *s, const struct type *t);
-const struct ix *type_last(struct session *s, const struct type *t);
-const struct ix *type_rows(struct session *s, const struct type *t);
+const struct index *type_count(struct session *s, const struct type *t);
+const struct index *type_last(struct session *s, const struct type *t);
+const struct index *type_rows(struct session *s, const struct type *t);
 /* Why a shape cannot be held: more than MAX_RANK dims, a dim that may be negative, over 2^40 elements with every
    symbolic dim 1, or dims whose products the index arithmetic could not carry; NULL if it can. graph_add asks; whoever
    makes dims from a user's numbers asks before using them. */
 const char *type_misfit(struct session *s, const struct type *t);
 /* Bound on the coefficients that arithmetic on e can meet, every atom taken as 1. */
-int64_t ix_weight(const struct ix *e);
+int64_t index_weight(const struct index *e);
 bool type_same_shape(const struct type *a, const struct type *b);
 const char *type_text(struct arena *a, const struct type *t); /* "f32[B, 96]" */
 
@@ -205,7 +205,7 @@ struct dim_values {
     int64_t *values;
     size_t n;
 };
-int64_t dims_eval(const struct dim_values *v, const struct ix *e);
+int64_t dims_eval(const struct dim_values *v, const struct index *e);
 int64_t type_count_at(const struct type *t, const struct dim_values *v);
 
 /* The text of a graph in the .graph language (flat: blocks and repeats are gone), which graph_parse reads back to an

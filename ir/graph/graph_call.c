@@ -270,7 +270,7 @@ static struct node *param_node(struct call *c, const char *name, const struct ty
     struct attr *attrs = arena_array(u->s->run, struct attr, op->n_attrs);
     for (int i = 0; i < op->n_attrs; i++)
         attrs[i] = op->attrs[i].value;
-    const struct ix **dims = arena_array(u->s->run, const struct ix *, t->rank);
+    const struct index **dims = arena_array(u->s->run, const struct index *, t->rank);
     for (int i = 0; i < t->rank; i++)
         dims[i] = t->dim[i];
     attrs[op_attr(op, "dims")] = (struct attr){ .n = t->rank, .dims = dims };

@@ -6,10 +6,10 @@
            | ( "output" | "alias" ) name "=" ref [ at ] | "loss" "=" ref
            | "values" int | "value" int "=" ( ref | "none" )
            | "group" int ( "rows" | "gemm" ) string list list list [ "anchor" ref ]      nodes(…) ins(…) outs(…)
-           | "place" ref "offset" expr "bytes" expr | "memory" expr
+           | "slot" ref "offset" expr "bytes" expr | "memory" expr
    node    = ref [ name ] ":" type "=" name "(" [ argument { "," argument } ] ")" { mark } [ at ]
    argument = ref | name "=" expr
-   mark    = "in" name | "compute" dtype | "storage" dtype | "wide" | "materialised" | "group" int
+   mark    = "in" name | "compute" dtype | "storage" dtype | "keep_f32" | "materialised" | "group" int
    list    = name "(" { ref } ")"
    ref     = "%" int
    at      = "@" int ":" int [ "+" int ]
@@ -116,9 +116,9 @@ static struct loc flat_at(struct flat *f)
     return loc;
 }
 
-static const struct ix *flat_ix(struct flat *f, const char *what)
+static const struct index *flat_index_expr(struct flat *f, const char *what)
 {
-    const struct ix *e = NULL;
+    const struct index *e = NULL;
     struct expr *x = ast_expr(&f->c);
     if (f->c.panic || !value_dim(&f->u, value_eval(&f->u, f->u.file, x), what, &e))
         f->c.panic = true;
@@ -197,8 +197,8 @@ static bool flat_call(struct flat *f, struct line *l)
     return true;
 }
 
-/* mark = "in" name | "compute" dtype | "storage" dtype | "wide" | "materialised" | "group" int. The group's id waits in
-   `mark`. */
+/* mark = "in" name | "compute" dtype | "storage" dtype | "keep_f32" | "materialised" | "group" int. The group's id
+   waits in `mark`. */
 static void flat_marks(struct flat *f, struct node *n)
 {
     int64_t group;
@@ -209,8 +209,8 @@ static void flat_marks(struct flat *f, struct node *n)
             flat_dtype(f, &n->compute);
         else if (take_word(f, "storage"))
             flat_dtype(f, &n->storage);
-        else if (take_word(f, "wide"))
-            n->wide = true;
+        else if (take_word(f, "keep_f32"))
+            n->keep_f32 = true;
         else if (take_word(f, "materialised"))
             n->materialised = true;
         else if (take_word(f, "group"))
@@ -246,7 +246,7 @@ static struct node *flat_node_at(struct flat *f, int64_t id, struct loc id_loc)
     }
     n->id = (int)id;
     n->name = name;
-    n->wide = false;
+    n->keep_f32 = false;
     if (name)
         *map_at(f->u.taken, name) = n;
     flat_marks(f, n);
@@ -300,9 +300,9 @@ static void flat_dim(struct flat *f)
     struct loc loc = flat_at(f);
     if (f->c.panic)
         return;
-    struct value v = { .kind = VAL_DIM, .loc = f->c.before, .ix = ix_sym(f->u.s->ix, name) };
+    struct value v = { .kind = VAL_DIM, .loc = f->c.before, .index = index_sym(f->u.s->indices, name) };
     if (scope_define(&f->u, f->u.file, name, v, f->c.before))
-        *arena_push(f->g->arena, f->g->dims, f->g->n_dims, f->g->cap_dims) = (struct graph_dim){ name, v.ix, loc };
+        *arena_push(f->g->arena, f->g->dims, f->g->n_dims, f->g->cap_dims) = (struct graph_dim){ name, v.index, loc };
 }
 
 static void flat_size(struct flat *f)
@@ -380,19 +380,19 @@ static void flat_group(struct flat *f)
     *arena_push(f->g->arena, f->g->groups, f->g->n_groups, f->g->cap_groups) = p;
 }
 
-static void flat_place(struct flat *f)
+static void flat_slot(struct flat *f)
 {
-    struct placement p = { .node = flat_ref(f) };
+    struct slot p = { .node = flat_ref(f) };
     if (!f->c.panic && !take_word(f, "offset"))
         cursor_error(&f->c, "expected 'offset', not %s", cursor_what(&f->c));
     if (!f->c.panic)
-        p.offset = flat_ix(f, "an offset");
+        p.offset = flat_index_expr(f, "an offset");
     if (!f->c.panic && !take_word(f, "bytes"))
         cursor_error(&f->c, "expected 'bytes', not %s", cursor_what(&f->c));
     if (!f->c.panic)
-        p.bytes = flat_ix(f, "a size in bytes");
+        p.bytes = flat_index_expr(f, "a size in bytes");
     if (!f->c.panic)
-        *arena_push(f->g->arena, f->g->places, f->g->n_places, f->g->cap_places) = p;
+        *arena_push(f->g->arena, f->g->slots, f->g->n_slots, f->g->cap_slots) = p;
 }
 
 static void flat_source(struct flat *f)
@@ -438,10 +438,10 @@ static void flat_line(struct flat *f)
         flat_value(f);
     else if (first_word(f, "group"))
         flat_group(f);
-    else if (first_word(f, "place"))
-        flat_place(f);
+    else if (first_word(f, "slot"))
+        flat_slot(f);
     else if (first_word(f, "memory"))
-        f->g->memory = flat_ix(f, "the memory");
+        f->g->memory = flat_index_expr(f, "the memory");
     else {
         diag_error(f->u.s, FAIL_INPUT, f->c.cur.loc, "no line of a flat graph begins like this");
         f->c.panic = true;

@@ -98,7 +98,7 @@ struct taken *name_take(struct unfold *u, const char *name, struct loc loc, cons
 }
 
 /* `base`, or base.N from the count on; the count goes on behind the one taken. */
-static const char *free_name(struct unfold *u, const char *base, int64_t *times, struct loc loc)
+static const char *unused_name(struct unfold *u, const char *base, int64_t *times, struct loc loc)
 {
     for (;;) {
         int64_t k = (*times)++;
@@ -115,7 +115,7 @@ const char *instance_take(struct unfold *u, const char *wanted, struct loc loc)
     const char *key = arena_printf(u->s->run, "%s ", wanted); /* a space keeps counts apart from scopes' stems */
     void **count = map_at(u->file->counts, key);
     int64_t times = (intptr_t)*count;
-    const char *name = free_name(u, wanted, &times, loc);
+    const char *name = unused_name(u, wanted, &times, loc);
     *count = (void *)(intptr_t)times;
     return name;
 }
@@ -135,7 +135,7 @@ bool scope_bind(struct unfold *u, struct scope *sc, const char *name, struct val
     b->defined = loc;
     if (v.kind != VAL_NODE)
         return true;
-    const char *full = free_name(u, scope_path(u, sc, name), &b->times, loc);
+    const char *full = unused_name(u, scope_path(u, sc, name), &b->times, loc);
     if (!v.node->name)
         v.node->name = full;
     else

@@ -80,7 +80,7 @@ static void put_attr(FILE *to, struct arena *a, enum attr_kind kind, const struc
         if (i)
             fputs(", ", to);
         if (kind == ATTR_DIMS)
-            fputs(ix_text(a, v->dims[i]), to);
+            fputs(index_text(a, v->dims[i]), to);
         else
             put_int(to, v->ints[i]);
     }
@@ -135,8 +135,8 @@ static void put_node(FILE *to, const struct graph *g, const struct node *n)
         fprintf(to, " compute %s", dtype_name(n->compute));
     if (n->storage != DT_FLOAT)
         fprintf(to, " storage %s", dtype_name(n->storage));
-    if (n->wide)
-        fputs(" wide", to);
+    if (n->keep_f32)
+        fputs(" keep_f32", to);
     if (n->materialised)
         fputs(" materialised", to);
     if (n->group)
@@ -219,11 +219,11 @@ static void put_plan(FILE *to, const struct graph *g)
 {
     for (size_t i = 0; i < g->n_groups; i++)
         put_group(to, g->groups[i]);
-    for (size_t i = 0; i < g->n_places; i++)
-        fprintf(to, "place %%%d offset %s bytes %s\n", g->places[i].node->id, ix_text(g->arena, g->places[i].offset),
-                ix_text(g->arena, g->places[i].bytes));
+    for (size_t i = 0; i < g->n_slots; i++)
+        fprintf(to, "slot %%%d offset %s bytes %s\n", g->slots[i].node->id, index_text(g->arena, g->slots[i].offset),
+                index_text(g->arena, g->slots[i].bytes));
     if (g->memory)
-        fprintf(to, "memory %s\n", ix_text(g->arena, g->memory));
+        fprintf(to, "memory %s\n", index_text(g->arena, g->memory));
 }
 
 const char *graph_text(const struct graph *g)

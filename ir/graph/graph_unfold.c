@@ -108,10 +108,10 @@ static void unfold_sizes(struct unfold *u, const struct file_ast *file)
 
 static void unfold_dim(struct unfold *u, const struct stmt *st)
 {
-    struct value v = { .kind = VAL_DIM, .loc = st->loc, .ix = ix_sym(u->s->ix, st->name) };
+    struct value v = { .kind = VAL_DIM, .loc = st->loc, .index = index_sym(u->s->indices, st->name) };
     if (scope_define(u, u->file, st->name, v, st->loc))
         *arena_push(u->g->arena, u->g->dims, u->g->n_dims, u->g->cap_dims) =
-            (struct graph_dim){ st->name, v.ix, st->loc };
+            (struct graph_dim){ st->name, v.index, st->loc };
 }
 
 /* --- sources --- */
@@ -120,7 +120,7 @@ static struct attr *source_attrs(struct unfold *u, const struct op_def *op, cons
     struct attr *attrs = arena_array(u->s->run, struct attr, op->n_attrs);
     for (int i = 0; i < op->n_attrs; i++)
         attrs[i] = op->attrs[i].value;
-    const struct ix **dims = arena_array(u->s->run, const struct ix *, t->rank);
+    const struct index **dims = arena_array(u->s->run, const struct index *, t->rank);
     for (int i = 0; i < t->rank; i++)
         dims[i] = t->dim[i];
     attrs[op_attr(op, "dims")] = (struct attr){ .n = t->rank, .dims = dims };

@@ -24,7 +24,7 @@ struct value {
     int64_t i; /* VAL_INT, VAL_DTYPE, VAL_BOOL */
     double f;
     bool inexact; /* VAL_INT: a division in it had a remainder */
-    const struct ix *ix;
+    const struct index *index;
     int ops; /* VAL_DIM, and how many operations it took */
     struct value *list;
     size_t n;
@@ -85,7 +85,7 @@ bool unfold_enter(struct unfold *u, struct loc loc);
 struct value value_eval(struct unfold *u, struct scope *sc, const struct expr *e);
 bool value_int(struct unfold *u, struct value v, const char *what, int64_t *out);
 bool value_float(struct unfold *u, struct value v, const char *what, double *out);
-bool value_dim(struct unfold *u, struct value v, const char *what, const struct ix **out);
+bool value_dim(struct unfold *u, struct value v, const char *what, const struct index **out);
 /* "f32[B, 96]", "the number 3", "block expert". */
 const char *value_text(struct unfold *u, const struct value *v);
 /* A type with its dims resolved; false and errors if it is none. */

@@ -17,7 +17,7 @@ const char *value_text(struct unfold *u, const struct value *v)
     case VAL_NODE: return type_text(a, &v->node->type);
     case VAL_INT: return arena_printf(a, "the number %lld", (long long)v->i);
     case VAL_FLOAT: return arena_printf(a, "the number %g", v->f);
-    case VAL_DIM: return arena_printf(a, "the symbolic dimension %s", ix_text(a, v->ix));
+    case VAL_DIM: return arena_printf(a, "the symbolic dimension %s", index_text(a, v->index));
     case VAL_DTYPE: return arena_printf(a, "the dtype %s", dtype_name((enum dtype)v->i));
     case VAL_BOOL: return v->i ? "true" : "false";
     case VAL_LIST: return "a list";
@@ -58,14 +58,14 @@ bool value_float(struct unfold *u, struct value v, const char *what, double *out
     return true;
 }
 
-bool value_dim(struct unfold *u, struct value v, const char *what, const struct ix **out)
+bool value_dim(struct unfold *u, struct value v, const char *what, const struct index **out)
 {
     if (v.kind == VAL_INT && v.i <= WEIGHT_MAX && v.i >= -WEIGHT_MAX)
-        *out = ix_const(u->s->ix, v.i);
+        *out = index_const(u->s->indices, v.i);
     else if (v.kind == VAL_INT)
         return diag_error(u->s, FAIL_INPUT, v.loc, "%s: %lld is beyond 2^60", what, (long long)v.i);
     else if (v.kind == VAL_DIM)
-        *out = v.ix;
+        *out = v.index;
     else {
         failed(u, &v, "a dimension", what);
         return false;
@@ -122,22 +122,22 @@ static struct value float_op(struct unfold *u, struct value x, struct value y, c
                                             : a / b };
 }
 
-static int terms(const struct ix *e) { return e->kind == IX_SUM ? e->n_terms + 1 : 2; }
-static int degree(const struct ix *e)
+static int terms(const struct index *e) { return e->kind == INDEX_SUM ? e->n_terms + 1 : 2; }
+static int degree(const struct index *e)
 {
-    int d = e->kind != IX_SUM;
-    for (int i = 0; e->kind == IX_SUM && i < e->n_terms; i++)
+    int d = e->kind != INDEX_SUM;
+    for (int i = 0; e->kind == INDEX_SUM && i < e->n_terms; i++)
         if (e->terms[i].n > d)
             d = e->terms[i].n;
     return d;
 }
 
 /* What ix arithmetic could not carry, or would be undefined for some value of a symbolic dim. */
-static const char *dim_op_misfit(const struct ix *a, const struct ix *b, char op)
+static const char *dim_op_misfit(const struct index *a, const struct index *b, char op)
 {
     int64_t w;
-    int64_t wa = ix_weight(a);
-    int64_t wb = ix_weight(b);
+    int64_t wa = index_weight(a);
+    int64_t wb = index_weight(b);
     bool product = op != '+' && op != '-' && op != '<' && op != '>';
     if ((op == '/' || op == '%') && b->lo <= 0)
         return "the divisor may be zero or negative";
@@ -155,7 +155,7 @@ static const char *dim_op_misfit(const struct ix *a, const struct ix *b, char op
 /* op: + - * / %, or < for the smaller and > for the larger. */
 static struct value dim_op(struct unfold *u, struct value x, struct value y, char op, struct loc loc)
 {
-    const struct ix *a, *b, *r = NULL;
+    const struct index *a, *b, *r = NULL;
     if (!value_dim(u, x, "an operand of a dimension's expression", &a) ||
         !value_dim(u, y, "an operand of a dimension's expression", &b))
         return poison;
@@ -165,21 +165,21 @@ static struct value dim_op(struct unfold *u, struct value x, struct value y, cha
         diag_error(u->s, FAIL_INPUT, loc, "a dimension cannot be computed like this: %s", why);
         return poison;
     }
-    struct ix_table *t = u->s->ix;
+    struct index_table *t = u->s->indices;
     switch (op) {
-    case '+': r = ix_add(t, a, b); break;
-    case '-': r = ix_sub(t, a, b); break;
-    case '*': r = ix_mul(t, a, b); break;
-    case '/': r = ix_div(t, a, b); break;
-    case '%': r = ix_mod(t, a, b); break;
-    case '<': r = ix_min(t, a, b); break;
-    case '>': r = ix_max(t, a, b); break;
+    case '+': r = index_add(t, a, b); break;
+    case '-': r = index_sub(t, a, b); break;
+    case '*': r = index_mul(t, a, b); break;
+    case '/': r = index_div(t, a, b); break;
+    case '%': r = index_mod(t, a, b); break;
+    case '<': r = index_min(t, a, b); break;
+    case '>': r = index_max(t, a, b); break;
     default: BUG("operator %c", op);
     }
     int64_t k;
-    if (ix_const_value(r, &k))
+    if (index_const_value(r, &k))
         return (struct value){ .kind = VAL_INT, .loc = x.loc, .i = k };
-    return (struct value){ .kind = VAL_DIM, .loc = x.loc, .ix = r, .ops = x.ops + y.ops + 1 };
+    return (struct value){ .kind = VAL_DIM, .loc = x.loc, .index = r, .ops = x.ops + y.ops + 1 };
 }
 
 static bool is_number(const struct value *v)
@@ -348,7 +348,7 @@ static bool ints_of(struct unfold *u, const struct value *v, const char *what, s
 static bool dims_of(struct unfold *u, const struct value *v, const char *what, struct attr *out)
 {
     struct type t = { .rank = (int)v->n };
-    const struct ix **dims = arena_array(u->s->run, const struct ix *, v->n);
+    const struct index **dims = arena_array(u->s->run, const struct index *, v->n);
     bool good = v->n <= MAX_RANK ||
                 diag_error(u->s, FAIL_INPUT, v->loc, "%s has %zu dimensions, and %d is the most", what, v->n, MAX_RANK);
     for (size_t i = 0; good && i < v->n; i++) {

@@ -9,7 +9,7 @@
 struct check {
     const struct graph *g;
     const struct node **at;
-    size_t *place;
+    size_t *position;
     bool good;
 }; /* by id: the node and its index in g->nodes */
 
@@ -43,7 +43,7 @@ static void check_ids(struct check *c)
             wrong(c, n, "another node has its id");
         else {
             c->at[n->id] = n;
-            c->place[n->id] = i;
+            c->position[n->id] = i;
         }
     }
 }
@@ -57,7 +57,7 @@ static void check_operands(struct check *c, const struct node *n, size_t i)
     for (int j = 0; j < n->n_in; j++) {
         if (!here(c, n->in[j]))
             wrong(c, n, "operand %d is not in the graph", j);
-        else if (c->place[n->in[j]->id] >= i)
+        else if (c->position[n->in[j]->id] >= i)
             wrong(c, n, "operand %d, %%%d, does not stand before it", j, n->in[j]->id);
     }
     if (n->op->n_attrs && !n->attrs)
@@ -133,16 +133,16 @@ static void check_groups(struct check *c)
         if (p && (p->id < 0 || (size_t)p->id >= g->n_groups || g->groups[p->id] != p))
             wrong(c, g->nodes[i], "its group is not one of the graph's");
     }
-    for (size_t i = 0; i < g->n_places; i++)
-        if (!here(c, g->places[i].node))
-            wrong(c, NULL, "place %zu is of a node that is gone", i);
+    for (size_t i = 0; i < g->n_slots; i++)
+        if (!here(c, g->slots[i].node))
+            wrong(c, NULL, "slot %zu is of a node that is gone", i);
 }
 
 bool graph_verify(const struct graph *g)
 {
     struct check c = { .g = g, .good = true };
     c.at = arena_array(g->arena, const struct node *, g->next_id);
-    c.place = arena_array(g->arena, size_t, g->next_id);
+    c.position = arena_array(g->arena, size_t, g->next_id);
     check_ids(&c);
     for (size_t i = 0; i < g->n_nodes; i++) {
         bool before = c.good;

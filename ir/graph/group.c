@@ -15,7 +15,7 @@ struct contraction contraction_of(struct session *s, const struct node *n)
     c.nn = y->dim[y->rank - 1];
     c.m = y->dim[y->rank - 2];
     for (int i = 0; !c.batched && i + 2 < y->rank; i++)
-        c.m = ix_mul(s->ix, c.m, y->dim[i]);
+        c.m = index_mul(s->indices, c.m, y->dim[i]);
     return c;
 }
 
@@ -36,7 +36,7 @@ static bool is_source_view(const struct node *n)
     return true;
 }
 
-bool node_is_free(const struct node *n)
+bool node_is_rematerialised(const struct node *n)
 {
     if (n->materialised || is_source(n))
         return false;
@@ -97,7 +97,7 @@ static bool starts_with(const struct type *t, const struct row_space *r)
 }
 
 enum { SAMPLE_DIM = 5 };
-static int64_t sample_dim(void *ctx, const struct ix *atom)
+static int64_t sample_dim(void *ctx, const struct index *atom)
 {
     (void)ctx;
     (void)atom;
@@ -123,10 +123,10 @@ static bool reads_row(const struct group *gr, const struct row_space *r, const s
         if (is_source(x))
             continue;
         op_needs(n, i, dims, out, &in);
-        if (group_has(gr, x) && !node_is_free(x)) {
+        if (group_has(gr, x) && !node_is_rematerialised(x)) {
             if (!starts_with(&x->type, r) || !box_in_row(r, &in, at))
                 return false;
-        } else if (node_is_free(x) && !reads_row(gr, r, x, &in, at, dims)) {
+        } else if (node_is_rematerialised(x) && !reads_row(gr, r, x, &in, at, dims)) {
             return false;
         }
     }
@@ -140,7 +140,7 @@ static bool is_row_wise(const struct graph *g, const struct group *gr, const str
     int64_t values[16];
     struct dim_values dims = { names, values, 0 };
     for (size_t i = 0; i < g->n_dims && i < 16; i++)
-        if (g->dims[i].ix->kind == IX_SYM) {
+        if (g->dims[i].index->kind == INDEX_SYM) {
             names[dims.n] = g->dims[i].name;
             values[dims.n++] = SAMPLE_DIM;
         }
@@ -148,7 +148,7 @@ static bool is_row_wise(const struct graph *g, const struct group *gr, const str
         struct box out = { .rank = n->type.rank };
         int64_t at[MAX_RANK];
         for (int i = 0; i < n->type.rank; i++) {
-            int64_t d = ix_eval(n->type.dim[i], sample_dim, NULL);
+            int64_t d = index_eval(n->type.dim[i], sample_dim, NULL);
             if (d == 0)
                 return true;
             at[i] = where == 0 ? 0 : where == 1 ? d / 2 : d - 1;
@@ -195,10 +195,10 @@ static bool reads_through_view(const struct group *gr, const struct node *n)
 {
     for (int i = 0; i < n->n_in; i++) {
         const struct node *x = n->in[i];
-        if (!node_is_free(x))
+        if (!node_is_rematerialised(x))
             continue;
         for (int k = 0; k < x->n_in; k++)
-            if (group_has(gr, x->in[k]) && !is_source(x->in[k]) && !node_is_free(x->in[k]))
+            if (group_has(gr, x->in[k]) && !is_source(x->in[k]) && !node_is_rematerialised(x->in[k]))
                 return true;
         if (reads_through_view(gr, x))
             return true;

@@ -9,20 +9,20 @@
 struct contraction {
     const struct node *n;
     bool transpose_a, transpose_b, batched;
-    const struct ix *m, *nn, *k;
+    const struct index *m, *nn, *k;
 };
 struct contraction contraction_of(struct session *s, const struct node *n);
 
 /* Values that cost nothing to make again wherever they are read: views, and what a row calls cheap (a cast) of sources.
    They belong to no group. */
-bool node_is_free(const struct node *n);
+bool node_is_rematerialised(const struct node *n);
 /* Does a contraction go to the gemm template (matrix unit)? Else it is a stage of a rows kernel. */
 bool node_is_gemm(const struct node *n);
 
 /* The row space of a GROUP_ROWS group: leading dims that all its stages and results share. */
 struct row_space {
     int rank;
-    const struct ix *dim[MAX_RANK];
+    const struct index *dim[MAX_RANK];
     bool flat; /* no stage: any one shape, element by element */
 };
 /* Template stages of rows kernels, which cannot be pulled by `at`. */

@@ -3,38 +3,38 @@
 
 #include "ir/graph/graph.h"
 
-/* Degree 3 leaves room for one more symbolic factor (a contraction's length, bytes) below IX_DEGREE. */
+/* Degree 3 leaves room for one more symbolic factor (a contraction's length, bytes) below INDEX_DEGREE. */
 enum { DEGREE_MAX = 3, TERMS_MAX = 24 };
 #define COUNT_MAX ((int64_t)1 << 40)
 
-__extension__ typedef __int128 wide;
-static int64_t capped(wide v) { return v > IX_INF ? IX_INF : (int64_t)v; }
+__extension__ typedef __int128 i128;
+static int64_t capped(i128 v) { return v > INDEX_INF ? INDEX_INF : (int64_t)v; }
 
-int64_t ix_weight(const struct ix *e)
+int64_t index_weight(const struct index *e)
 {
     switch (e->kind) {
-    case IX_SYM:
-    case IX_VAR: return 1;
-    case IX_DIV:
-    case IX_MOD: return capped((wide)ix_weight(e->a) * ix_weight(e->b));
-    case IX_MIN:
-    case IX_MAX: return capped((wide)ix_weight(e->a) + ix_weight(e->b));
-    case IX_SUM: break;
+    case INDEX_SYM:
+    case INDEX_VAR: return 1;
+    case INDEX_DIV:
+    case INDEX_MOD: return capped((i128)index_weight(e->a) * index_weight(e->b));
+    case INDEX_MIN:
+    case INDEX_MAX: return capped((i128)index_weight(e->a) + index_weight(e->b));
+    case INDEX_SUM: break;
     }
-    wide w = e->k < 0 ? -(wide)e->k : e->k;
+    i128 w = e->k < 0 ? -(i128)e->k : e->k;
     for (int i = 0; i < e->n_terms; i++) {
-        wide t = e->terms[i].coef < 0 ? -(wide)e->terms[i].coef : e->terms[i].coef;
+        i128 t = e->terms[i].coef < 0 ? -(i128)e->terms[i].coef : e->terms[i].coef;
         for (int j = 0; j < e->terms[i].n; j++)
-            t = capped(t * ix_weight(e->terms[i].atom[j]));
+            t = capped(t * index_weight(e->terms[i].atom[j]));
         w = capped(w + t);
     }
     return capped(w);
 }
 
-static int degree(const struct ix *e)
+static int degree(const struct index *e)
 {
-    int d = e->kind != IX_SUM;
-    for (int i = 0; e->kind == IX_SUM && i < e->n_terms; i++)
+    int d = e->kind != INDEX_SUM;
+    for (int i = 0; e->kind == INDEX_SUM && i < e->n_terms; i++)
         if (e->terms[i].n > d)
             d = e->terms[i].n;
     return d;
@@ -44,21 +44,21 @@ const char *type_misfit(struct session *s, const struct type *t)
 {
     if (t->rank > MAX_RANK)
         return arena_printf(s->run, "it has %d dimensions, and %d is the most", t->rank, MAX_RANK);
-    wide count = 1;
+    i128 count = 1;
     int deg = 0;
     int terms = 1;
     bool zero = false;
     for (int i = 0; i < t->rank; i++) {
-        const struct ix *d = t->dim[i];
+        const struct index *d = t->dim[i];
         if (d->lo < 0)
-            return arena_printf(s->run, "its dimension %d, %s, %s", i, ix_text(s->run, d),
-                                ix_is_const(d) ? "is negative" : "may be negative");
-        if (ix_is_const(d) && d->k > IX_DIM_MAX)
-            return arena_printf(s->run, "its dimension %d is above %lld", i, (long long)IX_DIM_MAX);
-        zero |= ix_is_const(d) && d->k == 0;
-        count = capped(count * (ix_weight(d) ? ix_weight(d) : 1));
+            return arena_printf(s->run, "its dimension %d, %s, %s", i, index_text(s->run, d),
+                                index_is_const(d) ? "is negative" : "may be negative");
+        if (index_is_const(d) && d->k > INDEX_DIM_MAX)
+            return arena_printf(s->run, "its dimension %d is above %lld", i, (long long)INDEX_DIM_MAX);
+        zero |= index_is_const(d) && d->k == 0;
+        count = capped(count * (index_weight(d) ? index_weight(d) : 1));
         deg += degree(d);
-        terms *= d->kind == IX_SUM && d->n_terms ? d->n_terms + (d->k != 0) : 1;
+        terms *= d->kind == INDEX_SUM && d->n_terms ? d->n_terms + (d->k != 0) : 1;
         if (terms > TERMS_MAX)
             return "its dimensions are too long as expressions";
     }
@@ -72,20 +72,20 @@ const char *type_misfit(struct session *s, const struct type *t)
     return NULL;
 }
 
-static const struct ix *product(struct session *s, const struct type *t, int n)
+static const struct index *product(struct session *s, const struct type *t, int n)
 {
-    const struct ix *p = ix_const(s->ix, 1);
+    const struct index *p = index_const(s->indices, 1);
     for (int i = 0; i < n; i++)
-        p = ix_mul(s->ix, p, t->dim[i]);
+        p = index_mul(s->indices, p, t->dim[i]);
     return p;
 }
 
-const struct ix *type_count(struct session *s, const struct type *t) { return product(s, t, t->rank); }
-const struct ix *type_last(struct session *s, const struct type *t)
+const struct index *type_count(struct session *s, const struct type *t) { return product(s, t, t->rank); }
+const struct index *type_last(struct session *s, const struct type *t)
 {
-    return t->rank ? t->dim[t->rank - 1] : ix_const(s->ix, 1);
+    return t->rank ? t->dim[t->rank - 1] : index_const(s->indices, 1);
 }
-const struct ix *type_rows(struct session *s, const struct type *t) { return product(s, t, t->rank - 1); }
+const struct index *type_rows(struct session *s, const struct type *t) { return product(s, t, t->rank - 1); }
 
 bool type_same_shape(const struct type *a, const struct type *b)
 {
@@ -101,11 +101,11 @@ const char *type_text(struct arena *a, const struct type *t)
 {
     const char *text = arena_printf(a, "%s[", dtype_name(t->dtype));
     for (int i = 0; i < t->rank; i++)
-        text = arena_printf(a, "%s%s%s", text, i ? ", " : "", ix_text(a, t->dim[i]));
+        text = arena_printf(a, "%s%s%s", text, i ? ", " : "", index_text(a, t->dim[i]));
     return arena_printf(a, "%s]", text);
 }
 
-static int64_t dim_value(void *ctx, const struct ix *atom)
+static int64_t dim_value(void *ctx, const struct index *atom)
 {
     const struct dim_values *v = ctx;
     for (size_t i = 0; i < v->n; i++)
@@ -114,10 +114,10 @@ static int64_t dim_value(void *ctx, const struct ix *atom)
     BUG("no value for the symbolic dim %s", atom->name);
 }
 
-int64_t dims_eval(const struct dim_values *v, const struct ix *e)
+int64_t dims_eval(const struct dim_values *v, const struct index *e)
 {
     struct dim_values copy = *v;
-    return ix_eval(e, dim_value, &copy);
+    return index_eval(e, dim_value, &copy);
 }
 
 int64_t type_count_at(const struct type *t, const struct dim_values *v)

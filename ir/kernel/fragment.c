@@ -3,43 +3,44 @@
 #include "ir/session.h"
 
 /* ---- maps and their inverses ---- */
-static const struct ix *digit(struct ix_table *t, const struct ix *v, int div, int mod)
+static const struct index *digit(struct index_table *t, const struct index *v, int div, int mod)
 {
-    return ix_mod(t, ix_div(t, v, ix_const(t, div)), ix_const(t, mod));
+    return index_mod(t, index_div(t, v, index_const(t, div)), index_const(t, mod));
 }
 
-const struct ix *frag_coord(struct ix_table *t, const struct map_term *terms, const struct ix *lane,
-                            const struct ix *elem)
+const struct index *frag_coord(struct index_table *t, const struct map_term *terms, const struct index *lane,
+                               const struct index *elem)
 {
-    const struct ix *sum = ix_const(t, 0);
+    const struct index *sum = index_const(t, 0);
     for (int i = 0; i < MAP_TERMS && terms[i].mul; i++)
-        sum = ix_add(
+        sum = index_add(
             t, sum,
-            ix_mulk(t, digit(t, terms[i].of == BY_LANE ? lane : elem, terms[i].div, terms[i].mod), terms[i].mul));
+            index_mulk(t, digit(t, terms[i].of == BY_LANE ? lane : elem, terms[i].div, terms[i].mod), terms[i].mul));
     return sum;
 }
 
 /* The lane or the element that holds a coordinate, as far as its terms say: a term's digit of the coordinate goes back
    to where it came from. */
-static const struct ix *from_coord(struct ix_table *t, const struct map_term *terms, int of, const struct ix *coord)
+static const struct index *from_coord(struct index_table *t, const struct map_term *terms, int of,
+                                      const struct index *coord)
 {
-    const struct ix *sum = ix_const(t, 0);
+    const struct index *sum = index_const(t, 0);
     for (int i = 0; i < MAP_TERMS && terms[i].mul; i++)
         if ((int)terms[i].of == of)
-            sum = ix_add(t, sum, ix_mulk(t, digit(t, coord, terms[i].mul, terms[i].mod), terms[i].div));
+            sum = index_add(t, sum, index_mulk(t, digit(t, coord, terms[i].mul, terms[i].mod), terms[i].div));
     return sum;
 }
 
-static const struct ix *holder(struct ix_table *t, const struct coord_map *m, int of, const struct ix *row,
-                               const struct ix *col)
+static const struct index *holder(struct index_table *t, const struct coord_map *m, int of, const struct index *row,
+                                  const struct index *col)
 {
-    return ix_add(t, from_coord(t, m->row, of, row), from_coord(t, m->col, of, col));
+    return index_add(t, from_coord(t, m->row, of, row), from_coord(t, m->col, of, col));
 }
 
-static int64_t known(const struct ix *e)
+static int64_t known(const struct index *e)
 {
     int64_t v = 0;
-    BUG_IF(!ix_const_value(e, &v), "a place in a fragment is no number");
+    BUG_IF(!index_const_value(e, &v), "a place in a fragment is no number");
     return v;
 }
 
@@ -53,13 +54,13 @@ int frag_row_slots(const struct matrix_unit *u)
     return n;
 }
 
-const struct ix *frag_row_slot(struct ix_table *t, const struct matrix_unit *u, const struct ix *elem)
+const struct index *frag_row_slot(struct index_table *t, const struct matrix_unit *u, const struct index *elem)
 {
-    const struct ix *slot = ix_const(t, 0);
+    const struct index *slot = index_const(t, 0);
     for (int i = 0; i < MAP_TERMS && u->c.row[i].mul; i++) {
         const struct map_term *m = &u->c.row[i];
         if (m->of == BY_ELEM)
-            slot = ix_add(t, ix_mulk(t, slot, m->mod), digit(t, elem, m->div, m->mod));
+            slot = index_add(t, index_mulk(t, slot, m->mod), digit(t, elem, m->div, m->mod));
     }
     return slot;
 }
@@ -75,7 +76,7 @@ unsigned frag_row_lanes(const struct matrix_unit *u, int wave)
     return bits;
 }
 
-bool frag_rows_whole(struct ix_table *t, const struct matrix_unit *u, int wave)
+bool frag_rows_whole(struct index_table *t, const struct matrix_unit *u, int wave)
 {
     unsigned bits = frag_row_lanes(u, wave);
     for (int lane = 0; lane < wave; lane++)
@@ -87,7 +88,7 @@ bool frag_rows_whole(struct ix_table *t, const struct matrix_unit *u, int wave)
                 if ((unsigned)(other ^ lane) & ~bits)
                     continue;
                 for (int e = 0; e < u->c_elems; e++) {
-                    if (known(frag_row_slot(t, u, ix_const(t, e))) != slot)
+                    if (known(frag_row_slot(t, u, index_const(t, e))) != slot)
                         continue;
                     if (row >= 0 && row != map_row(&u->c, other, e))
                         return false;
@@ -103,19 +104,19 @@ bool frag_rows_whole(struct ix_table *t, const struct matrix_unit *u, int wave)
 }
 
 /* ---- from C to A ---- */
-struct frag_source frag_source_of(struct ix_table *t, const struct matrix_unit *u, const struct ix *lane,
-                                  const struct ix *elem)
+struct frag_source frag_source_of(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
+                                  const struct index *elem)
 {
-    const struct ix *row = frag_coord(t, u->a.row, lane, elem);
-    const struct ix *k = frag_coord(t, u->a.col, lane, elem);
-    const struct ix *n = ix_const(t, u->n);
-    const struct ix *col = ix_mod(t, k, n);
+    const struct index *row = frag_coord(t, u->a.row, lane, elem);
+    const struct index *k = frag_coord(t, u->a.col, lane, elem);
+    const struct index *n = index_const(t, u->n);
+    const struct index *col = index_mod(t, k, n);
     return (struct frag_source){ holder(t, &u->c, BY_LANE, row, col), holder(t, &u->c, BY_ELEM, row, col),
-                                 ix_div(t, k, n) };
+                                 index_div(t, k, n) };
 }
 
-const struct ix *frag_target_elem(struct ix_table *t, const struct matrix_unit *u, const struct ix *lane,
-                                  const struct ix *elem)
+const struct index *frag_target_elem(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
+                                     const struct index *elem)
 {
     return holder(t, &u->a, BY_ELEM, frag_coord(t, u->c.row, lane, elem), frag_coord(t, u->c.col, lane, elem));
 }
@@ -124,16 +125,16 @@ const struct ix *frag_target_elem(struct ix_table *t, const struct matrix_unit *
 struct stand {
     int lane, elem, frag;
 };
-static bool stand_of(struct ix_table *t, const struct matrix_unit *u, int lane, int e, struct stand *out)
+static bool stand_of(struct index_table *t, const struct matrix_unit *u, int lane, int e, struct stand *out)
 {
-    struct frag_source s = frag_source_of(t, u, ix_const(t, lane), ix_const(t, e));
+    struct frag_source s = frag_source_of(t, u, index_const(t, lane), index_const(t, e));
     *out = (struct stand){ (int)known(s.lane), (int)known(s.elem), (int)known(s.frag) };
     int row = map_row(&u->c, out->lane, out->elem);
     int col = map_col(&u->c, out->lane, out->elem) + u->n * out->frag;
     return row == map_row(&u->a, lane, e) && col == map_col(&u->a, lane, e);
 }
 
-enum frag_way frag_way_of(struct ix_table *t, const struct matrix_unit *u, int wave)
+enum frag_way frag_way_of(struct index_table *t, const struct matrix_unit *u, int wave)
 {
     bool stays = true;
     bool turns = u->k == u->n && u->a_elems == u->c_elems;
@@ -147,7 +148,8 @@ enum frag_way frag_way_of(struct ix_table *t, const struct matrix_unit *u, int w
             if (!stand_of(t, u, lane, e, &at) || !stand_of(t, u, lane, 0, &own))
                 return FRAG_NO_WAY;
             stays &= at.lane == lane && at.elem == first.elem && at.frag == first.frag;
-            turns &= at.elem == own.elem && known(frag_target_elem(t, u, ix_const(t, at.lane), ix_const(t, 0))) == e;
+            turns &=
+                at.elem == own.elem && known(frag_target_elem(t, u, index_const(t, at.lane), index_const(t, 0))) == e;
         }
     }
     return stays ? FRAG_STAYS : turns ? FRAG_TURNS : FRAG_NO_WAY;

@@ -6,28 +6,28 @@
 #include "ir/target.h"
 
 /* One coordinate, row or col of a map, as an index expression. */
-const struct ix *frag_coord(struct ix_table *t, const struct map_term *terms, const struct ix *lane,
-                            const struct ix *elem);
+const struct index *frag_coord(struct index_table *t, const struct map_term *terms, const struct index *lane,
+                               const struct index *elem);
 
 /* ---- rows of C: a lane holds elements of `slots` rows, numbered in the order of the map's terms ---- */
 int frag_row_slots(const struct matrix_unit *u);
 /* The number of the row, among its lane's, that an element is of. */
-const struct ix *frag_row_slot(struct ix_table *t, const struct matrix_unit *u, const struct ix *elem);
+const struct index *frag_row_slot(struct index_table *t, const struct matrix_unit *u, const struct index *elem);
 /* Bits of the lane's number that change the column alone: the lanes that share its rows. */
 unsigned frag_row_lanes(const struct matrix_unit *u, int wave);
 /* Do a lane's slots and those lanes hold each row of C once and whole? */
-bool frag_rows_whole(struct ix_table *t, const struct matrix_unit *u, int wave);
+bool frag_rows_whole(struct index_table *t, const struct matrix_unit *u, int wave);
 
 /* ---- from C to A: element `elem` of a lane's A fragment, k columns of C, stands in C's fragment `frag` (of the k / n
    that lie side by side) ---- */
 struct frag_source {
-    const struct ix *lane, *elem, *frag;
+    const struct index *lane, *elem, *frag;
 };
-struct frag_source frag_source_of(struct ix_table *t, const struct matrix_unit *u, const struct ix *lane,
-                                  const struct ix *elem);
+struct frag_source frag_source_of(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
+                                  const struct index *elem);
 /* The element of A that a lane's element of C becomes, in whatever lane. */
-const struct ix *frag_target_elem(struct ix_table *t, const struct matrix_unit *u, const struct ix *lane,
-                                  const struct ix *elem);
+const struct index *frag_target_elem(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
+                                     const struct index *elem);
 
 enum frag_way {
     FRAG_STAYS, /* each element of A is in its own lane already, and which one it is does not hang on the lane */
@@ -38,5 +38,5 @@ enum frag_way {
     FRAG_TURNS,
     FRAG_NO_WAY,
 };
-enum frag_way frag_way_of(struct ix_table *t, const struct matrix_unit *u, int wave);
+enum frag_way frag_way_of(struct index_table *t, const struct matrix_unit *u, int wave);
 #endif

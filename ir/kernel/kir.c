@@ -24,9 +24,10 @@ static int row_stride(enum klayout l, int cols) { return l == KL_PAD8 ? cols + 8
 
 int64_t kl_size(enum klayout l, int rows, int cols) { return (int64_t)rows * row_stride(l, cols); }
 
-const struct ix *kl_index(struct ix_table *t, enum klayout l, int cols, const struct ix *r, const struct ix *c)
+const struct index *kl_index(struct index_table *t, enum klayout l, int cols, const struct index *r,
+                             const struct index *c)
 {
-    return ix_add(t, ix_mulk(t, r, row_stride(l, cols)), c);
+    return index_add(t, index_mulk(t, r, row_stride(l, cols)), c);
 }
 
 /* ---- the kernel and what it declares ---- */
@@ -40,14 +41,15 @@ struct kernel *kernel_new(struct session *s, struct arena *a, const char *name, 
     BUG_IF(block < 1, "kernel %s with a block of %d", name, block);
     struct kernel *k = arena_new_of(a, struct kernel);
     *k = (struct kernel){ .s = s, .arena = a, .name = arena_strdup(a, name), .target = t, .block = block };
-    k->tid = ix_var(s->ix, "tid", 0, block - 1, block > 1 ? UNIFORM_THREAD : UNIFORM_BLOCK);
-    k->lane =
-        ix_var(s->ix, "lane", 0, (block < t->wave ? block : t->wave) - 1, block > 1 ? UNIFORM_THREAD : UNIFORM_BLOCK);
-    k->wave_id = ix_var(s->ix, "wave", 0, (block - 1) / t->wave, block > t->wave ? UNIFORM_WAVE : UNIFORM_BLOCK);
+    k->tid = index_var(s->indices, "tid", 0, block - 1, block > 1 ? UNIFORM_THREAD : UNIFORM_BLOCK);
+    k->lane = index_var(s->indices, "lane", 0, (block < t->wave ? block : t->wave) - 1,
+                        block > 1 ? UNIFORM_THREAD : UNIFORM_BLOCK);
+    k->wave_id =
+        index_var(s->indices, "wave", 0, (block - 1) / t->wave, block > t->wave ? UNIFORM_WAVE : UNIFORM_BLOCK);
     static const char *const names[3] = { "bx", "by", "bz" };
     for (int i = 0; i < 3; i++) {
-        k->bid[i] = ix_var(s->ix, names[i], 0, (i ? GRID_YZ_MAX : GRID_X_MAX) - 1, UNIFORM_BLOCK);
-        k->grid[i] = ix_const(s->ix, 1);
+        k->bid[i] = index_var(s->indices, names[i], 0, (i ? GRID_YZ_MAX : GRID_X_MAX) - 1, UNIFORM_BLOCK);
+        k->grid[i] = index_const(s->indices, 1);
     }
     return k;
 }
@@ -69,7 +71,7 @@ static bool name_taken(const struct kernel *k, const char *name)
     return false;
 }
 
-static const char *free_name(const struct kernel *k, const char *wanted)
+static const char *unused_name(const struct kernel *k, const char *wanted)
 {
     const char *base = kname_clean(k->arena, wanted);
     const char *name = base;
@@ -78,15 +80,16 @@ static const char *free_name(const struct kernel *k, const char *wanted)
     return name;
 }
 
-static struct kmem *mem_new(struct kernel *k, enum kspace space, const char *name, enum dtype t, const struct ix *count)
+static struct kmem *mem_new(struct kernel *k, enum kspace space, const char *name, enum dtype t,
+                            const struct index *count)
 {
     BUG_IF(!dtype_size(t), "memory %s of type %s", name, dtype_name(t));
     struct kmem *m = arena_new_of(k->arena, struct kmem);
-    *m = (struct kmem){ .space = space, .name = free_name(k, name), .dtype = t, .count = count, .slots = 1 };
+    *m = (struct kmem){ .space = space, .name = unused_name(k, name), .dtype = t, .count = count, .slots = 1 };
     return m;
 }
 
-struct kmem *kernel_arg(struct kernel *k, const char *name, enum dtype t, const struct ix *count,
+struct kmem *kernel_arg(struct kernel *k, const char *name, enum dtype t, const struct index *count,
                         const struct node *node)
 {
     struct kmem *m = mem_new(k, KS_ARG, name, t, count);
@@ -98,7 +101,7 @@ struct kmem *kernel_shared(struct kernel *k, const char *name, enum dtype t, int
                            int cols)
 {
     BUG_IF(slots < 1 || rows < 1 || cols < 1, "shared %s: %d slots of %d x %d", name, slots, rows, cols);
-    struct kmem *m = mem_new(k, KS_SHARED, name, t, ix_const(k->s->ix, kl_size(l, rows, cols)));
+    struct kmem *m = mem_new(k, KS_SHARED, name, t, index_const(k->s->indices, kl_size(l, rows, cols)));
     m->slots = slots;
     m->layout = l;
     m->rows = rows;
@@ -109,7 +112,7 @@ struct kmem *kernel_shared(struct kernel *k, const char *name, enum dtype t, int
 struct kmem *kernel_private(struct kernel *k, const char *name, enum dtype t, int count)
 {
     BUG_IF(count < 1, "private %s of %d elements", name, count);
-    struct kmem *m = mem_new(k, KS_PRIVATE, name, t, ix_const(k->s->ix, count));
+    struct kmem *m = mem_new(k, KS_PRIVATE, name, t, index_const(k->s->indices, count));
     return *arena_push(k->arena, k->priv, k->n_priv, k->cap_priv) = m;
 }
 
@@ -117,7 +120,7 @@ struct kfrag *kernel_frag(struct kernel *k, const char *name, enum kfrag_role ro
 {
     BUG_IF(!k->target->matrix, "a fragment for %s, which has no matrix unit", k->target->name);
     struct kfrag *f = arena_new_of(k->arena, struct kfrag);
-    *f = (struct kfrag){ free_name(k, name), role, k->target->matrix, rows, cols };
+    *f = (struct kfrag){ unused_name(k, name), role, k->target->matrix, rows, cols };
     return *arena_push(k->arena, k->frags, k->n_frags, k->cap_frags) = f;
 }
 
@@ -127,10 +130,10 @@ void kernel_sum(struct kernel *k, const struct node *n, struct sum_record rec)
 }
 
 /* ---- kernel_finish ---- */
-static void add_dims(void *ctx, const struct ix *e)
+static void add_dims(void *ctx, const struct index *e)
 {
     struct kernel *k = ctx;
-    if (e->kind == IX_SYM) {
+    if (e->kind == INDEX_SYM) {
         for (size_t i = 0; i < k->n_dims; i++)
             if (k->dims[i].sym == e)
                 return;
@@ -146,32 +149,32 @@ static void add_dims(void *ctx, const struct ix *e)
 }
 
 /* Marks what a value loads. Values share their operands: each is visited once. */
-static void mark_read(const struct kx *x, unsigned char *seen)
+static void mark_read(const struct kexpr *x, unsigned char *seen)
 {
     if (!x || seen[x->id])
         return;
     seen[x->id] = 1;
-    if (x->kind == KX_LOAD)
+    if (x->kind == KEXPR_LOAD)
         ((struct kmem *)x->mem)->read = true;
-    if (x->kind == KX_OP)
+    if (x->kind == KEXPR_OP)
         for (int i = 0; i < kop_table[x->op].arity; i++)
             mark_read(x->arg[i], seen);
 }
 
-static void finish_items(struct kernel *k, struct kitem *const *items, size_t n, unsigned char *seen)
+static void finish_stmts(struct kernel *k, struct kstmt *const *stmts, size_t n, unsigned char *seen)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct kitem *it = items[i];
+        const struct kstmt *it = stmts[i];
         mark_read(it->value, seen);
-        if (it->mem && it->kind != KI_FRAG_LOAD)
+        if (it->mem && it->kind != KSTMT_FRAG_LOAD)
             ((struct kmem *)it->mem)->written = true;
-        if (it->mem && (it->kind == KI_FRAG_LOAD || it->kind == KI_ACCUMULATE || it->kind == KI_COMBINE))
+        if (it->mem && (it->kind == KSTMT_FRAG_LOAD || it->kind == KSTMT_ACCUMULATE || it->kind == KSTMT_COMBINE))
             ((struct kmem *)it->mem)->read = true;
         if (it->mem2)
             ((struct kmem *)it->mem2)->read = true;
-        kitem_each_ix(k, it, add_dims, k);
-        finish_items(k, it->body, it->n_body, seen);
-        finish_items(k, it->orelse, it->n_orelse, seen);
+        kstmt_each_index(k, it, add_dims, k);
+        finish_stmts(k, it->body, it->n_body, seen);
+        finish_stmts(k, it->orelse, it->n_orelse, seen);
     }
 }
 
@@ -212,7 +215,7 @@ void kernel_finish(struct kernel *k)
         k->args[i]->read = k->args[i]->written = false;
     unsigned char *seen = calloc(k->n_values + 1, 1);
     BUG_IF(!seen, "out of memory");
-    finish_items(k, k->body, k->n_body, seen);
+    finish_stmts(k, k->body, k->n_body, seen);
     free(seen);
     if (k->n_dims)
         qsort(k->dims, k->n_dims, sizeof *k->dims, by_name);
@@ -222,34 +225,34 @@ void kernel_finish(struct kernel *k)
 /* ---- places ---- */
 struct kbuild kb_at(struct kernel *k)
 {
-    return (struct kbuild){ k, k->arena, k->s->ix, &k->body, &k->n_body, &k->cap_body, k->loc, NULL };
+    return (struct kbuild){ k, k->arena, k->s->indices, &k->body, &k->n_body, &k->cap_body, k->loc, NULL };
 }
 
-struct kbuild kb_in(const struct kbuild *b, struct kitem *item)
+struct kbuild kb_in(const struct kbuild *b, struct kstmt *stmt)
 {
-    return (struct kbuild){ b->k,          b->arena,        b->ix,     &item->body,
-                            &item->n_body, &item->cap_body, item->loc, item->kind == KI_EACH ? item : b->each };
+    return (struct kbuild){ b->k,          b->arena,        b->indices, &stmt->body,
+                            &stmt->n_body, &stmt->cap_body, stmt->loc,  stmt->kind == KSTMT_EACH ? stmt : b->each };
 }
 
-struct kbuild kb_else(const struct kbuild *b, struct kitem *item)
+struct kbuild kb_else(const struct kbuild *b, struct kstmt *stmt)
 {
-    return (
-        struct kbuild){ b->k, b->arena, b->ix, &item->orelse, &item->n_orelse, &item->cap_orelse, item->loc, b->each };
+    return (struct kbuild){ b->k,      b->arena, b->indices, &stmt->orelse, &stmt->n_orelse, &stmt->cap_orelse,
+                            stmt->loc, b->each };
 }
 
-static struct kitem *item_new(struct kbuild *b, enum kitem_kind kind)
+static struct kstmt *stmt_new(struct kbuild *b, enum kstmt_kind kind)
 {
-    struct kitem *it = arena_new_of(b->arena, struct kitem);
+    struct kstmt *it = arena_new_of(b->arena, struct kstmt);
     it->kind = kind;
     it->loc = b->loc;
-    it->id = b->k->n_items++;
+    it->id = b->k->n_stmts++;
     return *arena_push(b->arena, *b->list, *b->n, *b->cap) = it;
 }
 
 /* ---- values ---- */
-static struct kx *kx_new(struct kbuild *b, enum kx_kind kind, enum dtype type, enum uniform u)
+static struct kexpr *kexpr_new(struct kbuild *b, enum kexpr_kind kind, enum dtype type, enum uniform u)
 {
-    struct kx *x = arena_new_of(b->arena, struct kx);
+    struct kexpr *x = arena_new_of(b->arena, struct kexpr);
     x->kind = kind;
     x->type = type;
     x->uniform = u;
@@ -257,60 +260,60 @@ static struct kx *kx_new(struct kbuild *b, enum kx_kind kind, enum dtype type, e
     return x;
 }
 
-static const struct kx *const_float(struct kbuild *b, enum dtype t, double v)
+static const struct kexpr *const_float(struct kbuild *b, enum dtype t, double v)
 {
-    struct kx *x = kx_new(b, KX_CONST, t, UNIFORM_GRID);
+    struct kexpr *x = kexpr_new(b, KEXPR_CONST, t, UNIFORM_GRID);
     x->f = v;
     return x;
 }
 
-static const struct kx *const_int(struct kbuild *b, enum dtype t, int64_t v)
+static const struct kexpr *const_int(struct kbuild *b, enum dtype t, int64_t v)
 {
-    struct kx *x = kx_new(b, KX_CONST, t, UNIFORM_GRID);
+    struct kexpr *x = kexpr_new(b, KEXPR_CONST, t, UNIFORM_GRID);
     x->i = v;
     return x;
 }
 
-const struct kx *kx_f32(struct kbuild *b, double v) { return const_float(b, DT_F32, v); }
-const struct kx *kx_f64(struct kbuild *b, double v) { return const_float(b, DT_F64, v); }
-const struct kx *kx_i64(struct kbuild *b, int64_t v) { return const_int(b, DT_I64, v); }
-const struct kx *kx_bool(struct kbuild *b, bool v) { return const_int(b, DT_BOOL, v); }
+const struct kexpr *kexpr_f32(struct kbuild *b, double v) { return const_float(b, DT_F32, v); }
+const struct kexpr *kexpr_f64(struct kbuild *b, double v) { return const_float(b, DT_F64, v); }
+const struct kexpr *kexpr_i64(struct kbuild *b, int64_t v) { return const_int(b, DT_I64, v); }
+const struct kexpr *kexpr_bool(struct kbuild *b, bool v) { return const_int(b, DT_BOOL, v); }
 
-const struct kx *kx_i32(struct kbuild *b, int64_t v)
+const struct kexpr *kexpr_i32(struct kbuild *b, int64_t v)
 {
     BUG_IF(v < INT32_MIN || v > INT32_MAX, "i32 constant %lld", (long long)v);
     return const_int(b, DT_I32, v);
 }
 
-const struct kx *kx_const(struct kbuild *b, enum dtype t, double v)
+const struct kexpr *kexpr_const(struct kbuild *b, enum dtype t, double v)
 {
     switch (t) {
     case DT_F16:
     case DT_BF16:
-    case DT_F32: return kx_f32(b, v);
-    case DT_F64: return kx_f64(b, v);
-    case DT_I32: return kx_i32(b, (int64_t)v);
-    case DT_I64: return kx_i64(b, (int64_t)v);
-    case DT_BOOL: return kx_bool(b, v != 0);
+    case DT_F32: return kexpr_f32(b, v);
+    case DT_F64: return kexpr_f64(b, v);
+    case DT_I32: return kexpr_i32(b, (int64_t)v);
+    case DT_I64: return kexpr_i64(b, (int64_t)v);
+    case DT_BOOL: return kexpr_bool(b, v != 0);
     default: BUG("constant of type %s", dtype_name(t));
     }
 }
 
-const struct kx *kx_index(struct kbuild *b, enum dtype t, const struct ix *e)
+const struct kexpr *kexpr_index(struct kbuild *b, enum dtype t, const struct index *e)
 {
     BUG_IF(t != DT_I32 && t != DT_I64, "index as a value of type %s", dtype_name(t));
     int64_t v;
-    if (ix_const_value(e, &v))
-        return t == DT_I32 ? kx_i32(b, v) : kx_i64(b, v);
-    struct kx *x = kx_new(b, KX_INDEX, t, e->uniform);
+    if (index_const_value(e, &v))
+        return t == DT_I32 ? kexpr_i32(b, v) : kexpr_i64(b, v);
+    struct kexpr *x = kexpr_new(b, KEXPR_INDEX, t, e->uniform);
     x->index = e;
     return x;
 }
 
-enum dtype kx_value_type(enum dtype storage) { return storage == DT_F16 || storage == DT_BF16 ? DT_F32 : storage; }
+enum dtype kexpr_value_type(enum dtype storage) { return storage == DT_F16 || storage == DT_BF16 ? DT_F32 : storage; }
 
 /* The mask without the conditions that ranges settle. */
-static struct kmask mask_open(struct ix_table *t, const struct kmask *m)
+static struct kmask mask_open(struct index_table *t, const struct kmask *m)
 {
     struct kmask out = { 0 };
     for (int i = 0; m && i < m->n; i++) {
@@ -332,14 +335,14 @@ static enum uniform mask_uniform(const struct kmask *m)
     return u;
 }
 
-const struct kx *kx_load(struct kbuild *b, const struct kmem *m, const struct ix *slot, const struct ix *index,
-                         const struct kmask *mask, double fill)
+const struct kexpr *kexpr_load(struct kbuild *b, const struct kmem *m, const struct index *slot,
+                               const struct index *index, const struct kmask *mask, double fill)
 {
-    struct kx *x = kx_new(b, KX_LOAD, kx_value_type(m->dtype), UNIFORM_THREAD);
+    struct kexpr *x = kexpr_new(b, KEXPR_LOAD, kexpr_value_type(m->dtype), UNIFORM_THREAD);
     x->mem = m;
     x->slot = slot;
     x->index = index;
-    x->mask = mask_open(b->ix, mask);
+    x->mask = mask_open(b->indices, mask);
     x->f = x->mask.n ? fill : 0;
     /* Private memory differs by thread whatever its index says; other memory is the same where the index is. */
     if (m->space != KS_PRIVATE) {
@@ -356,7 +359,7 @@ static bool is_number(enum dtype t) { return t == DT_F32 || t == DT_F64 || t == 
 static bool is_float(enum dtype t) { return t == DT_F32 || t == DT_F64; }
 static bool is_int(enum dtype t) { return t == DT_I32 || t == DT_I64; }
 
-const char *kx_op_wrong(enum kop op, const enum dtype *t, enum dtype to)
+const char *kexpr_op_wrong(enum kop op, const enum dtype *t, enum dtype to)
 {
     for (int i = 1; i < kop_table[op].arity; i++)
         if (op != K_SELECT && t[i] != t[0])
@@ -385,10 +388,10 @@ const char *kx_op_wrong(enum kop op, const enum dtype *t, enum dtype to)
     return is_number(t[0]) ? NULL : "takes numbers";
 }
 
-static struct kx *op_new(struct kbuild *b, enum kop op, enum dtype to, const struct kx *x, const struct kx *y,
-                         const struct kx *z)
+static struct kexpr *op_new(struct kbuild *b, enum kop op, enum dtype to, const struct kexpr *x, const struct kexpr *y,
+                            const struct kexpr *z)
 {
-    const struct kx *arg[3] = { x, y, z };
+    const struct kexpr *arg[3] = { x, y, z };
     enum dtype t[3] = { DT_F32, DT_F32, DT_F32 };
     enum uniform u = UNIFORM_GRID;
     for (int i = 0; i < 3; i++) {
@@ -398,7 +401,7 @@ static struct kx *op_new(struct kbuild *b, enum kop op, enum dtype to, const str
             u = less_uniform(u, arg[i]->uniform);
         }
     }
-    const char *wrong = kx_op_wrong(op, t, to);
+    const char *wrong = kexpr_op_wrong(op, t, to);
     BUG_IF(wrong, "%s of %s %s %s: %s", kop_table[op].name, dtype_name(t[0]), dtype_name(t[1]), dtype_name(t[2]),
            wrong);
     const struct kop_info *info = &kop_table[op];
@@ -406,81 +409,84 @@ static struct kx *op_new(struct kbuild *b, enum kop op, enum dtype to, const str
                         : info->result == KRES_SAME ? t[0]
                         : info->result == KRES_BOOL ? DT_BOOL
                                                     : to;
-    struct kx *n = kx_new(b, KX_OP, result, u);
+    struct kexpr *n = kexpr_new(b, KEXPR_OP, result, u);
     n->op = op;
     memcpy(n->arg, arg, sizeof n->arg);
     return n;
 }
 
-const struct kx *kx_op(struct kbuild *b, enum kop op, const struct kx *x, const struct kx *y, const struct kx *z)
+const struct kexpr *kexpr_op(struct kbuild *b, enum kop op, const struct kexpr *x, const struct kexpr *y,
+                             const struct kexpr *z)
 {
     BUG_IF(op == K_CAST || op == K_READ, "%s has its own maker", kop_table[op].name);
     return op_new(b, op, DT_F32, x, y, z);
 }
 
-const struct kx *kx_cast(struct kbuild *b, enum dtype to, const struct kx *x)
+const struct kexpr *kexpr_cast(struct kbuild *b, enum dtype to, const struct kexpr *x)
 {
     return x->type == to ? x : op_new(b, K_CAST, to, x, NULL, NULL);
 }
 
-const struct kx *kx_round(struct kbuild *b, enum dtype to, const struct kx *x)
+const struct kexpr *kexpr_round(struct kbuild *b, enum dtype to, const struct kexpr *x)
 {
     BUG_IF(x->type != DT_F32, "rounding a value of type %s to %s", dtype_name(x->type), dtype_name(to));
-    return to == DT_F16 ? kx_op1(b, K_ROUND16, x) : to == DT_BF16 ? kx_op1(b, K_ROUNDB16, x) : x;
+    return to == DT_F16 ? kexpr_op1(b, K_ROUND16, x) : to == DT_BF16 ? kexpr_op1(b, K_ROUNDB16, x) : x;
 }
 
-const struct kx *kx_frag(struct kbuild *b) { return kx_new(b, KX_FRAG, DT_F32, UNIFORM_THREAD); }
+const struct kexpr *kexpr_frag(struct kbuild *b) { return kexpr_new(b, KEXPR_FRAG, DT_F32, UNIFORM_THREAD); }
 
-const struct ix *kb_row_slot(struct kbuild *b)
+const struct index *kb_row_slot(struct kbuild *b)
 {
     BUG_IF(!b->each, "the slot of a row outside of an each");
     if (!b->each->var3)
-        b->each->var3 = ix_var(b->ix, "slot", 0, frag_rows(b->each->frag) - 1, UNIFORM_THREAD);
+        b->each->var3 = index_var(b->indices, "slot", 0, frag_rows(b->each->frag) - 1, UNIFORM_THREAD);
     return b->each->var3;
 }
 
-const struct kx *kx_row_of(struct kbuild *b, const struct kmem *m)
+const struct kexpr *kexpr_row_of(struct kbuild *b, const struct kmem *m)
 {
-    return kx_load(b, m, NULL, kb_row_slot(b), NULL, 0);
+    return kexpr_load(b, m, NULL, kb_row_slot(b), NULL, 0);
 }
 
-/* ---- items ---- */
-const struct kx *ki_let(struct kbuild *b, const struct kx *value)
+/* ---- statements ---- */
+const struct kexpr *kstmt_let(struct kbuild *b, const struct kexpr *value)
 {
-    struct kitem *it = item_new(b, KI_LET);
-    struct kx *read = op_new(b, K_READ, value->type, NULL, NULL, NULL);
+    struct kstmt *it = stmt_new(b, KSTMT_LET);
+    struct kexpr *read = op_new(b, K_READ, value->type, NULL, NULL, NULL);
     read->uniform = value->uniform;
     it->value = value;
     return it->read = read;
 }
 
-const struct ix *ki_let_index(struct kbuild *b, const char *name, const struct kx *value, int64_t lo, int64_t hi)
+const struct index *kstmt_let_index(struct kbuild *b, const char *name, const struct kexpr *value, int64_t lo,
+                                    int64_t hi)
 {
     BUG_IF(!is_int(value->type), "index variable %s of type %s", name, dtype_name(value->type));
-    struct kitem *it = item_new(b, KI_LET);
+    struct kstmt *it = stmt_new(b, KSTMT_LET);
     it->value = value;
-    return it->var = ix_var(b->ix, name, lo, hi, value->uniform);
+    return it->var = index_var(b->indices, name, lo, hi, value->uniform);
 }
 
-struct kitem *ki_region(struct kbuild *b) { return item_new(b, KI_REGION); }
+struct kstmt *kstmt_region(struct kbuild *b) { return stmt_new(b, KSTMT_REGION); }
 
-void ki_store(struct kbuild *b, const struct kmem *m, const struct ix *slot, const struct ix *index,
-              const struct kx *value, const struct kmask *mask)
+void kstmt_store(struct kbuild *b, const struct kmem *m, const struct index *slot, const struct index *index,
+                 const struct kexpr *value, const struct kmask *mask)
 {
-    struct kitem *it = item_new(b, KI_STORE);
+    struct kstmt *it = stmt_new(b, KSTMT_STORE);
     it->mem = m;
     it->slot = slot;
     it->index = index;
     it->value = value;
-    it->mask = mask_open(b->ix, mask);
+    it->mask = mask_open(b->indices, mask);
 }
 
-void ki_load_wide(struct kbuild *b, const struct kmem *dst, const struct ix *at, const struct kmem *src,
-                  const struct ix *slot, const struct ix *index, int elems, const struct kmask *mask, double fill)
+void kstmt_load_vector(struct kbuild *b, const struct kmem *dst, const struct index *at, const struct kmem *src,
+                       const struct index *slot, const struct index *index, int elems, const struct kmask *mask,
+                       double fill)
 {
-    struct kmask open = mask_open(b->ix, mask);
-    const struct kx *otherwise = kx_const(b, kx_value_type(src->dtype), open.n ? fill : 0);
-    struct kitem *it = item_new(b, KI_LOAD_WIDE);
+    struct kmask open = mask_open(b->indices, mask);
+    const struct kexpr *otherwise = kexpr_const(b, kexpr_value_type(src->dtype), open.n ? fill : 0);
+    struct kstmt *it = stmt_new(b, KSTMT_LOAD_VECTOR);
     it->mem = dst;
     it->index = at;
     it->mem2 = src;
@@ -491,66 +497,67 @@ void ki_load_wide(struct kbuild *b, const struct kmem *dst, const struct ix *at,
     it->value = otherwise;
 }
 
-void ki_store_wide(struct kbuild *b, const struct kmem *dst, const struct ix *slot, const struct ix *index,
-                   const struct kmem *src, const struct ix *at, int elems, const struct kmask *mask)
+void kstmt_store_vector(struct kbuild *b, const struct kmem *dst, const struct index *slot, const struct index *index,
+                        const struct kmem *src, const struct index *at, int elems, const struct kmask *mask)
 {
-    struct kitem *it = item_new(b, KI_STORE_WIDE);
+    struct kstmt *it = stmt_new(b, KSTMT_STORE_VECTOR);
     it->mem = dst;
     it->slot = slot;
     it->index = index;
     it->mem2 = src;
     it->index2 = at;
     it->elems = elems;
-    it->mask = mask_open(b->ix, mask);
+    it->mask = mask_open(b->indices, mask);
 }
 
-void ki_accumulate(struct kbuild *b, const struct kmem *m, const struct ix *index, enum kacc op, const struct kx *value,
-                   bool fma)
+void kstmt_accumulate(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op,
+                      const struct kexpr *value, bool fma)
 {
-    struct kitem *it = item_new(b, KI_ACCUMULATE);
+    struct kstmt *it = stmt_new(b, KSTMT_ACCUMULATE);
     it->mem = m;
     it->index = index;
     it->acc = op;
-    it->acc_type = kx_value_type(m->dtype);
+    it->acc_type = kexpr_value_type(m->dtype);
     it->value = value;
     it->fma = fma;
 }
 
-void ki_combine(struct kbuild *b, const struct kmem *m, const struct ix *index, enum kacc op, int span)
+void kstmt_combine(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int span)
 {
-    struct kitem *it = item_new(b, KI_COMBINE);
+    struct kstmt *it = stmt_new(b, KSTMT_COMBINE);
     it->mem = m;
     it->index = index;
     it->acc = op;
-    it->acc_type = kx_value_type(m->dtype);
+    it->acc_type = kexpr_value_type(m->dtype);
     it->span = span;
 }
 
-struct kitem *ki_for(struct kbuild *b, const char *name, const struct ix *lo, const struct ix *hi, int64_t step,
-                     bool unroll)
+struct kstmt *kstmt_for(struct kbuild *b, const char *name, const struct index *lo, const struct index *hi,
+                        int64_t step, bool unroll)
 {
     BUG_IF(step < 1, "loop %s with step %lld", name, (long long)step);
-    struct kitem *it = item_new(b, KI_FOR);
-    int64_t last = hi->hi >= IX_INF ? IX_INF : hi->hi - 1;
-    it->var = ix_var(b->ix, name, lo->lo, last < lo->lo ? lo->lo : last, less_uniform(lo->uniform, hi->uniform));
+    struct kstmt *it = stmt_new(b, KSTMT_FOR);
+    int64_t last = hi->hi >= INDEX_INF ? INDEX_INF : hi->hi - 1;
+    it->var =
+        index_var(b->indices, name, lo->lo, last < lo->lo ? lo->lo : last, less_uniform(lo->uniform, hi->uniform));
     it->lo = lo;
     it->hi = hi;
-    it->step = ix_const(b->ix, step);
+    it->step = index_const(b->indices, step);
     it->unroll = unroll;
     return it;
 }
 
-struct kitem *ki_if(struct kbuild *b, const struct kmask *mask)
+struct kstmt *kstmt_if(struct kbuild *b, const struct kmask *mask)
 {
-    struct kitem *it = item_new(b, KI_IF);
+    struct kstmt *it = stmt_new(b, KSTMT_IF);
     it->mask = *mask;
     return it;
 }
 
-void ki_issue(struct kbuild *b, const struct kmem *dst, const struct ix *slot, const struct ix *index,
-              const struct kmem *src, const struct ix *src_index, int elems, int stage, const struct kmask *mask)
+void kstmt_issue(struct kbuild *b, const struct kmem *dst, const struct index *slot, const struct index *index,
+                 const struct kmem *src, const struct index *src_index, int elems, int stage, const struct kmask *mask)
 {
-    struct kitem *it = item_new(b, KI_ISSUE);
+    struct kstmt *it = stmt_new(b, KSTMT_ISSUE);
     it->mem = dst;
     it->slot = slot;
     it->index = index;
@@ -558,13 +565,13 @@ void ki_issue(struct kbuild *b, const struct kmem *dst, const struct ix *slot, c
     it->index2 = src_index;
     it->elems = elems;
     it->stage = stage;
-    it->mask = mask_open(b->ix, mask);
+    it->mask = mask_open(b->indices, mask);
 }
 
-void ki_land(struct kbuild *b, const struct kmem *dst, const struct ix *slot, const struct ix *index, int elems,
-             int stage)
+void kstmt_land(struct kbuild *b, const struct kmem *dst, const struct index *slot, const struct index *index,
+                int elems, int stage)
 {
-    struct kitem *it = item_new(b, KI_LAND);
+    struct kstmt *it = stmt_new(b, KSTMT_LAND);
     it->mem = dst;
     it->slot = slot;
     it->index = index;
@@ -572,27 +579,27 @@ void ki_land(struct kbuild *b, const struct kmem *dst, const struct ix *slot, co
     it->stage = stage;
 }
 
-void ki_commit(struct kbuild *b) { item_new(b, KI_COMMIT); }
+void kstmt_commit(struct kbuild *b) { stmt_new(b, KSTMT_COMMIT); }
 
-void ki_seam(struct kbuild *b, enum kscope scope, int pending)
+void kstmt_barrier(struct kbuild *b, enum kscope scope, int pending)
 {
-    struct kitem *it = item_new(b, KI_SEAM);
+    struct kstmt *it = stmt_new(b, KSTMT_BARRIER);
     it->scope = scope;
     it->pending = pending;
 }
 
-void ki_frag_fill(struct kbuild *b, struct kfrag *f, double value)
+void kstmt_frag_fill(struct kbuild *b, struct kfrag *f, double value)
 {
-    const struct kx *v = kx_f32(b, value);
-    struct kitem *it = item_new(b, KI_FRAG_FILL);
+    const struct kexpr *v = kexpr_f32(b, value);
+    struct kstmt *it = stmt_new(b, KSTMT_FRAG_FILL);
     it->frag = f;
     it->value = v;
 }
 
-void ki_frag_load(struct kbuild *b, struct kfrag *f, const struct kmem *m, const struct ix *slot, const struct ix *row,
-                  const struct ix *col, bool transposed)
+void kstmt_frag_load(struct kbuild *b, struct kfrag *f, const struct kmem *m, const struct index *slot,
+                     const struct index *row, const struct index *col, bool transposed)
 {
-    struct kitem *it = item_new(b, KI_FRAG_LOAD);
+    struct kstmt *it = stmt_new(b, KSTMT_FRAG_LOAD);
     it->frag = f;
     it->mem = m;
     it->slot = slot;
@@ -601,36 +608,36 @@ void ki_frag_load(struct kbuild *b, struct kfrag *f, const struct kmem *m, const
     it->transposed = transposed;
 }
 
-void ki_mma(struct kbuild *b, struct kfrag *c, struct kfrag *a_, struct kfrag *b_)
+void kstmt_mma(struct kbuild *b, struct kfrag *c, struct kfrag *a_, struct kfrag *b_)
 {
-    struct kitem *it = item_new(b, KI_MMA);
+    struct kstmt *it = stmt_new(b, KSTMT_MMA);
     it->frag = c;
     it->frag_a = a_;
     it->frag_b = b_;
 }
 
-struct kitem *ki_each(struct kbuild *b, struct kfrag *c, const struct ix *row0, const struct ix *col0)
+struct kstmt *kstmt_each(struct kbuild *b, struct kfrag *c, const struct index *row0, const struct index *col0)
 {
-    struct kitem *it = item_new(b, KI_EACH);
+    struct kstmt *it = stmt_new(b, KSTMT_EACH);
     it->frag = c;
     it->row = row0;
     it->col = col0;
-    const struct ix *row = ix_addk(b->ix, row0, (int64_t)c->rows * c->unit->m - 1);
-    const struct ix *col = ix_addk(b->ix, col0, (int64_t)c->cols * c->unit->n - 1);
-    it->var = ix_var(b->ix, "row", row0->lo, row->hi, UNIFORM_THREAD);
-    it->var2 = ix_var(b->ix, "col", col0->lo, col->hi, UNIFORM_THREAD);
+    const struct index *row = index_addk(b->indices, row0, (int64_t)c->rows * c->unit->m - 1);
+    const struct index *col = index_addk(b->indices, col0, (int64_t)c->cols * c->unit->n - 1);
+    it->var = index_var(b->indices, "row", row0->lo, row->hi, UNIFORM_THREAD);
+    it->var2 = index_var(b->indices, "col", col0->lo, col->hi, UNIFORM_THREAD);
     return it;
 }
 
-void ki_frag_set(struct kbuild *b, const struct kx *value) { item_new(b, KI_FRAG_SET)->value = value; }
+void kstmt_frag_set(struct kbuild *b, const struct kexpr *value) { stmt_new(b, KSTMT_FRAG_SET)->value = value; }
 
 int frag_rows(const struct kfrag *c) { return c->rows * frag_row_slots(c->unit); }
 
-void ki_frag_reduce(struct kbuild *b, const struct kmem *dst, enum kacc op, struct kfrag *c)
+void kstmt_frag_reduce(struct kbuild *b, const struct kmem *dst, enum kacc op, struct kfrag *c)
 {
     static const double begins[] = { [KACC_SUM] = 0, [KACC_MAX] = -INFINITY, [KACC_MIN] = INFINITY };
-    const struct kx *first = kx_f32(b, begins[op]);
-    struct kitem *it = item_new(b, KI_FRAG_REDUCE);
+    const struct kexpr *first = kexpr_f32(b, begins[op]);
+    struct kstmt *it = stmt_new(b, KSTMT_FRAG_REDUCE);
     it->mem = dst;
     it->acc = op;
     it->acc_type = DT_F32;
@@ -638,9 +645,9 @@ void ki_frag_reduce(struct kbuild *b, const struct kmem *dst, enum kacc op, stru
     it->value = first;
 }
 
-void ki_frag_cast(struct kbuild *b, struct kfrag *a_, struct kfrag *c, const struct ix *step)
+void kstmt_frag_cast(struct kbuild *b, struct kfrag *a_, struct kfrag *c, const struct index *step)
 {
-    struct kitem *it = item_new(b, KI_FRAG_CAST);
+    struct kstmt *it = stmt_new(b, KSTMT_FRAG_CAST);
     it->frag = a_;
     it->frag_a = c;
     it->index = step;

@@ -1,6 +1,6 @@
-/* The kernel text: a head of declarations, then items.
+/* The kernel text: a head of declarations, then statements.
 
-   kernel  = "kernel" NAME "for" TARGET "block" INT [ origin ] [ "about" STRING ] { decl } "{" { item } "}"
+   kernel  = "kernel" NAME "for" TARGET "block" INT [ origin ] [ "about" STRING ] { decl } "{" { statement } "}"
    origin  = "at" STRING ":" INT                                  the line of the .graph that it stands for
    decl    = "dims" NAME { "," NAME }
            | "arg" NAME ":" TYPE "[" ix "]" [ "in" | "out" | "inout" ]
@@ -9,29 +9,31 @@
            | "private" NAME ":" TYPE "[" INT "]"
            | "frag" NAME ":" ( "A" | "B" | "C" ) "[" INT "," INT "]"
            | "sum" "block" INT "chain" ix "depth" INT [ "unit" INT ]
-   item    = "region" [ origin ] "{" { item } "}"
-           | TEMPORARY ":=" value                                 made at the first item that uses it
+   statement    = "region" [ origin ] "{" { statement } "}"
+           | TEMPORARY ":=" value                                 made at the first statement that uses it
            | "let" NAME [ "in" INT ".." INT ] "=" value           with a range: an index variable, both ends in it
-           | place "=" value [ "mask" guards ]
-           | place ( "+=" | "max" "=" | "min" "=" | "fma" "=" ) value      fma: of a product
-           | "wide" place "=" place "by" INT [ "where" guards "else" number | "mask" guards ]      where: into private
+           | ref "=" value [ "mask" guards ]
+           | ref ( "+=" | "max" "=" | "min" "=" | "fma" "=" ) value      fma: of a product
+           | "vector" ref "=" ref "by" INT [ "where" guards "else" number | "mask" guards ]      where: into private
                memory; mask: out of it
-           | "combine" ( "sum" | "max" | "min" ) place "over" INT
-           | "for" NAME "in" ix ".." ix [ "step" INT ] [ "unroll" ] "{" { item } "}"       the upper end is not in it
-           | "if" guards "{" { item } "}" [ "else" "{" { item } "}" ]
-           | "issue" INT ":" place "from" place "by" INT [ "mask" guards ]
-           | "land" INT ":" place "by" INT
+           | "combine" ( "sum" | "max" | "min" ) ref "over" INT
+           | "for" NAME "in" ix ".." ix [ "step" INT ] [ "unroll" ] "{" { statement } "}"       the upper end is not in
+               it
+           | "if" guards "{" { statement } "}" [ "else" "{" { statement } "}" ]
+           | "issue" INT ":" ref "from" ref "by" INT [ "mask" guards ]
+           | "land" INT ":" ref "by" INT
            | "commit"
-           | "seam" ( "block" | "wave" ) [ "wait" INT ]
+           | "barrier" ( "block" | "wave" ) [ "wait" INT ]
            | "fill" FRAG "=" number
            | "frag" FRAG "=" MEMORY [ "[" ix "]" ] "(" ix "," ix ")" [ "transposed" ]
            | "frag" FRAG "=" FRAG "[" ix "]"                      an A operand from results C, at a step along k
            | "mma" FRAG "+=" FRAG "*" FRAG
-           | "each" FRAG "(" NAME "," NAME [ "," NAME ] ")" "from" "(" ix "," ix ")" "{" { item } "}"     row, column,
+           | "each" FRAG "(" NAME "," NAME [ "," NAME ] ")" "from" "(" ix "," ix ")" "{" { statement } "}"     row,
+               column,
                slot of the row
            | "elem" "=" value                                     in an each
            | "reduce" ( "sum" | "max" | "min" ) MEMORY "=" FRAG
-   place   = MEMORY subscript
+   ref   = MEMORY subscript
    ix, value, guards, subscript: ir/kernel/kir_parse_value.c */
 #include "ir/kernel/kir_parse.h"
 
@@ -88,7 +90,7 @@ static void dims(struct kparse *p)
 {
     do {
         const char *name = klex_name(&p->l, "a dim");
-        kparse_bind(p, name, ix_sym(p->b.ix, name), NULL);
+        kparse_bind(p, name, index_sym(p->b.indices, name), NULL);
     } while (klex_take(&p->l, ','));
 }
 
@@ -108,7 +110,7 @@ static void arg(struct kparse *p, struct uses *uses)
     klex_expect(&p->l, ':');
     enum dtype t = storage_type(p);
     klex_expect(&p->l, '[');
-    const struct ix *count = kparse_ix(p);
+    const struct index *count = kparse_index(p);
     klex_expect(&p->l, ']');
     if (p->l.failed)
         return;
@@ -187,8 +189,8 @@ static void sum(struct kparse *p)
     r.block = klex_int(&p->l, "the terms of a block", 1, 1 << 20);
     klex_expect_word(&p->l, "chain");
     struct loc loc = p->l.cur.loc;
-    const struct ix *chain = kparse_ix(p);
-    if (!ix_const_value(chain, &r.chain))
+    const struct index *chain = kparse_index(p);
+    if (!index_const_value(chain, &r.chain))
         r.chain_of = chain;
     else if (r.chain < 0)
         klex_error(&p->l, loc, "a chain of %lld blocks", (long long)r.chain);
@@ -225,18 +227,18 @@ static void declarations(struct kparse *p, struct uses *uses)
         {
             if (i)
                 klex_expect(&p->l, ',');
-            p->k->grid[i] = kparse_ix(p);
+            p->k->grid[i] = kparse_index(p);
         }
         else klex_error(&p->l, loc, "'%s' is not a declaration", word);
     }
 }
 
-/* ---- items ---- */
-static void items(struct kparse *p);
+/* ---- statements ---- */
+static void stmts(struct kparse *p);
 
-/* "{" { item } "}" into another list; names bound inside end with it. */
-static void block(struct kparse *p, struct kbuild inside, const char *name, const struct ix *var, const char *name2,
-                  const struct ix *var2)
+/* "{" { statement } "}" into another list; names bound inside end with it. */
+static void block(struct kparse *p, struct kbuild inside, const char *name, const struct index *var, const char *name2,
+                  const struct index *var2)
 {
     struct kbuild outside = p->b;
     size_t n = p->n_bound;
@@ -248,7 +250,7 @@ static void block(struct kparse *p, struct kbuild inside, const char *name, cons
     if (name2)
         kparse_bind(p, name2, var2, NULL);
     klex_expect(&p->l, '{');
-    items(p);
+    stmts(p);
     klex_expect(&p->l, '}');
     p->b = outside;
     p->n_bound = n;
@@ -273,22 +275,22 @@ static struct kfrag *frag_named(struct kparse *p)
     return f;
 }
 
-struct place {
+struct mem_ref {
     struct kmem *m;
-    const struct ix *slot, *index;
+    const struct index *slot, *index;
 };
 
-static struct place place(struct kparse *p, const char *name, struct loc loc)
+static struct mem_ref mem_ref(struct kparse *p, const char *name, struct loc loc)
 {
-    struct place at = { .m = kparse_mem(p, name, loc) };
+    struct mem_ref at = { .m = kparse_mem(p, name, loc) };
     kparse_subscript(p, at.m, &at.slot, &at.index);
     return at;
 }
 
-static struct place next_place(struct kparse *p)
+static struct mem_ref next_mem_ref(struct kparse *p)
 {
     struct loc loc = p->l.cur.loc;
-    return place(p, klex_name(&p->l, "a memory"), loc);
+    return mem_ref(p, klex_name(&p->l, "a memory"), loc);
 }
 
 static struct kmask opt_mask(struct kparse *p)
@@ -299,7 +301,7 @@ static struct kmask opt_mask(struct kparse *p)
 static void region(struct kparse *p)
 {
     struct loc loc = origin(p, p->b.loc);
-    struct kitem *it = ki_region(&p->b);
+    struct kstmt *it = kstmt_region(&p->b);
     it->loc = loc;
     struct kbuild inside = kb_in(&p->b, it);
     block(p, inside, NULL, NULL, NULL, NULL);
@@ -313,22 +315,22 @@ static void let(struct kparse *p)
     int64_t lo = 0;
     int64_t hi = 0;
     if (index) {
-        lo = klex_int(&p->l, "the lower end", -IX_INF, IX_INF);
+        lo = klex_int(&p->l, "the lower end", -INDEX_INF, INDEX_INF);
         klex_expect(&p->l, KPUNCT_DOTS);
-        hi = klex_int(&p->l, "the upper end", lo, IX_INF);
+        hi = klex_int(&p->l, "the upper end", lo, INDEX_INF);
     }
     klex_expect(&p->l, '=');
-    const struct kx *v = kparse_value(p);
+    const struct kexpr *v = kparse_value(p);
     if (p->l.failed)
         return;
     if (!index) {
-        const struct kx *read = ki_let(&p->b, v);
+        const struct kexpr *read = kstmt_let(&p->b, v);
         (*p->b.list)[*p->b.n - 1]->name = name;
         kparse_bind(p, name, NULL, read);
     } else if (v->type != DT_I32 && v->type != DT_I64) {
         klex_error(&p->l, loc, "the index variable %s is given a value of type %s", name, dtype_name(v->type));
     } else {
-        kparse_bind(p, name, ki_let_index(&p->b, name, v, lo, hi), NULL);
+        kparse_bind(p, name, kstmt_let_index(&p->b, name, v, lo, hi), NULL);
     }
 }
 
@@ -336,14 +338,14 @@ static void loop(struct kparse *p)
 {
     const char *name = klex_name(&p->l, "a loop variable");
     klex_expect_word(&p->l, "in");
-    const struct ix *lo = kparse_ix(p);
+    const struct index *lo = kparse_index(p);
     klex_expect(&p->l, KPUNCT_DOTS);
-    const struct ix *hi = kparse_ix(p);
+    const struct index *hi = kparse_index(p);
     int64_t step = klex_take_word(&p->l, "step") ? klex_int(&p->l, "the step", 1, INT32_MAX) : 1;
     bool unroll = klex_take_word(&p->l, "unroll");
     if (p->l.failed)
         return;
-    struct kitem *it = ki_for(&p->b, name, lo, hi, step, unroll);
+    struct kstmt *it = kstmt_for(&p->b, name, lo, hi, step, unroll);
     struct kbuild inside = kb_in(&p->b, it);
     block(p, inside, name, it->var, NULL, NULL);
 }
@@ -353,7 +355,7 @@ static void branch(struct kparse *p)
     struct kmask m = kparse_guards(p);
     if (p->l.failed)
         return;
-    struct kitem *it = ki_if(&p->b, &m);
+    struct kstmt *it = kstmt_if(&p->b, &m);
     struct kbuild inside = kb_in(&p->b, it);
     struct kbuild otherwise = kb_else(&p->b, it);
     block(p, inside, NULL, NULL, NULL, NULL);
@@ -361,18 +363,18 @@ static void branch(struct kparse *p)
         block(p, otherwise, NULL, NULL, NULL, NULL);
 }
 
-static void wide(struct kparse *p)
+static void vector(struct kparse *p)
 {
     struct loc loc = p->l.cur.loc;
-    struct place to = next_place(p);
+    struct mem_ref to = next_mem_ref(p);
     klex_expect(&p->l, '=');
-    struct place from = next_place(p);
+    struct mem_ref from = next_mem_ref(p);
     klex_expect_word(&p->l, "by");
     int elems = (int)klex_int(&p->l, "the number of elements", 2, 8);
     if (p->l.failed)
         return;
     if ((to.m->space == KS_PRIVATE) == (from.m->space == KS_PRIVATE)) {
-        klex_error(&p->l, loc, "a wide access is between private memory and other memory: %s and %s are not",
+        klex_error(&p->l, loc, "a vector access is between private memory and other memory: %s and %s are not",
                    to.m->name, from.m->name);
         return;
     }
@@ -380,7 +382,7 @@ static void wide(struct kparse *p)
     if (from.m->space == KS_PRIVATE) {
         mask = opt_mask(p);
         if (!p->l.failed)
-            ki_store_wide(&p->b, to.m, to.slot, to.index, from.m, from.index, elems, &mask);
+            kstmt_store_vector(&p->b, to.m, to.slot, to.index, from.m, from.index, elems, &mask);
         return;
     }
     double fill = 0;
@@ -390,7 +392,7 @@ static void wide(struct kparse *p)
         fill = klex_number(&p->l);
     }
     if (!p->l.failed)
-        ki_load_wide(&p->b, to.m, to.index, from.m, from.slot, from.index, elems, &mask, fill);
+        kstmt_load_vector(&p->b, to.m, to.index, from.m, from.slot, from.index, elems, &mask, fill);
 }
 
 static enum kacc acc_of(struct kparse *p)
@@ -407,57 +409,57 @@ static enum kacc acc_of(struct kparse *p)
 static void combine(struct kparse *p)
 {
     enum kacc acc = acc_of(p);
-    struct place at = next_place(p);
+    struct mem_ref at = next_mem_ref(p);
     klex_expect_word(&p->l, "over");
     int span = (int)klex_int(&p->l, "the number of lanes", 1, 1024);
     if (!p->l.failed)
-        ki_combine(&p->b, at.m, at.index, acc, span);
+        kstmt_combine(&p->b, at.m, at.index, acc, span);
 }
 
 static void issue(struct kparse *p)
 {
     int stage = (int)klex_int(&p->l, "a stage", 0, 255);
     klex_expect(&p->l, ':');
-    struct place to = next_place(p);
+    struct mem_ref to = next_mem_ref(p);
     klex_expect_word(&p->l, "from");
-    struct place from = next_place(p);
+    struct mem_ref from = next_mem_ref(p);
     klex_expect_word(&p->l, "by");
     int elems = (int)klex_int(&p->l, "the number of elements", 1, 16);
     struct kmask m = opt_mask(p);
     if (!p->l.failed)
-        ki_issue(&p->b, to.m, to.slot, to.index, from.m, from.index, elems, stage, &m);
+        kstmt_issue(&p->b, to.m, to.slot, to.index, from.m, from.index, elems, stage, &m);
 }
 
 static void land(struct kparse *p)
 {
     int stage = (int)klex_int(&p->l, "a stage", 0, 255);
     klex_expect(&p->l, ':');
-    struct place to = next_place(p);
+    struct mem_ref to = next_mem_ref(p);
     klex_expect_word(&p->l, "by");
     int elems = (int)klex_int(&p->l, "the number of elements", 1, 16);
     if (!p->l.failed)
-        ki_land(&p->b, to.m, to.slot, to.index, elems, stage);
+        kstmt_land(&p->b, to.m, to.slot, to.index, elems, stage);
 }
 
-static void seam(struct kparse *p)
+static void barrier(struct kparse *p)
 {
     struct loc loc = p->l.cur.loc;
     const char *scope = klex_name(&p->l, "'block' or 'wave'");
     bool wave = !strcmp(scope, "wave");
     if (!wave && strcmp(scope, "block"))
-        klex_error(&p->l, loc, "a seam is of the block or the wave, not of '%s'", scope);
+        klex_error(&p->l, loc, "a barrier is of the block or the wave, not of '%s'", scope);
     int pending = klex_take_word(&p->l, "wait") ? (int)klex_int(&p->l, "the groups in flight", 0, 7) : -1;
     if (!p->l.failed)
-        ki_seam(&p->b, wave ? KSCOPE_WAVE : KSCOPE_BLOCK, pending);
+        kstmt_barrier(&p->b, wave ? KSCOPE_WAVE : KSCOPE_BLOCK, pending);
 }
 
 static void frag_cast(struct kparse *p, struct kfrag *to, struct kfrag *from)
 {
     klex_expect(&p->l, '[');
-    const struct ix *step = kparse_ix(p);
+    const struct index *step = kparse_index(p);
     klex_expect(&p->l, ']');
     if (!p->l.failed)
-        ki_frag_cast(&p->b, to, from, step);
+        kstmt_frag_cast(&p->b, to, from, step);
 }
 
 static void frag_load(struct kparse *p)
@@ -472,19 +474,19 @@ static void frag_load(struct kparse *p)
         return;
     }
     const struct kmem *m = kparse_mem(p, name, loc);
-    const struct ix *slot = NULL;
+    const struct index *slot = NULL;
     if (klex_take(&p->l, '[')) {
-        slot = kparse_ix(p);
+        slot = kparse_index(p);
         klex_expect(&p->l, ']');
     }
     klex_expect(&p->l, '(');
-    const struct ix *row = kparse_ix(p);
+    const struct index *row = kparse_index(p);
     klex_expect(&p->l, ',');
-    const struct ix *col = kparse_ix(p);
+    const struct index *col = kparse_index(p);
     klex_expect(&p->l, ')');
     bool transposed = klex_take_word(&p->l, "transposed");
     if (!p->l.failed)
-        ki_frag_load(&p->b, f, m, slot, row, col, transposed);
+        kstmt_frag_load(&p->b, f, m, slot, row, col, transposed);
 }
 
 static void mma(struct kparse *p)
@@ -495,7 +497,7 @@ static void mma(struct kparse *p)
     klex_expect(&p->l, '*');
     struct kfrag *b = frag_named(p);
     if (!p->l.failed)
-        ki_mma(&p->b, c, a, b);
+        kstmt_mma(&p->b, c, a, b);
 }
 
 static void fill(struct kparse *p)
@@ -504,7 +506,7 @@ static void fill(struct kparse *p)
     klex_expect(&p->l, '=');
     double v = klex_number(&p->l);
     if (!p->l.failed)
-        ki_frag_fill(&p->b, f, v);
+        kstmt_frag_fill(&p->b, f, v);
 }
 
 static void each(struct kparse *p)
@@ -518,19 +520,19 @@ static void each(struct kparse *p)
     klex_expect(&p->l, ')');
     klex_expect_word(&p->l, "from");
     klex_expect(&p->l, '(');
-    const struct ix *row0 = kparse_ix(p);
+    const struct index *row0 = kparse_index(p);
     klex_expect(&p->l, ',');
-    const struct ix *col0 = kparse_ix(p);
+    const struct index *col0 = kparse_index(p);
     klex_expect(&p->l, ')');
     if (p->l.failed)
         return;
-    struct kitem *it = ki_each(&p->b, f, row0, col0);
-    it->var = ix_var(p->b.ix, row, it->var->lo, it->var->hi, UNIFORM_THREAD);
-    it->var2 = ix_var(p->b.ix, col, it->var2->lo, it->var2->hi, UNIFORM_THREAD);
+    struct kstmt *it = kstmt_each(&p->b, f, row0, col0);
+    it->var = index_var(p->b.indices, row, it->var->lo, it->var->hi, UNIFORM_THREAD);
+    it->var2 = index_var(p->b.indices, col, it->var2->lo, it->var2->hi, UNIFORM_THREAD);
     struct kbuild inside = kb_in(&p->b, it);
     size_t n = p->n_bound;
     if (slot)
-        kparse_bind(p, slot, it->var3 = ix_var(p->b.ix, slot, 0, frag_rows(f) - 1, UNIFORM_THREAD), NULL);
+        kparse_bind(p, slot, it->var3 = index_var(p->b.indices, slot, 0, frag_rows(f) - 1, UNIFORM_THREAD), NULL);
     block(p, inside, row, it->var, col, it->var2);
     p->n_bound = n;
 }
@@ -538,9 +540,9 @@ static void each(struct kparse *p)
 static void element(struct kparse *p)
 {
     klex_expect(&p->l, '=');
-    const struct kx *v = kparse_value(p);
+    const struct kexpr *v = kparse_value(p);
     if (!p->l.failed)
-        ki_frag_set(&p->b, v);
+        kstmt_frag_set(&p->b, v);
 }
 
 static void reduce(struct kparse *p)
@@ -551,19 +553,19 @@ static void reduce(struct kparse *p)
     klex_expect(&p->l, '=');
     struct kfrag *f = frag_named(p);
     if (!p->l.failed)
-        ki_frag_reduce(&p->b, m, acc, f);
+        kstmt_frag_reduce(&p->b, m, acc, f);
 }
 
 /* What begins with a memory: a store or an accumulation. */
 static void write_to(struct kparse *p, const char *name, struct loc loc)
 {
-    struct place at = place(p, name, loc);
+    struct mem_ref at = mem_ref(p, name, loc);
     struct loc how = p->l.cur.loc;
     if (klex_take(&p->l, '=')) {
-        const struct kx *v = kparse_value(p);
+        const struct kexpr *v = kparse_value(p);
         struct kmask m = opt_mask(p);
         if (!p->l.failed)
-            ki_store(&p->b, at.m, at.slot, at.index, v, &m);
+            kstmt_store(&p->b, at.m, at.slot, at.index, v, &m);
         return;
     }
     bool fma = klex_is_word(&p->l, "fma");
@@ -575,48 +577,48 @@ static void write_to(struct kparse *p, const char *name, struct loc loc)
             acc = acc_of(p);
         klex_expect(&p->l, '=');
     }
-    const struct kx *v = kparse_value(p);
-    if (fma && !p->l.failed && (v->kind != KX_OP || v->op != K_MUL))
+    const struct kexpr *v = kparse_value(p);
+    if (fma && !p->l.failed && (v->kind != KEXPR_OP || v->op != K_MUL))
         klex_error(&p->l, how, "fma= takes a product, mul(x, y)");
     if (at.slot)
         klex_error(&p->l, how, "an accumulator is private memory: it has no slots");
     if (!p->l.failed)
-        ki_accumulate(&p->b, at.m, at.index, acc, v, fma);
+        kstmt_accumulate(&p->b, at.m, at.index, acc, v, fma);
 }
 
-static void item(struct kparse *p)
+static void stmt(struct kparse *p)
 {
     static const struct {
         const char *word;
         void (*parse)(struct kparse *);
     } kinds[] = {
-        { "region", region },   { "let", let },     { "for", loop },  { "if", branch },    { "wide", wide },
-        { "combine", combine }, { "issue", issue }, { "land", land }, { "seam", seam },    { "frag", frag_load },
-        { "mma", mma },         { "fill", fill },   { "each", each }, { "elem", element }, { "reduce", reduce },
+        { "region", region },   { "let", let },     { "for", loop },  { "if", branch },       { "vector", vector },
+        { "combine", combine }, { "issue", issue }, { "land", land }, { "barrier", barrier }, { "frag", frag_load },
+        { "mma", mma },         { "fill", fill },   { "each", each }, { "elem", element },    { "reduce", reduce },
     };
     struct loc loc = p->b.loc = p->l.cur.loc;
-    const char *word = klex_name(&p->l, "an item or '}'");
+    const char *word = klex_name(&p->l, "an statement or '}'");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (!strcmp(kinds[i].word, word)) {
             kinds[i].parse(p);
             return;
         }
     if (!strcmp(word, "commit")) {
-        ki_commit(&p->b);
+        kstmt_commit(&p->b);
     } else if (klex_take(&p->l, KPUNCT_DEFINE)) {
-        const struct kx *x = kparse_value(p);
+        const struct kexpr *x = kparse_value(p);
         kparse_bind(p, word, NULL, x);
     } else if (klex_is(&p->l, '[')) {
         write_to(p, word, loc);
     } else {
-        klex_error(&p->l, loc, "'%s' begins no item", word);
+        klex_error(&p->l, loc, "'%s' begins no statement", word);
     }
 }
 
-static void items(struct kparse *p)
+static void stmts(struct kparse *p)
 {
     while (!p->l.failed && !klex_is(&p->l, '}'))
-        item(p);
+        stmt(p);
 }
 
 /* ---- the whole ---- */
@@ -654,7 +656,7 @@ static bool head(struct kparse *p, struct session *s)
     p->k->loc = origin(p, p->k->loc);
     if (klex_take_word(&p->l, "about"))
         p->k->comment = klex_string(&p->l, "what the kernel does");
-    const struct ix *ids[] = { p->k->tid, p->k->lane, p->k->wave_id, p->k->bid[0], p->k->bid[1], p->k->bid[2] };
+    const struct index *ids[] = { p->k->tid, p->k->lane, p->k->wave_id, p->k->bid[0], p->k->bid[1], p->k->bid[2] };
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         kparse_bind(p, ids[i]->name, ids[i], NULL);
     return !p->l.failed;
@@ -669,7 +671,7 @@ struct kernel *kernel_parse(struct session *s, const struct source *src)
         return NULL;
     declarations(&p, &uses);
     klex_expect(&p.l, '{');
-    items(&p);
+    stmts(&p);
     klex_expect(&p.l, '}');
     if (!p.l.failed && p.l.cur.kind != KTOK_END)
         klex_error(&p.l, p.l.cur.loc, "the kernel ends before this");

@@ -1,6 +1,6 @@
 #ifndef TOKIC_IR_KERNEL_KIR_PARSE_H
 #define TOKIC_IR_KERNEL_KIR_PARSE_H
-/* The parser of kernel texts in two halves: heads and items (ir/kernel/kir_parse.c), values and index expressions
+/* The parser of kernel texts in two halves: heads and statements (ir/kernel/kir_parse.c), values and index expressions
    (ir/kernel/kir_parse_value.c). */
 #include "ir/kernel/kir.h"
 #include "ir/kernel/kir_lex.h"
@@ -8,8 +8,8 @@
 /* A name that stands for an index variable or dim, or for a value (a let, a temporary). */
 struct kbound {
     const char *name;
-    const struct ix *ix;
-    const struct kx *x;
+    const struct index *index;
+    const struct kexpr *x;
 };
 
 struct kparse {
@@ -22,12 +22,12 @@ struct kparse {
 };
 enum { KPARSE_DEPTH = 200 };
 
-void kparse_bind(struct kparse *p, const char *name, const struct ix *ix, const struct kx *x);
+void kparse_bind(struct kparse *p, const char *name, const struct index *ix, const struct kexpr *x);
 /* After an error both return a valid expression, so that callers need not look. */
-const struct ix *kparse_ix(struct kparse *p);
-const struct kx *kparse_value(struct kparse *p);
+const struct index *kparse_index(struct kparse *p);
+const struct kexpr *kparse_value(struct kparse *p);
 struct kmask kparse_guards(struct kparse *p);
 struct kmem *kparse_mem(struct kparse *p, const char *name, struct loc loc);
 /* "[" [ix "] ["] ix "]" after a memory's name; *slot is NULL where there is one index. */
-void kparse_subscript(struct kparse *p, const struct kmem *m, const struct ix **slot, const struct ix **index);
+void kparse_subscript(struct kparse *p, const struct kmem *m, const struct index **slot, const struct index **index);
 #endif

@@ -17,14 +17,14 @@
 
 #include <string.h>
 
-static const struct ix *zero(struct kparse *p) { return ix_const(p->b.ix, 0); }
+static const struct index *zero(struct kparse *p) { return index_const(p->b.indices, 0); }
 
 static bool enter(struct kparse *p)
 {
     return ++p->depth <= KPARSE_DEPTH || klex_error(&p->l, p->l.cur.loc, "nested more than %d deep", KPARSE_DEPTH);
 }
 
-void kparse_bind(struct kparse *p, const char *name, const struct ix *ix, const struct kx *x)
+void kparse_bind(struct kparse *p, const char *name, const struct index *ix, const struct kexpr *x)
 {
     *arena_push(p->b.arena, p->bound, p->n_bound, p->cap_bound) = (struct kbound){ name, ix, x };
 }
@@ -44,12 +44,12 @@ static const struct kbound *lookup(const struct kparse *p, const char *name)
 enum { TERMS = 16 };
 static const int64_t MAGNITUDE = (int64_t)1 << 48;
 
-static void size_of(const struct ix *e, int *terms, int *degree, int64_t *magnitude)
+static void size_of(const struct index *e, int *terms, int *degree, int64_t *magnitude)
 {
     *terms = 1;
     *degree = 1;
     *magnitude = 1;
-    if (e->kind != IX_SUM)
+    if (e->kind != INDEX_SUM)
         return;
     *terms = e->n_terms + 1;
     *degree = 0;
@@ -63,9 +63,10 @@ static void size_of(const struct ix *e, int *terms, int *degree, int64_t *magnit
     }
 }
 
-static const struct ix *combine(struct kparse *p, struct loc loc, int op, const struct ix *x, const struct ix *y)
+static const struct index *combine(struct kparse *p, struct loc loc, int op, const struct index *x,
+                                   const struct index *y)
 {
-    struct ix_table *t = p->b.ix;
+    struct index_table *t = p->b.indices;
     int tx, ty, dx, dy;
     int64_t mx, my, product = 0;
     if (p->l.failed)
@@ -77,34 +78,34 @@ static const struct ix *combine(struct kparse *p, struct loc loc, int op, const 
         klex_error(&p->l, loc, "this index has too large a number in it");
         return x;
     }
-    if (op == '*' ? tx * ty > TERMS || dx + dy > IX_DEGREE : tx + ty > TERMS) {
+    if (op == '*' ? tx * ty > TERMS || dx + dy > INDEX_DEGREE : tx + ty > TERMS) {
         klex_error(&p->l, loc, "this index has too many terms");
         return x;
     }
     switch (op) {
-    case '+': return ix_add(t, x, y);
-    case '-': return ix_sub(t, x, y);
-    case '*': return ix_mul(t, x, y);
+    case '+': return index_add(t, x, y);
+    case '-': return index_sub(t, x, y);
+    case '*': return index_mul(t, x, y);
     default: break;
     }
     if (y->hi <= 0) {
         klex_error(&p->l, loc, "an index is divided by something that is not above 0");
         return x;
     }
-    return op == '/' ? ix_div(t, x, y) : ix_mod(t, x, y);
+    return op == '/' ? index_div(t, x, y) : index_mod(t, x, y);
 }
 
-static const struct ix *factor(struct kparse *p)
+static const struct index *factor(struct kparse *p)
 {
     struct klex *l = &p->l;
     struct loc loc = l->cur.loc;
     if (l->cur.kind == KTOK_INT)
-        return ix_const(p->b.ix, klex_int(l, "a number", 0, MAGNITUDE));
+        return index_const(p->b.indices, klex_int(l, "a number", 0, MAGNITUDE));
     if (klex_is(l, '(')) {
         if (!enter(p))
             return zero(p);
         klex_next(l);
-        const struct ix *e = kparse_ix(p);
+        const struct index *e = kparse_index(p);
         klex_expect(l, ')');
         p->depth--;
         return e;
@@ -115,16 +116,16 @@ static const struct ix *factor(struct kparse *p)
         if (!enter(p))
             return zero(p);
         klex_next(l);
-        const struct ix *x = kparse_ix(p);
+        const struct index *x = kparse_index(p);
         klex_expect(l, ',');
-        const struct ix *y = kparse_ix(p);
+        const struct index *y = kparse_index(p);
         klex_expect(l, ')');
         p->depth--;
-        return min ? ix_min(p->b.ix, x, y) : ix_max(p->b.ix, x, y);
+        return min ? index_min(p->b.indices, x, y) : index_max(p->b.indices, x, y);
     }
     const struct kbound *b = lookup(p, name);
-    if (b && b->ix)
-        return b->ix;
+    if (b && b->index)
+        return b->index;
     if (b)
         klex_error(l, loc, "'%s' is a value, not an index: give it a range with 'let %s in LO..HI = ...'", name, name);
     else
@@ -132,9 +133,9 @@ static const struct ix *factor(struct kparse *p)
     return zero(p);
 }
 
-static const struct ix *term(struct kparse *p)
+static const struct index *term(struct kparse *p)
 {
-    const struct ix *e = factor(p);
+    const struct index *e = factor(p);
     while (klex_is(&p->l, '*') || klex_is(&p->l, '/') || klex_is(&p->l, '%')) {
         struct loc loc = p->l.cur.loc;
         int op = p->l.cur.punct;
@@ -144,10 +145,10 @@ static const struct ix *term(struct kparse *p)
     return e;
 }
 
-const struct ix *kparse_ix(struct kparse *p)
+const struct index *kparse_index(struct kparse *p)
 {
     struct loc loc = p->l.cur.loc;
-    const struct ix *e = klex_take(&p->l, '-') ? combine(p, loc, '-', zero(p), term(p)) : term(p);
+    const struct index *e = klex_take(&p->l, '-') ? combine(p, loc, '-', zero(p), term(p)) : term(p);
     while (klex_is(&p->l, '+') || klex_is(&p->l, '-')) {
         loc = p->l.cur.loc;
         int op = p->l.cur.punct;
@@ -168,9 +169,9 @@ struct kmask kparse_guards(struct kparse *p)
         }
         klex_int(&p->l, "the lower end of a condition, 0", 0, 0);
         klex_expect(&p->l, KPUNCT_LESS_EQ);
-        m.g[m.n].e = kparse_ix(p);
+        m.g[m.n].e = kparse_index(p);
         klex_expect(&p->l, '<');
-        m.g[m.n++].bound = kparse_ix(p);
+        m.g[m.n++].bound = kparse_index(p);
     } while (klex_take(&p->l, ','));
     klex_expect(&p->l, ')');
     return m;
@@ -193,27 +194,27 @@ struct kmem *kparse_mem(struct kparse *p, const char *name, struct loc loc)
     return NULL;
 }
 
-void kparse_subscript(struct kparse *p, const struct kmem *m, const struct ix **slot, const struct ix **index)
+void kparse_subscript(struct kparse *p, const struct kmem *m, const struct index **slot, const struct index **index)
 {
     struct loc loc = p->l.cur.loc;
     *slot = NULL;
     klex_expect(&p->l, '[');
-    *index = kparse_ix(p);
+    *index = kparse_index(p);
     klex_expect(&p->l, ']');
     if (!klex_take(&p->l, '['))
         return;
     *slot = *index;
-    *index = kparse_ix(p);
+    *index = kparse_index(p);
     klex_expect(&p->l, ']');
     if (m && m->space != KS_SHARED)
         klex_error(&p->l, loc, "%s is no ring of shared memory: it has one index", m->name);
 }
 
 /* ---- values ---- */
-static const struct kx *load(struct kparse *p, const char *name, struct loc loc)
+static const struct kexpr *load(struct kparse *p, const char *name, struct loc loc)
 {
     const struct kmem *m = kparse_mem(p, name, loc);
-    const struct ix *slot, *index;
+    const struct index *slot, *index;
     struct kmask mask = { 0 };
     double fill = 0;
     kparse_subscript(p, m, &slot, &index);
@@ -222,11 +223,11 @@ static const struct kx *load(struct kparse *p, const char *name, struct loc loc)
         klex_expect_word(&p->l, "else");
         fill = klex_number(&p->l);
     }
-    return p->l.failed ? kx_f32(&p->b, 0) : kx_load(&p->b, m, slot, index, &mask, fill);
+    return p->l.failed ? kexpr_f32(&p->b, 0) : kexpr_load(&p->b, m, slot, index, &mask, fill);
 }
 
 /* A whole number alone, before the closing parenthesis: all of i64, which an index need not hold. */
-static bool integer(struct kparse *p, enum dtype t, const struct kx **out)
+static bool integer(struct kparse *p, enum dtype t, const struct kexpr **out)
 {
     struct klex saved = p->l;
     bool minus = klex_take(&p->l, '-');
@@ -240,23 +241,23 @@ static bool integer(struct kparse *p, enum dtype t, const struct kx **out)
         return false;
     int64_t v = klex_int(&p->l, t == DT_I32 ? "an i32" : "an i64", t == DT_I32 ? INT32_MIN : INT64_MIN,
                          t == DT_I32 ? INT32_MAX : INT64_MAX);
-    *out = t == DT_I32 ? kx_i32(&p->b, v) : kx_i64(&p->b, v);
+    *out = t == DT_I32 ? kexpr_i32(&p->b, v) : kexpr_i64(&p->b, v);
     return true;
 }
 
-static const struct kx *typed(struct kparse *p, enum dtype t)
+static const struct kexpr *typed(struct kparse *p, enum dtype t)
 {
-    const struct kx *x = NULL;
+    const struct kexpr *x = NULL;
     klex_expect(&p->l, '(');
     if (t == DT_F32 || t == DT_F64) {
-        x = kx_const(&p->b, t, klex_number(&p->l));
+        x = kexpr_const(&p->b, t, klex_number(&p->l));
     } else if (!integer(p, t, &x)) {
         struct loc loc = p->l.cur.loc;
-        const struct ix *e = kparse_ix(p);
+        const struct index *e = kparse_index(p);
         int64_t v;
-        if (t == DT_I32 && ix_const_value(e, &v) && (v < INT32_MIN || v > INT32_MAX))
+        if (t == DT_I32 && index_const_value(e, &v) && (v < INT32_MIN || v > INT32_MAX))
             klex_error(&p->l, loc, "%lld is not an i32", (long long)v);
-        x = p->l.failed ? kx_i32(&p->b, 0) : kx_index(&p->b, t, e);
+        x = p->l.failed ? kexpr_i32(&p->b, 0) : kexpr_index(&p->b, t, e);
     }
     klex_expect(&p->l, ')');
     return x;
@@ -272,10 +273,10 @@ static enum dtype type_name(struct kparse *p)
     return t;
 }
 
-static const struct kx *operation(struct kparse *p, enum kop op, struct loc loc)
+static const struct kexpr *operation(struct kparse *p, enum kop op, struct loc loc)
 {
     const struct kop_info *info = &kop_table[op];
-    const struct kx *arg[3] = { NULL };
+    const struct kexpr *arg[3] = { NULL };
     enum dtype to = DT_F32;
     enum dtype t[3] = { DT_F32, DT_F32, DT_F32 };
     klex_expect(&p->l, '(');
@@ -291,29 +292,29 @@ static const struct kx *operation(struct kparse *p, enum kop op, struct loc loc)
     }
     klex_expect(&p->l, ')');
     if (p->l.failed)
-        return kx_f32(&p->b, 0);
-    const char *wrong = kx_op_wrong(op, t, to);
+        return kexpr_f32(&p->b, 0);
+    const char *wrong = kexpr_op_wrong(op, t, to);
     if (wrong) {
         const char *types = dtype_name(t[0]);
         for (int i = 1; i < info->arity; i++)
             types = arena_printf(p->b.arena, "%s, %s", types, dtype_name(t[i]));
         klex_error(&p->l, loc, "%s(%s): %s", info->name, types, wrong);
-        return kx_f32(&p->b, 0);
+        return kexpr_f32(&p->b, 0);
     }
-    return op == K_CAST ? kx_cast(&p->b, to, arg[0]) : kx_op(&p->b, op, arg[0], arg[1], arg[2]);
+    return op == K_CAST ? kexpr_cast(&p->b, to, arg[0]) : kexpr_op(&p->b, op, arg[0], arg[1], arg[2]);
 }
 
-static const struct kx *named(struct kparse *p)
+static const struct kexpr *named(struct kparse *p)
 {
     struct loc loc = p->l.cur.loc;
     const char *name = klex_name(&p->l, "a value");
     enum dtype t;
     if (p->l.failed)
-        return kx_f32(&p->b, 0);
+        return kexpr_f32(&p->b, 0);
     if (!strcmp(name, "true") || !strcmp(name, "false"))
-        return kx_bool(&p->b, name[0] == 't');
+        return kexpr_bool(&p->b, name[0] == 't');
     if (!strcmp(name, "elem"))
-        return kx_frag(&p->b);
+        return kexpr_frag(&p->b);
     if (klex_is(&p->l, '['))
         return load(p, name, loc);
     if (klex_is(&p->l, '(')) {
@@ -323,7 +324,7 @@ static const struct kx *named(struct kparse *p)
             if (op != K_READ && !strcmp(kop_table[op].name, name))
                 return operation(p, (enum kop)op, loc);
         klex_error(&p->l, loc, "'%s' is not an operation of kernels", name);
-        return kx_f32(&p->b, 0);
+        return kexpr_f32(&p->b, 0);
     }
     const struct kbound *b = lookup(p, name);
     if (b && b->x)
@@ -332,17 +333,17 @@ static const struct kx *named(struct kparse *p)
         klex_error(&p->l, loc, "'%s' is an index: as a value it is i32(%s) or i64(%s)", name, name, name);
     else
         klex_error(&p->l, loc, "'%s' is not known here", name);
-    return kx_f32(&p->b, 0);
+    return kexpr_f32(&p->b, 0);
 }
 
-const struct kx *kparse_value(struct kparse *p)
+const struct kexpr *kparse_value(struct kparse *p)
 {
     const struct klex *l = &p->l;
     if (!enter(p))
-        return kx_f32(&p->b, 0);
+        return kexpr_f32(&p->b, 0);
     bool number = l->cur.kind == KTOK_INT || l->cur.kind == KTOK_FLOAT || klex_is(l, '-') || klex_is_word(l, "inf") ||
                   klex_is_word(l, "nan");
-    const struct kx *x = number ? kx_f32(&p->b, klex_number(&p->l)) : named(p);
+    const struct kexpr *x = number ? kexpr_f32(&p->b, klex_number(&p->l)) : named(p);
     p->depth--;
     return x;
 }

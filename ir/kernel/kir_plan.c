@@ -34,13 +34,13 @@ static const char *const reserved[] = {
     "nan",
     "reduce",
     "region",
-    "seam",
+    "barrier",
     "step",
     "transposed",
     "true",
     "unroll",
     "where",
-    "wide",
+    "vector",
     /* C's and C++'s */
     "alignas",
     "alignof",
@@ -189,19 +189,19 @@ const char *kout_text(struct kout *o)
     return o->buf;
 }
 
-/* ---- walking an item's index expressions ---- */
-struct ix_walk {
-    void (*f)(void *, const struct ix *);
+/* ---- walking an statement's index expressions ---- */
+struct index_walk {
+    void (*f)(void *, const struct index *);
     void *ctx;
 };
 
-static void walk_one(const struct ix_walk *w, const struct ix *e)
+static void walk_one(const struct index_walk *w, const struct index *e)
 {
     if (e)
         w->f(w->ctx, e);
 }
 
-static void walk_mask(const struct ix_walk *w, const struct kmask *m)
+static void walk_mask(const struct index_walk *w, const struct kmask *m)
 {
     for (int i = 0; i < m->n; i++) {
         walk_one(w, m->g[i].e);
@@ -209,8 +209,8 @@ static void walk_mask(const struct ix_walk *w, const struct kmask *m)
     }
 }
 
-/* Values share their operands: each is visited once an item. */
-static void walk_value(const struct ix_walk *w, const struct kx *x, unsigned char *seen)
+/* Values share their operands: each is visited once an statement. */
+static void walk_value(const struct index_walk *w, const struct kexpr *x, unsigned char *seen)
 {
     if (seen[x->id])
         return;
@@ -218,14 +218,15 @@ static void walk_value(const struct ix_walk *w, const struct kx *x, unsigned cha
     walk_one(w, x->index);
     walk_one(w, x->slot);
     walk_mask(w, &x->mask);
-    if (x->kind == KX_OP)
+    if (x->kind == KEXPR_OP)
         for (int i = 0; i < kop_table[x->op].arity; i++)
             walk_value(w, x->arg[i], seen);
 }
 
-void kitem_each_ix(const struct kernel *k, const struct kitem *it, void (*f)(void *ctx, const struct ix *e), void *ctx)
+void kstmt_each_index(const struct kernel *k, const struct kstmt *it, void (*f)(void *ctx, const struct index *e),
+                      void *ctx)
 {
-    const struct ix_walk w = { f, ctx };
+    const struct index_walk w = { f, ctx };
     walk_one(&w, it->lo);
     walk_one(&w, it->hi);
     walk_one(&w, it->step);
@@ -280,11 +281,11 @@ static const char *map_get(const struct map *m, const void *key) { return m->cap
 
 /* ---- plan ---- */
 struct entry {
-    const struct kx *x;
+    const struct kexpr *x;
     int uses, size, temp;
     bool dead;
 }; /* one evaluation of a value; size: operations if written out */
-struct item_plan {
+struct stmt_plan {
     struct kref *refs;
     size_t n, cap;
 };
@@ -296,7 +297,7 @@ struct kplan {
     const char **used;
     size_t n_used, cap_used;
     int n_lets;
-    struct item_plan *items;
+    struct stmt_plan *stmts;
     struct entry *entries;
     size_t n_entries, cap_entries;
     size_t *live, n_live, cap_live; /* entries that can be seen, outer scopes first */
@@ -326,11 +327,11 @@ static void give_name(struct kplan *p, const void *key, const char *wanted)
 }
 
 /* A name is free again where its variable is no longer seen. */
-static void name_items(struct kplan *p, struct kitem *const *items, size_t n)
+static void name_stmts(struct kplan *p, struct kstmt *const *stmts, size_t n)
 {
     size_t outer = p->n_used;
     for (size_t i = 0; i < n; i++) {
-        const struct kitem *it = items[i];
+        const struct kstmt *it = stmts[i];
         size_t before = p->n_used;
         if (it->var)
             give_name(p, it->var, it->var->name);
@@ -342,9 +343,9 @@ static void name_items(struct kplan *p, struct kitem *const *items, size_t n)
             give_name(p, it->read, it->name ? it->name : arena_printf(p->arena, "v%d", p->n_lets));
             p->n_lets++;
         }
-        name_items(p, it->body, it->n_body);
-        name_items(p, it->orelse, it->n_orelse);
-        if (it->kind != KI_LET)
+        name_stmts(p, it->body, it->n_body);
+        name_stmts(p, it->orelse, it->n_orelse);
+        if (it->kind != KSTMT_LET)
             p->n_used = before;
     }
     p->n_used = outer;
@@ -370,13 +371,13 @@ static void name_all(struct kplan *p)
         reserve(p, k->dims[i].sym->name);
         reserve(p, k->dims[i].name);
     }
-    const struct ix *ids[] = { k->tid, k->lane, k->wave_id, k->bid[0], k->bid[1], k->bid[2] };
+    const struct index *ids[] = { k->tid, k->lane, k->wave_id, k->bid[0], k->bid[1], k->bid[2] };
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         give_name(p, ids[i], ids[i]->name);
-    name_items(p, k->body, k->n_body);
+    name_stmts(p, k->body, k->n_body);
 }
 
-/* Of private memory; 0 for any other. What an item calls `mem` it writes, where it is private. */
+/* Of private memory; 0 for any other. What an statement calls `mem` it writes, where it is private. */
 static uint64_t mem_bit(const struct kplan *p, const struct kmem *m)
 {
     for (size_t i = 0; i < p->k->n_priv; i++)
@@ -385,41 +386,41 @@ static uint64_t mem_bit(const struct kplan *p, const struct kmem *m)
     return 0;
 }
 
-/* What an item writes of what values are computed from anew: private memory, or the fragments' elements, which share a
-   bit. */
+/* What an statement writes of what values are computed from anew: private memory, or the fragments' elements, which
+   share a bit. */
 static const uint64_t FRAGMENTS = (uint64_t)1 << 63;
-static uint64_t writes_of(const struct kplan *p, const struct kitem *it)
+static uint64_t writes_of(const struct kplan *p, const struct kstmt *it)
 {
-    return it->kind == KI_FRAG_SET ? FRAGMENTS : mem_bit(p, it->mem);
+    return it->kind == KSTMT_FRAG_SET ? FRAGMENTS : mem_bit(p, it->mem);
 }
 
-static uint64_t deps_of(struct kplan *p, const struct kx *x)
+static uint64_t deps_of(struct kplan *p, const struct kexpr *x)
 {
     if (p->deps_known[x->id])
         return p->deps[x->id];
-    uint64_t d = x->kind == KX_LOAD ? mem_bit(p, x->mem) : x->kind == KX_FRAG ? FRAGMENTS : 0;
-    if (x->kind == KX_OP)
+    uint64_t d = x->kind == KEXPR_LOAD ? mem_bit(p, x->mem) : x->kind == KEXPR_FRAG ? FRAGMENTS : 0;
+    if (x->kind == KEXPR_OP)
         for (int i = 0; i < kop_table[x->op].arity; i++)
             d |= deps_of(p, x->arg[i]);
     p->deps_known[x->id] = true;
     return p->deps[x->id] = d;
 }
 
-static bool always_written_out(const struct kx *x)
+static bool always_written_out(const struct kexpr *x)
 {
-    return x->kind == KX_CONST || x->kind == KX_INDEX || x->kind == KX_FRAG ||
-           (x->kind == KX_LOAD && x->mem->space == KS_PRIVATE) || (x->kind == KX_OP && x->op == K_READ);
+    return x->kind == KEXPR_CONST || x->kind == KEXPR_INDEX || x->kind == KEXPR_FRAG ||
+           (x->kind == KEXPR_LOAD && x->mem->space == KS_PRIVATE) || (x->kind == KEXPR_OP && x->op == K_READ);
 }
 
-static void add_ref(struct kplan *p, const struct kitem *it, const struct kx *x, int entry, bool def)
+static void add_ref(struct kplan *p, const struct kstmt *it, const struct kexpr *x, int entry, bool def)
 {
-    struct item_plan *ip = &p->items[it->id];
+    struct stmt_plan *ip = &p->stmts[it->id];
     *arena_push(p->arena, ip->refs, ip->n, ip->cap) = (struct kref){ x, entry, def };
 }
 
-/* A use of x by the item; temp holds the entry's number until all uses are counted. Returns the operations that writing
-   x out takes here. */
-static int visit(struct kplan *p, const struct kitem *it, const struct kx *x)
+/* A use of x by the statement; temp holds the entry's number until all uses are counted. Returns the operations that
+   writing x out takes here. */
+static int visit(struct kplan *p, const struct kstmt *it, const struct kexpr *x)
 {
     if (always_written_out(x))
         return 0;
@@ -430,7 +431,7 @@ static int visit(struct kplan *p, const struct kitem *it, const struct kx *x)
         return 0;
     }
     int size = 1;
-    if (x->kind == KX_OP)
+    if (x->kind == KEXPR_OP)
         for (int i = 0; i < kop_table[x->op].arity; i++)
             size += visit(p, it, x->arg[i]);
     bool named = size > LONG_VALUE;
@@ -464,36 +465,36 @@ static void forget(struct kplan *p, uint64_t written)
     }
 }
 
-static uint64_t written_in(const struct kplan *p, struct kitem *const *items, size_t n)
+static uint64_t written_in(const struct kplan *p, struct kstmt *const *stmts, size_t n)
 {
     uint64_t w = 0;
     for (size_t i = 0; i < n; i++) {
-        const struct kitem *it = items[i];
+        const struct kstmt *it = stmts[i];
         w |= writes_of(p, it) | written_in(p, it->body, it->n_body) | written_in(p, it->orelse, it->n_orelse);
     }
     return w;
 }
 
-static void place_items(struct kplan *p, struct kitem *const *items, size_t n, bool in_region)
+static void plan_stmts(struct kplan *p, struct kstmt *const *stmts, size_t n, bool in_region)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct kitem *it = items[i];
+        const struct kstmt *it = stmts[i];
         size_t outer = p->n_live;
         if (it->value) {
-            if (it->fma && it->value->kind == KX_OP && it->value->op == K_MUL) {
+            if (it->fma && it->value->kind == KEXPR_OP && it->value->op == K_MUL) {
                 visit(p, it, it->value->arg[0]);
                 visit(p, it, it->value->arg[1]);
             } else
                 visit(p, it, it->value);
         }
         forget(p, writes_of(p, it));
-        bool inside = in_region || it->kind == KI_REGION || it->kind == KI_EACH;
+        bool inside = in_region || it->kind == KSTMT_REGION || it->kind == KSTMT_EACH;
         size_t here = p->n_live;
-        if (it->kind == KI_FOR || it->kind == KI_EACH)
+        if (it->kind == KSTMT_FOR || it->kind == KSTMT_EACH)
             forget(p, written_in(p, it->body, it->n_body));
-        place_items(p, it->body, it->n_body, inside);
+        plan_stmts(p, it->body, it->n_body, inside);
         leave_scope(p, here);
-        place_items(p, it->orelse, it->n_orelse, inside);
+        plan_stmts(p, it->orelse, it->n_orelse, inside);
         leave_scope(p, in_region ? here : outer);
     }
 }
@@ -504,8 +505,8 @@ static void number_temps(struct kplan *p)
     int next = 0;
     for (size_t i = 0; i < p->n_entries; i++)
         p->entries[i].temp = p->entries[i].uses > 1 ? next++ : -1;
-    for (size_t i = 0; i < p->k->n_items; i++) {
-        struct item_plan *ip = &p->items[i];
+    for (size_t i = 0; i < p->k->n_stmts; i++) {
+        struct stmt_plan *ip = &p->stmts[i];
         size_t kept = 0;
         for (size_t j = 0; j < ip->n; j++) {
             int temp = p->entries[ip->refs[j].temp].temp;
@@ -521,49 +522,49 @@ struct kplan *kplan_new(struct arena *a, const struct kernel *k)
     struct kplan *p = arena_new_of(a, struct kplan);
     p->arena = a;
     p->k = k;
-    p->items = arena_array(a, struct item_plan, k->n_items + 1);
+    p->stmts = arena_array(a, struct stmt_plan, k->n_stmts + 1);
     p->current = arena_array(a, int, k->n_values + 1);
     p->deps = arena_array(a, uint64_t, k->n_values + 1);
     p->deps_known = arena_array(a, bool, k->n_values + 1);
     for (unsigned i = 0; i < k->n_values; i++)
         p->current[i] = -1;
     name_all(p);
-    place_items(p, k->body, k->n_body, false);
+    plan_stmts(p, k->body, k->n_body, false);
     number_temps(p);
     return p;
 }
 
-const char *kplan_var(const struct kplan *p, const struct ix *var)
+const char *kplan_var(const struct kplan *p, const struct index *var)
 {
     const char *name = map_get(&p->names, var);
     return name ? name : var->name;
 }
 
-const char *kplan_read(const struct kplan *p, const struct kx *read)
+const char *kplan_read(const struct kplan *p, const struct kexpr *read)
 {
     const char *name = map_get(&p->names, read);
     return name ? name : "unbound";
 }
 
-const struct kref *kplan_refs(const struct kplan *p, const struct kitem *item, size_t *n)
+const struct kref *kplan_refs(const struct kplan *p, const struct kstmt *stmt, size_t *n)
 {
-    *n = p->items[item->id].n;
-    return p->items[item->id].refs;
+    *n = p->stmts[stmt->id].n;
+    return p->stmts[stmt->id].refs;
 }
 
-int kplan_temp(const struct kplan *p, const struct kitem *item, const struct kx *x)
+int kplan_temp(const struct kplan *p, const struct kstmt *stmt, const struct kexpr *x)
 {
-    const struct item_plan *ip = &p->items[item->id];
+    const struct stmt_plan *ip = &p->stmts[stmt->id];
     for (size_t i = 0; i < ip->n; i++)
         if (ip->refs[i].x == x)
             return ip->refs[i].temp;
     return -1;
 }
 
-void kguard_open(struct ix_table *t, const struct kguard *g, bool *lower, bool *upper)
+void kguard_open(struct index_table *t, const struct kguard *g, bool *lower, bool *upper)
 {
     *lower = g->e->lo < 0;
-    *upper = !ix_less(t, g->e, g->bound);
+    *upper = !index_less(t, g->e, g->bound);
 }
 
 /* ---- index expressions ---- */
@@ -575,7 +576,7 @@ struct piece {
 
 /* The order in which the terms of a sum are written: by degree, what is added before what is taken away, by
    coefficient, by name. */
-static int by_place(const void *x, const void *y)
+static int by_order(const void *x, const void *y)
 {
     const struct piece *a = x;
     const struct piece *b = y;
@@ -592,19 +593,19 @@ static int by_place(const void *x, const void *y)
 
 static int by_text(const void *x, const void *y) { return strcmp(*(const char *const *)x, *(const char *const *)y); }
 
-static struct piece piece_of(const struct kspell *s, const struct ix_term *t)
+static struct piece piece_of(const struct kspell *s, const struct index_term *t)
 {
     struct arena *a = s->plan->arena;
-    const char *atom[IX_DEGREE], *out = "";
+    const char *atom[INDEX_DEGREE], *out = "";
     for (int i = 0; i < t->n; i++)
-        atom[i] = kspell_ix(s, t->atom[i], true);
+        atom[i] = kspell_index(s, t->atom[i], true);
     qsort(atom, (size_t)t->n, sizeof *atom, by_text);
     for (int i = 0; i < t->n; i++)
         out = arena_printf(a, "%s%s%s", out, i ? "*" : "", atom[i]);
     return (struct piece){ t->coef, t->n, out };
 }
 
-static const char *sum_text(const struct kspell *s, const struct ix *e, bool nested)
+static const char *sum_text(const struct kspell *s, const struct index *e, bool nested)
 {
     struct arena *a = s->plan->arena;
     if (!e->n_terms)
@@ -612,7 +613,7 @@ static const char *sum_text(const struct kspell *s, const struct ix *e, bool nes
     struct piece *p = arena_array(a, struct piece, e->n_terms);
     for (int i = 0; i < e->n_terms; i++)
         p[i] = piece_of(s, &e->terms[i]);
-    qsort(p, (size_t)e->n_terms, sizeof *p, by_place);
+    qsort(p, (size_t)e->n_terms, sizeof *p, by_order);
     const char *out = "";
     for (int i = 0; i < e->n_terms; i++) {
         int64_t c = p[i].coef < 0 ? -p[i].coef : p[i].coef;
@@ -626,37 +627,38 @@ static const char *sum_text(const struct kspell *s, const struct ix *e, bool nes
 }
 
 /* In C, `/` and `%` are floor division and modulus where the dividend is not negative; elsewhere they are made so. */
-static const char *div_text(const struct kspell *s, const struct ix *e, bool nested)
+static const char *div_text(const struct kspell *s, const struct index *e, bool nested)
 {
     struct arena *a = s->plan->arena;
-    const char *x = kspell_ix(s, e->a, true);
-    const char *y = kspell_ix(s, e->b, true);
+    const char *x = kspell_index(s, e->a, true);
+    const char *y = kspell_index(s, e->b, true);
     if (!s->c || e->a->lo >= 0)
-        return arena_printf(a, "%s%s%c%s%s", nested ? "(" : "", x, e->kind == IX_DIV ? '/' : '%', y, nested ? ")" : "");
-    if (e->kind == IX_MOD)
+        return arena_printf(a, "%s%s%c%s%s", nested ? "(" : "", x, e->kind == INDEX_DIV ? '/' : '%', y,
+                            nested ? ")" : "");
+    if (e->kind == INDEX_MOD)
         return arena_printf(a, "((%s%%%s + %s)%%%s)", x, y, y, y);
     return arena_printf(a, "((%s < 0 ? %s - %s + 1 : %s)/%s)", x, x, y, x, y);
 }
 
-const char *kspell_ix(const struct kspell *s, const struct ix *e, bool nested)
+const char *kspell_index(const struct kspell *s, const struct index *e, bool nested)
 {
     struct arena *a = s->plan->arena;
     switch (e->kind) {
-    case IX_SYM:
-    case IX_VAR: {
+    case INDEX_SYM:
+    case INDEX_VAR: {
         const char *name = s->atom ? s->atom(s->ctx, e) : NULL;
-        return name ? name : e->kind == IX_SYM ? e->name : kplan_var(s->plan, e);
+        return name ? name : e->kind == INDEX_SYM ? e->name : kplan_var(s->plan, e);
     }
-    case IX_SUM: return sum_text(s, e, nested);
-    case IX_DIV:
-    case IX_MOD: return div_text(s, e, nested);
-    case IX_MIN:
-    case IX_MAX: break;
+    case INDEX_SUM: return sum_text(s, e, nested);
+    case INDEX_DIV:
+    case INDEX_MOD: return div_text(s, e, nested);
+    case INDEX_MIN:
+    case INDEX_MAX: break;
     }
-    const char *xy[2] = { kspell_ix(s, e->a, false), kspell_ix(s, e->b, false) };
+    const char *xy[2] = { kspell_index(s, e->a, false), kspell_index(s, e->b, false) };
     qsort(xy, 2, sizeof *xy, by_text);
-    return arena_printf(a, "%s%s%s(%s, %s)", s->c ? "tk_" : "", e->kind == IX_MIN ? "min" : "max", s->c ? "_i32" : "",
-                        xy[0], xy[1]);
+    return arena_printf(a, "%s%s%s(%s, %s)", s->c ? "tk_" : "", e->kind == INDEX_MIN ? "min" : "max",
+                        s->c ? "_i32" : "", xy[0], xy[1]);
 }
 
 /* ---- numbers ---- */

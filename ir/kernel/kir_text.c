@@ -8,10 +8,10 @@ struct ktext {
     struct kout o;
     struct kspell sp;
     const struct kernel *k;
-    const struct kitem *item;
+    const struct kstmt *stmt;
 };
 
-static const char *ix_str(struct ktext *t, const struct ix *e) { return kspell_ix(&t->sp, e, false); }
+static const char *index_str(struct ktext *t, const struct index *e) { return kspell_index(&t->sp, e, false); }
 
 static const char *number(struct ktext *t, double v)
 {
@@ -23,8 +23,8 @@ static const char *guards(struct ktext *t, const struct kmask *m)
 {
     const char *out = "";
     for (int i = 0; i < m->n; i++)
-        out = arena_printf(t->o.arena, "%s%s0 <= %s < %s", out, i ? ", " : "", ix_str(t, m->g[i].e),
-                           ix_str(t, m->g[i].bound));
+        out = arena_printf(t->o.arena, "%s%s0 <= %s < %s", out, i ? ", " : "", index_str(t, m->g[i].e),
+                           index_str(t, m->g[i].bound));
     return out;
 }
 
@@ -34,13 +34,13 @@ static const char *mask_suffix(struct ktext *t, const struct kmask *m)
 }
 
 /* "sA[slot][index]" */
-static const char *place(struct ktext *t, const struct kmem *m, const struct ix *slot, const struct ix *index)
+static const char *mem_ref(struct ktext *t, const struct kmem *m, const struct index *slot, const struct index *index)
 {
-    const char *ring = slot ? arena_printf(t->o.arena, "[%s]", ix_str(t, slot)) : "";
-    return arena_printf(t->o.arena, "%s%s[%s]", m->name, ring, ix_str(t, index));
+    const char *ring = slot ? arena_printf(t->o.arena, "[%s]", index_str(t, slot)) : "";
+    return arena_printf(t->o.arena, "%s%s[%s]", m->name, ring, index_str(t, index));
 }
 
-static const char *constant(struct ktext *t, const struct kx *x)
+static const char *constant(struct ktext *t, const struct kexpr *x)
 {
     struct arena *a = t->o.arena;
     switch (x->type) {
@@ -52,22 +52,22 @@ static const char *constant(struct ktext *t, const struct kx *x)
 }
 
 /* A value where it is used; `defining`: x itself is what the line defines. */
-static const char *value(struct ktext *t, const struct kx *x, bool defining)
+static const char *value(struct ktext *t, const struct kexpr *x, bool defining)
 {
     struct arena *a = t->o.arena;
-    int temp = defining ? -1 : kplan_temp(t->sp.plan, t->item, x);
+    int temp = defining ? -1 : kplan_temp(t->sp.plan, t->stmt, x);
     if (temp >= 0)
         return arena_printf(a, "t%d", temp);
     switch (x->kind) {
-    case KX_CONST: return constant(t, x);
-    case KX_INDEX: return arena_printf(a, "%s(%s)", dtype_name(x->type), ix_str(t, x->index));
-    case KX_FRAG: return "elem";
-    case KX_LOAD:
+    case KEXPR_CONST: return constant(t, x);
+    case KEXPR_INDEX: return arena_printf(a, "%s(%s)", dtype_name(x->type), index_str(t, x->index));
+    case KEXPR_FRAG: return "elem";
+    case KEXPR_LOAD:
         if (!x->mask.n)
-            return place(t, x->mem, x->slot, x->index);
-        return arena_printf(a, "%s where (%s) else %s", place(t, x->mem, x->slot, x->index), guards(t, &x->mask),
+            return mem_ref(t, x->mem, x->slot, x->index);
+        return arena_printf(a, "%s where (%s) else %s", mem_ref(t, x->mem, x->slot, x->index), guards(t, &x->mask),
                             number(t, x->f));
-    case KX_OP: break;
+    case KEXPR_OP: break;
     }
     if (x->op == K_READ)
         return kplan_read(t->sp.plan, x);
@@ -100,16 +100,16 @@ static const char *origin(struct ktext *t, struct loc loc)
 
 static const char *const acc_name[] = { [KACC_SUM] = "sum", [KACC_MAX] = "max", [KACC_MIN] = "min" };
 
-static void accumulate(struct ktext *t, const struct kitem *it)
+static void accumulate(struct ktext *t, const struct kstmt *it)
 {
-    const char *to = place(t, it->mem, NULL, it->index);
+    const char *to = mem_ref(t, it->mem, NULL, it->index);
     if (it->fma) /* the product has no name of its own: it is never rounded */
         kout_line(&t->o, "%s fma= %s", to, value(t, it->value, true));
     else
         kout_line(&t->o, "%s %s= %s", to, it->acc == KACC_SUM ? "+" : acc_name[it->acc], value(t, it->value, false));
 }
 
-static void let(struct ktext *t, const struct kitem *it)
+static void let(struct ktext *t, const struct kstmt *it)
 {
     const char *v = value(t, it->value, false);
     if (it->var)
@@ -120,122 +120,125 @@ static void let(struct ktext *t, const struct kitem *it)
 }
 
 /* Without a mask the fill is never seen. */
-static void load_wide(struct ktext *t, const struct kitem *it)
+static void load_vector(struct ktext *t, const struct kstmt *it)
 {
-    const char *from = place(t, it->mem2, it->slot, it->index2);
+    const char *from = mem_ref(t, it->mem2, it->slot, it->index2);
     const char *otherwise = "";
     if (it->mask.n) {
         double fill = dtype_is_float(it->value->type) ? it->value->f : (double)it->value->i;
         otherwise = arena_printf(t->o.arena, " where (%s) else %s", guards(t, &it->mask), number(t, fill));
     }
-    kout_line(&t->o, "wide %s = %s by %d%s", place(t, it->mem, NULL, it->index), from, it->elems, otherwise);
+    kout_line(&t->o, "vector %s = %s by %d%s", mem_ref(t, it->mem, NULL, it->index), from, it->elems, otherwise);
 }
 
-static void items(struct ktext *t, struct kitem *const *list, size_t n);
+static void stmts(struct ktext *t, struct kstmt *const *list, size_t n);
 
-static void body(struct ktext *t, const struct kitem *it)
+static void body(struct ktext *t, const struct kstmt *it)
 {
     t->o.depth++;
-    items(t, it->body, it->n_body);
+    stmts(t, it->body, it->n_body);
     t->o.depth--;
 }
 
-static void loop(struct ktext *t, const struct kitem *it)
+static void loop(struct ktext *t, const struct kstmt *it)
 {
-    const char *step =
-        ix_is_const(it->step) && it->step->k == 1 ? "" : arena_printf(t->o.arena, " step %s", ix_str(t, it->step));
-    kout_line(&t->o, "for %s in %s..%s%s%s {", kplan_var(t->sp.plan, it->var), ix_str(t, it->lo), ix_str(t, it->hi),
-              step, it->unroll ? " unroll" : "");
+    const char *step = index_is_const(it->step) && it->step->k == 1
+                           ? ""
+                           : arena_printf(t->o.arena, " step %s", index_str(t, it->step));
+    kout_line(&t->o, "for %s in %s..%s%s%s {", kplan_var(t->sp.plan, it->var), index_str(t, it->lo),
+              index_str(t, it->hi), step, it->unroll ? " unroll" : "");
     body(t, it);
     kout_line(&t->o, "}");
 }
 
-static void branch(struct ktext *t, const struct kitem *it)
+static void branch(struct ktext *t, const struct kstmt *it)
 {
     kout_line(&t->o, "if (%s) {", guards(t, &it->mask));
     body(t, it);
     if (it->n_orelse) {
         kout_line(&t->o, "} else {");
         t->o.depth++;
-        items(t, it->orelse, it->n_orelse);
+        stmts(t, it->orelse, it->n_orelse);
         t->o.depth--;
     }
     kout_line(&t->o, "}");
 }
 
-static void frag_load(struct ktext *t, const struct kitem *it)
+static void frag_load(struct ktext *t, const struct kstmt *it)
 {
-    const char *slot = it->slot ? arena_printf(t->o.arena, "[%s]", ix_str(t, it->slot)) : "";
-    kout_line(&t->o, "frag %s = %s%s(%s, %s)%s", it->frag->name, it->mem->name, slot, ix_str(t, it->row),
-              ix_str(t, it->col), it->transposed ? " transposed" : "");
+    const char *slot = it->slot ? arena_printf(t->o.arena, "[%s]", index_str(t, it->slot)) : "";
+    kout_line(&t->o, "frag %s = %s%s(%s, %s)%s", it->frag->name, it->mem->name, slot, index_str(t, it->row),
+              index_str(t, it->col), it->transposed ? " transposed" : "");
 }
 
-static void each(struct ktext *t, const struct kitem *it)
+static void each(struct ktext *t, const struct kstmt *it)
 {
     const char *slot = it->var3 ? arena_printf(t->o.arena, ", %s", kplan_var(t->sp.plan, it->var3)) : "";
     kout_line(&t->o, "each %s (%s, %s%s) from (%s, %s) {", it->frag->name, kplan_var(t->sp.plan, it->var),
-              kplan_var(t->sp.plan, it->var2), slot, ix_str(t, it->row), ix_str(t, it->col));
+              kplan_var(t->sp.plan, it->var2), slot, index_str(t, it->row), index_str(t, it->col));
     body(t, it);
     kout_line(&t->o, "}");
 }
 
-static void item(struct ktext *t, const struct kitem *it)
+static void stmt(struct ktext *t, const struct kstmt *it)
 {
     struct kout *o = &t->o;
     switch (it->kind) {
-    case KI_REGION:
+    case KSTMT_REGION:
         kout_line(o, "region%s {", origin(t, it->loc));
         body(t, it);
         kout_line(o, "}");
         break;
-    case KI_LET: let(t, it); break;
-    case KI_STORE:
-        kout_line(o, "%s = %s%s", place(t, it->mem, it->slot, it->index), value(t, it->value, false),
+    case KSTMT_LET: let(t, it); break;
+    case KSTMT_STORE:
+        kout_line(o, "%s = %s%s", mem_ref(t, it->mem, it->slot, it->index), value(t, it->value, false),
                   mask_suffix(t, &it->mask));
         break;
-    case KI_LOAD_WIDE: load_wide(t, it); break;
-    case KI_STORE_WIDE:
-        kout_line(o, "wide %s = %s by %d%s", place(t, it->mem, it->slot, it->index),
-                  place(t, it->mem2, NULL, it->index2), it->elems, mask_suffix(t, &it->mask));
+    case KSTMT_LOAD_VECTOR: load_vector(t, it); break;
+    case KSTMT_STORE_VECTOR:
+        kout_line(o, "vector %s = %s by %d%s", mem_ref(t, it->mem, it->slot, it->index),
+                  mem_ref(t, it->mem2, NULL, it->index2), it->elems, mask_suffix(t, &it->mask));
         break;
-    case KI_ACCUMULATE: accumulate(t, it); break;
-    case KI_COMBINE:
-        kout_line(o, "combine %s %s over %d", acc_name[it->acc], place(t, it->mem, NULL, it->index), it->span);
+    case KSTMT_ACCUMULATE: accumulate(t, it); break;
+    case KSTMT_COMBINE:
+        kout_line(o, "combine %s %s over %d", acc_name[it->acc], mem_ref(t, it->mem, NULL, it->index), it->span);
         break;
-    case KI_FOR: loop(t, it); break;
-    case KI_IF: branch(t, it); break;
-    case KI_ISSUE:
-        kout_line(o, "issue %d: %s from %s by %d%s", it->stage, place(t, it->mem, it->slot, it->index),
-                  place(t, it->mem2, NULL, it->index2), it->elems, mask_suffix(t, &it->mask));
+    case KSTMT_FOR: loop(t, it); break;
+    case KSTMT_IF: branch(t, it); break;
+    case KSTMT_ISSUE:
+        kout_line(o, "issue %d: %s from %s by %d%s", it->stage, mem_ref(t, it->mem, it->slot, it->index),
+                  mem_ref(t, it->mem2, NULL, it->index2), it->elems, mask_suffix(t, &it->mask));
         break;
-    case KI_LAND:
-        kout_line(o, "land %d: %s by %d", it->stage, place(t, it->mem, it->slot, it->index), it->elems);
+    case KSTMT_LAND:
+        kout_line(o, "land %d: %s by %d", it->stage, mem_ref(t, it->mem, it->slot, it->index), it->elems);
         break;
-    case KI_COMMIT: kout_line(o, "commit"); break;
-    case KI_SEAM:
-        kout_line(o, "seam %s%s", it->scope == KSCOPE_BLOCK ? "block" : "wave",
+    case KSTMT_COMMIT: kout_line(o, "commit"); break;
+    case KSTMT_BARRIER:
+        kout_line(o, "barrier %s%s", it->scope == KSCOPE_BLOCK ? "block" : "wave",
                   it->pending < 0 ? "" : arena_printf(o->arena, " wait %d", it->pending));
         break;
-    case KI_FRAG_FILL: kout_line(o, "fill %s = %s", it->frag->name, value(t, it->value, false)); break;
-    case KI_FRAG_LOAD: frag_load(t, it); break;
-    case KI_MMA: kout_line(o, "mma %s += %s * %s", it->frag->name, it->frag_a->name, it->frag_b->name); break;
-    case KI_EACH: each(t, it); break;
-    case KI_FRAG_SET: kout_line(o, "elem = %s", value(t, it->value, false)); break;
-    case KI_FRAG_REDUCE: kout_line(o, "reduce %s %s = %s", acc_name[it->acc], it->mem->name, it->frag->name); break;
-    case KI_FRAG_CAST: kout_line(o, "frag %s = %s[%s]", it->frag->name, it->frag_a->name, ix_str(t, it->index)); break;
+    case KSTMT_FRAG_FILL: kout_line(o, "fill %s = %s", it->frag->name, value(t, it->value, false)); break;
+    case KSTMT_FRAG_LOAD: frag_load(t, it); break;
+    case KSTMT_MMA: kout_line(o, "mma %s += %s * %s", it->frag->name, it->frag_a->name, it->frag_b->name); break;
+    case KSTMT_EACH: each(t, it); break;
+    case KSTMT_FRAG_SET: kout_line(o, "elem = %s", value(t, it->value, false)); break;
+    case KSTMT_FRAG_REDUCE: kout_line(o, "reduce %s %s = %s", acc_name[it->acc], it->mem->name, it->frag->name); break;
+    case KSTMT_FRAG_CAST:
+        kout_line(o, "frag %s = %s[%s]", it->frag->name, it->frag_a->name, index_str(t, it->index));
+        break;
     }
 }
 
-static void items(struct ktext *t, struct kitem *const *list, size_t n)
+static void stmts(struct ktext *t, struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        t->item = list[i];
+        t->stmt = list[i];
         size_t n_refs;
-        const struct kref *r = kplan_refs(t->sp.plan, t->item, &n_refs);
+        const struct kref *r = kplan_refs(t->sp.plan, t->stmt, &n_refs);
         for (size_t j = 0; j < n_refs; j++)
             if (r[j].def)
                 kout_line(&t->o, "t%d := %s", r[j].temp, value(t, r[j].x, true));
-        item(t, list[i]);
+        stmt(t, list[i]);
     }
 }
 
@@ -246,10 +249,10 @@ struct dim_names {
     size_t n, cap;
 };
 
-static void collect(void *ctx, const struct ix *e)
+static void collect(void *ctx, const struct index *e)
 {
     struct dim_names *d = ctx;
-    if (e->kind == IX_SYM) {
+    if (e->kind == INDEX_SYM) {
         size_t i = 0;
         while (i < d->n && strcmp(d->at[i], e->name) < 0)
             i++;
@@ -268,7 +271,7 @@ static void collect(void *ctx, const struct ix *e)
             collect(d, e->terms[i].atom[j]);
 }
 
-/* Every symbolic dim that stands in the text: what the items mention, the grid and the buffers' lengths. */
+/* Every symbolic dim that stands in the text: what the statements mention, the grid and the buffers' lengths. */
 static void dims(struct ktext *t)
 {
     const struct kernel *k = t->k;
@@ -298,9 +301,9 @@ static void declarations(struct ktext *t)
     for (size_t i = 0; i < k->n_args; i++) {
         const struct kmem *m = k->args[i];
         const char *use = m->read && m->written ? " inout" : m->written ? " out" : m->read ? " in" : "";
-        kout_line(&t->o, "arg %s: %s[%s]%s", m->name, dtype_name(m->dtype), ix_str(t, m->count), use);
+        kout_line(&t->o, "arg %s: %s[%s]%s", m->name, dtype_name(m->dtype), index_str(t, m->count), use);
     }
-    kout_line(&t->o, "grid %s, %s, %s", ix_str(t, k->grid[0]), ix_str(t, k->grid[1]), ix_str(t, k->grid[2]));
+    kout_line(&t->o, "grid %s, %s, %s", index_str(t, k->grid[0]), index_str(t, k->grid[1]), index_str(t, k->grid[2]));
     for (size_t i = 0; i < k->n_shared; i++) {
         const struct kmem *m = k->shared[i];
         kout_line(&t->o, "shared %s: %s[%d][%d, %d] %s", m->name, dtype_name(m->dtype), m->slots, m->rows, m->cols,
@@ -308,7 +311,7 @@ static void declarations(struct ktext *t)
     }
     for (size_t i = 0; i < k->n_priv; i++)
         kout_line(&t->o, "private %s: %s[%s]", k->priv[i]->name, dtype_name(k->priv[i]->dtype),
-                  ix_str(t, k->priv[i]->count));
+                  index_str(t, k->priv[i]->count));
     for (size_t i = 0; i < k->n_frags; i++)
         kout_line(&t->o, "frag %s: %s[%d, %d]", k->frags[i]->name, roles[k->frags[i]->role], k->frags[i]->rows,
                   k->frags[i]->cols);
@@ -316,7 +319,7 @@ static void declarations(struct ktext *t)
         const struct sum_record *r = &k->sums[i].rec;
         const char *unit = r->unit ? arena_printf(t->o.arena, " unit %d", r->unit_k) : "";
         const char *chain =
-            r->chain_of ? ix_str(t, r->chain_of) : arena_printf(t->o.arena, "%lld", (long long)r->chain);
+            r->chain_of ? index_str(t, r->chain_of) : arena_printf(t->o.arena, "%lld", (long long)r->chain);
         kout_line(&t->o, "sum block %lld chain %s depth %d%s", (long long)r->block, chain, r->depth, unit);
     }
 }
@@ -334,7 +337,7 @@ const char *kernel_text(struct arena *a, const struct kernel *k)
     t.o.depth--;
     kout_line(&t.o, "{");
     t.o.depth++;
-    items(&t, k->body, k->n_body);
+    stmts(&t, k->body, k->n_body);
     t.o.depth--;
     kout_line(&t.o, "}");
     return kout_text(&t.o);

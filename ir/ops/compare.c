@@ -61,32 +61,32 @@ static double compare_bound1(const struct bd *b, const NUM *x, const double *e, 
 static void truth_contract(struct contract *c) { facts_set(c, 0, 1, true, true); }
 
 /* Floats meet as f32, or as f64 if one of them is: no conversion rounds. */
-static const struct kx *compare_at(struct at *c, enum kop op)
+static const struct kexpr *compare_at(struct at *c, enum kop op)
 {
-    const struct kx *x = at_plain(c, 0);
-    const struct kx *y = at_plain(c, 1);
+    const struct kexpr *x = at_plain(c, 0);
+    const struct kexpr *y = at_plain(c, 1);
     if (x->type == DT_F64 || y->type == DT_F64) {
-        x = kx_cast(c->k, DT_F64, x);
-        y = kx_cast(c->k, DT_F64, y);
+        x = kexpr_cast(c->k, DT_F64, x);
+        y = kexpr_cast(c->k, DT_F64, y);
     }
-    return kx_op2(c->k, op, x, y);
+    return kexpr_op2(c->k, op, x, y);
 }
 
-static const struct kx *less_at(struct at *c) { return compare_at(c, K_LT); }
-static const struct kx *less_equal_at(struct at *c) { return compare_at(c, K_LE); }
-static const struct kx *equal_at(struct at *c) { return compare_at(c, K_EQ); }
-static const struct kx *not_equal_at(struct at *c) { return compare_at(c, K_NE); }
-static const struct kx *greater_at(struct at *c) { return compare_at(c, K_GT); }
-static const struct kx *greater_equal_at(struct at *c) { return compare_at(c, K_GE); }
+static const struct kexpr *less_at(struct at *c) { return compare_at(c, K_LT); }
+static const struct kexpr *less_equal_at(struct at *c) { return compare_at(c, K_LE); }
+static const struct kexpr *equal_at(struct at *c) { return compare_at(c, K_EQ); }
+static const struct kexpr *not_equal_at(struct at *c) { return compare_at(c, K_NE); }
+static const struct kexpr *greater_at(struct at *c) { return compare_at(c, K_GT); }
+static const struct kexpr *greater_equal_at(struct at *c) { return compare_at(c, K_GE); }
 
 /* Small integers, as floats too half of the time: ties must come up. */
-static void compare_draw(struct draw *d)
+static void compare_sample(struct sample *d)
 {
     static const enum dtype dtypes[] = { DT_FLOAT, DT_F32, DT_I32, DT_I64 };
-    enum dtype dtype = dtypes[draw_range(d, 0, 3)];
-    struct type t = draw_type(d, dtype, 0, 3);
+    enum dtype dtype = dtypes[sample_range(d, 0, 3)];
+    struct type t = sample_type(d, dtype, 0, 3);
     for (int i = 0; i < 2; i++)
-        draw_operand(d, i, &t, -3, 3);
+        sample_operand(d, i, &t, -3, 3);
 }
 
 #define COMPARE(NAME, TEXT, COMMUTES)                                                                                  \
@@ -102,7 +102,7 @@ static void compare_draw(struct draw *d)
         .eval1 = NAME##_eval1,                                                                                         \
         .bound1 = compare_bound1,                                                                                      \
         .at = NAME##_at,                                                                                               \
-        .draw = compare_draw,                                                                                          \
+        .sample = compare_sample,                                                                                      \
     }
 COMPARE(less, "x < y, false with a NaN", false);
 COMPARE(less_equal, "x <= y, false with a NaN", false);
@@ -169,29 +169,29 @@ static double logical_not_bound1(const struct bd *b, const NUM *x, const double 
     return e[0] == 0 ? 0 : 1;
 }
 
-static const struct kx *logical_and_at(struct at *c)
+static const struct kexpr *logical_and_at(struct at *c)
 {
-    const struct kx *x = at_plain(c, 0);
-    return kx_op2(c->k, K_AND, x, at_plain(c, 1));
+    const struct kexpr *x = at_plain(c, 0);
+    return kexpr_op2(c->k, K_AND, x, at_plain(c, 1));
 }
 
-static const struct kx *logical_or_at(struct at *c)
+static const struct kexpr *logical_or_at(struct at *c)
 {
-    const struct kx *x = at_plain(c, 0);
-    return kx_op2(c->k, K_OR, x, at_plain(c, 1));
+    const struct kexpr *x = at_plain(c, 0);
+    return kexpr_op2(c->k, K_OR, x, at_plain(c, 1));
 }
 
-static const struct kx *logical_not_at(struct at *c) { return kx_op1(c->k, K_NOT, at_plain(c, 0)); }
+static const struct kexpr *logical_not_at(struct at *c) { return kexpr_op1(c->k, K_NOT, at_plain(c, 0)); }
 
-static void logical_draw(struct draw *d, int n)
+static void logical_sample(struct sample *d, int n)
 {
-    struct type t = draw_type(d, DT_BOOL, 0, 3);
+    struct type t = sample_type(d, DT_BOOL, 0, 3);
     for (int i = 0; i < n; i++)
-        draw_operand(d, i, &t, 0, 1);
+        sample_operand(d, i, &t, 0, 1);
 }
 
-static void logical_draw1(struct draw *d) { logical_draw(d, 1); }
-static void logical_draw2(struct draw *d) { logical_draw(d, 2); }
+static void logical_sample1(struct sample *d) { logical_sample(d, 1); }
+static void logical_sample2(struct sample *d) { logical_sample(d, 2); }
 
 const struct op_def op_logical_and = {
     .name = "logical_and",
@@ -205,7 +205,7 @@ const struct op_def op_logical_and = {
     .eval1 = logical_and_eval1,
     .bound1 = logical_and_bound1,
     .at = logical_and_at,
-    .draw = logical_draw2,
+    .sample = logical_sample2,
 };
 
 const struct op_def op_logical_or = {
@@ -220,7 +220,7 @@ const struct op_def op_logical_or = {
     .eval1 = logical_or_eval1,
     .bound1 = logical_or_bound1,
     .at = logical_or_at,
-    .draw = logical_draw2,
+    .sample = logical_sample2,
 };
 
 const struct op_def op_logical_not = {
@@ -234,7 +234,7 @@ const struct op_def op_logical_not = {
     .eval1 = logical_not_eval1,
     .bound1 = logical_not_bound1,
     .at = logical_not_at,
-    .draw = logical_draw1,
+    .sample = logical_sample1,
 };
 
 /* ---- select ---- */
@@ -280,22 +280,22 @@ static void select_contract(struct contract *c)
     facts_set(c, fmin(x->lo, y->lo), fmax(x->hi, y->hi), x->finite && y->finite, x->integral && y->integral);
 }
 
-static const struct kx *select_at(struct at *c)
+static const struct kexpr *select_at(struct at *c)
 {
     bool is_float = dtype_is_float(c->n->type.dtype);
-    const struct kx *k = at_plain(c, 0);
-    const struct kx *x = is_float ? at_float(c, 1) : at_plain(c, 1);
-    return kx_op(c->k, K_SELECT, k, x, is_float ? at_float(c, 2) : at_plain(c, 2));
+    const struct kexpr *k = at_plain(c, 0);
+    const struct kexpr *x = is_float ? at_float(c, 1) : at_plain(c, 1);
+    return kexpr_op(c->k, K_SELECT, k, x, is_float ? at_float(c, 2) : at_plain(c, 2));
 }
 
-static void select_draw(struct draw *d)
+static void select_sample(struct sample *d)
 {
     static const enum dtype dtypes[] = { DT_FLOAT, DT_F32, DT_F16, DT_I64, DT_BOOL };
-    struct type t = draw_type(d, DT_BOOL, 0, 3);
-    draw_operand(d, 0, &t, 0, 1);
-    t.dtype = dtypes[draw_range(d, 0, 4)];
+    struct type t = sample_type(d, DT_BOOL, 0, 3);
+    sample_operand(d, 0, &t, 0, 1);
+    t.dtype = dtypes[sample_range(d, 0, 4)];
     for (int i = 1; i < 3; i++)
-        draw_operand(d, i, &t, t.dtype == DT_BOOL ? 0 : -4, t.dtype == DT_BOOL ? 1 : 4);
+        sample_operand(d, i, &t, t.dtype == DT_BOOL ? 0 : -4, t.dtype == DT_BOOL ? 1 : 4);
 }
 
 const struct op_def op_select = {
@@ -309,7 +309,7 @@ const struct op_def op_select = {
     .eval1 = select_eval1,
     .bound1 = select_bound1,
     .at = select_at,
-    .draw = select_draw,
+    .sample = select_sample,
 };
 
 /* ---- cast ---- */
@@ -437,23 +437,23 @@ static void cast_contract(struct contract *c)
     }
 }
 
-static const struct kx *cast_at(struct at *c)
+static const struct kexpr *cast_at(struct at *c)
 {
-    const struct kx *x = at_plain(c, 0);
+    const struct kexpr *x = at_plain(c, 0);
     enum dtype to = cast_to(c->n);
     if (to == DT_BOOL)
-        return x->type == DT_BOOL ? x : kx_op2(c->k, K_NE, x, kx_const(c->k, x->type, 0));
+        return x->type == DT_BOOL ? x : kexpr_op2(c->k, K_NE, x, kexpr_const(c->k, x->type, 0));
     if (to == DT_I32 || to == DT_I64 || to == DT_F64)
-        return kx_cast(c->k, to, x);
-    x = kx_cast(c->k, DT_F32, x);
-    return to == DT_F16 || to == DT_BF16 ? kx_round(c->k, to, x) : x;
+        return kexpr_cast(c->k, to, x);
+    x = kexpr_cast(c->k, DT_F32, x);
+    return to == DT_F16 || to == DT_BF16 ? kexpr_round(c->k, to, x) : x;
 }
 
-static void cast_draw(struct draw *d)
+static void cast_sample(struct sample *d)
 {
-    struct type t = draw_type(d, (enum dtype)draw_range(d, 0, DT_COUNT - 1), 0, 3);
-    draw_operand(d, 0, &t, t.dtype == DT_BOOL ? 0 : -100, t.dtype == DT_BOOL ? 1 : 100);
-    d->attrs[0] = draw_attr_int(draw_range(d, 0, DT_COUNT - 1));
+    struct type t = sample_type(d, (enum dtype)sample_range(d, 0, DT_COUNT - 1), 0, 3);
+    sample_operand(d, 0, &t, t.dtype == DT_BOOL ? 0 : -100, t.dtype == DT_BOOL ? 1 : 100);
+    d->attrs[0] = sample_attr_int(sample_range(d, 0, DT_COUNT - 1));
 }
 
 const struct op_def op_cast = {
@@ -469,5 +469,5 @@ const struct op_def op_cast = {
     .eval1 = cast_eval1,
     .bound1 = cast_bound1,
     .at = cast_at,
-    .draw = cast_draw,
+    .sample = cast_sample,
 };

@@ -13,9 +13,9 @@ static const struct attr_def matmul_attrs[] = {
 static bool is_ta(const struct node *n) { return node_attr(n, 0)->i; }
 static bool is_tb(const struct node *n) { return node_attr(n, 1)->i; }
 
-static const struct ix *from_end(const struct type *t, int i) { return t->dim[t->rank - i]; }
-static const struct ix *k_of_a(const struct node *n) { return from_end(&n->in[0]->type, is_ta(n) ? 2 : 1); }
-static const struct ix *k_of_b(const struct node *n) { return from_end(&n->in[1]->type, is_tb(n) ? 1 : 2); }
+static const struct index *from_end(const struct type *t, int i) { return t->dim[t->rank - i]; }
+static const struct index *k_of_a(const struct node *n) { return from_end(&n->in[0]->type, is_ta(n) ? 2 : 1); }
+static const struct index *k_of_b(const struct node *n) { return from_end(&n->in[1]->type, is_tb(n) ? 1 : 2); }
 
 static bool matmul_ranks(struct graph *g, const struct node *n)
 {
@@ -48,7 +48,7 @@ static bool matmul_infer(struct graph *g, struct node *n)
     if (k_of_a(n) != k_of_b(n)) {
         return infer_error(g, n, 1,
                            "must have %s as dimension %d, which is summed over with dimension %d of the first, %s",
-                           ix_text(g->arena, k_of_a(n)), b->rank - (is_tb(n) ? 1 : 2), a->rank - (is_ta(n) ? 2 : 1),
+                           index_text(g->arena, k_of_a(n)), b->rank - (is_tb(n) ? 1 : 2), a->rank - (is_ta(n) ? 2 : 1),
                            type_text(g->arena, a));
     }
     struct type out = *a;
@@ -66,7 +66,7 @@ static void matmul_contract(struct contract *c)
     const struct facts *a = fact(c, 0);
     const struct facts *b = fact(c, 1);
     int64_t k;
-    if (!ix_const_value(k_of_a(c->n), &k))
+    if (!index_const_value(k_of_a(c->n), &k))
         return;
     double ma = fmax(fabs(a->lo), fabs(a->hi));
     double mb = fmax(fabs(b->lo), fabs(b->hi));
@@ -79,7 +79,7 @@ static void matmul_contract(struct contract *c)
     c->out->finite = a->finite && b->finite;
 }
 
-static void span(struct box *in, int i, const struct dim_values *dims, const struct ix *d)
+static void span(struct box *in, int i, const struct dim_values *dims, const struct index *d)
 {
     in->lo[i] = 0;
     in->hi[i] = dims_eval(dims, d) - 1;
@@ -107,7 +107,7 @@ static void matmul_needs(const struct node *n, int operand, const struct dim_val
 static void matmul_work(struct session *s, const struct node *n, struct work *w)
 {
     w->sum_length = k_of_a(n);
-    w->macs = ix_mul(s->ix, type_count(s, &n->type), w->sum_length);
+    w->macs = index_mul(s->indices, type_count(s, &n->type), w->sum_length);
 }
 
 /* The row of a and the column of b that element `at` of the result is the product of: first elements and strides. */
@@ -415,12 +415,12 @@ static struct node *product(struct builder *b, struct node *x, bool tx, struct n
 /* A matrix of all rows: leading dims joined. */
 static struct node *joined(struct builder *b, struct node *x)
 {
-    struct ix_table *ix = b->g->s->ix;
+    struct index_table *indices = b->g->s->indices;
     if (x->type.rank == 2)
         return x;
-    const struct ix *rows = ix_const(ix, 1);
+    const struct index *rows = index_const(indices, 1);
     for (int i = 0; i + 1 < x->type.rank; i++)
-        rows = ix_mul(ix, rows, x->type.dim[i]);
+        rows = index_mul(indices, rows, x->type.dim[i]);
     struct type to = { .dtype = x->type.dtype, .rank = 2, .dim = { rows, type_last(b->g->s, &x->type) } };
     return build_reshape(b, x, &to);
 }
@@ -452,24 +452,24 @@ static struct node *matmul_grad(struct builder *b, struct node *n, struct node *
     return tb ? product(b, gy, true, x, ta) : product(b, x, !ta, gy, false);
 }
 
-static void matmul_draw(struct draw *d)
+static void matmul_sample(struct sample *d)
 {
-    bool batched = draw_range(d, 0, 2) == 0;
-    bool ta = !batched && draw_range(d, 0, 2) == 0;
-    bool tb = draw_range(d, 0, 1);
-    const struct ix *k = draw_ix(d, draw_dim(d));
-    const struct ix *cols = draw_ix(d, draw_range(d, 0, 9));
-    struct type a = draw_type(d, DT_FLOAT, batched ? 3 : 2, ta ? 2 : 3), b;
+    bool batched = sample_range(d, 0, 2) == 0;
+    bool ta = !batched && sample_range(d, 0, 2) == 0;
+    bool tb = sample_range(d, 0, 1);
+    const struct index *k = draw_index(d, sample_dim(d));
+    const struct index *cols = draw_index(d, sample_range(d, 0, 9));
+    struct type a = sample_type(d, DT_FLOAT, batched ? 3 : 2, ta ? 2 : 3), b;
     a.dim[ta ? 0 : a.rank - 1] = k;
     b = a;
     if (!batched)
         b.rank = 2;
     b.dim[b.rank - 2] = tb ? cols : k;
     b.dim[b.rank - 1] = tb ? k : cols;
-    draw_operand(d, 0, &a, -2, 2);
-    draw_operand(d, 1, &b, -2, 2);
-    d->attrs[0] = draw_attr_int(ta);
-    d->attrs[1] = draw_attr_int(tb);
+    sample_operand(d, 0, &a, -2, 2);
+    sample_operand(d, 1, &b, -2, 2);
+    d->attrs[0] = sample_attr_int(ta);
+    d->attrs[1] = sample_attr_int(tb);
 }
 
 const struct op_def op_matmul = {
@@ -486,7 +486,7 @@ const struct op_def op_matmul = {
     .eval = matmul_eval,
     .bound = matmul_bound,
     .grad = matmul_grad,
-    .draw = matmul_draw,
+    .sample = matmul_sample,
 };
 
 /* ---- linear ---- */
@@ -509,7 +509,7 @@ static bool linear_param_type(struct graph *g, const struct node *call, const st
         return infer_error(g, call, -1, "without weights, the number of features must be given: linear(x, 128)");
     if (w && w->type.rank != 2)
         return infer_error(g, call, 1, "must have 2 dimensions");
-    const struct ix *features = w ? w->type.dim[0] : ix_const(g->s->ix, given);
+    const struct index *features = w ? w->type.dim[0] : index_const(g->s->indices, given);
     *out = (struct type){ .dtype = DT_FLOAT,
                           .rank = operand == 1 ? 2 : 1,
                           .dim = { features, operand == 1 ? type_last(g->s, &x->type) : NULL } };
@@ -532,7 +532,7 @@ static bool linear_infer(struct graph *g, struct node *n)
         return infer_error(g, n, -1, "at least 1 feature is needed, not %lld", (long long)features);
     if (w->dim[1] != type_last(g->s, x))
         return infer_error(g, n, 1, "must have rows as long as those of the first, %s", type_text(g->arena, x));
-    if (features && w->dim[0] != ix_const(g->s->ix, features))
+    if (features && w->dim[0] != index_const(g->s->indices, features))
         return infer_error(g, n, 1, "must have %lld rows, the features asked for", (long long)features);
     if (b->rank != 1 || b->dim[0] != w->dim[0])
         return infer_error(g, n, 2, "must have one bias for each row of the second, %s", type_text(g->arena, w));
@@ -548,7 +548,7 @@ static void linear_contract(struct contract *c)
     const struct facts *w = fact(c, 1);
     const struct facts *b = fact(c, 2);
     int64_t k;
-    if (!ix_const_value(type_last(c->g->s, &c->n->in[0]->type), &k))
+    if (!index_const_value(type_last(c->g->s, &c->n->in[0]->type), &k))
         return;
     double sum = facts_up(facts_up((double)k * fmax(fabs(x->lo), fabs(x->hi))) * fmax(fabs(w->lo), fabs(w->hi)));
     if (!isfinite(sum) || !isfinite(b->lo) || !isfinite(b->hi))
@@ -577,7 +577,7 @@ static void linear_needs(const struct node *n, int operand, const struct dim_val
 static void linear_work(struct session *s, const struct node *n, struct work *w)
 {
     w->sum_length = type_last(s, &n->in[0]->type);
-    w->macs = ix_mul(s->ix, type_count(s, &n->type), w->sum_length);
+    w->macs = index_mul(s->indices, type_count(s, &n->type), w->sum_length);
 }
 
 /* y[r, j] = Σ_k x[r, k]·w[j, k] + b[j] */
@@ -598,25 +598,25 @@ static struct node *linear_expand(struct builder *b, struct node *n)
     struct node *x = n->in[0];
     struct type row = { .dtype = x->type.dtype,
                         .rank = 2,
-                        .dim = { ix_const(b->g->s->ix, 1), type_last(b->g->s, &x->type) } };
+                        .dim = { index_const(b->g->s->indices, 1), type_last(b->g->s, &x->type) } };
     if (x->type.rank == 1)
         x = build_reshape(b, x, &row);
     struct node *y = build2(b, "add", product(b, x, false, n->in[1], true), n->in[2]);
     return n->type.rank == 1 ? build_reshape(b, y, &n->type) : y;
 }
 
-static void linear_draw(struct draw *d)
+static void linear_sample(struct sample *d)
 {
-    struct type x = draw_type(d, DT_FLOAT, 1, 3);
+    struct type x = sample_type(d, DT_FLOAT, 1, 3);
     struct type w = { .dtype = DT_FLOAT, .rank = 2 };
     struct type b = { .dtype = DT_FLOAT, .rank = 1 };
-    int64_t features = draw_range(d, 1, 12);
-    w.dim[0] = b.dim[0] = draw_ix(d, features);
+    int64_t features = sample_range(d, 1, 12);
+    w.dim[0] = b.dim[0] = draw_index(d, features);
     w.dim[1] = x.dim[x.rank - 1];
-    draw_operand(d, 0, &x, -2, 2);
-    draw_operand(d, 1, &w, -1, 1);
-    draw_operand(d, 2, &b, -1, 1);
-    d->attrs[0] = draw_attr_int(draw_range(d, 0, 1) ? features : 0);
+    sample_operand(d, 0, &x, -2, 2);
+    sample_operand(d, 1, &w, -1, 1);
+    sample_operand(d, 2, &b, -1, 1);
+    d->attrs[0] = sample_attr_int(sample_range(d, 0, 1) ? features : 0);
 }
 
 const struct op_def op_linear = {
@@ -636,5 +636,5 @@ const struct op_def op_linear = {
     .work = linear_work,
     .eval = linear_eval,
     .expand = linear_expand,
-    .draw = linear_draw,
+    .sample = linear_sample,
 };

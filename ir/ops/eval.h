@@ -140,7 +140,7 @@ struct sum_record {
     const struct matrix_model
         *unit;  /* how a block is added; NULL: by f32 additions or fma, one term at a time (block 1) */
     int unit_k; /* products that one instruction takes */
-    const struct ix *
+    const struct index *
         chain_of; /* a symbolic length: chain as a function of the dims, evaluated into `chain` before a bound reads it;
                                            NULL: chain is it */
 };

@@ -21,7 +21,7 @@ static void mse_contract(struct contract *c)
     facts_set(c, 0, hi, false, false);
     /* The mean of no elements is a NaN; a sum of squares past f32 an infinity. */
     int64_t n;
-    bool some = ix_const_value(type_count(c->g->s, &c->n->in[0]->type), &n) && n > 0;
+    bool some = index_const_value(type_count(c->g->s, &c->n->in[0]->type), &n) && n > 0;
     c->out->finite = some && x->finite && y->finite && hi * (double)n < dtype_table[DT_F32].max;
 }
 
@@ -58,29 +58,29 @@ static void mse_eval(struct ev *c)
 
 static struct node *mse_expand(struct builder *b, struct node *n)
 {
-    bool wide = b->wide;
-    b->wide = true;
+    bool keep = b->keep_f32;
+    b->keep_f32 = true;
     struct node *d = build2(b, "sub", n->in[0], n->in[1]);
     struct node *squares = build2(b, "mul", d, d);
     struct type flat = { .dtype = DT_FLOAT, .rank = 1, .dim = { type_count(b->g->s, &n->in[0]->type) } };
     struct node *mean = build1(b, "mean", build_reshape(b, squares, &flat));
-    b->wide = wide;
+    b->keep_f32 = keep;
     return mean;
 }
 
-static void mse_draw(struct draw *d) { draw_same(d, 2, -2, 2); }
+static void mse_sample(struct sample *d) { sample_same(d, 2, -2, 2); }
 
 const struct op_def op_mse = {
     .name = "mse",
     .doc = "mean of the squared differences of all elements",
     .operands = "x, y",
     .class = CLS_REDUCE,
-    .wide = true,
+    .keep_f32 = true,
     .infer = mse_infer,
     .contract = mse_contract,
     .needs = mse_needs,
     .work = mse_work,
     .eval = mse_eval,
     .expand = mse_expand,
-    .draw = mse_draw,
+    .sample = mse_sample,
 };

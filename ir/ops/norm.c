@@ -8,7 +8,7 @@
 static struct node *per_row(struct builder *b, struct node *x)
 {
     struct type t = x ? x->type : (struct type){ 0 };
-    t.dim[t.rank++] = ix_const(b->g->s->ix, 1);
+    t.dim[t.rank++] = index_const(b->g->s->indices, 1);
     return build_reshape(b, x, &t);
 }
 
@@ -74,7 +74,7 @@ static struct node *gelu_expand(struct builder *b, struct node *n)
     return build2(b, "mul", build2(b, "mul", x, scalar(b, 0.5)), build2(b, "add", t, scalar(b, 1)));
 }
 
-static void gelu_draw(struct draw *d) { draw_same(d, 1, -6, 6); }
+static void gelu_sample(struct sample *d) { sample_same(d, 1, -6, 6); }
 
 const struct op_def op_gelu = {
     .name = "gelu",
@@ -85,7 +85,7 @@ const struct op_def op_gelu = {
     .contract = gelu_contract,
     .eval1 = gelu_eval1,
     .expand = gelu_expand,
-    .draw = gelu_draw,
+    .sample = gelu_sample,
 };
 
 /* ---- softmax ---- */
@@ -136,24 +136,24 @@ static void softmax_contract(struct contract *c)
 
 static void softmax_work(struct session *s, const struct node *n, struct work *w)
 {
-    w->macs = ix_mulk(s->ix, type_count(s, &n->type), 4);
+    w->macs = index_mulk(s->indices, type_count(s, &n->type), 4);
     w->sum_length = type_last(s, &n->type);
 }
 
 static struct node *softmax_expand(struct builder *b, struct node *n)
 {
-    bool wide = b->wide;
-    b->wide = true;
+    bool keep = b->keep_f32;
+    b->keep_f32 = true;
     struct node *e = build1(b, "exp", build2(b, "sub", n->in[0], per_row(b, build1(b, "max", n->in[0]))));
     struct node *total = per_row(b, build1(b, "sum", e));
-    b->wide = wide;
+    b->keep_f32 = keep;
     return build2(b, "div", e, total);
 }
 
-static void row_draw(struct draw *d)
+static void row_sample(struct sample *d)
 {
-    struct type t = draw_type(d, DT_FLOAT, 1, 3);
-    draw_operand(d, 0, &t, -4, 4);
+    struct type t = sample_type(d, DT_FLOAT, 1, 3);
+    sample_operand(d, 0, &t, -4, 4);
 }
 
 const struct op_def op_softmax = {
@@ -167,7 +167,7 @@ const struct op_def op_softmax = {
     .work = softmax_work,
     .eval = softmax_eval,
     .expand = softmax_expand,
-    .draw = row_draw,
+    .sample = row_sample,
 };
 
 /* ---- layernorm ---- */
@@ -213,7 +213,7 @@ static void layernorm_contract(struct contract *c)
     int64_t n;
     bool holds = eps_of(c->n) > 0;
     contract_need_attr(c, holds, holds ? "eps > 0" : arena_printf(c->g->arena, "eps > 0, but eps is %g", eps_of(c->n)));
-    if (!ix_const_value(type_last(c->g->s, &c->n->type), &n))
+    if (!index_const_value(type_last(c->g->s, &c->n->type), &n))
         return;
     double scale = sqrt((double)n) * fmax(fabs(gamma->lo), fabs(gamma->hi)) * (1 + 0x1p-20);
     double largest = fmax(fabs(x->lo), fabs(x->hi));
@@ -225,7 +225,7 @@ static void layernorm_contract(struct contract *c)
 
 static void layernorm_work(struct session *s, const struct node *n, struct work *w)
 {
-    w->macs = ix_mulk(s->ix, type_count(s, &n->type), 5);
+    w->macs = index_mulk(s->indices, type_count(s, &n->type), 5);
     w->sum_length = type_last(s, &n->type);
 }
 
@@ -273,24 +273,24 @@ static void layernorm_eval(struct ev *c)
 /* Two passes: the variance from the differences, not from Σx², which cancels. */
 static struct node *layernorm_expand(struct builder *b, struct node *n)
 {
-    bool wide = b->wide;
-    b->wide = true;
+    bool keep = b->keep_f32;
+    b->keep_f32 = true;
     struct node *d = build2(b, "sub", n->in[0], per_row(b, build1(b, "mean", n->in[0])));
     struct node *var = build1(b, "mean", build2(b, "mul", d, d));
     struct node *deviation = per_row(b, build1(b, "sqrt", build2(b, "add", var, scalar(b, eps_of(n)))));
     struct node *y = build2(b, "mul", build2(b, "div", d, deviation), n->in[1]);
-    b->wide = wide;
+    b->keep_f32 = keep;
     return build2(b, "add", y, n->in[2]);
 }
 
-static void layernorm_draw(struct draw *d)
+static void layernorm_sample(struct sample *d)
 {
-    struct type x = draw_type(d, DT_FLOAT, 1, 3);
+    struct type x = sample_type(d, DT_FLOAT, 1, 3);
     struct type v = { .dtype = DT_FLOAT, .rank = 1, .dim = { x.dim[x.rank - 1] } };
-    draw_operand(d, 0, &x, -4, 4);
-    draw_operand(d, 1, &v, 0.5, 1.5);
-    draw_operand(d, 2, &v, -1, 1);
-    d->attrs[0] = draw_attr_float(draw_range(d, 0, 1) ? 1e-5 : 0.25);
+    sample_operand(d, 0, &x, -4, 4);
+    sample_operand(d, 1, &v, 0.5, 1.5);
+    sample_operand(d, 2, &v, -1, 1);
+    d->attrs[0] = sample_attr_float(sample_range(d, 0, 1) ? 1e-5 : 0.25);
 }
 
 const struct op_def op_layernorm = {
@@ -310,5 +310,5 @@ const struct op_def op_layernorm = {
     .work = layernorm_work,
     .eval = layernorm_eval,
     .expand = layernorm_expand,
-    .draw = layernorm_draw,
+    .sample = layernorm_sample,
 };

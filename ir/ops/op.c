@@ -150,10 +150,10 @@ void op_needs(const struct node *n, int operand, const struct dim_values *dims, 
 }
 
 /* ---- work ---- */
-static const struct ix *bytes_of(struct session *s, const struct node *n)
+static const struct index *bytes_of(struct session *s, const struct node *n)
 {
     enum dtype t = n->storage != DT_FLOAT ? n->storage : n->type.dtype;
-    return ix_mulk(s->ix, type_count(s, &n->type), t == DT_FLOAT ? 4 : dtype_size(t));
+    return index_mulk(s->indices, type_count(s, &n->type), t == DT_FLOAT ? 4 : dtype_size(t));
 }
 
 /* One multiply-add an element for pointwise ops, one a term for what runs along rows; views and sources have none. */
@@ -161,11 +161,11 @@ void op_work(struct session *s, const struct node *n, struct work *w)
 {
     const struct op_def *op = n->op;
     const struct type *along = op->class == CLS_POINTWISE || n->n_in == 0 ? &n->type : &n->in[0]->type;
-    w->macs = op->class == CLS_VIEW || op->class == CLS_SOURCE ? ix_const(s->ix, 0) : type_count(s, along);
+    w->macs = op->class == CLS_VIEW || op->class == CLS_SOURCE ? index_const(s->indices, 0) : type_count(s, along);
     w->bytes = bytes_of(s, n);
     for (int i = 0; i < n->n_in; i++)
-        w->bytes = ix_add(s->ix, w->bytes, bytes_of(s, n->in[i]));
-    w->sum_length = op->class == CLS_REDUCE ? type_last(s, along) : ix_const(s->ix, 1);
+        w->bytes = index_add(s->indices, w->bytes, bytes_of(s, n->in[i]));
+    w->sum_length = op->class == CLS_REDUCE ? type_last(s, along) : index_const(s->indices, 1);
     if (op->work)
         op->work(s, n, w);
 }

@@ -32,7 +32,7 @@ struct builder {
     struct graph *g;
     struct loc loc;
     const char *instance;
-    bool wide;
+    bool keep_f32;
 };
 struct builder build_at(struct graph *g, const struct node *like);
 struct node *build(struct builder *b, const char *op, struct node *const *in, int n_in, const struct attr *attrs);
@@ -63,28 +63,28 @@ void contract_need_attr(struct contract *c, bool holds, const char *text);
 void contract_state(struct contract *c, const char *text, enum obligation_status status);
 
 /* Random legal operands and attributes, for the tests that the table generates. */
-enum { MAX_DRAW = 12 };
-struct draw {
+enum { MAX_SAMPLE = 12 };
+struct sample {
     uint64_t *rnd;
     struct session *s;
     int n_in;
-    struct type in[MAX_DRAW];
-    double lo[MAX_DRAW], hi[MAX_DRAW]; /* values are uniform in lo..hi; integers in lo..hi, both in */
-    bool scores[MAX_DRAW];             /* distinct, well separated values (for selections) */
+    struct type in[MAX_SAMPLE];
+    double lo[MAX_SAMPLE], hi[MAX_SAMPLE]; /* values are uniform in lo..hi; integers in lo..hi, both in */
+    bool scores[MAX_SAMPLE];               /* distinct, well separated values (for selections) */
     struct attr attrs[8];
 };
 
 /* Cost of a node over its whole result. */
 struct work {
-    const struct ix *macs, *bytes, *sum_length;
+    const struct index *macs, *bytes, *sum_length;
 }; /* multiply-adds; bytes read and written once; terms of the longest sum */
 
 /* Pulling a value into a kernel: `value` gives an operand's element at an index as a kernel IR scalar. */
 struct at {
     struct kbuild *k; /* makes kernel IR values (ir/kernel/kir.h) */
     const struct node *n;
-    const struct ix *const *index; /* n->type.rank of them */
-    const struct kx *(*value)(struct at *c, int operand, const struct ix *const *index);
+    const struct index *const *index; /* n->type.rank of them */
+    const struct kexpr *(*value)(struct at *c, int operand, const struct index *const *index);
     void *lower; /* codegen's own */
 };
 
@@ -102,10 +102,11 @@ struct op_def {
     bool commutes; /* op(x, y) = op(y, x) bit for bit */
     bool exact;    /* never rounds */
     bool cheap;    /* made again by whoever reads it rather than kept, where its operands are sources */
-    bool wide;     /* its result stays f32 under every precision policy */
-    const char
-        *wide_operands; /* operands (by name, space-separated) whose whole float cone up to a contraction stays f32 */
-    const char *stem;   /* of automatic parameter names: "lin", "ln" */
+    bool keep_f32; /* its result stays f32 under every precision policy */
+    const char *
+        /* operands (by name, space-separated) whose whole float cone up to a contraction stays f32 */
+        keep_f32_operands;
+    const char *stem; /* of automatic parameter names: "lin", "ln" */
     const struct param_def *params;
     int n_params;
     /* The type of a left-out operand. The call is not yet a node of the graph: what it lacks is NULL in `in`;
@@ -125,19 +126,19 @@ struct op_def {
                      NUM y); /* pointwise: absolute error of one element, its own rounding included */
     void (*bound)(struct bd *b);
     struct node *(*grad)(struct builder *b, struct node *n, struct node *gy, int operand);
-    const struct kx *(*at)(struct at *c);
+    const struct kexpr *(*at)(struct at *c);
     struct node *(*expand)(struct builder *b, struct node *n);
     /* What a template stage asks where `at` cannot say it. CLS_REDUCE: the accumulator, and the result from the total
        of n terms (NULL: the total). */
     enum kacc acc;
-    const struct kx *(*finish)(struct at *c, const struct kx *total, const struct ix *n);
+    const struct kexpr *(*finish)(struct at *c, const struct kexpr *total, const struct index *n);
     /* CLS_SELECT by rank: does element j of the row stand before element i, and the result of element i from the number
        of those that do (an i32). A selection without the last dimension is the index of the element that nobody stands
        before, -1 of an empty row: `ranked` is not asked. */
-    const struct kx *(*before)(struct at *c, const struct kx *sj, const struct kx *j, const struct kx *si,
-                               const struct kx *i);
-    const struct kx *(*ranked)(struct at *c, const struct kx *rank);
-    void (*draw)(struct draw *d);
+    const struct kexpr *(*precedes)(struct at *c, const struct kexpr *sj, const struct kexpr *j, const struct kexpr *si,
+                                    const struct kexpr *i);
+    const struct kexpr *(*from_rank)(struct at *c, const struct kexpr *rank);
+    void (*sample)(struct sample *d);
 };
 
 /* The row by name, NULL if there is none; rows in ops.def's order, NULL past the last. */

@@ -49,15 +49,15 @@ static bool all_integral(const struct contract *c)
     return true;
 }
 
-static const struct kx *at1(struct at *c, enum kop op) { return kx_op1(c->k, op, at_float(c, 0)); }
-static const struct kx *at2(struct at *c, enum kop op)
+static const struct kexpr *at1(struct at *c, enum kop op) { return kexpr_op1(c->k, op, at_float(c, 0)); }
+static const struct kexpr *at2(struct at *c, enum kop op)
 {
-    const struct kx *x = at_float(c, 0);
-    return kx_op2(c->k, op, x, at_float(c, 1));
+    const struct kexpr *x = at_float(c, 0);
+    return kexpr_op2(c->k, op, x, at_float(c, 1));
 }
 
-static void draw_any1(struct draw *d) { draw_same(d, 1, -4, 4); }
-static void draw_any2(struct draw *d) { draw_same(d, 2, -4, 4); }
+static void sample_any1(struct sample *d) { sample_same(d, 1, -4, 4); }
+static void sample_any2(struct sample *d) { sample_same(d, 2, -4, 4); }
 
 /* ---- add, sub ---- */
 static NUM add_eval1(const struct ev *c, const NUM *x) { return n_add(c, x[0], x[1]); }
@@ -90,8 +90,8 @@ static void sub_contract(struct contract *c)
     facts_set(c, lo, hi, all_finite(c) && isfinite(lo) && isfinite(hi), all_integral(c));
 }
 
-static const struct kx *add_at(struct at *c) { return at2(c, K_ADD); }
-static const struct kx *sub_at(struct at *c) { return at2(c, K_SUB); }
+static const struct kexpr *add_at(struct at *c) { return at2(c, K_ADD); }
+static const struct kexpr *sub_at(struct at *c) { return at2(c, K_SUB); }
 
 const struct op_def op_add = {
     .name = "add",
@@ -104,7 +104,7 @@ const struct op_def op_add = {
     .eval1 = add_eval1,
     .bound1 = add_bound1,
     .at = add_at,
-    .draw = draw_any2,
+    .sample = sample_any2,
 };
 
 const struct op_def op_sub = {
@@ -117,7 +117,7 @@ const struct op_def op_sub = {
     .eval1 = sub_eval1,
     .bound1 = add_bound1,
     .at = sub_at,
-    .draw = draw_any2,
+    .sample = sample_any2,
 };
 
 /* ---- mul ---- */
@@ -158,7 +158,7 @@ static void mul_contract(struct contract *c)
     facts_set(c, lo, hi, all_finite(c) && isfinite(lo) && isfinite(hi), all_integral(c));
 }
 
-static const struct kx *mul_at(struct at *c) { return at2(c, K_MUL); }
+static const struct kexpr *mul_at(struct at *c) { return at2(c, K_MUL); }
 
 const struct op_def op_mul = {
     .name = "mul",
@@ -171,7 +171,7 @@ const struct op_def op_mul = {
     .eval1 = mul_eval1,
     .bound1 = mul_bound1,
     .at = mul_at,
-    .draw = draw_any2,
+    .sample = sample_any2,
 };
 
 /* ---- fma ---- */
@@ -201,14 +201,14 @@ static void fma_contract(struct contract *c)
     facts_set(c, lo, hi, all_finite(c) && isfinite(lo) && isfinite(hi), all_integral(c));
 }
 
-static const struct kx *fma_at(struct at *c)
+static const struct kexpr *fma_at(struct at *c)
 {
-    const struct kx *x = at_float(c, 0);
-    const struct kx *y = at_float(c, 1);
-    return kx_op(c->k, K_FMA, x, y, at_float(c, 2));
+    const struct kexpr *x = at_float(c, 0);
+    const struct kexpr *y = at_float(c, 1);
+    return kexpr_op(c->k, K_FMA, x, y, at_float(c, 2));
 }
 
-static void fma_draw(struct draw *d) { draw_same(d, 3, -4, 4); }
+static void fma_sample(struct sample *d) { sample_same(d, 3, -4, 4); }
 
 const struct op_def op_fma = {
     .name = "fma",
@@ -220,7 +220,7 @@ const struct op_def op_fma = {
     .eval1 = fma_eval1,
     .bound1 = fma_bound1,
     .at = fma_at,
-    .draw = fma_draw,
+    .sample = fma_sample,
 };
 
 /* ---- div ---- */
@@ -257,12 +257,12 @@ static void div_contract(struct contract *c)
     facts_set(c, lo, hi, apart && all_finite(c) && isfinite(lo) && isfinite(hi), false);
 }
 
-static const struct kx *div_at(struct at *c) { return at2(c, K_DIV); }
+static const struct kexpr *div_at(struct at *c) { return at2(c, K_DIV); }
 
-static void div_draw(struct draw *d)
+static void div_sample(struct sample *d)
 {
-    draw_same(d, 2, -4, 4);
-    d->lo[1] = draw_range(d, 0, 1) ? 0.25 : -4;
+    sample_same(d, 2, -4, 4);
+    d->lo[1] = sample_range(d, 0, 1) ? 0.25 : -4;
     d->hi[1] = d->lo[1] < 0 ? -0.25 : 4;
 }
 
@@ -276,7 +276,7 @@ const struct op_def op_div = {
     .eval1 = div_eval1,
     .bound1 = div_bound1,
     .at = div_at,
-    .draw = div_draw,
+    .sample = div_sample,
 };
 
 /* ---- neg, abs ---- */
@@ -305,8 +305,8 @@ static void abs_contract(struct contract *c)
     c->out->max_nonzero = x->max_nonzero;
 }
 
-static const struct kx *neg_at(struct at *c) { return at1(c, K_NEG); }
-static const struct kx *abs_at(struct at *c) { return at1(c, K_ABS); }
+static const struct kexpr *neg_at(struct at *c) { return at1(c, K_NEG); }
+static const struct kexpr *abs_at(struct at *c) { return at1(c, K_ABS); }
 
 const struct op_def op_neg = {
     .name = "neg",
@@ -319,7 +319,7 @@ const struct op_def op_neg = {
     .eval1 = neg_eval1,
     .bound1 = same_bound1,
     .at = neg_at,
-    .draw = draw_any1,
+    .sample = sample_any1,
 };
 
 const struct op_def op_abs = {
@@ -333,7 +333,7 @@ const struct op_def op_abs = {
     .eval1 = abs_eval1,
     .bound1 = same_bound1,
     .at = abs_at,
-    .draw = draw_any1,
+    .sample = sample_any1,
 };
 
 /* ---- exp ---- */
@@ -361,7 +361,7 @@ static void exp_contract(struct contract *c)
     facts_set(c, lo, hi, x->finite && hi < INFINITY, false);
 }
 
-static const struct kx *exp_at(struct at *c) { return at1(c, K_EXP); }
+static const struct kexpr *exp_at(struct at *c) { return at1(c, K_EXP); }
 
 const struct op_def op_exp = {
     .name = "exp",
@@ -373,7 +373,7 @@ const struct op_def op_exp = {
     .eval1 = exp_eval1,
     .bound1 = exp_bound1,
     .at = exp_at,
-    .draw = draw_any1,
+    .sample = sample_any1,
 };
 
 /* ---- log ---- */
@@ -403,8 +403,8 @@ static void log_contract(struct contract *c)
     facts_set(c, lo, hi, x->finite && x->lo > 0 && hi < INFINITY, false);
 }
 
-static const struct kx *log_at(struct at *c) { return at1(c, K_LOG); }
-static void log_draw(struct draw *d) { draw_same(d, 1, 0.0625, 8); }
+static const struct kexpr *log_at(struct at *c) { return at1(c, K_LOG); }
+static void log_sample(struct sample *d) { sample_same(d, 1, 0.0625, 8); }
 
 const struct op_def op_log = {
     .name = "log",
@@ -416,7 +416,7 @@ const struct op_def op_log = {
     .eval1 = log_eval1,
     .bound1 = log_bound1,
     .at = log_at,
-    .draw = log_draw,
+    .sample = log_sample,
 };
 
 /* ---- sqrt ---- */
@@ -448,8 +448,8 @@ static void sqrt_contract(struct contract *c)
     facts_set(c, lo, hi, x->finite && x->lo >= 0, false);
 }
 
-static const struct kx *sqrt_at(struct at *c) { return at1(c, K_SQRT); }
-static void sqrt_draw(struct draw *d) { draw_same(d, 1, 0, 8); }
+static const struct kexpr *sqrt_at(struct at *c) { return at1(c, K_SQRT); }
+static void sqrt_sample(struct sample *d) { sample_same(d, 1, 0, 8); }
 
 const struct op_def op_sqrt = {
     .name = "sqrt",
@@ -461,7 +461,7 @@ const struct op_def op_sqrt = {
     .eval1 = sqrt_eval1,
     .bound1 = sqrt_bound1,
     .at = sqrt_at,
-    .draw = sqrt_draw,
+    .sample = sqrt_sample,
 };
 
 /* ---- tanh ---- */
@@ -489,7 +489,7 @@ static void tanh_contract(struct contract *c)
     facts_set(c, fmax(lo - fabs(lo) * 0x1p-50, -1), fmin(hi + fabs(hi) * 0x1p-50, 1), x->finite, false);
 }
 
-static const struct kx *tanh_at(struct at *c) { return at1(c, K_TANH); }
+static const struct kexpr *tanh_at(struct at *c) { return at1(c, K_TANH); }
 
 const struct op_def op_tanh = {
     .name = "tanh",
@@ -501,7 +501,7 @@ const struct op_def op_tanh = {
     .eval1 = tanh_eval1,
     .bound1 = tanh_bound1,
     .at = tanh_at,
-    .draw = draw_any1,
+    .sample = sample_any1,
 };
 
 /* ---- maximum, minimum ---- */
@@ -537,8 +537,8 @@ static void minimum_contract(struct contract *c)
     facts_set(c, fmin(x->lo, y->lo), fmin(x->hi, y->hi), all_finite(c), all_integral(c));
 }
 
-static const struct kx *maximum_at(struct at *c) { return at2(c, K_MAX); }
-static const struct kx *minimum_at(struct at *c) { return at2(c, K_MIN); }
+static const struct kexpr *maximum_at(struct at *c) { return at2(c, K_MAX); }
+static const struct kexpr *minimum_at(struct at *c) { return at2(c, K_MIN); }
 
 const struct op_def op_maximum = {
     .name = "maximum",
@@ -551,7 +551,7 @@ const struct op_def op_maximum = {
     .eval1 = maximum_eval1,
     .bound1 = extremum_bound1,
     .at = maximum_at,
-    .draw = draw_any2,
+    .sample = sample_any2,
 };
 
 const struct op_def op_minimum = {
@@ -565,5 +565,5 @@ const struct op_def op_minimum = {
     .eval1 = minimum_eval1,
     .bound1 = extremum_bound1,
     .at = minimum_at,
-    .draw = draw_any2,
+    .sample = sample_any2,
 };

@@ -12,13 +12,13 @@ static bool reduce_infer(struct graph *g, struct node *n)
     return true;
 }
 
-static const struct ix *length_of(const struct contract *c) { return type_last(c->g->s, &c->n->in[0]->type); }
+static const struct index *length_of(const struct contract *c) { return type_last(c->g->s, &c->n->in[0]->type); }
 
-static void reduce_draw(struct draw *d)
+static void reduce_sample(struct sample *d)
 {
     static const enum dtype floats[] = { DT_FLOAT, DT_FLOAT, DT_F32, DT_F16 };
-    struct type t = draw_type(d, floats[draw_range(d, 0, 3)], 1, 3);
-    draw_operand(d, 0, &t, -4, 4);
+    struct type t = sample_type(d, floats[sample_range(d, 0, 3)], 1, 3);
+    sample_operand(d, 0, &t, -4, 4);
 }
 
 /* ---- sum, mean ---- */
@@ -98,15 +98,15 @@ static void mean_bound(struct bd *b)
             b->e_out[i] = mean_error(b, i);
 }
 
-static const struct kx *mean_finish(struct at *c, const struct kx *total, const struct ix *n)
+static const struct kexpr *mean_finish(struct at *c, const struct kexpr *total, const struct index *n)
 {
-    return kx_op2(c->k, K_DIV, total, kx_cast(c->k, DT_F32, kx_index(c->k, DT_I64, n)));
+    return kexpr_op2(c->k, K_DIV, total, kexpr_cast(c->k, DT_F32, kexpr_index(c->k, DT_I64, n)));
 }
 
 static void sum_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
-    const struct ix *n = length_of(c);
+    const struct index *n = length_of(c);
     double least = (double)n->lo;
     double most = (double)n->hi;
     double lo = times(x->lo, x->lo < 0 ? most : least);
@@ -130,7 +130,7 @@ const struct op_def op_sum = {
     .contract = sum_contract,
     .eval = sum_eval,
     .bound = sum_bound,
-    .draw = reduce_draw,
+    .sample = reduce_sample,
 };
 
 const struct op_def op_mean = {
@@ -144,7 +144,7 @@ const struct op_def op_mean = {
     .contract = mean_contract,
     .eval = mean_eval,
     .bound = mean_bound,
-    .draw = reduce_draw,
+    .sample = reduce_sample,
 };
 
 /* ---- max ---- */
@@ -213,7 +213,7 @@ const struct op_def op_max = {
     .contract = max_contract,
     .eval = max_eval,
     .bound = max_bound,
-    .draw = reduce_draw,
+    .sample = reduce_sample,
 };
 
 /* ---- argmax ---- */
@@ -307,21 +307,22 @@ static void argmax_bound(struct bd *b)
 
 static void argmax_contract(struct contract *c)
 {
-    const struct ix *n = length_of(c);
+    const struct index *n = length_of(c);
     facts_set(c, n->lo > 0 ? 0 : -1, n->hi > 0 ? (double)n->hi - 1 : -1, true, true);
 }
 
 /* The larger stands before, a NaN before all; of equals the first. */
-static const struct kx *argmax_before(struct at *c, const struct kx *sj, const struct kx *j, const struct kx *si,
-                                      const struct kx *i)
+static const struct kexpr *argmax_precedes(struct at *c, const struct kexpr *sj, const struct kexpr *j,
+                                           const struct kexpr *si, const struct kexpr *i)
 {
     struct kbuild *k = c->k;
-    const struct kx *nan_j = kx_op2(k, K_NE, sj, sj);
-    const struct kx *nan_i = kx_op2(k, K_NE, si, si);
-    const struct kx *first = kx_op2(k, K_LT, j, i);
-    const struct kx *more = kx_op2(k, K_OR, kx_op2(k, K_GT, sj, si), kx_op2(k, K_AND, nan_j, kx_op1(k, K_NOT, nan_i)));
-    const struct kx *same = kx_op2(k, K_OR, kx_op2(k, K_EQ, sj, si), kx_op2(k, K_AND, nan_j, nan_i));
-    return kx_op2(k, K_OR, more, kx_op2(k, K_AND, same, first));
+    const struct kexpr *nan_j = kexpr_op2(k, K_NE, sj, sj);
+    const struct kexpr *nan_i = kexpr_op2(k, K_NE, si, si);
+    const struct kexpr *first = kexpr_op2(k, K_LT, j, i);
+    const struct kexpr *more =
+        kexpr_op2(k, K_OR, kexpr_op2(k, K_GT, sj, si), kexpr_op2(k, K_AND, nan_j, kexpr_op1(k, K_NOT, nan_i)));
+    const struct kexpr *same = kexpr_op2(k, K_OR, kexpr_op2(k, K_EQ, sj, si), kexpr_op2(k, K_AND, nan_j, nan_i));
+    return kexpr_op2(k, K_OR, more, kexpr_op2(k, K_AND, same, first));
 }
 
 const struct op_def op_argmax = {
@@ -334,6 +335,6 @@ const struct op_def op_argmax = {
     .contract = argmax_contract,
     .eval = argmax_eval,
     .bound = argmax_bound,
-    .before = argmax_before,
-    .draw = reduce_draw,
+    .precedes = argmax_precedes,
+    .sample = reduce_sample,
 };

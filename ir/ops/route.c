@@ -96,41 +96,41 @@ static double padic_encode_bound1(const struct bd *b, const NUM *z, const double
 }
 
 /* A NaN goes through as 0: what a cast makes of it is not defined. */
-static const struct kx *padic_encode_at(struct at *c)
+static const struct kexpr *padic_encode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
     struct kbuild *k = c->k;
-    const struct kx *z = kx_cast(k, DT_F64, at_plain(c, 0));
-    const struct kx *nan = kx_op2(k, K_NE, z, z);
-    const struct kx *t =
-        kx_op1(k, K_RINT, kx_op2(k, K_MUL, kx_op(k, K_SELECT, nan, kx_f64(k, 0), z), kx_f64(k, (double)a.s)));
-    t = kx_op2(k, K_MIN, kx_op2(k, K_MAX, t, kx_f64(k, -clamp_of(&a))), kx_f64(k, clamp_of(&a)));
-    const struct kx *q = kx_cast(k, DT_I64, t);
+    const struct kexpr *z = kexpr_cast(k, DT_F64, at_plain(c, 0));
+    const struct kexpr *nan = kexpr_op2(k, K_NE, z, z);
+    const struct kexpr *t = kexpr_op1(
+        k, K_RINT, kexpr_op2(k, K_MUL, kexpr_op(k, K_SELECT, nan, kexpr_f64(k, 0), z), kexpr_f64(k, (double)a.s)));
+    t = kexpr_op2(k, K_MIN, kexpr_op2(k, K_MAX, t, kexpr_f64(k, -clamp_of(&a))), kexpr_f64(k, clamp_of(&a)));
+    const struct kexpr *q = kexpr_cast(k, DT_I64, t);
     if (!limit_is_double(&a))
-        q = kx_op2(k, K_MIN, kx_op2(k, K_MAX, q, kx_i64(k, -a.limit)), kx_i64(k, a.limit));
-    return kx_op(k, K_SELECT, nan, kx_i64(k, PADIC_NONE), q);
+        q = kexpr_op2(k, K_MIN, kexpr_op2(k, K_MAX, q, kexpr_i64(k, -a.limit)), kexpr_i64(k, a.limit));
+    return kexpr_op(k, K_SELECT, nan, kexpr_i64(k, PADIC_NONE), q);
 }
 
-static void padic_draw_ring(struct draw *d, int64_t *top)
+static void padic_sample_ring(struct sample *d, int64_t *top)
 {
     static const struct {
         int64_t p, n, s;
     } rings[] = {
         { 2, 16, 1024 }, { 2, 63, 1024 }, { 3, 5, 16 }, { 7, 2, 1 }, { 2, 1, 8 }, { 5, 27, INT64_C(1) << 40 }
     };
-    int64_t i = draw_range(d, 0, 5);
+    int64_t i = sample_range(d, 0, 5);
     int64_t s = rings[i].s;
     *top = (int64_t)fmin(pow((double)rings[i].p, (double)rings[i].n) / 2, 0x1p40);
-    d->attrs[0] = draw_attr_int(rings[i].p);
-    d->attrs[1] = draw_attr_int(rings[i].n);
-    d->attrs[2] = draw_attr_int(s);
+    d->attrs[0] = sample_attr_int(rings[i].p);
+    d->attrs[1] = sample_attr_int(rings[i].n);
+    d->attrs[2] = sample_attr_int(s);
 }
 
-static void padic_encode_draw(struct draw *d)
+static void padic_encode_sample(struct sample *d)
 {
     int64_t top;
-    draw_same(d, 1, -40, 40);
-    padic_draw_ring(d, &top);
+    sample_same(d, 1, -40, 40);
+    padic_sample_ring(d, &top);
 }
 
 const struct op_def op_padic_encode = {
@@ -140,7 +140,7 @@ const struct op_def op_padic_encode = {
     .operands = "z",
     .class = CLS_POINTWISE,
     .exact = true,
-    .wide_operands = "z",
+    .keep_f32_operands = "z",
     .attrs = padic_attrs,
     .n_attrs = N_ATTRS(padic_attrs),
     .infer = padic_encode_infer,
@@ -148,7 +148,7 @@ const struct op_def op_padic_encode = {
     .eval1 = padic_encode_eval1,
     .bound1 = padic_encode_bound1,
     .at = padic_encode_at,
-    .draw = padic_encode_draw,
+    .sample = padic_encode_sample,
 };
 
 static bool padic_decode_infer(struct graph *g, struct node *n)
@@ -207,20 +207,22 @@ static double padic_decode_bound1(const struct bd *b, const NUM *q, const double
 
 /* What brings a remainder back into the balanced range: −by where it is too high, by where it is too low. No arm of a
    select may overflow. */
-static const struct kx *into_range(struct kbuild *k, const struct kx *high, const struct kx *low, int64_t by)
+static const struct kexpr *into_range(struct kbuild *k, const struct kexpr *high, const struct kexpr *low, int64_t by)
 {
-    return kx_op(k, K_SELECT, high, kx_i64(k, -by), kx_op(k, K_SELECT, low, kx_i64(k, by), kx_i64(k, 0)));
+    return kexpr_op(k, K_SELECT, high, kexpr_i64(k, -by),
+                    kexpr_op(k, K_SELECT, low, kexpr_i64(k, by), kexpr_i64(k, 0)));
 }
 
 /* r/s as f32, or a NaN where q says that there is none. */
-static const struct kx *decoded(struct at *c, const struct padic *a, const struct kx *q, const struct kx *r)
+static const struct kexpr *decoded(struct at *c, const struct padic *a, const struct kexpr *q, const struct kexpr *r)
 {
     struct kbuild *k = c->k;
-    const struct kx *z = kx_op2(k, K_MUL, kx_cast(k, DT_F64, r), kx_f64(k, 1 / (double)a->s));
-    return kx_op(k, K_SELECT, kx_op2(k, K_EQ, q, kx_i64(k, PADIC_NONE)), kx_f32(k, NAN), kx_cast(k, DT_F32, z));
+    const struct kexpr *z = kexpr_op2(k, K_MUL, kexpr_cast(k, DT_F64, r), kexpr_f64(k, 1 / (double)a->s));
+    return kexpr_op(k, K_SELECT, kexpr_op2(k, K_EQ, q, kexpr_i64(k, PADIC_NONE)), kexpr_f32(k, NAN),
+                    kexpr_cast(k, DT_F32, z));
 }
 
-static const struct kx *padic_decode_at(struct at *c)
+static const struct kexpr *padic_decode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
     struct kbuild *k = c->k;
@@ -228,24 +230,24 @@ static const struct kx *padic_decode_at(struct at *c)
        makes is its own representative. */
     bool fits = a.top < INT64_MAX;
     bool reduced = is_balanced(&a, &c->n->in[0]->facts);
-    const struct kx *q = at_plain(c, 0);
+    const struct kexpr *q = at_plain(c, 0);
     if (reduced)
         return decoded(c, &a, q, q);
-    const struct kx *r = fits ? kx_op2(k, K_MOD, q, kx_i64(k, a.top + 1)) : q;
-    const struct kx *high = kx_op2(k, K_GT, r, kx_i64(k, a.limit));
-    const struct kx *low = kx_op2(k, K_LT, r, kx_i64(k, a.limit - a.top));
-    r = kx_op2(k, K_ADD, r, into_range(k, high, low, fits ? a.top + 1 : a.top));
+    const struct kexpr *r = fits ? kexpr_op2(k, K_MOD, q, kexpr_i64(k, a.top + 1)) : q;
+    const struct kexpr *high = kexpr_op2(k, K_GT, r, kexpr_i64(k, a.limit));
+    const struct kexpr *low = kexpr_op2(k, K_LT, r, kexpr_i64(k, a.limit - a.top));
+    r = kexpr_op2(k, K_ADD, r, into_range(k, high, low, fits ? a.top + 1 : a.top));
     if (!fits)
-        r = kx_op2(k, K_ADD, r, into_range(k, high, low, 1));
+        r = kexpr_op2(k, K_ADD, r, into_range(k, high, low, 1));
     return decoded(c, &a, q, r);
 }
 
-static void padic_decode_draw(struct draw *d)
+static void padic_decode_sample(struct sample *d)
 {
     int64_t top;
-    struct type t = draw_type(d, DT_I64, 0, 3);
-    padic_draw_ring(d, &top);
-    draw_operand(d, 0, &t, -(double)top, (double)top);
+    struct type t = sample_type(d, DT_I64, 0, 3);
+    padic_sample_ring(d, &top);
+    sample_operand(d, 0, &t, -(double)top, (double)top);
 }
 
 const struct op_def op_padic_decode = {
@@ -253,7 +255,7 @@ const struct op_def op_padic_decode = {
     .doc = "the balanced representative of a residue, divided by s; of the least i64 a NaN",
     .operands = "q",
     .class = CLS_POINTWISE,
-    .wide = true,
+    .keep_f32 = true,
     .attrs = padic_attrs,
     .n_attrs = N_ATTRS(padic_attrs),
     .infer = padic_decode_infer,
@@ -261,7 +263,7 @@ const struct op_def op_padic_decode = {
     .eval1 = padic_decode_eval1,
     .bound1 = padic_decode_bound1,
     .at = padic_decode_at,
-    .draw = padic_decode_draw,
+    .sample = padic_decode_sample,
 };
 
 /* ---- combine ---- */
@@ -281,7 +283,7 @@ static bool combine_infer(struct graph *g, struct node *n)
         if (!type_same_shape(&n->in[e]->type, y))
             return infer_error(g, n, e, "must have the shape of the second, %s", type_text(g->arena, y));
     }
-    if (w->rank < 1 || w->rank != y->rank || type_last(g->s, w) != ix_const(g->s->ix, n->n_in - 1))
+    if (w->rank < 1 || w->rank != y->rank || type_last(g->s, w) != index_const(g->s->indices, n->n_in - 1))
         return infer_error(g, n, 0, "must have one weight a row for each of the %d that follow, which are %s",
                            n->n_in - 1, type_text(g->arena, y));
     for (int i = 0; i + 1 < w->rank; i++)
@@ -329,8 +331,8 @@ static void combine_needs(const struct node *n, int operand, const struct dim_va
 
 static void combine_work(struct session *s, const struct node *n, struct work *w)
 {
-    w->macs = ix_mulk(s->ix, type_count(s, &n->type), n->n_in - 1);
-    w->sum_length = ix_const(s->ix, n->n_in - 1);
+    w->macs = index_mulk(s->indices, type_count(s, &n->type), n->n_in - 1);
+    w->sum_length = index_const(s->indices, n->n_in - 1);
 }
 
 /* An expert whose weight is exactly 0 was not chosen and contributes nothing, not 0·y; a NaN is not 0. */
@@ -410,32 +412,33 @@ static void combine_bound(struct bd *b)
         }
 }
 
-static const struct kx *combine_at(struct at *c)
+static const struct kexpr *combine_at(struct at *c)
 {
     struct kbuild *k = c->k;
-    const struct ix *index[MAX_RANK];
-    const struct kx *sum = kx_f32(k, 0);
+    const struct index *index[MAX_RANK];
+    const struct kexpr *sum = kexpr_f32(k, 0);
     int last = c->n->type.rank - 1;
     for (int i = 0; i < last; i++)
         index[i] = c->index[i];
     for (int e = 1; e < c->n->n_in; e++) {
-        index[last] = ix_const(at_ix(c), e - 1);
-        const struct kx *w = kx_cast(k, DT_F32, c->value(c, 0, index));
-        const struct kx *y = at_float(c, e);
-        sum = kx_op(k, K_SELECT, kx_op2(k, K_NE, w, kx_f32(k, 0)), kx_op2(k, K_ADD, sum, kx_op2(k, K_MUL, w, y)), sum);
+        index[last] = index_const(at_index(c), e - 1);
+        const struct kexpr *w = kexpr_cast(k, DT_F32, c->value(c, 0, index));
+        const struct kexpr *y = at_float(c, e);
+        sum = kexpr_op(k, K_SELECT, kexpr_op2(k, K_NE, w, kexpr_f32(k, 0)),
+                       kexpr_op2(k, K_ADD, sum, kexpr_op2(k, K_MUL, w, y)), sum);
     }
     return sum;
 }
 
-static void combine_draw(struct draw *d)
+static void combine_sample(struct sample *d)
 {
-    int64_t experts = draw_range(d, 1, 5);
-    struct type y = draw_type(d, DT_FLOAT, 1, 3);
+    int64_t experts = sample_range(d, 1, 5);
+    struct type y = sample_type(d, DT_FLOAT, 1, 3);
     struct type w = y;
-    w.dim[w.rank - 1] = draw_ix(d, experts);
-    draw_operand(d, 0, &w, -1, 1);
+    w.dim[w.rank - 1] = draw_index(d, experts);
+    sample_operand(d, 0, &w, -1, 1);
     for (int e = 1; e <= experts; e++)
-        draw_operand(d, e, &y, -2, 2);
+        sample_operand(d, e, &y, -2, 2);
 }
 
 const struct op_def op_combine = {
@@ -443,7 +446,7 @@ const struct op_def op_combine = {
     .doc = "sum over e of w[.., e] times y_e, without those whose weight is exactly 0",
     .operands = "w, y...",
     .class = CLS_INDEX,
-    .wide_operands = "w",
+    .keep_f32_operands = "w",
     .infer = combine_infer,
     .contract = combine_contract,
     .needs = combine_needs,
@@ -451,5 +454,5 @@ const struct op_def op_combine = {
     .eval = combine_eval,
     .bound = combine_bound,
     .at = combine_at,
-    .draw = combine_draw,
+    .sample = combine_sample,
 };

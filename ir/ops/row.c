@@ -25,7 +25,7 @@ bool need_axis(struct graph *g, const struct node *n, int64_t axis, int rank, in
     return true;
 }
 
-void set_type(struct node *n, enum dtype dtype, int rank, const struct ix *const *dims)
+void set_type(struct node *n, enum dtype dtype, int rank, const struct index *const *dims)
 {
     n->type = (struct type){ .dtype = dtype, .rank = rank }; /* too high a rank is refused by graph_add */
     for (int i = 0; i < rank && i < MAX_RANK; i++)
@@ -86,11 +86,11 @@ bool known_nonnegative(const struct bd *b, int operand, double x)
 }
 
 /* ---- at ---- */
-const struct kx *at_float(struct at *c, int operand) { return kx_cast(c->k, DT_F32, at_plain(c, operand)); }
+const struct kexpr *at_float(struct at *c, int operand) { return kexpr_cast(c->k, DT_F32, at_plain(c, operand)); }
 
 /* ---- draws ---- */
 /* splitmix64 (Steele, Lea, Flood 2014). */
-uint64_t draw_bits(struct draw *d)
+uint64_t sample_bits(struct sample *d)
 {
     uint64_t z = *d->rnd += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -98,32 +98,32 @@ uint64_t draw_bits(struct draw *d)
     return z ^ z >> 31;
 }
 
-int64_t draw_range(struct draw *d, int64_t lo, int64_t hi)
+int64_t sample_range(struct sample *d, int64_t lo, int64_t hi)
 {
-    return lo + (int64_t)(draw_bits(d) % (uint64_t)(hi - lo + 1));
+    return lo + (int64_t)(sample_bits(d) % (uint64_t)(hi - lo + 1));
 }
-int64_t draw_dim(struct draw *d)
+int64_t sample_dim(struct sample *d)
 {
-    return draw_range(d, 0, 7) ? draw_range(d, 1, 7) : draw_range(d, 0, 3) ? draw_range(d, 8, 70) : 0;
+    return sample_range(d, 0, 7) ? sample_range(d, 1, 7) : sample_range(d, 0, 3) ? sample_range(d, 8, 70) : 0;
 }
-const struct ix *draw_ix(const struct draw *d, int64_t k) { return ix_const(d->s->ix, k); }
+const struct index *draw_index(const struct sample *d, int64_t k) { return index_const(d->s->indices, k); }
 
 /* At most one long dimension, so that tests stay short. */
-struct type draw_type(struct draw *d, enum dtype dtype, int rank_lo, int rank_hi)
+struct type sample_type(struct sample *d, enum dtype dtype, int rank_lo, int rank_hi)
 {
-    struct type t = { .dtype = dtype, .rank = (int)draw_range(d, rank_lo, rank_hi) };
+    struct type t = { .dtype = dtype, .rank = (int)sample_range(d, rank_lo, rank_hi) };
     bool is_long = false;
     for (int i = t.rank - 1; i >= 0; i--) {
-        int64_t k = draw_dim(d);
+        int64_t k = sample_dim(d);
         if (k > 7 && is_long)
             k = 3;
         is_long |= k > 7;
-        t.dim[i] = draw_ix(d, k);
+        t.dim[i] = draw_index(d, k);
     }
     return t;
 }
 
-void draw_operand(struct draw *d, int i, const struct type *t, double lo, double hi)
+void sample_operand(struct sample *d, int i, const struct type *t, double lo, double hi)
 {
     if (i >= d->n_in)
         d->n_in = i + 1;
@@ -132,20 +132,20 @@ void draw_operand(struct draw *d, int i, const struct type *t, double lo, double
     d->hi[i] = hi;
 }
 
-void draw_same(struct draw *d, int n, double lo, double hi)
+void sample_same(struct sample *d, int n, double lo, double hi)
 {
     static const enum dtype floats[] = { DT_FLOAT, DT_FLOAT, DT_F32, DT_F16, DT_BF16 };
-    struct type t = draw_type(d, DT_FLOAT, 0, 3);
+    struct type t = sample_type(d, DT_FLOAT, 0, 3);
     for (int i = 0; i < n; i++) {
-        t.dtype = floats[draw_range(d, 0, 4)];
-        draw_operand(d, i, &t, lo, hi);
+        t.dtype = floats[sample_range(d, 0, 4)];
+        sample_operand(d, i, &t, lo, hi);
     }
 }
 
-struct attr draw_attr_int(int64_t i) { return (struct attr){ .i = i }; }
-struct attr draw_attr_float(double f) { return (struct attr){ .f = f }; }
+struct attr sample_attr_int(int64_t i) { return (struct attr){ .i = i }; }
+struct attr sample_attr_float(double f) { return (struct attr){ .f = f }; }
 
-struct attr draw_attr_ints(struct draw *d, int n, const int64_t *ints)
+struct attr sample_attr_ints(struct sample *d, int n, const int64_t *ints)
 {
     int64_t *copy = arena_array(d->s->run, int64_t, n);
     for (int i = 0; i < n; i++)
@@ -153,19 +153,22 @@ struct attr draw_attr_ints(struct draw *d, int n, const int64_t *ints)
     return (struct attr){ .n = n, .ints = copy };
 }
 
-struct attr draw_attr_dims(const struct draw *d, int n, const struct ix *const *dims)
+struct attr sample_attr_dims(const struct sample *d, int n, const struct index *const *dims)
 {
-    const struct ix **copy = arena_array(d->s->run, const struct ix *, n);
+    const struct index **copy = arena_array(d->s->run, const struct index *, n);
     for (int i = 0; i < n; i++)
         copy[i] = dims[i];
     return (struct attr){ .n = n, .dims = copy };
 }
 
-struct attr draw_attr_dims_of(const struct draw *d, const struct type *t) { return draw_attr_dims(d, t->rank, t->dim); }
+struct attr sample_attr_dims_of(const struct sample *d, const struct type *t)
+{
+    return sample_attr_dims(d, t->rank, t->dim);
+}
 
-int64_t draw_dim_of(const struct type *t, int i)
+int64_t sample_dim_of(const struct type *t, int i)
 {
     int64_t k;
-    BUG_IF(!ix_const_value(t->dim[i], &k), "a drawn dimension is not constant");
+    BUG_IF(!index_const_value(t->dim[i], &k), "a drawn dimension is not constant");
     return k;
 }

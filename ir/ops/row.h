@@ -11,7 +11,7 @@ bool need_float(struct graph *g, const struct node *n, int operand);
 bool need_shape_of_first(struct graph *g, const struct node *n, int operand);
 /* An axis attribute, counted from the end if negative. */
 bool need_axis(struct graph *g, const struct node *n, int64_t axis, int rank, int *out);
-void set_type(struct node *n, enum dtype dtype, int rank, const struct ix *const *dims);
+void set_type(struct node *n, enum dtype dtype, int rank, const struct index *const *dims);
 
 /* ---- facts: of one value, and of the interval lo..hi widened to the neighbours where rounding may have moved an end
    ---- */
@@ -34,23 +34,23 @@ bool known_nonnegative(const struct bd *b, int operand, double x);
 
 /* ---- at ---- */
 /* Operand's element at the result's index, as f32 (floats) or as it is. */
-const struct kx *at_float(struct at *c, int operand);
-static inline const struct kx *at_plain(struct at *c, int operand) { return c->value(c, operand, c->index); }
-static inline struct ix_table *at_ix(const struct at *c) { return c->k->ix; }
+const struct kexpr *at_float(struct at *c, int operand);
+static inline const struct kexpr *at_plain(struct at *c, int operand) { return c->value(c, operand, c->index); }
+static inline struct index_table *at_index(const struct at *c) { return c->k->indices; }
 
 /* ---- draws ---- */
-uint64_t draw_bits(struct draw *d);
-int64_t draw_range(struct draw *d, int64_t lo, int64_t hi); /* lo..hi, both in */
-int64_t draw_dim(struct draw *d);                           /* 0..7, at times up to 70 */
-struct type draw_type(struct draw *d, enum dtype dtype, int rank_lo, int rank_hi);
-void draw_operand(struct draw *d, int i, const struct type *t, double lo, double hi);
+uint64_t sample_bits(struct sample *d);
+int64_t sample_range(struct sample *d, int64_t lo, int64_t hi); /* lo..hi, both in */
+int64_t sample_dim(struct sample *d);                           /* 0..7, at times up to 70 */
+struct type sample_type(struct sample *d, enum dtype dtype, int rank_lo, int rank_hi);
+void sample_operand(struct sample *d, int i, const struct type *t, double lo, double hi);
 /* n float operands of one shape, values in lo..hi. */
-void draw_same(struct draw *d, int n, double lo, double hi);
-struct attr draw_attr_int(int64_t i);
-struct attr draw_attr_float(double f);
-struct attr draw_attr_ints(struct draw *d, int n, const int64_t *ints);
-struct attr draw_attr_dims(const struct draw *d, int n, const struct ix *const *dims);
-struct attr draw_attr_dims_of(const struct draw *d, const struct type *t);
-const struct ix *draw_ix(const struct draw *d, int64_t k);
-int64_t draw_dim_of(const struct type *t, int i); /* its constant value */
+void sample_same(struct sample *d, int n, double lo, double hi);
+struct attr sample_attr_int(int64_t i);
+struct attr sample_attr_float(double f);
+struct attr sample_attr_ints(struct sample *d, int n, const int64_t *ints);
+struct attr sample_attr_dims(const struct sample *d, int n, const struct index *const *dims);
+struct attr sample_attr_dims_of(const struct sample *d, const struct type *t);
+const struct index *draw_index(const struct sample *d, int64_t k);
+int64_t sample_dim_of(const struct type *t, int i); /* its constant value */
 #endif

@@ -16,10 +16,10 @@ static bool is_index(enum dtype t) { return t == DT_I64 || t == DT_I32; }
 /* The shape that an operand must have, from x [rows, width], chosen [rows, experts] and row [experts, cap]. */
 static struct type shape_of(const struct node *n, int operand)
 {
-    const struct ix *rows = n->in[X]->type.dim[0];
-    const struct ix *width = n->in[X]->type.dim[1];
-    const struct ix *experts = n->in[CHOSEN]->type.dim[1];
-    const struct ix *cap = n->in[ROW]->type.dim[1];
+    const struct index *rows = n->in[X]->type.dim[0];
+    const struct index *width = n->in[X]->type.dim[1];
+    const struct index *experts = n->in[CHOSEN]->type.dim[1];
+    const struct index *cap = n->in[ROW]->type.dim[1];
     struct type t = { .dtype = n->in[operand]->type.dtype };
     switch (operand) {
     case X:
@@ -90,20 +90,20 @@ static bool sheaf_check_infer(struct graph *g, struct node *n)
         if (!type_same_shape(&want, &n->in[i]->type))
             return infer_error(g, n, i, "must be %s", type_text(g->arena, &want));
     }
-    n->type = (struct type){ .dtype = DT_I64, .rank = 1, .dim = { ix_const(g->s->ix, RESULT) } };
+    n->type = (struct type){ .dtype = DT_I64, .rank = 1, .dim = { index_const(g->s->indices, RESULT) } };
     return true;
 }
 
 static void sheaf_check_contract(struct contract *c)
 {
-    const struct ix *experts = c->n->in[CHOSEN]->type.dim[1];
+    const struct index *experts = c->n->in[CHOSEN]->type.dim[1];
     int64_t k = node_attr(c->n, 0)->i;
     bool never = k < 1 || k > experts->hi;
     bool always = k >= 1 && k <= experts->lo;
     const char *text = "1 <= k <= experts";
     if (never)
         text = arena_printf(c->g->arena, "%s, but k is %lld and there are %s", text, (long long)k,
-                            ix_text(c->g->arena, experts));
+                            index_text(c->g->arena, experts));
     contract_state(c, text, never ? OBLIGATION_CONTRADICTED : always ? OBLIGATION_PROVED : OBLIGATION_OPEN);
 }
 
@@ -151,20 +151,20 @@ static void sheaf_check_bound(struct bd *b)
             b->e_out[i] = certain ? 0 : INFINITY;
 }
 
-static void sheaf_check_draw(struct draw *d)
+static void sheaf_check_sample(struct sample *d)
 {
-    int64_t rows = draw_range(d, 1, 5);
-    int64_t width = draw_range(d, 0, 3);
-    int64_t experts = draw_range(d, 1, 3);
-    int64_t cap = draw_range(d, 1, 4);
-    const struct ix *b = draw_ix(d, rows);
-    const struct ix *in = draw_ix(d, width);
-    const struct ix *e = draw_ix(d, experts);
-    const struct ix *slots = draw_ix(d, cap);
+    int64_t rows = sample_range(d, 1, 5);
+    int64_t width = sample_range(d, 0, 3);
+    int64_t experts = sample_range(d, 1, 3);
+    int64_t cap = sample_range(d, 1, 4);
+    const struct index *b = draw_index(d, rows);
+    const struct index *in = draw_index(d, width);
+    const struct index *e = draw_index(d, experts);
+    const struct index *slots = draw_index(d, cap);
     const struct {
         enum dtype dtype;
         int rank;
-        const struct ix *dim[3];
+        const struct index *dim[3];
         double lo, hi;
     } operand[N_OPERANDS] = {
         [X] = { DT_FLOAT, 2, { b, in }, 0, 1 },
@@ -184,9 +184,9 @@ static void sheaf_check_draw(struct draw *d)
         struct type t = { .dtype = operand[i].dtype, .rank = operand[i].rank };
         for (int j = 0; j < t.rank; j++)
             t.dim[j] = operand[i].dim[j];
-        draw_operand(d, i, &t, operand[i].lo, operand[i].hi);
+        sample_operand(d, i, &t, operand[i].lo, operand[i].hi);
     }
-    d->attrs[0] = draw_attr_int(draw_range(d, 1, experts));
+    d->attrs[0] = sample_attr_int(sample_range(d, 1, experts));
 }
 
 const struct op_def op_sheaf_check = {
@@ -202,5 +202,5 @@ const struct op_def op_sheaf_check = {
     .contract = sheaf_check_contract,
     .eval = sheaf_check_eval,
     .bound = sheaf_check_bound,
-    .draw = sheaf_check_draw,
+    .sample = sheaf_check_sample,
 };

@@ -19,13 +19,13 @@ static bool source_infer(struct graph *g, struct node *n)
     return true;
 }
 
-static enum dtype draw_dims_dtype(struct draw *d, int rank_lo)
+static enum dtype sample_dims_dtype(struct sample *d, int rank_lo)
 {
     static const enum dtype dtypes[] = { DT_FLOAT, DT_F32, DT_F16, DT_I64 };
-    enum dtype dtype = dtypes[draw_range(d, 0, 3)];
-    struct type t = draw_type(d, dtype, rank_lo, 3);
-    d->attrs[DIMS] = draw_attr_dims_of(d, &t);
-    d->attrs[DTYPE] = draw_attr_int(dtype);
+    enum dtype dtype = dtypes[sample_range(d, 0, 3)];
+    struct type t = sample_type(d, dtype, rank_lo, 3);
+    d->attrs[DIMS] = sample_attr_dims_of(d, &t);
+    d->attrs[DTYPE] = sample_attr_int(dtype);
     return dtype;
 }
 
@@ -59,11 +59,11 @@ static void input_contract(struct contract *c)
     c->out->exact = true;
 }
 
-static void input_draw(struct draw *d)
+static void input_sample(struct sample *d)
 {
-    draw_dims_dtype(d, 0);
-    d->attrs[THIRD] = draw_attr_float(-1);
-    d->attrs[FOURTH] = draw_attr_float(1);
+    sample_dims_dtype(d, 0);
+    d->attrs[THIRD] = sample_attr_float(-1);
+    d->attrs[FOURTH] = sample_attr_float(1);
 }
 
 const struct op_def op_input = {
@@ -76,7 +76,7 @@ const struct op_def op_input = {
     .n_attrs = N_ATTRS(input_attrs),
     .infer = input_infer,
     .contract = input_contract,
-    .draw = input_draw,
+    .sample = input_sample,
 };
 
 const struct op_def op_label = {
@@ -89,7 +89,7 @@ const struct op_def op_label = {
     .n_attrs = N_ATTRS(input_attrs),
     .infer = input_infer,
     .contract = input_contract,
-    .draw = input_draw,
+    .sample = input_sample,
 };
 
 /* ---- param ---- */
@@ -115,11 +115,11 @@ static void param_contract(struct contract *c)
     c->out->exact = true;
 }
 
-static void param_draw(struct draw *d)
+static void param_sample(struct sample *d)
 {
-    draw_dims_dtype(d, 0);
-    d->attrs[DTYPE] = draw_attr_int(DT_FLOAT);
-    d->attrs[THIRD] = draw_attr_int(draw_range(d, INIT_FAN_IN, INIT_ONE));
+    sample_dims_dtype(d, 0);
+    d->attrs[DTYPE] = sample_attr_int(DT_FLOAT);
+    d->attrs[THIRD] = sample_attr_int(sample_range(d, INIT_FAN_IN, INIT_ONE));
 }
 
 const struct op_def op_param = {
@@ -132,7 +132,7 @@ const struct op_def op_param = {
     .n_attrs = N_ATTRS(param_attrs),
     .infer = param_infer,
     .contract = param_contract,
-    .draw = param_draw,
+    .sample = param_sample,
 };
 
 /* ---- constant, iota: one loop over the elements' exact values ---- */
@@ -203,17 +203,17 @@ static void constant_contract(struct contract *c)
         c->out->max_nonzero = 0;
 }
 
-static const struct kx *constant_at(struct at *c)
+static const struct kexpr *constant_at(struct at *c)
 {
     enum dtype t = c->n->type.dtype;
-    return kx_const(c->k, t == DT_FLOAT ? DT_F32 : kx_value_type(t), in_kernel(c->n, node_attr(c->n, THIRD)->f));
+    return kexpr_const(c->k, t == DT_FLOAT ? DT_F32 : kexpr_value_type(t), in_kernel(c->n, node_attr(c->n, THIRD)->f));
 }
 
-static void constant_draw(struct draw *d)
+static void constant_sample(struct sample *d)
 {
-    enum dtype t = draw_dims_dtype(d, 0);
-    double x = (double)draw_range(d, -40, 40);
-    d->attrs[THIRD] = draw_attr_float(dtype_is_float(t) ? x / 10 : x);
+    enum dtype t = sample_dims_dtype(d, 0);
+    double x = (double)sample_range(d, -40, 40);
+    d->attrs[THIRD] = sample_attr_float(dtype_is_float(t) ? x / 10 : x);
 }
 
 const struct op_def op_constant = {
@@ -228,7 +228,7 @@ const struct op_def op_constant = {
     .eval = constant_eval,
     .bound = constant_bound,
     .at = constant_at,
-    .draw = constant_draw,
+    .sample = constant_sample,
 };
 
 static const struct attr_def iota_attrs[] = {
@@ -266,27 +266,27 @@ static void iota_bound(struct bd *b) { bound_values(b, iota_value); }
 
 static void iota_contract(struct contract *c)
 {
-    const struct ix *n = c->n->type.dim[iota_axis(c->n)];
+    const struct index *n = c->n->type.dim[iota_axis(c->n)];
     double hi = n->hi > 0 ? (double)n->hi - 1 : 0;
     facts_set(c, 0, hi, hi <= dtype_table[c->n->type.dtype].max, true);
     c->out->exact = !dtype_is_float(c->n->type.dtype) || in_kernel(c->n, hi) == hi;
 }
 
-static const struct kx *iota_at(struct at *c)
+static const struct kexpr *iota_at(struct at *c)
 {
     enum dtype t = c->n->type.dtype;
-    const struct ix *i = c->index[iota_axis(c->n)];
+    const struct index *i = c->index[iota_axis(c->n)];
     if (t == DT_I32 || t == DT_I64)
-        return kx_index(c->k, t, i);
-    const struct kx *x = kx_cast(c->k, t == DT_F64 ? DT_F64 : DT_F32, kx_index(c->k, DT_I64, i));
-    return t == DT_F16 || t == DT_BF16 ? kx_round(c->k, t, x) : x;
+        return kexpr_index(c->k, t, i);
+    const struct kexpr *x = kexpr_cast(c->k, t == DT_F64 ? DT_F64 : DT_F32, kexpr_index(c->k, DT_I64, i));
+    return t == DT_F16 || t == DT_BF16 ? kexpr_round(c->k, t, x) : x;
 }
 
-static void iota_draw(struct draw *d)
+static void iota_sample(struct sample *d)
 {
-    draw_dims_dtype(d, 1);
+    sample_dims_dtype(d, 1);
     int rank = d->attrs[DIMS].n;
-    d->attrs[THIRD] = draw_attr_int(draw_range(d, -rank, rank - 1));
+    d->attrs[THIRD] = sample_attr_int(sample_range(d, -rank, rank - 1));
 }
 
 const struct op_def op_iota = {
@@ -301,5 +301,5 @@ const struct op_def op_iota = {
     .eval = iota_eval,
     .bound = iota_bound,
     .at = iota_at,
-    .draw = iota_draw,
+    .sample = iota_sample,
 };

@@ -4,7 +4,7 @@
 
 #include "ir/route/certify.h"
 #include "ir/ops/row.h"
-#include "ir/place.h"
+#include "ir/rank.h"
 
 static const struct attr_def topk_attrs[] = { { "k", ATTR_INT, true, { .i = 0 }, "how many of a row" } };
 static int64_t k_of(const struct node *n) { return node_attr(n, 0)->i; }
@@ -23,14 +23,14 @@ static bool topk_mask_infer(struct graph *g, struct node *n)
 
 static void topk_mask_contract(struct contract *c)
 {
-    const struct ix *len = type_last(c->g->s, &c->n->in[0]->type);
+    const struct index *len = type_last(c->g->s, &c->n->in[0]->type);
     int64_t k = k_of(c->n);
     bool never = k < 1 || k > len->hi;
     bool always = k >= 1 && k <= len->lo;
     const char *text = "1 <= k <= the length of a row";
     if (never)
         text = arena_printf(c->g->arena, "%s, but k is %lld and a row has %s", text, (long long)k,
-                            ix_text(c->g->arena, len));
+                            index_text(c->g->arena, len));
     contract_state(c, text, never ? OBLIGATION_CONTRADICTED : always ? OBLIGATION_PROVED : OBLIGATION_OPEN);
     facts_set(c, 0, 1, true, true);
     c->out->max_nonzero = k < 0 || k > INT32_MAX ? -1 : (int)k;
@@ -57,9 +57,7 @@ static uint64_t score_key(const void *row, int64_t i)
 {
     const struct row *r = row;
     NUM x = r->c->in[0].v[r->at + i];
-    return !dtype_is_float(r->c->in[0].dtype) ? place_of_int(x.i)
-           : r->c->kind == NUM_FIELD          ? x.u
-                                              : place_of_double(x.d);
+    return !dtype_is_float(r->c->in[0].dtype) ? rank_of_int(x.i) : r->c->kind == NUM_FIELD ? x.u : rank_of_double(x.d);
 }
 
 /* So few elements of a row are ranked one by one. */
@@ -80,7 +78,7 @@ static void eval_run(struct ev *c, struct run run)
     int64_t row = run.lo / n * n;
     bool few = run.hi - run.lo <= FEW || k < 1 || k >= n;
     struct row r = { .c = c, .at = row, .n = n };
-    struct place last = few ? (struct place){ 0 } : place_kth(score_key, &r, n, k);
+    struct ranked last = few ? (struct ranked){ 0 } : rank_kth(score_key, &r, n, k);
     for (int64_t at = run.lo; at < run.hi; at++) {
         int64_t i = at - row;
         if (k < 1 || k >= n)
@@ -88,7 +86,7 @@ static void eval_run(struct ev *c, struct run run)
         else if (few)
             n_store_i(c, at, rank_of(c, c->in[0].v + row, n, i) < k);
         else
-            n_store_i(c, at, !place_ahead(last, (struct place){ score_key(&r, i), i }));
+            n_store_i(c, at, !rank_precedes(last, (struct ranked){ score_key(&r, i), i }));
     }
 }
 
@@ -182,10 +180,10 @@ static uint64_t end_key(const struct row *r, int64_t i, bool high)
     NUM x = r->b->v.in[0].v[r->at + i];
     double e = bd_err(r->b, 0, r->at + i);
     if (e == INFINITY)
-        return high ? PLACE_MOST : PLACE_LEAST;
+        return high ? RANK_MOST : RANK_LEAST;
     if (!dtype_is_float(r->b->v.in[0].dtype))
-        return place_of_int(high ? x.i + (int64_t)e : x.i - (int64_t)e) + 1;
-    return place_of_double(high ? round_up(x.d, e) : round_down(x.d, e));
+        return rank_of_int(high ? x.i + (int64_t)e : x.i - (int64_t)e) + 1;
+    return rank_of_double(high ? round_up(x.d, e) : round_down(x.d, e));
 }
 
 static uint64_t low_key(const void *row, int64_t i) { return end_key(row, i, false); }
@@ -211,13 +209,13 @@ static void bound_run(struct bd *b, struct run run)
     struct row r = { .b = b, .at = row, .n = n };
     bool settled = k < 1 || k >= n || is_exact(b, row);
     bool few = settled || run.hi - run.lo <= FEW || !has_keys(&r);
-    struct place must = { 0 };
-    struct place may = { 0 };
-    struct place may_not_i = { 0 };
+    struct ranked must = { 0 };
+    struct ranked may = { 0 };
+    struct ranked may_not_i = { 0 };
     if (!few) {
-        must = place_kth(low_key, &r, n, k);
-        may = place_kth(high_key, &r, n, k);
-        may_not_i = place_kth(high_key, &r, n, k + 1);
+        must = rank_kth(low_key, &r, n, k);
+        may = rank_kth(high_key, &r, n, k);
+        may_not_i = rank_kth(high_key, &r, n, k + 1);
     }
     for (int64_t at = run.lo; at < run.hi; at++) {
         int64_t i = at - row;
@@ -226,9 +224,9 @@ static void bound_run(struct bd *b, struct run run)
         else if (few)
             b->e_out[at] = is_uncertain(b, row, i);
         else {
-            struct place low = { low_key(&r, i), i };
-            struct place high = { high_key(&r, i), i };
-            b->e_out[at] = !place_ahead(must, high) && place_ahead(high.key > low.key ? may_not_i : may, low);
+            struct ranked low = { low_key(&r, i), i };
+            struct ranked high = { high_key(&r, i), i };
+            b->e_out[at] = !rank_precedes(must, high) && rank_precedes(high.key > low.key ? may_not_i : may, low);
         }
     }
 }
@@ -242,40 +240,40 @@ static void topk_mask_bound(struct bd *b)
 
 static void topk_mask_work(struct session *s, const struct node *n, struct work *w)
 {
-    w->macs = ix_mul(s->ix, type_count(s, &n->type), type_last(s, &n->type));
+    w->macs = index_mul(s->indices, type_count(s, &n->type), type_last(s, &n->type));
 }
 
 /* (sj > si), or equal (two NaN are) and j < i, or si alone a NaN. */
-static const struct kx *topk_mask_before(struct at *c, const struct kx *sj, const struct kx *j, const struct kx *si,
-                                         const struct kx *i)
+static const struct kexpr *topk_mask_precedes(struct at *c, const struct kexpr *sj, const struct kexpr *j,
+                                              const struct kexpr *si, const struct kexpr *i)
 {
     struct kbuild *k = c->k;
-    const struct kx *more = kx_op2(k, K_GT, sj, si);
-    const struct kx *same = kx_op2(k, K_EQ, sj, si);
-    const struct kx *first = kx_op2(k, K_LT, j, i);
+    const struct kexpr *more = kexpr_op2(k, K_GT, sj, si);
+    const struct kexpr *same = kexpr_op2(k, K_EQ, sj, si);
+    const struct kexpr *first = kexpr_op2(k, K_LT, j, i);
     if (!dtype_is_float(sj->type))
-        return kx_op2(k, K_OR, more, kx_op2(k, K_AND, same, first));
-    const struct kx *nan_j = kx_op2(k, K_NE, sj, sj);
-    const struct kx *nan_i = kx_op2(k, K_NE, si, si);
-    same = kx_op2(k, K_OR, same, kx_op2(k, K_AND, nan_j, nan_i));
-    more = kx_op2(k, K_OR, more, kx_op2(k, K_AND, nan_i, kx_op1(k, K_NOT, nan_j)));
-    return kx_op2(k, K_OR, more, kx_op2(k, K_AND, same, first));
+        return kexpr_op2(k, K_OR, more, kexpr_op2(k, K_AND, same, first));
+    const struct kexpr *nan_j = kexpr_op2(k, K_NE, sj, sj);
+    const struct kexpr *nan_i = kexpr_op2(k, K_NE, si, si);
+    same = kexpr_op2(k, K_OR, same, kexpr_op2(k, K_AND, nan_j, nan_i));
+    more = kexpr_op2(k, K_OR, more, kexpr_op2(k, K_AND, nan_i, kexpr_op1(k, K_NOT, nan_j)));
+    return kexpr_op2(k, K_OR, more, kexpr_op2(k, K_AND, same, first));
 }
 
-static const struct kx *topk_mask_ranked(struct at *c, const struct kx *rank)
+static const struct kexpr *topk_mask_from_rank(struct at *c, const struct kexpr *rank)
 {
     int64_t k = k_of(c->n) < INT32_MAX ? k_of(c->n) : INT32_MAX;
-    return kx_op2(c->k, K_LT, rank, kx_i32(c->k, k));
+    return kexpr_op2(c->k, K_LT, rank, kexpr_i32(c->k, k));
 }
 
-static void topk_mask_draw(struct draw *d)
+static void topk_mask_sample(struct sample *d)
 {
-    struct type t = draw_type(d, draw_range(d, 0, 1) ? DT_I64 : DT_FLOAT, 1, 3);
-    int64_t n = draw_range(d, 1, 9);
-    t.dim[t.rank - 1] = draw_ix(d, n);
-    draw_operand(d, 0, &t, t.dtype == DT_I64 ? -3 : -4, t.dtype == DT_I64 ? 3 : 4); /* integers: ties come up */
+    struct type t = sample_type(d, sample_range(d, 0, 1) ? DT_I64 : DT_FLOAT, 1, 3);
+    int64_t n = sample_range(d, 1, 9);
+    t.dim[t.rank - 1] = draw_index(d, n);
+    sample_operand(d, 0, &t, t.dtype == DT_I64 ? -3 : -4, t.dtype == DT_I64 ? 3 : 4); /* integers: ties come up */
     d->scores[0] = t.dtype != DT_I64;
-    d->attrs[0] = draw_attr_int(draw_range(d, 1, n));
+    d->attrs[0] = sample_attr_int(sample_range(d, 1, n));
 }
 
 const struct op_def op_topk_mask = {
@@ -284,7 +282,7 @@ const struct op_def op_topk_mask = {
     .operands = "scores",
     .class = CLS_SELECT,
     .exact = true,
-    .wide_operands = "scores",
+    .keep_f32_operands = "scores",
     .attrs = topk_attrs,
     .n_attrs = N_ATTRS(topk_attrs),
     .infer = topk_mask_infer,
@@ -292,7 +290,7 @@ const struct op_def op_topk_mask = {
     .work = topk_mask_work,
     .eval = topk_mask_eval,
     .bound = topk_mask_bound,
-    .before = topk_mask_before,
-    .ranked = topk_mask_ranked,
-    .draw = topk_mask_draw,
+    .precedes = topk_mask_precedes,
+    .from_rank = topk_mask_from_rank,
+    .sample = topk_mask_sample,
 };

@@ -59,18 +59,18 @@ static void bound_from(struct bd *b, from_fn *from)
 
 static const enum dtype any_dtype[] = { DT_FLOAT, DT_FLOAT, DT_F32, DT_F16, DT_I64, DT_BOOL };
 
-static struct type draw_any(struct draw *d, int rank_lo, int rank_hi)
+static struct type sample_any(struct sample *d, int rank_lo, int rank_hi)
 {
-    return draw_type(d, any_dtype[draw_range(d, 0, N_ATTRS(any_dtype) - 1)], rank_lo, rank_hi);
+    return sample_type(d, any_dtype[sample_range(d, 0, N_ATTRS(any_dtype) - 1)], rank_lo, rank_hi);
 }
 
-static void draw_source(struct draw *d, int i, const struct type *t)
+static void sample_source(struct sample *d, int i, const struct type *t)
 {
-    draw_operand(d, i, t, t->dtype == DT_BOOL ? 0 : -4, t->dtype == DT_BOOL ? 1 : 4);
+    sample_operand(d, i, t, t->dtype == DT_BOOL ? 0 : -4, t->dtype == DT_BOOL ? 1 : 4);
 }
 
 /* The only index of such a dimension is 0, whatever expression stands for it. */
-static bool is_one(const struct ix *d) { return ix_is_const(d) && d->k == 1; }
+static bool is_one(const struct index *d) { return index_is_const(d) && d->k == 1; }
 
 /* ---- reshape ---- */
 static const struct attr_def dims_attr[] = {
@@ -114,39 +114,39 @@ struct block {
 };
 
 /* The smallest such block that starts at (x0, y0): the products of dims after each are equal expressions. */
-static struct block block_after(struct ix_table *t, const struct type *x, int x0, const struct type *y, int y0)
+static struct block block_after(struct index_table *t, const struct type *x, int x0, const struct type *y, int y0)
 {
-    const struct ix *py = ix_const(t, 1);
+    const struct index *py = index_const(t, 1);
     for (int y1 = y0; y1 <= y->rank; y1++) {
-        const struct ix *px = ix_const(t, 1);
+        const struct index *px = index_const(t, 1);
         for (int x1 = x0; x1 <= x->rank; x1++) {
             if (px == py && x1 + y1 > x0 + y0 && (x1 < x->rank) == (y1 < y->rank))
                 return (struct block){ x0, x1, y0, y1 };
             if (x1 < x->rank)
-                px = ix_mul(t, px, x->dim[x1]);
+                px = index_mul(t, px, x->dim[x1]);
         }
         if (y1 < y->rank)
-            py = ix_mul(t, py, y->dim[y1]);
+            py = index_mul(t, py, y->dim[y1]);
     }
     return (struct block){ x0, x->rank, y0, y->rank };
 }
 
-static const struct kx *reshape_at(struct at *c)
+static const struct kexpr *reshape_at(struct at *c)
 {
-    struct ix_table *t = at_ix(c);
+    struct index_table *t = at_index(c);
     const struct type *x = &c->n->in[0]->type;
     const struct type *y = &c->n->type;
-    const struct ix *index[MAX_RANK];
+    const struct index *index[MAX_RANK];
     for (struct block b = { 0 }; b.x1 < x->rank || b.y1 < y->rank;) {
         b = block_after(t, x, b.x1, y, b.y1);
-        const struct ix *flat = ix_const(t, 0);
+        const struct index *flat = index_const(t, 0);
         for (int d = b.y0; d < b.y1; d++)
-            flat = ix_add(t, ix_mul(t, flat, y->dim[d]), is_one(y->dim[d]) ? ix_const(t, 0) : c->index[d]);
+            flat = index_add(t, index_mul(t, flat, y->dim[d]), is_one(y->dim[d]) ? index_const(t, 0) : c->index[d]);
         for (int d = b.x1 - 1; d >= b.x0; d--) {
-            bool empty = ix_is_const(x->dim[d]) && x->dim[d]->k == 0; /* never executed */
-            index[d] = empty ? flat : d == b.x0 ? flat : ix_mod(t, flat, x->dim[d]);
+            bool empty = index_is_const(x->dim[d]) && x->dim[d]->k == 0; /* never executed */
+            index[d] = empty ? flat : d == b.x0 ? flat : index_mod(t, flat, x->dim[d]);
             if (!empty && d > b.x0)
-                flat = ix_div(t, flat, x->dim[d]);
+                flat = index_div(t, flat, x->dim[d]);
         }
     }
     return c->value(c, 0, index);
@@ -218,23 +218,23 @@ static void reshape_needs(const struct node *n, int operand, const struct dim_va
     }
 }
 
-static void reshape_draw(struct draw *d)
+static void reshape_sample(struct sample *d)
 {
-    struct type t = draw_any(d, 0, 3);
+    struct type t = sample_any(d, 0, 3);
     struct type r = { 0 };
-    draw_source(d, 0, &t);
-    if (t.rank == 3 && draw_range(d, 0, 1)) { /* [a, b, c] to [a·b, c] or [a, b·c] */
-        int at = (int)draw_range(d, 0, 1);
+    sample_source(d, 0, &t);
+    if (t.rank == 3 && sample_range(d, 0, 1)) { /* [a, b, c] to [a·b, c] or [a, b·c] */
+        int at = (int)sample_range(d, 0, 1);
         r.rank = 2;
-        r.dim[at] = ix_mul(d->s->ix, t.dim[at], t.dim[at + 1]);
+        r.dim[at] = index_mul(d->s->indices, t.dim[at], t.dim[at + 1]);
         r.dim[1 - at] = t.dim[at ? 0 : 2];
     } else { /* the dims in reverse, with a 1 put in */
         r.rank = t.rank + 1;
-        int one = (int)draw_range(d, 0, t.rank);
+        int one = (int)sample_range(d, 0, t.rank);
         for (int i = 0, k = t.rank; i < r.rank; i++)
-            r.dim[i] = i == one ? draw_ix(d, 1) : t.dim[--k];
+            r.dim[i] = i == one ? draw_index(d, 1) : t.dim[--k];
     }
-    d->attrs[0] = draw_attr_dims_of(d, &r);
+    d->attrs[0] = sample_attr_dims_of(d, &r);
 }
 
 const struct op_def op_reshape = {
@@ -250,7 +250,7 @@ const struct op_def op_reshape = {
     .eval = reshape_eval,
     .bound = reshape_bound,
     .at = reshape_at,
-    .draw = reshape_draw,
+    .sample = reshape_sample,
 };
 
 /* ---- transpose ---- */
@@ -304,26 +304,26 @@ static void transpose_needs(const struct node *n, int operand, const struct dim_
     }
 }
 
-static const struct kx *transpose_at(struct at *c)
+static const struct kexpr *transpose_at(struct at *c)
 {
     const struct attr *perm = node_attr(c->n, 0);
-    const struct ix *index[MAX_RANK];
+    const struct index *index[MAX_RANK];
     for (int i = 0; i < perm->n; i++)
         index[perm->ints[i]] = c->index[i];
     return c->value(c, 0, index);
 }
 
-static void transpose_draw(struct draw *d)
+static void transpose_sample(struct sample *d)
 {
-    struct type t = draw_any(d, 0, 4);
+    struct type t = sample_any(d, 0, 4);
     int64_t perm[MAX_RANK];
     for (int i = 0; i < t.rank; i++) {
-        int64_t j = draw_range(d, 0, i);
+        int64_t j = sample_range(d, 0, i);
         perm[i] = perm[j];
         perm[j] = i;
     }
-    draw_source(d, 0, &t);
-    d->attrs[0] = draw_attr_ints(d, t.rank, perm);
+    sample_source(d, 0, &t);
+    d->attrs[0] = sample_attr_ints(d, t.rank, perm);
 }
 
 const struct op_def op_transpose = {
@@ -339,7 +339,7 @@ const struct op_def op_transpose = {
     .eval = transpose_eval,
     .bound = transpose_bound,
     .at = transpose_at,
-    .draw = transpose_draw,
+    .sample = transpose_sample,
 };
 
 /* ---- broadcast ---- */
@@ -385,25 +385,25 @@ static void broadcast_needs(const struct node *n, int operand, const struct dim_
     }
 }
 
-static const struct kx *broadcast_at(struct at *c)
+static const struct kexpr *broadcast_at(struct at *c)
 {
     const struct type *x = &c->n->in[0]->type;
-    const struct ix *index[MAX_RANK];
+    const struct index *index[MAX_RANK];
     for (int i = 0; i < x->rank; i++)
-        index[i] = is_one(x->dim[i]) ? ix_const(at_ix(c), 0) : c->index[i + c->n->type.rank - x->rank];
+        index[i] = is_one(x->dim[i]) ? index_const(at_index(c), 0) : c->index[i + c->n->type.rank - x->rank];
     return c->value(c, 0, index);
 }
 
-static void broadcast_draw(struct draw *d)
+static void broadcast_sample(struct sample *d)
 {
-    struct type to = draw_any(d, 0, 4);
+    struct type to = sample_any(d, 0, 4);
     struct type x = to;
-    int drop = (int)draw_range(d, 0, to.rank);
+    int drop = (int)sample_range(d, 0, to.rank);
     x.rank -= drop;
     for (int i = 0; i < x.rank; i++)
-        x.dim[i] = draw_range(d, 0, 1) ? to.dim[i + drop] : draw_ix(d, 1);
-    draw_source(d, 0, &x);
-    d->attrs[0] = draw_attr_dims_of(d, &to);
+        x.dim[i] = sample_range(d, 0, 1) ? to.dim[i + drop] : draw_index(d, 1);
+    sample_source(d, 0, &x);
+    d->attrs[0] = sample_attr_dims_of(d, &to);
 }
 
 const struct op_def op_broadcast = {
@@ -419,7 +419,7 @@ const struct op_def op_broadcast = {
     .eval = broadcast_eval,
     .bound = broadcast_bound,
     .at = broadcast_at,
-    .draw = broadcast_draw,
+    .sample = broadcast_sample,
 };
 
 /* ---- slice ---- */
@@ -440,12 +440,12 @@ static bool slice_infer(struct graph *g, struct node *n)
     if (type_misfit(g->s, &n->type))
         return true; /* graph_add says so */
     for (int i = 0; i < x->rank; i++) {
-        bool starts = start->ints[i] >= 0 && start->ints[i] <= IX_DIM_MAX;
-        const struct ix *end = starts ? ix_addk(g->s->ix, size->dims[i], start->ints[i]) : NULL;
-        if (starts && ix_less_eq(g->s->ix, end, x->dim[i]))
+        bool starts = start->ints[i] >= 0 && start->ints[i] <= INDEX_DIM_MAX;
+        const struct index *end = starts ? index_addk(g->s->indices, size->dims[i], start->ints[i]) : NULL;
+        if (starts && index_less_eq(g->s->indices, end, x->dim[i]))
             continue;
         return infer_error(g, n, 0, "must be sure to have %s elements from index %lld on in dimension %d",
-                           ix_text(g->arena, size->dims[i]), (long long)start->ints[i], i);
+                           index_text(g->arena, size->dims[i]), (long long)start->ints[i], i);
     }
     return true;
 }
@@ -475,28 +475,28 @@ static void slice_needs(const struct node *n, int operand, const struct dim_valu
     }
 }
 
-static const struct kx *slice_at(struct at *c)
+static const struct kexpr *slice_at(struct at *c)
 {
     const struct attr *start = node_attr(c->n, 0);
-    const struct ix *index[MAX_RANK];
+    const struct index *index[MAX_RANK];
     for (int i = 0; i < start->n; i++)
-        index[i] = ix_addk(at_ix(c), c->index[i], start->ints[i]);
+        index[i] = index_addk(at_index(c), c->index[i], start->ints[i]);
     return c->value(c, 0, index);
 }
 
-static void slice_draw(struct draw *d)
+static void slice_sample(struct sample *d)
 {
-    struct type t = draw_any(d, 0, 3);
+    struct type t = sample_any(d, 0, 3);
     struct type r = t;
     int64_t start[MAX_RANK];
     for (int i = 0; i < t.rank; i++) {
-        int64_t k = draw_dim_of(&t, i);
-        start[i] = draw_range(d, 0, k > 0 ? k - 1 : 0);
-        r.dim[i] = draw_ix(d, draw_range(d, k > 0 && draw_range(d, 0, 15), k - start[i]));
+        int64_t k = sample_dim_of(&t, i);
+        start[i] = sample_range(d, 0, k > 0 ? k - 1 : 0);
+        r.dim[i] = draw_index(d, sample_range(d, k > 0 && sample_range(d, 0, 15), k - start[i]));
     }
-    draw_source(d, 0, &t);
-    d->attrs[0] = draw_attr_ints(d, t.rank, start);
-    d->attrs[1] = draw_attr_dims_of(d, &r);
+    sample_source(d, 0, &t);
+    d->attrs[0] = sample_attr_ints(d, t.rank, start);
+    d->attrs[1] = sample_attr_dims_of(d, &r);
 }
 
 const struct op_def op_slice = {
@@ -512,7 +512,7 @@ const struct op_def op_slice = {
     .eval = slice_eval,
     .bound = slice_bound,
     .at = slice_at,
-    .draw = slice_draw,
+    .sample = slice_sample,
 };
 
 /* ---- concat ---- */
@@ -549,7 +549,7 @@ static bool concat_infer(struct graph *g, struct node *n)
         if (x->dtype != y->dtype)
             return infer_error(g, n, k, "must have the dtype of the first, %s (cast gives it one)",
                                dtype_name(x->dtype));
-        n->type.dim[axis] = ix_add(g->s->ix, n->type.dim[axis], y->dim[axis]);
+        n->type.dim[axis] = index_add(g->s->indices, n->type.dim[axis], y->dim[axis]);
         if (type_misfit(g->s, &n->type))
             return true; /* graph_add says so */
     }
@@ -593,45 +593,47 @@ static void concat_needs(const struct node *n, int operand, const struct dim_val
 
 /* A choice by the index along the axis, from the last operand back. Each operand is asked at an index held inside it
    (of an empty one the choice never falls on it, but its element 0 is named). */
-static const struct kx *concat_at(struct at *c)
+static const struct kexpr *concat_at(struct at *c)
 {
-    struct ix_table *t = at_ix(c);
+    struct index_table *t = at_index(c);
     int axis = axis_of(c->n);
-    const struct ix *end = c->n->type.dim[axis], *index[MAX_RANK];
-    const struct kx *out = NULL;
+    const struct index *end = c->n->type.dim[axis], *index[MAX_RANK];
+    const struct kexpr *out = NULL;
     for (int i = 0; i < c->n->type.rank; i++)
         index[i] = c->index[i];
     for (int k = c->n->n_in - 1; k >= 0; k--) {
-        const struct ix *size = c->n->in[k]->type.dim[axis];
-        const struct ix *first = ix_sub(t, end, size);
-        if (ix_is_const(size) && size->k == 0)
+        const struct index *size = c->n->in[k]->type.dim[axis];
+        const struct index *first = index_sub(t, end, size);
+        if (index_is_const(size) && size->k == 0)
             continue;
-        index[axis] = ix_max(t, ix_const(t, 0), ix_min(t, ix_sub(t, c->index[axis], first), ix_addk(t, size, -1)));
-        const struct kx *x = c->value(c, k, index);
+        index[axis] =
+            index_max(t, index_const(t, 0), index_min(t, index_sub(t, c->index[axis], first), index_addk(t, size, -1)));
+        const struct kexpr *x = c->value(c, k, index);
         if (!out)
             out = x;
         else
-            out =
-                kx_op(c->k, K_SELECT,
-                      kx_op2(c->k, K_LT, kx_index(c->k, DT_I64, c->index[axis]), kx_index(c->k, DT_I64, end)), x, out);
+            out = kexpr_op(
+                c->k, K_SELECT,
+                kexpr_op2(c->k, K_LT, kexpr_index(c->k, DT_I64, c->index[axis]), kexpr_index(c->k, DT_I64, end)), x,
+                out);
         end = first;
     }
     return out ? out
-               : kx_const(c->k,
-                          dtype_is_float(c->n->type.dtype) && c->n->type.dtype != DT_F64 ? DT_F32 : c->n->type.dtype,
-                          0);
+               : kexpr_const(c->k,
+                             dtype_is_float(c->n->type.dtype) && c->n->type.dtype != DT_F64 ? DT_F32 : c->n->type.dtype,
+                             0);
 }
 
-static void concat_draw(struct draw *d)
+static void concat_sample(struct sample *d)
 {
-    struct type t = draw_any(d, 1, 3);
-    int axis = (int)draw_range(d, 0, t.rank - 1);
-    int n = (int)draw_range(d, 1, 4);
+    struct type t = sample_any(d, 1, 3);
+    int axis = (int)sample_range(d, 0, t.rank - 1);
+    int n = (int)sample_range(d, 1, 4);
     for (int k = 0; k < n; k++) {
-        t.dim[axis] = draw_ix(d, draw_range(d, 0, 5));
-        draw_source(d, k, &t);
+        t.dim[axis] = draw_index(d, sample_range(d, 0, 5));
+        sample_source(d, k, &t);
     }
-    d->attrs[0] = draw_attr_int(draw_range(d, 0, 1) ? axis : axis - t.rank);
+    d->attrs[0] = sample_attr_int(sample_range(d, 0, 1) ? axis : axis - t.rank);
 }
 
 const struct op_def op_concat = {
@@ -647,5 +649,5 @@ const struct op_def op_concat = {
     .eval = concat_eval,
     .bound = concat_bound,
     .at = concat_at,
-    .draw = concat_draw,
+    .sample = concat_sample,
 };

@@ -3,20 +3,20 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "ir/place.h"
+#include "ir/rank.h"
 
-__extension__ typedef unsigned __int128 wide; /* products of two 64-bit numbers */
+__extension__ typedef unsigned __int128 u128; /* products of two 64-bit numbers */
 
 /* x is a strong probable prime to base b; x odd, x − 1 = odd·2^twos. */
 static bool passes_base(uint64_t x, uint64_t b, uint64_t odd, int twos)
 {
     uint64_t y = 1;
-    for (uint64_t e = odd, f = b % x; e; e >>= 1, f = (uint64_t)((wide)f * f % x))
+    for (uint64_t e = odd, f = b % x; e; e >>= 1, f = (uint64_t)((u128)f * f % x))
         if (e & 1)
-            y = (uint64_t)((wide)y * f % x);
+            y = (uint64_t)((u128)y * f % x);
     if (y == 1)
         return true;
-    for (int i = 0; i < twos; i++, y = (uint64_t)((wide)y * y % x))
+    for (int i = 0; i < twos; i++, y = (uint64_t)((u128)y * y % x))
         if (y == x - 1)
             return true;
     return false;
@@ -141,7 +141,7 @@ static bool row_is_sound(const struct row *r)
 /* What a choice goes by: larger first, ties to the lower index. */
 static uint64_t key_of(const struct row *r, double z)
 {
-    return r->a ? place_of_int(padic_encode(r->a, z)) : place_of_double(z);
+    return r->a ? rank_of_int(padic_encode(r->a, z)) : rank_of_double(z);
 }
 
 static uint64_t score_key(const void *row, int64_t i)
@@ -158,20 +158,20 @@ static bool row_is_certified(const struct row *r, int k)
         return false;
     if (k < 1 || k >= r->experts)
         return true;
-    struct place kth = place_kth(score_key, r, r->experts, k);
-    struct place last = { PLACE_MOST, -1 };
-    struct place first = { PLACE_LEAST, INT64_MAX };
+    struct ranked kth = rank_kth(score_key, r, r->experts, k);
+    struct ranked last = { RANK_MOST, -1 };
+    struct ranked first = { RANK_LEAST, INT64_MAX };
     for (int i = 0; i < r->experts; i++) {
-        struct place at = { score_key(r, i), i };
-        struct place low = { key_of(r, round_down(r->z[i], r->beta[i])), i };
-        struct place high = { key_of(r, round_up(r->z[i], r->beta[i])), i };
-        bool chosen = !place_ahead(kth, at);
-        if (chosen && place_ahead(last, low))
+        struct ranked at = { score_key(r, i), i };
+        struct ranked low = { key_of(r, round_down(r->z[i], r->beta[i])), i };
+        struct ranked high = { key_of(r, round_up(r->z[i], r->beta[i])), i };
+        bool chosen = !rank_precedes(kth, at);
+        if (chosen && rank_precedes(last, low))
             last = low;
-        if (!chosen && place_ahead(high, first))
+        if (!chosen && rank_precedes(high, first))
             first = high;
     }
-    return place_ahead(last, first);
+    return rank_precedes(last, first);
 }
 
 int64_t certify_rows(const struct padic *a, const double *z, const double *beta, int64_t rows, int experts, int k,

@@ -177,10 +177,10 @@ static void print_op(struct arena *a, const struct op_def *op, FILE *out)
             op_is_composite(op) ? "a composite of primitives" : "a primitive");
     if (op->exact)
         fprintf(out, "  rounding   none: its result is exact\n");
-    if (op->wide)
+    if (op->keep_f32)
         fprintf(out, "  precision  its result stays f32 under every policy\n");
-    if (op->wide_operands)
-        fprintf(out, "  precision  what leads to %s stays f32\n", op->wide_operands);
+    if (op->keep_f32_operands)
+        fprintf(out, "  precision  what leads to %s stays f32\n", op->keep_f32_operands);
     fprintf(out, "  gradient   %s\n", op->grad ? "its own" : op_is_composite(op) ? "that of its expansion" : "none");
     for (int i = 0; i < op->n_params; i++) {
         static const char *const inits[] = {

@@ -115,10 +115,10 @@ static bool read_count(struct session *s, const struct cli_flag *f, const char *
     char *end;
     errno = 0;
     long long n = strtoll(value, &end, 10);
-    if (end == value || *end || errno || n < least || n > IX_DIM_MAX)
+    if (end == value || *end || errno || n < least || n > INDEX_DIM_MAX)
         return bad_value(
             s, f, value,
-            arena_printf(s->run, "a number from %lld to %lld is needed", (long long)least, (long long)IX_DIM_MAX));
+            arena_printf(s->run, "a number from %lld to %lld is needed", (long long)least, (long long)INDEX_DIM_MAX));
     *out = n;
     return true;
 }

@@ -136,7 +136,7 @@ int64_t graph_parameters(const struct graph *g, size_t *n_tensors)
         if (!node_is_param(n))
             continue;
         ++*n_tensors;
-        if (ix_const_value(type_count(g->s, &n->type), &count))
+        if (index_const_value(type_count(g->s, &n->type), &count))
             sum += count;
     }
     return sum;

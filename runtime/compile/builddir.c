@@ -209,7 +209,7 @@ static bool keep_foreign(struct session *s, const char *old, const char *dir)
     return all;
 }
 
-struct place {
+struct build_place {
     struct session *s;
     const char *dir;
 };
@@ -217,13 +217,13 @@ struct place {
 /* What a killed build left beside the place, half a build or a whole older one. */
 static void drop_left(void *ctx, const char *left)
 {
-    const struct place *p = ctx;
+    const struct build_place *p = ctx;
     if (keep_foreign(p->s, left, p->dir))
         tree_remove(left);
 }
 
 /* One call swaps old and new where the file system can; else there is a moment with neither. */
-static bool take_place(struct session *s, const char *fresh, const char *dir, enum in_way way)
+static bool move_into_place(struct session *s, const char *fresh, const char *dir, enum in_way way)
 {
     if (way == WAY_FREE || way == WAY_EMPTY)
         return !rename(fresh, dir) || failed(s, "put the build at", dir);
@@ -240,7 +240,7 @@ static bool take_place(struct session *s, const char *fresh, const char *dir, en
         }
         fresh = old;
     }
-    drop_left(&(struct place){ s, dir }, fresh);
+    drop_left(&(struct build_place){ s, dir }, fresh);
     return true;
 }
 
@@ -271,11 +271,11 @@ bool build_write(struct session *s, const struct build *b, const char *given)
     if (!fresh)
         return failed(s, "make a directory beside", dir);
     chmod(fresh, 0755);
-    if (!put_all(s, b, fresh) || !take_place(s, fresh, dir, way)) {
+    if (!put_all(s, b, fresh) || !move_into_place(s, fresh, dir, way)) {
         tree_remove(fresh);
         return false;
     }
-    scratch_sweep(s, prefix, drop_left, &(struct place){ s, dir });
+    scratch_sweep(s, prefix, drop_left, &(struct build_place){ s, dir });
     return true;
 }
 

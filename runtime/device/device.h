@@ -46,7 +46,7 @@ struct launch {
     unsigned grid[3], block;
     unsigned shared; /* bytes of dynamic shared memory; 0 when the text declares it statically */
     unsigned smem;   /* bytes of shared memory that the text uses in all (the emulator allocates them) */
-    bool collective; /* has seams, shuffles or matrix items: work-items must run together */
+    bool collective; /* has barriers, shuffles or matrix items: work-items must run together */
     const void *args;
     size_t args_size;
     const struct launch_buffer *buffers;

@@ -26,7 +26,7 @@ static bool is_read(const struct exec *e, const struct node *n)
 }
 
 /* Parameters in one allocation and inputs in another, in node order, each tensor at a multiple of 256 bytes. */
-static bool place_sources(struct exec *e, bool params, dptr *base)
+static bool alloc_sources(struct exec *e, bool params, dptr *base)
 {
     const struct graph *g = e->p->g;
     size_t total = 0;
@@ -69,13 +69,13 @@ static bool upload(struct exec *e, const struct binding *b)
     return true;
 }
 
-static bool place_activations(struct exec *e)
+static bool alloc_activations(struct exec *e)
 {
     const struct graph *g = e->p->g;
     if (!e->d->ops->alloc(e->d, (size_t)dims_eval(&e->dims, g->memory), &e->activations))
         return false;
-    for (size_t i = 0; i < g->n_places; i++)
-        e->at[g->places[i].node->id] = e->activations + (dptr)dims_eval(&e->dims, g->places[i].offset);
+    for (size_t i = 0; i < g->n_slots; i++)
+        e->at[g->slots[i].node->id] = e->activations + (dptr)dims_eval(&e->dims, g->slots[i].offset);
     return true;
 }
 
@@ -102,7 +102,7 @@ struct exec *exec_open(struct session *s, const struct program *p, struct device
     };
     e->at = arena_array(a, dptr, e->n_at + 1);
     bool ok = sizes_fit(e) && (!p->n_kernels || (e->m = d->ops->load(d, code)) != NULL) &&
-              place_sources(e, true, &e->weights) && place_sources(e, false, &e->inputs) && place_activations(e) &&
+              alloc_sources(e, true, &e->weights) && alloc_sources(e, false, &e->inputs) && alloc_activations(e) &&
               upload(e, b);
     if (ok)
         return e;
@@ -124,7 +124,10 @@ void exec_close(struct exec *e)
 struct at_launch {
     const struct exec *e;
 };
-static int64_t dim_of(void *ctx, const struct ix *atom) { return dims_eval(&((struct at_launch *)ctx)->e->dims, atom); }
+static int64_t dim_of(void *ctx, const struct index *atom)
+{
+    return dims_eval(&((struct at_launch *)ctx)->e->dims, atom);
+}
 
 /* The argument struct as C lays it out: pointers, then one i32 a symbolic dim. */
 static size_t pack_args(struct exec *e, const struct program_launch *l, unsigned char *out)
@@ -156,7 +159,7 @@ bool exec_launch(struct exec *e, size_t number)
                              .buffers = buffers,
                              .n_buffers = k->n_args };
     for (int i = 0; i < 3; i++)
-        launch.grid[i] = k->grid[i] ? (unsigned)ix_eval(k->grid[i], dim_of, &at) : 1;
+        launch.grid[i] = k->grid[i] ? (unsigned)index_eval(k->grid[i], dim_of, &at) : 1;
     launch.shared = launch.smem > (unsigned)e->p->target->static_shared ? launch.smem : 0;
     for (size_t i = 0; i < k->n_args; i++) {
         const struct node *n = l->args[i];

@@ -25,7 +25,7 @@ struct module {
 
 struct emu {
     struct device d;
-    struct matrix_places places;
+    struct matrix_coords coords;
     bool checking;
     int n_workers;
     struct worker *workers;
@@ -240,7 +240,7 @@ static bool emu_launch(struct device *d, struct module *m, const struct launch *
 {
     struct emu *e = emu_of(d);
     struct job job = { .target = d->target,
-                       .places = &e->places,
+                       .coords = &e->coords,
                        .l = l,
                        .blocks = (uint64_t)l->grid[0] * l->grid[1] * l->grid[2],
                        .failed = UINT64_MAX };
@@ -328,7 +328,7 @@ struct device *emu_open(struct session *s, const struct target *t, bool checking
     e->n_workers = threads < 1 ? 1 : threads;
     e->workers = workers_new(e->n_workers);
     e->checking = checking;
-    BUG_IF(t->matrix && !matrix_places_of(t->matrix, t->wave, &e->places), "the emulator has no lane map of %s",
+    BUG_IF(t->matrix && !matrix_coords_of(t->matrix, t->wave, &e->coords), "the emulator has no lane map of %s",
            t->matrix->name);
     const char *name = arena_printf(s->run, "emu:%s", t->name);
     e->d = (struct device){ .ops = &emu_ops, .s = s, .target = t, .name = name, .spec = name };

@@ -37,11 +37,11 @@ bool fiber_intact(const struct fiber *f);
 enum { MATRIX_SIDE = 16, MATRIX_LANES = 64, MATRIX_ELEMS = 8 }; /* the largest m, n and k, wave, elements a lane */
 
 /* Where each (lane, element) lies in A [m][k], B [k][n], C [m][n]: the index there. */
-struct matrix_places {
+struct matrix_coords {
     uint8_t a[MATRIX_LANES][MATRIX_ELEMS], b[MATRIX_LANES][MATRIX_ELEMS], c[MATRIX_LANES][MATRIX_ELEMS];
 };
 /* False if the emulator does not know the unit. */
-bool matrix_places_of(const struct matrix_unit *u, int wave, struct matrix_places *out);
+bool matrix_coords_of(const struct matrix_unit *u, int wave, struct matrix_coords *out);
 
 /* The registers that one lane gave to tk_mma. */
 struct matrix_regs {
@@ -49,7 +49,7 @@ struct matrix_regs {
     const unsigned *a, *b;
 };
 /* c += a·b of one wave, the fragments in its lanes. */
-void matrix_mma(const struct matrix_unit *u, const struct matrix_places *at, int wave, const struct matrix_regs *lanes);
+void matrix_mma(const struct matrix_unit *u, const struct matrix_coords *at, int wave, const struct matrix_regs *lanes);
 /* D = A·B + C by the unit's model, in place of C. A and B in bits of f16. */
 void matrix_multiply(const struct matrix_unit *u, const uint16_t *a, const uint16_t *b, float *c);
 
@@ -60,8 +60,8 @@ struct checker;
 struct checker *checker_new(const struct target *t, const struct launch *l, unsigned char *smem);
 void checker_free(struct checker *c);
 void checker_block_begin(struct checker *c, unsigned block);
-void checker_block_seam(struct checker *c);
-void checker_wave_seam(struct checker *c, int wave);
+void checker_block_barrier(struct checker *c);
+void checker_wave_barrier(struct checker *c, int wave);
 bool checker_touch(struct checker *c, int tid, int line, const void *at, int bytes, bool write);
 void checker_issue(struct checker *c, int tid, int line, void *dst, const void *src, int bytes, bool on);
 void checker_commit(struct checker *c, int tid);
@@ -78,7 +78,7 @@ enum { FRESH_BYTE = 0xff }; /* memory that nothing was written to: NaN in every 
 /* A launch under way. */
 struct job {
     const struct target *target;
-    const struct matrix_places *places;
+    const struct matrix_coords *coords;
     const struct launch *l;
     tk_entry *entry;
     uint64_t blocks;

@@ -208,7 +208,7 @@ static bool wave_serve(struct worker *w, int first, int n)
     switch (lanes->wait) {
     case WAIT_WAVE:
         if (w->job->checker)
-            checker_wave_seam(w->job->checker, first / t->wave);
+            checker_wave_barrier(w->job->checker, first / t->wave);
         return true;
     case WAIT_SHUFFLE: return wave_shuffle(w, first, n);
     case WAIT_BALLOT:
@@ -222,7 +222,7 @@ static bool wave_serve(struct worker *w, int first, int n)
             return block_fail(w, lanes->line, "a matrix instruction in a wave of %d work-items", n);
         for (int i = 0; i < n; i++)
             regs[i] = lanes[i].regs;
-        matrix_mma(t->matrix, w->job->places, n, regs);
+        matrix_mma(t->matrix, w->job->coords, n, regs);
         return true;
     case WAIT_NOT:
     case WAIT_BLOCK:
@@ -295,7 +295,7 @@ static bool block_run(struct worker *w, uint64_t block)
         if (!lanes_agree(w, 0, lanes))
             return false;
         if (w->job->checker && w->lanes->wait == WAIT_BLOCK)
-            checker_block_seam(w->job->checker);
+            checker_block_barrier(w->job->checker);
     } while (w->lanes->wait != WAIT_END);
     if (w->job->checker)
         checker_block_end(w->job->checker);

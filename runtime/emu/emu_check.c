@@ -1,9 +1,9 @@
 /* The shadow of a launch in the checking emulator: per cell who touched it last and since when that counts, what is in
    flight, what was written.
 
-   Time is counted in seams. A block's epoch grows at each of its barriers and at its start, over the whole launch; a
-   wave's count grows at the wave's own seams too. Two touches of a cell by different threads, one of them a write, are
-   a race unless a seam that both passed lies between:
+   Time is counted in barriers. A block's epoch grows at each of its barriers and at its start, over the whole launch; a
+   wave's count grows at the wave's own barriers too. Two touches of a cell by different threads, one of them a write,
+   are a race unless a barrier that both passed lies between:
      same block and another block epoch, or same wave and another wave count. Between blocks there is none. */
 #include <stdlib.h>
 #include <string.h>
@@ -220,7 +220,7 @@ static const char *what_is_wrong(struct session *s, const struct finding *f)
     const char *touch = touch_name(f->write);
     const char *other = other_end(s, f);
     switch (f->what) {
-    case RACE: return arena_printf(s->run, "race: %s, and touched by %s with no seam between", touch, other);
+    case RACE: return arena_printf(s->run, "race: %s, and touched by %s with no barrier between", touch, other);
     case IN_FLIGHT: return arena_printf(s->run, "%s while a copy into it is in flight, issued by %s", touch, other);
     case SOURCE_IN_FLIGHT: return arena_printf(s->run, "written while a copy out of it is in flight");
     case OUTSIDE: return arena_printf(s->run, "%s outside every buffer of the launch", touch);
@@ -232,7 +232,7 @@ static const char *what_is_wrong(struct session *s, const struct finding *f)
 }
 
 /* "scores[37]", or of memory that is no buffer's the distance from the nearest one below it. */
-static const char *place_name(struct session *s, const struct checker *c, const struct finding *f)
+static const char *cell_name(struct session *s, const struct checker *c, const struct finding *f)
 {
     const struct region *below = f->where;
     if (below)
@@ -252,7 +252,7 @@ bool checker_report(struct checker *c, struct session *s, const struct source *t
         const struct finding *f = &c->findings[i];
         struct loc loc = { text, f->line, 1, 0 };
         diag_error(s, FAIL_JUDGED, loc, "kernel %s, thread %d, block %u: %s: %s", c->launch->kernel, f->tid, f->block,
-                   place_name(s, c, f), what_is_wrong(s, f));
+                   cell_name(s, c, f), what_is_wrong(s, f));
     }
     if (c->n_all > (uint64_t)c->n_findings)
         diag_note(s, NOWHERE, "%llu findings in all in this launch of %s", (unsigned long long)c->n_all,
@@ -500,8 +500,8 @@ void checker_block_begin(struct checker *c, unsigned block)
     memset(c->wave_count, 0, sizeof c->wave_count);
 }
 
-void checker_block_seam(struct checker *c) { c->epoch++; }
-void checker_wave_seam(struct checker *c, int wave) { c->wave_count[wave]++; }
+void checker_block_barrier(struct checker *c) { c->epoch++; }
+void checker_wave_barrier(struct checker *c, int wave) { c->wave_count[wave]++; }
 
 void checker_block_end(struct checker *c)
 {

@@ -1,5 +1,5 @@
-/* void fiber_swap(void **save, void *to): pushes what the System V ABI asks a callee to keep, leaves the stack pointer in
-   *save, takes up `to`. A new fiber's stack holds the same seven words, the last of them fiber_begin's address. */
+/* void fiber_swap(void **save, void *to): pushes what the System V ABI asks a callee to keep, leaves the stack pointer
+   in *save, takes up `to`. A new fiber's stack holds the same seven words, the last of them fiber_begin's address. */
 #if defined(__x86_64__)
     .text
     .globl  fiber_swap

@@ -7,68 +7,68 @@ enum { SIDE = MATRIX_SIDE };
 /* ---- lane maps ---- A second description, from other pages than the target's row was written from; a test compares
    the two entry by entry. */
 
-struct place {
+struct coord {
     int row, col;
 };
 
 /* PTX ISA 8.x, "Matrix Fragments for mma.m16n8k16 with floating point type": %laneid, i the element's index in the
    lane's registers. */
-static struct place ptx_a(int laneid, int i)
+static struct coord ptx_a(int laneid, int i)
 {
     int group = laneid >> 2;
     int thread_in_group = laneid % 4;
     int row = (i >= 0 && i < 2) || (i >= 4 && i < 6) ? group : group + 8;
     int col = i < 4 ? thread_in_group * 2 + (i & 1) : thread_in_group * 2 + (i & 1) + 8;
-    return (struct place){ row, col };
+    return (struct coord){ row, col };
 }
 
-static struct place ptx_b(int laneid, int i)
+static struct coord ptx_b(int laneid, int i)
 {
     int group = laneid >> 2;
     int thread_in_group = laneid % 4;
     int row = i < 2 ? thread_in_group * 2 + (i & 1) : thread_in_group * 2 + (i & 1) + 8;
-    return (struct place){ row, group };
+    return (struct coord){ row, group };
 }
 
-static struct place ptx_c(int laneid, int i)
+static struct coord ptx_c(int laneid, int i)
 {
     int group = laneid >> 2;
     int thread_in_group = laneid % 4;
     int row = i < 2 ? group : group + 8;
-    return (struct place){ row, thread_in_group * 2 + (i & 1) };
+    return (struct coord){ row, thread_in_group * 2 + (i & 1) };
 }
 
 /* AMD Instinct MI200 ISA and its matrix calculator: A[i][k] is in lane i + 16·(k / 4), element k % 4; B[k][j] in lane j
    + 16·(k / 4), element k % 4; D[i][j] in lane j + 16·(i / 4), element i % 4. Here turned round by search, so that no
    formula is shared with the row's. */
-static struct place mfma_a(int lane, int e)
+static struct coord mfma_a(int lane, int e)
 {
     for (int i = 0; i < 16; i++)
         for (int k = 0; k < 16; k++)
             if (lane == i + 16 * (k / 4) && e == k % 4)
-                return (struct place){ i, k };
-    return (struct place){ -1, -1 };
+                return (struct coord){ i, k };
+    return (struct coord){ -1, -1 };
 }
 
-static struct place mfma_b(int lane, int e)
+static struct coord mfma_b(int lane, int e)
 {
-    struct place p = mfma_a(lane, e); /* B transposed lies as A does */
-    return (struct place){ p.col, p.row };
+    struct coord p = mfma_a(lane, e); /* B transposed lies as A does */
+    return (struct coord){ p.col, p.row };
 }
 
-static struct place mfma_d(int lane, int e)
+static struct coord mfma_d(int lane, int e)
 {
     for (int i = 0; i < 16; i++)
         for (int j = 0; j < 16; j++)
             if (lane == j + 16 * (i / 4) && e == i % 4)
-                return (struct place){ i, j };
-    return (struct place){ -1, -1 };
+                return (struct coord){ i, j };
+    return (struct coord){ -1, -1 };
 }
 
 struct unit_maps {
     const char *name;
     int m, n, k, wave;
-    struct place (*a)(int, int), (*b)(int, int), (*c)(int, int);
+    struct coord (*a)(int, int), (*b)(int, int), (*c)(int, int);
 };
 
 static const struct unit_maps units[] = {
@@ -76,7 +76,7 @@ static const struct unit_maps units[] = {
     { "v_mfma_f32_16x16x16f16", 16, 16, 16, 64, mfma_a, mfma_b, mfma_d },
 };
 
-bool matrix_places_of(const struct matrix_unit *u, int wave, struct matrix_places *out)
+bool matrix_coords_of(const struct matrix_unit *u, int wave, struct matrix_coords *out)
 {
     for (size_t r = 0; r < sizeof units / sizeof *units; r++) {
         const struct unit_maps *w = &units[r];
@@ -84,9 +84,9 @@ bool matrix_places_of(const struct matrix_unit *u, int wave, struct matrix_place
             continue;
         for (int lane = 0; lane < wave; lane++)
             for (int e = 0; e < MATRIX_ELEMS; e++) {
-                struct place a = e < w->m * w->k / wave ? w->a(lane, e) : (struct place){ 0, 0 };
-                struct place b = e < w->k * w->n / wave ? w->b(lane, e) : (struct place){ 0, 0 };
-                struct place c = e < w->m * w->n / wave ? w->c(lane, e) : (struct place){ 0, 0 };
+                struct coord a = e < w->m * w->k / wave ? w->a(lane, e) : (struct coord){ 0, 0 };
+                struct coord b = e < w->k * w->n / wave ? w->b(lane, e) : (struct coord){ 0, 0 };
+                struct coord c = e < w->m * w->n / wave ? w->c(lane, e) : (struct coord){ 0, 0 };
                 out->a[lane][e] = (uint8_t)(a.row * w->k + a.col);
                 out->b[lane][e] = (uint8_t)(b.row * w->n + b.col);
                 out->c[lane][e] = (uint8_t)(c.row * w->n + c.col);
@@ -309,7 +309,7 @@ void matrix_multiply(const struct matrix_unit *u, const uint16_t *a, const uint1
     BUG("%s: unknown model", u->name);
 }
 
-void matrix_mma(const struct matrix_unit *u, const struct matrix_places *at, int wave, const struct matrix_regs *lanes)
+void matrix_mma(const struct matrix_unit *u, const struct matrix_coords *at, int wave, const struct matrix_regs *lanes)
 {
     uint16_t a[SIDE * SIDE] = { 0 };
     uint16_t b[SIDE * SIDE] = { 0 };

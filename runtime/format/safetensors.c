@@ -188,7 +188,7 @@ static int by_name(const void *x, const void *y)
 }
 
 /* Empty tensors before the one that begins where they lie. */
-static int by_place(const void *x, const void *y)
+static int by_offset(const void *x, const void *y)
 {
     const struct entry *a = x;
     const struct entry *b = y;
@@ -208,7 +208,7 @@ static bool check_entries(struct reader *r)
         if (!by_name(&r->entries[i - 1], &r->entries[i]))
             return BAD(r, &r->entries[i], "listed twice");
     if (r->n)
-        qsort(r->entries, r->n, sizeof *r->entries, by_place);
+        qsort(r->entries, r->n, sizeof *r->entries, by_offset);
     uint64_t at = 0;
     for (size_t i = 0; i < r->n; i++) {
         const struct entry *e = &r->entries[i];

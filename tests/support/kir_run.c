@@ -47,7 +47,7 @@ struct kernel *kir_read_for(struct session *s, const char *name, const char *tar
     return parse_text(s, source_of_string(s, name, text), name);
 }
 
-static int64_t dim_value(void *ctx, const struct ix *atom)
+static int64_t dim_value(void *ctx, const struct index *atom)
 {
     for (const struct kdim *d = ctx; d && d->name; d++)
         if (!strcmp(d->name, atom->name))
@@ -167,7 +167,7 @@ bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kb
                         .buffers = at,
                         .n_buffers = k->n_args };
     for (int i = 0; i < 3; i++)
-        l.grid[i] = (unsigned)ix_eval(k->grid[i], dim_value, (void *)dims);
+        l.grid[i] = (unsigned)index_eval(k->grid[i], dim_value, (void *)dims);
     bool good = d->ops->launch(d, m, &l) && d->ops->sync(d);
     for (size_t i = 0; i < k->n_args; i++) {
         must(s, d->ops->copy_out(d, bufs[i].at, p[i], bufs[i].bytes), "copy_out");
@@ -186,7 +186,7 @@ void kir_code_payload(const struct kir_code *c, const struct kernel *k, void *co
     for (size_t i = 0; i < k->n_dims; i++)
         d[i] = dim_value((void *)dims, k->dims[i].sym);
     for (int i = 0; i < 3; i++)
-        grid[i] = ix_eval(k->grid[i], dim_value, (void *)dims);
+        grid[i] = index_eval(k->grid[i], dim_value, (void *)dims);
     run(bufs, d, grid);
 }
 

@@ -6,13 +6,13 @@
 
 bool op_is_bound_by_walkers(const struct op_def *op) { return op->class == CLS_SOURCE && !op->eval; }
 
-void op_case_draw(struct op_case *c, struct session *s, const struct op_def *op, uint64_t *rnd)
+void op_case_sample(struct op_case *c, struct session *s, const struct op_def *op, uint64_t *rnd)
 {
     *c = (struct op_case){ .s = s, .op = op, .g = graph_new(s, "case") };
-    c->draw = (struct draw){ .rnd = rnd, .s = s };
+    c->sample = (struct sample){ .rnd = rnd, .s = s };
     for (int i = 0; i < op->n_attrs; i++)
-        c->draw.attrs[i] = op->attrs[i].value;
-    op->draw(&c->draw);
+        c->sample.attrs[i] = op->attrs[i].value;
+    op->sample(&c->sample);
 }
 
 void op_case_node(struct op_case *c)
@@ -20,25 +20,25 @@ void op_case_node(struct op_case *c)
     const struct op_def *input = op_find("input");
     const struct source *src = source_of_string(c->s, "case", "op(x, y, z)");
     struct loc loc = { src, 1, 1, 2 };
-    for (int k = 0; k < c->draw.n_in; k++) {
-        const struct type *t = &c->draw.in[k];
+    for (int k = 0; k < c->sample.n_in; k++) {
+        const struct type *t = &c->sample.in[k];
         struct attr a[] = {
-            { .n = t->rank, .dims = t->dim }, { .i = t->dtype }, { .f = c->draw.lo[k] }, { .f = c->draw.hi[k] }
+            { .n = t->rank, .dims = t->dim }, { .i = t->dtype }, { .f = c->sample.lo[k] }, { .f = c->sample.hi[k] }
         };
         c->in[k] = graph_add(c->g, input, NULL, 0, a, loc);
         assert_non_null(c->in[k]);
-        c->in[k]->facts.lo = c->draw.lo[k];
-        c->in[k]->facts.hi = c->draw.hi[k];
+        c->in[k]->facts.lo = c->sample.lo[k];
+        c->in[k]->facts.hi = c->sample.hi[k];
     }
-    c->node = graph_add(c->g, c->op, c->in, c->draw.n_in, c->draw.attrs, loc);
+    c->node = graph_add(c->g, c->op, c->in, c->sample.n_in, c->sample.attrs, loc);
 }
 
 /* Uniform, or a half integer (ties), or shrunk by a power of two where the range reaches 0. */
 NUM op_case_number(const struct op_case *c, int k, uint64_t *rnd)
 {
-    double lo = c->draw.lo[k];
-    double hi = c->draw.hi[k];
-    enum dtype t = c->draw.in[k].dtype;
+    double lo = c->sample.lo[k];
+    double hi = c->sample.hi[k];
+    enum dtype t = c->sample.in[k].dtype;
     if (!dtype_is_float(t))
         return (NUM){ .i = rnd_range(rnd, (int64_t)lo, (int64_t)hi) };
     double x = lo + (hi - lo) * rnd_unit(rnd);
@@ -53,19 +53,19 @@ NUM op_case_number(const struct op_case *c, int k, uint64_t *rnd)
 
 void op_case_values(struct op_case *c, uint64_t *rnd)
 {
-    for (int k = 0; k < c->draw.n_in; k++) {
+    for (int k = 0; k < c->sample.n_in; k++) {
         struct view *v = &c->value[k];
-        *v = op_walk_view(c->g->arena, &c->draw.in[k]);
+        *v = op_walk_view(c->g->arena, &c->sample.in[k]);
         for (int64_t i = 0; i < v->count; i++)
             v->v[i] = op_case_number(c, k, rnd);
-        if (!c->draw.scores[k])
+        if (!c->sample.scores[k])
             continue;
         for (int64_t i = 0; i < v->count; i++) { /* distinct along each row: a shuffled grid */
             int64_t at = i % v->last;
             int64_t j = rnd_range(rnd, 0, at);
             v->v[i] = v->v[i - at + j];
-            double step = (c->draw.hi[k] - c->draw.lo[k]) / (double)(v->last + 1);
-            double x = c->draw.lo[k] + step * (double)(at + 1);
+            double step = (c->sample.hi[k] - c->sample.lo[k]) / (double)(v->last + 1);
+            double x = c->sample.lo[k] + step * (double)(at + 1);
             v->v[i - at + j] =
                 dtype_is_float(v->dtype) ? (NUM){ .d = dtype_round(DT_F32, x) } : (NUM){ .i = (int64_t)x };
         }
@@ -74,7 +74,7 @@ void op_case_values(struct op_case *c, uint64_t *rnd)
 
 void op_case_make(struct op_case *c, struct session *s, const struct op_def *op, uint64_t *rnd)
 {
-    op_case_draw(c, s, op, rnd);
+    op_case_sample(c, s, op, rnd);
     op_case_node(c);
     if (c->node)
         op_case_values(c, rnd);
@@ -83,7 +83,7 @@ void op_case_make(struct op_case *c, struct session *s, const struct op_def *op,
 void op_case_begin(const struct op_case *c, struct op_walk *w)
 {
     op_walk_begin(w, c->g);
-    for (int k = 0; k < c->draw.n_in; k++)
+    for (int k = 0; k < c->sample.n_in; k++)
         op_walk_bind(w, c->in[k], c->value[k], NULL);
 }
 

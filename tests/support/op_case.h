@@ -8,15 +8,15 @@ struct op_case {
     struct session *s;
     struct graph *g;
     const struct op_def *op;
-    struct draw draw;
+    struct sample sample;
     struct node *node; /* NULL: infer refused, and diagnostics say why */
-    struct node *in[MAX_DRAW];
-    struct view value[MAX_DRAW];
+    struct node *in[MAX_SAMPLE];
+    struct view value[MAX_SAMPLE];
 };
 /* Draws operands and makes the node. One session may serve several cases. */
 void op_case_make(struct op_case *c, struct session *s, const struct op_def *op, uint64_t *rnd);
 /* The same, but the types may be changed between: draw, then node. */
-void op_case_draw(struct op_case *c, struct session *s, const struct op_def *op, uint64_t *rnd);
+void op_case_sample(struct op_case *c, struct session *s, const struct op_def *op, uint64_t *rnd);
 void op_case_node(struct op_case *c);
 /* A fresh value for element of operand k, legal as drawn: floats are f32 numbers that a written dtype holds, of many
    magnitudes. */

@@ -662,14 +662,14 @@ static void put_type(FILE *to, const struct type *t, enum dtype as)
     fprintf(to, "%s[", dtype_name(as));
     for (int i = 0; i < t->rank; i++) {
         int64_t k = 0;
-        BUG_IF(!ix_const_value(t->dim[i], &k), "a drawn dimension is not constant");
+        BUG_IF(!index_const_value(t->dim[i], &k), "a drawn dimension is not constant");
         fprintf(to, "%s%lld", i ? ", " : "", (long long)k);
     }
     fputc(']', to);
 }
 
 /* Operand i under the name x{i}: an input; integers by a cast of an f32, booleans by a comparison. */
-static void put_operand(FILE *to, const struct draw *d, int i)
+static void put_operand(FILE *to, const struct sample *d, int i)
 {
     enum dtype t = d->in[i].dtype;
     bool plain = dtype_is_float(t) && t != DT_F64;
@@ -698,7 +698,7 @@ static void put_attr(FILE *to, struct arena *a, const struct attr_def *def, cons
             if (def->kind == ATTR_INTS)
                 fprintf(to, "%lld", (long long)v->ints[i]);
             else
-                fputs(ix_text(a, v->dims[i]), to);
+                fputs(index_text(a, v->dims[i]), to);
         }
         fputs(v->n ? "]" : "[]", to);
         return;
@@ -708,15 +708,15 @@ static void put_attr(FILE *to, struct arena *a, const struct attr_def *def, cons
 const char *random_op_text(struct session *s, const struct op_def *op, uint64_t seed)
 {
     bool bound_source = op->class == CLS_SOURCE && !op->at;
-    if (!op->draw || op->class == CLS_EFFECT || bound_source)
+    if (!op->sample || op->class == CLS_EFFECT || bound_source)
         return NULL;
     char *text = NULL;
     size_t size = 0;
     uint64_t rnd = seed * UINT64_C(0x2545f4914f6cdd1d) + 3;
-    struct draw d = { .rnd = &rnd, .s = s };
+    struct sample d = { .rnd = &rnd, .s = s };
     for (int i = 0; i < op->n_attrs; i++)
         d.attrs[i] = op->attrs[i].value;
-    op->draw(&d);
+    op->sample(&d);
     FILE *to = open_memstream(&text, &size);
     BUG_IF(!to, "out of memory");
     fprintf(to, "graph one_%s_%llu\n", op->name, (unsigned long long)seed);

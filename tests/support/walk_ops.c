@@ -11,7 +11,7 @@ struct view op_walk_view(struct arena *a, const struct type *t)
 {
     struct view v = { .dtype = t->dtype, .rank = t->rank, .count = 1, .last = 1 };
     for (int i = 0; i < t->rank; i++) {
-        BUG_IF(!ix_const_value(t->dim[i], &v.dim[i]), "a test's dimension is not constant");
+        BUG_IF(!index_const_value(t->dim[i], &v.dim[i]), "a test's dimension is not constant");
         v.count *= v.last = v.dim[i];
     }
     v.v = arena_array(a, NUM, v.count + 1);
@@ -58,7 +58,7 @@ void op_walk_bound(struct op_walk *w, const struct ev *c, double *e_out)
     struct work work;
     struct sum_record sum = { .block = 1 };
     op_work(w->g->s, c->n, &work);
-    BUG_IF(!ix_const_value(work.sum_length, &sum.chain), "a test's sum has no constant length");
+    BUG_IF(!index_const_value(work.sum_length, &sum.chain), "a test's sum has no constant length");
     struct bd b = { .v = *c,
                     .e_in = e_in,
                     .e_out = e_out,

@@ -1,5 +1,5 @@
-/* Wide accesses: tests/kir/wide.kir against a C function, every type and width as a copy, what the checking emulator
-   says of wrong ones, and the targets' own compilers. */
+/* Vector accesses: tests/kir/vector.kir against a C function, every type and width as a copy, what the checking
+   emulator says of wrong ones, and the targets' own compilers. */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -27,7 +27,7 @@ static void rows_turned_round(void **state)
     (void)state;
     for (int t = 0; t < 2; t++) {
         struct session *s = session_begin();
-        struct kernel *k = kir_read_for(s, "wide", targets[t]);
+        struct kernel *k = kir_read_for(s, "vector", targets[t]);
         uint16_t x[8 * B], y[8 * B];
         float b[8], z[8 * B];
         double px[8 * B], pb[8], py[8 * B], pz[8 * B];
@@ -64,17 +64,17 @@ static struct kernel *copy_kernel(struct session *s, const char *target, enum dt
 {
     struct kernel *k =
         kernel_new(s, s->run, arena_printf(s->run, "copy_%s_%d", dtype_name(t), n), target_find(target), ITEMS);
-    const struct ix *count = ix_const(s->ix, ITEMS * n);
-    const struct ix *at = ix_mulk(s->ix, k->tid, n);
-    const struct ix *zero = ix_const(s->ix, 0);
+    const struct index *count = index_const(s->indices, ITEMS * n);
+    const struct index *at = index_mulk(s->indices, k->tid, n);
+    const struct index *zero = index_const(s->indices, 0);
     struct kmem *in = kernel_arg(k, "in", t, count, NULL);
     struct kmem *out = kernel_arg(k, "out", t, count, NULL);
-    struct kmem *own = kernel_private(k, "own", kx_value_type(t), n);
-    struct kmask mask = { 1, { { k->tid, ix_const(s->ix, ITEMS - 1) } } };
+    struct kmem *own = kernel_private(k, "own", kexpr_value_type(t), n);
+    struct kmask mask = { 1, { { k->tid, index_const(s->indices, ITEMS - 1) } } };
     struct kbuild top = kb_at(k);
-    struct kbuild b = kb_in(&top, ki_region(&top));
-    ki_load_wide(&b, own, zero, in, NULL, at, n, NULL, 0);
-    ki_store_wide(&b, out, NULL, at, own, zero, n, &mask);
+    struct kbuild b = kb_in(&top, kstmt_region(&top));
+    kstmt_load_vector(&b, own, zero, in, NULL, at, n, NULL, 0);
+    kstmt_store_vector(&b, out, NULL, at, own, zero, n, &mask);
     kernel_finish(k);
     return k;
 }
@@ -139,7 +139,8 @@ static void checker_sees(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct session *s = session_begin();
         struct kernel *k = copy_kernel(s, "gfx90a", DT_F32, 4);
-        k->body[0]->body[0]->index2 = ix_addk(s->ix, ix_mulk(s->ix, k->tid, wrong[i].stride), wrong[i].offset);
+        k->body[0]->body[0]->index2 =
+            index_addk(s->indices, index_mulk(s->indices, k->tid, wrong[i].stride), wrong[i].offset);
         float in[4 * ITEMS] = { 0 }, out[4 * ITEMS];
         assert_false(kir_launch(s, k, (struct kbuf[]){ { in, sizeof in }, { out, sizeof out } }, NULL));
         const struct diag *d = &s->diags[0];
@@ -149,25 +150,25 @@ static void checker_sees(void **state)
     }
 }
 
-/* Every element of a wide store is a write: of two that overlap, in shared memory, the second is a race at the cell
+/* Every element of a vector store is a write: of two that overlap, in shared memory, the second is a race at the cell
    that both touch. */
 static void overlap_is_a_race(void **state)
 {
     (void)state;
     struct session *s = session_begin();
     struct kernel *k = kernel_new(s, s->run, "overlap", target_find("sm_90"), 2);
-    struct ix_table *t = s->ix;
+    struct index_table *t = s->indices;
     struct kmem *m = kernel_shared(k, "m", DT_F32, 1, KL_ROWS, 1, 8);
     struct kmem *own = kernel_private(k, "own", DT_F32, 4);
-    struct kmem *y = kernel_arg(k, "y", DT_F32, ix_const(t, 8), NULL);
+    struct kmem *y = kernel_arg(k, "y", DT_F32, index_const(t, 8), NULL);
     struct kbuild top = kb_at(k);
-    struct kbuild b = kb_in(&top, ki_region(&top));
+    struct kbuild b = kb_in(&top, kstmt_region(&top));
     for (int e = 0; e < 4; e++)
-        ki_store(&b, own, NULL, ix_const(t, e), kx_f32(&b, e), NULL);
-    ki_store_wide(&b, m, NULL, ix_mulk(t, k->tid, 2), own, ix_const(t, 0), 2, NULL);
-    ki_store_wide(&b, m, NULL, ix_const(t, 0), own, ix_const(t, 0), 4,
-                  &(struct kmask){ 1, { { ix_addk(t, k->tid, -1), ix_const(t, 2) } } });
-    ki_store_wide(&b, y, NULL, ix_mulk(t, k->tid, 4), own, ix_const(t, 0), 4, NULL);
+        kstmt_store(&b, own, NULL, index_const(t, e), kexpr_f32(&b, e), NULL);
+    kstmt_store_vector(&b, m, NULL, index_mulk(t, k->tid, 2), own, index_const(t, 0), 2, NULL);
+    kstmt_store_vector(&b, m, NULL, index_const(t, 0), own, index_const(t, 0), 4,
+                       &(struct kmask){ 1, { { index_addk(t, k->tid, -1), index_const(t, 2) } } });
+    kstmt_store_vector(&b, y, NULL, index_mulk(t, k->tid, 4), own, index_const(t, 0), 4, NULL);
     kernel_finish(k);
     float out[8];
     assert_false(kir_launch(s, k, (struct kbuf[]){ { out, sizeof out } }, NULL));
@@ -183,7 +184,7 @@ static void compiles_for_targets(void **state)
         struct session *s = session_begin();
         struct kernel *k[TYPES * WIDTHS + 1];
         size_t n = copy_kernels(s, targets[t], k);
-        k[n++] = kir_read_for(s, "wide", targets[t]);
+        k[n++] = kir_read_for(s, "vector", targets[t]);
         kir_compile_gpu(s, k, n);
         session_end(s);
     }

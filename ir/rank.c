@@ -1,22 +1,22 @@
-#include "ir/place.h"
+#include "ir/rank.h"
 
 #include <math.h>
 #include <string.h>
 
 /* The order of doubles is that of their bits, once those of the negative ones are turned. */
-uint64_t place_of_double(double x)
+uint64_t rank_of_double(double x)
 {
     uint64_t bits;
     x = x == 0 ? 0 : x;
     memcpy(&bits, &x, sizeof bits);
-    return isnan(x) ? PLACE_LEAST + 1 : bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+    return isnan(x) ? RANK_LEAST + 1 : bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
 }
 
 /* How many keys are at least `from`, and the least of them. */
-static int64_t count_from(place_key *key, const void *row, int64_t n, uint64_t from, uint64_t *least)
+static int64_t count_from(rank_key *key, const void *row, int64_t n, uint64_t from, uint64_t *least)
 {
     int64_t count = 0;
-    *least = PLACE_MOST;
+    *least = RANK_MOST;
     for (int64_t i = 0; i < n; i++) {
         uint64_t k = key(row, i);
         if (k < from)
@@ -29,9 +29,9 @@ static int64_t count_from(place_key *key, const void *row, int64_t n, uint64_t f
 }
 
 /* By bisection of the keys. */
-struct place place_kth(place_key *key, const void *row, int64_t n, int64_t k)
+struct ranked rank_kth(rank_key *key, const void *row, int64_t n, int64_t k)
 {
-    uint64_t lo, hi = PLACE_MOST, least;
+    uint64_t lo, hi = RANK_MOST, least;
     count_from(key, row, n, 0, &lo);
     while (lo < hi) { /* at least k keys are >= lo, fewer than k are > hi */
         uint64_t mid = hi - (hi - lo) / 2;
@@ -43,9 +43,9 @@ struct place place_kth(place_key *key, const void *row, int64_t n, int64_t k)
         if (count == k)
             break;
     }
-    int64_t left = k - (lo == PLACE_MOST ? 0 : count_from(key, row, n, lo + 1, &least));
+    int64_t left = k - (lo == RANK_MOST ? 0 : count_from(key, row, n, lo + 1, &least));
     int64_t i = -1;
     while (left > 0)
         left -= key(row, ++i) == lo;
-    return (struct place){ lo, i };
+    return (struct ranked){ lo, i };
 }

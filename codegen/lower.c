@@ -178,7 +178,7 @@ static const struct kexpr *read_loc(struct lower *l, const struct value_loc *w, 
     case LOC_VALUE:
         for (int i = 0; i < n->type.rank; i++)
             BUG_IF(index[i] != w->index[i], "%s %s is asked for at an index where its kernel does not have it",
-                   n->op->name, n->name ? n->name : "");
+                   n->op->call.name, n->name ? n->name : "");
         return w->kind == LOC_FRAG ? kexpr_frag(&l->b) : w->value;
     }
     BUG("where %d", w->kind);
@@ -200,9 +200,9 @@ const struct kexpr *lower_value(struct lower *l, const struct node *n, const str
     if (w) {
         v = read_loc(l, w, index);
     } else {
-        BUG_IF(!n->op->at, "no kernel value for %s", n->op->name);
+        BUG_IF(!n->op->kernel.at, "no kernel value for %s", n->op->call.name);
         struct at c = { .k = &l->b, .n = n, .index = index, .value = lower_operand, .lower = l };
-        v = n->op->at(&c);
+        v = n->op->kernel.at(&c);
     }
     struct memo m = { .node = n, .value = v };
     memcpy(m.index, index, bytes);

@@ -182,10 +182,10 @@ static void fill_private(struct rows *r, struct kmem *acc, int n, enum kacc op)
 static const struct kexpr *finish(struct lower *l, const struct node *n, const struct kexpr *total,
                                   const struct index *length)
 {
-    if (!n->op->finish)
+    if (!n->op->kernel.finish)
         return total;
     struct at c = { .k = &l->b, .n = n, .lower = l };
-    return n->op->finish(&c, total, length);
+    return n->op->kernel.finish(&c, total, length);
 }
 
 static const char *numbered(struct lower *l, const char *stem, size_t i)
@@ -199,13 +199,13 @@ static void stage_reduce(struct rows *r, const struct node *n)
     const struct node *x = n->in[0];
     const struct index *length = type_last(l->s, &x->type), *index[MAX_RANK];
     struct kmem *acc = kernel_private(l->k, numbered(l, "acc", l->k->n_priv), DT_F32, 1);
-    fill_private(r, acc, 1, n->op->acc);
+    fill_private(r, acc, 1, n->op->kernel.acc);
     struct sweep s = sweep_begin(r, length);
     full_index(r, s.i, index);
-    kstmt_accumulate(&l->b, acc, index_const(l->indices, 0), n->op->acc,
+    kstmt_accumulate(&l->b, acc, index_const(l->indices, 0), n->op->kernel.acc,
                      kexpr_cast(&l->b, DT_F32, lower_value(l, x, index)), false);
     sweep_end(r, s);
-    team_combine(r, acc, 1, n->op->acc);
+    team_combine(r, acc, 1, n->op->kernel.acc);
     struct value_loc w = { .node = n, .kind = LOC_VALUE };
     memcpy(w.index, r->lead, sizeof w.index);
     w.value = kstmt_let(&l->b, finish(l, n, kexpr_load(&l->b, acc, NULL, index_const(l->indices, 0), NULL, 0), length));
@@ -282,7 +282,7 @@ static const struct kexpr *precedes(struct rows *r, const struct node *n, const 
                                     const struct kexpr *si, const struct kexpr *i)
 {
     struct at c = { .k = &r->l->b, .n = n, .lower = r->l };
-    return n->op->precedes(&c, sj, j, si, i);
+    return n->op->kernel.precedes(&c, sj, j, si, i);
 }
 
 static const struct kexpr *one_if(struct lower *l, const struct kexpr *c)
@@ -316,7 +316,8 @@ static void select_each(struct rows *r, const struct node *n)
     kstmt_accumulate(&l->b, rank, index_const(t, 0), KACC_SUM, one_if(l, before), false);
     lower_leave(l, p);
     struct at c = { .k = &l->b, .n = n, .lower = l };
-    kstmt_store(&l->b, chosen.mem, NULL, index_add(t, chosen.base, s.i), n->op->from_rank(&c, read0(l, rank)), NULL);
+    kstmt_store(&l->b, chosen.mem, NULL, index_add(t, chosen.base, s.i), n->op->kernel.from_rank(&c, read0(l, rank)),
+                NULL);
     sweep_end(r, s);
     team_barrier(r);
     value_loc_set(l, chosen);

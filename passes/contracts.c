@@ -15,13 +15,13 @@ bool pass_contracts(struct graph *g, struct pass_ctx *c)
         const struct node *x = o->operand >= 0 ? n->in[o->operand] : NULL;
         struct loc loc = x && n->in_loc ? n->in_loc[o->operand] : n->loc;
         if (!x) {
-            diag_error(c->s, FAIL_INPUT, loc, "%s needs %s", n->op->name, o->text);
+            diag_error(c->s, FAIL_INPUT, loc, "%s needs %s", n->op->call.name, o->text);
             continue;
         }
-        diag_error(c->s, FAIL_INPUT, loc, "%s needs %s, but its operand lies in %g .. %g", n->op->name, o->text,
+        diag_error(c->s, FAIL_INPUT, loc, "%s needs %s, but its operand lies in %g .. %g", n->op->call.name, o->text,
                    x->facts.lo, x->facts.hi);
         if (x->loc.line)
-            diag_note(c->s, x->loc, "%s comes from here", x->name ? x->name : x->op->name);
+            diag_note(c->s, x->loc, "%s comes from here", x->name ? x->name : x->op->call.name);
     }
     return false;
 }

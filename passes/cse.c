@@ -7,7 +7,7 @@
 
 static bool attrs_equal(const struct node *a, const struct node *b)
 {
-    for (int i = 0; i < a->op->n_attrs; i++) {
+    for (int i = 0; i < a->op->call.n_attrs; i++) {
         const struct attr *x = &a->attrs[i];
         const struct attr *y = &b->attrs[i];
         if (x->i != y->i || memcmp(&x->f, &y->f, sizeof x->f) || x->n != y->n)

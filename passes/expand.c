@@ -13,12 +13,12 @@ bool pass_expand(struct graph *g, struct pass_ctx *c)
             continue;
         struct builder b = build_at(g, n);
         size_t first = g->n_nodes;
-        struct node *by = n->op->expand(&b, n);
+        struct node *by = n->op->kernel.expand(&b, n);
         if (!by)
             return changed;
-        BUG_IF(!type_same_shape(&by->type, &n->type), "the expansion of %s has another shape", n->op->name);
+        BUG_IF(!type_same_shape(&by->type, &n->type), "the expansion of %s has another shape", n->op->call.name);
         for (size_t k = first; k < g->n_nodes; k++)
-            g->nodes[k]->origin = n->origin ? n->origin : n->op->name;
+            g->nodes[k]->origin = n->origin ? n->origin : n->op->call.name;
         if (n->keep_f32 || n->op->keep_f32)
             by->keep_f32 = true;
         node_replace(g, n, by);

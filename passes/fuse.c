@@ -46,7 +46,7 @@ static struct group *found(struct graph *g, struct node *n)
 
 /* A source that stands for outside data. Others (constants, counts) are made by kernels: where they are read, or, asked
    for, once. */
-static bool is_bound(const struct node *n) { return n->op->class == CLS_SOURCE && !n->op->at; }
+static bool is_bound(const struct node *n) { return n->op->class == CLS_SOURCE && !n->op->kernel.at; }
 
 /* Marks what other groups read of n's operands, through free nodes. */
 static void mark_reads(const struct node *n, const struct group *gr)
@@ -124,10 +124,10 @@ static const char *group_title(struct arena *a, const struct group *gr)
         const struct node *n = gr->nodes[i];
         if (n->group != gr || n->op->class == CLS_VIEW)
             continue;
-        const char *origin = n->origin ? n->origin : n->op->name;
+        const char *origin = n->origin ? n->origin : n->op->call.name;
         const char *scope = param_scope(a, n);
         const struct op_def *by = op_find(origin);
-        const char *word = scope ? scope : by && by->stem ? NULL : origin;
+        const char *word = scope ? scope : by && by->call.stem ? NULL : origin;
         for (int k = 0; word && k < n_seen; k++)
             if (strcmp(seen[k], word) == 0)
                 word = NULL;
@@ -136,7 +136,7 @@ static const char *group_title(struct arena *a, const struct group *gr)
         seen[n_seen++] = word;
         title = *title ? arena_printf(a, "%s %s", title, word) : word;
     }
-    return *title ? title : gr->nodes[gr->n_nodes - 1]->op->name;
+    return *title ? title : gr->nodes[gr->n_nodes - 1]->op->call.name;
 }
 
 bool pass_fuse(struct graph *g, struct pass_ctx *c)

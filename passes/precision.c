@@ -18,32 +18,15 @@ static void keep_f32_back(struct node *n)
         keep_f32_back(n->in[i]);
 }
 
-/* Is `name` among the space-separated words? */
-static bool has_word(const char *words, const char *name, size_t len)
-{
-    for (const char *p = words; p && *p;) {
-        size_t n = strcspn(p, " ");
-        if (n == len && memcmp(p, name, n) == 0)
-            return true;
-        p += n + strspn(p + n, " ");
-    }
-    return false;
-}
-
 static void mark_keep_f32(struct graph *g)
 {
     for (size_t i = g->n_nodes; i-- > 0;) {
         struct node *n = g->nodes[i];
         if (n->op->keep_f32)
             n->keep_f32 = true;
-        const char *p = n->op->operands;
-        for (int k = 0; n->op->keep_f32_operands && k < n->n_in && p; k++) {
-            size_t len = strcspn(p, ", .");
-            if (has_word(n->op->keep_f32_operands, p, len))
+        for (int k = 0; k < n->n_in; k++)
+            if (op_operand_at(n->op, k)->keep_f32)
                 keep_f32_back(n->in[k]);
-            const char *comma = strchr(p, ',');
-            p = comma ? comma + 1 + strspn(comma + 1, " ") : p;
-        }
     }
 }
 

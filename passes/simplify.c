@@ -61,7 +61,7 @@ static const char *match(const char *p, struct node *n, struct binding *b)
         return constant_value(n, &v) && v == want ? end : NULL;
     }
     size_t len = strcspn(p, "(");
-    if (strlen(n->op->name) != len || memcmp(n->op->name, p, len))
+    if (strlen(n->op->call.name) != len || memcmp(n->op->call.name, p, len))
         return NULL;
     p += len + 1;
     for (int i = 0; i < n->n_in && p; i++) {
@@ -121,7 +121,7 @@ static struct node *rewrite(struct graph *g, struct node *n, const struct rule *
     if (!by || !type_same_shape(&by->type, &n->type) || by->type.dtype != n->type.dtype)
         return NULL;
     if (by->id >= first)
-        by->origin = n->origin ? n->origin : n->op->name;
+        by->origin = n->origin ? n->origin : n->op->call.name;
     return by;
 }
 

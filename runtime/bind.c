@@ -342,7 +342,7 @@ static bool check_sizes(struct bind *b)
             continue;
         return diag_error(b->s, FAIL_INPUT, n->loc,
                           "%s is %s, which %s makes too large (over 2^40 elements) or negative",
-                          n->name ? n->name : n->op->name, type_text(b->a, &n->type), dims_text(b));
+                          n->name ? n->name : n->op->call.name, type_text(b->a, &n->type), dims_text(b));
     }
     return true;
 }

@@ -263,7 +263,7 @@ static struct node *drawn(struct fixture *f, const struct op_def *row, struct sa
     struct node *in[MAX_SAMPLE];
     for (int i = 0; i < d->n_in; i++)
         in[i] = input(f, d->in[i], d->lo[i], d->hi[i]);
-    return op(f, row->name, d->n_in, in, d->attrs);
+    return op(f, row->call.name, d->n_in, in, d->attrs);
 }
 
 static void bind_drawn(struct fixture *f, struct op_walk *w, const struct node *n, const struct sample *d,
@@ -649,7 +649,7 @@ static void matmul_adjoints(void **state)
         struct node *gy = input(f, n->type, -1, 1);
         int operand = trial % 2;
         struct builder b = build_at(f->g, n);
-        struct node *gx = n->op->grad(&b, n, gy, operand);
+        struct node *gx = n->op->gradient(&b, n, gy, operand);
         assert_true(type_same_shape(&gx->type, &n->in[operand]->type));
         struct view v[2], gv = random_view(f, gy, NUM_FIELD, 0, 0);
         for (int i = 0; i < 2; i++)

@@ -35,7 +35,7 @@ static const char *op_of(const struct graph *g, const char *name)
     const struct node *n = graph_find(g, name);
     if (!n)
         fail_msg("no tensor %s", name);
-    return n->op->name;
+    return n->op->call.name;
 }
 
 static const char *type_of(const struct graph *g, const char *name)

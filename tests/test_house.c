@@ -286,8 +286,8 @@ static void rule_op_words(const struct file *f, struct findings *out)
 
 /* The name of an op compared, or switched on. */
 static const struct exception op_comparisons[] = {
-    { "passes/simplify.c", "memcmp(n->op->name", "a rule is a text over names of ops" },
-    { "runtime/cli/table.c", "strcmp(g->nodes[i]->op->name", "graph_uses, for the two reports above" },
+    { "passes/simplify.c", "memcmp(n->op->call.name", "a rule is a text over names of ops" },
+    { "runtime/cli/table.c", "strcmp(g->nodes[i]->op->call.name", "graph_uses, for the two reports above" },
     { NULL, NULL, NULL },
 };
 
@@ -302,8 +302,8 @@ static void rule_op_comparisons(const struct file *f, struct findings *out)
     if (!in_storey(f->path) || in_folder(f->path, "ir"))
         return;
     each_match(f, "\\bop_is[ ]*\\(", out, op_comparison_hit);
-    each_match(f, "\\b((str|mem)n?(case)?cmp[ ]*\\([^;\n]*op->name)", out, op_comparison_hit);
-    each_match(f, "\\bswitch[ ]*\\([^)\n]*->op->name", out, op_comparison_hit);
+    each_match(f, "\\b((str|mem)n?(case)?cmp[ ]*\\([^;\n]*op->call.name)", out, op_comparison_hit);
+    each_match(f, "\\bswitch[ ]*\\([^)\n]*->op->call.name", out, op_comparison_hit);
 }
 
 /* No code asks for a target by name. */
@@ -373,11 +373,11 @@ static const struct rule {
     { "op words", rule_op_words, op_words, "passes/x.c", "f(\"sums\", 0);    /* \"softmax\" */",
       "return op_find(\"softmax\");" },
     { "op words", rule_op_words, NULL, "codegen/x.c", "f(op_attr);", "return n->op == &op_gelu;" },
-    { "op comparisons", rule_op_comparisons, op_comparisons, "codegen/x.c", "switch (n->op->class) { } f(n->op->name);",
-      "if (strcmp(n->op->name, name)) f();" },
+    { "op comparisons", rule_op_comparisons, op_comparisons, "codegen/x.c",
+      "switch (n->op->class) { } f(n->op->call.name);", "if (strcmp(n->op->call.name, name)) f();" },
     { "op comparisons", rule_op_comparisons, NULL, "passes/x.c", "f(x->op->class == CLS_VIEW);",
       "if (op_is(n, name)) f();" },
-    { "op comparisons", rule_op_comparisons, NULL, "passes/x.c", "", "switch (n->op->name[0]) {" },
+    { "op comparisons", rule_op_comparisons, NULL, "passes/x.c", "", "switch (n->op->call.name[0]) {" },
     { "targets", rule_targets, target_words, "runtime/x.c", "/* on gfx90a */ f(\"gfx\", \"sm_%d\");",
       "#ifdef __gfx90a__\n" },
     { "targets", rule_targets, NULL, "ir/x.c", "", "target_find(\"sm_90\")" },

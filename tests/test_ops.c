@@ -15,7 +15,7 @@ typedef void check_fn(struct op_case *c, uint64_t *rnd, void *ctx);
 static void each_case(const struct op_def *op, int cases, check_fn *check, void *ctx)
 {
     uint64_t rnd = 7;
-    for (const char *p = op->name; *p; p++)
+    for (const char *p = op->call.name; *p; p++)
         rnd = rnd * 31 + (uint64_t)*p;
     for (int i = 0; i < cases; i += SESSION_CASES) {
         struct session *s = session_begin();
@@ -23,7 +23,7 @@ static void each_case(const struct op_def *op, int cases, check_fn *check, void 
             struct op_case c;
             op_case_make(&c, s, op, &rnd);
             if (!c.node)
-                fail_msg("%s refuses what it draws: %s", op->name,
+                fail_msg("%s refuses what it draws: %s", op->call.name,
                          s->n_diags ? s->diags[0].text : "and does not say why");
             check(&c, &rnd, ctx);
         }
@@ -41,36 +41,34 @@ static void each_op(check_fn *check, void *ctx)
 /* ---- the table itself ---- */
 static void each_slot_of(const struct op_def *op)
 {
-    bool variadic, primitive = !op->expand && !op_is_bound_by_walkers(op);
+    bool variadic, primitive = !op->kernel.expand && !op_is_bound_by_walkers(op);
     int arity = op_arity(op, &variadic);
-    if (!op->doc || !op->doc[0])
-        fail_msg("%s has no doc", op->name);
+    if (!op->call.doc || !op->call.doc[0])
+        fail_msg("%s has no doc", op->call.name);
     if (!op->sample)
-        fail_msg("%s draws no operands: it would be tested nowhere", op->name);
-    if (!op->infer)
-        fail_msg("%s has no infer", op->name);
-    if (!op->operands)
-        fail_msg("%s names no operands", op->name);
+        fail_msg("%s draws no operands: it would be tested nowhere", op->call.name);
+    if (!op->type.infer)
+        fail_msg("%s has no infer", op->call.name);
     if (op->commutes && arity != 2)
-        fail_msg("%s commutes with %d operands", op->name, arity);
+        fail_msg("%s commutes with %d operands", op->call.name, arity);
     if ((op->class == CLS_SOURCE) != (arity == 0))
-        fail_msg("%s is a source or has operands, never both", op->name);
-    for (int i = 0; i < op->n_attrs; i++) {
-        if (!op->attrs[i].name || !op->attrs[i].doc)
-            fail_msg("attribute %d of %s lacks its name or doc", i, op->name);
-        if (op_attr(op, op->attrs[i].name) != i)
-            fail_msg("attribute %s of %s is there twice", op->attrs[i].name, op->name);
+        fail_msg("%s is a source or has operands, never both", op->call.name);
+    for (int i = 0; i < op->call.n_attrs; i++) {
+        if (!op->call.attrs[i].name || !op->call.attrs[i].doc)
+            fail_msg("attribute %d of %s lacks its name or doc", i, op->call.name);
+        if (op_attr(op, op->call.attrs[i].name) != i)
+            fail_msg("attribute %s of %s is there twice", op->call.attrs[i].name, op->call.name);
     }
-    if (primitive && !(op->eval || op->eval1))
-        fail_msg("primitive %s has no eval", op->name);
-    if (primitive && !(op->bound || op->bound1))
-        fail_msg("primitive %s has no bound", op->name);
-    if (op->expand && !(op->eval || op->eval1))
-        fail_msg("composite %s has no eval of its own", op->name);
-    if (primitive && (op->class == CLS_POINTWISE || op->class == CLS_VIEW) && !op->at)
-        fail_msg("%s has no at", op->name);
-    if (op->class == CLS_VIEW && !op->needs)
-        fail_msg("view %s does not say which elements it reads", op->name);
+    if (primitive && !(op->reference.eval || op->reference.eval1))
+        fail_msg("primitive %s has no eval", op->call.name);
+    if (primitive && !(op->reference.bound || op->reference.bound1))
+        fail_msg("primitive %s has no bound", op->call.name);
+    if (op->kernel.expand && !(op->reference.eval || op->reference.eval1))
+        fail_msg("composite %s has no eval of its own", op->call.name);
+    if (primitive && (op->class == CLS_POINTWISE || op->class == CLS_VIEW) && !op->kernel.at)
+        fail_msg("%s has no at", op->call.name);
+    if (op->class == CLS_VIEW && !op->reference.needs)
+        fail_msg("view %s does not say which elements it reads", op->call.name);
 }
 
 static void test_rows_are_complete(void **state)
@@ -79,7 +77,7 @@ static void test_rows_are_complete(void **state)
     for (int i = 0; op_at(i); i++) {
         const struct op_def *op = op_at(i);
         each_slot_of(op);
-        assert_ptr_equal(op_find(op->name), op);
+        assert_ptr_equal(op_find(op->call.name), op);
     }
     assert_null(op_find("no such op"));
     assert_null(op_at(-1));
@@ -136,7 +134,7 @@ static void check_spoilt(struct op_case *c, uint64_t *rnd, void *ctx)
     op_case_node(&bad);
     int said = c->s->n_errors - errors;
     if (!bad.node != (said > 0))
-        fail_msg("%s: %d errors said, and it is %s", c->op->name, said, bad.node ? "taken" : "refused");
+        fail_msg("%s: %d errors said, and it is %s", c->op->call.name, said, bad.node ? "taken" : "refused");
     *refused += !bad.node;
 }
 
@@ -149,7 +147,7 @@ static void test_infer_refuses_with_a_reason(void **state)
         int arity = op_arity(op_at(i), &variadic);
         each_case(op_at(i), CASES, check_spoilt, &refused);
         if (arity > 1 && refused == 0)
-            fail_msg("%s takes operands of any shapes and dtypes", op_at(i)->name);
+            fail_msg("%s takes operands of any shapes and dtypes", op_at(i)->call.name);
     }
 }
 
@@ -185,7 +183,7 @@ static void check_subset(struct op_case *c, uint64_t *rnd, void *ctx)
         NUM want = wanted[i] ? full.out.v[i] : untouched;
         if (memcmp(&want, &part.out.v[i], sizeof want) &&
             !(wanted[i] && num_same(full.out.dtype, NUM_DOUBLE, want, part.out.v[i])))
-            fail_msg("%s: element %lld of a part differs from the whole", c->op->name, (long long)i);
+            fail_msg("%s: element %lld of a part differs from the whole", c->op->call.name, (long long)i);
     }
 }
 
@@ -211,7 +209,7 @@ static void check_store(struct op_case *c, uint64_t *rnd, void *ctx)
         if (dtype_is_float(real.out.dtype))
             want.d = dtype_round(rounded.store, want.d);
         if (!num_same(real.out.dtype, NUM_DOUBLE, want, rounded.out.v[i]))
-            fail_msg("%s: element %lld is %a where its value in %s is %a", c->op->name, (long long)i,
+            fail_msg("%s: element %lld is %a where its value in %s is %a", c->op->call.name, (long long)i,
                      rounded.out.v[i].d, dtype_name(rounded.store), want.d);
     }
 }
@@ -250,7 +248,7 @@ static void check_commutes(struct op_case *c, uint64_t *rnd, void *ctx)
         op_eval(&yx);
         for (int64_t i = 0; i < xy.out.count; i++)
             if (!num_same(xy.out.dtype, (enum num_kind)kind, xy.out.v[i], yx.out.v[i]))
-                fail_msg("%s does not commute", c->op->name);
+                fail_msg("%s does not commute", c->op->call.name);
     }
 }
 
@@ -301,10 +299,10 @@ static void check_needs(struct op_case *c, uint64_t *rnd, void *ctx)
         memset(&need, 0xee, sizeof need);
         op_needs(c->node, k, &dims, &out, &need);
         if (need.rank != c->value[k].rank)
-            fail_msg("%s: the box of operand %d has rank %d", c->op->name, k, need.rank);
+            fail_msg("%s: the box of operand %d has rank %d", c->op->call.name, k, need.rank);
         for (int d = 0; d < need.rank; d++)
             if (need.lo[d] < 0 || need.hi[d] >= c->value[k].dim[d])
-                fail_msg("%s: the box of operand %d leaves it", c->op->name, k);
+                fail_msg("%s: the box of operand %d leaves it", c->op->call.name, k);
         in[k] = op_walk_view(c->s->run, &c->sample.in[k]);
         for (int64_t i = 0; i < in[k].count; i++) {
             bool kept = inside(&in[k], &need, i);
@@ -317,7 +315,7 @@ static void check_needs(struct op_case *c, uint64_t *rnd, void *ctx)
     op_eval(&after);
     for (int64_t i = 0; i < before.out.count; i++)
         if (inside(&before.out, &out, i) && !num_same(before.out.dtype, NUM_DOUBLE, before.out.v[i], after.out.v[i]))
-            fail_msg("%s: element %lld depends on what it does not name", c->op->name, (long long)i);
+            fail_msg("%s: element %lld depends on what it does not name", c->op->call.name, (long long)i);
 }
 
 static void test_needs_names_all_that_is_read(void **state)
@@ -329,7 +327,7 @@ static void test_needs_names_all_that_is_read(void **state)
             continue; /* no operands */
         each_case(op_at(i), CASES, check_needs, &changed);
         if (op_at(i)->class <= CLS_VIEW && !changed)
-            fail_msg("%s always needs everything", op_at(i)->name);
+            fail_msg("%s always needs everything", op_at(i)->call.name);
     }
 }
 
@@ -366,7 +364,7 @@ static void check_field(struct op_case *c, uint64_t *rnd, void *ctx)
         NUM a = field[0].out.v[i];
         NUM b = field[1].out.v[i];
         if (!num_same(real.out.dtype, NUM_FIELD, a, field[2].out.v[i]))
-            fail_msg("%s: two evaluations over the field differ", c->op->name);
+            fail_msg("%s: two evaluations over the field differ", c->op->call.name);
         if (!num_same(real.out.dtype, NUM_FIELD, a, b) || c->op->class == CLS_EFFECT)
             continue; /* an effect may report operands' bits */
         bool is_float = dtype_is_float(real.out.dtype);
@@ -375,7 +373,7 @@ static void check_field(struct op_case *c, uint64_t *rnd, void *ctx)
             continue;
         NUM want = is_float ? (NUM){ .u = field_of_double(y) } : real.out.v[i];
         if (want.u != a.u)
-            fail_msg("%s: %g over doubles is not its value over the field", c->op->name, y);
+            fail_msg("%s: %g over doubles is not its value over the field", c->op->call.name, y);
         ++*compared;
     }
 }
@@ -391,7 +389,7 @@ static void test_field_agrees_with_exact_doubles(void **state)
             continue;
         each_case(op_at(i), CASES, check_field, &compared);
         for (size_t j = 0; j < sizeof rational / sizeof *rational; j++)
-            if (!strcmp(rational[j], op_at(i)->name) && compared < 100)
+            if (!strcmp(rational[j], op_at(i)->call.name) && compared < 100)
                 fail_msg("%s was compared %d times", rational[j], compared);
     }
 }
@@ -414,8 +412,8 @@ static void test_composites_are_their_expansions(void **state)
             continue;
         each_case(op_at(i), CASES, check_expansion, &seen);
         if (seen.judged < 100)
-            fail_msg("%s: only %d elements had a bound", op_at(i)->name, seen.judged);
-        print_message("%s: at most %.2f of the bound, %d elements\n", op_at(i)->name, seen.worst, seen.judged);
+            fail_msg("%s: only %d elements had a bound", op_at(i)->call.name, seen.judged);
+        print_message("%s: at most %.2f of the bound, %d elements\n", op_at(i)->call.name, seen.worst, seen.judged);
     }
 }
 

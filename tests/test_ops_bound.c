@@ -89,7 +89,7 @@ static void move_operands(struct op_case *c, struct view *moved, double **err, b
 static void judge(const struct op_case *c, enum dtype t, NUM ref, NUM got, double e, struct seen *seen)
 {
     if (isnan(e) || e < 0)
-        fail_msg("%s: a bound of %g at %g", c->op->name, e, dtype_is_float(t) ? ref.d : (double)ref.i);
+        fail_msg("%s: a bound of %g at %g", c->op->call.name, e, dtype_is_float(t) ? ref.d : (double)ref.i);
     if (e == INFINITY) {
         seen->unbounded++;
         return;
@@ -99,12 +99,12 @@ static void judge(const struct op_case *c, enum dtype t, NUM ref, NUM got, doubl
     bool is_float = dtype_is_float(t);
     if (is_float && (isnan(ref.d) || isnan(got.d))) {
         if (isnan(ref.d) != isnan(got.d))
-            fail_msg("%s: %g, and computed it is %g", c->op->name, ref.d, got.d);
+            fail_msg("%s: %g, and computed it is %g", c->op->call.name, ref.d, got.d);
         return;
     }
     double off = is_float ? ref.d == got.d ? 0 : fabs(ref.d - got.d) : fabs((double)ref.i - (double)got.i);
     if (!(off <= e))
-        fail_msg("%s: off by %g, bound %g, value %g", c->op->name, off, e, is_float ? ref.d : (double)ref.i);
+        fail_msg("%s: off by %g, bound %g, value %g", c->op->call.name, off, e, is_float ? ref.d : (double)ref.i);
     if (off > 0)
         seen->worst = fmax(seen->worst, off / e);
 }
@@ -184,7 +184,7 @@ static NUM load(struct value_reader *p, const struct kexpr *x)
     if (v->count == 0)
         return (NUM){ .u = 0 }; /* of an empty operand: never chosen */
     if (i < 0 || i >= v->count)
-        fail_msg("%s: at reads element %lld of %lld", p->c->op->name, (long long)i, (long long)v->count);
+        fail_msg("%s: at reads element %lld of %lld", p->c->op->call.name, (long long)i, (long long)v->count);
     return v->v[i];
 }
 
@@ -297,7 +297,7 @@ static NUM kexpr_value(struct value_reader *p, const struct kexpr *x)
     case KEXPR_OP: return op_value(p, x);
     case KEXPR_FRAG: break;
     }
-    fail_msg("%s: a value of kind %d", p->c->op->name, (int)x->kind);
+    fail_msg("%s: a value of kind %d", p->c->op->call.name, (int)x->kind);
     return (NUM){ 0 };
 }
 
@@ -315,7 +315,7 @@ static const struct kexpr *pull_node(struct value_reader *p, struct kbuild *b, s
         p->var[d] = index_var(c->s->indices, names[d], 0, size ? size - 1 : 0, UNIFORM_THREAD);
     }
     p->at = (struct at){ .k = b, .n = c->node, .index = p->var, .value = lower_value, .lower = p };
-    return c->op->at(&p->at);
+    return c->op->kernel.at(&p->at);
 }
 
 /* Within the bound from exact operands, that is, with the op's own rounding. */
@@ -333,7 +333,7 @@ static void check_at(struct op_case *c, uint64_t *rnd, struct seen *seen)
     const struct kexpr *x = pull_node(&p, &b, k);
     bool is_float = dtype_is_float(y->dtype);
     if (is_float != dtype_is_float(x->type))
-        fail_msg("%s: at gives a value of type %s", c->op->name, dtype_name(x->type));
+        fail_msg("%s: at gives a value of type %s", c->op->call.name, dtype_name(x->type));
     for (int64_t i = 0; i < y->count; i++) {
         int64_t rest = i;
         for (int d = y->rank - 1; d >= 0; d--) {
@@ -371,15 +371,15 @@ static void test_bounds_hold(void **state)
         if (op_is_bound_by_walkers(op))
             continue;
         struct seen s = each_case(op, check_bound);
-        print_message("%-14s %8d judged, %6d unbounded, at most %.3f of the bound\n", op->name, s.judged, s.unbounded,
-                      s.worst);
+        print_message("%-14s %8d judged, %6d unbounded, at most %.3f of the bound\n", op->call.name, s.judged,
+                      s.unbounded, s.worst);
         if (s.judged < 500)
-            fail_msg("%s: only %d elements had a bound", op->name, s.judged);
+            fail_msg("%s: only %d elements had a bound", op->call.name, s.judged);
         if (s.unbounded * 10 > s.judged)
-            fail_msg("%s: %d elements have no bound", op->name, s.unbounded);
-        bool moves = op->class <= CLS_CONTRACT && !op->expand;
+            fail_msg("%s: %d elements have no bound", op->call.name, s.unbounded);
+        bool moves = op->class <= CLS_CONTRACT && !op->kernel.expand;
         if (moves && s.worst < 0.9)
-            fail_msg("%s: errors are at most %.3f of the bound", op->name, s.worst);
+            fail_msg("%s: errors are at most %.3f of the bound", op->call.name, s.worst);
     }
 }
 
@@ -390,9 +390,9 @@ static void test_bounds_hold_at_the_edges(void **state)
         if (op_is_bound_by_walkers(op_at(i)) || op_at(i)->class == CLS_SOURCE)
             continue;
         struct seen s = each_case(op_at(i), check_special);
-        print_message("%-14s %8d judged, %6d unbounded\n", op_at(i)->name, s.judged, s.unbounded);
+        print_message("%-14s %8d judged, %6d unbounded\n", op_at(i)->call.name, s.judged, s.unbounded);
         if (s.judged < 100)
-            fail_msg("%s: only %d elements had a bound", op_at(i)->name, s.judged);
+            fail_msg("%s: only %d elements had a bound", op_at(i)->call.name, s.judged);
     }
 }
 
@@ -404,14 +404,14 @@ static void test_at_is_eval(void **state)
     int n = 0;
     for (int i = 0; op_at(i); i++) {
         const struct op_def *op = op_at(i);
-        if (!op->at)
+        if (!op->kernel.at)
             continue;
         struct seen s = each_case(op, check_at);
-        print_message("%-14s %8d judged, at most %.3f of the bound\n", op->name, s.judged, s.worst);
+        print_message("%-14s %8d judged, at most %.3f of the bound\n", op->call.name, s.judged, s.worst);
         if (s.judged < 500)
-            fail_msg("%s: only %d elements had a bound", op->name, s.judged);
+            fail_msg("%s: only %d elements had a bound", op->call.name, s.judged);
         if (op->class == CLS_POINTWISE && s.inexact && s.worst < 0.2)
-            fail_msg("%s: its own rounding is %.3f of the bound", op->name, s.worst);
+            fail_msg("%s: its own rounding is %.3f of the bound", op->call.name, s.worst);
         n++;
     }
     assert_true(n > 25);

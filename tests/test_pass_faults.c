@@ -67,8 +67,8 @@ static void double_epsilon(struct graph *g)
         int value = op_attr(n->op, "value");
         if (value < 0 || n->attrs[value].f != 1e-5)
             continue;
-        struct attr *attrs = arena_array(g->arena, struct attr, n->op->n_attrs);
-        memcpy(attrs, n->attrs, sizeof *attrs * (size_t)n->op->n_attrs);
+        struct attr *attrs = arena_array(g->arena, struct attr, n->op->call.n_attrs);
+        memcpy(attrs, n->attrs, sizeof *attrs * (size_t)n->op->call.n_attrs);
         attrs[value].f = 2e-5;
         n->attrs = attrs;
     }
@@ -279,7 +279,7 @@ static void layernorm_with_another_epsilon(struct ev *c)
     n.attrs = &eps;
     const struct node *was = c->n;
     c->n = &n;
-    op_find("layernorm")->eval(c);
+    op_find("layernorm")->reference.eval(c);
     c->n = was;
 }
 
@@ -304,8 +304,8 @@ static void test_wrong_epsilon_in_eval(void **state)
     (void)state;
     struct op_def wrong = *op_find("layernorm");
     assert_int_equal(expansions_that_differ(&wrong, 60), 0);
-    assert_true(wrong.eval != NULL);
-    wrong.eval = layernorm_with_another_epsilon;
+    assert_true(wrong.reference.eval != NULL);
+    wrong.reference.eval = layernorm_with_another_epsilon;
     assert_true(expansions_that_differ(&wrong, 60) >= 20);
 }
 

@@ -272,7 +272,7 @@ static NUM pulled(struct fixture *f, struct kbuild *k, const struct node *n, con
     }
     struct pull p = { .at = { .k = k, .n = n, .index = index, .value = element_at }, .v = v };
     p.at.lower = &p;
-    return kexpr_run(n->op->at(&p.at));
+    return kexpr_run(n->op->kernel.at(&p.at));
 }
 
 static void kernels_encode_and_decode_the_same(void **state)
@@ -448,9 +448,10 @@ static void the_k_largest_are_chosen(void **state)
                     NUM b = v.v[r * n + i];
                     const struct kexpr *sj = trial % 2 ? kexpr_i64(&kb, a.i) : kexpr_f32(&kb, a.d);
                     const struct kexpr *si = trial % 2 ? kexpr_i64(&kb, b.i) : kexpr_f32(&kb, b.d);
-                    rank += i != j && kexpr_run(m->op->precedes(&at, sj, kexpr_i32(&kb, j), si, kexpr_i32(&kb, i))).i;
+                    rank += i != j &&
+                            kexpr_run(m->op->kernel.precedes(&at, sj, kexpr_i32(&kb, j), si, kexpr_i32(&kb, i))).i;
                 }
-                assert_int_equal(kexpr_run(m->op->from_rank(&at, kexpr_i32(&kb, rank))).i, want[i]);
+                assert_int_equal(kexpr_run(m->op->kernel.from_rank(&at, kexpr_i32(&kb, rank))).i, want[i]);
             }
             assert_int_equal(count, k);
         }

@@ -99,9 +99,9 @@ struct node *build3(struct builder *b, const char *op, struct node *x, struct no
 
 static struct attr *defaults(struct builder *b, const struct op_def *op)
 {
-    struct attr *a = arena_array(b->g->arena, struct attr, op->n_attrs);
-    for (int i = 0; i < op->n_attrs; i++)
-        a[i] = op->attrs[i].value;
+    struct attr *a = arena_array(b->g->arena, struct attr, op->call.n_attrs);
+    for (int i = 0; i < op->call.n_attrs; i++)
+        a[i] = op->call.attrs[i].value;
     return a;
 }
 
@@ -145,16 +145,6 @@ struct node *build_reshape(struct builder *b, struct node *x, const struct type 
     return add(b, op, &x, 1, attrs);
 }
 
-/* "x" of "x, w, b"; the last name of a variadic row stands for all further operands. */
-static const char *operand_name(struct arena *a, const struct op_def *op, int operand)
-{
-    const char *p = op->operands;
-    for (int i = 0; i < operand && strchr(p, ','); i++)
-        p = strchr(p, ',') + 1;
-    p += strspn(p, " ");
-    return arena_strndup(a, p, strcspn(p, ",. "));
-}
-
 static bool same_loc(const struct loc *x, const struct loc *y)
 {
     return x->line == y->line && x->col == y->col && x->src == y->src;
@@ -169,7 +159,7 @@ static const char *operand_text(struct arena *a, const struct node *n, int opera
     const char *ordinal = n->n_in == 1         ? ""
                           : operand < ORDINALS ? ordinals[operand]
                                                : arena_printf(a, "%dth ", operand + 1);
-    return arena_printf(a, "the %soperand (%s) of %s", ordinal, operand_name(a, n->op, operand), n->op->name);
+    return arena_printf(a, "the %soperand (%s) of %s", ordinal, op_operand_at(n->op, operand)->name, n->op->call.name);
 }
 
 bool infer_error(struct graph *g, const struct node *n, int operand, const char *fmt, ...)
@@ -179,12 +169,12 @@ bool infer_error(struct graph *g, const struct node *n, int operand, const char 
     const char *text = arena_vprintf(g->arena, fmt, ap);
     va_end(ap);
     if (operand < 0 || operand >= n->n_in)
-        return diag_error(g->s, FAIL_INPUT, n->loc, "%s: %s", n->op->name, text);
+        return diag_error(g->s, FAIL_INPUT, n->loc, "%s: %s", n->op->call.name, text);
     const struct node *x = n->in[operand];
     struct loc loc = n->in_loc && n->in_loc[operand].line ? n->in_loc[operand] : n->loc;
     const char *type = type_text(g->arena, &x->type);
     diag_error(g->s, FAIL_INPUT, loc, "%s %s, but it is %s", operand_text(g->arena, n, operand), text, type);
     if (x->loc.line && !same_loc(&x->loc, &loc) && !same_loc(&x->loc, &n->loc))
-        diag_note(g->s, x->loc, "%s %s is made here", x->name ? x->name : x->op->name, type);
+        diag_note(g->s, x->loc, "%s %s is made here", x->name ? x->name : x->op->call.name, type);
     return false;
 }

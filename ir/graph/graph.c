@@ -100,9 +100,9 @@ struct graph *graph_clone(const struct graph *g)
 /* --- nodes --- */
 static const struct attr *default_attrs(struct graph *g, const struct op_def *op)
 {
-    struct attr *a = arena_array(g->arena, struct attr, op->n_attrs);
-    for (int i = 0; i < op->n_attrs; i++)
-        a[i] = op->attrs[i].value;
+    struct attr *a = arena_array(g->arena, struct attr, op->call.n_attrs);
+    for (int i = 0; i < op->call.n_attrs; i++)
+        a[i] = op->call.attrs[i].value;
     return a;
 }
 
@@ -111,19 +111,19 @@ struct node *graph_add_at(struct graph *g, const struct op_def *op, struct node 
 {
     bool variadic;
     int arity = op_arity(op, &variadic);
-    BUG_IF(variadic ? n_in < arity - 1 : n_in != arity, "%s with %d operands", op->name, n_in);
+    BUG_IF(variadic ? n_in < arity - 1 : n_in != arity, "%s with %d operands", op->call.name, n_in);
     struct node *n = arena_new_of(g->arena, struct node);
     *n = (struct node){ .op = op, .n_in = n_in, .loc = loc, .keep_f32 = op->keep_f32, .mark = -1 };
     n->facts = (struct facts){ .lo = -INFINITY, .hi = INFINITY, .max_nonzero = -1 };
     n->in = copy_bytes(g->arena, in, (size_t)n_in * sizeof *in);
     if (in_loc)
         n->in_loc = copy_bytes(g->arena, in_loc, (size_t)n_in * sizeof *in_loc);
-    n->attrs = attrs ? copy_bytes(g->arena, attrs, (size_t)op->n_attrs * sizeof *attrs) : default_attrs(g, op);
-    if (!op->infer(g, n))
+    n->attrs = attrs ? copy_bytes(g->arena, attrs, (size_t)op->call.n_attrs * sizeof *attrs) : default_attrs(g, op);
+    if (!op->type.infer(g, n))
         return NULL;
     const char *why = type_misfit(g->s, &n->type);
     if (why) {
-        diag_error(g->s, FAIL_INPUT, loc, "%s gives %s: %s", op->name, type_text(g->arena, &n->type), why);
+        diag_error(g->s, FAIL_INPUT, loc, "%s gives %s: %s", op->call.name, type_text(g->arena, &n->type), why);
         return NULL;
     }
     n->id = g->next_id++;

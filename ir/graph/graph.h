@@ -48,7 +48,7 @@ struct node {
     struct type type;
     int n_in;
     struct node **in;
-    const struct attr *attrs; /* op->n_attrs of them, in the row's order */
+    const struct attr *attrs; /* op->call.n_attrs of them, in the row's order */
     const char *name;         /* as --output takes it: "z", "expert0.h.2"; NULL: no name */
     const char *
         origin; /* the op of the user's graph that it came from, when an expansion made it: "layernorm"; NULL: itself */

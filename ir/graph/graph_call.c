@@ -20,20 +20,13 @@ struct call {
     struct loc *attr_loc; /* where it was given; line 0: not */
 };
 
-static const char *operand_name(struct call *c, int i)
-{
-    const char *p = c->op->operands;
-    for (; i > 0 && strchr(p, ','); i--)
-        p = strchr(p, ',') + 1;
-    p += strspn(p, " ");
-    return arena_strndup(c->u->s->run, p, strcspn(p, ",. "));
-}
+static const char *operands_text(const struct call *c) { return op_operands_text(c->u->s->run, c->op); }
 
 static const struct param_def *param_for(const struct call *c, int operand)
 {
-    for (int i = 0; i < c->op->n_params; i++)
-        if (op_operand(c->op, c->op->params[i].operand) == operand)
-            return &c->op->params[i];
+    for (int i = 0; i < c->op->call.n_params; i++)
+        if (op_operand(c->op, c->op->call.params[i].operand) == operand)
+            return &c->op->call.params[i];
     return NULL;
 }
 
@@ -132,9 +125,9 @@ bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const st
     if (has == t->dtype || (t->dtype == DT_FLOAT && dtype_is_float(has)))
         return true;
     const struct op_def *cast = row("cast");
-    struct attr *attrs = arena_array(u->s->run, struct attr, cast->n_attrs);
-    for (int i = 0; i < cast->n_attrs; i++)
-        attrs[i] = cast->attrs[i].value;
+    struct attr *attrs = arena_array(u->s->run, struct attr, cast->call.n_attrs);
+    for (int i = 0; i < cast->call.n_attrs; i++)
+        attrs[i] = cast->call.attrs[i].value;
     attrs[op_attr(cast, "dtype")].i = t->dtype;
     *v = add_node(u, sc, cast, v, 1, attrs, v->loc);
     return v->kind == VAL_NODE;
@@ -144,30 +137,30 @@ bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const st
 static bool too_many(struct call *c, const struct value *v)
 {
     return diag_error(c->u->s, FAIL_INPUT, v->loc, "%s takes (%s) and %d attributes, and this is one argument more: %s",
-                      c->op->name, c->op->operands, c->op->n_attrs, value_text(c->u, v));
+                      c->op->call.name, operands_text(c), c->op->call.n_attrs, value_text(c->u, v));
 }
 
 static bool bind_attr(struct call *c, int i, const struct value *v)
 {
-    const char *what = arena_printf(c->u->s->run, "attribute %s of %s", c->op->attrs[i].name, c->op->name);
+    const char *what = arena_printf(c->u->s->run, "attribute %s of %s", c->op->call.attrs[i].name, c->op->call.name);
     if (c->attr_loc[i].line) {
         diag_error(c->u->s, FAIL_INPUT, v->loc, "%s is given twice", what);
         diag_note(c->u->s, c->attr_loc[i], "the first one stands here");
         return false;
     }
     c->attr_loc[i] = v->loc;
-    return attr_of_value(c->u, c->op->attrs[i].kind, v, what, &c->attrs[i]);
+    return attr_of_value(c->u, c->op->call.attrs[i].kind, v, what, &c->attrs[i]);
 }
 
 static bool bind_operand(struct call *c, int i, const struct value *v)
 {
-    const char *name = operand_name(c, i);
+    const char *name = op_operand_at(c->op, i)->name;
     bool scalar = c->op->class == CLS_POINTWISE && (v->kind == VAL_INT || v->kind == VAL_FLOAT);
     if (v->kind != VAL_NODE && !scalar)
         return diag_error(c->u->s, FAIL_INPUT, v->loc, "operand %s of %s is a tensor, but this is %s", name,
-                          c->op->name, value_text(c->u, v));
+                          c->op->call.name, value_text(c->u, v));
     if (i < c->n_fixed && c->in[i].loc.line) {
-        diag_error(c->u->s, FAIL_INPUT, v->loc, "operand %s of %s is given twice", name, c->op->name);
+        diag_error(c->u->s, FAIL_INPUT, v->loc, "operand %s of %s is given twice", name, c->op->call.name);
         diag_note(c->u->s, c->in[i].loc, "the first one stands here");
         return false;
     }
@@ -185,13 +178,13 @@ static bool bind_positional(struct call *c, const struct value *v)
     if (v->kind == VAL_NODE && c->next_attr)
         return diag_error(
             c->u->s, FAIL_INPUT, v->loc,
-            "%s: this tensor stands behind an attribute; write it before, or with its operand's name (%s)", c->op->name,
-            c->op->operands);
+            "%s: this tensor stands behind an attribute; write it before, or with its operand's name (%s)",
+            c->op->call.name, operands_text(c));
     if (v->kind == VAL_NODE ? open : number && open && c->op->class == CLS_POINTWISE)
         return bind_operand(c, c->next_operand, v);
-    while (c->next_attr < c->op->n_attrs && c->attr_loc[c->next_attr].line)
+    while (c->next_attr < c->op->call.n_attrs && c->attr_loc[c->next_attr].line)
         c->next_attr++;
-    if (v->kind == VAL_NODE || c->next_attr >= c->op->n_attrs)
+    if (v->kind == VAL_NODE || c->next_attr >= c->op->call.n_attrs)
         return open ? bind_operand(c, c->next_operand, v) : too_many(c, v);
     return bind_attr(c, c->next_attr++, v);
 }
@@ -206,16 +199,16 @@ static bool bind_named(struct call *c, const struct arg *a, const struct value *
         return bind_attr(c, i, v);
     const char *near = NULL;
     const char *list = "";
-    for (i = 0; i < c->op->n_attrs; i++) {
-        near = name_nearer(a->name, near, c->op->attrs[i].name);
-        list = arena_printf(c->u->s->run, "%s%s%s", list, i ? ", " : "", c->op->attrs[i].name);
+    for (i = 0; i < c->op->call.n_attrs; i++) {
+        near = name_nearer(a->name, near, c->op->call.attrs[i].name);
+        list = arena_printf(c->u->s->run, "%s%s%s", list, i ? ", " : "", c->op->call.attrs[i].name);
     }
     for (i = 0; i < c->n_fixed; i++)
-        near = name_nearer(a->name, near, operand_name(c, i));
+        near = name_nearer(a->name, near, op_operand_at(c->op, i)->name);
     const char *hint = near ? arena_printf(c->u->s->run, "; did you mean %s?", near) : "";
     return diag_error(c->u->s, FAIL_INPUT, a->name_loc,
-                      "%s has no operand or attribute %s: operands (%s), attributes (%s)%s", c->op->name, a->name,
-                      c->op->operands, list, hint);
+                      "%s has no operand or attribute %s: operands (%s), attributes (%s)%s", c->op->call.name, a->name,
+                      operands_text(c), list, hint);
 }
 
 static struct call call_begin(struct unfold *u, struct scope *sc, const struct expr *e, const struct op_def *op)
@@ -225,10 +218,10 @@ static struct call call_begin(struct unfold *u, struct scope *sc, const struct e
     c.n_fixed -= c.variadic;
     c.n_in = c.n_fixed;
     c.in = arena_array(u->s->run, struct value, (size_t)c.n_fixed + e->n);
-    c.attrs = arena_array(u->s->run, struct attr, op->n_attrs);
-    c.attr_loc = arena_array(u->s->run, struct loc, op->n_attrs);
-    for (int i = 0; i < op->n_attrs; i++)
-        c.attrs[i] = op->attrs[i].value;
+    c.attrs = arena_array(u->s->run, struct attr, op->call.n_attrs);
+    c.attr_loc = arena_array(u->s->run, struct loc, op->call.n_attrs);
+    for (int i = 0; i < op->call.n_attrs; i++)
+        c.attrs[i] = op->call.attrs[i].value;
     return c;
 }
 
@@ -237,13 +230,13 @@ static bool all_given(struct call *c)
     bool good = true;
     for (int i = 0; i < c->n_fixed; i++)
         if (!c->in[i].loc.line && !param_for(c, i))
-            good = diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s lacks its operand %s: it takes (%s)", c->op->name,
-                              operand_name(c, i), c->op->operands);
-    for (int i = 0; i < c->op->n_attrs; i++) {
-        const struct attr_def *a = &c->op->attrs[i];
+            good = diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s lacks its operand %s: it takes (%s)",
+                              c->op->call.name, op_operand_at(c->op, i)->name, operands_text(c));
+    for (int i = 0; i < c->op->call.n_attrs; i++) {
+        const struct attr_def *a = &c->op->call.attrs[i];
         if (a->required && !c->attr_loc[i].line)
-            good = diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s lacks its attribute %s: %s", c->op->name, a->name,
-                              a->doc);
+            good = diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s lacks its attribute %s: %s", c->op->call.name,
+                              a->name, a->doc);
     }
     return good;
 }
@@ -258,7 +251,7 @@ static struct node *param_node(struct call *c, const char *name, const struct ty
     if (was && was->declared) {
         if (!was->weight || type_same_shape(&was->weight->type, t))
             return was->weight;
-        diag_error(u->s, FAIL_INPUT, c->e->loc, "%s needs %s as %s, but it is declared as %s", c->op->name, name,
+        diag_error(u->s, FAIL_INPUT, c->e->loc, "%s needs %s as %s, but it is declared as %s", c->op->call.name, name,
                    type_text(u->s->run, t), type_text(u->s->run, &was->weight->type));
         diag_note(u->s, was->loc, "%s is declared here", name);
         return NULL;
@@ -267,9 +260,9 @@ static struct node *param_node(struct call *c, const char *name, const struct ty
     if (!mine)
         return NULL;
     const struct op_def *op = row("param");
-    struct attr *attrs = arena_array(u->s->run, struct attr, op->n_attrs);
-    for (int i = 0; i < op->n_attrs; i++)
-        attrs[i] = op->attrs[i].value;
+    struct attr *attrs = arena_array(u->s->run, struct attr, op->call.n_attrs);
+    for (int i = 0; i < op->call.n_attrs; i++)
+        attrs[i] = op->call.attrs[i].value;
     const struct index **dims = arena_array(u->s->run, const struct index *, t->rank);
     for (int i = 0; i < t->rank; i++)
         dims[i] = t->dim[i];
@@ -288,7 +281,7 @@ static const char *param_stem(struct call *c)
 {
     if (c->e->named)
         return scope_path(c->u, c->sc, c->e->named);
-    const char *stem = c->op->stem ? c->op->stem : c->op->name;
+    const char *stem = c->op->call.stem ? c->op->call.stem : c->op->call.name;
     void **count = map_at(c->sc->counts, stem);
     intptr_t i = (intptr_t)*count;
     *count = (void *)(i + 1);
@@ -314,7 +307,7 @@ static bool make_params(struct call *c)
         if (!stem)
             stem = param_stem(c);
         const struct param_def *p = param_for(c, i);
-        if (!c->op->param_type(c->u->g, &call, c->attr_loc, i, &t))
+        if (!c->op->call.param_type(c->u->g, &call, c->attr_loc, i, &t))
             return false;
         const char *why = type_misfit(c->u->s, &t);
         const char *name = arena_printf(c->u->s->run, "%s.%s", stem, p->suffix);
@@ -341,7 +334,7 @@ static bool make_scalars(struct call *c)
             (!like || (!dtype_is_float(like->dtype) && dtype_is_float(c->in[i].node->type.dtype))))
             like = &c->in[i].node->type;
     if (!like && c->n_in)
-        return diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s needs at least one tensor", c->op->name);
+        return diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s needs at least one tensor", c->op->call.name);
     for (int i = 0; i < c->n_in; i++)
         if (!scalar_node(c->u, c->sc, &c->in[i], like))
             return false;
@@ -351,16 +344,16 @@ static bool make_scalars(struct call *c)
 /* What a run binds by name has a statement of its own. */
 static bool is_bound_source(const struct op_def *op)
 {
-    return !strcmp(op->name, "input") || !strcmp(op->name, "label") || !strcmp(op->name, "param");
+    return !strcmp(op->call.name, "input") || !strcmp(op->call.name, "label") || !strcmp(op->call.name, "param");
 }
 
 static struct value call_op(struct unfold *u, struct scope *sc, const struct expr *e, const struct op_def *op,
                             const struct value *args)
 {
     if (is_bound_source(op)) {
-        const char *word = *op->name == 'p' ? "weight" : op->name;
-        diag_error(u->s, FAIL_INPUT, e->loc, "%s is not called: write `%s NAME: type` on a line of its own", op->name,
-                   word);
+        const char *word = *op->call.name == 'p' ? "weight" : op->call.name;
+        diag_error(u->s, FAIL_INPUT, e->loc, "%s is not called: write `%s NAME: type` on a line of its own",
+                   op->call.name, word);
         return poison;
     }
     struct call c = call_begin(u, sc, e, op);
@@ -427,7 +420,7 @@ static struct value unknown_call(struct unfold *u, const struct expr *e)
 {
     const char *near = NULL;
     for (int i = 0; op_at(i) && !u->s->errors_full; i++)
-        near = name_nearer(e->name, near, op_at(i)->name);
+        near = name_nearer(e->name, near, op_at(i)->call.name);
     for (size_t i = 0; i < u->file->names->n && !u->s->errors_full; i++) {
         const struct binding *b = u->file->names->entry[i].value;
         if (b->v.kind == VAL_BLOCK)

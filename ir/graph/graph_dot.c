@@ -17,7 +17,7 @@ static void put_text(FILE *to, const char *text)
 static void put_node(FILE *to, const struct graph *g, const struct node *n, const char *indent)
 {
     fprintf(to, "%sn%d [label=\"", indent, n->id);
-    put_text(to, n->op->name);
+    put_text(to, n->op->call.name);
     if (n->name) {
         fputs("\\n", to);
         put_text(to, n->name);

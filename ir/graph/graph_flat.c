@@ -158,12 +158,12 @@ static bool flat_argument(struct flat *f, struct line *l)
         return false;
     int i = op_attr(l->op, name);
     if (i < 0)
-        return diag_error(f->u.s, FAIL_INPUT, loc, "%s has no attribute %s", l->op->name, name);
+        return diag_error(f->u.s, FAIL_INPUT, loc, "%s has no attribute %s", l->op->call.name, name);
     if (l->given[i])
-        return diag_error(f->u.s, FAIL_INPUT, loc, "%s: attribute %s is given twice", l->op->name, name);
+        return diag_error(f->u.s, FAIL_INPUT, loc, "%s: attribute %s is given twice", l->op->call.name, name);
     l->given[i] = true;
     struct value v = value_eval(&f->u, f->u.file, e);
-    return v.kind != VAL_POISON && attr_of_value(&f->u, l->op->attrs[i].kind, &v, name, &l->attrs[i]);
+    return v.kind != VAL_POISON && attr_of_value(&f->u, l->op->call.attrs[i].kind, &v, name, &l->attrs[i]);
 }
 
 /* name "(" [ argument { "," argument } ] ")" */
@@ -176,10 +176,10 @@ static bool flat_call(struct flat *f, struct line *l)
     l->op = op_find(name);
     if (!l->op)
         return diag_error(f->u.s, FAIL_INPUT, loc, "there is no operation %s", name);
-    l->attrs = arena_array(f->u.s->run, struct attr, l->op->n_attrs);
-    l->given = arena_array(f->u.s->run, bool, l->op->n_attrs);
-    for (int i = 0; i < l->op->n_attrs; i++)
-        l->attrs[i] = l->op->attrs[i].value;
+    l->attrs = arena_array(f->u.s->run, struct attr, l->op->call.n_attrs);
+    l->given = arena_array(f->u.s->run, bool, l->op->call.n_attrs);
+    for (int i = 0; i < l->op->call.n_attrs; i++)
+        l->attrs[i] = l->op->call.attrs[i].value;
     while (!cursor_is(&f->c, ')')) {
         if (cursor_at_end(&f->c) || !flat_argument(f, l))
             return cursor_error(&f->c, "expected ')', not %s", cursor_what(&f->c));
@@ -190,10 +190,11 @@ static bool flat_call(struct flat *f, struct line *l)
     bool variadic;
     int arity = op_arity(l->op, &variadic);
     if (variadic ? (int)l->n_in < arity - 1 : (int)l->n_in != arity)
-        return diag_error(f->u.s, FAIL_INPUT, loc, "%s takes (%s), not %zu operands", name, l->op->operands, l->n_in);
-    for (int i = 0; i < l->op->n_attrs; i++)
-        if (l->op->attrs[i].required && !l->given[i])
-            return diag_error(f->u.s, FAIL_INPUT, loc, "%s lacks its attribute %s", name, l->op->attrs[i].name);
+        return diag_error(f->u.s, FAIL_INPUT, loc, "%s takes (%s), not %zu operands", name,
+                          op_operands_text(f->u.s->run, l->op), l->n_in);
+    for (int i = 0; i < l->op->call.n_attrs; i++)
+        if (l->op->call.attrs[i].required && !l->given[i])
+            return diag_error(f->u.s, FAIL_INPUT, loc, "%s lacks its attribute %s", name, l->op->call.attrs[i].name);
     return true;
 }
 
@@ -240,8 +241,8 @@ static struct node *flat_node_at(struct flat *f, int64_t id, struct loc id_loc)
     if (!n)
         return NULL;
     if (n->type.dtype != t.dtype || !type_same_shape(&n->type, &t)) {
-        diag_error(f->u.s, FAIL_INPUT, te->loc, "%s gives %s, not %s", l.op->name, type_text(f->u.s->run, &n->type),
-                   type_text(f->u.s->run, &t));
+        diag_error(f->u.s, FAIL_INPUT, te->loc, "%s gives %s, not %s", l.op->call.name,
+                   type_text(f->u.s->run, &n->type), type_text(f->u.s->run, &t));
         return NULL;
     }
     n->id = (int)id;

@@ -104,11 +104,11 @@ static bool same_attr(enum attr_kind kind, const struct attr *x, const struct at
 static void put_call(FILE *to, const struct graph *g, const struct node *n)
 {
     const char *sep = "";
-    fprintf(to, "%s(", n->op->name);
+    fprintf(to, "%s(", n->op->call.name);
     for (int i = 0; i < n->n_in; i++, sep = ", ")
         fprintf(to, "%s%%%d", sep, n->in[i]->id);
-    for (int i = 0; i < n->op->n_attrs; i++) {
-        const struct attr_def *a = &n->op->attrs[i];
+    for (int i = 0; i < n->op->call.n_attrs; i++) {
+        const struct attr_def *a = &n->op->call.attrs[i];
         if (!a->required && same_attr(a->kind, &n->attrs[i], &a->value))
             continue;
         fprintf(to, "%s%s=", sep, a->name);

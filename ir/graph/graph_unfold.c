@@ -117,9 +117,9 @@ static void unfold_dim(struct unfold *u, const struct stmt *st)
 /* --- sources --- */
 static struct attr *source_attrs(struct unfold *u, const struct op_def *op, const struct type *t)
 {
-    struct attr *attrs = arena_array(u->s->run, struct attr, op->n_attrs);
-    for (int i = 0; i < op->n_attrs; i++)
-        attrs[i] = op->attrs[i].value;
+    struct attr *attrs = arena_array(u->s->run, struct attr, op->call.n_attrs);
+    for (int i = 0; i < op->call.n_attrs; i++)
+        attrs[i] = op->call.attrs[i].value;
     const struct index **dims = arena_array(u->s->run, const struct index *, t->rank);
     for (int i = 0; i < t->rank; i++)
         dims[i] = t->dim[i];

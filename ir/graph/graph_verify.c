@@ -25,7 +25,7 @@ __attribute__((format(printf, 3, 4))) static void wrong(struct check *c, const s
         diag_error(s, FAIL_INPUT, NOWHERE, "the graph %s is broken: %s", c->g->name, text);
     else
         diag_error(s, FAIL_INPUT, n->loc, "the graph %s is broken at %%%d%s%s (%s): %s", c->g->name, n->id,
-                   n->name ? " " : "", n->name ? n->name : "", n->op->name, text);
+                   n->name ? " " : "", n->name ? n->name : "", n->op->call.name, text);
 }
 
 static bool here(const struct check *c, const struct node *n)
@@ -53,14 +53,14 @@ static void check_operands(struct check *c, const struct node *n, size_t i)
     bool variadic;
     int arity = op_arity(n->op, &variadic);
     if (variadic ? n->n_in < arity - 1 : n->n_in != arity)
-        wrong(c, n, "it has %d operands, and the op takes (%s)", n->n_in, n->op->operands);
+        wrong(c, n, "it has %d operands, and the op takes (%s)", n->n_in, op_operands_text(c->g->arena, n->op));
     for (int j = 0; j < n->n_in; j++) {
         if (!here(c, n->in[j]))
             wrong(c, n, "operand %d is not in the graph", j);
         else if (c->position[n->in[j]->id] >= i)
             wrong(c, n, "operand %d, %%%d, does not stand before it", j, n->in[j]->id);
     }
-    if (n->op->n_attrs && !n->attrs)
+    if (n->op->call.n_attrs && !n->attrs)
         wrong(c, n, "it has no attributes");
 }
 
@@ -72,7 +72,7 @@ static void check_type(struct check *c, const struct node *n)
     const char *why = type_misfit(s, &n->type);
     if (why)
         wrong(c, n, "its type %s cannot be held: %s", type_text(s->run, &n->type), why);
-    else if (!n->op->infer((struct graph *)(uintptr_t)c->g, &copy))
+    else if (!n->op->type.infer((struct graph *)(uintptr_t)c->g, &copy))
         wrong(c, n, "its operands do not fit (the error above)");
     else if (copy.type.dtype != n->type.dtype || !type_same_shape(&copy.type, &n->type))
         wrong(c, n, "it says %s, but its op gives %s", type_text(s->run, &n->type), type_text(s->run, &copy.type));

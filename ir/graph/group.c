@@ -164,7 +164,7 @@ static bool is_row_wise(const struct graph *g, const struct group *gr, const str
 static bool rows_admit(const struct graph *g, const struct group *gr, const struct node *n)
 {
     struct row_space r = group_space(gr);
-    if (node_is_gemm(n) || n->op->class == CLS_EFFECT || (!n->op->at && !node_is_stage(n)))
+    if (node_is_gemm(n) || n->op->class == CLS_EFFECT || (!n->op->kernel.at && !node_is_stage(n)))
         return false;
     if (r.flat) {
         if (!node_is_stage(n))

@@ -91,17 +91,17 @@ static void compare_sample(struct sample *d)
 
 #define COMPARE(NAME, TEXT, COMMUTES)                                                                                  \
     const struct op_def op_##NAME = {                                                                                  \
-        .name = #NAME,                                                                                                 \
-        .doc = TEXT,                                                                                                   \
-        .operands = "x, y",                                                                                            \
+        .call = {                                                                                                      \
+            .name = #NAME,                                                                                             \
+            .doc = TEXT,                                                                                               \
+            .operands = { { "x" }, { "y" } },                                                                          \
+        },                                                                                                             \
         .class = CLS_POINTWISE,                                                                                        \
         .commutes = COMMUTES,                                                                                          \
         .exact = true,                                                                                                 \
-        .infer = compare_infer,                                                                                        \
-        .contract = truth_contract,                                                                                    \
-        .eval1 = NAME##_eval1,                                                                                         \
-        .bound1 = compare_bound1,                                                                                      \
-        .at = NAME##_at,                                                                                               \
+        .type = { .infer = compare_infer, .contract = truth_contract },                                                \
+        .reference = { .eval1 = NAME##_eval1, .bound1 = compare_bound1 },                                              \
+        .kernel = { .at = NAME##_at },                                                                                 \
         .sample = compare_sample,                                                                                      \
     }
 COMPARE(less, "x < y, false with a NaN", false);
@@ -194,46 +194,46 @@ static void logical_sample1(struct sample *d) { logical_sample(d, 1); }
 static void logical_sample2(struct sample *d) { logical_sample(d, 2); }
 
 const struct op_def op_logical_and = {
-    .name = "logical_and",
-    .doc = "both",
-    .operands = "x, y",
+    .call = {
+        .name = "logical_and",
+        .doc = "both",
+        .operands = { { "x" }, { "y" } },
+    },
     .class = CLS_POINTWISE,
     .commutes = true,
     .exact = true,
-    .infer = logical_infer,
-    .contract = truth_contract,
-    .eval1 = logical_and_eval1,
-    .bound1 = logical_and_bound1,
-    .at = logical_and_at,
+    .type = { .infer = logical_infer, .contract = truth_contract },
+    .reference = { .eval1 = logical_and_eval1, .bound1 = logical_and_bound1 },
+    .kernel = { .at = logical_and_at },
     .sample = logical_sample2,
 };
 
 const struct op_def op_logical_or = {
-    .name = "logical_or",
-    .doc = "one or both",
-    .operands = "x, y",
+    .call = {
+        .name = "logical_or",
+        .doc = "one or both",
+        .operands = { { "x" }, { "y" } },
+    },
     .class = CLS_POINTWISE,
     .commutes = true,
     .exact = true,
-    .infer = logical_infer,
-    .contract = truth_contract,
-    .eval1 = logical_or_eval1,
-    .bound1 = logical_or_bound1,
-    .at = logical_or_at,
+    .type = { .infer = logical_infer, .contract = truth_contract },
+    .reference = { .eval1 = logical_or_eval1, .bound1 = logical_or_bound1 },
+    .kernel = { .at = logical_or_at },
     .sample = logical_sample2,
 };
 
 const struct op_def op_logical_not = {
-    .name = "logical_not",
-    .doc = "not x",
-    .operands = "x",
+    .call = {
+        .name = "logical_not",
+        .doc = "not x",
+        .operands = { { "x" } },
+    },
     .class = CLS_POINTWISE,
     .exact = true,
-    .infer = logical_infer,
-    .contract = truth_contract,
-    .eval1 = logical_not_eval1,
-    .bound1 = logical_not_bound1,
-    .at = logical_not_at,
+    .type = { .infer = logical_infer, .contract = truth_contract },
+    .reference = { .eval1 = logical_not_eval1, .bound1 = logical_not_bound1 },
+    .kernel = { .at = logical_not_at },
     .sample = logical_sample1,
 };
 
@@ -299,16 +299,16 @@ static void select_sample(struct sample *d)
 }
 
 const struct op_def op_select = {
-    .name = "select",
-    .doc = "x where c holds, else y",
-    .operands = "c, x, y",
+    .call = {
+        .name = "select",
+        .doc = "x where c holds, else y",
+        .operands = { { "c" }, { "x" }, { "y" } },
+    },
     .class = CLS_POINTWISE,
     .exact = true,
-    .infer = select_infer,
-    .contract = select_contract,
-    .eval1 = select_eval1,
-    .bound1 = select_bound1,
-    .at = select_at,
+    .type = { .infer = select_infer, .contract = select_contract },
+    .reference = { .eval1 = select_eval1, .bound1 = select_bound1 },
+    .kernel = { .at = select_at },
     .sample = select_sample,
 };
 
@@ -457,17 +457,17 @@ static void cast_sample(struct sample *d)
 }
 
 const struct op_def op_cast = {
-    .name = "cast",
-    .cheap = true,
-    .doc = "x as another dtype: floats round to nearest even, integers are made toward zero, bool is x != 0",
-    .operands = "x",
+    .call = {
+        .name = "cast",
+        .doc = "x as another dtype: floats round to nearest even, integers are made toward zero, bool is x != 0",
+        .operands = { { "x" } },
+        .attrs = cast_attrs,
+        .n_attrs = N_ATTRS(cast_attrs),
+    },
     .class = CLS_POINTWISE,
-    .attrs = cast_attrs,
-    .n_attrs = N_ATTRS(cast_attrs),
-    .infer = cast_infer,
-    .contract = cast_contract,
-    .eval1 = cast_eval1,
-    .bound1 = cast_bound1,
-    .at = cast_at,
+    .cheap = true,
+    .type = { .infer = cast_infer, .contract = cast_contract },
+    .reference = { .eval1 = cast_eval1, .bound1 = cast_bound1 },
+    .kernel = { .at = cast_at },
     .sample = cast_sample,
 };

@@ -113,7 +113,7 @@ static void settle(const struct node *n, struct facts *f)
         f->lo = -INFINITY;
     if (isnan(f->hi))
         f->hi = INFINITY;
-    BUG_IF(f->lo > f->hi, "%s promises values in %g..%g", n->op->name, f->lo, f->hi);
+    BUG_IF(f->lo > f->hi, "%s promises values in %g..%g", n->op->call.name, f->lo, f->hi);
     double max = n->type.dtype == DT_FLOAT       ? DBL_MAX
                  : dtype_is_float(n->type.dtype) ? dtype_table[n->type.dtype].max
                                                  : INFINITY;
@@ -125,8 +125,8 @@ void op_contract(struct graph *g, struct node *n)
 {
     struct facts out = facts_by_class(n);
     struct contract c = { .g = g, .n = n, .out = &out };
-    if (n->op->contract)
-        n->op->contract(&c);
+    if (n->op->type.contract)
+        n->op->type.contract(&c);
     settle(n, &out);
     n->facts = out;
 }

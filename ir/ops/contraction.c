@@ -473,19 +473,17 @@ static void matmul_sample(struct sample *d)
 }
 
 const struct op_def op_matmul = {
-    .name = "matmul",
-    .doc = "sums of products: a [.., M, K] times b [K, N], or batch by batch",
-    .operands = "a, b",
+    .call = {
+        .name = "matmul",
+        .doc = "sums of products: a [.., M, K] times b [K, N], or batch by batch",
+        .operands = { { "a" }, { "b" } },
+        .attrs = matmul_attrs,
+        .n_attrs = N_ATTRS(matmul_attrs),
+    },
     .class = CLS_CONTRACT,
-    .attrs = matmul_attrs,
-    .n_attrs = N_ATTRS(matmul_attrs),
-    .infer = matmul_infer,
-    .contract = matmul_contract,
-    .needs = matmul_needs,
-    .work = matmul_work,
-    .eval = matmul_eval,
-    .bound = matmul_bound,
-    .grad = matmul_grad,
+    .type = { .infer = matmul_infer, .contract = matmul_contract },
+    .reference = { .needs = matmul_needs, .work = matmul_work, .eval = matmul_eval, .bound = matmul_bound },
+    .gradient = matmul_grad,
     .sample = matmul_sample,
 };
 
@@ -620,21 +618,20 @@ static void linear_sample(struct sample *d)
 }
 
 const struct op_def op_linear = {
-    .name = "linear",
-    .doc = "x·Wᵀ + b with W [features, in]",
-    .operands = "x, w, b",
+    .call = {
+        .name = "linear",
+        .doc = "x·Wᵀ + b with W [features, in]",
+        .operands = { { "x" }, { "w" }, { "b" } },
+        .stem = "lin",
+        .params = linear_params,
+        .n_params = 2,
+        .param_type = linear_param_type,
+        .attrs = linear_attrs,
+        .n_attrs = N_ATTRS(linear_attrs),
+    },
     .class = CLS_CONTRACT,
-    .stem = "lin",
-    .params = linear_params,
-    .n_params = 2,
-    .param_type = linear_param_type,
-    .attrs = linear_attrs,
-    .n_attrs = N_ATTRS(linear_attrs),
-    .infer = linear_infer,
-    .contract = linear_contract,
-    .needs = linear_needs,
-    .work = linear_work,
-    .eval = linear_eval,
-    .expand = linear_expand,
+    .type = { .infer = linear_infer, .contract = linear_contract },
+    .reference = { .needs = linear_needs, .work = linear_work, .eval = linear_eval },
+    .kernel = { .expand = linear_expand },
     .sample = linear_sample,
 };

@@ -71,16 +71,15 @@ static struct node *mse_expand(struct builder *b, struct node *n)
 static void mse_sample(struct sample *d) { sample_same(d, 2, -2, 2); }
 
 const struct op_def op_mse = {
-    .name = "mse",
-    .doc = "mean of the squared differences of all elements",
-    .operands = "x, y",
+    .call = {
+        .name = "mse",
+        .doc = "mean of the squared differences of all elements",
+        .operands = { { "x" }, { "y" } },
+    },
     .class = CLS_REDUCE,
     .keep_f32 = true,
-    .infer = mse_infer,
-    .contract = mse_contract,
-    .needs = mse_needs,
-    .work = mse_work,
-    .eval = mse_eval,
-    .expand = mse_expand,
+    .type = { .infer = mse_infer, .contract = mse_contract },
+    .reference = { .needs = mse_needs, .work = mse_work, .eval = mse_eval },
+    .kernel = { .expand = mse_expand },
     .sample = mse_sample,
 };

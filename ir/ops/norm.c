@@ -77,14 +77,15 @@ static struct node *gelu_expand(struct builder *b, struct node *n)
 static void gelu_sample(struct sample *d) { sample_same(d, 1, -6, 6); }
 
 const struct op_def op_gelu = {
-    .name = "gelu",
-    .doc = "Gaussian error linear unit in its tanh form",
-    .operands = "x",
+    .call = {
+        .name = "gelu",
+        .doc = "Gaussian error linear unit in its tanh form",
+        .operands = { { "x" } },
+    },
     .class = CLS_POINTWISE,
-    .infer = infer_same,
-    .contract = gelu_contract,
-    .eval1 = gelu_eval1,
-    .expand = gelu_expand,
+    .type = { .infer = infer_same, .contract = gelu_contract },
+    .reference = { .eval1 = gelu_eval1 },
+    .kernel = { .expand = gelu_expand },
     .sample = gelu_sample,
 };
 
@@ -157,16 +158,15 @@ static void row_sample(struct sample *d)
 }
 
 const struct op_def op_softmax = {
-    .name = "softmax",
-    .doc = "exp(x) divided by its sum, along the last dimension",
-    .operands = "x",
+    .call = {
+        .name = "softmax",
+        .doc = "exp(x) divided by its sum, along the last dimension",
+        .operands = { { "x" } },
+    },
     .class = CLS_REDUCE,
-    .infer = softmax_infer,
-    .contract = softmax_contract,
-    .needs = row_needs,
-    .work = softmax_work,
-    .eval = softmax_eval,
-    .expand = softmax_expand,
+    .type = { .infer = softmax_infer, .contract = softmax_contract },
+    .reference = { .needs = row_needs, .work = softmax_work, .eval = softmax_eval },
+    .kernel = { .expand = softmax_expand },
     .sample = row_sample,
 };
 
@@ -294,21 +294,20 @@ static void layernorm_sample(struct sample *d)
 }
 
 const struct op_def op_layernorm = {
-    .name = "layernorm",
-    .doc = "rows shifted and scaled to mean 0 and variance 1, then times gamma plus beta",
-    .operands = "x, gamma, beta",
+    .call = {
+        .name = "layernorm",
+        .doc = "rows shifted and scaled to mean 0 and variance 1, then times gamma plus beta",
+        .operands = { { "x" }, { "gamma" }, { "beta" } },
+        .stem = "ln",
+        .params = layernorm_params,
+        .n_params = 2,
+        .param_type = layernorm_param_type,
+        .attrs = layernorm_attrs,
+        .n_attrs = N_ATTRS(layernorm_attrs),
+    },
     .class = CLS_REDUCE,
-    .stem = "ln",
-    .params = layernorm_params,
-    .n_params = 2,
-    .param_type = layernorm_param_type,
-    .attrs = layernorm_attrs,
-    .n_attrs = N_ATTRS(layernorm_attrs),
-    .infer = layernorm_infer,
-    .contract = layernorm_contract,
-    .needs = row_needs,
-    .work = layernorm_work,
-    .eval = layernorm_eval,
-    .expand = layernorm_expand,
+    .type = { .infer = layernorm_infer, .contract = layernorm_contract },
+    .reference = { .needs = row_needs, .work = layernorm_work, .eval = layernorm_eval },
+    .kernel = { .expand = layernorm_expand },
     .sample = layernorm_sample,
 };

@@ -22,44 +22,55 @@ const struct op_def *op_at(int i) { return i >= 0 && i < N_OPS ? table[i] : NULL
 const struct op_def *op_find(const char *name)
 {
     for (int i = 0; i < N_OPS; i++)
-        if (strcmp(table[i]->name, name) == 0)
+        if (strcmp(table[i]->call.name, name) == 0)
             return table[i];
     return NULL;
 }
 
-/* operands = [ name { ", " name } [ "..." ] ] */
 int op_operand(const struct op_def *op, const char *name)
 {
-    size_t len = strlen(name);
-    int i = 0;
-    for (const char *p = op->operands; *p; i++) {
-        size_t n = strcspn(p, ",. ");
-        if (n == len && strncmp(p, name, n) == 0)
+    for (int i = 0; i < MAX_OPERANDS && op->call.operands[i].name; i++)
+        if (strcmp(op->call.operands[i].name, name) == 0)
             return i;
-        p += n;
-        p += strspn(p, ",. ");
-    }
     return -1;
 }
 
 int op_arity(const struct op_def *op, bool *variadic)
 {
-    int n = op->operands[0] != '\0';
-    for (const char *p = op->operands; *p; p++)
-        n += *p == ',';
-    *variadic = strstr(op->operands, "...") != NULL;
+    int n = 0;
+    while (n < MAX_OPERANDS && op->call.operands[n].name)
+        n++;
+    *variadic = n && op->call.operands[n - 1].variadic;
     return n;
+}
+
+const struct op_operand *op_operand_at(const struct op_def *op, int i)
+{
+    bool variadic;
+    int n = op_arity(op, &variadic);
+    BUG_IF(i >= n && !variadic, "%s has no operand %d", op->call.name, i);
+    return &op->call.operands[i < n ? i : n - 1];
+}
+
+const char *op_operands_text(struct arena *a, const struct op_def *op)
+{
+    const char *text = "";
+    for (int i = 0; i < MAX_OPERANDS && op->call.operands[i].name; i++) {
+        const struct op_operand *o = &op->call.operands[i];
+        text = arena_printf(a, "%s%s%s%s", text, i ? ", " : "", o->name, o->variadic ? "..." : "");
+    }
+    return text;
 }
 
 int op_attr(const struct op_def *op, const char *name)
 {
-    for (int i = 0; i < op->n_attrs; i++)
-        if (strcmp(op->attrs[i].name, name) == 0)
+    for (int i = 0; i < op->call.n_attrs; i++)
+        if (strcmp(op->call.attrs[i].name, name) == 0)
             return i;
     return -1;
 }
 
-bool op_is(const struct node *n, const char *name) { return strcmp(n->op->name, name) == 0; }
+bool op_is(const struct node *n, const char *name) { return strcmp(n->op->call.name, name) == 0; }
 
 /* ---- eval ---- */
 /* Pointwise: element by element. */
@@ -67,12 +78,12 @@ static void eval_pointwise(struct ev *c)
 {
     NUM x[MAX_POINTWISE];
     bool is_float = dtype_is_float(c->out.dtype);
-    BUG_IF(c->n_in > MAX_POINTWISE, "%s: %d operands", c->n->op->name, c->n_in);
+    BUG_IF(c->n_in > MAX_POINTWISE, "%s: %d operands", c->n->op->call.name, c->n_in);
     for (size_t r = 0; r < c->n_runs; r++) {
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
             for (int k = 0; k < c->n_in; k++)
                 x[k] = c->in[k].v[i];
-            NUM y = c->n->op->eval1(c, x);
+            NUM y = c->n->op->reference.eval1(c, x);
             if (is_float)
                 n_store(c, i, y);
             else
@@ -84,12 +95,12 @@ static void eval_pointwise(struct ev *c)
 void op_eval(struct ev *c)
 {
     const struct op_def *op = c->n->op;
-    if (op->eval)
-        op->eval(c);
-    else if (op->class == CLS_POINTWISE && op->eval1)
+    if (op->reference.eval)
+        op->reference.eval(c);
+    else if (op->class == CLS_POINTWISE && op->reference.eval1)
         eval_pointwise(c);
     else
-        BUG("%s cannot be evaluated", op->name);
+        BUG("%s cannot be evaluated", op->call.name);
 }
 
 /* ---- bound ---- */
@@ -105,7 +116,7 @@ static void bound_pointwise(struct bd *b)
                 x[k] = c->in[k].v[i];
                 e[k] = bd_operand(b, k, i);
             }
-            b->e_out[i] = op->bound1(b, x, e, c->out.v[i]);
+            b->e_out[i] = op->reference.bound1(b, x, e, c->out.v[i]);
         }
     }
 }
@@ -113,12 +124,12 @@ static void bound_pointwise(struct bd *b)
 void op_bound(struct bd *b)
 {
     const struct op_def *op = b->v.n->op;
-    if (op->bound)
-        op->bound(b);
-    else if (op->class == CLS_POINTWISE && op->bound1)
+    if (op->reference.bound)
+        op->reference.bound(b);
+    else if (op->class == CLS_POINTWISE && op->reference.bound1)
         bound_pointwise(b);
     else
-        BUG("%s has no bound of its own", op->name);
+        BUG("%s has no bound of its own", op->call.name);
 }
 
 /* ---- needs ---- */
@@ -134,8 +145,8 @@ void op_needs(const struct node *n, int operand, const struct dim_values *dims, 
 {
     const struct op_def *op = n->op;
     const struct type *t = &n->in[operand]->type;
-    if (op->needs) {
-        op->needs(n, operand, dims, out, in);
+    if (op->reference.needs) {
+        op->reference.needs(n, operand, dims, out, in);
         return;
     }
     whole(t, dims, in);
@@ -166,8 +177,8 @@ void op_work(struct session *s, const struct node *n, struct work *w)
     for (int i = 0; i < n->n_in; i++)
         w->bytes = index_add(s->indices, w->bytes, bytes_of(s, n->in[i]));
     w->sum_length = op->class == CLS_REDUCE ? type_last(s, along) : index_const(s->indices, 1);
-    if (op->work)
-        op->work(s, n, w);
+    if (op->reference.work)
+        op->reference.work(s, n, w);
 }
 
 /* ---- infer ---- */

@@ -76,8 +76,10 @@ struct sample {
 
 /* Cost of a node over its whole result. */
 struct work {
-    const struct index *macs, *bytes, *sum_length;
-}; /* multiply-adds; bytes read and written once; terms of the longest sum */
+    const struct index *macs;       /* multiply-adds */
+    const struct index *bytes;      /* read and written, each once */
+    const struct index *sum_length; /* terms of the longest sum */
+};
 
 /* Pulling a value into a kernel: `value` gives an operand's element at an index as a kernel IR scalar. */
 struct at {
@@ -95,18 +97,18 @@ struct param_def {
     enum init init;
 };
 
-struct op_def {
+enum { MAX_OPERANDS = 12 };
+struct op_operand {
+    const char *name;
+    bool variadic; /* the last one: it stands for any number of further operands, also none */
+    bool keep_f32; /* its whole float cone, back to a contraction, stays f32 */
+};
+
+/* How a call is written. */
+struct op_call {
     const char *name, *doc;
-    const char *operands; /* "x, w, b": names; a last name with "..." is variadic */
-    enum op_class class;
-    bool commutes; /* op(x, y) = op(y, x) bit for bit */
-    bool exact;    /* never rounds */
-    bool cheap;    /* made again by whoever reads it rather than kept, where its operands are sources */
-    bool keep_f32; /* its result stays f32 under every precision policy */
-    const char *
-        /* operands (by name, space-separated) whose whole float cone up to a contraction stays f32 */
-        keep_f32_operands;
-    const char *stem; /* of automatic parameter names: "lin", "ln" */
+    struct op_operand operands[MAX_OPERANDS]; /* up to the first without a name */
+    const char *stem;                         /* of automatic parameter names: "lin", "ln" */
     const struct param_def *params;
     int n_params;
     /* The type of a left-out operand. The call is not yet a node of the graph: what it lacks is NULL in `in`;
@@ -115,30 +117,56 @@ struct op_def {
                        struct type *out);
     const struct attr_def *attrs;
     int n_attrs;
+};
+
+/* Shape, dtype and facts of the result. */
+struct op_type {
     bool (*infer)(struct graph *g, struct node *n); /* sets n->type, or says why not */
     void (*contract)(struct contract *c);
+};
+
+/* What the op means, and how far rounding may move it. */
+struct op_reference {
+    NUM (*eval1)(const struct ev *c, const NUM *x); /* pointwise: one element from the operands' */
+    void (*eval)(struct ev *c);
+    /* Pointwise: the absolute error of one element, its own rounding included. */
+    double (*bound1)(const struct bd *b, const NUM *x, const double *e, NUM y);
+    void (*bound)(struct bd *b);
+    /* The box of `operand` that the box `out` of the result reads. */
     void (*needs)(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                   struct box *in);
     void (*work)(struct session *s, const struct node *n, struct work *w);
-    NUM (*eval1)(const struct ev *c, const NUM *x); /* pointwise: one element from the operands' */
-    void (*eval)(struct ev *c);
-    double (*bound1)(const struct bd *b, const NUM *x, const double *e,
-                     NUM y); /* pointwise: absolute error of one element, its own rounding included */
-    void (*bound)(struct bd *b);
-    struct node *(*grad)(struct builder *b, struct node *n, struct node *gy, int operand);
-    const struct kexpr *(*at)(struct at *c);
-    struct node *(*expand)(struct builder *b, struct node *n);
-    /* What a template stage asks where `at` cannot say it. CLS_REDUCE: the accumulator, and the result from the total
-       of n terms (NULL: the total). */
+};
+
+/* How kernels compute it. */
+struct op_kernel {
+    const struct kexpr *(*at)(struct at *c);                   /* the value at an index */
+    struct node *(*expand)(struct builder *b, struct node *n); /* a composite as a graph of primitives */
+    /* CLS_REDUCE: the accumulator, and the result from the total of n terms (NULL: the total). */
     enum kacc acc;
     const struct kexpr *(*finish)(struct at *c, const struct kexpr *total, const struct index *n);
-    /* CLS_SELECT by rank: does element j of the row stand before element i, and the result of element i from the number
-       of those that do (an i32). A selection without the last dimension is the index of the element that nobody stands
-       before, -1 of an empty row: `ranked` is not asked. */
+    /* CLS_SELECT by rank: does element j of the row precede element i, and the result of element i from the number of
+       those that do (an i32). A selection without the last dimension is the index of the element that nothing
+       precedes, -1 of an empty row: from_rank is not asked. */
     const struct kexpr *(*precedes)(struct at *c, const struct kexpr *sj, const struct kexpr *j, const struct kexpr *si,
                                     const struct kexpr *i);
     const struct kexpr *(*from_rank)(struct at *c, const struct kexpr *rank);
-    void (*sample)(struct sample *d);
+};
+
+/* One op. Which class fills which slot, and what it inherits: ir/ops/README.md. */
+struct op_def {
+    struct op_call call;
+    enum op_class class;
+    bool commutes; /* op(x, y) = op(y, x) bit for bit */
+    bool exact;    /* never rounds */
+    bool cheap;    /* each reader recomputes it where its operands are sources: it costs less than memory */
+    bool keep_f32; /* its result stays f32 under every precision policy */
+    struct op_type type;
+    struct op_reference reference;
+    struct op_kernel kernel;
+    /* Builds the gradient for one operand from the result's, gy; NULL: none flows. */
+    struct node *(*gradient)(struct builder *b, struct node *n, struct node *gy, int operand);
+    void (*sample)(struct sample *d); /* random legal operands and attributes, for the generated tests */
 };
 
 /* The row by name, NULL if there is none; rows in ops.def's order, NULL past the last. */
@@ -150,13 +178,17 @@ int op_attr(const struct op_def *op, const char *name);
 static inline const struct attr *node_attr(const struct node *n, int i) { return &n->attrs[i]; }
 /* Number of named operands; *variadic: the last may repeat (also zero times). */
 int op_arity(const struct op_def *op, bool *variadic);
+/* The record of operand i of a node; the variadic one for all further operands. */
+const struct op_operand *op_operand_at(const struct op_def *op, int i);
+/* "x, w, b" or "x, ...": for messages. */
+const char *op_operands_text(struct arena *a, const struct op_def *op);
 bool op_is(const struct node *n, const char *name); /* for tests and the parser's sugar alone */
 /* A trained tensor. */
 static inline bool node_is_param(const struct node *n)
 {
     return n->op->class == CLS_SOURCE && op_attr(n->op, "init") >= 0;
 }
-static inline bool op_is_composite(const struct op_def *op) { return op->expand != NULL; }
+static inline bool op_is_composite(const struct op_def *op) { return op->kernel.expand != NULL; }
 
 /* Runs a row's slots with the defaults of its class. */
 void op_eval(struct ev *c);

@@ -94,29 +94,29 @@ static const struct kexpr *add_at(struct at *c) { return at2(c, K_ADD); }
 static const struct kexpr *sub_at(struct at *c) { return at2(c, K_SUB); }
 
 const struct op_def op_add = {
-    .name = "add",
-    .doc = "x + y",
-    .operands = "x, y",
+    .call = {
+        .name = "add",
+        .doc = "x + y",
+        .operands = { { "x" }, { "y" } },
+    },
     .class = CLS_POINTWISE,
     .commutes = true,
-    .infer = infer_same,
-    .contract = add_contract,
-    .eval1 = add_eval1,
-    .bound1 = add_bound1,
-    .at = add_at,
+    .type = { .infer = infer_same, .contract = add_contract },
+    .reference = { .eval1 = add_eval1, .bound1 = add_bound1 },
+    .kernel = { .at = add_at },
     .sample = sample_any2,
 };
 
 const struct op_def op_sub = {
-    .name = "sub",
-    .doc = "x - y",
-    .operands = "x, y",
+    .call = {
+        .name = "sub",
+        .doc = "x - y",
+        .operands = { { "x" }, { "y" } },
+    },
     .class = CLS_POINTWISE,
-    .infer = infer_same,
-    .contract = sub_contract,
-    .eval1 = sub_eval1,
-    .bound1 = add_bound1,
-    .at = sub_at,
+    .type = { .infer = infer_same, .contract = sub_contract },
+    .reference = { .eval1 = sub_eval1, .bound1 = add_bound1 },
+    .kernel = { .at = sub_at },
     .sample = sample_any2,
 };
 
@@ -161,16 +161,16 @@ static void mul_contract(struct contract *c)
 static const struct kexpr *mul_at(struct at *c) { return at2(c, K_MUL); }
 
 const struct op_def op_mul = {
-    .name = "mul",
-    .doc = "x · y",
-    .operands = "x, y",
+    .call = {
+        .name = "mul",
+        .doc = "x · y",
+        .operands = { { "x" }, { "y" } },
+    },
     .class = CLS_POINTWISE,
     .commutes = true,
-    .infer = infer_same,
-    .contract = mul_contract,
-    .eval1 = mul_eval1,
-    .bound1 = mul_bound1,
-    .at = mul_at,
+    .type = { .infer = infer_same, .contract = mul_contract },
+    .reference = { .eval1 = mul_eval1, .bound1 = mul_bound1 },
+    .kernel = { .at = mul_at },
     .sample = sample_any2,
 };
 
@@ -211,15 +211,15 @@ static const struct kexpr *fma_at(struct at *c)
 static void fma_sample(struct sample *d) { sample_same(d, 3, -4, 4); }
 
 const struct op_def op_fma = {
-    .name = "fma",
-    .doc = "x · y + z, rounded once",
-    .operands = "x, y, z",
+    .call = {
+        .name = "fma",
+        .doc = "x · y + z, rounded once",
+        .operands = { { "x" }, { "y" }, { "z" } },
+    },
     .class = CLS_POINTWISE,
-    .infer = infer_same,
-    .contract = fma_contract,
-    .eval1 = fma_eval1,
-    .bound1 = fma_bound1,
-    .at = fma_at,
+    .type = { .infer = infer_same, .contract = fma_contract },
+    .reference = { .eval1 = fma_eval1, .bound1 = fma_bound1 },
+    .kernel = { .at = fma_at },
     .sample = fma_sample,
 };
 
@@ -267,15 +267,15 @@ static void div_sample(struct sample *d)
 }
 
 const struct op_def op_div = {
-    .name = "div",
-    .doc = "x / y",
-    .operands = "x, y",
+    .call = {
+        .name = "div",
+        .doc = "x / y",
+        .operands = { { "x" }, { "y" } },
+    },
     .class = CLS_POINTWISE,
-    .infer = infer_same,
-    .contract = div_contract,
-    .eval1 = div_eval1,
-    .bound1 = div_bound1,
-    .at = div_at,
+    .type = { .infer = infer_same, .contract = div_contract },
+    .reference = { .eval1 = div_eval1, .bound1 = div_bound1 },
+    .kernel = { .at = div_at },
     .sample = div_sample,
 };
 
@@ -309,30 +309,30 @@ static const struct kexpr *neg_at(struct at *c) { return at1(c, K_NEG); }
 static const struct kexpr *abs_at(struct at *c) { return at1(c, K_ABS); }
 
 const struct op_def op_neg = {
-    .name = "neg",
-    .doc = "-x",
-    .operands = "x",
+    .call = {
+        .name = "neg",
+        .doc = "-x",
+        .operands = { { "x" } },
+    },
     .class = CLS_POINTWISE,
     .exact = true,
-    .infer = infer_same,
-    .contract = neg_contract,
-    .eval1 = neg_eval1,
-    .bound1 = same_bound1,
-    .at = neg_at,
+    .type = { .infer = infer_same, .contract = neg_contract },
+    .reference = { .eval1 = neg_eval1, .bound1 = same_bound1 },
+    .kernel = { .at = neg_at },
     .sample = sample_any1,
 };
 
 const struct op_def op_abs = {
-    .name = "abs",
-    .doc = "|x|",
-    .operands = "x",
+    .call = {
+        .name = "abs",
+        .doc = "|x|",
+        .operands = { { "x" } },
+    },
     .class = CLS_POINTWISE,
     .exact = true,
-    .infer = infer_same,
-    .contract = abs_contract,
-    .eval1 = abs_eval1,
-    .bound1 = same_bound1,
-    .at = abs_at,
+    .type = { .infer = infer_same, .contract = abs_contract },
+    .reference = { .eval1 = abs_eval1, .bound1 = same_bound1 },
+    .kernel = { .at = abs_at },
     .sample = sample_any1,
 };
 
@@ -364,15 +364,15 @@ static void exp_contract(struct contract *c)
 static const struct kexpr *exp_at(struct at *c) { return at1(c, K_EXP); }
 
 const struct op_def op_exp = {
-    .name = "exp",
-    .doc = "e to the power of x",
-    .operands = "x",
+    .call = {
+        .name = "exp",
+        .doc = "e to the power of x",
+        .operands = { { "x" } },
+    },
     .class = CLS_POINTWISE,
-    .infer = infer_same,
-    .contract = exp_contract,
-    .eval1 = exp_eval1,
-    .bound1 = exp_bound1,
-    .at = exp_at,
+    .type = { .infer = infer_same, .contract = exp_contract },
+    .reference = { .eval1 = exp_eval1, .bound1 = exp_bound1 },
+    .kernel = { .at = exp_at },
     .sample = sample_any1,
 };
 
@@ -407,15 +407,15 @@ static const struct kexpr *log_at(struct at *c) { return at1(c, K_LOG); }
 static void log_sample(struct sample *d) { sample_same(d, 1, 0.0625, 8); }
 
 const struct op_def op_log = {
-    .name = "log",
-    .doc = "natural logarithm",
-    .operands = "x",
+    .call = {
+        .name = "log",
+        .doc = "natural logarithm",
+        .operands = { { "x" } },
+    },
     .class = CLS_POINTWISE,
-    .infer = infer_same,
-    .contract = log_contract,
-    .eval1 = log_eval1,
-    .bound1 = log_bound1,
-    .at = log_at,
+    .type = { .infer = infer_same, .contract = log_contract },
+    .reference = { .eval1 = log_eval1, .bound1 = log_bound1 },
+    .kernel = { .at = log_at },
     .sample = log_sample,
 };
 
@@ -452,15 +452,15 @@ static const struct kexpr *sqrt_at(struct at *c) { return at1(c, K_SQRT); }
 static void sqrt_sample(struct sample *d) { sample_same(d, 1, 0, 8); }
 
 const struct op_def op_sqrt = {
-    .name = "sqrt",
-    .doc = "square root",
-    .operands = "x",
+    .call = {
+        .name = "sqrt",
+        .doc = "square root",
+        .operands = { { "x" } },
+    },
     .class = CLS_POINTWISE,
-    .infer = infer_same,
-    .contract = sqrt_contract,
-    .eval1 = sqrt_eval1,
-    .bound1 = sqrt_bound1,
-    .at = sqrt_at,
+    .type = { .infer = infer_same, .contract = sqrt_contract },
+    .reference = { .eval1 = sqrt_eval1, .bound1 = sqrt_bound1 },
+    .kernel = { .at = sqrt_at },
     .sample = sqrt_sample,
 };
 
@@ -492,15 +492,15 @@ static void tanh_contract(struct contract *c)
 static const struct kexpr *tanh_at(struct at *c) { return at1(c, K_TANH); }
 
 const struct op_def op_tanh = {
-    .name = "tanh",
-    .doc = "hyperbolic tangent",
-    .operands = "x",
+    .call = {
+        .name = "tanh",
+        .doc = "hyperbolic tangent",
+        .operands = { { "x" } },
+    },
     .class = CLS_POINTWISE,
-    .infer = infer_same,
-    .contract = tanh_contract,
-    .eval1 = tanh_eval1,
-    .bound1 = tanh_bound1,
-    .at = tanh_at,
+    .type = { .infer = infer_same, .contract = tanh_contract },
+    .reference = { .eval1 = tanh_eval1, .bound1 = tanh_bound1 },
+    .kernel = { .at = tanh_at },
     .sample = sample_any1,
 };
 
@@ -541,29 +541,29 @@ static const struct kexpr *maximum_at(struct at *c) { return at2(c, K_MAX); }
 static const struct kexpr *minimum_at(struct at *c) { return at2(c, K_MIN); }
 
 const struct op_def op_maximum = {
-    .name = "maximum",
-    .doc = "the larger of x and y; a NaN wins, x on a tie",
-    .operands = "x, y",
+    .call = {
+        .name = "maximum",
+        .doc = "the larger of x and y; a NaN wins, x on a tie",
+        .operands = { { "x" }, { "y" } },
+    },
     .class = CLS_POINTWISE,
     .exact = true,
-    .infer = infer_same,
-    .contract = maximum_contract,
-    .eval1 = maximum_eval1,
-    .bound1 = extremum_bound1,
-    .at = maximum_at,
+    .type = { .infer = infer_same, .contract = maximum_contract },
+    .reference = { .eval1 = maximum_eval1, .bound1 = extremum_bound1 },
+    .kernel = { .at = maximum_at },
     .sample = sample_any2,
 };
 
 const struct op_def op_minimum = {
-    .name = "minimum",
-    .doc = "the smaller of x and y; a NaN wins, x on a tie",
-    .operands = "x, y",
+    .call = {
+        .name = "minimum",
+        .doc = "the smaller of x and y; a NaN wins, x on a tie",
+        .operands = { { "x" }, { "y" } },
+    },
     .class = CLS_POINTWISE,
     .exact = true,
-    .infer = infer_same,
-    .contract = minimum_contract,
-    .eval1 = minimum_eval1,
-    .bound1 = extremum_bound1,
-    .at = minimum_at,
+    .type = { .infer = infer_same, .contract = minimum_contract },
+    .reference = { .eval1 = minimum_eval1, .bound1 = extremum_bound1 },
+    .kernel = { .at = minimum_at },
     .sample = sample_any2,
 };

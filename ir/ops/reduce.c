@@ -121,29 +121,28 @@ static void mean_contract(struct contract *c)
 }
 
 const struct op_def op_sum = {
-    .name = "sum",
-    .doc = "sum of each row",
-    .operands = "x",
+    .call = {
+        .name = "sum",
+        .doc = "sum of each row",
+        .operands = { { "x" } },
+    },
     .class = CLS_REDUCE,
-    .acc = KACC_SUM,
-    .infer = reduce_infer,
-    .contract = sum_contract,
-    .eval = sum_eval,
-    .bound = sum_bound,
+    .type = { .infer = reduce_infer, .contract = sum_contract },
+    .reference = { .eval = sum_eval, .bound = sum_bound },
+    .kernel = { .acc = KACC_SUM },
     .sample = reduce_sample,
 };
 
 const struct op_def op_mean = {
-    .name = "mean",
-    .doc = "mean of each row",
-    .operands = "x",
+    .call = {
+        .name = "mean",
+        .doc = "mean of each row",
+        .operands = { { "x" } },
+    },
     .class = CLS_REDUCE,
-    .acc = KACC_SUM,
-    .finish = mean_finish,
-    .infer = reduce_infer,
-    .contract = mean_contract,
-    .eval = mean_eval,
-    .bound = mean_bound,
+    .type = { .infer = reduce_infer, .contract = mean_contract },
+    .reference = { .eval = mean_eval, .bound = mean_bound },
+    .kernel = { .acc = KACC_SUM, .finish = mean_finish },
     .sample = reduce_sample,
 };
 
@@ -203,16 +202,16 @@ static void max_contract(struct contract *c)
 }
 
 const struct op_def op_max = {
-    .name = "max",
-    .doc = "largest of each row; a NaN wins",
-    .operands = "x",
+    .call = {
+        .name = "max",
+        .doc = "largest of each row; a NaN wins",
+        .operands = { { "x" } },
+    },
     .class = CLS_REDUCE,
     .exact = true,
-    .acc = KACC_MAX,
-    .infer = reduce_infer,
-    .contract = max_contract,
-    .eval = max_eval,
-    .bound = max_bound,
+    .type = { .infer = reduce_infer, .contract = max_contract },
+    .reference = { .eval = max_eval, .bound = max_bound },
+    .kernel = { .acc = KACC_MAX },
     .sample = reduce_sample,
 };
 
@@ -326,15 +325,15 @@ static const struct kexpr *argmax_precedes(struct at *c, const struct kexpr *sj,
 }
 
 const struct op_def op_argmax = {
-    .name = "argmax",
-    .doc = "index of the largest of each row: the first on a tie; a NaN wins",
-    .operands = "x",
+    .call = {
+        .name = "argmax",
+        .doc = "index of the largest of each row: the first on a tie; a NaN wins",
+        .operands = { { "x" } },
+    },
     .class = CLS_SELECT,
     .exact = true,
-    .infer = argmax_infer,
-    .contract = argmax_contract,
-    .eval = argmax_eval,
-    .bound = argmax_bound,
-    .precedes = argmax_precedes,
+    .type = { .infer = argmax_infer, .contract = argmax_contract },
+    .reference = { .eval = argmax_eval, .bound = argmax_bound },
+    .kernel = { .precedes = argmax_precedes },
     .sample = reduce_sample,
 };

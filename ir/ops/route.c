@@ -17,7 +17,7 @@ static struct padic padic_of(const struct node *n)
     struct padic a;
     const char *why;
     BUG_IF(!padic_make(node_attr(n, 0)->i, node_attr(n, 1)->i, node_attr(n, 2)->i, &a, &why), "%s without %s",
-           n->op->name, why);
+           n->op->call.name, why);
     return a;
 }
 
@@ -134,20 +134,19 @@ static void padic_encode_sample(struct sample *d)
 }
 
 const struct op_def op_padic_encode = {
-    .name = "padic_encode",
-    .doc = "round-half-even(s·z), clamped to ±⌊(p^n − 1)/2⌋, as i64: fixed-point residues of Z/p^n; a NaN is the least "
-           "i64",
-    .operands = "z",
+    .call = {
+        .name = "padic_encode",
+        .doc = "round-half-even(s·z), clamped to ±⌊(p^n − 1)/2⌋, as i64: fixed-point residues of Z/p^n; a NaN is the "
+               "least i64",
+        .operands = { { .name = "z", .keep_f32 = true } },
+        .attrs = padic_attrs,
+        .n_attrs = N_ATTRS(padic_attrs),
+    },
     .class = CLS_POINTWISE,
     .exact = true,
-    .keep_f32_operands = "z",
-    .attrs = padic_attrs,
-    .n_attrs = N_ATTRS(padic_attrs),
-    .infer = padic_encode_infer,
-    .contract = padic_encode_contract,
-    .eval1 = padic_encode_eval1,
-    .bound1 = padic_encode_bound1,
-    .at = padic_encode_at,
+    .type = { .infer = padic_encode_infer, .contract = padic_encode_contract },
+    .reference = { .eval1 = padic_encode_eval1, .bound1 = padic_encode_bound1 },
+    .kernel = { .at = padic_encode_at },
     .sample = padic_encode_sample,
 };
 
@@ -251,18 +250,18 @@ static void padic_decode_sample(struct sample *d)
 }
 
 const struct op_def op_padic_decode = {
-    .name = "padic_decode",
-    .doc = "the balanced representative of a residue, divided by s; of the least i64 a NaN",
-    .operands = "q",
+    .call = {
+        .name = "padic_decode",
+        .doc = "the balanced representative of a residue, divided by s; of the least i64 a NaN",
+        .operands = { { "q" } },
+        .attrs = padic_attrs,
+        .n_attrs = N_ATTRS(padic_attrs),
+    },
     .class = CLS_POINTWISE,
     .keep_f32 = true,
-    .attrs = padic_attrs,
-    .n_attrs = N_ATTRS(padic_attrs),
-    .infer = padic_decode_infer,
-    .contract = padic_decode_contract,
-    .eval1 = padic_decode_eval1,
-    .bound1 = padic_decode_bound1,
-    .at = padic_decode_at,
+    .type = { .infer = padic_decode_infer, .contract = padic_decode_contract },
+    .reference = { .eval1 = padic_decode_eval1, .bound1 = padic_decode_bound1 },
+    .kernel = { .at = padic_decode_at },
     .sample = padic_decode_sample,
 };
 
@@ -442,17 +441,14 @@ static void combine_sample(struct sample *d)
 }
 
 const struct op_def op_combine = {
-    .name = "combine",
-    .doc = "sum over e of w[.., e] times y_e, without those whose weight is exactly 0",
-    .operands = "w, y...",
+    .call = {
+        .name = "combine",
+        .doc = "sum over e of w[.., e] times y_e, without those whose weight is exactly 0",
+        .operands = { { .name = "w", .keep_f32 = true }, { .name = "y", .variadic = true } },
+    },
     .class = CLS_INDEX,
-    .keep_f32_operands = "w",
-    .infer = combine_infer,
-    .contract = combine_contract,
-    .needs = combine_needs,
-    .work = combine_work,
-    .eval = combine_eval,
-    .bound = combine_bound,
-    .at = combine_at,
+    .type = { .infer = combine_infer, .contract = combine_contract },
+    .reference = { .needs = combine_needs, .work = combine_work, .eval = combine_eval, .bound = combine_bound },
+    .kernel = { .at = combine_at },
     .sample = combine_sample,
 };

@@ -190,17 +190,20 @@ static void sheaf_check_sample(struct sample *d)
 }
 
 const struct op_def op_sheaf_check = {
-    .name = "sheaf_check",
-    .doc = "is the dispatch right? clause (0: yes), a, b, row, column and the bits of both values; buckets carry "
-           "[experts, cap, ..] tables of their own",
-    .operands = "x, q, chosen, w, count, row, b_chosen, b_w, b_q, b_x, read_row, read_w",
+    .call = {
+        .name = "sheaf_check",
+        .doc = "is the dispatch right? clause (0: yes), a, b, row, column and the bits of both values; buckets carry "
+               "[experts, cap, ..] tables of their own",
+        .operands = {
+            { "x" }, { "q" }, { "chosen" }, { "w" }, { "count" }, { "row" }, { "b_chosen" }, { "b_w" }, { "b_q" },
+            { "b_x" }, { "read_row" }, { "read_w" },
+        },
+        .attrs = sheaf_attrs,
+        .n_attrs = N_ATTRS(sheaf_attrs),
+    },
     .class = CLS_EFFECT,
     .exact = true,
-    .attrs = sheaf_attrs,
-    .n_attrs = N_ATTRS(sheaf_attrs),
-    .infer = sheaf_check_infer,
-    .contract = sheaf_check_contract,
-    .eval = sheaf_check_eval,
-    .bound = sheaf_check_bound,
+    .type = { .infer = sheaf_check_infer, .contract = sheaf_check_contract },
+    .reference = { .eval = sheaf_check_eval, .bound = sheaf_check_bound },
     .sample = sheaf_check_sample,
 };

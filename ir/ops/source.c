@@ -67,28 +67,28 @@ static void input_sample(struct sample *d)
 }
 
 const struct op_def op_input = {
-    .name = "input",
-    .doc = "data that a run is given",
-    .operands = "",
+    .call = {
+        .name = "input",
+        .doc = "data that a run is given",
+        .attrs = input_attrs,
+        .n_attrs = N_ATTRS(input_attrs),
+    },
     .class = CLS_SOURCE,
     .exact = true,
-    .attrs = input_attrs,
-    .n_attrs = N_ATTRS(input_attrs),
-    .infer = input_infer,
-    .contract = input_contract,
+    .type = { .infer = input_infer, .contract = input_contract },
     .sample = input_sample,
 };
 
 const struct op_def op_label = {
-    .name = "label",
-    .doc = "data that only losses use",
-    .operands = "",
+    .call = {
+        .name = "label",
+        .doc = "data that only losses use",
+        .attrs = input_attrs,
+        .n_attrs = N_ATTRS(input_attrs),
+    },
     .class = CLS_SOURCE,
     .exact = true,
-    .attrs = input_attrs,
-    .n_attrs = N_ATTRS(input_attrs),
-    .infer = input_infer,
-    .contract = input_contract,
+    .type = { .infer = input_infer, .contract = input_contract },
     .sample = input_sample,
 };
 
@@ -123,15 +123,15 @@ static void param_sample(struct sample *d)
 }
 
 const struct op_def op_param = {
-    .name = "param",
-    .doc = "a trained tensor",
-    .operands = "",
+    .call = {
+        .name = "param",
+        .doc = "a trained tensor",
+        .attrs = param_attrs,
+        .n_attrs = N_ATTRS(param_attrs),
+    },
     .class = CLS_SOURCE,
     .exact = true,
-    .attrs = param_attrs,
-    .n_attrs = N_ATTRS(param_attrs),
-    .infer = param_infer,
-    .contract = param_contract,
+    .type = { .infer = param_infer, .contract = param_contract },
     .sample = param_sample,
 };
 
@@ -217,17 +217,16 @@ static void constant_sample(struct sample *d)
 }
 
 const struct op_def op_constant = {
-    .name = "constant",
-    .doc = "one number everywhere",
-    .operands = "",
+    .call = {
+        .name = "constant",
+        .doc = "one number everywhere",
+        .attrs = constant_attrs,
+        .n_attrs = N_ATTRS(constant_attrs),
+    },
     .class = CLS_SOURCE,
-    .attrs = constant_attrs,
-    .n_attrs = N_ATTRS(constant_attrs),
-    .infer = constant_infer,
-    .contract = constant_contract,
-    .eval = constant_eval,
-    .bound = constant_bound,
-    .at = constant_at,
+    .type = { .infer = constant_infer, .contract = constant_contract },
+    .reference = { .eval = constant_eval, .bound = constant_bound },
+    .kernel = { .at = constant_at },
     .sample = constant_sample,
 };
 
@@ -290,16 +289,15 @@ static void iota_sample(struct sample *d)
 }
 
 const struct op_def op_iota = {
-    .name = "iota",
-    .doc = "0, 1, 2 … along a dimension",
-    .operands = "",
+    .call = {
+        .name = "iota",
+        .doc = "0, 1, 2 … along a dimension",
+        .attrs = iota_attrs,
+        .n_attrs = N_ATTRS(iota_attrs),
+    },
     .class = CLS_SOURCE,
-    .attrs = iota_attrs,
-    .n_attrs = N_ATTRS(iota_attrs),
-    .infer = iota_infer,
-    .contract = iota_contract,
-    .eval = iota_eval,
-    .bound = iota_bound,
-    .at = iota_at,
+    .type = { .infer = iota_infer, .contract = iota_contract },
+    .reference = { .eval = iota_eval, .bound = iota_bound },
+    .kernel = { .at = iota_at },
     .sample = iota_sample,
 };

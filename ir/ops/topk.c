@@ -277,20 +277,17 @@ static void topk_mask_sample(struct sample *d)
 }
 
 const struct op_def op_topk_mask = {
-    .name = "topk_mask",
-    .doc = "true at the k largest of each row; ties go to the lower index, NaN and the least i64 stand last",
-    .operands = "scores",
+    .call = {
+        .name = "topk_mask",
+        .doc = "true at the k largest of each row; ties go to the lower index, NaN and the least i64 stand last",
+        .operands = { { .name = "scores", .keep_f32 = true } },
+        .attrs = topk_attrs,
+        .n_attrs = N_ATTRS(topk_attrs),
+    },
     .class = CLS_SELECT,
     .exact = true,
-    .keep_f32_operands = "scores",
-    .attrs = topk_attrs,
-    .n_attrs = N_ATTRS(topk_attrs),
-    .infer = topk_mask_infer,
-    .contract = topk_mask_contract,
-    .work = topk_mask_work,
-    .eval = topk_mask_eval,
-    .bound = topk_mask_bound,
-    .precedes = topk_mask_precedes,
-    .from_rank = topk_mask_from_rank,
+    .type = { .infer = topk_mask_infer, .contract = topk_mask_contract },
+    .reference = { .work = topk_mask_work, .eval = topk_mask_eval, .bound = topk_mask_bound },
+    .kernel = { .precedes = topk_mask_precedes, .from_rank = topk_mask_from_rank },
     .sample = topk_mask_sample,
 };

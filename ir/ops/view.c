@@ -238,18 +238,18 @@ static void reshape_sample(struct sample *d)
 }
 
 const struct op_def op_reshape = {
-    .name = "reshape",
-    .doc = "the same elements, row-major, in another shape",
-    .operands = "x",
+    .call = {
+        .name = "reshape",
+        .doc = "the same elements, row-major, in another shape",
+        .operands = { { "x" } },
+        .attrs = dims_attr,
+        .n_attrs = N_ATTRS(dims_attr),
+    },
     .class = CLS_VIEW,
     .exact = true,
-    .attrs = dims_attr,
-    .n_attrs = N_ATTRS(dims_attr),
-    .infer = reshape_infer,
-    .needs = reshape_needs,
-    .eval = reshape_eval,
-    .bound = reshape_bound,
-    .at = reshape_at,
+    .type = { .infer = reshape_infer },
+    .reference = { .needs = reshape_needs, .eval = reshape_eval, .bound = reshape_bound },
+    .kernel = { .at = reshape_at },
     .sample = reshape_sample,
 };
 
@@ -327,18 +327,18 @@ static void transpose_sample(struct sample *d)
 }
 
 const struct op_def op_transpose = {
-    .name = "transpose",
-    .doc = "dimensions in another order",
-    .operands = "x",
+    .call = {
+        .name = "transpose",
+        .doc = "dimensions in another order",
+        .operands = { { "x" } },
+        .attrs = transpose_attrs,
+        .n_attrs = N_ATTRS(transpose_attrs),
+    },
     .class = CLS_VIEW,
     .exact = true,
-    .attrs = transpose_attrs,
-    .n_attrs = N_ATTRS(transpose_attrs),
-    .infer = transpose_infer,
-    .needs = transpose_needs,
-    .eval = transpose_eval,
-    .bound = transpose_bound,
-    .at = transpose_at,
+    .type = { .infer = transpose_infer },
+    .reference = { .needs = transpose_needs, .eval = transpose_eval, .bound = transpose_bound },
+    .kernel = { .at = transpose_at },
     .sample = transpose_sample,
 };
 
@@ -407,18 +407,18 @@ static void broadcast_sample(struct sample *d)
 }
 
 const struct op_def op_broadcast = {
-    .name = "broadcast",
-    .doc = "x repeated along new leading dimensions and along those that are 1",
-    .operands = "x",
+    .call = {
+        .name = "broadcast",
+        .doc = "x repeated along new leading dimensions and along those that are 1",
+        .operands = { { "x" } },
+        .attrs = dims_attr,
+        .n_attrs = N_ATTRS(dims_attr),
+    },
     .class = CLS_VIEW,
     .exact = true,
-    .attrs = dims_attr,
-    .n_attrs = N_ATTRS(dims_attr),
-    .infer = broadcast_infer,
-    .needs = broadcast_needs,
-    .eval = broadcast_eval,
-    .bound = broadcast_bound,
-    .at = broadcast_at,
+    .type = { .infer = broadcast_infer },
+    .reference = { .needs = broadcast_needs, .eval = broadcast_eval, .bound = broadcast_bound },
+    .kernel = { .at = broadcast_at },
     .sample = broadcast_sample,
 };
 
@@ -500,18 +500,18 @@ static void slice_sample(struct sample *d)
 }
 
 const struct op_def op_slice = {
-    .name = "slice",
-    .doc = "a box of x",
-    .operands = "x",
+    .call = {
+        .name = "slice",
+        .doc = "a box of x",
+        .operands = { { "x" } },
+        .attrs = slice_attrs,
+        .n_attrs = N_ATTRS(slice_attrs),
+    },
     .class = CLS_VIEW,
     .exact = true,
-    .attrs = slice_attrs,
-    .n_attrs = N_ATTRS(slice_attrs),
-    .infer = slice_infer,
-    .needs = slice_needs,
-    .eval = slice_eval,
-    .bound = slice_bound,
-    .at = slice_at,
+    .type = { .infer = slice_infer },
+    .reference = { .needs = slice_needs, .eval = slice_eval, .bound = slice_bound },
+    .kernel = { .at = slice_at },
     .sample = slice_sample,
 };
 
@@ -637,17 +637,17 @@ static void concat_sample(struct sample *d)
 }
 
 const struct op_def op_concat = {
-    .name = "concat",
-    .doc = "operands one after the other along a dimension",
-    .operands = "x...",
+    .call = {
+        .name = "concat",
+        .doc = "operands one after the other along a dimension",
+        .operands = { { .name = "x", .variadic = true } },
+        .attrs = concat_attrs,
+        .n_attrs = N_ATTRS(concat_attrs),
+    },
     .class = CLS_VIEW,
     .exact = true,
-    .attrs = concat_attrs,
-    .n_attrs = N_ATTRS(concat_attrs),
-    .infer = concat_infer,
-    .needs = concat_needs,
-    .eval = concat_eval,
-    .bound = concat_bound,
-    .at = concat_at,
+    .type = { .infer = concat_infer },
+    .reference = { .needs = concat_needs, .eval = concat_eval, .bound = concat_bound },
+    .kernel = { .at = concat_at },
     .sample = concat_sample,
 };

@@ -23,10 +23,10 @@ static void print_contracts(const struct line *l)
         const char *operand = "";
         if (o->operand >= 0) {
             const struct node *x = o->node->in[o->operand];
-            operand = x->name ? x->name : x->op->name;
+            operand = x->name ? x->name : x->op->call.name;
         }
         struct loc loc = o->operand >= 0 && o->node->in_loc ? o->node->in_loc[o->operand] : o->node->loc;
-        table_row(t, (const char *[]){ words[o->status], o->node->op->name, operand, o->text, loc_text(a, loc) });
+        table_row(t, (const char *[]){ words[o->status], o->node->op->call.name, operand, o->text, loc_text(a, loc) });
     }
     table_print(t, 0, l->c->out);
     struct obligation_counts c = obligations_count(g);
@@ -104,7 +104,7 @@ static void print_summary(const struct line *l)
         double low = n->attrs[lo].f;
         double high = node_attr(n, op_attr(n->op, "hi"))->f;
         bool ranged = isfinite(low) || isfinite(high);
-        table_row(t, (const char *[]){ arena_printf(a, "%-7s", n->op->name),
+        table_row(t, (const char *[]){ arena_printf(a, "%-7s", n->op->call.name),
                                        arena_printf(a, "%s: %s", n->name, type_text(a, &n->type)),
                                        ranged ? arena_printf(a, "%g .. %g", low, high) : "" });
     }
@@ -160,8 +160,8 @@ static const char *value_text(struct arena *a, const struct attr_def *d)
 static const char *attrs_text(struct arena *a, const struct op_def *op)
 {
     const char *text = "";
-    for (int i = 0; i < op->n_attrs; i++) {
-        const struct attr_def *d = &op->attrs[i];
+    for (int i = 0; i < op->call.n_attrs; i++) {
+        const struct attr_def *d = &op->call.attrs[i];
         text = arena_printf(a, "%s%s%s%s%s", text, i ? ", " : "", d->name, d->required ? "" : "=",
                             d->required ? "" : value_text(a, d));
     }
@@ -172,31 +172,36 @@ static void print_op(struct arena *a, const struct op_def *op, FILE *out)
 {
     static const char *const kinds[] = { [ATTR_INT] = "int",     [ATTR_FLOAT] = "float", [ATTR_BOOL] = "bool",
                                          [ATTR_DTYPE] = "dtype", [ATTR_INTS] = "ints",   [ATTR_DIMS] = "dims" };
-    fprintf(out, "%s(%s): %s\n", op->name, op->operands, op->doc);
+    fprintf(out, "%s(%s): %s\n", op->call.name, op_operands_text(a, op), op->call.doc);
     fprintf(out, "  class      %s, %s\n", class_words[op->class],
             op_is_composite(op) ? "a composite of primitives" : "a primitive");
     if (op->exact)
         fprintf(out, "  rounding   none: its result is exact\n");
     if (op->keep_f32)
         fprintf(out, "  precision  its result stays f32 under every policy\n");
-    if (op->keep_f32_operands)
-        fprintf(out, "  precision  what leads to %s stays f32\n", op->keep_f32_operands);
-    fprintf(out, "  gradient   %s\n", op->grad ? "its own" : op_is_composite(op) ? "that of its expansion" : "none");
-    for (int i = 0; i < op->n_params; i++) {
+    for (int i = 0; i < MAX_OPERANDS; i++)
+        if (op->call.operands[i].keep_f32)
+            fprintf(out, "  precision  what leads to %s stays f32\n", op->call.operands[i].name);
+    fprintf(out, "  gradient   %s\n",
+            op->gradient          ? "its own"
+            : op_is_composite(op) ? "that of its expansion"
+                                  : "none");
+    for (int i = 0; i < op->call.n_params; i++) {
         static const char *const inits[] = {
             [INIT_FAN_IN] = "uniform by fan-in", [INIT_ZERO] = "zeros", [INIT_ONE] = "ones"
         };
-        fprintf(out, "  parameter  %s is made where it is left out, as %sN.%s: %s\n", op->params[i].operand,
-                op->stem ? op->stem : op->name, op->params[i].suffix, inits[op->params[i].init]);
+        fprintf(out, "  parameter  %s is made where it is left out, as %sN.%s: %s\n", op->call.params[i].operand,
+                op->call.stem ? op->call.stem : op->call.name, op->call.params[i].suffix,
+                inits[op->call.params[i].init]);
     }
     struct table *t = table_new(a, "llll");
-    for (int i = 0; i < op->n_attrs; i++) {
-        const struct attr_def *d = &op->attrs[i];
+    for (int i = 0; i < op->call.n_attrs; i++) {
+        const struct attr_def *d = &op->call.attrs[i];
         table_row(t, (const char *[]){ d->name, kinds[d->kind],
                                        d->required ? "required" : arena_printf(a, "%s if not given", value_text(a, d)),
                                        d->doc });
     }
-    if (op->n_attrs)
+    if (op->call.n_attrs)
         fprintf(out, "  attributes\n");
     table_print(t, 4, out);
 }
@@ -204,12 +209,12 @@ static void print_op(struct arena *a, const struct op_def *op, FILE *out)
 static bool op_json(struct cli *c, const struct op_def *op)
 {
     struct cJSON *o = json_new();
-    json_text(o, "op", op->name);
-    json_text(o, "operands", op->operands);
+    json_text(o, "op", op->call.name);
+    json_text(o, "operands", op_operands_text(c->s->run, op));
     json_text(o, "attributes", attrs_text(c->s->run, op));
     json_text(o, "class", class_words[op->class]);
     json_bool(o, "composite", op_is_composite(op));
-    json_text(o, "doc", op->doc);
+    json_text(o, "doc", op->call.doc);
     return json_line(c->s, o, c->out);
 }
 
@@ -217,7 +222,7 @@ static bool unknown_op(struct session *s, const char *name)
 {
     const char *near = NULL;
     for (int i = 0; op_at(i); i++)
-        near = name_nearer(name, near, op_at(i)->name);
+        near = name_nearer(name, near, op_at(i)->call.name);
     return diag_error(s, FAIL_USAGE, NOWHERE, "there is no op %s%s", name, cli_meant(s, near));
 }
 
@@ -240,9 +245,10 @@ enum fail cli_ops(struct cli *c)
         if (c->o.json && !op_json(c, op))
             return FAIL_INPUT;
         const char *attrs = attrs_text(c->s->run, op);
-        const char *sep = *op->operands && *attrs ? "; " : "";
-        table_row(t, (const char *[]){ arena_printf(c->s->run, "%s(%s%s%s)", op->name, op->operands, sep, attrs),
-                                       class_words[op->class], op->doc });
+        const char *operands = op_operands_text(c->s->run, op);
+        const char *sep = *operands && *attrs ? "; " : "";
+        table_row(t, (const char *[]){ arena_printf(c->s->run, "%s(%s%s%s)", op->call.name, operands, sep, attrs),
+                                       class_words[op->class], op->call.doc });
     }
     if (!c->o.json)
         table_print(t, 0, c->out);

@@ -108,8 +108,8 @@ static bool guard_holds(struct guard *gd, const struct walk *w, const struct obl
         if ((isnan(d) || (d >= o->need.lo && d <= o->need.hi)) && (isfinite(d) || !o->need.finite))
             continue;
         diag_error(gd->s, FAIL_INPUT, o->operand >= 0 && o->node->in_loc ? o->node->in_loc[o->operand] : o->node->loc,
-                   "%s needs %s, but %s is %.9g", o->node->op->name, o->text, element_text(gd->s->run, x, gd->dims, i),
-                   d);
+                   "%s needs %s, but %s is %.9g", o->node->op->call.name, o->text,
+                   element_text(gd->s->run, x, gd->dims, i), d);
         return false;
     }
     return true;

@@ -166,7 +166,7 @@ static void print_kernel_fail(struct session *s, const struct kernel_verdict *v,
     fprintf(to, "%s of %s elements are wrong\n", number_text(a, v->wrong), number_text(a, v->elements));
     const struct node *n = v->worst ? v->worst : v->group->nodes[v->group->n_nodes - 1];
     if (n->loc.line)
-        fprintf(to, "       %s%s at %s\n", n->origin ? n->origin : n->op->name,
+        fprintf(to, "       %s%s at %s\n", n->origin ? n->origin : n->op->call.name,
                 n->instance ? arena_printf(a, " of %s", n->instance) : "", loc_text(a, n->loc));
 }
 

@@ -150,7 +150,7 @@ const char *graph_title(struct arena *a, const struct graph *g)
 bool graph_uses(const struct graph *g, const char *op)
 {
     for (size_t i = 0; i < g->n_nodes; i++)
-        if (!strcmp(g->nodes[i]->op->name, op))
+        if (!strcmp(g->nodes[i]->op->call.name, op))
             return true;
     return false;
 }
@@ -167,7 +167,7 @@ const char *element_text(struct arena *a, const struct node *n, const struct dim
 {
     const char *name = n->name ? n->name
                                : arena_printf(a, "%s%s%s", n->instance ? n->instance : "", n->instance ? "." : "",
-                                              n->origin ? n->origin : n->op->name);
+                                              n->origin ? n->origin : n->op->call.name);
     const char *index = "";
     for (int i = n->type.rank; i-- > 0;) {
         int64_t dim = dims_eval(dims, n->type.dim[i]);

@@ -87,7 +87,7 @@ static bool sizes_fit(struct exec *e)
         if (type_count_at(&n->type, &e->dims) >= (int64_t)1 << 31)
             return diag_error(e->s, FAIL_INPUT, n->loc,
                               "%s has 2^31 elements or more at this batch: kernels number elements in 32 bits",
-                              n->name ? n->name : n->op->name);
+                              n->name ? n->name : n->op->call.name);
     }
     return true;
 }
@@ -187,7 +187,7 @@ bool exec_run(struct exec *e)
 
 struct tensor *exec_read(struct exec *e, const struct node *n, struct arena *a)
 {
-    BUG_IF(!e->at[n->id], "%s is nowhere on the device", n->name ? n->name : n->op->name);
+    BUG_IF(!e->at[n->id], "%s is nowhere on the device", n->name ? n->name : n->op->call.name);
     int64_t dim[MAX_RANK];
     for (int i = 0; i < n->type.rank; i++)
         dim[i] = dims_eval(&e->dims, n->type.dim[i]);

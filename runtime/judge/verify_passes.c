@@ -143,9 +143,10 @@ static bool differs(struct beside *x, const struct node *pn, const struct node *
     int64_t i = first_apart(p, a, own, is_float);
     if (i < 0)
         return false;
-    x->value = arena_printf(x->s->run, "%s, element %lld: is %.17g, should be %.17g ± %.3g",
-                            pn->name ? pn->name : pn->op->name, (long long)i, is_float ? a->v[i].d : (double)a->v[i].i,
-                            is_float ? p->v[i].d : (double)p->v[i].i, (a->e ? a->e[i] : 0) + own[i]);
+    x->value =
+        arena_printf(x->s->run, "%s, element %lld: is %.17g, should be %.17g ± %.3g",
+                     pn->name ? pn->name : pn->op->call.name, (long long)i, is_float ? a->v[i].d : (double)a->v[i].i,
+                     is_float ? p->v[i].d : (double)p->v[i].i, (a->e ? a->e[i] : 0) + own[i]);
     x->loc = pn->loc;
     return true;
 }
@@ -161,8 +162,8 @@ static bool meet(struct beside *x, const struct node *an)
     struct wval *a = &x->wa->val[an->id];
     const struct wval *p = walk_value(x->wp, pn);
     if (a->count != p->count) {
-        x->value = arena_printf(x->s->run, "%s has %lld elements, should have %lld", pn->name ? pn->name : pn->op->name,
-                                (long long)a->count, (long long)p->count);
+        x->value = arena_printf(x->s->run, "%s has %lld elements, should have %lld",
+                                pn->name ? pn->name : pn->op->call.name, (long long)a->count, (long long)p->count);
         x->loc = pn->loc;
         return false;
     }
@@ -189,7 +190,7 @@ static bool walk_beside(struct beside *x)
         bool ready = true;
         for (int k = 0; k < n->n_in; k++)
             ready &= x->wa->val[n->in[k]->id].set;
-        if (!ready || (n->op->class == CLS_SOURCE && !n->op->at))
+        if (!ready || (n->op->class == CLS_SOURCE && !n->op->kernel.at))
             continue; /* an unbound source and what hangs on it: no output needs it */
         x->wa->bounds = !op_is_composite(n->op);
         if (!x->wa->val[n->id].set)

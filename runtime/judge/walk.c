@@ -59,7 +59,7 @@ void walk_end(struct walk *w)
 
 const struct wval *walk_value(const struct walk *w, const struct node *n)
 {
-    BUG_IF(!w->val[n->id].set, "the walk has no value of %s %s", n->op->name, n->name ? n->name : "");
+    BUG_IF(!w->val[n->id].set, "the walk has no value of %s %s", n->op->call.name, n->name ? n->name : "");
     return &w->val[n->id];
 }
 

@@ -161,8 +161,8 @@ static bool compare_result(struct exec *a, struct exec *b, const struct program_
             continue;
         if (!differing++ && !out->first)
             out->first = arena_printf(a->s->run, "%s of kernel %s, element %lld: %.17g and %.17g",
-                                      n->name ? n->name : n->op->name, l->group->name, (long long)i, tensor_get(x, i),
-                                      tensor_get(y, i));
+                                      n->name ? n->name : n->op->call.name, l->group->name, (long long)i,
+                                      tensor_get(x, i), tensor_get(y, i));
     }
     if (differing)
         ok = b->d->ops->copy_in(b->d, b->at[n->id], x->data, x->bytes);
@@ -205,6 +205,6 @@ const char *chain_wrong(struct session *s, const struct verify_report *r)
     if (!v)
         return r->pass_value ? arena_printf(s->run, "pass %s: %s", r->pass_failed, r->pass_value) : "";
     return arena_printf(s->run, "kernel %s: %s[%lld] is %.9g, should be %.9g within %.3g; %lld of %lld wrong",
-                        v->group->name, v->worst ? v->worst->name ? v->worst->name : v->worst->op->name : "?",
+                        v->group->name, v->worst ? v->worst->name ? v->worst->name : v->worst->op->call.name : "?",
                         (long long)v->worst_at, v->got, v->want, v->bound, (long long)v->wrong, (long long)v->elements);
 }

@@ -4,14 +4,14 @@
 
 #include "tests/support/support.h"
 
-bool op_is_bound_by_walkers(const struct op_def *op) { return op->class == CLS_SOURCE && !op->eval; }
+bool op_is_bound_by_walkers(const struct op_def *op) { return op->class == CLS_SOURCE && !op->reference.eval; }
 
 void op_case_sample(struct op_case *c, struct session *s, const struct op_def *op, uint64_t *rnd)
 {
     *c = (struct op_case){ .s = s, .op = op, .g = graph_new(s, "case") };
     c->sample = (struct sample){ .rnd = rnd, .s = s };
-    for (int i = 0; i < op->n_attrs; i++)
-        c->sample.attrs[i] = op->attrs[i].value;
+    for (int i = 0; i < op->call.n_attrs; i++)
+        c->sample.attrs[i] = op->call.attrs[i].value;
     op->sample(&c->sample);
 }
 
@@ -108,14 +108,14 @@ const char *op_case_expansion_differs(struct op_case *c, struct op_case_seen *se
     op_eval(&own);
     struct node *by = op_walk_expand(c->g, c->node);
     if (!type_same_shape(&by->type, &c->node->type))
-        return arena_printf(c->s->run, "%s expands to another shape", c->op->name);
+        return arena_printf(c->s->run, "%s expands to another shape", c->op->call.name);
     op_case_begin(c, &w);
     w.bounds = true;
     op_walk_run(&w);
     for (int64_t i = 0; i < own.out.count; i++) {
         if (!dtype_is_float(own.out.dtype)) {
             if (own.out.v[i].i != w.value[by->id].v[i].i)
-                return arena_printf(c->s->run, "%s: its expansion gives another integer", c->op->name);
+                return arena_printf(c->s->run, "%s: its expansion gives another integer", c->op->call.name);
             continue;
         }
         double a = own.out.v[i].d;
@@ -128,7 +128,7 @@ const char *op_case_expansion_differs(struct op_case *c, struct op_case_seen *se
             continue;
         seen->worst = fmax(seen->worst, fabs(a - b) / e);
         if (!(fabs(a - b) <= 2 * e))
-            return arena_printf(c->s->run, "%s: %.17g, and its expansion %.17g, bound %g", c->op->name, a, b, e);
+            return arena_printf(c->s->run, "%s: %.17g, and its expansion %.17g, bound %g", c->op->call.name, a, b, e);
     }
     return NULL;
 }

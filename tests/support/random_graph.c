@@ -707,28 +707,28 @@ static void put_attr(FILE *to, struct arena *a, const struct attr_def *def, cons
 
 const char *random_op_text(struct session *s, const struct op_def *op, uint64_t seed)
 {
-    bool bound_source = op->class == CLS_SOURCE && !op->at;
+    bool bound_source = op->class == CLS_SOURCE && !op->kernel.at;
     if (!op->sample || op->class == CLS_EFFECT || bound_source)
         return NULL;
     char *text = NULL;
     size_t size = 0;
     uint64_t rnd = seed * UINT64_C(0x2545f4914f6cdd1d) + 3;
     struct sample d = { .rnd = &rnd, .s = s };
-    for (int i = 0; i < op->n_attrs; i++)
-        d.attrs[i] = op->attrs[i].value;
+    for (int i = 0; i < op->call.n_attrs; i++)
+        d.attrs[i] = op->call.attrs[i].value;
     op->sample(&d);
     FILE *to = open_memstream(&text, &size);
     BUG_IF(!to, "out of memory");
-    fprintf(to, "graph one_%s_%llu\n", op->name, (unsigned long long)seed);
+    fprintf(to, "graph one_%s_%llu\n", op->call.name, (unsigned long long)seed);
     for (int i = 0; i < d.n_in; i++)
         put_operand(to, &d, i);
-    fprintf(to, "output y = %s(", op->name);
+    fprintf(to, "output y = %s(", op->call.name);
     for (int i = 0; i < d.n_in; i++)
         fprintf(to, "%sx%d", i ? ", " : "", i);
-    for (int i = 0; i < op->n_attrs; i++) {
+    for (int i = 0; i < op->call.n_attrs; i++) {
         if (i || d.n_in)
             fputs(", ", to);
-        put_attr(to, s->run, &op->attrs[i], &d.attrs[i]);
+        put_attr(to, s->run, &op->call.attrs[i], &d.attrs[i]);
     }
     fputs(")\n", to);
     BUG_IF(fclose(to), "out of memory");

@@ -94,8 +94,8 @@ struct node *op_walk_expand(struct graph *g, struct node *n)
         if (!op_is_composite(old->op))
             continue;
         struct builder b = build_at(g, old);
-        struct node *by = old->op->expand(&b, old);
-        BUG_IF(!by, "%s does not expand", old->op->name);
+        struct node *by = old->op->kernel.expand(&b, old);
+        BUG_IF(!by, "%s does not expand", old->op->call.name);
         node_replace(g, old, by);
         if (old == top)
             top = by;

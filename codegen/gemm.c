@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "codegen/lower.h"
-#include "codegen/tile.h"
+#include "ir/tile.h"
 
 struct side { /* A or B */
     const struct node *n;
@@ -257,18 +257,12 @@ static void set_frags(struct gemm *g)
     g->fc = kernel_frag(g->l->k, "fc", KF_C, wm / u->m, wn / u->n);
 }
 
-struct tile gemm_tile(const struct lower *l)
-{
-    struct contraction c = contraction_of(l->s, l->gr->anchor);
-    return tile_for(l->t, hint_of(l, c.m), hint_of(l, c.nn), hint_of(l, c.k));
-}
-
 void lower_gemm(struct lower *l)
 {
     struct index_table *t = l->indices;
     struct gemm g = { .l = l,
                       .c = contraction_of(l->s, l->gr->anchor),
-                      .tile = gemm_tile(l),
+                      .tile = l->gr->tile,
                       .threads = l->k->block,
                       .stages = l->t->copy_stages };
     set_shape(&g);

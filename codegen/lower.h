@@ -46,6 +46,8 @@ struct lower {
     struct index_table *indices;
     const struct graph *g;
     const struct group *gr;
+    const struct group_launch *launch; /* of the group: the one at hand */
+    struct kmem **scratch;             /* the group's, by number */
     const struct target *t;
     struct kernel *k;
     struct kbuild b; /* where statements go now */
@@ -93,7 +95,4 @@ int64_t hint_of(const struct lower *l, const struct index *e);
 /* The templates: fill l->k. */
 void lower_rows(struct lower *l);
 void lower_gemm(struct lower *l);
-/* The tile that lower_gemm takes: its block size must be known before the kernel is made. */
-struct tile;
-struct tile gemm_tile(const struct lower *l);
 #endif

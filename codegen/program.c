@@ -5,7 +5,6 @@
 
 #include "codegen/lower.h"
 #include "codegen/print.h"
-#include "codegen/tile.h"
 
 enum { ROWS_BLOCK = 256, LONGEST_NAME = 32 };
 
@@ -36,20 +35,43 @@ static void drop_dead(struct index_table *t, struct kstmt **stmts, size_t *n)
     *n = kept;
 }
 
-/* Reads come first, results after; arg k of the kernel is bound to node args[k]. */
-static void bind_args(struct lower *l, const struct node **args)
+static void bind_node(struct lower *l, struct launch_arg *arg, const char *stem, size_t i, const struct node *n)
 {
+    struct kmem *m = kernel_arg(l->k, arena_printf(l->k->arena, "%s%zu", stem, i), n->storage, count_of(l->s, n), n);
+    value_loc_set(l, (struct value_loc){ .node = n, .kind = LOC_ARG, .mem = m });
+    *arg = (struct launch_arg){ .node = n, .scratch = -1 };
+}
+
+/* Everything that the group's launches may touch: what it reads, its results, its scratch. */
+static struct launch_arg *bind_args(struct lower *l)
+{
+    const struct group *gr = l->gr;
+    struct launch_arg *args = arena_array(l->k->arena, struct launch_arg, gr->n_ins + gr->n_outs + gr->n_scratch + 1);
     size_t k = 0;
-    for (size_t i = 0; i < l->gr->n_ins; i++, k++) {
-        const struct node *n = args[k] = l->gr->ins[i];
-        struct kmem *m = kernel_arg(l->k, arena_printf(l->k->arena, "in%zu", i), n->storage, count_of(l->s, n), n);
-        value_loc_set(l, (struct value_loc){ .node = n, .kind = LOC_ARG, .mem = m });
+    for (size_t i = 0; i < gr->n_ins; i++)
+        bind_node(l, &args[k++], "in", i, gr->ins[i]);
+    for (size_t i = 0; i < gr->n_outs; i++)
+        bind_node(l, &args[k++], "out", i, gr->outs[i]);
+    l->scratch = arena_array(l->k->arena, struct kmem *, gr->n_scratch + 1);
+    for (size_t i = 0; i < gr->n_scratch; i++) {
+        const struct scratch *s = &gr->scratch[i];
+        l->scratch[i] = kernel_arg(l->k, arena_printf(l->k->arena, "scratch%zu", i), s->dtype, s->count, NULL);
+        args[k++] = (struct launch_arg){ .scratch = (int)i };
     }
-    for (size_t i = 0; i < l->gr->n_outs; i++, k++) {
-        const struct node *n = args[k] = l->gr->outs[i];
-        struct kmem *m = kernel_arg(l->k, arena_printf(l->k->arena, "out%zu", i), n->storage, count_of(l->s, n), n);
-        value_loc_set(l, (struct value_loc){ .node = n, .kind = LOC_ARG, .mem = m });
+    return args;
+}
+
+/* Leaves the kernel only the arguments that it touches. */
+static void drop_unused_args(struct kernel *k, struct launch_arg *args)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < k->n_args; i++) {
+        if (!k->args[i]->read && !k->args[i]->written)
+            continue;
+        args[kept] = args[i];
+        k->args[kept++] = k->args[i];
     }
+    k->n_args = kept;
 }
 
 /* Has it results of no elements alone, for every value of the dims? */
@@ -62,29 +84,28 @@ static bool is_empty(struct session *s, const struct group *gr)
     return true;
 }
 
-static struct program_launch lower_group(struct program *p, const struct group *gr, int64_t hint)
+static struct program_launch lower_launch(struct program *p, const struct group *gr, size_t part, int64_t hint)
 {
-    struct lower l = { .s = p->s, .indices = p->s->indices, .g = p->g, .gr = gr, .t = p->target, .hint = hint };
-    int block = ROWS_BLOCK;
-    if (gr->kind == GROUP_GEMM) {
-        struct tile tile = gemm_tile(&l);
-        block = tile.waves_m * tile.waves_n * p->target->wave;
-    }
+    const struct group_launch *gl = &gr->launches[part];
+    struct lower l = {
+        .s = p->s, .indices = p->s->indices, .g = p->g, .gr = gr, .launch = gl, .t = p->target, .hint = hint
+    };
+    int block = gl->kind == LAUNCH_GEMM ? gr->tile.waves_m * gr->tile.waves_n * p->target->wave : ROWS_BLOCK;
     l.k = kernel_new(p->s, p->arena, "unnamed", p->target, block);
     l.b = kb_at(l.k);
     l.k->loc = gr->nodes[gr->n_nodes - 1]->loc;
     l.b.loc = l.k->loc;
-    struct program_launch launch = { .group = gr, .last = true, .k = l.k };
-    launch.args = arena_array(p->arena, const struct node *, gr->n_ins + gr->n_outs + 1);
-    bind_args(&l, launch.args);
+    struct program_launch launch = { .group = gr, .first = part == 0, .last = part + 1 == gr->n_launches, .k = l.k };
+    launch.args = bind_args(&l);
     if (is_empty(p->s, gr))
         l.k->grid[0] = index_const(l.indices, 0);
-    else if (gr->kind == GROUP_GEMM)
+    else if (gl->kind == LAUNCH_GEMM)
         lower_gemm(&l);
     else
         lower_rows(&l);
     drop_dead(l.indices, l.k->body, &l.k->n_body);
     kernel_finish(l.k);
+    drop_unused_args(l.k, launch.args);
     return launch;
 }
 
@@ -150,20 +171,46 @@ void program_print(struct program *p)
     p->text = text;
 }
 
+/* After the launch before it in its group; the first one after the last launches of the groups that its own comes
+   after. `last_of`: each group's last launch. */
+static void order_launch(struct program *p, struct program_launch *l, const size_t *last_of)
+{
+    size_t n = l->first ? l->group->n_after : 1;
+    l->after = arena_array(p->arena, size_t, n + 1);
+    if (!l->first) {
+        l->after[l->n_after++] = p->n_launches - 1;
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        l->after[l->n_after++] = last_of[l->group->after[i]->id];
+}
+
+static bool add_launch(struct program *p, struct program_launch launch, const char **bodies, size_t *last_of)
+{
+    if (!kernel_verify(launch.k)) {
+        diag_note(p->s, launch.k->loc, "in the kernel of %s", launch.group->name);
+        return false;
+    }
+    launch.kernel = share_text(p, (struct kernel *)launch.k, launch.group, bodies);
+    order_launch(p, &launch, last_of);
+    last_of[launch.group->id] = p->n_launches;
+    *arena_push(p->arena, p->launches, p->n_launches, p->cap_launches) = launch;
+    return true;
+}
+
 struct program *codegen_program(struct session *s, const struct graph *g, const struct target *t, int64_t hint)
 {
     struct program *p = arena_new_of(g->arena, struct program);
     *p = (struct program){ .s = s, .arena = g->arena, .g = g, .target = t };
-    const char **bodies = arena_array(p->arena, const char *, g->n_groups + 1);
-    for (size_t i = 0; i < g->n_groups; i++) {
-        struct program_launch launch = lower_group(p, g->groups[i], hint);
-        if (!kernel_verify(launch.k)) {
-            diag_note(s, launch.k->loc, "in the kernel of %s", g->groups[i]->name);
-            return NULL;
-        }
-        launch.kernel = share_text(p, (struct kernel *)launch.k, g->groups[i], bodies);
-        *arena_push(p->arena, p->launches, p->n_launches, p->cap_launches) = launch;
-    }
+    size_t total = 0;
+    for (size_t i = 0; i < g->n_groups; i++)
+        total += g->groups[i]->n_launches;
+    const char **bodies = arena_array(p->arena, const char *, total + 1);
+    size_t *last_of = arena_array(p->arena, size_t, g->n_groups + 1);
+    for (size_t i = 0; i < g->n_groups; i++)
+        for (size_t part = 0; part < g->groups[i]->n_launches; part++)
+            if (!add_launch(p, lower_launch(p, g->groups[i], part, hint), bodies, last_of))
+                return NULL;
     program_print(p);
     return p;
 }

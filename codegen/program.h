@@ -11,12 +11,21 @@ struct program_kernel {
     size_t n_uses;
 };
 
+/* What is bound to a buffer argument: a node's memory, or scratch of the launch's group, from `offset` on. */
+struct launch_arg {
+    const struct node *node;    /* NULL: scratch */
+    int scratch;                /* index in group->scratch */
+    const struct index *offset; /* bytes; NULL: 0 */
+};
+
 struct program_launch {
     const struct group *group; /* what it is part of; a group is judged when its last launch is done */
-    bool last;
-    const struct kernel *k;   /* its own kernel: sums belong to its own nodes */
-    size_t kernel;            /* index of its text in program->kernels */
-    const struct node **args; /* what is bound to each buffer argument, k->n_args of them */
+    bool first, last;          /* of its group; scratch that wants zeroing is zeroed before the first */
+    const struct kernel *k;    /* its own kernel: sums belong to its own nodes */
+    size_t kernel;             /* index of its text in program->kernels */
+    struct launch_arg *args;   /* k->n_args of them */
+    size_t *after;             /* launches that must be complete before it begins, ascending: the program's DAG */
+    size_t n_after;
 };
 
 struct program {

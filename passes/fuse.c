@@ -79,6 +79,15 @@ static void add_rematerialised(struct arena *a, struct list *nodes, struct list 
     }
 }
 
+static void add_after(struct graph *g, struct group *gr, struct group *from)
+{
+    for (size_t i = 0; i < gr->n_after; i++)
+        if (gr->after[i] == from)
+            return;
+    if (from)
+        *arena_push(g->arena, gr->after, gr->n_after, gr->cap_after) = from;
+}
+
 static void close_group(struct graph *g, struct group *gr)
 {
     struct list nodes = { 0 };
@@ -96,6 +105,8 @@ static void close_group(struct graph *g, struct group *gr)
     gr->n_ins = ins.n;
     gr->outs = outs.v;
     gr->n_outs = outs.n;
+    for (size_t i = 0; i < ins.n; i++)
+        add_after(g, gr, ins.v[i]->group);
 }
 
 /* The scope of a parameter that n reads, views followed: "expert0.lin0" of expert0.lin0.weight; NULL if there is none.
@@ -141,7 +152,6 @@ static const char *group_title(struct arena *a, const struct group *gr)
 
 bool pass_fuse(struct graph *g, struct pass_ctx *c)
 {
-    (void)c;
     g->n_groups = 0;
     for (size_t i = 0; i < g->n_nodes; i++) {
         g->nodes[i]->group = NULL;
@@ -176,6 +186,7 @@ bool pass_fuse(struct graph *g, struct pass_ctx *c)
     for (size_t i = 0; i < g->n_groups; i++) {
         close_group(g, g->groups[i]);
         g->groups[i]->name = group_title(g->arena, g->groups[i]);
+        group_plan(g, g->groups[i], c->target, c->hint);
     }
     return true;
 }

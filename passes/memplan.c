@@ -21,6 +21,18 @@ static void mark_last_reads(struct graph *g)
         g->outs[i].node->mark = (int)g->n_groups;
 }
 
+static void place_scratch(struct graph *g, const struct group *gr)
+{
+    struct index_table *t = g->s->indices;
+    for (size_t i = 0; i < gr->n_scratch; i++) {
+        const struct index *bytes = index_mulk(t, gr->scratch[i].count, dtype_size(gr->scratch[i].dtype));
+        bytes = index_mulk(t, index_ceil_div(t, bytes, index_const(t, 256)), 256);
+        *arena_push(g->arena, g->slots, g->n_slots, g->cap_slots) =
+            (struct slot){ .group = gr, .scratch = (int)i, .offset = g->memory, .bytes = bytes };
+        g->memory = index_add(t, g->memory, bytes);
+    }
+}
+
 bool pass_memplan(struct graph *g, struct pass_ctx *c)
 {
     struct session *s = c->s;
@@ -46,9 +58,12 @@ bool pass_memplan(struct graph *g, struct pass_ctx *c)
                 g->memory = index_add(s->indices, g->memory, bytes);
             }
             slots[at].free_after = n->mark > gr->id ? n->mark : gr->id;
-            *arena_push(g->arena, g->slots, g->n_slots, g->cap_slots) = (struct slot){ n, slots[at].offset, bytes };
+            *arena_push(g->arena, g->slots, g->n_slots, g->cap_slots) =
+                (struct slot){ .node = n, .scratch = -1, .offset = slots[at].offset, .bytes = bytes };
         }
     }
+    for (size_t i = 0; i < g->n_groups; i++)
+        place_scratch(g, g->groups[i]);
     for (size_t i = 0; i < g->n_nodes; i++)
         g->nodes[i]->mark = -1;
     return true;

@@ -219,10 +219,28 @@ static void decorated_graph_reads_back(void **state)
     const struct index *count = type_count(s, &x->type);
     const struct index *pages =
         index_mulk(s->indices, index_ceil_div(s->indices, count, index_const(s->indices, 256)), 256);
-    struct slot places[] = { { h, index_const(s->indices, 0), index_mulk(s->indices, count, 2) },
-                             { y, pages, index_max(s->indices, pages, g->dims[0].index) } };
-    g->slots = places;
-    g->n_slots = 2;
+    struct scratch partials[] = { { "partials", DT_F32, index_mulk(s->indices, count, 3), false },
+                                  { "counts", DT_I32, pages, true } };
+    struct sink first_sinks[] = { { SINK_PARTIAL, y, 0 }, { SINK_COLUMN_PARTIAL, h, 1 } };
+    struct sink last_sink = { SINK_FULL, y, -1 };
+    struct group_launch launches[] = {
+        { LAUNCH_GEMM, y, -1, index_const(s->indices, 4), pages, first_sinks, 2 },
+        { LAUNCH_ROWS, y, 0, index_const(s->indices, 4), pages, &last_sink, 1 },
+    };
+    gemm.launches = launches;
+    gemm.n_launches = 2;
+    gemm.scratch = partials;
+    gemm.n_scratch = 2;
+    gemm.tile = (struct tile){ 16, 32, 64, 1, 2 };
+    gemm.after = (struct group *[]){ &rows };
+    gemm.n_after = 1;
+    struct slot slots[] = {
+        { .node = h, .scratch = -1, .offset = index_const(s->indices, 0), .bytes = index_mulk(s->indices, count, 2) },
+        { .node = y, .scratch = -1, .offset = pages, .bytes = index_max(s->indices, pages, g->dims[0].index) },
+        { .group = &gemm, .scratch = 1, .offset = pages, .bytes = pages },
+    };
+    g->slots = slots;
+    g->n_slots = 3;
     g->memory = index_add(s->indices, pages, index_mulk(s->indices, pages, 3));
     const char *text = graph_text(g);
     struct graph *back = parse_or_fail(s, source_of_string(s, "flat", text), NULL);
@@ -232,7 +250,7 @@ static void decorated_graph_reads_back(void **state)
     assert_true(h2->storage == DT_F16 && h2->compute == DT_F32 && h2->keep_f32 && h2->materialised);
     assert_ptr_equal(h2->group, back->groups[0]);
     assert_ptr_equal(back->memory, g->memory);
-    assert_ptr_equal(back->slots[1].bytes, places[1].bytes);
+    assert_ptr_equal(back->slots[1].bytes, slots[1].bytes);
     assert_null(back->value_of[x->id]);
     assert_int_equal(back->value_of[h->id]->id, y->id);
     assert_true(signbit(graph_find(back, "x")->attrs[op_attr(x->op, "lo")].f));

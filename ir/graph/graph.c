@@ -47,6 +47,19 @@ static void clone_nodes(const struct graph *g, struct graph *c, struct node **of
     }
 }
 
+static void clone_plan(struct graph *c, struct node *const *of, const struct group *from, struct group *to)
+{
+    to->scratch = copy_array(c->arena, from->scratch, from->n_scratch);
+    to->launches = copy_array(c->arena, from->launches, from->n_launches);
+    for (size_t i = 0; i < from->n_launches; i++) {
+        struct group_launch *l = &to->launches[i];
+        l->anchor = copied(of, l->anchor);
+        l->sinks = copy_array(c->arena, from->launches[i].sinks, l->n_sinks);
+        for (size_t k = 0; k < l->n_sinks; k++)
+            l->sinks[k].node = copied(of, l->sinks[k].node);
+    }
+}
+
 static void clone_groups(const struct graph *g, struct graph *c, struct node *const *of)
 {
     c->groups = arena_array(c->arena, struct group *, g->n_groups);
@@ -59,14 +72,26 @@ static void clone_groups(const struct graph *g, struct graph *c, struct node *co
         to->ins = copy_list(c, of, from->ins, from->n_ins);
         to->outs = copy_list(c, of, from->outs, from->n_outs);
         to->anchor = copied(of, from->anchor);
+        clone_plan(c, of, from, to);
         for (size_t j = 0; j < from->n_nodes; j++)
             if (from->nodes[j]->group == from)
                 to->nodes[j]->group = to;
     }
+    for (size_t i = 0; i < g->n_groups; i++) {
+        const struct group *from = g->groups[i];
+        struct group *to = c->groups[i];
+        to->after = arena_array(c->arena, struct group *, from->n_after);
+        to->cap_after = from->n_after;
+        for (size_t k = 0; k < from->n_after; k++)
+            to->after[k] = c->groups[from->after[k]->id];
+    }
     c->slots = copy_array(c->arena, g->slots, g->n_slots);
     c->cap_slots = g->n_slots;
-    for (size_t i = 0; i < c->n_slots; i++)
+    for (size_t i = 0; i < c->n_slots; i++) {
         c->slots[i].node = copied(of, g->slots[i].node);
+        if (g->slots[i].group)
+            c->slots[i].group = c->groups[g->slots[i].group->id];
+    }
 }
 
 struct graph *graph_clone(const struct graph *g)

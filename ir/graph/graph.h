@@ -9,6 +9,7 @@
 #include "ir/dtype.h"
 #include "ir/index.h"
 #include "ir/session.h"
+#include "ir/tile.h"
 
 enum { MAX_RANK = 6 };
 
@@ -101,6 +102,40 @@ struct obligation {
 
 /* How a kernel's template sees a group. */
 enum group_kind { GROUP_ROWS, GROUP_GEMM };
+
+/* Memory that the launches of one group hand to each other. It lives as long as its group and is never judged. */
+struct scratch {
+    const char *name; /* "partials": for people */
+    enum dtype dtype;
+    const struct index *count; /* elements, a function of the symbolic dims */
+    bool zeroed;               /* zero bytes when the group's first launch begins */
+};
+
+/* What a launch writes: a value in full, or partial sums of a reduction into scratch. */
+enum sink_kind {
+    SINK_FULL,           /* the node's value, to the node's memory */
+    SINK_PARTIAL,        /* parts of the launch's own anchor: scratch[part, result element] */
+    SINK_ROW_PARTIAL,    /* a gemm's row-reduced epilogue: scratch[row, column tile] */
+    SINK_COLUMN_PARTIAL, /* a gemm's column-reduced epilogue: scratch[row tile, column] */
+};
+struct sink {
+    enum sink_kind kind;
+    struct node *node;
+    int scratch; /* SINK_FULL: -1 */
+};
+
+/* One launch of a group; they run in order. */
+enum launch_kind { LAUNCH_ROWS, LAUNCH_COLUMNS, LAUNCH_GEMM };
+struct group_launch {
+    enum launch_kind kind;
+    struct node *anchor; /* the contraction or reduction whose loops these are; NULL: element by element */
+    int from;            /* scratch that holds the anchor's parts, which this launch adds up; -1: it reads operands */
+    const struct index *parts; /* into how many the anchor's sum is cut, here or in the launch it reads from; NULL: 1 */
+    const struct index *part;  /* terms of one part; NULL where parts is */
+    struct sink *sinks;
+    size_t n_sinks;
+};
+
 struct group {
     int id; /* launch order */
     enum group_kind kind;
@@ -112,12 +147,24 @@ struct group {
     struct node **outs;
     size_t n_outs;       /* values that it materialises, in node order */
     struct node *anchor; /* GROUP_GEMM: the contraction */
+    /* Fixed by group_plan: */
+    struct group_launch *launches;
+    size_t n_launches;
+    struct scratch *scratch;
+    size_t n_scratch;
+    struct tile tile; /* GROUP_GEMM */
+    /* Groups that must be complete before this one begins: those that it reads from, and (memplan) those that use
+       memory which it takes over. */
+    struct group **after;
+    size_t n_after, cap_after;
 };
 
-/* Where a materialised value lives (memplan): offset in the activations' allocation, in bytes, a function of the
-   symbolic dims. */
+/* Where a materialised value or a group's scratch lives (memplan): offset in the activations' allocation, in bytes, a
+   function of the symbolic dims. */
 struct slot {
-    const struct node *node;
+    const struct node *node; /* NULL: */
+    const struct group *group;
+    int scratch; /* group->scratch[scratch] */
     const struct index *offset, *bytes;
 };
 

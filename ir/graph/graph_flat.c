@@ -5,8 +5,12 @@
    line    = "source" string | "size" name [ at ] | "dim" name [ at ] | node
            | ( "output" | "alias" ) name "=" ref [ at ] | "loss" "=" ref
            | "values" int | "value" int "=" ( ref | "none" )
-           | "group" int ( "rows" | "gemm" ) string list list list [ "anchor" ref ]      nodes(…) ins(…) outs(…)
-           | "slot" ref "offset" expr "bytes" expr | "memory" expr
+           | "group" int ( "rows" | "gemm" ) string list list list [ "anchor" ref ] [ "tile" int int int int int ]
+                   [ "after" { int } ]                                                   nodes(…) ins(…) outs(…)
+           | "scratch" string dtype "count" expr [ "zeroed" ]                            of the group above
+           | "launch" ( "rows" | "columns" | "gemm" ) [ "anchor" ref ] [ "from" int ] [ "parts" expr "of" expr ] { sink
+           } | "slot" ( ref | "group" int "scratch" int ) "offset" expr "bytes" expr | "memory" expr
+   sink    = ( "full" | "partial" | "row_partial" | "column_partial" ) ref [ "scratch" int ]
    node    = ref [ name ] ":" type "=" name "(" [ argument { "," argument } ] ")" { mark } [ at ]
    argument = ref | name "=" expr
    mark    = "in" name | "compute" dtype | "storage" dtype | "keep_f32" | "materialised" | "group" int
@@ -356,7 +360,29 @@ static struct node **flat_list(struct flat *f, const char *word, size_t *n)
     return list;
 }
 
-/* group = "group" int ( "rows" | "gemm" ) string list list list [ "anchor" ref ] */
+/* "tile" int int int int int */
+static void flat_tile(struct flat *f, struct tile *t)
+{
+    int *field[] = { &t->m, &t->n, &t->k, &t->waves_m, &t->waves_n };
+    enum { LARGEST_TILE = 4096 };
+    for (int i = 0; i < 5 && !f->c.panic; i++) {
+        int64_t v;
+        if (flat_int(f, "a tile's size", LARGEST_TILE, &v))
+            *field[i] = (int)v;
+    }
+}
+
+/* Groups are read in order: those that come before are there already. */
+static void flat_after(struct flat *f, struct group *p)
+{
+    while (!f->c.panic && !cursor_at_end(&f->c)) {
+        int64_t id;
+        if (flat_int(f, "a group above", (int64_t)f->g->n_groups - 1, &id))
+            *arena_push(f->g->arena, p->after, p->n_after, p->cap_after) = f->g->groups[id];
+    }
+}
+
+/* group = "group" int ( "rows" | "gemm" ) string list list list [ "anchor" ref ] [ "tile" … ] [ "after" { int } ] */
 static void flat_group(struct flat *f)
 {
     int64_t id;
@@ -378,12 +404,112 @@ static void flat_group(struct flat *f)
         p->outs = flat_list(f, "outs", &p->n_outs);
     if (!f->c.panic && take_word(f, "anchor"))
         p->anchor = flat_ref(f);
+    if (!f->c.panic && take_word(f, "tile"))
+        flat_tile(f, &p->tile);
+    if (!f->c.panic && take_word(f, "after"))
+        flat_after(f, p);
     *arena_push(f->g->arena, f->g->groups, f->g->n_groups, f->g->cap_groups) = p;
+}
+
+static struct group *last_group(struct flat *f)
+{
+    if (f->g->n_groups)
+        return f->g->groups[f->g->n_groups - 1];
+    cursor_error(&f->c, "there is no group above this line");
+    return NULL;
+}
+
+/* scratch = "scratch" string dtype "count" expr [ "zeroed" ] */
+static void flat_scratch(struct flat *f)
+{
+    struct group *p = last_group(f);
+    struct scratch s = { 0 };
+    if (p)
+        s.name = flat_name(f, "the scratch's name");
+    if (f->c.panic || !flat_dtype(f, &s.dtype))
+        return;
+    if (!take_word(f, "count"))
+        cursor_error(&f->c, "expected 'count', not %s", cursor_what(&f->c));
+    if (!f->c.panic)
+        s.count = flat_index_expr(f, "a number of elements");
+    s.zeroed = !f->c.panic && take_word(f, "zeroed");
+    size_t cap = p->n_scratch;
+    if (!f->c.panic)
+        *arena_push(f->g->arena, p->scratch, p->n_scratch, cap) = s;
+}
+
+/* sink = ( "full" | "partial" | "row_partial" | "column_partial" ) ref [ "scratch" int ] */
+static bool flat_sink(struct flat *f, const struct group *p, struct sink *out)
+{
+    static const char *const words[] = { "full", "partial", "row_partial", "column_partial" };
+    for (int i = 0; i < 4; i++) {
+        if (!take_word(f, words[i]))
+            continue;
+        int64_t at = -1;
+        *out = (struct sink){ .kind = (enum sink_kind)i, .node = flat_ref(f), .scratch = -1 };
+        if (!f->c.panic && take_word(f, "scratch") && flat_int(f, "scratch", (int64_t)p->n_scratch - 1, &at))
+            out->scratch = (int)at;
+        return !f->c.panic;
+    }
+    return cursor_error(&f->c, "expected a sink, not %s", cursor_what(&f->c));
+}
+
+/* launch = "launch" kind [ "anchor" ref ] [ "from" int ] [ "parts" expr "of" expr ] { sink } */
+static void flat_launch(struct flat *f)
+{
+    struct group *p = last_group(f);
+    struct group_launch l = { .from = -1 };
+    if (!p)
+        return;
+    if (take_word(f, "gemm"))
+        l.kind = LAUNCH_GEMM;
+    else if (take_word(f, "columns"))
+        l.kind = LAUNCH_COLUMNS;
+    else if (!take_word(f, "rows"))
+        cursor_error(&f->c, "expected rows, columns or gemm, not %s", cursor_what(&f->c));
+    if (!f->c.panic && take_word(f, "anchor"))
+        l.anchor = flat_ref(f);
+    int64_t from;
+    if (!f->c.panic && take_word(f, "from") && flat_int(f, "scratch", (int64_t)p->n_scratch - 1, &from))
+        l.from = (int)from;
+    if (!f->c.panic && take_word(f, "parts")) {
+        l.parts = flat_index_expr(f, "a number of parts");
+        if (!f->c.panic && !take_word(f, "of"))
+            cursor_error(&f->c, "expected 'of', not %s", cursor_what(&f->c));
+        if (!f->c.panic)
+            l.part = flat_index_expr(f, "a part's length");
+    }
+    size_t cap_sinks = 0;
+    struct sink s;
+    while (!f->c.panic && !cursor_at_end(&f->c) && flat_sink(f, p, &s))
+        *arena_push(f->g->arena, l.sinks, l.n_sinks, cap_sinks) = s;
+    size_t cap = p->n_launches;
+    if (!f->c.panic)
+        *arena_push(f->g->arena, p->launches, p->n_launches, cap) = l;
+}
+
+/* What a slot is of: ref | "group" int "scratch" int */
+static void flat_slot_of(struct flat *f, struct slot *p)
+{
+    int64_t id;
+    int64_t at;
+    if (!take_word(f, "group")) {
+        p->node = flat_ref(f);
+        return;
+    }
+    if (!flat_int(f, "a group above", (int64_t)f->g->n_groups - 1, &id))
+        return;
+    p->group = f->g->groups[id];
+    if (!take_word(f, "scratch"))
+        cursor_error(&f->c, "expected 'scratch', not %s", cursor_what(&f->c));
+    if (!f->c.panic && flat_int(f, "scratch", (int64_t)p->group->n_scratch - 1, &at))
+        p->scratch = (int)at;
 }
 
 static void flat_slot(struct flat *f)
 {
-    struct slot p = { .node = flat_ref(f) };
+    struct slot p = { 0 };
+    flat_slot_of(f, &p);
     if (!f->c.panic && !take_word(f, "offset"))
         cursor_error(&f->c, "expected 'offset', not %s", cursor_what(&f->c));
     if (!f->c.panic)
@@ -439,6 +565,10 @@ static void flat_line(struct flat *f)
         flat_value(f);
     else if (first_word(f, "group"))
         flat_group(f);
+    else if (first_word(f, "scratch"))
+        flat_scratch(f);
+    else if (first_word(f, "launch"))
+        flat_launch(f);
     else if (first_word(f, "slot"))
         flat_slot(f);
     else if (first_word(f, "memory"))

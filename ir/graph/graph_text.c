@@ -162,7 +162,45 @@ static void put_group(FILE *to, const struct group *p)
     put_list(to, "outs", p->outs, p->n_outs);
     if (p->anchor)
         fprintf(to, " anchor %%%d", p->anchor->id);
+    if (p->kind == GROUP_GEMM)
+        fprintf(to, " tile %d %d %d %d %d", p->tile.m, p->tile.n, p->tile.k, p->tile.waves_m, p->tile.waves_n);
+    if (p->n_after)
+        fputs(" after", to);
+    for (size_t i = 0; i < p->n_after; i++)
+        fprintf(to, " %d", p->after[i]->id);
     fputc('\n', to);
+}
+
+static const char *const launch_words[] = {
+    [LAUNCH_ROWS] = "rows", [LAUNCH_COLUMNS] = "columns", [LAUNCH_GEMM] = "gemm"
+};
+static const char *const sink_words[] = { [SINK_FULL] = "full",
+                                          [SINK_PARTIAL] = "partial",
+                                          [SINK_ROW_PARTIAL] = "row_partial",
+                                          [SINK_COLUMN_PARTIAL] = "column_partial" };
+
+static void put_launch(FILE *to, const struct graph *g, const struct group_launch *l)
+{
+    fprintf(to, "launch %s", launch_words[l->kind]);
+    if (l->anchor)
+        fprintf(to, " anchor %%%d", l->anchor->id);
+    if (l->from >= 0)
+        fprintf(to, " from %d", l->from);
+    if (l->parts)
+        fprintf(to, " parts %s of %s", index_text(g->arena, l->parts), index_text(g->arena, l->part));
+    for (size_t i = 0; i < l->n_sinks; i++) {
+        fprintf(to, " %s %%%d", sink_words[l->sinks[i].kind], l->sinks[i].node->id);
+        if (l->sinks[i].scratch >= 0)
+            fprintf(to, " scratch %d", l->sinks[i].scratch);
+    }
+    fputc('\n', to);
+}
+
+static void put_scratch(FILE *to, const struct graph *g, const struct scratch *s)
+{
+    fputs("scratch ", to);
+    put_quoted(to, s->name);
+    fprintf(to, " %s count %s%s\n", dtype_name(s->dtype), index_text(g->arena, s->count), s->zeroed ? " zeroed" : "");
 }
 
 static void put_named(FILE *to, const char *word, const struct graph_out *o)
@@ -217,11 +255,22 @@ static void put_values(FILE *to, const struct graph *g)
 
 static void put_plan(FILE *to, const struct graph *g)
 {
-    for (size_t i = 0; i < g->n_groups; i++)
-        put_group(to, g->groups[i]);
-    for (size_t i = 0; i < g->n_slots; i++)
-        fprintf(to, "slot %%%d offset %s bytes %s\n", g->slots[i].node->id, index_text(g->arena, g->slots[i].offset),
-                index_text(g->arena, g->slots[i].bytes));
+    for (size_t i = 0; i < g->n_groups; i++) {
+        const struct group *p = g->groups[i];
+        put_group(to, p);
+        for (size_t k = 0; k < p->n_scratch; k++)
+            put_scratch(to, g, &p->scratch[k]);
+        for (size_t k = 0; k < p->n_launches; k++)
+            put_launch(to, g, &p->launches[k]);
+    }
+    for (size_t i = 0; i < g->n_slots; i++) {
+        const struct slot *s = &g->slots[i];
+        if (s->node)
+            fprintf(to, "slot %%%d", s->node->id);
+        else
+            fprintf(to, "slot group %d scratch %d", s->group->id, s->scratch);
+        fprintf(to, " offset %s bytes %s\n", index_text(g->arena, s->offset), index_text(g->arena, s->bytes));
+    }
     if (g->memory)
         fprintf(to, "memory %s\n", index_text(g->arena, g->memory));
 }

@@ -115,6 +115,21 @@ static void check_list(struct check *c, const struct group *p, const char *what,
             wrong(c, NULL, "group %d, %s %zu: a node that is gone", p->id, what, i);
 }
 
+static void check_launch(struct check *c, const struct group *p, const struct group_launch *l)
+{
+    if (l->anchor && !here(c, l->anchor))
+        wrong(c, NULL, "group %d: a launch's anchor is gone", p->id);
+    if (l->from >= (int)p->n_scratch)
+        wrong(c, NULL, "group %d: a launch reads scratch %d of %zu", p->id, l->from, p->n_scratch);
+    for (size_t i = 0; i < l->n_sinks; i++) {
+        const struct sink *s = &l->sinks[i];
+        if (!here(c, s->node))
+            wrong(c, NULL, "group %d: a sink's node is gone", p->id);
+        if ((s->kind == SINK_FULL) != (s->scratch < 0) || s->scratch >= (int)p->n_scratch)
+            wrong(c, NULL, "group %d: a sink writes scratch %d of %zu", p->id, s->scratch, p->n_scratch);
+    }
+}
+
 static void check_groups(struct check *c)
 {
     const struct graph *g = c->g;
@@ -127,15 +142,22 @@ static void check_groups(struct check *c)
         check_list(c, p, "out", p->outs, p->n_outs);
         if (p->anchor && !here(c, p->anchor))
             wrong(c, NULL, "group %d: its anchor is gone", p->id);
+        for (size_t k = 0; k < p->n_launches; k++)
+            check_launch(c, p, &p->launches[k]);
+        for (size_t k = 0; k < p->n_after; k++)
+            if (p->after[k]->id < 0 || p->after[k]->id >= p->id || g->groups[p->after[k]->id] != p->after[k])
+                wrong(c, NULL, "group %d comes after group %d, which is not before it", p->id, p->after[k]->id);
     }
     for (size_t i = 0; i < g->n_nodes; i++) {
         const struct group *p = g->nodes[i]->group;
         if (p && (p->id < 0 || (size_t)p->id >= g->n_groups || g->groups[p->id] != p))
             wrong(c, g->nodes[i], "its group is not one of the graph's");
     }
-    for (size_t i = 0; i < g->n_slots; i++)
-        if (!here(c, g->slots[i].node))
-            wrong(c, NULL, "slot %zu is of a node that is gone", i);
+    for (size_t i = 0; i < g->n_slots; i++) {
+        const struct slot *s = &g->slots[i];
+        if (s->node ? !here(c, s->node) : !s->group || s->scratch < 0 || s->scratch >= (int)s->group->n_scratch)
+            wrong(c, NULL, "slot %zu is of a value that is gone", i);
+    }
 }
 
 bool graph_verify(const struct graph *g)

@@ -32,4 +32,7 @@ struct row_space row_space_of(const struct node *n);
 /* May n join the group? Its operands in the group are given by group_has. */
 bool group_admits(const struct graph *g, const struct group *gr, const struct node *n);
 bool group_has(const struct group *gr, const struct node *n);
+/* Fixes the launches, scratch and tile of a group whose nodes and results are known: a function of the target's row and
+   the shapes, symbolic dims at `hint`. */
+void group_plan(struct graph *g, struct group *gr, const struct target *t, int64_t hint);
 #endif

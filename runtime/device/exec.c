@@ -20,7 +20,7 @@ static bool is_read(const struct exec *e, const struct node *n)
         return false;
     for (size_t i = 0; i < e->p->n_launches; i++)
         for (size_t k = 0; k < e->p->launches[i].k->n_args; k++)
-            if (e->p->launches[i].args[k] == n)
+            if (e->p->launches[i].args[k].node == n)
                 return true;
     return false;
 }
@@ -74,8 +74,17 @@ static bool alloc_activations(struct exec *e)
     const struct graph *g = e->p->g;
     if (!e->d->ops->alloc(e->d, (size_t)dims_eval(&e->dims, g->memory), &e->activations))
         return false;
-    for (size_t i = 0; i < g->n_slots; i++)
-        e->at[g->slots[i].node->id] = e->activations + (dptr)dims_eval(&e->dims, g->slots[i].offset);
+    e->scratch = arena_array(e->arena, dptr *, g->n_groups + 1);
+    for (size_t i = 0; i < g->n_groups; i++)
+        e->scratch[i] = arena_array(e->arena, dptr, g->groups[i]->n_scratch + 1);
+    for (size_t i = 0; i < g->n_slots; i++) {
+        const struct slot *s = &g->slots[i];
+        dptr at = e->activations + (dptr)dims_eval(&e->dims, s->offset);
+        if (s->node)
+            e->at[s->node->id] = at;
+        else
+            e->scratch[s->group->id][s->scratch] = at;
+    }
     return true;
 }
 
@@ -129,17 +138,40 @@ static int64_t dim_of(void *ctx, const struct index *atom)
     return dims_eval(&((struct at_launch *)ctx)->e->dims, atom);
 }
 
+size_t exec_scratch_bytes(const struct exec *e, const struct group *gr, int scratch)
+{
+    const struct scratch *s = &gr->scratch[scratch];
+    return (size_t)dims_eval(&e->dims, s->count) * (size_t)dtype_size(s->dtype);
+}
+
+static dptr address_of(const struct exec *e, const struct program_launch *l, const struct launch_arg *a)
+{
+    dptr base = a->node ? e->at[a->node->id] : e->scratch[l->group->id][a->scratch];
+    return base + (a->offset ? (dptr)dims_eval(&e->dims, a->offset) : 0);
+}
+
 /* The argument struct as C lays it out: pointers, then one i32 a symbolic dim. */
 static size_t pack_args(struct exec *e, const struct program_launch *l, unsigned char *out)
 {
     size_t n = 0;
-    for (size_t i = 0; i < l->k->n_args; i++, n += sizeof(dptr))
-        memcpy(out + n, &e->at[l->args[i]->id], sizeof(dptr));
+    for (size_t i = 0; i < l->k->n_args; i++, n += sizeof(dptr)) {
+        dptr at = address_of(e, l, &l->args[i]);
+        memcpy(out + n, &at, sizeof at);
+    }
     for (size_t i = 0; i < l->k->n_dims; i++, n += sizeof(int32_t)) {
         int32_t v = (int32_t)dims_eval(&e->dims, l->k->dims[i].sym);
         memcpy(out + n, &v, sizeof v);
     }
     return n ? (n + 7) / 8 * 8 : 8;
+}
+
+static bool zero_scratch(struct exec *e, const struct group *gr)
+{
+    for (size_t i = 0; i < gr->n_scratch; i++)
+        if (gr->scratch[i].zeroed &&
+            !e->d->ops->fill(e->d, e->scratch[gr->id][i], 0, exec_scratch_bytes(e, gr, (int)i)))
+            return false;
+    return true;
 }
 
 bool exec_launch(struct exec *e, size_t number)
@@ -162,17 +194,21 @@ bool exec_launch(struct exec *e, size_t number)
         launch.grid[i] = k->grid[i] ? (unsigned)index_eval(k->grid[i], dim_of, &at) : 1;
     launch.shared = launch.smem > (unsigned)e->p->target->static_shared ? launch.smem : 0;
     for (size_t i = 0; i < k->n_args; i++) {
-        const struct node *n = l->args[i];
-        buffers[i] = (struct launch_buffer){ .name = n->name ? n->name : k->args[i]->name,
-                                             .at = e->at[n->id],
-                                             .bytes = bytes_of(e, n),
-                                             .written = k->args[i]->written,
-                                             .read = k->args[i]->read,
-                                             .elem = dtype_size(n->storage) };
+        const struct launch_arg *arg = &l->args[i];
+        const struct node *n = arg->node;
+        buffers[i] = (struct launch_buffer){
+            .name = n && n->name ? n->name : k->args[i]->name,
+            .at = address_of(e, l, arg),
+            .bytes = n ? bytes_of(e, n) : exec_scratch_bytes(e, l->group, arg->scratch),
+            .written = k->args[i]->written,
+            .read = k->args[i]->read,
+            .elem = dtype_size(k->args[i]->dtype),
+        };
     }
     bool empty = !launch.grid[0] || !launch.grid[1] || !launch.grid[2];
-    bool ok = empty || ((!e->before || e->before(e, number, &launch)) && e->d->ops->launch(e->d, e->m, &launch) &&
-                        (!e->after || e->after(e, number)));
+    bool ok = !l->first || zero_scratch(e, l->group);
+    ok = ok && (empty || ((!e->before || e->before(e, number, &launch)) && e->d->ops->launch(e->d, e->m, &launch) &&
+                          (!e->after || e->after(e, number))));
     arena_free(a);
     return ok;
 }

@@ -45,11 +45,22 @@ const char *dump_launch_dir(struct exec *e, size_t number)
                         e->p->kernels[e->p->launches[number].kernel].k->name);
 }
 
+/* Scratch is a flat tensor. */
+static struct tensor *read_arg(struct exec *e, const struct program_launch *pl, const struct launch_arg *arg,
+                               struct arena *a)
+{
+    if (arg->node)
+        return exec_read(e, arg->node, a);
+    int64_t count = dims_eval(&e->dims, pl->group->scratch[arg->scratch].count);
+    struct tensor *t = tensor_new(a, pl->group->scratch[arg->scratch].dtype, 1, &count);
+    return e->d->ops->copy_out(e->d, t->data, e->scratch[pl->group->id][arg->scratch], t->bytes) ? t : NULL;
+}
+
 /* Buffer k of the launch as it is on the device now. */
 static bool save_buffer(struct exec *e, const struct program_launch *pl, size_t k, const char *dir, const char *when)
 {
     struct arena *a = arena_new();
-    struct tensor *t = exec_read(e, pl->args[k], a);
+    struct tensor *t = read_arg(e, pl, &pl->args[k], a);
     bool ok = t && npy_write(e->s, arena_printf(a, "%s/arg%zu.%s.npy", dir, k, when), t);
     arena_free(a);
     return ok;
@@ -59,13 +70,15 @@ static void describe_args(struct exec *e, const struct program_launch *pl, const
 {
     for (size_t k = 0; k < pl->k->n_args; k++) {
         struct cJSON *arg = json_object(to, NULL);
-        const struct node *n = pl->args[k];
+        const struct node *n = pl->args[k].node;
         int64_t shape[MAX_RANK];
-        for (int i = 0; i < n->type.rank; i++)
+        for (int i = 0; n && i < n->type.rank; i++)
             shape[i] = dims_eval(&e->dims, n->type.dim[i]);
+        if (!n)
+            shape[0] = dims_eval(&e->dims, pl->group->scratch[pl->args[k].scratch].count);
         json_text(arg, "name", l->buffers[k].name);
-        json_text(arg, "dtype", dtype_name(n->storage));
-        json_ints(arg, "shape", shape, (size_t)n->type.rank);
+        json_text(arg, "dtype", dtype_name(pl->k->args[k]->dtype));
+        json_ints(arg, "shape", shape, n ? (size_t)n->type.rank : 1);
         json_bool(arg, "written", pl->k->args[k]->written);
         json_text(arg, "before", arena_printf(e->arena, "arg%zu.before.npy", k));
         if (pl->k->args[k]->written)
@@ -76,6 +89,15 @@ static void describe_args(struct exec *e, const struct program_launch *pl, const
         json_text(arg, "name", pl->k->dims[k].name);
         json_int(arg, "i32", dims_eval(&e->dims, pl->k->dims[k].sym));
     }
+}
+
+/* The number of the first argument that is a result of the group. */
+static int64_t first_result(const struct program_launch *pl)
+{
+    size_t k = 0;
+    while (k < pl->k->n_args && pl->args[k].node && pl->args[k].node->group != pl->group)
+        k++;
+    return (int64_t)k;
 }
 
 static bool save_before(struct exec *e, size_t number, const struct launch *l)
@@ -92,7 +114,7 @@ static bool save_before(struct exec *e, size_t number, const struct launch *l)
     json_int(o, "block", l->block);
     json_int(o, "shared", l->smem);
     json_bool(o, "matrix", pl->group->kind == GROUP_GEMM);
-    json_int(o, "results_from", (int64_t)pl->group->n_ins);
+    json_int(o, "results_from", first_result(pl));
     describe_args(e, pl, l, json_array(o, "args"));
     if (!json_save(e->s, o, arena_printf(e->arena, "%s/launch.json", dir)) || !e->d->ops->sync(e->d))
         return false;

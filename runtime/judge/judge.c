@@ -174,7 +174,8 @@ bool judge_group(struct session *s, const struct program *p, size_t launch, cons
     j.w->bounds = true;
     j.w->kernel = true;
     j.w->u = 0x1p-24;
-    walk_take_sums(j.w, l->k);
+    for (size_t i = launch + 1; i-- > 0 && p->launches[i].group == gr;)
+        walk_take_sums(j.w, p->launches[i].k);
     for (size_t i = 0; i < gr->n_ins; i++)
         walk_set_tensor(j.w, gr->ins[i], ins[i]);
     for (size_t i = 0; i < gr->n_nodes; i++) {

@@ -8,11 +8,11 @@
 #include "runtime/judge/certified.h"
 #include "runtime/judge/dump.h"
 
-/* One launch: its inputs are read before it, since it may overwrite them; its results are filled with ones first (a NaN
-   in every float format), so that what it does not write shows. */
-static bool judge_launch(struct exec *e, size_t number, int threads, struct kernel_verdict *v)
+/* One group, launches first .. last. Its inputs are read before them, since they may be overwritten; its results and
+   its scratch are filled with ones first (a NaN in every float format), so that what is not written shows. */
+static bool judge_launches(struct exec *e, size_t first, size_t last, int threads, struct kernel_verdict *v)
 {
-    const struct group *gr = e->p->launches[number].group;
+    const struct group *gr = e->p->launches[last].group;
     struct arena *a = arena_new();
     const struct tensor **ins = arena_array(a, const struct tensor *, gr->n_ins + 1);
     const struct tensor **outs = arena_array(a, const struct tensor *, gr->n_outs + 1);
@@ -21,11 +21,15 @@ static bool judge_launch(struct exec *e, size_t number, int threads, struct kern
         ok = (ins[i] = exec_read(e, gr->ins[i], a)) != NULL;
     for (size_t i = 0; i < gr->n_outs && ok; i++)
         ok = exec_fill(e, gr->outs[i], 0xff);
-    ok = ok && exec_launch(e, number) && e->d->ops->sync(e->d);
+    for (size_t i = 0; i < gr->n_scratch && ok; i++)
+        ok = e->d->ops->fill(e->d, e->scratch[gr->id][i], 0xff, exec_scratch_bytes(e, gr, (int)i));
+    for (size_t i = first; i <= last && ok; i++)
+        ok = exec_launch(e, i);
+    ok = ok && e->d->ops->sync(e->d);
     for (size_t i = 0; i < gr->n_outs && ok; i++)
         ok = (outs[i] = exec_read(e, gr->outs[i], a)) != NULL;
-    ok = ok && judge_group(e->s, e->p, number, &e->dims, ins, outs, threads,
-                           e->dump_dir ? dump_launch_dir(e, number) : NULL, v);
+    ok = ok &&
+         judge_group(e->s, e->p, last, &e->dims, ins, outs, threads, e->dump_dir ? dump_launch_dir(e, last) : NULL, v);
     arena_free(a);
     return ok;
 }
@@ -141,14 +145,13 @@ bool verify_kernels(struct exec *e, const struct graph *parsed, const struct bin
     size_t n_sets = 0;
     out->pass = true;
     out->worst = 0;
-    for (size_t i = 0; i < e->p->n_launches; i++) {
-        if (!e->p->launches[i].last) {
-            if (!exec_launch(e, i))
-                return false;
+    for (size_t i = 0, first = 0; i < e->p->n_launches; i++) {
+        if (e->p->launches[i].first)
+            first = i;
+        if (!e->p->launches[i].last)
             continue;
-        }
         struct kernel_verdict *v = &out->kernels[out->n_kernels++];
-        if (!judge_launch(e, i, threads, v) || !keep_sets(e, parsed, e->p->launches[i].group, sets, &n_sets))
+        if (!judge_launches(e, first, i, threads, v) || !keep_sets(e, parsed, e->p->launches[i].group, sets, &n_sets))
             return false;
         out->pass &= v->pass;
         if (v->ratio > out->worst)

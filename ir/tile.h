@@ -1,5 +1,5 @@
-#ifndef TOKIC_CODEGEN_TILE_H
-#define TOKIC_CODEGEN_TILE_H
+#ifndef TOKIC_IR_TILE_H
+#define TOKIC_IR_TILE_H
 /* Which tile a gemm takes: a pure function of the target's row and the shapes. */
 #include "ir/target.h"
 

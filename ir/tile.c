@@ -1,4 +1,4 @@
-#include "codegen/tile.h"
+#include "ir/tile.h"
 
 /* From small to large. Each must divide by the fragment shapes of every matrix unit (16 rows, 16 columns, 16 deep), and
    give each thread of its waves at least one 16-byte piece of both tiles for waves of 32 and 64. */

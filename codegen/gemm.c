@@ -220,10 +220,10 @@ static void record_sum(struct gemm *g)
     struct index_table *t = g->l->indices;
     const struct matrix_unit *unit = g->l->t->matrix;
     const struct index *chain = index_mulk(t, g->slices, g->tile.k / unit->k);
-    struct sum_record rec = { .block = unit->k, .unit = &unit->model, .unit_k = unit->k };
-    if (!index_const_value(chain, &rec.chain))
-        rec.chain_of = chain;
-    kernel_sum(g->l->k, g->c.n, rec);
+    struct sum_level level = { .block = unit->k, .unit = &unit->model, .unit_k = unit->k };
+    if (!index_const_value(chain, &level.chain))
+        level.chain_of = chain;
+    kernel_sum(g->l->k, g->c.n, level);
 }
 
 static void set_shape(struct gemm *g)

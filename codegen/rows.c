@@ -160,12 +160,12 @@ static void record_sum(struct rows *r, const struct node *n, const struct index 
     int width = length == r->vector_length ? r->width : 1;
     const struct index *chain = index_mulk(
         l->indices, index_ceil_div(l->indices, length, index_const(l->indices, (int64_t)r->team * width)), width);
-    struct sum_record rec = {
+    struct sum_level level = {
         .block = 1, .depth = log2_ceil(r->by_block ? l->t->wave : r->team) + (r->by_block ? BLOCK / l->t->wave - 1 : 0)
     };
-    if (!index_const_value(chain, &rec.chain))
-        rec.chain_of = chain;
-    kernel_sum(l->k, n, rec);
+    if (!index_const_value(chain, &level.chain))
+        level.chain_of = chain;
+    kernel_sum(l->k, n, level);
 }
 
 static double neutral(enum kacc op) { return op == KACC_SUM ? 0 : op == KACC_MAX ? -INFINITY : INFINITY; }

@@ -515,13 +515,16 @@ static void unit_errors_stay_within_the_bound(void **state)
             op_walk_frame(&w, y, &c);
             op_eval(&c);
             int group = u->model.group;
-            struct sum_record rec = {
-                .block = group, .chain = (k_len / group) >> depth, .depth = depth, .unit = &u->model, .unit_k = u->k
-            };
+            struct sum_record rec = { 1,
+                                      { { .block = group,
+                                          .chain = (k_len / group) >> depth,
+                                          .depth = depth,
+                                          .unit = &u->model,
+                                          .unit_k = u->k } } };
             /* the other way that a lowering may count: an instruction a block */
             if (trial % 2) {
-                rec.block = u->k;
-                rec.chain = (k_len / u->k) >> depth;
+                rec.level[0].block = u->k;
+                rec.level[0].chain = (k_len / u->k) >> depth;
             }
             double e, *none[2] = { NULL, NULL };
             struct bd bound = {
@@ -577,7 +580,7 @@ static void plain_sums_stay_within_the_bound(void **state)
         op_walk_bind(&w, b, filled(f, b, xb), NULL);
         op_walk_frame(&w, y, &c);
         op_eval(&c);
-        struct sum_record rec = { .block = 1, .chain = k_len };
+        struct sum_record rec = { 1, { { .block = 1, .chain = k_len } } };
         const double *errors[2] = { ea, eb };
         double e;
         struct bd bound = { .v = c, .e_in = errors, .e_out = &e, .u = 0x1p-24, .sum = &rec, .kernel = true };
@@ -607,7 +610,7 @@ static double bound_of_product(struct fixture *f, double a0, double ea, double b
     op_walk_frame(&w, y, &c);
     op_eval(&c);
     struct sum_record rec = {
-        .block = u ? u->model.group : 1, .chain = 2, .unit = u ? &u->model : NULL, .unit_k = u ? u->k : 1
+        1, { { .block = u ? u->model.group : 1, .chain = 2, .unit = u ? &u->model : NULL, .unit_k = u ? u->k : 1 } }
     };
     const double errors_a[2] = { ea, 0 };
     const double errors_b[2] = { eb, 0 };

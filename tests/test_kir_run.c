@@ -410,9 +410,9 @@ static void expect_tree(const struct kernel *k, const struct count *got, size_t 
 {
     assert_int_equal(k->n_sums, 1);
     for (size_t i = 0; i < n; i++)
-        if (got[i].chain != chain || got[i].depth != k->sums[0].rec.depth)
+        if (got[i].chain != chain || got[i].depth != k->sums[0].level.depth)
             fail_msg("%s: element %zu is a chain of %d, depth %d; recorded %lld, %d", what, i, got[i].chain,
-                     got[i].depth, (long long)chain, k->sums[0].rec.depth);
+                     got[i].depth, (long long)chain, k->sums[0].level.depth);
 }
 
 static int64_t of_n(void *ctx, const struct index *atom) { return !strcmp(atom->name, "N") ? *(int64_t *)ctx : 0; }
@@ -428,7 +428,7 @@ static void sum_trees(void **state)
     struct kernel *k = kir_read(s, "rowsum");
     kir_payload(s, k, kir_counting, (void *[]){ zero, y }, rows);
     int64_t n = 700;
-    int64_t chain = index_eval(k->sums[0].rec.chain_of, of_n, &n);
+    int64_t chain = index_eval(k->sums[0].level.chain_of, of_n, &n);
     for (int row = 0; row < 3; row++) {
         expect_tree(k, &y[3 * row], 1, chain, "row sum");
         expect_tree(k, &y[3 * row + 2], 1, chain, "row sum of squares");
@@ -439,7 +439,7 @@ static void sum_trees(void **state)
     for (int i = 0; i < 2; i++) {
         k = kir_read(s, gemms[i]);
         kir_payload(s, k, kir_counting, (void *[]){ a, a, a, out }, dim_m);
-        expect_tree(k, out, 128 * M, k->sums[0].rec.chain, gemms[i]);
+        expect_tree(k, out, 128 * M, k->sums[0].level.chain, gemms[i]);
     }
     free(a);
     free(out);

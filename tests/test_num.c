@@ -248,8 +248,8 @@ static void test_sum_bounds_hold_for_their_trees(void **state)
         for (int c = 0; c < CHAINS; c++)
             part[c] = chain_sum(x + c * length, length);
         float tree = ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
-        struct sum_record one = { .block = 1, .chain = n };
-        struct sum_record eight = { .block = 1, .chain = length, .depth = 3 };
+        struct sum_record one = { 1, { { .block = 1, .chain = n } } };
+        struct sum_record eight = { 1, { { .block = 1, .chain = length, .depth = 3 } } };
         struct bd b = { .v = doubles, .u = 0x1p-24, .kernel = true, .sum = &one };
         double e1 = fabs(chain_sum(x, n) - exact);
         double b1 = bd_sum(&b, mass, 0, n);

@@ -124,9 +124,9 @@ struct kfrag *kernel_frag(struct kernel *k, const char *name, enum kfrag_role ro
     return *arena_push(k->arena, k->frags, k->n_frags, k->cap_frags) = f;
 }
 
-void kernel_sum(struct kernel *k, const struct node *n, struct sum_record rec)
+void kernel_sum(struct kernel *k, const struct node *n, struct sum_level level)
 {
-    *arena_push(k->arena, k->sums, k->n_sums, k->cap_sums) = (struct ksum){ n, rec };
+    *arena_push(k->arena, k->sums, k->n_sums, k->cap_sums) = (struct ksum){ n, level };
 }
 
 /* ---- kernel_finish ---- */

@@ -190,7 +190,7 @@ struct karg {
 }; /* scalar arguments: symbolic dims, in order */
 struct ksum {
     const struct node *node;
-    struct sum_record rec;
+    struct sum_level level;
 }; /* written by lowering, read by bounds, checked by a test */
 
 struct kernel {
@@ -321,7 +321,7 @@ void kstmt_frag_set(struct kbuild *b, const struct kexpr *value);
 int frag_rows(const struct kfrag *c);
 void kstmt_frag_reduce(struct kbuild *b, const struct kmem *dst, enum kacc op, struct kfrag *c);
 void kstmt_frag_cast(struct kbuild *b, struct kfrag *a_, struct kfrag *c, const struct index *step);
-void kernel_sum(struct kernel *k, const struct node *n, struct sum_record rec);
+void kernel_sum(struct kernel *k, const struct node *n, struct sum_level level);
 
 /* Has it barriers, combines or matrix statements: must a block's threads run together? */
 bool kernel_is_collective(const struct kernel *k);

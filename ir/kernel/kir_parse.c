@@ -184,7 +184,7 @@ static void frag(struct kparse *p)
 
 static void sum(struct kparse *p)
 {
-    struct sum_record r = { 0 };
+    struct sum_level r = { 0 };
     klex_expect_word(&p->l, "block");
     r.block = klex_int(&p->l, "the terms of a block", 1, 1 << 20);
     klex_expect_word(&p->l, "chain");

@@ -281,8 +281,8 @@ static void dims(struct ktext *t)
     for (size_t i = 0; i < k->n_args; i++)
         collect(&d, k->args[i]->count);
     for (size_t i = 0; i < k->n_sums; i++)
-        if (k->sums[i].rec.chain_of)
-            collect(&d, k->sums[i].rec.chain_of);
+        if (k->sums[i].level.chain_of)
+            collect(&d, k->sums[i].level.chain_of);
     for (int i = 0; i < 3; i++)
         collect(&d, k->grid[i]);
     if (!d.n)
@@ -316,7 +316,7 @@ static void declarations(struct ktext *t)
         kout_line(&t->o, "frag %s: %s[%d, %d]", k->frags[i]->name, roles[k->frags[i]->role], k->frags[i]->rows,
                   k->frags[i]->cols);
     for (size_t i = 0; i < k->n_sums; i++) {
-        const struct sum_record *r = &k->sums[i].rec;
+        const struct sum_level *r = &k->sums[i].level;
         const char *unit = r->unit ? arena_printf(t->o.arena, " unit %d", r->unit_k) : "";
         const char *chain =
             r->chain_of ? index_str(t, r->chain_of) : arena_printf(t->o.arena, "%lld", (long long)r->chain);

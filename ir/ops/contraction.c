@@ -159,7 +159,7 @@ static enum dtype multiplied_in(const struct bd *b)
     enum dtype t = b->v.n->compute;
     if (t == DT_F16 || t == DT_BF16)
         return t;
-    return b->sum && b->sum->unit ? DT_F16 : DT_F64;
+    return b->sum && b->sum->level[0].unit ? DT_F16 : DT_F64;
 }
 
 /* The error of an operand as the sum meets it: a matrix unit takes it rounded to its own format, unless it has that
@@ -168,7 +168,8 @@ static double operand_error(const struct bd *b, enum dtype in, int operand, int6
 {
     double x = b->v.in[operand].v[i].d;
     double e = bd_operand(b, operand, i);
-    bool rounds = in != DT_F64 && b->v.n->in[operand]->type.dtype != in && (b->kernel || (b->sum && b->sum->unit));
+    bool rounds =
+        in != DT_F64 && b->v.n->in[operand]->type.dtype != in && (b->kernel || (b->sum && b->sum->level[0].unit));
     if (!rounds || !isfinite(x) || (e == 0 && dtype_round(in, x) == x))
         return e;
     return e + dtype_half_ulp(in, fabs(x) + e);
@@ -227,7 +228,7 @@ static struct mass mass_of(const struct bd *b, const struct dot *d)
 }
 
 /* Groups that the unit adds, one after the other, to one of the running sums. */
-static double groups_of(const struct sum_record *r)
+static double groups_of(const struct sum_level *r)
 {
     return (double)r->chain * ceil((double)r->block / r->unit->group);
 }
@@ -236,7 +237,7 @@ static double groups_of(const struct sum_record *r)
    products' exponents and that of c. Terms are cut toward zero and so is d: |c|, |d| ≤ mass in every order of the
    terms. With max(x, y) ≤ x + y, g groups in each of the 2^depth sums give together
      g·mass·(2⁻²³ + (n + 1)·2^−F) + 2^depth·g·(n + 1)·2^(E−F). */
-static double aligned_error(const struct sum_record *r, const struct mass *m)
+static double aligned_error(const struct sum_level *r, const struct mass *m)
 {
     double n = r->unit->group;
     double g = groups_of(r);
@@ -247,7 +248,7 @@ static double aligned_error(const struct sum_record *r, const struct mass *m)
 /* Products are exact in f32 (down to its smallest number); a product passes two additions in its group, then those of
    at most g groups, each to nearest: γ (Higham, section 3.1). Flushing takes the products of subnormal operands, and up
    to 2⁻¹²⁶ at each partial sum and result. */
-static double tree4_error(const struct bd *b, const struct sum_record *r, const struct mass *m)
+static double tree4_error(const struct bd *b, const struct sum_level *r, const struct mass *m)
 {
     double g = groups_of(r);
     double sums = ldexp(g, r->depth) * r->unit->group;
@@ -257,7 +258,7 @@ static double tree4_error(const struct bd *b, const struct sum_record *r, const 
 
 static double unit_error(const struct bd *b, const struct mass *m, int64_t n)
 {
-    const struct sum_record *r = b->sum;
+    const struct sum_level *r = &b->sum->level[0];
     /* The reference's own share, and the operands'. */
     struct bd ref = *b;
     ref.kernel = false;
@@ -265,7 +266,7 @@ static double unit_error(const struct bd *b, const struct mass *m, int64_t n)
     ref.v.acc = DT_F64;
     double e = bd_sum(&ref, m->mass, m->err, n);
     e += r->unit->kind == MODEL_ALIGNED_SUM ? aligned_error(r, m) : tree4_error(b, r, m);
-    return e + bd_gamma(r->depth, b->u) * (m->mass + e);
+    return e + bd_gamma(r->depth + bd_sum_steps(b->sum, 1, n), b->u) * (m->mass + e);
 }
 
 /* fma takes its product unrounded; a product that is rounded by itself costs at most one roundoff of the mass more. */
@@ -275,15 +276,24 @@ static double plain_error(const struct bd *b, const struct mass *m, int64_t n)
     return bd_sum(b, m->mass, m->err, n) + u * (m->mass + m->err);
 }
 
+/* Terms that a recorded tree has room for. */
+static double terms_of(const struct sum_record *r)
+{
+    double n = 1;
+    for (int i = 0; i < r->n; i++)
+        n *= ldexp((double)r->level[i].block * (double)r->level[i].chain, r->level[i].depth);
+    return n;
+}
+
 /* The bound of one sum from its terms. */
 static double dot_error(const struct bd *b, const struct mass *m, int64_t k)
 {
-    bool unit = b->sum && b->sum->unit;
-    BUG_IF(unit && ldexp((double)b->sum->block * (double)b->sum->chain, b->sum->depth) < (double)k,
-           "a sum record of fewer terms than the sum has");
+    bool unit = b->sum && b->sum->level[0].unit;
+    BUG_IF(unit && terms_of(b->sum) < (double)k, "a sum record of fewer terms than the sum has");
     double e = unit ? unit_error(b, m, k) : plain_error(b, m, k);
     double top = b->kernel || unit ? dtype_table[DT_F32].max : bd_max(b);
-    if (m->lost || isnan(e) || m->mass + e > top || (m->special && unit && b->sum->unit->flush && m->flushed > 0))
+    if (m->lost || isnan(e) || m->mass + e > top ||
+        (m->special && unit && b->sum->level[0].unit->flush && m->flushed > 0))
         return INFINITY;
     return m->special ? 0 : e * (1 + 0x1p-40);
 }

@@ -131,18 +131,21 @@ NUM n_sum_end(const struct n_sum *t);
 /* Σ_k x[k·sx]·w[k·sw], k < n, by the same rule (over doubles: blocks of plain sums, compensated between blocks). */
 NUM n_dot(const struct ev *c, const NUM *x, int64_t sx, const NUM *w, int64_t sw, int64_t n);
 
-/* The tree that a sum was computed by, as the lowering recorded it and a test derives it again from the kernel: blocks
-   of `block` terms that the unit adds at once to a running sum, `chain` blocks in sequence, then `depth` levels of
-   pairwise additions of such running sums. */
-struct sum_record {
+/* The tree that a sum was computed by, as the lowering recorded it and a test derives it again from the kernels. One
+   level a launch: blocks of `block` terms that the unit adds at once to a running sum, `chain` blocks in sequence, then
+   `depth` levels of pairwise additions of such running sums. The next level's terms are these sums. */
+struct sum_level {
     int64_t block, chain;
     int depth;
-    const struct matrix_model
-        *unit;  /* how a block is added; NULL: by f32 additions or fma, one term at a time (block 1) */
-    int unit_k; /* products that one instruction takes */
-    const struct index *
-        chain_of; /* a symbolic length: chain as a function of the dims, evaluated into `chain` before a bound reads it;
-                                           NULL: chain is it */
+    const struct matrix_model *unit; /* how a block is added; NULL: by f32 additions or fma, one at a time (block 1) */
+    int unit_k;                      /* products that one instruction takes */
+    /* A chain of symbolic length: evaluated into `chain` before a bound reads it; NULL: chain is it. */
+    const struct index *chain_of;
+};
+enum { MAX_SUM_LEVELS = 4 };
+struct sum_record {
+    int n;
+    struct sum_level level[MAX_SUM_LEVELS]; /* of the terms first; only this one may have a unit */
 };
 
 /* One bound evaluation, after `eval` gave v.out. Errors are absolute and per element; INFINITY says: not bounded
@@ -162,6 +165,8 @@ static inline double bd_err(const struct bd *b, int operand, int64_t i)
 /* Error of a sum of terms t_i with Σ|t_i| = mass, Σ error of the terms = err, n terms, by the record. For sums that no
    matrix unit makes. */
 double bd_sum(const struct bd *b, double mass, double err, int64_t n);
+/* Additions that a term of a sum of n passes in the levels from `from` on. */
+double bd_sum_steps(const struct sum_record *r, int from, int64_t n);
 /* γ_n = n·u / (1 − n·u); INFINITY where n·u ≥ 1 (Higham, Accuracy and Stability, section 3.1). */
 double bd_gamma(double n, double u);
 /* Error of one correctly rounded operation whose exact result is at most mag: half a unit in the last place there, in

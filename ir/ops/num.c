@@ -228,9 +228,17 @@ static double reference_sum(double mass, int64_t n)
     return (bd_gamma(DOT_ROUNDINGS + 1, 0x1p-53) + 2 * g * g) * mass;
 }
 
+double bd_sum_steps(const struct sum_record *r, int from, int64_t n)
+{
+    double steps = 0;
+    for (int i = from; i < r->n; i++)
+        steps += fmin((double)r->level[i].block * (double)r->level[i].chain, (double)n) + r->level[i].depth;
+    return steps;
+}
+
 double bd_sum(const struct bd *b, double mass, double err, int64_t n)
 {
-    BUG_IF(b->sum && b->sum->unit, "bd_sum of a sum that a matrix unit makes");
+    BUG_IF(b->sum && b->sum->level[0].unit, "bd_sum of a sum that a matrix unit makes");
     double all = mass + err;
     double tiny = arithmetic(b) == DT_F64 ? 0x1p-1074 : 0x1p-150; /* a product inside an fma may underflow */
     if (n == 0 || all == 0)
@@ -239,7 +247,7 @@ double bd_sum(const struct bd *b, double mass, double err, int64_t n)
     if (b->kernel || b->v.acc != DT_F64) {
         double steps = (double)(n - 1); /* one after the other, as n_sum does */
         if (b->sum)
-            steps = fmin((double)b->sum->block * (double)b->sum->chain, (double)n) + b->sum->depth;
+            steps = bd_sum_steps(b->sum, 0, n);
         else if (b->kernel)
             steps = ceil(log2((double)n));
         e += bd_gamma(steps, fmax(b->u, b->kernel ? 0 : dtype_unit(b->v.acc))) * all;

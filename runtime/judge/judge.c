@@ -174,7 +174,10 @@ bool judge_group(struct session *s, const struct program *p, size_t launch, cons
     j.w->bounds = true;
     j.w->kernel = true;
     j.w->u = 0x1p-24;
-    for (size_t i = launch + 1; i-- > 0 && p->launches[i].group == gr;)
+    size_t first = launch;
+    while (!p->launches[first].first)
+        first--;
+    for (size_t i = first; i <= launch; i++)
         walk_take_sums(j.w, p->launches[i].k);
     for (size_t i = 0; i < gr->n_ins; i++)
         walk_set_tensor(j.w, gr->ins[i], ins[i]);

@@ -30,13 +30,28 @@ struct walk *walk_begin(struct session *s, const struct graph *g, const struct d
     return w;
 }
 
+static const struct sum_record *record_of(const struct walk *w, const struct node *n)
+{
+    for (size_t i = 0; i < w->n_sums; i++)
+        if (w->sums[i].node == n)
+            return &w->sums[i].record;
+    return NULL;
+}
+
 void walk_take_sums(struct walk *w, const struct kernel *k)
 {
     for (size_t i = 0; i < k->n_sums; i++) {
-        struct ksum *sum = arena_push(w->arena, w->sums, w->n_sums, w->cap_sums);
-        *sum = k->sums[i];
-        if (sum->rec.chain_of)
-            sum->rec.chain = dims_eval(&w->dims, sum->rec.chain_of);
+        struct sum_record *r = (struct sum_record *)record_of(w, k->sums[i].node);
+        if (!r) {
+            struct walk_sum *sum = arena_push(w->arena, w->sums, w->n_sums, w->cap_sums);
+            *sum = (struct walk_sum){ .node = k->sums[i].node };
+            r = &sum->record;
+        }
+        BUG_IF(r->n == MAX_SUM_LEVELS, "a sum of more than %d launches", MAX_SUM_LEVELS);
+        struct sum_level *level = &r->level[r->n++];
+        *level = k->sums[i].level;
+        if (level->chain_of)
+            level->chain = dims_eval(&w->dims, level->chain_of);
     }
 }
 
@@ -122,14 +137,6 @@ static void view_of(const struct walk *w, const struct node *n, NUM *v, struct v
         out->count *= out->dim[i];
         out->last = out->dim[i];
     }
-}
-
-static const struct sum_record *record_of(const struct walk *w, const struct node *n)
-{
-    for (size_t i = 0; i < w->n_sums; i++)
-        if (w->sums[i].node == n)
-            return &w->sums[i].rec;
-    return NULL;
 }
 
 /* What writing the value down in its storage dtype adds to each error. */

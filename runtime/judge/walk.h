@@ -17,6 +17,12 @@ struct wval {
     bool set;
 };
 
+/* The tree of one node's sum, over all launches that make it. */
+struct walk_sum {
+    const struct node *node;
+    struct sum_record record;
+};
+
 struct walk {
     struct session *s;
     const struct graph *g;
@@ -33,13 +39,14 @@ struct walk {
     bool
         /* a value that its group materialises in a narrower dtype carries that rounding too: bounds end to end */
         stores;
-    struct ksum *sums;
+    struct walk_sum *sums;
     size_t n_sums, cap_sums; /* trees that the lowering recorded; others are taken as the walker's own */
 };
 
 struct walk *walk_begin(struct session *s, const struct graph *g, const struct dim_values *dims, enum numerics numerics,
                         int threads);
-/* Adds the trees that a kernel's lowering recorded, symbolic lengths filled in for these dims. */
+/* Adds the levels that a launch's lowering recorded, symbolic lengths filled in for these dims. The launches of a group
+   come in order. */
 void walk_take_sums(struct walk *w, const struct kernel *k);
 void walk_end(struct walk *w); /* frees every value */
 /* The value of a node from outside (copied): sources from a tensor, rounded as the numerics ask; inputs of a kernel as

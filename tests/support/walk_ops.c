@@ -56,9 +56,9 @@ void op_walk_bound(struct op_walk *w, const struct ev *c, double *e_out)
     for (int i = 0; i < c->n_in; i++)
         e_in[i] = w->err[c->n->in[i]->id];
     struct work work;
-    struct sum_record sum = { .block = 1 };
+    struct sum_record sum = { 1, { { .block = 1 } } };
     op_work(w->g->s, c->n, &work);
-    BUG_IF(!index_const_value(work.sum_length, &sum.chain), "a test's sum has no constant length");
+    BUG_IF(!index_const_value(work.sum_length, &sum.level[0].chain), "a test's sum has no constant length");
     struct bd b = { .v = *c,
                     .e_in = e_in,
                     .e_out = e_out,

@@ -160,18 +160,17 @@ static const struct kexpr *read_vector(struct lower *l, const struct kmem *m, co
     return kexpr_load(&l->b, w->held, NULL, at, NULL, 0);
 }
 
-static const struct kexpr *read_arg(struct lower *l, const struct value_loc *w, const struct index *const *index)
+const struct kexpr *load_arg(struct lower *l, const struct kmem *m, const struct index *flat)
 {
-    const struct index *flat = flat_index(l->indices, &w->node->type, index);
-    const struct kexpr *vector = read_vector(l, w->mem, flat);
-    return vector ? vector : kexpr_load(&l->b, w->mem, NULL, flat, NULL, 0);
+    const struct kexpr *vector = read_vector(l, m, flat);
+    return vector ? vector : kexpr_load(&l->b, m, NULL, flat, NULL, 0);
 }
 
 static const struct kexpr *read_loc(struct lower *l, const struct value_loc *w, const struct index *const *index)
 {
     const struct node *n = w->node;
     switch (w->kind) {
-    case LOC_ARG: return read_arg(l, w, index);
+    case LOC_ARG: return load_arg(l, w->mem, flat_index(l->indices, &n->type, index));
     case LOC_SHARED:
         return kexpr_load(&l->b, w->mem, NULL, index_add(l->indices, w->base, index[n->type.rank - 1]), NULL, 0);
     case LOC_FRAG:

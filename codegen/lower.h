@@ -84,6 +84,17 @@ void split_index(struct index_table *t, const struct index *const *dims, int ran
                  const struct index **index);
 /* A guard with one condition 0 <= e < bound. */
 struct kmask mask_of(const struct index *e, const struct index *bound);
+/* acc[0..n-1] of every thread become the totals of its wave, or of the whole block, the same in all of them. */
+void combine_wave(struct lower *l, struct kmem *acc, int n, enum kacc op);
+void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op);
+/* acc[0..n-1] := what ⊕ begins with, in a region of its own. */
+void fill_accumulators(struct lower *l, struct kmem *acc, int n, enum kacc op);
+double accumulator_neutral(enum kacc op);
+/* The result of a reduction from its total of `length` terms. */
+const struct kexpr *finish_reduction(struct lower *l, const struct node *n, const struct kexpr *total,
+                                     const struct index *length);
+/* An element of an argument as one of a vector load's where the vectoriser allows it. */
+const struct kexpr *load_arg(struct lower *l, const struct kmem *m, const struct index *flat);
 /* Sure to fail for all values of its variables. */
 bool mask_never_holds(struct index_table *t, const struct kmask *m);
 /* The argument buffer of a materialised value or source; NULL if the kernel has none for it. */
@@ -94,5 +105,6 @@ int64_t hint_of(const struct lower *l, const struct index *e);
 
 /* The templates: fill l->k. */
 void lower_rows(struct lower *l);
+void lower_reduce(struct lower *l);
 void lower_gemm(struct lower *l);
 #endif

@@ -101,8 +101,10 @@ static struct program_launch lower_launch(struct program *p, const struct group 
         l.k->grid[0] = index_const(l.indices, 0);
     else if (gl->kind == LAUNCH_GEMM)
         lower_gemm(&l);
-    else
+    else if (gl->kind == LAUNCH_ROWS)
         lower_rows(&l);
+    else
+        lower_reduce(&l);
     drop_dead(l.indices, l.k->body, &l.k->n_body);
     kernel_finish(l.k);
     drop_unused_args(l.k, launch.args);

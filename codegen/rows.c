@@ -122,36 +122,12 @@ static void choose_width(struct rows *r)
 
 static void team_barrier(struct rows *r) { kstmt_barrier(&r->l->b, r->by_block ? KSCOPE_BLOCK : KSCOPE_WAVE, -1); }
 
-/* acc[0..n-1] of every thread become the team's totals, the same in all of them. */
 static void team_combine(struct rows *r, struct kmem *acc, int n, enum kacc op)
 {
-    struct lower *l = r->l;
-    struct index_table *t = l->indices;
-    int wave = l->t->wave;
-    for (int i = 0; i < n; i++)
-        kstmt_combine(&l->b, acc, index_const(t, i), op, r->by_block ? wave : r->team);
-    if (!r->by_block)
-        return;
-    int waves = BLOCK / wave;
-    struct kmem *part = kernel_shared(l->k, "part", acc->dtype, 1, KL_ROWS, n, waves);
-    team_barrier(r); /* whoever read the parts of the reduction before has read them */
-    struct kmask first = mask_of(l->k->lane, index_const(t, 1));
-    struct insert_point p = lower_enter(l, kstmt_region(&l->b));
-    l->b = kb_in(&l->b, kstmt_if(&l->b, &first));
-    for (int i = 0; i < n; i++)
-        kstmt_store(&l->b, part, NULL, index_addk(t, l->k->wave_id, i * waves),
-                    kexpr_load(&l->b, acc, NULL, index_const(t, i), NULL, 0), NULL);
-    lower_leave(l, p);
-    team_barrier(r);
-    p = lower_enter(l, kstmt_region(&l->b));
-    for (int i = 0; i < n; i++) {
-        kstmt_store(&l->b, acc, NULL, index_const(t, i),
-                    kexpr_load(&l->b, part, NULL, index_const(t, i * waves), NULL, 0), NULL);
-        for (int w = 1; w < waves; w++)
-            kstmt_accumulate(&l->b, acc, index_const(t, i), op,
-                             kexpr_load(&l->b, part, NULL, index_const(t, i * waves + w), NULL, 0), false);
-    }
-    lower_leave(l, p);
+    if (r->by_block)
+        combine_block(r->l, acc, n, op);
+    else
+        combine_wave(r->l, acc, n, op);
 }
 
 static void record_sum(struct rows *r, const struct node *n, const struct index *length)
@@ -168,26 +144,6 @@ static void record_sum(struct rows *r, const struct node *n, const struct index 
     kernel_sum(l->k, n, level);
 }
 
-static double neutral(enum kacc op) { return op == KACC_SUM ? 0 : op == KACC_MAX ? -INFINITY : INFINITY; }
-
-static void fill_private(struct rows *r, struct kmem *acc, int n, enum kacc op)
-{
-    struct insert_point p = lower_enter(r->l, kstmt_region(&r->l->b));
-    for (int i = 0; i < n; i++)
-        kstmt_store(&r->l->b, acc, NULL, index_const(r->l->indices, i), kexpr_const(&r->l->b, acc->dtype, neutral(op)),
-                    NULL);
-    lower_leave(r->l, p);
-}
-
-static const struct kexpr *finish(struct lower *l, const struct node *n, const struct kexpr *total,
-                                  const struct index *length)
-{
-    if (!n->op->kernel.finish)
-        return total;
-    struct at c = { .k = &l->b, .n = n, .lower = l };
-    return n->op->kernel.finish(&c, total, length);
-}
-
 static const char *numbered(struct lower *l, const char *stem, size_t i)
 {
     return arena_printf(l->k->arena, "%s%zu", stem, i);
@@ -199,7 +155,7 @@ static void stage_reduce(struct rows *r, const struct node *n)
     const struct node *x = n->in[0];
     const struct index *length = type_last(l->s, &x->type), *index[MAX_RANK];
     struct kmem *acc = kernel_private(l->k, numbered(l, "acc", l->k->n_priv), DT_F32, 1);
-    fill_private(r, acc, 1, n->op->kernel.acc);
+    fill_accumulators(l, acc, 1, n->op->kernel.acc);
     struct sweep s = sweep_begin(r, length);
     full_index(r, s.i, index);
     kstmt_accumulate(&l->b, acc, index_const(l->indices, 0), n->op->kernel.acc,
@@ -207,8 +163,9 @@ static void stage_reduce(struct rows *r, const struct node *n)
     sweep_end(r, s);
     team_combine(r, acc, 1, n->op->kernel.acc);
     struct value_loc w = { .node = n, .kind = LOC_VALUE };
-    memcpy(w.index, r->lead, sizeof w.index);
-    w.value = kstmt_let(&l->b, finish(l, n, kexpr_load(&l->b, acc, NULL, index_const(l->indices, 0), NULL, 0), length));
+    full_index(r, index_const(l->indices, 0), w.index);
+    w.value = kstmt_let(
+        &l->b, finish_reduction(l, n, kexpr_load(&l->b, acc, NULL, index_const(l->indices, 0), NULL, 0), length));
     value_loc_set(l, w);
     record_sum(r, n, length);
 }
@@ -418,7 +375,7 @@ static void stage_contract(struct rows *r, const struct node *n)
     for (int64_t first = 0; first < columns; first += CONTRACT_AT_ONCE) {
         int some = (int)(columns - first < CONTRACT_AT_ONCE ? columns - first : CONTRACT_AT_ONCE);
         struct kmem *acc = kernel_private(l->k, numbered(l, "acc", l->k->n_priv), DT_F32, some);
-        fill_private(r, acc, some, KACC_SUM);
+        fill_accumulators(l, acc, some, KACC_SUM);
         struct sweep s = sweep_begin(r, c.k);
         const struct index *ia[MAX_RANK], *ib[MAX_RANK];
         int batch = b->type.rank - 2; /* leading dims that b has too */
@@ -476,6 +433,13 @@ static void store_out_vector(struct rows *r, const struct sweep *s, const struct
     kstmt_store_vector(&outer, m, NULL, best_index, held, index_const(l->indices, 0), r->width, NULL);
 }
 
+/* One value a row: of a reduction that keeps its dimension, the last is 1. */
+static bool is_one_a_row(const struct rows *r, const struct node *n)
+{
+    const struct index *last = type_last(r->l->s, &n->type);
+    return n->type.rank == r->space.rank || (index_is_const(last) && last->k == 1);
+}
+
 /* Results with a last dimension: those of equal length in one sweep. Then those with one value a row, by the team's
    first thread. */
 static void store_results(struct rows *r)
@@ -486,13 +450,13 @@ static void store_results(struct rows *r)
     bool *done = arena_array(l->k->arena, bool, gr->n_outs + 1);
     for (size_t i = 0; i < gr->n_outs; i++) {
         const struct node *n = gr->outs[i];
-        if (done[i] || n->type.rank == r->space.rank)
+        if (done[i] || is_one_a_row(r, n))
             continue;
         struct sweep s = sweep_begin(r, type_last(l->s, &n->type));
         full_index(r, s.i, index);
         for (size_t k = i; k < gr->n_outs; k++) {
             const struct node *m = gr->outs[k];
-            if (m->type.rank == r->space.rank || type_last(l->s, &m->type) != type_last(l->s, &n->type))
+            if (is_one_a_row(r, m) || type_last(l->s, &m->type) != type_last(l->s, &n->type))
                 continue;
             if (s.e)
                 store_out_vector(r, &s, m, index);
@@ -510,9 +474,10 @@ static void store_results(struct rows *r)
         return;
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     l->b = kb_in(&l->b, kstmt_if(&l->b, &one));
+    full_index(r, index_const(l->indices, 0), index);
     for (size_t i = 0; i < gr->n_outs; i++)
         if (!done[i])
-            store_out(l, gr->outs[i], r->lead);
+            store_out(l, gr->outs[i], index);
     lower_leave(l, p);
 }
 

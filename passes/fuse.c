@@ -5,7 +5,7 @@
    another group reads, an output, and every chosen set is materialised. */
 #include <string.h>
 
-#include "ir/graph/group.h"
+#include "ir/graph/fusion.h"
 #include "passes/pass.h"
 
 struct list {
@@ -32,16 +32,6 @@ static struct group *last_read(const struct node *n)
             last = from;
     }
     return last;
-}
-
-static struct group *found(struct graph *g, struct node *n)
-{
-    struct group *gr = arena_new_of(g->arena, struct group);
-    gr->id = (int)g->n_groups;
-    gr->kind = node_is_gemm(n) ? GROUP_GEMM : GROUP_ROWS;
-    gr->anchor = node_is_gemm(n) ? n : NULL;
-    *arena_push(g->arena, g->groups, g->n_groups, g->cap_groups) = gr;
-    return gr;
 }
 
 /* A source that stands for outside data. Others (constants, counts) are made by kernels: where they are read, or, asked
@@ -150,43 +140,79 @@ static const char *group_title(struct arena *a, const struct group *gr)
     return *title ? title : gr->nodes[gr->n_nodes - 1]->op->call.name;
 }
 
-bool pass_fuse(struct graph *g, struct pass_ctx *c)
+/* What a reader recomputes for a rematerialised value, itself included, goes to its mark. Beyond the limit the value is
+   kept instead, so that chains and shared operands of views cost no reader more than a little. */
+enum { MOST_RECOMPUTED = 32 };
+static void limit_rematerialisation(struct node *n)
 {
-    g->n_groups = 0;
+    if (!node_is_rematerialised(n))
+        return;
+    n->mark = 1;
+    for (int i = 0; i < n->n_in && n->mark <= MOST_RECOMPUTED; i++)
+        if (node_is_rematerialised(n->in[i]))
+            n->mark += n->in[i]->mark;
+    n->materialised = n->mark > MOST_RECOMPUTED;
+}
+
+/* Outputs, chosen sets and integers are kept whoever reads them. */
+static void mark_kept(struct graph *g)
+{
     for (size_t i = 0; i < g->n_nodes; i++) {
-        g->nodes[i]->group = NULL;
-        g->nodes[i]->materialised = false;
+        struct node *n = g->nodes[i];
+        bool whole = n->type.dtype == DT_I32 || n->type.dtype == DT_I64;
+        n->group = NULL;
+        n->materialised =
+            n->op->class == CLS_SELECT || (whole && n->op->class != CLS_SOURCE && n->op->class != CLS_VIEW);
     }
     for (size_t i = 0; i < g->n_outs; i++)
         if (!is_bound(g->outs[i].node))
             g->outs[i].node->materialised = true;
-    for (size_t i = 0; i < g->n_nodes; i++) {
+    for (size_t i = 0; i < g->n_nodes; i++)
+        limit_rematerialisation(g->nodes[i]);
+}
+
+static bool belongs_to_a_group(const struct node *n)
+{
+    return n->op->class == CLS_SOURCE ? n->materialised : n->op->class != CLS_EFFECT && !node_is_rematerialised(n);
+}
+
+/* A kernel is given a buffer for each operand. */
+enum { MOST_OPERANDS = 96 };
+static bool operands_fit(struct session *s, const struct node *n)
+{
+    return n->n_in <= MOST_OPERANDS ||
+           diag_error(s, FAIL_INPUT, n->loc, "%s has %d operands, and a kernel takes %d: join them in steps",
+                      n->op->call.name, n->n_in, MOST_OPERANDS);
+}
+
+bool pass_fuse(struct graph *g, struct pass_ctx *c)
+{
+    struct arena *scratch = arena_new();
+    struct fusion *f = fusion_begin(g, c->target, scratch);
+    bool ok = true;
+    g->n_groups = 0;
+    mark_kept(g);
+    for (size_t i = 0; i < g->n_nodes && ok; i++) {
         struct node *n = g->nodes[i];
-        bool whole = n->type.dtype == DT_I32 || n->type.dtype == DT_I64;
-        if (n->op->class == CLS_SELECT || (whole && n->op->class != CLS_SOURCE && n->op->class != CLS_VIEW))
-            n->materialised = true;
-    }
-    struct list *members = arena_array(g->arena, struct list, g->n_nodes + 1);
-    for (size_t i = 0; i < g->n_nodes; i++) {
-        struct node *n = g->nodes[i];
-        if ((n->op->class == CLS_SOURCE && !n->materialised) || n->op->class == CLS_EFFECT || node_is_rematerialised(n))
+        if (!belongs_to_a_group(n))
             continue;
+        ok = operands_fit(c->s, n);
         struct group *gr = last_read(n);
-        if (!gr || !group_admits(g, gr, n))
-            gr = found(g, n);
-        struct list *l = &members[gr->id];
-        *arena_push(g->arena, l->v, l->n, l->cap) = n;
-        gr->nodes = l->v;
-        gr->n_nodes = l->n;
-        n->group = gr;
+        if (gr && fusion_admits(f, gr, n))
+            fusion_join(f, gr, n);
+        else
+            fusion_open(f, n);
     }
     for (size_t i = 0; i < g->n_nodes; i++)
         if (g->nodes[i]->group)
             mark_reads(g->nodes[i], g->nodes[i]->group);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->mark = -1;
     for (size_t i = 0; i < g->n_groups; i++) {
         close_group(g, g->groups[i]);
         g->groups[i]->name = group_title(g->arena, g->groups[i]);
         group_plan(g, g->groups[i], c->target, c->hint);
     }
+    arena_free(scratch);
     return true;
 }

@@ -101,7 +101,7 @@ struct obligation {
 };
 
 /* How a kernel's template sees a group. */
-enum group_kind { GROUP_ROWS, GROUP_GEMM };
+enum group_kind { GROUP_ROWS, GROUP_REDUCE, GROUP_GEMM };
 
 /* Memory that the launches of one group hand to each other. It lives as long as its group and is never judged. */
 struct scratch {
@@ -125,7 +125,12 @@ struct sink {
 };
 
 /* One launch of a group; they run in order. */
-enum launch_kind { LAUNCH_ROWS, LAUNCH_COLUMNS, LAUNCH_GEMM };
+enum launch_kind {
+    LAUNCH_ROWS,
+    LAUNCH_COLUMNS, /* a reduction, neighbouring threads on neighbouring results */
+    LAUNCH_CHUNKS,  /* a reduction, a block on a part of one result */
+    LAUNCH_GEMM,
+};
 struct group_launch {
     enum launch_kind kind;
     struct node *anchor; /* the contraction or reduction whose loops these are; NULL: element by element */
@@ -146,7 +151,7 @@ struct group {
     size_t n_ins; /* materialised values and sources that it reads */
     struct node **outs;
     size_t n_outs;       /* values that it materialises, in node order */
-    struct node *anchor; /* GROUP_GEMM: the contraction */
+    struct node *anchor; /* GROUP_GEMM: the contraction; GROUP_REDUCE: the first reduction */
     /* Fixed by group_plan: */
     struct group_launch *launches;
     size_t n_launches;

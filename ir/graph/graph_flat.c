@@ -3,13 +3,13 @@
 
    flat    = "flat" "graph" name [ "size" name ] { line }
    line    = "source" string | "size" name [ at ] | "dim" name [ at ] | node
-           | ( "output" | "alias" ) name "=" ref [ at ] | "loss" "=" ref
-           | "values" int | "value" int "=" ( ref | "none" )
-           | "group" int ( "rows" | "gemm" ) string list list list [ "anchor" ref ] [ "tile" int int int int int ]
+           | ( "output" | "alias" ) name "=" ref [ at ] | "loss" "=" ref | "values" int | "value" int "=" ( ref | "none"
+           ) | "group" int ( "rows" | "reduce" | "gemm" ) string list list list [ "anchor" ref ] [ "tile" int int int
+           int int ]
                    [ "after" { int } ]                                                   nodes(…) ins(…) outs(…)
            | "scratch" string dtype "count" expr [ "zeroed" ]                            of the group above
-           | "launch" ( "rows" | "columns" | "gemm" ) [ "anchor" ref ] [ "from" int ] [ "parts" expr "of" expr ] { sink
-           } | "slot" ( ref | "group" int "scratch" int ) "offset" expr "bytes" expr | "memory" expr
+           | "launch" ( "rows" | "columns" | "chunks" | "gemm" ) [ "anchor" ref ] [ "from" int ] [ "parts" expr "of"
+           expr ] { sink } | "slot" ( ref | "group" int "scratch" int ) "offset" expr "bytes" expr | "memory" expr
    sink    = ( "full" | "partial" | "row_partial" | "column_partial" ) ref [ "scratch" int ]
    node    = ref [ name ] ":" type "=" name "(" [ argument { "," argument } ] ")" { mark } [ at ]
    argument = ref | name "=" expr
@@ -392,8 +392,10 @@ static void flat_group(struct flat *f)
     p->id = (int)id;
     if (take_word(f, "gemm"))
         p->kind = GROUP_GEMM;
+    else if (take_word(f, "reduce"))
+        p->kind = GROUP_REDUCE;
     else if (!take_word(f, "rows"))
-        cursor_error(&f->c, "expected rows or gemm, not %s", cursor_what(&f->c));
+        cursor_error(&f->c, "expected rows, reduce or gemm, not %s", cursor_what(&f->c));
     if (!f->c.panic)
         p->name = flat_name(f, "the group's name");
     if (!f->c.panic)
@@ -465,8 +467,10 @@ static void flat_launch(struct flat *f)
         l.kind = LAUNCH_GEMM;
     else if (take_word(f, "columns"))
         l.kind = LAUNCH_COLUMNS;
+    else if (take_word(f, "chunks"))
+        l.kind = LAUNCH_CHUNKS;
     else if (!take_word(f, "rows"))
-        cursor_error(&f->c, "expected rows, columns or gemm, not %s", cursor_what(&f->c));
+        cursor_error(&f->c, "expected rows, columns, chunks or gemm, not %s", cursor_what(&f->c));
     if (!f->c.panic && take_word(f, "anchor"))
         l.anchor = flat_ref(f);
     int64_t from;

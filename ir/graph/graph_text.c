@@ -155,7 +155,8 @@ static void put_list(FILE *to, const char *what, struct node *const *list, size_
 
 static void put_group(FILE *to, const struct group *p)
 {
-    fprintf(to, "group %d %s ", p->id, p->kind == GROUP_GEMM ? "gemm" : "rows");
+    static const char *const kinds[] = { [GROUP_ROWS] = "rows", [GROUP_REDUCE] = "reduce", [GROUP_GEMM] = "gemm" };
+    fprintf(to, "group %d %s ", p->id, kinds[p->kind]);
     put_quoted(to, p->name ? p->name : "");
     put_list(to, "nodes", p->nodes, p->n_nodes);
     put_list(to, "ins", p->ins, p->n_ins);
@@ -172,7 +173,7 @@ static void put_group(FILE *to, const struct group *p)
 }
 
 static const char *const launch_words[] = {
-    [LAUNCH_ROWS] = "rows", [LAUNCH_COLUMNS] = "columns", [LAUNCH_GEMM] = "gemm"
+    [LAUNCH_ROWS] = "rows", [LAUNCH_COLUMNS] = "columns", [LAUNCH_CHUNKS] = "chunks", [LAUNCH_GEMM] = "gemm"
 };
 static const char *const sink_words[] = { [SINK_FULL] = "full",
                                           [SINK_PARTIAL] = "partial",

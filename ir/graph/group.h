@@ -27,11 +27,14 @@ struct row_space {
 };
 /* Template stages of rows kernels, which cannot be pulled by `at`. */
 bool node_is_stage(const struct node *n);
-/* The row space that node n would found. */
+/* A reduction that is no stage: across rows, or of few long ones. It has a template of its own. */
+bool node_is_reduce(const struct node *n);
+/* The row space of a group that begins with n. */
 struct row_space row_space_of(const struct node *n);
-/* May n join the group? Its operands in the group are given by group_has. */
-bool group_admits(const struct graph *g, const struct group *gr, const struct node *n);
-bool group_has(const struct group *gr, const struct node *n);
+/* Does the rematerialised value x read one that the group computes? */
+bool node_reads_group(const struct node *x, const struct group *gr);
+/* May n join the epilogue of a GROUP_GEMM? */
+bool group_gemm_admits(const struct group *gr, const struct node *n);
 /* Fixes the launches, scratch and tile of a group whose nodes and results are known: a function of the target's row and
    the shapes, symbolic dims at `hint`. */
 void group_plan(struct graph *g, struct group *gr, const struct target *t, int64_t hint);

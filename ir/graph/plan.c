@@ -1,5 +1,7 @@
 /* What a group's launches are. Passes decide, codegen obeys: nothing here is decided again while lowering. */
-#include "ir/graph/group.h"
+#include "ir/graph/plan.h"
+
+#include "ir/ops/reduction.h"
 
 static int64_t hint_value(void *ctx, const struct index *atom)
 {
@@ -7,31 +9,166 @@ static int64_t hint_value(void *ctx, const struct index *atom)
     return *(const int64_t *)ctx;
 }
 
-static struct group_launch *add_launch(struct graph *g, struct group *gr, enum launch_kind kind, struct node *anchor)
+int64_t plan_hint(const struct planner *p, const struct index *e)
 {
-    size_t cap = gr->n_launches;
-    struct group_launch *l = arena_push(g->arena, gr->launches, gr->n_launches, cap);
+    int64_t hint = p->hint;
+    return index_eval(e, hint_value, &hint);
+}
+
+struct group_launch *plan_launch(struct planner *p, enum launch_kind kind, struct node *anchor)
+{
+    struct group *gr = p->gr;
+    struct group_launch *l = arena_push(p->g->arena, gr->launches, gr->n_launches, p->cap_launches);
     *l = (struct group_launch){ .kind = kind, .anchor = anchor, .from = -1 };
     return l;
 }
 
-static void add_sink(struct graph *g, struct group_launch *l, enum sink_kind kind, struct node *n, int scratch)
+void plan_sink(struct planner *p, struct group_launch *l, enum sink_kind kind, struct node *n, int scratch)
 {
     size_t cap = l->n_sinks;
-    *arena_push(g->arena, l->sinks, l->n_sinks, cap) = (struct sink){ kind, n, scratch };
+    *arena_push(p->g->arena, l->sinks, l->n_sinks, cap) = (struct sink){ kind, n, scratch };
+}
+
+int plan_scratch(struct planner *p, const char *name, const struct index *count, bool zeroed)
+{
+    struct group *gr = p->gr;
+    *arena_push(p->g->arena, gr->scratch, gr->n_scratch, p->cap_scratch) =
+        (struct scratch){ .name = name, .dtype = DT_F32, .count = count, .zeroed = zeroed };
+    return (int)gr->n_scratch - 1;
+}
+
+void plan_finish(struct planner *p, struct node *anchor, int from, const struct index *parts, const struct index *part)
+{
+    enum { FEW_RESULTS = 64 }; /* fewer than this leave most threads of a column launch idle */
+    bool few = plan_hint(p, type_count(p->g->s, &anchor->type)) < FEW_RESULTS;
+    struct group_launch *l = plan_launch(p, few ? LAUNCH_CHUNKS : LAUNCH_COLUMNS, anchor);
+    l->from = from;
+    l->parts = parts;
+    l->part = part;
+}
+
+/* ---- reductions ---- */
+/* Results and terms as the templates see them: `inner` results stand side by side in memory. */
+struct reduce_shape {
+    const struct index *outer, *inner, *length;
+};
+
+static struct reduce_shape shape_of(struct session *s, const struct node *n)
+{
+    struct index_table *t = s->indices;
+    struct reduction d = reduction_of(n);
+    const struct type *x = &n->in[0]->type;
+    struct reduce_shape r = { index_const(t, 1), index_const(t, 1), reduction_length(s, n) };
+    bool inside = true;
+    for (int i = x->rank - 1; i >= 0; i--) {
+        inside &= !d.reduced[i];
+        if (inside)
+            r.inner = index_mul(t, r.inner, x->dim[i]);
+        else if (!d.reduced[i])
+            r.outer = index_mul(t, r.outer, x->dim[i]);
+    }
+    return r;
+}
+
+/* A block of the templates, and what a part should at least give each of its threads. */
+enum { BLOCK = 256, COLUMNS = 128, LEAST_TERMS = 16, BLOCKS_A_UNIT = 4, MOST_PARTS = 1024 };
+
+static int64_t at_most(int64_t x, int64_t most) { return x < most ? x : most; }
+static int64_t at_least(int64_t x, int64_t least) { return x > least ? x : least; }
+
+/* How many parts fill the device, without parts that are not worth a launch of their own; 1: no cutting. */
+static int64_t parts_for(const struct planner *p, const struct reduce_shape *r, bool columns)
+{
+    int64_t inner = plan_hint(p, r->inner);
+    int64_t blocks = plan_hint(p, r->outer) * (columns ? (inner + COLUMNS - 1) / COLUMNS : 1);
+    int64_t least = columns ? LEAST_TERMS * (BLOCK / p->t->wave) : (int64_t)LEAST_TERMS * BLOCK;
+    int64_t wanted = (int64_t)p->t->units * BLOCKS_A_UNIT / at_least(blocks, 1);
+    return at_least(at_most(at_most(wanted, plan_hint(p, r->length) / least), MOST_PARTS), 1);
+}
+
+/* Terms of a part: what `parts` of them cover, in whole rounds of a block. */
+static const struct index *part_of(const struct planner *p, const struct reduce_shape *r, int64_t parts, bool columns)
+{
+    struct index_table *t = p->g->s->indices;
+    int64_t round = columns ? BLOCK / p->t->wave * 4 : BLOCK * 16;
+    const struct index *rounds = index_ceil_div(t, r->length, index_const(t, parts * round));
+    return index_mulk(t, index_max(t, rounds, index_const(t, 1)), round);
+}
+
+/* Sets the marks of the group's nodes: 1 for a reduction and what is computed from one, else 0. */
+static void mark_following(struct group *gr)
+{
+    for (size_t i = 0; i < gr->n_nodes; i++) {
+        struct node *n = gr->nodes[i];
+        n->mark = node_is_reduce(n);
+        for (int k = 0; k < n->n_in; k++)
+            n->mark |= n->in[k]->group == gr && n->in[k]->mark == 1;
+    }
+}
+
+/* One launch where a block sees all terms of a result. Else parts go to scratch, [part, result], and a second launch
+   adds them up; what is stored element by element is stored by the first. */
+static void plan_reduce(struct planner *p)
+{
+    struct group *gr = p->gr;
+    struct index_table *t = p->g->s->indices;
+    struct reduce_shape r = shape_of(p->g->s, gr->anchor);
+    bool columns = !(index_is_const(r.inner) && r.inner->k == 1);
+    int64_t parts = parts_for(p, &r, columns);
+    mark_following(gr);
+    struct group_launch *l = plan_launch(p, columns ? LAUNCH_COLUMNS : LAUNCH_CHUNKS, gr->anchor);
+    for (size_t i = 0; i < gr->n_outs; i++)
+        if (parts == 1 || !gr->outs[i]->mark)
+            plan_sink(p, l, SINK_FULL, gr->outs[i], -1);
+    if (parts == 1)
+        return;
+    const struct index *count = type_count(p->g->s, &gr->anchor->type);
+    const struct index *part = part_of(p, &r, parts, columns);
+    l->parts = index_const(t, parts);
+    l->part = part;
+    /* A shorter operand needs fewer parts than there is room for: sums find zeros in the rest, which nobody writes. */
+    bool sums = true;
+    for (size_t i = 0; i < gr->n_nodes; i++)
+        sums &= !node_is_reduce(gr->nodes[i]) || gr->nodes[i]->op->kernel.acc == KACC_SUM;
+    for (size_t i = 0; i < gr->n_nodes; i++)
+        if (node_is_reduce(gr->nodes[i])) {
+            int scratch = plan_scratch(p, "parts", index_mulk(t, count, parts), sums);
+            plan_sink(p, &gr->launches[0], SINK_PARTIAL, gr->nodes[i], scratch);
+        }
+    plan_finish(p, gr->anchor, 0, gr->launches[0].parts, part);
+    for (size_t i = 0; i < gr->n_outs; i++)
+        if (gr->outs[i]->mark)
+            plan_sink(p, &gr->launches[1], SINK_FULL, gr->outs[i], -1);
+}
+
+static void plan_gemm(struct planner *p)
+{
+    struct group *gr = p->gr;
+    struct contraction c = contraction_of(p->g->s, gr->anchor);
+    gr->tile = tile_for(p->t, plan_hint(p, c.m), plan_hint(p, c.nn), plan_hint(p, c.k));
+    struct group_launch *l = plan_launch(p, LAUNCH_GEMM, gr->anchor);
+    for (size_t i = 0; i < gr->n_outs; i++)
+        plan_sink(p, l, SINK_FULL, gr->outs[i], -1);
+}
+
+static void plan_rows(struct planner *p)
+{
+    struct group_launch *l = plan_launch(p, LAUNCH_ROWS, NULL);
+    for (size_t i = 0; i < p->gr->n_outs; i++)
+        plan_sink(p, l, SINK_FULL, p->gr->outs[i], -1);
 }
 
 void group_plan(struct graph *g, struct group *gr, const struct target *t, int64_t hint)
 {
-    gr->n_launches = gr->n_scratch = 0;
+    struct planner p = { .g = g, .gr = gr, .t = t, .hint = hint };
     gr->launches = NULL;
     gr->scratch = NULL;
-    if (gr->kind == GROUP_GEMM) {
-        struct contraction c = contraction_of(g->s, gr->anchor);
-        gr->tile = tile_for(t, index_eval(c.m, hint_value, &hint), index_eval(c.nn, hint_value, &hint),
-                            index_eval(c.k, hint_value, &hint));
+    gr->n_launches = gr->n_scratch = 0;
+    switch (gr->kind) {
+    case GROUP_ROWS: plan_rows(&p); break;
+    case GROUP_REDUCE: plan_reduce(&p); break;
+    case GROUP_GEMM: plan_gemm(&p); break;
     }
-    struct group_launch *l = add_launch(g, gr, gr->kind == GROUP_GEMM ? LAUNCH_GEMM : LAUNCH_ROWS, gr->anchor);
-    for (size_t i = 0; i < gr->n_outs; i++)
-        add_sink(g, l, SINK_FULL, gr->outs[i], -1);
+    for (size_t i = 0; i < gr->n_nodes; i++)
+        gr->nodes[i]->mark = -1;
 }

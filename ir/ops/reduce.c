@@ -1,62 +1,172 @@
-/* Reductions along the last dimension, which goes: [.., N] -> [..]. The sum of no terms is 0, their largest −∞, their
-   mean a NaN, its index −1. */
-#include "ir/ops/row.h"
+/* Reductions along one or several dimensions, which go, or become 1 with keepdim. The sum of no terms is 0, their
+   largest −∞, their mean a NaN, the index of it −1. */
+#include "ir/ops/reduction.h"
+
+static const int64_t last_axis[] = { -1 };
+static const struct attr_def reduce_attrs[] = {
+    { .name = "axis",
+      .kind = ATTR_INTS,
+      .value = { .n = 1, .ints = last_axis },
+      .doc = "the dimensions that are reduced, counted from the end if negative" },
+    { .name = "keepdim", .kind = ATTR_BOOL, .doc = "a reduced dimension stays, as 1" },
+};
 
 static bool reduce_infer(struct graph *g, struct node *n)
 {
-    if (n->in[0]->type.rank < 1)
+    const struct attr *axes = node_attr(n, 0);
+    const struct type *x = &n->in[0]->type;
+    bool reduced[MAX_RANK] = { false };
+    if (x->rank < 1)
         return infer_error(g, n, 0, "must have at least 1 dimension");
     if (!need_float(g, n, 0))
         return false;
-    set_type(n, DT_FLOAT, n->in[0]->type.rank - 1, n->in[0]->type.dim);
+    for (int i = 0; i < axes->n; i++) {
+        int axis;
+        if (!need_axis(g, n, axes->ints[i], x->rank, &axis))
+            return false;
+        if (reduced[axis])
+            return infer_error(g, n, -1, "axis %d is named twice", axis);
+        reduced[axis] = true;
+    }
+    if (!axes->n)
+        return infer_error(g, n, -1, "axis must name at least one dimension");
+    const struct index *dims[MAX_RANK];
+    int rank = 0;
+    for (int i = 0; i < x->rank; i++) {
+        if (reduced[i] && !node_attr(n, 1)->i)
+            continue;
+        dims[rank++] = reduced[i] ? index_const(g->s->indices, 1) : x->dim[i];
+    }
+    set_type(n, DT_FLOAT, rank, dims);
     return true;
 }
 
-static const struct index *length_of(const struct contract *c) { return type_last(c->g->s, &c->n->in[0]->type); }
+static void reduce_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                         struct box *in)
+{
+    struct reduction d = reduction_of(n);
+    const struct type *x = &n->in[operand]->type;
+    *in = (struct box){ .rank = x->rank };
+    for (int i = 0, at = 0; i < x->rank; i++) {
+        if (d.reduced[i]) {
+            in->hi[i] = dims_eval(dims, x->dim[i]) - 1;
+            at += d.keepdim;
+            continue;
+        }
+        in->lo[i] = out->lo[at];
+        in->hi[i] = out->hi[at++];
+    }
+}
+
+static void reduce_work(struct session *s, const struct node *n, struct work *w)
+{
+    w->sum_length = reduction_length(s, n);
+}
+
+static const struct index *length_of(const struct contract *c) { return reduction_length(c->g->s, c->n); }
 
 static void reduce_sample(struct sample *d)
 {
     static const enum dtype floats[] = { DT_FLOAT, DT_FLOAT, DT_F32, DT_F16 };
-    struct type t = sample_type(d, floats[sample_range(d, 0, 3)], 1, 3);
+    struct type t = sample_type(d, floats[sample_range(d, 0, 3)], 1, 4);
     sample_operand(d, 0, &t, -4, 4);
+    int64_t axes[MAX_RANK];
+    int n = 0;
+    uint64_t set = (uint64_t)sample_range(d, 1, (1 << t.rank) - 1);
+    for (int i = 0; i < t.rank; i++)
+        if (set >> i & 1)
+            axes[n++] = sample_range(d, 0, 1) ? i : i - t.rank;
+    bool usual = sample_range(d, 0, 2) == 0;
+    d->attrs[0] = usual ? sample_attr_ints(d, 1, last_axis) : sample_attr_ints(d, n, axes);
+    d->attrs[1] = sample_attr_int(sample_range(d, 0, 1));
+}
+
+/* ---- the terms of one result ---- */
+/* Goes over the elements of the operand that result `i` reduces, in row-major order: `at` is the element's number. */
+struct terms {
+    int rank;
+    int64_t dim[MAX_RANK], stride[MAX_RANK], index[MAX_RANK];
+    int64_t n, at;
+};
+
+static struct terms terms_of(const struct ev *c, int64_t i)
+{
+    struct reduction d = reduction_of(c->n);
+    const struct view *x = &c->in[0];
+    struct terms t = { .n = 1 };
+    int64_t stride = 1;
+    for (int k = x->rank - 1; k >= 0; k--) {
+        if (d.reduced[k]) {
+            t.n *= x->dim[k];
+        } else {
+            t.at += i % x->dim[k] * stride;
+            i /= x->dim[k];
+        }
+        stride *= x->dim[k];
+    }
+    stride = 1;
+    for (int k = x->rank - 1; k >= 0; k--) {
+        if (d.reduced[k]) {
+            t.dim[t.rank] = x->dim[k];
+            t.stride[t.rank++] = stride;
+        }
+        stride *= x->dim[k];
+    }
+    return t;
+}
+
+static void terms_next(struct terms *t)
+{
+    for (int k = 0; k < t->rank; k++) {
+        t->at += t->stride[k];
+        if (++t->index[k] < t->dim[k])
+            return;
+        t->at -= t->stride[k] * t->dim[k];
+        t->index[k] = 0;
+    }
 }
 
 /* ---- sum, mean ---- */
-static NUM row_sum(const struct ev *c, int64_t row)
+static NUM sum_of(const struct ev *c, int64_t i, int64_t *n)
 {
-    struct n_sum t = n_sum_begin(c);
-    int64_t n = c->in[0].last;
-    for (int64_t k = 0; k < n; k++)
-        n_sum_add(&t, c->in[0].v[row * n + k]);
-    return n_sum_end(&t);
+    struct n_sum sum = n_sum_begin(c);
+    struct terms t = terms_of(c, i);
+    for (int64_t k = 0; k < t.n; k++, terms_next(&t))
+        n_sum_add(&sum, c->in[0].v[t.at]);
+    *n = t.n;
+    return n_sum_end(&sum);
 }
 
 static void sum_eval(struct ev *c)
 {
+    int64_t n;
     for (size_t r = 0; r < c->n_runs; r++)
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++)
-            n_store(c, i, row_sum(c, i));
+            n_store(c, i, sum_of(c, i, &n));
 }
 
 static void mean_eval(struct ev *c)
 {
-    NUM n = n_const(c, (double)c->in[0].last);
+    int64_t n;
     for (size_t r = 0; r < c->n_runs; r++)
-        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++)
-            n_store(c, i, n_div(c, row_sum(c, i), n));
+        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
+            NUM sum = sum_of(c, i, &n);
+            n_store(c, i, n_div(c, sum, n_const(c, (double)n)));
+        }
 }
 
-/* Error of a row's sum. A NaN or infinity among terms whose errors are finite is there in every computation, and
-   decides the result unless the others overflow: 0. */
-static double row_sum_error(const struct bd *b, int64_t row)
+/* Error of one sum. A NaN or infinity among terms whose errors are finite is there in every computation, and decides
+   the result unless the others overflow: 0. */
+static double sum_error(const struct bd *b, int64_t i, int64_t *n)
 {
-    int64_t n = b->v.in[0].last;
     double mass = 0;
     double err = 0;
     bool decided = false;
-    for (int64_t k = row * n; k < (row + 1) * n; k++) {
-        double x = fabs(b->v.in[0].v[k].d);
-        double e = bd_operand(b, 0, k);
+    struct terms t = terms_of(&b->v, i);
+    *n = t.n;
+    for (int64_t k = 0; k < t.n; k++, terms_next(&t)) {
+        double x = fabs(b->v.in[0].v[t.at].d);
+        double e = bd_operand(b, 0, t.at);
         if (isnan(x) && e < INFINITY)
             return 0;
         if (isinf(x) && e < INFINITY)
@@ -65,7 +175,7 @@ static double row_sum_error(const struct bd *b, int64_t row)
             mass += x;
         err += e;
     }
-    double e = bd_sum(b, mass, err, n);
+    double e = bd_sum(b, mass, err, t.n);
     if (!(mass + e <= bd_max(b)))
         return INFINITY; /* a partial sum may overflow */
     return decided ? 0 : e;
@@ -73,17 +183,20 @@ static double row_sum_error(const struct bd *b, int64_t row)
 
 static void sum_bound(struct bd *b)
 {
+    int64_t n;
     for (size_t r = 0; r < b->v.n_runs; r++)
         for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++)
-            b->e_out[i] = row_sum_error(b, i);
+            b->e_out[i] = sum_error(b, i, &n);
 }
 
 /* The sum divided by its length, which an f32 has exactly up to 2^24. */
 static double mean_error(const struct bd *b, int64_t i)
 {
-    double n = (double)b->v.in[0].last;
+    int64_t terms;
     double y = b->v.out.v[i].d;
-    double e = n > 0 ? row_sum_error(b, i) / n : 0;
+    double e = sum_error(b, i, &terms);
+    double n = (double)terms;
+    e = n > 0 ? e / n : 0;
     if (n == 0 || e == INFINITY || !isfinite(y) || (y == 0 && e == 0))
         return e;
     if (n > 0x1p24)
@@ -123,12 +236,14 @@ static void mean_contract(struct contract *c)
 const struct op_def op_sum = {
     .call = {
         .name = "sum",
-        .doc = "sum of each row",
+        .doc = "sum of the elements along the axes",
         .operands = { { "x" } },
+        .attrs = reduce_attrs,
+        .n_attrs = N_ATTRS(reduce_attrs),
     },
     .class = CLS_REDUCE,
     .type = { .infer = reduce_infer, .contract = sum_contract },
-    .reference = { .eval = sum_eval, .bound = sum_bound },
+    .reference = { .needs = reduce_needs, .work = reduce_work, .eval = sum_eval, .bound = sum_bound },
     .kernel = { .acc = KACC_SUM },
     .sample = reduce_sample,
 };
@@ -136,29 +251,31 @@ const struct op_def op_sum = {
 const struct op_def op_mean = {
     .call = {
         .name = "mean",
-        .doc = "mean of each row",
+        .doc = "mean of the elements along the axes",
         .operands = { { "x" } },
+        .attrs = reduce_attrs,
+        .n_attrs = N_ATTRS(reduce_attrs),
     },
     .class = CLS_REDUCE,
     .type = { .infer = reduce_infer, .contract = mean_contract },
-    .reference = { .eval = mean_eval, .bound = mean_bound },
+    .reference = { .needs = reduce_needs, .work = reduce_work, .eval = mean_eval, .bound = mean_bound },
     .kernel = { .acc = KACC_SUM, .finish = mean_finish },
     .sample = reduce_sample,
 };
 
 /* ---- max ---- */
-static NUM row_max(const struct ev *c, int64_t row)
+static NUM max_of(const struct ev *c, int64_t i)
 {
-    int64_t n = c->in[0].last;
-    const NUM *x = c->in[0].v + row * n;
     NUM best = { .d = -INFINITY };
     if (c->kind == NUM_FIELD)
         best.u = 0;
-    for (int64_t k = 0; k < n; k++) {
+    struct terms t = terms_of(c, i);
+    for (int64_t k = 0; k < t.n; k++, terms_next(&t)) {
+        NUM x = c->in[0].v[t.at];
         if (c->kind == NUM_FIELD)
-            best.u = field_add(best.u, field_mix(c->key, FIELD_ROW_MAX, x[k].u, 0));
+            best.u = field_add(best.u, field_mix(c->key, FIELD_ROW_MAX, x.u, 0));
         else
-            best = k ? n_max(c, best, x[k]) : x[0];
+            best = k ? n_max(c, best, x) : x;
     }
     return best;
 }
@@ -167,18 +284,18 @@ static void max_eval(struct ev *c)
 {
     for (size_t r = 0; r < c->n_runs; r++)
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++)
-            n_store(c, i, row_max(c, i));
+            n_store(c, i, max_of(c, i));
 }
 
 /* The largest moves with the element that it is; another takes over where its interval passes it. */
-static double max_error(const struct bd *b, int64_t row)
+static double max_error(const struct bd *b, int64_t i)
 {
-    int64_t n = b->v.in[0].last;
-    double y = b->v.out.v[row].d;
+    double y = b->v.out.v[i].d;
     double out = 0;
-    for (int64_t k = row * n; k < (row + 1) * n; k++) {
-        double x = b->v.in[0].v[k].d;
-        double e = bd_operand(b, 0, k);
+    struct terms t = terms_of(&b->v, i);
+    for (int64_t k = 0; k < t.n; k++, terms_next(&t)) {
+        double x = b->v.in[0].v[t.at].d;
+        double e = bd_operand(b, 0, t.at);
         if (isnan(x) && e < INFINITY)
             return 0;
         double gap = x == y ? 0 : fabs(y - x) * (1 - 0x1p-50);
@@ -204,136 +321,15 @@ static void max_contract(struct contract *c)
 const struct op_def op_max = {
     .call = {
         .name = "max",
-        .doc = "largest of each row; a NaN wins",
+        .doc = "largest of the elements along the axes; a NaN wins",
         .operands = { { "x" } },
+        .attrs = reduce_attrs,
+        .n_attrs = N_ATTRS(reduce_attrs),
     },
     .class = CLS_REDUCE,
     .exact = true,
     .type = { .infer = reduce_infer, .contract = max_contract },
-    .reference = { .eval = max_eval, .bound = max_bound },
+    .reference = { .needs = reduce_needs, .work = reduce_work, .eval = max_eval, .bound = max_bound },
     .kernel = { .acc = KACC_MAX },
-    .sample = reduce_sample,
-};
-
-/* ---- argmax ---- */
-static bool argmax_infer(struct graph *g, struct node *n)
-{
-    if (!reduce_infer(g, n))
-        return false;
-    n->type.dtype = DT_I64;
-    return true;
-}
-
-/* The first of the largest; the first NaN, if there is one. */
-static int64_t row_argmax(const struct ev *c, int64_t row)
-{
-    int64_t n = c->in[0].last;
-    int64_t best = n ? 0 : -1;
-    const NUM *x = c->in[0].v + row * n;
-    for (int64_t k = 1; k < n && !n_is_nan(c, x[best]); k++)
-        if (n_is_nan(c, x[k]) || n_less(c, x[best], x[k]))
-            best = k;
-    return best;
-}
-
-static void argmax_eval(struct ev *c)
-{
-    for (size_t r = 0; r < c->n_runs; r++)
-        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++)
-            n_store_i(c, i, row_argmax(c, i));
-}
-
-/* The ends of an element's interval, outward of rounding. */
-static double lower_end(double x, double e)
-{
-    return isnan(x) || e == INFINITY ? -INFINITY : e == 0 ? x : nextafter(x - e, -INFINITY);
-}
-static double upper_end(double x, double e)
-{
-    return isnan(x) || e == INFINITY ? INFINITY : e == 0 ? x : nextafter(x + e, INFINITY);
-}
-
-/* The row's largest lower end and where it first stands; the first NaN that is certain (n: none). */
-struct floor {
-    double value;
-    int64_t first, nan;
-};
-
-static struct floor floor_of(const struct bd *b, int64_t row)
-{
-    int64_t n = b->v.in[0].last;
-    struct floor f = { -INFINITY, n, n };
-    for (int64_t k = 0; k < n; k++) {
-        double x = b->v.in[0].v[row * n + k].d;
-        double e = bd_operand(b, 0, row * n + k);
-        if (isnan(x) && e < INFINITY && f.nan == n)
-            f.nan = k;
-        double lower = lower_end(x, e);
-        if (f.first == n || lower > f.value) {
-            f.value = lower;
-            f.first = k;
-        }
-    }
-    return f;
-}
-
-/* Candidates are what no other element surely beats: by a higher lower end, or an equal one that stands before; before
-   a certain NaN only what may be one itself. */
-static double argmax_error(const struct bd *b, int64_t row)
-{
-    int64_t n = b->v.in[0].last;
-    int64_t y = b->v.out.v[row].i;
-    struct floor f = floor_of(b, row);
-    double out = 0;
-    for (int64_t k = 0; k < n; k++) {
-        double x = b->v.in[0].v[row * n + k].d;
-        double e = bd_operand(b, 0, row * n + k);
-        double upper = upper_end(x, e);
-        bool candidate = f.nan < n ? k == f.nan || (e == INFINITY && k < f.nan)
-                                   : e == INFINITY || upper > f.value || (upper == f.value && k <= f.first);
-        if (candidate)
-            out = fmax(out, fabs((double)(k - y)));
-    }
-    return out;
-}
-
-static void argmax_bound(struct bd *b)
-{
-    for (size_t r = 0; r < b->v.n_runs; r++)
-        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++)
-            b->e_out[i] = argmax_error(b, i);
-}
-
-static void argmax_contract(struct contract *c)
-{
-    const struct index *n = length_of(c);
-    facts_set(c, n->lo > 0 ? 0 : -1, n->hi > 0 ? (double)n->hi - 1 : -1, true, true);
-}
-
-/* The larger stands before, a NaN before all; of equals the first. */
-static const struct kexpr *argmax_precedes(struct at *c, const struct kexpr *sj, const struct kexpr *j,
-                                           const struct kexpr *si, const struct kexpr *i)
-{
-    struct kbuild *k = c->k;
-    const struct kexpr *nan_j = kexpr_op2(k, K_NE, sj, sj);
-    const struct kexpr *nan_i = kexpr_op2(k, K_NE, si, si);
-    const struct kexpr *first = kexpr_op2(k, K_LT, j, i);
-    const struct kexpr *more =
-        kexpr_op2(k, K_OR, kexpr_op2(k, K_GT, sj, si), kexpr_op2(k, K_AND, nan_j, kexpr_op1(k, K_NOT, nan_i)));
-    const struct kexpr *same = kexpr_op2(k, K_OR, kexpr_op2(k, K_EQ, sj, si), kexpr_op2(k, K_AND, nan_j, nan_i));
-    return kexpr_op2(k, K_OR, more, kexpr_op2(k, K_AND, same, first));
-}
-
-const struct op_def op_argmax = {
-    .call = {
-        .name = "argmax",
-        .doc = "index of the largest of each row: the first on a tie; a NaN wins",
-        .operands = { { "x" } },
-    },
-    .class = CLS_SELECT,
-    .exact = true,
-    .type = { .infer = argmax_infer, .contract = argmax_contract },
-    .reference = { .eval = argmax_eval, .bound = argmax_bound },
-    .kernel = { .precedes = argmax_precedes },
     .sample = reduce_sample,
 };

@@ -13,14 +13,14 @@ static size_t bytes_of(const struct exec *e, const struct node *n)
     return (size_t)type_count_at(&n->type, &e->dims) * (size_t)dtype_size(n->storage);
 }
 
-/* A source that some launch reads; one that a launch makes is none. */
+/* A source that some group reads, even if none of its launches has an element to read. */
 static bool is_read(const struct exec *e, const struct node *n)
 {
     if (n->materialised)
         return false;
-    for (size_t i = 0; i < e->p->n_launches; i++)
-        for (size_t k = 0; k < e->p->launches[i].k->n_args; k++)
-            if (e->p->launches[i].args[k].node == n)
+    for (size_t i = 0; i < e->p->g->n_groups; i++)
+        for (size_t k = 0; k < e->p->g->groups[i]->n_ins; k++)
+            if (e->p->g->groups[i]->ins[k] == n)
                 return true;
     return false;
 }

@@ -1,0 +1,57 @@
+/* Accumulators of single threads become totals of a wave or a block, in a fixed order. */
+#include <math.h>
+
+#include "codegen/lower.h"
+
+double accumulator_neutral(enum kacc op) { return op == KACC_SUM ? 0 : op == KACC_MAX ? -INFINITY : INFINITY; }
+
+void fill_accumulators(struct lower *l, struct kmem *acc, int n, enum kacc op)
+{
+    struct insert_point p = lower_enter(l, kstmt_region(&l->b));
+    for (int i = 0; i < n; i++)
+        kstmt_store(&l->b, acc, NULL, index_const(l->indices, i),
+                    kexpr_const(&l->b, acc->dtype, accumulator_neutral(op)), NULL);
+    lower_leave(l, p);
+}
+
+void combine_wave(struct lower *l, struct kmem *acc, int n, enum kacc op)
+{
+    for (int i = 0; i < n; i++)
+        kstmt_combine(&l->b, acc, index_const(l->indices, i), op, l->t->wave);
+}
+
+/* Each wave's total to shared memory; then every thread adds those up, wave by wave. */
+void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op)
+{
+    struct index_table *t = l->indices;
+    int waves = l->k->block / l->t->wave;
+    combine_wave(l, acc, n, op);
+    struct kmem *part = kernel_shared(l->k, "part", acc->dtype, 1, KL_ROWS, n, waves);
+    kstmt_barrier(&l->b, KSCOPE_BLOCK, -1); /* the parts of the reduction before have been read */
+    struct kmask first = mask_of(l->k->lane, index_const(t, 1));
+    struct insert_point p = lower_enter(l, kstmt_region(&l->b));
+    l->b = kb_in(&l->b, kstmt_if(&l->b, &first));
+    for (int i = 0; i < n; i++)
+        kstmt_store(&l->b, part, NULL, index_addk(t, l->k->wave_id, i * waves),
+                    kexpr_load(&l->b, acc, NULL, index_const(t, i), NULL, 0), NULL);
+    lower_leave(l, p);
+    kstmt_barrier(&l->b, KSCOPE_BLOCK, -1);
+    p = lower_enter(l, kstmt_region(&l->b));
+    for (int i = 0; i < n; i++) {
+        kstmt_store(&l->b, acc, NULL, index_const(t, i),
+                    kexpr_load(&l->b, part, NULL, index_const(t, i * waves), NULL, 0), NULL);
+        for (int w = 1; w < waves; w++)
+            kstmt_accumulate(&l->b, acc, index_const(t, i), op,
+                             kexpr_load(&l->b, part, NULL, index_const(t, i * waves + w), NULL, 0), false);
+    }
+    lower_leave(l, p);
+}
+
+const struct kexpr *finish_reduction(struct lower *l, const struct node *n, const struct kexpr *total,
+                                     const struct index *length)
+{
+    if (!n->op->kernel.finish)
+        return total;
+    struct at c = { .k = &l->b, .n = n, .lower = l };
+    return n->op->kernel.finish(&c, total, length);
+}

@@ -1,0 +1,358 @@
+/* Reductions across rows, and of few long rows: one pass over the operand, several reductions of it at once.
+
+   LAUNCH_COLUMNS: results side by side in memory (`inner` of them, for each of `outer`) go to neighbouring lanes,
+   `width` to a lane; the waves of a block take turns along the reduced terms, and their totals meet in shared memory.
+   LAUNCH_CHUNKS: a block takes a part of the terms of one result, neighbouring terms to neighbouring threads. A launch
+   that reads scratch adds up parts instead of the operand's terms: parts are the terms, results are `inner`. */
+#include <string.h>
+
+#include "codegen/lower.h"
+#include "ir/ops/reduction.h"
+
+enum { UNROLL = 4, MOST_WIDTH = 4 };
+
+struct reduce {
+    struct lower *l;
+    const struct node **of; /* the nodes that are reduced together */
+    struct kmem **acc, **parts;
+    size_t n;
+    const struct index *outer, *inner, *length; /* as this launch sees them */
+    const struct index *part, *first, *end;     /* terms of a part; this block's range of them */
+    const struct index *o, *column;             /* this block's outer result; this thread's first inner one */
+    int width;
+};
+
+static bool is_finish(const struct reduce *r) { return r->l->launch->from >= 0; }
+
+/* ---- shapes ---- */
+static void shape_of_operand(struct reduce *r)
+{
+    const struct node *n = r->l->launch->anchor;
+    struct index_table *t = r->l->indices;
+    struct reduction d = reduction_of(n);
+    const struct type *x = &n->in[0]->type;
+    bool inside = true;
+    r->length = reduction_length(r->l->s, n);
+    for (int i = x->rank - 1; i >= 0; i--) {
+        inside &= !d.reduced[i];
+        if (inside)
+            r->inner = index_mul(t, r->inner, x->dim[i]);
+        else if (!d.reduced[i])
+            r->outer = index_mul(t, r->outer, x->dim[i]);
+    }
+}
+
+/* The operand's index of term `k` of result (o, column). */
+static void operand_index(const struct reduce *r, const struct node *n, const struct index *k,
+                          const struct index *column, const struct index **index)
+{
+    struct index_table *t = r->l->indices;
+    struct reduction d = reduction_of(n);
+    const struct type *x = &n->in[0]->type;
+    const struct index *dims[3][MAX_RANK], *out[3][MAX_RANK];
+    const struct index *flat[3] = { k, column, r->o };
+    int which[MAX_RANK], rank[3] = { 0 };
+    int last = x->rank - 1;
+    while (last >= 0 && !d.reduced[last])
+        last--;
+    for (int i = 0; i < x->rank; i++) {
+        which[i] = d.reduced[i] ? 0 : i > last ? 1 : 2;
+        dims[which[i]][rank[which[i]]++] = x->dim[i];
+    }
+    for (int w = 0; w < 3; w++)
+        split_index(t, dims[w], rank[w], flat[w], out[w]);
+    int at[3] = { 0 };
+    for (int i = 0; i < x->rank; i++)
+        index[i] = out[which[i]][at[which[i]]++];
+}
+
+/* Row-major number of the result (o, column). */
+static const struct index *result_number(const struct reduce *r, const struct index *column)
+{
+    return index_add(r->l->indices, index_mul(r->l->indices, r->o, r->inner), column);
+}
+
+/* ---- terms ---- */
+static const struct kexpr *term(struct reduce *r, size_t which, const struct index *k, const struct index *column)
+{
+    struct lower *l = r->l;
+    if (is_finish(r)) {
+        const struct index *flat = index_add(l->indices, index_mul(l->indices, k, r->inner), column);
+        return load_arg(l, r->parts[which], flat);
+    }
+    const struct index *index[MAX_RANK];
+    const struct node *x = r->of[which]->in[0];
+    operand_index(r, r->of[which], k, column, index);
+    return kexpr_cast(&l->b, DT_F32, lower_value(l, x, index));
+}
+
+/* What the group keeps of the operand's own elements is stored as they pass by. */
+static void store_elements(struct reduce *r, const struct index *k, const struct index *column)
+{
+    struct lower *l = r->l;
+    const struct index *index[MAX_RANK];
+    for (size_t i = 0; i < l->launch->n_sinks && !is_finish(r); i++) {
+        const struct node *n = l->launch->sinks[i].node;
+        if (l->launch->sinks[i].kind != SINK_FULL || !type_same_shape(&n->type, &r->of[0]->in[0]->type) ||
+            n->op->class == CLS_REDUCE)
+            continue;
+        operand_index(r, r->of[0], k, column, index);
+        kstmt_store(&l->b, arg_of(l, n), NULL, flat_index(l->indices, &n->type, index), lower_value(l, n, index), NULL);
+    }
+}
+
+/* Neighbours e = 0 .. width - 1 of one thread: `column` or the term itself moves with e. Accumulator e, or the only
+   one, takes them. */
+static void take(struct reduce *r, const struct index *k, const struct index *column, bool along_columns)
+{
+    struct lower *l = r->l;
+    struct index_table *t = l->indices;
+    struct kbuild outer = l->b;
+    struct kstmt *loop = kstmt_for(&l->b, "e", index_const(t, 0), index_const(t, r->width), 1, true);
+    struct insert_point p = lower_enter(l, loop);
+    const struct index *thread = along_columns ? l->k->lane : l->k->tid;
+    l->vec = (struct vector){ .width = r->width, .e = loop->var, .thread = thread, .outer = outer, .loop = loop };
+    const struct index *kk = along_columns ? k : index_add(t, k, loop->var);
+    const struct index *cc = along_columns ? index_add(t, column, loop->var) : column;
+    for (size_t i = 0; i < r->n; i++)
+        kstmt_accumulate(&l->b, r->acc[i], loop->var, r->of[i]->op->kernel.acc, term(r, i, kk, cc), false);
+    store_elements(r, kk, cc);
+    l->vec.width = 1;
+    lower_leave(l, p);
+    lower_forget_turn(l);
+    lower_forget(l);
+}
+
+/* The block's terms, `round` of them a turn: UNROLL turns at once while none is past the end, so that their loads are
+   in flight together. */
+static void sweep(struct reduce *r, const struct index *mine, int round, bool along_columns)
+{
+    struct lower *l = r->l;
+    struct index_table *t = l->indices;
+    const struct index *turns = index_ceil_div(t, r->part, index_const(t, (int64_t)round * UNROLL));
+    struct kstmt *loop = kstmt_for(&l->b, "turn", index_const(t, 0), turns, 1, false);
+    struct insert_point p = lower_enter(l, loop);
+    const struct index *k0 = index_add(t, index_add(t, r->first, mine), index_mulk(t, loop->var, round * UNROLL));
+    int each = along_columns ? 1 : r->width;
+    struct kmask all = mask_of(index_addk(t, k0, (int64_t)round * (UNROLL - 1) + each - 1), r->end);
+    struct kstmt *inside = kstmt_if(&l->b, &all);
+    struct insert_point q = lower_enter(l, inside);
+    for (int u = 0; u < UNROLL; u++)
+        take(r, index_addk(t, k0, (int64_t)round * u), r->column, along_columns);
+    lower_leave(l, q);
+    struct kbuild otherwise = kb_else(&l->b, inside);
+    struct kbuild here = l->b;
+    l->b = otherwise;
+    for (int u = 0; u < UNROLL; u++) {
+        const struct index *k = index_addk(t, k0, (int64_t)round * u);
+        struct kmask m = mask_of(index_addk(t, k, each - 1), r->end);
+        struct insert_point s = lower_enter(l, kstmt_if(&l->b, &m));
+        take(r, k, r->column, along_columns);
+        lower_leave(l, s);
+    }
+    l->b = here;
+    lower_leave(l, p);
+}
+
+static void record_sum(struct reduce *r, int round, int depth)
+{
+    struct index_table *t = r->l->indices;
+    const struct index *chain =
+        index_mulk(t, index_ceil_div(t, r->part, index_const(t, (int64_t)round * UNROLL)), UNROLL);
+    struct sum_level level = { .block = 1, .depth = depth };
+    if (!index_const_value(chain, &level.chain))
+        level.chain_of = chain;
+    for (size_t i = 0; i < r->n; i++)
+        kernel_sum(r->l->k, r->of[i], level);
+}
+
+/* ---- results ---- */
+static void store_partial(struct reduce *r, size_t which, const struct index *number, const struct kexpr *total)
+{
+    struct lower *l = r->l;
+    struct index_table *t = l->indices;
+    const struct index *count = index_mul(t, r->outer, r->inner);
+    for (size_t i = 0; i < l->launch->n_sinks; i++) {
+        const struct sink *s = &l->launch->sinks[i];
+        if (s->kind == SINK_PARTIAL && s->node == r->of[which])
+            kstmt_store(&l->b, l->scratch[s->scratch], NULL, index_add(t, index_mul(t, l->k->bid[1], count), number),
+                        total, NULL);
+    }
+}
+
+/* All results of the group at one number, from the totals of its reductions. */
+static void store_results(struct reduce *r, const struct index *number, const struct kexpr *const *totals)
+{
+    struct lower *l = r->l;
+    const struct index *index[MAX_RANK];
+    if (l->launch->parts && !is_finish(r)) {
+        for (size_t i = 0; i < r->n; i++)
+            store_partial(r, i, number, totals[i]);
+        return;
+    }
+    lower_forget(l);
+    for (size_t i = 0; i < r->n; i++) {
+        const struct node *n = r->of[i];
+        struct value_loc w = { .node = n, .kind = LOC_VALUE };
+        split_index(l->indices, n->type.dim, n->type.rank, number, w.index);
+        const struct index *length = n->op->class == CLS_REDUCE ? reduction_length(l->s, n) : NULL;
+        w.value = kstmt_let(&l->b, finish_reduction(l, n, totals[i], length));
+        value_loc_set(l, w);
+    }
+    for (size_t i = 0; i < l->launch->n_sinks; i++) {
+        const struct node *n = l->launch->sinks[i].node;
+        if (l->launch->sinks[i].kind != SINK_FULL || !type_same_shape(&n->type, &r->of[0]->type))
+            continue;
+        split_index(l->indices, n->type.dim, n->type.rank, number, index);
+        kstmt_store(&l->b, arg_of(l, n), NULL, flat_index(l->indices, &n->type, index), lower_value(l, n, index), NULL);
+    }
+}
+
+/* ---- the two ways ---- */
+static void columns(struct reduce *r)
+{
+    struct lower *l = r->l;
+    struct index_table *t = l->indices;
+    int wave = l->t->wave;
+    int waves = l->k->block / wave;
+    int across = wave * r->width;
+    const struct index *blocks = index_ceil_div(t, r->inner, index_const(t, across));
+    l->k->grid[0] = index_mul(t, blocks, r->outer);
+    const struct index *block = index_mod(t, l->k->bid[0], blocks);
+    r->o = index_div(t, l->k->bid[0], blocks);
+    r->column = index_add(t, index_mulk(t, block, across), index_mulk(t, l->k->lane, r->width));
+    for (size_t i = 0; i < r->n; i++)
+        fill_accumulators(l, r->acc[i], r->width, r->of[i]->op->kernel.acc);
+    struct insert_point p = lower_enter(l, kstmt_region(&l->b));
+    struct kmask there = mask_of(r->column, r->inner);
+    l->b = kb_in(&l->b, kstmt_if(&l->b, &there));
+    sweep(r, l->k->wave_id, waves, true);
+    lower_leave(l, p);
+    record_sum(r, waves, waves - 1);
+    /* the waves' totals, side by side; then a thread a column adds them up in their order */
+    struct kmem **shared = arena_array(l->k->arena, struct kmem *, r->n);
+    p = lower_enter(l, kstmt_region(&l->b));
+    for (size_t i = 0; i < r->n; i++) {
+        shared[i] = kernel_shared(l->k, "totals", DT_F32, 1, KL_ROWS, waves, across);
+        for (int e = 0; e < r->width; e++)
+            kstmt_store(&l->b, shared[i], NULL,
+                        index_add(t, index_mulk(t, l->k->wave_id, across),
+                                  index_addk(t, index_mulk(t, l->k->lane, r->width), e)),
+                        kexpr_load(&l->b, r->acc[i], NULL, index_const(t, e), NULL, 0), NULL);
+    }
+    lower_leave(l, p);
+    kstmt_barrier(&l->b, KSCOPE_BLOCK, -1);
+    p = lower_enter(l, kstmt_region(&l->b));
+    const struct index *column = index_add(t, index_mulk(t, block, across), l->k->tid);
+    struct kmask mine = { .n = 2, .g = { { l->k->tid, index_const(t, across) }, { column, r->inner } } };
+    l->b = kb_in(&l->b, kstmt_if(&l->b, &mine));
+    const struct kexpr **totals = arena_array(l->k->arena, const struct kexpr *, r->n);
+    for (size_t i = 0; i < r->n; i++) {
+        kstmt_store(&l->b, r->acc[i], NULL, index_const(t, 0), kexpr_load(&l->b, shared[i], NULL, l->k->tid, NULL, 0),
+                    NULL);
+        for (int w = 1; w < waves; w++)
+            kstmt_accumulate(&l->b, r->acc[i], index_const(t, 0), r->of[i]->op->kernel.acc,
+                             kexpr_load(&l->b, shared[i], NULL, index_addk(t, l->k->tid, (int64_t)w * across), NULL, 0),
+                             false);
+        totals[i] = kstmt_let(&l->b, kexpr_load(&l->b, r->acc[i], NULL, index_const(t, 0), NULL, 0));
+    }
+    store_results(r, result_number(r, column), totals);
+    lower_leave(l, p);
+}
+
+static void chunks(struct reduce *r)
+{
+    struct lower *l = r->l;
+    struct index_table *t = l->indices;
+    l->k->grid[0] = index_mul(t, r->outer, r->inner);
+    r->o = index_div(t, l->k->bid[0], r->inner);
+    r->column = index_mod(t, l->k->bid[0], r->inner);
+    for (size_t i = 0; i < r->n; i++)
+        fill_accumulators(l, r->acc[i], r->width, r->of[i]->op->kernel.acc);
+    int round = l->k->block * r->width;
+    struct insert_point p = lower_enter(l, kstmt_region(&l->b));
+    sweep(r, index_mulk(t, l->k->tid, r->width), round, false);
+    for (size_t i = 0; i < r->n; i++)
+        for (int e = 1; e < r->width; e++)
+            kstmt_accumulate(&l->b, r->acc[i], index_const(t, 0), r->of[i]->op->kernel.acc,
+                             kexpr_load(&l->b, r->acc[i], NULL, index_const(t, e), NULL, 0), false);
+    lower_leave(l, p);
+    int waves = l->k->block / l->t->wave;
+    record_sum(r, round, r->width - 1 + log2_ceil(l->t->wave) + waves - 1);
+    for (size_t i = 0; i < r->n; i++)
+        combine_block(l, r->acc[i], 1, r->of[i]->op->kernel.acc);
+    p = lower_enter(l, kstmt_region(&l->b));
+    struct kmask one = mask_of(l->k->tid, index_const(t, 1));
+    l->b = kb_in(&l->b, kstmt_if(&l->b, &one));
+    const struct kexpr **totals = arena_array(l->k->arena, const struct kexpr *, r->n);
+    for (size_t i = 0; i < r->n; i++)
+        totals[i] = kstmt_let(&l->b, kexpr_load(&l->b, r->acc[i], NULL, index_const(t, 0), NULL, 0));
+    store_results(r, l->k->bid[0], totals);
+    lower_leave(l, p);
+}
+
+/* ---- set-up ---- */
+/* Neighbours that a thread takes at once: what divides the dimension that they lie along. */
+static int width_for(const struct reduce *r, bool along_columns)
+{
+    const struct index *along = along_columns ? r->inner : type_last(r->l->s, &r->of[0]->in[0]->type);
+    if (is_finish(r) && !along_columns)
+        return 1;
+    if (!along_columns && !index_multiple_of(r->length, MOST_WIDTH))
+        return 1;
+    return index_multiple_of(along, MOST_WIDTH) ? MOST_WIDTH : 1;
+}
+
+/* This launch's reductions: those whose parts go to scratch or come from it; all of the group's where there is none. */
+static void find_reductions(struct reduce *r)
+{
+    struct lower *l = r->l;
+    const struct group *gr = l->gr;
+    r->of = arena_array(l->k->arena, const struct node *, gr->n_nodes);
+    r->parts = arena_array(l->k->arena, struct kmem *, gr->n_nodes);
+    for (size_t i = 0; i < gr->n_nodes && !is_finish(r); i++)
+        if (node_is_reduce(gr->nodes[i]))
+            r->of[r->n++] = gr->nodes[i];
+    if (!is_finish(r))
+        return;
+    const struct index *count = gr->scratch[l->launch->from].count;
+    for (const struct group_launch *from = gr->launches; from < l->launch; from++)
+        for (size_t i = 0; i < from->n_sinks; i++) {
+            const struct sink *s = &from->sinks[i];
+            if (s->kind == SINK_FULL || gr->scratch[s->scratch].count != count ||
+                !type_same_shape(&s->node->type, &l->launch->anchor->type))
+                continue;
+            r->of[r->n] = s->node;
+            r->parts[r->n++] = l->scratch[s->scratch];
+        }
+}
+
+void lower_reduce(struct lower *l)
+{
+    struct index_table *t = l->indices;
+    bool along_columns = l->launch->kind == LAUNCH_COLUMNS;
+    struct reduce r = { .l = l, .outer = index_const(t, 1), .inner = index_const(t, 1) };
+    find_reductions(&r);
+    if (is_finish(&r)) {
+        r.inner = type_count(l->s, &l->launch->anchor->type);
+        r.length = l->launch->parts;
+    } else {
+        shape_of_operand(&r);
+    }
+    r.width = width_for(&r, along_columns);
+    r.acc = arena_array(l->k->arena, struct kmem *, r.n);
+    for (size_t i = 0; i < r.n; i++)
+        r.acc[i] = kernel_private(l->k, arena_printf(l->k->arena, "acc%zu", i), DT_F32, r.width);
+    bool cut = l->launch->parts && !is_finish(&r);
+    r.part = cut ? l->launch->part : r.length;
+    r.first = cut ? index_mul(t, l->k->bid[1], r.part) : index_const(t, 0);
+    r.end = cut ? index_min(t, r.length, index_add(t, r.first, r.part)) : r.length;
+    if (cut) {
+        bool zeroed = l->gr->scratch[0].zeroed;
+        l->k->grid[1] = zeroed ? index_ceil_div(t, r.length, r.part) : l->launch->parts;
+    }
+    if (along_columns)
+        columns(&r);
+    else
+        chunks(&r);
+}

@@ -1,0 +1,271 @@
+#include "ir/graph/fusion.h"
+
+#include <string.h>
+
+#include "ir/ops/reduction.h"
+
+/* A kernel that a compiler takes in a second or two: values that it computes, recomputed ones counted at each use, and
+   buffers that it is given. */
+enum { MOST_VALUES = 256, MOST_BUFFERS = 96 };
+
+/* What is known of a group while it grows. */
+struct growth {
+    struct row_space space;
+    const struct index *row[MAX_RANK]; /* variables that stand for the row, or the element of a flat space */
+    int values, buffers;
+    size_t cap;
+};
+
+struct fusion {
+    struct graph *g;
+    struct arena *a;
+    struct kbuild probe; /* where `at` may build what nobody reads */
+    struct growth *of;   /* by group id */
+    size_t cap;
+    bool *follows; /* by node id: computed from a reduction of its own GROUP_REDUCE */
+};
+
+struct fusion *fusion_begin(struct graph *g, const struct target *t, struct arena *a)
+{
+    struct fusion *f = arena_new_of(a, struct fusion);
+    *f = (struct fusion){ .g = g, .a = a };
+    f->probe = kb_at(kernel_new(g->s, a, "probe", t, 1));
+    f->follows = arena_array(a, bool, g->next_id + 1);
+    return f;
+}
+
+/* ---- spaces ---- */
+static bool is_one(const struct index *dim) { return index_is_const(dim) && dim->k == 1; }
+
+/* A variable that ranges over a dimension; the index of a dimension of 1 is 0. */
+static const struct index *over(struct fusion *f, const struct index *dim)
+{
+    struct index_table *t = f->g->s->indices;
+    return is_one(dim) ? index_const(t, 0) : index_var(t, "i", 0, dim->hi > 0 ? dim->hi - 1 : 0, UNIFORM_THREAD);
+}
+
+static void set_space(struct fusion *f, struct growth *w, struct row_space space)
+{
+    for (int i = w->space.rank; i < space.rank; i++)
+        w->row[i] = over(f, space.dim[i]);
+    w->space = space;
+}
+
+static bool same_dims(const struct type *t, const struct row_space *r)
+{
+    for (int i = 0; i < r->rank; i++)
+        if (t->dim[i] != r->dim[i])
+            return false;
+    return true;
+}
+
+/* A value a row, or a row of values. */
+static bool stands_in(const struct type *t, const struct row_space *r)
+{
+    return t->rank >= r->rank && t->rank <= r->rank + !r->flat && same_dims(t, r);
+}
+
+/* ---- which row is read ---- */
+struct reading {
+    struct fusion *f;
+    const struct group *gr;
+    const struct growth *w;
+    bool same_row;
+};
+
+static void follow(struct reading *r, const struct node *x, const struct index *const *index);
+
+static const struct kexpr *probed(struct at *c, int operand, const struct index *const *index)
+{
+    const struct node *x = c->n->in[operand];
+    follow(c->lower, x, index);
+    return kexpr_const(c->k, kexpr_value_type(x->storage), 0);
+}
+
+/* What the value of x at an index reads of the group: all of it must stand in the row. */
+static void follow(struct reading *r, const struct node *x, const struct index *const *index)
+{
+    if (!r->same_row || x->op->class == CLS_SOURCE)
+        return;
+    if (node_is_rematerialised(x)) {
+        struct at c = { .k = &r->f->probe, .n = x, .index = index, .value = probed, .lower = r };
+        x->op->kernel.at(&c);
+        return;
+    }
+    if (x->group != r->gr)
+        return;
+    r->same_row = stands_in(&x->type, &r->w->space);
+    for (int i = 0; i < r->w->space.rank && r->same_row; i++)
+        r->same_row = index[i] == r->w->row[i];
+}
+
+/* The index at which n is computed in the group's row: its last dimension ranges. */
+static void own_index(const struct reading *r, const struct type *t, const struct index **index)
+{
+    memcpy(index, r->w->row, sizeof *index * (size_t)r->w->space.rank);
+    for (int i = r->w->space.rank; i < t->rank; i++)
+        index[i] = over(r->f, t->dim[i]);
+}
+
+static void follow_contraction(struct reading *r, const struct node *n)
+{
+    const struct index *a[MAX_RANK], *b[MAX_RANK];
+    struct contraction c = contraction_of(r->f->g->s, n);
+    own_index(r, &n->in[0]->type, a);
+    if (c.transpose_a) {
+        a[1] = a[0];
+        a[0] = over(r->f, n->in[0]->type.dim[0]);
+    }
+    own_index(r, &n->in[1]->type, b);
+    for (int i = n->in[1]->type.rank - 2; i < n->in[1]->type.rank; i++)
+        b[i] = over(r->f, n->in[1]->type.dim[i]);
+    follow(r, n->in[0], a);
+    follow(r, n->in[1], b);
+}
+
+/* Does n, computed for a row (or an element) of the group's space, read of the group that row alone? */
+static bool reads_its_row(struct fusion *f, const struct group *gr, const struct growth *w, const struct node *n)
+{
+    struct reading r = { f, gr, w, true };
+    const struct index *index[MAX_RANK];
+    if (n->op->class == CLS_CONTRACT) {
+        follow_contraction(&r, n);
+        return r.same_row;
+    }
+    if (n->op->class == CLS_VIEW) {
+        struct at c = { .k = &f->probe, .n = n, .index = index, .value = probed, .lower = &r };
+        own_index(&r, &n->type, index);
+        n->op->kernel.at(&c);
+        return r.same_row;
+    }
+    for (int i = 0; i < n->n_in; i++) {
+        own_index(&r, &n->in[i]->type, index);
+        follow(&r, n->in[i], index);
+    }
+    return r.same_row;
+}
+
+/* ---- rows ---- */
+static bool rows_admit(struct fusion *f, struct group *gr, struct growth *w, const struct node *n)
+{
+    if (node_is_gemm(n) || node_is_reduce(n) || (!n->op->kernel.at && !node_is_stage(n)))
+        return false;
+    if (!node_is_stage(n))
+        return stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
+    struct row_space want = row_space_of(n);
+    if (!w->space.flat)
+        return want.rank == w->space.rank && stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
+    /* the first stage: elements become rows */
+    if (want.rank + 1 != w->space.rank || !same_dims(&gr->nodes[0]->type, &want))
+        return false;
+    struct growth rows = *w;
+    rows.space = want;
+    return reads_its_row(f, gr, &rows, n);
+}
+
+/* ---- reductions across rows ---- */
+/* Its operand is a value of the group at the very element that is reduced, or stands in memory. */
+static bool reads_its_element(struct fusion *f, struct group *gr, const struct growth *w, const struct node *n)
+{
+    if (type_same_shape(&n->type, &n->in[0]->type))
+        return false; /* results could not be told from elements */
+    return same_dims(&n->in[0]->type, &w->space) && n->in[0]->type.rank == w->space.rank && reads_its_row(f, gr, w, n);
+}
+
+static bool same_reduction(const struct node *a, const struct node *b)
+{
+    struct reduction x = reduction_of(a);
+    struct reduction y = reduction_of(b);
+    return type_same_shape(&a->in[0]->type, &b->in[0]->type) && type_same_shape(&a->type, &b->type) &&
+           !memcmp(x.reduced, y.reduced, sizeof x.reduced);
+}
+
+static bool any_follows(const struct fusion *f, const struct group *gr, const struct node *n)
+{
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i]->group == gr && f->follows[n->in[i]->id])
+            return true;
+    return false;
+}
+
+/* Pointwise on the results: each operand in the group is such a value too, read directly. */
+static bool finishes(const struct fusion *f, const struct group *gr, const struct node *n)
+{
+    for (int i = 0; i < n->n_in; i++) {
+        const struct node *x = n->in[i];
+        if (node_is_rematerialised(x) ? node_reads_group(x, gr) : x->group == gr && !f->follows[x->id])
+            return false;
+    }
+    return n->op->class == CLS_POINTWISE && type_same_shape(&n->type, &gr->anchor->type);
+}
+
+static bool reduce_admits(struct fusion *f, struct group *gr, struct growth *w, const struct node *n)
+{
+    if (type_same_shape(&gr->anchor->type, &gr->anchor->in[0]->type))
+        return false;
+    if (any_follows(f, gr, n))
+        return finishes(f, gr, n);
+    if (node_is_reduce(n))
+        return same_reduction(gr->anchor, n) && reads_its_element(f, gr, w, n);
+    return n->op->class == CLS_POINTWISE && stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
+}
+
+/* ---- growing ---- */
+static int values_of(const struct node *n)
+{
+    int values = 1;
+    for (int i = 0; i < n->n_in; i++)
+        if (node_is_rematerialised(n->in[i]))
+            values += n->in[i]->mark;
+    return values;
+}
+
+bool fusion_admits(struct fusion *f, struct group *gr, struct node *n)
+{
+    struct growth *w = &f->of[gr->id];
+    if (n->op->class == CLS_EFFECT || w->values + values_of(n) > MOST_VALUES || w->buffers + n->n_in > MOST_BUFFERS)
+        return false;
+    if (gr->kind == GROUP_GEMM)
+        return group_gemm_admits(gr, n);
+    if (gr->kind == GROUP_REDUCE)
+        return reduce_admits(f, gr, w, n);
+    if (w->space.flat && node_is_reduce(n))
+        return reads_its_element(f, gr, w, n);
+    return rows_admit(f, gr, w, n);
+}
+
+void fusion_join(struct fusion *f, struct group *gr, struct node *n)
+{
+    struct growth *w = &f->of[gr->id];
+    if (node_is_reduce(n) && gr->kind == GROUP_ROWS) {
+        gr->kind = GROUP_REDUCE;
+        gr->anchor = n;
+    } else if (gr->kind == GROUP_ROWS && w->space.flat && node_is_stage(n) && gr->n_nodes) {
+        w->space = row_space_of(n);
+    }
+    f->follows[n->id] = gr->kind == GROUP_REDUCE && (node_is_reduce(n) || any_follows(f, gr, n));
+    w->values += values_of(n);
+    w->buffers += n->n_in;
+    *arena_push(f->g->arena, gr->nodes, gr->n_nodes, w->cap) = n;
+    n->group = gr;
+}
+
+struct group *fusion_open(struct fusion *f, struct node *n)
+{
+    struct graph *g = f->g;
+    struct group *gr = arena_new_of(g->arena, struct group);
+    gr->id = (int)g->n_groups;
+    gr->kind = node_is_gemm(n) ? GROUP_GEMM : GROUP_ROWS;
+    gr->anchor = node_is_gemm(n) ? n : NULL;
+    *arena_push(g->arena, g->groups, g->n_groups, g->cap_groups) = gr;
+    size_t at = (size_t)gr->id;
+    struct growth w = { .space = { .rank = 0 } };
+    *arena_push(f->a, f->of, at, f->cap) = w;
+    /* a reduction across rows is open to others over the same elements */
+    struct row_space elements = { .rank = n->n_in ? n->in[0]->type.rank : 0, .flat = true };
+    if (node_is_reduce(n))
+        memcpy(elements.dim, n->in[0]->type.dim, sizeof elements.dim);
+    set_space(f, &f->of[gr->id], node_is_reduce(n) ? elements : row_space_of(n));
+    fusion_join(f, gr, n);
+    return gr;
+}

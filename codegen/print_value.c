@@ -1,9 +1,11 @@
 #include "codegen/print_value.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/kernel/fragment.h"
+#include "ir/text.h"
 
 static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf16", [DT_F32] = "f32", [DT_F64] = "f64",
                                               [DT_I32] = "i32", [DT_I64] = "i64",   [DT_BOOL] = "u8" };
@@ -100,6 +102,21 @@ static const char *load(struct kprint *p, const struct kexpr *x)
 }
 
 /* ---- constants ---- */
+/* A literal that is exactly v, so that it does not depend on how a compiler rounds: a short decimal, else hexadecimal
+   with the decimal in a comment. A decimal with d digits after the point is exact only for a multiple of 2^-d. */
+static const char *literal(struct arena *a, double v, const char *suffix, double written)
+{
+    for (int digits = 1; digits <= 8; digits++) {
+        const char *t = arena_printf(a, "%.*g", digits, v);
+        const char *dot = strchr(t, '.');
+        double scaled = ldexp(v, dot ? (int)strlen(dot + 1) : 0);
+        if (strtod(t, NULL) == v && !strchr(t, 'e') && scaled == rint(scaled))
+            return arena_printf(a, "%s%s%s", t, dot ? "" : ".0", suffix);
+    }
+    char shortest[TEXT_DOUBLE];
+    return arena_printf(a, "%a%s /* %s */", v, suffix, text_float(shortest, written));
+}
+
 static const char *f32_text(struct arena *a, double v)
 {
     float f = (float)v;
@@ -107,10 +124,7 @@ static const char *f32_text(struct arena *a, double v)
         return "TK_NAN";
     if (isinf(f))
         return f < 0 ? "-TK_INF" : "TK_INF";
-    const char *exact = knum_text(a, f, true);
-    const char *written = knum_text(a, v, false);
-    bool hex = strchr(exact, 'x') != NULL;
-    return arena_printf(a, hex ? "%sf /* %s */" : "%sf", exact, written);
+    return literal(a, f, "f", v);
 }
 
 static const char *f64_text(struct arena *a, double v)
@@ -119,8 +133,7 @@ static const char *f64_text(struct arena *a, double v)
         return "(tk_f64)TK_NAN";
     if (isinf(v))
         return v < 0 ? "-(tk_f64)TK_INF" : "(tk_f64)TK_INF";
-    const char *exact = knum_text(a, v, true);
-    return strchr(exact, 'x') ? arena_printf(a, "%s /* %s */", exact, knum_text(a, v, false)) : exact;
+    return literal(a, v, "", v);
 }
 
 static const char *payload_const(struct arena *a, double v)

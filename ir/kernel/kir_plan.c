@@ -1,7 +1,6 @@
 #include "ir/kernel/kir_plan.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -659,25 +658,4 @@ const char *kspell_index(const struct kspell *s, const struct index *e, bool nes
     qsort(xy, 2, sizeof *xy, by_text);
     return arena_printf(a, "%s%s%s(%s, %s)", s->c ? "tk_" : "", e->kind == INDEX_MIN ? "min" : "max",
                         s->c ? "_i32" : "", xy[0], xy[1]);
-}
-
-/* ---- numbers ---- */
-const char *knum_text(struct arena *a, double v, bool exact)
-{
-    for (int digits = 1; digits <= (exact ? 8 : 17); digits++) {
-        const char *t = arena_printf(a, "%.*g", digits, v);
-        if (strtod(t, NULL) != v)
-            continue;
-        if (strchr(t, 'e')) {
-            if (exact)
-                continue;
-            return t;
-        }
-        /* A decimal with d digits after the point is exact only for a multiple of 2^-d. */
-        const char *dot = strchr(t, '.');
-        double scaled = ldexp(v, dot ? (int)strlen(dot + 1) : 0);
-        if (!exact || scaled == rint(scaled))
-            return dot ? t : arena_printf(a, "%s.0", t);
-    }
-    return arena_printf(a, "%a", v);
 }

@@ -60,10 +60,6 @@ struct kspell {
 /* From the plan's arena. `nested`: parenthesised unless an atom. */
 const char *kspell_index(const struct kspell *s, const struct index *e, bool nested);
 
-/* A finite number that reads back as the same double: the shortest decimal; with `exact` only decimals that are the
-   number, else hexadecimal, so that it does not hang on how a compiler rounds. */
-const char *knum_text(struct arena *a, double v, bool exact);
-
 /* Calls f for each index expression that the statement itself holds (not its body), and for those of its values. */
 void kstmt_each_index(const struct kernel *k, const struct kstmt *stmt, void (*f)(void *ctx, const struct index *e),
                       void *ctx);

@@ -1,8 +1,8 @@
 /* The text form of a kernel, as ir/kernel/kir_parse.c reads it (the grammar stands there). */
-#include <math.h>
 #include <string.h>
 
 #include "ir/kernel/kir_plan.h"
+#include "ir/text.h"
 
 struct ktext {
     struct kout o;
@@ -15,7 +15,8 @@ static const char *index_str(struct ktext *t, const struct index *e) { return ks
 
 static const char *number(struct ktext *t, double v)
 {
-    return isnan(v) ? "nan" : isinf(v) ? (v < 0 ? "-inf" : "inf") : knum_text(t->o.arena, v, false);
+    char text[TEXT_DOUBLE];
+    return arena_strdup(t->o.arena, text_float(text, v));
 }
 
 /* "0 <= e < bound, 0 <= e2 < bound2" */
@@ -78,23 +79,11 @@ static const char *value(struct ktext *t, const struct kexpr *x, bool defining)
     return arena_printf(a, "%s)", out);
 }
 
-static const char *quoted(struct arena *a, const char *s)
-{
-    struct kout o = { .arena = a };
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\')
-            kout_add(&o, "\\%c", *s);
-        else
-            kout_add(&o, "%c", (unsigned char)*s < ' ' ? ' ' : *s);
-    }
-    return arena_printf(a, "\"%s\"", kout_text(&o));
-}
-
 /* Where a thing comes from, as a clause: ` at "m.graph":7`. */
 static const char *origin(struct ktext *t, struct loc loc)
 {
     return loc.line && loc.src != t->k->src
-               ? arena_printf(t->o.arena, " at %s:%d", quoted(t->o.arena, loc.src->name), loc.line)
+               ? arena_printf(t->o.arena, " at %s:%d", text_quoted(t->o.arena, loc.src->name), loc.line)
                : "";
 }
 
@@ -331,7 +320,7 @@ const char *kernel_text(struct arena *a, const struct kernel *k)
     kout_line(&t.o, "kernel %s for %s block %d%s", k->name, k->target->name, k->block, origin(&t, k->loc));
     t.o.depth++;
     if (k->comment)
-        kout_line(&t.o, "about %s", quoted(a, k->comment));
+        kout_line(&t.o, "about %s", text_quoted(a, k->comment));
     dims(&t);
     declarations(&t);
     t.o.depth--;

@@ -32,8 +32,8 @@ static const char *spell(void *ctx, const struct index *atom)
     }
     for (size_t i = 0; i < y->p.n_outer; i++)
         if (y->p.outer[i] == atom)
-            return arena_printf(y->p.o.arena, "%s[tid]", kplan_var(y->p.sp.plan, atom));
-    return NULL;
+            return arena_printf(y->p.o.arena, "%s[tid]", kplan_var(y->p.plan, atom));
+    return kplan_var(y->p.plan, atom);
 }
 
 static void make_outer(struct payload *y, const struct index *var)
@@ -52,7 +52,7 @@ static void shut(struct payload *y) { print_close(&y->p); }
 static void temporaries(struct payload *y)
 {
     size_t n;
-    const struct kref *r = kplan_refs(y->p.sp.plan, y->p.stmt, &n);
+    const struct kref *r = kplan_refs(y->p.plan, y->p.stmt, &n);
     for (size_t j = 0; j < n; j++)
         if (r[j].def)
             kout_line(&y->p.o, "const %s t%d = %s;", print_type(&y->p, r[j].x->type), r[j].temp,
@@ -111,15 +111,15 @@ static void let(struct payload *y, const struct kstmt *it)
     struct kprint *p = &y->p;
     const char *v = print_value(p, it->value, false, false);
     if (it->var)
-        kout_line(&p->o, "const tk_i32 %s = (tk_i32)(%s);", kplan_var(p->sp.plan, it->var), v);
+        kout_line(&p->o, "const tk_i32 %s = (tk_i32)(%s);", kplan_var(p->plan, it->var), v);
     else
-        kout_line(&p->o, "const %s %s = %s;", print_type(p, it->value->type), kplan_read(p->sp.plan, it->read), v);
+        kout_line(&p->o, "const %s %s = %s;", print_type(p, it->value->type), kplan_read(p->plan, it->read), v);
 }
 
 static void let_outside(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
-    const char *name = it->var ? kplan_var(p->sp.plan, it->var) : kplan_read(p->sp.plan, it->read);
+    const char *name = it->var ? kplan_var(p->plan, it->var) : kplan_read(p->plan, it->read);
     kout_line(&p->o, "%s %s[N_];", it->var ? "tk_i32" : print_type(p, it->value->type), name);
     open(y);
     temporaries(y);
@@ -135,7 +135,7 @@ static void let_outside(struct payload *y, const struct kstmt *it)
 static void loop(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
-    const char *v = kplan_var(p->sp.plan, it->var);
+    const char *v = kplan_var(p->plan, it->var);
     kout_line(&p->o, "for (tk_i32 %s = %s; %s < %s; %s += %s) {", v, print_index(p, it->lo, false), v,
               print_index(p, it->hi, false), v, print_index(p, it->step, false));
     p->o.depth++;
@@ -210,10 +210,10 @@ static void each(struct payload *y, const struct kstmt *it)
     print_loop(p, "e_", arena_printf(p->o.arena, "%d", u->c_elems));
     const struct index *row = index_add(t, index_add(t, it->row, index_mulk(t, i, u->m)), print_map(p, u->c.row, e));
     const struct index *col = index_add(t, index_add(t, it->col, index_mulk(t, j, u->n)), print_map(p, u->c.col, e));
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var), print_index(p, row, false));
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var2), print_index(p, col, false));
+    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->plan, it->var), print_index(p, row, false));
+    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->plan, it->var2), print_index(p, col, false));
     if (it->var3)
-        kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var3),
+        kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->plan, it->var3),
                   print_index(p, print_row_slot(p, f, i, e), false));
     p->elem = arena_printf(p->o.arena, "%s[tid][%d*(%d*i_ + j_) + e_]", f->name, u->c_elems, f->cols);
     line_stmts(y, it->body, it->n_body);
@@ -247,7 +247,8 @@ static void line_stmt(struct payload *y, const struct kstmt *it)
     case KSTMT_BARRIER:
     case KSTMT_MMA:
     case KSTMT_FRAG_REDUCE:
-    case KSTMT_FRAG_CAST: BUG("a collective inside of a region");
+    case KSTMT_FRAG_CAST:
+    case KSTMT_COUNT: BUG("a collective inside of a region");
     }
 }
 
@@ -366,7 +367,7 @@ static void mma(struct payload *y, const struct kstmt *it)
 static void loop_outside(struct payload *y, const struct kstmt *it)
 {
     struct kprint *p = &y->p;
-    const char *v = kplan_var(p->sp.plan, it->var);
+    const char *v = kplan_var(p->plan, it->var);
     int outer = y->live;
     kout_line(&p->o, "{");
     p->o.depth++;
@@ -474,7 +475,8 @@ const char *print_payload(struct session *s, const struct kernel *k)
 {
     struct payload y = { .p = { .o = { .arena = s->run, .step = 4 }, .k = k, .payload = true } };
     struct kprint *p = &y.p;
-    p->sp = (struct kspell){ .plan = kplan_new(s->run, k), .c = true, .atom = spell, .ctx = &y };
+    p->plan = kplan_new(s->run, k);
+    p->sp = print_indices(s->run, spell, &y);
     kout_line(&p->o, "#define THREADS_(LIVE) for (tk_i32 tid = 0; tid < N_; tid++) if (LIVE[tid])");
     kout_line(&p->o, "static void %s_block(void *const *args_, const tk_i64 *dims_, tk_i32 bx, tk_i32 by, tk_i32 bz)",
               k->name);

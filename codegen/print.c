@@ -4,10 +4,12 @@
 
 #include "codegen/print_frag.h"
 #include "codegen/print_value.h"
+#include "ir/kernel/kstmt.h"
 
 /* ---- the head: arguments, ids, memory ---- */
 struct used {
     const struct kernel *k;
+    struct kwalk walk;
     const struct index *id[6];
     bool on[6];
     int stages;
@@ -20,11 +22,15 @@ static void mark_ids(void *ctx, const struct index *e)
         u->on[i] |= index_mentions(e, u->id[i]);
 }
 
+static void mark_value(void *ctx, const struct kexpr *x) { kexpr_indices(x, mark_ids, ctx); }
+
 static void mark_stmts(struct used *u, struct kstmt *const *stmts, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct kstmt *it = stmts[i];
-        kstmt_each_index(u->k, it, mark_ids, u);
+        kstmt_indices(it, mark_ids, u);
+        if (it->value)
+            kwalk_value(&u->walk, it->value, mark_value, u);
         if (it->kind == KSTMT_FRAG_LOAD || it->kind == KSTMT_EACH || print_cast_turns(u->k, it))
             u->on[1] = true; /* the coordinate maps ask for the lane */
         if (it->kind == KSTMT_ISSUE && it->stage >= u->stages)
@@ -65,7 +71,7 @@ static void memory(struct kprint *p, const struct used *u)
     }
     for (int i = 0; i < 6; i++)
         if (u->on[i])
-            kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, u->id[i]), calls[i]);
+            kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->plan, u->id[i]), calls[i]);
     for (size_t i = 0; i < k->n_priv; i++)
         kout_line(&p->o, "%s %s[%lld];", print_cell(p, k->priv[i]), k->priv[i]->name, (long long)k->priv[i]->count->k);
     for (size_t i = 0; i < k->n_frags; i++) {
@@ -113,11 +119,11 @@ static void let(struct kprint *p, const struct kstmt *it)
 {
     const char *v = print_value(p, it->value, false, false);
     if (it->var)
-        kout_line(&p->o, "const tk_i32 %s = %s%s;", kplan_var(p->sp.plan, it->var),
+        kout_line(&p->o, "const tk_i32 %s = %s%s;", kplan_var(p->plan, it->var),
                   it->value->type == DT_I64 ? "(tk_i32)" : "",
                   it->value->type == DT_I64 ? print_value(p, it->value, true, false) : v);
     else
-        kout_line(&p->o, "const %s %s = %s;", print_type(p, it->value->type), kplan_read(p->sp.plan, it->read), v);
+        kout_line(&p->o, "const %s %s = %s;", print_type(p, it->value->type), kplan_read(p->plan, it->read), v);
 }
 
 static const char *stored(struct kprint *p, const struct kmem *m, const struct kexpr *value)
@@ -205,7 +211,7 @@ static void combine(struct kprint *p, const struct kstmt *it)
 
 static void loop(struct kprint *p, const struct kstmt *it)
 {
-    const char *v = kplan_var(p->sp.plan, it->var);
+    const char *v = kplan_var(p->plan, it->var);
     const char *step = print_index(p, it->step, false);
     if (it->unroll)
         kout_line(&p->o, "TK_UNROLL");
@@ -269,6 +275,7 @@ static void stmt(struct kprint *p, const struct kstmt *it)
     case KSTMT_FRAG_SET:
     case KSTMT_FRAG_REDUCE:
     case KSTMT_FRAG_CAST: print_frag_stmt(p, it); break;
+    case KSTMT_COUNT: break;
     }
 }
 
@@ -277,7 +284,7 @@ void print_stmts(struct kprint *p, struct kstmt *const *list, size_t n)
     for (size_t i = 0; i < n; i++) {
         p->stmt = list[i];
         size_t n_refs;
-        const struct kref *r = kplan_refs(p->sp.plan, p->stmt, &n_refs);
+        const struct kref *r = kplan_refs(p->plan, p->stmt, &n_refs);
         for (size_t j = 0; j < n_refs; j++)
             if (r[j].def)
                 kout_line(&p->o, "const %s t%d = %s;", print_type(p, r[j].x->type), r[j].temp,
@@ -289,8 +296,8 @@ void print_stmts(struct kprint *p, struct kstmt *const *list, size_t n)
 static const char *spell_dim(void *ctx, const struct index *atom)
 {
     const struct kprint *p = ctx;
-    if (atom->kind != INDEX_SYM)
-        return NULL;
+    if (atom->kind == INDEX_VAR)
+        return kplan_var(p->plan, atom);
     for (size_t i = 0; i < p->k->n_dims; i++)
         if (p->k->dims[i].sym == atom)
             return arena_printf(p->o.arena, "a.%s", p->k->dims[i].name);
@@ -300,8 +307,11 @@ static const char *spell_dim(void *ctx, const struct index *atom)
 const char *print_kernel(struct session *s, const struct kernel *k)
 {
     struct kprint p = { .o = { .arena = s->run, .step = 4 }, .k = k };
-    p.sp = (struct kspell){ .plan = kplan_new(s->run, k), .c = true, .atom = spell_dim, .ctx = &p };
-    struct used u = { .k = k, .id = { k->tid, k->lane, k->wave_id, k->bid[0], k->bid[1], k->bid[2] } };
+    p.plan = kplan_new(s->run, k);
+    p.sp = print_indices(s->run, spell_dim, &p);
+    struct used u = { .k = k,
+                      .walk = kwalk_new(s->run, k),
+                      .id = { k->tid, k->lane, k->wave_id, k->bid[0], k->bid[1], k->bid[2] } };
     mark_stmts(&u, k->body, k->n_body);
     if (k->comment)
         kout_line(&p.o, "/* %s */", remark(s->run, k->comment));

@@ -80,10 +80,10 @@ static void each(struct kprint *p, const struct kstmt *it)
     print_loop(p, "i_", arena_printf(p->o.arena, "%d", f->rows));
     print_loop(p, "j_", arena_printf(p->o.arena, "%d", f->cols));
     print_loop(p, "e_", "TK_MMA_C");
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var), print_index(p, row, false));
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var2), print_index(p, col, false));
+    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->plan, it->var), print_index(p, row, false));
+    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->plan, it->var2), print_index(p, col, false));
     if (it->var3)
-        kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var3),
+        kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->plan, it->var3),
                   print_index(p, print_row_slot(p, f, i, e), false));
     const char *outer = p->elem;
     p->elem = arena_printf(p->o.arena, "%s[e_]", frag_of(p, f));

@@ -11,6 +11,23 @@ static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf1
                                               [DT_I32] = "i32", [DT_I64] = "i64",   [DT_BOOL] = "u8" };
 
 /* ---- indices ---- */
+/* `/` and `%` are floor division and modulus where the dividend is not negative; elsewhere they are made so. */
+static const char *floor_div(struct arena *a, const struct index *e, const char *x, const char *y)
+{
+    if (e->a->lo >= 0)
+        return NULL;
+    if (e->kind == INDEX_MOD)
+        return arena_printf(a, "((%s%%%s + %s)%%%s)", x, y, y, y);
+    return arena_printf(a, "((%s < 0 ? %s - %s + 1 : %s)/%s)", x, x, y, x, y);
+}
+
+struct kspell print_indices(struct arena *a, const char *(*atom)(void *ctx, const struct index *atom), void *ctx)
+{
+    return (struct kspell){
+        .arena = a, .atom = atom, .ctx = ctx, .div = floor_div, .min = "tk_min_i32", .max = "tk_max_i32"
+    };
+}
+
 const char *print_index(struct kprint *p, const struct index *e, bool nested)
 {
     return kspell_index(&p->sp, e, nested);
@@ -226,14 +243,14 @@ static const char *read_name(const struct kprint *p, const struct kexpr *x)
 {
     for (size_t i = 0; i < p->n_outer_read; i++)
         if (p->outer_read[i] == x)
-            return arena_printf(p->o.arena, "%s[tid]", kplan_read(p->sp.plan, x));
-    return kplan_read(p->sp.plan, x);
+            return arena_printf(p->o.arena, "%s[tid]", kplan_read(p->plan, x));
+    return kplan_read(p->plan, x);
 }
 
 const char *print_value(struct kprint *p, const struct kexpr *x, bool nested, bool defining)
 {
     struct arena *a = p->o.arena;
-    int temp = defining ? -1 : kplan_temp(p->sp.plan, p->stmt, x);
+    int temp = defining ? -1 : kplan_temp(p->plan, p->stmt, x);
     if (temp >= 0)
         return arena_printf(a, "t%d", temp);
     switch (x->kind) {

@@ -4,10 +4,12 @@
    in two ways: floats of a payload text are of type P and every operation on them is a call, and its memory is plain
    arrays. */
 #include "ir/kernel/kir_plan.h"
+#include "ir/kernel/kspell.h"
 
 struct kprint {
     struct kout o;
-    struct kspell sp;
+    struct kplan *plan;
+    struct kspell sp; /* of index expressions */
     const struct kernel *k;
     const struct kstmt *stmt; /* the one at hand: says which values have a name */
     bool payload;
@@ -18,6 +20,8 @@ struct kprint {
     size_t n_outer_read, cap_outer_read;
 };
 
+/* Index expressions as C, on tk_i32. */
+struct kspell print_indices(struct arena *a, const char *(*atom)(void *ctx, const struct index *atom), void *ctx);
 const char *print_index(struct kprint *p, const struct index *e, bool nested);
 /* The conditions of a mask that ranges do not settle, joined by &&; "1" if none is left. */
 const char *print_guards(struct kprint *p, const struct kmask *m);

@@ -52,7 +52,7 @@ static void grow(struct map *m)
     }
 }
 
-static void **find(const struct map *m, const char *key, size_t hash, bool address)
+static void **value_find(const struct map *m, const char *key, size_t hash, bool address)
 {
     if (!m->n)
         return NULL;
@@ -60,7 +60,7 @@ static void **find(const struct map *m, const char *key, size_t hash, bool addre
     return m->slot[i] ? &m->entry[m->slot[i] - 1].value : NULL;
 }
 
-static void **at(struct map *m, const char *key, size_t hash, bool address)
+static void **value_at(struct map *m, const char *key, size_t hash, bool address)
 {
     if ((m->n + 1) * 2 > m->n_slots)
         grow(m);
@@ -73,10 +73,10 @@ static void **at(struct map *m, const char *key, size_t hash, bool address)
     return &m->entry[m->slot[i] - 1].value;
 }
 
-void **map_find(const struct map *m, const char *key) { return find(m, key, hash_of(key), false); }
-void **map_at(struct map *m, const char *key) { return at(m, key, hash_of(key), false); }
-void **map_find_address(const struct map *m, const void *key) { return find(m, key, hash_of_address(key), true); }
-void **map_at_address(struct map *m, const void *key) { return at(m, key, hash_of_address(key), true); }
+void **map_find(const struct map *m, const char *key) { return value_find(m, key, hash_of(key), false); }
+void **map_at(struct map *m, const char *key) { return value_at(m, key, hash_of(key), false); }
+void **map_find_address(const struct map *m, const void *key) { return value_find(m, key, hash_of_address(key), true); }
+void **map_at_address(struct map *m, const void *key) { return value_at(m, key, hash_of_address(key), true); }
 
 enum { NEAR_MAX = 40 }; /* longer names get no suggestion */
 

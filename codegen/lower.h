@@ -66,7 +66,7 @@ struct lower {
 const struct kexpr *lower_value(struct lower *l, const struct node *n, const struct index *const *index);
 /* Says where a value is from now on. */
 void value_loc_set(struct lower *l, struct value_loc w);
-/* Goes into an statement's body and comes back out; what was pulled inside is forgotten outside. */
+/* Goes into a statement's body and comes back out; what was pulled inside is forgotten outside. */
 struct insert_point {
     struct kbuild b;
     size_t n_memo;

@@ -1,20 +1,25 @@
+/* Kernels over payloads: floats are of type P, operations on them calls, and a block's threads run in turn. */
 #include "codegen/payload.h"
 
+#include <math.h>
 #include <string.h>
 
-#include "codegen/print_value.h"
+#include "codegen/print_stmt.h"
 #include "ir/kernel/fragment.h"
 
-/* Which array says whether a thread takes part at this depth of control: live0, live1, … */
 struct payload {
-    struct kprint p;
-    int live;
+    struct kprint p; /* first: what a printer of statements is given */
+    int live;        /* which array says whether a thread takes part at this depth of control: live0_, live1_, … */
+    const struct index **outer; /* variables and lets that are arrays over the block's threads */
+    size_t n_outer, cap_outer;
+    const struct kexpr **outer_read;
+    size_t n_outer_read, cap_outer_read;
 };
 
-static void line_stmts(struct payload *y, struct kstmt *const *list, size_t n);
+static struct payload *of(struct kprint *p) { return (struct payload *)p; }
 
 /* ---- names: outside of regions every variable is an array over the block's threads ---- */
-static const char *spell(void *ctx, const struct index *atom)
+static const char *atom(void *ctx, const struct index *atom)
 {
     const struct payload *y = ctx;
     const struct kernel *k = y->p.k;
@@ -30,141 +35,36 @@ static const char *spell(void *ctx, const struct index *atom)
                 return arena_printf(y->p.o.arena, "d_%zu", i);
         BUG("kernel %s: dim %s is not among its arguments", k->name, atom->name);
     }
-    for (size_t i = 0; i < y->p.n_outer; i++)
-        if (y->p.outer[i] == atom)
-            return arena_printf(y->p.o.arena, "%s[tid]", kplan_var(y->p.sp.plan, atom));
-    return NULL;
+    for (size_t i = 0; i < y->n_outer; i++)
+        if (y->outer[i] == atom)
+            return arena_printf(y->p.o.arena, "%s[tid]", kplan_var(y->p.plan, atom));
+    return kplan_var(y->p.plan, atom);
+}
+
+static const char *let_name(struct kprint *p, const struct kexpr *x)
+{
+    const struct payload *y = of(p);
+    for (size_t i = 0; i < y->n_outer_read; i++)
+        if (y->outer_read[i] == x)
+            return arena_printf(p->o.arena, "%s[tid]", kplan_read(p->plan, x));
+    return kplan_read(p->plan, x);
 }
 
 static void make_outer(struct payload *y, const struct index *var)
 {
-    *arena_push(y->p.o.arena, y->p.outer, y->p.n_outer, y->p.cap_outer) = var;
+    *arena_push(y->p.o.arena, y->outer, y->n_outer, y->cap_outer) = var;
 }
 
-/* ---- threads ---- */
-static void open(struct payload *y)
+/* ---- values ---- */
+static const char *load(struct kprint *p, const struct kmem *m, const struct index *at)
 {
-    kout_line(&y->p.o, "THREADS_(live%d_) {", y->live);
-    y->p.o.depth++;
-}
-static void shut(struct payload *y) { print_close(&y->p); }
-
-static void temporaries(struct payload *y)
-{
-    size_t n;
-    const struct kref *r = kplan_refs(y->p.sp.plan, y->p.stmt, &n);
-    for (size_t j = 0; j < n; j++)
-        if (r[j].def)
-            kout_line(&y->p.o, "const %s t%d = %s;", print_type(&y->p, r[j].x->type), r[j].temp,
-                      print_value(&y->p, r[j].x, false, true));
+    return print_cell_at(p, m, NULL, at);
 }
 
-/* ---- statements of a thread ---- */
-static const char *stored(struct payload *y, const struct kmem *m, const struct kexpr *value)
+static const char *stored(struct kprint *p, enum kspace space, enum dtype t, const char *value)
 {
-    const char *v = print_value(&y->p, value, false, false);
-    return dtype_is_float(m->dtype) ? arena_printf(y->p.o.arena, "p_to_%s(%s)", dtype_name(m->dtype), v) : v;
-}
-
-static void store(struct payload *y, const struct kstmt *it)
-{
-    kout_line(&y->p.o, "if (%s) %s = %s;", print_guards(&y->p, &it->mask),
-              print_cell_at(&y->p, it->mem, it->slot, it->index), stored(y, it->mem, it->value));
-}
-
-static void load_vector(struct payload *y, const struct kstmt *it)
-{
-    struct kprint *p = &y->p;
-    const char *to = print_index(p, it->index, true);
-    const char *from = print_index(p, print_ring_index(p, it->mem2, it->slot, it->index2), true);
-    kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s[tid][%s + e_] = %s ? %s[%s + e_] : %s;", it->elems,
-              it->mem->name, to, arena_printf(p->o.arena, "(%s)", print_guards(p, &it->mask)), it->mem2->name, from,
-              print_value(p, it->value, false, false));
-}
-
-static void store_vector(struct payload *y, const struct kstmt *it)
-{
-    struct kprint *p = &y->p;
-    const char *to = print_index(p, print_ring_index(p, it->mem, it->slot, it->index), true);
-    const char *value = arena_printf(p->o.arena, "%s[tid][%s + e_]", it->mem2->name, print_index(p, it->index2, true));
-    if (dtype_is_float(it->mem->dtype))
-        value = arena_printf(p->o.arena, "p_to_%s(%s)", dtype_name(it->mem->dtype), value);
-    kout_line(&p->o, "if (%s) for (tk_i32 e_ = 0; e_ < %d; e_++) %s[%s + e_] = %s;", print_guards(p, &it->mask),
-              it->elems, it->mem->name, to, value);
-}
-
-static void accumulate(struct payload *y, const struct kstmt *it)
-{
-    const char *cell = print_cell_at(&y->p, it->mem, NULL, it->index);
-    if (it->fma)
-        kout_line(&y->p.o, "%s = p_accumulate_fma(%s, %s, %s);", cell, cell,
-                  print_value(&y->p, it->value->arg[0], false, false),
-                  print_value(&y->p, it->value->arg[1], false, false));
-    else
-        kout_line(
-            &y->p.o, "%s = %s;", cell,
-            print_acc(&y->p, it->acc, it->acc_type, "accumulate", cell, print_value(&y->p, it->value, true, false)));
-}
-
-static void let(struct payload *y, const struct kstmt *it)
-{
-    struct kprint *p = &y->p;
-    const char *v = print_value(p, it->value, false, false);
-    if (it->var)
-        kout_line(&p->o, "const tk_i32 %s = (tk_i32)(%s);", kplan_var(p->sp.plan, it->var), v);
-    else
-        kout_line(&p->o, "const %s %s = %s;", print_type(p, it->value->type), kplan_read(p->sp.plan, it->read), v);
-}
-
-static void let_outside(struct payload *y, const struct kstmt *it)
-{
-    struct kprint *p = &y->p;
-    const char *name = it->var ? kplan_var(p->sp.plan, it->var) : kplan_read(p->sp.plan, it->read);
-    kout_line(&p->o, "%s %s[N_];", it->var ? "tk_i32" : print_type(p, it->value->type), name);
-    open(y);
-    temporaries(y);
-    kout_line(&p->o, "%s[tid] = %s%s%s;", name, it->var ? "(tk_i32)(" : "", print_value(p, it->value, false, false),
-              it->var ? ")" : "");
-    shut(y);
-    if (it->var)
-        make_outer(y, it->var);
-    else
-        *arena_push(p->o.arena, p->outer_read, p->n_outer_read, p->cap_outer_read) = it->read;
-}
-
-static void loop(struct payload *y, const struct kstmt *it)
-{
-    struct kprint *p = &y->p;
-    const char *v = kplan_var(p->sp.plan, it->var);
-    kout_line(&p->o, "for (tk_i32 %s = %s; %s < %s; %s += %s) {", v, print_index(p, it->lo, false), v,
-              print_index(p, it->hi, false), v, print_index(p, it->step, false));
-    p->o.depth++;
-    line_stmts(y, it->body, it->n_body);
-    print_close(p);
-}
-
-static void branch(struct payload *y, const struct kstmt *it)
-{
-    struct kprint *p = &y->p;
-    kout_line(&p->o, "if (%s) {", print_guards(p, &it->mask));
-    p->o.depth++;
-    line_stmts(y, it->body, it->n_body);
-    p->o.depth--;
-    kout_line(&p->o, "} else {");
-    p->o.depth++;
-    line_stmts(y, it->orelse, it->n_orelse);
-    print_close(p);
-}
-
-static void issue(struct payload *y, const struct kstmt *it)
-{
-    struct kprint *p = &y->p;
-    bool f = dtype_is_float(it->mem->dtype);
-    const char *to = print_index(p, print_ring_index(p, it->mem, it->slot, it->index), true);
-    const char *from = print_index(p, it->index2, true);
-    kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s[%s + e_] = %s ? %s[%s + e_] : %s;", it->elems,
-              it->mem->name, to, arena_printf(p->o.arena, "(%s)", print_guards(p, &it->mask)), it->mem2->name, from,
-              f ? "p_const(0)" : "0");
+    (void)space;
+    return dtype_is_float(t) ? arena_printf(p->o.arena, "p_to_%s(%s)", dtype_name(t), value) : value;
 }
 
 static int elems_of(const struct kfrag *f)
@@ -172,148 +72,221 @@ static int elems_of(const struct kfrag *f)
     return f->role == KF_A ? f->unit->a_elems : f->role == KF_B ? f->unit->b_elems : f->unit->c_elems;
 }
 
-static void frag_fill(struct payload *y, const struct kstmt *it)
+static const char *elem(struct kprint *p, const struct kfrag *f, const char *frag, const char *e)
 {
-    kout_line(&y->p.o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s[tid][e_] = %s;",
-              it->frag->rows * it->frag->cols * elems_of(it->frag), it->frag->name,
-              print_value(&y->p, it->value, false, false));
+    return arena_printf(p->o.arena, "%s[tid][%d*(%s) + %s]", f->name, elems_of(f), frag, e);
 }
 
-static void frag_load(struct payload *y, const struct kstmt *it)
+static const char *constant(struct arena *a, enum dtype t, double v)
 {
-    struct kprint *p = &y->p;
+    (void)t;
+    return arena_printf(a, "p_const(%s)",
+                        isnan(v)   ? "__builtin_nan(\"\")"
+                        : isinf(v) ? (v < 0 ? "-__builtin_inf()" : "__builtin_inf()")
+                                   : arena_printf(a, "%a", v));
+}
+
+static const char *op(struct kprint *p, const struct kexpr *x)
+{
+    struct arena *a = p->o.arena;
+    const char *out = arena_printf(a, "p_%s(", kop_table[x->op].name);
+    for (int i = 0; i < kop_table[x->op].arity; i++)
+        out = arena_printf(a, "%s%s%s", out, i ? ", " : "", print_value(p, x->arg[i], false, false));
+    return arena_printf(a, "%s)", out);
+}
+
+static const char *cast(struct kprint *p, const struct kexpr *x, const char *from)
+{
+    struct arena *a = p->o.arena;
+    if (!dtype_is_float(x->arg[0]->type))
+        return arena_printf(a, "p_of_int(%s)", from);
+    if (x->type == DT_BOOL)
+        return arena_printf(a, "p_ne(%s, p_const(0))", from);
+    return arena_printf(a, dtype_is_float(x->type) ? "p_to_%s(%s)" : "(tk_%s)p_int(%s)", print_suffix(x->type), from);
+}
+
+static const char *acc(struct kprint *p, const char *how, const char *name, const char *a, const char *b)
+{
+    return arena_printf(p->o.arena, "p_%s_%s(%s, %s)", how, name, a, b);
+}
+
+static const char *fma_of(struct kprint *p, enum dtype t, const char *acc, const char *x, const char *y)
+{
+    (void)t;
+    return arena_printf(p->o.arena, "p_accumulate_fma(%s, %s, %s)", acc, x, y);
+}
+
+static const struct klang language = {
+    .real = "P",
+    .own = "[tid]",
+    .load = load,
+    .stored = stored,
+    .let = let_name,
+    .elem = elem,
+    .constant = constant,
+    .op = op,
+    .cast = cast,
+    .acc = acc,
+    .fma = fma_of,
+};
+
+/* ---- statements of a thread ---- */
+/* One thread's loop over the elements of a vector or a copy. */
+static void move(struct kprint *p, const struct kstmt *it, const char *to, const char *from)
+{
+    kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s = %s;", it->elems, to, from);
+}
+
+/* "sA[4*tid + e_]": the e_-th element from there on. */
+static const char *from_on(struct kprint *p, const struct kmem *m, const struct index *slot, const struct index *index)
+{
+    return arena_printf(p->o.arena, "%s%s[%s + e_]", m->name, m->space == KS_PRIVATE ? "[tid]" : "",
+                        print_index(p, print_ring_index(p, m, slot, index), true));
+}
+
+static const char *masked(struct kprint *p, const struct kmask *m, const char *value, const char *otherwise)
+{
+    return arena_printf(p->o.arena, "(%s) ? %s : %s", print_guards(p, m), value, otherwise);
+}
+
+static void load_vector(struct kprint *p, const struct kstmt *it)
+{
+    move(p, it, from_on(p, it->mem, NULL, it->index),
+         masked(p, &it->mask, from_on(p, it->mem2, it->slot, it->index2), print_value(p, it->value, false, false)));
+}
+
+static void store_vector(struct kprint *p, const struct kstmt *it)
+{
+    kout_line(&p->o, "if (%s)", print_guards(p, &it->mask));
+    p->o.depth++;
+    move(p, it, from_on(p, it->mem, it->slot, it->index),
+         stored(p, it->mem->space, it->mem->dtype, from_on(p, it->mem2, NULL, it->index2)));
+    p->o.depth--;
+}
+
+static void issue(struct kprint *p, const struct kstmt *it)
+{
+    const char *zero = dtype_is_float(it->mem->dtype) ? "p_const(0)" : "0";
+    move(p, it, from_on(p, it->mem, it->slot, it->index),
+         masked(p, &it->mask, from_on(p, it->mem2, NULL, it->index2), zero));
+}
+
+/* The copy was made at its issue. */
+static void nothing(struct kprint *p, const struct kstmt *it)
+{
+    (void)p;
+    (void)it;
+}
+
+static void frag_load(struct kprint *p, const struct kstmt *it)
+{
     struct index_table *t = p->k->s->indices;
     const struct kfrag *f = it->frag;
     int n = f->rows * f->cols;
     int elems = elems_of(f);
     const struct index *i = index_var(t, "i_", 0, n - 1, UNIFORM_GRID);
     const struct index *e = index_var(t, "e_", 0, elems - 1, UNIFORM_GRID);
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", n));
-    print_loop(p, "e_", arena_printf(p->o.arena, "%d", elems));
-    kout_line(&p->o, "%s[tid][%d*i_ + e_] = %s[%s];", f->name, elems, it->mem->name,
+    print_loop_of(p, "i_", n);
+    print_loop_of(p, "e_", elems);
+    kout_line(&p->o, "%s = %s[%s];", elem(p, f, "i_", "e_"), it->mem->name,
               print_index(p, print_frag_index(p, it, i, e), false));
     print_close(p);
     print_close(p);
 }
 
-static void each(struct payload *y, const struct kstmt *it)
-{
-    struct kprint *p = &y->p;
-    struct index_table *t = p->k->s->indices;
-    const struct kfrag *f = it->frag;
-    const struct matrix_unit *u = f->unit;
-    const struct index *i = index_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
-    const struct index *j = index_var(t, "j_", 0, f->cols - 1, UNIFORM_GRID);
-    const struct index *e = index_var(t, "e_", 0, u->c_elems - 1, UNIFORM_GRID);
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", f->rows));
-    print_loop(p, "j_", arena_printf(p->o.arena, "%d", f->cols));
-    print_loop(p, "e_", arena_printf(p->o.arena, "%d", u->c_elems));
-    const struct index *row = index_add(t, index_add(t, it->row, index_mulk(t, i, u->m)), print_map(p, u->c.row, e));
-    const struct index *col = index_add(t, index_add(t, it->col, index_mulk(t, j, u->n)), print_map(p, u->c.col, e));
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var), print_index(p, row, false));
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var2), print_index(p, col, false));
-    if (it->var3)
-        kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var3),
-                  print_index(p, print_row_slot(p, f, i, e), false));
-    p->elem = arena_printf(p->o.arena, "%s[tid][%d*(%d*i_ + j_) + e_]", f->name, u->c_elems, f->cols);
-    line_stmts(y, it->body, it->n_body);
-    p->elem = NULL;
-    print_close(p);
-    print_close(p);
-    print_close(p);
-}
-
-static void line_stmt(struct payload *y, const struct kstmt *it)
-{
-    switch (it->kind) {
-    case KSTMT_REGION: line_stmts(y, it->body, it->n_body); break;
-    case KSTMT_LET: let(y, it); break;
-    case KSTMT_STORE: store(y, it); break;
-    case KSTMT_LOAD_VECTOR: load_vector(y, it); break;
-    case KSTMT_STORE_VECTOR: store_vector(y, it); break;
-    case KSTMT_ACCUMULATE: accumulate(y, it); break;
-    case KSTMT_FOR: loop(y, it); break;
-    case KSTMT_IF: branch(y, it); break;
-    case KSTMT_ISSUE: issue(y, it); break;
-    case KSTMT_LAND:
-    case KSTMT_COMMIT: break;
-    case KSTMT_FRAG_FILL: frag_fill(y, it); break;
-    case KSTMT_FRAG_LOAD: frag_load(y, it); break;
-    case KSTMT_EACH: each(y, it); break;
-    case KSTMT_FRAG_SET:
-        kout_line(&y->p.o, "%s = p_to_f32(%s);", y->p.elem, print_value(&y->p, it->value, false, false));
-        break;
-    case KSTMT_COMBINE:
-    case KSTMT_BARRIER:
-    case KSTMT_MMA:
-    case KSTMT_FRAG_REDUCE:
-    case KSTMT_FRAG_CAST: BUG("a collective inside of a region");
-    }
-}
-
-static void line_stmts(struct payload *y, struct kstmt *const *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        y->p.stmt = list[i];
-        temporaries(y);
-        line_stmt(y, list[i]);
-    }
-}
+static const struct kform form_of_a_thread = {
+    .temporaries = true,
+    .stmt = {
+        [KSTMT_REGION] = print_region,
+        [KSTMT_LET] = print_let,
+        [KSTMT_STORE] = print_store,
+        [KSTMT_LOAD_VECTOR] = load_vector,
+        [KSTMT_STORE_VECTOR] = store_vector,
+        [KSTMT_ACCUMULATE] = print_accumulate,
+        [KSTMT_FOR] = print_for,
+        [KSTMT_IF] = print_if,
+        [KSTMT_ISSUE] = issue,
+        [KSTMT_LAND] = nothing,
+        [KSTMT_COMMIT] = nothing,
+        [KSTMT_FRAG_FILL] = print_frag_fill,
+        [KSTMT_FRAG_LOAD] = frag_load,
+        [KSTMT_EACH] = print_each,
+        [KSTMT_FRAG_SET] = print_frag_set,
+    },
+};
 
 /* ---- statements of the block ---- */
-static void block_stmts(struct payload *y, struct kstmt *const *list, size_t n);
+/* "THREADS_(live2_)": for each thread that takes part. */
+static const char *threads(struct kprint *p) { return arena_printf(p->o.arena, "THREADS_(live%d_)", of(p)->live); }
 
-/* Each lane's element and that of the lane at distance d_, as they were before this level. */
-static void level(struct payload *y, const struct kstmt *it, const char *cell)
+static void open(struct kprint *p, const char *head)
 {
-    struct kprint *p = &y->p;
+    kout_line(&p->o, "%s%s{", head, *head ? " " : "");
+    p->o.depth++;
+}
+
+/* A statement of a thread, by all of them. */
+static void by_threads(struct kprint *p, const struct kstmt *it)
+{
+    const struct kform *outer = p->form;
+    open(p, threads(p));
+    p->form = &form_of_a_thread;
+    print_stmt(p, it);
+    p->form = outer;
+    print_close(p);
+}
+
+static void let_of_block(struct kprint *p, const struct kstmt *it)
+{
+    struct payload *y = of(p);
+    const char *name = it->var ? kplan_var(p->plan, it->var) : kplan_read(p->plan, it->read);
+    kout_line(&p->o, "%s %s[N_];", it->var ? "tk_i32" : print_type(p, it->value->type), name);
+    open(p, threads(p));
+    print_temporaries(p);
+    kout_line(&p->o, "%s[tid] = %s%s;", name, it->var ? "(tk_i32)" : "", print_value(p, it->value, it->var, false));
+    print_close(p);
+    if (it->var)
+        make_outer(y, it->var);
+    else
+        *arena_push(p->o.arena, y->outer_read, y->n_outer_read, y->cap_outer_read) = it->read;
+}
+
+/* One level of a butterfly at distance d_: each lane's element and the other lane's, as they were before it. */
+static void level(struct kprint *p, const struct kstmt *it, const char *cell)
+{
     kout_line(&p->o, "%s was_[N_];", print_type(p, it->acc_type));
-    kout_line(&p->o, "THREADS_(live%d_) was_[tid] = %s;", y->live, cell);
-    kout_line(&p->o, "THREADS_(live%d_) %s = %s;", y->live, cell,
+    kout_line(&p->o, "%s was_[tid] = %s;", threads(p), cell);
+    kout_line(&p->o, "%s %s = %s;", threads(p), cell,
               print_acc(p, it->acc, it->acc_type, "combine", "was_[tid]", "was_[tid ^ d_]"));
 }
 
-static void combine(struct payload *y, const struct kstmt *it)
+static void combine(struct kprint *p, const struct kstmt *it)
 {
-    struct kprint *p = &y->p;
-    kout_line(&p->o, "for (tk_i32 d_ = 1; d_ < %d; d_ *= 2) {", it->span);
-    p->o.depth++;
-    level(y, it, print_cell_at(p, it->mem, NULL, it->index));
+    open(p, arena_printf(p->o.arena, "for (tk_i32 d_ = 1; d_ < %d; d_ *= 2)", it->span));
+    level(p, it, print_cell_at(p, it->mem, NULL, it->index));
     print_close(p);
 }
 
-static void frag_reduce(struct payload *y, const struct kstmt *it)
+static void frag_reduce(struct kprint *p, const struct kstmt *it)
 {
-    struct kprint *p = &y->p;
-    struct index_table *t = p->k->s->indices;
     const struct kfrag *f = it->frag;
-    const struct index *i = index_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
-    const struct index *e = index_var(t, "e_", 0, f->unit->c_elems - 1, UNIFORM_GRID);
-    const struct index *k = index_var(t, "k_", 0, frag_rows(f) - 1, UNIFORM_GRID);
-    const char *own = print_cell_at(p, it->mem, NULL, k);
-    const char *to = print_cell_at(p, it->mem, NULL, print_row_slot(p, f, i, e));
-    const char *elem = arena_printf(p->o.arena, "%s[tid][%d*(%d*i_ + j_) + e_]", f->name, f->unit->c_elems, f->cols);
-    open(y);
-    kout_line(&p->o, "for (tk_i32 k_ = 0; k_ < %d; k_++) %s = %s;", frag_rows(f), own,
-              print_value(p, it->value, false, false));
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", f->rows));
-    print_loop(p, "j_", arena_printf(p->o.arena, "%d", f->cols));
-    kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s = %s;", f->unit->c_elems, to,
-              print_acc(p, it->acc, it->acc_type, "accumulate", to, elem));
+    const struct index *k = index_var(p->k->s->indices, "k_", 0, frag_rows(f) - 1, UNIFORM_GRID);
+    open(p, threads(p));
+    print_loop_of(p, "i_", f->rows);
+    print_lane_reduce(p, it);
     print_close(p);
     print_close(p);
-    shut(y);
-    kout_line(&p->o, "for (tk_i32 k_ = 0; k_ < %d; k_++) for (tk_i32 d_ = 1; d_ < W_; d_ *= 2) if (d_ & %u) {",
-              frag_rows(f), frag_row_lanes(f->unit, p->k->target->wave));
-    p->o.depth++;
-    level(y, it, own);
+    print_loop_of(p, "k_", frag_rows(f));
+    open(p, arena_printf(p->o.arena, "for (tk_i32 d_ = 1; d_ < W_; d_ *= 2) if (d_ & %u)",
+                         frag_row_lanes(f->unit, p->k->target->wave)));
+    level(p, it, print_cell_at(p, it->mem, NULL, k));
+    print_close(p);
     print_close(p);
 }
 
 /* Every element straight from the lane that holds it. */
-static void frag_cast(struct payload *y, const struct kstmt *it)
+static void frag_cast(struct kprint *p, const struct kstmt *it)
 {
-    struct kprint *p = &y->p;
     struct index_table *t = p->k->s->indices;
     const struct kfrag *a = it->frag;
     const struct kfrag *c = it->frag_a;
@@ -323,39 +296,39 @@ static void frag_cast(struct payload *y, const struct kstmt *it)
     struct frag_source s = frag_source_of(t, u, p->k->lane, e);
     const struct index *frag =
         index_add(t, index_add(t, index_mulk(t, i, c->cols), index_mulk(t, it->index, u->k / u->n)), s.frag);
-    open(y);
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", c->rows));
-    print_loop(p, "e_", arena_printf(p->o.arena, "%d", u->a_elems));
-    kout_line(&p->o, "%s[tid][%d*i_ + e_] = p_to_%s(%s[tid/W_*W_ + %s][%s]);", a->name, u->a_elems, dtype_name(u->in),
-              c->name, print_index(p, s.lane, true),
-              print_index(p, index_add(t, index_mulk(t, frag, u->c_elems), s.elem), false));
+    const char *from = arena_printf(p->o.arena, "%s[tid/W_*W_ + %s][%s]", c->name, print_index(p, s.lane, true),
+                                    print_index(p, index_add(t, index_mulk(t, frag, u->c_elems), s.elem), false));
+    open(p, threads(p));
+    print_loop_of(p, "i_", c->rows);
+    print_loop_of(p, "e_", u->a_elems);
+    kout_line(&p->o, "%s = %s;", elem(p, a, "i_", "e_"), stored(p, KS_PRIVATE, u->in, from));
     print_close(p);
     print_close(p);
-    shut(y);
+    print_close(p);
 }
 
-/* Gathers a wave's operands by the coordinate maps, and computes each of its results. */
-static void mma(struct payload *y, const struct kstmt *it)
+/* A wave's operand `matrix` from the lanes' fragments number `frag`, by the coordinate maps: matrix[wave][line][k]. */
+static void gather(struct kprint *p, const struct kfrag *f, const char *matrix, const char *frag,
+                   const struct map_term *line, const struct map_term *k)
 {
-    struct kprint *p = &y->p;
-    struct index_table *t = p->k->s->indices;
+    const struct index *e = index_var(p->k->s->indices, "e_", 0, elems_of(f) - 1, UNIFORM_GRID);
+    kout_line(&p->o, "%s for (tk_i32 e_ = 0; e_ < %d; e_++) %s[tid / W_][%s][%s] = %s;", threads(p), elems_of(f),
+              matrix, print_index(p, print_map(p, line, e), false), print_index(p, print_map(p, k, e), false),
+              elem(p, f, frag, "e_"));
+}
+
+static void mma(struct kprint *p, const struct kstmt *it)
+{
     const struct kfrag *c = it->frag;
-    const struct kfrag *a = it->frag_a;
-    const struct kfrag *b = it->frag_b;
     const struct matrix_unit *u = c->unit;
-    const struct index *e = index_var(t, "e_", 0, 1 << 20, UNIFORM_GRID);
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", c->rows));
-    print_loop(p, "j_", arena_printf(p->o.arena, "%d", c->cols));
+    const struct index *e = index_var(p->k->s->indices, "e_", 0, u->c_elems - 1, UNIFORM_GRID);
+    print_loop_of(p, "i_", c->rows);
+    print_loop_of(p, "j_", c->cols);
     kout_line(&p->o, "P a_[N_ / W_][%d][%d], b_[N_ / W_][%d][%d];", u->m, u->k, u->n, u->k);
-    kout_line(&p->o, "THREADS_(live%d_) for (tk_i32 e_ = 0; e_ < %d; e_++) a_[tid / W_][%s][%s] = %s[tid][%d*i_ + e_];",
-              y->live, u->a_elems, print_index(p, print_map(p, u->a.row, e), false),
-              print_index(p, print_map(p, u->a.col, e), false), a->name, u->a_elems);
-    kout_line(&p->o, "THREADS_(live%d_) for (tk_i32 e_ = 0; e_ < %d; e_++) b_[tid / W_][%s][%s] = %s[tid][%d*j_ + e_];",
-              y->live, u->b_elems, print_index(p, print_map(p, u->b.col, e), false),
-              print_index(p, print_map(p, u->b.row, e), false), b->name, u->b_elems);
-    kout_line(&p->o, "THREADS_(live%d_) for (tk_i32 e_ = 0; e_ < %d; e_++) {", y->live, u->c_elems);
-    p->o.depth++;
-    kout_line(&p->o, "P *const c_ = &%s[tid][%d*(%d*i_ + j_) + e_];", c->name, u->c_elems, c->cols);
+    gather(p, it->frag_a, "a_", "i_", u->a.row, u->a.col);
+    gather(p, it->frag_b, "b_", "j_", u->b.col, u->b.row);
+    open(p, arena_printf(p->o.arena, "%s for (tk_i32 e_ = 0; e_ < %d; e_++)", threads(p), u->c_elems));
+    kout_line(&p->o, "P *const c_ = &%s;", elem(p, c, print_frag_number(p, c), "e_"));
     kout_line(&p->o, "*c_ = p_mma(*c_, a_[tid / W_][%s], b_[tid / W_][%s], %d);",
               print_index(p, print_map(p, u->c.row, e), false), print_index(p, print_map(p, u->c.col, e), false), u->k);
     print_close(p);
@@ -363,80 +336,80 @@ static void mma(struct payload *y, const struct kstmt *it)
     print_close(p);
 }
 
-static void loop_outside(struct payload *y, const struct kstmt *it)
+static void barrier(struct kprint *p, const struct kstmt *it)
 {
-    struct kprint *p = &y->p;
-    const char *v = kplan_var(p->sp.plan, it->var);
-    int outer = y->live;
-    kout_line(&p->o, "{");
-    p->o.depth++;
-    kout_line(&p->o, "unsigned char live%d_[N_];", outer + 1);
+    (void)it;
+    kout_line(&p->o, "/* barrier */");
+}
+
+/* Statements that only the threads of the next live array run: those of this one for which `on` holds. */
+static void some(struct kprint *p, const char *on, struct kstmt *const *list, size_t n)
+{
+    struct payload *y = of(p);
+    kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) live%d_[tid] = live%d_[tid] && (%s);", y->live + 1, y->live,
+              on);
+    y->live++;
+    print_stmts(p, list, n);
+    y->live--;
+}
+
+static void for_of_block(struct kprint *p, const struct kstmt *it)
+{
+    struct payload *y = of(p);
+    const char *v = kplan_var(p->plan, it->var);
+    open(p, "");
+    kout_line(&p->o, "unsigned char live%d_[N_];", y->live + 1);
     kout_line(&p->o, "tk_i32 %s[N_];", v);
-    kout_line(&p->o, "THREADS_(live%d_) %s[tid] = %s;", outer, v, print_index(p, it->lo, false));
+    kout_line(&p->o, "%s %s[tid] = %s;", threads(p), v, print_index(p, it->lo, false));
     make_outer(y, it->var);
-    kout_line(&p->o, "for (;;) {");
-    p->o.depth++;
+    open(p, "for (;;)");
     kout_line(&p->o, "int any_ = 0;");
-    kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) any_ |= live%d_[tid] = live%d_[tid] && %s[tid] < %s;",
-              outer + 1, outer, v, print_index(p, it->hi, false));
+    kout_line(&p->o, "%s any_ |= %s[tid] < %s;", threads(p), v, print_index(p, it->hi, false));
     kout_line(&p->o, "if (!any_) break;");
-    y->live = outer + 1;
-    block_stmts(y, it->body, it->n_body);
-    kout_line(&p->o, "THREADS_(live%d_) %s[tid] += %s;", y->live, v, print_index(p, it->step, false));
-    y->live = outer;
+    some(p, arena_printf(p->o.arena, "%s[tid] < %s", v, print_index(p, it->hi, false)), it->body, it->n_body);
+    kout_line(&p->o, "THREADS_(live%d_) %s[tid] += %s;", y->live + 1, v, print_index(p, it->step, false));
     print_close(p);
     print_close(p);
 }
 
-static void branch_outside(struct payload *y, const struct kstmt *it)
+static void if_of_block(struct kprint *p, const struct kstmt *it)
 {
-    struct kprint *p = &y->p;
-    int outer = y->live;
-    kout_line(&p->o, "{");
-    p->o.depth++;
-    kout_line(&p->o, "unsigned char live%d_[N_];", outer + 1);
     const char *on = print_guards(p, &it->mask);
-    kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) live%d_[tid] = live%d_[tid] && (%s);", outer + 1, outer,
-              on);
-    y->live = outer + 1;
-    block_stmts(y, it->body, it->n_body);
-    y->live = outer;
+    open(p, "");
+    kout_line(&p->o, "unsigned char live%d_[N_];", of(p)->live + 1);
+    some(p, on, it->body, it->n_body);
     print_close(p);
     if (!it->n_orelse)
         return;
-    kout_line(&p->o, "{");
-    p->o.depth++;
-    kout_line(&p->o, "unsigned char live%d_[N_];", outer + 1);
-    kout_line(&p->o, "for (tk_i32 tid = 0; tid < N_; tid++) live%d_[tid] = live%d_[tid] && !(%s);", outer + 1, outer,
-              on);
-    y->live = outer + 1;
-    block_stmts(y, it->orelse, it->n_orelse);
-    y->live = outer;
+    open(p, "");
+    kout_line(&p->o, "unsigned char live%d_[N_];", of(p)->live + 1);
+    some(p, arena_printf(p->o.arena, "!(%s)", on), it->orelse, it->n_orelse);
     print_close(p);
 }
 
-static void block_stmts(struct payload *y, struct kstmt *const *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        const struct kstmt *it = y->p.stmt = list[i];
-        switch (it->kind) {
-        case KSTMT_LET: let_outside(y, it); break;
-        case KSTMT_COMBINE: combine(y, it); break;
-        case KSTMT_FOR: loop_outside(y, it); break;
-        case KSTMT_IF: branch_outside(y, it); break;
-        case KSTMT_MMA: mma(y, it); break;
-        case KSTMT_FRAG_REDUCE: frag_reduce(y, it); break;
-        case KSTMT_FRAG_CAST: frag_cast(y, it); break;
-        case KSTMT_LAND:
-        case KSTMT_COMMIT: break;
-        case KSTMT_BARRIER: kout_line(&y->p.o, "/* barrier */"); break;
-        default:
-            open(y);
-            line_stmts(y, &list[i], 1);
-            shut(y);
-        }
-    }
-}
+static const struct kform form_of_the_block = {
+    .stmt = {
+        [KSTMT_REGION] = by_threads,
+        [KSTMT_LET] = let_of_block,
+        [KSTMT_STORE] = by_threads,
+        [KSTMT_LOAD_VECTOR] = by_threads,
+        [KSTMT_STORE_VECTOR] = by_threads,
+        [KSTMT_ACCUMULATE] = by_threads,
+        [KSTMT_COMBINE] = combine,
+        [KSTMT_FOR] = for_of_block,
+        [KSTMT_IF] = if_of_block,
+        [KSTMT_ISSUE] = by_threads,
+        [KSTMT_LAND] = nothing,
+        [KSTMT_COMMIT] = nothing,
+        [KSTMT_BARRIER] = barrier,
+        [KSTMT_FRAG_FILL] = by_threads,
+        [KSTMT_FRAG_LOAD] = by_threads,
+        [KSTMT_MMA] = mma,
+        [KSTMT_EACH] = by_threads,
+        [KSTMT_FRAG_REDUCE] = frag_reduce,
+        [KSTMT_FRAG_CAST] = frag_cast,
+    },
+};
 
 /* ---- the block and the grid ---- */
 static void declare(struct kprint *p)
@@ -472,19 +445,22 @@ static void declare(struct kprint *p)
 
 const char *print_payload(struct session *s, const struct kernel *k)
 {
-    struct payload y = { .p = { .o = { .arena = s->run, .step = 4 }, .k = k, .payload = true } };
+    struct payload y = { .live = 0 };
     struct kprint *p = &y.p;
-    p->sp = (struct kspell){ .plan = kplan_new(s->run, k), .c = true, .atom = spell, .ctx = &y };
+    const struct matrix_unit *u = k->target->matrix;
+    *p = (struct kprint){ .o = { .arena = s->run, .step = 4 }, .lang = &language, .form = &form_of_the_block, .k = k };
+    p->plan = kplan_new(s->run, k);
+    p->sp = print_indices(s->run, atom, &y);
     kout_line(&p->o, "#define THREADS_(LIVE) for (tk_i32 tid = 0; tid < N_; tid++) if (LIVE[tid])");
+    kout_line(&p->o, "#define TK_UNROLL");
     kout_line(&p->o, "static void %s_block(void *const *args_, const tk_i64 *dims_, tk_i32 bx, tk_i32 by, tk_i32 bz)",
               k->name);
-    kout_line(&p->o, "{");
-    p->o.depth++;
-    kout_line(&p->o, "enum { N_ = %d, W_ = %d };", k->block, k->target->wave);
+    open(p, "");
+    kout_line(&p->o, "enum { N_ = %d, W_ = %d, TK_MMA_C = %d };", k->block, k->target->wave, u ? u->c_elems : 0);
     declare(p);
-    block_stmts(&y, k->body, k->n_body);
-    p->o.depth--;
-    kout_line(&p->o, "}");
+    print_stmts(p, k->body, k->n_body);
+    print_close(p);
+    kout_line(&p->o, "#undef TK_UNROLL");
     kout_line(&p->o, "#undef THREADS_");
     kout_line(&p->o, "void %s_run(void *const *args, const tk_i64 *dims, const tk_i64 *grid)", k->name);
     kout_line(&p->o, "{");

@@ -1,12 +1,10 @@
-/* Items of fragments in the GPU text. A fragment array is an array of registers: c[fragment][element], two halves a
-   register in operands. */
+/* Statements of fragments as devices run them. A fragment array is an array of registers: c[fragment][element], two
+   halves a register in operands. */
 #include "codegen/print_frag.h"
-
-#include <string.h>
 
 #include "ir/kernel/fragment.h"
 
-/* Element e of the fragment is at element number at_ + (its distance from element 0), where that does not hang on the
+/* Element e of the fragment is at element number at_ + (its distance from element 0), where that does not depend on the
    lane. */
 static const char *from_first(struct kprint *p, const struct index *first, const struct index *at)
 {
@@ -18,7 +16,7 @@ static const char *from_first(struct kprint *p, const struct index *first, const
 }
 
 /* A register holds two elements: neighbours in memory come in one load, others are packed. */
-static void frag_load(struct kprint *p, const struct kstmt *it)
+void print_frag_load(struct kprint *p, const struct kstmt *it)
 {
     struct index_table *t = p->k->s->indices;
     const struct kfrag *f = it->frag;
@@ -26,7 +24,7 @@ static void frag_load(struct kprint *p, const struct kstmt *it)
     int elems = f->role == KF_A ? f->unit->a_elems : f->unit->b_elems;
     const struct index *i = index_var(t, "i_", 0, n - 1, UNIFORM_GRID);
     const struct index *first = print_frag_index(p, it, i, index_const(t, 0));
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", n));
+    print_loop_of(p, "i_", n);
     kout_line(&p->o, "const tk_i32 at_ = %s;", print_index(p, first, false));
     for (int e = 0; e < elems; e += 2) {
         const struct index *lo = print_frag_index(p, it, i, index_const(t, e));
@@ -42,60 +40,18 @@ static void frag_load(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-static void frag_fill(struct kprint *p, const struct kstmt *it)
+void print_mma(struct kprint *p, const struct kstmt *it)
 {
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", it->frag->rows * it->frag->cols));
-    print_loop(p, "e_", "TK_MMA_C");
-    kout_line(&p->o, "%s[i_][e_] = %s;", it->frag->name, print_value(p, it->value, false, false));
-    print_close(p);
-    print_close(p);
-}
-
-/* "c[2*i_ + j_]" */
-static const char *frag_of(struct kprint *p, const struct kfrag *f)
-{
-    struct arena *a = p->o.arena;
-    return f->cols == 1 ? arena_printf(a, "%s[i_ + j_]", f->name) : arena_printf(a, "%s[%d*i_ + j_]", f->name, f->cols);
-}
-
-static void mma(struct kprint *p, const struct kstmt *it)
-{
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", it->frag->rows));
-    print_loop(p, "j_", arena_printf(p->o.arena, "%d", it->frag->cols));
-    kout_line(&p->o, "tk_mma(%s, %s[i_], %s[j_]);", frag_of(p, it->frag), it->frag_a->name, it->frag_b->name);
-    print_close(p);
-    print_close(p);
-}
-
-static void each(struct kprint *p, const struct kstmt *it)
-{
-    struct index_table *t = p->k->s->indices;
-    const struct kfrag *f = it->frag;
-    const struct matrix_unit *u = f->unit;
-    const struct index *i = index_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
-    const struct index *j = index_var(t, "j_", 0, f->cols - 1, UNIFORM_GRID);
-    const struct index *e = index_var(t, "e_", 0, u->c_elems - 1, UNIFORM_GRID);
-    const struct index *row = index_add(t, index_add(t, it->row, index_mulk(t, i, u->m)), print_map(p, u->c.row, e));
-    const struct index *col = index_add(t, index_add(t, it->col, index_mulk(t, j, u->n)), print_map(p, u->c.col, e));
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", f->rows));
-    print_loop(p, "j_", arena_printf(p->o.arena, "%d", f->cols));
-    print_loop(p, "e_", "TK_MMA_C");
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var), print_index(p, row, false));
-    kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var2), print_index(p, col, false));
-    if (it->var3)
-        kout_line(&p->o, "const tk_i32 %s = %s;", kplan_var(p->sp.plan, it->var3),
-                  print_index(p, print_row_slot(p, f, i, e), false));
-    const char *outer = p->elem;
-    p->elem = arena_printf(p->o.arena, "%s[e_]", frag_of(p, f));
-    print_stmts(p, it->body, it->n_body);
-    p->elem = outer;
-    print_close(p);
+    print_loop_of(p, "i_", it->frag->rows);
+    print_loop_of(p, "j_", it->frag->cols);
+    kout_line(&p->o, "tk_mma(%s[%s], %s[i_], %s[j_]);", it->frag->name, print_frag_number(p, it->frag),
+              it->frag_a->name, it->frag_b->name);
     print_close(p);
     print_close(p);
 }
 
 /* Each row's elements in this lane, then the lanes that share it. */
-static void frag_reduce(struct kprint *p, const struct kstmt *it)
+void print_frag_reduce(struct kprint *p, const struct kstmt *it)
 {
     struct index_table *t = p->k->s->indices;
     const struct kfrag *f = it->frag;
@@ -103,21 +59,10 @@ static void frag_reduce(struct kprint *p, const struct kstmt *it)
     unsigned lanes = frag_row_lanes(f->unit, p->k->target->wave);
     const struct index *i = index_var(t, "i_", 0, f->rows - 1, UNIFORM_GRID);
     const struct index *r = index_var(t, "r_", 0, slots - 1, UNIFORM_GRID);
-    const struct index *e = index_var(t, "e_", 0, f->unit->c_elems - 1, UNIFORM_GRID);
     const char *own = print_cell_at(p, it->mem, NULL, index_add(t, index_mulk(t, i, slots), r));
-    const char *n_slots = arena_printf(p->o.arena, "%d", slots);
-    const char *to = print_cell_at(p, it->mem, NULL, print_row_slot(p, f, i, e));
-    const char *elem = arena_printf(p->o.arena, "%s[e_]", frag_of(p, f));
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", f->rows));
-    print_loop(p, "r_", n_slots);
-    kout_line(&p->o, "%s = %s;", own, print_value(p, it->value, false, false));
-    print_close(p);
-    print_loop(p, "j_", arena_printf(p->o.arena, "%d", f->cols));
-    print_loop(p, "e_", "TK_MMA_C");
-    kout_line(&p->o, "%s = %s;", to, print_acc(p, it->acc, it->acc_type, "accumulate", to, elem));
-    print_close(p);
-    print_close(p);
-    print_loop(p, "r_", n_slots);
+    print_loop_of(p, "i_", f->rows);
+    print_lane_reduce(p, it);
+    print_loop_of(p, "r_", slots);
     for (unsigned bit = 1; bit <= lanes; bit *= 2) {
         const char *other = arena_printf(p->o.arena, "tk_shfl_xor_f32(%s, %u)", own, bit);
         if (lanes & bit)
@@ -125,11 +70,6 @@ static void frag_reduce(struct kprint *p, const struct kstmt *it)
     }
     print_close(p);
     print_close(p);
-}
-
-bool print_cast_turns(const struct kernel *k, const struct kstmt *it)
-{
-    return it->kind == KSTMT_FRAG_CAST && frag_way_of(k->s->indices, it->frag->unit, k->target->wave) == FRAG_TURNS;
 }
 
 /* All of A's elements of fragment i_ into x_, one in each turn (ir/kernel/fragment.h). */
@@ -144,33 +84,32 @@ static void cast_turns(struct kprint *p, const struct kstmt *it, const char *fro
     const struct index *takes = index_mod(t, index_add(t, frag_source_of(t, u, lane, zero).elem, d), index_const(t, n));
     const struct index *gives =
         index_mod(t, index_addk(t, index_sub(t, frag_target_elem(t, u, lane, zero), d), n), index_const(t, n));
-    const char *count = arena_printf(p->o.arena, "%d", n);
     kout_line(&p->o, "tk_f32 x_[%d];", n);
-    print_loop(p, "d_", count);
+    print_loop_of(p, "d_", n);
     kout_line(&p->o, "const tk_i32 takes_ = %s, gives_ = %s;", print_index(p, takes, false),
               print_index(p, gives, false));
     kout_line(&p->o, "tk_f32 v_ = %s[0];", from);
-    print_loop(p, "e_", count);
+    print_loop_of(p, "e_", n);
     kout_line(&p->o, "if (gives_ == e_) v_ = %s[e_];", from);
     print_close(p);
     kout_line(&p->o, "v_ = tk_shfl_f32(v_, %s);", print_index(p, frag_source_of(t, u, lane, takes).lane, false));
-    print_loop(p, "e_", count);
+    print_loop_of(p, "e_", n);
     kout_line(&p->o, "if (takes_ == e_) x_[e_] = v_;");
     print_close(p);
     print_close(p);
 }
 
-static void frag_cast(struct kprint *p, const struct kstmt *it)
+void print_frag_cast(struct kprint *p, const struct kstmt *it)
 {
     struct index_table *t = p->k->s->indices;
     const struct kfrag *a = it->frag;
     const struct kfrag *c = it->frag_a;
     const struct matrix_unit *u = a->unit;
-    bool turns = print_cast_turns(p->k, it);
+    bool turns = frag_way_of(t, u, p->k->target->wave) == FRAG_TURNS;
     const struct index *i = index_var(t, "i_", 0, c->rows - 1, UNIFORM_GRID);
     const struct index *first = index_add(t, index_mulk(t, i, c->cols), index_mulk(t, it->index, u->k / u->n));
     const char *value[2];
-    print_loop(p, "i_", arena_printf(p->o.arena, "%d", c->rows));
+    print_loop_of(p, "i_", c->rows);
     if (turns)
         cast_turns(p, it, arena_printf(p->o.arena, "%s[%s]", c->name, print_index(p, first, false)));
     for (int e = 0; e < u->a_elems; e++) {
@@ -183,18 +122,4 @@ static void frag_cast(struct kprint *p, const struct kstmt *it)
             kout_line(&p->o, "%s[i_][%d] = tk_pack_f16(%s, %s);", a->name, e / 2, value[0], value[1]);
     }
     print_close(p);
-}
-
-void print_frag_stmt(struct kprint *p, const struct kstmt *it)
-{
-    switch (it->kind) {
-    case KSTMT_FRAG_FILL: frag_fill(p, it); break;
-    case KSTMT_FRAG_LOAD: frag_load(p, it); break;
-    case KSTMT_MMA: mma(p, it); break;
-    case KSTMT_EACH: each(p, it); break;
-    case KSTMT_FRAG_SET: kout_line(&p->o, "%s = %s;", p->elem, print_value(p, it->value, false, false)); break;
-    case KSTMT_FRAG_REDUCE: frag_reduce(p, it); break;
-    case KSTMT_FRAG_CAST: frag_cast(p, it); break;
-    default: BUG("statement %d is not of fragments", it->kind);
-    }
 }

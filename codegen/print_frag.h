@@ -1,11 +1,10 @@
 #ifndef TOKIC_CODEGEN_PRINT_FRAG_H
 #define TOKIC_CODEGEN_PRINT_FRAG_H
-/* Items of fragments in the GPU text, for codegen/print.c. */
-#include "codegen/print_value.h"
+/* Statements of fragments as devices run them, for codegen/print.c: those that are not the same for payloads. */
+#include "codegen/print_stmt.h"
 
-void print_frag_stmt(struct kprint *p, const struct kstmt *it);
-/* Is it a cast whose elements change lanes? */
-bool print_cast_turns(const struct kernel *k, const struct kstmt *it);
-/* codegen/print.c's, for the body of an each. */
-void print_stmts(struct kprint *p, struct kstmt *const *list, size_t n);
+void print_frag_load(struct kprint *p, const struct kstmt *it);
+void print_mma(struct kprint *p, const struct kstmt *it);
+void print_frag_reduce(struct kprint *p, const struct kstmt *it);
+void print_frag_cast(struct kprint *p, const struct kstmt *it);
 #endif

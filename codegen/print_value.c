@@ -9,6 +9,23 @@ static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf1
                                               [DT_I32] = "i32", [DT_I64] = "i64",   [DT_BOOL] = "u8" };
 
 /* ---- indices ---- */
+/* `/` and `%` are floor division and modulus where the dividend is not negative; elsewhere they are made so. */
+static const char *floor_div(struct arena *a, const struct index *e, const char *x, const char *y)
+{
+    if (e->a->lo >= 0)
+        return NULL;
+    if (e->kind == INDEX_MOD)
+        return arena_printf(a, "((%s%%%s + %s)%%%s)", x, y, y, y);
+    return arena_printf(a, "((%s < 0 ? %s - %s + 1 : %s)/%s)", x, x, y, x, y);
+}
+
+struct kspell print_indices(struct arena *a, const char *(*atom)(void *ctx, const struct index *atom), void *ctx)
+{
+    return (struct kspell){
+        .arena = a, .atom = atom, .ctx = ctx, .div = floor_div, .min = "tk_min_i32", .max = "tk_max_i32"
+    };
+}
+
 const char *print_index(struct kprint *p, const struct index *e, bool nested)
 {
     return kspell_index(&p->sp, e, nested);
@@ -68,10 +85,12 @@ const struct index *print_frag_index(const struct kprint *p, const struct kstmt 
 }
 
 /* ---- types and cells ---- */
+const char *print_suffix(enum dtype t) { return suffix[t]; }
+
 const char *print_type(const struct kprint *p, enum dtype t)
 {
-    if (p->payload && dtype_is_float(t))
-        return "P";
+    if (p->lang->real && dtype_is_float(t))
+        return p->lang->real;
     return t == DT_BOOL ? "tk_i32" : arena_printf(p->o.arena, "tk_%s", suffix[t]);
 }
 
@@ -79,66 +98,31 @@ const char *print_type(const struct kprint *p, enum dtype t)
 const char *print_cell(const struct kprint *p, const struct kmem *m)
 {
     enum dtype t = m->space == KS_PRIVATE ? kexpr_value_type(m->dtype) : m->dtype;
-    return p->payload && dtype_is_float(t) ? "P" : arena_printf(p->o.arena, "tk_%s", suffix[t]);
+    return p->lang->real && dtype_is_float(t) ? p->lang->real : arena_printf(p->o.arena, "tk_%s", suffix[t]);
 }
 
 const char *print_cell_at(struct kprint *p, const struct kmem *m, const struct index *slot, const struct index *index)
 {
     const char *i = print_index(p, print_ring_index(p, m, slot, index), false);
-    return arena_printf(p->o.arena, "%s%s[%s]", m->name, p->payload && m->space == KS_PRIVATE ? "[tid]" : "", i);
+    return arena_printf(p->o.arena, "%s%s[%s]", m->name, m->space == KS_PRIVATE ? p->lang->own : "", i);
 }
 
 static const char *load(struct kprint *p, const struct kexpr *x)
 {
-    struct arena *a = p->o.arena;
     const char *not_zero = x->type == DT_BOOL ? " != 0" : "";
-    if (p->payload || x->mem->space == KS_PRIVATE)
-        return arena_printf(a, "%s%s", print_cell_at(p, x->mem, x->slot, x->index), not_zero);
-    const char *i = print_index(p, print_ring_index(p, x->mem, x->slot, x->index), false);
-    return arena_printf(a, "tk_ld_%s(%s%s, %s)%s", suffix[x->mem->dtype], x->mem->space == KS_ARG ? "a." : "",
-                        x->mem->name, i, not_zero);
+    const char *cell = x->mem->space == KS_PRIVATE
+                           ? print_cell_at(p, x->mem, NULL, x->index)
+                           : p->lang->load(p, x->mem, print_ring_index(p, x->mem, x->slot, x->index));
+    return arena_printf(p->o.arena, "%s%s", cell, not_zero);
 }
 
 /* ---- constants ---- */
-static const char *f32_text(struct arena *a, double v)
-{
-    float f = (float)v;
-    if (isnan(f))
-        return "TK_NAN";
-    if (isinf(f))
-        return f < 0 ? "-TK_INF" : "TK_INF";
-    const char *exact = knum_text(a, f, true);
-    const char *written = knum_text(a, v, false);
-    bool hex = strchr(exact, 'x') != NULL;
-    return arena_printf(a, hex ? "%sf /* %s */" : "%sf", exact, written);
-}
-
-static const char *f64_text(struct arena *a, double v)
-{
-    if (isnan(v))
-        return "(tk_f64)TK_NAN";
-    if (isinf(v))
-        return v < 0 ? "-(tk_f64)TK_INF" : "(tk_f64)TK_INF";
-    const char *exact = knum_text(a, v, true);
-    return strchr(exact, 'x') ? arena_printf(a, "%s /* %s */", exact, knum_text(a, v, false)) : exact;
-}
-
-static const char *payload_const(struct arena *a, double v)
-{
-    return arena_printf(a, "p_const(%s)",
-                        isnan(v)   ? "__builtin_nan(\"\")"
-                        : isinf(v) ? (v < 0 ? "-__builtin_inf()" : "__builtin_inf()")
-                                   : arena_printf(a, "%a", v));
-}
-
 static const char *constant(struct kprint *p, enum dtype t, double f, int64_t i)
 {
     struct arena *a = p->o.arena;
-    if (p->payload && dtype_is_float(t))
-        return payload_const(a, f);
+    if (dtype_is_float(t))
+        return p->lang->constant(a, t, f);
     switch (t) {
-    case DT_F32: return f32_text(a, f);
-    case DT_F64: return f64_text(a, f);
     case DT_I64: return i == INT64_MIN ? "-9223372036854775807ll - 1" : arena_printf(a, "%lldll", (long long)i);
     case DT_I32: return i == INT32_MIN ? "-2147483647 - 1" : arena_printf(a, "%lld", (long long)i);
     case DT_BOOL: return i ? "1" : "0";
@@ -158,27 +142,13 @@ static const char *cast(struct kprint *p, const struct kexpr *x)
     enum dtype from = x->arg[0]->type;
     enum dtype to = x->type;
     const char *v = print_value(p, x->arg[0], true, false);
-    if (p->payload && dtype_is_float(from)) {
-        if (to == DT_BOOL)
-            return arena_printf(a, "p_ne(%s, p_const(0))", v);
-        return arena_printf(a, dtype_is_float(to) ? "p_to_%s(%s)" : "(tk_%s)p_int(%s)", suffix[to], v);
-    }
-    if (p->payload && dtype_is_float(to))
-        return arena_printf(a, "p_of_int(%s)", v);
+    if (p->lang->cast && (dtype_is_float(from) || dtype_is_float(to)))
+        return p->lang->cast(p, x, v);
     if (to == DT_BOOL)
         return arena_printf(a, "(%s != 0)", v);
     if (dtype_is_float(from) && to == DT_I64)
         return arena_printf(a, "tk_i64_f64(%s%s)", from == DT_F32 ? "(tk_f64)" : "", v);
     return arena_printf(a, "(tk_%s)%s", suffix[to], v);
-}
-
-static const char *payload_op(struct kprint *p, const struct kexpr *x)
-{
-    struct arena *a = p->o.arena;
-    const char *out = arena_printf(a, "p_%s(", kop_table[x->op].name);
-    for (int i = 0; i < kop_table[x->op].arity; i++)
-        out = arena_printf(a, "%s%s%s", out, i ? ", " : "", print_value(p, x->arg[i], false, false));
-    return arena_printf(a, "%s)", out);
 }
 
 static const char *op(struct kprint *p, const struct kexpr *x, bool nested)
@@ -189,8 +159,8 @@ static const char *op(struct kprint *p, const struct kexpr *x, bool nested)
     const char *close = nested ? ")" : "";
     if (x->op == K_CAST)
         return cast(p, x);
-    if (x->op != K_SELECT && p->payload && dtype_is_float(x->arg[0]->type))
-        return payload_op(p, x);
+    if (p->lang->op && x->op != K_SELECT && dtype_is_float(x->arg[0]->type))
+        return p->lang->op(p, x);
     const char *v[3] = { NULL };
     for (int i = 0; i < info->arity; i++)
         v[i] = print_value(p, x->arg[i], info->infix || x->op == K_SELECT, false);
@@ -209,18 +179,10 @@ static const char *op(struct kprint *p, const struct kexpr *x, bool nested)
     return arena_printf(a, "%s)", out);
 }
 
-static const char *read_name(const struct kprint *p, const struct kexpr *x)
-{
-    for (size_t i = 0; i < p->n_outer_read; i++)
-        if (p->outer_read[i] == x)
-            return arena_printf(p->o.arena, "%s[tid]", kplan_read(p->sp.plan, x));
-    return kplan_read(p->sp.plan, x);
-}
-
 const char *print_value(struct kprint *p, const struct kexpr *x, bool nested, bool defining)
 {
     struct arena *a = p->o.arena;
-    int temp = defining ? -1 : kplan_temp(p->sp.plan, p->stmt, x);
+    int temp = defining ? -1 : kplan_temp(p->plan, p->stmt, x);
     if (temp >= 0)
         return arena_printf(a, "t%d", temp);
     switch (x->kind) {
@@ -238,7 +200,7 @@ const char *print_value(struct kprint *p, const struct kexpr *x, bool nested, bo
         const char *fill = constant(p, x->type, x->f, (int64_t)x->f);
         return arena_printf(a, nested ? "(%s ? %s : %s)" : "%s ? %s : %s", print_guards(p, &x->mask), load(p, x), fill);
     }
-    case KEXPR_OP: return x->op == K_READ ? read_name(p, x) : op(p, x, nested);
+    case KEXPR_OP: return x->op == K_READ ? p->lang->let(p, x) : op(p, x, nested);
     }
     BUG("value of kind %d", x->kind);
 }
@@ -246,23 +208,9 @@ const char *print_value(struct kprint *p, const struct kexpr *x, bool nested, bo
 const char *print_acc(struct kprint *p, enum kacc acc, enum dtype t, const char *how, const char *a, const char *b)
 {
     static const char *const names[] = { [KACC_SUM] = "sum", [KACC_MAX] = "max", [KACC_MIN] = "min" };
-    if (p->payload && dtype_is_float(t))
-        return arena_printf(p->o.arena, "p_%s_%s(%s, %s)", how, names[acc], a, b);
+    if (p->lang->acc && dtype_is_float(t))
+        return p->lang->acc(p, how, names[acc], a, b);
     if (acc == KACC_SUM)
         return arena_printf(p->o.arena, "%s + %s", a, b);
     return arena_printf(p->o.arena, "tk_%s_%s(%s, %s)", names[acc], suffix[t], a, b);
-}
-
-void print_loop(struct kprint *p, const char *var, const char *count)
-{
-    if (!p->payload)
-        kout_line(&p->o, "TK_UNROLL");
-    kout_line(&p->o, "for (tk_i32 %s = 0; %s < %s; %s++) {", var, var, count, var);
-    p->o.depth++;
-}
-
-void print_close(struct kprint *p)
-{
-    p->o.depth--;
-    kout_line(&p->o, "}");
 }

@@ -1,5 +1,6 @@
 #include "ir/map.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,13 @@ static size_t hash_of(const char *s)
     return (size_t)(h ^ h >> 32);
 }
 
+/* The low bits of an address say little, and are the ones that a slot is chosen by. */
+static size_t hash_of_address(const void *p)
+{
+    uint64_t h = (uint64_t)(uintptr_t)p * 0x9e3779b97f4a7c15u;
+    return (size_t)(h ^ h >> 32);
+}
+
 struct map *map_new(struct arena *a)
 {
     struct map *m = arena_new_of(a, struct map);
@@ -21,23 +29,15 @@ struct map *map_new(struct arena *a)
 }
 
 /* The slot that holds the key or, if it is not there, the free one where it belongs. */
-static size_t slot_of(const struct map *m, const char *key, size_t hash)
+static size_t slot_of(const struct map *m, const char *key, size_t hash, bool address)
 {
     size_t i = hash & (m->n_slots - 1);
     for (; m->slot[i]; i = (i + 1) & (m->n_slots - 1)) {
         const struct map_entry *e = &m->entry[m->slot[i] - 1];
-        if (e->hash == hash && !strcmp(e->key, key))
+        if (e->hash == hash && (address ? e->key == key : !strcmp(e->key, key)))
             break;
     }
     return i;
-}
-
-void **map_find(const struct map *m, const char *key)
-{
-    if (!m->n)
-        return NULL;
-    size_t i = slot_of(m, key, hash_of(key));
-    return m->slot[i] ? &m->entry[m->slot[i] - 1].value : NULL;
 }
 
 static void grow(struct map *m)
@@ -52,19 +52,31 @@ static void grow(struct map *m)
     }
 }
 
-void **map_at(struct map *m, const char *key)
+static void **value_find(const struct map *m, const char *key, size_t hash, bool address)
+{
+    if (!m->n)
+        return NULL;
+    size_t i = slot_of(m, key, hash, address);
+    return m->slot[i] ? &m->entry[m->slot[i] - 1].value : NULL;
+}
+
+static void **value_at(struct map *m, const char *key, size_t hash, bool address)
 {
     if ((m->n + 1) * 2 > m->n_slots)
         grow(m);
-    size_t hash = hash_of(key);
-    size_t i = slot_of(m, key, hash);
+    size_t i = slot_of(m, key, hash, address);
     if (!m->slot[i]) {
         struct map_entry *e = arena_push(m->arena, m->entry, m->n, m->cap);
-        *e = (struct map_entry){ .key = arena_strdup(m->arena, key), .hash = hash };
+        *e = (struct map_entry){ .key = address ? key : arena_strdup(m->arena, key), .hash = hash };
         m->slot[i] = (unsigned)m->n;
     }
     return &m->entry[m->slot[i] - 1].value;
 }
+
+void **map_find(const struct map *m, const char *key) { return value_find(m, key, hash_of(key), false); }
+void **map_at(struct map *m, const char *key) { return value_at(m, key, hash_of(key), false); }
+void **map_find_address(const struct map *m, const void *key) { return value_find(m, key, hash_of_address(key), true); }
+void **map_at_address(struct map *m, const void *key) { return value_at(m, key, hash_of_address(key), true); }
 
 enum { NEAR_MAX = 40 }; /* longer names get no suggestion */
 

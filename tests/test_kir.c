@@ -2,8 +2,11 @@
    message that says why. */
 #include "tests/support/support.h"
 
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 
+#include "codegen/payload.h"
 #include "codegen/print.h"
 #include "tests/support/kir_run.h"
 
@@ -109,6 +112,105 @@ static void broken_texts(void **state)
     }
 }
 
+/* ---- long chains and shared values ---- */
+enum { CHAIN = 20000, SQUARES = 40, STORES = 3000 };
+
+static struct kernel *chain_begin(struct session *s, struct kmem **x, struct kmem **y, struct kbuild *b)
+{
+    struct kernel *k = kernel_new(s, s->run, "deep", target_find("sm_90"), 32);
+    *x = kernel_arg(k, "x", DT_F32, index_const(s->indices, 32), NULL);
+    *y = kernel_arg(k, "y", DT_F32, index_const(s->indices, 32), NULL);
+    struct kbuild top = kb_at(k);
+    *b = kb_in(&top, kstmt_region(&top));
+    return k;
+}
+
+/* Through everything that looks at values. Returns the device's text. */
+static const char *pass_through(struct session *s, struct kernel *k)
+{
+    kernel_finish(k);
+    bool good = kernel_verify(k);
+    if (!good)
+        diags_print(s, 0, stderr, false);
+    assert_true(good);
+    const char *text = kernel_text(s->run, k);
+    struct kernel *again = kernel_parse(s, source_of_string(s, "again", text));
+    assert_non_null(again);
+    assert_string_equal(kernel_text(s->run, again), text);
+    assert_non_null(print_payload(s, k));
+    return print_kernel(s, k);
+}
+
+static size_t count(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (const char *p = text; (p = strstr(p, what)); p += strlen(what))
+        n++;
+    return n;
+}
+
+static void *deep_values(void *arg)
+{
+    struct session *s = arg;
+    struct kmem *x, *y;
+    struct kbuild b;
+    /* A chain of 20,000 additions; every value but the loads is used once. */
+    struct kernel *k = chain_begin(s, &x, &y, &b);
+    const struct kexpr *v = kexpr_load(&b, x, NULL, k->tid, NULL, 0);
+    for (int i = 0; i < CHAIN; i++)
+        v = kexpr_op2(&b, K_ADD, v, kexpr_f32(&b, 1));
+    kstmt_store(&b, y, NULL, k->tid, v, NULL);
+    assert_int_equal(count(pass_through(s, k), " + 1.0f"), CHAIN);
+    /* x = x·x, 40 times: written out, it would be 2^40 factors. */
+    k = chain_begin(s, &x, &y, &b);
+    v = kexpr_load(&b, x, NULL, k->tid, NULL, 0);
+    for (int i = 0; i < SQUARES; i++)
+        v = kexpr_op2(&b, K_MUL, v, v);
+    kstmt_store(&b, y, NULL, k->tid, v, NULL);
+    assert_int_equal(count(pass_through(s, k), " * "), SQUARES);
+    /* The same 20,000 times, and from private memory, which is written in between: all of it is computed anew. */
+    k = chain_begin(s, &x, &y, &b);
+    struct kmem *p = kernel_private(k, "p", DT_F32, 1);
+    const struct index *zero = index_const(s->indices, 0);
+    kstmt_store(&b, p, NULL, zero, kexpr_f32(&b, 2), NULL);
+    v = kexpr_load(&b, p, NULL, zero, NULL, 0);
+    for (int i = 0; i < CHAIN; i++)
+        v = kexpr_op2(&b, K_MUL, v, v);
+    for (int i = 0; i < 2; i++)
+        kstmt_store(&b, p, NULL, zero, v, NULL);
+    assert_int_equal(count(pass_through(s, k), " * "), 2 * CHAIN);
+    /* 3,000 statements over one value of 3,000 operations, which is looked at once. */
+    k = chain_begin(s, &x, &y, &b);
+    v = kexpr_load(&b, x, NULL, k->tid, NULL, 0);
+    for (int i = 0; i < STORES; i++)
+        v = kexpr_op2(&b, K_ADD, v, kexpr_load(&b, x, NULL, zero, NULL, 0));
+    for (int i = 0; i < STORES; i++)
+        kstmt_store(&b, y, NULL, k->tid, kexpr_op2(&b, K_MUL, v, kexpr_f32(&b, i)), NULL);
+    assert_int_equal(count(pass_through(s, k), " + "), STORES);
+    return s;
+}
+
+/* On a stack that 20,000 calls would overflow, and in a time that a second look at each value would exceed. */
+static void values_are_deep_and_shared(void **state)
+{
+    (void)state;
+    struct session *s = session_begin();
+    pthread_attr_t attr;
+    pthread_t thread;
+    void *done = NULL;
+    clock_t begin = clock();
+    assert_int_equal(pthread_attr_init(&attr), 0);
+    assert_int_equal(pthread_attr_setstacksize(&attr, 256 << 10), 0);
+    assert_int_equal(pthread_create(&thread, &attr, deep_values, s), 0);
+    assert_int_equal(pthread_join(thread, &done), 0);
+    assert_ptr_equal(done, s);
+    double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    print_message("deep and shared values: %.2f s\n", seconds);
+    assert_true(seconds < 20);
+    pthread_attr_destroy(&attr);
+    session_end(s);
+}
+
 /* ---- wrong kernels ---- */
 #define HEAD                                                                                                           \
     "kernel k for gfx90a block 64\n arg x: f32[64]\n arg h: f16[4096]\n arg y: f32[64]\n shared s: f32[2][1, 64] "     \
@@ -141,13 +243,13 @@ static const struct {
     { HEAD "x[tid] += 1\n}", "x is not private memory", 12 },
     { HEAD "p[0] fma= add(x[0], x[1])\n}", "fma= takes a product", 12 },
     { HEAD "if (0 <= tid < 3) {\n barrier block\n}\n}",
-      "a barrier of the block in control that is not the same for all of its threads", 13 },
+      "barrier: stands in control that is not the same for all threads of the block", 13 },
     { HEAD "for i in 0..tid {\n barrier wave\n}\n}",
-      "a barrier of the wave in control that is not the same for all of its lanes", 13 },
-    { HEAD "region { barrier block }\n}", "a barrier inside of a region", 12 },
-    { HEAD "region { combine sum p[0] over 64 }\n}", "a collective inside of a region", 12 },
+      "barrier: stands in control that is not the same for all lanes of a wave", 13 },
+    { HEAD "region { barrier block }\n}", "barrier: stands inside of a region, whose threads are independent", 12 },
+    { HEAD "region { combine sum p[0] over 64 }\n}", "combine: stands inside of a region", 12 },
     { HEAD "if (0 <= lane < 3) { combine sum p[0] over 64 }\n}",
-      "a collective in control that is not the same for all lanes of a wave", 12 },
+      "combine: stands in control that is not the same for all lanes of a wave", 12 },
     { HEAD "combine sum p[0] over 48\n}", "48 lanes: it must be a power of two up to the wave's 64", 12 },
     { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\ncommit\nbarrier block wait 0\n}", "staging register 0 never lands",
       12 },
@@ -162,6 +264,9 @@ static const struct {
       "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\ny[tid] = s[0][tid]\nbarrier block "
       "wait 0\n}",
       "s is touched while a copy into it is in flight", 15 },
+    { HEAD "t0 := s[0][tid]\ny[tid] = t0\nissue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[0][4*tid] by 4\ncommit\n"
+           "y[tid] = t0\nbarrier block wait 0\n}", /* outside of regions each statement loads anew */
+      "s is touched while a copy into it is in flight", 17 },
     { HEAD
       "for i in 0..2 {\nissue 0: s[i][4*tid] from x[4*tid] by 4\n}\nland 0: s[0][4*tid] by 4\ncommit\nbarrier block "
       "wait 0\n}",
@@ -199,9 +304,9 @@ static const struct {
       "s is touched while a copy into it is in flight", 15 },
     { HEAD "reduce sum p = fc\n}", "p is not private memory of f32[4], one element for each row of fc in a lane", 12 },
     { HEAD "reduce sum p = fa\n}", "fragment fa is of A, not of C", 12 },
-    { HEAD "region { reduce sum p = fc }\n}", "a collective inside of a region", 12 },
+    { HEAD "region { reduce sum p = fc }\n}", "row reduction: stands inside of a region", 12 },
     { HEAD "if (0 <= lane < 3) { frag fa = fc[0] }\n}",
-      "a collective in control that is not the same for all lanes of a wave", 12 },
+      "fragment cast: stands in control that is not the same for all lanes of a wave", 12 },
     { HEAD "frag fa = fc[1]\n}", "fc has 16 columns, 16 a step, and the step is in 1..1", 12 },
     { HEAD "frag fb = fc[0]\n}", "fragment fb is of B, not of A", 12 },
     { HEAD "elem = 1\n}", "known inside an each alone", 12 },
@@ -236,9 +341,8 @@ static void wrong_kernels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_read_back),
-        cmocka_unit_test(built_reads_back),
-        cmocka_unit_test(broken_texts),
+        cmocka_unit_test(texts_read_back), cmocka_unit_test(built_reads_back),
+        cmocka_unit_test(broken_texts),    cmocka_unit_test(values_are_deep_and_shared),
         cmocka_unit_test(wrong_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

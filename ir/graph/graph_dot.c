@@ -4,26 +4,20 @@
 
 #include "ir/map.h"
 #include "ir/ops/op.h"
+#include "ir/text.h"
 
-static void put_text(FILE *to, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            fputc('\\', to);
-        fputc(*text, to);
-    }
-}
+static void put_text(FILE *to, const struct graph *g, const char *text) { fputs(text_escaped(g->arena, text), to); }
 
 static void put_node(FILE *to, const struct graph *g, const struct node *n, const char *indent)
 {
     fprintf(to, "%sn%d [label=\"", indent, n->id);
-    put_text(to, n->op->call.name);
+    put_text(to, g, n->op->call.name);
     if (n->name) {
         fputs("\\n", to);
-        put_text(to, n->name);
+        put_text(to, g, n->name);
     }
     fputs("\\n", to);
-    put_text(to, type_text(g->arena, &n->type));
+    put_text(to, g, type_text(g->arena, &n->type));
     fprintf(to, "\"%s%s];\n", n->op->class == CLS_SOURCE ? ", shape=ellipse" : "",
             n->materialised ? ", penwidth=2" : "");
 }
@@ -57,7 +51,7 @@ static void put_nodes(FILE *to, const struct graph *g)
     for (size_t i = 0; i < clusters->n; i++) {
         const struct cluster *c = clusters->entry[i].value;
         fprintf(to, "  subgraph cluster%zu {\n    label=\"", i);
-        put_text(to, clusters->entry[i].key);
+        put_text(to, g, clusters->entry[i].key);
         fputs("\";\n", to);
         for (size_t j = 0; j < c->n; j++)
             put_node(to, g, c->nodes[j], "    ");
@@ -72,7 +66,7 @@ const char *graph_dot(const struct graph *g)
     FILE *to = open_memstream(&buf, &size);
     BUG_IF(!to, "out of memory");
     fputs("digraph \"", to);
-    put_text(to, g->name);
+    put_text(to, g, g->name);
     fputs("\" {\n  node [shape=box, fontname=\"monospace\"];\n", to);
     put_nodes(to, g);
     for (size_t i = 0; i < g->n_nodes; i++)
@@ -80,7 +74,7 @@ const char *graph_dot(const struct graph *g)
             fprintf(to, "  n%d -> n%d;\n", g->nodes[i]->in[j]->id, g->nodes[i]->id);
     for (size_t i = 0; i < g->n_outs; i++) {
         fprintf(to, "  out%zu [shape=plaintext, label=\"", i);
-        put_text(to, g->outs[i].name);
+        put_text(to, g, g->outs[i].name);
         fprintf(to, "\"];\n  n%d -> out%zu;\n", g->outs[i].node->id, i);
     }
     fputs("}\n", to);

@@ -3,37 +3,21 @@
    precision, fuse and memplan wrote. Not kept: facts and obligations (the contracts pass makes them again), the places
    of single operands, the text of the source file (a place then shows its file and line, without the line's words), the
    next free id (it is one above the highest in use), scratch marks. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ir/graph/lex.h"
 #include "ir/ops/op.h"
+#include "ir/text.h"
 
-static void put_name(FILE *to, const char *name)
+static void put_quoted(FILE *to, struct arena *a, const char *text) { fputs(text_quoted(a, text), to); }
+
+static void put_name(FILE *to, struct arena *a, const char *name)
 {
-    if (name_is_plain(name)) {
+    if (name_is_plain(name))
         fputs(name, to);
-        return;
-    }
-    fputc('"', to);
-    for (; *name; name++) {
-        if (*name == '"' || *name == '\\')
-            fputc('\\', to);
-        fputc(*name, to);
-    }
-    fputc('"', to);
-}
-
-static void put_quoted(FILE *to, const char *text)
-{
-    fputc('"', to);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            fputc('\\', to);
-        fputc(*text == '\n' ? ' ' : *text, to);
-    }
-    fputc('"', to);
+    else
+        put_quoted(to, a, name);
 }
 
 static void put_loc(FILE *to, const struct loc *loc)
@@ -45,16 +29,10 @@ static void put_loc(FILE *to, const struct loc *loc)
         fprintf(to, "+%d", loc->len);
 }
 
-/* The shortest decimal that reads back as x, with a point so that -0.0 keeps its sign. */
 static void put_float(FILE *to, double x)
 {
-    char text[40];
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, x);
-        if (strtod(text, NULL) == x)
-            break;
-    }
-    fprintf(to, "%s%s", isnan(x) ? "nan" : text, isfinite(x) && !strpbrk(text, ".e") ? ".0" : "");
+    char text[TEXT_DOUBLE];
+    fputs(text_float(text, x), to);
 }
 
 static void put_int(FILE *to, int64_t i)
@@ -123,13 +101,13 @@ static void put_node(FILE *to, const struct graph *g, const struct node *n)
     fprintf(to, "%%%d", n->id);
     if (n->name) {
         fputc(' ', to);
-        put_name(to, n->name);
+        put_name(to, g->arena, n->name);
     }
     fprintf(to, ": %s = ", type_text(g->arena, &n->type));
     put_call(to, g, n);
     if (n->instance) {
         fputs(" in ", to);
-        put_name(to, n->instance);
+        put_name(to, g->arena, n->instance);
     }
     if (n->compute != DT_FLOAT)
         fprintf(to, " compute %s", dtype_name(n->compute));
@@ -153,11 +131,11 @@ static void put_list(FILE *to, const char *what, struct node *const *list, size_
     fputc(')', to);
 }
 
-static void put_group(FILE *to, const struct group *p)
+static void put_group(FILE *to, struct arena *a, const struct group *p)
 {
     static const char *const kinds[] = { [GROUP_ROWS] = "rows", [GROUP_REDUCE] = "reduce", [GROUP_GEMM] = "gemm" };
     fprintf(to, "group %d %s ", p->id, kinds[p->kind]);
-    put_quoted(to, p->name ? p->name : "");
+    put_quoted(to, a, p->name ? p->name : "");
     put_list(to, "nodes", p->nodes, p->n_nodes);
     put_list(to, "ins", p->ins, p->n_ins);
     put_list(to, "outs", p->outs, p->n_outs);
@@ -200,14 +178,14 @@ static void put_launch(FILE *to, const struct graph *g, const struct group_launc
 static void put_scratch(FILE *to, const struct graph *g, const struct scratch *s)
 {
     fputs("scratch ", to);
-    put_quoted(to, s->name);
+    put_quoted(to, g->arena, s->name);
     fprintf(to, " %s count %s%s\n", dtype_name(s->dtype), index_text(g->arena, s->count), s->zeroed ? " zeroed" : "");
 }
 
-static void put_named(FILE *to, const char *word, const struct graph_out *o)
+static void put_named(FILE *to, struct arena *a, const char *word, const struct graph_out *o)
 {
     fprintf(to, "%s ", word);
-    put_name(to, o->name);
+    put_name(to, a, o->name);
     fprintf(to, " = %%%d", o->node->id);
     put_loc(to, &o->loc);
     fputc('\n', to);
@@ -216,20 +194,20 @@ static void put_named(FILE *to, const char *word, const struct graph_out *o)
 static void put_head(FILE *to, const struct graph *g)
 {
     fputs("flat graph ", to);
-    put_name(to, g->name);
+    put_name(to, g->arena, g->name);
     if (*g->size) {
         fputs(" size ", to);
-        put_name(to, g->size);
+        put_name(to, g->arena, g->size);
     }
     fputc('\n', to);
     if (g->src) {
         fputs("source ", to);
-        put_quoted(to, g->src->name);
+        put_quoted(to, g->arena, g->src->name);
         fputc('\n', to);
     }
     for (size_t i = 0; i < g->n_sizes; i++) {
         fputs("size ", to);
-        put_name(to, g->sizes[i].name);
+        put_name(to, g->arena, g->sizes[i].name);
         put_loc(to, &g->sizes[i].loc);
         fputc('\n', to);
     }
@@ -258,7 +236,7 @@ static void put_plan(FILE *to, const struct graph *g)
 {
     for (size_t i = 0; i < g->n_groups; i++) {
         const struct group *p = g->groups[i];
-        put_group(to, p);
+        put_group(to, g->arena, p);
         for (size_t k = 0; k < p->n_scratch; k++)
             put_scratch(to, g, &p->scratch[k]);
         for (size_t k = 0; k < p->n_launches; k++)
@@ -286,9 +264,9 @@ const char *graph_text(const struct graph *g)
     for (size_t i = 0; i < g->n_nodes; i++)
         put_node(to, g, g->nodes[i]);
     for (size_t i = 0; i < g->n_outs; i++)
-        put_named(to, "output", &g->outs[i]);
+        put_named(to, g->arena, "output", &g->outs[i]);
     for (size_t i = 0; i < g->n_aliases; i++)
-        put_named(to, "alias", &g->aliases[i]);
+        put_named(to, g->arena, "alias", &g->aliases[i]);
     if (g->loss)
         fprintf(to, "loss = %%%d\n", g->loss->id);
     put_values(to, g);

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/text.h"
+
 static bool is_letter(char ch) { return isalpha((unsigned char)ch) || ch == '_'; }
 static bool is_digit(char ch) { return ch >= '0' && ch <= '9'; }
 static bool is_word(char ch) { return is_letter(ch) || is_digit(ch); }
@@ -92,21 +94,12 @@ static void lex_number(struct cursor *c, struct tok *t)
 
 static void lex_string(struct cursor *c, struct tok *t)
 {
-    const char *from = c->at++;
-    while (*c->at && *c->at != '"' && *c->at != '\n')
-        c->at += c->at[0] == '\\' && (c->at[1] == '"' || c->at[1] == '\\') ? 2 : 1;
-    char *text = arena_strndup(c->s->run, from + 1, (size_t)(c->at - from - 1));
-    char *to = text;
-    for (const char *p = text; *p; p++)
-        *to++ = *p == '\\' && (p[1] == '"' || p[1] == '\\') ? *++p : *p;
-    *to = 0;
-    bool closed = *c->at == '"';
-    if (closed)
-        c->at++;
+    const char *from = c->at;
+    const char *text = text_unquoted(c->s->run, &c->at);
     t->kind = TOK_STRING;
-    t->text = text;
+    t->text = text ? text : "";
     t->loc = loc_at(c, from);
-    if (!closed)
+    if (!text)
         diag_error(c->s, FAIL_INPUT, t->loc, "this text has no closing quote on its line");
 }
 

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "ir/kernel/fragment.h"
-#include "ir/kernel/kir_plan.h"
+#include "ir/kernel/kname.h"
+#include "ir/kernel/kstmt.h"
 
 const struct kop_info kop_table[K_COUNT] = {
 #define SAME KRES_SAME
@@ -148,33 +149,38 @@ static void add_dims(void *ctx, const struct index *e)
             add_dims(k, e->terms[i].atom[j]);
 }
 
-/* Marks what a value loads. Values share their operands: each is visited once. */
-static void mark_read(const struct kexpr *x, unsigned char *seen)
+struct finish {
+    struct kernel *k;
+    struct kwalk walk;
+};
+
+static void mark_use(const struct kmem *m, int use)
 {
-    if (!x || seen[x->id])
-        return;
-    seen[x->id] = 1;
-    if (x->kind == KEXPR_LOAD)
-        ((struct kmem *)x->mem)->read = true;
-    if (x->kind == KEXPR_OP)
-        for (int i = 0; i < kop_table[x->op].arity; i++)
-            mark_read(x->arg[i], seen);
+    ((struct kmem *)m)->read |= (use & KUSE_READ) != 0;
+    ((struct kmem *)m)->written |= (use & KUSE_WRITE) != 0;
 }
 
-static void finish_stmts(struct kernel *k, struct kstmt *const *stmts, size_t n, unsigned char *seen)
+static void finish_value(void *ctx, const struct kexpr *x)
+{
+    struct finish *f = ctx;
+    if (x->kind == KEXPR_LOAD)
+        mark_use(x->mem, KUSE_READ);
+    kexpr_indices(x, add_dims, f->k);
+}
+
+static void finish_stmts(struct finish *f, struct kstmt *const *stmts, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct kstmt *it = stmts[i];
-        mark_read(it->value, seen);
-        if (it->mem && it->kind != KSTMT_FRAG_LOAD)
-            ((struct kmem *)it->mem)->written = true;
-        if (it->mem && (it->kind == KSTMT_FRAG_LOAD || it->kind == KSTMT_ACCUMULATE || it->kind == KSTMT_COMBINE))
-            ((struct kmem *)it->mem)->read = true;
+        if (it->mem)
+            mark_use(it->mem, kstmt_table[it->kind].mem);
         if (it->mem2)
-            ((struct kmem *)it->mem2)->read = true;
-        kstmt_each_index(k, it, add_dims, k);
-        finish_stmts(k, it->body, it->n_body, seen);
-        finish_stmts(k, it->orelse, it->n_orelse, seen);
+            mark_use(it->mem2, kstmt_table[it->kind].mem2);
+        kstmt_indices(it, add_dims, f->k);
+        if (it->value)
+            kwalk_value(&f->walk, it->value, finish_value, f);
+        finish_stmts(f, it->body, it->n_body);
+        finish_stmts(f, it->orelse, it->n_orelse);
     }
 }
 
@@ -213,10 +219,8 @@ void kernel_finish(struct kernel *k)
     k->n_dims = 0;
     for (size_t i = 0; i < k->n_args; i++)
         k->args[i]->read = k->args[i]->written = false;
-    unsigned char *seen = calloc(k->n_values + 1, 1);
-    BUG_IF(!seen, "out of memory");
-    finish_stmts(k, k->body, k->n_body, seen);
-    free(seen);
+    struct finish f = { k, kwalk_new(k->arena, k) };
+    finish_stmts(&f, k->body, k->n_body);
     if (k->n_dims)
         qsort(k->dims, k->n_dims, sizeof *k->dims, by_name);
     name_dims(k);
@@ -311,6 +315,12 @@ const struct kexpr *kexpr_index(struct kbuild *b, enum dtype t, const struct ind
 }
 
 enum dtype kexpr_value_type(enum dtype storage) { return storage == DT_F16 || storage == DT_BF16 ? DT_F32 : storage; }
+
+void kguard_open(struct index_table *t, const struct kguard *g, bool *lower, bool *upper)
+{
+    *lower = g->e->lo < 0;
+    *upper = !index_less(t, g->e, g->bound);
+}
 
 /* The mask without the conditions that ranges settle. */
 static struct kmask mask_open(struct index_table *t, const struct kmask *m)
@@ -629,7 +639,12 @@ struct kstmt *kstmt_each(struct kbuild *b, struct kfrag *c, const struct index *
     return it;
 }
 
-void kstmt_frag_set(struct kbuild *b, const struct kexpr *value) { stmt_new(b, KSTMT_FRAG_SET)->value = value; }
+void kstmt_frag_set(struct kbuild *b, const struct kexpr *value)
+{
+    struct kstmt *it = stmt_new(b, KSTMT_FRAG_SET);
+    it->frag = b->each ? b->each->frag : NULL;
+    it->value = value;
+}
 
 int frag_rows(const struct kfrag *c) { return c->rows * frag_row_slots(c->unit); }
 

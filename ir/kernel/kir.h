@@ -59,6 +59,9 @@ struct kmask {
     struct kguard g[4];
 };
 
+/* A condition of a mask that ranges do not settle: `lower` 0 <= e, `upper` e < bound. */
+void kguard_open(struct index_table *t, const struct kguard *g, bool *lower, bool *upper);
+
 struct kexpr {
     enum kexpr_kind kind;
     enum dtype type; /* DT_F32 DT_F64 DT_I32 DT_I64 DT_BOOL */
@@ -143,7 +146,8 @@ enum kstmt_kind {
     /* a[i] := columns k·index … k·index + k - 1 of c's row i of fragments, each element rounded once to the unit's
        operand type */
     KSTMT_FRAG_CAST,
-};
+    KSTMT_COUNT
+}; /* ir/kernel/kstmt.h: what each of them reads and writes, and where it may stand */
 enum kscope { KSCOPE_WAVE, KSCOPE_BLOCK };
 enum kacc { KACC_SUM, KACC_MAX, KACC_MIN }; /* max, min: a NaN wins */
 
@@ -178,7 +182,8 @@ struct kstmt {
     int span;            /* COMBINE: lanes, a power of two up to the wave */
     enum kscope scope;
     int pending;                          /* BARRIER; pending -1: waits for no copies */
-    struct kfrag *frag, *frag_a, *frag_b; /* FRAG_*, MMA, EACH: frag; FRAG_CAST: frag_a is the C that it is made from */
+    struct kfrag *frag, *frag_a, *frag_b; /* FRAG_*, MMA, EACH: frag; FRAG_CAST: frag_a is the C that it is made from;
+                                             FRAG_SET: its each's */
     const struct index *row, *col; /* FRAG_LOAD: tile origin of fragment 0; fragments step by the unit's m (A), n (B) */
     bool transposed;
 };
@@ -247,7 +252,7 @@ struct kbuild {
     struct kstmt *each;
 };
 struct kbuild kb_at(struct kernel *k);                           /* the end of the kernel's body */
-struct kbuild kb_in(const struct kbuild *b, struct kstmt *stmt); /* the end of an statement's body */
+struct kbuild kb_in(const struct kbuild *b, struct kstmt *stmt); /* the end of a statement's body */
 struct kbuild kb_else(const struct kbuild *b, struct kstmt *stmt);
 
 const struct kexpr *kexpr_f32(struct kbuild *b, double v);

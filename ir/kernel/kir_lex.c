@@ -1,7 +1,7 @@
 /* token  = name | integer | float | string | punctuation
    name   = letter { letter | digit }                 letter includes "_"
    float  = as C's, decimal or hexadecimal, with a point or an exponent
-   string = '"' { any but '"', "\" and line end | "\" any } '"'
+   string = '"' { any but '"', "\" and line end | "\" ( '"' | "\" ) } '"'
    A "#" begins a comment that ends with its line. */
 #include "ir/kernel/kir_lex.h"
 
@@ -10,6 +10,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "ir/text.h"
 
 static struct loc here(const struct klex *l, const char *from)
 {
@@ -92,18 +94,10 @@ static void number(struct klex *l)
 
 static void string(struct klex *l)
 {
-    const char *from = l->at++;
-    while (*l->at && *l->at != '"' && *l->at != '\n')
-        l->at += *l->at == '\\' && l->at[1] && l->at[1] != '\n' ? 2 : 1;
-    char *text = arena_strndup(l->s->run, from + 1, (size_t)(l->at - from - 1));
-    char *to = text;
-    for (const char *p = text; *p; p++)
-        *to++ = *p == '\\' && p[1] ? *++p : *p;
-    *to = 0;
-    bool closed = *l->at == '"';
-    l->at += closed;
-    l->cur = (struct ktok){ .kind = KTOK_STRING, .loc = here(l, from), .text = text };
-    if (!closed)
+    const char *from = l->at;
+    const char *text = text_unquoted(l->s->run, &l->at);
+    l->cur = (struct ktok){ .kind = KTOK_STRING, .loc = here(l, from), .text = text ? text : "" };
+    if (!text)
         klex_error(l, l->cur.loc, "this text has no closing quote on its line");
 }
 

@@ -39,7 +39,8 @@
 
 #include <string.h>
 
-#include "ir/kernel/kir_plan.h"
+#include "ir/kernel/kname.h"
+#include "ir/kernel/kstmt.h"
 
 static const char *const acc_name[] = { [KACC_SUM] = "sum", [KACC_MAX] = "max", [KACC_MIN] = "min" };
 
@@ -441,6 +442,8 @@ static void land(struct kparse *p)
         kstmt_land(&p->b, to.m, to.slot, to.index, elems, stage);
 }
 
+static void commit(struct kparse *p) { kstmt_commit(&p->b); }
+
 static void barrier(struct kparse *p)
 {
     struct loc loc = p->l.cur.loc;
@@ -586,26 +589,38 @@ static void write_to(struct kparse *p, const char *name, struct loc loc)
         kstmt_accumulate(&p->b, at.m, at.index, acc, v, fma);
 }
 
+/* By the word that a statement begins with; of two kinds with one word, either. */
+static void (*const parse[KSTMT_COUNT])(struct kparse *) = {
+    [KSTMT_REGION] = region,
+    [KSTMT_LET] = let,
+    [KSTMT_LOAD_VECTOR] = vector,
+    [KSTMT_STORE_VECTOR] = vector,
+    [KSTMT_COMBINE] = combine,
+    [KSTMT_FOR] = loop,
+    [KSTMT_IF] = branch,
+    [KSTMT_ISSUE] = issue,
+    [KSTMT_LAND] = land,
+    [KSTMT_COMMIT] = commit,
+    [KSTMT_BARRIER] = barrier,
+    [KSTMT_FRAG_FILL] = fill,
+    [KSTMT_FRAG_LOAD] = frag_load,
+    [KSTMT_FRAG_CAST] = frag_load,
+    [KSTMT_MMA] = mma,
+    [KSTMT_EACH] = each,
+    [KSTMT_FRAG_SET] = element,
+    [KSTMT_FRAG_REDUCE] = reduce,
+};
+
 static void stmt(struct kparse *p)
 {
-    static const struct {
-        const char *word;
-        void (*parse)(struct kparse *);
-    } kinds[] = {
-        { "region", region },   { "let", let },     { "for", loop },  { "if", branch },       { "vector", vector },
-        { "combine", combine }, { "issue", issue }, { "land", land }, { "barrier", barrier }, { "frag", frag_load },
-        { "mma", mma },         { "fill", fill },   { "each", each }, { "elem", element },    { "reduce", reduce },
-    };
     struct loc loc = p->b.loc = p->l.cur.loc;
-    const char *word = klex_name(&p->l, "an statement or '}'");
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (!strcmp(kinds[i].word, word)) {
-            kinds[i].parse(p);
+    const char *word = klex_name(&p->l, "a statement or '}'");
+    for (int kind = 0; kind < KSTMT_COUNT; kind++)
+        if (kstmt_table[kind].word && !strcmp(kstmt_table[kind].word, word)) {
+            parse[kind](p);
             return;
         }
-    if (!strcmp(word, "commit")) {
-        kstmt_commit(&p->b);
-    } else if (klex_take(&p->l, KPUNCT_DEFINE)) {
+    if (klex_take(&p->l, KPUNCT_DEFINE)) {
         const struct kexpr *x = kparse_value(p);
         kparse_bind(p, word, NULL, x);
     } else if (klex_is(&p->l, '[')) {

@@ -1,21 +1,30 @@
 /* The text form of a kernel, as ir/kernel/kir_parse.c reads it (the grammar stands there). */
-#include <math.h>
 #include <string.h>
 
 #include "ir/kernel/kir_plan.h"
+#include "ir/kernel/kspell.h"
+#include "ir/kernel/kstmt.h"
+#include "ir/text.h"
 
 struct ktext {
     struct kout o;
     struct kspell sp;
+    struct kplan *plan;
     const struct kernel *k;
     const struct kstmt *stmt;
 };
+
+static const char *var_name(void *ctx, const struct index *atom)
+{
+    return atom->kind == INDEX_VAR ? kplan_var(ctx, atom) : NULL;
+}
 
 static const char *index_str(struct ktext *t, const struct index *e) { return kspell_index(&t->sp, e, false); }
 
 static const char *number(struct ktext *t, double v)
 {
-    return isnan(v) ? "nan" : isinf(v) ? (v < 0 ? "-inf" : "inf") : knum_text(t->o.arena, v, false);
+    char text[TEXT_DOUBLE];
+    return arena_strdup(t->o.arena, text_float(text, v));
 }
 
 /* "0 <= e < bound, 0 <= e2 < bound2" */
@@ -55,7 +64,7 @@ static const char *constant(struct ktext *t, const struct kexpr *x)
 static const char *value(struct ktext *t, const struct kexpr *x, bool defining)
 {
     struct arena *a = t->o.arena;
-    int temp = defining ? -1 : kplan_temp(t->sp.plan, t->stmt, x);
+    int temp = defining ? -1 : kplan_temp(t->plan, t->stmt, x);
     if (temp >= 0)
         return arena_printf(a, "t%d", temp);
     switch (x->kind) {
@@ -70,7 +79,7 @@ static const char *value(struct ktext *t, const struct kexpr *x, bool defining)
     case KEXPR_OP: break;
     }
     if (x->op == K_READ)
-        return kplan_read(t->sp.plan, x);
+        return kplan_read(t->plan, x);
     const char *out = x->op == K_CAST ? arena_printf(a, "cast(%s, ", dtype_name(x->type))
                                       : arena_printf(a, "%s(", kop_table[x->op].name);
     for (int i = 0; i < kop_table[x->op].arity; i++)
@@ -78,27 +87,17 @@ static const char *value(struct ktext *t, const struct kexpr *x, bool defining)
     return arena_printf(a, "%s)", out);
 }
 
-static const char *quoted(struct arena *a, const char *s)
-{
-    struct kout o = { .arena = a };
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\')
-            kout_add(&o, "\\%c", *s);
-        else
-            kout_add(&o, "%c", (unsigned char)*s < ' ' ? ' ' : *s);
-    }
-    return arena_printf(a, "\"%s\"", kout_text(&o));
-}
-
 /* Where a thing comes from, as a clause: ` at "m.graph":7`. */
 static const char *origin(struct ktext *t, struct loc loc)
 {
     return loc.line && loc.src != t->k->src
-               ? arena_printf(t->o.arena, " at %s:%d", quoted(t->o.arena, loc.src->name), loc.line)
+               ? arena_printf(t->o.arena, " at %s:%d", text_quoted(t->o.arena, loc.src->name), loc.line)
                : "";
 }
 
 static const char *const acc_name[] = { [KACC_SUM] = "sum", [KACC_MAX] = "max", [KACC_MIN] = "min" };
+
+static const char *word(const struct kstmt *it) { return kstmt_table[it->kind].word; }
 
 static void accumulate(struct ktext *t, const struct kstmt *it)
 {
@@ -113,10 +112,10 @@ static void let(struct ktext *t, const struct kstmt *it)
 {
     const char *v = value(t, it->value, false);
     if (it->var)
-        kout_line(&t->o, "let %s in %lld..%lld = %s", kplan_var(t->sp.plan, it->var), (long long)it->var->lo,
+        kout_line(&t->o, "%s %s in %lld..%lld = %s", word(it), kplan_var(t->plan, it->var), (long long)it->var->lo,
                   (long long)it->var->hi, v);
     else
-        kout_line(&t->o, "let %s = %s", kplan_read(t->sp.plan, it->read), v);
+        kout_line(&t->o, "%s %s = %s", word(it), kplan_read(t->plan, it->read), v);
 }
 
 /* Without a mask the fill is never seen. */
@@ -128,7 +127,7 @@ static void load_vector(struct ktext *t, const struct kstmt *it)
         double fill = dtype_is_float(it->value->type) ? it->value->f : (double)it->value->i;
         otherwise = arena_printf(t->o.arena, " where (%s) else %s", guards(t, &it->mask), number(t, fill));
     }
-    kout_line(&t->o, "vector %s = %s by %d%s", mem_ref(t, it->mem, NULL, it->index), from, it->elems, otherwise);
+    kout_line(&t->o, "%s %s = %s by %d%s", word(it), mem_ref(t, it->mem, NULL, it->index), from, it->elems, otherwise);
 }
 
 static void stmts(struct ktext *t, struct kstmt *const *list, size_t n);
@@ -145,7 +144,7 @@ static void loop(struct ktext *t, const struct kstmt *it)
     const char *step = index_is_const(it->step) && it->step->k == 1
                            ? ""
                            : arena_printf(t->o.arena, " step %s", index_str(t, it->step));
-    kout_line(&t->o, "for %s in %s..%s%s%s {", kplan_var(t->sp.plan, it->var), index_str(t, it->lo),
+    kout_line(&t->o, "%s %s in %s..%s%s%s {", word(it), kplan_var(t->plan, it->var), index_str(t, it->lo),
               index_str(t, it->hi), step, it->unroll ? " unroll" : "");
     body(t, it);
     kout_line(&t->o, "}");
@@ -153,7 +152,7 @@ static void loop(struct ktext *t, const struct kstmt *it)
 
 static void branch(struct ktext *t, const struct kstmt *it)
 {
-    kout_line(&t->o, "if (%s) {", guards(t, &it->mask));
+    kout_line(&t->o, "%s (%s) {", word(it), guards(t, &it->mask));
     body(t, it);
     if (it->n_orelse) {
         kout_line(&t->o, "} else {");
@@ -167,78 +166,120 @@ static void branch(struct ktext *t, const struct kstmt *it)
 static void frag_load(struct ktext *t, const struct kstmt *it)
 {
     const char *slot = it->slot ? arena_printf(t->o.arena, "[%s]", index_str(t, it->slot)) : "";
-    kout_line(&t->o, "frag %s = %s%s(%s, %s)%s", it->frag->name, it->mem->name, slot, index_str(t, it->row),
+    kout_line(&t->o, "%s %s = %s%s(%s, %s)%s", word(it), it->frag->name, it->mem->name, slot, index_str(t, it->row),
               index_str(t, it->col), it->transposed ? " transposed" : "");
 }
 
 static void each(struct ktext *t, const struct kstmt *it)
 {
-    const char *slot = it->var3 ? arena_printf(t->o.arena, ", %s", kplan_var(t->sp.plan, it->var3)) : "";
-    kout_line(&t->o, "each %s (%s, %s%s) from (%s, %s) {", it->frag->name, kplan_var(t->sp.plan, it->var),
-              kplan_var(t->sp.plan, it->var2), slot, index_str(t, it->row), index_str(t, it->col));
+    const char *slot = it->var3 ? arena_printf(t->o.arena, ", %s", kplan_var(t->plan, it->var3)) : "";
+    kout_line(&t->o, "%s %s (%s, %s%s) from (%s, %s) {", word(it), it->frag->name, kplan_var(t->plan, it->var),
+              kplan_var(t->plan, it->var2), slot, index_str(t, it->row), index_str(t, it->col));
     body(t, it);
     kout_line(&t->o, "}");
 }
 
-static void stmt(struct ktext *t, const struct kstmt *it)
+static void region(struct ktext *t, const struct kstmt *it)
 {
-    struct kout *o = &t->o;
-    switch (it->kind) {
-    case KSTMT_REGION:
-        kout_line(o, "region%s {", origin(t, it->loc));
-        body(t, it);
-        kout_line(o, "}");
-        break;
-    case KSTMT_LET: let(t, it); break;
-    case KSTMT_STORE:
-        kout_line(o, "%s = %s%s", mem_ref(t, it->mem, it->slot, it->index), value(t, it->value, false),
-                  mask_suffix(t, &it->mask));
-        break;
-    case KSTMT_LOAD_VECTOR: load_vector(t, it); break;
-    case KSTMT_STORE_VECTOR:
-        kout_line(o, "vector %s = %s by %d%s", mem_ref(t, it->mem, it->slot, it->index),
-                  mem_ref(t, it->mem2, NULL, it->index2), it->elems, mask_suffix(t, &it->mask));
-        break;
-    case KSTMT_ACCUMULATE: accumulate(t, it); break;
-    case KSTMT_COMBINE:
-        kout_line(o, "combine %s %s over %d", acc_name[it->acc], mem_ref(t, it->mem, NULL, it->index), it->span);
-        break;
-    case KSTMT_FOR: loop(t, it); break;
-    case KSTMT_IF: branch(t, it); break;
-    case KSTMT_ISSUE:
-        kout_line(o, "issue %d: %s from %s by %d%s", it->stage, mem_ref(t, it->mem, it->slot, it->index),
-                  mem_ref(t, it->mem2, NULL, it->index2), it->elems, mask_suffix(t, &it->mask));
-        break;
-    case KSTMT_LAND:
-        kout_line(o, "land %d: %s by %d", it->stage, mem_ref(t, it->mem, it->slot, it->index), it->elems);
-        break;
-    case KSTMT_COMMIT: kout_line(o, "commit"); break;
-    case KSTMT_BARRIER:
-        kout_line(o, "barrier %s%s", it->scope == KSCOPE_BLOCK ? "block" : "wave",
-                  it->pending < 0 ? "" : arena_printf(o->arena, " wait %d", it->pending));
-        break;
-    case KSTMT_FRAG_FILL: kout_line(o, "fill %s = %s", it->frag->name, value(t, it->value, false)); break;
-    case KSTMT_FRAG_LOAD: frag_load(t, it); break;
-    case KSTMT_MMA: kout_line(o, "mma %s += %s * %s", it->frag->name, it->frag_a->name, it->frag_b->name); break;
-    case KSTMT_EACH: each(t, it); break;
-    case KSTMT_FRAG_SET: kout_line(o, "elem = %s", value(t, it->value, false)); break;
-    case KSTMT_FRAG_REDUCE: kout_line(o, "reduce %s %s = %s", acc_name[it->acc], it->mem->name, it->frag->name); break;
-    case KSTMT_FRAG_CAST:
-        kout_line(o, "frag %s = %s[%s]", it->frag->name, it->frag_a->name, index_str(t, it->index));
-        break;
-    }
+    kout_line(&t->o, "%s%s {", word(it), origin(t, it->loc));
+    body(t, it);
+    kout_line(&t->o, "}");
 }
+
+static void store(struct ktext *t, const struct kstmt *it)
+{
+    kout_line(&t->o, "%s = %s%s", mem_ref(t, it->mem, it->slot, it->index), value(t, it->value, false),
+              mask_suffix(t, &it->mask));
+}
+
+static void store_vector(struct ktext *t, const struct kstmt *it)
+{
+    kout_line(&t->o, "%s %s = %s by %d%s", word(it), mem_ref(t, it->mem, it->slot, it->index),
+              mem_ref(t, it->mem2, NULL, it->index2), it->elems, mask_suffix(t, &it->mask));
+}
+
+static void combine(struct ktext *t, const struct kstmt *it)
+{
+    kout_line(&t->o, "%s %s %s over %d", word(it), acc_name[it->acc], mem_ref(t, it->mem, NULL, it->index), it->span);
+}
+
+static void issue(struct ktext *t, const struct kstmt *it)
+{
+    kout_line(&t->o, "%s %d: %s from %s by %d%s", word(it), it->stage, mem_ref(t, it->mem, it->slot, it->index),
+              mem_ref(t, it->mem2, NULL, it->index2), it->elems, mask_suffix(t, &it->mask));
+}
+
+static void land(struct ktext *t, const struct kstmt *it)
+{
+    kout_line(&t->o, "%s %d: %s by %d", word(it), it->stage, mem_ref(t, it->mem, it->slot, it->index), it->elems);
+}
+
+static void commit(struct ktext *t, const struct kstmt *it) { kout_line(&t->o, "%s", word(it)); }
+
+static void barrier(struct ktext *t, const struct kstmt *it)
+{
+    kout_line(&t->o, "%s %s%s", word(it), it->scope == KSCOPE_BLOCK ? "block" : "wave",
+              it->pending < 0 ? "" : arena_printf(t->o.arena, " wait %d", it->pending));
+}
+
+static void frag_fill(struct ktext *t, const struct kstmt *it)
+{
+    kout_line(&t->o, "%s %s = %s", word(it), it->frag->name, value(t, it->value, false));
+}
+
+static void mma(struct ktext *t, const struct kstmt *it)
+{
+    kout_line(&t->o, "%s %s += %s * %s", word(it), it->frag->name, it->frag_a->name, it->frag_b->name);
+}
+
+static void frag_set(struct ktext *t, const struct kstmt *it)
+{
+    kout_line(&t->o, "%s = %s", word(it), value(t, it->value, false));
+}
+
+static void frag_reduce(struct ktext *t, const struct kstmt *it)
+{
+    kout_line(&t->o, "%s %s %s = %s", word(it), acc_name[it->acc], it->mem->name, it->frag->name);
+}
+
+static void frag_cast(struct ktext *t, const struct kstmt *it)
+{
+    kout_line(&t->o, "%s %s = %s[%s]", word(it), it->frag->name, it->frag_a->name, index_str(t, it->index));
+}
+
+static void (*const write[KSTMT_COUNT])(struct ktext *, const struct kstmt *) = {
+    [KSTMT_REGION] = region,
+    [KSTMT_LET] = let,
+    [KSTMT_STORE] = store,
+    [KSTMT_LOAD_VECTOR] = load_vector,
+    [KSTMT_STORE_VECTOR] = store_vector,
+    [KSTMT_ACCUMULATE] = accumulate,
+    [KSTMT_COMBINE] = combine,
+    [KSTMT_FOR] = loop,
+    [KSTMT_IF] = branch,
+    [KSTMT_ISSUE] = issue,
+    [KSTMT_LAND] = land,
+    [KSTMT_COMMIT] = commit,
+    [KSTMT_BARRIER] = barrier,
+    [KSTMT_FRAG_FILL] = frag_fill,
+    [KSTMT_FRAG_LOAD] = frag_load,
+    [KSTMT_MMA] = mma,
+    [KSTMT_EACH] = each,
+    [KSTMT_FRAG_SET] = frag_set,
+    [KSTMT_FRAG_REDUCE] = frag_reduce,
+    [KSTMT_FRAG_CAST] = frag_cast,
+};
 
 static void stmts(struct ktext *t, struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         t->stmt = list[i];
         size_t n_refs;
-        const struct kref *r = kplan_refs(t->sp.plan, t->stmt, &n_refs);
+        const struct kref *r = kplan_refs(t->plan, t->stmt, &n_refs);
         for (size_t j = 0; j < n_refs; j++)
             if (r[j].def)
                 kout_line(&t->o, "t%d := %s", r[j].temp, value(t, r[j].x, true));
-        stmt(t, list[i]);
+        write[list[i]->kind](t, list[i]);
     }
 }
 
@@ -326,12 +367,12 @@ static void declarations(struct ktext *t)
 
 const char *kernel_text(struct arena *a, const struct kernel *k)
 {
-    struct kplan *plan = kplan_new(a, k);
-    struct ktext t = { .o = { .arena = a, .step = 2 }, .sp = { .plan = plan }, .k = k };
+    struct ktext t = { .o = { .arena = a, .step = 2 }, .plan = kplan_new(a, k), .k = k };
+    t.sp = (struct kspell){ .arena = a, .atom = var_name, .ctx = t.plan };
     kout_line(&t.o, "kernel %s for %s block %d%s", k->name, k->target->name, k->block, origin(&t, k->loc));
     t.o.depth++;
     if (k->comment)
-        kout_line(&t.o, "about %s", quoted(a, k->comment));
+        kout_line(&t.o, "about %s", text_quoted(a, k->comment));
     dims(&t);
     declarations(&t);
     t.o.depth--;

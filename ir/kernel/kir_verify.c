@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "ir/kernel/fragment.h"
-#include "ir/kernel/kir_plan.h"
+#include "ir/kernel/kname.h"
+#include "ir/kernel/kstmt.h"
 
 /* A copy that was issued. waited: its group has landed, by a count of the commits as they stand; barrier: some barrier
    that waits comes after it. */
@@ -21,37 +22,17 @@ struct verify {
     int regions, eaches;
     const struct index **vars;
     size_t n_vars, cap_vars; /* that can be seen here */
-    const struct kexpr **reads;
-    size_t n_reads, cap_reads;
     struct flight *flights;
     size_t n_flights, cap_flights;
     int stage_owner[256]; /* index + 1 of the flight that holds the staging register */
     int group;            /* groups closed so far */
     const struct kstmt *stmt;
-    unsigned *seen, stamp; /* by value: the statement that it was looked at for, from 1 */
-};
-
-static const char *const stmt_names[] = {
-    [KSTMT_REGION] = "region",
-    [KSTMT_LET] = "let",
-    [KSTMT_STORE] = "store",
-    [KSTMT_LOAD_VECTOR] = "vector load",
-    [KSTMT_STORE_VECTOR] = "vector store",
-    [KSTMT_ACCUMULATE] = "accumulation",
-    [KSTMT_COMBINE] = "combine",
-    [KSTMT_FOR] = "loop",
-    [KSTMT_IF] = "if",
-    [KSTMT_ISSUE] = "issue",
-    [KSTMT_LAND] = "land",
-    [KSTMT_COMMIT] = "commit",
-    [KSTMT_BARRIER] = "barrier",
-    [KSTMT_FRAG_FILL] = "fragment fill",
-    [KSTMT_FRAG_LOAD] = "fragment load",
-    [KSTMT_MMA] = "mma",
-    [KSTMT_EACH] = "each",
-    [KSTMT_FRAG_SET] = "element",
-    [KSTMT_FRAG_REDUCE] = "reduction of rows",
-    [KSTMT_FRAG_CAST] = "fragment cast",
+    const struct kexpr **reads;
+    size_t n_reads, cap_reads;
+    bool *bound;       /* by value: it is among `reads`, the lets that can be seen here */
+    struct kwalk walk; /* values that have been checked in the scopes around here, where they are evaluated no more: */
+    const struct kexpr **checked;
+    size_t n_checked, cap_checked;
 };
 
 __attribute__((format(printf, 2, 3))) static void wrong(struct verify *v, const char *fmt, ...)
@@ -61,7 +42,7 @@ __attribute__((format(printf, 2, 3))) static void wrong(struct verify *v, const 
     const char *what = arena_vprintf(v->a, fmt, ap);
     va_end(ap);
     v->good = diag_error(v->k->s, FAIL_INPUT, v->stmt ? v->stmt->loc : v->k->loc, "kernel %s: %s%s%s", v->k->name,
-                         v->stmt ? stmt_names[v->stmt->kind] : "", v->stmt ? ": " : "", what);
+                         v->stmt ? kstmt_table[v->stmt->kind].name : "", v->stmt ? ": " : "", what);
 }
 
 /* ---- what may be named ---- */
@@ -138,37 +119,38 @@ static void check_mask(struct verify *v, const struct kmask *m)
 }
 
 /* ---- values ---- */
-static void check_value(struct verify *v, const struct kexpr *x)
+static void check_load(struct verify *v, const struct kexpr *x)
 {
-    if (v->seen[x->id] == v->stamp)
-        return;
-    v->seen[x->id] = v->stamp;
-    if (x->kind == KEXPR_LOAD) {
-        check_access(v, x->mem, x->slot, x->index);
-        check_flights(v, x->mem, x->slot);
-        check_mask(v, &x->mask);
-        if (x->type != kexpr_value_type(x->mem->dtype))
-            wrong(v, "%s holds %s, and is read as %s", x->mem->name, dtype_name(x->mem->dtype), dtype_name(x->type));
-    }
-    if (x->kind == KEXPR_FRAG && !v->eaches)
-        wrong(v, "the element of a fragment is known inside an each alone");
-    if (x->kind != KEXPR_OP)
-        return;
-    if (x->op == K_READ) {
-        for (size_t i = 0; i < v->n_reads; i++)
-            if (v->reads[i] == x)
-                return;
-        wrong(v, "the value of a let is read where the let is not to be seen");
-        return;
-    }
+    check_access(v, x->mem, x->slot, x->index);
+    check_flights(v, x->mem, x->slot);
+    check_mask(v, &x->mask);
+    if (x->type != kexpr_value_type(x->mem->dtype))
+        wrong(v, "%s holds %s, and is read as %s", x->mem->name, dtype_name(x->mem->dtype), dtype_name(x->type));
+}
+
+static void check_op(struct verify *v, const struct kexpr *x)
+{
     enum dtype t[3] = { DT_F32, DT_F32, DT_F32 };
-    for (int i = 0; i < kop_table[x->op].arity; i++) {
-        check_value(v, x->arg[i]);
+    for (int i = 0; i < kop_table[x->op].arity; i++)
         t[i] = x->arg[i]->type;
-    }
     const char *why = kexpr_op_wrong(x->op, t, x->type);
     if (why)
         wrong(v, "%s: %s", kop_table[x->op].name, why);
+}
+
+static void check_value(void *ctx, const struct kexpr *x)
+{
+    struct verify *v = ctx;
+    *arena_push(v->a, v->checked, v->n_checked, v->cap_checked) = x;
+    kexpr_indices(x, check_index, v);
+    if (x->kind == KEXPR_LOAD)
+        check_load(v, x);
+    if (x->kind == KEXPR_FRAG && !v->eaches)
+        wrong(v, "the element of a fragment is known inside an each alone");
+    if (x->kind == KEXPR_OP && x->op == K_READ && !v->bound[x->id])
+        wrong(v, "the value of a let is read where the let is not to be seen");
+    if (x->kind == KEXPR_OP)
+        check_op(v, x);
 }
 
 static void check_type(struct verify *v, const struct kmem *m, enum dtype t)
@@ -233,12 +215,14 @@ static void land(struct verify *v, const struct kstmt *it)
         wrong(v, "staging register %d was issued for another place of shared memory", it->stage);
 }
 
+static void commit(struct verify *v, const struct kstmt *it)
+{
+    (void)it;
+    v->group++;
+}
+
 static void barrier(struct verify *v, const struct kstmt *it)
 {
-    if (it->scope == KSCOPE_BLOCK && v->control > UNIFORM_BLOCK)
-        wrong(v, "a barrier of the block in control that is not the same for all of its threads");
-    if (it->scope == KSCOPE_WAVE && v->control > UNIFORM_WAVE)
-        wrong(v, "a barrier of the wave in control that is not the same for all of its lanes");
     for (size_t i = 0; it->pending >= 0 && i < v->n_flights; i++) {
         v->flights[i].barrier = true;
         if (v->flights[i].group + it->pending < v->group)
@@ -256,6 +240,8 @@ static void check_unit(struct verify *v, const struct kfrag *f, enum kfrag_role 
         wrong(v, "fragment %s is of %s, not of %s", f->name, roles[f->role], roles[role]);
 }
 
+static void frag_fill(struct verify *v, const struct kstmt *it) { check_unit(v, it->frag, KF_C); }
+
 static void frag_load(struct verify *v, const struct kstmt *it)
 {
     if (it->frag->role == KF_C) {
@@ -270,7 +256,6 @@ static void frag_load(struct verify *v, const struct kstmt *it)
     if (it->row->uniform > UNIFORM_WAVE || it->col->uniform > UNIFORM_WAVE)
         wrong(v, "the tile's origin is not the same for all lanes of a wave");
     check_access(v, it->mem, it->slot, index_const(v->k->s->indices, 0));
-    check_flights(v, it->mem, it->slot);
     const struct matrix_unit *u = it->frag->unit;
     int n = it->frag->rows * it->frag->cols;
     int rows = it->frag->role == KF_A ? u->m * n : u->k;
@@ -302,8 +287,6 @@ static void mma(struct verify *v, const struct kstmt *it)
 
 static void frag_set(struct verify *v, const struct kstmt *it)
 {
-    if (!v->eaches)
-        wrong(v, "the element of a fragment is known inside an each alone");
     if (it->value->type != DT_F32)
         wrong(v, "a value of type %s into a fragment's element, which is f32", dtype_name(it->value->type));
 }
@@ -337,16 +320,6 @@ static void frag_cast(struct verify *v, const struct kstmt *it)
 }
 
 /* ---- statements ---- */
-static void collective(struct verify *v)
-{
-    if (v->control > UNIFORM_WAVE)
-        wrong(v, "a collective in control that is not the same for all lanes of a wave");
-    if (v->regions)
-        wrong(v, "a collective inside of a region: its threads are independent");
-    if (v->k->block % v->k->target->wave)
-        wrong(v, "a block of %d threads is no whole number of waves", v->k->block);
-}
-
 static void combine(struct verify *v, const struct kstmt *it)
 {
     if (it->mem->space != KS_PRIVATE) {
@@ -380,14 +353,13 @@ static void accumulate(struct verify *v, const struct kstmt *it)
 static void store(struct verify *v, const struct kstmt *it)
 {
     check_access(v, it->mem, it->slot, it->index);
-    check_flights(v, it->mem, it->slot);
     check_type(v, it->mem, it->value->type);
     check_mask(v, &it->mask);
 }
 
 /* `m` is argument or shared memory, `own` the private memory at the other end. */
-static void vector(struct verify *v, const struct kstmt *it, const struct kmem *m, const struct index *index,
-                   const struct kmem *own, const struct index *at)
+static void check_vector(struct verify *v, const struct kstmt *it, const struct kmem *m, const struct index *index,
+                         const struct kmem *own, const struct index *at)
 {
     struct index_table *t = v->k->s->indices;
     bool typed = m->dtype == DT_F16 || m->dtype == DT_BF16 || m->dtype == DT_F32 || m->dtype == DT_F64 ||
@@ -404,8 +376,17 @@ static void vector(struct verify *v, const struct kstmt *it, const struct kmem *
     check_access(v, m, it->slot, index_addk(t, index, it->elems - 1));
     check_access(v, own, NULL, at);
     check_access(v, own, NULL, index_addk(t, at, it->elems - 1));
-    check_flights(v, m, it->slot);
     check_mask(v, &it->mask);
+}
+
+static void load_vector(struct verify *v, const struct kstmt *it)
+{
+    check_vector(v, it, it->mem2, it->index2, it->mem, it->index);
+}
+
+static void store_vector(struct verify *v, const struct kstmt *it)
+{
+    check_vector(v, it, it->mem, it->index, it->mem2, it->index2);
 }
 
 static void let(struct verify *v, const struct kstmt *it)
@@ -414,8 +395,10 @@ static void let(struct verify *v, const struct kstmt *it)
         wrong(v, "the index variable %s has a value of type %s", it->var->name, dtype_name(it->value->type));
     if (it->var)
         see(v, it->var);
-    if (it->read)
+    if (it->read) {
         *arena_push(v->a, v->reads, v->n_reads, v->cap_reads) = it->read;
+        v->bound[it->read->id] = true;
+    }
 }
 
 static enum uniform guard_uniform(const struct kmask *m)
@@ -430,29 +413,67 @@ static enum uniform guard_uniform(const struct kmask *m)
     return u;
 }
 
+/* ---- scopes ---- */
 static void stmts(struct verify *v, struct kstmt *const *list, size_t n);
+
+/* Out of a scope: what it bound is not to be seen, what it evaluated is evaluated again. */
+struct scope {
+    size_t n_vars, n_reads, n_checked;
+};
+
+static struct scope enter(const struct verify *v) { return (struct scope){ v->n_vars, v->n_reads, v->n_checked }; }
+
+static void leave_values(struct verify *v, const struct scope *s)
+{
+    while (v->n_checked > s->n_checked)
+        v->walk.seen[v->checked[--v->n_checked]->id] = false;
+}
+
+static void leave(struct verify *v, const struct scope *s)
+{
+    leave_values(v, s);
+    v->n_vars = s->n_vars;
+    while (v->n_reads > s->n_reads)
+        v->bound[v->reads[--v->n_reads]->id] = false;
+}
 
 static void nested(struct verify *v, const struct kstmt *it, enum uniform control)
 {
+    const struct index *const vars[] = { it->var, it->var2, it->var3 };
+    struct scope outer = enter(v);
     enum uniform before = v->control;
-    size_t n_vars = v->n_vars;
-    size_t n_reads = v->n_reads;
+    bool apart = kstmt_table[it->kind].body & KBODY_APART;
     if (control > v->control)
         v->control = control;
-    if (it->var)
-        see(v, it->var);
-    if (it->var2)
-        see(v, it->var2);
-    if (it->var3)
-        see(v, it->var3);
+    v->regions += apart;
+    for (int i = 0; i < 3; i++)
+        if (vars[i])
+            see(v, vars[i]);
     stmts(v, it->body, it->n_body);
-    v->n_vars = n_vars;
-    v->n_reads = n_reads;
+    leave(v, &outer);
     stmts(v, it->orelse, it->n_orelse);
-    v->n_vars = n_vars;
-    v->n_reads = n_reads;
+    leave(v, &outer);
+    v->regions -= apart;
     v->control = before;
     v->stmt = it;
+}
+
+static void region(struct verify *v, const struct kstmt *it) { nested(v, it, UNIFORM_GRID); }
+
+static void branch(struct verify *v, const struct kstmt *it)
+{
+    check_mask(v, &it->mask);
+    nested(v, it, guard_uniform(&it->mask));
+}
+
+static void each(struct verify *v, const struct kstmt *it)
+{
+    check_unit(v, it->frag, KF_C);
+    if (it->row->uniform > UNIFORM_WAVE || it->col->uniform > UNIFORM_WAVE)
+        wrong(v, "the origin is not the same for all lanes of a wave");
+    v->eaches++;
+    nested(v, it, UNIFORM_GRID);
+    v->eaches--;
 }
 
 /* A barrier in a loop's body waits, in the next turn, for what an earlier place of the body issued. */
@@ -460,7 +481,7 @@ static bool has_wait(struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct kstmt *it = list[i];
-        if ((it->kind == KSTMT_BARRIER && it->pending >= 0) || has_wait(it->body, it->n_body) ||
+        if ((kstmt_table[it->kind].copy == KCOPY_WAIT && it->pending >= 0) || has_wait(it->body, it->n_body) ||
             has_wait(it->orelse, it->n_orelse))
             return true;
     }
@@ -483,82 +504,98 @@ static void loop(struct verify *v, const struct kstmt *it)
         v->flights[i].barrier = true;
 }
 
-static void stmt(struct verify *v, const struct kstmt *it)
+/* ---- what the table says of every kind ---- */
+static bool has_fields(struct verify *v, const struct kstmt *it)
 {
-    switch (it->kind) {
-    case KSTMT_REGION:
-        v->regions++;
-        nested(v, it, UNIFORM_GRID);
-        v->regions--;
-        break;
-    case KSTMT_LET: let(v, it); break;
-    case KSTMT_STORE: store(v, it); break;
-    case KSTMT_LOAD_VECTOR: vector(v, it, it->mem2, it->index2, it->mem, it->index); break;
-    case KSTMT_STORE_VECTOR: vector(v, it, it->mem, it->index, it->mem2, it->index2); break;
-    case KSTMT_ACCUMULATE: accumulate(v, it); break;
-    case KSTMT_COMBINE:
-        collective(v);
-        combine(v, it);
-        break;
-    case KSTMT_FOR: loop(v, it); break;
-    case KSTMT_IF:
-        check_mask(v, &it->mask);
-        nested(v, it, guard_uniform(&it->mask));
-        break;
-    case KSTMT_ISSUE: issue(v, it); break;
-    case KSTMT_LAND: land(v, it); break;
-    case KSTMT_COMMIT:
-        if (v->control > UNIFORM_BLOCK)
-            wrong(v, "a group is closed in control that is not the same for all threads of the block");
-        v->group++;
-        break;
-    case KSTMT_BARRIER:
-        if (v->regions)
-            wrong(v, "a barrier inside of a region: its threads are independent");
-        barrier(v, it);
-        break;
-    case KSTMT_FRAG_FILL: check_unit(v, it->frag, KF_C); break;
-    case KSTMT_FRAG_LOAD:
-        collective(v);
-        frag_load(v, it);
-        break;
-    case KSTMT_MMA:
-        collective(v);
-        mma(v, it);
-        break;
-    case KSTMT_FRAG_SET: frag_set(v, it); break;
-    case KSTMT_FRAG_REDUCE:
-        collective(v);
-        frag_reduce(v, it);
-        break;
-    case KSTMT_FRAG_CAST:
-        collective(v);
-        frag_cast(v, it);
-        break;
-    case KSTMT_EACH:
-        check_unit(v, it->frag, KF_C);
-        if (v->eaches)
-            wrong(v, "an each inside of an each");
-        if (it->row->uniform > UNIFORM_WAVE || it->col->uniform > UNIFORM_WAVE)
-            wrong(v, "the origin is not the same for all lanes of a wave");
-        v->eaches++;
-        v->regions++;
-        nested(v, it, UNIFORM_GRID);
-        v->eaches--;
-        v->regions--;
-        break;
-    }
+    const struct kstmt_info *info = &kstmt_table[it->kind];
+    bool fields = !info->mem == !it->mem && !info->mem2 == !it->mem2 && !info->frag == !it->frag &&
+                  !info->frag_a == !it->frag_a && !info->frag_b == !it->frag_b && info->value == (it->value != NULL);
+    bool bodies = (info->body & KBODY || !it->n_body) && (info->body & KBODY_ELSE || !it->n_orelse);
+    if (!fields || !bodies)
+        wrong(v, "it names what its kind has not, or lacks what its kind has");
+    return fields && bodies;
 }
 
+static bool check_place(struct verify *v, const struct kstmt *it)
+{
+    const struct kstmt_info *info = &kstmt_table[it->kind];
+    if (info->collective && v->regions)
+        wrong(v, "stands inside of a region, whose threads are independent");
+    if (info->place == KPLACE_NO_EACH && v->eaches)
+        wrong(v, "stands inside of an each");
+    if (info->place == KPLACE_IN_EACH && !v->eaches)
+        wrong(v, "the element of a fragment is known inside an each alone");
+    return info->place != KPLACE_IN_EACH || v->eaches;
+}
+
+static void check_team(struct verify *v, const struct kstmt *it)
+{
+    const struct kstmt_info *info = &kstmt_table[it->kind];
+    enum kteam team = info->team != KTEAM_SCOPE ? info->team : it->scope == KSCOPE_BLOCK ? KTEAM_BLOCK : KTEAM_WAVE;
+    if (team == KTEAM_BLOCK && v->control > UNIFORM_BLOCK)
+        wrong(v, "stands in control that is not the same for all threads of the block");
+    if (team == KTEAM_WAVE && v->control > UNIFORM_WAVE)
+        wrong(v, "stands in control that is not the same for all lanes of a wave");
+    if (info->collective && info->team == KTEAM_WAVE && v->k->block % v->k->target->wave)
+        wrong(v, "a block of %d threads is no whole number of waves", v->k->block);
+}
+
+/* What is no part of a copy does not touch memory that a copy may be writing. */
+static void check_touches(struct verify *v, const struct kstmt *it)
+{
+    if (kstmt_table[it->kind].copy)
+        return;
+    if (it->mem)
+        check_flights(v, it->mem, it->slot);
+    if (it->mem2)
+        check_flights(v, it->mem2, it->slot);
+}
+
+/* Operands, and the bodies. */
+static void (*const check[KSTMT_COUNT])(struct verify *, const struct kstmt *) = {
+    [KSTMT_REGION] = region,
+    [KSTMT_LET] = let,
+    [KSTMT_STORE] = store,
+    [KSTMT_LOAD_VECTOR] = load_vector,
+    [KSTMT_STORE_VECTOR] = store_vector,
+    [KSTMT_ACCUMULATE] = accumulate,
+    [KSTMT_COMBINE] = combine,
+    [KSTMT_FOR] = loop,
+    [KSTMT_IF] = branch,
+    [KSTMT_ISSUE] = issue,
+    [KSTMT_LAND] = land,
+    [KSTMT_COMMIT] = commit,
+    [KSTMT_BARRIER] = barrier,
+    [KSTMT_FRAG_FILL] = frag_fill,
+    [KSTMT_FRAG_LOAD] = frag_load,
+    [KSTMT_MMA] = mma,
+    [KSTMT_EACH] = each,
+    [KSTMT_FRAG_SET] = frag_set,
+    [KSTMT_FRAG_REDUCE] = frag_reduce,
+    [KSTMT_FRAG_CAST] = frag_cast,
+};
+
+static void stmt(struct verify *v, const struct kstmt *it)
+{
+    v->stmt = it;
+    if (!check_place(v, it) || !has_fields(v, it))
+        return;
+    check_team(v, it);
+    kstmt_indices(it, check_index, v);
+    if (it->value)
+        kwalk_value(&v->walk, it->value, check_value, v);
+    check_touches(v, it);
+    check[it->kind](v, it);
+}
+
+/* In a region a value lasts until the end of its list, elsewhere for its statement (ir/kernel/kir_plan.h). */
 static void stmts(struct verify *v, struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        v->stmt = list[i];
-        kstmt_each_index(v->k, list[i], check_index, v);
-        v->stamp++;
-        if (list[i]->value)
-            check_value(v, list[i]->value);
+        struct scope outer = enter(v);
         stmt(v, list[i]);
+        if (!v->regions)
+            leave_values(v, &outer);
     }
 }
 
@@ -600,7 +637,8 @@ static void check_end(struct verify *v)
 bool kernel_verify(const struct kernel *k)
 {
     struct verify v = { .k = k, .a = k->arena, .good = true };
-    v.seen = arena_array(v.a, unsigned, k->n_values + 1);
+    v.bound = arena_array(v.a, bool, k->n_values + 1);
+    v.walk = kwalk_new(v.a, k);
     check_head(&v);
     stmts(&v, k->body, k->n_body);
     check_end(&v);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/text.h"
 #include "runtime/format/file.h"
 
 size_t utf8_length(const char *p, size_t n)
@@ -56,17 +57,9 @@ static cJSON *new_text(const char *text)
 
 static cJSON *new_real(double x)
 {
-    if (isnan(x))
-        return cJSON_CreateString("nan");
-    if (isinf(x))
-        return cJSON_CreateString(x > 0 ? "inf" : "-inf");
-    char buf[32];
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(buf, sizeof buf, "%.*g", digits, x);
-        if (strtod(buf, NULL) == x)
-            break;
-    }
-    return cJSON_CreateRaw(buf);
+    char text[TEXT_DOUBLE];
+    text_double(text, x, 15);
+    return isfinite(x) ? cJSON_CreateRaw(text) : cJSON_CreateString(text);
 }
 
 static cJSON *new_int(int64_t x)

@@ -171,6 +171,7 @@ static const struct kexpr *read_loc(struct lower *l, const struct value_loc *w, 
     const struct node *n = w->node;
     switch (w->kind) {
     case LOC_ARG: return load_arg(l, w->mem, flat_index(l->indices, &n->type, index));
+    case LOC_STORED:
     case LOC_SHARED:
         return kexpr_load(&l->b, w->mem, NULL, index_add(l->indices, w->base, index[n->type.rank - 1]), NULL, 0);
     case LOC_FRAG:

@@ -6,11 +6,14 @@
 #include "ir/graph/group.h"
 
 /* Where a value of the group is to be had, when not from its operands. */
-enum value_loc_kind { LOC_ARG, LOC_SHARED, LOC_VALUE, LOC_FRAG };
+enum value_loc_kind { LOC_ARG, LOC_SHARED, LOC_STORED, LOC_VALUE, LOC_FRAG };
 struct value_loc {
     const struct node *node;
     enum value_loc_kind kind;
-    struct kmem *mem;                    /* ARG: element number is the row-major position; SHARED: base + last index */
+    struct kmem *
+        /* ARG: element number is the row-major position; SHARED, STORED (in its own memory already): base + last index
+           */
+        mem;
     const struct index *base;            /* SHARED */
     const struct kexpr *value;           /* VALUE: the same for the whole row */
     const struct index *index[MAX_RANK]; /* FRAG, VALUE: the only index at which it may be asked for */

@@ -15,6 +15,7 @@
 
    What stands before it, in C, defines tk_f64 tk_i32 tk_u32 tk_i64 tk_u8, tk_max_T and tk_min_T (T i32, i64), P, and on
    P:
+       p_order(P) -> tk_i32, by the payloads' own order
        p_const(double)   p_unset()   p_of_int(tk_i64)   p_int(P) -> tk_i64, toward zero
        p_to_T(P), T in f16 bf16 f32 f64: stored as that type, or cast to it
        p_NAME for each operation of ir/kernel/kop.def that takes floats; the comparisons give an int

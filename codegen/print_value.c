@@ -173,7 +173,7 @@ static const char *op(struct kprint *p, const struct kexpr *x, bool nested)
         return arena_printf(a, "tk_max_%s(%s, -(%s))", suffix[x->type], v[0], v[0]);
     const char *out = x->op == K_ROUND16 || x->op == K_ROUNDB16
                           ? arena_printf(a, "tk_%s(", info->call)
-                          : arena_printf(a, "tk_%s_%s(", info->call, suffix[x->type]);
+                          : arena_printf(a, "tk_%s_%s(", info->call, suffix[x->arg[0]->type]);
     for (int i = 0; i < info->arity; i++)
         out = arena_printf(a, "%s%s%s", out, i ? ", " : "", v[i]);
     return arena_printf(a, "%s)", out);

@@ -266,6 +266,14 @@ static void types(void **state)
 
 /* ---- every operation on every type that it takes ---- */
 enum { OPS_N = 64 };
+/* How many f32 lie between x and 0, with x's sign. */
+static double order_of(float x)
+{
+    int32_t i;
+    memcpy(&i, &x, sizeof i);
+    return i < 0 ? -(double)(i & INT32_MAX) : i;
+}
+
 static double op_real(enum kop op, double x, double y, double z)
 {
     switch (op) {
@@ -280,6 +288,7 @@ static double op_real(enum kop op, double x, double y, double z)
     case K_MAX: return fmax(x, y);
     case K_MIN: return fmin(x, y);
     case K_SQRT: return sqrt(x);
+    case K_ORDER: return order_of((float)x);
     case K_RINT: return rint(x);
     case K_FLOOR: return floor(x);
     case K_EXP: return exp(x);

@@ -108,3 +108,45 @@ bool group_gemm_admits(const struct group *gr, const struct node *n)
             return false;
     return true;
 }
+
+/* ---- rows in shared memory ---- */
+bool group_finds_in_memory(const struct group *gr, const struct node *x)
+{
+    while (x->op->class == CLS_VIEW && x->n_in == 1 && node_is_rematerialised(x))
+        x = x->in[0];
+    return x->op->class == CLS_SOURCE && !x->materialised ? !x->op->kernel.at : x->group && x->group != gr;
+}
+
+bool node_is_row_selection(const struct node *n)
+{
+    return n->op->class == CLS_SELECT && n->type.rank == n->in[0]->type.rank;
+}
+
+enum dtype node_score_type(const struct node *n)
+{
+    enum dtype t = n->in[0]->type.dtype;
+    return t == DT_I64 || t == DT_I32 ? t : DT_F32;
+}
+
+int64_t group_row_bytes(struct session *s, const struct group *gr)
+{
+    int64_t bytes = 0, length;
+    for (size_t i = 0; i < gr->n_nodes; i++) {
+        const struct node *n = gr->nodes[i];
+        bool contract = n->op->class == CLS_CONTRACT;
+        if (!node_is_row_selection(n) && !contract)
+            continue;
+        if (!index_const_value(type_last(s, &n->type), &length))
+            return -1;
+        bool scores = !contract && !group_finds_in_memory(gr, n->in[0]);
+        bytes += length * (contract ? 4 : 1 + (scores ? dtype_size(node_score_type(n)) : 0));
+    }
+    return bytes;
+}
+
+bool group_rows_fit(struct session *s, const struct group *gr, const struct target *t)
+{
+    enum { SPARE = 1024 }; /* for the totals of reductions */
+    int64_t bytes = group_row_bytes(s, gr);
+    return bytes >= 0 && bytes <= t->shared_bytes - SPARE;
+}

@@ -31,6 +31,15 @@ bool node_is_stage(const struct node *n);
 bool node_is_reduce(const struct node *n);
 /* The row space of a group that begins with n. */
 struct row_space row_space_of(const struct node *n);
+/* Does x stand in memory for the group, views followed: a bound source, or what another group keeps? */
+bool group_finds_in_memory(const struct group *gr, const struct node *x);
+/* A selection that gives every element of its row a result, and the type that its scores are compared in. */
+bool node_is_row_selection(const struct node *n);
+enum dtype node_score_type(const struct node *n);
+/* Shared memory that the stages of one row take, in bytes; -1 where a length is symbolic. */
+int64_t group_row_bytes(struct session *s, const struct group *gr);
+/* Do the stages of one row fit in shared memory? Else its selections keep scores in scratch and results in memory. */
+bool group_rows_fit(struct session *s, const struct group *gr, const struct target *t);
 /* Does the rematerialised value x read one that the group computes? */
 bool node_reads_group(const struct node *x, const struct group *gr);
 /* May n join the epilogue of a GROUP_GEMM? */

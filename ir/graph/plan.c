@@ -151,8 +151,23 @@ static void plan_gemm(struct planner *p)
         plan_sink(p, l, SINK_FULL, gr->outs[i], -1);
 }
 
+/* Rows that are too long for shared memory: a row of scores for each selection that computes its own. */
+static void plan_spills(struct planner *p)
+{
+    struct group *gr = p->gr;
+    for (size_t i = 0; i < gr->n_nodes; i++) {
+        const struct node *n = gr->nodes[i];
+        if (!node_is_row_selection(n) || group_finds_in_memory(gr, n->in[0]))
+            continue;
+        int at = plan_scratch(p, "scores", type_count(p->g->s, &n->in[0]->type), false);
+        gr->scratch[at].dtype = node_score_type(n);
+    }
+}
+
 static void plan_rows(struct planner *p)
 {
+    if (!group_rows_fit(p->g->s, p->gr, p->t))
+        plan_spills(p);
     struct group_launch *l = plan_launch(p, LAUNCH_ROWS, NULL);
     for (size_t i = 0; i < p->gr->n_outs; i++)
         plan_sink(p, l, SINK_FULL, p->gr->outs[i], -1);

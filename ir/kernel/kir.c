@@ -11,6 +11,7 @@
 const struct kop_info kop_table[K_COUNT] = {
 #define SAME KRES_SAME
 #define BOOL KRES_BOOL
+#define I32 KRES_I32
 #define ATTR KRES_ATTR
 #define KOP(id, ...) [K_##id] = { __VA_ARGS__ },
 #include "ir/kernel/kop.def"
@@ -18,6 +19,7 @@ const struct kop_info kop_table[K_COUNT] = {
 #undef SAME
 #undef BOOL
 #undef ATTR
+#undef I32
 };
 
 /* ---- layouts ---- */
@@ -388,6 +390,7 @@ const char *kexpr_op_wrong(enum kop op, const enum dtype *t, enum dtype to)
     case K_SELECT:
         return t[0] != DT_BOOL ? "takes a bool first" : t[1] != t[2] ? "has two results of different types" : NULL;
     case K_CAST: return is_number(to) || to == DT_BOOL ? NULL : "makes f32, f64, i32, i64 or bool";
+    case K_ORDER:
     case K_ROUND16:
     case K_ROUNDB16: return t[0] == DT_F32 ? NULL : "takes f32";
     case K_READ: return NULL;
@@ -418,6 +421,7 @@ static struct kexpr *op_new(struct kbuild *b, enum kop op, enum dtype to, const 
     enum dtype result = op == K_SELECT              ? t[1]
                         : info->result == KRES_SAME ? t[0]
                         : info->result == KRES_BOOL ? DT_BOOL
+                        : info->result == KRES_I32  ? DT_I32
                                                     : to;
     struct kexpr *n = kexpr_new(b, KEXPR_OP, result, u);
     n->op = op;

@@ -40,6 +40,7 @@ struct kop_info {
     enum {
         KRES_SAME,
         KRES_BOOL,
+        KRES_I32,
         KRES_ATTR
     } result;          /* type of the first operand (of the last for select), bool, or kexpr->type */
     const char *infix; /* C operator, or NULL: */

@@ -151,6 +151,9 @@ struct op_kernel {
     const struct kexpr *(*precedes)(struct at *c, const struct kexpr *sj, const struct kexpr *j, const struct kexpr *si,
                                     const struct kexpr *i);
     const struct kexpr *(*from_rank)(struct at *c, const struct kexpr *rank);
+    /* CLS_SELECT whose order is that of K_ORDER (of integers: their own), equal ones by index: how many of a row are
+       chosen. A long row then finds its last one by bisection, in time linear in its length. */
+    int64_t (*chosen)(const struct node *n);
 };
 
 /* One op. Which class fills which slot, and what it inherits: ir/ops/README.md. */

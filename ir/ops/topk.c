@@ -288,6 +288,6 @@ const struct op_def op_topk_mask = {
     .exact = true,
     .type = { .infer = topk_mask_infer, .contract = topk_mask_contract },
     .reference = { .work = topk_mask_work, .eval = topk_mask_eval, .bound = topk_mask_bound },
-    .kernel = { .precedes = topk_mask_precedes, .from_rank = topk_mask_from_rank },
+    .kernel = { .precedes = topk_mask_precedes, .from_rank = topk_mask_from_rank, .chosen = k_of },
     .sample = topk_mask_sample,
 };

@@ -230,6 +230,8 @@ const char kir_doubles[] = TYPES
     "#define p_neg(a) (-(a))\n"
     "#define p_fma(a, b, c) fma(a, b, c)\n#define p_abs(a) fabs(a)\n#define p_max(a, b) fmax(a, b)\n#define p_min(a, "
     "b) fmin(a, b)\n#define p_sqrt(a) sqrt(a)\n"
+    "static tk_i32 p_order(P x) { float f = (float)x; tk_i32 i; __builtin_memcpy(&i, &f, 4); return f != f ? "
+    "-2147483647 - 1 : i < 0 ? -2147483647 - 1 - i : i; }\n"
     "#define p_rint(a) rint(a)\n#define p_floor(a) floor(a)\n#define p_exp(a) exp(a)\n#define p_exp2(a) exp2(a)\n"
     "#define p_log(a) log(a)\n#define p_log2(a) log2(a)\n"
     "#define p_tanh(a) tanh(a)\n#define p_erf(a) erf(a)\n#define p_rsqrt(a) (1 / sqrt(a))\n#define p_sigmoid(a) (1 / "

@@ -1,0 +1,43 @@
+#ifndef TOKIC_CODEGEN_ROWS_H
+#define TOKIC_CODEGEN_ROWS_H
+/* What the files of the rows template share: a team of threads on a row, and its sweeps. */
+#include "codegen/lower.h"
+
+struct rows {
+    struct lower *l;
+    struct row_space space;
+    int team, teams;                    /* threads a row, rows a block */
+    bool by_block;                      /* the team is the block */
+    const struct index *row, *member;   /* this team's row; this thread in the team */
+    const struct index *lead[MAX_RANK]; /* the row as indices of the leading dims */
+    int width;                          /* neighbours that a thread takes at a time in rows of vector_length */
+    const struct index *vector_length, *same_turn;
+    size_t n_spilled; /* selections whose scores stand in scratch */
+    bool keep;        /* a thread's part of such a row fits in registers */
+};
+
+void full_index(const struct rows *r, const struct index *last, const struct index **index);
+
+/* Loops over the elements of a row of length n that are this thread's: enters the loops and the guard, and gives the
+   element's number. Where the rows are swept `width` neighbours at a time, a loop over these is innermost, and `outer`
+   is the place around it. */
+struct sweep {
+    struct insert_point start;
+    const struct index *i;
+    const struct index *e, *first;
+    struct kbuild outer;
+};
+
+struct sweep sweep_begin(struct rows *r, const struct index *n);
+void sweep_end(struct rows *r, struct sweep s);
+
+void team_barrier(struct rows *r);
+/* acc[0..n-1] of every thread become the team's totals, the same in all of them. */
+void team_combine(struct rows *r, struct kmem *acc, int n, enum kacc op);
+/* The team's part of a shared buffer that holds one row of n's elements a team. */
+struct value_loc row_buffer(struct rows *r, const struct node *n, enum dtype t, const char *stem);
+/* "acc3" */
+const char *numbered(struct lower *l, const char *stem, size_t i);
+
+void stage_select(struct rows *r, const struct node *n);
+#endif

@@ -338,11 +338,44 @@ static void wrong_kernels(void **state)
     assert_int_equal(bad, 0);
 }
 
+/* A value ends with its scope: what was loaded in a branch is loaded again after it, here while a copy is in flight. In
+   the region itself it is kept. */
+static void values_end_with_their_scope(void **state)
+{
+    (void)state;
+    for (int kept = 0; kept < 2; kept++) {
+        struct session *s = session_begin();
+        struct kernel *k = kernel_new(s, s->run, "scopes", target_find("sm_90"), 32);
+        const struct index *zero = index_const(s->indices, 0);
+        const struct index *four = index_mulk(s->indices, k->tid, 4);
+        struct kmem *x = kernel_arg(k, "x", DT_F32, index_const(s->indices, 128), NULL);
+        struct kmem *y = kernel_arg(k, "y", DT_F32, index_const(s->indices, 32), NULL);
+        struct kmem *m = kernel_shared(k, "m", DT_F32, 1, KL_ROWS, 1, 128);
+        struct kbuild top = kb_at(k);
+        struct kbuild b = kb_in(&top, kstmt_region(&top));
+        const struct kexpr *v = kexpr_load(&b, m, NULL, k->tid, NULL, 0);
+        struct kmask some = { 1, { { k->tid, index_const(s->indices, 7) } } };
+        struct kbuild in = kept ? b : kb_in(&b, kstmt_if(&b, &some));
+        kstmt_store(&in, y, NULL, k->tid, v, NULL);
+        kstmt_issue(&b, m, NULL, four, x, four, 4, 0, NULL);
+        kstmt_land(&b, m, NULL, four, 4, 0);
+        kstmt_store(&b, y, NULL, zero, v, NULL);
+        kstmt_commit(&top);
+        kstmt_barrier(&top, KSCOPE_BLOCK, 0);
+        kernel_finish(k);
+        assert_int_equal(kernel_verify(k), kept);
+        session_end(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_read_back), cmocka_unit_test(built_reads_back),
-        cmocka_unit_test(broken_texts),    cmocka_unit_test(values_are_deep_and_shared),
+        cmocka_unit_test(texts_read_back),
+        cmocka_unit_test(built_reads_back),
+        cmocka_unit_test(broken_texts),
+        cmocka_unit_test(values_are_deep_and_shared),
+        cmocka_unit_test(values_end_with_their_scope),
         cmocka_unit_test(wrong_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

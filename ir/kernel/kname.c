@@ -5,88 +5,18 @@
 
 #include "ir/kernel/kstmt.h"
 
-static const char *const reserved[] = {
-    /* the kernel text's, beside the words that statements begin with, where they could be taken for a name */
-    "a",
-    "at",
-    "block",
-    "else",
-    "false",
-    "from",
-    "in",
-    "inf",
-    "mask",
-    "max",
-    "min",
-    "nan",
-    "step",
-    "transposed",
-    "true",
-    "unroll",
-    "where",
-    /* C's and C++'s */
-    "alignas",
-    "alignof",
-    "and",
-    "asm",
-    "auto",
-    "bool",
-    "break",
-    "case",
-    "catch",
-    "char",
-    "class",
-    "const",
-    "constexpr",
-    "continue",
-    "default",
-    "delete",
-    "do",
-    "double",
-    "enum",
-    "explicit",
-    "export",
-    "extern",
-    "float",
-    "friend",
-    "goto",
-    "half",
-    "inline",
-    "int",
-    "long",
-    "mutable",
-    "namespace",
-    "new",
-    "not",
-    "operator",
-    "or",
-    "protected",
-    "public",
-    "register",
-    "restrict",
-    "return",
-    "short",
-    "signed",
-    "sizeof",
-    "static",
-    "struct",
-    "switch",
-    "template",
-    "this",
-    "throw",
-    "try",
-    "typedef",
-    "typename",
-    "union",
-    "unsigned",
-    "using",
-    "virtual",
-    "void",
-    "volatile",
-    "while",
-    "xor",
-    "linux",
-    "unix",
+/* The kernel text's, beside the words that statements begin with, where they could be taken for a name. */
+static const char *const in_kernels[] = { "a",   "at",  "block", "else", "false",      "from", "in",     "inf",  "mask",
+                                          "max", "min", "nan",   "step", "transposed", "true", "unroll", "where" };
+/* C's and C++'s. */
+static const char *const in_c[] = {
+    "alignas", "alignof",  "and",      "asm",       "auto",     "bool",    "break",    "case",   "catch",
+    "char",    "class",    "const",    "constexpr", "continue", "default", "delete",   "do",     "double",
+    "enum",    "explicit", "export",   "extern",    "float",    "friend",  "goto",     "half",   "inline",
+    "int",     "long",     "mutable",  "namespace", "new",      "not",     "operator", "or",     "protected",
+    "public",  "register", "restrict", "return",    "short",    "signed",  "sizeof",   "static", "struct",
+    "switch",  "template", "this",     "throw",     "try",      "typedef", "typename", "union",  "unsigned",
+    "using",   "virtual",  "void",     "volatile",  "while",    "xor",     "linux",    "unix"
 };
 
 static bool is_made_up(const char *n, const char *stem)
@@ -99,8 +29,11 @@ static bool is_made_up(const char *n, const char *stem)
 
 bool kname_reserved(const char *name)
 {
-    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-        if (!strcmp(reserved[i], name))
+    for (size_t i = 0; i < sizeof in_kernels / sizeof *in_kernels; i++)
+        if (!strcmp(in_kernels[i], name))
+            return true;
+    for (size_t i = 0; i < sizeof in_c / sizeof *in_c; i++)
+        if (!strcmp(in_c[i], name))
             return true;
     for (int i = 0; i < KSTMT_COUNT; i++)
         if (kstmt_table[i].word && !strcmp(kstmt_table[i].word, name))

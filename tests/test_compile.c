@@ -1,6 +1,6 @@
 /* The GPU compilers: what comes back, good and bad. Whatever a compiler does, this process lives and gets a diagnostic.
    */
-#include "tests/support/support.h"
+#include "tests/support/needs.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -44,16 +44,6 @@ static const struct target gfx1030 = { .name = "gfx1030", .compiler = COMPILER_H
 static const struct target gfx1100 = { .name = "gfx1100", .compiler = COMPILER_CLANG, .wave = 32 };
 static const struct target sm_90 = { .name = "sm_90", .dialect = DIALECT_CUDA, .compiler = COMPILER_NVRTC, .wave = 32 };
 
-static bool absent(struct session *s, const struct target *t)
-{
-    const char *why = NULL;
-    if (compile_available(s, t, &why))
-        return false;
-    assert_true(why && *why);
-    printf("skipped for %s: %s\n", t->name, why);
-    return true;
-}
-
 /* The last diagnostic is an error of the device kind that says `words`. */
 static void expect_error(struct session *s, const char *words)
 {
@@ -77,31 +67,29 @@ static const struct kernel_info *kernel_of(const struct code *c, const char *nam
 static void good(const struct target *t, const char *text, int shared)
 {
     struct session *s = session_begin();
-    if (!absent(s, t)) {
-        struct code c;
-        const char *const names[] = { "twice", "product" };
-        if (!compile_gpu(s, t, text, names, 2, &c))
-            fail_msg("%s", s->diags[0].text);
-        assert_int_equal(s->n_diags, 0);
-        assert_ptr_equal(c.target, t);
-        assert_memory_equal(c.object, "\177ELF", 4);
-        assert_int_equal(c.n_kernels, 2);
-        const struct kernel_info *product = kernel_of(&c, "product");
-        const struct kernel_info *twice = kernel_of(&c, "twice");
-        assert_true(product->regs > 0 && twice->regs > 0 && product->regs > twice->regs);
-        assert_int_equal(product->spills, 0);
-        assert_int_equal(product->stack, 0);
-        assert_int_equal(product->matrix, 1);
-        assert_int_equal(twice->matrix, 0);
-        assert_int_equal(product->shared, shared);
-        assert_int_equal(twice->shared, 0);
-        assert_true(c.seconds > 0 && strchr(c.compiler, ' ') && strstr(c.flags, t->name));
-        const char *path, *flags;
-        assert_true(compile_identity(s, t, &path, &flags));
-        assert_string_equal(flags, c.flags);
-        assert_int_equal(access(path, R_OK), 0);
-        printf("%s: %s, flags %s, product has %d registers\n", t->name, c.compiler, c.flags, product->regs);
-    }
+    struct code c;
+    const char *const names[] = { "twice", "product" };
+    if (!compile_gpu(s, t, text, names, 2, &c))
+        fail_msg("%s", s->diags[0].text);
+    assert_int_equal(s->n_diags, 0);
+    assert_ptr_equal(c.target, t);
+    assert_memory_equal(c.object, "\177ELF", 4);
+    assert_int_equal(c.n_kernels, 2);
+    const struct kernel_info *product = kernel_of(&c, "product");
+    const struct kernel_info *twice = kernel_of(&c, "twice");
+    assert_true(product->regs > 0 && twice->regs > 0 && product->regs > twice->regs);
+    assert_int_equal(product->spills, 0);
+    assert_int_equal(product->stack, 0);
+    assert_int_equal(product->matrix, 1);
+    assert_int_equal(twice->matrix, 0);
+    assert_int_equal(product->shared, shared);
+    assert_int_equal(twice->shared, 0);
+    assert_true(c.seconds > 0 && strchr(c.compiler, ' ') && strstr(c.flags, t->name));
+    const char *path, *flags;
+    assert_true(compile_identity(s, t, &path, &flags));
+    assert_string_equal(flags, c.flags);
+    assert_int_equal(access(path, R_OK), 0);
+    printf("%s: %s, flags %s, product has %d registers\n", t->name, c.compiler, c.flags, product->regs);
     session_end(s);
 }
 
@@ -124,54 +112,79 @@ static void good_clang(void **state)
 static void refused(const struct target *t, const char *text, const char *words)
 {
     struct session *s = session_begin();
-    if (!absent(s, t)) {
-        struct code c;
-        assert_false(compile_gpu(s, t, text, NULL, 0, &c));
-        assert_int_equal(s->n_diags, 1);
-        expect_error(s, words);
-    }
+    struct code c;
+    assert_false(compile_gpu(s, t, text, NULL, 0, &c));
+    assert_int_equal(s->n_diags, 1);
+    expect_error(s, words);
     session_end(s);
 }
 
 /* An error in the text carries the name and line that the text gives itself. */
-static void error_has_our_name(void **state)
+static const char error_text[] =
+    "#line 7 \"kernels.txt\"\nextern \"C\" __global__ void k(float *x) { x[0] = nothing; }\n";
+
+static void hiprtc_error_has_our_name(void **state)
 {
     (void)state;
-    static const char global[] =
-        "#line 7 \"kernels.txt\"\nextern \"C\" __global__ void k(float *x) { x[0] = nothing; }\n";
-    static const char attribute[] =
-        "#line 7 \"kernels.txt\"\nextern \"C\" __attribute__((global)) void k(float *x) { x[0] = nothing; }\n";
-    refused(&gfx90a, global, "kernels.txt:7");
-    refused(&sm_90, global, "kernels.txt(7)");
-    refused(&gfx1100, attribute, "kernels.txt:7");
-    refused(&gfx90a, global, "hiprtc refused the kernels for gfx90a");
+    refused(&gfx90a, error_text, "kernels.txt:7");
+    refused(&gfx90a, error_text, "hiprtc refused the kernels for gfx90a");
+}
+static void nvrtc_error_has_our_name(void **state)
+{
+    (void)state;
+    refused(&sm_90, error_text, "kernels.txt(7)");
+}
+static void clang_error_has_our_name(void **state)
+{
+    (void)state;
+    refused(&gfx1100,
+            "#line 7 \"kernels.txt\"\nextern \"C\" __attribute__((global)) void k(float *x) { x[0] = nothing; }\n",
+            "kernels.txt:7");
 }
 
 /* More errors than a person reads: the first lines, and how many are left out. */
-static void long_log_is_cut(void **state)
+static void long_log(const struct target *t)
 {
-    (void)state;
     char text[8192] = "";
     for (int i = 0; i < 60; i++)
         snprintf(text + strlen(text), sizeof text - strlen(text), "int f%d(void) { return missing%d; }\n", i, i);
-    refused(&sm_90, text, "more lines");
+    refused(t, text, "more lines");
+}
+
+static void hiprtc_log_is_cut(void **state)
+{
+    (void)state;
+    long_log(&gfx90a);
+}
+static void nvrtc_log_is_cut(void **state)
+{
+    (void)state;
+    long_log(&sm_90);
+}
+
+static void unknown_arch(const struct target *like, const char *name, const char *text, const char *words)
+{
+    struct target t = *like;
+    t.name = name;
+    refused(&t, text, words);
 }
 
 /* hiprtc 5.2 aborts on names that it does not know; it never gets to see them. */
-static void unknown_arch(void **state)
+static void hiprtc_unknown_arch(void **state)
 {
     (void)state;
-    struct target t = gfx90a;
-    t.name = "gfx9999";
-    refused(&t, amd_text, "does not know the architecture gfx9999. It knows: ");
-    t.name = "gfx90";
-    refused(&t, amd_text, "does not know the architecture gfx90.");
-    t = sm_90;
-    t.name = "sm_77";
-    refused(&t, cuda_text, "NVRTC");
-    t = gfx1100;
-    t.name = "gfx9999";
-    refused(&t, rdna_text, "gfx9999");
+    unknown_arch(&gfx90a, "gfx9999", amd_text, "does not know the architecture gfx9999. It knows: ");
+    unknown_arch(&gfx90a, "gfx90", amd_text, "does not know the architecture gfx90.");
+}
+static void nvrtc_unknown_arch(void **state)
+{
+    (void)state;
+    unknown_arch(&sm_90, "sm_77", cuda_text, "NVRTC");
+}
+static void clang_unknown_arch(void **state)
+{
+    (void)state;
+    unknown_arch(&gfx1100, "gfx9999", rdna_text, "gfx9999");
 }
 
 /* A matrix instruction that the target lacks kills the compiler ("Cannot select", in LLVM's own words); this process
@@ -186,17 +199,25 @@ static void dying_compiler(void **state)
     refused(&gfx1030, text, "Cannot select");
 }
 
-static void missing_kernel(void **state)
+static void missing_kernel(const struct target *t, const char *text)
+{
+    struct session *s = session_begin();
+    struct code c;
+    const char *const names[] = { "product", "thrice" };
+    assert_false(compile_gpu(s, t, text, names, 2, &c));
+    expect_error(s, "without the kernel thrice");
+    session_end(s);
+}
+
+static void hiprtc_missing_kernel(void **state)
 {
     (void)state;
-    struct session *s = session_begin();
-    if (!absent(s, &sm_90)) {
-        struct code c;
-        const char *const names[] = { "product", "thrice" };
-        assert_false(compile_gpu(s, &sm_90, cuda_text, names, 2, &c));
-        expect_error(s, "without the kernel thrice");
-    }
-    session_end(s);
+    missing_kernel(&gfx90a, amd_text);
+}
+static void nvrtc_missing_kernel(void **state)
+{
+    (void)state;
+    missing_kernel(&sm_90, cuda_text);
 }
 
 /* A switched-off compiler is reported missing, with the reason, by every door. */
@@ -334,13 +355,26 @@ static void children(void **state)
     session_end(s);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_hiprtc),        cmocka_unit_test(good_nvrtc),      cmocka_unit_test(good_clang),
-        cmocka_unit_test(error_has_our_name), cmocka_unit_test(long_log_is_cut), cmocka_unit_test(unknown_arch),
-        cmocka_unit_test(dying_compiler),     cmocka_unit_test(missing_kernel),  cmocka_unit_test(switched_off),
-        cmocka_unit_test(command_absent),     cmocka_unit_test(children),
+        needs("hiprtc", good_hiprtc),
+        needs("hiprtc", hiprtc_error_has_our_name),
+        needs("hiprtc", hiprtc_log_is_cut),
+        needs("hiprtc", hiprtc_unknown_arch),
+        needs("hiprtc", hiprtc_missing_kernel),
+        needs("hiprtc", dying_compiler),
+        needs("nvrtc", good_nvrtc),
+        needs("nvrtc", nvrtc_error_has_our_name),
+        needs("nvrtc", nvrtc_log_is_cut),
+        needs("nvrtc", nvrtc_unknown_arch),
+        needs("nvrtc", nvrtc_missing_kernel),
+        needs("clang", good_clang),
+        needs("clang", clang_error_has_our_name),
+        needs("clang", clang_unknown_arch),
+        cmocka_unit_test(switched_off),
+        cmocka_unit_test(command_absent),
+        cmocka_unit_test(children),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return tests_main(argc, argv, tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* The emulator and the preludes: hand-written kernel texts against plain C, faults seeded in them, and the same texts
    through the GPU compilers. */
-#include "tests/support/support.h"
+#include "tests/support/needs.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -827,35 +827,39 @@ static void an_absent_compiler_is_named(void **state)
 }
 
 /* The very texts that ran above, through the target's own compiler where it is: each GEMM holds matrix instructions. */
-static void gpu_compilers_take_the_texts(void **state)
+static void compiler_takes_the_texts(const struct gemm_kind *g, enum compiler compiler)
 {
-    (void)state;
-    for (int i = 0; i < 2; i++) {
-        const struct gemm_kind *g = &gemm_kinds[i];
-        struct session *s = session_begin();
-        const struct target *t = target_find(g->target);
-        const char *why, *names[] = { "gemm", "softmax", "spots" };
-        struct code code;
-        if (!compile_available(s, t, &why)) {
-            print_message("skipped for %s: %s\n", t->name, why);
-            session_end(s);
-            continue;
-        }
-        const char *text =
-            arena_printf(s->run, "%s%s%s%s%s", spell_prelude(s, t, t->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP),
-                         gemm_text(s, g), softmax_text, spots_text, small_text);
-        bool ok = compile_gpu(s, t, text, names, 3, &code);
-        if (!ok)
-            diags_print(s, 0, stderr, false);
-        assert_true(ok);
-        for (size_t k = 0; k < code.n_kernels; k++)
-            if (!strcmp(code.kernels[k].name, "gemm"))
-                assert_true(code.kernels[k].matrix > 0);
-        session_end(s);
-    }
+    struct session *s = session_begin();
+    const struct target *t = target_find(g->target);
+    const char *names[] = { "gemm", "softmax", "spots" };
+    struct code code;
+    assert_int_equal(t->compiler, compiler);
+    const char *text =
+        arena_printf(s->run, "%s%s%s%s%s", spell_prelude(s, t, t->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP),
+                     gemm_text(s, g), softmax_text, spots_text, small_text);
+    bool ok = compile_gpu(s, t, text, names, 3, &code);
+    if (!ok)
+        diags_print(s, 0, stderr, false);
+    assert_true(ok);
+    for (size_t k = 0; k < code.n_kernels; k++)
+        if (!strcmp(code.kernels[k].name, "gemm"))
+            assert_true(code.kernels[k].matrix > 0);
+    session_end(s);
 }
 
-int main(void)
+static void hiprtc_takes_the_texts(void **state)
+{
+    (void)state;
+    compiler_takes_the_texts(&gemm_kinds[1], COMPILER_HIPRTC);
+}
+
+static void nvrtc_takes_the_texts(void **state)
+{
+    (void)state;
+    compiler_takes_the_texts(&gemm_kinds[0], COMPILER_NVRTC);
+}
+
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(softmax_is_right),
@@ -870,7 +874,8 @@ int main(void)
         cmocka_unit_test(launches_that_cannot_be_are_refused),
         cmocka_unit_test(a_wrong_text_shows_the_compilers_words),
         cmocka_unit_test(an_absent_compiler_is_named),
-        cmocka_unit_test(gpu_compilers_take_the_texts),
+        needs("hiprtc", hiprtc_takes_the_texts),
+        needs("nvrtc", nvrtc_takes_the_texts),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return tests_main(argc, argv, tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* The GPU devices, over stand-in drivers that write down every call (tests/gpu/fake_driver.c), and over real ones where
    there are any. */
-#include "tests/support/support.h"
+#include "tests/support/needs.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -99,9 +99,12 @@ static void *need(void *lib, const char *name)
     return p;
 }
 
+/* No switch of the environment keeps the stand-ins away; whether a real device is here was asked before. */
 static int fakes_build(void **state)
 {
     (void)state;
+    unsetenv("TOKIC_CUDA");
+    unsetenv("TOKIC_HIP");
     for (int i = 0; i < 2; i++) {
         struct fake *f = &fakes[i];
         char command[2048], path[600];
@@ -443,55 +446,51 @@ static const char real_text[] =
     "extern \"C\" __global__ void twice(struct twice_args a)\n"
     "{ int i = (int)(blockIdx.x * blockDim.x + threadIdx.x); if (i < a.n) a.x[i] *= 2.0f; }\n";
 
-static void real_gpu(struct device *(*open)(struct session *, int), int (*count)(struct session *), const char *kind)
+static void real_gpu(struct device *(*open)(struct session *, int))
 {
     struct session *s = session_begin();
-    const char *why = "no such GPU here";
-    struct device *d = count(s) ? open(s, 0) : NULL;
-    if (count(s) && !d)
+    struct device *d = open(s, 0);
+    if (!d)
         fail_msg("%s", s->diags[0].text);
-    if (d && compile_available(s, d->target, &why)) {
-        struct code code;
-        const char *const names[] = { "twice" };
-        if (!compile_gpu(s, d->target, real_text, names, 1, &code) || !flow(d, &code))
-            fail_msg("%s", s->diags[0].text);
-        printf("%s: %s ran code of %s\n", d->spec, d->name, code.compiler);
-        struct code broken = {
-            .target = d->target, .object = "no code at all, only words", .size = 26, .compiler = "nobody"
-        };
-        assert_null(d->ops->load(d, &broken));
-        dptr x;
-        assert_false(d->ops->alloc(d, (size_t)1 << 50, &x));
-        expect_said(s, "bytes were asked for");
-    } else
-        printf("skipped for %s: %s\n", kind, why);
-    if (d)
-        d->ops->close(d);
+    struct code code;
+    const char *const names[] = { "twice" };
+    if (!compile_gpu(s, d->target, real_text, names, 1, &code) || !flow(d, &code))
+        fail_msg("%s", s->diags[0].text);
+    printf("%s: %s ran code of %s\n", d->spec, d->name, code.compiler);
+    struct code broken = {
+        .target = d->target, .object = "no code at all, only words", .size = 26, .compiler = "nobody"
+    };
+    assert_null(d->ops->load(d, &broken));
+    dptr x;
+    assert_false(d->ops->alloc(d, (size_t)1 << 50, &x));
+    expect_said(s, "bytes were asked for");
+    d->ops->close(d);
     session_end(s);
 }
 
 static void real_nvidia(void **state)
 {
     (void)state;
-    real_gpu(nvidia_open, nvidia_count, "nvidia");
+    real_gpu(nvidia_open);
 }
 static void real_amd(void **state)
 {
     (void)state;
-    real_gpu(amd_open, amd_count, "amd");
+    real_gpu(amd_open);
 }
 
-/* Real devices first, as the environment says; then the stand-ins, which no switch of the environment keeps away. */
-int main(void)
+int main(int argc, char **argv)
 {
-    const struct CMUnitTest real[] = { cmocka_unit_test(real_nvidia), cmocka_unit_test(real_amd) };
-    const struct CMUnitTest stand_ins[] = {
-        cmocka_unit_test(call_sequence),  cmocka_unit_test(description),       cmocka_unit_test(each_call_fails),
-        cmocka_unit_test(nth_call_fails), cmocka_unit_test(words_of_failures), cmocka_unit_test(no_target),
+    const struct CMUnitTest tests[] = {
+        needs("nvidia", real_nvidia),
+        needs("amd", real_amd),
+        cmocka_unit_test(call_sequence),
+        cmocka_unit_test(description),
+        cmocka_unit_test(each_call_fails),
+        cmocka_unit_test(nth_call_fails),
+        cmocka_unit_test(words_of_failures),
+        cmocka_unit_test(no_target),
         cmocka_unit_test(no_gpu),
     };
-    int failed = cmocka_run_group_tests(real, NULL, NULL);
-    unsetenv("TOKIC_CUDA");
-    unsetenv("TOKIC_HIP");
-    return failed + cmocka_run_group_tests(stand_ins, fakes_build, fakes_remove);
+    return tests_main(argc, argv, tests, fakes_build, fakes_remove);
 }

@@ -357,6 +357,18 @@ static void rule_left_work(const struct file *f, struct findings *out)
     }
 }
 
+/* A test that skips itself looks green in a program that passes; support/needs.c shows it to ctest. */
+static void skip_hit(const struct file *f, const char *word, int line, struct findings *out)
+{
+    found(out, f, line, "%s: a test says what it needs (tests/support/needs.h)", word);
+}
+
+static void rule_skips(const struct file *f, struct findings *out)
+{
+    if (in_folder(f->path, "tests") && strcmp(f->path, "tests/support/needs.c"))
+        each_match(f, "\\b(skip[ ]*\\()", out, skip_hit);
+}
+
 static const struct rule {
     const char *name;
     void (*judge)(const struct file *f, struct findings *out);
@@ -390,6 +402,9 @@ static const struct rule {
       "XX\"",
       "/* TO"
       "DO: all */" },
+    { "skips", rule_skips, NULL, "tests/x.c", "skipped(c);",
+      "sk"
+      "ip();" },
 };
 enum { N_RULES = sizeof rules / sizeof *rules };
 

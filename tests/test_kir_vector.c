@@ -1,6 +1,6 @@
 /* Vector accesses: tests/kir/vector.kir against a C function, every type and width as a copy, what the checking
    emulator says of wrong ones, and the targets' own compilers. */
-#include "tests/support/support.h"
+#include "tests/support/needs.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -177,25 +177,35 @@ static void overlap_is_a_race(void **state)
 }
 
 /* ---- the targets' own compilers ---- */
-static void compiles_for_targets(void **state)
+static void compile_copies(const char *target, enum compiler compiler)
 {
-    (void)state;
-    for (int t = 0; t < 2; t++) {
-        struct session *s = session_begin();
-        struct kernel *k[TYPES * WIDTHS + 1];
-        size_t n = copy_kernels(s, targets[t], k);
-        k[n++] = kir_read_for(s, "vector", targets[t]);
-        kir_compile_gpu(s, k, n);
-        session_end(s);
-    }
+    struct session *s = session_begin();
+    struct kernel *k[TYPES * WIDTHS + 1];
+    size_t n = copy_kernels(s, target, k);
+    k[n++] = kir_read_for(s, "vector", target);
+    assert_int_equal(k[0]->target->compiler, compiler);
+    kir_compile_gpu(s, k, n);
+    session_end(s);
 }
 
-int main(void)
+static void copies_with_hiprtc(void **state)
+{
+    (void)state;
+    compile_copies("gfx90a", COMPILER_HIPRTC);
+}
+
+static void copies_with_nvrtc(void **state)
+{
+    (void)state;
+    compile_copies("sm_90", COMPILER_NVRTC);
+}
+
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_turned_round),    cmocka_unit_test(copies),
-        cmocka_unit_test(checker_sees),         cmocka_unit_test(overlap_is_a_race),
-        cmocka_unit_test(compiles_for_targets),
+        cmocka_unit_test(rows_turned_round), cmocka_unit_test(copies),
+        cmocka_unit_test(checker_sees),      cmocka_unit_test(overlap_is_a_race),
+        needs("hiprtc", copies_with_hiprtc), needs("nvrtc", copies_with_nvrtc),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return tests_main(argc, argv, tests, NULL, NULL);
 }

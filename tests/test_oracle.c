@@ -1,5 +1,5 @@
 /* The reference interpreter against a NumPy oracle written from the specification: tests/oracle/moe_sheaf.py. */
-#include "tests/support/support.h"
+#include "tests/support/needs.h"
 
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -16,19 +16,14 @@ static void test_moe_sheaf(void **state)
 {
     (void)state;
     char command[1000];
-    snprintf(command, sizeof command, "%s -c 'import numpy' >/dev/null 2>&1", python);
-    if (exit_code(command)) {
-        print_message("skipped: %s with NumPy is needed (apt-get install python3-numpy)\n", python);
-        skip();
-    }
     fflush(stdout);
     snprintf(command, sizeof command, "%s %s/tests/oracle/moe_sheaf.py %s %s/models/moe_sheaf.graph", python,
              SOURCE_DIR, TOKIC_BINARY, SOURCE_DIR);
     assert_int_equal(exit_code(command), 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_moe_sheaf) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = { needs("numpy", test_moe_sheaf) };
+    return tests_main(argc, argv, tests, NULL, NULL);
 }

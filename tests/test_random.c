@@ -3,6 +3,7 @@
 #include "tests/support/support.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +11,11 @@
 #include "tests/support/random_graph.h"
 
 enum { GRAPHS = 100, CHUNK = 25, OP_SEEDS = 3, MAX_CHAINS = 160, CLEAN_KERNELS = 200, CHECKED = 30 };
+
+/* This run does every graph whose number, from 0, is `at` modulo `of`: the runs of all shards do all graphs once. */
+struct shard {
+    uint64_t at, of;
+};
 
 struct tally {
     int graphs, kernels;
@@ -95,19 +101,22 @@ static void judge_one(struct chunk *c, struct chain *l, int64_t batch, struct ta
 
 static int64_t odd_batch(uint64_t seed) { return 5 + 2 * (int64_t)(seed % 12); }
 
-static void judge_random(const char *target, uint64_t first)
+static void judge_random(const struct shard *shard, const char *target, uint64_t first)
 {
     struct tally sum = { 0 };
-    for (uint64_t seed = first; seed < first + GRAPHS; seed += CHUNK) {
+    for (uint64_t number = shard->at; number < GRAPHS;) {
         struct chunk c;
+        uint64_t seeds[CHUNK];
         chunk_begin(&c, target);
-        for (uint64_t i = 0; i < CHUNK; i++)
-            chunk_add(&c, random_graph_text(c.s->run, seed + i));
+        for (; number < GRAPHS && c.n < CHUNK; number += shard->of) {
+            seeds[c.n] = first + number;
+            chunk_add(&c, random_graph_text(c.s->run, first + number));
+        }
         chunk_compile(&c, false);
         for (size_t i = 0; i < c.n; i++) {
             for (int64_t batch = 0; batch < 2; batch++)
                 judge_one(&c, c.chains[i], batch, &sum);
-            judge_one(&c, c.chains[i], odd_batch(seed + i), &sum);
+            judge_one(&c, c.chains[i], odd_batch(seeds[i]), &sum);
             sum.graphs++;
             sum.kernels += (int)c.chains[i]->program->n_launches;
         }
@@ -116,29 +125,22 @@ static void judge_random(const char *target, uint64_t first)
     print_message("%s: %d random graphs, %d kernels, each judged at three batch sizes: %lld elements, %lld out of "
                   "range, observed/bound at most %.3f\n",
                   target, sum.graphs, sum.kernels, (long long)sum.elements, (long long)sum.range, sum.worst);
-    assert_true(sum.kernels >= GRAPHS);
+    assert_int_equal(sum.graphs, (GRAPHS - shard->at + shard->of - 1) / shard->of);
+    assert_true(sum.kernels >= sum.graphs);
     assert_true(sum.elements > 100 * sum.range);
     assert_true(sum.worst <= 1);
 }
 
-static void test_random_graphs_gfx90a(void **state)
-{
-    (void)state;
-    judge_random("gfx90a", 1000);
-}
-static void test_random_graphs_sm_90(void **state)
-{
-    (void)state;
-    judge_random("sm_90", 2000);
-}
+static void test_random_graphs_gfx90a(void **state) { judge_random(*state, "gfx90a", 1000); }
+static void test_random_graphs_sm_90(void **state) { judge_random(*state, "sm_90", 2000); }
 
 /* Every op by itself, as its row draws it. */
-static void judge_ops(const char *target, uint64_t first)
+static void judge_ops(const struct shard *shard, const char *target, uint64_t first)
 {
     struct tally sum = { 0 };
     struct chunk c;
     chunk_begin(&c, target);
-    for (int i = 0; op_at(i); i++)
+    for (int i = (int)shard->at; op_at(i); i += (int)shard->of)
         for (uint64_t seed = first; seed < first + OP_SEEDS; seed++) {
             const char *text = random_op_text(c.s, op_at(i), seed);
             if (text)
@@ -152,38 +154,30 @@ static void judge_ops(const char *target, uint64_t first)
     print_message(
         "%s: %zu graphs of one op, %d kernels, %lld elements, %lld out of range, observed/bound at most %.3f\n", target,
         c.n, sum.kernels, (long long)sum.elements, (long long)sum.range, sum.worst);
-    assert_true(c.n > 100 && sum.elements > 100 * sum.range && sum.worst <= 1);
+    assert_true(c.n > 100 / (shard->of + 1) && sum.elements > 100 * sum.range && sum.worst <= 1);
     chunk_end(&c);
 }
 
-static void test_ops_gfx90a(void **state)
-{
-    (void)state;
-    judge_ops("gfx90a", 10);
-}
-static void test_ops_sm_90(void **state)
-{
-    (void)state;
-    judge_ops("sm_90", 20);
-}
+static void test_ops_gfx90a(void **state) { judge_ops(*state, "gfx90a", 10); }
+static void test_ops_sm_90(void **state) { judge_ops(*state, "sm_90", 20); }
 
 /* The checking emulator raises no false alarm: a race, a stray or unwritten access, a touch in flight would fail the
    launch. */
 static void test_no_alarm(void **state)
 {
-    (void)state;
+    const struct shard *shard = *state;
     static const char *const targets[] = { "gfx90a", "sm_90" };
     int clean = 0;
     int runs = 0;
     for (int i = 0; i < 2; i++) {
         struct chunk c;
         chunk_begin(&c, targets[i]);
-        for (uint64_t seed = 0; seed < CHECKED; seed++)
+        for (uint64_t seed = shard->at; seed < CHECKED; seed += shard->of)
             chunk_add(&c, random_graph_text(c.s->run, 3000 + seed));
         chunk_compile(&c, true);
         for (size_t k = 0; k < c.n; k++) {
             at_work = c.chains[k]->src->text;
-            int64_t batches[] = { 1, odd_batch(k) };
+            int64_t batches[] = { 1, odd_batch(shard->at + k * shard->of) };
             for (int b = 0; b < 2; b++, runs++)
                 if (!chain_launch(c.chains[k], c.d, batches[b]))
                     fail_graph(c.s, c.t, c.chains[k]->src->text, batches[b], "an alarm:\n");
@@ -192,19 +186,27 @@ static void test_no_alarm(void **state)
         chunk_end(&c);
     }
     print_message("checking emulator: %d clean random kernels without alarm, in %d runs\n", clean, runs);
-    assert_true(clean >= CLEAN_KERNELS);
+    assert_true(clean >= CLEAN_KERNELS / (int)(shard->of + 1));
 }
 
-int main(void)
+/* test_random [SHARD SHARDS]: shard 1 up to SHARDS; without, all graphs. */
+int main(int argc, char **argv)
 {
+    struct shard shard = { 0, 1 };
+    if (argc == 3)
+        shard = (struct shard){ strtoull(argv[1], NULL, 10) - 1, strtoull(argv[2], NULL, 10) };
+    if (shard.at >= shard.of) {
+        fprintf(stderr, "usage: test_random [SHARD SHARDS]\n");
+        return 2;
+    }
     signal(SIGABRT, show_and_die);
     signal(SIGSEGV, show_and_die);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_graphs_gfx90a),
-        cmocka_unit_test(test_random_graphs_sm_90),
-        cmocka_unit_test(test_ops_gfx90a),
-        cmocka_unit_test(test_ops_sm_90),
-        cmocka_unit_test(test_no_alarm),
+        cmocka_unit_test_prestate(test_random_graphs_gfx90a, &shard),
+        cmocka_unit_test_prestate(test_random_graphs_sm_90, &shard),
+        cmocka_unit_test_prestate(test_ops_gfx90a, &shard),
+        cmocka_unit_test_prestate(test_ops_sm_90, &shard),
+        cmocka_unit_test_prestate(test_no_alarm, &shard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

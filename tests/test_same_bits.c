@@ -1,7 +1,7 @@
 /* A program's results are a function of its text and its target: the emulator gives the same bits whatever its thread
    count, and, where an NVIDIA GPU of that target and NVRTC are present, so does the device, from the same text.
    Compared launch by launch, every value of every kernel. */
-#include "tests/support/support.h"
+#include "tests/support/needs.h"
 
 #include <string.h>
 
@@ -42,8 +42,42 @@ static void must_be_same(struct chain *c, struct device *a, const struct code *o
     exec_close(y);
 }
 
-static void run_all(const char *target, struct same_bits *emus, struct same_bits *gpus, bool gpu)
+/* Graph `src` at `batch` on one emulated thread and on `other`. */
+static void compare_one(struct session *s, const struct source *src, const char *target, struct device *other,
+                        int64_t batch, struct same_bits *sum)
 {
+    struct chain *c = chain_new(s, target_find(target), src, NULL);
+    if (!c || !chain_compile(&c, 1, false))
+        fail_msg("%s", chain_why(s, 0));
+    struct device *one = emu_open(s, c->target, false, 1);
+    struct code code = c->code;
+    assert_non_null(one);
+    if (other->ops != one->ops) {
+        const char **names = arena_array(s->run, const char *, c->program->n_kernels + 1);
+        for (size_t k = 0; k < c->program->n_kernels; k++)
+            names[k] = c->program->kernels[k].k->name;
+        const char *text = arena_printf(s->run, "%s%s", spell_prelude(s, c->target, SPELL_CUDA), c->text);
+        if (!compile_gpu(s, c->target, text, names, c->program->n_kernels, &code))
+            fail_msg("%s", chain_why(s, 0));
+    }
+    must_be_same(c, one, &c->code, other, &code, batch, sum);
+    one->ops->close(one);
+}
+
+static struct device *three_threads(struct session *s, const char *target)
+{
+    return emu_open(s, target_find(target), false, 3);
+}
+
+static struct device *first_nvidia(struct session *s, const char *target)
+{
+    (void)target;
+    return nvidia_open(s, 0);
+}
+
+static void compare_all(const char *target, struct device *(*open)(struct session *, const char *), const char *what)
+{
+    struct same_bits sum = { 0 };
     for (int i = 0;; i++) {
         struct session *s = session_begin();
         const struct source *src = graph_at(s, i);
@@ -51,81 +85,41 @@ static void run_all(const char *target, struct same_bits *emus, struct same_bits
             session_end(s);
             break;
         }
-        struct chain *c = chain_new(s, target_find(target), src, NULL);
-        if (!c || !chain_compile(&c, 1, false))
+        struct device *other = open(s, target);
+        if (!other)
             fail_msg("%s", chain_why(s, 0));
-        struct device *one = emu_open(s, c->target, false, 1);
-        struct device *three = emu_open(s, c->target, false, 3);
-        struct device *dev = gpu ? nvidia_open(s, 0) : NULL;
-        assert_true(one && three);
-        if (gpu && !dev)
-            fail_msg("%s", chain_why(s, 0));
-        struct code code = { 0 };
-        if (dev) {
-            const char **names = arena_array(s->run, const char *, c->program->n_kernels + 1);
-            for (size_t k = 0; k < c->program->n_kernels; k++)
-                names[k] = c->program->kernels[k].k->name;
-            const char *text = arena_printf(s->run, "%s%s", spell_prelude(s, c->target, SPELL_CUDA), c->text);
-            if (!compile_gpu(s, c->target, text, names, c->program->n_kernels, &code))
-                fail_msg("%s", chain_why(s, 0));
-        }
-        int64_t batch = batches[i % 4];
-        must_be_same(c, one, &c->code, three, &c->code, batch, emus);
-        if (dev)
-            must_be_same(c, one, &c->code, dev, &code, batch, gpus);
-        if (dev)
-            dev->ops->close(dev);
-        one->ops->close(one);
-        three->ops->close(three);
+        compare_one(s, src, target, other, batches[i % 4], &sum);
+        other->ops->close(other);
         session_end(s);
     }
-}
-
-/* A device of that target and its compiler; else why not. */
-static bool gpu_present(const char *target, const char **why)
-{
-    struct session *s = session_begin();
-    bool present = compile_available(s, target_find(target), why) && nvidia_count(s) > 0;
-    if (present) {
-        struct device *d = nvidia_open(s, 0);
-        present = d && d->target && !strcmp(d->target->name, target);
-        if (d)
-            d->ops->close(d);
-    }
-    if (!present)
-        *why = "no NVIDIA GPU of that target, or no NVRTC";
-    session_end(s);
-    return present;
+    print_message("emu:%s on one thread and %s: %lld kernels, %lld values, all bits equal\n", target, what,
+                  (long long)sum.kernels, (long long)sum.values);
+    assert_true(sum.kernels > 100 && sum.values > 10000);
 }
 
 static void test_sm_90(void **state)
 {
     (void)state;
-    struct same_bits emus = { 0 };
-    struct same_bits gpus = { 0 };
-    const char *why = "";
-    bool gpu = gpu_present("sm_90", &why);
-    run_all("sm_90", &emus, &gpus, gpu);
-    print_message("emu:sm_90 on 1 and 3 threads: %lld kernels, %lld values, all bits equal\n", (long long)emus.kernels,
-                  (long long)emus.values);
-    if (gpu)
-        print_message("emu:sm_90 and nvidia:0: %lld kernels, %lld values, all bits equal\n", (long long)gpus.kernels,
-                      (long long)gpus.values);
-    else
-        print_message("emu:sm_90 and nvidia:0: skipped, %s\n", why);
-    assert_true(emus.kernels > 100 && emus.values > 10000);
-    assert_true(!gpu || gpus.values == emus.values);
+    compare_all("sm_90", three_threads, "on three");
 }
 
 static void test_gfx90a(void **state)
 {
     (void)state;
-    struct same_bits emus = { 0 };
-    struct same_bits none = { 0 };
-    run_all("gfx90a", &emus, &none, false);
-    print_message("emu:gfx90a on 1 and 3 threads: %lld kernels, %lld values, all bits equal\n", (long long)emus.kernels,
-                  (long long)emus.values);
-    assert_true(emus.kernels > 100 && emus.values > 10000);
+    compare_all("gfx90a", three_threads, "on three");
+}
+
+static void test_nvidia(void **state)
+{
+    (void)state;
+    struct session *s = session_begin();
+    struct device *d = first_nvidia(s, NULL);
+    if (!d)
+        fail_msg("%s", chain_why(s, 0));
+    const char *target = d->target->name;
+    d->ops->close(d);
+    compare_all(target, first_nvidia, "nvidia:0");
+    session_end(s);
 }
 
 /* The comparison sees one bit: the factor's last one, in one of two texts. */
@@ -163,9 +157,9 @@ static void test_a_difference_is_seen(void **state)
     session_end(s);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_a_difference_is_seen), cmocka_unit_test(test_sm_90),
-                                        cmocka_unit_test(test_gfx90a) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+                                        cmocka_unit_test(test_gfx90a), needs("nvidia", test_nvidia) };
+    return tests_main(argc, argv, tests, NULL, NULL);
 }

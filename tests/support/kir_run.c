@@ -102,15 +102,10 @@ struct kir_code kir_compile_unchecked(struct session *s, struct kernel *const *k
     return (struct kir_code){ .s = s, .code = compile_kernels(s, k, n, false), .unchecked = true };
 }
 
-void kir_compile_gpu(struct session *s, struct kernel *const *k, size_t n)
+struct code kir_compile_gpu(struct session *s, struct kernel *const *k, size_t n)
 {
     const struct target *t = k[0]->target;
-    const char *why = "";
     const char *text = spell_prelude(s, t, t->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP);
-    if (!compile_available(s, t, &why)) {
-        print_message("skipped compiling for %s: %s\n", t->name, why);
-        return;
-    }
     const char **names = arena_array(s->run, const char *, n);
     for (size_t i = 0; i < n; i++) {
         names[i] = k[i]->name;
@@ -123,6 +118,7 @@ void kir_compile_gpu(struct session *s, struct kernel *const *k, size_t n)
         if (code.kernels[i].spills > 0 || code.kernels[i].stack > 0)
             fail_msg("%s for %s: %d spills, %d bytes of stack: private memory is not in registers",
                      code.kernels[i].name, t->name, code.kernels[i].spills, code.kernels[i].stack);
+    return code;
 }
 
 void kir_code_free(struct kir_code *c)

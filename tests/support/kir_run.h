@@ -35,9 +35,8 @@ void kir_code_free(struct kir_code *c);
 bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims);
 void kir_code_payload(const struct kir_code *c, const struct kernel *k, void *const *bufs, const struct kdim *dims);
 
-/* Compiles them with their target's own compiler: all registers, no spills, no stack. Says "skipped" where the compiler
-   is absent. */
-void kir_compile_gpu(struct session *s, struct kernel *const *k, size_t n);
+/* Compiles them with their target's own compiler, which must be here: all registers, no spills, no stack. */
+struct code kir_compile_gpu(struct session *s, struct kernel *const *k, size_t n);
 
 /* The same for one kernel that runs once. dims: all that the kernel and its grid mention, up to a NULL name. */
 bool kir_launch(struct session *s, const struct kernel *k, struct kbuf *bufs,

@@ -93,7 +93,10 @@ bool passes_run(struct graph *g, struct pass_ctx *c, const char *const *pipeline
         int errors = c->s->n_errors;
         const char *before = o->reparse && strcmp(p->keeps, "all") == 0 ? graph_text(g) : NULL;
         double start = now();
+        c->step = arena_new();
         bool changed = p->run(g, c);
+        arena_free(c->step);
+        c->step = NULL;
         double seconds = now() - start;
         if (o->times) {
             o->times[o->n_times].name = p->name;

@@ -96,6 +96,7 @@ static void clone_groups(const struct graph *g, struct graph *c, struct node *co
 
 struct graph *graph_clone(const struct graph *g)
 {
+    BUG_IF(g->unsettled, "a clone of a graph that waits for graph_settle");
     struct graph *c = arena_new_of(g->arena, struct graph);
     *c = *g;
     struct node **of = arena_array(c->arena, struct node *, g->next_id);
@@ -162,27 +163,27 @@ struct node *graph_add(struct graph *g, const struct op_def *op, struct node *co
     return graph_add_at(g, op, in, n_in, attrs, loc, NULL);
 }
 
+struct node *node_now(struct node *n)
+{
+    struct node *now = n;
+    while (now->by)
+        now = now->by;
+    while (n != now) { /* the next walk along this path is one step */
+        struct node *next = n->by;
+        n->by = now;
+        n = next;
+    }
+    return now;
+}
+
 void node_replace(struct graph *g, struct node *old, struct node *by)
 {
+    by = node_now(by);
+    BUG_IF(old->by, "%s is replaced twice", old->op->call.name);
     if (old == by)
         return;
-    for (size_t i = 0; i < g->n_nodes; i++) {
-        struct node *n = g->nodes[i];
-        for (int j = 0; n != by && j < n->n_in; j++)
-            if (n->in[j] == old)
-                n->in[j] = by;
-    }
-    for (size_t i = 0; i < g->n_outs; i++)
-        if (g->outs[i].node == old)
-            g->outs[i].node = by;
-    for (size_t i = 0; i < g->n_aliases; i++)
-        if (g->aliases[i].node == old)
-            g->aliases[i].node = by;
-    for (size_t i = 0; i < g->n_values; i++)
-        if (g->value_of[i] == old)
-            g->value_of[i] = by;
-    if (g->loss == old)
-        g->loss = by;
+    old->by = by;
+    g->unsettled = true;
     if (!old->name)
         return;
     if (by->name)
@@ -190,6 +191,39 @@ void node_replace(struct graph *g, struct node *old, struct node *by)
     else
         by->name = old->name;
     old->name = NULL;
+}
+
+void node_settle(struct node *n)
+{
+    for (int i = 0; i < n->n_in; i++) {
+        struct node *now = node_now(n->in[i]);
+        if (now != n)
+            n->in[i] = now;
+    }
+}
+
+static void settle_list(struct graph_out *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        list[i].node = node_now(list[i].node);
+}
+
+void graph_settle(struct graph *g)
+{
+    if (!g->unsettled)
+        return;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        node_settle(g->nodes[i]);
+    settle_list(g->outs, g->n_outs);
+    settle_list(g->aliases, g->n_aliases);
+    for (size_t i = 0; i < g->n_values; i++)
+        if (g->value_of[i])
+            g->value_of[i] = node_now(g->value_of[i]);
+    if (g->loss)
+        g->loss = node_now(g->loss);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->by = NULL;
+    g->unsettled = false;
 }
 
 /* --- order --- */
@@ -230,6 +264,7 @@ bool graph_sort(struct graph *g)
     struct node **stack = arena_array(g->arena, struct node *, g->n_nodes + 1);
     int *next = arena_array(g->arena, int, g->n_nodes + 1);
     size_t n = 0;
+    graph_settle(g);
     bool ok = true;
     for (size_t i = 0; i < g->n_nodes; i++)
         g->nodes[i]->mark = UNSEEN;
@@ -266,6 +301,7 @@ size_t graph_sweep(struct graph *g)
 {
     struct node **todo = arena_array(g->arena, struct node *, g->n_nodes + g->n_outs + 1);
     size_t n = 0;
+    graph_settle(g);
     for (size_t i = 0; i < g->n_nodes; i++)
         g->nodes[i]->mark = is_root(g->nodes[i]) ? (todo[n++] = g->nodes[i], 1) : -1;
     for (size_t i = 0; i < g->n_outs; i++)

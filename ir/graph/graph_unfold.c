@@ -5,6 +5,7 @@
 #include "ir/graph/graph_unfold.h"
 
 static const struct value poison;
+enum { MAX_LISTED = 40 }; /* names in a message */
 
 /* --- numbers --- */
 /* The value that --set gives a name, if one does; the last one counts. */
@@ -36,26 +37,28 @@ static void unfold_let(struct unfold *u, const struct stmt *st)
     scope_define(u, u->file, st->name, v, st->loc);
 }
 
-static bool defines(const struct stmt *size, const char *name)
+static struct map *names_of(struct unfold *u, const struct stmt *size)
 {
+    struct map *names = map_new(u->s->run);
     for (size_t i = 0; i < size->n_body; i++)
-        if (!strcmp(size->body[i]->name, name))
-            return true;
-    return false;
+        map_at(names, size->body[i]->name);
+    return names;
 }
 
 /* Every size gives the same names, so that a graph that is right for one is a graph for all. */
 static void check_size(struct unfold *u, const struct stmt *st, const struct stmt *first)
 {
+    const struct map *here = names_of(u, st);
+    const struct map *there = names_of(u, first);
     for (size_t i = 0; i < first->n_body; i++) {
-        if (defines(st, first->body[i]->name))
+        if (map_find(here, first->body[i]->name))
             continue;
         diag_error(u->s, FAIL_INPUT, st->loc, "size %s does not give %s, which size %s does", st->name,
                    first->body[i]->name, first->name);
         diag_note(u->s, first->body[i]->loc, "%s of size %s stands here", first->body[i]->name, first->name);
     }
     for (size_t i = 0; i < st->n_body; i++) {
-        if (defines(first, st->body[i]->name))
+        if (map_find(there, st->body[i]->name))
             continue;
         diag_error(u->s, FAIL_INPUT, st->body[i]->loc, "size %s gives %s, which size %s does not", st->name,
                    st->body[i]->name, first->name);
@@ -92,7 +95,7 @@ static void unfold_sizes(struct unfold *u, const struct file_ast *file)
     if (u->o->size && !chosen) {
         const char *list = "";
         const char *near = map_near(sizes, u->o->size);
-        for (size_t i = 0; i < sizes->n; i++)
+        for (size_t i = 0; i < sizes->n && i < MAX_LISTED; i++)
             list = arena_printf(u->s->run, "%s%s%s", list, i ? ", " : "", sizes->entry[i].key);
         diag_error(u->s, FAIL_USAGE, file->name_loc, "graph %s has no size %s (%s%s)%s", file->name, u->o->size,
                    *list ? "sizes: " : "it has no sizes", list,
@@ -246,15 +249,15 @@ static bool unfold_output(struct unfold *u, const struct stmt *st)
             return diag_error(u->s, FAIL_INPUT, st->loc, "an output is a tensor, but %s is %s", st->name,
                               value_text(u, &v));
     }
-    for (size_t i = 0; i < u->g->n_outs; i++) {
-        if (strcmp(u->g->outs[i].name, st->name))
-            continue;
+    const struct loc **first = (const struct loc **)map_find(u->outs, st->name);
+    if (first) {
         diag_error(u->s, FAIL_INPUT, st->loc, "there is already an output %s", st->name);
-        diag_note(u->s, u->g->outs[i].loc, "the first one stands here");
+        diag_note(u->s, **first, "the first one stands here");
         return false;
     }
     if (v.kind != VAL_NODE)
         return false;
+    *map_at(u->outs, st->name) = (void *)(uintptr_t)&st->loc;
     *arena_push(u->g->arena, u->g->outs, u->g->n_outs, u->g->cap_outs) =
         (struct graph_out){ st->name, v.node, st->loc };
     return true;
@@ -452,8 +455,10 @@ static void check_sets(struct unfold *u)
         const char *name = arena_strndup(u->s->run, set, n);
         const char *near = map_near(u->settable, name);
         const char *list = "";
-        for (size_t k = 0; k < u->settable->n; k++)
+        for (size_t k = 0; k < u->settable->n && k < MAX_LISTED; k++)
             list = arena_printf(u->s->run, "%s%s%s", list, k ? ", " : "", u->settable->entry[k].key);
+        if (u->settable->n > MAX_LISTED)
+            list = arena_printf(u->s->run, "%s, …", list);
         if (!set[n])
             diag_error(u->s, FAIL_USAGE, NOWHERE, "--set %s: write it as NAME=VALUE", set);
         else if (!map_find(u->settable, name))
@@ -519,7 +524,8 @@ struct graph *graph_parse(struct session *s, const struct source *src, const str
                         .o = o,
                         .g = graph_new(s, file->name ? file->name : ""),
                         .taken = map_new(s->run),
-                        .settable = map_new(s->run) };
+                        .settable = map_new(s->run),
+                        .outs = map_new(s->run) };
     u.max_nodes = o->max_nodes ? o->max_nodes : MAX_NODES;
     u.g->src = src;
     u.file = scope_new(&u, NULL, NULL);

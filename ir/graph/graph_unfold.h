@@ -57,6 +57,7 @@ struct unfold {
     struct scope *file;
     struct map *taken;    /* struct taken: names of tensors and instances */
     struct map *settable; /* names that --set may give: const char * of the set that does, or NULL */
+    struct map *outs;     /* struct loc: names of outputs */
     size_t max_nodes, steps;
     int depth;
     bool fatal; /* a limit was hit */

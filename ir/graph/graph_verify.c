@@ -37,6 +37,8 @@ static void check_ids(struct check *c)
 {
     for (size_t i = 0; i < c->g->n_nodes; i++) {
         const struct node *n = c->g->nodes[i];
+        if (n->by)
+            wrong(c, n, "it was replaced, and the graph was not settled");
         if (n->id < 0 || n->id >= c->g->next_id)
             wrong(c, n, "its id is not below the next one, %d", c->g->next_id);
         else if (c->at[n->id])

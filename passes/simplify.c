@@ -69,6 +69,8 @@ static struct pattern *pattern_parse(struct arena *a, const char **text)
         p->in[p->n_in++] = pattern_parse(a, &at);
         at = skip(at);
     }
+    bool variadic;
+    BUG_IF(p->n_in != op_arity(p->op, &variadic), "a rule with %d operands of %s", p->n_in, p->op->call.name);
     *text = at + 1;
     return p;
 }
@@ -82,37 +84,34 @@ struct simplify {
     struct arena *step;
     struct compiled_rule *rules;
     size_t n_rules;
-    const struct op_def *constant_op;
-    int value;                    /* its attribute */
-    const struct node **constant; /* by node id: the constant that a node is, or is a view of */
+    const double **constant; /* by node id: the number that a constant, or a view of one, holds everywhere */
     size_t n_seen, cap;
     size_t applied;
 };
 
-/* Called for each node after its operands: what it is a view of, so that no match walks a chain of views. */
-static void note_constant(struct simplify *p, const struct node *n)
+/* Called for each node after its operands, so that no match walks a chain of views. */
+static void note_constant(struct simplify *s, const struct node *n)
 {
-    while (p->n_seen <= (size_t)n->id)
-        *arena_push(p->step, p->constant, p->n_seen, p->cap) = NULL;
-    if (n->op == p->constant_op)
-        p->constant[n->id] = n;
+    while (s->n_seen <= (size_t)n->id)
+        *arena_push(s->step, s->constant, s->n_seen, s->cap) = NULL;
+    int value = n->op->class == CLS_SOURCE ? op_attr(n->op, "value") : -1;
+    if (value >= 0)
+        s->constant[n->id] = &n->attrs[value].f;
     else if (n->op->class == CLS_VIEW && n->n_in == 1)
-        p->constant[n->id] = p->constant[n->in[0]->id];
+        s->constant[n->id] = s->constant[n->in[0]->id];
 }
 
 static bool match(const struct simplify *s, const struct pattern *p, struct node *n, struct binding *b)
 {
-    struct node **slot = &b->of[p->letter];
-    const struct node *constant;
-    switch (p->kind) {
-    case PATTERN_ANY:
+    if (p->kind == PATTERN_ANY) {
+        struct node **slot = &b->of[p->letter];
         if (*slot && *slot != n)
             return false;
         *slot = n;
         return true;
-    case PATTERN_NUMBER: constant = s->constant[n->id]; return constant && constant->attrs[s->value].f == p->value;
-    case PATTERN_OP: break;
     }
+    if (p->kind == PATTERN_NUMBER)
+        return s->constant[n->id] && *s->constant[n->id] == p->value;
     if (n->op != p->op)
         return false;
     for (int i = 0; i < n->n_in; i++)
@@ -168,8 +167,7 @@ static void visit(struct simplify *s, struct node *n)
 
 static struct simplify compile_rules(struct graph *g, const struct pass_ctx *c)
 {
-    struct simplify s = { .g = g, .step = c->step, .n_rules = c->n_rules, .constant_op = op_find("constant") };
-    s.value = op_attr(s.constant_op, "value");
+    struct simplify s = { .g = g, .step = c->step, .n_rules = c->n_rules };
     s.rules = arena_array(c->step, struct compiled_rule, c->n_rules);
     for (size_t r = 0; r < c->n_rules; r++) {
         const char *from = c->rules[r].from;

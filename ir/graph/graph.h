@@ -221,10 +221,10 @@ struct node *graph_add(struct graph *g, const struct op_def *op, struct node *co
 /* The same with the places where the operands were written (n_in of them, or NULL), for infer's errors. */
 struct node *graph_add_at(struct graph *g, const struct op_def *op, struct node *const *in, int n_in,
                           const struct attr *attrs, struct loc loc, const struct loc *in_loc);
-/* Makes every use of `old` a use of `by`, except by's own: operands, outputs, loss, value_of; the name moves if `by` has
-   none. Uses change all together in graph_settle, so that a pass may replace every node in linear time; until then
-   node_now says what stands for a node, and node_settle brings one node's operands up to date. `old` itself stays until
-   graph_sweep. */
+/* Makes every use of `old` a use of `by`, except by's own: operands, outputs, loss, value_of; the name moves if `by`
+   has none. Uses change all together in graph_settle, so that a pass may replace every node in linear time; until then
+   node_now says what stands for a node, and node_settle brings one node's operands up to date. `old` itself stays
+   until graph_sweep. */
 void node_replace(struct graph *g, struct node *old, struct node *by);
 struct node *node_now(struct node *n);
 void node_settle(struct node *n);

@@ -64,7 +64,7 @@ static void run_both_of(const struct kir_code *c, const struct kernel *k, struct
     }
     if (!kir_code_launch(c, k, raw, dims)) {
         diags_print(c->s, 0, stderr, false);
-        fail_msg("%s", print_kernel(c->s, k));
+        fail_msg("%s", print_kernel(k));
     }
     kir_code_payload(c, k, doubles, dims);
 }
@@ -482,7 +482,7 @@ static void compiles_for_targets(void **state)
             const char *text =
                 arena_printf(s->run, "%s%s",
                              spell_prelude(s, k->target, k->target->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP),
-                             print_kernel(s, k));
+                             print_kernel(k));
             struct code code = { 0 };
             bool good = compile_gpu(s, k->target, text, &k->name, 1, &code);
             if (!good)

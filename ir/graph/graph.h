@@ -176,7 +176,7 @@ struct slot {
 
 struct graph {
     struct session *s;
-    struct arena *arena;
+    struct arena *arena;     /* of the build: the graph, its clones, their programs and kernels */
     const char *name, *size; /* "moe_sheaf", "nano" ("" if the file has no sizes) */
     const struct source *src;
     struct node **nodes;
@@ -207,6 +207,9 @@ struct graph {
 };
 
 struct graph *graph_new(struct session *s, const char *name);
+/* Frees the graph with its clones, their programs and kernels. The last graph of a session takes the variables of index
+   expressions with it, so kernels made without a graph must not be used after. NULL is no graph. */
+void graph_free(struct graph *g);
 /* A deep copy in the same session: ids, names, locs, facts are kept, value_of maps the parsed ids onto the copy. */
 struct graph *graph_clone(const struct graph *g);
 

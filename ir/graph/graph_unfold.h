@@ -52,6 +52,7 @@ struct taken {
 
 struct unfold {
     struct session *s;
+    struct arena *step; /* of the tree, scopes and values; what the graph keeps is copied */
     struct graph *g;
     const struct graph_options *o;
     struct scope *file;
@@ -110,5 +111,6 @@ struct value block_unfold(struct unfold *u, struct stmt *block, const struct val
                           const char *instance, struct loc call);
 
 /* --- graph_flat.c --- */
-struct graph *graph_parse_flat(struct session *s, const struct source *src, const struct graph_options *o);
+struct graph *graph_flat_parse(struct session *s, struct arena *step, const struct source *src,
+                               const struct graph_options *o);
 #endif

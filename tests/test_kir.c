@@ -27,7 +27,7 @@ static void texts_read_back(void **state)
         assert_non_null(again);
         assert_true(kernel_verify(again));
         assert_string_equal(kernel_text(s->run, again), text);
-        assert_string_equal(print_kernel(again), print_kernel(s, k));
+        assert_string_equal(print_kernel(again), print_kernel(k));
         session_end(s);
     }
 }

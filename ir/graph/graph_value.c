@@ -386,7 +386,7 @@ bool attr_of_value(struct unfold *u, enum attr_kind kind, const struct value *v,
     case ATTR_INTS:
         if (v->kind == VAL_INT) { /* axis=0 is axis=[0] */
             out->n = 1;
-            out->ints = arena_array(u->g->arena, int64_t, 1);
+            out->ints = arena_array(u->step, int64_t, 1);
             *(int64_t *)out->ints = v->i;
             return true;
         }

@@ -94,22 +94,8 @@ static void lex_number(struct cursor *c, struct tok *t)
 
 static void lex_string(struct cursor *c, struct tok *t)
 {
-<<<<<<< HEAD
     const char *from = c->at;
-    const char *text = text_unquoted(c->s->run, &c->at);
-=======
-    const char *from = c->at++;
-    while (*c->at && *c->at != '"' && *c->at != '\n')
-        c->at += c->at[0] == '\\' && (c->at[1] == '"' || c->at[1] == '\\') ? 2 : 1;
-    char *text = arena_strndup(c->step, from + 1, (size_t)(c->at - from - 1));
-    char *to = text;
-    for (const char *p = text; *p; p++)
-        *to++ = *p == '\\' && (p[1] == '"' || p[1] == '\\') ? *++p : *p;
-    *to = 0;
-    bool closed = *c->at == '"';
-    if (closed)
-        c->at++;
->>>>>>> 2fb50ab (memory: three lifetimes, session, build and step)
+    const char *text = text_unquoted(c->step, &c->at);
     t->kind = TOK_STRING;
     t->text = text ? text : "";
     t->loc = loc_at(c, from);

@@ -269,16 +269,17 @@ static const char *body_text(struct device *d)
     return text;
 }
 
-const char *print_kernel(struct session *s, const struct kernel *k)
+const char *print_kernel(const struct kernel *k)
 {
+    struct arena *step = arena_new();
     struct device d = { .id = { k->tid, k->lane, k->wave_id, k->bid[0], k->bid[1], k->bid[2] } };
     struct kprint *p = &d.p;
-    *p = (struct kprint){ .o = { .arena = s->run, .step = 4 }, .lang = &language, .form = &form, .k = k };
-    p->plan = kplan_new(s->run, k);
-    p->sp = print_indices(s->run, atom, &d);
+    *p = (struct kprint){ .o = { .arena = step, .step = 4 }, .lang = &language, .form = &form, .k = k };
+    p->plan = kplan_new(step, k);
+    p->sp = print_indices(step, atom, &d);
     const char *body = body_text(&d);
     if (k->comment)
-        kout_line(&p->o, "/* %s */", print_remark(s->run, k->comment));
+        kout_line(&p->o, "/* %s */", print_remark(step, k->comment));
     arguments(p);
     kout_line(&p->o, "TK_KERNEL(%s, %d)", k->name, k->block);
     kout_line(&p->o, "{");
@@ -286,5 +287,7 @@ const char *print_kernel(struct session *s, const struct kernel *k)
     memory(&d);
     p->o.depth--;
     kout_add(&p->o, "%s}\n", body);
-    return kout_text(&p->o);
+    const char *text = arena_strdup(k->arena, kout_text(&p->o));
+    arena_free(step);
+    return text;
 }

@@ -6,5 +6,5 @@
 
 /* The text of one finished kernel, from the session's arena. Where it comes from is said in comments only if the kernel
    has a comment of its own, so that kernels which differ in origin alone print alike without one. */
-const char *print_kernel(struct session *s, const struct kernel *k);
+const char *print_kernel(const struct kernel *k);
 #endif

@@ -139,7 +139,7 @@ static size_t share_text(struct program *p, struct kernel *k, const struct group
 {
     k->name = "unnamed";
     k->comment = NULL;
-    const char *body = print_kernel(p->s, k);
+    const char *body = print_kernel(k);
     for (size_t i = 0; i < p->n_kernels; i++)
         if (strcmp(bodies[i], body) == 0) {
             p->kernels[i].n_uses++;
@@ -159,7 +159,7 @@ void program_print(struct program *p)
 {
     size_t size = 1;
     for (size_t i = 0; i < p->n_kernels; i++) {
-        p->kernels[i].text = print_kernel(p->s, p->kernels[i].k);
+        p->kernels[i].text = print_kernel(p->kernels[i].k);
         size += strlen(p->kernels[i].text) + 1;
     }
     char *text = arena_alloc(p->arena, size);

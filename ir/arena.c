@@ -1,5 +1,6 @@
 #include "ir/arena.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +13,11 @@ struct block {
 };
 
 struct arena {
-    struct block *head;
+    struct block *head; /* small allocations are cut from it */
+    struct arena *parent, *child, *prev, *next;
 };
+
+enum { BLOCK_LEAST = 1 << 12, BLOCK_MOST = 1 << 20 };
 
 struct arena *arena_new(void)
 {
@@ -22,10 +26,34 @@ struct arena *arena_new(void)
     return a;
 }
 
+struct arena *arena_child(struct arena *parent)
+{
+    struct arena *a = arena_new();
+    a->parent = parent;
+    a->next = parent->child;
+    if (a->next)
+        a->next->prev = a;
+    parent->child = a;
+    return a;
+}
+
+static void leave_parent(struct arena *a)
+{
+    if (a->next)
+        a->next->prev = a->prev;
+    if (a->prev)
+        a->prev->next = a->next;
+    else if (a->parent)
+        a->parent->child = a->next;
+}
+
 void arena_free(struct arena *a)
 {
     if (!a)
         return;
+    while (a->child)
+        arena_free(a->child);
+    leave_parent(a);
     for (struct block *b = a->head, *next; b; b = next) {
         next = b->next;
         free(b);
@@ -33,21 +61,44 @@ void arena_free(struct arena *a)
     free(a);
 }
 
+size_t arena_bytes(const struct arena *a)
+{
+    size_t bytes = 0;
+    for (const struct block *b = a->head; b; b = b->next)
+        bytes += b->used;
+    for (const struct arena *c = a->child; c; c = c->next)
+        bytes += arena_bytes(c);
+    return bytes;
+}
+
+static struct block *block_new(size_t size)
+{
+    struct block *b = malloc(sizeof *b + size);
+    BUG_IF(!b, "out of memory (%zu bytes)", size);
+    *b = (struct block){ .size = size };
+    return b;
+}
+
+/* Blocks double up to 1 MiB; what is large has a block of its own, behind the one that small allocations come from. */
 void *arena_alloc(struct arena *a, size_t bytes)
 {
     BUG_IF(bytes > SIZE_MAX / 2, "arena_alloc of %zu bytes", bytes);
     bytes = (bytes + 15) & ~(size_t)15;
-    if (!a->head || a->head->size - a->head->used < bytes) {
-        size_t size = bytes > 1 << 16 ? bytes : 1 << 16;
-        struct block *b = malloc(sizeof *b + size);
-        BUG_IF(!b, "out of memory (%zu bytes)", size);
-        b->next = a->head;
-        b->used = 0;
-        b->size = size;
-        a->head = b;
+    struct block *b = a->head;
+    if (!b || b->size - b->used < bytes) {
+        size_t size = !b ? BLOCK_LEAST : b->size < BLOCK_MOST ? b->size * 2 : BLOCK_MOST;
+        bool large = bytes > size / 4;
+        b = block_new(large ? bytes : size);
+        if (large && a->head) {
+            b->next = a->head->next;
+            a->head->next = b;
+        } else {
+            b->next = a->head;
+            a->head = b;
+        }
     }
-    void *p = a->head->mem + a->head->used;
-    a->head->used += bytes;
+    void *p = b->mem + b->used;
+    b->used += bytes;
     return memset(p, 0, bytes);
 }
 

@@ -7,7 +7,11 @@
 struct arena;
 
 struct arena *arena_new(void);
+/* One of a shorter life: it is freed with its parent, or before. */
+struct arena *arena_child(struct arena *parent);
 void arena_free(struct arena *a);
+/* Bytes that were allocated from it and its children. */
+size_t arena_bytes(const struct arena *a);
 /* Zeroed, aligned to 16 bytes. Never returns NULL: a process out of memory for its own bookkeeping ends in BUG(). */
 void *arena_alloc(struct arena *a, size_t bytes);
 char *arena_strndup(struct arena *a, const char *s, size_t n);

@@ -1,27 +1,68 @@
 #include "ir/index.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ir/arena.h"
 
-enum { BUCKETS = 4096, MAX_TERMS = 64 };
+enum { FIRST_BUCKETS = 1024, MAX_TERMS = 64 };
 
 struct entry {
     struct entry *next;
+    uint64_t hash;
+    bool of_vars; /* a variable, or mentions one: it lives in `vars` */
     struct index index;
 };
 struct index_table {
-    struct arena *arena;
+    struct arena *arena, *vars, *slots; /* of what stays; of variables and what mentions them; of `bucket` */
     unsigned next_id;
-    struct entry *bucket[BUCKETS];
+    size_t n, n_buckets; /* a power of two */
+    struct entry **bucket;
 };
+
+static void add_entry(struct index_table *t, struct entry *e)
+{
+    struct entry **at = &t->bucket[e->hash & (t->n_buckets - 1)];
+    e->next = *at;
+    *at = e;
+}
+
+/* The same entries in n buckets, those of variables only if they are wanted. */
+static void rehash(struct index_table *t, size_t n, bool vars_too)
+{
+    struct arena *old_slots = t->slots;
+    struct entry **old = t->bucket;
+    size_t n_old = t->n_buckets;
+    t->slots = arena_child(t->arena);
+    t->bucket = arena_array(t->slots, struct entry *, n);
+    t->n_buckets = n;
+    t->n = 0;
+    for (size_t i = 0; i < n_old; i++)
+        for (struct entry *e = old[i], *next; e; e = next) {
+            next = e->next;
+            if (e->of_vars && !vars_too)
+                continue;
+            add_entry(t, e);
+            t->n++;
+        }
+    arena_free(old_slots);
+}
 
 struct index_table *index_table_new(struct arena *a)
 {
     struct index_table *t = arena_new_of(a, struct index_table);
     t->arena = a;
+    t->vars = arena_child(a);
+    rehash(t, FIRST_BUCKETS, true);
     return t;
+}
+
+void index_forget_vars(struct index_table *t)
+{
+    rehash(t, FIRST_BUCKETS, false);
+    arena_free(t->vars);
+    t->vars = arena_child(t->arena);
 }
 
 __extension__ typedef __int128 i128; /* products of two int64 */
@@ -51,7 +92,7 @@ static bool same(const struct index *x, const struct index *y)
     return true;
 }
 
-static size_t hash_of(const struct index *e)
+static uint64_t hash_of(const struct index *e)
 {
     uint64_t h = 1469598103934665603u ^ (uint64_t)e->kind;
 #define MIX(v) (h = (h ^ (uint64_t)(v)) * 1099511628211u, h ^= h >> 29)
@@ -67,29 +108,49 @@ static size_t hash_of(const struct index *e)
             MIX(e->terms[i].atom[j]->id + 1);
     }
 #undef MIX
-    return h % BUCKETS;
+    return h ^ h >> 32;
+}
+
+static struct entry *entry_of(const struct index *e)
+{
+    return (struct entry *)((char *)(uintptr_t)e - offsetof(struct entry, index));
+}
+
+static bool mentions_vars(const struct index *e)
+{
+    if (e->kind == INDEX_VAR || (e->a && entry_of(e->a)->of_vars) || (e->b && entry_of(e->b)->of_vars))
+        return true;
+    for (int i = 0; i < e->n_terms; i++)
+        for (int j = 0; j < e->terms[i].n; j++)
+            if (entry_of(e->terms[i].atom[j])->of_vars)
+                return true;
+    return false;
 }
 
 /* The one copy of an expression; `e` may live on the stack, its terms too. */
 static const struct index *intern(struct index_table *t, const struct index *e)
 {
-    size_t h = hash_of(e);
+    uint64_t h = hash_of(e);
     if (e->kind != INDEX_VAR)
-        for (struct entry *p = t->bucket[h]; p; p = p->next)
-            if (same(&p->index, e))
+        for (struct entry *p = t->bucket[h & (t->n_buckets - 1)]; p; p = p->next)
+            if (p->hash == h && same(&p->index, e))
                 return &p->index;
-    struct entry *p = arena_new_of(t->arena, struct entry);
-    p->index = *e;
+    if (t->n >= t->n_buckets)
+        rehash(t, t->n_buckets * 2, true);
+    bool vars = mentions_vars(e);
+    struct arena *a = vars ? t->vars : t->arena;
+    struct entry *p = arena_new_of(a, struct entry);
+    *p = (struct entry){ .hash = h, .of_vars = vars, .index = *e };
     p->index.id = t->next_id++;
     if (e->n_terms) {
-        struct index_term *terms = arena_array(t->arena, struct index_term, e->n_terms);
+        struct index_term *terms = arena_array(a, struct index_term, e->n_terms);
         memcpy(terms, e->terms, sizeof *terms * (size_t)e->n_terms);
         p->index.terms = terms;
     }
     if (e->name)
-        p->index.name = arena_strdup(t->arena, e->name);
-    p->next = t->bucket[h];
-    t->bucket[h] = p;
+        p->index.name = arena_strdup(a, e->name);
+    add_entry(t, p);
+    t->n++;
     return &p->index;
 }
 

@@ -48,6 +48,9 @@ struct index {
 #define INDEX_DIM_MAX (((int64_t)1 << 31) - 1) /* the largest value of a symbolic dim */
 
 struct index_table *index_table_new(struct arena *a);
+/* Drops every variable and what mentions one: they belong to kernels, and the last of them is gone. Constants and
+   expressions of symbolic dims stay. */
+void index_forget_vars(struct index_table *t);
 
 const struct index *index_const(struct index_table *t, int64_t k);
 const struct index *index_sym(struct index_table *t, const char *name); /* range 0..INDEX_DIM_MAX */

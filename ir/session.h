@@ -1,7 +1,11 @@
 #ifndef TOKIC_IR_SESSION_H
 #define TOKIC_IR_SESSION_H
-/* Everything that a run of tokic knows: arenas by lifetime, diagnostics, options. Comes first wherever state is needed.
-   */
+/* Everything that a run of tokic knows: diagnostics, sources, options, index expressions. Comes first wherever state
+   is needed.
+
+   Memory has three lifetimes. session: `run`, for what is here. build: the arena of a graph, which its clones, programs
+   and kernels share, until graph_free. step: what one parse, pass or printing needs while it runs; whoever runs the
+   step makes the arena and frees it. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,6 +55,7 @@ struct session {
     unsigned log;                /* bits of enum log_topic */
     FILE *log_to;                /* NULL: silent */
     struct index_table *indices; /* interned index expressions (ir/index.h) */
+    int n_builds;                /* graphs that live, with their clones counted as one */
 };
 
 struct session *session_begin(void);

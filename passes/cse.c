@@ -30,11 +30,10 @@ static bool operands_equal(const struct node *a, const struct node *b)
     return straight || (a->op->commutes && a->n_in == 2 && a->in[0] == b->in[1] && a->in[1] == b->in[0]);
 }
 
-/* A source that stands for outside data, and an effect, is itself alone. */
+/* A source that stands for outside data, which no kernel makes, and an effect are themselves alone. */
 static bool is_shareable(const struct node *n)
 {
-    return n->op->class != CLS_EFFECT &&
-           (n->op->class != CLS_SOURCE || op_attr(n->op, "value") >= 0 || op_attr(n->op, "axis") >= 0);
+    return n->op->class != CLS_EFFECT && (n->op->class != CLS_SOURCE || n->op->kernel.at);
 }
 
 static bool equal(const struct node *a, const struct node *b)
@@ -44,44 +43,69 @@ static bool equal(const struct node *a, const struct node *b)
            attrs_equal(a, b);
 }
 
-static size_t hash_of(const struct node *n, size_t buckets)
+static uint64_t mixed(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0xbf58476d1ce4e5b9u;
+    return h ^ h >> 29;
+}
+
+/* Of what `equal` compares, enough that nodes apart seldom meet: constants differ in their attributes alone, sources of
+   one value in their shapes. */
+static uint64_t hash_of(const struct node *n)
 {
     uint64_t h = (uint64_t)(uintptr_t)n->op;
     uint64_t ins = 0;
-    for (int i = 0; i < n->n_in; i++)
-        ins += (uint64_t)(n->in[i]->id + 1) * 0x9e3779b97f4a7c15u; /* a sum: blind to the order */
-    h ^= ins * 0xbf58476d1ce4e5b9u;
-    return (h >> 17) % buckets;
+    for (int i = 0; i < n->n_in; i++) {
+        uint64_t id = (uint64_t)(n->in[i]->id + 1) * 0x9e3779b97f4a7c15u;
+        if (n->op->commutes)
+            ins += id; /* a sum is blind to the order */
+        else
+            ins = mixed(ins, id);
+    }
+    h = mixed(h, ins);
+    for (int i = 0; i < n->type.rank; i++)
+        h = mixed(h, n->type.dim[i]->id);
+    for (int i = 0; i < n->op->call.n_attrs; i++) {
+        const struct attr *a = &n->attrs[i];
+        uint64_t bits;
+        memcpy(&bits, &a->f, sizeof bits);
+        h = mixed(mixed(h, (uint64_t)a->i), bits);
+        for (int j = 0; j < a->n; j++)
+            h = mixed(h, a->ints ? (uint64_t)a->ints[j] : a->dims[j]->id);
+    }
+    return h;
 }
 
 bool pass_cse(struct graph *g, struct pass_ctx *c)
 {
-    struct arena *scratch = arena_new();
-    size_t buckets = g->n_nodes * 2 + 1;
+    size_t buckets = 16;
+    while (buckets < g->n_nodes)
+        buckets *= 2;
     struct chain {
         struct chain *next;
+        uint64_t hash;
         struct node *n;
-    } **table = arena_alloc(scratch, buckets * sizeof *table);
+    } **table = arena_alloc(c->step, buckets * sizeof *table);
     bool changed = false;
-    (void)c;
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
+        node_settle(n);
         if (!is_shareable(n))
             continue;
-        size_t h = hash_of(n, buckets);
-        struct chain *p = table[h];
-        while (p && !equal(p->n, n))
+        uint64_t hash = hash_of(n);
+        struct chain **at = &table[hash & (buckets - 1)];
+        struct chain *p = *at;
+        while (p && !(p->hash == hash && equal(p->n, n)))
             p = p->next;
         if (p) {
             node_replace(g, n, p->n);
             changed = true;
             continue;
         }
-        p = arena_new_of(scratch, struct chain);
-        *p = (struct chain){ table[h], n };
-        table[h] = p;
+        p = arena_new_of(c->step, struct chain);
+        *p = (struct chain){ *at, hash, n };
+        *at = p;
     }
-    arena_free(scratch);
     if (changed)
         graph_sweep(g);
     return changed;

@@ -11,6 +11,7 @@ bool pass_expand(struct graph *g, struct pass_ctx *c)
         struct node *n = g->nodes[i];
         if (!op_is_composite(n->op))
             continue;
+        node_settle(n);
         struct builder b = build_at(g, n);
         size_t first = g->n_nodes;
         struct node *by = n->op->kernel.expand(&b, n);

@@ -15,6 +15,7 @@ struct rule {
 
 struct pass_ctx {
     struct session *s;
+    struct arena *step;          /* for what a pass needs while it runs: the driver frees it after each */
     const struct target *target; /* whose numbers fuse and precision read */
     int64_t hint;                /* value that symbolic dims are expected to have */
     const struct rule *rules;

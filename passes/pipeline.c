@@ -45,15 +45,15 @@ static bool needs_met(const char *needs, const char *const *pipeline, size_t n_r
 }
 
 /* What is printed can be read back: the text of the text's graph is the text. */
-static bool reparse_holds(struct graph *g, const char *after)
+static bool reparse_holds(struct graph *g, struct arena *step, const char *after)
 {
     const char *text = graph_text(g);
-    struct graph *again =
-        graph_parse(g->s, source_of_string(g->s, arena_printf(g->s->run, "%s after %s", g->name, after), text),
-                    &(struct graph_options){ 0 });
+    const struct source *src = source_of_string(g->s, arena_printf(step, "%s after %s", g->name, after), text);
+    struct graph *again = graph_parse(g->s, src, NULL);
     if (!again)
         return false;
-    const char *text2 = graph_text(again);
+    const char *text2 = arena_strdup(step, graph_text(again));
+    graph_free(again);
     if (strcmp(text, text2) == 0)
         return true;
     size_t i = 0;
@@ -81,6 +81,32 @@ static const struct pass *pass_for(const char *name, const struct pass_options *
     return pass_find(name);
 }
 
+/* One pass and what must hold behind it. */
+static bool run_pass(struct graph *g, struct pass_ctx *c, const struct pass *p, struct pass_options *o)
+{
+    int errors = c->s->n_errors;
+    const char *before = o->reparse && strcmp(p->keeps, "all") == 0 ? graph_text(g) : NULL;
+    double start = now();
+    bool changed = p->run(g, c);
+    double seconds = now() - start;
+    if (o->times) {
+        o->times[o->n_times].name = p->name;
+        o->times[o->n_times++].seconds = seconds;
+    }
+    log_line(c->s, LOG_PASS, "pass %-10s %s  %zu nodes  %.1f ms", p->name, changed ? "changed  " : "unchanged",
+             g->n_nodes, seconds * 1e3);
+    if (c->s->n_errors > errors)
+        return false;
+    if (!graph_verify(g)) {
+        diag_note(c->s, NOWHERE, "the graph was broken by pass %s", p->name);
+        return false;
+    }
+    if (before && strcmp(before, graph_text(g)))
+        return diag_error(c->s, FAIL_INPUT, NOWHERE, "internal: pass %s says that it keeps the graph, and changed it",
+                          p->name);
+    return !o->reparse || reparse_holds(g, c->step, p->name);
+}
+
 bool passes_run(struct graph *g, struct pass_ctx *c, const char *const *pipeline, struct pass_options *o)
 {
     struct pass_options none = { 0 };
@@ -90,27 +116,11 @@ bool passes_run(struct graph *g, struct pass_ctx *c, const char *const *pipeline
         const struct pass *p = pass_for(pipeline[i], o);
         BUG_IF(!p, "no pass called %s", pipeline[i]);
         BUG_IF(!needs_met(p->needs, pipeline, i), "pass %s needs %s before it", p->name, p->needs);
-        int errors = c->s->n_errors;
-        const char *before = o->reparse && strcmp(p->keeps, "all") == 0 ? graph_text(g) : NULL;
-        double start = now();
-        bool changed = p->run(g, c);
-        double seconds = now() - start;
-        if (o->times) {
-            o->times[o->n_times].name = p->name;
-            o->times[o->n_times++].seconds = seconds;
-        }
-        log_line(c->s, LOG_PASS, "pass %-10s %s  %zu nodes  %.1f ms", p->name, changed ? "changed  " : "unchanged",
-                 g->n_nodes, seconds * 1e3);
-        if (c->s->n_errors > errors)
-            return false;
-        if (!graph_verify(g)) {
-            diag_note(c->s, NOWHERE, "the graph was broken by pass %s", p->name);
-            return false;
-        }
-        if (before && strcmp(before, graph_text(g)))
-            return diag_error(c->s, FAIL_INPUT, NOWHERE,
-                              "internal: pass %s says that it keeps the graph, and changed it", p->name);
-        if (o->reparse && !reparse_holds(g, p->name))
+        c->step = arena_new();
+        bool ok = run_pass(g, c, p, o);
+        arena_free(c->step);
+        c->step = NULL;
+        if (!ok)
             return false;
         if (o->dump_after && o->dump_to && (strcmp(o->dump_after, p->name) == 0 || strcmp(o->dump_after, "all") == 0))
             fprintf(o->dump_to, "# after %s\n%s", p->name, graph_text(g));

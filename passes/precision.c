@@ -7,26 +7,41 @@
 
 #include "passes/pass.h"
 
-static void keep_f32_back(struct node *n)
+struct stack {
+    struct node **v;
+    size_t n, cap;
+};
+
+static void keep(struct arena *a, struct stack *todo, struct node *n)
 {
     if (n->keep_f32 || n->op->class == CLS_SOURCE)
         return;
     n->keep_f32 = true;
-    if (n->op->class == CLS_CONTRACT)
-        return;
-    for (int i = 0; i < n->n_in; i++)
-        keep_f32_back(n->in[i]);
+    if (n->op->class != CLS_CONTRACT)
+        *arena_push(a, todo->v, todo->n, todo->cap) = n;
 }
 
-static void mark_keep_f32(struct graph *g)
+/* Each node of the cone is entered once, however many ways lead to it. */
+static void keep_f32_back(struct arena *a, struct stack *todo, struct node *n)
 {
+    keep(a, todo, n);
+    while (todo->n) {
+        struct node *m = todo->v[--todo->n];
+        for (int i = 0; i < m->n_in; i++)
+            keep(a, todo, m->in[i]);
+    }
+}
+
+static void mark_keep_f32(struct graph *g, struct arena *step)
+{
+    struct stack todo = { 0 };
     for (size_t i = g->n_nodes; i-- > 0;) {
         struct node *n = g->nodes[i];
         if (n->op->keep_f32)
             n->keep_f32 = true;
         for (int k = 0; k < n->n_in; k++)
             if (op_operand_at(n->op, k)->keep_f32)
-                keep_f32_back(n->in[k]);
+                keep_f32_back(step, &todo, n->in[k]);
     }
 }
 
@@ -60,7 +75,7 @@ static enum dtype storage_of(const struct node *n)
 bool pass_precision(struct graph *g, struct pass_ctx *c)
 {
     bool matrix = c->target->matrix != NULL;
-    mark_keep_f32(g);
+    mark_keep_f32(g, c->step);
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
         n->compute = n->op->class == CLS_CONTRACT && !n->keep_f32 && matrix ? DT_F16 : DT_F32;

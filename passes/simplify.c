@@ -26,98 +26,124 @@ const struct rule simplify_rules[] = {
 };
 const size_t simplify_n_rules = sizeof simplify_rules / sizeof *simplify_rules;
 
-struct binding {
-    struct node *of[26];
+/* ---- patterns ---- */
+enum pattern_kind { PATTERN_ANY, PATTERN_NUMBER, PATTERN_OP };
+struct pattern {
+    enum pattern_kind kind;
+    int letter;   /* PATTERN_ANY */
+    double value; /* PATTERN_NUMBER */
+    const struct op_def *op;
+    int n_in;
+    struct pattern *in[4]; /* PATTERN_OP */
+};
+
+struct compiled_rule {
+    struct pattern *from, *to;
 };
 
 static const char *skip(const char *p) { return p + strspn(p, " "); }
 
-/* The value of a constant, also behind views; false if n is none. */
-static bool constant_value(const struct node *n, double *v)
+static struct pattern *pattern_parse(struct arena *a, const char **text)
 {
-    while (n->op->class == CLS_VIEW && n->n_in == 1)
-        n = n->in[0];
-    int a = n->op->class == CLS_SOURCE ? op_attr(n->op, "value") : -1;
-    if (a < 0)
+    struct pattern *p = arena_new_of(a, struct pattern);
+    const char *at = skip(*text);
+    if (*at == '?') {
+        *p = (struct pattern){ .kind = PATTERN_ANY, .letter = at[1] - 'a' };
+        *text = at + 2;
+        return p;
+    }
+    if (isdigit((unsigned char)*at) || *at == '-') {
+        char *end;
+        *p = (struct pattern){ .kind = PATTERN_NUMBER, .value = strtod(at, &end) };
+        *text = end;
+        return p;
+    }
+    size_t len = strcspn(at, "(");
+    p->kind = PATTERN_OP;
+    p->op = op_find(arena_strndup(a, at, len));
+    BUG_IF(!p->op, "a rule with the op %.*s", (int)len, at);
+    at += len;
+    while (*at != ')') {
+        BUG_IF(p->n_in == 4 || !*at, "a rule that does not end: %s", *text);
+        at++;
+        p->in[p->n_in++] = pattern_parse(a, &at);
+        at = skip(at);
+    }
+    bool variadic;
+    BUG_IF(p->n_in != op_arity(p->op, &variadic), "a rule with %d operands of %s", p->n_in, p->op->call.name);
+    *text = at + 1;
+    return p;
+}
+
+struct binding {
+    struct node *of[26];
+};
+
+struct simplify {
+    struct graph *g;
+    struct arena *step;
+    struct compiled_rule *rules;
+    size_t n_rules;
+    const double **constant; /* by node id: the number that a constant, or a view of one, holds everywhere */
+    size_t n_seen, cap;
+    size_t applied;
+};
+
+/* Called for each node after its operands, so that no match walks a chain of views. */
+static void note_constant(struct simplify *s, const struct node *n)
+{
+    while (s->n_seen <= (size_t)n->id)
+        *arena_push(s->step, s->constant, s->n_seen, s->cap) = NULL;
+    int value = n->op->class == CLS_SOURCE ? op_attr(n->op, "value") : -1;
+    if (value >= 0)
+        s->constant[n->id] = &n->attrs[value].f;
+    else if (n->op->class == CLS_VIEW && n->n_in == 1)
+        s->constant[n->id] = s->constant[n->in[0]->id];
+}
+
+static bool match(const struct simplify *s, const struct pattern *p, struct node *n, struct binding *b)
+{
+    if (p->kind == PATTERN_ANY) {
+        struct node **slot = &b->of[p->letter];
+        if (*slot && *slot != n)
+            return false;
+        *slot = n;
+        return true;
+    }
+    if (p->kind == PATTERN_NUMBER)
+        return s->constant[n->id] && *s->constant[n->id] == p->value;
+    if (n->op != p->op)
         return false;
-    *v = n->attrs[a].f;
+    for (int i = 0; i < n->n_in; i++)
+        if (!match(s, p->in[i], n->in[i], b))
+            return false;
     return true;
 }
 
-/* Matches the pattern at p against n; returns what follows it, or NULL. */
-static const char *match(const char *p, struct node *n, struct binding *b)
+/* `like` gives a number its shape. */
+static struct node *make(const struct pattern *p, struct builder *b, const struct binding *bind,
+                         const struct node *like)
 {
-    p = skip(p);
-    if (*p == '?') {
-        struct node **slot = &b->of[p[1] - 'a'];
-        if (*slot && *slot != n)
-            return NULL;
-        *slot = n;
-        return p + 2;
-    }
-    if (isdigit((unsigned char)*p) || *p == '-') {
-        char *end;
-        double want = strtod(p, &end), v;
-        return constant_value(n, &v) && v == want ? end : NULL;
-    }
-    size_t len = strcspn(p, "(");
-    if (strlen(n->op->call.name) != len || memcmp(n->op->call.name, p, len))
-        return NULL;
-    p += len + 1;
-    for (int i = 0; i < n->n_in && p; i++) {
-        p = match(p, n->in[i], b);
-        if (p)
-            p = skip(p);
-        if (p && i + 1 < n->n_in)
-            p = *p == ',' ? p + 1 : NULL;
-    }
-    return p && *p == ')' ? p + 1 : NULL;
-}
-
-/* Builds the pattern at *p; `like` gives a number its shape. */
-static struct node *make(const char **p, struct builder *b, const struct binding *bind, const struct node *like)
-{
-    *p = skip(*p);
-    if (**p == '?') {
-        struct node *n = bind->of[(*p)[1] - 'a'];
-        *p += 2;
-        return n;
-    }
-    if (isdigit((unsigned char)**p) || **p == '-') {
-        char *end;
-        double v = strtod(*p, &end);
-        *p = end;
-        return build_const(b, &like->type, v);
-    }
-    char name[32];
-    size_t len = strcspn(*p, "(");
-    BUG_IF(len >= sizeof name, "rule with op %.*s", (int)len, *p);
-    memcpy(name, *p, len);
-    name[len] = 0;
-    *p += len + 1;
     struct node *in[4];
-    int n = 0;
-    while (**p != ')') {
-        in[n++] = make(p, b, bind, like);
-        *p = skip(*p);
-        if (**p == ',')
-            ++*p;
-    }
-    ++*p;
-    return build(b, name, in, n, NULL);
+    if (p->kind == PATTERN_ANY)
+        return bind->of[p->letter];
+    if (p->kind == PATTERN_NUMBER)
+        return build_const(b, &like->type, p->value);
+    for (int i = 0; i < p->n_in; i++)
+        in[i] = make(p->in[i], b, bind, like);
+    return build(b, p->op->call.name, in, p->n_in, NULL);
 }
 
-static struct node *rewrite(struct graph *g, struct node *n, const struct rule *r)
+/* ---- the driver ---- */
+static struct node *rewrite(struct simplify *s, struct node *n, const struct compiled_rule *r)
 {
     struct binding bind = { 0 };
-    const char *end = match(r->from, n, &bind);
-    if (!end)
+    if (!match(s, r->from, n, &bind))
         return NULL;
-    struct builder b = build_at(g, n);
+    struct builder b = build_at(s->g, n);
     b.keep_f32 = n->keep_f32;
-    const char *p = r->to;
-    int first = g->next_id;
-    struct node *by = make(&p, &b, &bind, n);
+    int first = s->g->next_id;
+    struct node *by = make(r->to, &b, &bind, n);
     if (!by || !type_same_shape(&by->type, &n->type) || by->type.dtype != n->type.dtype)
         return NULL;
     if (by->id >= first)
@@ -125,27 +151,54 @@ static struct node *rewrite(struct graph *g, struct node *n, const struct rule *
     return by;
 }
 
+static void visit(struct simplify *s, struct node *n)
+{
+    node_settle(n);
+    note_constant(s, n);
+    for (size_t r = 0; r < s->n_rules; r++) {
+        struct node *by = rewrite(s, n, &s->rules[r]);
+        if (!by)
+            continue;
+        node_replace(s->g, n, by);
+        s->applied++;
+        return;
+    }
+}
+
+static struct simplify compile_rules(struct graph *g, const struct pass_ctx *c)
+{
+    struct simplify s = { .g = g, .step = c->step, .n_rules = c->n_rules };
+    s.rules = arena_array(c->step, struct compiled_rule, c->n_rules);
+    for (size_t r = 0; r < c->n_rules; r++) {
+        const char *from = c->rules[r].from;
+        const char *to = c->rules[r].to;
+        s.rules[r].from = pattern_parse(c->step, &from);
+        s.rules[r].to = pattern_parse(c->step, &to);
+    }
+    return s;
+}
+
+/* Nodes in order, and behind each one what its rule made: operands have reached their last form when a node is visited,
+   so one sweep is the fixed point. Every rule of the table makes a node cheaper or removes one, which bounds how often
+   one place is rewritten; rules that turn in a circle pass the limit. */
 bool pass_simplify(struct graph *g, struct pass_ctx *c)
 {
-    bool changed = false;
-    bool again = true;
-    for (int round = 0; again && round < 16; round++) {
-        again = false;
-        size_t n_nodes = g->n_nodes; /* what a rule makes waits for the next round */
-        for (size_t i = 0; i < n_nodes; i++) {
-            struct node *n = g->nodes[i];
-            struct node *by = NULL;
-            for (size_t r = 0; r < c->n_rules && !by; r++)
-                by = rewrite(g, n, &c->rules[r]);
-            if (!by)
-                continue;
-            node_replace(g, n, by);
-            again = changed = true;
-        }
-        if (again) {
-            graph_sweep(g);
-            BUG_IF(!graph_sort(g), "simplify made a cycle");
-        }
+    struct simplify s = compile_rules(g, c);
+    size_t n_nodes = g->n_nodes;
+    size_t made = n_nodes;
+    size_t limit = 16 * (n_nodes + 64);
+    for (size_t i = 0; i < n_nodes; i++) {
+        visit(&s, g->nodes[i]);
+        while (made < g->n_nodes && s.applied <= limit)
+            visit(&s, g->nodes[made++]);
+        if (s.applied > limit)
+            return diag_error(c->s, FAIL_INPUT, g->nodes[i]->loc,
+                              "internal: the rules of simplify were applied %zu times to %zu nodes: they do not end",
+                              s.applied, n_nodes);
     }
-    return changed;
+    if (s.applied) {
+        graph_sweep(g);
+        BUG_IF(!graph_sort(g), "simplify made a cycle");
+    }
+    return s.applied > 0;
 }

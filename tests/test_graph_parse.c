@@ -434,6 +434,11 @@ static void replace_moves_every_use(void **state)
     struct builder b = build_at(g, a);
     struct node *e = build1(&b, "exp", x);
     node_replace(g, a, e);
+    size_t before = (size_t)s->n_errors;
+    assert_false(graph_verify(g)); /* a still stands where it stood */
+    assert_true((size_t)s->n_errors > before);
+    assert_ptr_equal(node_now(a), e);
+    graph_settle(g);
     assert_ptr_equal(c->in[1], e);
     assert_ptr_equal(graph_find(g, "a"), e);
     assert_ptr_equal(g->value_of[id], e);

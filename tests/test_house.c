@@ -286,7 +286,6 @@ static void rule_op_words(const struct file *f, struct findings *out)
 
 /* The name of an op compared, or switched on. */
 static const struct exception op_comparisons[] = {
-    { "passes/simplify.c", "memcmp(n->op->call.name", "a rule is a text over names of ops" },
     { "runtime/cli/table.c", "strcmp(g->nodes[i]->op->call.name", "graph_uses, for the two reports above" },
     { NULL, NULL, NULL },
 };

@@ -27,7 +27,7 @@ static void texts_read_back(void **state)
         assert_non_null(again);
         assert_true(kernel_verify(again));
         assert_string_equal(kernel_text(s->run, again), text);
-        assert_string_equal(print_kernel(s, again), print_kernel(s, k));
+        assert_string_equal(print_kernel(again), print_kernel(k));
         session_end(s);
     }
 }
@@ -70,13 +70,13 @@ static void built_reads_back(void **state)
         diags_print(s, 0, stderr, false);
     assert_true(good);
     const char *text = kernel_text(s->run, k);
-    const char *print = print_kernel(s, k);
+    const char *print = print_kernel(k);
     struct kernel *again = kernel_parse(s, source_of_string(s, "again", text));
     if (!again)
         diags_print(s, 0, stderr, false);
     assert_non_null(again);
     assert_string_equal(kernel_text(s->run, again), text);
-    assert_string_equal(print_kernel(s, again), print);
+    assert_string_equal(print_kernel(again), print);
     /* `sum` reads private memory that each accumulation changes: it has no name that outlives one. v is worked out
        once. */
     assert_non_null(strstr(print, "const tk_f32 t0 ="));
@@ -106,7 +106,7 @@ static void broken_texts(void **state)
             changed[rnd_range(&r, 0, (int64_t)n - 1)] = (char)rnd_range(&r, 1, 126);
             struct kernel *k = kernel_parse(s, source_of_string(s, "changed", changed));
             if (k && kernel_verify(k))
-                print_kernel(s, k);
+                print_kernel(k);
         }
         session_end(s);
     }
@@ -138,7 +138,7 @@ static const char *pass_through(struct session *s, struct kernel *k)
     assert_non_null(again);
     assert_string_equal(kernel_text(s->run, again), text);
     assert_non_null(print_payload(s, k));
-    return print_kernel(s, k);
+    return print_kernel(k);
 }
 
 static size_t count(const char *text, const char *what)

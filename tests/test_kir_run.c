@@ -64,7 +64,7 @@ static void run_both_of(const struct kir_code *c, const struct kernel *k, struct
     }
     if (!kir_code_launch(c, k, raw, dims)) {
         diags_print(c->s, 0, stderr, false);
-        fail_msg("%s", print_kernel(c->s, k));
+        fail_msg("%s", print_kernel(k));
     }
     kir_code_payload(c, k, doubles, dims);
 }

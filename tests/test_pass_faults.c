@@ -226,6 +226,19 @@ static void test_wrong_rules_name_simplify(void **state)
         }
 }
 
+/* Rules that undo each other are a diagnostic and no endless loop. */
+static void test_rules_in_a_circle(void **state)
+{
+    (void)state;
+    static const struct rule circle[] = { { "add(?x, ?y)", "sub(?x, neg(?y))", true, "there" },
+                                          { "sub(?x, neg(?y))", "add(?x, ?y)", true, "and back" } };
+    struct session *s = session_begin();
+    struct chain_options o = { .rules = circle, .n_rules = 2 };
+    assert_null(chain_new(s, target_find("sm_90"), source_of_string(s, "planted.graph", planted), &o));
+    assert_non_null(strstr(chain_why(s, 0), "they do not end"));
+    session_end(s);
+}
+
 /* The kernels compute the graph that the passes left: judgement 1 finds nothing, judgement 2 fails the whole. */
 static void test_kernels_of_a_wrong_graph_are_right(void **state)
 {
@@ -315,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_right_passes_pass),
         cmocka_unit_test(test_planted_faults_name_their_pass),
         cmocka_unit_test(test_wrong_rules_name_simplify),
+        cmocka_unit_test(test_rules_in_a_circle),
         cmocka_unit_test(test_kernels_of_a_wrong_graph_are_right),
         cmocka_unit_test(test_command_line_says_which_pass),
         cmocka_unit_test(test_wrong_epsilon_in_eval),

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "passes/pass.h"
 #include "tests/support/small_run.h"
 
 /* What runs beside what, with the code for it and its result when it is alone. */
@@ -154,9 +155,46 @@ static void from_two_threads(void **state)
     }
 }
 
+/* From text to kernel texts and back to nothing. */
+static void build_and_free(struct session *s, const struct source *src, const char *target)
+{
+    const struct target *t = target_find(target);
+    struct pass_ctx c = pass_ctx_for(s, t);
+    struct graph *g = graph_parse(s, src, NULL);
+    assert_non_null(g);
+    assert_true(passes_run(g, &c, pipeline_all, NULL));
+    struct graph *after = graph_clone(g);
+    assert_true(passes_run(after, &c, pipeline_target, NULL));
+    assert_non_null(codegen_program(s, after, t, c.hint));
+    graph_free(g);
+}
+
+/* What a build made goes with it: a session that has seen every graph once does not grow with further ones. */
+static void builds_leave_nothing(void **state)
+{
+    (void)state;
+    struct session *s = session_begin();
+    const struct source *rows = source_of_string(s, "rows", small_rows);
+    const struct source *route = source_of_string(s, "route", small_route);
+    const struct source *bad = source_of_string(s, "bad", "graph g\nh = \n");
+    size_t after_first = 0;
+    for (int i = 0; i < 50; i++) {
+        build_and_free(s, rows, i % 2 ? "gfx90a" : "sm_90");
+        build_and_free(s, route, i % 2 ? "sm_90" : "gfx90a");
+        assert_int_equal(s->n_builds, 0);
+        if (i == 1)
+            after_first = arena_bytes(s->run);
+    }
+    assert_int_equal(arena_bytes(s->run), after_first);
+    assert_null(graph_parse(s, bad, NULL));
+    assert_int_equal(s->n_builds, 0);
+    session_end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(builds_leave_nothing),
         cmocka_unit_test(results_say_something),
         cmocka_unit_test(in_turns),
         cmocka_unit_test(errors_stay_where_they_are),

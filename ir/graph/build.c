@@ -97,52 +97,33 @@ struct node *build3(struct builder *b, const char *op, struct node *x, struct no
     return build(b, op, (struct node *[]){ x, y, z }, 3, NULL);
 }
 
-static struct attr *defaults(struct builder *b, const struct op_def *op)
-{
-    struct attr *a = arena_array(b->g->arena, struct attr, op->call.n_attrs);
-    for (int i = 0; i < op->call.n_attrs; i++)
-        a[i] = op->call.attrs[i].value;
-    return a;
-}
-
-static void set_dims(struct builder *b, const struct op_def *op, struct attr *attrs, const struct type *t)
-{
-    const struct index **dims = arena_array(b->g->arena, const struct index *, t->rank);
-    for (int i = 0; i < t->rank; i++)
-        dims[i] = t->dim[i];
-    struct attr *a = &attrs[op_attr(op, "dims")];
-    a->n = t->rank;
-    a->dims = dims;
-}
-
 struct node *build_const(struct builder *b, const struct type *like, double value)
 {
     const struct op_def *op = row("constant");
-    struct attr *attrs = defaults(b, op);
-    set_dims(b, op, attrs, like);
-    attrs[op_attr(op, "dtype")].i = like->dtype;
+    struct attr attrs[MAX_ATTRS];
+    op_defaults_of_type(op, like, attrs);
     attrs[op_attr(op, "value")].f = value;
     return add(b, op, NULL, 0, attrs);
 }
 
-struct node *build_broadcast(struct builder *b, struct node *x, const struct type *to)
+static struct node *reshaped(struct builder *b, const char *op_name, struct node *x, const struct type *to)
 {
     if (!x || type_same_shape(&x->type, to))
         return x;
-    const struct op_def *op = row("broadcast");
-    struct attr *attrs = defaults(b, op);
-    set_dims(b, op, attrs, to);
+    const struct op_def *op = row(op_name);
+    struct attr attrs[MAX_ATTRS];
+    op_defaults_of_type(op, to, attrs);
     return add(b, op, &x, 1, attrs);
+}
+
+struct node *build_broadcast(struct builder *b, struct node *x, const struct type *to)
+{
+    return reshaped(b, "broadcast", x, to);
 }
 
 struct node *build_reshape(struct builder *b, struct node *x, const struct type *to)
 {
-    if (!x || type_same_shape(&x->type, to))
-        return x;
-    const struct op_def *op = row("reshape");
-    struct attr *attrs = defaults(b, op);
-    set_dims(b, op, attrs, to);
-    return add(b, op, &x, 1, attrs);
+    return reshaped(b, "reshape", x, to);
 }
 
 static bool same_loc(const struct loc *x, const struct loc *y)

@@ -6,12 +6,24 @@
 
 struct graph *graph_new(struct session *s, const char *name)
 {
-    struct graph *g = arena_new_of(s->run, struct graph);
+    struct arena *build = arena_child(s->run);
+    struct graph *g = arena_new_of(build, struct graph);
     g->s = s;
-    g->arena = s->run;
-    g->name = arena_strdup(s->run, name);
+    g->arena = build;
+    g->name = arena_strdup(build, name);
     g->size = "";
+    s->n_builds++;
     return g;
+}
+
+void graph_free(struct graph *g)
+{
+    if (!g)
+        return;
+    struct session *s = g->s;
+    arena_free(g->arena);
+    if (!--s->n_builds)
+        index_forget_vars(s->indices);
 }
 
 /* --- clone --- */
@@ -96,9 +108,11 @@ static void clone_groups(const struct graph *g, struct graph *c, struct node *co
 
 struct graph *graph_clone(const struct graph *g)
 {
+    BUG_IF(g->unsettled, "a clone of a graph that waits for graph_settle");
     struct graph *c = arena_new_of(g->arena, struct graph);
     *c = *g;
-    struct node **of = arena_array(c->arena, struct node *, g->next_id);
+    struct arena *step = arena_new();
+    struct node **of = arena_array(step, struct node *, g->next_id);
     clone_nodes(g, c, of);
     c->dims = copy_array(c->arena, g->dims, g->n_dims);
     c->cap_dims = g->n_dims;
@@ -119,15 +133,24 @@ struct graph *graph_clone(const struct graph *g)
     c->value_of = copy_list(c, of, g->value_of, g->n_values);
     c->loss = copied(of, g->loss);
     clone_groups(g, c, of);
+    arena_free(step);
     return c;
 }
 
 /* --- nodes --- */
-static const struct attr *default_attrs(struct graph *g, const struct op_def *op)
+/* The graph's own copy, lists included; without attrs the op's defaults. */
+static const struct attr *copy_attrs(struct graph *g, const struct op_def *op, const struct attr *attrs)
 {
-    struct attr *a = arena_array(g->arena, struct attr, op->call.n_attrs);
-    for (int i = 0; i < op->call.n_attrs; i++)
-        a[i] = op->call.attrs[i].value;
+    struct attr defaults[MAX_ATTRS];
+    if (!attrs)
+        op_defaults(op, defaults);
+    struct attr *a = copy_array(g->arena, attrs ? attrs : defaults, (size_t)op->call.n_attrs);
+    for (int i = 0; i < op->call.n_attrs && attrs; i++) {
+        if (attrs[i].ints)
+            a[i].ints = copy_array(g->arena, attrs[i].ints, (size_t)attrs[i].n);
+        if (attrs[i].dims)
+            a[i].dims = copy_array(g->arena, attrs[i].dims, (size_t)attrs[i].n);
+    }
     return a;
 }
 
@@ -143,7 +166,7 @@ struct node *graph_add_at(struct graph *g, const struct op_def *op, struct node 
     n->in = copy_bytes(g->arena, in, (size_t)n_in * sizeof *in);
     if (in_loc)
         n->in_loc = copy_bytes(g->arena, in_loc, (size_t)n_in * sizeof *in_loc);
-    n->attrs = attrs ? copy_bytes(g->arena, attrs, (size_t)op->call.n_attrs * sizeof *attrs) : default_attrs(g, op);
+    n->attrs = copy_attrs(g, op, attrs);
     if (!op->type.infer(g, n))
         return NULL;
     const char *why = type_misfit(g->s, &n->type);
@@ -162,27 +185,27 @@ struct node *graph_add(struct graph *g, const struct op_def *op, struct node *co
     return graph_add_at(g, op, in, n_in, attrs, loc, NULL);
 }
 
+struct node *node_now(struct node *n)
+{
+    struct node *now = n;
+    while (now->by)
+        now = now->by;
+    while (n != now) { /* the next walk along this path is one step */
+        struct node *next = n->by;
+        n->by = now;
+        n = next;
+    }
+    return now;
+}
+
 void node_replace(struct graph *g, struct node *old, struct node *by)
 {
+    by = node_now(by);
+    BUG_IF(old->by, "%s is replaced twice", old->op->call.name);
     if (old == by)
         return;
-    for (size_t i = 0; i < g->n_nodes; i++) {
-        struct node *n = g->nodes[i];
-        for (int j = 0; n != by && j < n->n_in; j++)
-            if (n->in[j] == old)
-                n->in[j] = by;
-    }
-    for (size_t i = 0; i < g->n_outs; i++)
-        if (g->outs[i].node == old)
-            g->outs[i].node = by;
-    for (size_t i = 0; i < g->n_aliases; i++)
-        if (g->aliases[i].node == old)
-            g->aliases[i].node = by;
-    for (size_t i = 0; i < g->n_values; i++)
-        if (g->value_of[i] == old)
-            g->value_of[i] = by;
-    if (g->loss == old)
-        g->loss = by;
+    old->by = by;
+    g->unsettled = true;
     if (!old->name)
         return;
     if (by->name)
@@ -190,6 +213,39 @@ void node_replace(struct graph *g, struct node *old, struct node *by)
     else
         by->name = old->name;
     old->name = NULL;
+}
+
+void node_settle(struct node *n)
+{
+    for (int i = 0; i < n->n_in; i++) {
+        struct node *now = node_now(n->in[i]);
+        if (now != n)
+            n->in[i] = now;
+    }
+}
+
+static void settle_list(struct graph_out *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        list[i].node = node_now(list[i].node);
+}
+
+void graph_settle(struct graph *g)
+{
+    if (!g->unsettled)
+        return;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        node_settle(g->nodes[i]);
+    settle_list(g->outs, g->n_outs);
+    settle_list(g->aliases, g->n_aliases);
+    for (size_t i = 0; i < g->n_values; i++)
+        if (g->value_of[i])
+            g->value_of[i] = node_now(g->value_of[i]);
+    if (g->loss)
+        g->loss = node_now(g->loss);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->by = NULL;
+    g->unsettled = false;
 }
 
 /* --- order --- */
@@ -226,10 +282,12 @@ static bool visit(struct node *n, struct node **stack, int *next, struct node **
 
 bool graph_sort(struct graph *g)
 {
-    struct node **out = arena_array(g->arena, struct node *, g->n_nodes);
-    struct node **stack = arena_array(g->arena, struct node *, g->n_nodes + 1);
-    int *next = arena_array(g->arena, int, g->n_nodes + 1);
+    struct arena *step = arena_new();
+    struct node **out = arena_array(step, struct node *, g->n_nodes);
+    struct node **stack = arena_array(step, struct node *, g->n_nodes + 1);
+    int *next = arena_array(step, int, g->n_nodes + 1);
     size_t n = 0;
+    graph_settle(g);
     bool ok = true;
     for (size_t i = 0; i < g->n_nodes; i++)
         g->nodes[i]->mark = UNSEEN;
@@ -237,12 +295,11 @@ bool graph_sort(struct graph *g)
         ok = visit(g->nodes[i], stack, next, out, &n);
     for (size_t i = 0; i < g->n_nodes; i++)
         g->nodes[i]->mark = -1;
-    if (!ok)
-        return false;
-    BUG_IF(n != g->n_nodes, "an operand is not in the graph's list");
-    g->nodes = out;
-    g->cap_nodes = n;
-    return true;
+    BUG_IF(ok && n != g->n_nodes, "an operand is not in the graph's list");
+    if (ok && n)
+        memcpy(g->nodes, out, n * sizeof *out);
+    arena_free(step);
+    return ok;
 }
 
 /* A named source is bound from outside; an unnamed one is a constant of a pass. */
@@ -264,8 +321,10 @@ static size_t keep_live(struct graph *g)
 
 size_t graph_sweep(struct graph *g)
 {
-    struct node **todo = arena_array(g->arena, struct node *, g->n_nodes + g->n_outs + 1);
+    struct arena *step = arena_new();
+    struct node **todo = arena_array(step, struct node *, g->n_nodes + g->n_outs + 1);
     size_t n = 0;
+    graph_settle(g);
     for (size_t i = 0; i < g->n_nodes; i++)
         g->nodes[i]->mark = is_root(g->nodes[i]) ? (todo[n++] = g->nodes[i], 1) : -1;
     for (size_t i = 0; i < g->n_outs; i++)
@@ -285,6 +344,7 @@ size_t graph_sweep(struct graph *g)
                 todo[n++] = m->in[j];
             }
     }
+    arena_free(step);
     for (size_t i = 0; i < g->n_values; i++)
         if (g->value_of[i] && g->value_of[i]->mark != 1)
             g->value_of[i] = NULL;

@@ -72,6 +72,7 @@ struct node {
     bool materialised; /* its value is written to memory */
     /* scratch of the pass that runs; -1 when unused */
     int mark;
+    struct node *by; /* what node_replace put in its place, until graph_settle; NULL: nothing */
 };
 
 /* A declared symbolic dim or named constant of the graph. */
@@ -175,12 +176,13 @@ struct slot {
 
 struct graph {
     struct session *s;
-    struct arena *arena;
+    struct arena *arena;     /* of the build: the graph, its clones, their programs and kernels */
     const char *name, *size; /* "moe_sheaf", "nano" ("" if the file has no sizes) */
     const struct source *src;
     struct node **nodes;
     size_t n_nodes, cap_nodes; /* in order: operands first */
     int next_id;
+    bool unsettled; /* a node_replace waits for graph_settle */
     struct graph_dim *dims;
     size_t n_dims, cap_dims; /* symbolic dims, in order of declaration */
     struct graph_out *outs;
@@ -205,6 +207,9 @@ struct graph {
 };
 
 struct graph *graph_new(struct session *s, const char *name);
+/* Frees the graph with its clones, their programs and kernels. The last graph of a session takes the variables of index
+   expressions with it, so kernels made without a graph must not be used after. NULL is no graph. */
+void graph_free(struct graph *g);
 /* A deep copy in the same session: ids, names, locs, facts are kept, value_of maps the parsed ids onto the copy. */
 struct graph *graph_clone(const struct graph *g);
 
@@ -219,9 +224,14 @@ struct node *graph_add(struct graph *g, const struct op_def *op, struct node *co
 /* The same with the places where the operands were written (n_in of them, or NULL), for infer's errors. */
 struct node *graph_add_at(struct graph *g, const struct op_def *op, struct node *const *in, int n_in,
                           const struct attr *attrs, struct loc loc, const struct loc *in_loc);
-/* Makes every use of `old` a use of `by` (operands, outputs, loss, value_of; the name moves if `by` has none). `old`
-   itself stays until graph_sweep. */
+/* Makes every use of `old` a use of `by`, except by's own: operands, outputs, loss, value_of; the name moves if `by`
+   has none. Uses change all together in graph_settle, so that a pass may replace every node in linear time; until then
+   node_now says what stands for a node, and node_settle brings one node's operands up to date. `old` itself stays
+   until graph_sweep. */
 void node_replace(struct graph *g, struct node *old, struct node *by);
+struct node *node_now(struct node *n);
+void node_settle(struct node *n);
+void graph_settle(struct graph *g); /* graph_sort and graph_sweep begin with it */
 /* Puts nodes in an order with operands first again (stable), after a pass has added nodes at the end. false: a cycle
    (BUG in a pass). */
 bool graph_sort(struct graph *g);

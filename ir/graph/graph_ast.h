@@ -88,9 +88,9 @@ struct file_ast {
     size_t n_body, cap_body;
 };
 
-/* Reads a whole file; errors are in the session, the tree holds what could be read. NULL if it does not begin with
-   `graph NAME`. */
-struct file_ast *ast_parse(struct session *s, const struct source *src);
+/* Reads a whole file into the step arena; errors are in the session, the tree holds what could be read. NULL if it
+   does not begin with `graph NAME`. */
+struct file_ast *ast_parse(struct session *s, struct arena *step, const struct source *src);
 
 /* For the reader of flat texts, which shares types and values. */
 struct expr *ast_expr(struct cursor *c);

@@ -20,7 +20,7 @@ struct call {
     struct loc *attr_loc; /* where it was given; line 0: not */
 };
 
-static const char *operands_text(const struct call *c) { return op_operands_text(c->u->s->run, c->op); }
+static const char *operands_text(const struct call *c) { return op_operands_text(c->u->step, c->op); }
 
 static const struct param_def *param_for(const struct call *c, int operand)
 {
@@ -62,8 +62,8 @@ bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const stru
 static struct value add_node(struct unfold *u, struct scope *sc, const struct op_def *op, const struct value *vals,
                              int n, const struct attr *attrs, struct loc loc)
 {
-    struct node **in = arena_array(u->s->run, struct node *, n);
-    struct loc *in_loc = arena_array(u->s->run, struct loc, n);
+    struct node **in = arena_array(u->step, struct node *, n);
+    struct loc *in_loc = arena_array(u->step, struct loc, n);
     for (int i = 0; i < n; i++) {
         in[i] = vals[i].node;
         in_loc[i] = vals[i].loc;
@@ -109,15 +109,15 @@ bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const st
     if (v->kind == VAL_POISON)
         return false;
     if (v->kind != VAL_NODE && v->kind != VAL_INT && v->kind != VAL_FLOAT)
-        return diag_error(u->s, FAIL_INPUT, v->loc, "%s is declared as %s, but this is %s", what,
-                          type_text(u->s->run, t), value_text(u, v));
+        return diag_error(u->s, FAIL_INPUT, v->loc, "%s is declared as %s, but this is %s", what, type_text(u->step, t),
+                          value_text(u, v));
     if (!scalar_node(u, sc, v, t)) {
         v->kind = VAL_POISON;
         return false;
     }
     if (!type_same_shape(&v->node->type, t)) {
-        diag_error(u->s, FAIL_INPUT, v->loc, "%s is declared as %s, but this is %s", what, type_text(u->s->run, t),
-                   type_text(u->s->run, &v->node->type));
+        diag_error(u->s, FAIL_INPUT, v->loc, "%s is declared as %s, but this is %s", what, type_text(u->step, t),
+                   type_text(u->step, &v->node->type));
         diag_note(u->s, declared, "%s is declared here", what);
         return false;
     }
@@ -125,9 +125,8 @@ bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const st
     if (has == t->dtype || (t->dtype == DT_FLOAT && dtype_is_float(has)))
         return true;
     const struct op_def *cast = row("cast");
-    struct attr *attrs = arena_array(u->s->run, struct attr, cast->call.n_attrs);
-    for (int i = 0; i < cast->call.n_attrs; i++)
-        attrs[i] = cast->call.attrs[i].value;
+    struct attr attrs[MAX_ATTRS];
+    op_defaults(cast, attrs);
     attrs[op_attr(cast, "dtype")].i = t->dtype;
     *v = add_node(u, sc, cast, v, 1, attrs, v->loc);
     return v->kind == VAL_NODE;
@@ -142,7 +141,7 @@ static bool too_many(struct call *c, const struct value *v)
 
 static bool bind_attr(struct call *c, int i, const struct value *v)
 {
-    const char *what = arena_printf(c->u->s->run, "attribute %s of %s", c->op->call.attrs[i].name, c->op->call.name);
+    const char *what = arena_printf(c->u->step, "attribute %s of %s", c->op->call.attrs[i].name, c->op->call.name);
     if (c->attr_loc[i].line) {
         diag_error(c->u->s, FAIL_INPUT, v->loc, "%s is given twice", what);
         diag_note(c->u->s, c->attr_loc[i], "the first one stands here");
@@ -201,11 +200,11 @@ static bool bind_named(struct call *c, const struct arg *a, const struct value *
     const char *list = "";
     for (i = 0; i < c->op->call.n_attrs; i++) {
         near = name_nearer(a->name, near, c->op->call.attrs[i].name);
-        list = arena_printf(c->u->s->run, "%s%s%s", list, i ? ", " : "", c->op->call.attrs[i].name);
+        list = arena_printf(c->u->step, "%s%s%s", list, i ? ", " : "", c->op->call.attrs[i].name);
     }
     for (i = 0; i < c->n_fixed; i++)
         near = name_nearer(a->name, near, op_operand_at(c->op, i)->name);
-    const char *hint = near ? arena_printf(c->u->s->run, "; did you mean %s?", near) : "";
+    const char *hint = near ? arena_printf(c->u->step, "; did you mean %s?", near) : "";
     return diag_error(c->u->s, FAIL_INPUT, a->name_loc,
                       "%s has no operand or attribute %s: operands (%s), attributes (%s)%s", c->op->call.name, a->name,
                       operands_text(c), list, hint);
@@ -217,11 +216,10 @@ static struct call call_begin(struct unfold *u, struct scope *sc, const struct e
     c.n_fixed = op_arity(op, &c.variadic);
     c.n_fixed -= c.variadic;
     c.n_in = c.n_fixed;
-    c.in = arena_array(u->s->run, struct value, (size_t)c.n_fixed + e->n);
-    c.attrs = arena_array(u->s->run, struct attr, op->call.n_attrs);
-    c.attr_loc = arena_array(u->s->run, struct loc, op->call.n_attrs);
-    for (int i = 0; i < op->call.n_attrs; i++)
-        c.attrs[i] = op->call.attrs[i].value;
+    c.in = arena_array(u->step, struct value, (size_t)c.n_fixed + e->n);
+    c.attrs = arena_array(u->step, struct attr, MAX_ATTRS);
+    op_defaults(op, c.attrs);
+    c.attr_loc = arena_array(u->step, struct loc, op->call.n_attrs);
     return c;
 }
 
@@ -252,7 +250,7 @@ static struct node *param_node(struct call *c, const char *name, const struct ty
         if (!was->weight || type_same_shape(&was->weight->type, t))
             return was->weight;
         diag_error(u->s, FAIL_INPUT, c->e->loc, "%s needs %s as %s, but it is declared as %s", c->op->call.name, name,
-                   type_text(u->s->run, t), type_text(u->s->run, &was->weight->type));
+                   type_text(u->step, t), type_text(u->step, &was->weight->type));
         diag_note(u->s, was->loc, "%s is declared here", name);
         return NULL;
     }
@@ -260,18 +258,12 @@ static struct node *param_node(struct call *c, const char *name, const struct ty
     if (!mine)
         return NULL;
     const struct op_def *op = row("param");
-    struct attr *attrs = arena_array(u->s->run, struct attr, op->call.n_attrs);
-    for (int i = 0; i < op->call.n_attrs; i++)
-        attrs[i] = op->call.attrs[i].value;
-    const struct index **dims = arena_array(u->s->run, const struct index *, t->rank);
-    for (int i = 0; i < t->rank; i++)
-        dims[i] = t->dim[i];
-    attrs[op_attr(op, "dims")] = (struct attr){ .n = t->rank, .dims = dims };
-    attrs[op_attr(op, "dtype")].i = t->dtype;
+    struct attr attrs[MAX_ATTRS];
+    op_defaults_of_type(op, t, attrs);
     attrs[op_attr(op, "init")].i = init;
     struct node *n = made(c->sc, graph_add(u->g, op, NULL, 0, attrs, c->e->loc));
     if (n)
-        n->name = name;
+        n->name = arena_strdup(u->g->arena, name);
     mine->weight = n;
     return n;
 }
@@ -285,14 +277,14 @@ static const char *param_stem(struct call *c)
     void **count = map_at(c->sc->counts, stem);
     intptr_t i = (intptr_t)*count;
     *count = (void *)(i + 1);
-    return scope_path(c->u, c->sc, arena_printf(c->u->s->run, "%s%lld", stem, (long long)i));
+    return scope_path(c->u, c->sc, arena_printf(c->u->step, "%s%lld", stem, (long long)i));
 }
 
 static bool make_params(struct call *c)
 {
     const char *stem = NULL;
-    struct node **in = arena_array(c->u->s->run, struct node *, c->n_in);
-    struct loc *in_loc = arena_array(c->u->s->run, struct loc, c->n_in);
+    struct node **in = arena_array(c->u->step, struct node *, c->n_in);
+    struct loc *in_loc = arena_array(c->u->step, struct loc, c->n_in);
     for (int i = 0; i < c->n_in; i++) {
         in[i] = c->in[i].node;
         in_loc[i] = c->in[i].loc;
@@ -310,10 +302,10 @@ static bool make_params(struct call *c)
         if (!c->op->call.param_type(c->u->g, &call, c->attr_loc, i, &t))
             return false;
         const char *why = type_misfit(c->u->s, &t);
-        const char *name = arena_printf(c->u->s->run, "%s.%s", stem, p->suffix);
+        const char *name = arena_printf(c->u->step, "%s.%s", stem, p->suffix);
         if (why)
             return diag_error(c->u->s, FAIL_INPUT, c->e->loc, "parameter %s would be %s: %s", name,
-                              type_text(c->u->s->run, &t), why);
+                              type_text(c->u->step, &t), why);
         in[i] = param_node(c, name, &t, p->init);
         if (!in[i])
             return false;
@@ -403,11 +395,11 @@ static struct value call_moe(struct unfold *u, struct scope *sc, const struct ex
         diag_error(u->s, FAIL_INPUT, args[3].loc, "moe takes 1 to 4096 experts, not %lld", (long long)n);
         return poison;
     }
-    struct value *in = arena_array(u->s->run, struct value, n + 1);
+    struct value *in = arena_array(u->step, struct value, n + 1);
     in[0] = args[1];
     const char *stem = scope_path(u, sc, e->named ? e->named : args[2].block->name);
     for (int64_t i = 0; i < n; i++) {
-        const char *name = instance_take(u, arena_printf(u->s->run, "%s%lld", stem, (long long)i), e->loc);
+        const char *name = instance_take(u, arena_printf(u->step, "%s%lld", stem, (long long)i), e->loc);
         in[i + 1] = block_unfold(u, args[2].block, args, 1, name, e->loc);
         if (in[i + 1].kind == VAL_POISON)
             return poison;
@@ -427,14 +419,14 @@ static struct value unknown_call(struct unfold *u, const struct expr *e)
             near = name_nearer(e->name, near, u->file->names->entry[i].key);
     }
     diag_error(u->s, FAIL_INPUT, e->loc, "there is no operation or block %s%s", e->name,
-               near ? arena_printf(u->s->run, "; did you mean %s?", near) : "");
+               near ? arena_printf(u->step, "; did you mean %s?", near) : "");
     return poison;
 }
 
 /* A block of that name is taken before an op. */
 struct value call_eval(struct unfold *u, struct scope *sc, const struct expr *e)
 {
-    struct value *args = arena_array(u->s->run, struct value, e->n);
+    struct value *args = arena_array(u->step, struct value, e->n);
     bool good = true;
     for (size_t i = 0; i < e->n; i++) {
         args[i] = value_eval(u, sc, e->args[i].value);

@@ -45,13 +45,15 @@ static bool take_word(struct flat *f, const char *word)
     return true;
 }
 
+/* A name that the graph keeps. */
 static const char *flat_name(struct flat *f, const char *what)
 {
-    if (f->c.cur.kind != TOK_STRING)
-        return cursor_name(&f->c, what, true);
-    const char *text = f->c.cur.text;
-    cursor_next(&f->c);
-    return text;
+    const char *name = f->c.cur.text;
+    if (f->c.cur.kind == TOK_STRING)
+        cursor_next(&f->c);
+    else
+        name = cursor_name(&f->c, what, true);
+    return name ? arena_strdup(f->g->arena, name) : NULL;
 }
 
 /* A count or id: 0..limit. */
@@ -72,7 +74,7 @@ static struct node **slot(struct flat *f, int64_t id)
 {
     if ((size_t)id >= f->n_ids) {
         size_t n = ((size_t)id + 16) * 2;
-        struct node **more = arena_array(f->u.s->run, struct node *, n);
+        struct node **more = arena_array(f->u.step, struct node *, n);
         if (f->n_ids)
             memcpy(more, f->by_id, f->n_ids * sizeof *more);
         f->by_id = more;
@@ -150,7 +152,7 @@ static bool flat_argument(struct flat *f, struct line *l)
     if (cursor_is(&f->c, '%')) {
         struct node *x = flat_ref(f);
         if (x)
-            *arena_push(f->u.s->run, l->in, l->n_in, l->cap_in) = x;
+            *arena_push(f->u.step, l->in, l->n_in, l->cap_in) = x;
         return x != NULL;
     }
     struct loc loc = f->c.cur.loc;
@@ -180,10 +182,9 @@ static bool flat_call(struct flat *f, struct line *l)
     l->op = op_find(name);
     if (!l->op)
         return diag_error(f->u.s, FAIL_INPUT, loc, "there is no operation %s", name);
-    l->attrs = arena_array(f->u.s->run, struct attr, l->op->call.n_attrs);
-    l->given = arena_array(f->u.s->run, bool, l->op->call.n_attrs);
-    for (int i = 0; i < l->op->call.n_attrs; i++)
-        l->attrs[i] = l->op->call.attrs[i].value;
+    l->attrs = arena_array(f->u.step, struct attr, MAX_ATTRS);
+    op_defaults(l->op, l->attrs);
+    l->given = arena_array(f->u.step, bool, l->op->call.n_attrs);
     while (!cursor_is(&f->c, ')')) {
         if (cursor_at_end(&f->c) || !flat_argument(f, l))
             return cursor_error(&f->c, "expected ')', not %s", cursor_what(&f->c));
@@ -195,7 +196,7 @@ static bool flat_call(struct flat *f, struct line *l)
     int arity = op_arity(l->op, &variadic);
     if (variadic ? (int)l->n_in < arity - 1 : (int)l->n_in != arity)
         return diag_error(f->u.s, FAIL_INPUT, loc, "%s takes (%s), not %zu operands", name,
-                          op_operands_text(f->u.s->run, l->op), l->n_in);
+                          op_operands_text(f->u.step, l->op), l->n_in);
     for (int i = 0; i < l->op->call.n_attrs; i++)
         if (l->op->call.attrs[i].required && !l->given[i])
             return diag_error(f->u.s, FAIL_INPUT, loc, "%s lacks its attribute %s", name, l->op->call.attrs[i].name);
@@ -245,8 +246,8 @@ static struct node *flat_node_at(struct flat *f, int64_t id, struct loc id_loc)
     if (!n)
         return NULL;
     if (n->type.dtype != t.dtype || !type_same_shape(&n->type, &t)) {
-        diag_error(f->u.s, FAIL_INPUT, te->loc, "%s gives %s, not %s", l.op->call.name,
-                   type_text(f->u.s->run, &n->type), type_text(f->u.s->run, &t));
+        diag_error(f->u.s, FAIL_INPUT, te->loc, "%s gives %s, not %s", l.op->call.name, type_text(f->u.step, &n->type),
+                   type_text(f->u.step, &t));
         return NULL;
     }
     n->id = (int)id;
@@ -307,7 +308,8 @@ static void flat_dim(struct flat *f)
         return;
     struct value v = { .kind = VAL_DIM, .loc = f->c.before, .index = index_sym(f->u.s->indices, name) };
     if (scope_define(&f->u, f->u.file, name, v, f->c.before))
-        *arena_push(f->g->arena, f->g->dims, f->g->n_dims, f->g->cap_dims) = (struct graph_dim){ name, v.index, loc };
+        *arena_push(f->g->arena, f->g->dims, f->g->n_dims, f->g->cap_dims) =
+            (struct graph_dim){ arena_strdup(f->g->arena, name), v.index, loc };
 }
 
 static void flat_size(struct flat *f)
@@ -529,11 +531,8 @@ static void flat_slot(struct flat *f)
 static void flat_source(struct flat *f)
 {
     const char *name = flat_name(f, "the source's name");
-    struct source *src = arena_new_of(f->u.s->run, struct source);
-    if (!name)
-        return;
-    *src = (struct source){ name, "", 0 };
-    f->origin = f->g->src = src;
+    if (name)
+        f->origin = f->g->src = source_of_string(f->u.s, name, "");
 }
 
 /* The word that a line begins with. */
@@ -626,18 +625,19 @@ static void flat_head(struct flat *f)
         cursor_error(&f->c, "expected the end of the line, not %s", cursor_what(&f->c));
 }
 
-struct graph *graph_parse_flat(struct session *s, const struct source *src, const struct graph_options *o)
+struct graph *graph_flat_parse(struct session *s, struct arena *step, const struct source *src,
+                               const struct graph_options *o)
 {
-    struct flat *f = arena_new_of(s->run, struct flat);
+    struct flat *f = arena_new_of(step, struct flat);
     int errors = s->n_errors;
     f->g = graph_new(s, "");
     f->u = (struct unfold){
-        .s = s, .g = f->g, .o = o, .taken = map_new(s->run), .settable = map_new(s->run), .flat = true
+        .s = s, .step = step, .g = f->g, .o = o, .taken = map_new(step), .settable = map_new(step), .flat = true
     };
     f->u.max_nodes = o->max_nodes ? o->max_nodes : 1000000;
     f->u.file = scope_new(&f->u, NULL, NULL);
     f->origin = source_of_string(s, "(unknown source)", "");
-    cursor_begin(&f->c, s, src);
+    cursor_begin(&f->c, s, step, src);
     flat_head(f);
     if (f->c.panic)
         cursor_recover(&f->c);
@@ -648,5 +648,7 @@ struct graph *graph_parse_flat(struct session *s, const struct source *src, cons
     while (f->c.cur.kind != TOK_END)
         flat_line(f);
     join_groups(f);
-    return s->n_errors == errors && graph_verify(f->g) ? f->g : NULL;
+    if (s->n_errors == errors)
+        graph_verify(f->g);
+    return f->g;
 }

@@ -56,12 +56,12 @@ static const char *new_name(struct cursor *c, const char *what, bool with_dots)
         cursor_error(c, "'%s' is a word of the language and cannot name %s", c->cur.text, what);
         return NULL;
     }
-    return cursor_name(c, arena_printf(c->s->run, "a name for %s", what), with_dots);
+    return cursor_name(c, arena_printf(c->step, "a name for %s", what), with_dots);
 }
 
 static struct expr *expr_new(struct cursor *c, enum expr_kind kind)
 {
-    struct expr *e = arena_new_of(c->s->run, struct expr);
+    struct expr *e = arena_new_of(c->step, struct expr);
     e->kind = kind;
     e->loc = c->cur.loc;
     return e;
@@ -76,7 +76,7 @@ static void parse_elements(struct cursor *c, struct expr *e, bool named, char cl
     open.col--;
     c->parens++;
     while (!c->panic && !cursor_is(c, close)) {
-        struct arg *a = arena_push(c->s->run, e->args, e->n, e->cap);
+        struct arg *a = arena_push(c->step, e->args, e->n, e->cap);
         *a = (struct arg){ .name_loc = c->cur.loc };
         if (named && c->cur.kind == TOK_NAME && c->next.kind == TOK_PUNCT && c->next.punct == '=') {
             a->name = cursor_name(c, "an attribute", false);
@@ -134,7 +134,7 @@ static struct expr *parse_factor(struct cursor *c)
         e = expr_new(c, EX_NEG);
         cursor_next(c);
         struct expr *of = parse_factor(c);
-        *arena_push(c->s->run, e->args, e->n, e->cap) = (struct arg){ .value = of };
+        *arena_push(c->step, e->args, e->n, e->cap) = (struct arg){ .value = of };
     } else if (cursor_is(c, '(')) {
         struct loc open = c->cur.loc;
         cursor_next(c);
@@ -164,12 +164,12 @@ static struct expr *parse_chain(struct cursor *c, const char *which, struct expr
            strchr(which, c->cur.punct)) {
         if (!chain) {
             chain = expr_new(c, EX_CHAIN);
-            *arena_push(c->s->run, chain->args, chain->n, chain->cap) = (struct arg){ .value = first };
+            *arena_push(c->step, chain->args, chain->n, chain->cap) = (struct arg){ .value = first };
         }
-        *arena_push(c->s->run, ops, n_ops, cap_ops) = (struct tok_op){ (char)c->cur.punct, c->cur.loc };
+        *arena_push(c->step, ops, n_ops, cap_ops) = (struct tok_op){ (char)c->cur.punct, c->cur.loc };
         cursor_next(c);
         struct expr *next = part(c);
-        *arena_push(c->s->run, chain->args, chain->n, chain->cap) = (struct arg){ .value = next };
+        *arena_push(c->step, chain->args, chain->n, chain->cap) = (struct arg){ .value = next };
     }
     if (!chain)
         return first;
@@ -188,7 +188,7 @@ struct expr *ast_expr(struct cursor *c) { return parse_expr(c); }
 /* type = dtype [ "[" [ expr { "," expr } ] "]" ]. An unknown dtype is said when the type is used. */
 struct type_expr *ast_type(struct cursor *c)
 {
-    struct type_expr *t = arena_new_of(c->s->run, struct type_expr);
+    struct type_expr *t = arena_new_of(c->step, struct type_expr);
     t->loc = c->cur.loc;
     t->dtype = cursor_name(c, "a type", false);
     if (!c->panic && !cursor_at_end(c) && cursor_is(c, '[')) {
@@ -208,7 +208,7 @@ static void parse_statement(struct cursor *c, struct list *to, struct stmt *bloc
 
 static struct stmt *stmt_new(struct cursor *c, enum stmt_kind kind)
 {
-    struct stmt *st = arena_new_of(c->s->run, struct stmt);
+    struct stmt *st = arena_new_of(c->step, struct stmt);
     st->kind = kind;
     st->loc = c->cur.loc;
     return st;
@@ -216,7 +216,7 @@ static struct stmt *stmt_new(struct cursor *c, enum stmt_kind kind)
 
 static void push(struct cursor *c, struct list *to, struct stmt *st)
 {
-    *arena_push(c->s->run, to->v, to->n, to->cap) = st;
+    *arena_push(c->step, to->v, to->n, to->cap) = st;
 }
 
 /* binding = name "=" expr */
@@ -317,7 +317,7 @@ static void parse_block(struct cursor *c, struct list *to)
         if (!c->panic)
             p.type = ast_type(c);
         if (!c->panic)
-            *arena_push(c->s->run, st->params, st->n_params, st->cap_params) = p;
+            *arena_push(c->step, st->params, st->n_params, st->cap_params) = p;
         if (!cursor_take(c, ',') && !cursor_is(c, ')'))
             cursor_error(c, "expected ',' or ')', not %s", cursor_what(c));
     }
@@ -455,10 +455,10 @@ static void unknown_statement(struct cursor *c)
         near = name_nearer(c->cur.text, near, words[i]);
     if (!c->panic) {
         if (c->cur.kind == TOK_NAME)
-            what = arena_printf(c->s->run, "'%.60s'", c->cur.text);
+            what = arena_printf(c->step, "'%.60s'", c->cur.text);
         else if (c->cur.kind == TOK_PUNCT && c->cur.punct < 256)
-            what = arena_printf(c->s->run, "'%c'", c->cur.punct);
-        const char *hint = near ? arena_printf(c->s->run, "; did you mean '%s'?", near) : "";
+            what = arena_printf(c->step, "'%c'", c->cur.punct);
+        const char *hint = near ? arena_printf(c->step, "; did you mean '%s'?", near) : "";
         diag_error(c->s, FAIL_INPUT, c->cur.loc, "no statement begins with %s%s", what, hint);
     }
     c->panic = true;
@@ -551,11 +551,11 @@ static void check_returns(struct cursor *c, const struct stmt *st, bool in_block
 }
 
 /* file = "graph" name { statement } */
-struct file_ast *ast_parse(struct session *s, const struct source *src)
+struct file_ast *ast_parse(struct session *s, struct arena *step, const struct source *src)
 {
     struct cursor c;
-    cursor_begin(&c, s, src);
-    struct file_ast *file = arena_new_of(s->run, struct file_ast);
+    cursor_begin(&c, s, step, src);
+    struct file_ast *file = arena_new_of(step, struct file_ast);
     if (!cursor_is_word(&c, "graph")) {
         diag_error(s, FAIL_INPUT, c.cur.loc, "a graph file begins with `graph NAME`");
         return NULL;

@@ -5,8 +5,9 @@
 
 struct scope *scope_new(struct unfold *u, struct scope *parent, const char *instance)
 {
-    struct scope *sc = arena_new_of(u->s->run, struct scope);
-    *sc = (struct scope){ parent, map_new(u->s->run), map_new(u->s->run), instance };
+    struct scope *sc = arena_new_of(u->step, struct scope);
+    const char *kept = instance ? arena_strdup(u->g->arena, instance) : NULL;
+    *sc = (struct scope){ parent, map_new(u->step), map_new(u->step), kept };
     return sc;
 }
 
@@ -46,7 +47,7 @@ const struct binding *scope_find(struct unfold *u, const struct scope *sc, const
     }
     const char *near = near_name(u, sc, name);
     diag_error(u->s, FAIL_INPUT, loc, "nothing is called %s here%s", name,
-               near ? arena_printf(u->s->run, "; did you mean %s?", near) : "");
+               near ? arena_printf(u->step, "; did you mean %s?", near) : "");
     if (!near)
         return NULL;
     b = find(sc, near);
@@ -60,7 +61,7 @@ static struct binding *put(struct unfold *u, struct scope *sc, const char *name)
 {
     void **at = map_at(sc->names, name);
     if (!*at)
-        *at = arena_new_of(u->s->run, struct binding);
+        *at = arena_new_of(u->step, struct binding);
     return *at;
 }
 
@@ -80,7 +81,7 @@ bool scope_define(struct unfold *u, struct scope *sc, const char *name, struct v
 
 const char *scope_path(struct unfold *u, const struct scope *sc, const char *name)
 {
-    return sc->instance ? arena_printf(u->s->run, "%s.%s", sc->instance, name) : name;
+    return sc->instance ? arena_printf(u->step, "%s.%s", sc->instance, name) : name;
 }
 
 struct taken *name_take(struct unfold *u, const char *name, struct loc loc, const char *what)
@@ -92,7 +93,7 @@ struct taken *name_take(struct unfold *u, const char *name, struct loc loc, cons
         diag_note(u->s, t->loc, "%s is made here", name);
         return NULL;
     }
-    t = *at = arena_new_of(u->s->run, struct taken);
+    t = *at = arena_new_of(u->step, struct taken);
     t->loc = loc;
     return t;
 }
@@ -102,7 +103,7 @@ static const char *unused_name(struct unfold *u, const char *base, int64_t *time
 {
     for (;;) {
         int64_t k = (*times)++;
-        const char *name = k ? arena_printf(u->s->run, "%s.%lld", base, (long long)k) : base;
+        const char *name = k ? arena_printf(u->step, "%s.%lld", base, (long long)k) : base;
         if (!map_find(u->taken, name)) {
             name_take(u, name, loc, "");
             return name;
@@ -112,7 +113,7 @@ static const char *unused_name(struct unfold *u, const char *base, int64_t *time
 
 const char *instance_take(struct unfold *u, const char *wanted, struct loc loc)
 {
-    const char *key = arena_printf(u->s->run, "%s ", wanted); /* a space keeps counts apart from scopes' stems */
+    const char *key = arena_printf(u->step, "%s ", wanted); /* a space keeps counts apart from scopes' stems */
     void **count = map_at(u->file->counts, key);
     int64_t times = (intptr_t)*count;
     const char *name = unused_name(u, wanted, &times, loc);
@@ -135,7 +136,7 @@ bool scope_bind(struct unfold *u, struct scope *sc, const char *name, struct val
     b->defined = loc;
     if (v.kind != VAL_NODE)
         return true;
-    const char *full = unused_name(u, scope_path(u, sc, name), &b->times, loc);
+    const char *full = arena_strdup(u->g->arena, unused_name(u, scope_path(u, sc, name), &b->times, loc));
     if (!v.node->name)
         v.node->name = full;
     else

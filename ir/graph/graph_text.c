@@ -254,8 +254,11 @@ static void put_plan(FILE *to, const struct graph *g)
         fprintf(to, "memory %s\n", index_text(g->arena, g->memory));
 }
 
-const char *graph_text(const struct graph *g)
+const char *graph_text(const struct graph *graph)
 {
+    struct graph copy = *graph; /* whose arena ends with the printing */
+    const struct graph *g = &copy;
+    copy.arena = arena_new();
     char *buf = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&buf, &size);
@@ -272,7 +275,8 @@ const char *graph_text(const struct graph *g)
     put_values(to, g);
     put_plan(to, g);
     BUG_IF(fclose(to), "out of memory");
-    const char *text = arena_strndup(g->arena, buf, size);
+    arena_free(copy.arena);
+    const char *text = arena_strndup(graph->arena, buf, size);
     free(buf);
     return text;
 }

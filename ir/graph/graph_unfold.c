@@ -5,6 +5,10 @@
 #include "ir/graph/graph_unfold.h"
 
 static const struct value poison;
+enum { MAX_LISTED = 40 }; /* names in a message */
+
+/* A name as the graph has it. */
+static const char *kept(struct unfold *u, const char *name) { return arena_strdup(u->g->arena, name); }
 
 /* --- numbers --- */
 /* The value that --set gives a name, if one does; the last one counts. */
@@ -36,26 +40,28 @@ static void unfold_let(struct unfold *u, const struct stmt *st)
     scope_define(u, u->file, st->name, v, st->loc);
 }
 
-static bool defines(const struct stmt *size, const char *name)
+static struct map *names_of(struct unfold *u, const struct stmt *size)
 {
+    struct map *names = map_new(u->step);
     for (size_t i = 0; i < size->n_body; i++)
-        if (!strcmp(size->body[i]->name, name))
-            return true;
-    return false;
+        map_at(names, size->body[i]->name);
+    return names;
 }
 
 /* Every size gives the same names, so that a graph that is right for one is a graph for all. */
 static void check_size(struct unfold *u, const struct stmt *st, const struct stmt *first)
 {
+    const struct map *here = names_of(u, st);
+    const struct map *there = names_of(u, first);
     for (size_t i = 0; i < first->n_body; i++) {
-        if (defines(st, first->body[i]->name))
+        if (map_find(here, first->body[i]->name))
             continue;
         diag_error(u->s, FAIL_INPUT, st->loc, "size %s does not give %s, which size %s does", st->name,
                    first->body[i]->name, first->name);
         diag_note(u->s, first->body[i]->loc, "%s of size %s stands here", first->body[i]->name, first->name);
     }
     for (size_t i = 0; i < st->n_body; i++) {
-        if (defines(first, st->body[i]->name))
+        if (map_find(there, st->body[i]->name))
             continue;
         diag_error(u->s, FAIL_INPUT, st->body[i]->loc, "size %s gives %s, which size %s does not", st->name,
                    st->body[i]->name, first->name);
@@ -68,7 +74,7 @@ static void unfold_sizes(struct unfold *u, const struct file_ast *file)
 {
     const struct stmt *first = NULL;
     const struct stmt *chosen = NULL;
-    struct map *sizes = map_new(u->s->run);
+    struct map *sizes = map_new(u->step);
     for (size_t i = 0; i < file->n_body; i++) {
         const struct stmt *st = file->body[i];
         if (st->kind != ST_SIZE)
@@ -85,23 +91,23 @@ static void unfold_sizes(struct unfold *u, const struct file_ast *file)
         else
             check_size(u, st, first);
         *arena_push(u->g->arena, u->g->sizes, u->g->n_sizes, u->g->cap_sizes) =
-            (struct graph_size){ st->name, st->loc };
+            (struct graph_size){ kept(u, st->name), st->loc };
         if (u->o->size ? !strcmp(st->name, u->o->size) : !chosen)
             chosen = st;
     }
     if (u->o->size && !chosen) {
         const char *list = "";
         const char *near = map_near(sizes, u->o->size);
-        for (size_t i = 0; i < sizes->n; i++)
-            list = arena_printf(u->s->run, "%s%s%s", list, i ? ", " : "", sizes->entry[i].key);
+        for (size_t i = 0; i < sizes->n && i < MAX_LISTED; i++)
+            list = arena_printf(u->step, "%s%s%s", list, i ? ", " : "", sizes->entry[i].key);
         diag_error(u->s, FAIL_USAGE, file->name_loc, "graph %s has no size %s (%s%s)%s", file->name, u->o->size,
                    *list ? "sizes: " : "it has no sizes", list,
-                   near ? arena_printf(u->s->run, "; did you mean %s?", near) : "");
+                   near ? arena_printf(u->step, "; did you mean %s?", near) : "");
         chosen = first;
     }
     if (!chosen)
         return;
-    u->g->size = chosen->name;
+    u->g->size = kept(u, chosen->name);
     for (size_t i = 0; i < chosen->n_body; i++)
         unfold_let(u, chosen->body[i]);
 }
@@ -111,23 +117,10 @@ static void unfold_dim(struct unfold *u, const struct stmt *st)
     struct value v = { .kind = VAL_DIM, .loc = st->loc, .index = index_sym(u->s->indices, st->name) };
     if (scope_define(u, u->file, st->name, v, st->loc))
         *arena_push(u->g->arena, u->g->dims, u->g->n_dims, u->g->cap_dims) =
-            (struct graph_dim){ st->name, v.index, st->loc };
+            (struct graph_dim){ kept(u, st->name), v.index, st->loc };
 }
 
 /* --- sources --- */
-static struct attr *source_attrs(struct unfold *u, const struct op_def *op, const struct type *t)
-{
-    struct attr *attrs = arena_array(u->s->run, struct attr, op->call.n_attrs);
-    for (int i = 0; i < op->call.n_attrs; i++)
-        attrs[i] = op->call.attrs[i].value;
-    const struct index **dims = arena_array(u->s->run, const struct index *, t->rank);
-    for (int i = 0; i < t->rank; i++)
-        dims[i] = t->dim[i];
-    attrs[op_attr(op, "dims")] = (struct attr){ .n = t->rank, .dims = dims };
-    attrs[op_attr(op, "dtype")].i = t->dtype;
-    return attrs;
-}
-
 static bool range_attr(struct unfold *u, struct scope *sc, const struct expr *e, const char *what, struct attr *out)
 {
     if (!e)
@@ -143,7 +136,8 @@ static struct value source_node(struct unfold *u, struct scope *sc, const struct
     struct type t;
     if (!type_eval(u, sc, st->type, &t))
         return poison;
-    struct attr *attrs = source_attrs(u, op, &t);
+    struct attr attrs[MAX_ATTRS];
+    op_defaults_of_type(op, &t, attrs);
     int lo = op_attr(op, "lo");
     int hi = op_attr(op, "hi");
     if (st->lo && !range_attr(u, sc, st->lo, "the lower end of a range", &attrs[lo]))
@@ -165,7 +159,7 @@ static struct value source_node(struct unfold *u, struct scope *sc, const struct
             which++;
         if (which == 3) {
             diag_error(u->s, FAIL_INPUT, st->init_loc, "%s is no initial value (fan_in, zero, one)%s", st->init,
-                       near ? arena_printf(u->s->run, "; did you mean %s?", near) : "");
+                       near ? arena_printf(u->step, "; did you mean %s?", near) : "");
             return poison;
         }
         attrs[op_attr(op, "init")].i = which;
@@ -184,7 +178,7 @@ static bool unfold_input(struct unfold *u, const struct stmt *st)
         return false;
     if (v.kind != VAL_NODE || !name_take(u, st->name, st->loc, st->kind == ST_INPUT ? "input" : "label"))
         return false;
-    v.node->name = st->name;
+    v.node->name = kept(u, st->name);
     return true;
 }
 
@@ -201,7 +195,7 @@ static bool unfold_weight(struct unfold *u, struct scope *sc, const struct stmt 
     if (v.kind != VAL_NODE)
         return false;
     t->weight = v.node;
-    v.node->name = full;
+    v.node->name = kept(u, full);
     return true;
 }
 
@@ -219,8 +213,7 @@ static struct value stmt_value(struct unfold *u, struct scope *sc, const struct 
         return value_as_type(u, sc, &v, &t, st->name, st->type->loc) ? v : poison;
     if (v.kind == VAL_NODE)
         return v;
-    const char *hint =
-        v.kind == VAL_INT ? arena_printf(u->s->run, "; for an integer write `let %s = …`", st->name) : "";
+    const char *hint = v.kind == VAL_INT ? arena_printf(u->step, "; for an integer write `let %s = …`", st->name) : "";
     diag_error(u->s, FAIL_INPUT, v.loc, "%s must be a tensor, but this is %s%s", st->name, value_text(u, &v), hint);
     return poison;
 }
@@ -246,17 +239,17 @@ static bool unfold_output(struct unfold *u, const struct stmt *st)
             return diag_error(u->s, FAIL_INPUT, st->loc, "an output is a tensor, but %s is %s", st->name,
                               value_text(u, &v));
     }
-    for (size_t i = 0; i < u->g->n_outs; i++) {
-        if (strcmp(u->g->outs[i].name, st->name))
-            continue;
+    const struct loc **first = (const struct loc **)map_find(u->outs, st->name);
+    if (first) {
         diag_error(u->s, FAIL_INPUT, st->loc, "there is already an output %s", st->name);
-        diag_note(u->s, u->g->outs[i].loc, "the first one stands here");
+        diag_note(u->s, **first, "the first one stands here");
         return false;
     }
     if (v.kind != VAL_NODE)
         return false;
+    *map_at(u->outs, st->name) = (void *)(uintptr_t)&st->loc;
     *arena_push(u->g->arena, u->g->outs, u->g->n_outs, u->g->cap_outs) =
-        (struct graph_out){ st->name, v.node, st->loc };
+        (struct graph_out){ kept(u, st->name), v.node, st->loc };
     return true;
 }
 
@@ -270,8 +263,7 @@ static bool unfold_loss(struct unfold *u, const struct stmt *st)
         return false;
     }
     if (v.kind == VAL_NODE && (v.node->type.rank || !dtype_is_float(v.node->type.dtype))) {
-        diag_error(u->s, FAIL_INPUT, v.loc, "the loss is one float, but this is %s",
-                   type_text(u->s->run, &v.node->type));
+        diag_error(u->s, FAIL_INPUT, v.loc, "the loss is one float, but this is %s", type_text(u->step, &v.node->type));
         v = poison;
     }
     if (!scope_bind(u, u->file, "loss", v, st->loc) || v.kind != VAL_NODE)
@@ -395,7 +387,7 @@ struct value block_unfold(struct unfold *u, struct stmt *block, const struct val
     int errors = u->s->n_errors;
     if (bind_params(u, sc, block, args, n, call)) {
         struct type t;
-        const char *what = arena_printf(u->s->run, "the result of block %s", block->name);
+        const char *what = arena_printf(u->step, "the result of block %s", block->name);
         block->used = true;
         unfold_body(u, sc, block, &result);
         if (!type_eval(u, u->file, block->type, &t) || !value_as_type(u, sc, &result, &t, what, block->type->loc))
@@ -414,8 +406,8 @@ static void check_unused(struct unfold *u, struct stmt *block)
     struct graph *keep = u->g;
     struct map *taken = u->taken;
     u->g = graph_new(u->s, keep->name);
-    u->taken = map_new(u->s->run);
-    struct value *args = arena_array(u->s->run, struct value, block->n_params);
+    u->taken = map_new(u->step);
+    struct value *args = arena_array(u->step, struct value, block->n_params);
     bool good = true;
     for (size_t i = 0; i < block->n_params && good; i++) {
         struct stmt input = {
@@ -426,6 +418,7 @@ static void check_unused(struct unfold *u, struct stmt *block)
     }
     if (good)
         block_unfold(u, block, args, block->n_params, block->name, block->loc);
+    graph_free(u->g);
     u->g = keep;
     u->taken = taken;
 }
@@ -449,17 +442,19 @@ static void check_sets(struct unfold *u)
     for (size_t i = 0; i < u->o->n_sets; i++) {
         const char *set = u->o->sets[i];
         size_t n = strcspn(set, "=");
-        const char *name = arena_strndup(u->s->run, set, n);
+        const char *name = arena_strndup(u->step, set, n);
         const char *near = map_near(u->settable, name);
         const char *list = "";
-        for (size_t k = 0; k < u->settable->n; k++)
-            list = arena_printf(u->s->run, "%s%s%s", list, k ? ", " : "", u->settable->entry[k].key);
+        for (size_t k = 0; k < u->settable->n && k < MAX_LISTED; k++)
+            list = arena_printf(u->step, "%s%s%s", list, k ? ", " : "", u->settable->entry[k].key);
+        if (u->settable->n > MAX_LISTED)
+            list = arena_printf(u->step, "%s, …", list);
         if (!set[n])
             diag_error(u->s, FAIL_USAGE, NOWHERE, "--set %s: write it as NAME=VALUE", set);
         else if (!map_find(u->settable, name))
             diag_error(u->s, FAIL_USAGE, NOWHERE, "--set %s: graph %s has no size or let of this name (%s%s)%s", set,
                        u->g->name, *list ? "there are: " : "it has none", list,
-                       near ? arena_printf(u->s->run, "; did you mean %s?", near) : "");
+                       near ? arena_printf(u->step, "; did you mean %s?", near) : "");
     }
 }
 
@@ -499,35 +494,44 @@ static bool is_flat(const char *p)
     return !strncmp(p, "flat", 4) && p[4] && strchr(" \t\r\n", p[4]);
 }
 
-struct graph *graph_parse(struct session *s, const struct source *src, const struct graph_options *o)
+static struct graph *parse_file(struct session *s, struct arena *step, const struct source *src,
+                                const struct graph_options *o)
 {
     enum { MAX_NODES = 1000000 };
-    static const struct graph_options none;
     int errors = s->n_errors;
-    if (!o)
-        o = &none;
-    if (src->size > (size_t)1 << 28) {
-        diag_error(s, FAIL_INPUT, NOWHERE, "%s is larger than 256 MiB", src->name);
-        return NULL;
-    }
-    if (is_flat(src->text))
-        return graph_parse_flat(s, src, o);
-    const struct file_ast *file = ast_parse(s, src);
+    const struct file_ast *file = ast_parse(s, step, src);
     if (!file)
         return NULL;
     struct unfold u = { .s = s,
+                        .step = step,
                         .o = o,
                         .g = graph_new(s, file->name ? file->name : ""),
-                        .taken = map_new(s->run),
-                        .settable = map_new(s->run) };
+                        .taken = map_new(step),
+                        .settable = map_new(step),
+                        .outs = map_new(step) };
     u.max_nodes = o->max_nodes ? o->max_nodes : MAX_NODES;
     u.g->src = src;
     u.file = scope_new(&u, NULL, NULL);
     unfold_file(&u, file);
     if (s->n_errors == errors && !u.g->n_outs && !u.g->loss)
         diag_error(s, FAIL_INPUT, file->name_loc, "graph %s has neither an output nor a loss", file->name);
-    if (s->n_errors != errors)
-        return NULL;
     number_values(u.g);
     return u.g;
+}
+
+struct graph *graph_parse(struct session *s, const struct source *src, const struct graph_options *o)
+{
+    static const struct graph_options none;
+    int errors = s->n_errors;
+    if (src->size > (size_t)1 << 28) {
+        diag_error(s, FAIL_INPUT, NOWHERE, "%s is larger than 256 MiB", src->name);
+        return NULL;
+    }
+    struct arena *step = arena_new();
+    struct graph *g = (is_flat(src->text) ? graph_flat_parse : parse_file)(s, step, src, o ? o : &none);
+    arena_free(step);
+    if (s->n_errors == errors)
+        return g;
+    graph_free(g);
+    return NULL;
 }

@@ -52,11 +52,13 @@ struct taken {
 
 struct unfold {
     struct session *s;
+    struct arena *step; /* of the tree, scopes and values; what the graph keeps is copied */
     struct graph *g;
     const struct graph_options *o;
     struct scope *file;
     struct map *taken;    /* struct taken: names of tensors and instances */
     struct map *settable; /* names that --set may give: const char * of the set that does, or NULL */
+    struct map *outs;     /* struct loc: names of outputs */
     size_t max_nodes, steps;
     int depth;
     bool fatal; /* a limit was hit */
@@ -109,5 +111,6 @@ struct value block_unfold(struct unfold *u, struct stmt *block, const struct val
                           const char *instance, struct loc call);
 
 /* --- graph_flat.c --- */
-struct graph *graph_parse_flat(struct session *s, const struct source *src, const struct graph_options *o);
+struct graph *graph_flat_parse(struct session *s, struct arena *step, const struct source *src,
+                               const struct graph_options *o);
 #endif

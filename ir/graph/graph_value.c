@@ -11,7 +11,7 @@ static const struct value poison;
 
 const char *value_text(struct unfold *u, const struct value *v)
 {
-    struct arena *a = u->s->run;
+    struct arena *a = u->step;
     switch (v->kind) {
     case VAL_POISON: return "an error";
     case VAL_NODE: return type_text(a, &v->node->type);
@@ -250,7 +250,7 @@ static struct value name_eval(struct unfold *u, struct scope *sc, const struct e
 
 static struct value list_eval(struct unfold *u, struct scope *sc, const struct expr *e)
 {
-    struct value v = { .kind = VAL_LIST, .loc = e->loc, .n = e->n, .list = arena_array(u->s->run, struct value, e->n) };
+    struct value v = { .kind = VAL_LIST, .loc = e->loc, .n = e->n, .list = arena_array(u->step, struct value, e->n) };
     for (size_t i = 0; i < e->n; i++) {
         v.list[i] = value_eval(u, sc, e->args[i].value);
         if (v.list[i].kind == VAL_POISON)
@@ -317,7 +317,7 @@ bool type_eval(struct unfold *u, struct scope *sc, const struct type_expr *t, st
         const char *near = NULL;
         for (int i = 0; i < DT_COUNT; i++)
             near = name_nearer(t->dtype, near, dtype_name((enum dtype)i));
-        const char *hint = near ? arena_printf(u->s->run, "; did you mean %s?", near) : "";
+        const char *hint = near ? arena_printf(u->step, "; did you mean %s?", near) : "";
         return diag_error(u->s, FAIL_INPUT, t->loc, "%s is not a dtype (float f16 bf16 f32 f64 i32 i64 bool)%s",
                           t->dtype, hint);
     }
@@ -336,7 +336,7 @@ bool type_eval(struct unfold *u, struct scope *sc, const struct type_expr *t, st
 
 static bool ints_of(struct unfold *u, const struct value *v, const char *what, struct attr *out)
 {
-    int64_t *ints = arena_array(u->s->run, int64_t, v->n);
+    int64_t *ints = arena_array(u->step, int64_t, v->n);
     bool good = true;
     for (size_t i = 0; i < v->n; i++)
         good &= value_int(u, v->list[i], what, &ints[i]);
@@ -348,7 +348,7 @@ static bool ints_of(struct unfold *u, const struct value *v, const char *what, s
 static bool dims_of(struct unfold *u, const struct value *v, const char *what, struct attr *out)
 {
     struct type t = { .rank = (int)v->n };
-    const struct index **dims = arena_array(u->s->run, const struct index *, v->n);
+    const struct index **dims = arena_array(u->step, const struct index *, v->n);
     bool good = v->n <= MAX_RANK ||
                 diag_error(u->s, FAIL_INPUT, v->loc, "%s has %zu dimensions, and %d is the most", what, v->n, MAX_RANK);
     for (size_t i = 0; good && i < v->n; i++) {
@@ -386,7 +386,7 @@ bool attr_of_value(struct unfold *u, enum attr_kind kind, const struct value *v,
     case ATTR_INTS:
         if (v->kind == VAL_INT) { /* axis=0 is axis=[0] */
             out->n = 1;
-            out->ints = arena_array(u->g->arena, int64_t, 1);
+            out->ints = arena_array(u->step, int64_t, 1);
             *(int64_t *)out->ints = v->i;
             return true;
         }

@@ -8,6 +8,7 @@
 
 struct check {
     const struct graph *g;
+    struct arena *step;
     const struct node **at;
     size_t *position;
     bool good;
@@ -18,7 +19,7 @@ __attribute__((format(printf, 3, 4))) static void wrong(struct check *c, const s
     struct session *s = c->g->s;
     va_list ap;
     va_start(ap, fmt);
-    const char *text = arena_vprintf(s->run, fmt, ap);
+    const char *text = arena_vprintf(c->step, fmt, ap);
     va_end(ap);
     c->good = false;
     if (!n)
@@ -37,6 +38,8 @@ static void check_ids(struct check *c)
 {
     for (size_t i = 0; i < c->g->n_nodes; i++) {
         const struct node *n = c->g->nodes[i];
+        if (n->by)
+            wrong(c, n, "it was replaced, and the graph was not settled");
         if (n->id < 0 || n->id >= c->g->next_id)
             wrong(c, n, "its id is not below the next one, %d", c->g->next_id);
         else if (c->at[n->id])
@@ -53,7 +56,7 @@ static void check_operands(struct check *c, const struct node *n, size_t i)
     bool variadic;
     int arity = op_arity(n->op, &variadic);
     if (variadic ? n->n_in < arity - 1 : n->n_in != arity)
-        wrong(c, n, "it has %d operands, and the op takes (%s)", n->n_in, op_operands_text(c->g->arena, n->op));
+        wrong(c, n, "it has %d operands, and the op takes (%s)", n->n_in, op_operands_text(c->step, n->op));
     for (int j = 0; j < n->n_in; j++) {
         if (!here(c, n->in[j]))
             wrong(c, n, "operand %d is not in the graph", j);
@@ -71,11 +74,11 @@ static void check_type(struct check *c, const struct node *n)
     struct session *s = c->g->s;
     const char *why = type_misfit(s, &n->type);
     if (why)
-        wrong(c, n, "its type %s cannot be held: %s", type_text(s->run, &n->type), why);
+        wrong(c, n, "its type %s cannot be held: %s", type_text(c->step, &n->type), why);
     else if (!n->op->type.infer((struct graph *)(uintptr_t)c->g, &copy))
         wrong(c, n, "its operands do not fit (the error above)");
     else if (copy.type.dtype != n->type.dtype || !type_same_shape(&copy.type, &n->type))
-        wrong(c, n, "it says %s, but its op gives %s", type_text(s->run, &n->type), type_text(s->run, &copy.type));
+        wrong(c, n, "it says %s, but its op gives %s", type_text(c->step, &n->type), type_text(c->step, &copy.type));
 }
 
 static void check_name(struct check *c, struct map *names, const char *name, const struct node *n)
@@ -89,8 +92,8 @@ static void check_name(struct check *c, struct map *names, const char *name, con
 static void check_names(struct check *c)
 {
     const struct graph *g = c->g;
-    struct map *names = map_new(g->s->run);
-    struct map *outs = map_new(g->s->run);
+    struct map *names = map_new(c->step);
+    struct map *outs = map_new(c->step);
     for (size_t i = 0; i < g->n_nodes; i++)
         if (g->nodes[i]->name)
             check_name(c, names, g->nodes[i]->name, g->nodes[i]);
@@ -162,9 +165,9 @@ static void check_groups(struct check *c)
 
 bool graph_verify(const struct graph *g)
 {
-    struct check c = { .g = g, .good = true };
-    c.at = arena_array(g->arena, const struct node *, g->next_id);
-    c.position = arena_array(g->arena, size_t, g->next_id);
+    struct check c = { .g = g, .step = arena_new(), .good = true };
+    c.at = arena_array(c.step, const struct node *, g->next_id);
+    c.position = arena_array(c.step, size_t, g->next_id);
     check_ids(&c);
     for (size_t i = 0; i < g->n_nodes; i++) {
         bool before = c.good;
@@ -179,5 +182,6 @@ bool graph_verify(const struct graph *g)
         if (g->value_of[i] && !here(&c, g->value_of[i]))
             wrong(&c, NULL, "value %zu is a node that is gone", i);
     check_groups(&c);
+    arena_free(c.step);
     return c.good;
 }

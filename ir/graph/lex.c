@@ -95,7 +95,7 @@ static void lex_number(struct cursor *c, struct tok *t)
 static void lex_string(struct cursor *c, struct tok *t)
 {
     const char *from = c->at;
-    const char *text = text_unquoted(c->s->run, &c->at);
+    const char *text = text_unquoted(c->step, &c->at);
     t->kind = TOK_STRING;
     t->text = text ? text : "";
     t->loc = loc_at(c, from);
@@ -149,7 +149,7 @@ static void lex_name(struct cursor *c, struct tok *t)
     }
     t->kind = TOK_NAME;
     t->loc = loc_at(c, from);
-    t->text = arena_strndup(c->s->run, from, (size_t)(c->at - from));
+    t->text = arena_strndup(c->step, from, (size_t)(c->at - from));
     if (foreign && !c->foreign)
         diag_error(c->s, FAIL_INPUT, t->loc, "names are made of the letters a-z and A-Z, digits and _");
     c->foreign |= foreign;
@@ -190,9 +190,11 @@ static struct tok lex(struct cursor *c)
     }
 }
 
-void cursor_begin(struct cursor *c, struct session *s, const struct source *src)
+void cursor_begin(struct cursor *c, struct session *s, struct arena *step, const struct source *src)
 {
-    *c = (struct cursor){ .s = s, .src = src, .at = src->text, .line_begin = src->text, .line = 1, .fresh = true };
+    *c = (struct cursor){
+        .s = s, .step = step, .src = src, .at = src->text, .line_begin = src->text, .line = 1, .fresh = true
+    };
     if (!strncmp(c->at, "\xEF\xBB\xBF", 3))
         c->at += 3;
     c->cur = lex(c);
@@ -265,7 +267,7 @@ const char *cursor_what(const struct cursor *c)
     if (c->cur.loc.len > 60)
         return "a very long word";
     switch (c->cur.kind) {
-    case TOK_NAME: return arena_printf(c->s->run, "'%s'", c->cur.text);
+    case TOK_NAME: return arena_printf(c->step, "'%s'", c->cur.text);
     case TOK_INT:
     case TOK_FLOAT: return "a number";
     case TOK_STRING: return "a quoted text";
@@ -275,7 +277,7 @@ const char *cursor_what(const struct cursor *c)
         return "'->'";
     if (c->cur.punct == PUNCT_LESS_EQ)
         return "'<='";
-    return arena_printf(c->s->run, "'%c'", c->cur.punct);
+    return arena_printf(c->step, "'%c'", c->cur.punct);
 }
 
 bool cursor_error(struct cursor *c, const char *fmt, ...)
@@ -285,7 +287,7 @@ bool cursor_error(struct cursor *c, const char *fmt, ...)
     c->panic = true;
     va_list ap;
     va_start(ap, fmt);
-    diag_error(c->s, FAIL_INPUT, c->cur.line_start ? c->before : c->cur.loc, "%s", arena_vprintf(c->s->run, fmt, ap));
+    diag_error(c->s, FAIL_INPUT, c->cur.line_start ? c->before : c->cur.loc, "%s", arena_vprintf(c->step, fmt, ap));
     va_end(ap);
     return false;
 }

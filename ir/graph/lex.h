@@ -13,11 +13,12 @@ struct tok {
     int punct;
     int64_t i;        /* TOK_INT */
     double f;         /* TOK_FLOAT */
-    const char *text; /* TOK_NAME, TOK_STRING: NUL-terminated, in the run arena. A name may have dots */
+    const char *text; /* TOK_NAME, TOK_STRING: NUL-terminated, in the step arena. A name may have dots */
 };
 
 struct cursor {
     struct session *s;
+    struct arena *step; /* of token texts and of what is read from them */
     const struct source *src;
     const char *at, *line_begin;
     int line;
@@ -33,7 +34,7 @@ struct cursor {
 
 enum { NEST_MAX = 200 };
 
-void cursor_begin(struct cursor *c, struct session *s, const struct source *src);
+void cursor_begin(struct cursor *c, struct session *s, struct arena *step, const struct source *src);
 void cursor_next(struct cursor *c);
 bool cursor_is(const struct cursor *c, int punct);
 bool cursor_is_word(const struct cursor *c, const char *word);

@@ -70,6 +70,22 @@ int op_attr(const struct op_def *op, const char *name)
     return -1;
 }
 
+void op_defaults(const struct op_def *op, struct attr *out)
+{
+    BUG_IF(op->call.n_attrs > MAX_ATTRS, "%s has %d attributes", op->call.name, op->call.n_attrs);
+    for (int i = 0; i < op->call.n_attrs; i++)
+        out[i] = op->call.attrs[i].value;
+}
+
+void op_defaults_of_type(const struct op_def *op, const struct type *t, struct attr *out)
+{
+    op_defaults(op, out);
+    int dtype = op_attr(op, "dtype");
+    out[op_attr(op, "dims")] = (struct attr){ .n = t->rank, .dims = t->dim };
+    if (dtype >= 0)
+        out[dtype].i = t->dtype;
+}
+
 bool op_is(const struct node *n, const char *name) { return strcmp(n->op->call.name, name) == 0; }
 
 /* ---- eval ---- */

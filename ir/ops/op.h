@@ -63,7 +63,7 @@ void contract_need_attr(struct contract *c, bool holds, const char *text);
 void contract_state(struct contract *c, const char *text, enum obligation_status status);
 
 /* Random legal operands and attributes, for the tests that the table generates. */
-enum { MAX_SAMPLE = 12 };
+enum { MAX_SAMPLE = 12, MAX_ATTRS = 8 };
 struct sample {
     uint64_t *rnd;
     struct session *s;
@@ -71,7 +71,7 @@ struct sample {
     struct type in[MAX_SAMPLE];
     double lo[MAX_SAMPLE], hi[MAX_SAMPLE]; /* values are uniform in lo..hi; integers in lo..hi, both in */
     bool scores[MAX_SAMPLE];               /* distinct, well separated values (for selections) */
-    struct attr attrs[8];
+    struct attr attrs[MAX_ATTRS];
 };
 
 /* Cost of a node over its whole result. */
@@ -178,6 +178,10 @@ const struct op_def *op_at(int i);
 /* Index of an operand or attribute by name, -1 if there is none. */
 int op_operand(const struct op_def *op, const char *name);
 int op_attr(const struct op_def *op, const char *name);
+/* The attributes' defaults, in the row's order; out has room for MAX_ATTRS. The second: with dims, and a dtype if the
+   row has one, of a type, whose dims they point to. */
+void op_defaults(const struct op_def *op, struct attr *out);
+void op_defaults_of_type(const struct op_def *op, const struct type *t, struct attr *out);
 static inline const struct attr *node_attr(const struct node *n, int i) { return &n->attrs[i]; }
 /* Number of named operands; *variadic: the last may repeat (also zero times). */
 int op_arity(const struct op_def *op, bool *variadic);

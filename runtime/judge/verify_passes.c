@@ -41,25 +41,30 @@ static const struct node **parsed_of(struct arena *a, const struct graph *parsed
 }
 
 /* ---- the parsed walk's own error ---- */
-/* Which parsed values `after` computes an's value from. */
-static void mark_cut(const struct beside *x, const struct node *an, bool *cut)
+/* Which parsed values `after` computes an's value from: a sweep against the order of its nodes. */
+static void mark_cut(const struct beside *x, struct arena *a, const struct node *an, bool *cut)
 {
-    for (int i = 0; i < an->n_in; i++) {
-        const struct node *pn = x->parsed_of[an->in[i]->id];
-        if (pn)
+    const struct graph *g = x->after;
+    bool *met = arena_array(a, bool, g->next_id + 1);
+    met[an->id] = true;
+    for (size_t i = g->n_nodes; i-- > 0;) {
+        const struct node *n = g->nodes[i];
+        const struct node *pn = n == an ? NULL : x->parsed_of[n->id];
+        if (met[n->id] && pn)
             cut[pn->id] = true;
-        else
-            mark_cut(x, an->in[i], cut);
+        for (int k = 0; k < n->n_in && met[n->id] && !pn; k++)
+            met[n->in[k]->id] = true;
     }
 }
 
-static void mark_cone(const struct node *n, const bool *cut, bool *need)
+/* From those of g that are needed to all that they are computed from, up to the cut. */
+static void mark_cone(const struct graph *g, const bool *cut, bool *need)
 {
-    if (need[n->id])
-        return;
-    need[n->id] = true;
-    for (int i = 0; i < n->n_in && !cut[n->id]; i++)
-        mark_cone(n->in[i], cut, need);
+    for (size_t i = g->n_nodes; i-- > 0;) {
+        const struct node *n = g->nodes[i];
+        for (int k = 0; k < n->n_in && need[n->id] && !cut[n->id]; k++)
+            need[n->in[k]->id] = true;
+    }
 }
 
 static void take_value(struct walk *w, const struct node *n, const struct wval *from)
@@ -81,9 +86,10 @@ static void take_value(struct walk *w, const struct node *n, const struct wval *
 static double *own_error(struct beside *x, const struct node *pn, const struct node *an)
 {
     if (!x->expanded) {
+        static const char *const expand[] = { "expand", NULL };
         struct pass_ctx c = { .s = x->s };
         x->expanded = graph_clone(x->parsed);
-        pass_expand(x->expanded, &c);
+        passes_run(x->expanded, &c, expand, NULL);
     }
     const struct graph *g = x->expanded;
     struct walk *w = walk_begin(x->s, g, &x->wp->dims, NUMERICS_REAL, x->threads);
@@ -92,13 +98,14 @@ static double *own_error(struct beside *x, const struct node *pn, const struct n
     bool *cut = arena_array(w->arena, bool, x->parsed->next_id + 1);
     bool *cut_here = arena_array(w->arena, bool, g->next_id + 1);
     bool *need = arena_array(w->arena, bool, g->next_id + 1);
-    mark_cut(x, an, cut);
+    mark_cut(x, w->arena, an, cut);
     for (size_t i = 0; i < x->parsed->n_nodes; i++) {
         const struct node *n = cut[x->parsed->nodes[i]->id] ? value_in(g, x->parsed->nodes[i]) : NULL;
         if (n && n != target)
             cut_here[n->id] = true;
     }
-    mark_cone(target, cut_here, need);
+    need[target->id] = true;
+    mark_cone(g, cut_here, need);
     w->bounds = true;
     for (size_t i = 0; i < g->n_nodes; i++) {
         const struct node *n = g->nodes[i];

@@ -248,32 +248,35 @@ void walk_node(struct walk *w, const struct node *n)
     add_store_error(w, n);
 }
 
-/* node->mark is not ours to write on a const graph: which nodes are needed, and by how many. */
-static void count_needs(const struct node *n, int *needs)
+/* Spreads what some nodes need to all that they need: operands stand before their readers. node->mark is not ours to
+   write on a const graph. */
+static void count_needs(const struct graph *g, int *needs)
 {
-    if (needs[n->id]++)
-        return;
-    for (int i = 0; i < n->n_in; i++)
-        count_needs(n->in[i], needs);
+    for (size_t i = g->n_nodes; i-- > 0;) {
+        const struct node *n = g->nodes[i];
+        for (int k = 0; k < n->n_in && needs[n->id]; k++)
+            needs[n->in[k]->id]++;
+    }
 }
 
 void walk_bind_for(struct walk *w, const struct binding *b, const struct node *n)
 {
     int *needs = arena_array(w->arena, int, w->n_val + 1);
-    count_needs(n, needs);
+    needs[n->id] = 1;
+    count_needs(w->g, needs);
     for (size_t i = 0; i < w->g->n_nodes; i++)
         if (needs[w->g->nodes[i]->id])
             bind_source(w, b, w->g->nodes[i]);
 }
 
+/* An output is needed once more than it is read: it is never dropped. */
 bool walk_run(struct walk *w, struct node *const *outs, size_t n_outs, bool keep,
               bool (*tap)(void *ctx, struct walk *w, const struct node *n), void *ctx)
 {
     int *needs = arena_array(w->arena, int, w->n_val + 1);
-    for (size_t i = 0; i < n_outs; i++) {
-        count_needs(outs[i], needs);
+    for (size_t i = 0; i < n_outs; i++)
         needs[outs[i]->id]++;
-    }
+    count_needs(w->g, needs);
     for (size_t i = 0; i < w->g->n_nodes; i++) {
         const struct node *n = w->g->nodes[i];
         if (!needs[n->id])

@@ -62,7 +62,7 @@ static struct code compile_kernels(struct session *s, struct kernel *const *k, s
     const char *text = spell_prelude(s, k[0]->target, checking ? SPELL_EMU_CHECKED : SPELL_EMU);
     struct code code = { 0 };
     for (size_t i = 0; i < n; i++)
-        text = arena_printf(s->run, "%s%s\n", text, print_kernel(s, k[i]));
+        text = arena_printf(s->run, "%s%s\n", text, print_kernel(k[i]));
     must(s, compile_host(s, k[0]->target, text, checking, &code), text);
     return code;
 }
@@ -109,7 +109,7 @@ struct code kir_compile_gpu(struct session *s, struct kernel *const *k, size_t n
     const char **names = arena_array(s->run, const char *, n);
     for (size_t i = 0; i < n; i++) {
         names[i] = k[i]->name;
-        text = arena_printf(s->run, "%s%s\n", text, print_kernel(s, k[i]));
+        text = arena_printf(s->run, "%s%s\n", text, print_kernel(k[i]));
     }
     struct code code = { 0 };
     must(s, compile_gpu(s, t, text, names, n, &code), t->name);
@@ -195,7 +195,7 @@ bool kir_launch(struct session *s, const struct kernel *k, struct kbuf *bufs, co
 
 void kir_emulate(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims)
 {
-    must(s, kir_launch(s, k, bufs, dims), print_kernel(s, k));
+    must(s, kir_launch(s, k, bufs, dims), print_kernel(k));
 }
 
 void kir_payload(struct session *s, const struct kernel *k, const char *prelude, void *const *bufs,

@@ -140,17 +140,16 @@ static const char *group_title(struct arena *a, const struct group *gr)
     return *title ? title : gr->nodes[gr->n_nodes - 1]->op->call.name;
 }
 
-/* What a reader recomputes for a rematerialised value, itself included, goes to its mark. Beyond the limit the value is
+/* The reads that a rematerialised value costs its reader go to its mark. Beyond the limit the value is
    kept instead, so that chains and shared operands of views cost no reader more than a little. */
 enum { MOST_RECOMPUTED = 32 };
 static void limit_rematerialisation(struct node *n)
 {
     if (!node_is_rematerialised(n))
         return;
-    n->mark = 1;
+    n->mark = n->n_in;
     for (int i = 0; i < n->n_in && n->mark <= MOST_RECOMPUTED; i++)
-        if (node_is_rematerialised(n->in[i]))
-            n->mark += n->in[i]->mark;
+        n->mark += node_is_rematerialised(n->in[i]) ? n->in[i]->mark : 0;
     n->materialised = n->mark > MOST_RECOMPUTED;
 }
 

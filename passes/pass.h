@@ -65,6 +65,7 @@ bool pass_prune(struct graph *g, struct pass_ctx *c);
 bool pass_expand(struct graph *g, struct pass_ctx *c);
 bool pass_simplify(struct graph *g, struct pass_ctx *c);
 bool pass_cse(struct graph *g, struct pass_ctx *c);
+bool pass_split(struct graph *g, struct pass_ctx *c);
 bool pass_precision(struct graph *g, struct pass_ctx *c);
 bool pass_fuse(struct graph *g, struct pass_ctx *c);
 bool pass_memplan(struct graph *g, struct pass_ctx *c);

@@ -5,8 +5,8 @@
 #include "passes/pass.h"
 
 const char *const pipeline_all[] = { "infer", "contracts", NULL };
-const char *const pipeline_target[] = { "prune", "expand", "simplify", "cse", "precision",
-                                        "cse",   "fuse",   "memplan",  NULL };
+const char *const pipeline_target[] = { "prune",     "expand", "simplify", "cse",     "split",
+                                        "precision", "cse",    "fuse",     "memplan", NULL };
 
 static const struct pass passes[] = {
 #define PASS(name, needs, keeps, doc) { #name, pass_##name, needs, keeps, doc },

@@ -160,10 +160,11 @@ struct op_kernel {
 struct op_def {
     struct op_call call;
     enum op_class class;
-    bool commutes; /* op(x, y) = op(y, x) bit for bit */
-    bool exact;    /* never rounds */
-    bool cheap;    /* each reader recomputes it where its operands are sources: it costs less than memory */
-    bool keep_f32; /* its result stays f32 under every precision policy */
+    bool commutes;    /* op(x, y) = op(y, x) bit for bit */
+    bool associative; /* variadic: f(f(a, b), c) = f(a, b, c), with the same attributes */
+    bool exact;       /* never rounds */
+    bool cheap;       /* each reader recomputes it where its operands are sources: it costs less than memory */
+    bool keep_f32;    /* its result stays f32 under every precision policy */
     struct op_type type;
     struct op_reference reference;
     struct op_kernel kernel;

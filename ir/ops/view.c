@@ -645,6 +645,7 @@ const struct op_def op_concat = {
         .n_attrs = N_ATTRS(concat_attrs),
     },
     .class = CLS_VIEW,
+    .associative = true,
     .exact = true,
     .type = { .infer = concat_infer },
     .reference = { .needs = concat_needs, .eval = concat_eval, .bound = concat_bound },

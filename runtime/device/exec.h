@@ -75,7 +75,7 @@ struct tensor *exec_read_scratch(struct exec *e, const struct group *gr, int scr
 /* A group's results and scratch hold nothing from now on: ones in every bit (a NaN in every float format). */
 bool exec_forget(struct exec *e, const struct group *gr);
 
-/* The order in which exec_start launches on a checking device: of the launches whose edges are met, a random one next.
+/* The order in which exec_start launches on a checking device: any that the program's edges allow.
    order: p->n_launches numbers. */
 void exec_order(const struct program *p, uint64_t seed, size_t *order);
 #endif

@@ -1,8 +1,8 @@
 /* Gives every materialised value and every group's scratch a place in one allocation: its offset, a function of the
-   symbolic dims. Requires fuse; keeps values, and adds edges to the groups' DAG: the first group that writes memory
-   comes after all that used it before. Groups are gone through in launch order, so an edge leads from a group to a later
-   one. A value's memory is free after its last reader, scratch's after its group; outputs keep theirs. Two policies are
-   tried and the smaller plan is taken. Every offset is a multiple of 256 bytes. */
+   symbolic dims. Requires fuse; keeps values. The first group that writes memory comes after all that used it before:
+   edges of the groups' DAG that are missing are added. Groups are visited in launch order, so an edge leads from a group
+   to a later one. A value's memory is free after its last reader, scratch's after its group; outputs keep theirs. Two
+   policies are tried and the smaller plan is kept. */
 #include <stdlib.h>
 
 #include "passes/pack.h"
@@ -116,7 +116,7 @@ static void take_all(struct plan *p, struct attempt *a, const struct group *gr)
         a->scratch[gr->id][i] = take(p, a, gr, gr->scratch[i].count, gr->scratch[i].dtype, &cap);
 }
 
-/* A value's users are its readers, all of which come after its writer; without any, and of scratch, the group itself. */
+/* A value's users are its readers, which come after its writer; without any, and of scratch, the group itself. */
 static void give_dead(struct plan *p, struct attempt *a, const struct group *gr)
 {
     const int *self = &gr->id;
@@ -239,10 +239,17 @@ bool pass_memplan(struct graph *g, struct pass_ctx *c)
     struct attempt fit = attempt(&p, PACK_FIT);
     if (packer_peak(fit.packer) < packer_peak(best.packer))
         best = fit;
-    write_slots(g, &best);
-    write_edges(&p, &best);
+    bool fits = packer_memory(best.packer) != NULL;
+    if (fits) {
+        write_slots(g, &best);
+        write_edges(&p, &best);
+    }
     arena_free(p.arena);
     for (size_t i = 0; i < g->n_nodes; i++)
         g->nodes[i]->mark = -1;
-    return true;
+    return fits ||
+           diag_error(g->s, FAIL_INPUT, g->nodes[g->n_nodes - 1]->loc,
+                      "the sizes of %s depend on the symbolic dims in too many different ways to be laid out in "
+                      "one allocation",
+                      g->name);
 }

@@ -2,9 +2,15 @@
 
 #include <string.h>
 
-/* MOST_TRIES: sizes looked at for one that fits. MOST_USERS: a list of users that several extents may share; a longer
-   one stays with one extent, so that every list is read a bounded number of times. */
-enum { ALIGN = 256, BUCKETS = 256, MOST_TRIES = 32, MOST_USERS = 64 };
+enum {
+    ALIGN = 256,
+    BUCKETS = 256,
+    MOST_TRIES = 64,   /* sizes looked at for one that fits */
+    MOST_PROOFS = 6,   /* and those that a proof is tried of */
+    MOST_USERS = 64,   /* of extents that are split or joined: longer lists are not copied, so each is read only once */
+    MOST_ROUNDED = 20, /* sizes rounded exactly: each is a term of its own in the sums that offsets are */
+    MOST_TERMS = 60,   /* of such a sum */
+};
 
 struct size;
 struct block {
@@ -17,7 +23,7 @@ struct block {
 /* All free blocks of one size. */
 struct size {
     const struct index *bytes, *least; /* bytes is `least` rounded up */
-    int64_t hint;
+    int64_t hint, one;                 /* with every dim at the hint, and 1 */
     struct block *free;
     struct size *prev, *next; /* sizes with free blocks, of about the same hint */
 };
@@ -35,6 +41,8 @@ struct packer {
     enum pack_policy policy;
     int64_t hint;
     const struct index *memory;
+    int n_rounded;
+    bool failed;
     struct slots sizes, starts, ends; /* by size; free blocks by offset and by end */
     struct size *buckets[BUCKETS];
 };
@@ -73,17 +81,13 @@ static void **slots_at(struct arena *a, struct slots *m, const struct index *key
 
 /* ---- sizes ---- */
 
-static int64_t hint_of(void *ctx, const struct index *atom)
+static int64_t dim_of(void *ctx, const struct index *atom)
 {
     (void)atom;
     return *(const int64_t *)ctx;
 }
 
-static int64_t at_hint(const struct packer *p, const struct index *e)
-{
-    int64_t hint = p->hint;
-    return index_eval(e, hint_of, &hint);
-}
+static int64_t value_at(const struct index *e, int64_t dims) { return index_eval(e, dim_of, &dims); }
 
 /* Four buckets to each doubling. */
 static int bucket_of(int64_t bytes)
@@ -93,11 +97,16 @@ static int bucket_of(int64_t bytes)
     return 4 * top + (int)(n >> (top - 2) & 3);
 }
 
+static int terms(const struct index *e) { return e->kind == INDEX_SUM ? e->n_terms : 1; }
+
+/* Can the two be added or compared? */
+static bool sum_fits(const struct index *a, const struct index *b) { return terms(a) + terms(b) <= MOST_TERMS; }
+
 static bool is_at_most(struct packer *p, const struct index *a, const struct index *b)
 {
     if (index_is_const(a) && index_is_const(b))
         return a->k <= b->k;
-    return index_less_eq(p->s->indices, a, b);
+    return sum_fits(a, b) && index_less_eq(p->s->indices, a, b);
 }
 
 /* Sure for all dims? Unrounded sizes compare where rounded ones cannot be. */
@@ -112,7 +121,8 @@ static struct size *size_of(struct packer *p, const struct index *least, const s
     if (*at)
         return *at;
     struct size *size = arena_new_of(p->arena, struct size);
-    *size = (struct size){ .bytes = bytes, .least = least, .hint = at_hint(p, bytes) };
+    *size =
+        (struct size){ .bytes = bytes, .least = least, .hint = value_at(bytes, p->hint), .one = value_at(bytes, 1) };
     return *at = size;
 }
 
@@ -170,7 +180,8 @@ static struct block *block_new(struct packer *p, struct extent x)
 /* Makes b and its free neighbour one, unless their users are too many; returns which to go on with. */
 static struct block *join(struct packer *p, struct block *b, struct block *with)
 {
-    if (!with || b->x.n_users + with->x.n_users > MOST_USERS)
+    if (!with || b->x.n_users + with->x.n_users > MOST_USERS || !sum_fits(b->x.bytes, with->x.bytes) ||
+        !sum_fits(b->x.offset, with->x.offset))
         return b;
     const struct block *low = with->end == b->x.offset ? with : b;
     int *users = arena_array(p->arena, int, b->x.n_users + with->x.n_users + 1);
@@ -210,12 +221,18 @@ void packer_give(struct packer *p, struct extent x, const int *users, size_t n_u
 static struct block *find_fit(struct packer *p, const struct size *want)
 {
     int tries = 0;
+    int proofs = 0;
     for (int i = bucket_of(want->hint); i < BUCKETS; i++)
         for (const struct size *size = p->buckets[i]; size; size = size->next) {
             if (tries++ == MOST_TRIES)
                 return NULL;
-            if (size->hint >= want->hint && size->free->x.n_users <= MOST_USERS && size_at_most(p, want, size))
-                return size->free;
+            struct block *b = size->free;
+            if (size->hint < want->hint || size->one < want->one || b->x.n_users > MOST_USERS)
+                continue;
+            if (proofs++ == MOST_PROOFS)
+                return NULL;
+            if (sum_fits(b->x.offset, size->bytes) && sum_fits(b->x.offset, want->bytes) && size_at_most(p, want, size))
+                return b;
         }
     return NULL;
 }
@@ -238,20 +255,59 @@ static struct extent append(struct packer *p, const struct size *want)
 {
     struct extent x = { .offset = p->memory, .bytes = want->bytes };
     struct block *last = p->policy == PACK_FIT ? *slots_at(p->arena, &p->ends, p->memory) : NULL;
-    if (last && size_at_most(p, last->size, want)) {
+    if (last && last->size->one <= want->one && last->size->hint <= want->hint && size_at_most(p, last->size, want)) {
         block_remove(p, last);
         x.offset = last->x.offset;
         x.users = last->x.users;
         x.n_users = last->x.n_users;
     }
+    if (!sum_fits(x.offset, x.bytes)) {
+        p->failed = true;
+        return (struct extent){ .offset = p->memory, .bytes = index_const(p->s->indices, 0) };
+    }
     p->memory = index_add(p->s->indices, x.offset, x.bytes);
     return x;
 }
 
-struct extent packer_take(struct packer *p, const struct index *least)
+static int64_t round_up(int64_t k) { return (k + ALIGN - 1) / ALIGN * ALIGN; }
+
+/* A multiple of 256 that is at least `e`: every coefficient made one. NULL where an atom may be negative. */
+static const struct index *round_terms(struct packer *p, const struct index *e)
 {
     struct index_table *t = p->s->indices;
+    if (e->kind != INDEX_SUM)
+        return e->lo >= 0 ? index_mulk(t, e, ALIGN) : NULL;
+    const struct index *sum = index_const(t, round_up(e->k > 0 ? e->k : 0));
+    for (int i = 0; i < e->n_terms; i++) {
+        const struct index_term *term = &e->terms[i];
+        const struct index *product = index_const(t, term->coef > 0 ? round_up(term->coef) : 0);
+        for (int k = 0; k < term->n; k++) {
+            if (term->atom[k]->lo < 0)
+                return NULL;
+            product = index_mul(t, product, term->atom[k]);
+        }
+        sum = index_add(t, sum, product);
+    }
+    return sum;
+}
+
+/* Exactly, while there are few such sizes: two of them never add up to one term. */
+static const struct index *rounded(struct packer *p, const struct index *least)
+{
+    struct index_table *t = p->s->indices;
+    if (index_multiple_of(least, ALIGN))
+        return least;
     const struct index *bytes = index_mulk(t, index_ceil_div(t, least, index_const(t, ALIGN)), ALIGN);
+    if (index_is_const(bytes) || *slots_at(p->arena, &p->sizes, bytes))
+        return bytes;
+    const struct index *coarse = p->n_rounded < MOST_ROUNDED ? NULL : round_terms(p, least);
+    p->n_rounded += !coarse;
+    return coarse ? coarse : bytes;
+}
+
+struct extent packer_take(struct packer *p, const struct index *least)
+{
+    const struct index *bytes = rounded(p, least);
     int64_t none;
     if (index_const_value(bytes, &none) && !none)
         return (struct extent){ .offset = bytes, .bytes = bytes };
@@ -276,5 +332,5 @@ struct packer *packer_new(struct session *s, struct arena *a, enum pack_policy p
     return p;
 }
 
-const struct index *packer_memory(const struct packer *p) { return p->memory; }
-int64_t packer_peak(const struct packer *p) { return at_hint(p, p->memory); }
+const struct index *packer_memory(const struct packer *p) { return p->failed ? NULL : p->memory; }
+int64_t packer_peak(const struct packer *p) { return p->failed ? INT64_MAX : value_at(p->memory, p->hint); }

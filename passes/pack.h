@@ -21,11 +21,12 @@ enum pack_policy {
 struct packer;
 /* Sizes are compared for a choice at `hint` for every symbolic dim, and proved for all. */
 struct packer *packer_new(struct session *s, struct arena *a, enum pack_policy policy, int64_t hint);
-/* Room for `bytes`, rounded up to a multiple of 256. */
+/* Room for `bytes` and a little more: a multiple of 256. */
 struct extent packer_take(struct packer *p, const struct index *bytes);
 /* The extent is free as soon as `users` are done, which must live as long as the packer. */
 void packer_give(struct packer *p, struct extent x, const int *users, size_t n_users);
-/* Bytes of the allocation, and the same at the hint. */
+/* Bytes of the allocation, and the same at the hint. NULL, and INT64_MAX, if their sum has too many different terms to
+   be held. */
 const struct index *packer_memory(const struct packer *p);
 int64_t packer_peak(const struct packer *p);
 #endif

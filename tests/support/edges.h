@@ -1,7 +1,7 @@
 #ifndef TOKIC_TESTS_EDGES_H
 #define TOKIC_TESTS_EDGES_H
-/* A program's dependencies derived again, from the bytes that its launches touch: two launches that share a byte, one of
-   them writing it, must be ordered by the program's edges. */
+/* A program's dependencies derived again, from the bytes that its launches touch: two launches that share a byte which
+   one of them writes must be ordered by the program's edges. */
 #include "runtime/device/exec.h"
 
 struct conflict {

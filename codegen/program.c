@@ -1,6 +1,7 @@
 /* From a graph with groups to a program: each group lowered by its template, verified, printed; equal texts shared. */
 #include "codegen/program.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "codegen/lower.h"
@@ -173,18 +174,25 @@ void program_print(struct program *p)
     p->text = text;
 }
 
+static int ascending(const void *a, const void *b)
+{
+    size_t x = *(const size_t *)a;
+    size_t y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
 /* After the launch before it in its group; the first one after the last launches of the groups that its own comes
    after. `last_of`: each group's last launch. */
 static void order_launch(struct program *p, struct program_launch *l, const size_t *last_of)
 {
     size_t n = l->first ? l->group->n_after : 1;
     l->after = arena_array(p->arena, size_t, n + 1);
-    if (!l->first) {
-        l->after[l->n_after++] = p->n_launches - 1;
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        l->after[l->n_after++] = last_of[l->group->after[i]->id];
+    l->n_after = n;
+    if (!l->first)
+        l->after[0] = p->n_launches - 1;
+    for (size_t i = 0; l->first && i < n; i++)
+        l->after[i] = last_of[l->group->after[i]->id];
+    qsort(l->after, n, sizeof *l->after, ascending);
 }
 
 static bool add_launch(struct program *p, struct program_launch launch, const char **bodies, size_t *last_of)

@@ -70,14 +70,16 @@ int map_col(const struct coord_map *m, int lane, int elem) { return map_sum(m->c
 
 /* Usual card: MI250X, one of its two dies. */
 #define GFX90A                                                                                                         \
-    .dialect = DIALECT_HIP, .compiler = COMPILER_HIPRTC, .wave = 64, .max_block = 1024, .shared_bytes = 64 << 10,      \
+    .dialect = DIALECT_HIP, .compiler = COMPILER_HIPRTC, .wave = 64, .max_block = 1024,                                \
+    .max_grid = { INT32_MAX, 65535, 65535 }, .max_items = UINT32_MAX, .shared_bytes = 64 << 10,                        \
     .static_shared = 64 << 10, .copy_stages = 2, .units = 110, .mem_gbs = 1638, .fp16_tflops = 191,                    \
     .matrix = MFMA_16X16X16_F16(true), .simd_regs = 512, .reg_granule = 8, .simd_waves = 8, .known = DOCUMENTED
 
 /* Usual card: H200; bandwidth and rate as reached there. Above 48 KiB the shared memory of a block is dynamic and opted
    into. */
 #define SM_90                                                                                                          \
-    .dialect = DIALECT_CUDA, .compiler = COMPILER_NVRTC, .wave = 32, .max_block = 1024, .shared_bytes = 227 << 10,     \
+    .dialect = DIALECT_CUDA, .compiler = COMPILER_NVRTC, .wave = 32, .max_block = 1024,                                \
+    .max_grid = { INT32_MAX, 65535, 65535 }, .max_items = (uint64_t)INT32_MAX * 1024, .shared_bytes = 227 << 10,       \
     .static_shared = 48 << 10, .copy_stages = 3, .units = 132, .mem_gbs = 4270, .fp16_tflops = 761,                    \
     .matrix = MMA_M16N8K16_F16(16, 25, MEASURED), .simd_regs = 512, .reg_granule = 8, .simd_waves = 16,                \
     .known = MEASURED

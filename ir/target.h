@@ -54,12 +54,14 @@ struct target {
         *base; /* base: the row whose fields it starts from (by that row's macro in ir/target.c); NULL: none */
     enum dialect dialect;
     enum compiler compiler;
-    int wave;          /* work-items a wave */
-    int max_block;     /* work-items a block */
-    int shared_bytes;  /* most shared memory (LDS) of one block */
-    int static_shared; /* up to this much is declared in the text; more is asked for at the launch */
-    int copy_stages;   /* ring slots that a gemm keeps: 1 being computed, the others in flight */
-    int units;         /* multiprocessors or compute units of the usual card, for the roofline */
+    int wave;             /* work-items a wave */
+    int max_block;        /* work-items a block */
+    uint64_t max_grid[3]; /* blocks a launch, x y z */
+    uint64_t max_items;   /* work-items a launch along x */
+    int shared_bytes;     /* most shared memory (LDS) of one block */
+    int static_shared;    /* up to this much is declared in the text; more is asked for at the launch */
+    int copy_stages;      /* ring slots that a gemm keeps: 1 being computed, the others in flight */
+    int units;            /* multiprocessors or compute units of the usual card, for the roofline */
     double mem_gbs, fp16_tflops;
     const struct matrix_unit *matrix; /* f16 operands, f32 accumulator; NULL: none */
     /* occupancy: registers of a SIMD lane, allocation granule, waves a SIMD at most */

@@ -1,70 +1,255 @@
-/* Gives every materialised value a place in one allocation: its offset, a function of the symbolic dims. Requires fuse;
-   keeps everything. Walks the groups in launch order; the place of a value that nobody reads any more is given to the
-   next one of the very same size. Outputs are never reused. Every place is a multiple of 256 bytes. */
+/* Gives every materialised value and every group's scratch a place in one allocation: its offset, a function of the
+   symbolic dims. Requires fuse; keeps values. The first group that writes memory comes after all that used it before:
+   edges of the groups' DAG that are missing are added. Groups are visited in launch order, so an edge leads from a group
+   to a later one. A value's memory is free after its last reader, scratch's after its group; outputs keep theirs. Two
+   policies are tried and the smaller plan is kept. */
+#include <stdlib.h>
+
+#include "passes/pack.h"
 #include "passes/pass.h"
 
-static const struct index *bytes_of(struct session *s, const struct node *n)
+/* Lists of group numbers, one for each node or group: those of i are v[from[i]] to v[from[i + 1]]. */
+struct lists {
+    size_t *from;
+    int *v;
+};
+
+struct plan {
+    struct graph *g;
+    struct arena *arena;  /* of the pass */
+    struct lists readers; /* by a node's position in g->nodes: the groups that read it */
+    struct lists dying;   /* by group: positions of the nodes that nobody reads after it */
+    int64_t hint;
+};
+
+/* One try: where everything is, and which groups each group's memory was used by. */
+struct attempt {
+    struct packer *packer;
+    struct extent *values; /* by position */
+    struct extent **scratch;
+    int **users;
+    size_t *n_users;
+};
+
+/* ---- liveness ---- */
+
+/* Turns counts at from[i + 1] into the lists' bounds. */
+static void lists_begin(struct plan *p, struct lists *l, size_t n)
 {
-    const struct index *bytes = index_mulk(s->indices, type_count(s, &n->type), dtype_size(n->storage));
-    return index_mulk(s->indices, index_ceil_div(s->indices, bytes, index_const(s->indices, 256)), 256);
+    for (size_t i = 0; i < n; i++)
+        l->from[i + 1] += l->from[i];
+    l->v = arena_array(p->arena, int, l->from[n] + 1);
 }
 
-/* node->mark: the last group that reads it; outputs last for ever. */
-static void mark_last_reads(struct graph *g)
+/* node->mark is its position. A source has no list. */
+static void find_readers(struct plan *p)
 {
-    for (size_t i = 0; i < g->n_nodes; i++)
-        g->nodes[i]->mark = -1;
+    const struct graph *g = p->g;
+    struct lists *l = &p->readers;
+    l->from = arena_array(p->arena, size_t, g->n_nodes + 2);
     for (size_t i = 0; i < g->n_groups; i++)
         for (size_t k = 0; k < g->groups[i]->n_ins; k++)
-            g->groups[i]->ins[k]->mark = g->groups[i]->id;
-    for (size_t i = 0; i < g->n_outs; i++)
-        g->outs[i].node->mark = (int)g->n_groups;
+            if (g->groups[i]->ins[k]->group)
+                l->from[g->groups[i]->ins[k]->mark + 1]++;
+    lists_begin(p, l, g->n_nodes);
+    size_t *n = arena_array(p->arena, size_t, g->n_nodes + 1);
+    for (size_t i = 0; i < g->n_groups; i++)
+        for (size_t k = 0; k < g->groups[i]->n_ins; k++) {
+            const struct node *x = g->groups[i]->ins[k];
+            if (x->group)
+                l->v[l->from[x->mark] + n[x->mark]++] = (int)i;
+        }
 }
 
-static void place_scratch(struct graph *g, const struct group *gr)
+/* The group after which a value is needed no more: its last reader, or who makes it; -1: never. */
+static int last_use(const struct plan *p, const struct group *gr, const struct node *n, const bool *kept)
 {
-    struct index_table *t = g->s->indices;
-    for (size_t i = 0; i < gr->n_scratch; i++) {
-        const struct index *bytes = index_mulk(t, gr->scratch[i].count, dtype_size(gr->scratch[i].dtype));
-        bytes = index_mulk(t, index_ceil_div(t, bytes, index_const(t, 256)), 256);
-        *arena_push(g->arena, g->slots, g->n_slots, g->cap_slots) =
-            (struct slot){ .group = gr, .scratch = (int)i, .offset = g->memory, .bytes = bytes };
-        g->memory = index_add(t, g->memory, bytes);
+    size_t from = p->readers.from[n->mark];
+    size_t end = p->readers.from[n->mark + 1];
+    return kept[n->mark] ? -1 : end > from ? p->readers.v[end - 1] : gr->id;
+}
+
+static void find_dying(struct plan *p)
+{
+    const struct graph *g = p->g;
+    struct lists *l = &p->dying;
+    bool *kept = arena_array(p->arena, bool, g->n_nodes + 1);
+    size_t *n = arena_array(p->arena, size_t, g->n_groups + 1);
+    for (size_t i = 0; i < g->n_outs; i++)
+        kept[g->outs[i].node->mark] = true;
+    l->from = arena_array(p->arena, size_t, g->n_groups + 2);
+    for (int fill = 0; fill < 2; fill++) {
+        for (size_t i = 0; i < g->n_groups; i++)
+            for (size_t k = 0; k < g->groups[i]->n_outs; k++) {
+                const struct node *x = g->groups[i]->outs[k];
+                int at = last_use(p, g->groups[i], x, kept);
+                if (at >= 0 && fill)
+                    l->v[l->from[at] + n[at]++] = x->mark;
+                else if (at >= 0)
+                    l->from[at + 1]++;
+            }
+        if (!fill)
+            lists_begin(p, l, g->n_groups);
     }
+}
+
+/* ---- places ---- */
+
+static struct extent take(struct plan *p, struct attempt *a, const struct group *gr, const struct index *count,
+                          enum dtype dtype, size_t *cap)
+{
+    struct extent x = packer_take(a->packer, index_mulk(p->g->s->indices, count, dtype_size(dtype)));
+    for (size_t i = 0; i < x.n_users; i++)
+        *arena_push(p->arena, a->users[gr->id], a->n_users[gr->id], *cap) = x.users[i];
+    return x;
+}
+
+static void take_all(struct plan *p, struct attempt *a, const struct group *gr)
+{
+    size_t cap = 0;
+    for (size_t i = 0; i < gr->n_outs; i++) {
+        const struct node *n = gr->outs[i];
+        a->values[n->mark] = take(p, a, gr, type_count(p->g->s, &n->type), n->storage, &cap);
+    }
+    a->scratch[gr->id] = arena_array(p->arena, struct extent, gr->n_scratch + 1);
+    for (size_t i = 0; i < gr->n_scratch; i++)
+        a->scratch[gr->id][i] = take(p, a, gr, gr->scratch[i].count, gr->scratch[i].dtype, &cap);
+}
+
+/* A value's users are its readers, which come after its writer; without any, and of scratch, the group itself. */
+static void give_dead(struct plan *p, struct attempt *a, const struct group *gr)
+{
+    const int *self = &gr->id;
+    for (size_t i = 0; i < gr->n_scratch; i++)
+        packer_give(a->packer, a->scratch[gr->id][i], self, 1);
+    for (size_t i = p->dying.from[gr->id]; i < p->dying.from[gr->id + 1]; i++) {
+        int n = p->dying.v[i];
+        size_t from = p->readers.from[n];
+        size_t n_readers = p->readers.from[n + 1] - from;
+        packer_give(a->packer, a->values[n], n_readers ? &p->readers.v[from] : self, n_readers ? n_readers : 1);
+    }
+}
+
+static struct attempt attempt(struct plan *p, enum pack_policy policy)
+{
+    const struct graph *g = p->g;
+    struct attempt a = { .packer = packer_new(g->s, p->arena, policy, p->hint) };
+    a.values = arena_array(p->arena, struct extent, g->n_nodes + 1);
+    a.scratch = arena_array(p->arena, struct extent *, g->n_groups + 1);
+    a.users = arena_array(p->arena, int *, g->n_groups + 1);
+    a.n_users = arena_array(p->arena, size_t, g->n_groups + 1);
+    for (size_t i = 0; i < g->n_groups; i++) {
+        take_all(p, &a, g->groups[i]);
+        give_dead(p, &a, g->groups[i]);
+    }
+    return a;
+}
+
+static void add_slot(struct graph *g, struct slot s, const struct extent *x)
+{
+    s.offset = x->offset;
+    s.bytes = x->bytes;
+    *arena_push(g->arena, g->slots, g->n_slots, g->cap_slots) = s;
+}
+
+static void write_slots(struct graph *g, const struct attempt *a)
+{
+    g->n_slots = 0;
+    g->memory = packer_memory(a->packer);
+    for (size_t i = 0; i < g->n_groups; i++) {
+        const struct group *gr = g->groups[i];
+        for (size_t k = 0; k < gr->n_outs; k++)
+            add_slot(g, (struct slot){ .node = gr->outs[k], .scratch = -1 }, &a->values[gr->outs[k]->mark]);
+        for (size_t k = 0; k < gr->n_scratch; k++)
+            add_slot(g, (struct slot){ .group = gr, .scratch = (int)k }, &a->scratch[i][k]);
+    }
+}
+
+/* ---- edges ---- */
+
+/* A search backwards along the edges from one group after another; it gives up after a number of edges. */
+struct search {
+    struct graph *g;
+    int *seen; /* by group: the last group that was found to come after it, plus 1 */
+    int *stack;
+    size_t n;
+};
+
+/* Marks those before `from` as before gr and puts them on the stack. Returns the number of edges. */
+static size_t search_push(struct search *s, const struct group *gr, const struct group *from, int least)
+{
+    for (size_t i = 0; i < from->n_after; i++) {
+        int id = from->after[i]->id;
+        if (id < least || s->seen[id] == gr->id + 1)
+            continue;
+        s->seen[id] = gr->id + 1;
+        s->stack[s->n++] = id;
+    }
+    return from->n_after;
+}
+
+/* Marks what is before `from` as before gr. */
+static void search_back(struct search *s, const struct group *gr, const struct group *from, int least)
+{
+    enum { MOST_EDGES = 512 };
+    search_push(s, gr, from, least);
+    for (size_t edges = 0; s->n && edges < MOST_EDGES;)
+        edges += 1 + search_push(s, gr, s->g->groups[s->stack[--s->n]], least);
+    s->n = 0;
+}
+
+static int descending(const void *a, const void *b) { return *(const int *)b - *(const int *)a; }
+
+/* The group comes after each of these, by an edge of its own where none of the others' paths is found to lead there. */
+static void add_edges(struct search *s, struct group *gr, int *users, size_t n)
+{
+    if (!n)
+        return;
+    qsort(users, n, sizeof *users, descending);
+    int least = users[n - 1];
+    search_back(s, gr, gr, least);
+    for (size_t i = 0; i < n; i++) {
+        struct group *from = s->g->groups[users[i]];
+        if (s->seen[from->id] == gr->id + 1)
+            continue;
+        s->seen[from->id] = gr->id + 1;
+        *arena_push(s->g->arena, gr->after, gr->n_after, gr->cap_after) = from;
+        search_back(s, gr, from, least);
+    }
+}
+
+static void write_edges(struct plan *p, const struct attempt *a)
+{
+    size_t n = p->g->n_groups;
+    struct search s = { .g = p->g,
+                        .seen = arena_array(p->arena, int, n + 1),
+                        .stack = arena_array(p->arena, int, n + 1) };
+    for (size_t i = 0; i < n; i++)
+        add_edges(&s, p->g->groups[i], a->users[i], a->n_users[i]);
 }
 
 bool pass_memplan(struct graph *g, struct pass_ctx *c)
 {
-    struct session *s = c->s;
-    struct {
-        const struct index *offset, *bytes;
-        int free_after;
-    } *slots = arena_alloc(g->arena, sizeof *slots * (g->n_nodes + 1));
-    size_t n_slots = 0;
-    g->n_slots = 0;
-    g->memory = index_const(s->indices, 0);
-    mark_last_reads(g);
-    for (size_t i = 0; i < g->n_groups; i++) {
-        struct group *gr = g->groups[i];
-        for (size_t k = 0; k < gr->n_outs; k++) {
-            struct node *n = gr->outs[k];
-            const struct index *bytes = bytes_of(s, n);
-            size_t at = 0;
-            while (at < n_slots && !(slots[at].bytes == bytes && slots[at].free_after < gr->id))
-                at++;
-            if (at == n_slots) {
-                slots[n_slots].offset = g->memory;
-                slots[n_slots++].bytes = bytes;
-                g->memory = index_add(s->indices, g->memory, bytes);
-            }
-            slots[at].free_after = n->mark > gr->id ? n->mark : gr->id;
-            *arena_push(g->arena, g->slots, g->n_slots, g->cap_slots) =
-                (struct slot){ .node = n, .scratch = -1, .offset = slots[at].offset, .bytes = bytes };
-        }
+    struct plan p = { .g = g, .arena = arena_new(), .hint = c->hint };
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->mark = (int)i;
+    find_readers(&p);
+    find_dying(&p);
+    struct attempt best = attempt(&p, PACK_EQUAL);
+    struct attempt fit = attempt(&p, PACK_FIT);
+    if (packer_peak(fit.packer) < packer_peak(best.packer))
+        best = fit;
+    bool fits = packer_memory(best.packer) != NULL;
+    if (fits) {
+        write_slots(g, &best);
+        write_edges(&p, &best);
     }
-    for (size_t i = 0; i < g->n_groups; i++)
-        place_scratch(g, g->groups[i]);
+    arena_free(p.arena);
     for (size_t i = 0; i < g->n_nodes; i++)
         g->nodes[i]->mark = -1;
-    return true;
+    return fits ||
+           diag_error(g->s, FAIL_INPUT, g->nodes[g->n_nodes - 1]->loc,
+                      "the sizes of %s depend on the symbolic dims in too many different ways to be laid out in "
+                      "one allocation",
+                      g->name);
 }

@@ -192,11 +192,14 @@ static dptr put(struct rig *r, const void *data, size_t bytes)
     dptr p;
     assert_true(r->d->ops->alloc(r->d, bytes, &p));
     if (data)
-        assert_true(r->d->ops->copy_in(r->d, p, data, bytes));
+        assert_true(r->d->ops->copy_in(r->d, NULL, p, data, bytes));
     return p;
 }
 
-static void get(struct rig *r, void *to, dptr p, size_t bytes) { assert_true(r->d->ops->copy_out(r->d, to, p, bytes)); }
+static void get(struct rig *r, void *to, dptr p, size_t bytes)
+{
+    assert_true(r->d->ops->copy_out(r->d, NULL, to, p, bytes));
+}
 
 /* ---- softmax ---- */
 
@@ -208,8 +211,8 @@ static bool softmax_run(struct rig *r, const float *x, float *y)
         dptr x, y;
         int32_t n;
     } args = { put(r, x, ROWS * COLS * 4), put(r, NULL, ROWS * COLS * 4), COLS };
-    struct launch_buffer buffers[] = { { "x", args.x, ROWS * COLS * 4, false, true, 4 },
-                                       { "y", args.y, ROWS * COLS * 4, true, false, 4 } };
+    struct launch_buffer buffers[] = { { "x", args.x, ROWS * COLS * 4, false, true, 4, 0 },
+                                       { "y", args.y, ROWS * COLS * 4, true, false, 4, 0 } };
     struct launch l = { .kernel = "softmax",
                         .grid = { ROWS, 1, 1 },
                         .block = 128,
@@ -219,7 +222,7 @@ static bool softmax_run(struct rig *r, const float *x, float *y)
                         .args_size = sizeof args,
                         .buffers = buffers,
                         .n_buffers = 2 };
-    bool ok = r->d->ops->launch(r->d, r->m, &l) && r->d->ops->sync(r->d);
+    bool ok = launch_now(r->d, r->m, &l) && r->d->ops->sync(r->d);
     get(r, y, args.y, ROWS * COLS * 4);
     r->d->ops->free(r->d, args.x);
     r->d->ops->free(r->d, args.y);
@@ -269,9 +272,9 @@ static bool gemm_run(struct rig *r, const struct gemm_kind *g, const uint16_t *x
         dptr x, w, y;
         int32_t m, n, k;
     } args = { put(r, x, M * K * 2), put(r, w, N * K * 2), put(r, NULL, M * N * 4), M, N, K };
-    struct launch_buffer buffers[] = { { "x", args.x, M * K * 2, false, true, 2 },
-                                       { "w", args.w, N * K * 2, false, true, 2 },
-                                       { "y", args.y, M * N * 4, true, false, 4 } };
+    struct launch_buffer buffers[] = { { "x", args.x, M * K * 2, false, true, 2, 0 },
+                                       { "w", args.w, N * K * 2, false, true, 2, 0 },
+                                       { "y", args.y, M * N * 4, true, false, 4, 0 } };
     struct launch l = { .kernel = "gemm",
                         .grid = { (unsigned)((N + g->tile_n - 1) / g->tile_n), 2, 1 },
                         .block = (unsigned)(2 * g->lanes),
@@ -281,7 +284,7 @@ static bool gemm_run(struct rig *r, const struct gemm_kind *g, const uint16_t *x
                         .args_size = sizeof args,
                         .buffers = buffers,
                         .n_buffers = 3 };
-    bool ok = r->d->ops->launch(r->d, r->m, &l);
+    bool ok = launch_now(r->d, r->m, &l);
     get(r, y, args.y, M * N * 4);
     return ok;
 }
@@ -498,7 +501,7 @@ static bool swap_run(struct rig *r, uint8_t *y)
     struct {
         dptr x, y;
     } args = { put(r, x, 64), put(r, NULL, 64) };
-    struct launch_buffer buffers[] = { { "x", args.x, 64, false, true, 1 }, { "y", args.y, 64, true, false, 1 } };
+    struct launch_buffer buffers[] = { { "x", args.x, 64, false, true, 1, 0 }, { "y", args.y, 64, true, false, 1, 0 } };
     struct launch l = { .kernel = "swap",
                         .grid = { 1, 1, 1 },
                         .block = 64,
@@ -508,7 +511,7 @@ static bool swap_run(struct rig *r, uint8_t *y)
                         .args_size = sizeof args,
                         .buffers = buffers,
                         .n_buffers = 2 };
-    bool ok = r->d->ops->launch(r->d, r->m, &l);
+    bool ok = launch_now(r->d, r->m, &l);
     get(r, y, args.y, 64);
     return ok;
 }
@@ -528,7 +531,8 @@ static void a_plain_kernel_runs_in_place(void **state)
             dptr x, y;
             int32_t n;
         } args = { p, p, COUNT };
-        struct launch_buffer buffers[] = { { "x", p, sizeof h, false, true, 2 }, { "y", p, sizeof h, true, false, 2 } };
+        struct launch_buffer buffers[] = { { "x", p, sizeof h, false, true, 2, 0 },
+                                           { "y", p, sizeof h, true, false, 2, 0 } };
         struct launch l = { .kernel = "twice",
                             .grid = { 3, 1, 1 },
                             .block = 64,
@@ -536,7 +540,7 @@ static void a_plain_kernel_runs_in_place(void **state)
                             .args_size = sizeof args,
                             .buffers = buffers,
                             .n_buffers = 2 };
-        bool ok = r.d->ops->launch(r.d, r.m, &l);
+        bool ok = launch_now(r.d, r.m, &l);
         if (!ok)
             diags_print(r.s, 0, stderr, false);
         assert_true(ok && r.d->ops->sync(r.d));
@@ -618,25 +622,25 @@ static void launches_that_cannot_be_are_refused(void **state)
                         .collective = true,
                         .args = &args,
                         .args_size = sizeof args };
-    assert_true(r.d->ops->launch(r.d, r.m, &l));
+    assert_true(launch_now(r.d, r.m, &l));
     l.grid[0] = 1;
     l.smem = 32;
-    assert_false(r.d->ops->launch(r.d, r.m, &l));
+    assert_false(launch_now(r.d, r.m, &l));
     assert_non_null(strstr(r.s->diags[0].text, "uses 64 bytes of shared memory, the launch gives 32"));
     l.smem = 64;
     l.collective = false;
-    assert_false(r.d->ops->launch(r.d, r.m, &l));
+    assert_false(launch_now(r.d, r.m, &l));
     assert_non_null(strstr(r.s->diags[1].text, "not marked collective"));
     l.collective = true;
     l.kernel = "softmin";
-    assert_false(r.d->ops->launch(r.d, r.m, &l));
+    assert_false(launch_now(r.d, r.m, &l));
     l.kernel = "softmax";
     l.smem = 1 << 20;
-    assert_false(r.d->ops->launch(r.d, r.m, &l));
+    assert_false(launch_now(r.d, r.m, &l));
     l.smem = 64;
     r.s->faults.device_at = 1;
-    assert_false(r.d->ops->launch(r.d, r.m, &l));
-    assert_true(r.d->ops->launch(r.d, r.m, &l));
+    assert_false(launch_now(r.d, r.m, &l));
+    assert_true(launch_now(r.d, r.m, &l));
     rig_close(&r);
 }
 
@@ -771,11 +775,11 @@ static void functions_are_as_in_c(void **state)
                    put(&r, NULL, SPOT_THREADS),
                    put(&r, NULL, 4 * SPOT_THREADS) };
         struct launch_buffer buffers[] = {
-            { "x", args.x, sizeof x, false, true, 4 },         { "z", args.z, sizeof z, false, true, 8 },
-            { "f", args.f, sizeof f, true, false, 4 },         { "d", args.d, sizeof d, true, false, 8 },
-            { "l", args.l, sizeof l, true, false, 8 },         { "h", args.h, 2 * SPOT_THREADS, true, false, 2 },
-            { "q", args.q, 2 * SPOT_THREADS, true, false, 2 }, { "u", args.u, SPOT_THREADS, true, false, 1 },
-            { "n", args.n, 4 * SPOT_THREADS, true, false, 4 },
+            { "x", args.x, sizeof x, false, true, 4, 0 },         { "z", args.z, sizeof z, false, true, 8, 0 },
+            { "f", args.f, sizeof f, true, false, 4, 0 },         { "d", args.d, sizeof d, true, false, 8, 0 },
+            { "l", args.l, sizeof l, true, false, 8, 0 },         { "h", args.h, 2 * SPOT_THREADS, true, false, 2, 0 },
+            { "q", args.q, 2 * SPOT_THREADS, true, false, 2, 0 }, { "u", args.u, SPOT_THREADS, true, false, 1, 0 },
+            { "n", args.n, 4 * SPOT_THREADS, true, false, 4, 0 },
         };
         struct launch spots = { .kernel = "spots",
                                 .grid = { SPOT_THREADS / 64, 1, 1 },
@@ -785,7 +789,7 @@ static void functions_are_as_in_c(void **state)
                                 .args_size = sizeof args,
                                 .buffers = buffers,
                                 .n_buffers = sizeof buffers / sizeof *buffers };
-        bool ok = r.d->ops->launch(r.d, r.m, &spots);
+        bool ok = launch_now(r.d, r.m, &spots);
         if (!ok)
             diags_print(r.s, 0, stderr, false);
         assert_true(ok);

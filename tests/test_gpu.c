@@ -49,8 +49,20 @@ static struct fake fakes[2] = {
                                           "cuEventSynchronize",
                                           "cuEventElapsedTime",
                                           "cuCtxSynchronize",
-                                          "cuMemcpyDtoD_v2",
-                                          "cuMemsetD8_v2",
+                                          "cuMemcpyDtoDAsync_v2",
+                                          "cuMemsetD8Async",
+                                          "cuStreamCreate",
+                                          "cuMemcpyHtoDAsync_v2",
+                                          "cuMemcpyDtoHAsync_v2",
+                                          "cuStreamWaitEvent",
+                                          "cuStreamSynchronize",
+                                          "cuStreamBeginCapture_v2",
+                                          "cuStreamEndCapture",
+                                          "cuGraphInstantiateWithFlags",
+                                          "cuGraphLaunch",
+                                          "cuGraphDestroy",
+                                          "cuGraphExecDestroy",
+                                          "cuStreamDestroy_v2",
                                           "cuMemcpyDtoH_v2",
                                           "cuMemFree_v2",
                                           "cuModuleUnload",
@@ -82,8 +94,20 @@ static struct fake fakes[2] = {
                                           "hipEventSynchronize",
                                           "hipEventElapsedTime",
                                           "hipDeviceSynchronize",
-                                          "hipMemcpyDtoD",
-                                          "hipMemsetD8",
+                                          "hipMemcpyDtoDAsync",
+                                          "hipMemsetD8Async",
+                                          "hipStreamCreateWithFlags",
+                                          "hipMemcpyHtoDAsync",
+                                          "hipMemcpyDtoHAsync",
+                                          "hipStreamWaitEvent",
+                                          "hipStreamSynchronize",
+                                          "hipStreamBeginCapture",
+                                          "hipStreamEndCapture",
+                                          "hipGraphInstantiateWithFlags",
+                                          "hipGraphLaunch",
+                                          "hipGraphDestroy",
+                                          "hipGraphExecDestroy",
+                                          "hipStreamDestroy",
                                           "hipMemcpyDtoH",
                                           "hipFree",
                                           "hipModuleUnload",
@@ -183,40 +207,120 @@ struct twice_args {
     int32_t n;
 };
 
-static bool launch_twice(struct device *d, struct module *m, dptr x, unsigned blocks, unsigned shared)
+/* A record of `twice` over x, ready to launch; args must live as long. false: the device refuses. */
+static bool make_twice(struct device *d, struct function *f, dptr x, unsigned blocks, unsigned shared,
+                       struct twice_args *args, struct launch *l)
 {
-    struct twice_args args = { x, N };
-    struct launch l = { .kernel = "twice",
-                        .grid = { blocks, 1, 1 },
-                        .block = 128,
-                        .shared = shared,
-                        .args = &args,
-                        .args_size = sizeof args };
-    return d->ops->launch(d, m, &l);
+    *args = (struct twice_args){ x, N };
+    *l = (struct launch){ .function = f,
+                          .kernel = "twice",
+                          .grid = { blocks, 1, 1 },
+                          .block = 128,
+                          .shared = shared,
+                          .args = args,
+                          .args_size = sizeof *args };
+    return d->ops->prepare(d, l);
+}
+
+static bool launch_twice(struct device *d, struct function *f, struct stream *st, dptr x, unsigned blocks,
+                         unsigned shared)
+{
+    struct twice_args args;
+    struct launch l;
+    return make_twice(d, f, x, blocks, shared, &args, &l) && d->ops->launch(d, st, &l);
+}
+
+static void expect_scaled(const float *host, float factor)
+{
+    for (int i = 0; i < N; i++)
+        if (host[i] != factor * (float)i)
+            fail_msg("element %d is %g", i, (double)host[i]);
 }
 
 /* x doubled twice, copied to y; all bytes of x then 7. */
-static bool use_memory(struct device *d, struct module *m, dptr x, dptr y, float *host)
+static bool use_memory(struct device *d, struct function *f, dptr x, dptr y, float *host)
 {
+    const struct device_ops *ops = d->ops;
     for (int i = 0; i < N; i++)
         host[i] = (float)i;
-    bool good = d->ops->copy_in(d, x, host, N * sizeof *host) && d->ops->mark(d, 0) && launch_twice(d, m, x, 8, 0) &&
-                launch_twice(d, m, x, 0, 0) && launch_twice(d, m, x, 8, 64 << 10) && d->ops->mark(d, 1);
-    if (!good || d->ops->elapsed(d) < 0 || !d->ops->sync(d))
+    bool good = ops->copy_in(d, NULL, x, host, N * sizeof *host) && launch_twice(d, f, NULL, x, 8, 0) &&
+                launch_twice(d, f, NULL, x, 0, 0) && launch_twice(d, f, NULL, x, 8, 64 << 10) && ops->sync(d) &&
+                ops->copy(d, NULL, y, x, N * sizeof *host) && ops->copy(d, NULL, y, x, 0) &&
+                ops->fill(d, NULL, x, 7, N * sizeof *host) && ops->copy_out(d, NULL, host, y, N * sizeof *host);
+    if (!good)
         return false;
-    if (!d->ops->copy(d, y, x, N * sizeof *host) || !d->ops->copy(d, y, x, 0) ||
-        !d->ops->fill(d, x, 7, N * sizeof *host))
-        return false;
-    if (!d->ops->copy_out(d, host, y, N * sizeof *host))
-        return false;
-    for (int i = 0; i < N; i++)
-        if (host[i] != 4 * (float)i)
-            fail_msg("element %d is %g", i, (double)host[i]);
-    if (!d->ops->copy_out(d, host, x, N * sizeof *host))
+    expect_scaled(host, 4);
+    if (!ops->copy_out(d, NULL, host, x, N * sizeof *host))
         return false;
     for (int i = 0; i < N; i++)
         assert_memory_equal(&host[i], "\7\7\7\7", 4);
     return true;
+}
+
+/* x on one stream, doubled and copied to y on another that waits for it; the time between two events. */
+static bool use_streams(struct device *d, struct function *f, dptr x, dptr y, float *host)
+{
+    const struct device_ops *ops = d->ops;
+    for (int i = 0; i < N; i++)
+        host[i] = (float)i;
+    struct stream *a = ops->stream_new(d);
+    struct stream *b = a ? ops->stream_new(d) : NULL;
+    struct event *begin = b ? ops->event_new(d) : NULL;
+    struct event *end = begin ? ops->event_new(d) : NULL;
+    bool good = end && ops->event_record(d, begin, a) && ops->copy_in(d, a, x, host, N * sizeof *host) &&
+                ops->event_record(d, end, a) && ops->event_wait(d, end, b) && launch_twice(d, f, b, x, 8, 0) &&
+                ops->copy(d, b, y, x, N * sizeof *host) && ops->copy_out(d, b, host, y, N * sizeof *host) &&
+                ops->stream_sync(d, b) && ops->event_seconds(d, begin, end) >= 0;
+    ops->event_free(d, begin);
+    ops->event_free(d, end);
+    ops->stream_free(d, a);
+    ops->stream_free(d, b);
+    if (good)
+        expect_scaled(host, 2);
+    return good;
+}
+
+/* Recorded: x cleared by a fill, filled from the host, doubled twice, once in a second stream; submitted three times,
+   each from the same start. The arguments are gone by then. */
+static bool record_work(struct device *d, struct function *f, struct stream *st, struct stream *other,
+                        struct event **ev, dptr x, const float *host)
+{
+    const struct device_ops *ops = d->ops;
+    return ops->fill(d, st, x, 0, N * sizeof *host) && ops->copy_in(d, st, x, host, N * sizeof *host) &&
+           launch_twice(d, f, st, x, 8, 0) && ops->event_record(d, ev[0], st) && ops->event_wait(d, ev[0], other) &&
+           launch_twice(d, f, other, x, 8, 0) && ops->event_record(d, ev[1], other) && ops->event_wait(d, ev[1], st);
+}
+
+static bool use_recording(struct device *d, struct function *f, dptr x, float *host)
+{
+    static float start[N];
+    const struct device_ops *ops = d->ops;
+    for (int i = 0; i < N; i++)
+        host[i] = start[i] = (float)i;
+    struct stream *st = ops->stream_new(d);
+    struct stream *other = st ? ops->stream_new(d) : NULL;
+    struct event *ev[2] = { NULL, NULL };
+    bool good = other && (ev[0] = ops->event_new(d)) && (ev[1] = ops->event_new(d)) && ops->capture_begin(d, st);
+    struct captured *c = NULL;
+    if (good) {
+        good = record_work(d, f, st, other, ev, x, start);
+        if (good)
+            c = ops->capture_end(d, st);
+        else
+            ops->capture_drop(d, st);
+        good = c != NULL;
+    }
+    for (int i = 0; i < 3 && good; i++)
+        good = ops->captured_submit(d, c, st);
+    good = good && ops->stream_sync(d, st) && ops->copy_out(d, NULL, host, x, N * sizeof *host);
+    ops->captured_free(d, c);
+    ops->event_free(d, ev[0]);
+    ops->event_free(d, ev[1]);
+    ops->stream_free(d, other);
+    ops->stream_free(d, st);
+    if (good)
+        expect_scaled(host, 4);
+    return good;
 }
 
 static bool flow(struct device *d, const struct code *code)
@@ -231,7 +335,8 @@ static bool flow(struct device *d, const struct code *code)
                 ops->alloc(d, 0, &empty2);
     assert_true(!good || (empty && empty2 && empty != empty2));
     struct module *m = good ? ops->load(d, code) : NULL;
-    good = m && use_memory(d, m, x, y, host);
+    struct function *f = m ? ops->find(d, m, "twice") : NULL;
+    good = f && use_memory(d, f, x, y, host) && use_streams(d, f, x, y, host) && use_recording(d, f, x, host);
     ops->free(d, x);
     ops->free(d, y);
     ops->free(d, empty);
@@ -252,6 +357,9 @@ static bool fake_flow(const struct fake *f, struct session *s)
     return good;
 }
 
+#define GRAPH                                                                                                          \
+    "graph of 4\nfill 0 4000\nin 4000\nlaunch twice 8 1 1 block 128 shared 0\nlaunch twice 8 1 1 block 128 shared 0\n"
+
 static void call_sequence(void **state)
 {
     (void)state;
@@ -263,13 +371,17 @@ static void call_sequence(void **state)
             fail_msg("%s", s->diags[0].text);
         assert_int_equal(s->n_diags, 0);
         assert_int_equal(*f->live, 0);
-        char want[2048];
+        char want[4096];
         snprintf(want, sizeof want, "%s%s%s%s%s", i ? "" : "retain 0\n",
-                 "alloc 4000\nalloc 4000\nalloc 1\nalloc 1\nload ELF \nin 4000\nevent 0\nrecord\nfunction twice\n"
-                 "launch 8 1 1 block 128 shared 0 n 1000\n",
+                 "alloc 4000\nalloc 4000\nalloc 1\nalloc 1\nload ELF \nfunction twice\nin 4000\n"
+                 "launch twice 8 1 1 block 128 shared 0\n",
                  f->opt_in,
-                 "launch 8 1 1 block 128 shared 65536 n 1000\nevent 0\nrecord\nsync\ncopy 4000\nfill 7 4000\nout "
-                 "4000\nout 4000\n"
+                 "launch twice 8 1 1 block 128 shared 65536\nsync\ncopy 4000\nfill 7 4000\nout 4000\nout 4000\n"
+                 "stream\nstream\nevent 0\nevent 0\nrecord\nin 4000\nrecord\nwait\n"
+                 "launch twice 8 1 1 block 128 shared 0\ncopy 4000\nout 4000\nsync stream\n"
+                 "stream ends\nstream ends\n"
+                 "stream\nstream\nevent 0\nevent 0\ncapture\nrecord\nwait\nrecord\nwait\ncaptured 4\n" GRAPH GRAPH GRAPH
+                 "sync stream\nout 4000\ngraph ends\nstream ends\nstream ends\n"
                  "free\nfree\nfree\nfree\nunload\n",
                  i ? "" : "release 0\n");
         assert_string_equal(f->log, want);
@@ -344,7 +456,7 @@ static void nth_call_fails(void **state)
             assert_int_equal(*f->live >= 0, 1);
             fake_end(f, s);
         }
-        assert_true(n > 30);
+        assert_true(n > 100);
     }
 }
 
@@ -365,11 +477,11 @@ static void words_of_failures(void **state)
         assert_true(d->ops->alloc(d, N * 4, &x));
         struct module *m = d->ops->load(d, &fake_object);
         assert_non_null(m);
-        struct launch l = { .kernel = "thrice", .grid = { 1, 1, 1 }, .block = 64 };
-        assert_false(d->ops->launch(d, m, &l));
+        assert_null(d->ops->find(d, m, "thrice"));
         expect_said(s, "the kernel asked for is thrice");
-        assert_true(launch_twice(d, m, x, 0, 0));
-        assert_true(launch_twice(d, m, x, 8, 0));
+        struct function *twice = d->ops->find(d, m, "twice");
+        assert_true(launch_twice(d, twice, NULL, x, 0, 0));
+        assert_true(launch_twice(d, twice, NULL, x, 8, 0));
         strcpy(f->failing, i ? "hipDeviceSynchronize" : "cuCtxSynchronize"); /* where a kernel's failure surfaces */
         *f->code = 12345;
         assert_false(d->ops->sync(d));

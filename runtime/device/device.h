@@ -32,46 +32,83 @@ struct code {
     size_t n_kernels;
 };
 
-/* One launch. `args` is the kernel's argument struct, laid out as C does; pointers in it are dptr. */
+/* What a launch may touch: checkers and reproducers read it, devices do not. */
 struct launch_buffer {
     const char *name;
     dptr at;
     size_t bytes;
     bool written;
     bool read;
-    int elem;
-}; /* elem: bytes an element */
+    int elem;       /* bytes an element */
+    uint32_t value; /* which value it is, by any number of its own; 0: not said */
+};
+
+/* What devices hand out: each is of the device that made it. */
+struct module;
+struct function; /* one kernel of a module, looked up; lives as long as the device */
+struct stream;   /* work in order of submission; NULL where one is taken: the default stream */
+struct event;    /* a point in a stream's work */
+struct captured; /* work recorded from a stream, submitted as a whole */
+
+/* One launch. `args` is the kernel's argument struct, laid out as C does; pointers in it are dptr. */
 struct launch {
-    const char *kernel;
-    unsigned grid[3], block;
+    struct function *function;
+    const char *kernel; /* its name, for people */
+    struct loc loc;     /* where the kernel comes from, for people */
+    uint64_t grid[3];
+    unsigned block;
     unsigned shared; /* bytes of dynamic shared memory; 0 when the text declares it statically */
     unsigned smem;   /* bytes of shared memory that the text uses in all (the emulator allocates them) */
     bool collective; /* has barriers, shuffles or matrix items: work-items must run together */
     const void *args;
     size_t args_size;
     const struct launch_buffer *buffers;
-    size_t n_buffers; /* for checking and reproducers */
+    size_t n_buffers;
 };
 
-struct module;
 struct device;
 
+/* Work in a stream is done in order. The default stream waits for all others and they for it; a copy between host and
+   device in it is done when it returns. Host memory of a copy in another stream must stay as it is until the copy is
+   done, and, where it is captured, as long as the recording lives. */
 struct device_ops {
     const char *kind; /* "emu", "nvidia", "amd" */
     void (*close)(struct device *d);
     bool (*alloc)(struct device *d, size_t bytes, dptr *out); /* bytes 0: a valid, distinct pointer */
-    void (*free)(struct device *d, dptr p);
-    bool (*copy_in)(struct device *d, dptr dst, const void *src, size_t bytes);
-    bool (*copy_out)(struct device *d, void *dst, dptr src, size_t bytes);
-    bool (*copy)(struct device *d, dptr dst, dptr src, size_t bytes);
-    bool (*fill)(struct device *d, dptr dst, int byte, size_t bytes);
+    void (*free)(struct device *d, dptr p);                   /* no work that uses it may be pending or recorded */
+    bool (*copy_in)(struct device *d, struct stream *st, dptr dst, const void *src, size_t bytes);
+    bool (*copy_out)(struct device *d, struct stream *st, void *dst, dptr src, size_t bytes);
+    bool (*copy)(struct device *d, struct stream *st, dptr dst, dptr src, size_t bytes);
+    bool (*fill)(struct device *d, struct stream *st, dptr dst, int byte, size_t bytes);
+    /* What the bytes held is gone: every bit is one from now on, and the checking emulator reports who reads them. */
+    bool (*forget)(struct device *d, struct stream *st, dptr dst, size_t bytes);
     struct module *(*load)(struct device *d, const struct code *code); /* freed with the device */
-    bool (*launch)(struct device *d, struct module *m,
-                   const struct launch *l); /* an empty grid is not launched: true */
-    bool (*sync)(struct device *d);
-    /* Wall or device time in seconds between two marks; for bench. */
-    bool (*mark)(struct device *d, int which);
-    double (*elapsed)(struct device *d);
+    /* A kernel of the module by name; each is looked up once. */
+    struct function *(*find)(struct device *d, struct module *m, const char *kernel);
+    /* Once before the first launch of a record: refuses what the device cannot launch (launch_fits), opts in for the
+       shared memory that it takes. */
+    bool (*prepare)(struct device *d, const struct launch *l);
+    bool (*launch)(struct device *d, struct stream *st, const struct launch *l); /* an empty grid is not launched */
+    bool (*sync)(struct device *d);                                              /* all streams */
+
+    struct stream *(*stream_new)(struct device *d);
+    void (*stream_free)(struct device *d, struct stream *st); /* NULL: nothing to do; so with the two below */
+    bool (*stream_sync)(struct device *d, struct stream *st);
+
+    struct event *(*event_new)(struct device *d);
+    void (*event_free)(struct device *d, struct event *ev);
+    bool (*event_record)(struct device *d, struct event *ev, struct stream *st);
+    bool (*event_wait)(struct device *d, struct event *ev, struct stream *st); /* later work in st waits for it */
+    /* Seconds between two recorded events; waits for both. Below 0 if it failed. */
+    double (*event_seconds)(struct device *d, struct event *from, struct event *to);
+
+    /* From begin to end, work in the stream is recorded and not done. A stream that waits for an event recorded in it
+       is recorded too. Work in the default stream meanwhile is an error. */
+    bool (*capture_begin)(struct device *d, struct stream *st);
+    struct captured *(*capture_end)(struct device *d, struct stream *st);
+    void (*capture_drop)(struct device *d, struct stream *st); /* ends it after a failure; says nothing */
+    bool (*captured_submit)(struct device *d, struct captured *c, struct stream *st);
+    void (*captured_free)(struct device *d, struct captured *c);
 };
 
 struct device {
@@ -80,7 +117,13 @@ struct device {
     const struct target *target; /* the row that its code is made for */
     const char *name;            /* "NVIDIA H200", "emu:gfx90a" */
     const char *spec;            /* "nvidia:0", "emu:gfx90a": as --device takes it */
+    bool checking;               /* the checking emulator: programs run in every order that their edges allow */
 };
+
+/* Does the launch keep the limits of the device's target: grid, block, shared memory? false with a diagnostic
+   (FAIL_INPUT) at its loc. */
+bool launch_fits(struct device *d, const struct launch *l);
+static inline bool launch_is_empty(const struct launch *l) { return !l->grid[0] || !l->grid[1] || !l->grid[2]; }
 
 /* All return false, or NULL, with a diagnostic (FAIL_DEVICE) on failure. */
 struct device *emu_open(struct session *s, const struct target *t, bool checking, int threads);

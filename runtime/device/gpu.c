@@ -1,6 +1,6 @@
 /* The two GPU devices: nvidia over libcuda, amd over libamdhip64. They differ in gpu_driver's table, in how a device
    becomes current, in how its architecture is asked, and in the opt-in for large shared memory. */
-#include "runtime/device/gpu_driver.h"
+#include "runtime/device/gpu.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,43 +10,27 @@ enum {
     COMPUTE_CAPABILITY_MINOR = 76, /* CUdevice_attribute */
     MAX_DYNAMIC_SHARED = 8,        /* CUfunction_attribute */
     SHARED_WITHOUT_OPT_IN = 48 << 10,
-    FAULT_CODE = 999, /* "unknown error" in both, for injected failures */
 };
 
 struct function {
     const char *name;
     void *handle;
-    unsigned shared;
-    struct function *next;
+    unsigned shared; /* bytes that a launch may ask for */
 };
 struct module {
     void *handle;
-    struct function *functions;
     struct module *next;
 };
 
-struct gpu {
-    struct device d;
-    struct gpu_driver api;
-    int ordinal, device;
-    void *context; /* CUDA's primary context, retained */
-    void *events[2];
-    struct module *modules;
-    const char *last; /* the last kernel launched since a sync */
-    bool failed;      /* a call failed and was reported */
-};
-
-static struct gpu *gpu_of(struct device *d) { return (struct gpu *)d; }
-
 /* ---- calls ---- */
 
-static bool fault(struct gpu *g)
+bool gpu_fault(struct gpu *g)
 {
     struct faults *f = &g->d.s->faults;
     return f->device_at > 0 && --f->device_at == 0;
 }
 
-static bool call_done(struct gpu *g, size_t field, int code)
+bool gpu_call_done(struct gpu *g, size_t field, int code)
 {
     if (code == 0)
         return true;
@@ -62,19 +46,20 @@ static bool call_done(struct gpu *g, size_t field, int code)
     return false;
 }
 
-/* One call of the driver: CALL(g, copy, (dst, src, bytes)). true if it went well; else the why is in the diagnostics.
-   */
-#define CALL(g, field, args)                                                                                           \
-    call_done((g), offsetof(struct gpu_driver, field), fault(g) ? FAULT_CODE : (g)->api.field args)
+bool gpu_release_done(struct gpu *g, size_t field, int code)
+{
+    return g->failed ? code == 0 : gpu_call_done(g, field, code);
+}
 
-/* A device is current per thread. */
-static bool use(struct gpu *g)
+bool gpu_use(struct gpu *g)
 {
     return g->api.vendor->cuda ? CALL(g, context_use, (g->context)) : CALL(g, device_use, (g->device));
 }
 
-static bool use_silent(struct gpu *g)
+bool gpu_use_release(struct gpu *g)
 {
+    if (!g->failed)
+        return gpu_use(g);
     return g->api.vendor->cuda ? g->context && g->api.context_use(g->context) == 0 : g->api.device_use(g->device) == 0;
 }
 
@@ -85,7 +70,7 @@ static bool gpu_alloc(struct device *d, size_t bytes, dptr *out)
     struct gpu *g = gpu_of(d);
     size_t left, total;
     *out = 0;
-    if (!use(g))
+    if (!gpu_use(g))
         return false;
     if (CALL(g, mem_alloc, (out, bytes ? bytes : 1)))
         return true;
@@ -95,41 +80,44 @@ static bool gpu_alloc(struct device *d, size_t bytes, dptr *out)
     return false;
 }
 
-/* After a reported failure every further call may fail for the same reason: freeing is then silent. */
 static void gpu_free(struct device *d, dptr p)
 {
     struct gpu *g = gpu_of(d);
-    if (!p)
-        return;
-    if (!g->failed) {
-        if (use(g))
-            (void)CALL(g, mem_free, (p));
-    } else if (use_silent(g))
-        g->api.mem_free(p);
+    if (p && gpu_use_release(g))
+        RELEASE(g, mem_free, (p));
 }
 
-static bool gpu_copy_in(struct device *d, dptr dst, const void *src, size_t bytes)
+static bool gpu_copy_in(struct device *d, struct stream *st, dptr dst, const void *src, size_t bytes)
 {
     struct gpu *g = gpu_of(d);
-    return !bytes || (use(g) && CALL(g, copy_in, (dst, src, bytes)));
+    void *on = gpu_stream_handle(st);
+    return !bytes ||
+           (gpu_use(g) && (st ? CALL(g, copy_in_async, (dst, src, bytes, on)) : CALL(g, copy_in, (dst, src, bytes))));
 }
 
-static bool gpu_copy_out(struct device *d, void *dst, dptr src, size_t bytes)
+static bool gpu_copy_out(struct device *d, struct stream *st, void *dst, dptr src, size_t bytes)
 {
     struct gpu *g = gpu_of(d);
-    return !bytes || (use(g) && CALL(g, copy_out, (dst, src, bytes)));
+    void *on = gpu_stream_handle(st);
+    return !bytes ||
+           (gpu_use(g) && (st ? CALL(g, copy_out_async, (dst, src, bytes, on)) : CALL(g, copy_out, (dst, src, bytes))));
 }
 
-static bool gpu_copy(struct device *d, dptr dst, dptr src, size_t bytes)
+static bool gpu_copy(struct device *d, struct stream *st, dptr dst, dptr src, size_t bytes)
 {
     struct gpu *g = gpu_of(d);
-    return !bytes || (use(g) && CALL(g, copy, (dst, src, bytes)));
+    return !bytes || (gpu_use(g) && CALL(g, copy, (dst, src, bytes, gpu_stream_handle(st))));
 }
 
-static bool gpu_fill(struct device *d, dptr dst, int byte, size_t bytes)
+static bool gpu_fill(struct device *d, struct stream *st, dptr dst, int byte, size_t bytes)
 {
     struct gpu *g = gpu_of(d);
-    return !bytes || (use(g) && CALL(g, fill, (dst, (unsigned char)byte, bytes)));
+    return !bytes || (gpu_use(g) && CALL(g, fill, (dst, (unsigned char)byte, bytes, gpu_stream_handle(st))));
+}
+
+static bool gpu_forget(struct device *d, struct stream *st, dptr dst, size_t bytes)
+{
+    return gpu_fill(d, st, dst, 0xff, bytes);
 }
 
 /* ---- code ---- */
@@ -138,7 +126,7 @@ static struct module *gpu_load(struct device *d, const struct code *code)
 {
     struct gpu *g = gpu_of(d);
     void *handle = NULL;
-    if (!use(g))
+    if (!gpu_use(g))
         return NULL;
     if (!CALL(g, module_load, (&handle, code->object))) {
         diag_note(d->s, NOWHERE, "the code was made for %s by %s; this device is %s (%s)",
@@ -151,49 +139,57 @@ static struct module *gpu_load(struct device *d, const struct code *code)
     return g->modules = m;
 }
 
-static struct function *function_of(struct gpu *g, struct module *m, const char *name)
+static struct function *gpu_find(struct device *d, struct module *m, const char *kernel)
 {
-    for (struct function *f = m->functions; f; f = f->next)
-        if (strcmp(f->name, name) == 0)
-            return f;
+    struct gpu *g = gpu_of(d);
     void *handle = NULL;
-    if (!CALL(g, module_function, (&handle, m->handle, name))) {
-        diag_note(g->d.s, NOWHERE, "the kernel asked for is %s", name);
+    if (!gpu_use(g))
+        return NULL;
+    if (!CALL(g, module_function, (&handle, m->handle, kernel))) {
+        diag_note(d->s, NOWHERE, "the kernel asked for is %s", kernel);
         return NULL;
     }
-    struct function *f = arena_new_of(g->d.s->run, struct function);
-    *f = (struct function){
-        .name = arena_strdup(g->d.s->run, name), .handle = handle, .shared = SHARED_WITHOUT_OPT_IN, .next = m->functions
-    };
-    return m->functions = f;
+    struct function *f = arena_new_of(d->s->run, struct function);
+    *f = (struct function){ arena_strdup(d->s->run, kernel), handle, SHARED_WITHOUT_OPT_IN };
+    return f;
+}
+
+static bool gpu_prepare(struct device *d, const struct launch *l)
+{
+    struct gpu *g = gpu_of(d);
+    struct function *f = l->function;
+    if (!launch_fits(d, l))
+        return false;
+    if (!g->api.vendor->cuda || l->shared <= f->shared)
+        return true;
+    if (!gpu_use(g) || !CALL(g, function_attribute, (f->handle, MAX_DYNAMIC_SHARED, (int)l->shared)))
+        return false;
+    f->shared = l->shared;
+    return true;
 }
 
 /* The argument struct goes by pointer through `config`, so that one packed struct serves both drivers. */
-static bool gpu_launch(struct device *d, struct module *m, const struct launch *l)
+static bool gpu_launch(struct device *d, struct stream *st, const struct launch *l)
 {
     struct gpu *g = gpu_of(d);
-    if (!l->grid[0] || !l->grid[1] || !l->grid[2])
+    struct function *f = l->function;
+    if (launch_is_empty(l))
         return true;
-    BUG_IF(!l->block, "kernel %s is launched with empty blocks", l->kernel);
-    struct function *f = use(g) ? function_of(g, m, l->kernel) : NULL;
-    if (!f)
+    if (!gpu_use(g))
         return false;
-    if (g->api.vendor->cuda && l->shared > f->shared) {
-        if (!CALL(g, function_attribute, (f->handle, MAX_DYNAMIC_SHARED, (int)l->shared)))
-            return false;
-        f->shared = l->shared;
-    }
     size_t size = l->args_size;
     void *const param_pointer = (void *)1;
     void *const param_size = (void *)2; /* of both drivers */
     void *config[] = { param_pointer, (void *)(uintptr_t)l->args, param_size, &size, g->api.vendor->param_end };
-    bool good =
-        CALL(g, launch, (f->handle, l->grid[0], l->grid[1], l->grid[2], l->block, 1, 1, l->shared, NULL, NULL, config));
+    bool good = CALL(g, launch,
+                     (f->handle, (unsigned)l->grid[0], (unsigned)l->grid[1], (unsigned)l->grid[2], l->block, 1, 1,
+                      l->shared, gpu_stream_handle(st), NULL, config));
     if (!good)
-        diag_note(
-            d->s, NOWHERE,
-            "launching %s: grid %u x %u x %u, %u work-items a block, %u bytes of shared memory, %zu bytes of arguments",
-            f->name, l->grid[0], l->grid[1], l->grid[2], l->block, l->shared, l->args_size);
+        diag_note(d->s, l->loc,
+                  "launching %s: grid %llu x %llu x %llu, %u work-items a block, %u bytes of shared memory, %zu bytes "
+                  "of arguments",
+                  f->name, (unsigned long long)l->grid[0], (unsigned long long)l->grid[1],
+                  (unsigned long long)l->grid[2], l->block, l->shared, l->args_size);
     g->last = f->name;
     return good;
 }
@@ -201,91 +197,37 @@ static bool gpu_launch(struct device *d, struct module *m, const struct launch *
 static bool gpu_sync(struct device *d)
 {
     struct gpu *g = gpu_of(d);
-    if (!use(g) || !CALL(g, synchronize, ()))
+    if (!gpu_use(g) || !CALL(g, synchronize, ()))
         return false;
     g->last = NULL;
     return true;
 }
 
-/* ---- time ---- */
-
-static bool gpu_mark(struct device *d, int which)
-{
-    struct gpu *g = gpu_of(d);
-    BUG_IF(which < 0 || which > 1, "mark %d", which);
-    if (!use(g))
-        return false;
-    if (!g->events[which] && !CALL(g, event_create, (&g->events[which], 0)))
-        return false;
-    return CALL(g, event_record, (g->events[which], NULL));
-}
-
-/* Between marks 0 and 1, in seconds; waits for mark 1. Below 0 if it failed. */
-static double gpu_elapsed(struct device *d)
-{
-    struct gpu *g = gpu_of(d);
-    float ms = 0;
-    BUG_IF(!g->events[0] || !g->events[1], "elapsed time without two marks");
-    bool good = use(g) && CALL(g, event_synchronize, (g->events[1])) &&
-                CALL(g, event_elapsed, (&ms, g->events[0], g->events[1]));
-    return good ? (double)ms * 1e-3 : -1;
-}
-
 /* ---- open and close ---- */
 
-static bool release_done(struct gpu *g, size_t field, int code)
-{
-    return g->failed ? code == 0 : call_done(g, field, code);
-}
-#define RELEASE(g, field, args) (void)release_done((g), offsetof(struct gpu_driver, field), (g)->api.field args)
-
-/* Silent after a reported failure, as gpu_free is. */
 static void gpu_close(struct device *d)
 {
     struct gpu *g = gpu_of(d);
-    if (use_silent(g)) {
+    gpu_streams_free(g);
+    if (g->modules && gpu_use_release(g))
         for (struct module *m = g->modules; m; m = m->next)
             RELEASE(g, module_unload, (m->handle));
-        for (int i = 0; i < 2; i++)
-            if (g->events[i])
-                RELEASE(g, event_destroy, (g->events[i]));
-    }
     if (g->context)
         RELEASE(g, context_release, (g->device));
     g->modules = NULL;
     g->context = NULL;
 }
 
-static const struct device_ops nvidia_ops = {
-    .kind = "nvidia",
-    .close = gpu_close,
-    .alloc = gpu_alloc,
-    .free = gpu_free,
-    .copy_in = gpu_copy_in,
-    .copy_out = gpu_copy_out,
-    .copy = gpu_copy,
-    .fill = gpu_fill,
-    .load = gpu_load,
-    .launch = gpu_launch,
-    .sync = gpu_sync,
-    .mark = gpu_mark,
-    .elapsed = gpu_elapsed,
-};
-static const struct device_ops amd_ops = {
-    .kind = "amd",
-    .close = gpu_close,
-    .alloc = gpu_alloc,
-    .free = gpu_free,
-    .copy_in = gpu_copy_in,
-    .copy_out = gpu_copy_out,
-    .copy = gpu_copy,
-    .fill = gpu_fill,
-    .load = gpu_load,
-    .launch = gpu_launch,
-    .sync = gpu_sync,
-    .mark = gpu_mark,
-    .elapsed = gpu_elapsed,
-};
+#define GPU_OPS                                                                                                        \
+    .close = gpu_close, .alloc = gpu_alloc, .free = gpu_free, .copy_in = gpu_copy_in, .copy_out = gpu_copy_out,        \
+    .copy = gpu_copy, .fill = gpu_fill, .forget = gpu_forget, .load = gpu_load, .find = gpu_find,                      \
+    .prepare = gpu_prepare, .launch = gpu_launch, .sync = gpu_sync, .stream_new = gpu_stream_new,                      \
+    .stream_free = gpu_stream_free, .stream_sync = gpu_stream_sync, .event_new = gpu_event_new,                        \
+    .event_free = gpu_event_free, .event_record = gpu_event_record, .event_wait = gpu_event_wait,                      \
+    .event_seconds = gpu_event_seconds, .capture_begin = gpu_capture_begin, .capture_end = gpu_capture_end,            \
+    .capture_drop = gpu_capture_drop, .captured_submit = gpu_captured_submit, .captured_free = gpu_captured_free
+static const struct device_ops nvidia_ops = { .kind = "nvidia", GPU_OPS };
+static const struct device_ops amd_ops = { .kind = "amd", GPU_OPS };
 
 /* "sm_90" */
 static bool nvidia_arch(struct gpu *g, char arch[static 64])
@@ -362,7 +304,7 @@ static bool gpu_begin(struct gpu *g)
     g->d.name = arena_strdup(s->run, *name ? name : g->api.vendor->brand);
     if (!(cuda ? nvidia_arch(g, arch) : amd_arch(g, arch)) || !target_of(g, arch))
         return false;
-    return (!cuda || CALL(g, context_retain, (&g->context, g->device))) && use(g);
+    return (!cuda || CALL(g, context_retain, (&g->context, g->device))) && gpu_use(g);
 }
 
 static struct device *gpu_open(struct session *s, const struct gpu_vendor *v, const struct device_ops *ops, int ordinal)

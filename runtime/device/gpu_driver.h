@@ -16,7 +16,7 @@ struct gpu_vendor {
 };
 extern const struct gpu_vendor gpu_nvidia, gpu_amd;
 
-/* Handles are pointers, device addresses 64-bit numbers, streams always the default one. A driver fills what it has:
+/* Handles are pointers, device addresses 64-bit numbers; a NULL stream is the default one. A driver fills what it has:
    see the table in gpu_driver.c. */
 struct gpu_driver {
     const struct gpu_vendor *vendor;
@@ -29,14 +29,26 @@ struct gpu_driver {
     int (*mem_info)(size_t *free, size_t *total);
     int (*copy_in)(dptr dst, const void *src, size_t bytes);
     int (*copy_out)(void *dst, dptr src, size_t bytes);
-    int (*copy)(dptr dst, dptr src, size_t bytes);
-    int (*fill)(dptr dst, unsigned char byte, size_t bytes);
+    int (*copy_in_async)(dptr dst, const void *src, size_t bytes, void *stream);
+    int (*copy_out_async)(void *dst, dptr src, size_t bytes, void *stream);
+    int (*copy)(dptr dst, dptr src, size_t bytes, void *stream);
+    int (*fill)(dptr dst, unsigned char byte, size_t bytes, void *stream);
     int (*module_load)(void **module, const void *object);
     int (*module_unload)(void *module);
     int (*module_function)(void **function, void *module, const char *name);
     int (*launch)(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                   unsigned shared, void *stream, void **params, void **config);
     int (*synchronize)(void);
+    int (*stream_create)(void **stream, unsigned flags);
+    int (*stream_destroy)(void *stream);
+    int (*stream_synchronize)(void *stream);
+    int (*stream_wait_event)(void *stream, void *event, unsigned flags);
+    int (*capture_begin)(void *stream, int mode);
+    int (*capture_end)(void *stream, void **graph);
+    int (*graph_instantiate)(void **executable, void *graph, unsigned long long flags);
+    int (*graph_destroy)(void *graph);
+    int (*graph_launch)(void *executable, void *stream);
+    int (*graph_exec_destroy)(void *executable);
     int (*event_create)(void **event, unsigned flags);
     int (*event_record)(void *event, void *stream);
     int (*event_synchronize)(void *event);

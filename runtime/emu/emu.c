@@ -1,20 +1,11 @@
-/* The emulator as a device: memory, modules, launches. */
+/* The emulator as a device: modules, functions, launches. */
 #include "runtime/emu/emu.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
-
-enum { GUARD = 256, GUARD_BYTE = 0xa5 };
-
-struct memory {
-    struct memory *next;
-    unsigned char *block, *data; /* guard, data, guard */
-    size_t bytes;
-};
 
 struct module {
     struct module *next;
@@ -23,148 +14,53 @@ struct module {
     const struct source *text; /* the kernels, for diagnostics */
 };
 
-struct emu {
-    struct device d;
-    struct matrix_coords coords;
-    bool checking;
-    int n_workers;
-    struct worker *workers;
-    struct memory *memory;
-    struct module *modules;
-    double marks[2];
+struct function {
+    struct module *module;
+    tk_entry *entry;
+    int block, args_bytes; /* as the text says */
 };
 
-static struct emu *emu_of(struct device *d) { return (struct emu *)d; }
-
 /* Tests make the n-th call of a device fail. */
-static bool call_allowed(struct device *d, const char *call)
+bool emu_allows(struct device *d, const char *call)
 {
     if (d->s->faults.device_at <= 0 || --d->s->faults.device_at)
         return true;
     return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: %s failed (as the test asked)", d->name, call);
 }
 
-/* ---- memory ---- */
+/* ---- work ---- */
 
-static bool emu_alloc(struct device *d, size_t bytes, dptr *out)
+static bool emu_copy_in(struct device *d, struct stream *st, dptr dst, const void *src, size_t bytes)
 {
-    struct emu *e = emu_of(d);
-    if (!call_allowed(d, "alloc"))
-        return false;
-    struct memory *m = calloc(1, sizeof *m);
-    void *block = NULL;
-    if (!m || bytes > SIZE_MAX / 2 || posix_memalign(&block, GUARD, bytes + 2 * GUARD)) {
-        free(m);
-        return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: no memory for %zu bytes", d->name, bytes);
-    }
-    *m = (struct memory){ .next = e->memory, .block = block, .data = (unsigned char *)block + GUARD, .bytes = bytes };
-    memset(m->block, GUARD_BYTE, GUARD);
-    memset(m->data, FRESH_BYTE, bytes);
-    memset(m->data + bytes, GUARD_BYTE, GUARD);
-    e->memory = m;
-    *out = (dptr)(uintptr_t)m->data;
-    return true;
+    return emu_submit(d, st, &(struct task){ .kind = TASK_IN, .dst = dst, .from = src, .bytes = bytes });
 }
 
-static bool guards_intact(const struct memory *m)
+static bool emu_copy_out(struct device *d, struct stream *st, void *dst, dptr src, size_t bytes)
 {
-    for (int i = 0; i < GUARD; i++)
-        if (m->block[i] != GUARD_BYTE || m->data[m->bytes + (size_t)i] != GUARD_BYTE)
-            return false;
-    return true;
+    return emu_submit(d, st, &(struct task){ .kind = TASK_OUT, .to = dst, .src = src, .bytes = bytes });
 }
 
-static bool memory_check(struct device *d, struct memory *m)
+static bool emu_copy(struct device *d, struct stream *st, dptr dst, dptr src, size_t bytes)
 {
-    if (guards_intact(m))
-        return true;
-    memset(m->block, GUARD_BYTE, GUARD);
-    memset(m->data + m->bytes, GUARD_BYTE, GUARD);
-    return diag_error(
-        d->s, FAIL_JUDGED, NOWHERE,
-        "%s: a kernel wrote beyond the ends of an allocation of %zu bytes; the checking emulator can say which",
-        d->name, m->bytes);
+    return emu_submit(d, st, &(struct task){ .kind = TASK_COPY, .dst = dst, .src = src, .bytes = bytes });
 }
 
-static void emu_free(struct device *d, dptr p)
+static bool emu_fill(struct device *d, struct stream *st, dptr dst, int byte, size_t bytes)
 {
-    if (!p)
-        return;
-    for (struct memory **at = &emu_of(d)->memory; *at; at = &(*at)->next)
-        if ((dptr)(uintptr_t)(*at)->data == p) {
-            struct memory *m = *at;
-            memory_check(d, m);
-            *at = m->next;
-            free(m->block);
-            free(m);
-            return;
-        }
-    BUG("%s: free of an address that was not allocated", d->name);
+    return emu_submit(d, st, &(struct task){ .kind = TASK_FILL, .dst = dst, .byte = byte, .bytes = bytes });
 }
 
-/* The bytes behind an address that must lie in one allocation. */
-static unsigned char *bytes_at(struct device *d, dptr p, size_t bytes)
+static bool emu_forget(struct device *d, struct stream *st, dptr dst, size_t bytes)
 {
-    unsigned char *at = (unsigned char *)(uintptr_t)p;
-    for (const struct memory *m = emu_of(d)->memory; m; m = m->next)
-        if (at >= m->data && at <= m->data + m->bytes && bytes <= (size_t)(m->data + m->bytes - at))
-            return at;
-    BUG("%s: a copy of %zu bytes leaves its allocation", d->name, bytes);
+    return emu_submit(d, st, &(struct task){ .kind = TASK_FORGET, .dst = dst, .bytes = bytes });
 }
 
-static bool emu_copy_in(struct device *d, dptr dst, const void *src, size_t bytes)
+static bool emu_launch(struct device *d, struct stream *st, const struct launch *l)
 {
-    if (!call_allowed(d, "copy to the device"))
-        return false;
-    if (bytes)
-        memcpy(bytes_at(d, dst, bytes), src, bytes);
-    return true;
+    return launch_is_empty(l) || emu_submit(d, st, &(struct task){ .kind = TASK_LAUNCH, .launch = *l });
 }
 
-static bool emu_copy_out(struct device *d, void *dst, dptr src, size_t bytes)
-{
-    if (!call_allowed(d, "copy from the device"))
-        return false;
-    if (bytes)
-        memcpy(dst, bytes_at(d, src, bytes), bytes);
-    return true;
-}
-
-static bool emu_copy(struct device *d, dptr dst, dptr src, size_t bytes)
-{
-    if (!call_allowed(d, "copy"))
-        return false;
-    if (bytes)
-        memmove(bytes_at(d, dst, bytes), bytes_at(d, src, bytes), bytes);
-    return true;
-}
-
-static bool emu_fill(struct device *d, dptr dst, int byte, size_t bytes)
-{
-    if (!call_allowed(d, "fill"))
-        return false;
-    if (bytes)
-        memset(bytes_at(d, dst, bytes), byte, bytes);
-    return true;
-}
-
-static bool emu_sync(struct device *d)
-{
-    bool ok = call_allowed(d, "sync");
-    for (struct memory *m = emu_of(d)->memory; m; m = m->next)
-        ok &= memory_check(d, m);
-    return ok;
-}
-
-static bool emu_mark(struct device *d, int which)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    emu_of(d)->marks[which & 1] = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-    return true;
-}
-
-static double emu_elapsed(struct device *d) { return emu_of(d)->marks[1] - emu_of(d)->marks[0]; }
+static bool emu_sync(struct device *d) { return emu_allows(d, "sync") & memory_intact(emu_of(d)); }
 
 /* ---- modules ---- */
 
@@ -203,7 +99,7 @@ static bool module_open(struct device *d, const struct code *code, struct module
         return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: the module does not load: %s", d->name, dlerror());
     const int *abi = dlsym(m->so, "tk_abi");
     const int *checked = dlsym(m->so, "tk_is_checked");
-    if (!abi || *abi != TK_EMU_ABI || !checked || (*checked != 0) != emu_of(d)->checking)
+    if (!abi || *abi != TK_EMU_ABI || !checked || (*checked != 0) != d->checking)
         return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: the module was made for another kind of emulator", d->name);
     const char *text = dlsym(m->so, "tk_kernel_text");
     char *name = arena_printf(d->s->run, "kernels for %s", d->name);
@@ -213,7 +109,7 @@ static bool module_open(struct device *d, const struct code *code, struct module
 
 static struct module *emu_load(struct device *d, const struct code *code)
 {
-    if (!call_allowed(d, "load"))
+    if (!emu_allows(d, "load"))
         return NULL;
     struct module *m = calloc(1, sizeof *m);
     BUG_IF(!m, "out of memory");
@@ -236,40 +132,63 @@ static const int *kernel_number(struct module *m, const char *kernel, const char
     return dlsym(m->so, name);
 }
 
-static bool emu_launch(struct device *d, struct module *m, const struct launch *l)
+static struct function *emu_find(struct device *d, struct module *m, const char *kernel)
 {
-    struct emu *e = emu_of(d);
+    if (!emu_allows(d, "find"))
+        return NULL;
+    void *entry = dlsym(m->so, kernel);
+    const int *block = kernel_number(m, kernel, "block");
+    const int *args = kernel_number(m, kernel, "args_bytes");
+    if (!entry || !block || !args) {
+        diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: the module has no kernel %s", d->name, kernel);
+        return NULL;
+    }
+    struct function *f = arena_new_of(d->s->run, struct function);
+    *f = (struct function){ .module = m, .block = *block, .args_bytes = *args };
+    memcpy(&f->entry, &entry, sizeof entry); /* C has no cast from an object's address to a function's */
+    return f;
+}
+
+static bool emu_prepare(struct device *d, const struct launch *l)
+{
+    const struct function *f = l->function;
+    BUG_IF(l->block != (unsigned)f->block, "%s: %u work-items a block, its text says %d", l->kernel, l->block,
+           f->block);
+    BUG_IF(l->args_size != (size_t)f->args_bytes, "%s: %zu bytes of arguments, its text says %d", l->kernel,
+           l->args_size, f->args_bytes);
+    return emu_allows(d, "prepare") && launch_fits(d, l);
+}
+
+static struct checker *shadow_of(struct emu *e, const struct launch *l)
+{
+    uint32_t **held = calloc(l->n_buffers + 1, sizeof *held);
+    for (size_t i = 0; held && i < l->n_buffers; i++)
+        held[i] = memory_held(e, l->buffers[i].at, l->buffers[i].bytes);
+    struct checker *c = held ? checker_new(e->d.target, l, held, workers_shared(e->workers)) : NULL;
+    free(held);
+    return c;
+}
+
+bool emu_run(struct emu *e, const struct launch *l)
+{
+    struct device *d = &e->d;
+    const struct source *text = l->function->module->text;
     struct job job = { .target = d->target,
                        .coords = &e->coords,
                        .l = l,
-                       .blocks = (uint64_t)l->grid[0] * l->grid[1] * l->grid[2],
+                       .entry = l->function->entry,
+                       .blocks = l->grid[0] * l->grid[1] * l->grid[2],
                        .failed = UINT64_MAX };
-    if (!job.blocks)
-        return true;
-    if (!call_allowed(d, "launch"))
-        return false;
-    void *entry = dlsym(m->so, l->kernel);
-    const int *block = kernel_number(m, l->kernel, "block");
-    const int *args = kernel_number(m, l->kernel, "args_bytes");
-    if (!entry || !block || !args)
-        return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: the module has no kernel %s", d->name, l->kernel);
-    memcpy(&job.entry, &entry, sizeof entry); /* C has no cast from an object's address to a function's */
-    BUG_IF(l->block != (unsigned)*block || (int)l->block > d->target->max_block,
-           "%s: %u work-items a block, its text says %d", l->kernel, l->block, *block);
-    BUG_IF(l->args_size != (size_t)*args, "%s: %zu bytes of arguments, its text says %d", l->kernel, l->args_size,
-           *args);
-    if (l->smem > (unsigned)d->target->shared_bytes)
-        return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: %s uses %u bytes of shared memory, there are %d", d->name,
-                          l->kernel, l->smem, d->target->shared_bytes);
-    /* One shadow, one thread: which findings there are may not hang on the threads. */
-    int n = e->checking ? 1 : job.blocks < (uint64_t)e->n_workers ? (int)job.blocks : e->n_workers;
+    /* One shadow, one thread: which findings there are must not depend on the threads. */
+    int n = d->checking ? 1 : job.blocks < (uint64_t)e->n_workers ? (int)job.blocks : e->n_workers;
     if (!workers_prepare(e->workers, n, d->s, &job))
         return false;
-    if (e->checking && !(job.checker = checker_new(d->target, l, workers_shared(e->workers))))
+    if (d->checking && !(job.checker = shadow_of(e, l)))
         return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: no memory for the shadow of %s", d->name, l->kernel);
-    bool ok = workers_run(e->workers, n, d->s, &job, m->text);
+    bool ok = workers_run(e->workers, n, d->s, &job, text);
     if (job.checker) {
-        ok &= checker_report(job.checker, d->s, m->text);
+        checker_keep(job.checker);
+        ok &= checker_report(job.checker, d->s, text);
         checker_free(job.checker);
     }
     return ok;
@@ -280,8 +199,8 @@ static bool emu_launch(struct device *d, struct module *m, const struct launch *
 static void emu_close(struct device *d)
 {
     struct emu *e = emu_of(d);
-    while (e->memory)
-        emu_free(d, (dptr)(uintptr_t)e->memory->data);
+    streams_free(e);
+    memory_free(e);
     for (struct module *m = e->modules, *next; m; m = next) {
         next = m->next;
         module_free(m);
@@ -299,11 +218,25 @@ static const struct device_ops emu_ops = {
     .copy_out = emu_copy_out,
     .copy = emu_copy,
     .fill = emu_fill,
+    .forget = emu_forget,
     .load = emu_load,
+    .find = emu_find,
+    .prepare = emu_prepare,
     .launch = emu_launch,
     .sync = emu_sync,
-    .mark = emu_mark,
-    .elapsed = emu_elapsed,
+    .stream_new = emu_stream_new,
+    .stream_free = emu_stream_free,
+    .stream_sync = emu_stream_sync,
+    .event_new = emu_event_new,
+    .event_free = emu_event_free,
+    .event_record = emu_event_record,
+    .event_wait = emu_event_wait,
+    .event_seconds = emu_event_seconds,
+    .capture_begin = emu_capture_begin,
+    .capture_end = emu_capture_end,
+    .capture_drop = emu_capture_drop,
+    .captured_submit = emu_captured_submit,
+    .captured_free = emu_captured_free,
 };
 
 /* The texts' fma and f16 conversions are these instructions (runtime/compile/compile_host.c). */
@@ -327,10 +260,9 @@ struct device *emu_open(struct session *s, const struct target *t, bool checking
     BUG_IF(!e, "out of memory");
     e->n_workers = threads < 1 ? 1 : threads;
     e->workers = workers_new(e->n_workers);
-    e->checking = checking;
     BUG_IF(t->matrix && !matrix_coords_of(t->matrix, t->wave, &e->coords), "the emulator has no lane map of %s",
            t->matrix->name);
     const char *name = arena_printf(s->run, "emu:%s", t->name);
-    e->d = (struct device){ .ops = &emu_ops, .s = s, .target = t, .name = name, .spec = name };
+    e->d = (struct device){ .ops = &emu_ops, .s = s, .target = t, .name = name, .spec = name, .checking = checking };
     return &e->d;
 }

@@ -56,9 +56,12 @@ void matrix_multiply(const struct matrix_unit *u, const uint16_t *a, const uint1
 /* ---- runtime/emu/emu_check.c: the shadow of a launch ---- */
 
 struct checker;
-/* NULL if there is no memory for it. */
-struct checker *checker_new(const struct target *t, const struct launch *l, unsigned char *smem);
+/* held[i]: for each byte of the i-th buffer, which value it holds; NULL: not known. NULL if there is no memory for it.
+   */
+struct checker *checker_new(const struct target *t, const struct launch *l, uint32_t *const *held, unsigned char *smem);
 void checker_free(struct checker *c);
+/* Writes down, in held, which bytes now hold the launch's values. */
+void checker_keep(struct checker *c);
 void checker_block_begin(struct checker *c, unsigned block);
 void checker_block_barrier(struct checker *c);
 void checker_wave_barrier(struct checker *c, int wave);
@@ -72,8 +75,6 @@ void checker_block_end(struct checker *c);
 bool checker_report(struct checker *c, struct session *s, const struct source *text);
 
 /* ---- runtime/emu/emu_block.c: running a launch's blocks ---- */
-
-enum { FRESH_BYTE = 0xff }; /* memory that nothing was written to: NaN in every float format, -1 in integers */
 
 /* A launch under way. */
 struct job {
@@ -96,4 +97,72 @@ unsigned char *workers_shared(struct worker *w);
    */
 bool workers_prepare(struct worker *w, int n, struct session *s, struct job *job);
 bool workers_run(struct worker *w, int n, struct session *s, struct job *job, const struct source *text);
+
+/* ---- runtime/emu/emu.c: the device ---- */
+
+struct emu {
+    struct device d;
+    struct matrix_coords coords;
+    int n_workers;
+    struct worker *workers;
+    struct memory *memory;
+    struct module *modules;
+    struct stream *streams;
+    struct event *events;
+    struct captured *captured, *recording; /* whole; under way */
+};
+
+static inline struct emu *emu_of(struct device *d) { return (struct emu *)d; }
+/* Tests make the n-th call of a device fail. */
+bool emu_allows(struct device *d, const char *call);
+/* Runs a launch to its end. */
+bool emu_run(struct emu *e, const struct launch *l);
+
+/* ---- runtime/emu/emu_memory.c: allocations, with guards, and in checking mode which value each byte holds ---- */
+
+enum { FRESH_BYTE = 0xff }; /* memory that nothing was written to: NaN in every float format, -1 in integers */
+#define HOLDS_NOTHING 0u
+#define HOLDS_ANY UINT32_MAX /* from the host: whoever reads it may */
+
+bool emu_alloc(struct device *d, size_t bytes, dptr *out);
+void emu_free(struct device *d, dptr p);
+/* The bytes behind an address that must lie in one allocation. */
+unsigned char *memory_at(struct emu *e, dptr p, size_t bytes);
+/* Which value each of them holds; NULL: not checking, or in no allocation. */
+uint32_t *memory_held(struct emu *e, dptr p, size_t bytes);
+void memory_hold(struct emu *e, dptr p, size_t bytes, uint32_t value);
+void memory_free(struct emu *e); /* all of it */
+/* Nothing was written beyond the ends of any. */
+bool memory_intact(struct emu *e);
+
+/* ---- runtime/emu/emu_stream.c: streams, each done at once or recorded ---- */
+
+/* One thing that a stream is asked to do. */
+struct task {
+    enum { TASK_IN, TASK_OUT, TASK_COPY, TASK_FILL, TASK_FORGET, TASK_LAUNCH } kind;
+    dptr dst, src;
+    const void *from; /* TASK_IN, of the host */
+    void *to;         /* TASK_OUT */
+    size_t bytes;
+    int byte;
+    struct launch launch;
+};
+bool emu_submit(struct device *d, struct stream *st, const struct task *w);
+/* Does recorded work use an address of [at, at + bytes)? */
+bool captured_uses(const struct emu *e, dptr at, size_t bytes);
+void streams_free(struct emu *e);
+
+struct stream *emu_stream_new(struct device *d);
+void emu_stream_free(struct device *d, struct stream *st);
+bool emu_stream_sync(struct device *d, struct stream *st);
+struct event *emu_event_new(struct device *d);
+void emu_event_free(struct device *d, struct event *ev);
+bool emu_event_record(struct device *d, struct event *ev, struct stream *st);
+bool emu_event_wait(struct device *d, struct event *ev, struct stream *st);
+double emu_event_seconds(struct device *d, struct event *from, struct event *to);
+bool emu_capture_begin(struct device *d, struct stream *st);
+struct captured *emu_capture_end(struct device *d, struct stream *st);
+void emu_capture_drop(struct device *d, struct stream *st);
+bool emu_captured_submit(struct device *d, struct captured *c, struct stream *st);
+void emu_captured_free(struct device *d, struct captured *c);
 #endif

@@ -12,7 +12,7 @@
 
 enum { MAX_FINDINGS = 10, NOBODY = 0xffff, MAX_WAVES = 1024, MAX_BLOCK = 1024 };
 
-enum fault { RACE, IN_FLIGHT, SOURCE_IN_FLIGHT, OUTSIDE, MISALIGNED, READ_ONLY, UNWRITTEN };
+enum fault { RACE, IN_FLIGHT, SOURCE_IN_FLIGHT, OUTSIDE, MISALIGNED, READ_ONLY, UNWRITTEN, OTHER_VALUE };
 
 /* A touch that a cell remembers. */
 struct past {
@@ -42,6 +42,8 @@ struct region {
     size_t bytes;
     int elem; /* bytes a cell */
     bool written, read, shared;
+    uint32_t *held;     /* which value each byte holds, from before the launch; NULL: not known */
+    uint32_t value;     /* which value the launch takes it for; 0: any */
     struct cell *cells; /* NULL where the launch only reads: nothing to race with */
 };
 
@@ -105,11 +107,23 @@ static void regions_merge(struct checker *c)
             p->bytes = (size_t)(r->at + r->bytes - p->at);
         if (!p->written && r->written)
             p->name = r->name;
+        if (p->value != r->value)
+            p->value = 0;
         p->elem = p->elem < r->elem ? p->elem : r->elem;
         p->written |= r->written;
         p->read |= r->read;
     }
     c->n_regions = n;
+}
+
+/* The first value in bytes [from, end) of a region that is not the one that the launch takes it for; that one if there
+   is none. */
+static uint32_t value_held(const struct region *r, size_t from, size_t end)
+{
+    for (size_t i = from; r->value && r->held && i < end && i < r->bytes; i++)
+        if (r->held[i] != r->value && r->held[i] != HOLDS_ANY)
+            return r->held[i];
+    return r->value;
 }
 
 static bool region_shadow(struct region *r)
@@ -122,12 +136,12 @@ static bool region_shadow(struct region *r)
         return false;
     for (size_t i = 0; i < n; i++) {
         r->cells[i].flying = NOBODY;
-        r->cells[i].written = r->read;
+        r->cells[i].written = r->read && value_held(r, i * (size_t)r->elem, (i + 1) * (size_t)r->elem) == r->value;
     }
     return true;
 }
 
-struct checker *checker_new(const struct target *t, const struct launch *l, unsigned char *smem)
+struct checker *checker_new(const struct target *t, const struct launch *l, uint32_t *const *held, unsigned char *smem)
 {
     struct checker *c = calloc(1, sizeof *c);
     struct region *r = c ? c->regions = calloc(l->n_buffers + 1, sizeof *r) : NULL;
@@ -146,7 +160,9 @@ struct checker *checker_new(const struct target *t, const struct launch *l, unsi
                                                  .bytes = b->bytes,
                                                  .elem = whole ? b->elem : 1,
                                                  .written = b->written,
-                                                 .read = b->read };
+                                                 .read = b->read,
+                                                 .held = held[i],
+                                                 .value = b->value };
     }
     qsort(r, (size_t)c->n_regions, sizeof *r, by_address);
     regions_merge(c);
@@ -173,6 +189,16 @@ void checker_free(struct checker *c)
         free(c->flights[i].list);
     free(c->regions);
     free(c);
+}
+
+void checker_keep(struct checker *c)
+{
+    for (int k = 0; k < c->n_regions; k++) {
+        const struct region *r = &c->regions[k];
+        for (size_t i = 0; r->cells && r->held && i < r->bytes; i++)
+            if (r->cells[i / (size_t)r->elem].write.epoch)
+                r->held[i] = r->value ? r->value : HOLDS_ANY;
+    }
 }
 
 static struct region *region_of(struct checker *c, const void *at, int bytes)
@@ -227,6 +253,7 @@ static const char *what_is_wrong(struct session *s, const struct finding *f)
     case MISALIGNED: return arena_printf(s->run, "%s at an address that is not aligned to its size", touch);
     case READ_ONLY: return arena_printf(s->run, "written, but the launch only reads it");
     case UNWRITTEN: return arena_printf(s->run, "read before anything was written there");
+    case OTHER_VALUE: return arena_printf(s->run, "read, but another value was written there");
     }
     BUG("unknown finding");
 }
@@ -362,7 +389,8 @@ static void touch_cell(struct checker *c, struct region *r, size_t i, const stru
         f.what = RACE;
         found(c, f);
     } else if (!write && !cell->written) {
-        f.what = UNWRITTEN;
+        size_t from = i * (size_t)r->elem;
+        f.what = r->read && value_held(r, from, from + 1) != HOLDS_NOTHING ? OTHER_VALUE : UNWRITTEN;
         f.other_tid = NOBODY;
         f.other_line = 0;
         found(c, f);
@@ -403,11 +431,27 @@ static size_t end_cell(const struct region *r, const void *at, int bytes)
     return ((size_t)((const unsigned char *)at - r->at) + (size_t)bytes - 1) / (size_t)r->elem + 1;
 }
 
+/* A read of memory that the launch does not write. */
+static void read_held(struct checker *c, struct region *r, const struct past *me, const void *at, int bytes)
+{
+    size_t from = (size_t)((const unsigned char *)at - r->at);
+    uint32_t held = value_held(r, from, from + (size_t)bytes);
+    if (held != r->value)
+        found(c, (struct finding){ .what = held ? OTHER_VALUE : UNWRITTEN,
+                                   .line = me->line,
+                                   .tid = me->tid,
+                                   .where = r,
+                                   .elem = from / (size_t)r->elem,
+                                   .other_tid = NOBODY });
+}
+
 static void touch_cells(struct checker *c, struct region *r, const struct past *me, const void *at, int bytes,
                         bool write, bool by_copy)
 {
-    if (!r->cells)
+    if (!r->cells) {
+        read_held(c, r, me, at, bytes);
         return;
+    }
     for (size_t i = first_cell(r, at), end = end_cell(r, at, bytes); i < end; i++)
         touch_cell(c, r, i, me, write, by_copy);
 }

@@ -45,22 +45,12 @@ const char *dump_launch_dir(struct exec *e, size_t number)
                         e->p->kernels[e->p->launches[number].kernel].k->name);
 }
 
-/* Scratch is a flat tensor. */
-static struct tensor *read_arg(struct exec *e, const struct program_launch *pl, const struct launch_arg *arg,
-                               struct arena *a)
-{
-    if (arg->node)
-        return exec_read(e, arg->node, a);
-    int64_t count = dims_eval(&e->dims, pl->group->scratch[arg->scratch].count);
-    struct tensor *t = tensor_new(a, pl->group->scratch[arg->scratch].dtype, 1, &count);
-    return e->d->ops->copy_out(e->d, t->data, e->scratch[pl->group->id][arg->scratch], t->bytes) ? t : NULL;
-}
-
 /* Buffer k of the launch as it is on the device now. */
 static bool save_buffer(struct exec *e, const struct program_launch *pl, size_t k, const char *dir, const char *when)
 {
     struct arena *a = arena_new();
-    struct tensor *t = read_arg(e, pl, &pl->args[k], a);
+    const struct launch_arg *arg = &pl->args[k];
+    struct tensor *t = arg->node ? exec_read(e, arg->node, a) : exec_read_scratch(e, pl->group, arg->scratch, a);
     bool ok = t && npy_write(e->s, arena_printf(a, "%s/arg%zu.%s.npy", dir, k, when), t);
     arena_free(a);
     return ok;
@@ -110,13 +100,13 @@ static bool save_before(struct exec *e, size_t number, const struct launch *l)
     json_text(o, "kernel", l->kernel);
     json_text(o, "group", pl->group->name);
     json_text(o, "target", e->p->target->name);
-    json_ints(o, "grid", (int64_t[]){ l->grid[0], l->grid[1], l->grid[2] }, 3);
+    json_ints(o, "grid", (int64_t[]){ (int64_t)l->grid[0], (int64_t)l->grid[1], (int64_t)l->grid[2] }, 3);
     json_int(o, "block", l->block);
     json_int(o, "shared", l->smem);
     json_bool(o, "matrix", pl->group->kind == GROUP_GEMM);
     json_int(o, "results_from", first_result(pl));
     describe_args(e, pl, l, json_array(o, "args"));
-    if (!json_save(e->s, o, arena_printf(e->arena, "%s/launch.json", dir)) || !e->d->ops->sync(e->d))
+    if (!json_save(e->s, o, arena_printf(e->arena, "%s/launch.json", dir)) || !exec_sync(e))
         return false;
     for (size_t k = 0; k < pl->k->n_args; k++)
         if (!save_buffer(e, pl, k, dir, "before"))
@@ -127,7 +117,7 @@ static bool save_before(struct exec *e, size_t number, const struct launch *l)
 static bool save_after(struct exec *e, size_t number)
 {
     const struct program_launch *pl = &e->p->launches[number];
-    if (!e->d->ops->sync(e->d))
+    if (!exec_sync(e))
         return false;
     for (size_t k = 0; k < pl->k->n_args; k++)
         if (pl->k->args[k]->written && !save_buffer(e, pl, k, dump_launch_dir(e, number), "after"))

@@ -1,4 +1,4 @@
-/* Runs a program launch by launch, judges each group, and says how far the outputs drifted from the real numbers. */
+/* Runs a program group by group, judges each, and says how far the outputs drifted from the real numbers. */
 #include "runtime/judge/verify.h"
 
 #include <math.h>
@@ -8,28 +8,27 @@
 #include "runtime/judge/certified.h"
 #include "runtime/judge/dump.h"
 
-/* One group, launches first .. last. Its inputs are read before them, since they may be overwritten; its results and
-   its scratch are filled with ones first (a NaN in every float format), so that what is not written shows. */
-static bool judge_launches(struct exec *e, size_t first, size_t last, int threads, struct kernel_verdict *v)
+/* What a group reads, copied: its launches may overwrite it. */
+static bool read_values(struct exec *e, struct node *const *nodes, size_t n, const struct tensor **out, struct arena *a)
 {
-    const struct group *gr = e->p->launches[last].group;
+    for (size_t i = 0; i < n; i++)
+        if (!(out[i] = exec_read(e, nodes[i], a)))
+            return false;
+    return true;
+}
+
+/* One group, all its launches together, singly and in order. Its results and scratch are forgotten first, so that what
+   is not written shows. */
+static bool judge_launches(struct exec *e, const struct group *gr, int threads, struct kernel_verdict *v)
+{
+    size_t last = e->first_launch[gr->id + 1] - 1;
     struct arena *a = arena_new();
     const struct tensor **ins = arena_array(a, const struct tensor *, gr->n_ins + 1);
     const struct tensor **outs = arena_array(a, const struct tensor *, gr->n_outs + 1);
-    bool ok = true;
-    for (size_t i = 0; i < gr->n_ins && ok; i++)
-        ok = (ins[i] = exec_read(e, gr->ins[i], a)) != NULL;
-    for (size_t i = 0; i < gr->n_outs && ok; i++)
-        ok = exec_fill(e, gr->outs[i], 0xff);
-    for (size_t i = 0; i < gr->n_scratch && ok; i++)
-        ok = e->d->ops->fill(e->d, e->scratch[gr->id][i], 0xff, exec_scratch_bytes(e, gr, (int)i));
-    for (size_t i = first; i <= last && ok; i++)
-        ok = exec_launch(e, i);
-    ok = ok && e->d->ops->sync(e->d);
-    for (size_t i = 0; i < gr->n_outs && ok; i++)
-        ok = (outs[i] = exec_read(e, gr->outs[i], a)) != NULL;
-    ok = ok &&
-         judge_group(e->s, e->p, last, &e->dims, ins, outs, threads, e->dump_dir ? dump_launch_dir(e, last) : NULL, v);
+    bool ok =
+        read_values(e, gr->ins, gr->n_ins, ins, a) && exec_forget(e, gr) && exec_group(e, gr) && exec_sync(e) &&
+        read_values(e, gr->outs, gr->n_outs, outs, a) &&
+        judge_group(e->s, e->p, last, &e->dims, ins, outs, threads, e->dump_dir ? dump_launch_dir(e, last) : NULL, v);
     arena_free(a);
     return ok;
 }
@@ -140,18 +139,15 @@ bool verify_kernels(struct exec *e, const struct graph *parsed, const struct bin
                     struct verify_report *out)
 {
     struct arena *a = e->s->run;
-    out->kernels = arena_array(a, struct kernel_verdict, e->p->n_launches + 1);
+    out->kernels = arena_array(a, struct kernel_verdict, e->p->g->n_groups + 1);
     struct chosen *sets = arena_array(a, struct chosen, parsed->n_nodes + 1);
     size_t n_sets = 0;
     out->pass = true;
     out->worst = 0;
-    for (size_t i = 0, first = 0; i < e->p->n_launches; i++) {
-        if (e->p->launches[i].first)
-            first = i;
-        if (!e->p->launches[i].last)
-            continue;
+    for (size_t i = 0; i < e->p->g->n_groups; i++) {
+        const struct group *gr = e->p->g->groups[i];
         struct kernel_verdict *v = &out->kernels[out->n_kernels++];
-        if (!judge_launches(e, first, i, threads, v) || !keep_sets(e, parsed, e->p->launches[i].group, sets, &n_sets))
+        if (!judge_launches(e, gr, threads, v) || !keep_sets(e, parsed, gr, sets, &n_sets))
             return false;
         out->pass &= v->pass;
         if (v->ratio > out->worst)

@@ -144,7 +144,7 @@ static bool both_nan(const struct tensor *a, const struct tensor *b, int64_t i)
     return dtype_is_float(a->dtype) && isnan(tensor_get(a, i)) && isnan(tensor_get(b, i));
 }
 
-static bool compare_result(struct exec *a, struct exec *b, const struct program_launch *l, const struct node *n,
+static bool compare_result(struct exec *a, struct exec *b, const struct group *gr, const struct node *n,
                            struct same_bits *out)
 {
     struct arena *scratch = arena_new();
@@ -161,11 +161,11 @@ static bool compare_result(struct exec *a, struct exec *b, const struct program_
             continue;
         if (!differing++ && !out->first)
             out->first = arena_printf(a->s->run, "%s of kernel %s, element %lld: %.17g and %.17g",
-                                      n->name ? n->name : n->op->call.name, l->group->name, (long long)i,
-                                      tensor_get(x, i), tensor_get(y, i));
+                                      n->name ? n->name : n->op->call.name, gr->name, (long long)i, tensor_get(x, i),
+                                      tensor_get(y, i));
     }
     if (differing)
-        ok = b->d->ops->copy_in(b->d, b->at[n->id], x->data, x->bytes);
+        ok = b->d->ops->copy_in(b->d, NULL, b->at[n->id], x->data, x->bytes);
     out->values += count;
     out->differing += differing;
     arena_free(scratch);
@@ -175,16 +175,15 @@ static bool compare_result(struct exec *a, struct exec *b, const struct program_
 bool chain_same_bits(struct exec *a, struct exec *b, struct same_bits *out)
 {
     *out = (struct same_bits){ 0 };
-    for (size_t i = 0; i < a->p->n_launches; i++) {
-        const struct program_launch *l = &a->p->launches[i];
-        for (size_t k = 0; k < l->group->n_outs; k++)
-            if (!exec_fill(a, l->group->outs[k], 0xff) || !exec_fill(b, l->group->outs[k], 0xff))
-                return false;
-        if (!exec_launch(a, i) || !a->d->ops->sync(a->d) || !exec_launch(b, i) || !b->d->ops->sync(b->d))
+    for (size_t i = 0; i < a->p->g->n_groups; i++) {
+        const struct group *gr = a->p->g->groups[i];
+        if (!exec_forget(a, gr) || !exec_group(a, gr) || !exec_sync(a))
+            return false;
+        if (!exec_forget(b, gr) || !exec_group(b, gr) || !exec_sync(b))
             return false;
         out->kernels++;
-        for (size_t k = 0; k < l->group->n_outs; k++)
-            if (!compare_result(a, b, l, l->group->outs[k], out))
+        for (size_t k = 0; k < gr->n_outs; k++)
+            if (!compare_result(a, b, gr, gr->outs[k], out))
                 return false;
     }
     return true;

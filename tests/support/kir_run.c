@@ -139,7 +139,7 @@ bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kb
     unsigned char packed[32 * 8 + 8 * 4] = { 0 };
     assert_true(k->n_args <= 32 && k->n_dims <= 8);
     for (size_t i = 0; i < k->n_args; i++) {
-        must(s, d->ops->alloc(d, bufs[i].bytes, &p[i]) && d->ops->copy_in(d, p[i], bufs[i].at, bufs[i].bytes),
+        must(s, d->ops->alloc(d, bufs[i].bytes, &p[i]) && d->ops->copy_in(d, NULL, p[i], bufs[i].at, bufs[i].bytes),
              "copy_in");
         const struct kmem *mem = k->args[i];
         at[i] = (struct launch_buffer){ .name = mem->name,
@@ -163,10 +163,10 @@ bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kb
                         .buffers = at,
                         .n_buffers = k->n_args };
     for (int i = 0; i < 3; i++)
-        l.grid[i] = (unsigned)index_eval(k->grid[i], dim_value, (void *)dims);
-    bool good = d->ops->launch(d, m, &l) && d->ops->sync(d);
+        l.grid[i] = (uint64_t)index_eval(k->grid[i], dim_value, (void *)dims);
+    bool good = launch_now(d, m, &l) && d->ops->sync(d);
     for (size_t i = 0; i < k->n_args; i++) {
-        must(s, d->ops->copy_out(d, bufs[i].at, p[i], bufs[i].bytes), "copy_out");
+        must(s, d->ops->copy_out(d, NULL, bufs[i].at, p[i], bufs[i].bytes), "copy_out");
         d->ops->free(d, p[i]);
     }
     d->ops->close(d);

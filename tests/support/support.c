@@ -43,3 +43,10 @@ void tmp_remove(char *dir)
     nftw(dir, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
     free(dir);
 }
+
+bool launch_now(struct device *d, struct module *m, const struct launch *l)
+{
+    struct launch ready = *l;
+    ready.function = d->ops->find(d, m, l->kernel);
+    return ready.function && d->ops->prepare(d, &ready) && d->ops->launch(d, NULL, &ready);
+}

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "ir/session.h"
+#include "runtime/device/device.h"
 
 /* A small deterministic generator for tests: splitmix64. */
 uint64_t rnd_u64(uint64_t *state);
@@ -18,4 +19,7 @@ double rnd_unit(uint64_t *state);                           /* [0, 1) */
 /* A fresh directory under $TMPDIR for one test; removed by tmp_remove. */
 char *tmp_make(void);
 void tmp_remove(char *dir);
+
+/* A kernel found by the record's name, prepared, launched in the default stream. */
+bool launch_now(struct device *d, struct module *m, const struct launch *l);
 #endif

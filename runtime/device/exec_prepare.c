@@ -1,0 +1,107 @@
+/* Every launch made ready once: its function found, its arguments packed, its grid and buffers evaluated for the dims
+   at hand. */
+#include <string.h>
+
+#include "runtime/device/exec_place.h"
+
+static int64_t dim_of(void *ctx, const struct index *atom)
+{
+    return dims_eval(&((const struct exec *)ctx)->dims, atom);
+}
+
+static dptr address_of(const struct exec *e, const struct program_launch *l, const struct launch_arg *a)
+{
+    dptr base = a->node ? e->at[a->node->id] : e->scratch[l->group->id][a->scratch];
+    return base + (a->offset ? (dptr)dims_eval(&e->dims, a->offset) : 0);
+}
+
+/* The argument struct as C lays it out: pointers, then one i32 a symbolic dim. */
+static void pack_args(struct exec *e, const struct program_launch *l, struct launch *to)
+{
+    size_t n = 0;
+    unsigned char *out = arena_alloc(e->arena, (l->k->n_args + l->k->n_dims) * 8 + 16);
+    for (size_t i = 0; i < l->k->n_args; i++, n += sizeof(dptr)) {
+        dptr at = address_of(e, l, &l->args[i]);
+        memcpy(out + n, &at, sizeof at);
+    }
+    for (size_t i = 0; i < l->k->n_dims; i++, n += sizeof(int32_t)) {
+        int32_t v = (int32_t)dims_eval(&e->dims, l->k->dims[i].sym);
+        memcpy(out + n, &v, sizeof v);
+    }
+    to->args = out;
+    to->args_size = n ? (n + 7) / 8 * 8 : 8;
+}
+
+/* Scratch is numbered after all nodes; `first`: the number of the group's first. */
+static struct launch_buffer buffer_of(const struct exec *e, const struct program_launch *l, size_t i, uint32_t first)
+{
+    const struct launch_arg *arg = &l->args[i];
+    const struct kmem *m = l->k->args[i];
+    const struct node *n = arg->node;
+    size_t whole = n ? exec_node_bytes(e, n) : exec_scratch_bytes(e, l->group, arg->scratch);
+    size_t offset = arg->offset ? (size_t)dims_eval(&e->dims, arg->offset) : 0;
+    return (struct launch_buffer){ .name = n && n->name ? n->name : m->name,
+                                   .at = address_of(e, l, arg),
+                                   .bytes = whole - offset,
+                                   .written = m->written,
+                                   .read = m->read,
+                                   .elem = dtype_size(m->dtype),
+                                   .value = n ? (uint32_t)n->id + 1 : first + (uint32_t)arg->scratch };
+}
+
+static void prepare_zeroings(struct exec *e, const struct group *gr, struct prepared *to)
+{
+    to->zero = arena_array(e->arena, struct zeroing, gr->n_scratch + 1);
+    for (size_t i = 0; i < gr->n_scratch; i++)
+        if (gr->scratch[i].zeroed)
+            to->zero[to->n_zero++] = (struct zeroing){ e->scratch[gr->id][i], exec_scratch_bytes(e, gr, (int)i) };
+}
+
+static void prepare_launch(struct exec *e, const struct program_launch *l, uint32_t first, struct prepared *to)
+{
+    const struct kernel *k = l->k;
+    struct launch_buffer *buffers = arena_array(e->arena, struct launch_buffer, k->n_args + 1);
+    for (size_t i = 0; i < k->n_args; i++)
+        buffers[i] = buffer_of(e, l, i, first);
+    to->launch = (struct launch){ .kernel = e->p->kernels[l->kernel].k->name,
+                                  .loc = k->loc,
+                                  .block = (unsigned)k->block,
+                                  .smem = (unsigned)k->shared_bytes,
+                                  .collective = kernel_is_collective(k),
+                                  .buffers = buffers,
+                                  .n_buffers = k->n_args };
+    for (int i = 0; i < 3; i++)
+        to->launch.grid[i] = k->grid[i] ? (uint64_t)index_eval(k->grid[i], dim_of, e) : 1;
+    to->launch.shared = to->launch.smem > (unsigned)e->p->target->static_shared ? to->launch.smem : 0;
+    pack_args(e, l, &to->launch);
+    if (l->first)
+        prepare_zeroings(e, l->group, to);
+}
+
+bool exec_prepare(struct exec *e)
+{
+    const struct program *p = e->p;
+    struct function **functions = arena_array(e->arena, struct function *, p->n_kernels + 1);
+    e->launches = arena_array(e->arena, struct prepared, p->n_launches + 1);
+    e->first_launch = arena_array(e->arena, size_t, p->g->n_groups + 1);
+    uint32_t values = (uint32_t)e->n_at + 1;
+    for (size_t i = 0; i < p->n_launches; i++) {
+        const struct program_launch *l = &p->launches[i];
+        struct prepared *to = &e->launches[i];
+        struct function **f = &functions[l->kernel];
+        if (l->first)
+            e->first_launch[l->group->id] = i;
+        e->first_launch[l->group->id + 1] = i + 1;
+        prepare_launch(e, l, values, to);
+        if (l->last)
+            values += (uint32_t)l->group->n_scratch;
+        if (launch_is_empty(&to->launch))
+            continue;
+        if (!*f && !(*f = e->d->ops->find(e->d, e->m, to->launch.kernel)))
+            return false;
+        to->launch.function = *f;
+        if (!e->d->ops->prepare(e->d, &to->launch))
+            return false;
+    }
+    return true;
+}

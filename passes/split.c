@@ -1,6 +1,6 @@
-/* A node with more operands than a kernel takes buffers becomes a tree of nodes that have fewer, where its row says that
-   this is the same. Requires primitives; keeps values. Stands before precision, which gives the new nodes their dtypes
-   too. */
+/* A node with more operands than a kernel takes buffers becomes a tree of nodes that have fewer, where its row says
+   that this is the same. Requires primitives; keeps values. Stands before precision, which gives the new nodes their
+   dtypes too. */
 #include "passes/pass.h"
 
 enum { MOST_OPERANDS = 16 }; /* of nested selections: compilers take minutes over 64 */

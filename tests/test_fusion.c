@@ -139,7 +139,7 @@ static void more_operands_than_a_kernel_takes(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    const char *text = "graph wide\ninput x: f32[4] where -1 <= x <= 1\ny = exp(x)\nz = concat(";
+    const char *text = "graph wide\ninput x: float[4] where -1 <= x <= 1\ny = exp(x)\nz = concat(";
     for (int i = 0; i < 200; i++)
         text = arena_printf(s->run, "%s%s%s", text, i ? ", " : "", i % 3 ? "y" : "x");
     text = arena_printf(s->run, "%s, axis=0)\noutput z\n", text);

@@ -124,7 +124,7 @@ const struct op_def op_argmax = {
     .call = {
         .name = "argmax",
         .doc = "index of the largest of each row: the first on a tie; a NaN wins",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
     },
     .class = CLS_SELECT,
     .exact = true,

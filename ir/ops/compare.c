@@ -94,7 +94,7 @@ static void compare_sample(struct sample *d)
         .call = {                                                                                                      \
             .name = #NAME,                                                                                             \
             .doc = TEXT,                                                                                               \
-            .operands = { { "x" }, { "y" } },                                                                          \
+            .operands = { { .name = "x" }, { .name = "y" } },                                                                          \
         },                                                                                                             \
         .class = CLS_POINTWISE,                                                                                        \
         .commutes = COMMUTES,                                                                                          \
@@ -197,7 +197,7 @@ const struct op_def op_logical_and = {
     .call = {
         .name = "logical_and",
         .doc = "both",
-        .operands = { { "x" }, { "y" } },
+        .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
     .commutes = true,
@@ -212,7 +212,7 @@ const struct op_def op_logical_or = {
     .call = {
         .name = "logical_or",
         .doc = "one or both",
-        .operands = { { "x" }, { "y" } },
+        .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
     .commutes = true,
@@ -227,7 +227,7 @@ const struct op_def op_logical_not = {
     .call = {
         .name = "logical_not",
         .doc = "not x",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
     .exact = true,
@@ -302,7 +302,7 @@ const struct op_def op_select = {
     .call = {
         .name = "select",
         .doc = "x where c holds, else y",
-        .operands = { { "c" }, { "x" }, { "y" } },
+        .operands = { { .name = "c" }, { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
     .exact = true,
@@ -460,7 +460,7 @@ const struct op_def op_cast = {
     .call = {
         .name = "cast",
         .doc = "x as another dtype: floats round to nearest even, integers are made toward zero, bool is x != 0",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
         .attrs = cast_attrs,
         .n_attrs = N_ATTRS(cast_attrs),
     },

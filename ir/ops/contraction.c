@@ -486,7 +486,7 @@ const struct op_def op_matmul = {
     .call = {
         .name = "matmul",
         .doc = "sums of products: a [.., M, K] times b [K, N], or batch by batch",
-        .operands = { { "a" }, { "b" } },
+        .operands = { { .name = "a" }, { .name = "b" } },
         .attrs = matmul_attrs,
         .n_attrs = N_ATTRS(matmul_attrs),
     },
@@ -631,7 +631,7 @@ const struct op_def op_linear = {
     .call = {
         .name = "linear",
         .doc = "x·Wᵀ + b with W [features, in]",
-        .operands = { { "x" }, { "w" }, { "b" } },
+        .operands = { { .name = "x" }, { .name = "w" }, { .name = "b" } },
         .stem = "lin",
         .params = linear_params,
         .n_params = 2,

@@ -74,7 +74,7 @@ const struct op_def op_mse = {
     .call = {
         .name = "mse",
         .doc = "mean of the squared differences of all elements",
-        .operands = { { "x" }, { "y" } },
+        .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_REDUCE,
     .keep_f32 = true,

@@ -80,7 +80,7 @@ const struct op_def op_gelu = {
     .call = {
         .name = "gelu",
         .doc = "Gaussian error linear unit in its tanh form",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
     .type = { .infer = infer_same, .contract = gelu_contract },
@@ -161,7 +161,7 @@ const struct op_def op_softmax = {
     .call = {
         .name = "softmax",
         .doc = "exp(x) divided by its sum, along the last dimension",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
     },
     .class = CLS_REDUCE,
     .type = { .infer = softmax_infer, .contract = softmax_contract },
@@ -297,7 +297,7 @@ const struct op_def op_layernorm = {
     .call = {
         .name = "layernorm",
         .doc = "rows shifted and scaled to mean 0 and variance 1, then times gamma plus beta",
-        .operands = { { "x" }, { "gamma" }, { "beta" } },
+        .operands = { { .name = "x" }, { .name = "gamma" }, { .name = "beta" } },
         .stem = "ln",
         .params = layernorm_params,
         .n_params = 2,

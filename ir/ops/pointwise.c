@@ -97,7 +97,7 @@ const struct op_def op_add = {
     .call = {
         .name = "add",
         .doc = "x + y",
-        .operands = { { "x" }, { "y" } },
+        .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
     .commutes = true,
@@ -111,7 +111,7 @@ const struct op_def op_sub = {
     .call = {
         .name = "sub",
         .doc = "x - y",
-        .operands = { { "x" }, { "y" } },
+        .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
     .type = { .infer = infer_same, .contract = sub_contract },
@@ -164,7 +164,7 @@ const struct op_def op_mul = {
     .call = {
         .name = "mul",
         .doc = "x · y",
-        .operands = { { "x" }, { "y" } },
+        .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
     .commutes = true,
@@ -214,7 +214,7 @@ const struct op_def op_fma = {
     .call = {
         .name = "fma",
         .doc = "x · y + z, rounded once",
-        .operands = { { "x" }, { "y" }, { "z" } },
+        .operands = { { .name = "x" }, { .name = "y" }, { .name = "z" } },
     },
     .class = CLS_POINTWISE,
     .type = { .infer = infer_same, .contract = fma_contract },
@@ -270,7 +270,7 @@ const struct op_def op_div = {
     .call = {
         .name = "div",
         .doc = "x / y",
-        .operands = { { "x" }, { "y" } },
+        .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
     .type = { .infer = infer_same, .contract = div_contract },
@@ -312,7 +312,7 @@ const struct op_def op_neg = {
     .call = {
         .name = "neg",
         .doc = "-x",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
     .exact = true,
@@ -326,7 +326,7 @@ const struct op_def op_abs = {
     .call = {
         .name = "abs",
         .doc = "|x|",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
     .exact = true,
@@ -367,7 +367,7 @@ const struct op_def op_exp = {
     .call = {
         .name = "exp",
         .doc = "e to the power of x",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
     .type = { .infer = infer_same, .contract = exp_contract },
@@ -410,7 +410,7 @@ const struct op_def op_log = {
     .call = {
         .name = "log",
         .doc = "natural logarithm",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
     .type = { .infer = infer_same, .contract = log_contract },
@@ -455,7 +455,7 @@ const struct op_def op_sqrt = {
     .call = {
         .name = "sqrt",
         .doc = "square root",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
     .type = { .infer = infer_same, .contract = sqrt_contract },
@@ -495,7 +495,7 @@ const struct op_def op_tanh = {
     .call = {
         .name = "tanh",
         .doc = "hyperbolic tangent",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
     .type = { .infer = infer_same, .contract = tanh_contract },
@@ -544,7 +544,7 @@ const struct op_def op_maximum = {
     .call = {
         .name = "maximum",
         .doc = "the larger of x and y; a NaN wins, x on a tie",
-        .operands = { { "x" }, { "y" } },
+        .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
     .exact = true,
@@ -558,7 +558,7 @@ const struct op_def op_minimum = {
     .call = {
         .name = "minimum",
         .doc = "the smaller of x and y; a NaN wins, x on a tie",
-        .operands = { { "x" }, { "y" } },
+        .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
     .exact = true,

@@ -237,7 +237,7 @@ const struct op_def op_sum = {
     .call = {
         .name = "sum",
         .doc = "sum of the elements along the axes",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
         .attrs = reduce_attrs,
         .n_attrs = N_ATTRS(reduce_attrs),
     },
@@ -252,7 +252,7 @@ const struct op_def op_mean = {
     .call = {
         .name = "mean",
         .doc = "mean of the elements along the axes",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
         .attrs = reduce_attrs,
         .n_attrs = N_ATTRS(reduce_attrs),
     },
@@ -322,7 +322,7 @@ const struct op_def op_max = {
     .call = {
         .name = "max",
         .doc = "largest of the elements along the axes; a NaN wins",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
         .attrs = reduce_attrs,
         .n_attrs = N_ATTRS(reduce_attrs),
     },

@@ -253,7 +253,7 @@ const struct op_def op_padic_decode = {
     .call = {
         .name = "padic_decode",
         .doc = "the balanced representative of a residue, divided by s; of the least i64 a NaN",
-        .operands = { { "q" } },
+        .operands = { { .name = "q" } },
         .attrs = padic_attrs,
         .n_attrs = N_ATTRS(padic_attrs),
     },

@@ -241,7 +241,7 @@ const struct op_def op_reshape = {
     .call = {
         .name = "reshape",
         .doc = "the same elements, row-major, in another shape",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
         .attrs = dims_attr,
         .n_attrs = N_ATTRS(dims_attr),
     },
@@ -330,7 +330,7 @@ const struct op_def op_transpose = {
     .call = {
         .name = "transpose",
         .doc = "dimensions in another order",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
         .attrs = transpose_attrs,
         .n_attrs = N_ATTRS(transpose_attrs),
     },
@@ -410,7 +410,7 @@ const struct op_def op_broadcast = {
     .call = {
         .name = "broadcast",
         .doc = "x repeated along new leading dimensions and along those that are 1",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
         .attrs = dims_attr,
         .n_attrs = N_ATTRS(dims_attr),
     },
@@ -503,7 +503,7 @@ const struct op_def op_slice = {
     .call = {
         .name = "slice",
         .doc = "a box of x",
-        .operands = { { "x" } },
+        .operands = { { .name = "x" } },
         .attrs = slice_attrs,
         .n_attrs = N_ATTRS(slice_attrs),
     },

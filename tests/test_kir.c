@@ -144,8 +144,9 @@ static const char *pass_through(struct session *s, struct kernel *k)
 static size_t count(const char *text, const char *what)
 {
     size_t n = 0;
-    for (const char *p = text; (p = strstr(p, what)); p += strlen(what))
-        n++;
+    size_t len = strlen(what);
+    for (const char *p = text; *p; p++)
+        n += *p == *what && !strncmp(p, what, len);
     return n;
 }
 

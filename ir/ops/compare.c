@@ -94,7 +94,7 @@ static void compare_sample(struct sample *d)
         .call = {                                                                                                      \
             .name = #NAME,                                                                                             \
             .doc = TEXT,                                                                                               \
-            .operands = { { .name = "x" }, { .name = "y" } },                                                                          \
+            .operands = { { .name = "x" }, { .name = "y" } },                                                          \
         },                                                                                                             \
         .class = CLS_POINTWISE,                                                                                        \
         .commutes = COMMUTES,                                                                                          \

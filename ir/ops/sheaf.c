@@ -195,8 +195,9 @@ const struct op_def op_sheaf_check = {
         .doc = "is the dispatch right? clause (0: yes), a, b, row, column and the bits of both values; buckets carry "
                "[experts, cap, ..] tables of their own",
         .operands = {
-            { .name = "x" }, { .name = "q" }, { .name = "chosen" }, { .name = "w" }, { .name = "count" }, { .name = "row" }, { .name = "b_chosen" }, { .name = "b_w" }, { .name = "b_q" },
-            { .name = "b_x" }, { .name = "read_row" }, { .name = "read_w" },
+            { .name = "x" }, { .name = "q" }, { .name = "chosen" }, { .name = "w" },
+            { .name = "count" }, { .name = "row" }, { .name = "b_chosen" }, { .name = "b_w" },
+            { .name = "b_q" }, { .name = "b_x" }, { .name = "read_row" }, { .name = "read_w" },
         },
         .attrs = sheaf_attrs,
         .n_attrs = N_ATTRS(sheaf_attrs),

@@ -23,7 +23,15 @@ const struct kop_info kop_table[K_COUNT] = {
 };
 
 /* ---- layouts ---- */
-static int row_stride(enum klayout l, int cols) { return l == KL_PAD8 ? cols + 8 : cols; }
+static int row_stride(enum klayout l, int cols)
+{
+    switch (l) {
+    case KL_ROWS: return cols;
+    case KL_PAD8: return cols + 8;
+    case KL_PAD4: return cols + 4;
+    }
+    BUG("layout %d", l);
+}
 
 int64_t kl_size(enum klayout l, int rows, int cols) { return (int64_t)rows * row_stride(l, cols); }
 

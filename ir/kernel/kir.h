@@ -83,8 +83,9 @@ enum kspace { KS_ARG, KS_SHARED, KS_PRIVATE };
 /* Shared layouts by name: element (r, c) of a tile with `cols` columns. */
 enum klayout {
     KL_ROWS, /* r·cols + c */
-    KL_PAD8
-}; /* r·(cols + 8) + c: rows of 16-bit elements start 16 bytes further round the banks */
+    KL_PAD8, /* r·(cols + 8) + c: rows of 16-bit elements start 16 bytes further round the banks */
+    KL_PAD4, /* r·(cols + 4) + c: rows of 32-bit elements do */
+};
 struct kmem {
     enum kspace space;
     const char *name;

@@ -5,7 +5,7 @@
    decl    = "dims" NAME { "," NAME }
            | "arg" NAME ":" TYPE "[" ix "]" [ "in" | "out" | "inout" ]
            | "grid" ix "," ix "," ix
-           | "shared" NAME ":" TYPE "[" SLOTS "]" "[" ROWS "," COLS "]" ( "rows" | "pad8" )
+           | "shared" NAME ":" TYPE "[" SLOTS "]" "[" ROWS "," COLS "]" ( "rows" | "pad8" | "pad4" )
            | "private" NAME ":" TYPE "[" INT "]"
            | "frag" NAME ":" ( "A" | "B" | "C" ) "[" INT "," INT "]"
            | "sum" "block" INT "chain" ix "depth" INT [ "unit" INT ]
@@ -142,14 +142,14 @@ static void shared(struct kparse *p)
     int cols = (int)klex_int(&p->l, "the number of columns", 1, SIDE);
     klex_expect(&p->l, ']');
     struct loc loc = p->l.cur.loc;
-    const char *layout = klex_name(&p->l, "a layout, 'rows' or 'pad8'");
-    bool pad = !strcmp(layout, "pad8");
-    if (!pad && strcmp(layout, "rows"))
-        klex_error(&p->l, loc, "there is no layout '%s'", layout);
+    const char *word = klex_name(&p->l, "a layout, 'rows', 'pad8' or 'pad4'");
+    enum klayout layout = !strcmp(word, "pad8") ? KL_PAD8 : !strcmp(word, "pad4") ? KL_PAD4 : KL_ROWS;
+    if (layout == KL_ROWS && strcmp(word, "rows"))
+        klex_error(&p->l, loc, "there is no layout '%s'", word);
     if (kl_size(KL_PAD8, rows, cols) * slots > SIDE)
         klex_error(&p->l, loc, "shared memory %s is too large", name);
     if (!p->l.failed)
-        kernel_shared(p->k, name, t, slots, pad ? KL_PAD8 : KL_ROWS, rows, cols);
+        kernel_shared(p->k, name, t, slots, layout, rows, cols);
 }
 
 static void private(struct kparse *p)

@@ -336,7 +336,7 @@ static void dims(struct ktext *t)
 
 static void declarations(struct ktext *t)
 {
-    static const char *const layouts[] = { [KL_ROWS] = "rows", [KL_PAD8] = "pad8" };
+    static const char *const layouts[] = { [KL_ROWS] = "rows", [KL_PAD8] = "pad8", [KL_PAD4] = "pad4" };
     static const char *const roles[] = { [KF_A] = "A", [KF_B] = "B", [KF_C] = "C" };
     const struct kernel *k = t->k;
     for (size_t i = 0; i < k->n_args; i++) {

@@ -145,7 +145,8 @@ static void plan_gemm(struct planner *p)
 {
     struct group *gr = p->gr;
     struct contraction c = contraction_of(p->g->s, gr->anchor);
-    gr->tile = tile_for(p->t, plan_hint(p, c.m), plan_hint(p, c.nn), plan_hint(p, c.k));
+    gr->tile = (gr->anchor->compute == DT_F16 ? tile_for : tile_for_lanes)(p->t, plan_hint(p, c.m),
+                                                                           plan_hint(p, c.nn), plan_hint(p, c.k));
     struct group_launch *l = plan_launch(p, LAUNCH_GEMM, gr->anchor);
     for (size_t i = 0; i < gr->n_outs; i++)
         plan_sink(p, l, SINK_FULL, gr->outs[i], -1);

@@ -57,6 +57,12 @@ static struct side make_side(struct gemm *g, const char *name, const struct node
     return s;
 }
 
+/* Depth at which this block's slice `slice` begins. */
+static const struct index *slice_depth(const struct gemm *g, const struct index *slice)
+{
+    return index_add(g->l->indices, index_mulk(g->l->indices, slice, g->tile.k), g->start);
+}
+
 /* Coordinates in the matrix of element (r, c) of slice `slice`, and the guard that it exists. */
 static struct kmask slice_mask(const struct gemm *g, const struct side *s, const struct index *slice,
                                const struct index *r, const struct index *c, const struct index **outer,
@@ -64,8 +70,8 @@ static struct kmask slice_mask(const struct gemm *g, const struct side *s, const
 {
     struct index_table *t = g->l->indices;
     *outer = index_add(t, s->outer0, s->depth_first ? c : r);
-    *depth = index_add(t, index_mulk(t, slice, g->tile.k), s->depth_first ? r : c);
-    return (struct kmask){ .n = 2, .g = { { *outer, s->outer }, { *depth, g->c.k } } };
+    *depth = index_add(t, slice_depth(g, slice), s->depth_first ? r : c);
+    return (struct kmask){ .n = 2, .g = { { *outer, s->outer }, { *depth, g->end } } };
 }
 
 /* Brings slice `slice` into `slot`: issues, or pulls. `stage0`: number of the first staging register. Returns the
@@ -82,7 +88,7 @@ static int fetch(struct gemm *g, const struct side *s, const struct index *slice
     BUG_IF(pieces % g->threads, "a tile of %d pieces for %d threads", pieces, g->threads);
     if (!s->src && land)
         return 0;
-    if (index_less_eq(t, g->c.k, index_mulk(t, slice, g->tile.k)))
+    if (index_less_eq(t, g->end, slice_depth(g, slice)))
         return 0; /* beyond the last slice for every value of the dims */
     const struct index *index[MAX_RANK], *outer, *depth;
     struct insert_point p = { 0 };
@@ -164,7 +170,7 @@ static void record_sum(struct gemm *g)
     struct index_table *t = g->l->indices;
     const struct matrix_unit *unit = g->unit;
     int block = unit ? unit->k : 1;
-    const struct index *chain = index_mulk(t, g->slices, g->tile.k / block);
+    const struct index *chain = index_mulk(t, g->most_slices, g->tile.k / block);
     struct sum_level level = { .block = block };
     if (unit) {
         level.unit = &unit->model;
@@ -175,16 +181,40 @@ static void record_sum(struct gemm *g)
     kernel_sum(g->l->k, g->c.n, level);
 }
 
+/* The depth that this block goes over: all of it, or a part, which the last index of the grid's x says. */
+static void set_depth(struct gemm *g)
+{
+    struct lower *l = g->l;
+    struct index_table *t = l->indices;
+    const struct index *part = l->launch->part;
+    g->start = index_const(t, 0);
+    g->end = g->c.k;
+    g->slices = g->most_slices = index_ceil_div(t, g->c.k, index_const(t, g->tile.k));
+    if (!l->launch->parts)
+        return;
+    g->part = index_mod(t, l->k->bid[0], l->launch->parts);
+    g->start = index_mul(t, g->part, part);
+    g->end = index_min(t, g->c.k, index_add(t, g->start, part));
+    g->most_slices = index_div(t, part, index_const(t, g->tile.k));
+    const struct index *left = index_sub(t, g->slices, index_mul(t, g->part, g->most_slices));
+    g->slices = index_min(t, g->most_slices, left);
+}
+
 static void set_shape(struct gemm *g)
 {
     struct lower *l = g->l;
     struct index_table *t = l->indices;
     const struct type *type = &g->c.n->type;
+    const struct index *tile_m = l->k->bid[0];
     l->k->grid[0] = index_ceil_div(t, g->c.m, index_const(t, g->tile.m));
     l->k->grid[1] = index_ceil_div(t, g->c.nn, index_const(t, g->tile.n));
-    g->m0 = index_mulk(t, l->k->bid[0], g->tile.m);
+    if (l->launch->parts) {
+        l->k->grid[0] = index_mul(t, l->k->grid[0], l->launch->parts);
+        tile_m = index_div(t, tile_m, l->launch->parts);
+    }
+    g->m0 = index_mulk(t, tile_m, g->tile.m);
     g->n0 = index_mulk(t, l->k->bid[1], g->tile.n);
-    g->slices = index_ceil_div(t, g->c.k, index_const(t, g->tile.k));
+    set_depth(g);
     if (!g->c.batched)
         return;
     g->batch = l->k->bid[2];

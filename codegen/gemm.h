@@ -31,8 +31,11 @@ struct gemm {
     const struct matrix_unit *unit; /* NULL: f32 operands, each thread an fma chain a result */
     enum dtype in;                  /* of the ring */
     int threads, stages;
-    const struct index *m0, *n0, *slices;
-    const struct index *batch; /* which matrix of a batch; NULL */
+    const struct index *m0, *n0;
+    const struct index *part;                 /* which part of the depth this block multiplies; NULL: there is one */
+    const struct index *start, *end;          /* of the part */
+    const struct index *slices, *most_slices; /* of this part; of any */
+    const struct index *batch;                /* which matrix of a batch; NULL */
     struct side a, b;
     struct kfrag *fa, *fb, *fc; /* with a unit */
     struct reg_side rm, rn;     /* without: rows and columns of a thread */

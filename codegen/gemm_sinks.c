@@ -23,15 +23,29 @@ static struct kmask inside(const struct gemm *g, const struct index *row, const 
     return (struct kmask){ .n = 2, .g = { { row, g->c.m }, { col, g->c.nn } } };
 }
 
+/* A part of the contraction itself: scratch[part, result]. */
+static void write_partial(struct gemm *g, const struct sink *s, const struct value_loc *w)
+{
+    struct lower *l = g->l;
+    struct index_table *t = l->indices;
+    const struct type *type = &g->c.n->type;
+    const struct index *at = index_mul(t, g->part, type_count(l->s, type));
+    kstmt_store(&l->b, l->scratch[s->scratch], NULL, index_add(t, at, flat_index(t, type, w->index)),
+                lower_value(l, g->c.n, w->index), NULL);
+}
+
 /* At one result, whose value stands at `w`. */
 static void write_result(struct gemm *g, const struct value_loc *w)
 {
     struct lower *l = g->l;
     value_loc_set(l, *w);
     for (size_t i = 0; i < l->launch->n_sinks; i++) {
-        const struct node *n = l->launch->sinks[i].node;
-        kstmt_store(&l->b, arg_of(l, n), NULL, flat_index(l->indices, &n->type, w->index), lower_value(l, n, w->index),
-                    NULL);
+        const struct sink *s = &l->launch->sinks[i];
+        if (s->kind == SINK_PARTIAL)
+            write_partial(g, s, w);
+        else
+            kstmt_store(&l->b, arg_of(l, s->node), NULL, flat_index(l->indices, &s->node->type, w->index),
+                        lower_value(l, s->node, w->index), NULL);
     }
 }
 

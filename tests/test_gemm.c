@@ -204,6 +204,55 @@ static void tiles(void **state)
     }
 }
 
+/* ---- parts of the depth ---- */
+/* Few tiles and long sums: two launches, on the matrix unit and without, whatever the depth is when run. */
+static void add_parts(struct many *m)
+{
+    many_add(m, "input x: f16[B, 1100] where -1 <= x <= 1\ninput w: f16[20, 1100] where -1 <= w <= 1\n"
+                "input b: f32[20] where -1 <= b <= 1\ny = matmul(x, w, transpose_b=true) + b\n"
+                "output z = gelu(y)\noutput v: f32[B, 20] = y");
+    many_add(m, "input a: f32[5, 64*B] where -1 <= a <= 1\ninput b: f32[64*B, 3] where -1 <= b <= 1\n"
+                "output y: f32[5, 3] = matmul(a, b)");
+    many_add(m, "input a: f16[2, 3, 1030] where -1 <= a <= 1\ninput b: f16[2, 1030, 20] where -1 <= b <= 1\n"
+                "output y: f32[2, 3, 20] = matmul(a, b)");
+    for (size_t i = 0; i < m->n; i++)
+        assert_int_equal(m->chain[i]->after->groups[0]->n_launches, 2);
+}
+
+static void parts(void **state)
+{
+    (void)state;
+    static const int64_t batches[] = { 0, 1, 7, 130 };
+    for (int i = 0; i < 4; i++) {
+        struct many *m = many_begin(i % 2, i < 2);
+        add_parts(m);
+        many_compile(m, false);
+        for (size_t k = 0; k < sizeof batches / sizeof *batches; k++)
+            many_judge(m, batches[k]);
+        many_end(m);
+        m = many_begin(i % 2, i < 2);
+        add_parts(m);
+        many_compile(m, true);
+        many_launch(m, 1);
+        many_launch(m, 17);
+        many_end(m);
+    }
+}
+
+/* Enough tiles, or a short depth: one launch. */
+static void whole(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct many *m = many_begin(i % 2, i < 2);
+        many_add(m, "input x: f16[B, 900] where -1 <= x <= 1\noutput y = linear(x, 20)");
+        many_add(m, "input x: f16[B, 4096] where -1 <= x <= 1\noutput y = linear(x, 2048)");
+        for (size_t k = 0; k < m->n; k++)
+            assert_int_equal(m->chain[k]->after->groups[0]->n_launches, 1);
+        session_end(m->s);
+    }
+}
+
 /* No race, no stray or unwritten access, no touch in flight. */
 static void no_alarm(void **state)
 {
@@ -253,7 +302,9 @@ static void who_is_a_gemm(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(shapes), cmocka_unit_test(forms), cmocka_unit_test(tiles),
-                                        cmocka_unit_test(no_alarm), cmocka_unit_test(who_is_a_gemm) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(shapes),       cmocka_unit_test(forms),
+                                        cmocka_unit_test(tiles),        cmocka_unit_test(parts),
+                                        cmocka_unit_test(whole),        cmocka_unit_test(no_alarm),
+                                        cmocka_unit_test(who_is_a_gemm) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

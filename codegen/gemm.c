@@ -1,39 +1,16 @@
-/* The gemm template: Y[m, n] = Σ_k A[m, k]·B[k, n] on the target's matrix unit, then the group's pointwise epilogue.
+/* The gemm template: Y[m, n] = Σ_k A[m, k]·B[k, n], then the group's pointwise epilogue. Products are the matrix unit's
+   (f16 operands), or f32 fma where there is none or the contraction must stay f32 (gemm_lanes.c).
 
    A block makes one tile. Slices of A and B, `tile.k` deep, go through a ring of shared memory with the row's
    copy_stages slots. Iteration i:
        barrier        slice i has landed and is published; everybody is done with slot (i − 1)
        issue       slice i + stages − 1, into the slot that slice i − 1 left
-       mma         slice i
+       multiply    slice i
        land        (a target that stages through registers stores them now: the slot is free since the barrier)
    An operand that is a plain buffer with rows of a multiple of 4 bytes is copied asynchronously, 4, 8 or 16 bytes at a
    time; any other (a cast, a transposed view, odd rows) is pulled element by element and stored at the issue's place,
    which the same barriers cover. Parts of a tile that lie outside the matrix are zeros: they add nothing. */
-#include <string.h>
-
-#include "codegen/lower.h"
-#include "ir/tile.h"
-
-struct side { /* A or B */
-    const struct node *n;
-    struct kmem *src; /* the buffer of an asynchronous copy; NULL: pulled */
-    struct kmem *ring;
-    int rows, cols;                     /* of a slot, as stored */
-    bool depth_first;                   /* stored [k][outer]: the matrix has k as its row */
-    int piece;                          /* elements a copy */
-    const struct index *outer0, *outer; /* this block's first row or column; their number */
-};
-
-struct gemm {
-    struct lower *l;
-    struct contraction c;
-    struct tile tile;
-    int threads, stages;
-    const struct index *m0, *n0, *slices;
-    const struct index *batch; /* which matrix of a batch; NULL */
-    struct side a, b;
-    struct kfrag *fa, *fb, *fc;
-};
+#include "codegen/gemm.h"
 
 /* Index of an operand's element from its outer coordinate and its depth. */
 static void operand_index(const struct gemm *g, const struct side *s, const struct index *outer,
@@ -55,11 +32,11 @@ static void operand_index(const struct gemm *g, const struct side *s, const stru
     index[lead + 1] = second;
 }
 
-/* The widest piece that always is aligned in memory, for a source that is a plain buffer; 0: pull it. Starts of tensors
-   are multiples of 256 bytes. */
-static int piece_of(const struct index *row_length, int cols)
+/* The widest piece of 4, 8 or 16 bytes that always is aligned in memory, for a source that is a plain buffer; 0: pull
+   it. Starts of tensors are multiples of 256 bytes. */
+static int piece_of(const struct index *row_length, int cols, int size)
 {
-    for (int piece = 8; piece >= 2; piece /= 2)
+    for (int piece = 16 / size; piece * size >= 4; piece /= 2)
         if (cols % piece == 0 && index_multiple_of(row_length, piece))
             return piece;
     return 0;
@@ -72,12 +49,18 @@ static struct side make_side(struct gemm *g, const char *name, const struct node
     s.rows = depth_first ? g->tile.k : outer_tile;
     s.cols = depth_first ? outer_tile : g->tile.k;
     struct kmem *buffer = arg_of(g->l, n);
-    s.piece =
-        buffer && buffer->dtype == DT_F16 && n->group != g->l->gr ? piece_of(type_last(g->l->s, &n->type), s.cols) : 0;
+    if (buffer && buffer->dtype == g->in && n->group != g->l->gr)
+        s.piece = piece_of(type_last(g->l->s, &n->type), s.cols, dtype_size(g->in));
     if (s.piece)
         s.src = buffer;
-    s.ring = kernel_shared(g->l->k, name, DT_F16, g->stages, KL_PAD8, s.rows, s.cols);
+    s.ring = kernel_shared(g->l->k, name, g->in, g->stages, g->unit ? KL_PAD8 : KL_PAD4, s.rows, s.cols);
     return s;
+}
+
+/* Depth at which this block's slice `slice` begins. */
+static const struct index *slice_depth(const struct gemm *g, const struct index *slice)
+{
+    return index_add(g->l->indices, index_mulk(g->l->indices, slice, g->tile.k), g->start);
 }
 
 /* Coordinates in the matrix of element (r, c) of slice `slice`, and the guard that it exists. */
@@ -87,8 +70,8 @@ static struct kmask slice_mask(const struct gemm *g, const struct side *s, const
 {
     struct index_table *t = g->l->indices;
     *outer = index_add(t, s->outer0, s->depth_first ? c : r);
-    *depth = index_add(t, index_mulk(t, slice, g->tile.k), s->depth_first ? r : c);
-    return (struct kmask){ .n = 2, .g = { { *outer, s->outer }, { *depth, g->c.k } } };
+    *depth = index_add(t, slice_depth(g, slice), s->depth_first ? r : c);
+    return (struct kmask){ .n = 2, .g = { { *outer, s->outer }, { *depth, g->end } } };
 }
 
 /* Brings slice `slice` into `slot`: issues, or pulls. `stage0`: number of the first staging register. Returns the
@@ -105,7 +88,7 @@ static int fetch(struct gemm *g, const struct side *s, const struct index *slice
     BUG_IF(pieces % g->threads, "a tile of %d pieces for %d threads", pieces, g->threads);
     if (!s->src && land)
         return 0;
-    if (index_less_eq(t, g->c.k, index_mulk(t, slice, g->tile.k)))
+    if (index_less_eq(t, g->end, slice_depth(g, slice)))
         return 0; /* beyond the last slice for every value of the dims */
     const struct index *index[MAX_RANK], *outer, *depth;
     struct insert_point p = { 0 };
@@ -166,13 +149,13 @@ static void prologue(struct gemm *g)
     }
 }
 
-static void multiply(struct gemm *g, const struct index *slot)
+static void frags_multiply(struct gemm *g, const struct index *slot)
 {
     struct lower *l = g->l;
     struct index_table *t = l->indices;
     int wm = g->tile.m / g->tile.waves_m;
     int wn = g->tile.n / g->tile.waves_n;
-    int step = l->t->matrix->k;
+    int step = g->unit->k;
     const struct index *row = index_mulk(t, index_div(t, l->k->wave_id, index_const(t, g->tile.waves_n)), wm);
     const struct index *col = index_mulk(t, index_mod(t, l->k->wave_id, index_const(t, g->tile.waves_n)), wn);
     for (int k = 0; k < g->tile.k; k += step) {
@@ -182,48 +165,39 @@ static void multiply(struct gemm *g, const struct index *slot)
     }
 }
 
-static void epilogue(struct gemm *g)
-{
-    struct lower *l = g->l;
-    struct index_table *t = l->indices;
-    const struct type *type = &g->c.n->type;
-    int wm = g->tile.m / g->tile.waves_m;
-    int wn = g->tile.n / g->tile.waves_n;
-    const struct index *row0 =
-        index_add(t, g->m0, index_mulk(t, index_div(t, l->k->wave_id, index_const(t, g->tile.waves_n)), wm));
-    const struct index *col0 =
-        index_add(t, g->n0, index_mulk(t, index_mod(t, l->k->wave_id, index_const(t, g->tile.waves_n)), wn));
-    lower_forget(l);
-    struct insert_point p = lower_enter(l, kstmt_region(&l->b));
-    struct kstmt *each = kstmt_each(&l->b, g->fc, row0, col0);
-    l->b = kb_in(&l->b, each);
-    struct kmask m = { .n = 2, .g = { { each->var, g->c.m }, { each->var2, g->c.nn } } };
-    l->b = kb_in(&l->b, kstmt_if(&l->b, &m));
-    struct value_loc w = { .node = g->c.n, .kind = LOC_FRAG };
-    int lead = type->rank - 2;
-    if (g->batch) {
-        split_index(t, type->dim, lead, g->batch, w.index);
-        w.index[lead] = each->var;
-    } else
-        split_index(t, type->dim, lead + 1, each->var, w.index);
-    w.index[lead + 1] = each->var2;
-    value_loc_set(l, w);
-    for (size_t i = 0; i < l->gr->n_outs; i++) {
-        const struct node *n = l->gr->outs[i];
-        kstmt_store(&l->b, arg_of(l, n), NULL, flat_index(t, &n->type, w.index), lower_value(l, n, w.index), NULL);
-    }
-    lower_leave(l, p);
-}
-
 static void record_sum(struct gemm *g)
 {
     struct index_table *t = g->l->indices;
-    const struct matrix_unit *unit = g->l->t->matrix;
-    const struct index *chain = index_mulk(t, g->slices, g->tile.k / unit->k);
-    struct sum_level level = { .block = unit->k, .unit = &unit->model, .unit_k = unit->k };
+    const struct matrix_unit *unit = g->unit;
+    int block = unit ? unit->k : 1;
+    const struct index *chain = index_mulk(t, g->most_slices, g->tile.k / block);
+    struct sum_level level = { .block = block };
+    if (unit) {
+        level.unit = &unit->model;
+        level.unit_k = unit->k;
+    }
     if (!index_const_value(chain, &level.chain))
         level.chain_of = chain;
     kernel_sum(g->l->k, g->c.n, level);
+}
+
+/* The depth that this block goes over: all of it, or a part, which the last index of the grid's x says. */
+static void set_depth(struct gemm *g)
+{
+    struct lower *l = g->l;
+    struct index_table *t = l->indices;
+    const struct index *part = l->launch->part;
+    g->start = index_const(t, 0);
+    g->end = g->c.k;
+    g->slices = g->most_slices = index_ceil_div(t, g->c.k, index_const(t, g->tile.k));
+    if (!l->launch->parts)
+        return;
+    g->part = index_mod(t, l->k->bid[0], l->launch->parts);
+    g->start = index_mul(t, g->part, part);
+    g->end = index_min(t, g->c.k, index_add(t, g->start, part));
+    g->most_slices = index_div(t, part, index_const(t, g->tile.k));
+    const struct index *left = index_sub(t, g->slices, index_mul(t, g->part, g->most_slices));
+    g->slices = index_min(t, g->most_slices, left);
 }
 
 static void set_shape(struct gemm *g)
@@ -231,11 +205,16 @@ static void set_shape(struct gemm *g)
     struct lower *l = g->l;
     struct index_table *t = l->indices;
     const struct type *type = &g->c.n->type;
+    const struct index *tile_m = l->k->bid[0];
     l->k->grid[0] = index_ceil_div(t, g->c.m, index_const(t, g->tile.m));
     l->k->grid[1] = index_ceil_div(t, g->c.nn, index_const(t, g->tile.n));
-    g->m0 = index_mulk(t, l->k->bid[0], g->tile.m);
+    if (l->launch->parts) {
+        l->k->grid[0] = index_mul(t, l->k->grid[0], l->launch->parts);
+        tile_m = index_div(t, tile_m, l->launch->parts);
+    }
+    g->m0 = index_mulk(t, tile_m, g->tile.m);
     g->n0 = index_mulk(t, l->k->bid[1], g->tile.n);
-    g->slices = index_ceil_div(t, g->c.k, index_const(t, g->tile.k));
+    set_depth(g);
     if (!g->c.batched)
         return;
     g->batch = l->k->bid[2];
@@ -245,9 +224,9 @@ static void set_shape(struct gemm *g)
     l->k->grid[2] = count;
 }
 
-static void set_frags(struct gemm *g)
+static void frags_begin(struct gemm *g)
 {
-    const struct matrix_unit *u = g->l->t->matrix;
+    const struct matrix_unit *u = g->unit;
     int wm = g->tile.m / g->tile.waves_m;
     int wn = g->tile.n / g->tile.waves_n;
     BUG_IF(wm % u->m || wn % u->n || g->tile.k % u->k, "tile %dx%dx%d does not fit %s", g->tile.m, g->tile.n, g->tile.k,
@@ -255,6 +234,7 @@ static void set_frags(struct gemm *g)
     g->fa = kernel_frag(g->l->k, "fa", KF_A, wm / u->m, 1);
     g->fb = kernel_frag(g->l->k, "fb", KF_B, 1, wn / u->n);
     g->fc = kernel_frag(g->l->k, "fc", KF_C, wm / u->m, wn / u->n);
+    kstmt_frag_fill(&g->l->b, g->fc, 0);
 }
 
 void lower_gemm(struct lower *l)
@@ -263,13 +243,17 @@ void lower_gemm(struct lower *l)
     struct gemm g = { .l = l,
                       .c = contraction_of(l->s, l->gr->anchor),
                       .tile = l->gr->tile,
+                      .unit = l->gr->anchor->compute == DT_F16 ? l->t->matrix : NULL,
                       .threads = l->k->block,
                       .stages = l->t->copy_stages };
+    g.in = g.unit ? g.unit->in : DT_F32;
     set_shape(&g);
     g.a = make_side(&g, "sa", l->gr->anchor->in[0], g.c.transpose_a, g.m0, g.c.m, g.tile.m);
     g.b = make_side(&g, "sb", l->gr->anchor->in[1], !g.c.transpose_b, g.n0, g.c.nn, g.tile.n);
-    set_frags(&g);
-    kstmt_frag_fill(&l->b, g.fc, 0);
+    if (g.unit)
+        frags_begin(&g);
+    else
+        lanes_begin(&g);
     prologue(&g);
     struct kstmt *loop = kstmt_for(&l->b, "slice", index_const(t, 0), g.slices, 1, false);
     struct insert_point p = lower_enter(l, loop);
@@ -280,12 +264,15 @@ void lower_gemm(struct lower *l)
     lower_forget(l);
     fetch_both(&g, next, next_slot, false);
     kstmt_commit(&l->b);
-    multiply(&g, slot);
+    if (g.unit)
+        frags_multiply(&g, slot);
+    else
+        lanes_multiply(&g, slot);
     lower_forget(l);
     fetch_both(&g, next, next_slot, true);
     lower_leave(l, p);
-    kstmt_barrier(&l->b, KSCOPE_WAVE,
-                  0); /* the copies past the end, of zeros, have landed too: nothing is in flight when the block ends */
-    epilogue(&g);
+    /* The copies past the end, of zeros, have landed too: nothing is in flight when the block ends. */
+    kstmt_barrier(&l->b, KSCOPE_WAVE, 0);
+    gemm_sinks(&g);
     record_sum(&g);
 }

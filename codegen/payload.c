@@ -262,7 +262,7 @@ static void level(struct kprint *p, const struct kstmt *it, const char *cell)
 
 static void combine(struct kprint *p, const struct kstmt *it)
 {
-    open(p, arena_printf(p->o.arena, "for (tk_i32 d_ = 1; d_ < %d; d_ *= 2)", it->span));
+    open(p, arena_printf(p->o.arena, "for (tk_i32 d_ = %d; d_ < %d; d_ *= 2)", it->first, it->span));
     level(p, it, print_cell_at(p, it->mem, NULL, it->index));
     print_close(p);
 }

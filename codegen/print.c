@@ -150,7 +150,7 @@ static void combine(struct kprint *p, const struct kstmt *it)
     const char *cell = print_cell_at(p, it->mem, NULL, it->index);
     const char *other = arena_printf(p->o.arena, "tk_shfl_xor_%s(%s, d_)", dtype_name(it->acc_type), cell);
     kout_line(&p->o, "TK_UNROLL");
-    kout_line(&p->o, "for (tk_i32 d_ = 1; d_ < %d; d_ *= 2) %s = %s;", it->span, cell,
+    kout_line(&p->o, "for (tk_i32 d_ = %d; d_ < %d; d_ *= 2) %s = %s;", it->first, it->span, cell,
               print_acc(p, it->acc, it->acc_type, "combine", cell, other));
 }
 

@@ -179,6 +179,8 @@ void print_each(struct kprint *p, const struct kstmt *it)
     coordinate(p, it->var2, col);
     if (it->var3)
         coordinate(p, it->var3, print_row_slot(p, f, i, e));
+    if (it->var4)
+        coordinate(p, it->var4, index_add(t, index_mulk(t, j, frag_col_slots(u)), frag_col_slot(t, u, e)));
     p->elem = p->lang->elem(p, f, print_frag_number(p, f), "e_");
     print_stmts(p, it->body, it->n_body);
     p->elem = NULL;

@@ -27,3 +27,28 @@ struct tile tile_for(const struct target *t, int64_t m, int64_t n, int64_t k)
     }
     return *best;
 }
+
+/* The same without a matrix unit: 16 x 16 threads with 1 x 4 to 8 x 8 results each. */
+enum { THREADS_SIDE = 16 };
+static const struct tile lane_tiles[] = {
+    { .m = 16, .n = 64, .k = 64 },
+    { .m = 32, .n = 64, .k = 32 },
+    { .m = 64, .n = 64, .k = 16 },
+    { .m = 128, .n = 128, .k = 16 },
+};
+
+/* Results of a thread are what its loads are shared by: the largest tile that is not mostly padding and gives every
+   unit of the card a block. */
+struct tile tile_for_lanes(const struct target *t, int64_t m, int64_t n, int64_t k)
+{
+    (void)k;
+    struct tile best = lane_tiles[0];
+    for (unsigned i = 1; i < sizeof lane_tiles / sizeof *lane_tiles; i++) {
+        const struct tile *c = &lane_tiles[i];
+        if (m > c->m / 2 && n > c->n / 2 && blocks(c, m, n) >= t->units)
+            best = *c;
+    }
+    best.waves_n = THREADS_SIDE / TILE_LANES_N;
+    best.waves_m = THREADS_SIDE / (t->wave / TILE_LANES_N);
+    return best;
+}

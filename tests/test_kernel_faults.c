@@ -13,6 +13,17 @@ static const char *const gemm = "graph gemm\n"
                                 "dim B\n"
                                 "input x: f16[B, 200] where -1 <= x <= 1\n"
                                 "output y: f32[B, 48] = linear(x, 48)\n";
+/* The same without the matrix unit, since a selection reads it. */
+static const char *const lanes = "graph lanes\n"
+                                 "dim B\n"
+                                 "input x: f32[B, 200] where -1 <= x <= 1\n"
+                                 "output y: f32[B, 48] = linear(x, 48)\n"
+                                 "output chosen = topk_mask(y, 2)\n";
+/* Two launches: parts of the depth, then their sums. */
+static const char *const split = "graph split\n"
+                                 "dim B\n"
+                                 "input x: f16[B, 1096] where -1 <= x <= 1\n"
+                                 "output y: f32[B, 20] = linear(x, 20)\n";
 static const char *const rows = "graph rows\n"
                                 "dim B\n"
                                 "input x: f32[B, 100] where -1 <= x <= 1\n"
@@ -56,18 +67,18 @@ static void drop_first(struct kstmt **stmts, size_t *n, enum kstmt_kind kind)
     fail_msg("nothing to drop");
 }
 
-/* The kernel that holds an statement of a kind, and its first top-level loop. */
+/* The kernel that holds a statement of a kind, and its first top-level loop. */
 static struct kernel *kernel_with(struct program *p, enum kstmt_kind kind)
 {
     for (size_t i = 0; i < p->n_kernels; i++)
         if (find(p->kernels[i].k->body, p->kernels[i].k->n_body, kind))
             return p->kernels[i].k;
-    fail_msg("no kernel has such an statement");
+    fail_msg("no kernel has such a statement");
     return NULL;
 }
 static struct kstmt *slices(struct program *p)
 {
-    struct kernel *k = kernel_with(p, KSTMT_MMA);
+    struct kernel *k = kernel_with(p, KSTMT_ISSUE);
     for (size_t i = 0; i < k->n_body; i++)
         if (k->body[i]->kind == KSTMT_FOR)
             return k->body[i];
@@ -106,7 +117,9 @@ static void refill_too_early(void *ctx, struct program *p)
 {
     (void)ctx;
     struct kstmt *loop = slices(p);
-    struct kstmt *load = must_find(loop->body, loop->n_body, KSTMT_FRAG_LOAD);
+    struct kstmt *load = find(loop->body, loop->n_body, KSTMT_FRAG_LOAD);
+    if (!load)
+        load = must_find(loop->body, loop->n_body, KSTMT_LOAD_VECTOR);
     for (size_t i = 0; i < loop->n_body; i++)
         if (loop->body[i]->kind == KSTMT_ISSUE || loop->body[i]->kind == KSTMT_LAND)
             loop->body[i]->slot = load->slot;
@@ -126,9 +139,9 @@ static void drop_guard(void *ctx, struct program *p)
 static void drop_epilogue_guard(void *ctx, struct program *p)
 {
     (void)ctx;
-    struct kernel *k = kernel_with(p, KSTMT_EACH);
-    struct kstmt *each = must_find(k->body, k->n_body, KSTMT_EACH);
-    open_guard(must_find(each->body, each->n_body, KSTMT_IF), p->s->indices);
+    struct kernel *k = kernel_with(p, KSTMT_ISSUE);
+    struct kstmt *last = k->body[k->n_body - 1];
+    open_guard(must_find(last->body, last->n_body, KSTMT_IF), p->s->indices);
 }
 static void drop_copy_guard(void *ctx, struct program *p)
 {
@@ -137,6 +150,32 @@ static void drop_copy_guard(void *ctx, struct program *p)
     for (size_t i = 0; i < k->n_body; i++)
         if (k->body[i]->kind == KSTMT_ISSUE)
             k->body[i]->mask.n = 0;
+}
+
+/* The last block, which makes the last rows' last part, does not run. */
+static void drop_part(void *ctx, struct program *p)
+{
+    (void)ctx;
+    struct kernel *k = kernel_with(p, KSTMT_ISSUE);
+    k->grid[0] = index_addk(p->s->indices, k->grid[0], -1);
+}
+
+/* A part's last piece is taken for one that lies beyond it. */
+static void short_part(void *ctx, struct program *p)
+{
+    (void)ctx;
+    struct kernel *k = kernel_with(p, KSTMT_ISSUE);
+    struct kstmt *loop = slices(p);
+    int changed = 0;
+    for (size_t i = 0; i < loop->n_body; i++) {
+        struct kmask *m = &loop->body[i]->mask;
+        for (int g = 0; loop->body[i]->kind == KSTMT_ISSUE && g < m->n; g++)
+            if (index_mentions(m->g[g].bound, k->bid[0])) {
+                m->g[g].bound = index_addk(p->s->indices, m->g[g].bound, -8);
+                changed++;
+            }
+    }
+    assert_true(changed > 0);
 }
 
 /* Rows of x are taken for 8 elements shorter than they are (aligned still, and inside of x). */
@@ -277,6 +316,30 @@ static const struct fault checked_faults[] = {
       NULL,
       { "race: ", "read before anything was written there" } },
     { "a wait for one group too few", "gemm", wait_too_little, NULL, "sm_90", { "while a copy into it is in flight" } },
+    { "a dropped barrier of lanes",
+      "lanes",
+      drop_block_barrier,
+      NULL,
+      NULL,
+      { "race: ", "while a copy into it is in flight", "read before anything was written there" } },
+    { "a wait for one group too few by lanes",
+      "lanes",
+      wait_too_little,
+      NULL,
+      "sm_90",
+      { "while a copy into it is in flight" } },
+    { "a ring slot of lanes refilled too early",
+      "lanes",
+      refill_too_early,
+      NULL,
+      NULL,
+      { "race: ", "while a copy into it is in flight" } },
+    { "a dropped guard of lanes' epilogue",
+      "lanes",
+      drop_epilogue_guard,
+      NULL,
+      NULL,
+      { "outside every buffer of the launch" } },
     { "a ring slot refilled too early",
       "gemm",
       refill_too_early,
@@ -301,19 +364,34 @@ static const struct fault judged_faults[] = {
     { "a dropped bias", "gemm", drop_bias, NULL, NULL, { NULL } },
     { "a NaN", "gemm", nan_result, NULL, NULL, { NULL } },
     { "a tree without its last level", "rows", short_tree, NULL, NULL, { NULL } },
+    { "a dropped part", "split", drop_part, NULL, NULL, { NULL } },
+    { "a part cut short", "split", short_part, NULL, NULL, { NULL } },
 };
 
 static const char *const targets[] = { "gfx90a", "sm_90" };
-static const char *graph_of(const struct fault *f)
+static const struct {
+    const char *name, *const *text, *kernel;
+} graphs[] = { { "gemm", &gemm, "kernel lin0" },
+               { "lanes", &lanes, "kernel lin0" },
+               { "split", &split, "kernel lin0" },
+               { "rows", &rows, "softmax" },
+               { "flat", &flat, "" } };
+enum { GRAPHS = sizeof graphs / sizeof *graphs };
+
+static int graph_of(const struct fault *f)
 {
-    return !strcmp(f->graph, "gemm") ? gemm : !strcmp(f->graph, "rows") ? rows : flat;
+    for (int i = 0; i < GRAPHS; i++)
+        if (!strcmp(graphs[i].name, f->graph))
+            return i;
+    fail_msg("no graph %s", f->graph);
+    return 0;
 }
 
 /* What both kinds begin with: a chain with the fault in it, compiled. */
 static struct chain *planted(struct session *s, const struct target *t, const struct fault *f, bool checked)
 {
     struct chain_options o = { .change = f->change, .change_text = f->change_text };
-    struct chain *c = chain_new(s, t, source_of_string(s, "planted", graph_of(f)), &o);
+    struct chain *c = chain_new(s, t, source_of_string(s, "planted", *graphs[graph_of(f)].text), &o);
     if (!c || !chain_compile(&c, 1, checked))
         fail_msg("%s on %s: %s", f->name, t->name, chain_why(s, 0));
     return c;
@@ -352,7 +430,7 @@ static void must_judge(const struct fault *f, const struct target *t)
     if (!v || r.pass)
         fail_msg("%s on %s is within the bound: worst ratio %g", f->name, t->name, r.worst);
     const char *says = chain_wrong(s, &r);
-    bool named = strstr(says, !strcmp(f->graph, "gemm") ? "kernel lin0" : "softmax") != NULL;
+    bool named = strstr(says, graphs[graph_of(f)].kernel) != NULL;
     bool placed = v->worst && v->worst_at >= 0 && v->wrong > 0 && v->wrong <= v->elements &&
                   (isnan(v->got) || !(fabs(v->got - v->want) <= v->bound));
     if (!named || !placed || !r.passes_ok)
@@ -396,13 +474,11 @@ static void test_wrong_map_in_a_target(void **state)
 static void test_clean(void **state)
 {
     (void)state;
-    static const char *const graphs[] = { "gemm", "rows", "flat" };
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < GRAPHS; i++)
         for (int t = 0; t < 2; t++) {
             struct session *s = session_begin();
-            struct fault none = { .name = "nothing", .graph = graphs[i] };
             struct verify_report r;
-            if (!chain_run(s, target_find(targets[t]), source_of_string(s, graphs[i], graph_of(&none)), NULL, true,
+            if (!chain_run(s, target_find(targets[t]), source_of_string(s, graphs[i].name, *graphs[i].text), NULL, true,
                            BATCH, &r))
                 fail_msg("%s", chain_why(s, 0));
             if (!r.pass)

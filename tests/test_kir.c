@@ -10,8 +10,9 @@
 #include "codegen/print.h"
 #include "tests/support/kir_run.h"
 
-static const char *const all[] = { "pointwise",   "rowsum",     "ring",   "segments",     "types",
-                                   "gemm_gfx90a", "gemm_sm_90", "vector", "chain_gfx90a", "chain_sm_90" };
+static const char *const all[] = { "pointwise",   "rowsum",         "ring",         "segments",     "types",
+                                   "gemm_gfx90a", "gemm_sm_90",     "vector",       "chain_gfx90a", "chain_sm_90",
+                                   "gemm_f32",    "margins_gfx90a", "margins_sm_90" };
 enum { ALL = sizeof all / sizeof *all };
 
 static void texts_read_back(void **state)
@@ -228,6 +229,9 @@ static const struct {
     { "kernel k for gfx90a block 64 arg x: f32[1] arg x: f32[2] { }", "there are two 'x'", 1 },
     { "kernel k for gfx90a block 64 arg x: f32[1] in { x[0] = 1 }", "argument x is said to be 'in', but it is 'out'",
       1 },
+    { "kernel k for gfx90a block 64 shared s: f32[1][4, 4] pad2 { }", "there is no layout 'pad2'", 1 },
+    { HEAD "combine sum p[0] over 8 from 3\n}", "must be a power of two up to the 8 lanes", 12 },
+    { HEAD "combine sum p[0] over 8 from 16\n}", "must be a power of two up to the 8 lanes", 12 },
     { HEAD "y[tid] = x[tid\n}", "expected ']', found '}'", 13 },
     { HEAD "y[tid] = add(x[tid])\n}", "expected ',', found ')'", 12 },
     { HEAD "y[tid] = add(x[tid], f64(1))\n}", "add(f32, f64): operands of different types", 12 },

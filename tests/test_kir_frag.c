@@ -56,6 +56,10 @@ static void ways_and_rows(void **state)
     assert_int_equal(frag_row_slots(mfma), 4);
     assert_int_equal(frag_row_lanes(mma, 32), 3);
     assert_int_equal(frag_row_lanes(mfma, 64), 15);
+    assert_int_equal(frag_col_slots(mma), 2);
+    assert_int_equal(frag_col_slots(mfma), 1);
+    assert_int_equal(frag_col_lanes(mma, 32), 28);
+    assert_int_equal(frag_col_lanes(mfma, 64), 48);
     assert_true(frag_rows_whole(s->indices, mma, 32) && frag_rows_whole(s->indices, mfma, 64));
     struct matrix_unit other = *mfma;
     other.c =
@@ -65,6 +69,85 @@ static void ways_and_rows(void **state)
     assert_int_equal(frag_way_of(s->indices, &other, 64), FRAG_NO_WAY);
     assert_false(frag_rows_whole(s->indices, &other, 64));
     session_end(s);
+}
+
+/* A slot's row and column are those of every element that has the slot. */
+static void slots_say_where(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct session *s = session_begin();
+        struct index_table *t = s->indices;
+        const struct target *target = target_find(targets[i]);
+        const struct matrix_unit *u = target->matrix;
+        for (int lane = 0; lane < target->wave; lane++)
+            for (int e = 0; e < u->c_elems; e++) {
+                const struct index *l = index_const(t, lane);
+                const struct index *row = frag_row_slot(t, u, index_const(t, e));
+                const struct index *col = frag_col_slot(t, u, index_const(t, e));
+                assert_in_range(number(row), 0, frag_row_slots(u) - 1);
+                assert_in_range(number(col), 0, frag_col_slots(u) - 1);
+                assert_int_equal(number(frag_row_at(t, u, l, row)), map_row(&u->c, lane, e));
+                assert_int_equal(number(frag_col_at(t, u, l, col)), map_col(&u->c, lane, e));
+            }
+        session_end(s);
+    }
+}
+
+/* ---- margins ---- */
+static void halves(uint64_t *r, double *d, uint16_t *h, int n)
+{
+    for (int i = 0; i < n; i++) {
+        d[i] = (double)rnd_range(r, -8, 8) / 4;
+        h[i] = f16_from_double(d[i]);
+    }
+}
+
+static void expect(const char *what, const double *want, const float *got, const double *payload,
+                   const double *payload_wants, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (got[i] != want[i])
+            fail_msg("emulator: %s %d is %.9g, should be %.9g", what, i, got[i], want[i]);
+        if (payload[i] != payload_wants[i])
+            fail_msg("payload: %s %d is %.17g, should be %.17g", what, i, payload[i], payload_wants[i]);
+    }
+}
+
+static void margins(void **state)
+{
+    (void)state;
+    enum { SIDE = 32, DEPTH = 16 };
+    static const char *const names[] = { "margins_gfx90a", "margins_sm_90" };
+    for (int i = 0; i < 2; i++) {
+        struct session *s = session_begin();
+        struct kernel *k = kir_read(s, names[i]);
+        double a[SIDE * DEPTH], b[DEPTH * SIDE], total[SIDE] = { 0 }, top[SIDE], own_total[SIDE], own_top[SIDE];
+        uint16_t ha[SIDE * DEPTH], hb[DEPTH * SIDE];
+        float got_total[SIDE], got_top[SIDE];
+        uint64_t r = 7 + (uint64_t)i;
+        halves(&r, a, ha, SIDE * DEPTH);
+        halves(&r, b, hb, DEPTH * SIDE);
+        for (int row = 0; row < SIDE; row++) {
+            top[row] = -INFINITY;
+            for (int col = 0; col < SIDE; col++) {
+                double c = 0;
+                for (int d = 0; d < DEPTH; d++)
+                    c += a[row * DEPTH + d] * b[d * SIDE + col];
+                total[col] += c;
+                top[row] = fmax(top[row], c);
+            }
+        }
+        kir_emulate(
+            s, k,
+            (struct kbuf[]){
+                { ha, sizeof ha }, { hb, sizeof hb }, { got_total, sizeof got_total }, { got_top, sizeof got_top } },
+            NULL);
+        kir_payload(s, k, kir_doubles, (void *[]){ a, b, own_total, own_top }, NULL);
+        expect("total", total, got_total, own_total, total, SIDE);
+        expect("top", top, got_top, own_top, top, SIDE);
+        session_end(s);
+    }
 }
 
 /* ---- the chain ---- */
@@ -96,25 +179,6 @@ static void chain_reference(struct chain *c, bool rounded)
         }
         c->top[r] = top;
         c->total[r] = total;
-    }
-}
-
-static void halves(uint64_t *r, double *d, uint16_t *h, int n)
-{
-    for (int i = 0; i < n; i++) {
-        d[i] = (double)rnd_range(r, -8, 8) / 4;
-        h[i] = f16_from_double(d[i]);
-    }
-}
-
-static void expect(const char *what, const double *want, const float *got, const double *payload,
-                   const double *payload_wants, int n)
-{
-    for (int i = 0; i < n; i++) {
-        if (got[i] != want[i])
-            fail_msg("emulator: %s %d is %.9g, should be %.9g", what, i, got[i], want[i]);
-        if (payload[i] != payload_wants[i])
-            fail_msg("payload: %s %d is %.17g, should be %.17g", what, i, payload[i], payload_wants[i]);
     }
 }
 
@@ -159,15 +223,17 @@ static void compiles(const char *name, enum compiler compiler)
     session_end(s);
 }
 
-static void chain_with_hiprtc(void **state)
+static void compiles_with_hiprtc(void **state)
 {
     (void)state;
+    compiles("margins_gfx90a", COMPILER_HIPRTC);
     compiles("chain_gfx90a", COMPILER_HIPRTC);
 }
 
-static void chain_with_nvrtc(void **state)
+static void compiles_with_nvrtc(void **state)
 {
     (void)state;
+    compiles("margins_sm_90", COMPILER_NVRTC);
     compiles("chain_sm_90", COMPILER_NVRTC);
 }
 
@@ -216,9 +282,11 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(sources_hold_what_operands_want),
                                         cmocka_unit_test(ways_and_rows),
+                                        cmocka_unit_test(slots_say_where),
+                                        cmocka_unit_test(margins),
                                         cmocka_unit_test(chain),
-                                        needs("hiprtc", chain_with_hiprtc),
-                                        needs("nvrtc", chain_with_nvrtc),
+                                        needs("hiprtc", compiles_with_hiprtc),
+                                        needs("nvrtc", compiles_with_nvrtc),
                                         cmocka_unit_test(built_reads_back) };
     return tests_main(argc, argv, tests, NULL, NULL);
 }

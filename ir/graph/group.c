@@ -52,7 +52,19 @@ bool node_is_rematerialised(const struct node *n)
     return true;
 }
 
-bool node_is_gemm(const struct node *n) { return n->op->class == CLS_CONTRACT && n->compute == DT_F16; }
+/* Of a few columns: a team keeps them all while it sweeps the row once or twice. */
+enum { STAGE_COLUMNS = 16, STAGE_DEPTH = 1024 };
+static bool contraction_is_row_stage(const struct node *n)
+{
+    const struct type *b = &n->in[1]->type;
+    bool transposed = n->attrs[op_attr(n->op, "transpose_b")].i;
+    int64_t columns, depth;
+    return n->compute != DT_F16 && index_const_value(n->type.dim[n->type.rank - 1], &columns) &&
+           columns <= STAGE_COLUMNS && index_const_value(b->dim[b->rank - (transposed ? 1 : 2)], &depth) &&
+           depth <= STAGE_DEPTH;
+}
+
+bool node_is_gemm(const struct node *n) { return n->op->class == CLS_CONTRACT && !contraction_is_row_stage(n); }
 
 bool node_is_stage(const struct node *n)
 {

@@ -16,7 +16,8 @@ struct contraction contraction_of(struct session *s, const struct node *n);
 /* Values that cost nothing to make again wherever they are read: views, and what a row calls cheap (a cast) of sources.
    They belong to no group. */
 bool node_is_rematerialised(const struct node *n);
-/* Does a contraction go to the gemm template (matrix unit)? Else it is a stage of a rows kernel. */
+/* Does a contraction go to the gemm template? All do but those that multiply in f32 and have a few columns and a short
+   depth, both static: these are stages of rows kernels. */
 bool node_is_gemm(const struct node *n);
 
 /* The row space of a GROUP_ROWS group: leading dims that all its stages and results share. */

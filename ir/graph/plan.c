@@ -141,16 +141,6 @@ static void plan_reduce(struct planner *p)
             plan_sink(p, &gr->launches[1], SINK_FULL, gr->outs[i], -1);
 }
 
-static void plan_gemm(struct planner *p)
-{
-    struct group *gr = p->gr;
-    struct contraction c = contraction_of(p->g->s, gr->anchor);
-    gr->tile = tile_for(p->t, plan_hint(p, c.m), plan_hint(p, c.nn), plan_hint(p, c.k));
-    struct group_launch *l = plan_launch(p, LAUNCH_GEMM, gr->anchor);
-    for (size_t i = 0; i < gr->n_outs; i++)
-        plan_sink(p, l, SINK_FULL, gr->outs[i], -1);
-}
-
 /* Rows that are too long for shared memory: a row of scores for each selection that computes its own. */
 static void plan_spills(struct planner *p)
 {

@@ -19,4 +19,6 @@ void plan_sink(struct planner *p, struct group_launch *l, enum sink_kind kind, s
 int plan_scratch(struct planner *p, const char *name, const struct index *count, bool zeroed);
 /* The launch that adds up `parts` partial sums of the anchor, and of every node whose parts have as many elements. */
 void plan_finish(struct planner *p, struct node *anchor, int from, const struct index *parts, const struct index *part);
+/* The plan of a GROUP_GEMM. */
+void plan_gemm(struct planner *p);
 #endif

@@ -44,37 +44,79 @@ static int64_t known(const struct index *e)
     return v;
 }
 
-/* ---- rows ---- */
-int frag_row_slots(const struct matrix_unit *u)
+/* ---- rows and columns ---- */
+static int slots_of(const struct map_term *terms)
 {
     int n = 1;
-    for (int i = 0; i < MAP_TERMS && u->c.row[i].mul; i++)
-        if (u->c.row[i].of == BY_ELEM)
-            n *= u->c.row[i].mod;
+    for (int i = 0; i < MAP_TERMS && terms[i].mul; i++)
+        if (terms[i].of == BY_ELEM)
+            n *= terms[i].mod;
     return n;
 }
 
-const struct index *frag_row_slot(struct index_table *t, const struct matrix_unit *u, const struct index *elem)
+static const struct index *slot_of(struct index_table *t, const struct map_term *terms, const struct index *elem)
 {
     const struct index *slot = index_const(t, 0);
-    for (int i = 0; i < MAP_TERMS && u->c.row[i].mul; i++) {
-        const struct map_term *m = &u->c.row[i];
-        if (m->of == BY_ELEM)
-            slot = index_add(t, index_mulk(t, slot, m->mod), digit(t, elem, m->div, m->mod));
-    }
+    for (int i = 0; i < MAP_TERMS && terms[i].mul; i++)
+        if (terms[i].of == BY_ELEM)
+            slot = index_add(t, index_mulk(t, slot, terms[i].mod), digit(t, elem, terms[i].div, terms[i].mod));
     return slot;
 }
 
-unsigned frag_row_lanes(const struct matrix_unit *u, int wave)
+static const struct index *at_slot(struct index_table *t, const struct map_term *terms, const struct index *lane,
+                                   const struct index *slot)
+{
+    const struct index *at = index_const(t, 0);
+    int rest = slots_of(terms);
+    for (int i = 0; i < MAP_TERMS && terms[i].mul; i++) {
+        const struct map_term *m = &terms[i];
+        if (m->of == BY_ELEM)
+            rest /= m->mod;
+        const struct index *d = m->of == BY_ELEM ? digit(t, slot, rest, m->mod) : digit(t, lane, m->div, m->mod);
+        at = index_add(t, at, index_mulk(t, d, m->mul));
+    }
+    return at;
+}
+
+int frag_row_slots(const struct matrix_unit *u) { return slots_of(u->c.row); }
+int frag_col_slots(const struct matrix_unit *u) { return slots_of(u->c.col); }
+
+const struct index *frag_row_slot(struct index_table *t, const struct matrix_unit *u, const struct index *elem)
+{
+    return slot_of(t, u->c.row, elem);
+}
+
+const struct index *frag_col_slot(struct index_table *t, const struct matrix_unit *u, const struct index *elem)
+{
+    return slot_of(t, u->c.col, elem);
+}
+
+const struct index *frag_row_at(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
+                                const struct index *slot)
+{
+    return at_slot(t, u->c.row, lane, slot);
+}
+
+const struct index *frag_col_at(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
+                                const struct index *slot)
+{
+    return at_slot(t, u->c.col, lane, slot);
+}
+
+static unsigned lanes_that_share(const struct matrix_unit *u, int wave,
+                                 int (*coord)(const struct coord_map *m, int lane, int elem))
 {
     unsigned bits = (unsigned)wave - 1;
     for (int bit = 1; bit < wave; bit *= 2)
         for (int lane = 0; lane < wave; lane++)
             for (int e = 0; e < u->c_elems; e++)
-                if (map_row(&u->c, lane, e) != map_row(&u->c, lane ^ bit, e))
+                if (coord(&u->c, lane, e) != coord(&u->c, lane ^ bit, e))
                     bits &= ~(unsigned)bit;
     return bits;
 }
+
+unsigned frag_row_lanes(const struct matrix_unit *u, int wave) { return lanes_that_share(u, wave, map_row); }
+unsigned frag_col_lanes(const struct matrix_unit *u, int wave) { return lanes_that_share(u, wave, map_col); }
 
 bool frag_rows_whole(struct index_table *t, const struct matrix_unit *u, int wave)
 {

@@ -9,12 +9,21 @@
 const struct index *frag_coord(struct index_table *t, const struct map_term *terms, const struct index *lane,
                                const struct index *elem);
 
-/* ---- rows of C: a lane holds elements of `slots` rows, numbered in the order of the map's terms ---- */
+/* ---- rows and columns of C: a lane holds elements of `slots` rows (columns), numbered in the order of the map's terms
+   ---- */
 int frag_row_slots(const struct matrix_unit *u);
-/* The number of the row, among its lane's, that an element is of. */
+int frag_col_slots(const struct matrix_unit *u);
+/* The number of the row (column), among its lane's, that an element is of. */
 const struct index *frag_row_slot(struct index_table *t, const struct matrix_unit *u, const struct index *elem);
-/* Bits of the lane's number that change the column alone: the lanes that share its rows. */
+const struct index *frag_col_slot(struct index_table *t, const struct matrix_unit *u, const struct index *elem);
+/* The row (column) of the fragment that a lane's slot stands for. */
+const struct index *frag_row_at(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
+                                const struct index *slot);
+const struct index *frag_col_at(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
+                                const struct index *slot);
+/* Bits of the lane's number that change the column alone: the lanes that share its rows; and the other way round. */
 unsigned frag_row_lanes(const struct matrix_unit *u, int wave);
+unsigned frag_col_lanes(const struct matrix_unit *u, int wave);
 /* Do a lane's slots and those lanes hold each row of C once and whole? */
 bool frag_rows_whole(struct index_table *t, const struct matrix_unit *u, int wave);
 

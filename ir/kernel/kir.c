@@ -23,7 +23,15 @@ const struct kop_info kop_table[K_COUNT] = {
 };
 
 /* ---- layouts ---- */
-static int row_stride(enum klayout l, int cols) { return l == KL_PAD8 ? cols + 8 : cols; }
+static int row_stride(enum klayout l, int cols)
+{
+    switch (l) {
+    case KL_ROWS: return cols;
+    case KL_PAD8: return cols + 8;
+    case KL_PAD4: return cols + 4;
+    }
+    BUG("layout %d", l);
+}
 
 int64_t kl_size(enum klayout l, int rows, int cols) { return (int64_t)rows * row_stride(l, cols); }
 
@@ -457,6 +465,14 @@ const struct index *kb_row_slot(struct kbuild *b)
     return b->each->var3;
 }
 
+const struct index *kb_col_slot(struct kbuild *b)
+{
+    kb_row_slot(b); /* the text names both, the row's first */
+    if (!b->each->var4)
+        b->each->var4 = index_var(b->indices, "col_slot", 0, frag_cols(b->each->frag) - 1, UNIFORM_THREAD);
+    return b->each->var4;
+}
+
 const struct kexpr *kexpr_row_of(struct kbuild *b, const struct kmem *m)
 {
     return kexpr_load(b, m, NULL, kb_row_slot(b), NULL, 0);
@@ -538,11 +554,18 @@ void kstmt_accumulate(struct kbuild *b, const struct kmem *m, const struct index
 
 void kstmt_combine(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int span)
 {
+    kstmt_combine_from(b, m, index, op, 1, span);
+}
+
+void kstmt_combine_from(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int first,
+                        int span)
+{
     struct kstmt *it = stmt_new(b, KSTMT_COMBINE);
     it->mem = m;
     it->index = index;
     it->acc = op;
     it->acc_type = kexpr_value_type(m->dtype);
+    it->first = first;
     it->span = span;
 }
 
@@ -651,6 +674,7 @@ void kstmt_frag_set(struct kbuild *b, const struct kexpr *value)
 }
 
 int frag_rows(const struct kfrag *c) { return c->rows * frag_row_slots(c->unit); }
+int frag_cols(const struct kfrag *c) { return c->cols * frag_col_slots(c->unit); }
 
 void kstmt_frag_reduce(struct kbuild *b, const struct kmem *dst, enum kacc op, struct kfrag *c)
 {

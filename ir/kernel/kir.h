@@ -83,8 +83,9 @@ enum kspace { KS_ARG, KS_SHARED, KS_PRIVATE };
 /* Shared layouts by name: element (r, c) of a tile with `cols` columns. */
 enum klayout {
     KL_ROWS, /* r·cols + c */
-    KL_PAD8
-}; /* r·(cols + 8) + c: rows of 16-bit elements start 16 bytes further round the banks */
+    KL_PAD8, /* r·(cols + 8) + c: rows of 16-bit elements start 16 bytes further round the banks */
+    KL_PAD4, /* r·(cols + 4) + c: rows of 32-bit elements do */
+};
 struct kmem {
     enum kspace space;
     const char *name;
@@ -122,8 +123,8 @@ enum kstmt_kind {
     /* mem[slot, index + e] := mem2[index2 + e], e < elems, where mask. mem2: private; each element is rounded once */
     KSTMT_STORE_VECTOR,
     KSTMT_ACCUMULATE, /* mem[index] := mem[index] ⊕ value: one element into an accumulator (private) */
-    /* mem[index] := mem[index] ⊕ its value in the lanes at distance 1, 2, … span/2 (a butterfly of log2(span) levels):
-       accumulator into accumulator */
+    /* mem[index] := mem[index] ⊕ its value in the lanes at distance first, 2·first, … span/2 (a butterfly of
+       log2(span/first) levels): accumulator into accumulator */
     KSTMT_COMBINE,
     KSTMT_FOR, /* var in lo .. hi-1 by step: uniform over the block unless inside a region with no collective */
     KSTMT_IF,  /* a uniform condition: mask holds */
@@ -162,8 +163,8 @@ struct kstmt {
     struct kstmt **orelse;
     size_t n_orelse, cap_orelse;
     /* LET, FOR, EACH */
-    const struct index *var, *var2,
-        *var3; /* FOR: var; EACH: row and col var, and slot var or NULL; LET of an integer: its index variable */
+    const struct index *var, *var2, *var3,
+        *var4; /* FOR: var; EACH: row and col var, and slot vars or NULL; LET of an integer: its index variable */
     const struct kexpr *
         value; /* LET, STORE, ACCUMULATE, FRAG_FILL, FRAG_SET; LOAD_WIDE: a constant; FRAG_REDUCE: what ⊕ begins with */
     const struct kexpr *read;           /* LET of a float: the K_READ value that stands for it */
@@ -180,7 +181,7 @@ struct kstmt {
     enum kacc acc;
     enum dtype acc_type; /* ACCUMULATE, COMBINE, FRAG_REDUCE */
     bool fma;            /* ACCUMULATE KACC_SUM of a product: one fma; value is then KEXPR_OP mul */
-    int span;            /* COMBINE: lanes, a power of two up to the wave */
+    int first, span;     /* COMBINE: lanes, powers of two up to the wave */
     enum kscope scope;
     int pending;                          /* BARRIER; pending -1: waits for no copies */
     struct kfrag *frag, *frag_a, *frag_b; /* FRAG_*, MMA, EACH: frag; FRAG_CAST: frag_a is the C that it is made from;
@@ -281,9 +282,10 @@ const struct kexpr *
 kexpr_round(struct kbuild *b, enum dtype to,
             const struct kexpr *x); /* an f32 value rounded to f16 or bf16 (f32 type); f32: x itself */
 const struct kexpr *kexpr_frag(struct kbuild *b);
-/* Inside an each: the slot of the element's row, an index into memory that holds one element a row; and the element of
-   private memory there. */
+/* Inside an each: the slot of the element's row (column), an index into memory that holds one element a row (column) of
+   the lane; and the element of private memory at the row's. */
 const struct index *kb_row_slot(struct kbuild *b);
+const struct index *kb_col_slot(struct kbuild *b);
 const struct kexpr *kexpr_row_of(struct kbuild *b, const struct kmem *m);
 /* The value type that elements of a storage type load to: f16, bf16 → f32; bool → bool. */
 enum dtype kexpr_value_type(enum dtype storage);
@@ -307,7 +309,10 @@ void kstmt_store_vector(struct kbuild *b, const struct kmem *dst, const struct i
                         const struct kmem *src, const struct index *at, int elems, const struct kmask *mask);
 void kstmt_accumulate(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op,
                       const struct kexpr *value, bool fma);
+/* Over all lanes of groups of `span`, or over those of them that are equal below `first`. */
 void kstmt_combine(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int span);
+void kstmt_combine_from(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int first,
+                        int span);
 struct kstmt *kstmt_for(struct kbuild *b, const char *name, const struct index *lo, const struct index *hi,
                         int64_t step, bool unroll); /* stmt->var is the variable */
 struct kstmt *kstmt_if(struct kbuild *b, const struct kmask *mask);
@@ -323,8 +328,9 @@ void kstmt_frag_load(struct kbuild *b, struct kfrag *f, const struct kmem *m, co
 void kstmt_mma(struct kbuild *b, struct kfrag *c, struct kfrag *a_, struct kfrag *b_);
 struct kstmt *kstmt_each(struct kbuild *b, struct kfrag *c, const struct index *row0, const struct index *col0);
 void kstmt_frag_set(struct kbuild *b, const struct kexpr *value);
-/* Elements of memory that holds one a row of c: rows of fragments times rows of a lane in each. */
+/* Elements of memory that holds one a row (column) of c: rows of fragments times rows of a lane in each. */
 int frag_rows(const struct kfrag *c);
+int frag_cols(const struct kfrag *c);
 void kstmt_frag_reduce(struct kbuild *b, const struct kmem *dst, enum kacc op, struct kfrag *c);
 void kstmt_frag_cast(struct kbuild *b, struct kfrag *a_, struct kfrag *c, const struct index *step);
 void kernel_sum(struct kernel *k, const struct node *n, struct sum_level level);

@@ -5,7 +5,7 @@
    decl    = "dims" NAME { "," NAME }
            | "arg" NAME ":" TYPE "[" ix "]" [ "in" | "out" | "inout" ]
            | "grid" ix "," ix "," ix
-           | "shared" NAME ":" TYPE "[" SLOTS "]" "[" ROWS "," COLS "]" ( "rows" | "pad8" )
+           | "shared" NAME ":" TYPE "[" SLOTS "]" "[" ROWS "," COLS "]" ( "rows" | "pad8" | "pad4" )
            | "private" NAME ":" TYPE "[" INT "]"
            | "frag" NAME ":" ( "A" | "B" | "C" ) "[" INT "," INT "]"
            | "sum" "block" INT "chain" ix "depth" INT [ "unit" INT ]
@@ -16,7 +16,7 @@
            | ref ( "+=" | "max" "=" | "min" "=" | "fma" "=" ) value      fma: of a product
            | "vector" ref "=" ref "by" INT [ "where" guards "else" number | "mask" guards ]      where: into private
                memory; mask: out of it
-           | "combine" ( "sum" | "max" | "min" ) ref "over" INT
+           | "combine" ( "sum" | "max" | "min" ) ref "over" INT [ "from" INT ]
            | "for" NAME "in" ix ".." ix [ "step" INT ] [ "unroll" ] "{" { statement } "}"       the upper end is not in
                it
            | "if" guards "{" { statement } "}" [ "else" "{" { statement } "}" ]
@@ -28,9 +28,8 @@
            | "frag" FRAG "=" MEMORY [ "[" ix "]" ] "(" ix "," ix ")" [ "transposed" ]
            | "frag" FRAG "=" FRAG "[" ix "]"                      an A operand from results C, at a step along k
            | "mma" FRAG "+=" FRAG "*" FRAG
-           | "each" FRAG "(" NAME "," NAME [ "," NAME ] ")" "from" "(" ix "," ix ")" "{" { statement } "}"     row,
-               column,
-               slot of the row
+           | "each" FRAG "(" NAME "," NAME [ "," NAME [ "," NAME ] ] ")" "from" "(" ix "," ix ")" "{" { statement } "}"
+               its names: row, column, slot of the row, slot of the column
            | "elem" "=" value                                     in an each
            | "reduce" ( "sum" | "max" | "min" ) MEMORY "=" FRAG
    ref   = MEMORY subscript
@@ -142,14 +141,14 @@ static void shared(struct kparse *p)
     int cols = (int)klex_int(&p->l, "the number of columns", 1, SIDE);
     klex_expect(&p->l, ']');
     struct loc loc = p->l.cur.loc;
-    const char *layout = klex_name(&p->l, "a layout, 'rows' or 'pad8'");
-    bool pad = !strcmp(layout, "pad8");
-    if (!pad && strcmp(layout, "rows"))
-        klex_error(&p->l, loc, "there is no layout '%s'", layout);
+    const char *word = klex_name(&p->l, "a layout, 'rows', 'pad8' or 'pad4'");
+    enum klayout layout = !strcmp(word, "pad8") ? KL_PAD8 : !strcmp(word, "pad4") ? KL_PAD4 : KL_ROWS;
+    if (layout == KL_ROWS && strcmp(word, "rows"))
+        klex_error(&p->l, loc, "there is no layout '%s'", word);
     if (kl_size(KL_PAD8, rows, cols) * slots > SIDE)
         klex_error(&p->l, loc, "shared memory %s is too large", name);
     if (!p->l.failed)
-        kernel_shared(p->k, name, t, slots, pad ? KL_PAD8 : KL_ROWS, rows, cols);
+        kernel_shared(p->k, name, t, slots, layout, rows, cols);
 }
 
 static void private(struct kparse *p)
@@ -413,8 +412,9 @@ static void combine(struct kparse *p)
     struct mem_ref at = next_mem_ref(p);
     klex_expect_word(&p->l, "over");
     int span = (int)klex_int(&p->l, "the number of lanes", 1, 1024);
+    int first = klex_take_word(&p->l, "from") ? (int)klex_int(&p->l, "the nearest lane's distance", 1, 1024) : 1;
     if (!p->l.failed)
-        kstmt_combine(&p->b, at.m, at.index, acc, span);
+        kstmt_combine_from(&p->b, at.m, at.index, acc, first, span);
 }
 
 static void issue(struct kparse *p)
@@ -519,7 +519,8 @@ static void each(struct kparse *p)
     const char *row = klex_name(&p->l, "the row's name");
     klex_expect(&p->l, ',');
     const char *col = klex_name(&p->l, "the column's name");
-    const char *slot = klex_take(&p->l, ',') ? klex_name(&p->l, "the slot's name") : NULL;
+    const char *slot = klex_take(&p->l, ',') ? klex_name(&p->l, "the name of the row's slot") : NULL;
+    const char *col_slot = slot && klex_take(&p->l, ',') ? klex_name(&p->l, "the name of the column's slot") : NULL;
     klex_expect(&p->l, ')');
     klex_expect_word(&p->l, "from");
     klex_expect(&p->l, '(');
@@ -536,6 +537,9 @@ static void each(struct kparse *p)
     size_t n = p->n_bound;
     if (slot)
         kparse_bind(p, slot, it->var3 = index_var(p->b.indices, slot, 0, frag_rows(f) - 1, UNIFORM_THREAD), NULL);
+    if (col_slot)
+        kparse_bind(p, col_slot, it->var4 = index_var(p->b.indices, col_slot, 0, frag_cols(f) - 1, UNIFORM_THREAD),
+                    NULL);
     block(p, inside, row, it->var, col, it->var2);
     p->n_bound = n;
 }

@@ -102,6 +102,7 @@ static void name_stmts(struct kplan *p, struct kstmt *const *stmts, size_t n)
         name_var(p, it->var);
         name_var(p, it->var2);
         name_var(p, it->var3);
+        name_var(p, it->var4);
         if (it->read)
             name_read(p, it);
         name_stmts(p, it->body, it->n_body);

@@ -173,8 +173,9 @@ static void frag_load(struct ktext *t, const struct kstmt *it)
 static void each(struct ktext *t, const struct kstmt *it)
 {
     const char *slot = it->var3 ? arena_printf(t->o.arena, ", %s", kplan_var(t->plan, it->var3)) : "";
-    kout_line(&t->o, "%s %s (%s, %s%s) from (%s, %s) {", word(it), it->frag->name, kplan_var(t->plan, it->var),
-              kplan_var(t->plan, it->var2), slot, index_str(t, it->row), index_str(t, it->col));
+    const char *col_slot = it->var4 ? arena_printf(t->o.arena, ", %s", kplan_var(t->plan, it->var4)) : "";
+    kout_line(&t->o, "%s %s (%s, %s%s%s) from (%s, %s) {", word(it), it->frag->name, kplan_var(t->plan, it->var),
+              kplan_var(t->plan, it->var2), slot, col_slot, index_str(t, it->row), index_str(t, it->col));
     body(t, it);
     kout_line(&t->o, "}");
 }
@@ -200,7 +201,9 @@ static void store_vector(struct ktext *t, const struct kstmt *it)
 
 static void combine(struct ktext *t, const struct kstmt *it)
 {
-    kout_line(&t->o, "%s %s %s over %d", word(it), acc_name[it->acc], mem_ref(t, it->mem, NULL, it->index), it->span);
+    const char *from = it->first > 1 ? arena_printf(t->o.arena, " from %d", it->first) : "";
+    kout_line(&t->o, "%s %s %s over %d%s", word(it), acc_name[it->acc], mem_ref(t, it->mem, NULL, it->index), it->span,
+              from);
 }
 
 static void issue(struct ktext *t, const struct kstmt *it)
@@ -336,7 +339,7 @@ static void dims(struct ktext *t)
 
 static void declarations(struct ktext *t)
 {
-    static const char *const layouts[] = { [KL_ROWS] = "rows", [KL_PAD8] = "pad8" };
+    static const char *const layouts[] = { [KL_ROWS] = "rows", [KL_PAD8] = "pad8", [KL_PAD4] = "pad4" };
     static const char *const roles[] = { [KF_A] = "A", [KF_B] = "B", [KF_C] = "C" };
     const struct kernel *k = t->k;
     for (size_t i = 0; i < k->n_args; i++) {

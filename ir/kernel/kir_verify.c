@@ -331,6 +331,8 @@ static void combine(struct verify *v, const struct kstmt *it)
         wrong(v, "the lanes of a wave would combine different elements");
     if (it->span < 1 || it->span & (it->span - 1) || it->span > v->k->target->wave)
         wrong(v, "%d lanes: it must be a power of two up to the wave's %d", it->span, v->k->target->wave);
+    if (it->first < 1 || it->first & (it->first - 1) || it->first > it->span)
+        wrong(v, "the nearest lane at distance %d: it must be a power of two up to the %d lanes", it->first, it->span);
     if (it->mem->dtype == DT_BOOL)
         wrong(v, "%s is bool", it->mem->name);
 }
@@ -439,14 +441,14 @@ static void leave(struct verify *v, const struct scope *s)
 
 static void nested(struct verify *v, const struct kstmt *it, enum uniform control)
 {
-    const struct index *const vars[] = { it->var, it->var2, it->var3 };
+    const struct index *const vars[] = { it->var, it->var2, it->var3, it->var4 };
     struct scope outer = enter(v);
     enum uniform before = v->control;
     bool apart = kstmt_table[it->kind].body & KBODY_APART;
     if (control > v->control)
         v->control = control;
     v->regions += apart;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (vars[i])
             see(v, vars[i]);
     stmts(v, it->body, it->n_body);

@@ -233,25 +233,32 @@ static double groups_of(const struct sum_level *r)
     return (double)r->chain * ceil((double)r->block / r->unit->group);
 }
 
+/* Running sums that together take n terms: what a level adds up, in each part of the depth that has terms. */
+static double sums_of(const struct sum_level *r, int64_t n)
+{
+    double tree = ldexp(1, r->depth);
+    return tree * fmax(1, ceil((double)n / ((double)r->block * (double)r->chain * tree)));
+}
+
 /* Aligned sum of n products and the running sum c: |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F) a group, E the larger of the
    products' exponents and that of c. Terms are cut toward zero and so is d: |c|, |d| ≤ mass in every order of the
-   terms. With max(x, y) ≤ x + y, g groups in each of the 2^depth sums give together
-     g·mass·(2⁻²³ + (n + 1)·2^−F) + 2^depth·g·(n + 1)·2^(E−F). */
-static double aligned_error(const struct sum_level *r, const struct mass *m)
+   terms. With max(x, y) ≤ x + y, g groups in each of s sums, which share the mass, give together
+     g·mass·(2⁻²³ + (n + 1)·2^−F) + s·g·(n + 1)·2^(E−F). */
+static double aligned_error(const struct sum_level *r, const struct mass *m, double s)
 {
     double n = r->unit->group;
     double g = groups_of(r);
     double one = (n + 1) * ldexp(1, -r->unit->fbits);
-    return g * m->mass * (0x1p-23 + one) + ldexp(g, r->depth) * (ldexp(one, m->exponent) + 0x1p-149);
+    return g * m->mass * (0x1p-23 + one) + s * g * (ldexp(one, m->exponent) + 0x1p-149);
 }
 
 /* Products are exact in f32 (down to its smallest number); a product passes two additions in its group, then those of
    at most g groups, each to nearest: γ (Higham, section 3.1). Flushing takes the products of subnormal operands, and up
    to 2⁻¹²⁶ at each partial sum and result. */
-static double tree4_error(const struct bd *b, const struct sum_level *r, const struct mass *m)
+static double tree4_error(const struct bd *b, const struct sum_level *r, const struct mass *m, double s)
 {
     double g = groups_of(r);
-    double sums = ldexp(g, r->depth) * r->unit->group;
+    double sums = s * g * r->unit->group;
     double e = bd_gamma(g + 2, b->u) * m->mass + sums * 0x1p-149;
     return r->unit->flush ? e + m->flushed + sums * 0x1p-126 : e;
 }
@@ -265,7 +272,8 @@ static double unit_error(const struct bd *b, const struct mass *m, int64_t n)
     ref.sum = NULL;
     ref.v.acc = DT_F64;
     double e = bd_sum(&ref, m->mass, m->err, n);
-    e += r->unit->kind == MODEL_ALIGNED_SUM ? aligned_error(r, m) : tree4_error(b, r, m);
+    double sums = sums_of(r, n);
+    e += r->unit->kind == MODEL_ALIGNED_SUM ? aligned_error(r, m, sums) : tree4_error(b, r, m, sums);
     return e + bd_gamma(r->depth + bd_sum_steps(b->sum, 1, n), b->u) * (m->mass + e);
 }
 

@@ -1,0 +1,310 @@
+/* The gemm template's shapes: every combination of small M, N and K, transposes, batches and symbolic dims, on the
+   matrix unit and on a target without one, each judged on both emulated targets. */
+#include "tests/support/support.h"
+
+#include <string.h>
+
+#include "tests/support/chain.h"
+
+enum { MAX_GRAPHS = 80 };
+static const char *const names[] = { "gfx90a", "sm_90" };
+
+/* The target, or the same card without its matrix unit. */
+static struct target target_of(int i, bool unit)
+{
+    struct target t = *target_find(names[i]);
+    if (!unit)
+        t.matrix = NULL;
+    return t;
+}
+
+struct many {
+    struct session *s;
+    struct target t;
+    struct chain *chain[MAX_GRAPHS];
+    size_t n;
+    struct device *d;
+    double worst;
+    int64_t elements;
+};
+
+static struct many *many_begin(int target, bool unit)
+{
+    struct session *s = session_begin();
+    struct many *m = arena_new_of(s->run, struct many);
+    m->s = s;
+    m->t = target_of(target, unit);
+    return m;
+}
+
+__attribute__((format(printf, 2, 3))) static void many_add(struct many *m, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const char *text = arena_printf(m->s->run, "graph small\ndim B\n%s\n", arena_vprintf(m->s->run, fmt, ap));
+    va_end(ap);
+    assert_true(m->n < MAX_GRAPHS);
+    struct chain *c = chain_new(m->s, &m->t, source_of_string(m->s, "small.graph", text), NULL);
+    if (!c)
+        fail_msg("%s\n%s", text, chain_why(m->s, 0));
+    m->chain[m->n++] = c;
+}
+
+static void many_compile(struct many *m, bool checked)
+{
+    if (!chain_compile(m->chain, m->n, checked))
+        fail_msg("%s", chain_why(m->s, 0));
+    m->d = emu_open(m->s, &m->t, checked, 1);
+    assert_non_null(m->d);
+}
+
+/* Judges every graph at a batch. */
+static void many_judge(struct many *m, int64_t batch)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        struct chain *c = m->chain[i];
+        struct verify_report r;
+        if (!chain_judge(c, m->d, batch, 1, &r) || !r.pass || !r.passes_ok || chain_culprit(&r))
+            fail_msg("%s%s, batch %lld:\n%s\n%s%s", m->t.name, m->t.matrix ? "" : " without a matrix unit",
+                     (long long)batch, c->src->text, chain_wrong(m->s, &r), chain_why(m->s, 0));
+        for (size_t k = 0; k < r.n_kernels; k++)
+            m->elements += r.kernels[k].elements;
+        m->worst = r.worst > m->worst ? r.worst : m->worst;
+    }
+}
+
+/* Runs every graph at a batch; the checking emulator has nothing to say. */
+static void many_launch(struct many *m, int64_t batch)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (!chain_launch(m->chain[i], m->d, batch))
+            fail_msg("%s, batch %lld:\n%s\n%s", m->t.name, (long long)batch, m->chain[i]->src->text,
+                     chain_why(m->s, 0));
+}
+
+static void many_end(struct many *m)
+{
+    m->d->ops->close(m->d);
+    session_end(m->s);
+}
+
+static size_t gemms(const struct chain *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->after->n_groups; i++)
+        n += c->after->groups[i]->kind == GROUP_GEMM;
+    return n;
+}
+
+/* ---- shapes ---- */
+static const int sizes[] = { 0, 1, 7, 33, 97 };
+enum { SIZES = sizeof sizes / sizeof *sizes };
+
+/* B rows, each of sizes x sizes columns and depths, operands stored in every order. */
+static void add_shapes(struct many *m)
+{
+    for (int i = 0; i < SIZES; i++)
+        for (int j = 0; j < SIZES; j++) {
+            int n = sizes[i];
+            int k = sizes[j];
+            bool tb = (i + j) % 2;
+            many_add(m,
+                     "input a: f32[B, %d] where -1 <= a <= 1\ninput b: f32[%d, %d] where -1 <= b <= 1\n"
+                     "output y = matmul(a, b, transpose_b=%s)",
+                     k, tb ? n : k, tb ? k : n, tb ? "true" : "false");
+            many_add(m,
+                     "input a: f32[%d, B] where -1 <= a <= 1\ninput b: f32[%d, %d] where -1 <= b <= 1\n"
+                     "output y = gelu(matmul(a, b, transpose_a=true, transpose_b=%s))",
+                     k, tb ? k : n, tb ? n : k, tb ? "false" : "true");
+        }
+}
+
+static void shapes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct many *m = many_begin(i % 2, i < 2);
+        add_shapes(m);
+        many_compile(m, false);
+        for (size_t k = 0; k < SIZES; k++)
+            many_judge(m, sizes[k]);
+        print_message("%s%s: %zu graphs at %d batches, %lld elements, observed/bound at most %.3f\n", m->t.name,
+                      m->t.matrix ? "" : " without a matrix unit", m->n, SIZES, (long long)m->elements, m->worst);
+        assert_true(m->worst > 0.001 && m->worst <= 1);
+        many_end(m);
+    }
+}
+
+/* Batches of matrices, leading dims, operands that are views or computed, symbolic widths and depths, a fused epilogue
+   with several results. */
+static void add_forms(struct many *m)
+{
+    many_add(m, "input a: f32[B, 2, 9, 37] where -1 <= a <= 1\ninput b: f32[B, 2, 37, 19] where -1 <= b <= 1\n"
+                "output y = matmul(a, b)");
+    many_add(m, "input a: f32[3, 9, B] where -1 <= a <= 1\ninput b: f32[3, 20, B] where -1 <= b <= 1\n"
+                "output y = matmul(a, b, transpose_b=true)");
+    many_add(m, "input a: f32[B, 3, 5, 40] where -1 <= a <= 1\ninput w: f32[24, 40] where -1 <= w <= 1\n"
+                "output y = matmul(a, w, transpose_b=true) * 0.5");
+    many_add(m, "input a: f32[11, B] where -1 <= a <= 1\ninput b: f32[B, 13] where -1 <= b <= 1\n"
+                "output y = matmul(a, b)");
+    many_add(m, "input a: f32[B, 12] where -1 <= a <= 1\ninput b: f32[B, 12] where -1 <= b <= 1\n"
+                "output y = matmul(a, b, transpose_b=true)");
+    many_add(m, "input a: f32[B, 64] where -1 <= a <= 1\ninput b: f16[64, 40] where -1 <= b <= 1\n"
+                "input c: f32[40] where -1 <= c <= 1\n"
+                "z = matmul(slice(a, [0, 8], [B, 32]), slice(b, [32, 0], [32, 40])) + c\n"
+                "output y = gelu(z)\noutput x = z * z");
+    many_add(m, "input a: f16[B, 48] where -1 <= a <= 1\ninput w: f16[72, 48] where -1 <= w <= 1\n"
+                "output y: f32[B, 72] = matmul(a, w, transpose_b=true)");
+}
+
+static void forms(void **state)
+{
+    (void)state;
+    static const int64_t batches[] = { 0, 1, 2, 41 };
+    for (int i = 0; i < 4; i++) {
+        struct many *m = many_begin(i % 2, i < 2);
+        add_forms(m);
+        many_compile(m, false);
+        for (size_t k = 0; k < sizeof batches / sizeof *batches; k++)
+            many_judge(m, batches[k]);
+        many_end(m);
+    }
+}
+
+/* ---- each tile ---- */
+/* The width decides the tile, at the hint's number of rows; the run has a few rows more than one tile. */
+static void tiles(void **state)
+{
+    (void)state;
+    static const struct {
+        int columns, m, n;
+    } want[] = { { 40, 16, 64 }, { 2200, 32, 64 }, { 4300, 64, 64 }, { 16998, 128, 128 } };
+    for (int i = 0; i < 2; i++) {
+        struct many *m = many_begin(i, false);
+        for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
+            bool tb = k % 2;
+            many_add(m,
+                     "input a: f32[B, 21] where -1 <= a <= 1\ninput b: f32[%d, %d] where -1 <= b <= 1\n"
+                     "output y = matmul(a, b, transpose_b=%s)",
+                     tb ? want[k].columns : 21, tb ? 21 : want[k].columns, tb ? "true" : "false");
+            many_add(m,
+                     "input a: f32[20, B] where -1 <= a <= 1\ninput b: f32[%d, %d] where -1 <= b <= 1\n"
+                     "output y = matmul(a, b, transpose_a=true, transpose_b=%s)",
+                     tb ? 20 : want[k].columns, tb ? want[k].columns : 20, tb ? "false" : "true");
+            for (int way = 0; way < 2; way++) {
+                const struct group *gr = m->chain[2 * k + (size_t)way]->after->groups[0];
+                assert_int_equal(gr->tile.m, want[k].m);
+                assert_int_equal(gr->tile.n, want[k].n);
+            }
+        }
+        many_compile(m, false);
+        many_judge(m, 1);
+        many_judge(m, 131);
+        many_end(m);
+    }
+}
+
+/* ---- parts of the depth ---- */
+/* Few tiles and long sums: two launches, on the matrix unit and without, whatever the depth is when run. */
+static void add_parts(struct many *m)
+{
+    many_add(m, "input x: f16[B, 1100] where -1 <= x <= 1\ninput w: f16[20, 1100] where -1 <= w <= 1\n"
+                "input b: f32[20] where -1 <= b <= 1\ny = matmul(x, w, transpose_b=true) + b\n"
+                "output z = gelu(y)\noutput v: f32[B, 20] = y");
+    many_add(m, "input a: f32[5, 64*B] where -1 <= a <= 1\ninput b: f32[64*B, 3] where -1 <= b <= 1\n"
+                "output y: f32[5, 3] = matmul(a, b)");
+    many_add(m, "input a: f16[2, 3, 1030] where -1 <= a <= 1\ninput b: f16[2, 1030, 20] where -1 <= b <= 1\n"
+                "output y: f32[2, 3, 20] = matmul(a, b)");
+    for (size_t i = 0; i < m->n; i++)
+        assert_int_equal(m->chain[i]->after->groups[0]->n_launches, 2);
+}
+
+static void parts(void **state)
+{
+    (void)state;
+    static const int64_t batches[] = { 0, 1, 7, 130 };
+    for (int i = 0; i < 4; i++) {
+        struct many *m = many_begin(i % 2, i < 2);
+        add_parts(m);
+        many_compile(m, false);
+        for (size_t k = 0; k < sizeof batches / sizeof *batches; k++)
+            many_judge(m, batches[k]);
+        many_end(m);
+        m = many_begin(i % 2, i < 2);
+        add_parts(m);
+        many_compile(m, true);
+        many_launch(m, 1);
+        many_launch(m, 17);
+        many_end(m);
+    }
+}
+
+/* Enough tiles, or a short depth: one launch. */
+static void whole(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct many *m = many_begin(i % 2, i < 2);
+        many_add(m, "input x: f16[B, 900] where -1 <= x <= 1\noutput y = linear(x, 20)");
+        many_add(m, "input x: f16[B, 4096] where -1 <= x <= 1\noutput y = linear(x, 2048)");
+        for (size_t k = 0; k < m->n; k++)
+            assert_int_equal(m->chain[k]->after->groups[0]->n_launches, 1);
+        session_end(m->s);
+    }
+}
+
+/* No race, no stray or unwritten access, no touch in flight. */
+static void no_alarm(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct many *m = many_begin(i, false);
+        add_forms(m);
+        many_add(m, "input a: f32[B, 113] where -1 <= a <= 1\ninput b: f32[113, 83] where -1 <= b <= 1\n"
+                    "output y = matmul(a, b)");
+        many_compile(m, true);
+        many_launch(m, 1);
+        many_launch(m, 97);
+        many_end(m);
+    }
+}
+
+/* ---- which contractions ---- */
+/* What feeds a selection multiplies in f32: a few columns within the rows kernel that selects, more on the gemm
+   template. */
+static void who_is_a_gemm(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t gemms, groups;
+    } of[] = {
+        { "input x: f32[B, 96] where -1 <= x <= 1\noutput m = topk_mask(linear(x, 4), 2)", 0, 1 },
+        { "input x: f32[B, 96] where -1 <= x <= 1\noutput m = topk_mask(linear(x, 17), 2)", 1, 2 },
+        { "input x: f32[B, 4096] where -1 <= x <= 1\noutput m = topk_mask(linear(x, 4), 2)", 1, 2 },
+        { "input x: f32[4, 512] where -1 <= x <= 1\noutput m = argmax(linear(x, 4096))", 1, 2 },
+        { "input x: f32[B, 24] where -1 <= x <= 1\ninput w: f32[24, B] where -1 <= w <= 1\n"
+          "output m = argmax(matmul(x, w))",
+          1, 2 },
+    };
+    for (int i = 0; i < 2; i++) {
+        struct many *m = many_begin(i, true);
+        for (size_t k = 0; k < sizeof of / sizeof *of; k++) {
+            many_add(m, "%s", of[k].text);
+            assert_int_equal(gemms(m->chain[k]), of[k].gemms);
+            assert_int_equal(m->chain[k]->after->n_groups, of[k].groups);
+        }
+        many_compile(m, false);
+        many_judge(m, 5);
+        many_end(m);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(shapes),       cmocka_unit_test(forms),
+                                        cmocka_unit_test(tiles),        cmocka_unit_test(parts),
+                                        cmocka_unit_test(whole),        cmocka_unit_test(no_alarm),
+                                        cmocka_unit_test(who_is_a_gemm) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

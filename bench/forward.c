@@ -87,15 +87,15 @@ static bool compile_for(struct session *s, const struct program *p, const struct
 
 static bool time_graph(struct session *s, struct device *d, char *spec, const struct job *j)
 {
-    char *path = strtok(spec, ":");
-    char *size = strtok(NULL, ":");
-    char *batch = strtok(NULL, ":");
+    char *path = strsep(&spec, ":");
+    char *size = strsep(&spec, ":");
+    char *batch = strsep(&spec, ":");
     const struct source *src = source_read(s, path);
     struct graph *g = src ? graph_parse(s, src, &(struct graph_options){ .size = size && *size ? size : NULL }) : NULL;
     struct pass_ctx c = pass_ctx_for(s, d->target);
     if (!g || !passes_run(g, &c, pipeline_all, NULL))
         return false;
-    struct binding *b = bind_sources(s, g, &(struct bind_options){ .batch = batch ? atoll(batch) : -1, .seed = 42 });
+    struct binding *b = bind_sources(s, g, &(struct bind_options){ .batch = batch && *batch ? atoll(batch) : -1, .seed = 42 });
     struct graph *after = graph_clone(g);
     if (!b || !passes_run(after, &c, pipeline_target, NULL))
         return false;

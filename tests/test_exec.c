@@ -231,6 +231,40 @@ static void recordings_are_done_when_submitted(void **state)
     bench_close(&b);
 }
 
+static bool all_calls(struct bench *b)
+{
+    const struct device_ops *ops = b->d->ops;
+    struct stream *st = ops->stream_new(b->d);
+    struct event *ev = st ? ops->event_new(b->d) : NULL;
+    struct captured *c = NULL;
+    bool good = ev && ops->event_record(b->d, ev, st) && ops->event_wait(b->d, ev, st) &&
+                ops->event_seconds(b->d, ev, ev) >= 0 && ops->capture_begin(b->d, st);
+    if (good && ops->fill(b->d, st, b->x, 1, 4) && ops->forget(b->d, st, b->x, 4))
+        c = ops->capture_end(b->d, st);
+    else if (good)
+        ops->capture_drop(b->d, st);
+    good = c && ops->captured_submit(b->d, c, st) && ops->stream_sync(b->d, st) && ops->sync(b->d);
+    ops->captured_free(b->d, c);
+    ops->event_free(b->d, ev);
+    ops->stream_free(b->d, st);
+    return good;
+}
+
+static void nth_call_fails(void **state)
+{
+    (void)state;
+    int n = 0;
+    for (bool good = false; !good; n++) {
+        struct bench b = bench_open();
+        b.s->faults.device_at = n + 1;
+        good = all_calls(&b);
+        assert_int_equal(b.s->n_errors, !good);
+        assert_int_equal(b.s->faults.device_at > 0, good);
+        bench_close(&b);
+    }
+    assert_int_equal(n, 13);
+}
+
 static void misuse_is_refused(void **state)
 {
     (void)state;
@@ -265,6 +299,7 @@ int main(void)
         cmocka_unit_test(launches_are_prepared_once),
         cmocka_unit_test(what_a_device_cannot_launch_is_refused),
         cmocka_unit_test(recordings_are_done_when_submitted),
+        cmocka_unit_test(nth_call_fails),
         cmocka_unit_test(misuse_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* Gives every materialised value and every group's scratch a place in one allocation: its offset, a function of the
    symbolic dims. Requires fuse; keeps values. The first group that writes memory comes after all that used it before:
-   edges of the groups' DAG that are missing are added. Groups are visited in launch order, so an edge leads from a
-   group to a later one. A value's memory is free after its last reader, scratch's after its group; outputs keep theirs.
-   Two policies are tried and the smaller plan is kept. */
+   edges of the groups' DAG that are missing are added. Groups are visited in launch order, so edges lead to later
+   groups. A value's memory is free after its last reader, scratch's after its group; outputs keep theirs. Two policies
+   are tried and the smaller plan is kept. */
 #include <stdlib.h>
 
 #include "passes/pack.h"

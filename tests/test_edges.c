@@ -98,7 +98,7 @@ static void edges_cover_what_launches_touch(void **state)
         expect_covered_at_all(chain_of(s, target_find(targets[t]), "sums", sums), &sum);
         expect_covered_at_all(chain_of(s, target_find(targets[t]), "towers", towers), &sum);
         session_end(s);
-        for (uint64_t seed = 1; seed <= 150; seed++) {
+        for (uint64_t seed = 1; seed <= 80; seed++) {
             s = session_begin();
             expect_covered_at_all(
                 chain_of(s, target_find(targets[t]), "random", random_graph_text(s->run, 7000 + seed)), &sum);
@@ -106,7 +106,7 @@ static void edges_cover_what_launches_touch(void **state)
         }
         print_message("%s: %d programs and batches, %d launches, %d edges, %d zeroings\n", targets[t], sum.programs,
                       sum.launches, sum.edges, sum.zeroings);
-        assert_true(sum.edges > 1000 && sum.zeroings > 0);
+        assert_true(sum.edges > 500 && sum.zeroings > 0);
     }
 }
 

@@ -638,6 +638,10 @@ static void launches_that_cannot_be_are_refused(void **state)
     l.smem = 1 << 20;
     assert_false(launch_now(r.d, r.m, &l));
     l.smem = 64;
+    l.grid[1] = 65536;
+    assert_false(launch_now(r.d, r.m, &l));
+    assert_non_null(strstr(r.s->diags[r.s->n_diags - 1].text, "takes 2147483647 x 65535 x 65535"));
+    l.grid[1] = 1;
     r.s->faults.device_at = 1;
     assert_false(launch_now(r.d, r.m, &l));
     assert_true(launch_now(r.d, r.m, &l));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/compile/compile.h"
+#include "tests/support/chain.h"
 
 /* What differs between the two stand-ins, and handles on one that is built. */
 struct fake {
@@ -15,6 +16,7 @@ struct fake {
     int (*count)(struct session *s);
     const char *arch, *other_arch, *other_name, *opt_in, *out_of_memory;
     const char *const *functions; /* all that the flow below calls */
+    void *lib;
     char *dir, *log, *failing, *fake_arch;
     int *devices, *code;
     void (*reset)(void);
@@ -145,6 +147,7 @@ static int fakes_build(void **state)
             fprintf(stderr, "%s\n", dlerror());
             return -1;
         }
+        f->lib = lib;
         f->log = need(lib, "fake_log");
         f->failing = need(lib, "fake_failing");
         f->fake_arch = need(lib, "fake_arch");
@@ -460,6 +463,168 @@ static void nth_call_fails(void **state)
     }
 }
 
+/* ---- what a driver leaves undefined, the stand-in refuses ---- */
+
+/* A function of the driver, by CUDA's and HIP's name. */
+static void driver_function(const struct fake *f, void *to, const char *cuda, const char *hip)
+{
+    void *p = need(f->lib, f == &fakes[0] ? cuda : hip);
+    memcpy(to, &p, sizeof p);
+}
+
+static void dead_handles_are_refused(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const struct fake *f = &fakes[i];
+        struct session *s = fake_begin(f);
+        struct device *d = f->open(s, 0);
+        assert_non_null(d);
+        int (*make)(void **, unsigned);
+        int (*destroy)(void *);
+        int (*synchronize)(void *);
+        int (*event)(void **, unsigned);
+        int (*record)(void *, void *);
+        int (*wait)(void *, void *, unsigned);
+        int (*forget)(void *);
+        int (*fill)(uint64_t, unsigned char, size_t, void *);
+        int (*begin)(void *, int);
+        int (*end)(void *, void **);
+        int (*graph_launch)(void *, void *);
+        driver_function(f, &make, "cuStreamCreate", "hipStreamCreateWithFlags");
+        driver_function(f, &destroy, "cuStreamDestroy_v2", "hipStreamDestroy");
+        driver_function(f, &synchronize, "cuStreamSynchronize", "hipStreamSynchronize");
+        driver_function(f, &event, "cuEventCreate", "hipEventCreateWithFlags");
+        driver_function(f, &record, "cuEventRecord", "hipEventRecord");
+        driver_function(f, &forget, "cuEventDestroy_v2", "hipEventDestroy");
+        driver_function(f, &wait, "cuStreamWaitEvent", "hipStreamWaitEvent");
+        driver_function(f, &fill, "cuMemsetD8Async", "hipMemsetD8Async");
+        driver_function(f, &begin, "cuStreamBeginCapture_v2", "hipStreamBeginCapture");
+        driver_function(f, &end, "cuStreamEndCapture", "hipStreamEndCapture");
+        driver_function(f, &graph_launch, "cuGraphLaunch", "hipGraphLaunch");
+        void *st;
+        void *ev;
+        void *graph;
+        dptr x;
+        assert_true(d->ops->alloc(d, 64, &x));
+        assert_true(!make(&st, 0) && !event(&ev, 0) && !fill(x, 0, 64, st));
+        assert_int_not_equal(wait(st, ev, 0), 0); /* never recorded */
+        assert_int_not_equal(end(st, &graph), 0); /* never begun */
+        assert_true(!begin(st, 0) && !fill(x, 0, 64, st));
+        assert_int_not_equal(fill(x, 0, 64, NULL), 0); /* while a stream is captured */
+        assert_int_not_equal(synchronize(st), 0);
+        assert_int_not_equal(destroy(st), 0);
+        assert_int_equal(end(st, &graph), 0);
+        assert_int_not_equal(graph_launch(graph, st), 0); /* not instantiated */
+        assert_true(!record(ev, st) && !wait(st, ev, 0) && !forget(ev) && !destroy(st));
+        assert_int_not_equal(destroy(st), 0);
+        assert_int_not_equal(forget(ev), 0);
+        assert_int_not_equal(fill(x, 0, 64, st), 0);
+        assert_int_not_equal(synchronize(st), 0);
+        assert_int_equal(s->n_errors, 0);
+        fake_end(f, s);
+    }
+}
+
+static void memory_of_a_recording_is_kept(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const struct fake *f = &fakes[i];
+        struct session *s = fake_begin(f);
+        struct device *d = f->open(s, 0);
+        const struct device_ops *ops = d->ops;
+        dptr x;
+        dptr y;
+        assert_true(ops->alloc(d, N * 4, &x) && ops->alloc(d, N * 4, &y));
+        struct module *m = ops->load(d, &fake_object);
+        struct function *twice = ops->find(d, m, "twice");
+        struct stream *st = ops->stream_new(d);
+        assert_true(ops->fill(d, NULL, x, 0, N * 4) && ops->capture_begin(d, st));
+        assert_true(launch_twice(d, twice, st, x, 8, 0));
+        struct captured *c = ops->capture_end(d, st);
+        assert_non_null(c);
+        ops->free(d, y); /* which it does not use */
+        assert_int_equal(s->n_errors, 0);
+        ops->free(d, x);
+        assert_int_equal(s->n_errors, 1);
+        expect_said(s, "Free");
+        ops->captured_free(d, c);
+        ops->free(d, x);
+        ops->close(d);
+        assert_int_equal(*f->live, 0);
+        fake_end(f, s);
+    }
+}
+
+/* ---- a program over the stand-in, whose kernels do nothing ---- */
+
+static const char small_program[] = "graph small\ndim B\ninput x: f32[B, 40] where -1 <= x <= 1\n"
+                                    "h = gelu(layernorm(linear(x, 64)))\noutput y = softmax(linear(h, 8))\n"
+                                    "output w = softmax(linear(gelu(layernorm(linear(x, 64))), 8))\n"
+                                    "output z = sum(x * 2.0, axis=[0, 1])\n";
+
+static bool program_flow(const struct fake *f, struct session *s)
+{
+    struct device *d = f->open(s, 0);
+    struct chain *c = d ? chain_new(s, d->target, source_of_string(s, "small", small_program), NULL) : NULL;
+    struct binding *b = c ? chain_bind(c, 5, 42) : NULL;
+    struct exec *e = b ? exec_open(s, c->program, d, &fake_object, b) : NULL;
+    bool good = e && exec_run(e) && exec_capture(e) && exec_submit(e) && exec_submit(e) && exec_sync(e);
+    for (size_t i = 0; good && i < c->after->n_groups; i++)
+        good = exec_forget(e, c->after->groups[i]) && exec_group(e, c->after->groups[i]);
+    exec_close(e);
+    if (d)
+        d->ops->close(d);
+    return good;
+}
+
+static int times_said(const struct fake *f, const char *words)
+{
+    int n = 0;
+    for (const char *p = f->log; (p = strstr(p, words)); p++)
+        n++;
+    return n;
+}
+
+static void a_program_is_prepared_once(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const struct fake *f = &fakes[i];
+        struct session *s = fake_begin(f);
+        if (!program_flow(f, s))
+            fail_msg("%s", s->diags[0].text);
+        assert_int_equal(s->n_errors, 0);
+        assert_int_equal(*f->live, 0);
+        int launches = times_said(f, "\nlaunch tk");
+        assert_true(launches >= 4 * 4 && launches % 4 == 0);
+        assert_true(times_said(f, "function tk") <= launches / 4 - 2); /* two layers share their kernels */
+        assert_int_equal(times_said(f, "\ngraph of "), 2);
+        fake_end(f, s);
+    }
+}
+
+/* One diagnostic, and everything that can be given back is. */
+static void nth_call_of_a_program_fails(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const struct fake *f = &fakes[i];
+        int n = 1;
+        for (bool left = true; left; n++) {
+            struct session *s = fake_begin(f);
+            s->faults.device_at = n;
+            bool good = program_flow(f, s);
+            left = s->faults.device_at == 0;
+            assert_int_equal(s->n_errors, left ? 1 : 0);
+            assert_true(good || left);
+            fake_end(f, s);
+        }
+        assert_true(n > 80);
+    }
+}
+
 static void words_of_failures(void **state)
 {
     (void)state;
@@ -603,6 +768,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(words_of_failures),
         cmocka_unit_test(no_target),
         cmocka_unit_test(no_gpu),
+        cmocka_unit_test(dead_handles_are_refused),
+        cmocka_unit_test(memory_of_a_recording_is_kept),
+        cmocka_unit_test(a_program_is_prepared_once),
+        cmocka_unit_test(nth_call_of_a_program_fails),
     };
     return tests_main(argc, argv, tests, fakes_build, fakes_remove);
 }

@@ -76,7 +76,11 @@ static bool step_open(struct small_run *r)
     return r->exec != NULL;
 }
 
-static bool step_run(struct small_run *r) { return exec_run(r->exec); }
+/* Launch by launch, then recorded and as a whole. */
+static bool step_run(struct small_run *r)
+{
+    return exec_run(r->exec) && exec_capture(r->exec) && exec_submit(r->exec) && exec_sync(r->exec);
+}
 
 static bool step_read(struct small_run *r)
 {

@@ -149,6 +149,8 @@ static const struct index *intern(struct index_table *t, const struct index *e)
     }
     if (e->name)
         p->index.name = arena_strdup(a, e->name);
+    if (e->kind == INDEX_VAR) /* nothing is equal to it: it is never looked for */
+        return &p->index;
     add_entry(t, p);
     t->n++;
     return &p->index;

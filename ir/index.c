@@ -6,7 +6,7 @@
 
 #include "ir/arena.h"
 
-enum { FIRST_SLOTS = 1024, MAX_TERMS = 64 };
+enum { FIRST_SLOTS = 1024, MAX_TERMS = 64, SMALL = 256 };
 
 struct entry {
     bool of_vars; /* a variable, or mentions one: it lives in `vars` */
@@ -21,6 +21,7 @@ struct index_table {
     unsigned next_id;
     size_t n, n_slots; /* a power of two, at least twice n */
     struct slot *slot;
+    const struct index *small[SMALL]; /* the constants 0, 1, …, once they were asked for */
 };
 
 /* The slot of the first entry of this hash from `from` on, or the free one behind. */
@@ -292,7 +293,18 @@ static const struct index *make_sum(struct index_table *t, int64_t k, struct ind
     return intern(t, &e);
 }
 
-const struct index *index_const(struct index_table *t, int64_t k) { return make_sum(t, k, NULL, 0); }
+const struct index *index_const(struct index_table *t, int64_t k)
+{
+    const struct index **known = k >= 0 && k < SMALL ? &t->small[k] : NULL;
+    if (known && *known)
+        return *known;
+    const struct index *e = make_sum(t, k, NULL, 0);
+    if (known)
+        *known = e;
+    return e;
+}
+
+static bool is_number(const struct index *e, int64_t k) { return index_is_const(e) && e->k == k; }
 
 const struct index *index_sym(struct index_table *t, const char *name)
 {
@@ -309,6 +321,10 @@ const struct index *index_add(struct index_table *t, const struct index *a, cons
 {
     struct index_term terms[2 * MAX_TERMS];
     int64_t ka, kb;
+    if (is_number(a, 0))
+        return b;
+    if (is_number(b, 0))
+        return a;
     int n = terms_of(a, terms, &ka);
     n += terms_of(b, terms + n, &kb);
     return make_sum(t, ka + kb, terms, n);
@@ -318,6 +334,10 @@ const struct index *index_mul(struct index_table *t, const struct index *a, cons
 {
     struct index_term ta[MAX_TERMS], tb[MAX_TERMS], out[MAX_TERMS * 2];
     int64_t ka, kb;
+    if (is_number(a, 1) || is_number(b, 0))
+        return b;
+    if (is_number(b, 1) || is_number(a, 0))
+        return a;
     int na = terms_of(a, ta, &ka);
     int nb = terms_of(b, tb, &kb);
     int n = 0;

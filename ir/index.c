@@ -573,6 +573,14 @@ int64_t index_eval(const struct index *e, int64_t (*value)(void *ctx, const stru
     }
 }
 
+static int64_t hint_value(void *ctx, const struct index *atom)
+{
+    (void)atom;
+    return *(const int64_t *)ctx;
+}
+
+int64_t index_eval_hint(const struct index *e, int64_t hint) { return index_eval(e, hint_value, &hint); }
+
 /* --- text --- */
 struct speller {
     struct arena *a;

@@ -1,5 +1,5 @@
-/* Where the time goes from text to kernel texts: stages FILE [TARGET [LAST]], CPU seconds a stage; LAST: the pass to stop
-   after. */
+/* Where the time goes from text to kernel texts: stages FILE [TARGET [LAST]], CPU seconds a stage; LAST: the pass to
+   stop after. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>

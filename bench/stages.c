@@ -1,5 +1,5 @@
-/* Where the time goes from text to kernel texts: stages FILE [TARGET [LAST]], seconds a stage; LAST: the pass to stop
-   after. */
+/* Where the time goes from text to kernel texts: stages FILE [TARGET [LAST]], CPU seconds a stage; LAST: the pass to
+   stop after. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -11,7 +11,7 @@
 static double now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 

@@ -42,16 +42,7 @@ int log2_ceil(int64_t n)
     return l;
 }
 
-static int64_t hint_value(void *ctx, const struct index *atom)
-{
-    (void)atom;
-    return *(const int64_t *)ctx;
-}
-int64_t hint_of(const struct lower *l, const struct index *e)
-{
-    int64_t h = l->hint;
-    return index_eval(e, hint_value, &h);
-}
+int64_t hint_of(const struct lower *l, const struct index *e) { return index_eval_hint(e, l->hint); }
 
 void value_loc_set(struct lower *l, struct value_loc w)
 {

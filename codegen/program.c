@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codegen/lower.h"
+#include "ir/map.h"
 #include "codegen/print.h"
 
 enum { ROWS_BLOCK = 256, LONGEST_NAME = 32 };
@@ -136,18 +137,18 @@ static const char *identifier(struct arena *a, const struct group *gr)
 
 /* Finds the text among those there are, else adds it under a name of its own. Texts are compared as printed under one
    name and no comment. */
-static size_t share_text(struct program *p, struct kernel *k, const struct group *gr, const char **bodies)
+static size_t share_text(struct program *p, struct kernel *k, const struct group *gr, struct map *bodies)
 {
     k->name = "unnamed";
     k->comment = NULL;
-    const char *body = print_kernel(k);
-    for (size_t i = 0; i < p->n_kernels; i++)
-        if (strcmp(bodies[i], body) == 0) {
-            p->kernels[i].n_uses++;
-            k->name = p->kernels[i].k->name;
-            return i;
-        }
-    bodies[p->n_kernels] = body;
+    void **kernel = map_at(bodies, print_kernel(k)); /* its number, from 1 */
+    if (*kernel) {
+        size_t i = (uintptr_t)*kernel - 1;
+        p->kernels[i].n_uses++;
+        k->name = p->kernels[i].k->name;
+        return i;
+    }
+    *kernel = (void *)(p->n_kernels + 1);
     const char *id = identifier(p->arena, gr);
     const char *name = arena_printf(p->arena, "tk%zu_%s", p->n_kernels, id);
     k->name = name;
@@ -195,7 +196,7 @@ static void order_launch(struct program *p, struct program_launch *l, const size
     qsort(l->after, n, sizeof *l->after, ascending);
 }
 
-static bool add_launch(struct program *p, struct program_launch launch, const char **bodies, size_t *last_of)
+static bool add_launch(struct program *p, struct program_launch launch, struct map *bodies, size_t *last_of)
 {
     if (!kernel_verify(launch.k)) {
         diag_note(p->s, launch.k->loc, "in the kernel of %s", launch.group->name);
@@ -210,17 +211,18 @@ static bool add_launch(struct program *p, struct program_launch launch, const ch
 
 struct program *codegen_program(struct session *s, const struct graph *g, const struct target *t, int64_t hint)
 {
+    struct arena *step = arena_new();
     struct program *p = arena_new_of(g->arena, struct program);
     *p = (struct program){ .s = s, .arena = g->arena, .g = g, .target = t };
-    size_t total = 0;
-    for (size_t i = 0; i < g->n_groups; i++)
-        total += g->groups[i]->n_launches;
-    const char **bodies = arena_array(p->arena, const char *, total + 1);
-    size_t *last_of = arena_array(p->arena, size_t, g->n_groups + 1);
-    for (size_t i = 0; i < g->n_groups; i++)
-        for (size_t part = 0; part < g->groups[i]->n_launches; part++)
-            if (!add_launch(p, lower_launch(p, g->groups[i], part, hint), bodies, last_of))
-                return NULL;
+    struct map *bodies = map_new(step);
+    size_t *last_of = arena_array(step, size_t, g->n_groups + 1);
+    bool good = true;
+    for (size_t i = 0; i < g->n_groups && good; i++)
+        for (size_t part = 0; part < g->groups[i]->n_launches && good; part++)
+            good = add_launch(p, lower_launch(p, g->groups[i], part, hint), bodies, last_of);
+    arena_free(step);
+    if (!good)
+        return NULL;
     program_print(p);
     return p;
 }

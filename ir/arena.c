@@ -114,11 +114,15 @@ char *arena_strdup(struct arena *a, const char *s) { return arena_strndup(a, s, 
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
     va_list again;
+    char line[256]; /* long enough for most texts, which are then formatted once */
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(line, sizeof line, fmt, ap);
     BUG_IF(n < 0, "bad format %s", fmt);
     char *p = arena_alloc(a, (size_t)n + 1);
-    vsnprintf(p, (size_t)n + 1, fmt, again);
+    if ((size_t)n < sizeof line)
+        memcpy(p, line, (size_t)n + 1);
+    else
+        vsnprintf(p, (size_t)n + 1, fmt, again);
     va_end(again);
     return p;
 }

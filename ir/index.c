@@ -6,47 +6,57 @@
 
 #include "ir/arena.h"
 
-enum { FIRST_BUCKETS = 1024, MAX_TERMS = 64 };
+enum { FIRST_SLOTS = 1024, MAX_TERMS = 64, SMALL = 256 };
 
 struct entry {
-    struct entry *next;
-    uint64_t hash;
     bool of_vars; /* a variable, or mentions one: it lives in `vars` */
     struct index index;
 };
+struct slot {
+    uint64_t hash;
+    struct entry *entry; /* NULL: free */
+};
 struct index_table {
-    struct arena *arena, *vars, *slots; /* of what stays; of variables and what mentions them; of `bucket` */
+    struct arena *arena, *vars, *room; /* of what stays; of variables and what mentions them; of the slots */
     unsigned next_id;
-    size_t n, n_buckets; /* a power of two */
-    struct entry **bucket;
+    size_t n, n_slots; /* a power of two, at least twice n */
+    struct slot *slot;
+    const struct index *small[SMALL]; /* the constants 0, 1, …, once they were asked for */
 };
 
-static void add_entry(struct index_table *t, struct entry *e)
+/* The slot of the first entry of this hash from `from` on, or the free one behind. */
+static struct slot *probe(const struct index_table *t, uint64_t hash, size_t from)
 {
-    struct entry **at = &t->bucket[e->hash & (t->n_buckets - 1)];
-    e->next = *at;
-    *at = e;
+    for (;; from++) {
+        struct slot *at = &t->slot[from & (t->n_slots - 1)];
+        if (!at->entry || at->hash == hash)
+            return at;
+    }
 }
 
-/* The same entries in n buckets, those of variables only if they are wanted. */
+static void put(struct index_table *t, uint64_t hash, struct entry *e)
+{
+    size_t at = hash;
+    while (t->slot[at & (t->n_slots - 1)].entry)
+        at++;
+    t->slot[at & (t->n_slots - 1)] = (struct slot){ hash, e };
+    t->n++;
+}
+
+/* The same entries in n slots, those of variables only if they are wanted. */
 static void rehash(struct index_table *t, size_t n, bool vars_too)
 {
-    struct arena *old_slots = t->slots;
-    struct entry **old = t->bucket;
-    size_t n_old = t->n_buckets;
-    t->slots = arena_child(t->arena);
-    t->bucket = arena_array(t->slots, struct entry *, n);
-    t->n_buckets = n;
+    struct arena *old_room = t->room;
+    const struct slot *old = t->slot;
+    size_t n_old = t->n_slots;
+    t->room = arena_child(t->arena);
+    t->slot = arena_array(t->room, struct slot, n);
+    t->n_slots = n;
     t->n = 0;
     for (size_t i = 0; i < n_old; i++)
-        for (struct entry *e = old[i], *next; e; e = next) {
-            next = e->next;
-            if (e->of_vars && !vars_too)
-                continue;
-            add_entry(t, e);
-            t->n++;
-        }
-    arena_free(old_slots);
+        if (old[i].entry && (vars_too || !old[i].entry->of_vars))
+            put(t, old[i].hash, old[i].entry);
+    arena_free(old_room);
 }
 
 struct index_table *index_table_new(struct arena *a)
@@ -54,13 +64,18 @@ struct index_table *index_table_new(struct arena *a)
     struct index_table *t = arena_new_of(a, struct index_table);
     t->arena = a;
     t->vars = arena_child(a);
-    rehash(t, FIRST_BUCKETS, true);
+    rehash(t, FIRST_SLOTS, true);
     return t;
 }
 
+/* Twice, since how much stays is known after the first time. */
 void index_forget_vars(struct index_table *t)
 {
-    rehash(t, FIRST_BUCKETS, false);
+    rehash(t, t->n_slots, false);
+    size_t n = FIRST_SLOTS;
+    while (n < 4 * t->n)
+        n *= 2;
+    rehash(t, n, false);
     arena_free(t->vars);
     t->vars = arena_child(t->arena);
 }
@@ -127,20 +142,22 @@ static bool mentions_vars(const struct index *e)
     return false;
 }
 
-/* The one copy of an expression; `e` may live on the stack, its terms too. */
+/* The one copy of an expression; `e` may live on the stack, its terms too. No variable is equal to another: they are
+   not in the table. */
 static const struct index *intern(struct index_table *t, const struct index *e)
 {
-    uint64_t h = hash_of(e);
-    if (e->kind != INDEX_VAR)
-        for (struct entry *p = t->bucket[h & (t->n_buckets - 1)]; p; p = p->next)
-            if (p->hash == h && same(&p->index, e))
-                return &p->index;
-    if (t->n >= t->n_buckets)
-        rehash(t, t->n_buckets * 2, true);
+    uint64_t hash = e->kind == INDEX_VAR ? 0 : hash_of(e);
+    if (e->kind != INDEX_VAR) {
+        const struct slot *at = probe(t, hash, hash);
+        while (at->entry && !same(&at->entry->index, e))
+            at = probe(t, hash, (size_t)(at - t->slot) + 1);
+        if (at->entry)
+            return &at->entry->index;
+    }
     bool vars = mentions_vars(e);
     struct arena *a = vars ? t->vars : t->arena;
     struct entry *p = arena_new_of(a, struct entry);
-    *p = (struct entry){ .hash = h, .of_vars = vars, .index = *e };
+    *p = (struct entry){ .of_vars = vars, .index = *e };
     p->index.id = t->next_id++;
     if (e->n_terms) {
         struct index_term *terms = arena_array(a, struct index_term, e->n_terms);
@@ -149,8 +166,11 @@ static const struct index *intern(struct index_table *t, const struct index *e)
     }
     if (e->name)
         p->index.name = arena_strdup(a, e->name);
-    add_entry(t, p);
-    t->n++;
+    if (e->kind == INDEX_VAR)
+        return &p->index;
+    if (t->n * 2 >= t->n_slots)
+        rehash(t, t->n_slots * 2, true);
+    put(t, hash, p);
     return &p->index;
 }
 
@@ -273,7 +293,18 @@ static const struct index *make_sum(struct index_table *t, int64_t k, struct ind
     return intern(t, &e);
 }
 
-const struct index *index_const(struct index_table *t, int64_t k) { return make_sum(t, k, NULL, 0); }
+const struct index *index_const(struct index_table *t, int64_t k)
+{
+    const struct index **known = k >= 0 && k < SMALL ? &t->small[k] : NULL;
+    if (known && *known)
+        return *known;
+    const struct index *e = make_sum(t, k, NULL, 0);
+    if (known)
+        *known = e;
+    return e;
+}
+
+static bool is_number(const struct index *e, int64_t k) { return index_is_const(e) && e->k == k; }
 
 const struct index *index_sym(struct index_table *t, const char *name)
 {
@@ -290,6 +321,10 @@ const struct index *index_add(struct index_table *t, const struct index *a, cons
 {
     struct index_term terms[2 * MAX_TERMS];
     int64_t ka, kb;
+    if (is_number(a, 0))
+        return b;
+    if (is_number(b, 0))
+        return a;
     int n = terms_of(a, terms, &ka);
     n += terms_of(b, terms + n, &kb);
     return make_sum(t, ka + kb, terms, n);
@@ -299,6 +334,10 @@ const struct index *index_mul(struct index_table *t, const struct index *a, cons
 {
     struct index_term ta[MAX_TERMS], tb[MAX_TERMS], out[MAX_TERMS * 2];
     int64_t ka, kb;
+    if (is_number(a, 1) || is_number(b, 0))
+        return b;
+    if (is_number(b, 1) || is_number(a, 0))
+        return a;
     int na = terms_of(a, ta, &ka);
     int nb = terms_of(b, tb, &kb);
     int n = 0;
@@ -533,6 +572,14 @@ int64_t index_eval(const struct index *e, int64_t (*value)(void *ctx, const stru
     default: BUG("ix kind %d", e->kind);
     }
 }
+
+static int64_t hint_value(void *ctx, const struct index *atom)
+{
+    (void)atom;
+    return *(const int64_t *)ctx;
+}
+
+int64_t index_eval_hint(const struct index *e, int64_t hint) { return index_eval(e, hint_value, &hint); }
 
 /* --- text --- */
 struct speller {

@@ -82,6 +82,8 @@ bool index_mentions(const struct index *e, const struct index *atom);
 
 /* Its value, with the atoms' from `value` (called for INDEX_SYM and INDEX_VAR). */
 int64_t index_eval(const struct index *e, int64_t (*value)(void *ctx, const struct index *atom), void *ctx);
+/* Its value with every atom at `hint`: what is expected where symbolic dims are not known. */
+int64_t index_eval_hint(const struct index *e, int64_t hint);
 /* As C-like text: `64*i0 + B/2 % 4`; names as they are. From the arena. */
 const char *index_text(struct arena *a, const struct index *e);
 /* The same with the atoms' names from `spell` (NULL result: the atom's own name). */

@@ -81,14 +81,6 @@ static void **slots_at(struct arena *a, struct slots *m, const struct index *key
 
 /* ---- sizes ---- */
 
-static int64_t dim_of(void *ctx, const struct index *atom)
-{
-    (void)atom;
-    return *(const int64_t *)ctx;
-}
-
-static int64_t value_at(const struct index *e, int64_t dims) { return index_eval(e, dim_of, &dims); }
-
 /* Four buckets to each doubling. */
 static int bucket_of(int64_t bytes)
 {
@@ -121,8 +113,9 @@ static struct size *size_of(struct packer *p, const struct index *least, const s
     if (*at)
         return *at;
     struct size *size = arena_new_of(p->arena, struct size);
-    *size =
-        (struct size){ .bytes = bytes, .least = least, .hint = value_at(bytes, p->hint), .one = value_at(bytes, 1) };
+    *size = (struct size){
+        .bytes = bytes, .least = least, .hint = index_eval_hint(bytes, p->hint), .one = index_eval_hint(bytes, 1)
+    };
     return *at = size;
 }
 
@@ -333,4 +326,4 @@ struct packer *packer_new(struct session *s, struct arena *a, enum pack_policy p
 }
 
 const struct index *packer_memory(const struct packer *p) { return p->failed ? NULL : p->memory; }
-int64_t packer_peak(const struct packer *p) { return p->failed ? INT64_MAX : value_at(p->memory, p->hint); }
+int64_t packer_peak(const struct packer *p) { return p->failed ? INT64_MAX : index_eval_hint(p->memory, p->hint); }

@@ -3,17 +3,7 @@
 
 #include "ir/ops/reduction.h"
 
-static int64_t hint_value(void *ctx, const struct index *atom)
-{
-    (void)atom;
-    return *(const int64_t *)ctx;
-}
-
-int64_t plan_hint(const struct planner *p, const struct index *e)
-{
-    int64_t hint = p->hint;
-    return index_eval(e, hint_value, &hint);
-}
+int64_t plan_hint(const struct planner *p, const struct index *e) { return index_eval_hint(e, p->hint); }
 
 struct group_launch *plan_launch(struct planner *p, enum launch_kind kind, struct node *anchor)
 {

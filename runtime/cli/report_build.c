@@ -18,12 +18,7 @@ struct line {
     bool matrix;
 };
 
-static int64_t at_hint(void *ctx, const struct index *atom)
-{
-    (void)atom;
-    return *(int64_t *)ctx;
-}
-static double eval(const struct index *e, int64_t hint) { return e ? (double)index_eval(e, at_hint, &hint) : 0; }
+static double eval(const struct index *e, int64_t hint) { return e ? (double)index_eval_hint(e, hint) : 0; }
 
 static double bytes_of(struct session *s, struct node *const *list, size_t n, int64_t hint)
 {

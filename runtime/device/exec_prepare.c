@@ -3,33 +3,12 @@
 #include <string.h>
 
 #include "runtime/device/exec_place.h"
-
-static int64_t dim_of(void *ctx, const struct index *atom)
-{
-    return dims_eval(&((const struct exec *)ctx)->dims, atom);
-}
+#include "runtime/device/launch.h"
 
 static dptr address_of(const struct exec *e, const struct program_launch *l, const struct launch_arg *a)
 {
     dptr base = a->node ? e->at[a->node->id] : e->scratch[l->group->id][a->scratch];
     return base + (a->offset ? (dptr)dims_eval(&e->dims, a->offset) : 0);
-}
-
-/* The argument struct as C lays it out: pointers, then one i32 a symbolic dim. */
-static void pack_args(struct exec *e, const struct program_launch *l, struct launch *to)
-{
-    size_t n = 0;
-    unsigned char *out = arena_alloc(e->arena, (l->k->n_args + l->k->n_dims) * 8 + 16);
-    for (size_t i = 0; i < l->k->n_args; i++, n += sizeof(dptr)) {
-        dptr at = address_of(e, l, &l->args[i]);
-        memcpy(out + n, &at, sizeof at);
-    }
-    for (size_t i = 0; i < l->k->n_dims; i++, n += sizeof(int32_t)) {
-        int32_t v = (int32_t)dims_eval(&e->dims, l->k->dims[i].sym);
-        memcpy(out + n, &v, sizeof v);
-    }
-    to->args = out;
-    to->args_size = n ? (n + 7) / 8 * 8 : 8;
 }
 
 /* Scratch is numbered after all nodes; `first`: the number of the group's first. */
@@ -61,19 +40,15 @@ static void prepare_launch(struct exec *e, const struct program_launch *l, uint3
 {
     const struct kernel *k = l->k;
     struct launch_buffer *buffers = arena_array(e->arena, struct launch_buffer, k->n_args + 1);
-    for (size_t i = 0; i < k->n_args; i++)
+    dptr *at = arena_array(e->arena, dptr, k->n_args + 1);
+    for (size_t i = 0; i < k->n_args; i++) {
         buffers[i] = buffer_of(e, l, i, first);
-    to->launch = (struct launch){ .kernel = e->p->kernels[l->kernel].k->name,
-                                  .loc = k->loc,
-                                  .block = (unsigned)k->block,
-                                  .smem = (unsigned)k->shared_bytes,
-                                  .collective = kernel_is_collective(k),
-                                  .buffers = buffers,
-                                  .n_buffers = k->n_args };
-    for (int i = 0; i < 3; i++)
-        to->launch.grid[i] = k->grid[i] ? (uint64_t)index_eval(k->grid[i], dim_of, e) : 1;
+        at[i] = buffers[i].at;
+    }
+    to->launch = launch_of(e->arena, k, at, &e->dims);
+    to->launch.kernel = e->p->kernels[l->kernel].k->name;
+    to->launch.buffers = buffers;
     to->launch.shared = to->launch.smem > (unsigned)e->p->target->static_shared ? to->launch.smem : 0;
-    pack_args(e, l, &to->launch);
     if (l->first)
         prepare_zeroings(e, l->group, to);
 }

@@ -170,17 +170,11 @@ static void *run_share(void *arg)
     return NULL;
 }
 
-static int64_t at_dims(void *ctx, const struct index *atom)
-{
-    struct walk *w = ctx;
-    return dims_eval(&w->dims, atom);
-}
-
 static int threads_for(struct walk *w, const struct node *n, int64_t rows)
 {
     struct work work = { 0 };
     op_work(w->s, n, &work);
-    double macs = work.macs ? (double)index_eval(work.macs, at_dims, w) : 0;
+    double macs = work.macs ? (double)dims_eval(&w->dims, work.macs) : 0;
     int threads = macs < THREAD_WORK ? 1 : w->threads;
     return rows < threads ? (int)(rows ? rows : 1) : threads;
 }

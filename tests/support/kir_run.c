@@ -9,7 +9,7 @@
 #include "codegen/print.h"
 #include "codegen/spell.h"
 #include "runtime/compile/compile.h"
-#include "runtime/device/device.h"
+#include "runtime/device/launch.h"
 #include "tests/support/support.h"
 
 static void must(struct session *s, bool good, const char *what)
@@ -47,13 +47,18 @@ struct kernel *kir_read_for(struct session *s, const char *name, const char *tar
     return parse_text(s, source_of_string(s, name, text), name);
 }
 
-static int64_t dim_value(void *ctx, const struct index *atom)
+/* Values of dims, as graphs have them. */
+static struct dim_values values_of(struct session *s, const struct kdim *dims)
 {
-    for (const struct kdim *d = ctx; d && d->name; d++)
-        if (!strcmp(d->name, atom->name))
-            return d->value;
-    fail_msg("no value for dim %s", atom->name);
-    return 0;
+    size_t n = 0;
+    while (dims && dims[n].name)
+        n++;
+    struct dim_values v = { arena_array(s->run, const char *, n), arena_array(s->run, int64_t, n), n };
+    for (size_t i = 0; i < n; i++) {
+        v.names[i] = dims[i].name;
+        v.values[i] = dims[i].value;
+    }
+    return v;
 }
 
 /* The emulator's module: prelude and kernels. */
@@ -136,8 +141,7 @@ bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kb
     must(s, m != NULL, "load");
     dptr p[32];
     struct launch_buffer at[32];
-    unsigned char packed[32 * 8 + 8 * 4] = { 0 };
-    assert_true(k->n_args <= 32 && k->n_dims <= 8);
+    assert_true(k->n_args <= 32);
     for (size_t i = 0; i < k->n_args; i++) {
         must(s, d->ops->alloc(d, bufs[i].bytes, &p[i]) && d->ops->copy_in(d, NULL, p[i], bufs[i].at, bufs[i].bytes),
              "copy_in");
@@ -149,21 +153,9 @@ bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kb
                                         .read = mem->read,
                                         .elem = dtype_size(mem->dtype) };
     }
-    memcpy(packed, p, 8 * k->n_args);
-    for (size_t i = 0; i < k->n_dims; i++) {
-        int32_t dim = (int32_t)dim_value((void *)dims, k->dims[i].sym);
-        memcpy(packed + 8 * k->n_args + 4 * i, &dim, sizeof dim);
-    }
-    struct launch l = { .kernel = k->name,
-                        .block = (unsigned)k->block,
-                        .smem = (unsigned)k->shared_bytes,
-                        .collective = kernel_is_collective(k),
-                        .args = packed,
-                        .args_size = (8 * k->n_args + 4 * k->n_dims + 7) / 8 * 8,
-                        .buffers = at,
-                        .n_buffers = k->n_args };
-    for (int i = 0; i < 3; i++)
-        l.grid[i] = (uint64_t)index_eval(k->grid[i], dim_value, (void *)dims);
+    struct dim_values v = values_of(s, dims);
+    struct launch l = launch_of(s->run, k, p, &v);
+    l.buffers = at;
     bool good = launch_now(d, m, &l) && d->ops->sync(d);
     for (size_t i = 0; i < k->n_args; i++) {
         must(s, d->ops->copy_out(d, NULL, bufs[i].at, p[i], bufs[i].bytes), "copy_out");
@@ -179,10 +171,11 @@ void kir_code_payload(const struct kir_code *c, const struct kernel *k, void *co
     *(void **)&run = dlsym(c->payload, arena_printf(c->s->run, "%s_run", k->name));
     assert_non_null(run);
     long long d[8] = { 0 }, grid[3];
+    struct dim_values v = values_of(c->s, dims);
     for (size_t i = 0; i < k->n_dims; i++)
-        d[i] = dim_value((void *)dims, k->dims[i].sym);
+        d[i] = dims_eval(&v, k->dims[i].sym);
     for (int i = 0; i < 3; i++)
-        grid[i] = index_eval(k->grid[i], dim_value, (void *)dims);
+        grid[i] = dims_eval(&v, k->grid[i]);
     run(bufs, d, grid);
 }
 

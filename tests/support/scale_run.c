@@ -14,19 +14,12 @@
 
 enum { HINT = 128, GRID_X = INT32_MAX, GRID_YZ = 65535 };
 
-static int64_t hint(void *ctx, const struct index *atom)
-{
-    (void)ctx;
-    (void)atom;
-    return HINT;
-}
-
 static bool grids_fit(const struct program *p, struct scale_report *r)
 {
     for (size_t i = 0; i < p->n_launches; i++)
         for (int axis = 0; axis < 3; axis++) {
             const struct index *e = p->launches[i].k->grid[axis];
-            int64_t size = e ? index_eval(e, hint, NULL) : 1;
+            int64_t size = e ? index_eval_hint(e, HINT) : 1;
             if (size > (axis ? GRID_YZ : GRID_X)) {
                 snprintf(r->why, sizeof r->why, "a grid of %lld along its axis %d", (long long)size, axis);
                 return false;

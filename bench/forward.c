@@ -95,7 +95,8 @@ static bool time_graph(struct session *s, struct device *d, char *spec, const st
     struct pass_ctx c = pass_ctx_for(s, d->target);
     if (!g || !passes_run(g, &c, pipeline_all, NULL))
         return false;
-    struct binding *b = bind_sources(s, g, &(struct bind_options){ .batch = batch && *batch ? atoll(batch) : -1, .seed = 42 });
+    struct binding *b =
+        bind_sources(s, g, &(struct bind_options){ .batch = batch && *batch ? atoll(batch) : -1, .seed = 42 });
     struct graph *after = graph_clone(g);
     if (!b || !passes_run(after, &c, pipeline_target, NULL))
         return false;

@@ -1,6 +1,6 @@
-/* What launching costs the host, on any device: thirty prepared launches on a stream, and the same recorded and submitted
-   as a whole. `launches [--device nvidia:0|amd:0|emu:sm_90]`; it needs the device's compiler and no other file. Goals are
-   an H200's. */
+/* What launching costs the host, on any device: thirty prepared launches on a stream, and the same recorded and
+   submitted as a whole. `launches [--device nvidia:0|amd:0|emu:sm_90]`; it needs the device's compiler and no other
+   file. Goals are an H200's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

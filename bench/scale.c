@@ -14,7 +14,7 @@ static const struct shape {
 } shapes[] = {
     { "repeat", scale_repeat, 1 },       { "layers", scale_layers, 7 },   { "softmax", scale_softmax, 2 },
     { "views", scale_views, 2 },         { "diamond", scale_diamond, 2 }, { "add-tree", scale_add_tree, 3 },
-    { "add-chain", scale_add_chain, 3 }, { "concat", scale_concat, 2 },   { "outputs", scale_outputs, 2 },
+    { "add-chain", scale_add_chain, 3 }, { "outputs", scale_outputs, 2 },
 };
 
 static const struct goal {

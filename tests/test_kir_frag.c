@@ -122,7 +122,12 @@ static void margins(void **state)
     for (int i = 0; i < 2; i++) {
         struct session *s = session_begin();
         struct kernel *k = kir_read(s, names[i]);
-        double a[SIDE * DEPTH], b[DEPTH * SIDE], total[SIDE] = { 0 }, top[SIDE], own_total[SIDE], own_top[SIDE];
+        double a[SIDE * DEPTH];
+        double b[DEPTH * SIDE];
+        double total[SIDE] = { 0 };
+        double top[SIDE];
+        double own_total[SIDE];
+        double own_top[SIDE];
         uint16_t ha[SIDE * DEPTH], hb[DEPTH * SIDE];
         float got_total[SIDE], got_top[SIDE];
         uint64_t r = 7 + (uint64_t)i;

@@ -4,9 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "codegen/spell.h"
 #include "ir/map.h"
-#include "runtime/compile/compile.h"
 #include "runtime/format/hash.h"
 
 enum { DEFAULT_HINT = 128, MAX_TARGETS = 16, MAX_NAMES = 24 };
@@ -184,15 +182,12 @@ bool line_open(struct cli *c, struct line *l)
     struct graph_options go = { .size = size,
                                 .sets = l->build ? l->build->sets : c->o.sets.v,
                                 .n_sets = l->build ? l->build->n_sets : c->o.sets.n };
-    l->parsed = graph_parse(l->s, l->src, &go);
-    if (!l->parsed)
-        return false;
-    graph_own_values(l->parsed);
     struct pass_ctx ctx = line_pass_ctx(l, line_target(l));
+    struct pass_options o = line_pass_options(l);
     if (l->s->n_errors)
         return false;
-    struct pass_options o = line_pass_options(l);
-    bool ok = passes_run(l->parsed, &ctx, pipeline_all, &o);
+    l->parsed = compiled_parse(l->src, &go, &ctx, &o);
+    bool ok = l->parsed != NULL;
     for (size_t i = 0; i < c->o.outputs.n && ok; i++)
         ok = add_output(l, c->o.outputs.v[i]);
     return ok && check_files(l);
@@ -228,24 +223,18 @@ bool line_passes(const struct line *l, const struct target *t, const char *stop_
     struct pass_options o = line_pass_options(l);
     if (stop_after)
         o.stop_after = stop_after;
-    *out = (struct compiled){ .target = t, .after = graph_clone(l->parsed) };
-    return passes_run(out->after, &ctx, pipeline_target, &o);
+    return compiled_passes(l->parsed, &ctx, &o, out);
 }
 
 bool line_program(const struct line *l, const struct target *t, struct compiled *out)
 {
-    if (!line_passes(l, t, NULL, out))
-        return false;
-    out->program = codegen_program(l->s, out->after, t, l->hint);
-    return out->program != NULL;
+    struct pass_ctx ctx = line_pass_ctx(l, t);
+    return line_passes(l, t, NULL, out) && compiled_program(&ctx, out);
 }
 
 void line_text(const struct line *l, struct compiled *k, const char *device_kind)
 {
-    static const enum spelling spelling_of[DIALECT_COUNT] = { [DIALECT_HIP] = SPELL_HIP, [DIALECT_CUDA] = SPELL_CUDA };
-    enum spelling emu = l->c->o.sanitize ? SPELL_EMU_CHECKED : SPELL_EMU;
-    enum spelling how = strcmp(device_kind, "emu") ? spelling_of[k->target->dialect] : emu;
-    k->text = arena_printf(l->s->run, "%s%s", spell_prelude(l->s, k->target, how), k->program->text);
+    k->text = compiled_text(l->s, k->target, device_kind, l->c->o.sanitize, k->program->text);
 }
 
 static const struct build_target *target_of_build(const struct line *l, const struct target *t)
@@ -286,19 +275,10 @@ bool line_compile(const struct line *l, struct compiled *k, const char *device_k
     bool emu = !strcmp(device_kind, "emu");
     const struct build_target *t = kernels_of_build(l, k);
     line_text(l, k, device_kind);
-    k->code = (struct code){ .target = k->target, .compiler = "none", .flags = "" };
-    if (!k->program->n_kernels)
-        return true;
-    if (emu)
-        return compile_host(l->s, k->target, k->text, l->c->o.sanitize, &k->code);
-    if (t && t->code.object) {
-        k->code = t->code;
-        return true;
-    }
-    const char **names = arena_array(l->s->run, const char *, k->program->n_kernels + 1);
-    for (size_t i = 0; i < k->program->n_kernels; i++)
-        names[i] = k->program->kernels[i].k->name;
-    return compile_gpu(l->s, k->target, k->text, names, k->program->n_kernels, &k->code);
+    if (emu || !k->program->n_kernels || !t || !t->code.object)
+        return compiled_code(l->s, device_kind, l->c->o.sanitize, k);
+    k->code = t->code;
+    return true;
 }
 
 /* ---- targets and devices ---- */

@@ -2,10 +2,10 @@
 #define TOKIC_RUNTIME_CLI_CLI_LINE_H
 /* The straight line from a file to a launch, as the verbs share it: line_open (read, parse, check) → line_program
    (passes, lowering) → line_compile → line_device → exec_open. Each returns false with diagnostics. */
-#include "codegen/program.h"
 #include "runtime/bind.h"
 #include "runtime/compile/builddir.h"
 #include "runtime/cli/cli.h"
+#include "runtime/compiled.h"
 #include "runtime/device/device.h"
 
 struct line {
@@ -23,14 +23,7 @@ struct line {
    the command reads. */
 bool line_open(struct cli *c, struct line *l);
 
-/* One target's way: the graph after its passes, and, after line_program, its kernels. */
-struct compiled {
-    const struct target *target;
-    struct graph *after;
-    struct program *program;
-    struct code code;
-    const char *text;
-};
+/* One target's way (runtime/compiled.h) with the command's options. */
 struct pass_ctx line_pass_ctx(const struct line *l, const struct target *t);
 struct pass_options line_pass_options(const struct line *l);
 bool line_passes(const struct line *l, const struct target *t, const char *stop_after, struct compiled *out);

@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/spell.h"
-#include "runtime/compile/compile.h"
-
 static const uint64_t seed = 42;
 
 const char *chain_why(struct session *s, size_t from)
@@ -38,15 +35,12 @@ struct chain *chain_new(struct session *s, const struct target *t, const struct 
         c->ctx.rules = o->rules;
         c->ctx.n_rules = o->n_rules;
     }
-    c->parsed = graph_parse(s, src, &(struct graph_options){ .size = o->size });
-    if (!c->parsed || !passes_run(c->parsed, &c->ctx, pipeline_all, NULL))
+    struct compiled k;
+    c->parsed = compiled_parse(src, &(struct graph_options){ .size = o->size }, &c->ctx, NULL);
+    if (!c->parsed || !compiled_passes(c->parsed, &c->ctx, &c->passes, &k) || !compiled_program(&c->ctx, &k))
         return NULL;
-    c->after = graph_clone(c->parsed);
-    if (!passes_run(c->after, &c->ctx, pipeline_target, &c->passes))
-        return NULL;
-    c->program = codegen_program(s, c->after, t, c->ctx.hint);
-    if (!c->program)
-        return NULL;
+    c->after = k.after;
+    c->program = k.program;
     if (o->change) {
         o->change(o->ctx, c->program);
         program_print(c->program);
@@ -86,13 +80,14 @@ bool chain_compile(struct chain *const *chains, size_t n, bool checked)
 {
     struct session *s = chains[0]->s;
     const struct target *t = chains[0]->target;
-    struct code code;
-    const char *text = chain_module(chains, n);
-    const char *all = arena_printf(s->run, "%s%s", spell_prelude(s, t, checked ? SPELL_EMU_CHECKED : SPELL_EMU), text);
-    if (!compile_host(s, t, all, checked, &code))
+    struct compiled k = { .target = t, .program = chains[0]->program };
+    for (size_t i = 1; i < n && !k.program->n_kernels; i++)
+        k.program = chains[i]->program;
+    k.text = compiled_text(s, t, "emu", checked, chain_module(chains, n));
+    if (!compiled_code(s, "emu", checked, &k))
         return false;
     for (size_t i = 0; i < n; i++) {
-        chains[i]->code = code;
+        chains[i]->code = k.code;
         chains[i]->checked = checked;
     }
     return true;

@@ -2,9 +2,7 @@
 #define TOKIC_TESTS_CHAIN_H
 /* The whole line from a .graph text to judged kernels, for tests: many graphs may share one call of the compiler, and a
    test may change the kernels or their text on the way. */
-#include "codegen/program.h"
-#include "passes/pass.h"
-#include "runtime/device/device.h"
+#include "runtime/compiled.h"
 #include "runtime/device/exec.h"
 #include "runtime/judge/verify.h"
 

@@ -28,7 +28,7 @@ static bool grids_fit(const struct program *p, struct scale_report *r)
     return true;
 }
 
-static void build(const char *text, struct scale_report *r)
+static void lower_text(const char *text, struct scale_report *r)
 {
     struct small_run run;
     small_begin(&run, text, "sm_90");
@@ -51,7 +51,7 @@ __attribute__((noreturn)) static void child(char *(*text)(int n), int n, unsigne
         signal(signals[i], SIG_DFL); /* a test framework has its own */
     alarm(limit);
     char *t = text(n);
-    build(t, r);
+    lower_text(t, r);
     free(t);
     _exit(0);
 }

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "codegen/spell.h"
-#include "passes/pass.h"
 #include "runtime/compile/compile.h"
 #include "runtime/judge/verify.h"
 
@@ -36,29 +34,26 @@ void small_end(struct small_run *r)
 
 static bool step_parse(struct small_run *r)
 {
-    r->parsed = graph_parse(r->s, source_of_string(r->s, "small.graph", r->text), &(struct graph_options){ 0 });
-    return r->parsed != NULL;
-}
-
-static bool step_check(struct small_run *r)
-{
     struct pass_ctx c = pass_ctx_for(r->s, r->target);
-    return passes_run(r->parsed, &c, pipeline_all, NULL);
+    r->parsed = compiled_parse(source_of_string(r->s, "small.graph", r->text), NULL, &c, NULL);
+    return r->parsed != NULL;
 }
 
 static bool step_passes(struct small_run *r)
 {
     struct pass_ctx c = pass_ctx_for(r->s, r->target);
-    r->after = graph_clone(r->parsed);
-    return passes_run(r->after, &c, pipeline_target, NULL);
+    bool ok = compiled_passes(r->parsed, &c, NULL, &r->k);
+    r->after = r->k.after;
+    return ok;
 }
 
 static bool step_lower(struct small_run *r)
 {
-    r->program = codegen_program(r->s, r->after, r->target, 128);
-    if (!r->program)
+    struct pass_ctx c = pass_ctx_for(r->s, r->target);
+    if (!compiled_program(&c, &r->k))
         return false;
-    r->module = arena_printf(r->s->run, "%s%s", spell_prelude(r->s, r->target, SPELL_EMU), r->program->text);
+    r->program = r->k.program;
+    r->module = compiled_text(r->s, r->target, "emu", false, r->program->text);
     return true;
 }
 
@@ -112,9 +107,8 @@ static bool step_judge(struct small_run *r)
 
 bool small_step(struct small_run *r, int step)
 {
-    static bool (*const steps[SMALL_STEPS])(struct small_run *) = { step_parse, step_check, step_passes,
-                                                                    step_lower, step_bind,  step_open,
-                                                                    step_run,   step_read,  step_judge };
+    static bool (*const steps[SMALL_STEPS])(struct small_run *) = { step_parse, step_passes, step_lower, step_bind,
+                                                                    step_open,  step_run,    step_read,  step_judge };
     return steps[step](r);
 }
 

@@ -219,13 +219,7 @@ static void name_dims(struct kernel *k)
 
 void kernel_finish(struct kernel *k)
 {
-    int at = 0;
-    for (size_t i = 0; i < k->n_shared; i++) {
-        struct kmem *m = k->shared[i];
-        m->offset = at;
-        at += (int)((m->count->k * m->slots * dtype_size(m->dtype) + 15) / 16 * 16);
-    }
-    k->shared_bytes = at;
+    k->shared_bytes = kshared_place(k);
     k->n_dims = 0;
     for (size_t i = 0; i < k->n_args; i++)
         k->args[i]->read = k->args[i]->written = false;

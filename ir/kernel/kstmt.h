@@ -57,6 +57,10 @@ struct kwalk kwalk_new(struct arena *a, const struct kernel *k);
    Chains of values may be long: nothing here recurses over them. */
 void kwalk_value(struct kwalk *w, const struct kexpr *x, void (*visit)(void *ctx, const struct kexpr *x), void *ctx);
 
+/* Gives every shared buffer its offset: buffers that are never live together may share bytes. Returns the bytes that
+   the block takes in all. */
+int kshared_place(struct kernel *k);
+
 /* The index expressions that a statement itself holds (not its body), and that a value itself holds. */
 void kstmt_indices(const struct kstmt *stmt, void (*visit)(void *ctx, const struct index *e), void *ctx);
 void kexpr_indices(const struct kexpr *x, void (*visit)(void *ctx, const struct index *e), void *ctx);

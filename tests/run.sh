@@ -75,13 +75,15 @@ build_all() {
     cmake -S . -B "$build" -G Ninja $options >/dev/null && cmake --build "$build"
 }
 
+# An attribute of ctest's <testsuite>: each stands on a line of its own.
+junit_count() { sed -n "s/^[[:space:]]*$1=\"\([0-9]*\)\"\$/\1/p" "$build/tests.xml" | head -n 1; }
+
 run_tests() {
     code=0
     ctest --test-dir "$build" -j"$(nproc)" --output-on-failure --output-junit tests.xml || code=$?
-    # The first element: <testsuite name="..." tests="65" failures="0" disabled="0" skipped="4" ...>
-    counts=$(tr '\n\t' '  ' <"$build/tests.xml" |
-        sed -E 's/.*<testsuite [^>]* tests="([0-9]+)" +failures="([0-9]+)"[^>]* skipped="([0-9]+)".*/\1 \2 \3/' |
-        { read -r all failed skipped && echo "$((all - failed - skipped))|$failed|$skipped"; })
+    failed=$(junit_count failures)
+    skipped=$(junit_count skipped)
+    counts="$(($(junit_count tests) - failed - skipped))|$failed|$skipped"
     return $code
 }
 

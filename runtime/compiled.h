@@ -14,8 +14,8 @@ struct compiled {
     struct code code;
 };
 
-/* The graph of a text, its own reference for what passes may change, with facts and obligations. `passes` may be NULL.
-   */
+/* The graph of a text, its own reference for what passes may change, with facts and obligations. `passes` may be
+   NULL. */
 struct graph *compiled_parse(const struct source *src, const struct graph_options *o, struct pass_ctx *c,
                              struct pass_options *passes);
 /* out->after: a clone behind the target's passes. out->program: its kernels. */

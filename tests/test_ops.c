@@ -39,46 +39,136 @@ static void each_op(check_fn *check, void *ctx)
 }
 
 /* ---- the table itself ---- */
-static void each_slot_of(const struct op_def *op)
+/* Which class fills which slot: the table of ir/ops/README.md, cell by cell. */
+enum { MAX_COLUMNS = 16, MAX_KINDS = 16, MAX_WORD = 16 };
+struct slots {
+    int n_columns, n_kinds;
+    char column[MAX_COLUMNS][MAX_WORD], kind[MAX_KINDS][MAX_WORD], cell[MAX_KINDS][MAX_COLUMNS][MAX_WORD];
+};
+
+/* "| a | b |" into cells; how many. */
+static int cells_of(const char *line, char cell[][MAX_WORD])
 {
-    bool variadic, primitive = !op->kernel.expand && !op_is_bound_by_walkers(op);
+    int n = 0;
+    for (const char *p = strchr(line, '|'); p && n < MAX_COLUMNS; n++) {
+        size_t len = strcspn(++p, "|\n");
+        if (p[len] != '|')
+            break;
+        assert_true(len >= 2 && len - 2 < MAX_WORD);
+        snprintf(cell[n], MAX_WORD, "%.*s", (int)len - 2, p + 1);
+        p += len;
+    }
+    return n;
+}
+
+static struct slots slots_read(struct session *s)
+{
+    struct slots t = { 0 };
+    char cell[MAX_COLUMNS][MAX_WORD];
+    const struct source *src = source_read(s, SOURCE_DIR "/ir/ops/README.md");
+    assert_non_null(src);
+    const char *line = strstr(src->text, "| class |");
+    assert_non_null(line);
+    t.n_columns = cells_of(line, t.column) - 1;
+    line = strchr(strchr(line, '\n') + 1, '\n') + 1;
+    for (; *line == '|'; line = strchr(line, '\n') + 1, t.n_kinds++) {
+        assert_true(t.n_kinds < MAX_KINDS);
+        assert_int_equal(cells_of(line, cell), t.n_columns + 1);
+        strcpy(t.kind[t.n_kinds], cell[0]);
+        for (int i = 0; i < t.n_columns; i++)
+            strcpy(t.cell[t.n_kinds][i], cell[i + 1]);
+    }
+    return t;
+}
+
+static bool fills(const struct op_def *op, const char *slot)
+{
+    const struct {
+        const char *name;
+        bool filled;
+    } slots[] = {
+        { "infer", op->type.infer },
+        { "contract", op->type.contract },
+        { "eval", op->reference.eval || op->reference.eval1 },
+        { "bound", op->reference.bound || op->reference.bound1 },
+        { "needs", op->reference.needs },
+        { "work", op->reference.work },
+        { "at", op->kernel.at },
+        { "expand", op->kernel.expand },
+        { "finish", op->kernel.finish },
+        { "precedes", op->kernel.precedes },
+        { "from_rank", op->kernel.from_rank },
+        { "chosen", op->kernel.chosen },
+        { "gradient", op->gradient },
+        { "sample", op->sample },
+    };
+    for (size_t i = 0; i < sizeof slots / sizeof *slots; i++)
+        if (!strcmp(slots[i].name, slot))
+            return slots[i].filled;
+    fail_msg("ir/ops/README.md has a slot %s", slot);
+    return false;
+}
+
+static const char *kind_of(const struct op_def *op)
+{
+    static const char *const classes[] = { "POINTWISE", "VIEW",  "REDUCE", "SCAN",  "SELECT",
+                                           "CONTRACT",  "INDEX", "SOURCE", "EFFECT" };
+    return op_is_composite(op) ? "composite" : op_is_bound_by_walkers(op) ? "bound SOURCE" : classes[op->class];
+}
+
+static void each_slot_of(const struct slots *t, const struct op_def *op)
+{
+    int kind = 0;
+    while (kind < t->n_kinds && strcmp(t->kind[kind], kind_of(op)))
+        kind++;
+    if (kind == t->n_kinds)
+        fail_msg("ir/ops/README.md has no line for %s, the kind of %s", kind_of(op), op->call.name);
+    for (int i = 0; i < t->n_columns; i++) {
+        const char *cell = t->cell[kind][i];
+        bool filled = fills(op, t->column[i + 1]);
+        if (strcmp(cell, "must") && strcmp(cell, "may") && strcmp(cell, "no"))
+            fail_msg("ir/ops/README.md says %s of %s", cell, t->column[i + 1]);
+        if (!strcmp(cell, filled ? "no" : "must"))
+            fail_msg("%s %s the slot %s, and ir/ops/README.md has '%s' for %s", op->call.name,
+                     filled ? "fills" : "lacks", t->column[i + 1], cell, kind_of(op));
+    }
+    if ((op->reference.eval1 || op->reference.bound1) && op->class != CLS_POINTWISE)
+        fail_msg("%s is not pointwise and is evaluated by elements", op->call.name);
+}
+
+static void each_record_of(const struct op_def *op)
+{
+    bool variadic;
     int arity = op_arity(op, &variadic);
     if (!op->call.doc || !op->call.doc[0])
         fail_msg("%s has no doc", op->call.name);
-    if (!op->sample)
-        fail_msg("%s draws no operands: it would be tested nowhere", op->call.name);
-    if (!op->type.infer)
-        fail_msg("%s has no infer", op->call.name);
     if (op->commutes && arity != 2)
         fail_msg("%s commutes with %d operands", op->call.name, arity);
     if ((op->class == CLS_SOURCE) != (arity == 0))
         fail_msg("%s is a source or has operands, never both", op->call.name);
+    if (op->call.n_attrs > MAX_ATTRS)
+        fail_msg("%s has %d attributes", op->call.name, op->call.n_attrs);
     for (int i = 0; i < op->call.n_attrs; i++) {
         if (!op->call.attrs[i].name || !op->call.attrs[i].doc)
             fail_msg("attribute %d of %s lacks its name or doc", i, op->call.name);
         if (op_attr(op, op->call.attrs[i].name) != i)
             fail_msg("attribute %s of %s is there twice", op->call.attrs[i].name, op->call.name);
     }
-    if (primitive && !(op->reference.eval || op->reference.eval1))
-        fail_msg("primitive %s has no eval", op->call.name);
-    if (primitive && !(op->reference.bound || op->reference.bound1))
-        fail_msg("primitive %s has no bound", op->call.name);
-    if (op->kernel.expand && !(op->reference.eval || op->reference.eval1))
-        fail_msg("composite %s has no eval of its own", op->call.name);
-    if (primitive && (op->class == CLS_POINTWISE || op->class == CLS_VIEW) && !op->kernel.at)
-        fail_msg("%s has no at", op->call.name);
-    if (op->class == CLS_VIEW && !op->reference.needs)
-        fail_msg("view %s does not say which elements it reads", op->call.name);
 }
 
 static void test_rows_are_complete(void **state)
 {
     (void)state;
+    struct session *s = session_begin();
+    struct slots t = slots_read(s);
+    assert_true(t.n_kinds == 11 && t.n_columns == 14);
     for (int i = 0; op_at(i); i++) {
         const struct op_def *op = op_at(i);
-        each_slot_of(op);
+        each_slot_of(&t, op);
+        each_record_of(op);
         assert_ptr_equal(op_find(op->call.name), op);
     }
+    session_end(s);
     assert_null(op_find("no such op"));
     assert_null(op_at(-1));
 }

@@ -125,37 +125,3 @@ struct node *build_reshape(struct builder *b, struct node *x, const struct type 
 {
     return reshaped(b, "reshape", x, to);
 }
-
-static bool same_loc(const struct loc *x, const struct loc *y)
-{
-    return x->line == y->line && x->col == y->col && x->src == y->src;
-}
-
-/* "the second operand (y) of add": a row's own names for operands are never taken for the user's. */
-static const char *operand_text(struct arena *a, const struct node *n, int operand)
-{
-    static const char *const ordinals[] = { "first ", "second ",  "third ",  "fourth ", "fifth ",
-                                            "sixth ", "seventh ", "eighth ", "ninth " };
-    enum { ORDINALS = sizeof ordinals / sizeof *ordinals };
-    const char *ordinal = n->n_in == 1         ? ""
-                          : operand < ORDINALS ? ordinals[operand]
-                                               : arena_printf(a, "%dth ", operand + 1);
-    return arena_printf(a, "the %soperand (%s) of %s", ordinal, op_operand_at(n->op, operand)->name, n->op->call.name);
-}
-
-bool infer_error(struct graph *g, const struct node *n, int operand, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    const char *text = arena_vprintf(g->arena, fmt, ap);
-    va_end(ap);
-    if (operand < 0 || operand >= n->n_in)
-        return diag_error(g->s, FAIL_INPUT, n->loc, "%s: %s", n->op->call.name, text);
-    const struct node *x = n->in[operand];
-    struct loc loc = n->in_loc && n->in_loc[operand].line ? n->in_loc[operand] : n->loc;
-    const char *type = type_text(g->arena, &x->type);
-    diag_error(g->s, FAIL_INPUT, loc, "%s %s, but it is %s", operand_text(g->arena, n, operand), text, type);
-    if (x->loc.line && !same_loc(&x->loc, &loc) && !same_loc(&x->loc, &n->loc))
-        diag_note(g->s, x->loc, "%s %s is made here", x->name ? x->name : x->op->call.name, type);
-    return false;
-}

@@ -153,14 +153,9 @@ static void frags_multiply(struct gemm *g, const struct index *slot)
 {
     struct lower *l = g->l;
     struct index_table *t = l->indices;
-    int wm = g->tile.m / g->tile.waves_m;
-    int wn = g->tile.n / g->tile.waves_n;
-    int step = g->unit->k;
-    const struct index *row = index_mulk(t, index_div(t, l->k->wave_id, index_const(t, g->tile.waves_n)), wm);
-    const struct index *col = index_mulk(t, index_mod(t, l->k->wave_id, index_const(t, g->tile.waves_n)), wn);
-    for (int k = 0; k < g->tile.k; k += step) {
-        kstmt_frag_load(&l->b, g->fa, g->a.ring, slot, row, index_const(t, k), g->a.depth_first);
-        kstmt_frag_load(&l->b, g->fb, g->b.ring, slot, index_const(t, k), col, !g->b.depth_first);
+    for (int k = 0; k < g->tile.k; k += g->unit->k) {
+        kstmt_frag_load(&l->b, g->fa, g->a.ring, slot, g->wave_m, index_const(t, k), g->a.depth_first);
+        kstmt_frag_load(&l->b, g->fb, g->b.ring, slot, index_const(t, k), g->wave_n, !g->b.depth_first);
         kstmt_mma(&l->b, g->fc, g->fa, g->fb);
     }
 }
@@ -214,6 +209,9 @@ static void set_shape(struct gemm *g)
     }
     g->m0 = index_mulk(t, tile_m, g->tile.m);
     g->n0 = index_mulk(t, l->k->bid[1], g->tile.n);
+    const struct index *waves_n = index_const(t, g->tile.waves_n);
+    g->wave_m = index_mulk(t, index_div(t, l->k->wave_id, waves_n), g->tile.m / g->tile.waves_m);
+    g->wave_n = index_mulk(t, index_mod(t, l->k->wave_id, waves_n), g->tile.n / g->tile.waves_n);
     set_depth(g);
     if (!g->c.batched)
         return;

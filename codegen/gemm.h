@@ -1,7 +1,7 @@
 #ifndef TOKIC_CODEGEN_GEMM_H
 #define TOKIC_CODEGEN_GEMM_H
 /* The gemm template between its files: gemm.c (shape, ring, loop), gemm_lanes.c (products without a matrix unit),
-   gemm_sinks.c (what is written). */
+   gemm_sinks.c (what is written), gemm_margins.c (reductions of the results). */
 #include "codegen/lower.h"
 #include "ir/tile.h"
 
@@ -31,7 +31,8 @@ struct gemm {
     const struct matrix_unit *unit; /* NULL: f32 operands, each thread an fma chain a result */
     enum dtype in;                  /* of the ring */
     int threads, stages;
-    const struct index *m0, *n0;
+    const struct index *m0, *n0;              /* the tile's first row and column */
+    const struct index *wave_m, *wave_n;      /* this wave's, in the tile */
     const struct index *part;                 /* which part of the depth this block multiplies; NULL: there is one */
     const struct index *start, *end;          /* of the part */
     const struct index *slices, *most_slices; /* of this part; of any */
@@ -40,6 +41,8 @@ struct gemm {
     struct kfrag *fa, *fb, *fc; /* with a unit */
     struct reg_side rm, rn;     /* without: rows and columns of a thread */
     struct kmem *acc;           /* [rm.n][rn.n] */
+    struct margin *margins;     /* reductions of the results */
+    size_t n_margins;
 };
 
 /* Without a matrix unit: the accumulators, zeroed; one slice's products; the element (i, j) of the thread: its place in
@@ -47,6 +50,14 @@ struct gemm {
 void lanes_begin(struct gemm *g);
 void lanes_multiply(struct gemm *g, const struct index *slot);
 const struct index *lanes_at(const struct gemm *g, const struct reg_side *s, const struct index *i);
+
+/* Reductions that the launch's sinks ask for. begin: before the results are gone over; take: one result inside of the
+   matrix, by the slots of its row and column in the thread and its index; end: what the tile gives, to scratch. */
+void margins_begin(struct gemm *g);
+bool margins_of_columns(const struct gemm *g);
+void margins_take(struct gemm *g, const struct index *row_slot, const struct index *col_slot,
+                  const struct index *const *index);
+void margins_end(struct gemm *g);
 
 /* Writes what the launch's sinks say, from the accumulators. */
 void gemm_sinks(struct gemm *g);

@@ -4,16 +4,16 @@
    of fma, k ascending. */
 #include "codegen/gemm.h"
 
-enum { RUN_DEPTH = 4 }; /* elements of a vector access: 16 bytes of f32 */
+enum { RUN_DEPTH = 4 };     /* elements of a vector access: 16 bytes of f32 */
+enum { MOST_UNROLLED = 4 }; /* of those a slice: more would fill the registers with loads that wait */
 
 static const struct index *number(const struct gemm *g, int64_t v) { return index_const(g->l->indices, v); }
 
-static struct reg_side make_reg_side(struct gemm *g, const struct side *s, const char *name, int lanes, int tile,
-                                     int waves, const struct index *wave, const struct index *lane)
+static struct reg_side make_reg_side(struct gemm *g, const struct side *s, const char *name, int lanes, int width,
+                                     const struct index *first, const struct index *lane)
 {
-    struct reg_side r = { .n = tile / waves / lanes, .lanes = lanes, .lane = lane };
+    struct reg_side r = { .n = width / lanes, .lanes = lanes, .first = first, .lane = lane };
     r.run = !s->depth_first ? 1 : r.n < RUN_DEPTH ? r.n : RUN_DEPTH;
-    r.first = index_mulk(g->l->indices, wave, tile / waves);
     r.value = kernel_private(g->l->k, name, DT_F32, s->depth_first ? r.n : r.n * RUN_DEPTH);
     return r;
 }
@@ -36,11 +36,9 @@ void lanes_begin(struct gemm *g)
     int lanes_m = g->l->t->wave / TILE_LANES_N;
     BUG_IF(tile->m % (tile->waves_m * lanes_m) || tile->n % (tile->waves_n * TILE_LANES_N) || tile->k % RUN_DEPTH,
            "tile %dx%dx%d for lanes %dx%d", tile->m, tile->n, tile->k, lanes_m, TILE_LANES_N);
-    g->rm = make_reg_side(g, &g->a, "ra", lanes_m, tile->m, tile->waves_m,
-                          index_div(t, k->wave_id, number(g, tile->waves_n)),
+    g->rm = make_reg_side(g, &g->a, "ra", lanes_m, tile->m / tile->waves_m, g->wave_m,
                           index_div(t, k->lane, number(g, TILE_LANES_N)));
-    g->rn = make_reg_side(g, &g->b, "rb", TILE_LANES_N, tile->n, tile->waves_n,
-                          index_mod(t, k->wave_id, number(g, tile->waves_n)),
+    g->rn = make_reg_side(g, &g->b, "rb", TILE_LANES_N, tile->n / tile->waves_n, g->wave_n,
                           index_mod(t, k->lane, number(g, TILE_LANES_N)));
     g->acc = kernel_private(k, "acc", DT_F32, g->rm.n * g->rn.n);
     zero(g);
@@ -97,7 +95,8 @@ void lanes_multiply(struct gemm *g, const struct index *slot)
 {
     struct lower *l = g->l;
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
-    struct kstmt *deep = kstmt_for(&l->b, "d", number(g, 0), number(g, g->tile.k / RUN_DEPTH), 1, true);
+    int runs = g->tile.k / RUN_DEPTH;
+    struct kstmt *deep = kstmt_for(&l->b, "d", number(g, 0), number(g, runs), 1, runs <= MOST_UNROLLED);
     l->b = kb_in(&l->b, deep);
     const struct index *first = index_mulk(l->indices, deep->var, RUN_DEPTH);
     if (!g->a.depth_first)

@@ -1,4 +1,5 @@
-/* What a gemm writes: each result, with the group's pointwise epilogue pulled through. */
+/* What a gemm writes: its results with the group's pointwise epilogue pulled through, parts of them, or reductions of
+   them. */
 #include "codegen/gemm.h"
 
 #include <string.h>
@@ -34,8 +35,9 @@ static void write_partial(struct gemm *g, const struct sink *s, const struct val
                 lower_value(l, g->c.n, w->index), NULL);
 }
 
-/* At one result, whose value stands at `w`. */
-static void write_result(struct gemm *g, const struct value_loc *w)
+/* At one result, whose value stands at `w`; the slots of its row and column in the thread, for the margins. */
+static void write_result(struct gemm *g, const struct value_loc *w, const struct index *row_slot,
+                         const struct index *col_slot)
 {
     struct lower *l = g->l;
     value_loc_set(l, *w);
@@ -43,29 +45,26 @@ static void write_result(struct gemm *g, const struct value_loc *w)
         const struct sink *s = &l->launch->sinks[i];
         if (s->kind == SINK_PARTIAL)
             write_partial(g, s, w);
-        else
+        else if (s->kind == SINK_FULL)
             kstmt_store(&l->b, arg_of(l, s->node), NULL, flat_index(l->indices, &s->node->type, w->index),
                         lower_value(l, s->node, w->index), NULL);
     }
+    margins_take(g, row_slot, col_slot, w->index);
 }
 
 static void frag_results(struct gemm *g)
 {
     struct lower *l = g->l;
     struct index_table *t = l->indices;
-    int wm = g->tile.m / g->tile.waves_m;
-    int wn = g->tile.n / g->tile.waves_n;
-    const struct index *row0 =
-        index_add(t, g->m0, index_mulk(t, index_div(t, l->k->wave_id, index_const(t, g->tile.waves_n)), wm));
-    const struct index *col0 =
-        index_add(t, g->n0, index_mulk(t, index_mod(t, l->k->wave_id, index_const(t, g->tile.waves_n)), wn));
+    const struct index *row0 = index_add(t, g->m0, g->wave_m);
+    const struct index *col0 = index_add(t, g->n0, g->wave_n);
     struct kstmt *each = kstmt_each(&l->b, g->fc, row0, col0);
     l->b = kb_in(&l->b, each);
     struct kmask m = inside(g, each->var, each->var2);
     l->b = kb_in(&l->b, kstmt_if(&l->b, &m));
     struct value_loc w = { .node = g->c.n, .kind = LOC_FRAG };
     result_index(g, each->var, each->var2, w.index);
-    write_result(g, &w);
+    write_result(g, &w, g->n_margins ? kb_row_slot(&l->b) : NULL, margins_of_columns(g) ? kb_col_slot(&l->b) : NULL);
 }
 
 static void lane_results(struct gemm *g)
@@ -85,12 +84,13 @@ static void lane_results(struct gemm *g)
     const struct index *at = index_add(t, index_mulk(t, rows->var, g->rn.n), cols->var);
     w.value = kexpr_load(&l->b, g->acc, NULL, at, NULL, 0);
     result_index(g, row, col, w.index);
-    write_result(g, &w);
+    write_result(g, &w, rows->var, cols->var);
 }
 
 void gemm_sinks(struct gemm *g)
 {
     struct lower *l = g->l;
+    margins_begin(g);
     lower_forget(l);
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     if (g->unit)
@@ -98,4 +98,5 @@ void gemm_sinks(struct gemm *g)
     else
         lane_results(g);
     lower_leave(l, p);
+    margins_end(g);
 }

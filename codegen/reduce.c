@@ -315,12 +315,14 @@ static void find_reductions(struct reduce *r)
             r->of[r->n++] = gr->nodes[i];
     if (!is_finish(r))
         return;
-    const struct index *count = gr->scratch[l->launch->from].count;
+    enum sink_kind kind = SINK_FULL;
+    for (size_t i = 0; i < gr->launches[0].n_sinks; i++)
+        if (gr->launches[0].sinks[i].scratch == l->launch->from)
+            kind = gr->launches[0].sinks[i].kind;
     for (const struct group_launch *from = gr->launches; from < l->launch; from++)
         for (size_t i = 0; i < from->n_sinks; i++) {
             const struct sink *s = &from->sinks[i];
-            if (s->kind == SINK_FULL || gr->scratch[s->scratch].count != count ||
-                !type_same_shape(&s->node->type, &l->launch->anchor->type))
+            if (s->kind != kind || !type_same_shape(&s->node->type, &l->launch->anchor->type))
                 continue;
             r->of[r->n] = s->node;
             r->parts[r->n++] = l->scratch[s->scratch];

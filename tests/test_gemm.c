@@ -2,21 +2,33 @@
    matrix unit and on a target without one, each judged on both emulated targets. */
 #include "tests/support/support.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/chain.h"
+#include "tests/support/kir_run.h"
 
 enum { MAX_GRAPHS = 80 };
-static const char *const names[] = { "gfx90a", "sm_90" };
 
-/* The target, or the same card without its matrix unit. */
-static struct target target_of(int i, bool unit)
+/* Which of the cards a run is for: those whose number is `at` modulo `of`. */
+struct shard {
+    int at, of;
+};
+
+/* Cards by number: both emulated targets, then the same without their matrix unit. */
+enum { CARDS = 4, WITHOUT_UNIT = 2 };
+static struct target card(int i)
 {
-    struct target t = *target_find(names[i]);
-    if (!unit)
+    static const char *const names[] = { "gfx90a", "sm_90" };
+    struct target t = *target_find(names[i % 2]);
+    if (i >= WITHOUT_UNIT)
         t.matrix = NULL;
     return t;
 }
+#define EACH_CARD(i, state)                                                                                            \
+    int i = ((struct shard *)*(state))->at;                                                                            \
+    i < CARDS;                                                                                                         \
+    i += ((struct shard *)*(state))->of
 
 struct many {
     struct session *s;
@@ -28,12 +40,12 @@ struct many {
     int64_t elements;
 };
 
-static struct many *many_begin(int target, bool unit)
+static struct many *many_begin(int number)
 {
     struct session *s = session_begin();
     struct many *m = arena_new_of(s->run, struct many);
     m->s = s;
-    m->t = target_of(target, unit);
+    m->t = card(number);
     return m;
 }
 
@@ -121,9 +133,8 @@ static void add_shapes(struct many *m)
 
 static void shapes(void **state)
 {
-    (void)state;
-    for (int i = 0; i < 4; i++) {
-        struct many *m = many_begin(i % 2, i < 2);
+    for (EACH_CARD(i, state)) {
+        struct many *m = many_begin(i);
         add_shapes(m);
         many_compile(m, false);
         for (size_t k = 0; k < SIZES; k++)
@@ -159,10 +170,9 @@ static void add_forms(struct many *m)
 
 static void forms(void **state)
 {
-    (void)state;
     static const int64_t batches[] = { 0, 1, 2, 41 };
-    for (int i = 0; i < 4; i++) {
-        struct many *m = many_begin(i % 2, i < 2);
+    for (EACH_CARD(i, state)) {
+        struct many *m = many_begin(i);
         add_forms(m);
         many_compile(m, false);
         for (size_t k = 0; k < sizeof batches / sizeof *batches; k++)
@@ -175,12 +185,13 @@ static void forms(void **state)
 /* The width decides the tile, at the hint's number of rows; the run has a few rows more than one tile. */
 static void tiles(void **state)
 {
-    (void)state;
     static const struct {
         int columns, m, n;
     } want[] = { { 40, 16, 64 }, { 2200, 32, 64 }, { 4300, 64, 64 }, { 16998, 128, 128 } };
-    for (int i = 0; i < 2; i++) {
-        struct many *m = many_begin(i, false);
+    for (EACH_CARD(i, state)) {
+        if (i < WITHOUT_UNIT)
+            continue;
+        struct many *m = many_begin(i);
         for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
             bool tb = k % 2;
             many_add(m,
@@ -221,16 +232,15 @@ static void add_parts(struct many *m)
 
 static void parts(void **state)
 {
-    (void)state;
     static const int64_t batches[] = { 0, 1, 7, 130 };
-    for (int i = 0; i < 4; i++) {
-        struct many *m = many_begin(i % 2, i < 2);
+    for (EACH_CARD(i, state)) {
+        struct many *m = many_begin(i);
         add_parts(m);
         many_compile(m, false);
         for (size_t k = 0; k < sizeof batches / sizeof *batches; k++)
             many_judge(m, batches[k]);
         many_end(m);
-        m = many_begin(i % 2, i < 2);
+        m = many_begin(i);
         add_parts(m);
         many_compile(m, true);
         many_launch(m, 1);
@@ -242,9 +252,8 @@ static void parts(void **state)
 /* Enough tiles, or a short depth: one launch. */
 static void whole(void **state)
 {
-    (void)state;
-    for (int i = 0; i < 4; i++) {
-        struct many *m = many_begin(i % 2, i < 2);
+    for (EACH_CARD(i, state)) {
+        struct many *m = many_begin(i);
         many_add(m, "input x: f16[B, 900] where -1 <= x <= 1\noutput y = linear(x, 20)");
         many_add(m, "input x: f16[B, 4096] where -1 <= x <= 1\noutput y = linear(x, 2048)");
         for (size_t k = 0; k < m->n; k++)
@@ -253,12 +262,159 @@ static void whole(void **state)
     }
 }
 
+/* ---- margins ---- */
+static const char margins_of_linear[] = "input x: f16[B, 40] where -1 <= x <= 1\n"
+                                        "output y = linear(x, 83)\n"
+                                        "output s = sum(y, axis=0)\n"
+                                        "output m = mean(y, axis=0) * 2.0 + 1.0\n"
+                                        "output r = mean(y)\n"
+                                        "output t = max(gelu(y), keepdim=true)\n";
+
+/* Reductions of a product's rows and columns share its launch; each way and shape has one that finishes them. */
+static void add_margins(struct many *m)
+{
+    static const struct {
+        const char *text;
+        size_t launches, groups;
+    } of[] = {
+        { margins_of_linear, 4, 1 },
+        { "input a: f32[B, 3, 40] where -1 <= a <= 1\ninput w: f32[40, 24] where -1 <= w <= 1\n"
+          "y = matmul(a, w)\noutput s: f32[24] = sum(y + 1.0, axis=[0, 1])\noutput r: f32[B, 3] = max(y)",
+          3, 1 },
+        { "input a: f32[B, 2, 9, 37] where -1 <= a <= 1\ninput b: f32[B, 2, 37, 200] where -1 <= b <= 1\n"
+          "output r: f32[B, 2, 9] = max(matmul(a, b))",
+          2, 1 },
+        { "input a: f32[64, 64] where -1 <= a <= 1\ninput b: f32[64, 64] where -1 <= b <= 1\n"
+          "y = matmul(a, b)\nr = sum(y)\nc = sum(y, axis=0)\noutput y, r, c\noutput d: f32[64] = r - c",
+          3, 2 },
+        { "input a: f32[17, B] where -1 <= a <= 1\ninput b: f32[B, 5] where -1 <= b <= 1\n"
+          "y = matmul(a, b)\noutput s: f32[5] = mean(y, axis=0)\noutput r: f32[17] = mean(y)",
+          3, 1 },
+        /* a mean that is spread over its row again belongs to the rows kernel */
+        { "input x: f16[B, 40] where -1 <= x <= 1\noutput y = layernorm(linear(x, 24))", 1, 2 },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        many_add(m, "%s", of[i].text);
+        assert_int_equal(m->chain[m->n - 1]->after->groups[0]->n_launches, of[i].launches);
+        assert_int_equal(m->chain[m->n - 1]->after->n_groups, of[i].groups);
+    }
+}
+
+static void margins(void **state)
+{
+    static const int64_t batches[] = { 0, 1, 7, 131 };
+    for (EACH_CARD(i, state)) {
+        struct many *m = many_begin(i);
+        add_margins(m);
+        many_compile(m, false);
+        for (size_t k = 0; k < sizeof batches / sizeof *batches; k++)
+            many_judge(m, batches[k]);
+        many_end(m);
+        m = many_begin(i);
+        add_margins(m);
+        many_compile(m, true);
+        many_launch(m, 0);
+        many_launch(m, 67);
+        many_end(m);
+    }
+}
+
+/* ---- trees of several launches ---- */
+struct count {
+    int chain, depth;
+};
+
+/* Runs the program's kernels, scratch included, over numbers that count the tree of a sum. Returns what an output's
+   elements hold. */
+static struct count *counted(struct session *s, const struct chain *c, int64_t batch, const char *out)
+{
+    const struct graph *g = c->after;
+    const struct kdim dims[] = { { "B", batch }, { NULL, 0 } };
+    const char *name = "B";
+    struct dim_values v = { &name, &batch, 1 };
+    struct count **of_node = arena_array(s->run, struct count *, g->next_id);
+    struct count *scratch[8] = { NULL };
+    for (size_t i = 0; i < g->n_nodes; i++)
+        of_node[g->nodes[i]->id] = arena_array(s->run, struct count, type_count_at(&g->nodes[i]->type, &v) + 1);
+    for (size_t i = 0; i < g->groups[0]->n_scratch; i++)
+        scratch[i] = arena_array(s->run, struct count, dims_eval(&v, g->groups[0]->scratch[i].count) + 1);
+    for (size_t i = 0; i < c->program->n_launches; i++) {
+        const struct program_launch *l = &c->program->launches[i];
+        void *bufs[16];
+        assert_true(l->group == g->groups[0] && l->k->n_args <= 16);
+        for (size_t k = 0; k < l->k->n_args; k++)
+            bufs[k] = l->args[k].node ? of_node[l->args[k].node->id] : scratch[l->args[k].scratch];
+        kir_payload(s, l->k, kir_counting, bufs, dims);
+    }
+    return of_node[graph_find(g, out)->id];
+}
+
+/* What the launches record of a node's sum: its chain at the first level, and the most additions that a term can pass
+   after the chain. */
+static struct count recorded(const struct chain *c, const struct dim_values *v, const struct node *n, bool chains_count)
+{
+    struct count r = { -1, 0 };
+    for (size_t i = 0; i < c->program->n_launches; i++)
+        for (size_t k = 0; k < c->program->launches[i].k->n_sums; k++) {
+            const struct ksum *sum = &c->program->launches[i].k->sums[k];
+            if (sum->node != n)
+                continue;
+            int chain = (int)(sum->level.chain_of ? dims_eval(v, sum->level.chain_of) : sum->level.chain);
+            r.depth += sum->level.depth + (r.chain >= 0 || chains_count ? chain : 0);
+            r.chain = r.chain < 0 ? chain : r.chain;
+        }
+    return r;
+}
+
+static void must_be_tree(const struct count *got, int64_t n, int chain, int least, int most, const char *what)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (got[i].chain != chain || got[i].depth < least || got[i].depth > most)
+            fail_msg("%s: element %lld is a chain of %d, depth %d; recorded %d, %d to %d", what, (long long)i,
+                     got[i].chain, got[i].depth, chain, least, most);
+}
+
+/* The reduction that an output is, or is a cast of. */
+static const struct node *reduced(const struct chain *c, const char *out)
+{
+    const struct node *n = graph_find(c->after, out);
+    return n->op->class == CLS_REDUCE ? n : n->in[0];
+}
+
+/* Parts: a chain a part, as recorded, in a tree no taller than the second launch's record. Margins: their terms are
+   such chains already, so that all their additions are depth. */
+static void trees(void **state)
+{
+    static const char product[] = "graph tree\ndim B\ninput x: f16[B, %d] where -1 <= x <= 1\n"
+                                  "input w: f16[%d, 20] where -1 <= w <= 1\nz = matmul(x, w)\n%s\n";
+    for (EACH_CARD(i, state)) {
+        struct session *s = session_begin();
+        struct target t = card(i);
+        struct dim_values v = { (const char *[]){ "B" }, (int64_t[]){ 33 }, 1 };
+        const char *text = arena_printf(s->run, product, 2048, 2048, "output y: f32[B, 20] = z");
+        struct chain *c = chain_new(s, &t, source_of_string(s, "tree", text), NULL);
+        assert_true(c && c->program->n_launches == 2);
+        struct count r = recorded(c, &v, c->after->groups[0]->anchor, false);
+        must_be_tree(counted(s, c, 33, "y"), 33 * 20, r.chain, 1, r.depth, "parts");
+        text = arena_printf(s->run, product, 48, 48, "output r: f32[B] = sum(z)\noutput c: f32[20] = sum(z, axis=0)");
+        c = chain_new(s, &t, source_of_string(s, "tree", text), NULL);
+        assert_true(c && c->program->n_launches == 3);
+        r = recorded(c, &v, c->after->groups[0]->anchor, false);
+        int rows = recorded(c, &v, reduced(c, "r"), true).depth;
+        int columns = recorded(c, &v, reduced(c, "c"), true).depth;
+        must_be_tree(counted(s, c, 33, "r"), 33, r.chain, rows / 2, rows, "rows");
+        must_be_tree(counted(s, c, 33, "c"), 20, r.chain, columns / 2, columns, "columns");
+        session_end(s);
+    }
+}
+
 /* No race, no stray or unwritten access, no touch in flight. */
 static void no_alarm(void **state)
 {
-    (void)state;
-    for (int i = 0; i < 2; i++) {
-        struct many *m = many_begin(i, false);
+    for (EACH_CARD(i, state)) {
+        if (i < WITHOUT_UNIT)
+            continue;
+        struct many *m = many_begin(i);
         add_forms(m);
         many_add(m, "input a: f32[B, 113] where -1 <= a <= 1\ninput b: f32[113, 83] where -1 <= b <= 1\n"
                     "output y = matmul(a, b)");
@@ -274,7 +430,6 @@ static void no_alarm(void **state)
    template. */
 static void who_is_a_gemm(void **state)
 {
-    (void)state;
     static const struct {
         const char *text;
         size_t gemms, groups;
@@ -287,8 +442,10 @@ static void who_is_a_gemm(void **state)
           "output m = argmax(matmul(x, w))",
           1, 2 },
     };
-    for (int i = 0; i < 2; i++) {
-        struct many *m = many_begin(i, true);
+    for (EACH_CARD(i, state)) {
+        if (i >= WITHOUT_UNIT)
+            continue;
+        struct many *m = many_begin(i);
         for (size_t k = 0; k < sizeof of / sizeof *of; k++) {
             many_add(m, "%s", of[k].text);
             assert_int_equal(gemms(m->chain[k]), of[k].gemms);
@@ -300,11 +457,18 @@ static void who_is_a_gemm(void **state)
     }
 }
 
-int main(void)
+/* test_gemm [SHARD SHARDS]: shard 1 up to SHARDS; without, all cards. */
+int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(shapes),       cmocka_unit_test(forms),
-                                        cmocka_unit_test(tiles),        cmocka_unit_test(parts),
-                                        cmocka_unit_test(whole),        cmocka_unit_test(no_alarm),
-                                        cmocka_unit_test(who_is_a_gemm) };
+    struct shard shard = { 0, 1 };
+    if (argc == 3)
+        shard = (struct shard){ atoi(argv[1]) - 1, atoi(argv[2]) };
+    if (shard.at < 0 || shard.at >= shard.of) {
+        fprintf(stderr, "usage: test_gemm [SHARD SHARDS]\n");
+        return 2;
+    }
+#define CASE(test) cmocka_unit_test_prestate(test, &shard)
+    const struct CMUnitTest tests[] = { CASE(shapes),  CASE(forms), CASE(tiles),    CASE(parts),        CASE(whole),
+                                        CASE(margins), CASE(trees), CASE(no_alarm), CASE(who_is_a_gemm) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,13 @@ static const char *const split = "graph split\n"
                                  "dim B\n"
                                  "input x: f16[B, 1096] where -1 <= x <= 1\n"
                                  "output y: f32[B, 20] = linear(x, 20)\n";
+/* Rows and columns of a product, reduced by the launch that makes it. */
+static const char *const margins = "graph margins\n"
+                                   "dim B\n"
+                                   "input x: f16[B, 200] where -1 <= x <= 1\n"
+                                   "y = linear(x, 48)\n"
+                                   "output s: f32[48] = sum(y, axis=0)\n"
+                                   "output m: f32[B] = max(y)\n";
 static const char *const rows = "graph rows\n"
                                 "dim B\n"
                                 "input x: f32[B, 100] where -1 <= x <= 1\n"
@@ -176,6 +183,43 @@ static void short_part(void *ctx, struct program *p)
             }
     }
     assert_true(changed > 0);
+}
+
+/* Rows beyond the matrix are taken for results. */
+static void count_padding(void *ctx, struct program *p)
+{
+    (void)ctx;
+    struct kernel *k = kernel_with(p, KSTMT_EACH);
+    struct kstmt *each = must_find(k->body, k->n_body, KSTMT_EACH);
+    must_find(each->body, each->n_body, KSTMT_IF)->mask.g[0].bound = index_const(p->s->indices, 1 << 20);
+}
+
+/* The waves' totals are read before all have been written. */
+static void drop_last_barrier(void *ctx, struct program *p)
+{
+    (void)ctx;
+    struct kernel *k = kernel_with(p, KSTMT_ISSUE);
+    for (size_t i = k->n_body; i-- > 0;)
+        if (k->body[i]->kind == KSTMT_BARRIER) {
+            memmove(k->body + i, k->body + i + 1, sizeof *k->body * (k->n_body - i - 1));
+            k->n_body--;
+            return;
+        }
+    fail_msg("no barrier");
+}
+
+/* Half of the lanes that share a column, or a row, do not add to it. */
+static void short_margins(void *ctx, struct program *p)
+{
+    (void)ctx;
+    struct kernel *k = kernel_with(p, KSTMT_ISSUE);
+    int changed = 0;
+    for (size_t i = 0; i < k->n_body; i++)
+        if (k->body[i]->kind == KSTMT_COMBINE) {
+            k->body[i]->span /= 2;
+            changed++;
+        }
+    assert_true(changed > 1);
 }
 
 /* Rows of x are taken for 8 elements shorter than they are (aligned still, and inside of x). */
@@ -334,6 +378,12 @@ static const struct fault checked_faults[] = {
       NULL,
       NULL,
       { "race: ", "while a copy into it is in flight" } },
+    { "a dropped barrier of margins",
+      "margins",
+      drop_last_barrier,
+      NULL,
+      NULL,
+      { "race: ", "read before anything was written there" } },
     { "a dropped guard of lanes' epilogue",
       "lanes",
       drop_epilogue_guard,
@@ -365,17 +415,17 @@ static const struct fault judged_faults[] = {
     { "a NaN", "gemm", nan_result, NULL, NULL, { NULL } },
     { "a tree without its last level", "rows", short_tree, NULL, NULL, { NULL } },
     { "a dropped part", "split", drop_part, NULL, NULL, { NULL } },
+    { "padding counted in margins", "margins", count_padding, NULL, NULL, { NULL } },
+    { "margins of half of the lanes", "margins", short_margins, NULL, NULL, { NULL } },
     { "a part cut short", "split", short_part, NULL, NULL, { NULL } },
 };
 
 static const char *const targets[] = { "gfx90a", "sm_90" };
 static const struct {
     const char *name, *const *text, *kernel;
-} graphs[] = { { "gemm", &gemm, "kernel lin0" },
-               { "lanes", &lanes, "kernel lin0" },
-               { "split", &split, "kernel lin0" },
-               { "rows", &rows, "softmax" },
-               { "flat", &flat, "" } };
+} graphs[] = { { "gemm", &gemm, "kernel lin0" },   { "lanes", &lanes, "kernel lin0" },
+               { "split", &split, "kernel lin0" }, { "margins", &margins, "kernel lin0" },
+               { "rows", &rows, "softmax" },       { "flat", &flat, "" } };
 enum { GRAPHS = sizeof graphs / sizeof *graphs };
 
 static int graph_of(const struct fault *f)

@@ -7,12 +7,14 @@
 /* A kernel that a compiler takes in a second or two: values that it computes, recomputed ones counted at each use, and
    buffers that it is given. */
 enum { MOST_VALUES = 256, MOST_BUFFERS = 96 };
+/* Reductions of one gemm's results: each keeps a register a row or column of a thread. */
+enum { MOST_MARGINS = 4 };
 
 /* What is known of a group while it grows. */
 struct growth {
     struct row_space space;
     const struct index *row[MAX_RANK]; /* variables that stand for the row, or the element of a flat space */
-    int values, buffers;
+    int values, buffers, margins;
     size_t cap;
 };
 
@@ -22,15 +24,30 @@ struct fusion {
     struct kbuild probe; /* where `at` may build what nobody reads */
     struct growth *of;   /* by group id */
     size_t cap;
-    bool *follows; /* by node id: computed from a reduction of its own GROUP_REDUCE */
+    /* By node id: computed from a reduction of its own GROUP_REDUCE, or of its GROUP_GEMM, then which way that goes. */
+    unsigned char *follows;
+    bool *spread; /* by node id: something larger is computed from it, element by element */
 };
+
+/* Is x, or what is computed from it at its own size, spread over more elements by n? */
+static bool is_spread_by(const struct fusion *f, const struct node *n, const struct node *x)
+{
+    struct session *s = f->g->s;
+    if (n->op->class != CLS_VIEW && n->op->class != CLS_POINTWISE)
+        return false;
+    return f->spread[n->id] || type_count(s, &n->type) != type_count(s, &x->type);
+}
 
 struct fusion *fusion_begin(struct graph *g, const struct target *t, struct arena *a)
 {
     struct fusion *f = arena_new_of(a, struct fusion);
     *f = (struct fusion){ .g = g, .a = a };
     f->probe = kb_at(kernel_new(g->s, a, "probe", t, 1));
-    f->follows = arena_array(a, bool, g->next_id + 1);
+    f->follows = arena_array(a, unsigned char, g->next_id + 1);
+    f->spread = arena_array(a, bool, g->next_id + 1);
+    for (size_t i = g->n_nodes; i-- > 0;)
+        for (int k = 0; k < g->nodes[i]->n_in; k++)
+            f->spread[g->nodes[i]->in[k]->id] |= is_spread_by(f, g->nodes[i], g->nodes[i]->in[k]);
     return f;
 }
 
@@ -180,34 +197,51 @@ static bool same_reduction(const struct node *a, const struct node *b)
            !memcmp(x.reduced, y.reduced, sizeof x.reduced);
 }
 
-static bool any_follows(const struct fusion *f, const struct group *gr, const struct node *n)
+/* The reductions of the group that n is computed from; 0: none. */
+static unsigned char follows_of(const struct fusion *f, const struct group *gr, const struct node *n)
 {
+    unsigned char all = 0;
     for (int i = 0; i < n->n_in; i++)
-        if (n->in[i]->group == gr && f->follows[n->in[i]->id])
-            return true;
-    return false;
+        if (n->in[i]->group == gr)
+            all |= f->follows[n->in[i]->id];
+    return all;
 }
 
-/* Pointwise on the results: each operand in the group is such a value too, read directly. */
+/* Pointwise on the results: each operand in the group is such a value too, of the same reductions, read directly. */
 static bool finishes(const struct fusion *f, const struct group *gr, const struct node *n)
 {
+    unsigned char all = follows_of(f, gr, n);
     for (int i = 0; i < n->n_in; i++) {
         const struct node *x = n->in[i];
-        if (node_is_rematerialised(x) ? node_reads_group(x, gr) : x->group == gr && !f->follows[x->id])
+        if (node_is_rematerialised(x) ? node_reads_group(x, gr) : x->group == gr && f->follows[x->id] != all)
+            return false;
+        if (x->group == gr && !type_same_shape(&n->type, &x->type))
             return false;
     }
-    return n->op->class == CLS_POINTWISE && type_same_shape(&n->type, &gr->anchor->type);
+    return n->op->class == CLS_POINTWISE;
 }
 
 static bool reduce_admits(struct fusion *f, struct group *gr, struct growth *w, const struct node *n)
 {
     if (type_same_shape(&gr->anchor->type, &gr->anchor->in[0]->type))
         return false;
-    if (any_follows(f, gr, n))
+    if (follows_of(f, gr, n))
         return finishes(f, gr, n);
     if (node_is_reduce(n))
         return same_reduction(gr->anchor, n) && reads_its_element(f, gr, w, n);
     return n->op->class == CLS_POINTWISE && stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
+}
+
+/* ---- gemm ---- */
+/* Statistics of rows that are spread over the rows again are the next rows kernel's, which has the row at hand. */
+static bool gemm_admits(const struct fusion *f, const struct group *gr, const struct growth *w, const struct node *n)
+{
+    if (follows_of(f, gr, n))
+        return finishes(f, gr, n);
+    enum gemm_margin margin = group_gemm_margin(gr, n);
+    if (margin == MARGIN_NONE)
+        return group_gemm_admits(gr, n);
+    return w->margins < MOST_MARGINS && !(margin == MARGIN_ROWS && f->spread[n->id]);
 }
 
 /* ---- growing ---- */
@@ -226,7 +260,7 @@ bool fusion_admits(struct fusion *f, struct group *gr, struct node *n)
     if (n->op->class == CLS_EFFECT || w->values + values_of(n) > MOST_VALUES || w->buffers + n->n_in > MOST_BUFFERS)
         return false;
     if (gr->kind == GROUP_GEMM)
-        return group_gemm_admits(gr, n);
+        return gemm_admits(f, gr, w, n);
     if (gr->kind == GROUP_REDUCE)
         return reduce_admits(f, gr, w, n);
     if (w->space.flat && node_is_reduce(n))
@@ -243,7 +277,10 @@ void fusion_join(struct fusion *f, struct group *gr, struct node *n)
     } else if (gr->kind == GROUP_ROWS && w->space.flat && node_is_stage(n) && gr->n_nodes) {
         w->space = row_space_of(n);
     }
-    f->follows[n->id] = gr->kind == GROUP_REDUCE && (node_is_reduce(n) || any_follows(f, gr, n));
+    enum gemm_margin margin = gr->kind == GROUP_GEMM ? group_gemm_margin(gr, n) : MARGIN_NONE;
+    if (gr->kind != GROUP_ROWS)
+        f->follows[n->id] = follows_of(f, gr, n) | (gr->kind == GROUP_REDUCE && node_is_reduce(n)) | margin;
+    w->margins += margin != MARGIN_NONE;
     w->values += values_of(n);
     w->buffers += n->n_in;
     *arena_push(f->g->arena, gr->nodes, gr->n_nodes, w->cap) = n;

@@ -162,3 +162,18 @@ bool group_rows_fit(struct session *s, const struct group *gr, const struct targ
     int64_t bytes = group_row_bytes(s, gr);
     return bytes >= 0 && bytes <= t->shared_bytes - SPARE;
 }
+
+enum gemm_margin group_gemm_margin(const struct group *gr, const struct node *n)
+{
+    if (n->op->class != CLS_REDUCE || n->in[0]->group != gr || !type_same_shape(&n->in[0]->type, &gr->anchor->type))
+        return MARGIN_NONE;
+    struct reduction d = reduction_of(n);
+    int last = n->in[0]->type.rank - 1;
+    bool batched = gr->anchor->in[1]->type.rank > 2;
+    if (reduction_is_of_rows(n))
+        return MARGIN_ROWS;
+    for (int i = 0; i < last; i++)
+        if (!d.reduced[i])
+            return MARGIN_NONE;
+    return d.reduced[last] || batched ? MARGIN_NONE : MARGIN_COLUMNS;
+}

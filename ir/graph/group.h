@@ -45,6 +45,10 @@ bool group_rows_fit(struct session *s, const struct group *gr, const struct targ
 bool node_reads_group(const struct node *x, const struct group *gr);
 /* May n join the epilogue of a GROUP_GEMM? */
 bool group_gemm_admits(const struct group *gr, const struct node *n);
+/* How a reduction goes over the matrix that is its operand, the result or an epilogue value of a GROUP_GEMM: a result a
+   row, or a column; NONE: neither. */
+enum gemm_margin { MARGIN_NONE, MARGIN_ROWS, MARGIN_COLUMNS };
+enum gemm_margin group_gemm_margin(const struct group *gr, const struct node *n);
 /* Fixes the launches, scratch and tile of a group whose nodes and results are known: a function of the target's row and
    the shapes, symbolic dims at `hint`. */
 void group_plan(struct graph *g, struct group *gr, const struct target *t, int64_t hint);

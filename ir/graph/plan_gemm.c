@@ -29,11 +29,13 @@ static int64_t parts_for(const struct planner *p, const struct contraction *c)
     return parts < LEAST_PARTS ? 1 : ceil_div(slices, ceil_div(slices, parts));
 }
 
-static void plan_sinks(struct planner *p)
+/* The last launch's results: those of the group that follow the same reductions, as their marks say, at this shape. */
+static void plan_sinks(struct planner *p, int follows, const struct type *shape)
 {
     struct group *gr = p->gr;
     for (size_t i = 0; i < gr->n_outs; i++)
-        plan_sink(p, &gr->launches[gr->n_launches - 1], SINK_FULL, gr->outs[i], -1);
+        if (gr->outs[i]->mark == follows && type_same_shape(&gr->outs[i]->type, shape))
+            plan_sink(p, &gr->launches[gr->n_launches - 1], SINK_FULL, gr->outs[i], -1);
 }
 
 /* The parts' products to scratch; a second launch adds them up and has the epilogue. */
@@ -49,7 +51,57 @@ static void plan_split(struct planner *p, const struct contraction *c, int64_t p
     l->part = index_mulk(t, index_ceil_div(t, slices, l->parts), gr->tile.k);
     plan_sink(p, l, SINK_PARTIAL, gr->anchor, scratch);
     plan_finish(p, gr->anchor, scratch, l->parts, l->part);
-    plan_sinks(p);
+    plan_sinks(p, MARGIN_NONE, &c->n->type);
+}
+
+/* Sets the marks of the group's nodes: which reductions of the result each follows, itself included. Returns whether
+   there are any. */
+static bool mark_margins(struct group *gr)
+{
+    bool any = false;
+    for (size_t i = 0; i < gr->n_nodes; i++) {
+        struct node *n = gr->nodes[i];
+        n->mark = n->group == gr ? (int)group_gemm_margin(gr, n) : MARGIN_NONE;
+        any |= n->mark != MARGIN_NONE;
+        for (int k = 0; k < n->n_in; k++)
+            if (n->in[k]->group == gr && n->group == gr)
+                n->mark |= n->in[k]->mark;
+    }
+    return any;
+}
+
+/* Has a launch of the group added up the parts of reductions that go this way, at this shape? */
+static bool is_finished(const struct group *gr, const struct node *n)
+{
+    for (size_t i = 1; i < gr->n_launches; i++)
+        if (gr->launches[i].anchor->mark == n->mark && type_same_shape(&gr->launches[i].anchor->type, &n->type))
+            return true;
+    return false;
+}
+
+/* Tiles reduce their part of each row or column into scratch, [tile, row or column]; a launch for each shape of results
+   adds the tiles up. */
+static void plan_margins(struct planner *p, const struct contraction *c)
+{
+    struct index_table *t = p->g->s->indices;
+    struct group *gr = p->gr;
+    const struct index *tiles[] = { [MARGIN_ROWS] = index_ceil_div(t, c->nn, index_const(t, gr->tile.n)),
+                                    [MARGIN_COLUMNS] = index_ceil_div(t, c->m, index_const(t, gr->tile.m)) };
+    const int extent[] = { [MARGIN_ROWS] = gr->tile.n, [MARGIN_COLUMNS] = gr->tile.m };
+    size_t n = gr->n_nodes;
+    for (size_t i = 0; i < n; i++) {
+        struct node *x = gr->nodes[i];
+        enum gemm_margin margin = x->group == gr ? group_gemm_margin(gr, x) : MARGIN_NONE;
+        if (margin == MARGIN_NONE)
+            continue;
+        const struct index *count = index_mul(t, tiles[margin], type_count(p->g->s, &x->type));
+        int scratch = plan_scratch(p, margin == MARGIN_ROWS ? "rows" : "columns", count, false);
+        plan_sink(p, &gr->launches[0], margin == MARGIN_ROWS ? SINK_ROW_PARTIAL : SINK_COLUMN_PARTIAL, x, scratch);
+        if (is_finished(gr, x))
+            continue;
+        plan_finish(p, x, scratch, tiles[margin], index_const(t, extent[margin]));
+        plan_sinks(p, (int)margin, &x->type);
+    }
 }
 
 void plan_gemm(struct planner *p)
@@ -61,9 +113,12 @@ void plan_gemm(struct planner *p)
     int64_t k = plan_hint(p, c.k);
     gr->tile = gr->anchor->compute == DT_F16 ? tile_for(p->t, m, n, k) : tile_for_lanes(p->t, m, n, k);
     plan_launch(p, LAUNCH_GEMM, gr->anchor);
-    int64_t parts = parts_for(p, &c);
-    if (parts > 1)
+    bool margins = mark_margins(gr);
+    int64_t parts = margins ? 1 : parts_for(p, &c);
+    if (parts > 1) {
         plan_split(p, &c, parts);
-    else
-        plan_sinks(p);
+        return;
+    }
+    plan_sinks(p, MARGIN_NONE, &c.n->type);
+    plan_margins(p, &c);
 }

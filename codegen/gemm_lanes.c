@@ -4,7 +4,8 @@
    of fma, k ascending. */
 #include "codegen/gemm.h"
 
-enum { RUN_DEPTH = 4 }; /* elements of a vector access: 16 bytes of f32 */
+enum { RUN_DEPTH = 4 };     /* elements of a vector access: 16 bytes of f32 */
+enum { MOST_UNROLLED = 4 }; /* of those a slice: more would fill the registers with loads that wait */
 
 static const struct index *number(const struct gemm *g, int64_t v) { return index_const(g->l->indices, v); }
 
@@ -94,7 +95,8 @@ void lanes_multiply(struct gemm *g, const struct index *slot)
 {
     struct lower *l = g->l;
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
-    struct kstmt *deep = kstmt_for(&l->b, "d", number(g, 0), number(g, g->tile.k / RUN_DEPTH), 1, true);
+    int runs = g->tile.k / RUN_DEPTH;
+    struct kstmt *deep = kstmt_for(&l->b, "d", number(g, 0), number(g, runs), 1, runs <= MOST_UNROLLED);
     l->b = kb_in(&l->b, deep);
     const struct index *first = index_mulk(l->indices, deep->var, RUN_DEPTH);
     if (!g->a.depth_first)

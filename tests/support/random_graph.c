@@ -274,6 +274,21 @@ static bool step_matmul_batched(struct gen *g)
     return true;
 }
 
+/* A few results of long sums: the depth of such a product is cut into parts. */
+static bool step_long(struct gen *g)
+{
+    static const int depths[] = { 1024, 1031, 1300 };
+    struct dim k = { depths[range(g, 0, 2)], false };
+    struct dim rows = chance(g, 70) ? (struct dim){ 1, true } : (struct dim){ range(g, 1, 9), false };
+    struct value shape = { .rank = 2, .dim = { rows, k } };
+    struct value out = { .rank = 2, .dim = { rows, { range(g, 1, 28), false } } };
+    struct value *x = input(g, &shape, -1, 1);
+    struct value *w = weight(g, out.dim[1], k);
+    x->used = w->used = true;
+    assign(g, &out, sqrt(k.k), "matmul(%s, %s, transpose_b=true)", x->name, w->name);
+    return true;
+}
+
 static bool step_layernorm(struct gen *g)
 {
     struct value *x = pick(g, has_fixed_row);
@@ -392,6 +407,22 @@ static bool step_reduce(struct gen *g)
     if (mag > 50 * top_mag)
         return false;
     assign(g, &out, mag, "%s(%s)", names[which], x->name);
+    return true;
+}
+
+/* Over the first dimension: of a matrix, its columns' sums. */
+static bool step_column_sum(struct gen *g)
+{
+    struct value *x = pick(g, has_two);
+    if (!x)
+        return false;
+    struct value out = *x;
+    double mag = x->mag * x->dim[0].k * (x->dim[0].b ? USUAL_B : 1);
+    if (mag > 50 * top_mag)
+        return false;
+    out.rank--;
+    memmove(out.dim, out.dim + 1, sizeof *out.dim * (size_t)out.rank);
+    assign(g, &out, mag, "sum(%s, axis=0)", x->name);
     return true;
 }
 
@@ -598,12 +629,12 @@ static const struct {
     bool (*step)(struct gen *g);
     int weight;
 } steps[] = {
-    { step_linear, 14 },   { step_matmul, 6 },    { step_matmul_turned, 3 }, { step_matmul_batched, 5 },
-    { step_layernorm, 8 }, { step_softmax, 5 },   { step_function, 12 },     { step_binary, 14 },
-    { step_fma, 4 },       { step_select, 6 },    { step_reduce, 7 },        { step_argmax, 3 },
-    { step_reshape, 6 },   { step_transpose, 6 }, { step_slice, 5 },         { step_concat, 5 },
-    { step_cast, 3 },      { step_topk, 4 },      { step_padic, 3 },         { step_combine, 4 },
-    { step_mse, 2 },       { step_input, 2 },
+    { step_linear, 14 },   { step_matmul, 6 },     { step_matmul_turned, 3 }, { step_matmul_batched, 5 },
+    { step_layernorm, 8 }, { step_softmax, 5 },    { step_function, 12 },     { step_binary, 14 },
+    { step_fma, 4 },       { step_select, 6 },     { step_reduce, 7 },        { step_argmax, 3 },
+    { step_reshape, 6 },   { step_transpose, 6 },  { step_slice, 5 },         { step_concat, 5 },
+    { step_cast, 3 },      { step_topk, 4 },       { step_padic, 3 },         { step_combine, 4 },
+    { step_mse, 2 },       { step_column_sum, 3 }, { step_input, 2 },         { step_long, 2 },
 };
 
 static bool random_step(struct gen *g)

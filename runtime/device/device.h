@@ -88,6 +88,8 @@ struct device_ops {
     /* Once before the first launch of a record: refuses what the device cannot launch (launch_fits), opts in for the
        shared memory that it takes. */
     bool (*prepare)(struct device *d, const struct launch *l);
+    /* Makes the device current for this thread, before its launches: once for many, since each call has its price. */
+    bool (*use)(struct device *d);
     bool (*launch)(struct device *d, struct stream *st, const struct launch *l); /* an empty grid is not launched */
     bool (*sync)(struct device *d);                                              /* all streams */
 

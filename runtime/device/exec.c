@@ -45,7 +45,8 @@ static bool zero(struct exec *e, const struct prepared *l)
     return true;
 }
 
-bool exec_launch(struct exec *e, size_t number)
+/* On a device that is current for this thread. */
+static bool launch_one(struct exec *e, size_t number)
 {
     const struct prepared *l = &e->launches[number];
     if (!zero(e, l))
@@ -55,6 +56,8 @@ bool exec_launch(struct exec *e, size_t number)
     return (!e->before || e->before(e, number, &l->launch)) && e->d->ops->launch(e->d, e->stream, &l->launch) &&
            (!e->after || e->after(e, number));
 }
+
+bool exec_launch(struct exec *e, size_t number) { return e->d->ops->use(e->d) && launch_one(e, number); }
 
 bool exec_group(struct exec *e, const struct group *gr)
 {
@@ -74,8 +77,10 @@ static bool forget_scratch(struct exec *e, const struct group *gr)
 
 static bool start_in_order(struct exec *e)
 {
+    if (!e->d->ops->use(e->d))
+        return false;
     for (size_t i = 0; i < e->p->n_launches; i++)
-        if (!exec_launch(e, i))
+        if (!launch_one(e, i))
             return false;
     return true;
 }
@@ -130,6 +135,8 @@ bool exec_forget(struct exec *e, const struct group *gr)
 
 static bool record(struct exec *e)
 {
+    if (!e->d->ops->use(e->d))
+        return false;
     for (size_t i = 0; i < e->p->n_launches; i++) {
         const struct prepared *l = &e->launches[i];
         if (!zero(e, l) || !e->d->ops->launch(e->d, e->stream, &l->launch))

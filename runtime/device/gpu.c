@@ -169,14 +169,14 @@ static bool gpu_prepare(struct device *d, const struct launch *l)
 }
 
 /* The argument struct goes by pointer through `config`, so that one packed struct serves both drivers. */
+static bool gpu_current(struct device *d) { return gpu_use(gpu_of(d)); }
+
 static bool gpu_launch(struct device *d, struct stream *st, const struct launch *l)
 {
     struct gpu *g = gpu_of(d);
     struct function *f = l->function;
     if (launch_is_empty(l))
         return true;
-    if (!gpu_use(g))
-        return false;
     size_t size = l->args_size;
     void *const param_pointer = (void *)1;
     void *const param_size = (void *)2; /* of both drivers */
@@ -221,7 +221,7 @@ static void gpu_close(struct device *d)
 #define GPU_OPS                                                                                                        \
     .close = gpu_close, .alloc = gpu_alloc, .free = gpu_free, .copy_in = gpu_copy_in, .copy_out = gpu_copy_out,        \
     .copy = gpu_copy, .fill = gpu_fill, .forget = gpu_forget, .load = gpu_load, .find = gpu_find,                      \
-    .prepare = gpu_prepare, .launch = gpu_launch, .sync = gpu_sync, .stream_new = gpu_stream_new,                      \
+    .prepare = gpu_prepare, .use = gpu_current, .launch = gpu_launch, .sync = gpu_sync, .stream_new = gpu_stream_new,  \
     .stream_free = gpu_stream_free, .stream_sync = gpu_stream_sync, .event_new = gpu_event_new,                        \
     .event_free = gpu_event_free, .event_record = gpu_event_record, .event_wait = gpu_event_wait,                      \
     .event_seconds = gpu_event_seconds, .capture_begin = gpu_capture_begin, .capture_end = gpu_capture_end,            \

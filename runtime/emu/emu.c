@@ -55,6 +55,12 @@ static bool emu_forget(struct device *d, struct stream *st, dptr dst, size_t byt
     return emu_submit(d, st, &(struct task){ .kind = TASK_FORGET, .dst = dst, .bytes = bytes });
 }
 
+static bool emu_use(struct device *d)
+{
+    (void)d;
+    return true;
+}
+
 static bool emu_launch(struct device *d, struct stream *st, const struct launch *l)
 {
     return launch_is_empty(l) || emu_submit(d, st, &(struct task){ .kind = TASK_LAUNCH, .launch = *l });
@@ -222,6 +228,7 @@ static const struct device_ops emu_ops = {
     .load = emu_load,
     .find = emu_find,
     .prepare = emu_prepare,
+    .use = emu_use,
     .launch = emu_launch,
     .sync = emu_sync,
     .stream_new = emu_stream_new,

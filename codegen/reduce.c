@@ -9,8 +9,6 @@
 #include "codegen/lower.h"
 #include "ir/ops/reduction.h"
 
-enum { UNROLL = 4, MOST_WIDTH = 4 };
-
 struct reduce {
     struct lower *l;
     const struct node **of; /* the nodes that are reduced together */
@@ -23,24 +21,6 @@ struct reduce {
 };
 
 static bool is_finish(const struct reduce *r) { return r->l->launch->from >= 0; }
-
-/* ---- shapes ---- */
-static void shape_of_operand(struct reduce *r)
-{
-    const struct node *n = r->l->launch->anchor;
-    struct index_table *t = r->l->indices;
-    struct reduction d = reduction_of(n);
-    const struct type *x = &n->in[0]->type;
-    bool inside = true;
-    r->length = reduction_length(r->l->s, n);
-    for (int i = x->rank - 1; i >= 0; i--) {
-        inside &= !d.reduced[i];
-        if (inside)
-            r->inner = index_mul(t, r->inner, x->dim[i]);
-        else if (!d.reduced[i])
-            r->outer = index_mul(t, r->outer, x->dim[i]);
-    }
-}
 
 /* The operand's index of term `k` of result (o, column). */
 static void operand_index(const struct reduce *r, const struct node *n, const struct index *k,
@@ -123,27 +103,28 @@ static void take(struct reduce *r, const struct index *k, const struct index *co
     lower_forget(l);
 }
 
-/* The block's terms, `round` of them a turn: UNROLL turns at once while none is past the end, so that their loads are
-   in flight together. */
+/* The block's terms, `round` of them a turn: REDUCE_UNROLL turns at once while none is past the end, so that their
+   loads are in flight together. */
 static void sweep(struct reduce *r, const struct index *mine, int round, bool along_columns)
 {
     struct lower *l = r->l;
     struct index_table *t = l->indices;
-    const struct index *turns = index_ceil_div(t, r->part, index_const(t, (int64_t)round * UNROLL));
+    const struct index *turns = index_ceil_div(t, r->part, index_const(t, (int64_t)round * REDUCE_UNROLL));
     struct kstmt *loop = kstmt_for(&l->b, "turn", index_const(t, 0), turns, 1, false);
     struct insert_point p = lower_enter(l, loop);
-    const struct index *k0 = index_add(t, index_add(t, r->first, mine), index_mulk(t, loop->var, round * UNROLL));
+    const struct index *k0 =
+        index_add(t, index_add(t, r->first, mine), index_mulk(t, loop->var, round * REDUCE_UNROLL));
     int each = along_columns ? 1 : r->width;
-    struct kmask all = mask_of(index_addk(t, k0, (int64_t)round * (UNROLL - 1) + each - 1), r->end);
+    struct kmask all = mask_of(index_addk(t, k0, (int64_t)round * (REDUCE_UNROLL - 1) + each - 1), r->end);
     struct kstmt *inside = kstmt_if(&l->b, &all);
     struct insert_point q = lower_enter(l, inside);
-    for (int u = 0; u < UNROLL; u++)
+    for (int u = 0; u < REDUCE_UNROLL; u++)
         take(r, index_addk(t, k0, (int64_t)round * u), r->column, along_columns);
     lower_leave(l, q);
     struct kbuild otherwise = kb_else(&l->b, inside);
     struct kbuild here = l->b;
     l->b = otherwise;
-    for (int u = 0; u < UNROLL; u++) {
+    for (int u = 0; u < REDUCE_UNROLL; u++) {
         const struct index *k = index_addk(t, k0, (int64_t)round * u);
         struct kmask m = mask_of(index_addk(t, k, each - 1), r->end);
         struct insert_point s = lower_enter(l, kstmt_if(&l->b, &m));
@@ -158,7 +139,7 @@ static void record_sum(struct reduce *r, int round, int depth)
 {
     struct index_table *t = r->l->indices;
     const struct index *chain =
-        index_mulk(t, index_ceil_div(t, r->part, index_const(t, (int64_t)round * UNROLL)), UNROLL);
+        index_mulk(t, index_ceil_div(t, r->part, index_const(t, (int64_t)round * REDUCE_UNROLL)), REDUCE_UNROLL);
     struct sum_level level = { .block = 1, .depth = depth };
     if (!index_const_value(chain, &level.chain))
         level.chain_of = chain;
@@ -298,9 +279,9 @@ static int width_for(const struct reduce *r, bool along_columns)
     const struct index *along = along_columns ? r->inner : type_last(r->l->s, &r->of[0]->in[0]->type);
     if (is_finish(r) && !along_columns)
         return 1;
-    if (!along_columns && !index_multiple_of(r->length, MOST_WIDTH))
+    if (!along_columns && !index_multiple_of(r->length, REDUCE_WIDTH))
         return 1;
-    return index_multiple_of(along, MOST_WIDTH) ? MOST_WIDTH : 1;
+    return index_multiple_of(along, REDUCE_WIDTH) ? REDUCE_WIDTH : 1;
 }
 
 /* This launch's reductions: those whose parts go to scratch or come from it; all of the group's where there is none. */
@@ -339,7 +320,10 @@ void lower_reduce(struct lower *l)
         r.inner = type_count(l->s, &l->launch->anchor->type);
         r.length = l->launch->parts;
     } else {
-        shape_of_operand(&r);
+        struct reduce_shape shape = reduction_shape(l->s, l->launch->anchor);
+        r.outer = shape.outer;
+        r.inner = shape.inner;
+        r.length = shape.length;
     }
     r.width = width_for(&r, along_columns);
     r.acc = arena_array(l->k->arena, struct kmem *, r.n);

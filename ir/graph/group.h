@@ -41,6 +41,9 @@ enum dtype node_score_type(const struct node *n);
 int64_t group_row_bytes(struct session *s, const struct group *gr);
 /* Do the stages of one row fit in shared memory? Else its selections keep scores in scratch and results in memory. */
 bool group_rows_fit(struct session *s, const struct group *gr, const struct target *t);
+/* Blocks of LAUNCH_COLUMNS and LAUNCH_CHUNKS: threads, neighbours that a thread takes at once, turns whose loads are in
+   flight together. Plans cut parts in whole rounds of these. */
+enum { REDUCE_BLOCK = 256, REDUCE_WIDTH = 4, REDUCE_UNROLL = 4 };
 /* Does the rematerialised value x read one that the group computes? */
 bool node_reads_group(const struct node *x, const struct group *gr);
 /* May n join the epilogue of a GROUP_GEMM? */

@@ -3,65 +3,9 @@
 
 #include "ir/ops/reduction.h"
 
-int64_t plan_hint(const struct planner *p, const struct index *e) { return index_eval_hint(e, p->hint); }
-
-struct group_launch *plan_launch(struct planner *p, enum launch_kind kind, struct node *anchor)
-{
-    struct group *gr = p->gr;
-    struct group_launch *l = arena_push(p->g->arena, gr->launches, gr->n_launches, p->cap_launches);
-    *l = (struct group_launch){ .kind = kind, .anchor = anchor, .from = -1 };
-    return l;
-}
-
-void plan_sink(struct planner *p, struct group_launch *l, enum sink_kind kind, struct node *n, int scratch)
-{
-    size_t cap = l->n_sinks;
-    *arena_push(p->g->arena, l->sinks, l->n_sinks, cap) = (struct sink){ kind, n, scratch };
-}
-
-int plan_scratch(struct planner *p, const char *name, const struct index *count, bool zeroed)
-{
-    struct group *gr = p->gr;
-    *arena_push(p->g->arena, gr->scratch, gr->n_scratch, p->cap_scratch) =
-        (struct scratch){ .name = name, .dtype = DT_F32, .count = count, .zeroed = zeroed };
-    return (int)gr->n_scratch - 1;
-}
-
-void plan_finish(struct planner *p, struct node *anchor, int from, const struct index *parts, const struct index *part)
-{
-    enum { FEW_RESULTS = 64 }; /* fewer than this leave most threads of a column launch idle */
-    bool few = plan_hint(p, type_count(p->g->s, &anchor->type)) < FEW_RESULTS;
-    struct group_launch *l = plan_launch(p, few ? LAUNCH_CHUNKS : LAUNCH_COLUMNS, anchor);
-    l->from = from;
-    l->parts = parts;
-    l->part = part;
-}
-
 /* ---- reductions ---- */
-/* Results and terms as the templates see them: `inner` results stand side by side in memory. */
-struct reduce_shape {
-    const struct index *outer, *inner, *length;
-};
-
-static struct reduce_shape shape_of(struct session *s, const struct node *n)
-{
-    struct index_table *t = s->indices;
-    struct reduction d = reduction_of(n);
-    const struct type *x = &n->in[0]->type;
-    struct reduce_shape r = { index_const(t, 1), index_const(t, 1), reduction_length(s, n) };
-    bool inside = true;
-    for (int i = x->rank - 1; i >= 0; i--) {
-        inside &= !d.reduced[i];
-        if (inside)
-            r.inner = index_mul(t, r.inner, x->dim[i]);
-        else if (!d.reduced[i])
-            r.outer = index_mul(t, r.outer, x->dim[i]);
-    }
-    return r;
-}
-
-/* A block of the templates, and what a part should at least give each of its threads. */
-enum { BLOCK = 256, COLUMNS = 128, LEAST_TERMS = 16, BLOCKS_A_UNIT = 4, MOST_PARTS = 1024 };
+/* What a part should at least give each of its threads, and how many parts there may be. */
+enum { LEAST_TERMS = 16, BLOCKS_A_UNIT = 4, MOST_PARTS = 1024 };
 
 static int64_t at_most(int64_t x, int64_t most) { return x < most ? x : most; }
 static int64_t at_least(int64_t x, int64_t least) { return x > least ? x : least; }
@@ -70,8 +14,9 @@ static int64_t at_least(int64_t x, int64_t least) { return x > least ? x : least
 static int64_t parts_for(const struct planner *p, const struct reduce_shape *r, bool columns)
 {
     int64_t inner = plan_hint(p, r->inner);
-    int64_t blocks = plan_hint(p, r->outer) * (columns ? (inner + COLUMNS - 1) / COLUMNS : 1);
-    int64_t least = columns ? LEAST_TERMS * (BLOCK / p->t->wave) : (int64_t)LEAST_TERMS * BLOCK;
+    int64_t across = (int64_t)p->t->wave * REDUCE_WIDTH; /* columns of a block */
+    int64_t blocks = plan_hint(p, r->outer) * (columns ? (inner + across - 1) / across : 1);
+    int64_t least = columns ? LEAST_TERMS * (REDUCE_BLOCK / p->t->wave) : (int64_t)LEAST_TERMS * REDUCE_BLOCK;
     int64_t wanted = (int64_t)p->t->units * BLOCKS_A_UNIT / at_least(blocks, 1);
     return at_least(at_most(at_most(wanted, plan_hint(p, r->length) / least), MOST_PARTS), 1);
 }
@@ -80,7 +25,7 @@ static int64_t parts_for(const struct planner *p, const struct reduce_shape *r, 
 static const struct index *part_of(const struct planner *p, const struct reduce_shape *r, int64_t parts, bool columns)
 {
     struct index_table *t = p->g->s->indices;
-    int64_t round = columns ? BLOCK / p->t->wave * 4 : BLOCK * 16;
+    int64_t round = columns ? REDUCE_BLOCK / p->t->wave * REDUCE_UNROLL : REDUCE_BLOCK * REDUCE_WIDTH * REDUCE_UNROLL;
     const struct index *rounds = index_ceil_div(t, r->length, index_const(t, parts * round));
     return index_mulk(t, index_max(t, rounds, index_const(t, 1)), round);
 }
@@ -102,7 +47,7 @@ static void plan_reduce(struct planner *p)
 {
     struct group *gr = p->gr;
     struct index_table *t = p->g->s->indices;
-    struct reduce_shape r = shape_of(p->g->s, gr->anchor);
+    struct reduce_shape r = reduction_shape(p->g->s, gr->anchor);
     bool columns = !(index_is_const(r.inner) && r.inner->k == 1);
     int64_t parts = parts_for(p, &r, columns);
     mark_following(gr);

@@ -28,3 +28,20 @@ bool reduction_is_of_rows(const struct node *n)
             return false;
     return true;
 }
+
+struct reduce_shape reduction_shape(struct session *s, const struct node *n)
+{
+    struct index_table *t = s->indices;
+    struct reduction d = reduction_of(n);
+    const struct type *x = &n->in[0]->type;
+    struct reduce_shape r = { index_const(t, 1), index_const(t, 1), reduction_length(s, n) };
+    bool inside = true;
+    for (int i = x->rank - 1; i >= 0; i--) {
+        inside &= !d.reduced[i];
+        if (inside)
+            r.inner = index_mul(t, r.inner, x->dim[i]);
+        else if (!d.reduced[i])
+            r.outer = index_mul(t, r.outer, x->dim[i]);
+    }
+    return r;
+}

@@ -7,7 +7,7 @@ static const struct attr_def reduce_attrs[] = {
     { .name = "axis",
       .kind = ATTR_INTS,
       .value = { .n = 1, .ints = last_axis },
-      .doc = "the dimensions that are reduced, counted from the end if negative" },
+      .doc = "the dimensions that are reduced, from the end if negative; the last one where it is not given" },
     { .name = "keepdim", .kind = ATTR_BOOL, .doc = "a reduced dimension stays, as 1" },
 };
 

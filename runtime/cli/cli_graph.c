@@ -142,6 +142,14 @@ static const char *const class_words[] = {
     [CLS_INDEX] = "index",         [CLS_SOURCE] = "source", [CLS_EFFECT] = "effect",
 };
 
+static const char *ints_text(struct arena *a, const struct attr *v)
+{
+    const char *text = "[";
+    for (int i = 0; i < v->n; i++)
+        text = arena_printf(a, "%s%s%" PRId64, text, i ? ", " : "", v->ints[i]);
+    return arena_printf(a, "%s]", text);
+}
+
 static const char *value_text(struct arena *a, const struct attr_def *d)
 {
     if (d->required)
@@ -151,7 +159,7 @@ static const char *value_text(struct arena *a, const struct attr_def *d)
     case ATTR_FLOAT: return arena_printf(a, "%g", d->value.f);
     case ATTR_BOOL: return d->value.i ? "true" : "false";
     case ATTR_DTYPE: return dtype_name((enum dtype)d->value.i);
-    case ATTR_INTS:
+    case ATTR_INTS: return ints_text(a, &d->value);
     case ATTR_DIMS: return "[]";
     }
     BUG("attribute kind %d", (int)d->kind);

@@ -502,9 +502,9 @@ static void dead_handles_are_refused(void **state)
         driver_function(f, &begin, "cuStreamBeginCapture_v2", "hipStreamBeginCapture");
         driver_function(f, &end, "cuStreamEndCapture", "hipStreamEndCapture");
         driver_function(f, &graph_launch, "cuGraphLaunch", "hipGraphLaunch");
-        void *st;
-        void *ev;
-        void *graph;
+        void *st = NULL;
+        void *ev = NULL;
+        void *graph = NULL;
         dptr x;
         assert_true(d->ops->alloc(d, 64, &x));
         assert_true(!make(&st, 0) && !event(&ev, 0) && !fill(x, 0, 64, st));
@@ -534,8 +534,8 @@ static void memory_of_a_recording_is_kept(void **state)
         struct session *s = fake_begin(f);
         struct device *d = f->open(s, 0);
         const struct device_ops *ops = d->ops;
-        dptr x;
-        dptr y;
+        dptr x = 0;
+        dptr y = 0;
         assert_true(ops->alloc(d, N * 4, &x) && ops->alloc(d, N * 4, &y));
         struct module *m = ops->load(d, &fake_object);
         struct function *twice = ops->find(d, m, "twice");

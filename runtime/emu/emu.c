@@ -66,7 +66,12 @@ static bool emu_launch(struct device *d, struct stream *st, const struct launch 
     return launch_is_empty(l) || emu_submit(d, st, &(struct task){ .kind = TASK_LAUNCH, .launch = *l });
 }
 
-static bool emu_sync(struct device *d) { return emu_allows(d, "sync") & memory_intact(emu_of(d)); }
+/* Both are asked: what a failing call left in memory is said too. */
+static bool emu_sync(struct device *d)
+{
+    bool allowed = emu_allows(d, "sync");
+    return memory_intact(emu_of(d)) && allowed;
+}
 
 /* ---- modules ---- */
 

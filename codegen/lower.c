@@ -42,8 +42,6 @@ int log2_ceil(int64_t n)
     return l;
 }
 
-int64_t hint_of(const struct lower *l, const struct index *e) { return index_eval_hint(e, l->hint); }
-
 void value_loc_set(struct lower *l, struct value_loc w)
 {
     for (size_t i = 0; i < l->n_locs; i++)

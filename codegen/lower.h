@@ -104,7 +104,6 @@ bool mask_never_holds(struct index_table *t, const struct kmask *m);
 struct kmem *arg_of(const struct lower *l, const struct node *n);
 /* ⌈log2 n⌉. */
 int log2_ceil(int64_t n);
-int64_t hint_of(const struct lower *l, const struct index *e);
 
 /* The templates: fill l->k. */
 void lower_rows(struct lower *l);

@@ -582,57 +582,38 @@ static int64_t hint_value(void *ctx, const struct index *atom)
 int64_t index_eval_hint(const struct index *e, int64_t hint) { return index_eval(e, hint_value, &hint); }
 
 /* --- text --- */
-struct speller {
-    struct arena *a;
-    const char *(*spell)(void *, const struct index *);
-    void *ctx;
-};
+static const char *text_of(struct arena *a, const struct index *e, bool atom);
 
-static const char *text_of(const struct speller *sp, const struct index *e, bool atom);
-
-static const char *text_term(const struct speller *sp, const struct index_term *term, int64_t coef)
+static const char *text_term(struct arena *a, const struct index_term *term, int64_t coef)
 {
-    const char *out = coef == 1 ? "" : arena_printf(sp->a, "%lld*", (long long)coef);
+    const char *out = coef == 1 ? "" : arena_printf(a, "%lld*", (long long)coef);
     for (int i = 0; i < term->n; i++)
-        out = arena_printf(sp->a, "%s%s%s", out, i ? "*" : "", text_of(sp, term->atom[i], true));
+        out = arena_printf(a, "%s%s%s", out, i ? "*" : "", text_of(a, term->atom[i], true));
     return out;
 }
 
-static const char *text_of(const struct speller *sp, const struct index *e, bool atom)
+static const char *text_of(struct arena *a, const struct index *e, bool atom)
 {
     switch (e->kind) {
     case INDEX_SYM:
-    case INDEX_VAR: {
-        const char *name = sp->spell ? sp->spell(sp->ctx, e) : NULL;
-        return name ? name : e->name;
-    }
-    case INDEX_DIV: return arena_printf(sp->a, "(%s/%s)", text_of(sp, e->a, true), text_of(sp, e->b, true));
-    case INDEX_MOD: return arena_printf(sp->a, "(%s%%%s)", text_of(sp, e->a, true), text_of(sp, e->b, true));
-    case INDEX_MIN: return arena_printf(sp->a, "min(%s, %s)", text_of(sp, e->a, false), text_of(sp, e->b, false));
-    case INDEX_MAX: return arena_printf(sp->a, "max(%s, %s)", text_of(sp, e->a, false), text_of(sp, e->b, false));
+    case INDEX_VAR: return e->name;
+    case INDEX_DIV: return arena_printf(a, "(%s/%s)", text_of(a, e->a, true), text_of(a, e->b, true));
+    case INDEX_MOD: return arena_printf(a, "(%s%%%s)", text_of(a, e->a, true), text_of(a, e->b, true));
+    case INDEX_MIN: return arena_printf(a, "min(%s, %s)", text_of(a, e->a, false), text_of(a, e->b, false));
+    case INDEX_MAX: return arena_printf(a, "max(%s, %s)", text_of(a, e->a, false), text_of(a, e->b, false));
     case INDEX_SUM: break;
     }
     if (!e->n_terms)
-        return arena_printf(sp->a, e->k < 0 && atom ? "(%lld)" : "%lld", (long long)e->k);
+        return arena_printf(a, e->k < 0 && atom ? "(%lld)" : "%lld", (long long)e->k);
     const char *out = "";
     for (int i = 0; i < e->n_terms; i++) {
         int64_t c = e->terms[i].coef;
-        out = i == 0 ? text_term(sp, &e->terms[0], c)
-                     : arena_printf(sp->a, "%s %c %s", out, c < 0 ? '-' : '+',
-                                    text_term(sp, &e->terms[i], c < 0 ? -c : c));
+        out = i == 0 ? text_term(a, &e->terms[0], c)
+                     : arena_printf(a, "%s %c %s", out, c < 0 ? '-' : '+', text_term(a, &e->terms[i], c < 0 ? -c : c));
     }
     if (e->k)
-        out = arena_printf(sp->a, "%s %c %lld", out, e->k < 0 ? '-' : '+', (long long)(e->k < 0 ? -e->k : e->k));
-    return atom ? arena_printf(sp->a, "(%s)", out) : out;
+        out = arena_printf(a, "%s %c %lld", out, e->k < 0 ? '-' : '+', (long long)(e->k < 0 ? -e->k : e->k));
+    return atom ? arena_printf(a, "(%s)", out) : out;
 }
 
-const char *index_text(struct arena *a, const struct index *e)
-{
-    return text_of(&(struct speller){ .a = a }, e, false);
-}
-
-const char *index_text_as(struct arena *a, const struct index *e,
-                          const char *(*spell)(void *ctx, const struct index *atom), void *ctx)
-{
-    return text_of(&(struct speller){ a, spell, ctx }, e, false);
-}
+const char *index_text(struct arena *a, const struct index *e) { return text_of(a, e, false); }

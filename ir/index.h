@@ -86,7 +86,4 @@ int64_t index_eval(const struct index *e, int64_t (*value)(void *ctx, const stru
 int64_t index_eval_hint(const struct index *e, int64_t hint);
 /* As C-like text: `64*i0 + B/2 % 4`; names as they are. From the arena. */
 const char *index_text(struct arena *a, const struct index *e);
-/* The same with the atoms' names from `spell` (NULL result: the atom's own name). */
-const char *index_text_as(struct arena *a, const struct index *e,
-                          const char *(*spell)(void *ctx, const struct index *atom), void *ctx);
 #endif

@@ -39,7 +39,7 @@ struct diag {
 
 /* Makes the n-th call of a kind fail (tests of failure paths); 0 never. */
 struct faults {
-    int file_at, device_at, alloc_at;
+    int file_at, device_at;
 };
 
 enum log_topic { LOG_PASS = 1, LOG_COMPILE = 2, LOG_DEVICE = 4, LOG_TIME = 8 };

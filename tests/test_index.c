@@ -285,12 +285,6 @@ static void test_tiles_come_apart(void **state)
     arena_free(a);
 }
 
-static const char *spell(void *ctx, const struct index *atom)
-{
-    (void)ctx;
-    return atom->kind == INDEX_SYM ? "dim_N" : NULL;
-}
-
 static void test_text(void **state)
 {
     (void)state;
@@ -304,7 +298,6 @@ static void test_text(void **state)
     assert_non_null(strstr(text, "N*i"));
     assert_non_null(strstr(text, "- 2*(i/8)"));
     assert_non_null(strstr(text, "- 3"));
-    assert_non_null(strstr(index_text_as(a, e, spell, NULL), "dim_N*i"));
     assert_string_equal(index_text(a, index_const(t, -4)), "-4");
     arena_free(a);
 }

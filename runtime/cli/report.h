@@ -26,8 +26,6 @@ void table_print(const struct table *t, int indent, FILE *to);
 size_t text_width(const char *text);
 /* At most `width` characters, those in the middle left out: "router padic_enc…st softmax mul". */
 const char *text_short(struct arena *a, const char *text, size_t width);
-/* Like %-*s, in characters. */
-const char *text_pad(struct arena *a, const char *text, size_t width);
 /* "1,234,567" */
 const char *number_text(struct arena *a, int64_t n);
 const char *plural(int64_t n, const char *one, const char *many);

@@ -36,12 +36,6 @@ const char *text_short(struct arena *a, const char *text, size_t width)
     return arena_printf(a, "%.*s…%s", (int)(text_at(text, head) - text), text, text_at(text, w - tail));
 }
 
-const char *text_pad(struct arena *a, const char *text, size_t width)
-{
-    size_t w = text_width(text);
-    return w >= width ? text : arena_printf(a, "%s%*s", text, (int)(width - w), "");
-}
-
 struct table *table_new(struct arena *a, const char *align)
 {
     struct table *t = arena_new_of(a, struct table);

@@ -144,15 +144,6 @@ void tensor_set_i64(struct tensor *t, int64_t i, int64_t x)
     BUG_IF(m != FITS && !dtype_is_float(t->dtype), "%" PRId64 " is not a value of %s", x, dtype_name(t->dtype));
 }
 
-double *tensor_doubles(struct arena *a, const struct tensor *t)
-{
-    int64_t n = tensor_count(t);
-    double *out = arena_array(a, double, n ? n : 1);
-    for (int64_t i = 0; i < n; i++)
-        out[i] = tensor_get(t, i);
-    return out;
-}
-
 static const char *value_text(struct arena *a, const struct tensor *t, int64_t i)
 {
     if (dtype_is_float(t->dtype))

@@ -49,8 +49,6 @@ int64_t tensor_get_i64(const struct tensor *t, int64_t i);
    BUG). */
 void tensor_set(struct tensor *t, int64_t i, double x);
 void tensor_set_i64(struct tensor *t, int64_t i, int64_t x);
-/* All elements as tensor_get gives them. */
-double *tensor_doubles(struct arena *a, const struct tensor *t);
 
 /* The same values in another dtype, each rounded once to nearest even; a new tensor, also where the dtype is the same.
    NaN and infinities stay. NULL and one diagnostic (FAIL_INPUT) naming the tensor, the first element at fault, its

@@ -230,10 +230,35 @@ static struct block *find_fit(struct packer *p, const struct size *want)
     return NULL;
 }
 
-/* Its beginning; what is left over stays free. */
-static struct extent take_part(struct packer *p, struct block *b, const struct index *bytes)
+static int64_t round_up(int64_t k) { return (k + ALIGN - 1) / ALIGN * ALIGN; }
+
+/* A multiple of 256 that is at least `e`: every coefficient made one. NULL where an atom may be negative. */
+static const struct index *round_terms(struct packer *p, const struct index *e)
 {
     struct index_table *t = p->s->indices;
+    if (e->kind != INDEX_SUM)
+        return e->lo >= 0 ? index_mulk(t, e, ALIGN) : NULL;
+    const struct index *sum = index_const(t, round_up(e->k > 0 ? e->k : 0));
+    for (int i = 0; i < e->n_terms; i++) {
+        const struct index_term *term = &e->terms[i];
+        const struct index *product = index_const(t, term->coef > 0 ? round_up(term->coef) : 0);
+        for (int k = 0; k < term->n; k++) {
+            if (term->atom[k]->lo < 0)
+                return NULL;
+            product = index_mul(t, product, term->atom[k]);
+        }
+        sum = index_add(t, sum, product);
+    }
+    return sum;
+}
+
+/* Its beginning; what is left over stays free. Where there is room for the size rounded term by term, the rest is a
+   plain sum, which other sizes can be compared with. */
+static struct extent take_part(struct packer *p, struct block *b, const struct size *want)
+{
+    struct index_table *t = p->s->indices;
+    const struct index *plain = round_terms(p, want->least);
+    const struct index *bytes = plain && is_at_most(p, plain, b->x.bytes) ? plain : want->bytes;
     block_remove(p, b);
     struct extent rest = b->x;
     rest.offset = index_add(t, b->x.offset, bytes);
@@ -260,28 +285,6 @@ static struct extent append(struct packer *p, const struct size *want)
     }
     p->memory = index_add(p->s->indices, x.offset, x.bytes);
     return x;
-}
-
-static int64_t round_up(int64_t k) { return (k + ALIGN - 1) / ALIGN * ALIGN; }
-
-/* A multiple of 256 that is at least `e`: every coefficient made one. NULL where an atom may be negative. */
-static const struct index *round_terms(struct packer *p, const struct index *e)
-{
-    struct index_table *t = p->s->indices;
-    if (e->kind != INDEX_SUM)
-        return e->lo >= 0 ? index_mulk(t, e, ALIGN) : NULL;
-    const struct index *sum = index_const(t, round_up(e->k > 0 ? e->k : 0));
-    for (int i = 0; i < e->n_terms; i++) {
-        const struct index_term *term = &e->terms[i];
-        const struct index *product = index_const(t, term->coef > 0 ? round_up(term->coef) : 0);
-        for (int k = 0; k < term->n; k++) {
-            if (term->atom[k]->lo < 0)
-                return NULL;
-            product = index_mul(t, product, term->atom[k]);
-        }
-        sum = index_add(t, sum, product);
-    }
-    return sum;
 }
 
 /* Exactly, while there are few such sizes: two of them never add up to one term. */
@@ -311,7 +314,7 @@ struct extent packer_take(struct packer *p, const struct index *least)
         return b->x;
     }
     if (p->policy == PACK_FIT && (b = find_fit(p, want)))
-        return take_part(p, b, bytes);
+        return take_part(p, b, want);
     return append(p, want);
 }
 

@@ -30,6 +30,14 @@ static const char towers[] = "graph towers\n"
                              "s = linear(gelu(layernorm(linear(q, 100))), 10)\n"
                              "output y = softmax(r + s)\n";
 
+/* A product of few tiles and a long sum, its parts in scratch; and a column sum beside a product. */
+static const char parts[] = "graph parts\n"
+                            "dim B\n"
+                            "input x: f32[B, 4096] where -1 <= x <= 1\n"
+                            "h = gelu(linear(x, 20))\n"
+                            "output y = softmax(linear(h, 36))\n"
+                            "output s = sum(linear(h, 40), axis=0)\n";
+
 static struct chain *chain_of(struct session *s, const struct target *t, const char *name, const char *text)
 {
     struct chain *c = chain_new(s, t, source_of_string(s, name, text), NULL);
@@ -97,6 +105,7 @@ static void edges_cover_what_launches_touch(void **state)
             expect_covered_at_all(chain_of_model(s, target_find(targets[t]), models[i]), &sum);
         expect_covered_at_all(chain_of(s, target_find(targets[t]), "sums", sums), &sum);
         expect_covered_at_all(chain_of(s, target_find(targets[t]), "towers", towers), &sum);
+        expect_covered_at_all(chain_of(s, target_find(targets[t]), "parts", parts), &sum);
         session_end(s);
         for (uint64_t seed = 1; seed <= 80; seed++) {
             s = session_begin();
@@ -229,7 +238,8 @@ static void dropped_edges_are_seen(void **state)
     for (int t = 0; t < 2; t++) {
         int model = drop_edges(targets[t], "moe_sheaf", NULL, 3);
         assert_true(model >= 29);
-        needed += model + drop_edges(targets[t], "sums", sums, 300) + drop_edges(targets[t], "towers", towers, 5);
+        needed += model + drop_edges(targets[t], "sums", sums, 300) + drop_edges(targets[t], "towers", towers, 5) +
+                  drop_edges(targets[t], "parts", parts, 5);
         for (uint64_t seed = 1; seed <= 12; seed++) {
             struct arena *a = arena_new();
             needed += drop_edges(targets[t], "random", random_graph_text(a, 7000 + seed), 5);
@@ -266,8 +276,10 @@ static void dropped_zeroings_are_seen(void **state)
 {
     (void)state;
     int dropped = 0;
-    for (int t = 0; t < 2; t++)
+    for (int t = 0; t < 2; t++) {
         dropped += drop_zeroings(targets[t], "sums", sums, 3);
+        dropped += drop_zeroings(targets[t], "parts", parts, 3);
+    }
     print_message("%d zeroings dropped, one at a time, each of them seen\n", dropped);
     assert_true(dropped >= 4);
 }

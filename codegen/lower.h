@@ -1,22 +1,25 @@
 #ifndef TOKIC_CODEGEN_LOWER_H
 #define TOKIC_CODEGEN_LOWER_H
-/* From a group to a kernel. Templates (rows.c, gemm.c) decide the loops; the values inside come by pulling: "the value
-   of node n at index i". */
+/* From a group to a kernel. Templates (rows.c, reduce.c, gemm.c) decide the loops. The values inside are lowered on
+   demand: "the value of node n at index i". */
 #include "codegen/program.h"
 #include "ir/graph/group.h"
 
-/* Where a value of the group is to be had, when not from its operands. */
-enum value_loc_kind { LOC_ARG, LOC_SHARED, LOC_STORED, LOC_VALUE, LOC_FRAG };
+/* Where a value of the group is read from, if it is not computed from its operands. */
+enum value_loc_kind {
+    LOC_ARG,    /* mem, an argument: the element is the row-major position */
+    LOC_SHARED, /* mem, in shared memory: the element is base + last index */
+    LOC_STORED, /* mem, the node's own memory, already written in this launch: the element is base + last index */
+    LOC_VALUE,  /* `value`, the same for the whole row */
+    LOC_FRAG    /* the element of the fragment at hand */
+};
 struct value_loc {
     const struct node *node;
     enum value_loc_kind kind;
-    struct kmem *
-        /* ARG: element number is the row-major position; SHARED, STORED (in its own memory already): base + last index
-           */
-        mem;
-    const struct index *base;            /* SHARED */
-    const struct kexpr *value;           /* VALUE: the same for the whole row */
-    const struct index *index[MAX_RANK]; /* FRAG, VALUE: the only index at which it may be asked for */
+    struct kmem *mem;
+    const struct index *base;
+    const struct kexpr *value;
+    const struct index *index[MAX_RANK]; /* FRAG, VALUE: the only index at which it may be read */
 };
 
 struct memo {
@@ -25,22 +28,22 @@ struct memo {
     const struct kexpr *value;
 };
 
-/* The vectoriser: while a sweep goes over `width` neighbours at a time (its variable e), a load whose place is (a
-   multiple of width) + e becomes one vector load in front of the loop over e, into private memory. Rows that fit in
-   registers are loaded once and stay there for the sweeps to come. */
+/* The vectoriser. A sweep takes `width` neighbours at a time in an inner loop over e. A load at (a multiple of width) + e
+   becomes one vector load into private memory before that loop. Rows that fit in registers are loaded once and stay
+   there for later sweeps. */
 struct vector_load {
     const struct kmem *from, *held;
     const struct index *first;
     bool stays;
 };
 struct vector {
-    int width;                    /* 1: off */
-    const struct index *e, *turn; /* the variables of the loops over neighbours and over turns (NULL: one turn) */
-    const struct index
-        *same_turn; /* what turns are called in the places that are remembered: every sweep has a variable of its own */
-    const struct index *thread; /* loads that do not depend on it are not worth it */
-    int turns;                  /* 0: too many to keep what is loaded for other sweeps */
-    struct kbuild outer;        /* the list that the loop over e stands in */
+    int width;                     /* 1: off */
+    const struct index *e;         /* variable of the loop over neighbours */
+    const struct index *turn;      /* variable of the loop over turns; NULL: one turn */
+    const struct index *same_turn; /* stands for `turn` in remembered indices, since each sweep has its own variable */
+    const struct index *thread;    /* loads that do not depend on it stay scalar */
+    int turns;                     /* 0: too many to keep loaded values for other sweeps */
+    struct kbuild outer;           /* the list that contains the loop over e */
     struct kstmt *loop;
 };
 
@@ -49,56 +52,56 @@ struct lower {
     struct index_table *indices;
     const struct graph *g;
     const struct group *gr;
-    const struct group_launch *launch; /* of the group: the one at hand */
+    const struct group_launch *launch; /* the group's launch that is being lowered */
     struct kmem **scratch;             /* the group's, by number */
     const struct target *t;
     struct kernel *k;
-    struct kbuild b; /* where statements go now */
+    struct kbuild b; /* where statements are added */
     struct value_loc *locs;
     size_t n_locs, cap_locs;
     struct memo *memo;
     size_t n_memo, cap_memo;
     struct vector vec;
-    struct vector_load *loads;
+    struct vector_load *loads; /* vector loads that can be read again */
     size_t n_loads, cap_loads;
-    int n_held;   /* what was loaded wide; private elements that stay */
+    int n_held;   /* private elements that stay for later sweeps */
     int64_t hint; /* expected value of symbolic dims */
 };
 
-/* Value of n at index (n->type.rank of them), as f32, f64, i32, i64 or bool. */
+/* Value of n at `index`, an array of n->type.rank indices, as f32, f64, i32, i64 or bool. */
 const struct kexpr *lower_value(struct lower *l, const struct node *n, const struct index *const *index);
-/* Says where a value is from now on. */
+/* Sets where later reads find a value. */
 void value_loc_set(struct lower *l, struct value_loc w);
-/* Goes into a statement's body and comes back out; what was pulled inside is forgotten outside. */
+/* Enters a statement's body and leaves it again. Leaving forgets the values lowered inside. */
 struct insert_point {
     struct kbuild b;
     size_t n_memo;
 };
 struct insert_point lower_enter(struct lower *l, struct kstmt *stmt);
 void lower_leave(struct lower *l, struct insert_point p);
-/* Forgets vector loads that do not stay: the turn that made them is over. */
+/* Forgets the vector loads that do not stay, at the end of a turn. */
 void lower_forget_turn(struct lower *l);
-/* Forgets what was pulled so far: memory has changed, or a new region begins. */
+/* Forgets all lowered values, since memory has changed or a new region begins. */
 void lower_forget(struct lower *l);
 
-/* Row-major position of an index in a shape, and back. */
+/* Converts an index in a shape to its row-major position, and back. */
 const struct index *flat_index(struct index_table *t, const struct type *type, const struct index *const *index);
 void split_index(struct index_table *t, const struct index *const *dims, int rank, const struct index *flat,
                  const struct index **index);
 /* A guard with one condition 0 <= e < bound. */
 struct kmask mask_of(const struct index *e, const struct index *bound);
-/* acc[0..n-1] of every thread become the totals of its wave, or of the whole block, the same in all of them. */
+/* Reduces acc[0..n-1] over each wave, or over the block. Every thread gets the totals. */
 void combine_wave(struct lower *l, struct kmem *acc, int n, enum kacc op);
 void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op);
-/* acc[0..n-1] := what ⊕ begins with, in a region of its own. */
+/* acc[0..n-1] := the neutral element of ⊕, in a region of its own. */
 void fill_accumulators(struct lower *l, struct kmem *acc, int n, enum kacc op);
 double accumulator_neutral(enum kacc op);
 /* The result of a reduction from its total of `length` terms. */
 const struct kexpr *finish_reduction(struct lower *l, const struct node *n, const struct kexpr *total,
                                      const struct index *length);
-/* An element of an argument as one of a vector load's where the vectoriser allows it. */
+/* Loads an element of an argument, as part of a vector load where the vectoriser allows it. */
 const struct kexpr *load_arg(struct lower *l, const struct kmem *m, const struct index *flat);
-/* Sure to fail for all values of its variables. */
+/* True if the mask provably fails for all values of its variables. */
 bool mask_never_holds(struct index_table *t, const struct kmask *m);
 /* The argument buffer of a materialised value or source; NULL if the kernel has none for it. */
 struct kmem *arg_of(const struct lower *l, const struct node *n);

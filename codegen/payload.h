@@ -1,23 +1,22 @@
 #ifndef TOKIC_CODEGEN_PAYLOAD_H
 #define TOKIC_CODEGEN_PAYLOAD_H
-/* The other printing of a kernel: plain C in which every float is a payload of type P and every operation on floats a
-   call, run by one thread.
+/* Prints a kernel as plain C for one thread, in which every float is a payload of type P and every operation on floats is
+   a call.
 
-   What comes out is one function
+   The text is one function
        void NAME_run(void *const *args, const tk_i64 *dims, const tk_i64 *grid)
    args: the buffers in argument order, P[] for any float type, else tk_i32[], tk_i64[], tk_u8[]; dims: the scalar
    arguments in order; grid: blocks along x, y, z.
 
-   A block's threads run in turn: each statement outside of a region for all threads, a region whole for one thread
-   after the other. That is the meaning of a kernel (threads of a region are independent, the rest is collective), so no
-   fibers are needed, and a region that looks at another thread's work in the same region gives another result here than
-   on a device. A copy is made at its issue. Uninitialised cells hold p_unset().
+   A block's threads run in turn. A statement outside of regions runs for all threads at once; a region runs as a whole
+   for one thread after the other. Threads of a region are independent and all else is collective, so no fibers are
+   needed. A region that reads another thread's work in the same region gives a different result here than on a device.
+   A copy is made at its issue. Uninitialised cells hold p_unset().
 
-   What stands before it, in C, defines tk_f64 tk_i32 tk_u32 tk_i64 tk_u8, tk_max_T and tk_min_T (T i32, i64), P, and on
-   P:
-       p_order(P) -> tk_i32, by the payloads' own order
+   The C before it must define tk_f64 tk_i32 tk_u32 tk_i64 tk_u8, tk_max_T and tk_min_T (T i32, i64), P, and on P:
+       p_order(P) -> tk_i32: a key in the payloads' own order
        p_const(double)   p_unset()   p_of_int(tk_i64)   p_int(P) -> tk_i64, toward zero
-       p_to_T(P), T in f16 bf16 f32 f64: stored as that type, or cast to it
+       p_to_T(P), T in f16 bf16 f32 f64: rounded by a store to that type, or by a cast
        p_NAME for each operation of ir/kernel/kop.def that takes floats; the comparisons give an int
        p_accumulate_OP(acc, x), p_combine_OP(acc, acc), OP in sum max min; p_accumulate_fma(acc, x, y): acc + x·y
        p_mma(c, a, b, n): c + Σ a[i]·b[i], i < n: one instruction of the matrix unit */

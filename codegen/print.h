@@ -4,7 +4,7 @@
    it. */
 #include "ir/kernel/kir.h"
 
-/* The text of one finished kernel, from the session's arena. Where it comes from is said in comments only if the kernel
-   has a comment of its own, so that kernels which differ in origin alone print alike without one. */
+/* The text of one finished kernel, from the session's arena. Source locations are printed only if the kernel has a
+   comment; without one, kernels that differ only in their origin print alike. */
 const char *print_kernel(const struct kernel *k);
 #endif

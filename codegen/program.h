@@ -1,17 +1,17 @@
 #ifndef TOKIC_CODEGEN_PROGRAM_H
 #define TOKIC_CODEGEN_PROGRAM_H
-/* A graph compiled for one target: launches in order, over kernels of which equal ones share a text. */
+/* A graph compiled for one target: launches in order. Launches with equal kernels share a text. */
 #include "ir/graph/graph.h"
 #include "ir/kernel/kir.h"
 #include "ir/target.h"
 
 struct program_kernel {
-    struct kernel *k; /* the first of those that share the text */
+    struct kernel *k; /* the first kernel with this text */
     const char *text; /* without prelude */
     size_t n_uses;
 };
 
-/* What is bound to a buffer argument: a node's memory, or scratch of the launch's group, from `offset` on. */
+/* The memory bound to a buffer argument: a node's, or scratch of the launch's group, from `offset` on. */
 struct launch_arg {
     const struct node *node;    /* NULL: scratch */
     int scratch;                /* index in group->scratch */
@@ -19,12 +19,13 @@ struct launch_arg {
 };
 
 struct program_launch {
-    const struct group *group; /* what it is part of; a group is judged when its last launch is done */
-    bool first, last;          /* of its group; scratch that wants zeroing is zeroed before the first */
-    const struct kernel *k;    /* its own kernel: sums belong to its own nodes */
+    const struct group *group; /* the group that it belongs to */
+    bool first;                /* first launch of its group: the group's scratch is zeroed before it */
+    bool last;                 /* last launch of its group: the group is judged after it */
+    const struct kernel *k;    /* its own kernel, even if its text is shared: sum records name its own nodes */
     size_t kernel;             /* index of its text in program->kernels */
     struct launch_arg *args;   /* k->n_args of them */
-    size_t *after;             /* launches that must be complete before it begins, ascending: the program's DAG */
+    size_t *after;             /* launches that must complete before it begins, ascending: the program's DAG */
     size_t n_after;
 };
 
@@ -42,6 +43,6 @@ struct program {
 
 /* Lowers every group. NULL with a diagnostic: a kernel that the verifier refuses, or an op that no template takes. */
 struct program *codegen_program(struct session *s, const struct graph *g, const struct target *t, int64_t hint);
-/* Prints the kernels again into texts and module (after a test has changed a kernel). */
+/* Prints the kernels and the module's text again, after a test has changed a kernel. */
 void program_print(struct program *p);
 #endif

@@ -8,19 +8,21 @@ struct rows {
     struct row_space space;
     int team, teams;                    /* threads a row, rows a block */
     bool by_block;                      /* the team is the block */
-    const struct index *row, *member;   /* this team's row; this thread in the team */
+    const struct index *row;            /* this team's row */
+    const struct index *member;         /* this thread's number in the team */
     const struct index *lead[MAX_RANK]; /* the row as indices of the leading dims */
     int width;                          /* neighbours that a thread takes at a time in rows of vector_length */
-    const struct index *vector_length, *same_turn;
-    size_t n_spilled; /* selections whose scores stand in scratch */
-    bool keep;        /* a thread's part of such a row fits in registers */
+    const struct index *vector_length;
+    const struct index *same_turn; /* struct vector's */
+    size_t n_spilled;              /* selections whose scores are in scratch */
+    bool keep;                     /* a thread's part of a row of vector_length fits in registers */
 };
 
 void full_index(const struct rows *r, const struct index *last, const struct index **index);
 
-/* Loops over the elements of a row of length n that are this thread's: enters the loops and the guard, and gives the
-   element's number. Where the rows are swept `width` neighbours at a time, a loop over these is innermost, and `outer`
-   is the place around it. */
+/* Loops over this thread's elements of a row of length n: sweep_begin enters the loops and the guard, and sets i, the
+   element's number. If a row is swept `width` neighbours at a time, the innermost loop is over these (variable e), and
+   `outer` is the insert point around it. */
 struct sweep {
     struct insert_point start;
     const struct index *i;
@@ -32,9 +34,9 @@ struct sweep sweep_begin(struct rows *r, const struct index *n);
 void sweep_end(struct rows *r, struct sweep s);
 
 void team_barrier(struct rows *r);
-/* acc[0..n-1] of every thread become the team's totals, the same in all of them. */
+/* Reduces acc[0..n-1] over the team. Every thread gets the totals. */
 void team_combine(struct rows *r, struct kmem *acc, int n, enum kacc op);
-/* The team's part of a shared buffer that holds one row of n's elements a team. */
+/* The team's part of a shared buffer that has room for one row of n's elements for each team. */
 struct value_loc row_buffer(struct rows *r, const struct node *n, enum dtype t, const char *stem);
 /* "acc3" */
 const char *numbered(struct lower *l, const char *stem, size_t i);

@@ -3,53 +3,51 @@
 /* The language that kernel texts are written in, and the preludes that make it C for each compiler.
 
    A module is PRELUDE + KERNELS. The kernels are the same bytes for every compiler that serves the target, the host's C
-   compiler (emulation) included; the prelude only spells. It is generated from one table (codegen/spell.c): a row is
-   (name, result, parameters, and its body as C for the emulator, CUDA, HIP), plus the matrix instruction of the
-   target's row, plus tokic's math functions (codegen/prelude/math.h).
+   compiler (emulation) included; the prelude only spells. It consists of a table of functions (codegen/spell.c: name,
+   result, parameters, bodies for the emulator, CUDA and HIP), the target's matrix instruction, and tokic's math
+   functions (codegen/prelude/math.h).
 
-   Types      tk_f32 tk_f64 tk_i32 tk_u32 tk_i64 tk_u64 tk_u8; tk_f16 and tk_bf16 are storage only (16 bits): no
-              operator is ever applied to them.
-              tk_v16: 16 bytes, aligned (staging register of a copy).
-   A kernel   struct NAME_args { TK_PTR(const tk_f16) x; ...; tk_i32 B; };     pointers first, then scalars; one
-                                                                               by-value argument struct
-              TK_KERNEL(NAME, BLOCK)                                            the head; inside it the arguments are
-                                                                                `a.x`, `a.B`
-              { TK_SHARED(BYTES);  tk_f16 *const sA = (tk_f16 *)(tk_smem + 0);  ... }     at most one TK_SHARED, first
-                  thing in the kernel
+   Types      tk_f32 tk_f64 tk_i32 tk_u32 tk_i64 tk_u64 tk_u8
+              tk_f16 tk_bf16: storage only (16 bits), no operator is ever applied to them
+              tk_v16: 16 bytes, aligned; the staging register of a copy
+   A kernel   struct NAME_args { TK_PTR(const tk_f16) x; ...; tk_i32 B; };
+                  one argument struct, passed by value: pointers first, then scalars
+              TK_KERNEL(NAME, BLOCK)
+                  the head; the body reads arguments as `a.x`, `a.B`
+              { TK_SHARED(BYTES);  tk_f16 *const sA = (tk_f16 *)(tk_smem + 0);  ... }
+                  at most one TK_SHARED, which comes first
    Ids        tk_tid() tk_lane() tk_wave() tk_bid_x() tk_bid_y() tk_bid_z()     TK_WAVE: lanes a wave
-   Loops      TK_UNROLL before a `for` of constant trip count: unrolled where it counts (private arrays and fragments
-              stay in registers)
-   Memory     tk_ld_T(p, i) -> value, tk_st_T(p, i, v)     T in f16 bf16 f32 f64 i32 i64 u8; f16 and bf16 load to tk_f32
-                                                           and round once
-              (nearest even) at the store
-              tk_ldw_T_N(v, p, i), tk_stw_T_N(p, i, v)      N neighbours (2, 4, 8) into and out of private values
-                                                            v[0..N-1], f16 and bf16 as above;
-              p + i aligned to N elements, accesses of up to 16 bytes. Not for u8
-              tk_ld2_f16(p, i) -> tk_u32                    two neighbouring halves as one fragment register, p + i
-                                                            aligned to 4 bytes
-              tk_pack_f16(lo, hi) -> tk_u32 from two f32, rounding each; tk_lo_f16(u), tk_hi_f16(u) -> tk_f32 Every
-              access of an array in global or shared memory is one of these, so that a checking prelude sees it with its
-              line.
-   Copies     tk_issue_N(stage, dst, di, src, si, on)       N bytes (4, 8, 16) from global src+si to shared dst+di
-                                                            (element numbers),
-              zeros where !on; `stage`: a tk_v16 lvalue
-              tk_land_N(stage, dst, di)                     the other half. NVIDIA: issue is cp.async and land nothing.
-                                                            AMD: issue loads into `stage`,
-              land stores to LDS.
+   Loops      TK_UNROLL before a `for` of constant trip count: unrolled, so that private arrays and fragments stay in
+              registers
+   Memory     Every access of an array in global or shared memory is one of these, so that a checking prelude sees it
+              with its line. f16 and bf16 load to tk_f32, and round once (nearest even) at the store.
+              tk_ld_T(p, i) -> value, tk_st_T(p, i, v)      T in f16 bf16 f32 f64 i32 i64 u8
+              tk_ldw_T_N(v, p, i), tk_stw_T_N(p, i, v)      N neighbours (2, 4, 8) to and from private values v[0..N-1];
+                                                            p + i aligned to N elements; not for u8
+              tk_ld2_f16(p, i) -> tk_u32                    two neighbouring halves as one fragment register;
+                                                            p + i aligned to 4 bytes
+              tk_pack_f16(lo, hi) -> tk_u32                 from two f32, each rounded
+              tk_lo_f16(u), tk_hi_f16(u) -> tk_f32
+   Copies     tk_issue_N(stage, dst, di, src, si, on)       N bytes (4, 8, 16) from global src+si to shared dst+di,
+                                                            zeros if !on; `stage`: a tk_v16 lvalue
+              tk_land_N(stage, dst, di)                     the second half of a copy
               tk_commit()  tk_wait(n)                       close a group of issues; wait until at most n groups are in
-                                                            flight. AMD: nothing.
-              Element pointers are typed, so di and si count elements. dst cells may not be touched between the issue
-              and the wait (and barrier) for its group.
-   Barriers      tk_sync_block()  tk_sync_wave()               barrier, and memory published within the scope
-   Wave ops   tk_shfl_xor_T(v, mask)  tk_shfl_T(v, lane)    T in f32 f64 i32 i64;  tk_ballot(p) -> tk_u64
-   Matrix     tk_mma(c, a, b)                               c: tk_f32[TK_MMA_C], a: tk_u32[TK_MMA_A], b:
-                                                            tk_u32[TK_MMA_B] (two halves a register,
-              lower element first); c += a·b
-   Floats     + - * / as C (IEEE, round to nearest even, no contraction); tk_fma_f32(a,b,c) tk_sqrt_f32 tk_abs_f32
-              tk_rint_f32 tk_floor_f32
-              tk_max_f32 tk_min_f32 (a NaN wins; on a tie the first), the same for f64; tk_round_f16(x) -> tk_f32 (to
-              f16 and back), tk_round_bf16 tk_bits_f32(u) tk_f32_bits(x) tk_f64_bits tk_bits_f64; conversions
-              tk_i64_f64(x) (truncates; operand known in range), C casts otherwise
+                                                            flight
+              NVIDIA: issue is cp.async, land does nothing. AMD: issue loads into `stage`, land stores to LDS, commit and
+              wait do nothing. di and si count elements, since the pointers are typed. dst must not be touched between
+              the issue and the wait (and barrier) for its group.
+   Barriers   tk_sync_block()  tk_sync_wave()               barrier; publishes memory within its scope
+   Wave ops   tk_shfl_xor_T(v, mask)  tk_shfl_T(v, lane)    T in f32 f64 i32 i64
+              tk_ballot(p) -> tk_u64
+   Matrix     tk_mma(c, a, b)                               c += a·b; c: tk_f32[TK_MMA_C], a: tk_u32[TK_MMA_A],
+                                                            b: tk_u32[TK_MMA_B], two halves a register, the lower
+                                                            element in the low bits
+   Floats     + - * / as in C (IEEE, round to nearest even, no contraction)
+              tk_fma_f32(a, b, c) tk_sqrt_f32 tk_abs_f32 tk_rint_f32 tk_floor_f32
+              tk_max_f32 tk_min_f32: a NaN wins, on a tie the first; the same for f64
+              tk_round_f16(x) tk_round_bf16(x) -> tk_f32    to that type and back
+              tk_bits_f32(u) tk_f32_bits(x) tk_bits_f64 tk_f64_bits
+              tk_i64_f64(x)                                 truncates; x must be in range; other conversions are C casts
               tk_exp_f32 tk_exp2_f32 tk_log_f32 tk_log2_f32 tk_tanh_f32 tk_erf_f32 tk_rsqrt_f32 tk_sigmoid_f32
                   prelude/math.h, at most 2 ulp
               TK_INF TK_NAN
@@ -57,10 +55,10 @@
 #include "ir/target.h"
 #include "ir/session.h"
 
-/* Which C it will be compiled as. */
+/* The C dialect of a prelude. */
 enum spelling { SPELL_CUDA, SPELL_HIP, SPELL_EMU, SPELL_EMU_CHECKED };
 
-/* How every prelude ends: from here on compilers, __LINE__ and the checking emulator count the lines of the kernels. */
+/* Ends every prelude: from here on compilers, __LINE__ and the checking emulator count lines of the kernels. */
 #define SPELL_KERNELS "#line 1 \"KERNELS\"\n"
 
 /* The prelude for a target in a spelling, from the run arena. */

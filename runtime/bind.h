@@ -1,19 +1,20 @@
 #ifndef TOKIC_RUNTIME_BIND_H
 #define TOKIC_RUNTIME_BIND_H
-/* What a graph is run on: values of its symbolic dims, and a tensor for each source, from files or drawn. */
+/* Binds a graph to what it runs on: values of its symbolic dims, and a tensor for each source, from files or drawn. */
 #include "ir/graph/graph.h"
 #include "runtime/format/tensor.h"
 
-enum init_mode { INIT_TRAIN, INIT_JUDGE }; /* biases 0, gammas 1; or drawn, so that a dropped one shows */
+/* Biases and gammas without a file. TRAIN: 0 and 1. JUDGE: drawn at random, so that a kernel which drops one is seen. */
+enum init_mode { INIT_TRAIN, INIT_JUDGE };
 
 struct bind_options {
-    const char *weights; /* a safetensors file; NULL: drawn */
-    const char *const *inputs;
-    size_t n_inputs; /* "NAME=FILE.npy" */
-    int64_t batch;   /* -1: from the files, else 128 */
+    const char *weights;       /* a safetensors file; NULL: drawn */
+    const char *const *inputs; /* each "NAME=FILE.npy" */
+    size_t n_inputs;
+    int64_t batch; /* -1: from the files, else 128 */
     uint64_t seed;
     enum init_mode init;
-    bool check; /* guards of the contracts: ranges and finiteness of inputs and weights */
+    bool check; /* check the ranges and finiteness that contracts ask of inputs and weights */
 };
 
 struct bound_source {
@@ -25,15 +26,15 @@ struct bound_source {
 struct binding {
     struct arena *arena;
     struct dim_values dims;
-    struct bound_source *sources;
-    size_t n; /* sources that the outputs depend on, in node order */
+    struct bound_source *sources; /* those that the outputs depend on, in node order */
+    size_t n;
 };
 
-/* Binds every input, label and parameter of the graph as parsed that an output (g->outs) depends on. NULL and
-   diagnostics: missing, extra or wrongly shaped tensors (all of them at once), dims that disagree, values outside
-   `where`. Parameters' tensors keep the file's dtype; draws are f32. */
+/* Binds every input, label and parameter of the parsed graph that an output (g->outs) depends on. Tensors from a file
+   keep its dtype; drawn ones are f32. NULL with diagnostics for missing, extra or wrongly shaped tensors (all at once),
+   dims that disagree, and values outside their `where`. */
 struct binding *bind_sources(struct session *s, const struct graph *g, const struct bind_options *o);
 const struct tensor *binding_find(const struct binding *b, const char *name);
-/* The parameters of the graph drawn or loaded, as a list in the graph's order: for --save-weights. */
+/* The graph's parameters, drawn or loaded, in the graph's order: for --save-weights. */
 struct tensor_list *binding_weights(struct session *s, const struct graph *g, const struct binding *b);
 #endif

@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_DRAW_H
 #define TOKIC_RUNTIME_DRAW_H
-/* Random values by (seed, tensor name, element): the same for any order, thread count or backend.
+/* Random values as a function of (seed, tensor name, element): they do not depend on order, thread count or backend.
 
    Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC11), ten rounds of
        (hi0, lo0) = 0xD2511F53 · c0,  (hi1, lo1) = 0xCD9E8D57 · c2                            32 × 32 → 64 bits
@@ -13,7 +13,7 @@
            u = (x >> 8) · 2^-24                                  in [0, 1), exact in f32
            value = f32(lo + (hi − lo) · u)                       each operation in double, then one rounding to f32,
                                                                  nearest even
-   A draw is this f32 in every numerics; storing it in a narrower dtype is a load, and rounds it. It may equal f32(hi).
+   The drawn value is this f32 in every numerics; converting it to a narrower dtype rounds it. It may equal f32(hi).
    Integers and bools: value = min(lo + floor((hi − lo + 1) · u), hi), with lo and hi integers. */
 #include "runtime/format/tensor.h"
 
@@ -21,9 +21,9 @@ void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 
 /* u of one element. */
 float draw_unit(uint64_t seed, const char *name, uint64_t index);
-/* `n` values from element `first` on, from a name already hashed: for threads, and for callers that keep no tensor. */
+/* `n` values from element `first` on, given the name's hash: for threads, and for callers that keep no tensor. */
 void draw_block(uint64_t seed, uint64_t name_hash, double lo, double hi, uint64_t first, size_t n, float *out);
-/* Every element of a tensor; lo <= hi, both finite. An f16 or bf16 too narrow for [lo, hi] gives infinities: ask the
-   range first. */
+/* Every element of a tensor; lo <= hi, both finite. Values beyond the range of f16 or bf16 become infinite: the caller
+   checks the range. */
 void draw_fill(uint64_t seed, const char *name, double lo, double hi, struct tensor *t);
 #endif

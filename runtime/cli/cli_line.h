@@ -11,9 +11,9 @@
 struct line {
     struct cli *c;
     struct session *s;
-    const char *what; /* the file or directory, as named or found */
+    const char *what; /* the file or directory, as the command names it or as it was found */
     const struct source *src;
-    struct build *build;  /* NULL: a file was named */
+    struct build *build;  /* NULL: the command names a file */
     struct graph *parsed; /* after pipeline_all, with the outputs asked for */
     bool extra_outputs;   /* --output named a tensor that is no output */
     int64_t hint;
@@ -23,24 +23,23 @@ struct line {
    the command reads. */
 bool line_open(struct cli *c, struct line *l);
 
-/* One target's way (runtime/compiled.h) with the command's options. */
+/* The steps of runtime/compiled.h for one target, with the command's options. */
 struct pass_ctx line_pass_ctx(const struct line *l, const struct target *t);
 struct pass_options line_pass_options(const struct line *l);
 bool line_passes(const struct line *l, const struct target *t, const char *stop_after, struct compiled *out);
 bool line_program(const struct line *l, const struct target *t, struct compiled *out);
-/* k->text: the prelude and the kernels of k->program, as the compiler for a device kind ("emu", or a GPU's) gets them.
-   */
+/* Sets k->text: prelude and kernels of k->program, as the compiler for a device kind ("emu", or a GPU's) gets them. */
 void line_text(const struct line *l, struct compiled *k, const char *device_kind);
-/* Compiles that text. A build's object is used if it is of this text and this tokic; a program without kernels needs no
-   compiler. */
+/* Compiles that text. A build's object is used instead if this tokic made it from the same text. A program without
+   kernels needs no compiler. */
 bool line_compile(const struct line *l, struct compiled *k, const char *device_kind);
 
 /* --target: rows by name. */
 bool line_targets(struct session *s, const char *list, const struct target *out[], size_t max, size_t *n);
-/* The target of what names none: --target's first, else the build's first, else gfx90a. */
+/* The target where the command implies none: the first of --target, else the build's first, else gfx90a. */
 const struct target *line_target(const struct line *l);
-/* --device, or the first GPU; with neither, emu of line_target if `or_emu`, else FAIL_DEVICE with the remedy. A
-   --target that is not the device's is refused. */
+/* The device of --device, else the first GPU, else (if `or_emu`) an emulator of line_target. With none of these,
+   FAIL_DEVICE with the remedy. A --target other than the device's is refused. */
 struct device *line_device(const struct line *l, bool or_emu);
 int line_threads(const struct cli *c);
 

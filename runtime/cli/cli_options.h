@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_CLI_CLI_OPTIONS_H
 #define TOKIC_RUNTIME_CLI_CLI_OPTIONS_H
-/* The flags of the command line: one table of all, of which each verb takes those that it names. */
+/* The flags of the command line: one table of all flags; each verb names those that it takes. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@ struct texts {
 };
 
 struct cli_options {
-    const char *what; /* the one argument that is no flag: GRAPH, DIR, or the name of an op; NULL: none */
+    const char *what; /* the one argument that is not a flag: GRAPH, DIR, or the name of an op; NULL: none */
     const char *size;
     struct texts sets, inputs, outputs;
     int64_t batch; /* -1: not given */
@@ -21,7 +21,8 @@ struct cli_options {
     int64_t threads; /* 0: as many as the machine has */
     const char *backend, *device, *numerics, *target, *against, *init;
     const char *weights, *save_weights, *out_dir, *report, *dump_launches;
-    const char *dump, *stop; /* dump: a pass's name, or "all" */
+    const char *dump; /* a pass's name, or "all" */
+    const char *stop; /* a pass's name */
     bool json, quiet, verbose, help, check, sanitize, full, dot, contracts;
 };
 
@@ -40,20 +41,20 @@ struct cli_flag {
     const char *name;
     char letter; /* 0: none */
     enum flag_kind kind;
-    size_t at;       /* of its field in struct cli_options */
-    const char *arg; /* what help calls its value; FLAG_WORD: the words, separated by "|" */
+    size_t at;       /* offset of its field in struct cli_options */
+    const char *arg; /* its value as help shows it; FLAG_WORD: the words, separated by "|" */
     const char *help;
 };
 
 /* All flags, in the order in which help lists them; NULL past the last. */
 const struct cli_flag *cli_flag_at(int i);
-/* "; did you mean NEAR?", or nothing where NEAR is NULL: ends an error about a name. */
+/* "; did you mean NEAR?", to end an error about a name; "" if `near` is NULL. */
 const char *cli_meant(struct session *s, const char *near);
 /* Is `word` one of the space-separated words? */
 bool cli_has_word(const char *words, const char *word);
 
 struct verb;
-/* Reads argv[1..] for a verb. false with a diagnostic (FAIL_USAGE). The texts stay where argv has them. */
+/* Reads argv[1..] for a verb. The texts are not copied: they point into argv. false with a diagnostic (FAIL_USAGE). */
 bool cli_options_read(struct session *s, const struct verb *v, int argc, char **argv, struct cli_options *out);
 /* The flags of a verb, as its help shows them. */
 void cli_options_help(const struct verb *v, FILE *to);

@@ -1,40 +1,39 @@
 #ifndef TOKIC_RUNTIME_COMPILE_COMPILE_CHILD_H
 #define TOKIC_RUNTIME_COMPILE_COMPILE_CHILD_H
-/* A compiler in a child process: whatever it does to itself, aborting included, is only an error message here. */
+/* A compiler in a child process: even if it aborts, this process only reports an error. */
 #include "ir/session.h"
 #include "ir/target.h"
 
-/* What the child gets to know. The child leaves its results as files in `dir`, a private directory that is also its
-   TMPDIR. */
+/* What a child is given. It leaves its results as files in `dir`, a private directory that is also its TMPDIR. */
 struct compile_job {
     const struct target *target;
     const char *text; /* the module */
-    const char *path; /* of the compiler: a library or a command */
+    const char *path; /* the compiler: a library or a command */
     const char *const *flags;
     int n_flags;
     const char *dir; /* set by child_run */
 };
 
-/* How the child's own code ends. Numbers that a compiler which calls exit() by itself is unlikely to use. */
+/* Exit codes of the child's own code. A compiler that calls exit() itself is unlikely to use these numbers. */
 enum { CHILD_GOOD = 0, CHILD_REFUSED = 41, CHILD_ABSENT = 42, CHILD_FAILED = 43 };
 
 struct child_result {
     int code; /* of the above, or another exit code; -1: killed by a signal */
     int signal;
-    bool late; /* the time limit killed it */
-    const void *object;
-    size_t size;         /* NULL if the child left none */
-    const char *log;     /* what it reported in words; never NULL */
-    const char *errors;  /* what reached its stdout and stderr; never NULL */
-    const char *version; /* of the compiler, as it says itself; "" if not told */
+    bool late;          /* the time limit killed it */
+    const void *object; /* NULL if the child left none */
+    size_t size;
+    const char *log;     /* its report; never NULL */
+    const char *errors;  /* its stdout and stderr; never NULL */
+    const char *version; /* as the compiler reports it; "" if it does not */
 };
 
-/* Runs `work` in a child and collects what it left, into the run arena. false with a diagnostic if no child could be
-   started or read. */
+/* Runs `work` in a child and collects its results into the run arena. false with a diagnostic if no child can be
+   started or its results cannot be read. */
 bool child_run(struct session *s, int (*work)(const struct compile_job *), struct compile_job *job,
                double limit_seconds, struct child_result *out);
 
-/* For the child: writes one of its results. They return `code`, or CHILD_FAILED if the file cannot be written. */
+/* For the child: each writes one of its results, and returns `code`, or CHILD_FAILED if the file cannot be written. */
 enum child_file { CHILD_OBJECT, CHILD_LOG, CHILD_VERSION, CHILD_STDERR };
 const char *child_path(const struct compile_job *job, enum child_file which, char path[static 600]);
 int child_put(const struct compile_job *job, enum child_file which, const void *bytes, size_t n, int code);

@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_DEVICE_DEVICE_H
 #define TOKIC_RUNTIME_DEVICE_DEVICE_H
-/* A device: memory, code, launches. The emulator and the two GPU drivers differ below this line only. */
+/* A device: memory, code, launches. The emulator and the two GPU drivers implement one interface. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,21 +10,22 @@
 
 typedef uint64_t dptr; /* an address in a device's memory; 0: none */
 
-/* What a compiler said of one kernel. -1: not known. */
+/* What a compiler reports of one kernel. -1: not known. */
 struct kernel_info {
     const char *name;
-    int regs, agprs, sgprs; /* NVIDIA: regs alone; AMD: vgprs (on gfx90a and later the unified total), agprs, sgprs */
-    int spills;             /* spilled registers (AMD vgpr + sgpr) or bytes (NVIDIA) */
-    int stack;              /* bytes of private segment or stack frame a work-item */
-    int shared;             /* bytes of static shared memory */
-    int matrix;             /* matrix instructions in the object */
+    int regs;         /* NVIDIA: registers; AMD: vgprs, from gfx90a on the unified total with agprs */
+    int agprs, sgprs; /* AMD only */
+    int spills;       /* spilled registers (AMD vgpr + sgpr) or bytes (NVIDIA) */
+    int stack;        /* bytes of private segment or stack frame per work-item */
+    int shared;       /* bytes of static shared memory */
+    int matrix;       /* matrix instructions in the object */
 };
 
 /* Compiled code of one module. */
 struct code {
     const struct target *target;
-    const void *object;
-    size_t size;          /* code object, cubin, or (emulator) shared library */
+    const void *object; /* code object, cubin, or (emulator) shared library */
+    size_t size;
     const char *compiler; /* "hiprtc 5.2.3" */
     const char *flags;
     double seconds; /* spent in the compiler */
@@ -32,7 +33,7 @@ struct code {
     size_t n_kernels;
 };
 
-/* What a launch may touch: checkers and reproducers read it, devices do not. */
+/* A buffer that a launch may access. Only checkers and reproducers read it; devices do not. */
 struct launch_buffer {
     const char *name;
     dptr at;
@@ -40,26 +41,26 @@ struct launch_buffer {
     bool written;
     bool read;
     int elem;       /* bytes an element */
-    uint32_t value; /* which value it is, by any number of its own; 0: not said */
+    uint32_t value; /* a number that identifies the value in it; 0: unknown */
 };
 
-/* What devices hand out: each is of the device that made it. */
+/* Handles. Each belongs to the device that made it. */
 struct module;
 struct function; /* one kernel of a module, looked up; lives as long as the device */
-struct stream;   /* work in order of submission; NULL where one is taken: the default stream */
+struct stream;   /* work in order of submission; a NULL argument is the default stream */
 struct event;    /* a point in a stream's work */
 struct captured; /* work recorded from a stream, submitted as a whole */
 
 /* One launch. `args` is the kernel's argument struct, laid out as C does; pointers in it are dptr. */
 struct launch {
     struct function *function;
-    const char *kernel; /* its name, for people */
-    struct loc loc;     /* where the kernel comes from, for people */
+    const char *kernel; /* its name, for messages */
+    struct loc loc;     /* where the kernel comes from, for messages */
     uint64_t grid[3];
     unsigned block;
     unsigned shared; /* bytes of dynamic shared memory; 0 when the text declares it statically */
-    unsigned smem;   /* bytes of shared memory that the text uses in all (the emulator allocates them) */
-    bool collective; /* has barriers, shuffles or matrix items: work-items must run together */
+    unsigned smem;   /* all bytes of shared memory that the text uses; the emulator allocates them */
+    bool collective; /* has barriers, shuffles or matrix statements: work-items must run together */
     const void *args;
     size_t args_size;
     const struct launch_buffer *buffers;
@@ -68,9 +69,9 @@ struct launch {
 
 struct device;
 
-/* Work in a stream is done in order. The default stream waits for all others and they for it; a copy between host and
-   device in it is done when it returns. Host memory of a copy in another stream must stay as it is until the copy is
-   done, and, where it is captured, as long as the recording lives. */
+/* Work in a stream is done in order. The default stream waits for all others, and they wait for it; its copies between
+   host and device are synchronous. Host memory of a copy in another stream must stay unchanged until the copy is done,
+   and of a captured copy as long as the recording lives. */
 struct device_ops {
     const char *kind; /* "emu", "nvidia", "amd" */
     void (*close)(struct device *d);
@@ -80,13 +81,13 @@ struct device_ops {
     bool (*copy_out)(struct device *d, struct stream *st, void *dst, dptr src, size_t bytes);
     bool (*copy)(struct device *d, struct stream *st, dptr dst, dptr src, size_t bytes);
     bool (*fill)(struct device *d, struct stream *st, dptr dst, int byte, size_t bytes);
-    /* What the bytes held is gone: every bit is one from now on, and the checking emulator reports who reads them. */
+    /* Discards the content: sets every bit to one, and the checking emulator reports reads before the next write. */
     bool (*forget)(struct device *d, struct stream *st, dptr dst, size_t bytes);
     struct module *(*load)(struct device *d, const struct code *code); /* freed with the device */
     /* A kernel of the module by name; each is looked up once. */
     struct function *(*find)(struct device *d, struct module *m, const char *kernel);
-    /* Once before the first launch of a record: refuses what the device cannot launch (launch_fits), opts in for the
-       shared memory that it takes. */
+    /* Called once before the first launch of a record. Refuses what the device cannot launch (launch_fits), and opts in
+       to the shared memory that the launch needs. */
     bool (*prepare)(struct device *d, const struct launch *l);
     /* Makes the device current for this thread, before its launches: once for many, since each call has its price. */
     bool (*use)(struct device *d);
@@ -94,21 +95,21 @@ struct device_ops {
     bool (*sync)(struct device *d);                                              /* all streams */
 
     struct stream *(*stream_new)(struct device *d);
-    void (*stream_free)(struct device *d, struct stream *st); /* NULL: nothing to do; so with the two below */
+    void (*stream_free)(struct device *d, struct stream *st); /* all three `_free` of handles accept NULL */
     bool (*stream_sync)(struct device *d, struct stream *st);
 
     struct event *(*event_new)(struct device *d);
     void (*event_free)(struct device *d, struct event *ev);
     bool (*event_record)(struct device *d, struct event *ev, struct stream *st);
     bool (*event_wait)(struct device *d, struct event *ev, struct stream *st); /* later work in st waits for it */
-    /* Seconds between two recorded events; waits for both. Below 0 if it failed. */
+    /* Seconds between two recorded events; waits for both. Negative on failure. */
     double (*event_seconds)(struct device *d, struct event *from, struct event *to);
 
-    /* From begin to end, work in the stream is recorded and not done. A stream that waits for an event recorded in it
-       is recorded too. Work in the default stream meanwhile is an error. */
+    /* From begin to end, work in the stream is recorded instead of done. A stream that waits for an event recorded in it
+       is recorded too. Until the end, work in the default stream is an error. */
     bool (*capture_begin)(struct device *d, struct stream *st);
     struct captured *(*capture_end)(struct device *d, struct stream *st);
-    void (*capture_drop)(struct device *d, struct stream *st); /* ends it after a failure; says nothing */
+    void (*capture_drop)(struct device *d, struct stream *st); /* ends it after a failure, without a diagnostic */
     bool (*captured_submit)(struct device *d, struct captured *c, struct stream *st);
     void (*captured_free)(struct device *d, struct captured *c);
 };
@@ -116,13 +117,13 @@ struct device_ops {
 struct device {
     const struct device_ops *ops;
     struct session *s;
-    const struct target *target; /* the row that its code is made for */
+    const struct target *target; /* the row that its code is compiled for */
     const char *name;            /* "NVIDIA H200", "emu:gfx90a" */
     const char *spec;            /* "nvidia:0", "emu:gfx90a": as --device takes it */
-    bool checking;               /* the checking emulator: programs run in every order that their edges allow */
+    bool checking;               /* the checking emulator: runs launches in any order that the program's edges allow */
 };
 
-/* Does the launch keep the limits of the device's target: grid, block, shared memory? false with a diagnostic
+/* Does the launch keep within the limits of the device's target (grid, block, shared memory)? false with a diagnostic
    (FAIL_INPUT) at its loc. */
 bool launch_fits(struct device *d, const struct launch *l);
 static inline bool launch_is_empty(const struct launch *l) { return !l->grid[0] || !l->grid[1] || !l->grid[2]; }
@@ -131,7 +132,7 @@ static inline bool launch_is_empty(const struct launch *l) { return !l->grid[0] 
 struct device *emu_open(struct session *s, const struct target *t, bool checking, int threads);
 struct device *nvidia_open(struct session *s, int ordinal);
 struct device *amd_open(struct session *s, int ordinal);
-/* GPUs present, without a diagnostic if the driver is absent: 0. */
+/* Number of GPUs; 0, without a diagnostic, if the driver is absent. */
 int nvidia_count(struct session *s);
 int amd_count(struct session *s);
 #endif

@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_DEVICE_EXEC_H
 #define TOKIC_RUNTIME_DEVICE_EXEC_H
-/* A compiled program on a device: memory, arguments, launches. Opening it prepares every launch for the dims at hand;
+/* A compiled program on a device: memory, arguments, launches. Opening it prepares every launch for the bound dims;
    running it is a loop. */
 #include "codegen/program.h"
 #include "runtime/bind.h"
@@ -29,30 +29,29 @@ struct exec {
     struct dim_values dims;
     dptr activations, weights, inputs; /* one allocation each */
     size_t activation_bytes;
-    dptr *at; /* where each materialised node or source is, by node id; 0: nowhere */
+    dptr *at; /* address of each materialised node or source, by node id; 0: none */
     size_t n_at;
-    dptr **scratch;            /* by group id: where each scratch of the group is */
+    dptr **scratch;            /* by group id: the address of each of its scratch buffers */
     struct prepared *launches; /* one for each of the program's */
-    size_t *first_launch;      /* by group id; one more at the end */
-    struct captured *captured; /* exec_capture's; NULL: not yet */
-    size_t *order;             /* of launches on a checking device; */
-    uint64_t seed;             /* each run takes the next one */
-    /* Called around each launch that exec_launch does; NULL: not. runtime/judge/dump.h sets them. */
+    size_t *first_launch;      /* by group id, and one past the last group: n_launches */
+    struct captured *captured; /* made by exec_capture; NULL: none yet */
+    size_t *order;             /* checking device: the order of launches in this run */
+    uint64_t seed;             /* checking device: the order's seed; each run takes the next */
+    /* Called around each launch of exec_launch; NULL: not called. runtime/judge/dump.h sets them. */
     bool (*before)(struct exec *e, size_t launch, const struct launch *l);
     bool (*after)(struct exec *e, size_t launch);
     const char *dump_dir; /* where reproducers go; NULL: nowhere */
     const struct code *code;
 };
 
-/* Loads the code, places parameters, inputs and activations for these dims, uploads the bound sources (each rounded
-   once into its node's storage; overflow is an error), prepares the launches. NULL with diagnostics: also at the kernel
-   whose launch the device would refuse. */
+/* Loads the code, allocates parameters, inputs and activations for these dims, uploads the bound sources, and prepares
+   the launches. Sources are rounded once, to their node's storage; overflow is an error. NULL with diagnostics; a launch
+   that the device would refuse is reported at its kernel's loc. */
 struct exec *exec_open(struct session *s, const struct program *p, struct device *d, const struct code *code,
                        const struct binding *b);
 void exec_close(struct exec *e);
 
-/* One launch, by its number in the program, with the zeroing that it wants and the hooks around it. Asynchronous where
-   the device is. */
+/* One launch, by its number in the program, with its zeroing and the hooks around it. Asynchronous if the device is. */
 bool exec_launch(struct exec *e, size_t launch);
 /* The launches of one group, in order. */
 bool exec_group(struct exec *e, const struct group *gr);
@@ -60,11 +59,11 @@ bool exec_group(struct exec *e, const struct group *gr);
    for them. */
 bool exec_start(struct exec *e);
 bool exec_run(struct exec *e);
-/* Waits for all that was asked for. */
+/* Waits for all submitted work. */
 bool exec_sync(struct exec *e);
 
-/* Records all launches once, in program order and without hooks; submit does the recording as a whole, asynchronously
-   where the device is. */
+/* exec_capture records all launches once, in program order and without hooks. exec_submit runs the recording,
+   asynchronously if the device is. */
 bool exec_capture(struct exec *e);
 bool exec_submit(struct exec *e);
 
@@ -72,10 +71,10 @@ bool exec_submit(struct exec *e);
 struct tensor *exec_read(struct exec *e, const struct node *n, struct arena *a);
 /* A group's scratch read back, as a flat tensor. */
 struct tensor *exec_read_scratch(struct exec *e, const struct group *gr, int scratch, struct arena *a);
-/* A group's results and scratch hold nothing from now on: ones in every bit (a NaN in every float format). */
+/* Discards a group's results and scratch: every bit becomes one, a NaN in every float format. */
 bool exec_forget(struct exec *e, const struct group *gr);
 
-/* The order in which exec_start launches on a checking device: any that the program's edges allow.
-   order: p->n_launches numbers. */
+/* Fills `order` (p->n_launches numbers) with a random order of launches that the program's edges allow: exec_start's on
+   a checking device. */
 void exec_order(const struct program *p, uint64_t seed, size_t *order);
 #endif

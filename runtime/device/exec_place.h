@@ -6,8 +6,8 @@
 /* Bytes of a node, and of a group's scratch, for these dims. */
 size_t exec_node_bytes(const struct exec *e, const struct node *n);
 size_t exec_scratch_bytes(const struct exec *e, const struct group *gr, int scratch);
-/* Memory for what the launches read and write, the bound sources in it. */
+/* Allocates the memory that the launches read and write, and uploads the bound sources. */
 bool exec_place(struct exec *e, const struct binding *b);
-/* Functions, arguments, grids, zeroings. */
+/* Prepares the launches: functions, arguments, grids, zeroings. */
 bool exec_prepare(struct exec *e);
 #endif

@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_DEVICE_GPU_H
 #define TOKIC_RUNTIME_DEVICE_GPU_H
-/* Shared by gpu.c and gpu_stream.c: a GPU device, and how its driver is called. */
+/* A GPU device and calls of its driver: shared by gpu.c and gpu_stream.c. */
 #include "runtime/device/gpu_driver.h"
 
 struct gpu {
@@ -12,24 +12,22 @@ struct gpu {
     struct stream *streams;
     struct event *events;
     struct captured *captured;
-    const char *last; /* the last kernel launched since a sync */
+    const char *last; /* the last kernel launched since the last sync */
     bool failed;      /* a call failed and was reported */
 };
 
 static inline struct gpu *gpu_of(struct device *d) { return (struct gpu *)d; }
 
-/* For injected failures: "unknown error" in both drivers. */
+/* The code of an injected failure: "unknown error" in both drivers. */
 enum { GPU_FAULT_CODE = 999 };
 /* Is this the call that a test makes fail? */
 bool gpu_fault(struct gpu *g);
-/* Reports a call that failed, by the driver's words. true if code is 0. */
+/* Reports a failed call with the driver's own error text. true if code is 0. */
 bool gpu_call_done(struct gpu *g, size_t field, int code);
-/* The same for a call that gives something back: silent after a reported failure, since it may fail for the same
-   reason. */
+/* The same for a call that frees a resource. Silent after a reported failure, which is often its cause too. */
 bool gpu_release_done(struct gpu *g, size_t field, int code);
 
-/* One call of the driver: CALL(g, copy, (dst, src, bytes)). true if it went well; else the why is in the diagnostics.
-   */
+/* One call of the driver: CALL(g, copy, (dst, src, bytes)). false with a diagnostic. */
 #define CALL(g, field, args)                                                                                           \
     gpu_call_done((g), offsetof(struct gpu_driver, field), gpu_fault(g) ? GPU_FAULT_CODE : (g)->api.field args)
 #define RELEASE(g, field, args)                                                                                        \
@@ -38,12 +36,12 @@ bool gpu_release_done(struct gpu *g, size_t field, int code);
 
 /* Makes the device current for this thread. */
 bool gpu_use(struct gpu *g);
-/* The same before something is given back. */
+/* The same before a resource is freed. */
 bool gpu_use_release(struct gpu *g);
 
 /* ---- runtime/device/gpu_stream.c ---- */
 
-/* The driver's handle; of NULL the default stream's. */
+/* The driver's handle of a stream; NULL: the default stream's. */
 void *gpu_stream_handle(const struct stream *st);
 struct stream *gpu_stream_new(struct device *d);
 void gpu_stream_free(struct device *d, struct stream *st);
@@ -58,6 +56,6 @@ struct captured *gpu_capture_end(struct device *d, struct stream *st);
 void gpu_capture_drop(struct device *d, struct stream *st);
 bool gpu_captured_submit(struct device *d, struct captured *c, struct stream *st);
 void gpu_captured_free(struct device *d, struct captured *c);
-/* What was not given back, when the device closes. */
+/* Frees the handles that are left when the device closes. */
 void gpu_streams_free(struct gpu *g);
 #endif

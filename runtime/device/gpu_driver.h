@@ -6,18 +6,18 @@
 /* What differs between the vendors besides the names. */
 struct gpu_vendor {
     const char *kind, *brand; /* "nvidia", "NVIDIA" */
-    const char *switch_env;   /* set to "none", the driver is not looked for */
-    const char *library_env;  /* names the library that is opened instead of all others */
+    const char *switch_env;   /* if this variable is "none", the driver is not looked for */
+    const char *library_env;  /* this variable overrides the library to open */
     const char *const *libraries;
-    const char *const *nodes; /* device files, one of which is there when a GPU is; NULL: not asked */
+    const char *const *nodes; /* device files: one of them exists if a GPU is present; NULL: not checked */
     const char *remedy;
     void *param_end; /* ends the list of launch parameters */
     bool cuda;
 };
 extern const struct gpu_vendor gpu_nvidia, gpu_amd;
 
-/* Handles are pointers, device addresses 64-bit numbers; a NULL stream is the default one. A driver fills what it has:
-   see the table in gpu_driver.c. */
+/* Handles are pointers, device addresses are 64-bit numbers, and a NULL stream is the default one. A driver fills the
+   fields that it has: see the table in gpu_driver.c. */
 struct gpu_driver {
     const struct gpu_vendor *vendor;
     int (*init)(unsigned flags);
@@ -54,7 +54,7 @@ struct gpu_driver {
     int (*event_synchronize)(void *event);
     int (*event_elapsed)(float *ms, void *from, void *to);
     int (*event_destroy)(void *event);
-    /* CUDA alone */
+    /* CUDA only */
     int (*error_name)(int code, const char **name);
     int (*error_text)(int code, const char **text);
     int (*device_attribute)(int *value, int attribute, int device);
@@ -62,18 +62,18 @@ struct gpu_driver {
     int (*context_release)(int device);
     int (*context_use)(void *context);
     int (*function_attribute)(void *function, int attribute, int value);
-    /* HIP alone */
+    /* HIP only */
     const char *(*hip_error_name)(int code);
     const char *(*hip_error_text)(int code);
     int (*device_use)(int device);
-    int (*properties)(void *properties, int device); /* one of the two, by version */
+    int (*properties)(void *properties, int device); /* a driver has one of these two, depending on its version */
     int (*properties_6)(void *properties, int device);
 };
 
-/* Opens a driver; the library stays open for the process's life (drivers leave threads and exit handlers behind).
-   false: why, in the run arena. */
+/* Opens a driver. Its library is never closed, since drivers leave threads and exit handlers behind. false: *why, in the
+   run arena. */
 bool gpu_driver_open(struct session *s, const struct gpu_vendor *v, struct gpu_driver *out, const char **why);
-/* The driver's own name of the function in a field of the struct. */
+/* The driver's name for the function in a field; `field`: its offset in struct gpu_driver. */
 const char *gpu_function_name(const struct gpu_vendor *v, size_t field);
 /* The driver's name and text for an error code. */
 void gpu_error_words(const struct gpu_driver *g, int code, const char **name, const char **text);

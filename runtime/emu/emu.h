@@ -1,8 +1,7 @@
 #ifndef TOKIC_RUNTIME_EMU_EMU_H
 #define TOKIC_RUNTIME_EMU_EMU_H
-/* The parts of the emulator. A launch's blocks are spread over workers, one OS thread each; within a worker the
-   work-items of a block are fibers that run one after the other, wave by wave, and meet at barriers and wave
-   operations. */
+/* The parts of the emulator. Workers, one OS thread each, share a launch's blocks. Within a worker the work-items of a
+   block are fibers that run one after the other, wave by wave, and meet at barriers and wave operations. */
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,11 +12,11 @@
 /* ---- runtime/emu/emu_fiber.c: stacks to switch between ---- */
 
 struct fiber {
-    void *sp;                      /* x86-64: where it stands; elsewhere a ucontext_t */
+    void *sp;                      /* x86-64: its saved stack pointer; elsewhere a ucontext_t */
     void (*run)(struct fiber *me); /* must not return: it ends by fiber_switch(me, to, true) */
     unsigned char *stack;          /* lowest address; NULL: an OS thread's own stack */
-    const void *bottom;
-    size_t size; /* the stack, as the sanitizer wants to know it */
+    const void *bottom;            /* for AddressSanitizer: the stack, its size, its fake stack */
+    size_t size;
     void *fake;
     struct fiber *from; /* who switched to it last */
 };
@@ -26,7 +25,7 @@ enum { FIBER_STACK = 64 << 10 };
 /* Memory for `n` stacks of FIBER_STACK bytes; NULL if there is none. */
 unsigned char *fiber_stacks_new(int n);
 void fiber_stacks_free(unsigned char *stacks, int n);
-/* Makes f start at run(f) when it is switched to. Whatever ran on the stack before is forgotten. */
+/* Makes f start at run(f) when it is switched to. The stack's old content is discarded. */
 void fiber_start(struct fiber *f, unsigned char *stack, void (*run)(struct fiber *));
 void fiber_switch(struct fiber *from, struct fiber *to, bool from_ends);
 /* False if the fiber has written beyond its stack. */
@@ -36,31 +35,30 @@ bool fiber_intact(const struct fiber *f);
 
 enum { MATRIX_SIDE = 16, MATRIX_LANES = 64, MATRIX_ELEMS = 8 }; /* the largest m, n and k, wave, elements a lane */
 
-/* Where each (lane, element) lies in A [m][k], B [k][n], C [m][n]: the index there. */
+/* The index in A [m][k], B [k][n], C [m][n] of each (lane, element). */
 struct matrix_coords {
     uint8_t a[MATRIX_LANES][MATRIX_ELEMS], b[MATRIX_LANES][MATRIX_ELEMS], c[MATRIX_LANES][MATRIX_ELEMS];
 };
 /* False if the emulator does not know the unit. */
 bool matrix_coords_of(const struct matrix_unit *u, int wave, struct matrix_coords *out);
 
-/* The registers that one lane gave to tk_mma. */
+/* The registers that one lane passes to tk_mma. */
 struct matrix_regs {
     float *c;
     const unsigned *a, *b;
 };
-/* c += a·b of one wave, the fragments in its lanes. */
+/* c += a·b for one wave, on the fragments in its lanes. */
 void matrix_mma(const struct matrix_unit *u, const struct matrix_coords *at, int wave, const struct matrix_regs *lanes);
-/* D = A·B + C by the unit's model, in place of C. A and B in bits of f16. */
+/* C := A·B + C by the unit's bit model. A and B hold the bits of f16. */
 void matrix_multiply(const struct matrix_unit *u, const uint16_t *a, const uint16_t *b, float *c);
 
 /* ---- runtime/emu/emu_check.c: the shadow of a launch ---- */
 
 struct checker;
-/* held[i]: for each byte of the i-th buffer, which value it holds; NULL: not known. NULL if there is no memory for it.
-   */
+/* held[i]: for each byte of the i-th buffer, the value that it holds; NULL: unknown. Returns NULL if out of memory. */
 struct checker *checker_new(const struct target *t, const struct launch *l, uint32_t *const *held, unsigned char *smem);
 void checker_free(struct checker *c);
-/* Writes down, in held, which bytes now hold the launch's values. */
+/* Records in `held` which bytes now hold the launch's values. */
 void checker_keep(struct checker *c);
 void checker_block_begin(struct checker *c, unsigned block);
 void checker_block_barrier(struct checker *c);
@@ -71,31 +69,32 @@ void checker_commit(struct checker *c, int tid);
 void checker_wait(struct checker *c, int tid, int in_flight);
 /* The block's work-items have ended: what is still in flight lands. */
 void checker_block_end(struct checker *c);
-/* Reports what was found, the lines in `text`; true if nothing was. */
+/* Reports the findings, with the lines of `text`; true if there are none. */
 bool checker_report(struct checker *c, struct session *s, const struct source *text);
 
 /* ---- runtime/emu/emu_block.c: running a launch's blocks ---- */
 
-/* A launch under way. */
+/* A launch being run. */
 struct job {
     const struct target *target;
     const struct matrix_coords *coords;
     const struct launch *l;
     tk_entry *entry;
     uint64_t blocks;
-    struct checker *checker;    /* NULL: not checking */
-    atomic_ullong next, failed; /* the next block to run; the first block that failed */
+    struct checker *checker; /* NULL: not checking */
+    atomic_ullong next;      /* the next block to run */
+    atomic_ullong failed;    /* the first block that failed */
 };
 
-/* One OS thread's share of a launch. Its memory is kept from launch to launch. */
+/* The state of one OS thread. Its memory is kept from launch to launch. */
 struct worker;
 struct worker *workers_new(int n);
 void workers_free(struct worker *w, int n);
 /* The first worker's shared memory, of the target's size. */
 unsigned char *workers_shared(struct worker *w);
-/* Memory for the blocks of a launch, then the launch, on n threads. false with a diagnostic; lines are those of `text`.
-   */
+/* Allocates the memory for a launch's blocks on n threads. false with a diagnostic. */
 bool workers_prepare(struct worker *w, int n, struct session *s, struct job *job);
+/* Runs the launch on n threads. false with a diagnostic at a line of `text`. */
 bool workers_run(struct worker *w, int n, struct session *s, struct job *job, const struct source *text);
 
 /* ---- runtime/emu/emu.c: the device ---- */
@@ -109,7 +108,8 @@ struct emu {
     struct module *modules;
     struct stream *streams;
     struct event *events;
-    struct captured *captured, *recording; /* whole; under way */
+    struct captured *captured;  /* finished recordings */
+    struct captured *recording; /* the one in progress */
 };
 
 static inline struct emu *emu_of(struct device *d) { return (struct emu *)d; }
@@ -118,31 +118,31 @@ bool emu_allows(struct device *d, const char *call);
 /* Runs a launch to its end. */
 bool emu_run(struct emu *e, const struct launch *l);
 
-/* ---- runtime/emu/emu_memory.c: allocations, with guards, and in checking mode which value each byte holds ---- */
+/* ---- runtime/emu/emu_memory.c: guarded allocations; in checking mode the value that each byte holds ---- */
 
-enum { FRESH_BYTE = 0xff }; /* memory that nothing was written to: NaN in every float format, -1 in integers */
+enum { FRESH_BYTE = 0xff }; /* fills unwritten memory: NaN in every float format, -1 in integers */
 #define HOLDS_NOTHING 0u
-#define HOLDS_ANY UINT32_MAX /* from the host: whoever reads it may */
+#define HOLDS_ANY UINT32_MAX /* written by the host: any launch may read it */
 
 bool emu_alloc(struct device *d, size_t bytes, dptr *out);
 void emu_free(struct device *d, dptr p);
-/* The bytes behind an address that must lie in one allocation. */
+/* The bytes at [p, p + bytes), which must lie in one allocation. */
 unsigned char *memory_at(struct emu *e, dptr p, size_t bytes);
-/* Which value each of them holds; NULL: not checking, or in no allocation. */
+/* The value that each of them holds; NULL: not checking, or in no allocation. */
 uint32_t *memory_held(struct emu *e, dptr p, size_t bytes);
 void memory_hold(struct emu *e, dptr p, size_t bytes, uint32_t value);
 void memory_free(struct emu *e); /* all of it */
-/* Nothing was written beyond the ends of any. */
+/* True if no allocation was written beyond its ends. */
 bool memory_intact(struct emu *e);
 
-/* ---- runtime/emu/emu_stream.c: streams, each done at once or recorded ---- */
+/* ---- runtime/emu/emu_stream.c: streams, whose work is done at once or recorded ---- */
 
-/* One thing that a stream is asked to do. */
+/* One piece of work for a stream. */
 struct task {
     enum { TASK_IN, TASK_OUT, TASK_COPY, TASK_FILL, TASK_FORGET, TASK_LAUNCH } kind;
     dptr dst, src;
-    const void *from; /* TASK_IN, of the host */
-    void *to;         /* TASK_OUT */
+    const void *from; /* TASK_IN: host memory */
+    void *to;         /* TASK_OUT: host memory */
     size_t bytes;
     int byte;
     struct launch launch;

@@ -1,9 +1,9 @@
 #ifndef TOKIC_RUNTIME_FORMAT_JSON_OUT_H
 #define TOKIC_RUNTIME_FORMAT_JSON_OUT_H
-/* JSON out, over cJSON: one object a line for --json and metrics, or a file. Reading is cJSON's own API. A number is
-   written with the fewest of 15, 16 or 17 significant digits that read back to the same double (cJSON's printer may
-   lose the last bit); JSON has no NaN and no infinity: they are the strings "nan", "inf", "-inf". Bytes of a text that
-   are not UTF-8 become U+FFFD. Keys keep their order. */
+/* JSON output, built on cJSON: one object a line for --json and metrics, or a file. To read JSON, use cJSON itself.
+   A number is written with the fewest of 15, 16 or 17 significant digits that read back to the same double (cJSON's own
+   printer may lose the last bit). NaN and infinities, which JSON lacks, are the strings "nan", "inf", "-inf". Bytes of a
+   text that are not UTF-8 become U+FFFD. Keys keep their order. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 struct cJSON;
 
 struct cJSON *json_new(void);
-/* Add to an object under a key (a constant or a name; copied), or, where `key` is NULL, to the end of an array. */
+/* Each adds a value to an object under a key, which is copied, or, if `key` is NULL, to the end of an array. */
 void json_text(struct cJSON *to, const char *key, const char *text); /* text NULL: null */
 void json_real(struct cJSON *to, const char *key, double x);
 void json_int(struct cJSON *to, const char *key, int64_t x);
@@ -26,13 +26,13 @@ void json_texts(struct cJSON *to, const char *key, const char *const *x, size_t 
 struct cJSON *json_object(struct cJSON *to, const char *key);
 struct cJSON *json_array(struct cJSON *to, const char *key);
 
-/* These free the object. json_line: compact, one line, flushed. json_save: indented, replaces the file atomically.
-   false: a diagnostic (FAIL_INPUT). */
+/* All three free the object. json_line writes it compactly on one line and flushes. json_save writes it indented and
+   replaces the file atomically. false with a diagnostic (FAIL_INPUT). */
 const char *json_compact(struct arena *a, struct cJSON *o);
 bool json_line(struct session *s, struct cJSON *o, FILE *to);
 bool json_save(struct session *s, struct cJSON *o, const char *path);
 
-/* Length in bytes of the UTF-8 character at p (n bytes there), 0 if it is none: overlong forms, surrogates and beyond
-   U+10FFFF are none (RFC 3629). */
+/* Length in bytes of the UTF-8 character at p, of which n bytes are readable. 0 if it is invalid (RFC 3629: overlong,
+   a surrogate, or beyond U+10FFFF). */
 size_t utf8_length(const char *p, size_t n);
 #endif

@@ -1,7 +1,6 @@
 #ifndef TOKIC_RUNTIME_FORMAT_TENSOR_H
 #define TOKIC_RUNTIME_FORMAT_TENSOR_H
-/* Tensors in the host's memory: dense, C order, little-endian, one element type. What files are read into and executors
-   are bound to. */
+/* Tensors in host memory: dense, C order, little-endian. Files are read into them, and executors are bound to them. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +14,7 @@ struct tensor {
     enum dtype dtype; /* never DT_FLOAT */
     int rank;         /* 0: a scalar, one element */
     int64_t dim[TENSOR_RANK];
-    void *data; /* aligned to 16 bytes; a valid pointer also where there are no elements */
+    void *data; /* aligned to 16 bytes; a valid pointer even without elements */
     size_t bytes;
 };
 
@@ -30,10 +29,10 @@ struct tensor_list {
 };
 const struct tensor *tensor_list_find(const struct tensor_list *list, const char *name); /* NULL: none */
 
-/* Bytes of a shape. false: a negative dim, rank over TENSOR_RANK, or sizes (the dims that are 0 left out of the
-   product) beyond 2^62 bytes. */
+/* Bytes of a shape. false: a negative dim, a rank over TENSOR_RANK, or a product of the non-zero dims beyond 2^62
+   bytes. */
 bool tensor_size(enum dtype dtype, int rank, const int64_t *dim, size_t *bytes);
-/* Zeroed. The shape must pass tensor_size: check what comes from outside. */
+/* A zeroed tensor. The shape must pass tensor_size (else BUG): the caller checks shapes from outside. */
 struct tensor *tensor_new(struct arena *a, enum dtype dtype, int rank, const int64_t *dim);
 static inline int64_t tensor_count(const struct tensor *t)
 {
@@ -41,19 +40,19 @@ static inline int64_t tensor_count(const struct tensor *t)
 }
 bool tensor_same_shape(const struct tensor *a, const struct tensor *b);
 
-/* Element i in memory order. tensor_get: exact but for i64 beyond 2^53, which round once. tensor_get_i64: i32, i64 and
-   bool only. */
+/* Element i in memory order. tensor_get is exact, except that an i64 beyond 2^53 is rounded once. tensor_get_i64 takes
+   i32, i64 and bool only. */
 double tensor_get(const struct tensor *t, int64_t i);
 int64_t tensor_get_i64(const struct tensor *t, int64_t i);
-/* Rounds once, to nearest even; overflow to infinity. Into i32, i64 and bool the value must be one of theirs (else
-   BUG). */
+/* Rounds once, to nearest even; overflow gives infinity. A value for i32, i64 or bool must be representable (else BUG).
+   */
 void tensor_set(struct tensor *t, int64_t i, double x);
 void tensor_set_i64(struct tensor *t, int64_t i, int64_t x);
 
-/* The same values in another dtype, each rounded once to nearest even; a new tensor, also where the dtype is the same.
-   NaN and infinities stay. NULL and one diagnostic (FAIL_INPUT) naming the tensor, the first element at fault, its
-   value, and how many there are, where a finite value would become infinite, leave an integer's range, be a fraction or
-   not finite as an integer, or be other than 0 and 1 as a bool. */
+/* A new tensor with the same values in another dtype, each rounded once to nearest even; NaN and infinities stay.
+   Elements at fault: a finite value that would become infinite; a fraction, a non-finite value or one out of range for
+   an integer; anything but 0 and 1 for a bool. For these NULL with one diagnostic (FAIL_INPUT) that names the tensor,
+   the first element at fault, its value, and the number of them. */
 struct tensor *tensor_convert(struct session *s, struct arena *a, const char *name, const struct tensor *t,
                               enum dtype dtype);
 

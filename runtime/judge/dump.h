@@ -4,15 +4,15 @@
      kernels.txt             the kernels' text: the same bytes for every compiler
      TARGET.o                its code object for the target (emulated launches: if the target's compiler is there)
      emulated.so             emulated launches: the code that ran
-     NNN-KERNEL/launch.json  kernel, grid, block, shared bytes, arguments in order: buffers {name, dtype, shape, before,
-                             after, written}, then i32 scalars
+     NNN-KERNEL/launch.json  kernel, grid, block, shared bytes; arguments in order, first the buffers as
+                             {name, dtype, shape, before, after, written}, then i32 scalars
      NNN-KERNEL/argK.before.npy, argK.after.npy
-     NNN-KERNEL/outK.want.npy, outK.bound.npy    verify: what the reference wants of the K-th result, and within what
-                                                 bound (f64) */
+     NNN-KERNEL/outK.want.npy, outK.bound.npy    verify only: the reference's K-th result, and each element's error bound
+                                                 (f64) */
 #include "runtime/device/exec.h"
 
-/* Writes text and code into the directory (made if it is not there), and from now on each launch's record and buffers
-   before it, and what it wrote. */
+/* Writes text and code into the directory, which is made if needed. From then on each launch also writes its record, its
+   buffers before it, and its results after it. */
 bool dump_begin(struct exec *e, const char *dir);
 const char *dump_launch_dir(struct exec *e, size_t number);
 #endif

@@ -1,4 +1,4 @@
-/* Accumulators of single threads become totals of a wave or a block, in a fixed order. */
+/* Reduces the threads' accumulators to totals of a wave or a block, in a fixed order. */
 #include <math.h>
 
 #include "codegen/lower.h"
@@ -20,14 +20,14 @@ void combine_wave(struct lower *l, struct kmem *acc, int n, enum kacc op)
         kstmt_combine(&l->b, acc, index_const(l->indices, i), op, l->t->wave);
 }
 
-/* Each wave's total to shared memory; then every thread adds those up, wave by wave. */
+/* Stores each wave's total in shared memory; then every thread adds these up, wave by wave. */
 void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op)
 {
     struct index_table *t = l->indices;
     int waves = l->k->block / l->t->wave;
     combine_wave(l, acc, n, op);
     struct kmem *part = kernel_shared(l->k, "part", acc->dtype, 1, KL_ROWS, n, waves);
-    kstmt_barrier(&l->b, KSCOPE_BLOCK, -1); /* the parts of the reduction before have been read */
+    kstmt_barrier(&l->b, KSCOPE_BLOCK, -1); /* the previous reduction's totals have been read */
     struct kmask first = mask_of(l->k->lane, index_const(t, 1));
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     l->b = kb_in(&l->b, kstmt_if(&l->b, &first));

@@ -14,7 +14,7 @@ void split_index(struct index_table *t, const struct index *const *dims, int ran
                  const struct index **index)
 {
     for (int i = rank - 1; i >= 0; i--) {
-        bool one = index_is_const(dims[i]) && dims[i]->k <= 1; /* its only index is 0, if it has any */
+        bool one = index_is_const(dims[i]) && dims[i]->k <= 1; /* its only possible index is 0 */
         index[i] = one ? index_const(t, 0) : i ? index_mod(t, flat, dims[i]) : flat;
         if (i && !one)
             flat = index_div(t, flat, dims[i]);
@@ -82,14 +82,14 @@ static const struct value_loc *value_loc_of(const struct lower *l, const struct 
         if (w->node != n)
             continue;
         if (w->kind != LOC_ARG)
-            return w; /* nearer than memory, and not rounded */
+            return w; /* closer than memory, and not rounded */
         if (n->group != l->gr)
-            found = w; /* the group's own results are made, not read back */
+            found = w; /* the group's own results are computed, not read back */
     }
     return found;
 }
 
-enum { HELD = 64 }; /* private elements that rows may stay in: registers of a thread */
+enum { HELD = 64 }; /* private elements a thread for rows that stay in registers */
 
 void lower_forget_turn(struct lower *l)
 {
@@ -100,7 +100,7 @@ void lower_forget_turn(struct lower *l)
     l->n_loads = n;
 }
 
-/* Puts the load in front of the loop over e, which ends the list. */
+/* Inserts the load before the loop over e, which is the last statement of its list. */
 static struct vector_load load_vector(struct lower *l, const struct kmem *m, const struct index *first,
                                       const struct index *named)
 {
@@ -125,7 +125,7 @@ static struct vector_load load_vector(struct lower *l, const struct kmem *m, con
     return w;
 }
 
-/* Element `flat` of an argument as one of a vector load's; NULL: it is none. */
+/* Element `flat` of an argument, read from a vector load; NULL if it cannot be part of one. */
 static const struct kexpr *read_vector(struct lower *l, const struct kmem *m, const struct index *flat)
 {
     const struct vector *v = &l->vec;

@@ -1,4 +1,4 @@
-/* Kernels over payloads: floats are of type P, operations on them calls, and a block's threads run in turn. */
+/* Prints kernels over payloads: floats are of type P, operations on them are calls, a block's threads run in turn. */
 #include "codegen/payload.h"
 
 #include <math.h>
@@ -8,8 +8,8 @@
 #include "ir/kernel/fragment.h"
 
 struct payload {
-    struct kprint p; /* first: what a printer of statements is given */
-    int live;        /* which array says whether a thread takes part at this depth of control: live0_, live1_, … */
+    struct kprint p;            /* first: what a printer of statements is given */
+    int live;                   /* depth of control: live<N>_[tid] says whether a thread takes part at this depth */
     const struct index **outer; /* variables and lets that are arrays over the block's threads */
     size_t n_outer, cap_outer;
     const struct kexpr **outer_read;
@@ -137,7 +137,7 @@ static void move(struct kprint *p, const struct kstmt *it, const char *to, const
     kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s = %s;", it->elems, to, from);
 }
 
-/* "sA[4*tid + e_]": the e_-th element from there on. */
+/* "sA[4*tid + e_]": element e_, counted from `index`. */
 static const char *from_on(struct kprint *p, const struct kmem *m, const struct index *slot, const struct index *index)
 {
     return arena_printf(p->o.arena, "%s%s[%s + e_]", m->name, m->space == KS_PRIVATE ? "[tid]" : "",
@@ -171,7 +171,7 @@ static void issue(struct kprint *p, const struct kstmt *it)
          masked(p, &it->mask, from_on(p, it->mem2, NULL, it->index2), zero));
 }
 
-/* The copy was made at its issue. */
+/* Land and commit print nothing: the copy is made at its issue. */
 static void nothing(struct kprint *p, const struct kstmt *it)
 {
     (void)p;
@@ -225,7 +225,7 @@ static void open(struct kprint *p, const char *head)
     p->o.depth++;
 }
 
-/* A statement of a thread, by all of them. */
+/* Prints a statement of one thread as a loop over all threads. */
 static void by_threads(struct kprint *p, const struct kstmt *it)
 {
     const struct kform *outer = p->form;
@@ -284,7 +284,7 @@ static void frag_reduce(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-/* Every element straight from the lane that holds it. */
+/* Reads every element directly from the lane that holds it. */
 static void frag_cast(struct kprint *p, const struct kstmt *it)
 {
     struct index_table *t = p->k->s->indices;
@@ -307,7 +307,7 @@ static void frag_cast(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-/* A wave's operand `matrix` from the lanes' fragments number `frag`, by the coordinate maps: matrix[wave][line][k]. */
+/* Gathers a wave's operand matrix[wave][line][k] from fragment number `frag` of its lanes, by the coordinate maps. */
 static void gather(struct kprint *p, const struct kfrag *f, const char *matrix, const char *frag,
                    const struct map_term *line, const struct map_term *k)
 {
@@ -342,7 +342,7 @@ static void barrier(struct kprint *p, const struct kstmt *it)
     kout_line(&p->o, "/* barrier */");
 }
 
-/* Statements that only the threads of the next live array run: those of this one for which `on` holds. */
+/* Prints statements for only those live threads for which `on` holds: the next live array. */
 static void some(struct kprint *p, const char *on, struct kstmt *const *list, size_t n)
 {
     struct payload *y = of(p);

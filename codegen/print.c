@@ -1,4 +1,4 @@
-/* Kernels as devices run them. */
+/* Prints kernels for devices. */
 #include "codegen/print.h"
 
 #include <math.h>
@@ -49,7 +49,7 @@ static const char *store(struct kprint *p, const struct kmem *m, const struct in
                         print_index(p, at, false), value);
 }
 
-/* What is not private memory rounds as it is stored. */
+/* A store rounds to the element's type. Private memory has no store function, so its values are rounded here. */
 static const char *stored(struct kprint *p, enum kspace space, enum dtype t, const char *value)
 {
     struct arena *a = p->o.arena;
@@ -123,7 +123,7 @@ static const char *guard(struct kprint *p, const struct kmask *m)
     return strcmp(on, "1") ? arena_printf(p->o.arena, "if (%s) ", on) : "";
 }
 
-/* A load under a mask overwrites the fill. */
+/* The fill is written first; a load under the mask overwrites it. */
 static void load_vector(struct kprint *p, const struct kstmt *it)
 {
     const char *on = guard(p, &it->mask);
@@ -154,7 +154,7 @@ static void combine(struct kprint *p, const struct kstmt *it)
               print_acc(p, it->acc, it->acc_type, "combine", cell, other));
 }
 
-/* The arguments of a copy's two halves: staging register, memory, element. */
+/* The arguments that both halves of a copy take: staging register, memory, element. */
 static const char *staged(struct kprint *p, const struct kstmt *it)
 {
     return arena_printf(p->o.arena, "st%d, %s, %s", it->stage, it->mem->name,
@@ -258,7 +258,7 @@ static void memory(struct device *d)
         kout_line(&p->o, "tk_v16 st%d;", i);
 }
 
-/* The body comes first: it tells which ids and staging registers the head declares. */
+/* The body is printed before the head, since it decides which ids and staging registers the head declares. */
 static const char *body_text(struct device *d)
 {
     struct kout *o = &d->p.o;

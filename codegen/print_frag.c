@@ -1,10 +1,10 @@
-/* Statements of fragments as devices run them. A fragment array is an array of registers: c[fragment][element], two
-   halves a register in operands. */
+/* Statements on fragments, as devices run them. A fragment array is an array of registers: c[fragment][element], and two
+   halves a register for operands. */
 #include "codegen/print_frag.h"
 
 #include "ir/kernel/fragment.h"
 
-/* Element e of the fragment is at element number at_ + (its distance from element 0), where that does not depend on the
+/* The number of an element in memory as at_ plus its distance from element 0, if the distance does not depend on the
    lane. */
 static const char *from_first(struct kprint *p, const struct index *first, const struct index *at)
 {
@@ -50,7 +50,7 @@ void print_mma(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-/* Each row's elements in this lane, then the lanes that share it. */
+/* Reduces each row's elements within the lane, then over the lanes that share the row. */
 void print_frag_reduce(struct kprint *p, const struct kstmt *it)
 {
     struct index_table *t = p->k->s->indices;
@@ -72,7 +72,7 @@ void print_frag_reduce(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-/* All of A's elements of fragment i_ into x_, one in each turn (ir/kernel/fragment.h). */
+/* Collects all elements of A's fragment i_ in x_, one in each turn (ir/kernel/fragment.h). */
 static void cast_turns(struct kprint *p, const struct kstmt *it, const char *from)
 {
     struct index_table *t = p->k->s->indices;

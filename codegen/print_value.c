@@ -9,7 +9,7 @@ static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf1
                                               [DT_I32] = "i32", [DT_I64] = "i64",   [DT_BOOL] = "u8" };
 
 /* ---- indices ---- */
-/* `/` and `%` are floor division and modulus where the dividend is not negative; elsewhere they are made so. */
+/* C's `/` and `%` are floor division and modulus only for dividends that are not negative; others need more code. */
 static const char *floor_div(struct arena *a, const struct index *e, const char *x, const char *y)
 {
     if (e->a->lo >= 0)

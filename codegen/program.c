@@ -1,4 +1,5 @@
-/* From a graph with groups to a program: each group lowered by its template, verified, printed; equal texts shared. */
+/* From a graph with groups to a program: lowers each group by its template, verifies and prints it, and shares equal
+   texts. */
 #include "codegen/program.h"
 
 #include <stdlib.h>
@@ -12,8 +13,7 @@ enum { ROWS_BLOCK = 256, LONGEST_NAME = 32 };
 
 static const struct index *count_of(struct session *s, const struct node *n) { return type_count(s, &n->type); }
 
-/* Takes out what no launch would ever do: loops of no turns and branches whose condition never holds, as empty and
-   short dims leave them. */
+/* Removes dead code that empty and short dims leave: loops without turns, and branches whose condition never holds. */
 static void drop_dead(struct index_table *t, struct kstmt **stmts, size_t *n)
 {
     size_t kept = 0;
@@ -44,7 +44,7 @@ static void bind_node(struct lower *l, struct launch_arg *arg, const char *stem,
     *arg = (struct launch_arg){ .node = n, .scratch = -1 };
 }
 
-/* Everything that the group's launches may touch: what it reads, its results, its scratch. */
+/* Arguments for everything that the group's launches may access: what it reads, its results, its scratch. */
 static struct launch_arg *bind_args(struct lower *l)
 {
     const struct group *gr = l->gr;
@@ -63,7 +63,7 @@ static struct launch_arg *bind_args(struct lower *l)
     return args;
 }
 
-/* Leaves the kernel only the arguments that it touches. */
+/* Removes the arguments that the kernel does not access. */
 static void drop_unused_args(struct kernel *k, struct launch_arg *args)
 {
     size_t kept = 0;
@@ -76,7 +76,7 @@ static void drop_unused_args(struct kernel *k, struct launch_arg *args)
     k->n_args = kept;
 }
 
-/* Has it results of no elements alone, for every value of the dims? */
+/* Are all its results empty, for every value of the dims? */
 static bool is_empty(struct session *s, const struct group *gr)
 {
     int64_t n;
@@ -135,8 +135,8 @@ static const char *identifier(struct arena *a, const struct group *gr)
     return id;
 }
 
-/* Finds the text among those there are, else adds it under a name of its own. Texts are compared as printed under one
-   name and no comment. */
+/* Returns the number of an equal text, or adds the kernel's text under a new name. To be compared, kernels are printed
+   under one name and without comment. */
 static size_t share_text(struct program *p, struct kernel *k, const struct group *gr, struct map *bodies)
 {
     k->name = "unnamed";
@@ -182,8 +182,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* After the launch before it in its group; the first one after the last launches of the groups that its own comes
-   after. `last_of`: each group's last launch. */
+/* A launch comes after the previous one of its group. A group's first launch comes after the last launches of the groups
+   that must precede it. `last_of`: each group's last launch. */
 static void order_launch(struct program *p, struct program_launch *l, const size_t *last_of)
 {
     size_t n = l->first ? l->group->n_after : 1;

@@ -1,9 +1,9 @@
-/* Reductions across rows, and of few long rows: one pass over the operand, several reductions of it at once.
+/* Reductions across rows, and of few long rows. One pass over the operand computes several reductions of it.
 
-   LAUNCH_COLUMNS: results side by side in memory (`inner` of them, for each of `outer`) go to neighbouring lanes,
-   `width` to a lane; the waves of a block take turns along the reduced terms, and their totals meet in shared memory.
-   LAUNCH_CHUNKS: a block takes a part of the terms of one result, neighbouring terms to neighbouring threads. A launch
-   that reads scratch adds up parts instead of the operand's terms: parts are the terms, results are `inner`. */
+   LAUNCH_COLUMNS: for each of `outer` there are `inner` results side by side in memory. They go to neighbouring lanes,
+   `width` to a lane. The waves of a block take turns along the reduced terms, and add their totals in shared memory.
+   LAUNCH_CHUNKS: a block takes a part of the terms of one result, neighbouring terms to neighbouring threads.
+   A launch that reads scratch adds up partial results: these are its terms, and its results are `inner`. */
 #include <string.h>
 
 #include "codegen/lower.h"
@@ -14,9 +14,11 @@ struct reduce {
     const struct node **of; /* the nodes that are reduced together */
     struct kmem **acc, **parts;
     size_t n;
-    const struct index *outer, *inner, *length; /* as this launch sees them */
-    const struct index *part, *first, *end;     /* terms of a part; this block's range of them */
-    const struct index *o, *column;             /* this block's outer result; this thread's first inner one */
+    const struct index *outer, *inner, *length; /* results, and terms of each, in this launch */
+    const struct index *part;                   /* terms of a part */
+    const struct index *first, *end;            /* this block's range of terms */
+    const struct index *o;                      /* this block's outer result */
+    const struct index *column;                 /* this thread's first inner result */
     int width;
 };
 
@@ -66,7 +68,7 @@ static const struct kexpr *term(struct reduce *r, size_t which, const struct ind
     return kexpr_cast(&l->b, DT_F32, lower_value(l, x, index));
 }
 
-/* What the group keeps of the operand's own elements is stored as they pass by. */
+/* Stores the operand's elements that the group materialises, in the same pass that reduces them. */
 static void store_elements(struct reduce *r, const struct index *k, const struct index *column)
 {
     struct lower *l = r->l;
@@ -81,8 +83,7 @@ static void store_elements(struct reduce *r, const struct index *k, const struct
     }
 }
 
-/* Neighbours e = 0 .. width - 1 of one thread: `column` or the term itself moves with e. Accumulator e, or the only
-   one, takes them. */
+/* Accumulates a thread's neighbours e = 0 .. width - 1: columns e into accumulator e, or terms e into the only one. */
 static void take(struct reduce *r, const struct index *k, const struct index *column, bool along_columns)
 {
     struct lower *l = r->l;
@@ -161,7 +162,7 @@ static void store_partial(struct reduce *r, size_t which, const struct index *nu
     }
 }
 
-/* All results of the group at one number, from the totals of its reductions. */
+/* Stores all results of the group with this number, from the totals of its reductions. */
 static void store_results(struct reduce *r, const struct index *number, const struct kexpr *const *totals)
 {
     struct lower *l = r->l;
@@ -189,7 +190,7 @@ static void store_results(struct reduce *r, const struct index *number, const st
     }
 }
 
-/* ---- the two ways ---- */
+/* ---- the two launch kinds ---- */
 static void columns(struct reduce *r)
 {
     struct lower *l = r->l;
@@ -210,7 +211,7 @@ static void columns(struct reduce *r)
     sweep(r, l->k->wave_id, waves, true);
     lower_leave(l, p);
     record_sum(r, waves, waves - 1);
-    /* the waves' totals, side by side; then a thread a column adds them up in their order */
+    /* The waves' totals are put side by side; then one thread for each column adds them up in order. */
     struct kmem **shared = arena_array(l->k->arena, struct kmem *, r->n);
     p = lower_enter(l, kstmt_region(&l->b));
     for (size_t i = 0; i < r->n; i++) {
@@ -273,7 +274,7 @@ static void chunks(struct reduce *r)
 }
 
 /* ---- set-up ---- */
-/* Neighbours that a thread takes at once: what divides the dimension that they lie along. */
+/* Neighbours that a thread takes at once: a width that divides the dimension along which they lie. */
 static int width_for(const struct reduce *r, bool along_columns)
 {
     const struct index *along = along_columns ? r->inner : type_last(r->l->s, &r->of[0]->in[0]->type);
@@ -284,7 +285,8 @@ static int width_for(const struct reduce *r, bool along_columns)
     return index_multiple_of(along, REDUCE_WIDTH) ? REDUCE_WIDTH : 1;
 }
 
-/* This launch's reductions: those whose parts go to scratch or come from it; all of the group's where there is none. */
+/* This launch's reductions: those that write partial results to scratch or read them; without scratch, all of the
+   group's. */
 static void find_reductions(struct reduce *r)
 {
     struct lower *l = r->l;

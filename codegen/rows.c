@@ -1,10 +1,11 @@
 /* The rows template: pointwise work, and reductions, selections and small contractions along the last dimension.
 
-   Without a stage: one thread an element. With stages: a team (one wave; the whole block where there is one row in all)
-   takes a row; element i of a row is its thread i mod T's. Stages run in node order: a reduction keeps an accumulator a
-   thread and combines them over the team; the scores of a selection and the results of a selection or contraction stand
-   in the team's shared memory, since others of the team read them. Then the results are stored. Everything else is
-   pulled where it is needed. */
+   Without a stage: one thread for each element.
+   With stages: a team of T threads takes a row, and element i of the row belongs to its thread i mod T. A team is one
+   wave, or the whole block if there is only one row. Stages run in node order. A reduction keeps an accumulator in each
+   thread and combines them over the team. Scores of a selection, and results of a selection or contraction, are in the
+   team's shared memory, since its other threads read them. The results are stored last.
+   Everything else is computed at its use. */
 #include <string.h>
 
 #include "codegen/rows.h"
@@ -124,7 +125,7 @@ static void store_out(struct lower *l, const struct node *n, const struct index 
     kstmt_store(&l->b, m, NULL, flat_index(l->indices, &n->type, index), lower_value(l, n, index), NULL);
 }
 
-/* Neighbours are gathered in private memory and stored at once. */
+/* Collects neighbours in private memory and stores them with one vector access. */
 static void store_out_vector(struct rows *r, const struct sweep *s, const struct node *n,
                              const struct index *const *index)
 {
@@ -142,14 +143,14 @@ static void store_out_vector(struct rows *r, const struct sweep *s, const struct
     kstmt_store_vector(&outer, m, NULL, best_index, held, index_const(l->indices, 0), r->width, NULL);
 }
 
-/* One value a row: of a reduction that keeps its dimension, the last is 1. */
+/* True for one value a row. If the reduction keeps its dimension, the last dim is 1. */
 static bool is_one_a_row(const struct rows *r, const struct node *n)
 {
     const struct index *last = type_last(r->l->s, &n->type);
     return n->type.rank == r->space.rank || (index_is_const(last) && last->k == 1);
 }
 
-/* Already in its memory, put there by its stage? */
+/* Has its stage already stored it in its own memory? */
 static bool is_stored(const struct lower *l, const struct node *n)
 {
     for (size_t i = 0; i < l->n_locs; i++)
@@ -158,8 +159,8 @@ static bool is_stored(const struct lower *l, const struct node *n)
     return false;
 }
 
-/* Results with a last dimension: those of equal length in one sweep. Then those with one value a row, by the team's
-   first thread. */
+/* Stores results with a last dimension first, those of equal length in one sweep. Then the team's first thread stores
+   results with one value a row. */
 static void store_results(struct rows *r)
 {
     struct lower *l = r->l;
@@ -216,8 +217,8 @@ static void lower_flat(struct lower *l)
     lower_leave(l, p);
 }
 
-/* One wave a row; the whole block where there is only one row, or where the rows' buffers would not fit in shared
-   memory side by side. */
+/* A team is one wave, or the whole block if there is only one row, or if the buffers of several rows do not fit in shared
+   memory together. */
 static struct rows rows_of(struct lower *l, const struct node *anchor)
 {
     struct index_table *t = l->indices;
@@ -241,7 +242,7 @@ static struct rows rows_of(struct lower *l, const struct node *anchor)
     split_index(t, r.space.dim, r.space.rank, r.row, r.lead);
     if (!r.by_block) {
         struct kmask m = mask_of(r.row, count);
-        l->b = kb_in(&l->b, kstmt_if(&l->b, &m)); /* the whole wave is in or out */
+        l->b = kb_in(&l->b, kstmt_if(&l->b, &m)); /* uniform over the wave */
     }
     return r;
 }

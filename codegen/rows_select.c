@@ -1,14 +1,14 @@
-/* Selections in rows: every element its result by rank, the first element of a row, the k-th of a long row. */
+/* Selections in rows, three ways: the rank of every element, the first element only, or the k-th of a long row. */
 #include <string.h>
 
 #include "codegen/rows.h"
 
-/* Scores are read many times, by others of the team too: from memory where they stand there, else from a buffer that
-   the team fills first. */
+/* Scores are read many times, also by other threads of the team: from their memory if they are materialised, else from a
+   buffer that the team fills first. */
 struct scores {
     const struct node *x;
     enum dtype type;
-    struct kmem *buffer; /* NULL: read where they stand */
+    struct kmem *buffer; /* NULL: read from their own memory */
     const struct index *base;
 };
 
@@ -47,8 +47,8 @@ static struct scores gather_scores(struct rows *r, const struct node *n)
     return out;
 }
 
-/* Where the results of a row selection stand: shared memory, or, where rows do not fit, the node's own memory, since
-   chosen sets are always kept. */
+/* The location of a row selection's results: shared memory, or, if rows do not fit, the node's own memory, since chosen
+   sets are always materialised. */
 static struct value_loc results_of(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
@@ -80,7 +80,7 @@ static void write0(struct lower *l, const struct kmem *m, const struct kexpr *v)
     kstmt_store(&l->b, m, NULL, index_const(l->indices, 0), v, NULL);
 }
 
-/* Every element of the row its result from the number of those that stand before it. */
+/* Computes each element's result from its rank: the number of elements that precede it. */
 static void select_each(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
@@ -105,11 +105,11 @@ static void select_each(struct rows *r, const struct node *n)
     value_loc_set(l, chosen);
 }
 
-/* A thread's best of its own elements into score and place; place −1: it has none. */
+/* Finds the first in order among a thread's own elements: its score and index. Index -1: the thread has no elements. */
 static void best_of_mine(struct rows *r, const struct node *n, struct kmem *score, struct kmem *best_index)
 {
     struct lower *l = r->l;
-    struct scores scores = { .x = n->in[0], .type = node_score_type(n) }; /* each is read once: no buffer */
+    struct scores scores = { .x = n->in[0], .type = node_score_type(n) }; /* no buffer, since each is read once */
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     write0(l, score, kexpr_const(&l->b, score->dtype, 0));
     write0(l, best_index, kexpr_i32(&l->b, -1));
@@ -127,7 +127,7 @@ static void best_of_mine(struct rows *r, const struct node *n, struct kmem *scor
     sweep_end(r, s);
 }
 
-/* The index of the element that nobody stands before: each thread's best, then the best of those. */
+/* The index of the element that no other precedes: the best of each thread, then the best of these. */
 static void select_first(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
@@ -155,7 +155,8 @@ static void select_first(struct rows *r, const struct node *n)
     p = lower_enter(l, kstmt_region(&l->b));
     const struct kexpr *my_index = kstmt_let(&l->b, read0(l, best_index));
     const struct kexpr *my_score = kstmt_let(&l->b, read0(l, score));
-    write0(l, rank, one_if(l, kexpr_op2(&l->b, K_LT, my_index, kexpr_i32(&l->b, 0)))); /* who has none stands behind */
+    write0(l, rank,
+           one_if(l, kexpr_op2(&l->b, K_LT, my_index, kexpr_i32(&l->b, 0)))); /* threads without elements come last */
     struct kstmt *loop = kstmt_for(&l->b, "other", index_const(t, 0), index_const(t, r->team), 1, false);
     struct insert_point q = lower_enter(l, loop);
     const struct index *its = index_add(t, base, loop->var);
@@ -178,14 +179,17 @@ static void select_first(struct rows *r, const struct node *n)
     value_loc_set(l, w);
 }
 
-/* ---- long rows: the last of the chosen by bisection ---- */
-/* The threads of a team count together; what they compare with they all hold alike. */
+/* ---- long rows: bisection for the last element chosen ---- */
+
+/* The threads of a team count together, and each of them holds the same state. */
 struct bisection {
     struct rows *r;
     const struct node *n;
     struct scores scores;
     const struct index *length;
-    struct kmem *count, *last, *step; /* i32; i64: the key of the last that is chosen, or its index; the step at hand */
+    struct kmem *count; /* i32 */
+    struct kmem *last;  /* i64: the key of the last element chosen, or its index */
+    struct kmem *step;  /* i64 */
 };
 
 /* A score as an integer in the order of the selection. */
@@ -196,7 +200,7 @@ static const struct kexpr *key_at(struct bisection *b, const struct index *i)
     return kexpr_cast(k, DT_I64, b->scores.type == DT_F32 ? kexpr_op1(k, K_ORDER, s) : s);
 }
 
-/* Counts the elements of the row whose key is above or equals `key`; or equals it and stands before index `end`. */
+/* Which elements of the row are counted, by comparing with `key`; EQUAL_BEFORE: equal, and at an index below `end`. */
 enum counted { ABOVE, ABOVE_OR_EQUAL, EQUAL_BEFORE };
 static void count_keys(struct bisection *b, enum counted what, const struct kexpr *key, const struct kexpr *end)
 {
@@ -221,7 +225,7 @@ static void set0(struct lower *l, const struct kmem *m, const struct kexpr *v)
     lower_leave(l, p);
 }
 
-/* last := last + step where the count allows it; step := step / 2. */
+/* last := last + step if the count allows it; step := step / 2. */
 static void narrow(struct bisection *b, const struct kexpr *stays, const struct kexpr *to)
 {
     struct lower *l = b->r->l;
@@ -231,7 +235,7 @@ static void narrow(struct bisection *b, const struct kexpr *stays, const struct 
     lower_leave(l, p);
 }
 
-/* The largest key that `chosen` elements reach, bit by bit from the top. Keys of f32 are i32s. */
+/* The largest key that at least `chosen` elements reach, bit by bit from the top. Keys of f32 are i32s. */
 static const struct kexpr *last_key(struct bisection *b, int64_t chosen)
 {
     struct lower *l = b->r->l;
@@ -255,7 +259,7 @@ static const struct kexpr *last_key(struct bisection *b, int64_t chosen)
     return kstmt_let(&l->b, read0(l, b->last));
 }
 
-/* Of the elements with the last key, those before this index are chosen. */
+/* The index before which elements with the last key are chosen. */
 static const struct kexpr *last_index(struct bisection *b, int64_t chosen, const struct kexpr *key)
 {
     struct lower *l = b->r->l;
@@ -301,7 +305,7 @@ static void select_by_bisection(struct rows *r, const struct node *n)
     value_loc_set(l, results);
 }
 
-/* Comparing all pairs of a row is quadratic, and the quicker way for short ones. */
+/* Comparing all pairs of a row is quadratic, but faster for short rows. */
 enum { LONG_SELECTION = 1024 };
 static bool is_long(const struct rows *r, const struct node *n)
 {

@@ -12,12 +12,12 @@ extern const char prelude_emu_abi[]; /* codegen/prelude/emu_abi.h */
 
 enum row_kind {
     PURE, /* a function of its operands */
-    ITEM, /* asks for the work-item: the emulator's form gets tk_me and tk_line */
-    READ, /* touches `width` elements from p + i on */
+    ITEM, /* needs the work-item: the emulator's form gets tk_me and tk_line */
+    READ, /* accesses `width` elements from p + i on */
     WRITE
 };
 
-/* One function of the language. A NULL body is the body for C: what is written once is the same on all. */
+/* One function of the language. A NULL body means the C body. */
 struct row {
     const char *name, *result, *params;
     enum row_kind kind;
@@ -34,8 +34,8 @@ struct row {
         "tk_st_" #T, "void", "tk_" #T " *p, tk_i64 i, " V " v", WRITE, 1, "p[i] = " PUT ";", NULL, NULL                \
     }
 
-/* N bytes as words, and element k and word j of values of type T that lie in words: what vector accesses are made of.
-   */
+/* The parts of vector accesses. WORDS moves N bytes between memory and words. IN_WORDS gives element k, or makes word j,
+   of values of type T held in words. */
 #define WORDS(N, GET, PUT)                                                                                             \
     { "tk_get_" #N, "void", "tk_u32 *w, const void *p", PURE, 0, GET, NULL, NULL },                                    \
     {                                                                                                                  \
@@ -47,7 +47,7 @@ struct row {
         "tk_word_" #T, "tk_u32", "const " V " *v, tk_i32 j", PURE, 0, "return " PUT ";", NULL, NULL                    \
     }
 
-/* Shuffles of type T through bits: of 32 bits on AMD, of 64 in the emulator. */
+/* Shuffles of type T by way of its bits: 32 of them on AMD, 64 in the emulator. */
 #define SHUFFLE(T, TO_U64, FROM_U64, HIP_BODY)                                                                         \
     { "tk_shfl_" #T,                                                                                                   \
       "tk_" #T,                                                                                                        \
@@ -70,7 +70,7 @@ static const struct row rows[] = {
       "return (tk_i32)__builtin_amdgcn_workitem_id_x();" },
     { "tk_lane", "tk_i32", "void", ITEM, 0, "return tk_me->lane;", "return tk_tid() & (TK_WAVE - 1);",
       "return tk_tid() & (TK_WAVE - 1);" },
-    /* AMD: said to be the same in all lanes, so that what follows from it lives in scalar registers */
+    /* AMD: marked uniform over the wave, so that values derived from it are kept in scalar registers */
     { "tk_wave", "tk_i32", "void", ITEM, 0, "return tk_me->wave;", "return tk_tid() / TK_WAVE;",
       "return __builtin_amdgcn_readfirstlane(tk_tid() / TK_WAVE);" },
     { "tk_bid_x", "tk_i32", "void", ITEM, 0, "return tk_me->bid[0];", "return (tk_i32)blockIdx.x;",
@@ -80,7 +80,7 @@ static const struct row rows[] = {
     { "tk_bid_z", "tk_i32", "void", ITEM, 0, "return tk_me->bid[2];", "return (tk_i32)blockIdx.z;",
       "return (tk_i32)__builtin_amdgcn_workgroup_id_z();" },
 
-    /* bits and conversions; f16 -> f32 is exact, the way back rounds once to nearest even, subnormals kept */
+    /* bits and conversions; f16 -> f32 is exact, f32 -> f16 rounds once to nearest even, subnormals kept */
     { "tk_f32_bits", "tk_u32", "tk_f32 x", PURE, 0, "tk_u32 u; __builtin_memcpy(&u, &x, 4); return u;",
       "return __float_as_uint(x);", NULL },
     { "tk_bits_f32", "tk_f32", "tk_u32 u", PURE, 0, "tk_f32 x; __builtin_memcpy(&x, &u, 4); return x;",
@@ -130,8 +130,8 @@ static const struct row rows[] = {
       "return __fmaf_rn(a, b, c);", NULL },
     { "tk_fma_f64", "tk_f64", "tk_f64 a, tk_f64 b, tk_f64 c", PURE, 0, "return __builtin_fma(a, b, c);",
       "return __fma_rn(a, b, c);", NULL },
-    /* AMD: not __builtin_sqrtf, which before LLVM 17 is the instruction of 1 ulp. Its result s or a neighbour is right;
-       the signs of x - s·(s ± ulp) say which. Scaled, so that no term is subnormal. */
+    /* AMD: not __builtin_sqrtf, which before LLVM 17 is the instruction with an error of 1 ulp. Its result s or a
+       neighbour is correct; the signs of x - s·(s ± ulp) tell which. x is scaled so that no term is subnormal. */
     { "tk_sqrt_f32", "tk_f32", "tk_f32 x", PURE, 0, "return __builtin_sqrtf(x);", "return __fsqrt_rn(x);",
       "\n    tk_f32 y = x < 0x1p-96f ? x * 0x1p32f : x, s = __builtin_amdgcn_sqrtf(y);\n"
       "    tk_f32 down = tk_bits_f32(tk_f32_bits(s) - 1), up = tk_bits_f32(tk_f32_bits(s) + 1);\n"
@@ -139,8 +139,8 @@ static const struct row rows[] = {
       "    r = __builtin_fmaf(-up, s, y) > 0 ? up : r;\n"
       "    r = x < 0x1p-96f ? r * 0x1p-16f : r;\n"
       "    return y == 0 || y == tk_bits_f32(0x7f800000u) ? y : r;\n" },
-    /* AMD: Goldschmidt's iteration from the instruction's 28 bits, the last step a residual by fma (Markstein, IA-64
-       and Elementary Functions). */
+    /* AMD: Goldschmidt's iteration, started from the instruction's 28 bits; the last step corrects by a residual from
+       fma (Markstein, IA-64 and Elementary Functions). */
     { "tk_sqrt_f64", "tk_f64", "tk_f64 x", PURE, 0, "return __builtin_sqrt(x);", "return __dsqrt_rn(x);",
       "\n    tk_f64 z = x < 0x1p-767 ? x * 0x1p256 : x, y = __builtin_amdgcn_rsq(z), g = z * y, h = 0.5 * y;\n"
       "    tk_f64 r = __builtin_fma(-h, g, 0.5);\n"
@@ -215,7 +215,7 @@ static const struct row rows[] = {
             "return (tk_i64)((tk_u64)hi << 32 | lo);"),
     SHUFFLE(f64, "tk_f64_bits(v)", "tk_bits_f64(b)",
             "return tk_bits_f64((tk_u64)tk_shfl_i64((tk_i64)tk_f64_bits(v), lane));"),
-    /* AMD: 33 is LLVM's "not equal"; the builtins named ballot are younger than hiprtc 5.2 */
+    /* AMD: 33 is LLVM's "not equal"; hiprtc 5.2 does not have the ballot builtins yet */
     { "tk_ballot", "tk_u64", "tk_i32 p", ITEM, 0, "return tk_me->host->ballot(tk_me, tk_line, p != 0);",
       "return __ballot_sync(0xffffffffu, p);", "return __builtin_amdgcn_uicmp((tk_u32)(p != 0), 0u, 33);" },
 };
@@ -236,7 +236,7 @@ static const struct vector_type {
     { "i64", "tk_i64", 8, "p[i + k]", "v[k]" },
 };
 
-/* ---- matrix instructions, by the unit's name; in the emulator all are one call ---- */
+/* ---- matrix instructions, by the unit's name; the emulator has one call for all ---- */
 
 struct matrix_row {
     const char *unit, *body;
@@ -256,7 +256,7 @@ static const struct matrix_row matrix_rows[] = {
                                 "    c[0] = z[0], c[1] = z[1], c[2] = z[2], c[3] = z[3];\n" },
 };
 
-/* ---- heads: what no function can say ---- */
+/* ---- heads: what cannot be a function of the table ---- */
 
 static const char types[] =
     "typedef float tk_f32;\ntypedef double tk_f64;\ntypedef int tk_i32;\ntypedef unsigned tk_u32;\ntypedef long long "
@@ -268,7 +268,8 @@ static const char types[] =
     "typedef struct TK_ALIAS TK_ALIGN(16) tk_v16 { tk_u32 w[4]; } tk_v16;\n"
     "#define TK_PTR(T) T *\n#define TK_INF tk_bits_f32(0x7f800000u)\n#define TK_NAN tk_bits_f32(0x7fc00000u)\n";
 
-/* Beyond TK_STATIC_SHARED bytes the launch gives the shared memory. The array that is not used takes no room. */
+/* A kernel with more than TK_STATIC_SHARED bytes gets its shared memory from the launch. The unused array takes no space.
+   */
 static const char head_cuda[] =
     "#pragma nv_diag_suppress 177\n#define TK_UNROLL _Pragma(\"unroll\")\n#define TK_FN static __device__ "
     "__forceinline__\n"
@@ -313,8 +314,8 @@ static const char head_emu[] =
 
 /* ---- copies ---- */
 
-/* cp.async with a source size: bytes beyond it are zeros, and with 0 the source is not read. 16 bytes go past the
-   first-level cache. */
+/* cp.async with a source size: bytes beyond it become zero, and with size 0 the source is not read. Copies of 16 bytes
+   bypass the first-level cache. */
 static const char copies_cuda[] =
     "#define TK_COPY(N, CACHE) \\\n"
     "    TK_FN void tk_copy_##N(void *dst, const void *src, tk_i32 on) \\\n"
@@ -335,7 +336,7 @@ static const char copies_cuda[] =
     "#define tk_commit() asm volatile(\"cp.async.commit_group;\" ::: \"memory\")\n"
     "#define tk_wait(n) asm volatile(\"cp.async.wait_group %0;\" :: \"n\"(n) : \"memory\")\n";
 
-/* Through registers: issue loads, land stores. TK_MAY(p, n, w) asks a checker. */
+/* Copies through registers: issue loads, land stores. TK_MAY(p, n, w) asks a checker whether the access is allowed. */
 static const char copies_staged[] =
     "TK_FN tk_v16 tk_stage_4(TK_ME const void *src, tk_i32 on)\n"
     "{ tk_v16 v = { { 0, 0, 0, 0 } }; if (on && TK_MAY(src, 4, 0)) v.w[0] = *(const tk_word *)src; return v; }\n"
@@ -356,7 +357,7 @@ static const char copies_staged[] =
     "#define tk_land_16(stage, dst, di) tk_put_16(TK_AT (stage), (dst) + (di))\n"
     "#define tk_commit() ((void)0)\n#define tk_wait(n) ((void)(n))\n";
 
-/* An asynchronous copy in the emulator: at once, or, checked, when it is waited for. */
+/* Asynchronous copies in the emulator: done at once, or, when checking, at the wait. */
 static const char copies_emu[] =
     "TK_FN void tk_copy(struct tk_item *tk_me, int tk_line, void *dst, const void *src, int bytes, tk_i32 on)\n"
     "{\n"
@@ -375,7 +376,7 @@ static const char copies_emu[] =
     "#define tk_commit() (tk_checked ? tk_me->host->commit(tk_me) : (void)0)\n"
     "#define tk_wait(n) (tk_checked ? tk_me->host->wait(tk_me, (n)) : (void)0)\n";
 
-/* What the staged copies pass along: nothing on a GPU, the work-item and its line in a checking text. */
+/* Extra arguments of the staged copies: none on a GPU, the work-item and its line in a checking text. */
 static const char staged_plain[] = "#define TK_ME\n#define TK_AT\n#define TK_MAY(p, n, w) 1\n";
 static const char staged_checked[] =
     "#define TK_ME struct tk_item *tk_me, int tk_line,\n#define TK_AT tk_me, __LINE__,\n"
@@ -407,8 +408,7 @@ static void print_names(FILE *to, const char *params, const char *before, const 
     }
 }
 
-/* A function that needs the work-item or its line is NAME_at(tk_me, tk_line, ...), and NAME a macro that gives it both.
-   */
+/* A function that needs the work-item or its line is NAME_at(tk_me, tk_line, ...); NAME is a macro that passes both. */
 static void print_row(FILE *to, const struct row *r, enum spelling how)
 {
     bool touch = how == SPELL_EMU_CHECKED && (r->kind == READ || r->kind == WRITE);
@@ -432,10 +432,11 @@ static void print_row(FILE *to, const struct row *r, enum spelling how)
 
 struct vector {
     const struct vector_type *type;
-    int elems, bytes, piece;
-}; /* piece: bytes of one access */
+    int elems, bytes;
+    int piece; /* bytes of one access */
+};
 
-/* On a GPU through words. */
+/* The GPU's form, through words. */
 static void print_vector_words(FILE *to, const struct vector *w, bool store)
 {
     fprintf(to, "    tk_u32 w[%d];\n", w->bytes / 4);

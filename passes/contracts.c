@@ -1,5 +1,5 @@
-/* Facts forward, obligations ended. Requires types; keeps everything. A contradicted obligation is a compile error at
-   the operand's place. */
+/* Carries facts forward and decides every obligation. Requires types; keeps everything. A contradicted obligation is a
+   compile error at the operand's location. */
 #include "passes/pass.h"
 
 bool pass_contracts(struct graph *g, struct pass_ctx *c)

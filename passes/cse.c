@@ -1,6 +1,5 @@
-/* Equal nodes become one: same op, operands (in either order where the op commutes), attributes and type. Requires
-   types; keeps values. Runs after simplify, and once more after precision, which gives every matrix operand a cast of
-   its own. */
+/* Merges equal nodes: same op, operands (in either order if the op commutes), attributes and type. Requires types; keeps
+   values. Runs after simplify, and again after precision, which gives every matrix operand a cast of its own. */
 #include <string.h>
 
 #include "passes/pass.h"
@@ -30,7 +29,7 @@ static bool operands_equal(const struct node *a, const struct node *b)
     return straight || (a->op->commutes && a->n_in == 2 && a->in[0] == b->in[1] && a->in[1] == b->in[0]);
 }
 
-/* A source that stands for outside data, which no kernel makes, and an effect are themselves alone. */
+/* False for effects and for sources of outside data: two of these are never the same value. */
 static bool is_shareable(const struct node *n)
 {
     return n->op->class != CLS_EFFECT && (n->op->class != CLS_SOURCE || n->op->kernel.at);
@@ -49,8 +48,8 @@ static uint64_t mixed(uint64_t h, uint64_t v)
     return h ^ h >> 29;
 }
 
-/* Of what `equal` compares, enough that nodes apart seldom meet: constants differ in their attributes alone, sources of
-   one value in their shapes. */
+/* Hashes enough of what `equal` compares that collisions are rare. Attributes and shapes matter, since constants differ
+   only in these. */
 static uint64_t hash_of(const struct node *n)
 {
     uint64_t h = (uint64_t)(uintptr_t)n->op;
@@ -58,7 +57,7 @@ static uint64_t hash_of(const struct node *n)
     for (int i = 0; i < n->n_in; i++) {
         uint64_t id = (uint64_t)(n->in[i]->id + 1) * 0x9e3779b97f4a7c15u;
         if (n->op->commutes)
-            ins += id; /* a sum is blind to the order */
+            ins += id; /* a sum does not depend on the order */
         else
             ins = mixed(ins, id);
     }

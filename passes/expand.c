@@ -1,6 +1,6 @@
-/* Composites become the graph of primitives that their rows give. Requires types; keeps values. Stands before simplify,
-   so that rules see primitives alone. An expansion may hold composites: they are reached in the same sweep, since it
-   goes over nodes that were appended too. */
+/* Replaces composites by the graph of primitives that their rows give. Requires types; keeps values. Runs before
+   simplify, so that rules see only primitives. An expansion may contain composites: the sweep reaches them too, since
+   it also visits appended nodes. */
 #include "passes/pass.h"
 
 bool pass_expand(struct graph *g, struct pass_ctx *c)

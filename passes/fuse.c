@@ -1,8 +1,8 @@
 /* Gathers nodes into groups, each a kernel. Requires precision (which contractions go to the matrix unit); keeps
-   values. Goes over the nodes in order: each joins the last of the groups that it reads from, if that group's template
-   admits it (ir/graph/group.h), else founds one. So a group reads only from groups before it, and the order of groups
-   is a launch order. Free nodes (views; casts of sources) join nobody: whoever reads them makes them again. What
-   another group reads, an output, and every chosen set is materialised. */
+   values. Visits the nodes in order: each joins the last of the groups that it reads from, if that group's template
+   admits it (ir/graph/group.h), else it starts a group. So a group reads only from earlier groups, and the order of
+   groups is a launch order. Rematerialised nodes (views; casts of sources) join no group: each reader recomputes them.
+   Outputs, chosen sets, and values that another group reads are materialised. */
 #include <string.h>
 
 #include "ir/graph/fusion.h"
@@ -21,7 +21,7 @@ static void add_once(struct arena *a, struct list *l, struct node *n)
     *arena_push(a, l->v, l->n, l->cap) = n;
 }
 
-/* The last group among those that n reads, through free nodes. */
+/* The last of the groups that n reads, through rematerialised nodes. */
 static struct group *last_read(const struct node *n)
 {
     struct group *last = NULL;
@@ -34,11 +34,10 @@ static struct group *last_read(const struct node *n)
     return last;
 }
 
-/* A source that stands for outside data. Others (constants, counts) are made by kernels: where they are read, or, asked
-   for, once. */
+/* A source of outside data. Kernels compute the others (constants, iota): at each use, or once if they are outputs. */
 static bool is_bound(const struct node *n) { return n->op->class == CLS_SOURCE && !n->op->kernel.at; }
 
-/* Marks what other groups read of n's operands, through free nodes. */
+/* Marks those of n's operands that another group computes, through rematerialised nodes. */
 static void mark_reads(const struct node *n, const struct group *gr)
 {
     for (int i = 0; i < n->n_in; i++) {
@@ -50,7 +49,7 @@ static void mark_reads(const struct node *n, const struct group *gr)
     }
 }
 
-/* Appends the free nodes that n needs, operands first, and collects what the group reads from memory. */
+/* Appends the rematerialised nodes that n needs, operands first, and collects what the group reads from memory. */
 static void add_rematerialised(struct arena *a, struct list *nodes, struct list *ins, const struct group *gr,
                                struct node *n)
 {
@@ -60,7 +59,8 @@ static void add_rematerialised(struct arena *a, struct list *nodes, struct list 
             add_rematerialised(a, nodes, ins, gr, x);
             add_once(a, nodes, x);
         } else if (x->group != gr) {
-            bool computed = x->op->class == CLS_SOURCE && !is_bound(x); /* constants and iota are made, not read */
+            bool computed =
+                x->op->class == CLS_SOURCE && !is_bound(x); /* constants and iota are not read from memory */
             if (computed)
                 add_once(a, nodes, x);
             else
@@ -99,8 +99,7 @@ static void close_group(struct graph *g, struct group *gr)
         add_after(g, gr, ins.v[i]->group);
 }
 
-/* The scope of a parameter that n reads, views followed: "expert0.lin0" of expert0.lin0.weight; NULL if there is none.
-   */
+/* The scope of a parameter that n reads, also through views: "expert0.lin0" of expert0.lin0.weight; NULL if none. */
 static const char *param_scope(struct arena *a, const struct node *n)
 {
     for (int i = 0; i < n->n_in; i++) {
@@ -116,7 +115,7 @@ static const char *param_scope(struct arena *a, const struct node *n)
     return NULL;
 }
 
-/* A group's name for people: the layers whose parameters it reads and the user's ops in it, each once. */
+/* A group's name for messages: the layers whose parameters it reads, and the user's ops in it, each once. */
 static const char *group_title(struct arena *a, const struct group *gr)
 {
     const char *seen[16], *title = "";
@@ -140,8 +139,8 @@ static const char *group_title(struct arena *a, const struct group *gr)
     return *title ? title : gr->nodes[gr->n_nodes - 1]->op->call.name;
 }
 
-/* The reads that a rematerialised value costs its reader go to its mark. Beyond the limit the value is
-   kept instead, so that chains and shared operands of views cost no reader more than a little. */
+/* node->mark counts the reads that a rematerialised value costs each reader. Beyond the limit the value is materialised,
+   so that no chain of views or shared operand is recomputed at length by every reader. */
 enum { MOST_RECOMPUTED = 32 };
 static void limit_rematerialisation(struct node *n)
 {
@@ -153,7 +152,7 @@ static void limit_rematerialisation(struct node *n)
     n->materialised = n->mark > MOST_RECOMPUTED;
 }
 
-/* Outputs, chosen sets and integers are kept whoever reads them. */
+/* Outputs, chosen sets and integers are materialised, whatever reads them. */
 static void mark_kept(struct graph *g)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {
@@ -175,7 +174,7 @@ static bool belongs_to_a_group(const struct node *n)
     return n->op->class == CLS_SOURCE ? n->materialised : n->op->class != CLS_EFFECT && !node_is_rematerialised(n);
 }
 
-/* A kernel is given a buffer for each operand. */
+/* The limit on a kernel's buffer arguments: each operand takes one. */
 enum { MOST_OPERANDS = 96 };
 static bool operands_fit(struct session *s, const struct node *n)
 {

@@ -1,5 +1,5 @@
-/* Every type again from the rows. Requires nothing; keeps everything; stands first so that each later pass may trust
-   types. */
+/* Derives every type again from the op rows. Requires nothing; keeps everything. Runs first, so that later passes can
+   trust types. */
 #include "passes/pass.h"
 
 bool pass_infer(struct graph *g, struct pass_ctx *c)

@@ -1,14 +1,14 @@
-/* Gives every materialised value and every group's scratch a place in one allocation: its offset, a function of the
-   symbolic dims. Requires fuse; keeps values. The first group that writes memory comes after all that used it before:
-   edges of the groups' DAG that are missing are added. Groups are visited in launch order, so edges lead to later
-   groups. A value's memory is free after its last reader, scratch's after its group; outputs keep theirs. Two policies
-   are tried and the smaller plan is kept. */
+/* Gives every materialised value and every group's scratch an offset in one allocation, as a function of the symbolic
+   dims. Requires fuse; keeps values. A value's memory is free after its last reader, and scratch's after its group;
+   outputs keep theirs. A group that writes reused memory must come after all its previous users: missing edges are added
+   to the groups' DAG. Groups are visited in launch order, so edges lead to later groups. Two packing policies are tried,
+   and the smaller plan is kept. */
 #include <stdlib.h>
 
 #include "passes/pack.h"
 #include "passes/pass.h"
 
-/* Lists of group numbers, one for each node or group: those of i are v[from[i]] to v[from[i + 1]]. */
+/* Lists of numbers, one for each node or group: those of i are v[from[i]] up to, not including, v[from[i + 1]]. */
 struct lists {
     size_t *from;
     int *v;
@@ -18,11 +18,11 @@ struct plan {
     struct graph *g;
     struct arena *arena;  /* of the pass */
     struct lists readers; /* by a node's position in g->nodes: the groups that read it */
-    struct lists dying;   /* by group: positions of the nodes that nobody reads after it */
+    struct lists dying;   /* by group: positions of the nodes that are last used by it */
     int64_t hint;
 };
 
-/* One try: where everything is, and which groups each group's memory was used by. */
+/* The plan of one policy: the extents of all values and scratch, with the groups that used them before. */
 struct attempt {
     struct packer *packer;
     struct extent *values; /* by position */
@@ -61,7 +61,7 @@ static void find_readers(struct plan *p)
         }
 }
 
-/* The group after which a value is needed no more: its last reader, or who makes it; -1: never. */
+/* The last group that uses a value: its last reader, or, without readers, its writer. -1: it is never freed. */
 static int last_use(const struct plan *p, const struct group *gr, const struct node *n, const bool *kept)
 {
     size_t from = p->readers.from[n->mark];
@@ -93,7 +93,7 @@ static void find_dying(struct plan *p)
     }
 }
 
-/* ---- places ---- */
+/* ---- offsets ---- */
 
 static struct extent take(struct plan *p, struct attempt *a, const struct group *gr, const struct index *count,
                           enum dtype dtype, size_t *cap)
@@ -116,7 +116,8 @@ static void take_all(struct plan *p, struct attempt *a, const struct group *gr)
         a->scratch[gr->id][i] = take(p, a, gr, gr->scratch[i].count, gr->scratch[i].dtype, &cap);
 }
 
-/* A value's users are its readers, which come after its writer; without any, and of scratch, the group itself. */
+/* Frees what the group uses last. The users of a value are its readers, which all come after its writer; without readers
+   it is the writer. Scratch is used only by its group. */
 static void give_dead(struct plan *p, struct attempt *a, const struct group *gr)
 {
     const int *self = &gr->id;
@@ -167,15 +168,15 @@ static void write_slots(struct graph *g, const struct attempt *a)
 
 /* ---- edges ---- */
 
-/* A search backwards along the edges from one group after another; it gives up after a number of edges. */
+/* A search backwards along the edges, started from several groups. It gives up after a number of edges. */
 struct search {
     struct graph *g;
-    int *seen; /* by group: the last group that was found to come after it, plus 1 */
+    int *seen; /* by group: the last group found to come after it, plus 1 */
     int *stack;
     size_t n;
 };
 
-/* Marks those before `from` as before gr and puts them on the stack. Returns the number of edges. */
+/* Marks the direct predecessors of `from` as predecessors of gr, and pushes them. Returns the number of edges. */
 static size_t search_push(struct search *s, const struct group *gr, const struct group *from, int least)
 {
     for (size_t i = 0; i < from->n_after; i++) {
@@ -188,7 +189,7 @@ static size_t search_push(struct search *s, const struct group *gr, const struct
     return from->n_after;
 }
 
-/* Marks what is before `from` as before gr. */
+/* Marks all predecessors of `from` as predecessors of gr. */
 static void search_back(struct search *s, const struct group *gr, const struct group *from, int least)
 {
     enum { MOST_EDGES = 512 };
@@ -200,7 +201,7 @@ static void search_back(struct search *s, const struct group *gr, const struct g
 
 static int descending(const void *a, const void *b) { return *(const int *)b - *(const int *)a; }
 
-/* The group comes after each of these, by an edge of its own where none of the others' paths is found to lead there. */
+/* Makes gr come after each user: by an edge, unless the search finds a path through the other edges. */
 static void add_edges(struct search *s, struct group *gr, int *users, size_t n)
 {
     if (!n)

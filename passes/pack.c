@@ -5,11 +5,11 @@
 enum {
     ALIGN = 256,
     BUCKETS = 256,
-    MOST_TRIES = 64,   /* sizes looked at for one that fits */
-    MOST_PROOFS = 6,   /* and those that a proof is tried of */
-    MOST_USERS = 64,   /* of extents that are split or joined: longer lists are not copied, so each is read only once */
-    MOST_ROUNDED = 20, /* sizes rounded exactly: each is a term of its own in the sums that offsets are */
-    MOST_TERMS = 60,   /* of such a sum */
+    MOST_TRIES = 64,   /* sizes that a search for a fit looks at */
+    MOST_PROOFS = 6,   /* proofs that a search for a fit tries */
+    MOST_USERS = 64,   /* users of an extent that is split or joined, since their list is copied */
+    MOST_ROUNDED = 20, /* sizes that are rounded exactly, since each is a separate term in offsets */
+    MOST_TERMS = 60,   /* terms of an offset */
 };
 
 struct size;
@@ -22,13 +22,15 @@ struct block {
 
 /* All free blocks of one size. */
 struct size {
-    const struct index *bytes, *least; /* bytes is `least` rounded up */
-    int64_t hint, one;                 /* with every dim at the hint, and 1 */
+    const struct index *least; /* what was asked for */
+    const struct index *bytes; /* `least` rounded up to a multiple of 256 */
+    int64_t hint;              /* bytes with every dim at the hint */
+    int64_t one;               /* bytes with every dim 1 */
     struct block *free;
     struct size *prev, *next; /* sizes with free blocks, of about the same hint */
 };
 
-/* From expressions to pointers, by address: equal expressions are the same. */
+/* Maps expressions to pointers, by address, since equal expressions are shared. */
 struct slots {
     const struct index **key;
     void **value;
@@ -43,7 +45,8 @@ struct packer {
     const struct index *memory;
     int n_rounded;
     bool failed;
-    struct slots sizes, starts, ends; /* by size; free blocks by offset and by end */
+    struct slots sizes;        /* sizes by expression */
+    struct slots starts, ends; /* free blocks by offset, and by end */
     struct size *buckets[BUCKETS];
 };
 
@@ -81,7 +84,7 @@ static void **slots_at(struct arena *a, struct slots *m, const struct index *key
 
 /* ---- sizes ---- */
 
-/* Four buckets to each doubling. */
+/* Four buckets for each doubling of the size. */
 static int bucket_of(int64_t bytes)
 {
     uint64_t n = bytes < 4 ? 4 : (uint64_t)bytes;
@@ -101,7 +104,7 @@ static bool is_at_most(struct packer *p, const struct index *a, const struct ind
     return sum_fits(a, b) && index_less_eq(p->s->indices, a, b);
 }
 
-/* Sure for all dims? Unrounded sizes compare where rounded ones cannot be. */
+/* Proves a <= b for all dims. Unrounded sizes are compared too, since rounding can make a proof impossible. */
 static bool size_at_most(struct packer *p, const struct size *a, const struct size *b)
 {
     return is_at_most(p, a->least, b->least) || is_at_most(p, a->bytes, b->bytes);
@@ -170,7 +173,7 @@ static struct block *block_new(struct packer *p, struct extent x)
     return b;
 }
 
-/* Makes b and its free neighbour one, unless their users are too many; returns which to go on with. */
+/* Joins b with a free neighbour unless they have too many users. Returns the block to go on with. */
 static struct block *join(struct packer *p, struct block *b, struct block *with)
 {
     if (!with || b->x.n_users + with->x.n_users > MOST_USERS || !sum_fits(b->x.bytes, with->x.bytes) ||
@@ -210,7 +213,7 @@ void packer_give(struct packer *p, struct extent x, const int *users, size_t n_u
 
 /* ---- taking ---- */
 
-/* The smallest free block, about, that is sure to be large enough. */
+/* Finds a free block that is provably large enough; approximately the smallest. */
 static struct block *find_fit(struct packer *p, const struct size *want)
 {
     int tries = 0;
@@ -268,7 +271,7 @@ static struct extent take_part(struct packer *p, struct block *b, const struct s
     return b->x;
 }
 
-/* At the end of the allocation, on top of the last block if that is free and no larger. */
+/* Extends the allocation. If its last block is free and not larger, that block is grown. */
 static struct extent append(struct packer *p, const struct size *want)
 {
     struct extent x = { .offset = p->memory, .bytes = want->bytes };

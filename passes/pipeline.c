@@ -1,4 +1,4 @@
-/* The driver, and the pipelines as they read. */
+/* The pipelines and their driver. */
 #include <string.h>
 #include <time.h>
 
@@ -29,7 +29,7 @@ struct pass_ctx pass_ctx_for(struct session *s, const struct target *t)
     return (struct pass_ctx){ .s = s, .target = t, .hint = 128, .rules = simplify_rules, .n_rules = simplify_n_rules };
 }
 
-/* True if every name in `needs` is among those that ran (or, infer, holds of every graph as parsed). */
+/* True if every pass in `needs` has run. infer counts as run, since types hold in every parsed graph. */
 static bool needs_met(const char *needs, const char *const *pipeline, size_t n_run)
 {
     while (*needs) {
@@ -44,7 +44,7 @@ static bool needs_met(const char *needs, const char *const *pipeline, size_t n_r
     return true;
 }
 
-/* What is printed can be read back: the text of the text's graph is the text. */
+/* Checks that a printed graph can be read back and prints as the same text. */
 static bool reparse_holds(struct graph *g, struct arena *step, const char *after)
 {
     const char *text = graph_text(g);
@@ -81,7 +81,7 @@ static const struct pass *pass_for(const char *name, const struct pass_options *
     return pass_find(name);
 }
 
-/* One pass and what must hold behind it. */
+/* Runs one pass and checks what must hold after it. */
 static bool run_pass(struct graph *g, struct pass_ctx *c, const struct pass *p, struct pass_options *o)
 {
     int errors = c->s->n_errors;

@@ -1,8 +1,9 @@
-/* Decides the dtype of every float: f16 for activations and the operands of contractions, f32 for what must stay wide.
-   Requires primitives; keeps values (a cast is the identity over the reals). A dtype written in the graph binds. Stays
-   wide: what a row or an expansion marked (statistics, losses), and the cone of an operand that a row calls wide
-   (scores and weights of the routing) back to the contraction that it comes from, that contraction included: it
-   multiplies in f32. */
+/* Decides the dtype of every float: f16 for activations and the operands of contractions, f32 for what must keep it.
+   Requires primitives; keeps values, since a cast is the identity over the reals. A dtype written in the graph is
+   binding. These keep f32:
+     - what an op row or an expansion marks keep_f32 (statistics, losses)
+     - the cone of a keep_f32 operand (scores and weights of the routing), back to and including the contraction that it
+       comes from, which then multiplies in f32 */
 #include <string.h>
 
 #include "passes/pass.h"
@@ -21,7 +22,7 @@ static void keep(struct arena *a, struct stack *todo, struct node *n)
         *arena_push(a, todo->v, todo->n, todo->cap) = n;
 }
 
-/* Each node of the cone is entered once, however many ways lead to it. */
+/* Visits each node of the cone once, however many paths lead to it. */
 static void keep_f32_back(struct arena *a, struct stack *todo, struct node *n)
 {
     keep(a, todo, n);
@@ -45,7 +46,7 @@ static void mark_keep_f32(struct graph *g, struct arena *step)
     }
 }
 
-/* A parameter that only matrix units read is kept in f16: rounded once, when it is loaded. */
+/* A parameter that only matrix units read is stored in f16: it is rounded once, on upload. */
 static void mark_params(struct graph *g)
 {
     for (size_t i = 0; i < g->n_nodes; i++)

@@ -1,8 +1,10 @@
-/* Rewrites by rule until none fits. Requires primitives; keeps values: over the reals each rule's sides are equal, and
-   an `exact` one gives the same bits too. Stands between expand, which leaves identities behind, and cse.
+/* Applies rewrite rules until none matches. Requires primitives; keeps values: both sides of a rule are equal over the
+   reals, and an `exact` rule keeps the bits too. Runs after expand, which leaves identities behind, and before cse.
 
-   pattern = "?" LETTER | NUMBER | OP "(" pattern { "," pattern } ")" ?x matches any value, the same one at each place;
-   a number matches a constant tensor that holds it everywhere, broadcast or not. */
+       pattern = "?" LETTER | NUMBER | OP "(" pattern { "," pattern } ")"
+
+   ?x matches any value, the same one at each occurrence. A number matches a constant tensor with that number in every
+   element, broadcast or not. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,12 +86,12 @@ struct simplify {
     struct arena *step;
     struct compiled_rule *rules;
     size_t n_rules;
-    const double **constant; /* by node id: the number that a constant, or a view of one, holds everywhere */
+    const double **constant; /* by node id: the number in every element of a constant, or of a view of one */
     size_t n_seen, cap;
     size_t applied;
 };
 
-/* Called for each node after its operands, so that no match walks a chain of views. */
+/* Called for each node after its operands, so that no match has to follow a chain of views. */
 static void note_constant(struct simplify *s, const struct node *n)
 {
     while (s->n_seen <= (size_t)n->id)
@@ -120,7 +122,7 @@ static bool match(const struct simplify *s, const struct pattern *p, struct node
     return true;
 }
 
-/* `like` gives a number its shape. */
+/* Builds a pattern's graph. A number gets the shape of `like`. */
 static struct node *make(const struct pattern *p, struct builder *b, const struct binding *bind,
                          const struct node *like)
 {
@@ -178,9 +180,9 @@ static struct simplify compile_rules(struct graph *g, const struct pass_ctx *c)
     return s;
 }
 
-/* Nodes in order, and behind each one what its rule made: operands have reached their last form when a node is visited,
-   so one sweep is the fixed point. Every rule of the table makes a node cheaper or removes one, which bounds how often
-   one place is rewritten; rules that turn in a circle pass the limit. */
+/* Visits nodes in order, and after each the nodes that its rule made. A node's operands are in their final form when it
+   is visited, so one sweep reaches the fixed point. Every rule of the table removes a node or makes one cheaper, which
+   bounds the rewrites of a node; cyclic rules exceed the limit. */
 bool pass_simplify(struct graph *g, struct pass_ctx *c)
 {
     struct simplify s = compile_rules(g, c);

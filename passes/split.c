@@ -1,15 +1,15 @@
-/* A node with more operands than a kernel takes buffers becomes a tree of nodes that have fewer, where its row says
-   that this is the same. Requires primitives; keeps values. Stands before precision, which gives the new nodes their
-   dtypes too. */
+/* Replaces a node with more operands than a kernel has buffers by a tree of nodes with fewer, if its row says that the
+   tree is equivalent. Requires primitives; keeps values. Runs before precision, which decides the new nodes' dtypes too.
+   */
 #include "passes/pass.h"
 
-enum { MOST_OPERANDS = 16 }; /* of nested selections: compilers take minutes over 64 */
+enum { MOST_OPERANDS = 16 }; /* compilers take minutes for 64 nested selections */
 
 bool pass_split(struct graph *g, struct pass_ctx *c)
 {
     bool changed = false;
     (void)c;
-    for (size_t i = 0; i < g->n_nodes; i++) { /* appended nodes come up too: trees of any depth */
+    for (size_t i = 0; i < g->n_nodes; i++) { /* appended nodes are visited too, so a tree can have any depth */
         struct node *n = g->nodes[i];
         if (!n->op->associative || n->n_in <= MOST_OPERANDS)
             continue;

@@ -1,5 +1,5 @@
-/* Binds a graph's sources: files are read first, since they decide the symbolic dims; then what they agree on is
-   checked; then the rest is drawn. */
+/* Binds a graph's sources. Files are read first, since they decide the symbolic dims. Then shapes and values are checked
+   against the dims, and the other sources are drawn. */
 #include "runtime/bind.h"
 
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 #include "runtime/format/safetensors.h"
 
 enum { DEFAULT_DIM = 128, MAX_THREADS = 16 };
-#define THREADED (1 << 20)              /* elements from which a draw is worth threads */
+#define THREADED (1 << 20)              /* elements from which a draw uses threads */
 #define ELEMENTS_MAX (INT64_C(1) << 40) /* of any value of the graph */
 
 /* A source of the graph while it is being bound. */
@@ -30,8 +30,8 @@ struct want {
 
 struct dim_state {
     int64_t value;
-    const char *from;
-}; /* from: "x in x.npy"; NULL: no file has decided it */
+    const char *from; /* "x in x.npy"; NULL: no file has decided it */
+};
 
 struct bind {
     struct session *s;
@@ -84,7 +84,7 @@ static struct want *want_find(struct bind *b, const char *name)
 
 /* ---- files ---- */
 
-/* The file's numbers as an element type that the graph's executors take: integers for integers, floats for floats. */
+/* Converts a file's tensor to a dtype that executors accept: an integer for integers, a float for floats. */
 static const struct tensor *as_kind(struct bind *b, const struct want *w, const struct tensor *t)
 {
     enum dtype to = w->node->type.dtype;
@@ -103,7 +103,7 @@ static const struct tensor *as_kind(struct bind *b, const struct want *w, const 
         return tensor_convert(b->s, b->a, name, t, DT_F64);
     if (to == DT_FLOAT || dtype_size(to) >= dtype_size(t->dtype))
         return t;
-    struct arena *scratch = arena_new(); /* rounded by who loads it; here only: does it fit? */
+    struct arena *scratch = arena_new(); /* only a check that the values fit; the upload rounds */
     bool fits = tensor_convert(b->s, scratch, name, t, to) != NULL;
     arena_free(scratch);
     return fits ? t : NULL;
@@ -152,7 +152,7 @@ static void add_name(struct bind *b, const char **list, const char *name)
     *list = arena_printf(b->a, "%s%s%s", *list, **list ? ", " : "", name);
 }
 
-/* As far as the shape is known before the symbolic dims are. */
+/* Compares the shapes as far as they are known before the symbolic dims. */
 static bool may_have_shape(const struct type *type, const struct tensor *t)
 {
     bool same = type->rank == t->rank;
@@ -161,7 +161,7 @@ static bool may_have_shape(const struct type *type, const struct tensor *t)
     return same;
 }
 
-/* Names and shapes must be the graph's exactly; all that are not are said at once. */
+/* Names and shapes must be exactly the graph's. All mismatches are reported at once. */
 static bool read_weights(struct bind *b)
 {
     if (!b->o->weights)
@@ -235,7 +235,7 @@ static bool misshapen(struct bind *b, const struct want *w)
     return false;
 }
 
-/* coef·D + k = value decides the symbolic dim D, if it is all that the expression has. */
+/* Solves coef·D + k = value for the symbolic dim D, if the expression has this form. */
 static bool solve(struct bind *b, const struct want *w, const struct index *e, int64_t value)
 {
     const struct index *atom = e->kind == INDEX_SYM                                            ? e
@@ -278,7 +278,7 @@ static bool solve_dims(struct bind *b)
     return good;
 }
 
-/* --batch is for what no file decides; where files decide it all, one of them must say the same. */
+/* --batch sets the dims that no file decides. If files decide all of them, one must have this value. */
 static bool check_batch(struct bind *b)
 {
     int64_t batch = b->o->batch;
@@ -349,7 +349,7 @@ static bool check_sizes(struct bind *b)
 
 /* ---- checks of files ---- */
 
-/* Every shape, now that the dims are known; all that are wrong at once. */
+/* Checks every shape, now that the dims are known. All errors are reported at once. */
 static bool check_shapes(struct bind *b)
 {
     bool good = true;
@@ -368,8 +368,8 @@ static bool check_shapes(struct bind *b)
     return good;
 }
 
-/* The first element that is not within lo..hi, or not finite where it must be. A bound counts as the file's dtype can
-   write it. */
+/* Reports the first element outside of lo..hi, or not finite where it must be. Bounds are rounded to the file's dtype.
+   */
 static bool check_values(struct bind *b, const struct want *w)
 {
     const struct tensor *t = w->file;
@@ -408,7 +408,7 @@ static bool check_files(struct bind *b)
 
 /* ---- draws ---- */
 
-/* What is drawn must fit the machine, or the run would end far from its cause. */
+/* Drawn tensors must fit in memory: otherwise the run would fail later, far from the cause. */
 static bool check_memory(struct bind *b)
 {
     double need = 0;
@@ -441,7 +441,7 @@ static void *draw_share(void *arg)
     return NULL;
 }
 
-/* Elements don't depend on who draws them. */
+/* Draws with several threads; elements do not depend on the thread that draws them. */
 static void draw_floats(uint64_t seed, const char *name, double lo, double hi, struct tensor *t)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -483,7 +483,8 @@ static void param_range(const struct bind *b, const struct node *n, const int64_
     *hi = middle + half;
 }
 
-/* Uniform in its range; [0, 1] if it has none, and one long if it has one end. Integers: the whole numbers of that. */
+/* The range of a uniform draw: the source's own; [0, 1] if it has none; of length 1 from its only end. Integers are drawn
+   from the whole numbers in it. */
 static bool data_range(struct bind *b, const struct node *n, double *lo, double *hi)
 {
     *lo = float_attr(n, "lo");
@@ -524,7 +525,7 @@ static const struct tensor *draw_source(struct bind *b, const struct want *w)
     return t;
 }
 
-/* ---- the door ---- */
+/* ---- the interface ---- */
 
 static bool read_files(struct bind *b)
 {

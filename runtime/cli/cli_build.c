@@ -1,4 +1,4 @@
-/* tokic build: a graph checked, fused, compiled for each target, written to a directory. */
+/* tokic build: checks and fuses a graph, compiles it for each target, and writes a directory. */
 #include <string.h>
 
 #include "runtime/cli/cli_line.h"
@@ -12,14 +12,14 @@ struct build_job {
     struct line l;
     const struct target *targets[MAX_TARGETS];
     size_t n_targets;
-    bool must_compile; /* the targets were asked for, or are the GPUs here */
+    bool must_compile; /* the targets were named, or are those of the GPUs present */
     struct compiled compiled[MAX_TARGETS];
-    const char *why[MAX_TARGETS]; /* not compiled: what is missing, or that there is nothing to compile */
+    const char *why[MAX_TARGETS]; /* why a target is not compiled */
 };
 
 /* ---- targets ---- */
 
-/* The row of a GPU; what keeps it from being used is a warning here. */
+/* The target of a GPU; if the GPU cannot be used, a warning and NULL. */
 static const struct target *gpu_target(struct session *s, struct device *(*open)(struct session *, int), int ordinal)
 {
     struct session *probe = session_begin();
@@ -45,7 +45,7 @@ static void add_gpus(struct build_job *j, int count, struct device *(*open)(stru
     }
 }
 
-/* --target; else every GPU present; else gfx90a, of which a build also makes sense without its compiler: emu needs only
+/* --target; else every GPU present; else gfx90a, whose build is useful even without its compiler, since emu needs only
    cc. */
 static bool choose_targets(struct build_job *j)
 {
@@ -196,7 +196,7 @@ static bool write_build(const struct build_job *j)
     return json_line(s, line, j->l.c->out);
 }
 
-/* --stop: as far as that pass, and what it left; nothing is compiled or written. */
+/* --stop: runs the passes up to that one and prints the graph. Nothing is compiled or written. */
 static enum fail stop(struct build_job *j)
 {
     static const char *const early[] = { "infer", "contracts" };

@@ -1,5 +1,5 @@
-/* tokic doctor: what this machine can do, what is missing, and how to get it. Each thing is tried in a session of its
-   own, so that what fails is an answer and not an error. */
+/* tokic doctor: what this machine can do, what is missing, and how to get it. Each check runs in a session of its own,
+   so that its failure is a result and not an error of the command. */
 #include <stdlib.h>
 #include <string.h>
 

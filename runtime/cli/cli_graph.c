@@ -11,7 +11,7 @@
 
 /* ---- print ---- */
 
-/* "at least 0, finite": the range is in the obligation's text; here is where it stands and how it ended. */
+/* Prints each obligation: its text ("at least 0, finite"), its location, and its outcome. */
 static void print_contracts(const struct line *l)
 {
     static const char *const words[] = { "proved", "checked", "open", "contradicted" };
@@ -43,7 +43,7 @@ static bool needs_file(struct cli *c)
                       c->verb->name);
 }
 
-/* Passes of a target are meant where one is named, or a pass of its pipeline is to be dumped or stopped at. */
+/* A target's passes are wanted if a target is named, or if --dump or --stop names a pass of its pipeline. */
 static bool wants_target(const struct cli_options *o)
 {
     const char *pass = o->stop ? o->stop : o->dump;

@@ -24,7 +24,7 @@ static bool is_dir(const char *path)
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
-/* What decides a build's graph is the build's; another size needs another build. */
+/* A build's graph is fixed: size and settings are the build's, and others need a new build. */
 static bool open_build(struct line *l)
 {
     const struct cli_options *o = &l->c->o;
@@ -55,7 +55,7 @@ static bool open_what(struct line *l)
     return l->src != NULL;
 }
 
-/* The first of the names that --output takes: of outputs, then of what leads to them. */
+/* Notes the first names that --output accepts: outputs, then the tensors that they depend on. */
 static void list_names(const struct line *l)
 {
     const struct graph *g = l->parsed;
@@ -206,7 +206,7 @@ struct pass_ctx line_pass_ctx(const struct line *l, const struct target *t)
     return ctx;
 }
 
-/* Dumps are results that were asked for; beside JSON they would break its lines. */
+/* Dumps are results and go to stdout. With --json they go to stderr, since they would break its lines. */
 struct pass_options line_pass_options(const struct line *l)
 {
     const struct cli_options *o = &l->c->o;
@@ -245,8 +245,8 @@ static const struct build_target *target_of_build(const struct line *l, const st
     return NULL;
 }
 
-/* Are the kernels of the build these very ones? Another tokic may lower the same graph to other kernels. Said where
-   they are not. */
+/* The build's target if its kernels are exactly these, else NULL with a note: another version of tokic may lower the same
+   graph to other kernels. */
 static const struct build_target *kernels_of_build(const struct line *l, const struct compiled *k)
 {
     const struct build_target *t = l->build ? target_of_build(l, k->target) : NULL;
@@ -394,7 +394,7 @@ static struct device *any_device(const struct line *l, bool or_emu)
     return NULL;
 }
 
-/* A target that was named is that of the device. */
+/* Checks that --target, if given, names the device's target. */
 static bool device_is_meant(const struct line *l, const struct device *d)
 {
     const struct target *named[MAX_TARGETS];

@@ -76,7 +76,7 @@ const char *cli_meant(struct session *s, const char *near)
     return near ? arena_printf(s->run, "; did you mean %s?", near) : "";
 }
 
-/* The verbs that have a flag which this one lacks. */
+/* The verbs that have a flag, for an error about a verb that does not. */
 static const char *others_with(struct session *s, const char *name)
 {
     const char *list = "";
@@ -224,7 +224,7 @@ static const struct cli_flag *flag_of(int got)
     BUG("getopt gave %d", got);
 }
 
-/* getopt takes any prefix of a name; tokic does not, since a name that comes later would change what a prefix means. */
+/* getopt accepts any prefix of a name. tokic does not, since a flag added later could make a prefix ambiguous. */
 static bool is_abbreviated(const struct cli_flag *f, char **argv, bool is_long)
 {
     const char *said = argv[optind - 1 - (optarg && optarg == argv[optind - 1])];

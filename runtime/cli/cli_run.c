@@ -13,7 +13,7 @@
 #include "runtime/format/safetensors.h"
 #include "runtime/judge/walk.h"
 
-enum { SHOWN = 8 }; /* elements of an output that is shown whole */
+enum { SHOWN = 8 }; /* an output of at most this many elements is shown whole */
 
 struct run_job {
     struct line l;
@@ -96,7 +96,7 @@ struct guard {
     size_t checked;
 };
 
-/* What an obligation that could not be proved asks of a value: its range and finiteness. */
+/* Checks a value against an unproved obligation: its range and finiteness. */
 static bool guard_holds(struct guard *gd, const struct walk *w, const struct obligation *o)
 {
     const struct node *x = o->operand >= 0 ? o->node->in[o->operand] : o->node;
@@ -127,7 +127,7 @@ static bool guard_node(void *ctx, struct walk *w, const struct node *n)
     return good;
 }
 
-/* Every value is looked at in the reference, whatever the backend: a kernel keeps most of them to itself. */
+/* Values are checked in the reference whatever the backend is, since kernels do not materialise most of them. */
 static bool check_guards(struct run_job *j)
 {
     const struct graph *g = j->l.parsed;
@@ -147,7 +147,7 @@ static bool check_guards(struct run_job *j)
 
 /* ---- kernels ---- */
 
-/* A source that no kernel reads is on no device: its value is what it was bound to. */
+/* The bound value of a source. A source that no kernel reads is not on the device. */
 static struct tensor *source_value(struct run_job *j, const struct graph *g, struct node *n)
 {
     struct walk *w = walk_begin(j->l.s, g, &j->b->dims, NUMERICS_F16, 1);
@@ -323,7 +323,7 @@ static bool save_weights(struct run_job *j)
     return true;
 }
 
-/* A flag that names a file must name one: an empty name would be found out only after the run. */
+/* Rejects empty file names now, since they would be noticed only after the run. */
 static bool check_outputs(struct cli *c)
 {
     for (size_t i = 0; i < c->o.outputs.n; i++) {

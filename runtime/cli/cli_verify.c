@@ -1,4 +1,4 @@
-/* tokic verify: every kernel judged on what it really had, the passes beside the graph as parsed, the drift end to end.
+/* tokic verify: judges every kernel on its actual inputs, the passes against the parsed graph, and the drift end to end.
    */
 #include <string.h>
 
@@ -42,7 +42,7 @@ static bool all_good(const struct verify_report *r)
     return good;
 }
 
-/* The flags that decide the inputs, for a command that is to see the same. */
+/* The flags that reproduce these inputs in another command. */
 static const char *inputs_text(const struct cli *c)
 {
     const struct cli_options *o = &c->o;

@@ -1,4 +1,4 @@
-/* What a target's build came to: one line a kernel, equal kernels of block instances in one. */
+/* The report on a target's build: one line for each kernel; equal kernels of block instances share a line. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -6,15 +6,15 @@
 #include "runtime/format/json_out.h"
 #include "runtime/cli/report.h"
 
-/* A launch on either driver costs some microseconds of the device's time however little it does; below this a kernel is
-   bound by that. */
+/* A launch costs some microseconds of the device's time even if it does nothing. A kernel faster than this is bound by
+   its launch. */
 #define LAUNCH_SECONDS 5e-6
 
 struct line {
     const char *title;
     size_t kernel; /* its text in the program */
     size_t groups, launches;
-    double flops, bytes; /* of all its groups together, at the hint */
+    double flops, bytes; /* totals of all its groups, at the hint */
     bool matrix;
 };
 
@@ -28,8 +28,8 @@ static double bytes_of(struct session *s, struct node *const *list, size_t n, in
     return sum;
 }
 
-/* Two operations a multiply-add of a contraction, one an element of what is pointwise; bytes: what it reads and writes
-   once. */
+/* Adds a group's work: two operations for each multiply-add of a contraction, one for each element of a pointwise op; its
+   bytes as if each value were read or written once. */
 static void add_group(struct session *s, struct line *l, const struct group *gr, int64_t hint)
 {
     for (size_t i = 0; i < gr->n_nodes; i++) {
@@ -66,7 +66,7 @@ static struct line *lines_of(struct session *s, const struct build_report *r, si
     return lines;
 }
 
-/* The roofline of the target's usual card, one launch of the line's. */
+/* What bounds one launch of the line, by the roofline of the target's usual card. */
 static const char *bound_by(const struct target *t, const struct line *l)
 {
     double n = (double)l->launches;

@@ -1,5 +1,5 @@
-/* What verify came to: a line a kernel (the worst of equal kernels of block instances), what else was compared, what it
-   stands on, the verdict. */
+/* The report of verify: a line for each kernel (the worst of equal kernels of block instances), the other comparisons,
+   what the verdict relies on, and the verdict. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -101,7 +101,7 @@ static void print_kernels(struct session *s, const struct verify_report *r, cons
     table_print(t, 2, to);
 }
 
-/* "y 8.9e-04 from real, end to end"; where numbers are missing, how many, and whether real misses them too. */
+/* "y 8.9e-04 from real, end to end"; elements that are not finite are counted, by whether real has the same. */
 static const char *drift_text(struct arena *a, const struct drift *d)
 {
     if (!d->elements)
@@ -200,7 +200,7 @@ static void print_fail(struct session *s, const struct verify_report *r, const s
                     : "runs the same kernels on the CPU, looking for races, stray and unwritten accesses");
 }
 
-/* How much was judged: of the kernels that have elements, those of which some were. */
+/* How much was judged: the kernels with elements, and those of them with judged elements. */
 struct judged {
     int64_t elements, range, not_finite;
     size_t kernels, blind;
@@ -221,7 +221,7 @@ static struct judged judged_of(const struct verify_report *r)
     return j;
 }
 
-/* Why there is nothing: "no kernels", "B 0". */
+/* Why there is nothing to judge: "no kernels", "B 0". */
 static const char *nothing_text(struct arena *a, const struct verify_report *r, const struct dim_values *d)
 {
     const char *text = "";

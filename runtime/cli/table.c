@@ -6,7 +6,7 @@
 #include "runtime/format/json_out.h"
 #include "runtime/cli/report.h"
 
-/* Where the character number `at` begins; past the last one, the end. */
+/* The beginning of character number `at`, or the text's end. */
 static const char *text_at(const char *text, size_t at)
 {
     size_t n = strlen(text);
@@ -59,7 +59,7 @@ static void measure(const struct table *t, size_t *width, size_t n)
                 width[i] = text_width(t->rows[r][i]);
 }
 
-/* Names give way, but not all of them. */
+/* Shortens the names of the first column to keep the line's width. */
 static void shorten_names(const struct table *t, size_t indent, size_t *width, size_t n)
 {
     enum { LEAST = 20 };
@@ -171,7 +171,7 @@ const char *element_text(struct arena *a, const struct node *n, const struct dim
     return n->type.rank ? arena_printf(a, "%s[%s]", name, index) : name;
 }
 
-/* The block instance that a group is from, and the length of its name without the number at its end. */
+/* The name of a group's block instance; *stem: its length without the number at its end. */
 static const char *instance_of(const struct group *gr, size_t *stem)
 {
     const char *instance = NULL;

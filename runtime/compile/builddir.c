@@ -130,9 +130,9 @@ static bool put_all(struct session *s, const struct build *b, const char *dir)
     return false;
 }
 
-/* ---- taking a place ---- */
+/* ---- replacing a directory ---- */
 
-/* What is in the way: nothing, an empty directory, a build, or something that is not ours to replace. */
+/* What exists at the path: nothing, an empty directory, a build, or something that must not be replaced. */
 enum in_way { WAY_FREE, WAY_EMPTY, WAY_BUILD, WAY_OTHER };
 
 static enum in_way what_is_at(struct session *s, const char *dir)
@@ -170,7 +170,7 @@ static bool is_ours(const char *name)
     return target_find(target) != NULL;
 }
 
-/* What a killed process was writing. */
+/* Is this the temporary name of something that a killed process was writing? */
 static bool is_temporary(const char *name)
 {
     size_t n = strlen(name);
@@ -189,7 +189,7 @@ static bool move_new(const char *from, const char *to)
     return errno != EEXIST && !rename(from, to);
 }
 
-/* What the user left in the old build goes on standing in the new one. false: some of it is still in the old one. */
+/* Moves the user's files from the old build to the new one. false: some of them are still in the old one. */
 static bool keep_foreign(struct session *s, const char *old, const char *dir)
 {
     bool all = true;
@@ -214,7 +214,7 @@ struct build_place {
     const char *dir;
 };
 
-/* What a killed build left beside the place, half a build or a whole older one. */
+/* Removes what a killed build left beside the directory: half a build, or a whole older one. */
 static void drop_left(void *ctx, const char *left)
 {
     const struct build_place *p = ctx;
@@ -222,7 +222,7 @@ static void drop_left(void *ctx, const char *left)
         tree_remove(left);
 }
 
-/* One call swaps old and new where the file system can; else there is a moment with neither. */
+/* Swaps old and new atomically if the file system can; otherwise there is a moment without either. */
 static bool move_into_place(struct session *s, const char *fresh, const char *dir, enum in_way way)
 {
     if (way == WAY_FREE || way == WAY_EMPTY)
@@ -298,7 +298,7 @@ static char *read_all(struct session *s, const char *path, size_t max, size_t *s
     return bytes;
 }
 
-/* A text of the manifest; NULL if there is none, or something else. */
+/* A text of the manifest; NULL if it is absent or not a text. */
 static const char *text_of(struct session *s, const cJSON *o, const char *key)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
@@ -351,9 +351,9 @@ static bool read_sets(struct session *s, const cJSON *list, struct build *b)
     return true;
 }
 
-/* ---- is everything as it was written? ---- */
+/* ---- checking the files ---- */
 
-/* The files that are read again later are kept as they were when their hash held. */
+/* Keeps the bytes of files that are used later, so that what is used is what the hash was checked on. */
 static bool keep_file(struct build *b, const char *name, const char *bytes, size_t size)
 {
     if (!strcmp(name, "graph.graph")) {
@@ -394,7 +394,7 @@ static bool is_named(const struct build *b, const char *name)
     return false;
 }
 
-/* Files that stand where only a build's own do. What a user put beside them is not looked at. */
+/* Reports files that the manifest does not name under names that builds use. A user's files beside these are ignored. */
 static bool no_strays(struct session *s, const struct build *b, const char *under, int depth)
 {
     struct dirent **list;
@@ -419,7 +419,7 @@ static bool no_strays(struct session *s, const struct build *b, const char *unde
     return good;
 }
 
-/* All that is wrong is said. */
+/* Checks all files, and reports every one at fault. */
 static bool check_files(struct session *s, const cJSON *files, struct build *b)
 {
     int n = cJSON_GetArraySize(files);

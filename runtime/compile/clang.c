@@ -12,7 +12,7 @@
 
 enum { MAX_ARGS = 32 };
 
-/* Runs a command with its stdout in a file (NULL: as inherited). Returns its exit code; -1 if it could not run or died.
+/* Runs a command with stdout to a file (NULL: inherited). Returns its exit code; -1 if it could not run or was killed.
    */
 static int command_run(const struct compile_job *job, char *const *argv, const char *out_path)
 {
@@ -34,7 +34,7 @@ static int command_run(const struct compile_job *job, char *const *argv, const c
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* "Debian clang version 19.1.7 (3+b1)" and more lines: the number. */
+/* Extracts the number from "Debian clang version 19.1.7 (3+b1)", followed by more lines. */
 static int version_put(const struct compile_job *job)
 {
     char path[600], words[512] = "";

@@ -8,11 +8,11 @@
    Code Object Metadata. */
 enum { MACHINE_CUDA = 190, MACHINE_AMDGPU = 224, NOTE_METADATA = 32, MAX_NAME = 4096 };
 
-/* STO_CUDA_ENTRY: the bit in a cubin's symbol that sets a kernel apart from a function that it calls. */
+/* STO_CUDA_ENTRY: the bit in a cubin's symbol that distinguishes a kernel from a function that it calls. */
 enum { ENTRY_CUDA = 0x10 };
 
-/* The bytes of an object, and what is read of them: nothing outside is touched, whatever the numbers in them say, and
-   the steps taken are bounded by its size, however its sections overlap. */
+/* An untrusted object. No read leaves its bytes, whatever offsets it contains, and the number of steps is bounded by its
+   size, even if its sections overlap. */
 struct object {
     const uint8_t *p;
     size_t size;
@@ -27,7 +27,7 @@ struct bytes {
     const uint8_t *p, *end;
 };
 
-/* A range of the file, empty if it is not inside. */
+/* A range of the file; empty if it is not inside the file. */
 static struct bytes range(const struct object *o, uint64_t at, uint64_t size)
 {
     bool inside = at <= o->size && size <= o->size - at;
@@ -53,7 +53,7 @@ static bool section_at(const struct object *o, unsigned i, Elf64_Shdr *out)
     return true;
 }
 
-/* A range that will be walked through. */
+/* A range that will be scanned: its size is taken from the budget. */
 static struct bytes range_spend(struct object *o, uint64_t at, uint64_t size)
 {
     struct bytes b = range(o, at, size);
@@ -66,7 +66,7 @@ static struct bytes section_spend(struct object *o, const Elf64_Shdr *h)
     return range_spend(o, h->sh_offset, h->sh_type == SHT_NOBITS ? 0 : h->sh_size);
 }
 
-/* A NUL-terminated name in a string section; "" if it runs out of it or is absurdly long. */
+/* A NUL-terminated name in a string section; "" if it is not terminated there or longer than MAX_NAME. */
 static const char *string_at(const struct object *o, unsigned section, uint32_t at)
 {
     Elf64_Shdr h;
@@ -169,8 +169,8 @@ static struct item item_read(struct bytes *b)
     return (struct item){ c <= 0xdd ? ITEM_ARRAY : ITEM_MAP, n, NULL };
 }
 
-/* Skips what belongs to a head that was read: a count, not a recursion, and each step eats a byte, so that no nesting
-   and no length can hurt. */
+/* Skips the content of an item. It counts the items left instead of recursing, and each step consumes a byte, so neither
+   deep nesting nor large lengths can exhaust memory or time. */
 static void item_skip(struct bytes *b, struct item it)
 {
     uint64_t todo = it.kind == ITEM_ARRAY ? it.n : it.kind == ITEM_MAP ? 2 * it.n : 0;
@@ -288,8 +288,8 @@ static bool is_matrix(uint32_t first, uint32_t second)
     return (mfma || wmma) && (second & 0x100) && (second & 0x20000);
 }
 
-/* s_endpgm, up to gfx10 and since gfx11; each is no instruction in the other's time. What follows the last one is
-   padding. */
+/* s_endpgm, up to gfx10 and since gfx11; neither is an instruction on the other's architectures. What follows the last
+   one is padding. */
 static bool is_end(uint32_t w) { return w == 0xbf810000 || w == 0xbfb00000; }
 
 static int matrix_count_amd(struct bytes code)
@@ -315,7 +315,7 @@ static int matrix_count_cuda(struct bytes code)
     return count;
 }
 
-/* The code of a kernel is its function symbol's range. A cubin says what its kernels are here and nowhere else. */
+/* A kernel's code is the range of its function symbol. In a cubin, only the symbols tell which functions are kernels. */
 static void symbols_read(struct object *o, const Elf64_Shdr *table)
 {
     bool cuda = o->head.e_machine == MACHINE_CUDA;
@@ -340,7 +340,7 @@ static void symbols_read(struct object *o, const Elf64_Shdr *table)
     }
 }
 
-/* ---- what ptxas -v says ---- */
+/* ---- the output of ptxas -v ---- */
 
 /* An integer that stands right before `unit` in the line: "Used 18 registers". -1 if it is not there. */
 static int number_before(const char *line, size_t len, const char *unit)
@@ -373,7 +373,7 @@ static bool name_after(const char *line, size_t len, const char *before, const c
    ptxas info    : Function properties for k
    ptxas         .     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
    ptxas info    : Used 18 registers, used 1 barriers, 256 bytes smem
-   Properties are also told of functions that a kernel calls; the numbers of its own name are the kernel's. */
+   Properties are also listed for functions that a kernel calls; only those under its own name are the kernel's. */
 static void ptxas_log_read(struct object *o, const char *log)
 {
     struct kernel_info *entry = NULL;

@@ -48,8 +48,8 @@ int child_say(const struct compile_job *job, int code, const char *fmt, ...)
     return child_put(job, CHILD_LOG, words, strlen(words), code);
 }
 
-/* Everything inherited that could hurt: handlers and masks (a test's, a sanitizer's), the terminal, core files, a life
-   longer than the parent's. The timer is the time limit: it survives an exec, and its signal says what happened. */
+/* Resets what the child must not inherit: signal handlers and masks (a test's, a sanitizer's), the terminal, core files.
+   The child dies with its parent. The time limit is a timer, since it survives an exec and its signal identifies it. */
 static bool child_settle(const struct compile_job *job, pid_t parent, double limit)
 {
     setpgid(0, 0);
@@ -80,7 +80,7 @@ static bool child_wait(struct session *s, pid_t pid, struct child_result *out)
         got = waitpid(pid, &status, 0);
     while (got < 0 && errno == EINTR);
     int why = errno;
-    kill(-pid, SIGKILL); /* what the compiler itself started and left behind */
+    kill(-pid, SIGKILL); /* processes that the compiler started and left behind */
     if (got != pid)
         return diag_error(s, FAIL_DEVICE, NOWHERE, "cannot wait for the compiler's process: %s", strerror(why));
     out->code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -115,8 +115,8 @@ static char *result_read(struct session *s, const struct compile_job *job, enum 
     return *size == want ? p : NULL;
 }
 
-/* Words for people: no byte but printing ones, spaces and line ends, so that no log can drive a terminal. UTF-8 passes.
-   */
+/* A log made safe to print: only printable characters (UTF-8 included), spaces and line ends, since control characters
+   could drive a terminal. */
 static const char *result_words(struct session *s, const struct compile_job *job, enum child_file which)
 {
     size_t n;
@@ -150,7 +150,7 @@ bool child_run(struct session *s, int (*work)(const struct compile_job *), struc
                           base, strerror(errno));
     *out = (struct child_result){ 0 };
     job->dir = dir;
-    fflush(NULL); /* a compiler may call exit() in the child: nothing of ours may then be written twice */
+    fflush(NULL); /* a compiler may call exit() in the child, which would write our buffers a second time */
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0)

@@ -13,16 +13,16 @@ static const double time_limit = 120;
 
 struct gpu_compiler {
     const char *name;
-    const char *switch_env;       /* set to "none", the compiler is not looked for */
-    const char *command_env;      /* names a command that comes before all others */
-    const char *const *libraries; /* or, if NULL, */
+    const char *switch_env;       /* if this variable is "none", the compiler is not looked for */
+    const char *command_env;      /* this variable names a command that is tried first */
+    const char *const *libraries; /* NULL: the compiler is a command */
     const char *const *commands;
     const struct find_dir *dirs;
     int (*work)(const struct compile_job *);
     const char *const *flags; /* the architecture's comes last */
     const char *narrow_flag;  /* added where a wave has 32 work-items, i.e. on RDNA; NULL: none */
     const char *arch_flag;
-    const char *missing; /* what is not there, and how to get it */
+    const char *missing; /* the message if it is absent, with how to get it */
 };
 
 static const struct find_dir rocm_dirs[] = { { "ROCM_PATH", "/lib" }, { NULL, "/opt/rocm/lib" }, { NULL, NULL } };
@@ -39,8 +39,8 @@ static const char *const clang_commands[] = {
     "clang-19", "clang-20", "clang-21", "clang-22", "/opt/rocm/llvm/bin/clang", NULL
 };
 
-/* Every float operation is rounded by itself: no contraction, exact division and square root, subnormals kept. What is
-   not said here is the compiler's default and was checked in machine code. */
+/* Every float operation is rounded separately: no contraction, correctly rounded division and square root, subnormals
+   kept. What no flag says is the compiler's default, which was checked in machine code. */
 static const char *const hiprtc_flags[] = { "-O3", "-ffp-contract=off", NULL };
 static const char *const clang_flags[] = { "-x",
                                            "hip",
@@ -90,7 +90,7 @@ static const struct gpu_compiler compilers[] = {
     },
 };
 
-/* A command must also find its linker: clang calls lld, which Debian packages apart. */
+/* A command also needs its linker: clang calls lld, which is a separate package in Debian. */
 static bool linker_beside(struct session *s, const char *command)
 {
     char *real = realpath(command, NULL);
@@ -179,7 +179,7 @@ static const char *log_head(struct session *s, const char *log)
     return more ? arena_printf(s->run, "%s… and %d more lines", head, more) : head;
 }
 
-/* What a child's end means, as one diagnostic. */
+/* Reports how a child ended, as one diagnostic. */
 static bool explain(struct session *s, const struct target *t, const struct gpu_compiler *c,
                     const struct child_result *r)
 {
@@ -206,7 +206,7 @@ static bool explain(struct session *s, const struct target *t, const struct gpu_
     }
 }
 
-/* Every kernel that was asked for is in the object. */
+/* Checks that the object has every kernel that was asked for. */
 static bool names_there(struct session *s, const char *compiler, const char *const *names, size_t n_names,
                         const struct code *code)
 {

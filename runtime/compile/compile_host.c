@@ -14,8 +14,8 @@
 enum { MAX_ARGS = 24, LOG_LINES = 40 };
 static const double time_limit = 600;
 
-/* No -march=native: bits and cached objects may not hang on the machine. The two -m flags make fma and f16 conversions
-   instructions. The text is not warned about: what it declares and a kernel does not use is the prelude. */
+/* No -march=native: bits and cached objects must not depend on the machine. The two -m flags make fma and f16 conversions
+   single instructions. Warnings are off, since a kernel does not use all that the prelude declares. */
 static const char *const flags[] = {
     "-std=gnu17", "-O2",    "-fPIC", "-shared", "-w", "-ffp-contract=off", "-fno-math-errno",
 #if defined(__x86_64__)
@@ -24,7 +24,7 @@ static const char *const flags[] = {
     NULL
 };
 
-/* The child's work: writes the text, becomes the compiler. What cc says on stderr is collected by the parent. */
+/* The child's work: writes the text, then executes the compiler. The parent collects cc's stderr. */
 static int child_cc(const struct compile_job *job)
 {
     char source[600], object[600], *argv[MAX_ARGS];
@@ -49,7 +49,7 @@ static int child_cc(const struct compile_job *job)
     return child_say(job, CHILD_ABSENT, "cannot run %s: %s", job->path, strerror(errno));
 }
 
-/* The kernels once more, as a string of the module: diagnostics show their lines. */
+/* Appends the kernels' text as a string of the module, so that diagnostics can show its lines. */
 static const char *text_with_itself(struct session *s, const char *text)
 {
     const char *kernels = strstr(text, SPELL_KERNELS);
@@ -68,7 +68,7 @@ static const char *text_with_itself(struct session *s, const char *text)
             *p++ = '\\';
             *p++ = *c;
         } else if (*c < ' ' || *c == '?')
-            p += sprintf(p, "\\%03o", (unsigned char)*c); /* with ?: no trigraphs */
+            p += sprintf(p, "\\%03o", (unsigned char)*c); /* also for '?', to avoid trigraphs */
         else
             *p++ = *c;
     strcpy(p, "\";\n");

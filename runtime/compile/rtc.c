@@ -18,7 +18,7 @@ struct rtc {
     const char *(*error_string)(int code);
 };
 
-/* HIP's enum and NVRTC's give this one number alike. */
+/* The same number in HIP's enum and NVRTC's. */
 enum { RTC_COMPILATION = 6 };
 
 struct rtc_name {
@@ -57,8 +57,7 @@ static int rtc_open(const struct compile_job *job, bool hip, struct rtc *r, void
     return CHILD_GOOD;
 }
 
-/* HIP encodes its version as major·10⁷ + minor·10⁵ + patch. hiprtcVersion itself answers 9.0 in 5.2, which tells
-   nothing. */
+/* HIP encodes its version as major·10⁷ + minor·10⁵ + patch. hiprtcVersion is useless: it returns 9.0 in release 5.2. */
 static int version_put(const struct compile_job *job, const struct rtc *r, void *lib)
 {
     char words[64] = "";

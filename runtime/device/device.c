@@ -1,4 +1,4 @@
-/* What every device refuses to launch. */
+/* Launch limits, which every device checks. */
 #include "runtime/device/device.h"
 
 static bool grid_fits(struct device *d, const struct launch *l)

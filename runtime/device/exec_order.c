@@ -1,4 +1,4 @@
-/* In which order a checking device launches: any that the program's edges allow. */
+/* Random orders of launches for a checking device: any order that the program's edges allow. */
 #include "runtime/device/exec.h"
 
 static uint64_t next_random(uint64_t *state)
@@ -9,7 +9,7 @@ static uint64_t next_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* For each launch those that wait for it: of launch i, to[from[i]] up to to[from[i + 1]]. */
+/* The launches that wait for launch i: to[from[i]] up to, not including, to[from[i + 1]]. */
 struct waiters {
     size_t *from, *to;
 };
@@ -33,8 +33,8 @@ static struct waiters waiters_of(const struct program *p, struct arena *a)
     return w;
 }
 
-/* Each launch draws a rank, and the ready one of the highest rank is next: so any launch may be held back to the very
-   end, as an independent draw at each step would hardly ever do. */
+/* Each launch draws a rank once, and the ready launch with the highest rank is next. So a launch can be delayed to the
+   very end, which an independent draw at each step would hardly ever do. */
 void exec_order(const struct program *p, uint64_t seed, size_t *order)
 {
     struct arena *a = arena_new();

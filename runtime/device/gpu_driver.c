@@ -22,13 +22,13 @@ const struct gpu_vendor gpu_amd = {
     .library_env = "TOKIC_HIP_LIB",
     .libraries =
         (const char *const[]){ "libamdhip64.so.5", "libamdhip64.so.6", "libamdhip64.so.7", "libamdhip64.so", NULL },
-    /* Looked at first: opening HIP costs tens of milliseconds. The second is the driver of WSL. */
+    /* Checked first, since opening HIP costs tens of milliseconds. The second is WSL's driver. */
     .nodes = (const char *const[]){ "/dev/kfd", "/dev/dxg", NULL },
     .remedy = "install the amdgpu driver and libamdhip64 (apt-get install libamdhip64-5), or use --device emu",
     .param_end = (void *)3, /* HIP_LAUNCH_PARAM_END */
 };
 
-/* One line a function. NULL: this driver has none, or needs none. `maybe`: it may be missing. */
+/* One row for each function. NULL: this driver has none, or needs none. `maybe`: it may be missing. */
 struct function_name {
     size_t field;
     const char *hip, *cuda;

@@ -3,7 +3,7 @@
 
 #include "runtime/device/gpu.h"
 
-enum { CAPTURE_OF_THIS_THREAD = 1 }; /* of both drivers: other threads' calls are not looked at */
+enum { CAPTURE_OF_THIS_THREAD = 1 }; /* in both drivers: a capture ignores the calls of other threads */
 
 struct stream {
     void *handle;
@@ -129,7 +129,7 @@ void gpu_capture_drop(struct device *d, struct stream *st)
         (void)g->api.graph_destroy(graph);
 }
 
-/* The graph is given back as soon as it is instantiated. */
+/* The graph is destroyed as soon as it is instantiated. */
 struct captured *gpu_capture_end(struct device *d, struct stream *st)
 {
     struct gpu *g = gpu_of(d);

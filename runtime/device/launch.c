@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* The argument struct as C lays it out: pointers, then one i32 a symbolic dim; its size is a multiple of a pointer's,
-   and an empty one is a pointer. */
+/* Packs the argument struct as C lays it out: pointers, then an i32 for each symbolic dim, padded to a multiple of a
+   pointer's size. An empty struct has the size of a pointer. */
 static void pack_args(struct arena *a, const struct kernel *k, const dptr *at, const struct dim_values *dims,
                       struct launch *to)
 {

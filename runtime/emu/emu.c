@@ -96,8 +96,8 @@ static bool write_all(int fd, const void *bytes, size_t n)
     return true;
 }
 
-/* From a file in memory, open as long as the module: dlopen knows libraries by name, and a number used again would be
-   the old one. */
+/* Opens the code from a file in memory. The file stays open as long as the module: dlopen identifies libraries by name,
+   and a reused descriptor number would name the old library. */
 static bool module_open(struct device *d, const struct code *code, struct module *m)
 {
     char path[64];
@@ -190,7 +190,7 @@ bool emu_run(struct emu *e, const struct launch *l)
                        .entry = l->function->entry,
                        .blocks = l->grid[0] * l->grid[1] * l->grid[2],
                        .failed = UINT64_MAX };
-    /* One shadow, one thread: which findings there are must not depend on the threads. */
+    /* Checking uses one thread, since the findings must not depend on the thread count. */
     int n = d->checking ? 1 : job.blocks < (uint64_t)e->n_workers ? (int)job.blocks : e->n_workers;
     if (!workers_prepare(e->workers, n, d->s, &job))
         return false;

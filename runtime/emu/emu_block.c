@@ -1,4 +1,4 @@
-/* How a launch's blocks run: workers, fibers, and what work-items meet at. */
+/* Runs a launch's blocks: workers, fibers, and the barriers and wave operations where work-items meet. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 /* Why a work-item waits. */
 enum wait { WAIT_NOT, WAIT_BLOCK, WAIT_WAVE, WAIT_SHUFFLE, WAIT_BALLOT, WAIT_MMA, WAIT_END };
 
-/* One work-item, or, of a kernel without collectives, all of its block in turn. */
+/* One work-item; in a kernel without collectives, all work-items of the block in turn. */
 struct lane {
     struct tk_item item; /* first: callbacks get its address */
     struct fiber fiber;
@@ -21,7 +21,7 @@ struct lane {
     struct matrix_regs regs;
 };
 
-/* One OS thread's share of a launch. Its memory is kept from launch to launch. */
+/* The state of one OS thread. Its memory is kept from launch to launch. */
 struct worker {
     struct job *job;
     pthread_t thread;
@@ -35,11 +35,11 @@ struct worker {
     char why[512];
 };
 
-/* ---- what work-items call ---- */
+/* ---- services for work-items ---- */
 
 static struct lane *lane_of(struct tk_item *me) { return (struct lane *)me; }
 
-/* Gives up the launch: back to the worker's own stack, for good. */
+/* Aborts the launch: switches to the worker's own stack and never returns. */
 __attribute__((format(printf, 3, 4))) static void lane_fail(struct lane *me, int line, const char *fmt, ...)
 {
     struct worker *w = me->worker;
@@ -53,7 +53,7 @@ __attribute__((format(printf, 3, 4))) static void lane_fail(struct lane *me, int
     BUG("a work-item of a failed launch went on");
 }
 
-/* To the next lane of the wave, which stands where this one stood before, or home after the last. */
+/* Switches to the next lane of the wave, or, from the last one, back to the worker. */
 static void lane_pass(struct lane *me, bool ends)
 {
     struct worker *w = me->worker;
@@ -151,7 +151,7 @@ static void lane_run(struct fiber *f)
     lane_pass(me, true);
 }
 
-/* What only a fiber can record, recorded by the worker. */
+/* Records a failure that the worker finds, not a fiber. */
 __attribute__((format(printf, 3, 4))) static bool block_fail(struct worker *w, int line, const char *fmt, ...)
 {
     va_list ap;
@@ -198,7 +198,7 @@ static bool wave_shuffle(struct worker *w, int first, int n)
     return true;
 }
 
-/* Does what all lanes of a wave wait for. */
+/* Performs the operation that all lanes of a wave wait for. */
 static bool wave_serve(struct worker *w, int first, int n)
 {
     const struct target *t = w->job->target;
@@ -304,8 +304,8 @@ static bool block_run(struct worker *w, uint64_t block)
 
 /* ---- workers ---- */
 
-/* Blocks are handed out in order, so when one fails all before it are done or under way: the first failure does not
-   hang on the threads. */
+/* Blocks are handed out in order. When one fails, all earlier ones are done or being run, so the first failure does not
+   depend on the thread count. */
 static void *worker_run(void *arg)
 {
     struct worker *w = arg;

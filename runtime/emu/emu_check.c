@@ -1,10 +1,10 @@
-/* The shadow of a launch in the checking emulator: per cell who touched it last and since when that counts, what is in
-   flight, what was written.
+/* The shadow of a launch in the checking emulator: for each cell its last touches and their time, copies in flight, and
+   whether it was written.
 
-   Time is counted in barriers. A block's epoch grows at each of its barriers and at its start, over the whole launch; a
-   wave's count grows at the wave's own barriers too. Two touches of a cell by different threads, one of them a write,
-   are a race unless a barrier that both passed lies between:
-     same block and another block epoch, or same wave and another wave count. Between blocks there is none. */
+   Time is counted in barriers. A block's epoch advances at its start and at each of its barriers, over the whole launch.
+   A wave's count advances at the wave's own barriers too. Two touches of a cell by different threads, one of them a
+   write, are a race unless both threads passed a barrier in between: the same block with another epoch, or the same wave
+   with another count. Nothing orders two blocks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +23,8 @@ struct past {
 
 struct cell {
     struct past write, read; /* the last of each; epoch 0: none in this launch */
-    /* of the reads in read.epoch: another thread's, with its line, and whether they are of several waves; in
-       read.wave_count: of several threads */
+    /* Of the reads in epoch read.epoch: one by another thread and its line, and whether several waves read. Of the reads
+       at read.wave_count: whether several threads read. */
     uint16_t other_tid;
     int32_t other_line;
     uint32_t other_block;
@@ -35,19 +35,19 @@ struct cell {
     int32_t flying_line;
 };
 
-/* A stretch of memory that the launch may touch. */
+/* A range of memory that the launch may access. */
 struct region {
     const char *name;
     unsigned char *at;
     size_t bytes;
     int elem; /* bytes a cell */
     bool written, read, shared;
-    uint32_t *held;     /* which value each byte holds, from before the launch; NULL: not known */
-    uint32_t value;     /* which value the launch takes it for; 0: any */
-    struct cell *cells; /* NULL where the launch only reads: nothing to race with */
+    uint32_t *held;     /* the value that each byte held before the launch; NULL: unknown */
+    uint32_t value;     /* the value that the launch expects in it; 0: any */
+    struct cell *cells; /* NULL if the launch only reads it, so that no race is possible */
 };
 
-/* The copies of one thread, in the order of issue; `group`: how many were committed before. */
+/* The copies of one thread in the order of issue; `group`: the number of groups committed before. */
 struct flight {
     int line, group;
     void *dst;
@@ -116,8 +116,8 @@ static void regions_merge(struct checker *c)
     c->n_regions = n;
 }
 
-/* The first value in bytes [from, end) of a region that is not the one that the launch takes it for; that one if there
-   is none. */
+/* The first value in bytes [from, end) of a region other than the one that the launch expects; that one if there is no
+   other. */
 static uint32_t value_held(const struct region *r, size_t from, size_t end)
 {
     for (size_t i = from; r->value && r->held && i < end && i < r->bytes; i++)
@@ -216,7 +216,7 @@ static struct region *region_of(struct checker *c, const void *at, int bytes)
 
 /* ---- findings ---- */
 
-/* Kept once for a line, a kind and the line at the other end; the rest are counted. */
+/* Keeps one finding for each (kind, line, other line), and counts the rest. */
 static void found(struct checker *c, struct finding f)
 {
     c->n_all++;
@@ -258,7 +258,7 @@ static const char *what_is_wrong(struct session *s, const struct finding *f)
     BUG("unknown finding");
 }
 
-/* "scores[37]", or of memory that is no buffer's the distance from the nearest one below it. */
+/* "scores[37]"; for memory outside of all buffers, the distance from the nearest buffer below. */
 static const char *cell_name(struct session *s, const struct checker *c, const struct finding *f)
 {
     const struct region *below = f->where;
@@ -308,7 +308,7 @@ static bool unordered(const struct checker *c, const struct past *was, const str
     return wave_of(c, was->tid) != wave_of(c, me->tid) || was->wave_count == me->wave_count;
 }
 
-/* A write against the cell's reads: the last one decides, or what is remembered of those before it. */
+/* Is a write unordered with the cell's reads: with the last one, or with what is remembered of earlier ones? */
 static bool read_unordered(const struct checker *c, const struct cell *cell, const struct past *me, struct finding *f)
 {
     const struct past *was = &cell->read;
@@ -357,7 +357,7 @@ static void remember_read(const struct checker *c, struct cell *cell, const stru
     *was = *me;
 }
 
-/* Shared memory starts anew with each block. */
+/* Returns a cell. Cells of shared memory are reset when a new block first touches them. */
 static struct cell *cell_at(struct checker *c, struct region *r, size_t i)
 {
     struct cell *cell = &r->cells[i];
@@ -402,7 +402,7 @@ static void touch_cell(struct checker *c, struct region *r, size_t i, const stru
         remember_read(c, cell, me);
 }
 
-/* May these bytes be touched at all? NULL and a finding if not. */
+/* The region of these bytes; NULL and a finding if the launch must not access them. */
 static struct region *region_asked(struct checker *c, int tid, int line, const void *at, int bytes, bool write)
 {
     struct region *r = region_of(c, at, bytes);
@@ -465,8 +465,10 @@ bool checker_touch(struct checker *c, int tid, int line, const void *at, int byt
     return r != NULL;
 }
 
-/* ---- copies in flight ---- A copy counts as a write of dst and a read of src when it is issued and again when it
-   lands; between the two any touch of dst and any write of src is a finding. The data moves when it lands. */
+/* ---- copies in flight ---- */
+
+/* A copy counts as a write of dst and a read of src both when it is issued and when it lands. In between, any touch of
+   dst and any write of src is a finding. The data moves when it lands. */
 
 static void fly(struct checker *c, const struct flight *f, int tid, bool up)
 {

@@ -13,7 +13,7 @@
 #define HAS_ASAN 1
 #endif
 
-/* The sanitizer follows stack addresses; it must hear of every switch (sanitizer/common_interface_defs.h). */
+/* AddressSanitizer tracks stacks, so it must be told of every switch (sanitizer/common_interface_defs.h). */
 #if defined(HAS_ASAN)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
@@ -34,7 +34,8 @@ static void arrive(struct fiber *me) { (void)me; }
 static void forget(unsigned char *stack) { (void)stack; }
 #endif
 
-/* The lowest words of a stack: no guard page, since two mappings a work-item soon reach what the system allows. */
+/* A canary in the lowest words of a stack. Guard pages would need two mappings for each work-item, which soon exceeds the
+   system's limit. */
 enum { CANARY_WORDS = 8 };
 static const uint64_t canary = 0x746f6b6963206573u;
 
@@ -92,8 +93,8 @@ static void swap(struct fiber *from, struct fiber *to) { fiber_swap(&from->sp, t
 
 #else
 
-/* Elsewhere the C library's contexts, which save the signal mask at every switch and so are twenty times slower. They
-   live at the stack's top. */
+/* Elsewhere the C library's contexts, stored at the top of the stack. They save the signal mask at every switch, which
+   makes them twenty times slower. */
 #include <ucontext.h>
 
 static void first_step_of(unsigned low, unsigned high)

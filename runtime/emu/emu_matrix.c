@@ -4,8 +4,10 @@
 
 enum { SIDE = MATRIX_SIDE };
 
-/* ---- lane maps ---- A second description, from other pages than the target's row was written from; a test compares
-   the two entry by entry. */
+/* ---- lane maps ---- */
+
+/* A second description of the maps, written from other sources than the target's row. A test compares the two entry by
+   entry. */
 
 struct coord {
     int row, col;
@@ -39,8 +41,8 @@ static struct coord ptx_c(int laneid, int i)
 }
 
 /* AMD Instinct MI200 ISA and its matrix calculator: A[i][k] is in lane i + 16·(k / 4), element k % 4; B[k][j] in lane j
-   + 16·(k / 4), element k % 4; D[i][j] in lane j + 16·(i / 4), element i % 4. Here turned round by search, so that no
-   formula is shared with the row's. */
+   + 16·(k / 4), element k % 4; D[i][j] in lane j + 16·(i / 4), element i % 4. The maps are inverted by search, so that
+   no formula is shared with the target's row. */
 static struct coord mfma_a(int lane, int e)
 {
     for (int i = 0; i < 16; i++)
@@ -52,7 +54,7 @@ static struct coord mfma_a(int lane, int e)
 
 static struct coord mfma_b(int lane, int e)
 {
-    struct coord p = mfma_a(lane, e); /* B transposed lies as A does */
+    struct coord p = mfma_a(lane, e); /* B's map is A's, transposed */
     return (struct coord){ p.col, p.row };
 }
 
@@ -111,7 +113,7 @@ static float float_of(uint32_t u)
     return x;
 }
 
-/* f16 -> f32: the bits moved to f32's place are the value times 2^-112, subnormals included. */
+/* f16 -> f32: f16's bits shifted to f32's fields are the value times 2^-112, subnormals included. */
 static float widen(uint16_t h)
 {
     uint32_t m = (uint32_t)(h & 0x7fff) << 13;
@@ -121,7 +123,7 @@ static float widen(uint16_t h)
 
 static bool is_special(float x) { return (bits_of(x) & 0x7f800000u) == 0x7f800000u; }
 
-/* A sum that an infinity or a NaN enters, by IEEE: of a's row, b's column and c. */
+/* The IEEE sum of a's row times b's column plus c, if an infinity or a NaN is among them. */
 static float special_sum(const float *a, const float *b, int step, int k, float c, uint32_t nan)
 {
     bool bad = c != c;
@@ -141,10 +143,12 @@ static float special_sum(const float *a, const float *b, int step, int k, float 
     return bad || (plus && minus) ? float_of(nan) : float_of(minus ? 0xff800000u : 0x7f800000u);
 }
 
-/* ---- MODEL_ALIGNED_SUM ---- Each term s·2^e is truncated to a multiple of 2^(E-F), E the largest e; the truncated
-   terms are added exactly, the sum is cut to f32. A product with a zero operand has no exponent (measured on an H200:
-   0·2^15 does not shorten its neighbours). Scaled by 2^(F-E) a product is below 2^(F+2) = 2^27 in magnitude: truncation
-   is a conversion to int32, and eight of them add up in one. */
+/* ---- MODEL_ALIGNED_SUM ---- */
+
+/* Each term s·2^e is truncated to a multiple of 2^(E-F), where E is the largest e. The truncated terms are added exactly,
+   and the sum is truncated to f32. A product with a zero operand has no exponent (measured on an H200: 0·2^15 does not
+   shorten the other terms). Scaled by 2^(F-E), a product is below 2^(F+2) = 2^27 in magnitude: truncation is a conversion
+   to int32, and the sum of eight of them fits in one. */
 
 enum { NO_EXPONENT = -1000 };
 
@@ -255,15 +259,15 @@ static void multiply_aligned(const struct matrix_unit *u, const uint16_t *a, con
 
 /* ---- MODEL_TREE4 ---- */
 
-/* A subnormal becomes a zero of its sign. */
+/* Flushes a subnormal to a zero of its sign. */
 static float flushed(float x, bool flush)
 {
     uint32_t u = bits_of(x);
     return flush && !(u & 0x7f800000u) ? float_of(u & 0x80000000u) : x;
 }
 
-/* (p0 + p1) + (p2 + p3), products exact in f32 (22 bits, exponents -48 to 31), then c + that; each sum to nearest even.
-   */
+/* c + ((p0 + p1) + (p2 + p3)), each sum rounded to nearest even. Products are exact in f32 (22 bits, exponents -48 to
+   31). */
 static void tree4_row(const float *a, const float (*b)[SIDE], int k, int n, bool flush, float *c)
 {
     for (int j = 0; j < n; j++)

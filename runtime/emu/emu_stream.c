@@ -1,5 +1,5 @@
-/* Streams of the emulator. What a stream is asked to do is done at once, so that streams never wait; while a stream is
-   recorded, it is written down instead, and done whenever the recording is submitted. */
+/* Streams of the emulator. Work is done at once, so streams never wait. While a stream is being captured, its work is
+   recorded instead, and done when the recording is submitted. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,7 +8,7 @@
 
 struct stream {
     struct stream *next;
-    struct captured *into; /* where its work is recorded; NULL: it is done */
+    struct captured *into; /* the recording of its work; NULL: work is done at once */
 };
 
 struct event {
@@ -83,7 +83,7 @@ static void *copy_of(const void *from, size_t bytes)
     return to;
 }
 
-/* Arguments and records of buffers are the recording's own. */
+/* Adds a task to a recording, with copies of its arguments and buffer records. */
 static void task_keep(struct captured *c, const struct task *w)
 {
     if (c->n == c->cap) {
@@ -239,7 +239,7 @@ static void recording_free(struct captured *c)
     free(c);
 }
 
-/* No stream is recorded any more. */
+/* Ends the recording of all its streams. */
 static struct captured *recording_close(struct emu *e)
 {
     struct captured *c = e->recording;

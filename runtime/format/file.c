@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The call that a test wants to see fail; errno is what the system would say. */
+/* Is this the call that a test makes fail? Sets errno as the system would. */
 static bool faulted(struct session *s, int as_errno)
 {
     if (s->faults.file_at <= 0 || --s->faults.file_at)
@@ -22,7 +22,7 @@ static const char *no_file(mode_t mode) { return S_ISDIR(mode) ? "a directory" :
 bool file_open(struct session *s, struct file_in *f, const char *path)
 {
     *f = (struct file_in){ .s = s, .path = path, .fd = -1 };
-    /* O_NONBLOCK: a FIFO without a writer must be refused, not waited for. */
+    /* O_NONBLOCK: a FIFO without a writer is refused instead of waited for. */
     f->fd = faulted(s, EIO) ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (f->fd < 0)
         return diag_error(s, FAIL_INPUT, NOWHERE, "cannot open %s: %s", path, strerror(errno));
@@ -81,8 +81,8 @@ static bool cannot_write(struct file_out *f)
     return diag_error(f->s, FAIL_INPUT, NOWHERE, "cannot write %s: %s", f->path, strerror(errno));
 }
 
-/* Links are followed, so that the file which a link names is replaced and not the link; what is no file (/dev/null) is
-   never replaced. */
+/* Follows links, so that the link's target is replaced and not the link. What is not a regular file (/dev/null) is never
+   replaced. */
 static bool find_real(struct file_out *f, mode_t *mode)
 {
     struct stat st;
@@ -138,8 +138,8 @@ bool file_write(struct file_out *f, const void *from, size_t n)
     return true;
 }
 
-/* The rename itself must be on the disk before a caller relies on it; some file systems cannot sync a directory, which
-   is no error. */
+/* The rename must be on the disk before the caller relies on it. Some file systems cannot sync a directory; this is not
+   an error. */
 static void sync_dir(const struct file_out *f)
 {
     const char *slash = strrchr(f->real, '/');

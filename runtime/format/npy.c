@@ -18,7 +18,7 @@ static const struct {
 };
 enum { N_DESCRS = sizeof descrs / sizeof *descrs };
 
-/* The header's text while it is parsed, and what it said. */
+/* The header's text while it is parsed, and the fields found in it. */
 struct header {
     struct file_in *f;
     const char *p, *end;
@@ -176,8 +176,8 @@ static bool parse_pair(struct header *h)
     return expected(h, "'descr', 'fortran_order' and 'shape', each once");
 }
 
-/* header = "{" [ pair { "," pair } [ "," ] ] "}"        pair = "'descr':" descr | "'fortran_order':" order | "'shape':"
-                                                         shape */
+/* header = "{" [ pair { "," pair } [ "," ] ] "}"
+   pair = "'descr':" descr | "'fortran_order':" order | "'shape':" shape */
 static bool parse_header(struct header *h)
 {
     if (!accept(h, '{'))
@@ -202,7 +202,8 @@ static bool parse_header(struct header *h)
                                        : "'shape'");
 }
 
-/* Where the header's text lies: 6 bytes magic, major, minor, then its length as u16 (version 1.0) or u32 (2.0, 3.0). */
+/* Finds the header's text. Before it: 6 bytes magic, major, minor, and its length as u16 (version 1.0) or u32 (2.0, 3.0).
+   */
 static bool find_header(struct file_in *f, size_t *at, size_t *len)
 {
     unsigned char b[MAGIC_BYTES + 6] = { 0 };

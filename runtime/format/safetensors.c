@@ -59,7 +59,8 @@ static bool bad_header(const struct reader *r, const char *why)
     return diag_error(r->s, FAIL_INPUT, NOWHERE, "%s: bad safetensors header: %s", r->f->path, why);
 }
 
-/* Counts before cJSON builds: depth (it recurses), values (it allocates), and \u0000 (it would end a name there). */
+/* Checks the header before cJSON parses it: nesting depth, since cJSON recurses; the number of values, since it allocates
+   each; and \u0000, which would end a name. */
 static bool scan_header(const struct reader *r, const char *p, size_t n)
 {
     int depth = 0;
@@ -187,7 +188,7 @@ static int by_name(const void *x, const void *y)
     return strcmp(((const struct entry *)x)->name, ((const struct entry *)y)->name);
 }
 
-/* Empty tensors before the one that begins where they lie. */
+/* Orders by offset; an empty tensor precedes the tensor that begins at the same offset. */
 static int by_offset(const void *x, const void *y)
 {
     const struct entry *a = x;

@@ -28,8 +28,7 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 
 void tree_remove(const char *dir) { nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
 
-/* What follows the prefix: "123-aB3xYz", or without a process, as older names were; ".old" may follow. `pid` 0: none.
-   */
+/* Is `rest`, what follows the prefix, "123-aB3xYz" or "aB3xYz" (an older form), and perhaps ".old"? *pid: 0 if none. */
 static bool is_ours(const char *rest, long *pid)
 {
     size_t digits = strspn(rest, "0123456789");
@@ -45,7 +44,7 @@ static bool is_ours(const char *rest, long *pid)
     return n == RANDOM && (!rest[n] || !strcmp(rest + n, ".old"));
 }
 
-/* A process number may be in use again, so that age counts too. */
+/* The age counts too, since another process may have got the same id. */
 static bool is_left(const char *path, long pid)
 {
     struct stat st;

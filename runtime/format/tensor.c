@@ -96,7 +96,7 @@ static enum misfit store_int(struct tensor *t, int64_t i, int64_t x)
     }
 }
 
-/* Stores what it can (infinity where x is too large for a float format), and says whether that is x rounded. */
+/* Stores x rounded, or infinity if it is too large for a float format. Returns whether x fits. */
 static enum misfit store_real(struct tensor *t, int64_t i, double x)
 {
     double y;
@@ -113,8 +113,8 @@ static enum misfit store_real(struct tensor *t, int64_t i, double x)
     return isinf(y) && isfinite(x) ? TOO_LARGE : FITS;
 }
 
-/* An integer as a double, such that one more rounding, to 51 bits or fewer, gives what rounding the integer itself
-   would: bits below 2^11 that a double cannot hold are gathered in the lowest one that it can (rounding to odd; Boldo
+/* Rounds an integer to a double by rounding to odd: bits below 2^11, which a double cannot hold, are or-ed into the lowest
+   bit that it can. A later rounding to 51 bits or fewer then gives the same result as rounding the integer itself (Boldo
    and Melquiond, "Emulation of FMA and correctly rounded sums", 2008). */
 static double int_to_odd(int64_t x)
 {

@@ -6,7 +6,7 @@
 #include "ir/ops/op.h"
 #include "runtime/judge/walk.h"
 
-/* What a source loses when it is loaded into its storage dtype. */
+/* Sets each source's error to that of rounding it to its storage dtype. */
 static void set_load_errors(struct walk *w, const struct graph *g)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {
@@ -19,7 +19,7 @@ static void set_load_errors(struct walk *w, const struct graph *g)
     }
 }
 
-/* The float scores behind a choice, and the ring if they are encoded first: an op with attributes p, n and s is an
+/* The float scores of a chosen set, and the ring if they are encoded first. An op with attributes p, n and s is an
    encoder. */
 static const struct node *scores_of(const struct node *set, struct padic *ring, bool *encoded)
 {

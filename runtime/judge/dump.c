@@ -23,8 +23,8 @@ static bool save_bytes(struct session *s, const char *path, const void *bytes, s
     return file_create(s, &f, path) && file_write(&f, bytes, n) && file_commit(&f);
 }
 
-/* The target's own code object beside an emulation's: what would run on the device. Nothing is written if its compiler
-   is absent. */
+/* For an emulation: saves the target's own code object too, which would run on the device. Nothing is written if its
+   compiler is absent. */
 static bool save_target_object(struct exec *e, const char *dir)
 {
     const struct target *t = e->p->target;
@@ -45,7 +45,7 @@ const char *dump_launch_dir(struct exec *e, size_t number)
                         e->p->kernels[e->p->launches[number].kernel].k->name);
 }
 
-/* Buffer k of the launch as it is on the device now. */
+/* Saves buffer k of the launch as it is on the device now. */
 static bool save_buffer(struct exec *e, const struct program_launch *pl, size_t k, const char *dir, const char *when)
 {
     struct arena *a = arena_new();

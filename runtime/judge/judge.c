@@ -1,5 +1,5 @@
-/* Judgement 1: a kernel's group, evaluated in double as one function on the inputs that the kernel really had, against
-   what it gave. */
+/* Judgement 1: evaluates a kernel's group in double as one function, on the inputs that the kernel really had, and
+   compares with the kernel's results. */
 #include <math.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@ struct judge {
     struct walk *w;
     const struct group *gr;
     struct kernel_verdict *v;
-    struct tensor *want, *bound; /* of the result at hand, to be saved; NULL */
+    struct tensor *want, *bound; /* of the result being judged, to be dumped; NULL: no dump */
 };
 
 static void note(struct judge *j, const struct node *n, int64_t i, double got, double want, double err, double bound)
@@ -32,15 +32,15 @@ static void note(struct judge *j, const struct node *n, int64_t i, double got, d
     j->v->ratio = ratio;
 }
 
-/* What rounding into a narrower dtype adds, at magnitudes up to `reach`. Beyond the largest finite number only the
-   infinity has no bound: a result that is finite was rounded from below it, or from at most half an ulp above. */
+/* The error that rounding to a narrower dtype adds, at magnitudes up to `reach`. Beyond the largest finite number only an
+   infinite result is without bound: a finite one was rounded from at most half an ulp above that number. */
 static double store_error(const struct node *n, double reach)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
     return t->mantissa < dtype_table[DT_F32].mantissa ? dtype_half_ulp(n->storage, fmin(reach, t->max)) : 0;
 }
 
-/* One float: `e` bounds the kernel's interior; the store into a narrower dtype rounds once more. */
+/* Judges one float. `e` bounds the error within the kernel; storing it in a narrower dtype rounds once more. */
 static void judge_float(struct judge *j, const struct node *n, int64_t i, double got, double want, double e)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
@@ -84,8 +84,9 @@ static bool judge_floats(struct judge *j, const struct node *n, const struct ten
     return ok;
 }
 
-/* Integers and booleans: within the hull of the outcomes that the operands' errors allow. The kernel's own outcome is
-   carried on, without error: whatever follows in the group is judged by what the kernel chose. */
+/* Judges integers and booleans: they must lie in the hull of the outcomes that the operands' errors allow. The walk goes
+   on with the kernel's own outcome, without error, so that what follows in the group is judged by what the kernel chose.
+   */
 static void judge_integers(struct judge *j, const struct node *n, const struct tensor *out)
 {
     struct wval *x = &j->w->val[n->id];
@@ -101,8 +102,8 @@ static void judge_integers(struct judge *j, const struct node *n, const struct t
     }
 }
 
-/* May score a stand before score b, given their errors? NaN stands last, INT64_MIN of integers by its value; the lower
-   index wins a tie. */
+/* May score a precede score b, given their errors? NaN comes last, and INT64_MIN is an ordinary integer. The lower index
+   wins a tie. */
 static bool may_precede(const struct wval *x, bool is_float, int64_t a, int64_t b, int64_t row)
 {
     double ea = x->e[row + a];
@@ -121,7 +122,7 @@ static bool may_precede(const struct wval *x, bool is_float, int64_t a, int64_t 
     return sa + ea > sb - eb || (sa + ea == sb - eb && (a < b || ea + eb > 0));
 }
 
-/* A chosen set is right if it has as many members as the reference's and each may stand before each that was left out.
+/* A chosen set is right if it has as many members as the reference's, and each of them may precede each element left out.
    */
 static void judge_set(struct judge *j, const struct node *n, const struct tensor *out, int64_t row, int64_t length)
 {

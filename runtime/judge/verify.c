@@ -8,7 +8,7 @@
 #include "runtime/judge/certified.h"
 #include "runtime/judge/dump.h"
 
-/* What a group reads, copied: its launches may overwrite it. */
+/* Copies the values that a group reads, since its launches may overwrite them. */
 static bool read_values(struct exec *e, struct node *const *nodes, size_t n, const struct tensor **out, struct arena *a)
 {
     for (size_t i = 0; i < n; i++)
@@ -17,8 +17,8 @@ static bool read_values(struct exec *e, struct node *const *nodes, size_t n, con
     return true;
 }
 
-/* One group, all its launches together, singly and in order. Its results and scratch are forgotten first, so that what
-   is not written shows. */
+/* Runs all launches of a group in order and judges them together. Its results and scratch are discarded first, so that
+   an element which is not written is found. */
 static bool judge_launches(struct exec *e, const struct group *gr, int threads, struct kernel_verdict *v)
 {
     size_t last = e->first_launch[gr->id + 1] - 1;
@@ -33,7 +33,7 @@ static bool judge_launches(struct exec *e, const struct group *gr, int threads, 
     return ok;
 }
 
-/* relative: 0 when both are all zero or there is nothing, infinite when only b is zero. */
+/* relative: 0 if both are all zero or have no elements, infinite if only b is all zero. */
 static struct drift drift_of(const char *name, const struct tensor *a, const struct tensor *b)
 {
     struct drift d = { .name = name, .elements = tensor_count(b) };
@@ -61,13 +61,13 @@ static struct drift drift_of(const char *name, const struct tensor *a, const str
     return d;
 }
 
-/* The value of an output of the program after it ran. A source asked for is read from what it was bound to. */
+/* The value of an output after the program ran. A source's value is what it was bound to. */
 static const struct tensor *output_of(struct exec *e, const struct node *n, const struct binding *b, struct arena *a)
 {
     return n->op->class == CLS_SOURCE && !n->materialised ? binding_find(b, n->name) : exec_read(e, n, a);
 }
 
-/* Rows whose chosen set on the device is that of the real numbers. */
+/* Counts rows, and those whose chosen set on the device is that of the real numbers. */
 static void compare_sets(struct verify_report *r, const struct tensor *got, const struct tensor *real)
 {
     int64_t length = real->dim[real->rank - 1];
@@ -82,8 +82,8 @@ static void compare_sets(struct verify_report *r, const struct tensor *got, cons
 
 static bool is_set(const struct node *n) { return n->op->class == CLS_SELECT && n->type.dtype == DT_BOOL; }
 
-/* Chosen sets that the program's graph holds and the parsed graph too are compared row by row; `sets` gets the device's
-   copies. */
+/* Chosen sets that are in both the program's graph and the parsed graph, copied from the device to be compared row by
+   row. */
 struct chosen {
     const struct node *parsed;
     const struct tensor *got;
@@ -119,7 +119,7 @@ static bool drift(struct exec *e, const struct graph *parsed, const struct bindi
     return ok;
 }
 
-/* Memory is reused between launches: what routing chose is kept as soon as its launch is done. */
+/* Copies a group's chosen sets as soon as its launches are done, since later launches reuse the memory. */
 static bool keep_sets(struct exec *e, const struct graph *parsed, const struct group *gr, struct chosen *sets,
                       size_t *n_sets)
 {

@@ -1,6 +1,6 @@
-/* Judgement 2: are the passes right? The graph after them is walked in real numbers beside the graph as parsed. A value
-   that both still have is computed from the parsed walk's own operands, compared, and then replaced by the parsed
-   walk's value, so that nothing accumulates. */
+/* Judgement 2: are the passes right? The graph after them and the parsed graph are evaluated side by side in real
+   numbers. A value that both have is compared, and then replaced by the parsed walk's value, so that differences do not
+   accumulate. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ struct beside {
     struct loc loc; /* the first value that differs */
 };
 
-/* The node that holds the parsed value in g; NULL: gone. */
+/* The node of g that holds the parsed node's value; NULL if it is gone. */
 static const struct node *value_in(const struct graph *g, const struct node *pn)
 {
     return (size_t)pn->id < g->n_values ? g->value_of[pn->id] : NULL;
@@ -57,7 +57,7 @@ static void mark_cut(const struct beside *x, struct arena *a, const struct node 
     }
 }
 
-/* From those of g that are needed to all that they are computed from, up to the cut. */
+/* Extends `need` to all that the needed nodes are computed from, up to the cut. */
 static void mark_cone(const struct graph *g, const bool *cut, bool *need)
 {
     for (size_t i = g->n_nodes; i-- > 0;) {
@@ -80,9 +80,9 @@ static void take_value(struct walk *w, const struct node *n, const struct wval *
     memcpy(v->v, from->v, sizeof *v->v * (size_t)from->count);
 }
 
-/* How far the parsed walk's value of pn may lie from the real function of those values that an is computed from: the
-   errors of the expansion in between, also of values on the way that `after` still has but does not read here (a
-   product that became part of an fma and is kept for another use). */
+/* A bound on the error of the parsed walk's value of pn, as a function of the values that `an` is computed from. It adds
+   up the errors of the expansion in between. This includes values that `after` still has but does not read here: a
+   product that became part of an fma, and is kept for another use. */
 static double *own_error(struct beside *x, const struct node *pn, const struct node *an)
 {
     if (!x->expanded) {
@@ -124,8 +124,8 @@ static double *own_error(struct beside *x, const struct node *pn, const struct n
     return e;
 }
 
-/* The first element at which the two differ by more than after's error plus the parsed walk's own (NULL: none); -1 if
-   they don't. */
+/* The first element at which the two differ by more than the error of `after` plus the parsed walk's own (NULL: no own
+   error); -1 if there is none. */
 static int64_t first_apart(const struct wval *p, const struct wval *a, const double *own, bool is_float)
 {
     for (int64_t i = 0; i < p->count; i++) {
@@ -138,7 +138,7 @@ static int64_t first_apart(const struct wval *p, const struct wval *a, const dou
     return -1;
 }
 
-/* The parsed walk's own error is worked out only where after's does not already explain the difference. */
+/* The parsed walk's own error is computed only if the error of `after` does not already explain the difference. */
 static bool differs(struct beside *x, const struct node *pn, const struct node *an)
 {
     const struct wval *p = walk_value(x->wp, pn);
@@ -159,8 +159,7 @@ static bool differs(struct beside *x, const struct node *pn, const struct node *
 }
 
 /* ---- side by side ---- */
-/* After a node of `after` was evaluated: compares it with the parsed value that it holds, and puts the parsed value in
-   its place. */
+/* Compares a node of `after`, which was just evaluated, with the parsed value that it holds, and replaces it by that. */
 static bool meet(struct beside *x, const struct node *an)
 {
     const struct node *pn = x->parsed_of[an->id];
@@ -183,8 +182,8 @@ static bool meet(struct beside *x, const struct node *an)
     return true;
 }
 
-/* Walks `after` beside the parsed walk. A composite that is still there is evaluated by the same textbook: no bound of
-   its own. */
+/* Evaluates `after` beside the parsed walk. A remaining composite has no bound, since both walks evaluate it by the same
+   eval. */
 static bool walk_beside(struct beside *x)
 {
     const struct graph *g = x->after;
@@ -198,7 +197,7 @@ static bool walk_beside(struct beside *x)
         for (int k = 0; k < n->n_in; k++)
             ready &= x->wa->val[n->in[k]->id].set;
         if (!ready || (n->op->class == CLS_SOURCE && !n->op->kernel.at))
-            continue; /* an unbound source and what hangs on it: no output needs it */
+            continue; /* an unbound source or what depends on it: no output needs it */
         x->wa->bounds = !op_is_composite(n->op);
         if (!x->wa->val[n->id].set)
             walk_node(x->wa, n);
@@ -208,7 +207,7 @@ static bool walk_beside(struct beside *x)
     return ok;
 }
 
-/* Is this graph the parsed one, value by value? */
+/* Does this graph have the parsed graph's values? */
 static bool holds(struct beside *x, const struct graph *after)
 {
     x->after = after;
@@ -225,7 +224,7 @@ static bool holds(struct beside *x, const struct graph *after)
     return walk_beside(x);
 }
 
-/* The first pass after which the graph no longer is the parsed one. */
+/* The first pass after which the graph no longer has the parsed graph's values. */
 static const char *blame(struct beside *x, const struct pass_ctx *c, const struct pass_options *o)
 {
     for (size_t i = 0; pipeline_target[i]; i++) {

@@ -9,7 +9,7 @@
 #include "ir/ops/op.h"
 
 enum { MAX_THREADS = 64 };
-#define THREAD_WORK 1e6 /* multiply-adds below which a second thread costs more than it brings */
+#define THREAD_WORK 1e6 /* multiply-adds below which a second thread costs more than it saves */
 
 struct walk *walk_begin(struct session *s, const struct graph *g, const struct dim_values *dims, enum numerics numerics,
                         int threads)
@@ -78,8 +78,8 @@ const struct wval *walk_value(const struct walk *w, const struct node *n)
     return &w->val[n->id];
 }
 
-/* Room for a value; a walk with bounds keeps an error for each element. Counts beyond memory end here, as the sizes
-   were checked before. */
+/* Allocates a value, and in a walk with bounds an error for each element. Sizes were checked before, so failure is fatal.
+   */
 static struct wval *make_room(struct walk *w, const struct node *n, int64_t count)
 {
     walk_drop(w, n);
@@ -92,7 +92,7 @@ static struct wval *make_room(struct walk *w, const struct node *n, int64_t coun
     return v;
 }
 
-/* What a float result of n is rounded to when it is stored. */
+/* The dtype to which a float result of n is rounded when it is stored. */
 static enum dtype store_dtype(const struct walk *w, const struct node *n)
 {
     if (w->numerics == NUMERICS_REAL)
@@ -139,7 +139,7 @@ static void view_of(const struct walk *w, const struct node *n, NUM *v, struct v
     }
 }
 
-/* What writing the value down in its storage dtype adds to each error. */
+/* Adds to each error that of rounding the value to its storage dtype. */
 static void add_store_error(struct walk *w, const struct node *n)
 {
     struct wval *v = &w->val[n->id];
@@ -194,7 +194,7 @@ void walk_node(struct walk *w, const struct node *n)
     out.v = v->v;
     if (!out.count)
         return;
-    /* whole rows, dealt out evenly; a single long row is cut, since a run may be any part of a row */
+    /* Whole rows are dealt out evenly. A single long row is cut, since a share may be any part of a row. */
     int64_t rows = out.last ? out.count / out.last : 0;
     int64_t piece = rows >= w->threads ? out.last : (out.last + w->threads - 1) / w->threads;
     int64_t per_row = (out.last + piece - 1) / piece;
@@ -242,8 +242,8 @@ void walk_node(struct walk *w, const struct node *n)
     add_store_error(w, n);
 }
 
-/* Spreads what some nodes need to all that they need: operands stand before their readers. node->mark is not ours to
-   write on a const graph. */
+/* Counts the uses of all nodes that the given ones depend on, in one backward sweep, since operands precede their
+   readers. */
 static void count_needs(const struct graph *g, int *needs)
 {
     for (size_t i = g->n_nodes; i-- > 0;) {
@@ -263,7 +263,7 @@ void walk_bind_for(struct walk *w, const struct binding *b, const struct node *n
             bind_source(w, b, w->g->nodes[i]);
 }
 
-/* An output is needed once more than it is read: it is never dropped. */
+/* An output counts as one more use, so that it is never dropped. */
 bool walk_run(struct walk *w, struct node *const *outs, size_t n_outs, bool keep,
               bool (*tap)(void *ctx, struct walk *w, const struct node *n), void *ctx)
 {

@@ -104,8 +104,8 @@ static void take(struct reduce *r, const struct index *k, const struct index *co
     lower_forget(l);
 }
 
-/* The block's terms, `round` of them a turn: REDUCE_UNROLL turns at once while none is past the end, so that their
-   loads are in flight together. */
+/* Loops over the block's terms, `round` of them a turn. While none is past the end, REDUCE_UNROLL turns are done at
+   once, so that their loads are in flight together. */
 static void sweep(struct reduce *r, const struct index *mine, int round, bool along_columns)
 {
     struct lower *l = r->l;

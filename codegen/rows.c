@@ -12,8 +12,8 @@
 
 enum { BLOCK = 256, CONTRACT_AT_ONCE = 8, SHARED_SPARE = 1024, KEPT = 64 };
 
-/* How rows of reductions are swept: the widest that leaves no thread idle and divides the row, where nothing in the
-   group reads a row out of turn. */
+/* Chooses the neighbours a thread takes at a time in rows of reductions: the most that leave no thread idle and divide
+   the row. One, if something in the group reads a row in another order. */
 static void choose_width(struct rows *r)
 {
     const struct group *gr = r->l->gr;
@@ -71,7 +71,7 @@ static void stage_reduce(struct rows *r, const struct node *n)
     record_sum(r, n, length);
 }
 
-/* y[row, e] = Σ_k a[row, k]·b[k, e]: some columns at a time, each thread its k, then combined over the team. */
+/* y[row, e] = Σ_k a[row, k]·b[k, e] for some columns at a time: each thread sums its own k, then the team combines. */
 static void stage_contract(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;

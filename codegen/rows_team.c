@@ -9,7 +9,7 @@ void full_index(const struct rows *r, const struct index *last, const struct ind
     index[r->space.rank] = last;
 }
 
-/* The innermost loop, over neighbours, and what the vectoriser must know of it. */
+/* Opens the innermost loop, over neighbours, and describes it to the vectoriser. */
 static void sweep_neighbours(struct rows *r, struct sweep *s, const struct index *turn, int64_t turns)
 {
     struct lower *l = r->l;

@@ -235,7 +235,7 @@ static struct block *find_fit(struct packer *p, const struct size *want)
 
 static int64_t round_up(int64_t k) { return (k + ALIGN - 1) / ALIGN * ALIGN; }
 
-/* A multiple of 256 that is at least `e`: every coefficient made one. NULL where an atom may be negative. */
+/* A multiple of 256 that is at least `e`, made by rounding up every coefficient. NULL if an atom may be negative. */
 static const struct index *round_terms(struct packer *p, const struct index *e)
 {
     struct index_table *t = p->s->indices;
@@ -290,7 +290,7 @@ static struct extent append(struct packer *p, const struct size *want)
     return x;
 }
 
-/* Exactly, while there are few such sizes: two of them never add up to one term. */
+/* Rounds exactly while such sizes are few: each needs a separate term in a sum, which later sizes cannot share. */
 static const struct index *rounded(struct packer *p, const struct index *least)
 {
     struct index_table *t = p->s->indices;

@@ -28,8 +28,8 @@ struct memo {
     const struct kexpr *value;
 };
 
-/* The vectoriser. A sweep takes `width` neighbours at a time in an inner loop over e. A load at (a multiple of width) + e
-   becomes one vector load into private memory before that loop. Rows that fit in registers are loaded once and stay
+/* The vectoriser. A sweep takes `width` neighbours at a time in an inner loop over e. A load at (a multiple of width) +
+   e becomes one vector load into private memory before that loop. Rows that fit in registers are loaded once and stay
    there for later sweeps. */
 struct vector_load {
     const struct kmem *from, *held;

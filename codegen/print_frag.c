@@ -1,5 +1,5 @@
-/* Statements on fragments, as devices run them. A fragment array is an array of registers: c[fragment][element], and two
-   halves a register for operands. */
+/* Statements on fragments, as devices run them. A fragment array is an array of registers: c[fragment][element], and
+   two halves a register for operands. */
 #include "codegen/print_frag.h"
 
 #include "ir/kernel/fragment.h"

@@ -1,8 +1,8 @@
 #ifndef TOKIC_CODEGEN_PRINT_VALUE_H
 #define TOKIC_CODEGEN_PRINT_VALUE_H
 /* Values, conditions and memory accesses as C. A kernel is printed in one of two languages, both of them C: for devices
-   (codegen/print.c) or for payloads (codegen/payload.c). They differ in how floats and memory are spelled: struct klang.
-   */
+   (codegen/print.c) or for payloads (codegen/payload.c). They differ in how floats and memory are spelled: struct
+   klang. */
 #include "ir/kernel/kir_plan.h"
 #include "ir/kernel/kspell.h"
 

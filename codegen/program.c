@@ -182,8 +182,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* A launch comes after the previous one of its group. A group's first launch comes after the last launches of the groups
-   that must precede it. `last_of`: each group's last launch. */
+/* A launch comes after the previous one of its group. A group's first launch comes after the last launches of the
+   groups that must precede it. `last_of`: each group's last launch. */
 static void order_launch(struct program *p, struct program_launch *l, const size_t *last_of)
 {
     size_t n = l->first ? l->group->n_after : 1;

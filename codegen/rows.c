@@ -217,8 +217,8 @@ static void lower_flat(struct lower *l)
     lower_leave(l, p);
 }
 
-/* A team is one wave, or the whole block if there is only one row, or if the buffers of several rows do not fit in shared
-   memory together. */
+/* A team is one wave, or the whole block if there is only one row, or if the buffers of several rows do not fit in
+   shared memory together. */
 static struct rows rows_of(struct lower *l, const struct node *anchor)
 {
     struct index_table *t = l->indices;

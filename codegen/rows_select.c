@@ -3,8 +3,8 @@
 
 #include "codegen/rows.h"
 
-/* Scores are read many times, also by other threads of the team: from their memory if they are materialised, else from a
-   buffer that the team fills first. */
+/* Scores are read many times, also by other threads of the team: from their memory if they are materialised, else from
+   a buffer that the team fills first. */
 struct scores {
     const struct node *x;
     enum dtype type;

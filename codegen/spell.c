@@ -34,8 +34,8 @@ struct row {
         "tk_st_" #T, "void", "tk_" #T " *p, tk_i64 i, " V " v", WRITE, 1, "p[i] = " PUT ";", NULL, NULL                \
     }
 
-/* The parts of vector accesses. WORDS moves N bytes between memory and words. IN_WORDS gives element k, or makes word j,
-   of values of type T held in words. */
+/* The parts of vector accesses. WORDS moves N bytes between memory and words. IN_WORDS gives element k, or makes word
+   j, of values of type T held in words. */
 #define WORDS(N, GET, PUT)                                                                                             \
     { "tk_get_" #N, "void", "tk_u32 *w, const void *p", PURE, 0, GET, NULL, NULL },                                    \
     {                                                                                                                  \
@@ -268,8 +268,8 @@ static const char types[] =
     "typedef struct TK_ALIAS TK_ALIGN(16) tk_v16 { tk_u32 w[4]; } tk_v16;\n"
     "#define TK_PTR(T) T *\n#define TK_INF tk_bits_f32(0x7f800000u)\n#define TK_NAN tk_bits_f32(0x7fc00000u)\n";
 
-/* A kernel with more than TK_STATIC_SHARED bytes gets its shared memory from the launch. The unused array takes no space.
-   */
+/* A kernel with more than TK_STATIC_SHARED bytes gets its shared memory from the launch. The unused array takes no
+   space. */
 static const char head_cuda[] =
     "#pragma nv_diag_suppress 177\n#define TK_UNROLL _Pragma(\"unroll\")\n#define TK_FN static __device__ "
     "__forceinline__\n"

@@ -1,5 +1,5 @@
-/* Merges equal nodes: same op, operands (in either order if the op commutes), attributes and type. Requires types; keeps
-   values. Runs after simplify, and again after precision, which gives every matrix operand a cast of its own. */
+/* Merges equal nodes: same op, operands (in either order if the op commutes), attributes and type. Requires types;
+   keeps values. Runs after simplify, and again after precision, which gives every matrix operand a cast of its own. */
 #include <string.h>
 
 #include "passes/pass.h"

@@ -139,8 +139,8 @@ static const char *group_title(struct arena *a, const struct group *gr)
     return *title ? title : gr->nodes[gr->n_nodes - 1]->op->call.name;
 }
 
-/* node->mark counts the reads that a rematerialised value costs each reader. Beyond the limit the value is materialised,
-   so that no chain of views or shared operand is recomputed at length by every reader. */
+/* node->mark counts the reads that a rematerialised value costs each reader. Beyond the limit the value is
+   materialised, so that no chain of views or shared operand is recomputed at length by every reader. */
 enum { MOST_RECOMPUTED = 32 };
 static void limit_rematerialisation(struct node *n)
 {

@@ -1,8 +1,8 @@
 /* Gives every materialised value and every group's scratch an offset in one allocation, as a function of the symbolic
    dims. Requires fuse; keeps values. A value's memory is free after its last reader, and scratch's after its group;
-   outputs keep theirs. A group that writes reused memory must come after all its previous users: missing edges are added
-   to the groups' DAG. Groups are visited in launch order, so edges lead to later groups. Two packing policies are tried,
-   and the smaller plan is kept. */
+   outputs keep theirs. A group that writes reused memory must come after all its previous users: missing edges are
+   added to the groups' DAG. Groups are visited in launch order, so edges lead to later groups. Two packing policies are
+   tried, and the smaller plan is kept. */
 #include <stdlib.h>
 
 #include "passes/pack.h"
@@ -116,8 +116,8 @@ static void take_all(struct plan *p, struct attempt *a, const struct group *gr)
         a->scratch[gr->id][i] = take(p, a, gr, gr->scratch[i].count, gr->scratch[i].dtype, &cap);
 }
 
-/* Frees what the group uses last. The users of a value are its readers, which all come after its writer; without readers
-   it is the writer. Scratch is used only by its group. */
+/* Frees what the group uses last. The users of a value are its readers, which all come after its writer; without
+   readers it is the writer. Scratch is used only by its group. */
 static void give_dead(struct plan *p, struct attempt *a, const struct group *gr)
 {
     const int *self = &gr->id;

@@ -52,8 +52,8 @@ const struct pass *pass_at(int i);
 extern const char *const pipeline_all[];    /* infer, contracts: every graph as parsed */
 extern const char *const pipeline_target[]; /* then, on a clone, for one target */
 
-/* Runs the passes in order. false with a diagnostic: FAIL_INPUT, or an internal error that names the pass which broke the
-   graph. */
+/* Runs the passes in order. false with a diagnostic: FAIL_INPUT, or an internal error that names the pass which broke
+   the graph. */
 bool passes_run(struct graph *g, struct pass_ctx *c, const char *const *pipeline, struct pass_options *o);
 /* A context with the defaults: simplify's own rules, hint 128. */
 struct pass_ctx pass_ctx_for(struct session *s, const struct target *t);

@@ -1,5 +1,5 @@
-/* Binds a graph's sources. Files are read first, since they decide the symbolic dims. Then shapes and values are checked
-   against the dims, and the other sources are drawn. */
+/* Binds a graph's sources. Files are read first, since they decide the symbolic dims. Then shapes and values are
+   checked against the dims, and the other sources are drawn. */
 #include "runtime/bind.h"
 
 #include <inttypes.h>
@@ -483,8 +483,8 @@ static void param_range(const struct bind *b, const struct node *n, const int64_
     *hi = middle + half;
 }
 
-/* The range of a uniform draw: the source's own; [0, 1] if it has none; of length 1 from its only end. Integers are drawn
-   from the whole numbers in it. */
+/* The range of a uniform draw: the source's own; [0, 1] if it has none; of length 1 from its only end. Integers are
+   drawn from the whole numbers in it. */
 static bool data_range(struct bind *b, const struct node *n, double *lo, double *hi)
 {
     *lo = float_attr(n, "lo");

@@ -4,7 +4,8 @@
 #include "ir/graph/graph.h"
 #include "runtime/format/tensor.h"
 
-/* Biases and gammas without a file. TRAIN: 0 and 1. JUDGE: drawn at random, so that a kernel which drops one is seen. */
+/* Biases and gammas without a file. TRAIN: 0 and 1. JUDGE: drawn at random, so that a kernel which drops one is seen.
+   */
 enum init_mode { INIT_TRAIN, INIT_JUDGE };
 
 struct bind_options {

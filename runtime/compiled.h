@@ -14,8 +14,8 @@ struct compiled {
     struct code code;
 };
 
-/* Parses a text and runs pipeline_all: the graph with its facts and obligations, which is also the reference that passes
-   are judged against. `passes` may be NULL. */
+/* Parses a text and runs pipeline_all: the graph with its facts and obligations, which is also the reference that
+   passes are judged against. `passes` may be NULL. */
 struct graph *compiled_parse(const struct source *src, const struct graph_options *o, struct pass_ctx *c,
                              struct pass_options *passes);
 /* Sets out->after: a clone, after the target's passes. */

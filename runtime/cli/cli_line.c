@@ -245,8 +245,8 @@ static const struct build_target *target_of_build(const struct line *l, const st
     return NULL;
 }
 
-/* The build's target if its kernels are exactly these, else NULL with a note: another version of tokic may lower the same
-   graph to other kernels. */
+/* The build's target if its kernels are exactly these, else NULL with a note: another version of tokic may lower the
+   same graph to other kernels. */
 static const struct build_target *kernels_of_build(const struct line *l, const struct compiled *k)
 {
     const struct build_target *t = l->build ? target_of_build(l, k->target) : NULL;

@@ -1,5 +1,5 @@
-/* tokic verify: judges every kernel on its actual inputs, the passes against the parsed graph, and the drift end to end.
-   */
+/* tokic verify: judges every kernel on its actual inputs, the passes against the parsed graph, and the drift end to
+   end. */
 #include <string.h>
 
 #include "runtime/judge/dump.h"

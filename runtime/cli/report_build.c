@@ -28,8 +28,8 @@ static double bytes_of(struct session *s, struct node *const *list, size_t n, in
     return sum;
 }
 
-/* Adds a group's work: two operations for each multiply-add of a contraction, one for each element of a pointwise op; its
-   bytes as if each value were read or written once. */
+/* Adds a group's work: two operations for each multiply-add of a contraction, one for each element of a pointwise op;
+   its bytes as if each value were read or written once. */
 static void add_group(struct session *s, struct line *l, const struct group *gr, int64_t hint)
 {
     for (size_t i = 0; i < gr->n_nodes; i++) {

@@ -394,7 +394,8 @@ static bool is_named(const struct build *b, const char *name)
     return false;
 }
 
-/* Reports files that the manifest does not name under names that builds use. A user's files beside these are ignored. */
+/* Reports files that the manifest does not name under names that builds use. A user's files beside these are ignored.
+   */
 static bool no_strays(struct session *s, const struct build *b, const char *under, int depth)
 {
     struct dirent **list;

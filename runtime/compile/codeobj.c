@@ -11,8 +11,8 @@ enum { MACHINE_CUDA = 190, MACHINE_AMDGPU = 224, NOTE_METADATA = 32, MAX_NAME = 
 /* STO_CUDA_ENTRY: the bit in a cubin's symbol that distinguishes a kernel from a function that it calls. */
 enum { ENTRY_CUDA = 0x10 };
 
-/* An untrusted object. No read leaves its bytes, whatever offsets it contains, and the number of steps is bounded by its
-   size, even if its sections overlap. */
+/* An untrusted object. No read leaves its bytes, whatever offsets it contains, and the number of steps is bounded by
+   its size, even if its sections overlap. */
 struct object {
     const uint8_t *p;
     size_t size;
@@ -169,8 +169,8 @@ static struct item item_read(struct bytes *b)
     return (struct item){ c <= 0xdd ? ITEM_ARRAY : ITEM_MAP, n, NULL };
 }
 
-/* Skips the content of an item. It counts the items left instead of recursing, and each step consumes a byte, so neither
-   deep nesting nor large lengths can exhaust memory or time. */
+/* Skips the content of an item. It counts the items left instead of recursing, and each step consumes a byte, so
+   neither deep nesting nor large lengths can exhaust memory or time. */
 static void item_skip(struct bytes *b, struct item it)
 {
     uint64_t todo = it.kind == ITEM_ARRAY ? it.n : it.kind == ITEM_MAP ? 2 * it.n : 0;
@@ -315,7 +315,8 @@ static int matrix_count_cuda(struct bytes code)
     return count;
 }
 
-/* A kernel's code is the range of its function symbol. In a cubin, only the symbols tell which functions are kernels. */
+/* A kernel's code is the range of its function symbol. In a cubin, only the symbols tell which functions are kernels.
+   */
 static void symbols_read(struct object *o, const Elf64_Shdr *table)
 {
     bool cuda = o->head.e_machine == MACHINE_CUDA;

@@ -48,8 +48,9 @@ int child_say(const struct compile_job *job, int code, const char *fmt, ...)
     return child_put(job, CHILD_LOG, words, strlen(words), code);
 }
 
-/* Resets what the child must not inherit: signal handlers and masks (a test's, a sanitizer's), the terminal, core files.
-   The child dies with its parent. The time limit is a timer, since it survives an exec and its signal identifies it. */
+/* Resets what the child must not inherit: signal handlers and masks (a test's, a sanitizer's), the terminal, core
+   files. The child dies with its parent. The time limit is a timer, since it survives an exec and its signal identifies
+   it. */
 static bool child_settle(const struct compile_job *job, pid_t parent, double limit)
 {
     setpgid(0, 0);

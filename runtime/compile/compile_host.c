@@ -14,8 +14,8 @@
 enum { MAX_ARGS = 24, LOG_LINES = 40 };
 static const double time_limit = 600;
 
-/* No -march=native: bits and cached objects must not depend on the machine. The two -m flags make fma and f16 conversions
-   single instructions. Warnings are off, since a kernel does not use all that the prelude declares. */
+/* No -march=native: bits and cached objects must not depend on the machine. The two -m flags make fma and f16
+   conversions single instructions. Warnings are off, since a kernel does not use all that the prelude declares. */
 static const char *const flags[] = {
     "-std=gnu17", "-O2",    "-fPIC", "-shared", "-w", "-ffp-contract=off", "-fno-math-errno",
 #if defined(__x86_64__)

@@ -105,8 +105,8 @@ struct device_ops {
     /* Seconds between two recorded events; waits for both. Negative on failure. */
     double (*event_seconds)(struct device *d, struct event *from, struct event *to);
 
-    /* From begin to end, work in the stream is recorded instead of done. A stream that waits for an event recorded in it
-       is recorded too. Until the end, work in the default stream is an error. */
+    /* From begin to end, work in the stream is recorded instead of done. A stream that waits for an event recorded in
+       it is recorded too. Until the end, work in the default stream is an error. */
     bool (*capture_begin)(struct device *d, struct stream *st);
     struct captured *(*capture_end)(struct device *d, struct stream *st);
     void (*capture_drop)(struct device *d, struct stream *st); /* ends it after a failure, without a diagnostic */

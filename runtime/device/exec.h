@@ -45,8 +45,8 @@ struct exec {
 };
 
 /* Loads the code, allocates parameters, inputs and activations for these dims, uploads the bound sources, and prepares
-   the launches. Sources are rounded once, to their node's storage; overflow is an error. NULL with diagnostics; a launch
-   that the device would refuse is reported at its kernel's loc. */
+   the launches. Sources are rounded once, to their node's storage; overflow is an error. NULL with diagnostics; a
+   launch that the device would refuse is reported at its kernel's loc. */
 struct exec *exec_open(struct session *s, const struct program *p, struct device *d, const struct code *code,
                        const struct binding *b);
 void exec_close(struct exec *e);

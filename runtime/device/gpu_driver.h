@@ -70,8 +70,8 @@ struct gpu_driver {
     int (*properties_6)(void *properties, int device);
 };
 
-/* Opens a driver. Its library is never closed, since drivers leave threads and exit handlers behind. false: *why, in the
-   run arena. */
+/* Opens a driver. Its library is never closed, since drivers leave threads and exit handlers behind. false: *why, in
+   the run arena. */
 bool gpu_driver_open(struct session *s, const struct gpu_vendor *v, struct gpu_driver *out, const char **why);
 /* The driver's name for the function in a field; `field`: its offset in struct gpu_driver. */
 const char *gpu_function_name(const struct gpu_vendor *v, size_t field);

@@ -1,10 +1,10 @@
 /* The shadow of a launch in the checking emulator: for each cell its last touches and their time, copies in flight, and
    whether it was written.
 
-   Time is counted in barriers. A block's epoch advances at its start and at each of its barriers, over the whole launch.
-   A wave's count advances at the wave's own barriers too. Two touches of a cell by different threads, one of them a
-   write, are a race unless both threads passed a barrier in between: the same block with another epoch, or the same wave
-   with another count. Nothing orders two blocks. */
+   Time is counted in barriers. A block's epoch advances at its start and at each of its barriers, over the whole
+   launch. A wave's count advances at the wave's own barriers too. Two touches of a cell by different threads, one of
+   them a write, are a race unless both threads passed a barrier in between: the same block with another epoch, or the
+   same wave with another count. Nothing orders two blocks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +23,8 @@ struct past {
 
 struct cell {
     struct past write, read; /* the last of each; epoch 0: none in this launch */
-    /* Of the reads in epoch read.epoch: one by another thread and its line, and whether several waves read. Of the reads
-       at read.wave_count: whether several threads read. */
+    /* Of the reads in epoch read.epoch: one by another thread and its line, and whether several waves read. Of the
+       reads at read.wave_count: whether several threads read. */
     uint16_t other_tid;
     int32_t other_line;
     uint32_t other_block;

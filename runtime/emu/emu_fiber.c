@@ -34,8 +34,8 @@ static void arrive(struct fiber *me) { (void)me; }
 static void forget(unsigned char *stack) { (void)stack; }
 #endif
 
-/* A canary in the lowest words of a stack. Guard pages would need two mappings for each work-item, which soon exceeds the
-   system's limit. */
+/* A canary in the lowest words of a stack. Guard pages would need two mappings for each work-item, which soon exceeds
+   the system's limit. */
 enum { CANARY_WORDS = 8 };
 static const uint64_t canary = 0x746f6b6963206573u;
 

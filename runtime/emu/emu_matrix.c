@@ -145,10 +145,10 @@ static float special_sum(const float *a, const float *b, int step, int k, float 
 
 /* ---- MODEL_ALIGNED_SUM ---- */
 
-/* Each term s·2^e is truncated to a multiple of 2^(E-F), where E is the largest e. The truncated terms are added exactly,
-   and the sum is truncated to f32. A product with a zero operand has no exponent (measured on an H200: 0·2^15 does not
-   shorten the other terms). Scaled by 2^(F-E), a product is below 2^(F+2) = 2^27 in magnitude: truncation is a conversion
-   to int32, and the sum of eight of them fits in one. */
+/* Each term s·2^e is truncated to a multiple of 2^(E-F), where E is the largest e. The truncated terms are added
+   exactly, and the sum is truncated to f32. A product with a zero operand has no exponent (measured on an H200: 0·2^15
+   does not shorten the other terms). Scaled by 2^(F-E), a product is below 2^(F+2) = 2^27 in magnitude: truncation is a
+   conversion to int32, and the sum of eight of them fits in one. */
 
 enum { NO_EXPONENT = -1000 };
 

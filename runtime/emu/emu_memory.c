@@ -1,5 +1,5 @@
-/* The emulator's memory: allocations between guards. In checking mode the value that each byte holds is recorded, so that
-   a read of memory which another value has overwritten is found. */
+/* The emulator's memory: allocations between guards. In checking mode the value that each byte holds is recorded, so
+   that a read of memory which another value has overwritten is found. */
 #include <stdlib.h>
 #include <string.h>
 

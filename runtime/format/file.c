@@ -81,8 +81,8 @@ static bool cannot_write(struct file_out *f)
     return diag_error(f->s, FAIL_INPUT, NOWHERE, "cannot write %s: %s", f->path, strerror(errno));
 }
 
-/* Follows links, so that the link's target is replaced and not the link. What is not a regular file (/dev/null) is never
-   replaced. */
+/* Follows links, so that the link's target is replaced and not the link. What is not a regular file (/dev/null) is
+   never replaced. */
 static bool find_real(struct file_out *f, mode_t *mode)
 {
     struct stat st;

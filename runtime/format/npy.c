@@ -202,8 +202,8 @@ static bool parse_header(struct header *h)
                                        : "'shape'");
 }
 
-/* Finds the header's text. Before it: 6 bytes magic, major, minor, and its length as u16 (version 1.0) or u32 (2.0, 3.0).
-   */
+/* Finds the header's text. Before it: 6 bytes magic, major, minor, and its length as u16 (version 1.0) or u32 (2.0,
+   3.0). */
 static bool find_header(struct file_in *f, size_t *at, size_t *len)
 {
     unsigned char b[MAGIC_BYTES + 6] = { 0 };

@@ -59,8 +59,8 @@ static bool bad_header(const struct reader *r, const char *why)
     return diag_error(r->s, FAIL_INPUT, NOWHERE, "%s: bad safetensors header: %s", r->f->path, why);
 }
 
-/* Checks the header before cJSON parses it: nesting depth, since cJSON recurses; the number of values, since it allocates
-   each; and \u0000, which would end a name. */
+/* Checks the header before cJSON parses it: nesting depth, since cJSON recurses; the number of values, since it
+   allocates each; and \u0000, which would end a name. */
 static bool scan_header(const struct reader *r, const char *p, size_t n)
 {
     int depth = 0;

@@ -113,9 +113,9 @@ static enum misfit store_real(struct tensor *t, int64_t i, double x)
     return isinf(y) && isfinite(x) ? TOO_LARGE : FITS;
 }
 
-/* Rounds an integer to a double by rounding to odd: bits below 2^11, which a double cannot hold, are or-ed into the lowest
-   bit that it can. A later rounding to 51 bits or fewer then gives the same result as rounding the integer itself (Boldo
-   and Melquiond, "Emulation of FMA and correctly rounded sums", 2008). */
+/* Rounds an integer to a double by rounding to odd: bits below 2^11, which a double cannot hold, are or-ed into the
+   lowest bit that it can. A later rounding to 51 bits or fewer then gives the same result as rounding the integer
+   itself (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008). */
 static double int_to_odd(int64_t x)
 {
     uint64_t m = x < 0 ? 0 - (uint64_t)x : (uint64_t)x;

@@ -1,7 +1,7 @@
 #ifndef TOKIC_RUNTIME_JUDGE_CERTIFIED_H
 #define TOKIC_RUNTIME_JUDGE_CERTIFIED_H
-/* Certified routing (ir/route/certify.h) of a program on one binding: the number of rows whose chosen set no rounding in
-   the program can change. */
+/* Certified routing (ir/route/certify.h) of a program on one binding: the number of rows whose chosen set no rounding
+   in the program can change. */
 #include "codegen/program.h"
 #include "runtime/bind.h"
 

@@ -32,8 +32,8 @@ static void note(struct judge *j, const struct node *n, int64_t i, double got, d
     j->v->ratio = ratio;
 }
 
-/* The error that rounding to a narrower dtype adds, at magnitudes up to `reach`. Beyond the largest finite number only an
-   infinite result is without bound: a finite one was rounded from at most half an ulp above that number. */
+/* The error that rounding to a narrower dtype adds, at magnitudes up to `reach`. Beyond the largest finite number only
+   an infinite result is without bound: a finite one was rounded from at most half an ulp above that number. */
 static double store_error(const struct node *n, double reach)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
@@ -84,9 +84,9 @@ static bool judge_floats(struct judge *j, const struct node *n, const struct ten
     return ok;
 }
 
-/* Judges integers and booleans: they must lie in the hull of the outcomes that the operands' errors allow. The walk goes
-   on with the kernel's own outcome, without error, so that what follows in the group is judged by what the kernel chose.
-   */
+/* Judges integers and booleans: they must lie in the hull of the outcomes that the operands' errors allow. The walk
+   goes on with the kernel's own outcome, without error, so that what follows in the group is judged by what the kernel
+   chose. */
 static void judge_integers(struct judge *j, const struct node *n, const struct tensor *out)
 {
     struct wval *x = &j->w->val[n->id];
@@ -102,8 +102,8 @@ static void judge_integers(struct judge *j, const struct node *n, const struct t
     }
 }
 
-/* May score a precede score b, given their errors? NaN comes last, and INT64_MIN is an ordinary integer. The lower index
-   wins a tie. */
+/* May score a precede score b, given their errors? NaN comes last, and INT64_MIN is an ordinary integer. The lower
+   index wins a tie. */
 static bool may_precede(const struct wval *x, bool is_float, int64_t a, int64_t b, int64_t row)
 {
     double ea = x->e[row + a];
@@ -122,8 +122,8 @@ static bool may_precede(const struct wval *x, bool is_float, int64_t a, int64_t 
     return sa + ea > sb - eb || (sa + ea == sb - eb && (a < b || ea + eb > 0));
 }
 
-/* A chosen set is right if it has as many members as the reference's, and each of them may precede each element left out.
-   */
+/* A chosen set is right if it has as many members as the reference's, and each of them may precede each element left
+   out. */
 static void judge_set(struct judge *j, const struct node *n, const struct tensor *out, int64_t row, int64_t length)
 {
     const struct wval *scores = walk_value(j->w, n->in[0]);

@@ -80,8 +80,8 @@ static void take_value(struct walk *w, const struct node *n, const struct wval *
     memcpy(v->v, from->v, sizeof *v->v * (size_t)from->count);
 }
 
-/* A bound on the error of the parsed walk's value of pn, as a function of the values that `an` is computed from. It adds
-   up the errors of the expansion in between. This includes values that `after` still has but does not read here: a
+/* A bound on the error of the parsed walk's value of pn, as a function of the values that `an` is computed from. It
+   adds up the errors of the expansion in between. This includes values that `after` still has but does not read here: a
    product that became part of an fma, and is kept for another use. */
 static double *own_error(struct beside *x, const struct node *pn, const struct node *an)
 {
@@ -159,7 +159,8 @@ static bool differs(struct beside *x, const struct node *pn, const struct node *
 }
 
 /* ---- side by side ---- */
-/* Compares a node of `after`, which was just evaluated, with the parsed value that it holds, and replaces it by that. */
+/* Compares a node of `after`, which was just evaluated, with the parsed value that it holds, and replaces it by that.
+   */
 static bool meet(struct beside *x, const struct node *an)
 {
     const struct node *pn = x->parsed_of[an->id];
@@ -182,8 +183,8 @@ static bool meet(struct beside *x, const struct node *an)
     return true;
 }
 
-/* Evaluates `after` beside the parsed walk. A remaining composite has no bound, since both walks evaluate it by the same
-   eval. */
+/* Evaluates `after` beside the parsed walk. A remaining composite has no bound, since both walks evaluate it by the
+   same eval. */
 static bool walk_beside(struct beside *x)
 {
     const struct graph *g = x->after;

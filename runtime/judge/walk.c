@@ -78,8 +78,8 @@ const struct wval *walk_value(const struct walk *w, const struct node *n)
     return &w->val[n->id];
 }
 
-/* Allocates a value, and in a walk with bounds an error for each element. Sizes were checked before, so failure is fatal.
-   */
+/* Allocates a value, and in a walk with bounds an error for each element. Sizes were checked before, so failure is
+   fatal. */
 static struct wval *make_room(struct walk *w, const struct node *n, int64_t count)
 {
     walk_drop(w, n);

@@ -7,12 +7,12 @@
 struct arena;
 
 struct arena *arena_new(void);
-/* One of a shorter life: it is freed with its parent, or before. */
+/* An arena that is freed with its parent, or earlier. */
 struct arena *arena_child(struct arena *parent);
 void arena_free(struct arena *a);
-/* Bytes that were allocated from it and its children. */
+/* Bytes allocated from it and its children. */
 size_t arena_bytes(const struct arena *a);
-/* Zeroed, aligned to 16 bytes. Never returns NULL: a process out of memory for its own bookkeeping ends in BUG(). */
+/* Zeroed memory, aligned to 16 bytes. Never returns NULL: out of memory is a BUG(). */
 void *arena_alloc(struct arena *a, size_t bytes);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_strdup(struct arena *a, const char *s);
@@ -22,12 +22,12 @@ char *arena_vprintf(struct arena *a, const char *fmt, va_list ap);
 #define arena_new_of(a, type) ((type *)arena_alloc((a), sizeof(type)))
 #define arena_array(a, type, n) ((type *)arena_alloc((a), sizeof(type) * (size_t)(n)))
 
-/* A growing array that lives in an arena: arena_push(a, vec, n, cap) makes room for one more element of *vec. */
+/* A growing array in an arena: arena_push(a, vec, n, cap) appends an element and gives its address. */
 void *arena_grow(struct arena *a, void *old, size_t n, size_t *cap, size_t size);
 #define arena_push(a, vec, n, cap)                                                                                     \
     ((void)((n) < (cap) || ((vec) = arena_grow((a), (vec), (n), &(cap), sizeof *(vec)), 1)), &(vec)[(n)++])
 
-/* A mistake of ours, not of the user's: prints where and aborts. */
+/* A mistake of tokic's, not of the user's: prints its location and aborts. */
 _Noreturn __attribute__((format(printf, 3, 4))) void bug_at(const char *file, int line, const char *fmt, ...);
 #define BUG(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
 #define BUG_IF(cond, ...)                                                                                              \

@@ -31,16 +31,15 @@ static inline int dtype_size(enum dtype t) { return dtype_table[t].size; }
 static inline bool dtype_is_float(enum dtype t) { return dtype_table[t].is_float; }
 bool dtype_parse(const char *name, enum dtype *out);
 
-/* Rounds to nearest even into the format of a float dtype, subnormals kept, overflow to infinity, in one step from
-   double. `float` and f64: x itself. */
+/* Rounds a double once, to nearest even, into the format of a float dtype. Subnormals are kept; overflow gives
+   infinity. `float` and f64: x itself. */
 double dtype_round(enum dtype t, double x);
-/* Half a unit in the last place at magnitude |x| in format t (absolute, > 0 also at 0: half the smallest subnormal). */
+/* Half a unit in the last place of format t at magnitude |x|; at 0, half the smallest subnormal. */
 double dtype_half_ulp(enum dtype t, double x);
 /* 2^-mantissa: the unit roundoff of the format. */
 double dtype_unit(enum dtype t);
 
-/* Bits of one f16 or bf16 number. From double or float in one rounding to nearest even; a NaN stays a (quiet) NaN with
-   its sign. */
+/* The bits of an f16 or bf16 number, rounded once to nearest even. A NaN becomes quiet and keeps its sign. */
 uint16_t f16_from_double(double x);
 uint16_t f16_from_float(float x);
 float f16_to_float(uint16_t h);

@@ -1,9 +1,8 @@
 #ifndef TOKIC_IR_INDEX_H
 #define TOKIC_IR_INDEX_H
-/* Index expressions: integers over symbolic dims, loop variables, ids and loaded values. They are the dimensions of
-   shapes, the subscripts of kernels, grids and masks. Interned in the session's table and kept in one canonical form (a
-   sum of products of atoms), so that equal expressions of this form are the same pointer. Every expression knows a
-   range that it stays in. */
+/* Index expressions: integers over symbolic dims, loop variables, ids and loaded values. Shapes, subscripts, grids and
+   masks consist of them. They are interned in the session's table in a canonical form, a sum of products of atoms, so
+   equal forms are the same pointer. Every expression carries a range. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,42 +12,43 @@ struct index_table;
 
 enum index_kind {
     INDEX_SUM, /* sum of terms; a constant is a sum with no terms */
-    INDEX_SYM, /* a symbolic dim, by name: one for the whole launch */
+    INDEX_SYM, /* a symbolic dim, identified by name */
     INDEX_VAR, /* a loop variable, an id or a loaded integer: each call of index_var makes a new one */
-    INDEX_DIV,
-    INDEX_MOD, /* floor(a / b), a mod b, b > 0 */
+    INDEX_DIV, /* floor(a / b), b > 0 */
+    INDEX_MOD, /* a - b·floor(a / b), b > 0 */
     INDEX_MIN,
     INDEX_MAX,
 };
 
-/* Over which threads a value is the same. Larger is less uniform. */
+/* The threads over which a value is the same. A larger constant is less uniform. */
 enum uniform { UNIFORM_GRID, UNIFORM_BLOCK, UNIFORM_WAVE, UNIFORM_THREAD };
 
 struct index;
 enum { INDEX_DEGREE = 4 };
+/* coef · product of n ≥ 1 atoms, in id order. */
 struct index_term {
     int64_t coef;
     int n;
     const struct index *atom[INDEX_DEGREE];
-}; /* coef · product of n ≥ 1 atoms, atoms in id order */
+};
 
 struct index {
     enum index_kind kind;
     unsigned id;    /* order of creation in the table */
-    int64_t lo, hi; /* it stays in lo..hi; saturates at ±INDEX_INF */
+    int64_t lo, hi; /* range, inclusive; saturates at ±INDEX_INF */
     enum uniform uniform;
-    /* INDEX_SUM */ int64_t k;
-    int n_terms;
-    const struct index_term *terms;
-    /* INDEX_SYM, INDEX_VAR */ const char *name;
-    /* INDEX_DIV.. */ const struct index *a, *b;
+    int64_t k;                      /* INDEX_SUM: the constant term */
+    int n_terms;                    /* INDEX_SUM */
+    const struct index_term *terms; /* INDEX_SUM */
+    const char *name;               /* INDEX_SYM, INDEX_VAR */
+    const struct index *a, *b;      /* INDEX_DIV and on: the operands */
 };
 
 #define INDEX_INF ((int64_t)1 << 62)
 #define INDEX_DIM_MAX (((int64_t)1 << 31) - 1) /* the largest value of a symbolic dim */
 
 struct index_table *index_table_new(struct arena *a);
-/* Drops every variable and what mentions one: they belong to kernels, and the last of them is gone. Constants and
+/* Drops all variables and the expressions that mention one, once no kernel is left to use them. Constants and
    expressions of symbolic dims stay. */
 void index_forget_vars(struct index_table *t);
 
@@ -58,8 +58,8 @@ const struct index *index_var(struct index_table *t, const char *name, int64_t l
 const struct index *index_add(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_sub(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_mul(struct index_table *t, const struct index *a, const struct index *b);
-const struct index *index_div(struct index_table *t, const struct index *a,
-                              const struct index *b); /* b's range must exclude 0 and below */
+/* b's range must be positive. */
+const struct index *index_div(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_mod(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_min(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_max(struct index_table *t, const struct index *a, const struct index *b);
@@ -70,9 +70,9 @@ const struct index *index_ceil_div(struct index_table *t, const struct index *a,
 
 static inline bool index_is_const(const struct index *e) { return e->kind == INDEX_SUM && e->n_terms == 0; }
 bool index_const_value(const struct index *e, int64_t *out);
-/* True if the value is a multiple of m whatever its atoms are. */
+/* Is e provably a multiple of m for all values of its atoms? */
 bool index_multiple_of(const struct index *e, int64_t m);
-/* Sure to hold for all values: a < b, a <= b (from the range of b − a). */
+/* Is a < b (a <= b) provable for all values, from the range of b − a? */
 bool index_less(struct index_table *t, const struct index *a, const struct index *b);
 bool index_less_eq(struct index_table *t, const struct index *a, const struct index *b);
 /* e with every occurrence of the atom `what` replaced by `with`. */
@@ -80,10 +80,10 @@ const struct index *index_subst(struct index_table *t, const struct index *e, co
                                 const struct index *with);
 bool index_mentions(const struct index *e, const struct index *atom);
 
-/* Its value, with the atoms' from `value` (called for INDEX_SYM and INDEX_VAR). */
+/* The value of e; `value` gives that of each INDEX_SYM and INDEX_VAR. */
 int64_t index_eval(const struct index *e, int64_t (*value)(void *ctx, const struct index *atom), void *ctx);
-/* Its value with every atom at `hint`: what is expected where symbolic dims are not known. */
+/* The value of e with every atom taken as `hint`, an estimate where symbolic dims are unknown. */
 int64_t index_eval_hint(const struct index *e, int64_t hint);
-/* As C-like text: `64*i0 + B/2 % 4`; names as they are. From the arena. */
+/* C-like text: `64*i0 + B/2 % 4`. */
 const char *index_text(struct arena *a, const struct index *e);
 #endif

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The order of doubles is that of their bits, once those of the negative ones are turned. */
+/* Doubles are ordered as their bits, once the bits of negative ones are inverted and the others' sign bit is set. */
 uint64_t rank_of_double(double x)
 {
     uint64_t bits;
@@ -28,7 +28,7 @@ static int64_t count_from(rank_key *key, const void *row, int64_t n, uint64_t fr
     return count;
 }
 
-/* By bisection of the keys. */
+/* Bisection over the keys. */
 struct ranked rank_kth(rank_key *key, const void *row, int64_t n, int64_t k)
 {
     uint64_t lo, hi = RANK_MOST, least;

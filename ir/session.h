@@ -1,18 +1,18 @@
 #ifndef TOKIC_IR_SESSION_H
 #define TOKIC_IR_SESSION_H
-/* Everything that a run of tokic knows: diagnostics, sources, options, index expressions. Comes first wherever state
-   is needed.
+/* The state of a run of tokic: diagnostics, sources, options, index expressions. It is the first argument wherever
+   state is needed.
 
    Memory has three lifetimes. session: `run`, for what is here. build: the arena of a graph, which its clones, programs
-   and kernels share, until graph_free. step: what one parse, pass or printing needs while it runs; whoever runs the
-   step makes the arena and frees it. */
+   and kernels share, until graph_free. step: what one parse, pass or print needs while it runs; its caller makes and
+   frees that arena. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "ir/arena.h"
 
-/* Why something failed, as the exit code that the command line gives it: README. */
+/* Why something failed. The values are exit codes of the command line. */
 enum fail { FAIL_NONE = 0, FAIL_JUDGED = 1, FAIL_USAGE = 2, FAIL_INPUT = 3, FAIL_DEVICE = 4 };
 
 /* A text that was read: a file or a string with a name. Lives as long as the session. */
@@ -22,7 +22,7 @@ struct source {
     size_t size;
 };
 
-/* A place in a source: line and column count from 1, columns in bytes. line 0: no place. */
+/* A location in a source. Lines and columns count from 1, columns in bytes; line 0: unknown. */
 struct loc {
     const struct source *src;
     int line, col, len;
@@ -37,7 +37,7 @@ struct diag {
     const char *text;
 };
 
-/* Makes the n-th call of a kind fail (tests of failure paths); 0 never. */
+/* For tests of failure paths: makes the n-th call of a kind fail; 0: none. */
 struct faults {
     int file_at, device_at;
 };
@@ -49,13 +49,13 @@ struct session {
     struct diag *diags;
     size_t n_diags, cap_diags;
     int n_errors;
-    bool errors_full; /* over 100 errors: the rest are counted, not kept */
+    bool errors_full; /* over 100 errors: further ones are counted, not kept */
     enum fail fail;   /* of the first error */
     struct faults faults;
     unsigned log;                /* bits of enum log_topic */
     FILE *log_to;                /* NULL: silent */
     struct index_table *indices; /* interned index expressions (ir/index.h) */
-    int n_builds;                /* graphs that live, with their clones counted as one */
+    int n_builds;                /* live graphs; a graph and its clones count as one */
 };
 
 struct session *session_begin(void);
@@ -67,14 +67,14 @@ __attribute__((format(printf, 4, 5))) bool diag_error(struct session *s, enum fa
                                                       ...);
 __attribute__((format(printf, 3, 4))) void diag_warning(struct session *s, struct loc loc, const char *fmt, ...);
 __attribute__((format(printf, 3, 4))) void diag_note(struct session *s, struct loc loc, const char *fmt, ...);
-/* FAIL_INPUT without a place: a file or its content. */
+/* No location. */
 #define NOWHERE ((struct loc){ 0 })
-/* Writes the diagnostics from index `from` on with line and caret; colour: ANSI. */
+/* Writes the diagnostics from index `from` on, each with its source line and a caret; colour: with ANSI escapes. */
 void diags_print(const struct session *s, size_t from, FILE *to, bool colour);
 
 __attribute__((format(printf, 3, 4))) void log_line(struct session *s, enum log_topic topic, const char *fmt, ...);
 
-/* Reads a whole file (max 1 GiB of text) into the run arena; NULL and a diagnostic if it cannot. */
+/* Reads a text file of at most 1 GiB into the run arena; NULL and a diagnostic if it cannot. */
 const struct source *source_read(struct session *s, const char *path);
 const struct source *source_of_string(struct session *s, const char *name, const char *text);
 #endif

@@ -63,20 +63,18 @@ int map_col(const struct coord_map *m, int lane, int elem) { return map_sum(m->c
 
 /* ---- targets ---- */
 
-/* The fields of a row that others start from. A row names its base, takes the base's fields and states after them what
-   differs: of two initialisers of a field the later one counts (C17 6.7.9p19), which is what the compiler's warning
-   would be about. */
+/* The fields of a row, as a macro that other rows start from. Such a row names its base, takes the base's fields and
+   overrides some: of two initialisers of a field the later one counts (C17 6.7.9p19), hence no warning. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 
-/* Usual card: MI250X, one of its two dies. */
+/* Reference card: MI250X, one of its two dies. */
 #define GFX90A                                                                                                         \
     .dialect = DIALECT_HIP, .compiler = COMPILER_HIPRTC, .wave = 64, .max_block = 1024,                                \
     .max_grid = { INT32_MAX, 65535, 65535 }, .max_items = UINT32_MAX, .shared_bytes = 64 << 10,                        \
     .static_shared = 64 << 10, .copy_stages = 2, .units = 110, .mem_gbs = 1638, .fp16_tflops = 191,                    \
     .matrix = MFMA_16X16X16_F16(true), .simd_regs = 512, .reg_granule = 8, .simd_waves = 8, .known = DOCUMENTED
 
-/* Usual card: H200; bandwidth and rate as reached there. Above 48 KiB the shared memory of a block is dynamic and opted
-   into. */
+/* Reference card: H200, with bandwidth and rate as measured. Beyond 48 KiB shared memory is dynamic, by opt-in. */
 #define SM_90                                                                                                          \
     .dialect = DIALECT_CUDA, .compiler = COMPILER_NVRTC, .wave = 32, .max_block = 1024,                                \
     .max_grid = { INT32_MAX, 65535, 65535 }, .max_items = (uint64_t)INT32_MAX * 1024, .shared_bytes = 227 << 10,       \

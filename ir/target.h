@@ -1,6 +1,6 @@
 #ifndef TOKIC_IR_TARGET_H
 #define TOKIC_IR_TARGET_H
-/* What a target is: numbers that templates, printers, emulator and bounds read. No code anywhere asks for a target by
+/* A target is a record of numbers that templates, printers, emulator and bounds read. No code tests for a target by
    name. */
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,24 +11,24 @@ enum dialect { DIALECT_HIP, DIALECT_CUDA, DIALECT_COUNT };
 enum compiler { COMPILER_HIPRTC, COMPILER_CLANG, COMPILER_NVRTC };
 enum provenance { MEASURED, PUBLISHED, DOCUMENTED, ASSUMED };
 
-/* One coordinate of a fragment's element, as a sum of terms mul·((v / div) % mod), v the lane or the element number. */
+/* One coordinate of a fragment's element is a sum of terms mul·((v / div) % mod), v the lane or the element number. */
 struct map_term {
     enum { BY_LANE, BY_ELEM } of;
     int div, mod, mul;
 };
 enum { MAP_TERMS = 4 };
 struct coord_map {
-    struct map_term row[MAP_TERMS], col[MAP_TERMS];
-}; /* a term with mul 0 ends the list */
+    struct map_term row[MAP_TERMS], col[MAP_TERMS]; /* a term with mul 0 ends the list */
+};
 int map_row(const struct coord_map *m, int lane, int elem);
 int map_col(const struct coord_map *m, int lane, int elem);
 
 /* How the unit computes D = A·B + C, bit for bit (Xie et al., arXiv 2511.10909, and measurement). */
 enum matrix_model_kind {
-    /* Products of `group` consecutive k and c in one aligned sum with `fbits` bits, then toward zero to f32; groups in
-       K order. */
+    /* The products of `group` consecutive k are added with c in one aligned sum of `fbits` bits, which is truncated to
+       f32. Groups follow each other in K order. */
     MODEL_ALIGNED_SUM,
-    /* Groups of 4 in K order: (p0+p1)+(p2+p3), each + to nearest even in f32; then c + group, to nearest even. */
+    /* Groups of 4 in K order: (p0+p1)+(p2+p3), then c + group; each addition rounds to nearest even in f32. */
     MODEL_TREE4,
 };
 struct matrix_model {
@@ -38,7 +38,7 @@ struct matrix_model {
     enum provenance known;
 };
 
-/* A matrix instruction: D[m,n] = A[m,k]·B[k,n] + C[m,n], one wave. A's map gives (m, k), B's (k, n), C's (m, n). */
+/* A matrix instruction of one wave: D[m,n] = A[m,k]·B[k,n] + C[m,n]. A's map gives (m, k), B's (k, n), C's (m, n). */
 struct matrix_unit {
     const char *name; /* the instruction's, as the vendor writes it */
     int m, n, k;
@@ -50,8 +50,8 @@ struct matrix_unit {
 };
 
 struct target {
-    const char *name,
-        *base; /* base: the row whose fields it starts from (by that row's macro in ir/target.c); NULL: none */
+    const char *name;
+    const char *base; /* the row that its fields start from (a macro in ir/target.c); NULL: none */
     enum dialect dialect;
     enum compiler compiler;
     int wave;             /* work-items a wave */
@@ -59,13 +59,14 @@ struct target {
     uint64_t max_grid[3]; /* blocks a launch, x y z */
     uint64_t max_items;   /* work-items a launch along x */
     int shared_bytes;     /* most shared memory (LDS) of one block */
-    int static_shared;    /* up to this much is declared in the text; more is asked for at the launch */
-    int copy_stages;      /* ring slots that a gemm keeps: 1 being computed, the others in flight */
-    int units;            /* multiprocessors or compute units of the usual card, for the roofline */
+    int static_shared;    /* up to this size, shared memory is static; beyond it, dynamic */
+    int copy_stages;      /* slots of a gemm's ring: one is computed on, the others are in flight */
+    int units;            /* multiprocessors or compute units of the reference card, for the roofline */
     double mem_gbs, fp16_tflops;
     const struct matrix_unit *matrix; /* f16 operands, f32 accumulator; NULL: none */
-    /* occupancy: registers of a SIMD lane, allocation granule, waves a SIMD at most */
-    int simd_regs, reg_granule, simd_waves;
+    int simd_regs;                    /* occupancy: registers of a SIMD lane */
+    int reg_granule;                  /* occupancy: registers are allocated in multiples of this */
+    int simd_waves;                   /* occupancy: most waves a SIMD */
     enum provenance known;
 };
 

@@ -1,7 +1,7 @@
 #include "ir/tile.h"
 
-/* From small to large. Each must divide by the fragment shapes of every matrix unit (16 rows, 16 columns, 16 deep), and
-   give each thread of its waves at least one 16-byte piece of both tiles for waves of 32 and 64. */
+/* From small to large. Each must be a multiple of the fragment shapes of every matrix unit (16 rows, 16 columns, 16
+   deep), and with waves of 32 or 64 give each thread at least one 16-byte piece of both tiles. */
 static const struct tile tiles[] = {
     { 16, 32, 64, 1, 2 }, /* a batch of a few rows: many blocks along n */
     { 32, 64, 64, 2, 2 },
@@ -14,8 +14,8 @@ static int64_t blocks(const struct tile *t, int64_t m, int64_t n)
     return ((m + t->m - 1) / t->m) * ((n + t->n - 1) / t->n);
 }
 
-/* The largest tile that is not mostly padding in m and still gives every unit of the card two blocks; for small work,
-   the smallest that covers m. */
+/* The largest tile that is not mostly padding and still gives every unit of the card two blocks; for small work, the
+   smallest that covers m. */
 struct tile tile_for(const struct target *t, int64_t m, int64_t n, int64_t k)
 {
     (void)k;
@@ -28,7 +28,7 @@ struct tile tile_for(const struct target *t, int64_t m, int64_t n, int64_t k)
     return *best;
 }
 
-/* The same without a matrix unit: 16 x 16 threads with 1 x 4 to 8 x 8 results each. */
+/* Without a matrix unit: 16 x 16 threads with 1 x 4 to 8 x 8 results each. */
 enum { THREADS_SIDE = 16 };
 static const struct tile lane_tiles[] = {
     { .m = 16, .n = 64, .k = 64 },
@@ -37,8 +37,8 @@ static const struct tile lane_tiles[] = {
     { .m = 128, .n = 128, .k = 16 },
 };
 
-/* Results of a thread are what its loads are shared by: the largest tile that is not mostly padding and gives every
-   unit of the card a block. */
+/* More results a thread reuse each load more often: the largest tile that is not mostly padding and gives every unit of
+   the card a block. */
 struct tile tile_for_lanes(const struct target *t, int64_t m, int64_t n, int64_t k)
 {
     (void)k;

@@ -1,15 +1,15 @@
 #ifndef TOKIC_IR_GRAPH_FUSION_H
 #define TOKIC_IR_GRAPH_FUSION_H
-/* What may share a kernel: asked node by node while fuse gathers groups. Indices are followed symbolically, through the
-   rows' own `at`; what cannot be decided is not fused. */
+/* What may share a kernel: fuse asks node by node while it builds groups. Indices are followed symbolically through the
+   rows' `at`. What cannot be decided is not fused. */
 #include "ir/graph/group.h"
 
 struct fusion;
 struct fusion *fusion_begin(struct graph *g, const struct target *t, struct arena *a);
-/* A new group that begins with n. */
+/* A new group whose first node is n. */
 struct group *fusion_open(struct fusion *f, struct node *n);
 /* May n join the group, which holds some of its operands? */
 bool fusion_admits(struct fusion *f, struct group *gr, struct node *n);
-/* Adds n to the group, which admits it. */
+/* Adds n, which fusion_admits has accepted. */
 void fusion_join(struct fusion *f, struct group *gr, struct node *n);
 #endif

@@ -1,11 +1,11 @@
 #ifndef TOKIC_IR_GRAPH_GRAPH_AST_H
 #define TOKIC_IR_GRAPH_GRAPH_AST_H
-/* What graph_parse.c reads a .graph file into, before names mean anything. Inside of ir/graph_*.c only. */
+/* The syntax tree of a .graph file, before names are resolved. Only the graph_*.c files of this folder use it. */
 #include "ir/dtype.h"
 #include "ir/graph/lex.h"
 
 enum expr_kind {
-    EX_BAD, /* an error was said here */
+    EX_BAD, /* already reported */
     EX_INT,
     EX_FLOAT,
     EX_NAME,
@@ -17,10 +17,10 @@ enum expr_kind {
 
 struct expr;
 struct arg {
-    const char *name;
+    const char *name; /* of attr=value; NULL: positional */
     struct loc name_loc;
     struct expr *value;
-}; /* name: of attr=value; NULL: positional */
+};
 
 struct expr {
     enum expr_kind kind;
@@ -41,8 +41,8 @@ struct expr {
 struct type_expr {
     const char *dtype;
     struct loc loc;
-    struct expr *dims;
-}; /* dims: an EX_LIST, NULL for rank 0 */
+    struct expr *dims; /* an EX_LIST; NULL for rank 0 */
+};
 
 enum stmt_kind {
     ST_DIM,   /* name */
@@ -77,8 +77,9 @@ struct stmt {
     size_t n_params, cap_params;
     struct stmt **body;
     size_t n_body, cap_body;
-    bool failed;     /* an unfolding of it said an error: later ones are silent */
-    bool used, open; /* ST_BLOCK: has been unfolded; is being unfolded */
+    bool failed; /* an error was reported while unfolding it: later unfoldings report none */
+    bool used;   /* ST_BLOCK: has been unfolded */
+    bool open;   /* ST_BLOCK: is being unfolded */
 };
 
 struct file_ast {
@@ -88,11 +89,11 @@ struct file_ast {
     size_t n_body, cap_body;
 };
 
-/* Reads a whole file into the step arena; errors are in the session, the tree holds what could be read. NULL if it
-   does not begin with `graph NAME`. */
+/* Parses a whole file into the step arena. After errors the tree holds what could be read; NULL if the file does not
+   begin with `graph NAME`. */
 struct file_ast *ast_parse(struct session *s, struct arena *step, const struct source *src);
 
-/* For the reader of flat texts, which shares types and values. */
+/* For the parser of flat texts, which has the same types and values. */
 struct expr *ast_expr(struct cursor *c);
 struct type_expr *ast_type(struct cursor *c);
 #endif

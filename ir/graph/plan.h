@@ -1,7 +1,6 @@
 #ifndef TOKIC_IR_GRAPH_PLAN_H
 #define TOKIC_IR_GRAPH_PLAN_H
-/* What plans of groups are written with. Partial sums always stand as scratch[part, result], results in row-major
-   order. */
+/* Helpers of group_plan. The layout of partial sums is scratch[part, result], results in row-major order. */
 #include "ir/graph/group.h"
 
 struct planner {
@@ -15,10 +14,10 @@ struct planner {
 int64_t plan_hint(const struct planner *p, const struct index *e);
 struct group_launch *plan_launch(struct planner *p, enum launch_kind kind, struct node *anchor);
 void plan_sink(struct planner *p, struct group_launch *l, enum sink_kind kind, struct node *n, int scratch);
-/* f32 elements; returns the scratch's number. */
+/* `count` f32 elements; returns the index in gr->scratch. */
 int plan_scratch(struct planner *p, const char *name, const struct index *count, bool zeroed);
-/* The launch that adds up `parts` partial sums of the anchor, and of every node whose parts have as many elements. */
+/* Adds the launch that reduces `parts` partial sums of the anchor, and of every node with parts of the same size. */
 void plan_finish(struct planner *p, struct node *anchor, int from, const struct index *parts, const struct index *part);
-/* The plan of a GROUP_GEMM. */
+/* Plans a GROUP_GEMM. */
 void plan_gemm(struct planner *p);
 #endif

@@ -4,20 +4,16 @@
 #include "ir/session.h"
 
 enum ktok_kind { KTOK_END, KTOK_NAME, KTOK_INT, KTOK_FLOAT, KTOK_STRING, KTOK_PUNCT };
-enum {
-    KPUNCT_DOTS = 256,
-    KPUNCT_DEFINE,
-    KPUNCT_ADD_TO,
-    KPUNCT_LESS_EQ
-}; /* .. := += <=; the others are their character */
+/* .. := += <=; other punctuation is its character */
+enum { KPUNCT_DOTS = 256, KPUNCT_DEFINE, KPUNCT_ADD_TO, KPUNCT_LESS_EQ };
 
 struct ktok {
     enum ktok_kind kind;
     struct loc loc;
     int punct;
     int64_t i;
-    bool minus_only; /* minus_only: 2^63, which fits with a minus before it alone; i is INT64_MIN */
-    double f;        /* KTOK_INT too */
+    bool minus_only; /* the literal is 2^63, valid only after a minus; i is INT64_MIN */
+    double f;        /* KTOK_FLOAT, KTOK_INT */
     const char *text;
 };
 
@@ -32,7 +28,7 @@ struct klex {
 
 void klex_begin(struct klex *l, struct session *s, const struct source *src);
 void klex_next(struct klex *l);
-/* The first error is said and ends the text; what follows it is silence. Returns false. */
+/* Reports an error and ends the text; later errors are not reported. Returns false. */
 __attribute__((format(printf, 3, 4))) bool klex_error(struct klex *l, struct loc loc, const char *fmt, ...);
 bool klex_is(const struct klex *l, int punct);
 bool klex_is_word(const struct klex *l, const char *word);

@@ -1,11 +1,11 @@
 #ifndef TOKIC_IR_KERNEL_KIR_PARSE_H
 #define TOKIC_IR_KERNEL_KIR_PARSE_H
-/* The parser of kernel texts in two halves: heads and statements (ir/kernel/kir_parse.c), values and index expressions
-   (ir/kernel/kir_parse_value.c). */
+/* The parser of kernel texts: declarations and statements in ir/kernel/kir_parse.c, values and index expressions in
+   ir/kernel/kir_parse_value.c. */
 #include "ir/kernel/kir.h"
 #include "ir/kernel/kir_lex.h"
 
-/* A name that stands for an index variable or dim, or for a value (a let, a temporary). */
+/* A name of an index variable or dim, or of a value (a let, a temporary). */
 struct kbound {
     const char *name;
     const struct index *index;
@@ -23,11 +23,11 @@ struct kparse {
 enum { KPARSE_DEPTH = 200 };
 
 void kparse_bind(struct kparse *p, const char *name, const struct index *ix, const struct kexpr *x);
-/* After an error both return a valid expression, so that callers need not look. */
+/* After an error both still return a valid expression, so callers need not check. */
 const struct index *kparse_index(struct kparse *p);
 const struct kexpr *kparse_value(struct kparse *p);
 struct kmask kparse_guards(struct kparse *p);
 struct kmem *kparse_mem(struct kparse *p, const char *name, struct loc loc);
-/* "[" [ix "] ["] ix "]" after a memory's name; *slot is NULL where there is one index. */
+/* subscript, after a memory's name; *slot is NULL if there is only one index. */
 void kparse_subscript(struct kparse *p, const struct kmem *m, const struct index **slot, const struct index **index);
 #endif

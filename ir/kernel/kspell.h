@@ -1,6 +1,6 @@
 #ifndef TOKIC_IR_KERNEL_KSPELL_H
 #define TOKIC_IR_KERNEL_KSPELL_H
-/* What every text of a kernel is made with: lines, and index expressions in one order of their terms. */
+/* Building blocks of every text of a kernel: lines, and index expressions with their terms in a fixed order. */
 #include <stdarg.h>
 
 #include "ir/arena.h"
@@ -12,24 +12,24 @@ struct kout {
     char *buf;
     size_t n, cap;
     int depth;
-    int step; /* spaces a level */
+    int step; /* spaces per level */
 };
 __attribute__((format(printf, 2, 3))) void kout_add(struct kout *o, const char *fmt, ...);
-/* A line at the present depth, with its newline. */
+/* A line at the current depth, newline included. */
 __attribute__((format(printf, 2, 3))) void kout_line(struct kout *o, const char *fmt, ...);
 const char *kout_text(struct kout *o);
 
 /* ---- index expressions ---- */
-/* How a language spells them. What is NULL is as in the kernel text. */
+/* How a language spells index expressions. A NULL member: as the kernel text does. */
 struct kspell {
     struct arena *arena;
-    /* of a symbol or variable; NULL result: its own name */
+    /* A symbol or variable; a NULL result means its own name. */
     const char *(*atom)(void *ctx, const struct index *atom);
     void *ctx;
-    /* x / y or x % y of an INDEX_DIV or INDEX_MOD, whose operands are spelled; NULL result: by the operator */
+    /* An INDEX_DIV or INDEX_MOD with its operands spelled as x and y; a NULL result means the operator. */
     const char *(*div)(struct arena *a, const struct index *e, const char *x, const char *y);
     const char *min, *max; /* functions of two */
 };
-/* `nested`: parenthesised unless an atom. */
+/* nested: parenthesised unless it is an atom. */
 const char *kspell_index(const struct kspell *s, const struct index *e, bool nested);
 #endif

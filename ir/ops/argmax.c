@@ -1,4 +1,4 @@
-/* Selections that give an index: argmax, along the last dimension, which goes. The index of no elements is −1. */
+/* Selections that give an index: argmax over the last dimension, which the result lacks. An empty row gives −1. */
 #include "ir/ops/row.h"
 
 static const struct index *length_of(const struct contract *c) { return type_last(c->g->s, &c->n->in[0]->type); }
@@ -20,7 +20,7 @@ static bool argmax_infer(struct graph *g, struct node *n)
     return true;
 }
 
-/* The first of the largest; the first NaN, if there is one. */
+/* The first of the largest elements; the first NaN if there is one. */
 static int64_t row_argmax(const struct ev *c, int64_t row)
 {
     int64_t n = c->in[0].last;
@@ -39,7 +39,7 @@ static void argmax_eval(struct ev *c)
             n_store_i(c, i, row_argmax(c, i));
 }
 
-/* The ends of an element's interval, outward of rounding. */
+/* The ends of an element's interval, rounded outward. */
 static double lower_end(double x, double e)
 {
     return isnan(x) || e == INFINITY ? -INFINITY : e == 0 ? x : nextafter(x - e, -INFINITY);
@@ -49,7 +49,7 @@ static double upper_end(double x, double e)
     return isnan(x) || e == INFINITY ? INFINITY : e == 0 ? x : nextafter(x + e, INFINITY);
 }
 
-/* The row's largest lower end and where it first stands; the first NaN that is certain (n: none). */
+/* The row's largest lower end and its first index; the index of the first certain NaN (n: none). */
 struct floor {
     double value;
     int64_t first, nan;
@@ -73,8 +73,8 @@ static struct floor floor_of(const struct bd *b, int64_t row)
     return f;
 }
 
-/* Candidates are what no other element surely beats: by a higher lower end, or an equal one that stands before; before
-   a certain NaN only what may be one itself. */
+/* A candidate is an element that no other surely beats, by a higher lower end or an equal one at a lower index. If
+   there is a certain NaN, only elements before it that may be NaN are further candidates. */
 static double argmax_error(const struct bd *b, int64_t row)
 {
     int64_t n = b->v.in[0].last;
@@ -106,7 +106,7 @@ static void argmax_contract(struct contract *c)
     facts_set(c, n->lo > 0 ? 0 : -1, n->hi > 0 ? (double)n->hi - 1 : -1, true, true);
 }
 
-/* The larger stands before, a NaN before all; of equals the first. */
+/* The larger precedes, a NaN precedes all, and of equals the lower index. */
 static const struct kexpr *argmax_precedes(struct at *c, const struct kexpr *sj, const struct kexpr *j,
                                            const struct kexpr *si, const struct kexpr *i)
 {

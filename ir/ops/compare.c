@@ -1,5 +1,5 @@
-/* What decides and converts, element by element: comparisons, logic, select, cast. Errors of booleans and integers are
-   distances to other outcomes that the operands' errors allow: 0 is certain. */
+/* Pointwise comparisons, logic, select and cast. The error of a boolean or integer is the distance to the farthest
+   other outcome that the operands' errors allow; 0: certain. */
 #include "ir/ops/row.h"
 
 /* ---- comparisons: of floats, of integers of one dtype, of booleans ---- */
@@ -38,7 +38,7 @@ static NUM greater_equal_eval1(const struct ev *c, const NUM *x)
     return (NUM){ .i = order_of(c, x) == AFTER || order_of(c, x) == SAME };
 }
 
-/* The gap between the operands and what their errors may close of it; a certain NaN settles all six. */
+/* Is the outcome certain: are the operands exact, or apart by more than their errors? So it is with a certain NaN. */
 static bool apart(const struct bd *b, const NUM *x, const double *e, double *gap)
 {
     bool is_float = dtype_is_float(b->v.in[0].dtype);
@@ -60,7 +60,7 @@ static double compare_bound1(const struct bd *b, const NUM *x, const double *e, 
 
 static void truth_contract(struct contract *c) { facts_set(c, 0, 1, true, true); }
 
-/* Floats meet as f32, or as f64 if one of them is: no conversion rounds. */
+/* Floats are compared as f32, or as f64 if either is: no conversion rounds. */
 static const struct kexpr *compare_at(struct at *c, enum kop op)
 {
     const struct kexpr *x = at_plain(c, 0);
@@ -79,7 +79,7 @@ static const struct kexpr *not_equal_at(struct at *c) { return compare_at(c, K_N
 static const struct kexpr *greater_at(struct at *c) { return compare_at(c, K_GT); }
 static const struct kexpr *greater_equal_at(struct at *c) { return compare_at(c, K_GE); }
 
-/* Small integers, as floats too half of the time: ties must come up. */
+/* Small integers, half of the time as floats: ties must occur. */
 static void compare_sample(struct sample *d)
 {
     static const enum dtype dtypes[] = { DT_FLOAT, DT_F32, DT_I32, DT_I64 };
@@ -140,7 +140,7 @@ static NUM logical_not_eval1(const struct ev *c, const NUM *x)
     return (NUM){ .i = !x[0].i };
 }
 
-/* A certain false settles `and`, a certain true settles `or`. */
+/* A certain false decides `and`, a certain true decides `or`. */
 static double deciding(const NUM *x, const double *e, int64_t settles)
 {
     for (int i = 0; i < 2; i++)
@@ -257,7 +257,7 @@ static NUM select_eval1(const struct ev *c, const NUM *x)
     return x[0].i ? x[1] : x[2];
 }
 
-/* Certain: the chosen branch's error. Else the farthest that either branch may be from the value chosen. */
+/* Condition certain: the chosen branch's error. Else the largest distance of either branch from the chosen value. */
 static double select_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (e[0] == 0)
@@ -329,7 +329,7 @@ static bool cast_infer(struct graph *g, struct node *n)
     return true;
 }
 
-/* Toward zero; what the integer type cannot hold is its nearest end, a NaN 0 (the contract says that neither comes). */
+/* Truncates. Out-of-range values saturate and a NaN gives 0; the contract excludes both. */
 static int64_t truncated(enum dtype to, double x)
 {
     double lo = to == DT_I32 ? -0x1p31 : -0x1p63;
@@ -341,8 +341,8 @@ static int64_t truncated(enum dtype to, double x)
     return x >= end ? to == DT_I32 ? INT32_MAX : INT64_MAX : (int64_t)x;
 }
 
-/* To floats the value goes as it is: the walker's store rounds. Over the field an integer made of a float is a keyed
-   mix of 31 bits. */
+/* To a float: the value itself, which the walker's store rounds. Over the field, a float to an integer is a keyed hash
+   of 31 bits. */
 static NUM cast_eval1(const struct ev *c, const NUM *x)
 {
     enum dtype from = c->in[0].dtype;
@@ -360,7 +360,7 @@ static NUM cast_eval1(const struct ev *c, const NUM *x)
                                              : (int64_t)(field_mix(c->key, FIELD_CAST, x[0].u, 0) >> 30) };
 }
 
-/* An integer or boolean of a float: the outcomes at the ends of its interval. */
+/* Float to integer or boolean: the outcomes at the ends of its interval. */
 static double to_integer_bound(enum dtype to, double x, double e, int64_t y)
 {
     if (isnan(x) && e < INFINITY)
@@ -373,8 +373,8 @@ static double to_integer_bound(enum dtype to, double x, double e, int64_t y)
                 (double)y - (double)truncated(to, x - e * (1 + 0x1p-50)));
 }
 
-/* In kernels a value is an f32 (or, cast to f64, what it was; an f64 that becomes one has that rounding in e), rounded
-   once more to a narrower dtype that is written. */
+/* Kernels compute in f32, or in f64 for a cast to f64, and round once more on a store to a narrower dtype. e already
+   includes the rounding of an f64 operand to f32. */
 static double to_float_bound(const struct bd *b, enum dtype from, enum dtype to, double x, double e)
 {
     if (isnan(x) && e < INFINITY)

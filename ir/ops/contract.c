@@ -1,8 +1,7 @@
-/* The contracts engine: facts are carried from operands to results, and what an op needs of its operands ends as an
-   obligation. Facts are of real arithmetic and of what is not NaN: lo..hi holds for every element that is not NaN,
-   `finite` says that there is none and no infinity. Of integers a missing value (the least i64) is the NaN: lo..hi does
-   not count it, and only with `finite` may an index rely on the range. Obligations are appended to the graph; what a
-   contradicted one means is the pass's to say. */
+/* The contracts engine. It propagates facts from operands to results and turns an op's requirements into obligations.
+   Facts hold in real arithmetic: lo..hi covers every element that is not NaN, and `finite` says that there is no NaN or
+   infinity. The least i64 is a missing value, the integers' NaN; an index may rely on lo..hi only if `finite` holds.
+   Obligations are appended to the graph. The pass decides what to do about a contradicted one. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -11,7 +10,7 @@
 
 static const struct facts unknown = { .lo = -INFINITY, .hi = INFINITY, .max_nonzero = -1 };
 
-/* What a dtype alone says. */
+/* The facts that hold for any value of a dtype. */
 static struct facts facts_of_dtype(enum dtype t)
 {
     struct facts f = unknown;
@@ -35,7 +34,7 @@ static struct facts facts_of_dtype(enum dtype t)
     return f;
 }
 
-/* A source has what the parser set (an input's `where`) and what its dtype says. */
+/* The facts that the parser has set (an input's `where`), within those of the dtype. */
 static struct facts facts_of_source(const struct node *n)
 {
     struct facts f = n->facts;
@@ -49,7 +48,7 @@ static struct facts facts_of_source(const struct node *n)
     return f;
 }
 
-/* A view's or a gather's elements are elements of the operands of the result's kind. */
+/* Views and gathers: each element is one of an operand with the result's kind of dtype. */
 static struct facts facts_of_moved(const struct node *n)
 {
     struct facts out = facts_of_dtype(n->type.dtype);
@@ -86,8 +85,7 @@ static bool operands_exact(const struct node *n)
     return true;
 }
 
-/* What holds of a class without a word from the row. A pointwise op's range is not known, so neither is its finiteness.
-   */
+/* The default facts of a class. A pointwise op's range is unknown, and so is its finiteness. */
 static struct facts facts_by_class(const struct node *n)
 {
     struct facts f = facts_of_dtype(n->type.dtype);
@@ -105,8 +103,8 @@ static struct facts facts_by_class(const struct node *n)
     return f;
 }
 
-/* Past its format's largest number a value is infinite, whatever it is in real arithmetic. `float` may still become any
-   format. */
+/* A value beyond its format's largest number is infinite, whatever it is in real arithmetic. `float` may still become
+   any format. */
 static void settle(const struct node *n, struct facts *f)
 {
     if (isnan(f->lo))
@@ -141,7 +139,7 @@ static void append(struct contract *c, struct obligation o)
     *arena_push(g->arena, g->obligations, g->n_obligations, g->cap_obligations) = o;
 }
 
-/* The part that no guard at run time looks at: guards see ranges and finiteness, element by element. */
+/* Are the facts implied that run-time guards do not check? Guards check range and finiteness of each element. */
 static bool rest_implied(const struct facts *known, const struct facts *need)
 {
     return (need->max_nonzero < 0 || (known->max_nonzero >= 0 && known->max_nonzero <= need->max_nonzero)) &&

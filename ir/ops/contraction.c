@@ -5,7 +5,7 @@
 #include "ir/ops/row.h"
 
 /* ---- matmul ---- */
-/* a [.., M, K] · b [K, N]: all leading dims of a are rows. b [batch.., K, N]: the leading dims are equal. */
+/* a [.., M, K] · b [K, N]: all leading dims of a are rows. With b [batch.., K, N] the leading dims are equal. */
 static const struct attr_def matmul_attrs[] = {
     { "transpose_a", ATTR_BOOL, false, { .i = 0 }, "a is stored [K, M]; rank 2 only" },
     { "transpose_b", ATTR_BOOL, false, { .i = 0 }, "b is stored [N, K]" },
@@ -110,7 +110,7 @@ static void matmul_work(struct session *s, const struct node *n, struct work *w)
     w->macs = index_mul(s->indices, type_count(s, &n->type), w->sum_length);
 }
 
-/* The row of a and the column of b that element `at` of the result is the product of: first elements and strides. */
+/* The row of a and the column of b whose product is element `at` of the result: first elements and strides. */
 struct dot {
     int64_t a, sa, b, sb, k;
 };
@@ -143,14 +143,15 @@ static void matmul_eval(struct ev *c)
 }
 
 /* ---- matmul: bound ---- */
-/* What the terms of one sum are, as far as a bound asks. |computed operand| ≤ |x| + error, its rounding to the unit's
-   format included. */
+/* What a bound needs to know of the terms of one sum. |computed operand| ≤ |x| + error, where the error includes
+   rounding to the unit's format. */
 struct mass {
-    double mass, err; /* Σ of the largest |a·b|; Σ of what operand errors change */
-    double flushed;   /* Σ of the largest |a·b| that may vanish with a subnormal operand */
-    /* the largest sum of two operands' exponents, a subnormal one's (and zero's) being its format's smallest */
+    double mass;    /* Σ max |a·b| */
+    double err;     /* Σ |a'·b' − a·b| due to operand errors */
+    double flushed; /* Σ max |a·b| over terms that may be flushed with a subnormal operand */
+    /* Largest sum of two operands' exponents; subnormals and zero have their format's smallest. */
     int exponent;
-    bool lost;    /* an operand is not bounded, or leaves its format */
+    bool lost;    /* an operand is unbounded or overflows its format */
     bool special; /* an operand is a NaN or an infinity */
 };
 
@@ -162,8 +163,7 @@ static enum dtype multiplied_in(const struct bd *b)
     return b->sum && b->sum->level[0].unit ? DT_F16 : DT_F64;
 }
 
-/* The error of an operand as the sum meets it: a matrix unit takes it rounded to its own format, unless it has that
-   already. */
+/* The error of an operand at its use in the sum: a matrix unit reads it rounded to its own format. */
 static double operand_error(const struct bd *b, enum dtype in, int operand, int64_t i)
 {
     double x = b->v.in[operand].v[i].d;
@@ -192,7 +192,7 @@ static void add_term(struct mass *m, enum dtype in, double a, double ea, double 
     double max = in == DT_F64 ? INFINITY : dtype_table[in].max;
     if (!isfinite(a) || !isfinite(b))
         m->special = true;
-    /* An infinity is exact, but its product's sign, and whether it is a NaN, hang on the other operand. */
+    /* An infinity is exact, but the other operand decides its product's sign, and whether that is a NaN. */
     if (isinf(ea) || isinf(eb) || (isinf(a) && eb >= fabs(b) && eb > 0) || (isinf(b) && ea >= fabs(a) && ea > 0))
         m->lost = true;
     if (!isfinite(a) || !isfinite(b))
@@ -227,22 +227,22 @@ static struct mass mass_of(const struct bd *b, const struct dot *d)
     return m;
 }
 
-/* Groups that the unit adds, one after the other, to one of the running sums. */
+/* Groups that the unit adds in sequence to one running sum. */
 static double groups_of(const struct sum_level *r)
 {
     return (double)r->chain * ceil((double)r->block / r->unit->group);
 }
 
-/* Running sums that together take n terms: what a level adds up, in each part of the depth that has terms. */
+/* Running sums that n terms are spread over. */
 static double sums_of(const struct sum_level *r, int64_t n)
 {
     double tree = ldexp(1, r->depth);
     return tree * fmax(1, ceil((double)n / ((double)r->block * (double)r->chain * tree)));
 }
 
-/* Aligned sum of n products and the running sum c: |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F) a group, E the larger of the
-   products' exponents and that of c. Terms are cut toward zero and so is d: |c|, |d| ≤ mass in every order of the
-   terms. With max(x, y) ≤ x + y, g groups in each of s sums, which share the mass, give together
+/* Aligned sum d of n products and the running sum c: |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F) for a group, where E is the
+   largest exponent of the products and c. Terms and d are truncated, so |c|, |d| ≤ mass in every order of the terms.
+   With max(x, y) ≤ x + y, g groups in each of s sums that share the mass give in total
      g·mass·(2⁻²³ + (n + 1)·2^−F) + s·g·(n + 1)·2^(E−F). */
 static double aligned_error(const struct sum_level *r, const struct mass *m, double s)
 {
@@ -252,9 +252,9 @@ static double aligned_error(const struct sum_level *r, const struct mass *m, dou
     return g * m->mass * (0x1p-23 + one) + s * g * (ldexp(one, m->exponent) + 0x1p-149);
 }
 
-/* Products are exact in f32 (down to its smallest number); a product passes two additions in its group, then those of
-   at most g groups, each to nearest: γ (Higham, section 3.1). Flushing takes the products of subnormal operands, and up
-   to 2⁻¹²⁶ at each partial sum and result. */
+/* Products are exact in f32, down to its smallest number. A product takes part in two additions in its group, then in
+   at most g of groups, each rounded to nearest: γ (Higham, section 3.1). Flushing drops the products of subnormal
+   operands, and up to 2⁻¹²⁶ at each partial sum and result. */
 static double tree4_error(const struct bd *b, const struct sum_level *r, const struct mass *m, double s)
 {
     double g = groups_of(r);
@@ -266,7 +266,7 @@ static double tree4_error(const struct bd *b, const struct sum_level *r, const s
 static double unit_error(const struct bd *b, const struct mass *m, int64_t n)
 {
     const struct sum_level *r = &b->sum->level[0];
-    /* The reference's own share, and the operands'. */
+    /* The reference's own error, and that of the operands. */
     struct bd ref = *b;
     ref.kernel = false;
     ref.sum = NULL;
@@ -277,14 +277,14 @@ static double unit_error(const struct bd *b, const struct mass *m, int64_t n)
     return e + bd_gamma(r->depth + bd_sum_steps(b->sum, 1, n), b->u) * (m->mass + e);
 }
 
-/* fma takes its product unrounded; a product that is rounded by itself costs at most one roundoff of the mass more. */
+/* An fma does not round its product; a separately rounded product adds at most one roundoff of the mass. */
 static double plain_error(const struct bd *b, const struct mass *m, int64_t n)
 {
     double u = b->kernel ? b->u : fmax(0x1p-53, dtype_unit(b->v.acc));
     return bd_sum(b, m->mass, m->err, n) + u * (m->mass + m->err);
 }
 
-/* Terms that a recorded tree has room for. */
+/* The most terms that a recorded tree can sum. */
 static double terms_of(const struct sum_record *r)
 {
     double n = 1;
@@ -306,12 +306,11 @@ static double dot_error(const struct bd *b, const struct mass *m, int64_t k)
     return m->special ? 0 : e * (1 + 0x1p-40);
 }
 
-/* ---- matmul: the same terms, faster: what depends on one operand alone is worked out once for a vector of it, not
-   once for every pair ---- */
+/* ---- matmul: the same terms, faster: what depends on one operand is computed once a vector, not once a pair ---- */
 enum { COLUMNS_AT_ONCE = 128 };
 
-/* One row of a or column of b: |x|, its error, |x| + error, what of it may be flushed, its exponent. tame: nothing in
-   it is special or lost. */
+/* One row of a or column of b: |x|, its error, |x| + error, the part that may be flushed, its exponent. tame: no
+   element is special or lost. */
 struct vector {
     double *x, *e, *u, *f;
     int *ex;
@@ -367,7 +366,7 @@ static struct mass mass_of_vectors(enum dtype in, const struct vector *a, const 
     return (struct mass){ .mass = mass, .err = err, .flushed = in == DT_F64 ? 0 : flushed, .exponent = exponent };
 }
 
-/* The part of a run that lies in columns first..last-1. */
+/* Bounds the part of a run that lies in columns first..last-1. */
 static void bound_columns(struct bd *b, enum dtype in, const struct run *r, int64_t first, int64_t last,
                           struct vector *row, const struct vector *columns)
 {
@@ -387,7 +386,7 @@ static void bound_columns(struct bd *b, enum dtype in, const struct run *r, int6
     }
 }
 
-/* b is one matrix: its columns are worked out some at a time, and serve every row. */
+/* b is one matrix: each block of its columns is prepared once and serves every row. */
 static void bound_matrix(struct bd *b)
 {
     enum dtype in = multiplied_in(b);
@@ -430,7 +429,7 @@ static struct node *product(struct builder *b, struct node *x, bool tx, struct n
     return build(b, "matmul", (struct node *[]){ x, y }, 2, (struct attr[]){ { .i = tx }, { .i = ty } });
 }
 
-/* A matrix of all rows: leading dims joined. */
+/* x as one matrix, leading dims merged. */
 static struct node *joined(struct builder *b, struct node *x)
 {
     struct index_table *indices = b->g->s->indices;
@@ -443,7 +442,7 @@ static struct node *joined(struct builder *b, struct node *x)
     return build_reshape(b, x, &to);
 }
 
-/* The last two dims exchanged. */
+/* x with the last two dims transposed. */
 static struct node *turned(struct builder *b, struct node *x)
 {
     int64_t *perm = arena_array(b->g->arena, int64_t, x->type.rank);
@@ -454,7 +453,7 @@ static struct node *turned(struct builder *b, struct node *x)
     return build(b, "transpose", &x, 1, (struct attr[]){ { .n = x->type.rank, .ints = perm } });
 }
 
-/* y = A·B: dA = gy·Bᵀ, dB = Aᵀ·gy, each in the order that its operand is stored in. */
+/* y = A·B: dA = gy·Bᵀ, dB = Aᵀ·gy, each transposed as its operand is stored. */
 static struct node *matmul_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[0];

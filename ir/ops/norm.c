@@ -4,7 +4,7 @@
 #include "ir/ops/row.h"
 
 /* ---- shared ---- */
-/* One value a row, spread along a last dimension again: [..] as [.., 1], which broadcasts. */
+/* Per-row values [..] as [.., 1], which broadcasts along the row. */
 static struct node *per_row(struct builder *b, struct node *x)
 {
     struct type t = x ? x->type : (struct type){ 0 };
@@ -29,7 +29,7 @@ static bool need_row(struct graph *g, struct node *n)
     return true;
 }
 
-/* Along the row everything, else the same. */
+/* The whole row; the same box in the other dimensions. */
 static void row_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                       struct box *in)
 {
@@ -58,7 +58,7 @@ static NUM gelu_eval1(const struct ev *c, const NUM *x)
     return n_mul(c, n_mul(c, n_const(c, 0.5), *x), n_add(c, n_const(c, 1), n_fn(c, FN_TANH, arg)));
 }
 
-/* Rising from its minimum on, and never above max(x, 0). */
+/* Increasing from its minimum on, and never above max(x, 0). */
 static void gelu_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
@@ -92,8 +92,8 @@ const struct op_def op_gelu = {
 /* ---- softmax ---- */
 static bool softmax_infer(struct graph *g, struct node *n) { return need_row(g, n); }
 
-/* The largest of a row: shifting by it changes nothing but the range. Over the field a reduction by max is the sum of a
-   mix of each element. */
+/* The largest of a row; subtracting it avoids overflow. Over the field, a max reduction is the sum of a hash of each
+   element. */
 static NUM row_max(const struct ev *c, const NUM *x, int64_t n)
 {
     NUM m = c->kind == NUM_DOUBLE ? (NUM){ .d = -INFINITY } : (NUM){ .u = 0 };
@@ -128,7 +128,7 @@ static void softmax_eval(struct ev *c)
     }
 }
 
-/* A row that holds a NaN is all NaN, which facts leave out. */
+/* A row that holds a NaN becomes all NaN, which facts ignore. */
 static void softmax_contract(struct contract *c)
 {
     facts_set(c, 0, 1, fact(c, 0)->finite, false);
@@ -203,8 +203,8 @@ static bool layernorm_infer(struct graph *g, struct node *n)
     return good;
 }
 
-/* |x − mean| ≤ √(n−1)·√var (one element against n−1 equal ones), so |y| ≤ √n·|gamma| + |beta| with room for rounding.
-   Finite in every format if the squares of x and their sum are. */
+/* |x − mean| ≤ √(n−1)·√var (the extreme: one element against n−1 equal ones), so |y| ≤ √n·|gamma| + |beta| with room
+   for rounding. The result is finite in a format if the squares of x and their sum are. */
 static void layernorm_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);

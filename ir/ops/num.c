@@ -1,5 +1,5 @@
-/* Numbers that op rows are evaluated over: doubles, and the field of 2^61 − 1, in which an identity that holds on
-   random elements holds. And the bounds that rows share: of one rounding, of a function, of a sum. */
+/* Numbers that op rows are evaluated over: doubles, and the field of 2^61 − 1, where an identity that holds on random
+   elements almost surely holds. Also the bounds that rows share: of one rounding, a function, a sum. */
 #include <float.h>
 #include <string.h>
 
@@ -114,7 +114,7 @@ NUM n_abs(const struct ev *c, NUM a)
 /* ---- sums ---- */
 struct n_sum n_sum_begin(const struct ev *c) { return (struct n_sum){ .c = c }; }
 
-/* Neumaier, Z. angew. Math. Mech. 54 (1974) 39: what each addition loses is summed apart. */
+/* Neumaier, Z. angew. Math. Mech. 54 (1974) 39: the rounding errors are summed separately. */
 static void add_double(struct n_sum *t, double x)
 {
     double s = t->s + x;
@@ -132,7 +132,7 @@ void n_sum_add(struct n_sum *t, NUM x)
         t->s = dtype_round(t->c->acc, t->s + x.d);
 }
 
-/* With an infinity among the terms the correction is a NaN, and the plain sum right. */
+/* If a term is infinite the correction is a NaN, and the plain sum is right. */
 NUM n_sum_end(const struct n_sum *t)
 {
     if (t->c->kind == NUM_FIELD)
@@ -153,8 +153,8 @@ static uint64_t dot_field(const NUM *x, int64_t sx, const NUM *w, int64_t sw, in
     return sum;
 }
 
-/* 64 products in 8 running sums of 8, then 3 levels of pairs: a term passes DOT_ROUNDINGS roundings, its product's
-   included. */
+/* 64 products in 8 running sums of 8, then 3 levels of pairwise additions: at most DOT_ROUNDINGS roundings for a term,
+   its product's included. */
 enum { DOT_LANES = 8, DOT_BLOCK = 64, DOT_ROUNDINGS = 12 };
 
 static double dot_block(const NUM *x, int64_t sx, const NUM *w, int64_t sw)
@@ -199,7 +199,7 @@ double bd_round(const struct bd *b, double mag)
     return arithmetic(b) == DT_F64 ? e : e + dtype_half_ulp(DT_F64, mag);
 }
 
-/* Of glibc's functions in double: the GNU C Library manual, "Known Maximum Errors in Math Functions". */
+/* Errors of glibc's double functions: the GNU C Library manual, "Known Maximum Errors in Math Functions". */
 static const struct {
     const char *name;
     double ulp;
@@ -219,9 +219,8 @@ double bd_fn(const struct bd *b, enum num_fn f, double mag)
     return 2 * ulp * dtype_half_ulp(DT_F32, mag) + c_library;
 }
 
-/* Roundings that a term passes on its way to the result of n_dot or n_sum over doubles, compensated between blocks:
-   DOT_ROUNDINGS, one at the end, and γ_n² of the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26 (2005), prop. 4.5).
-   */
+/* Error of n_dot and n_sum over doubles, compensated between blocks: DOT_ROUNDINGS roundings, one at the end, and γ_n²
+   of the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26 (2005), prop. 4.5). */
 static double reference_sum(double mass, int64_t n)
 {
     double g = bd_gamma((double)n, 0x1p-53);

@@ -1,4 +1,4 @@
-/* What a row inherits from its class where it leaves a slot empty. */
+/* Defaults by class for slots that a row leaves empty. */
 #include "ir/ops/op.h"
 
 #include "ir/ops/row.h"
@@ -100,7 +100,7 @@ static const struct index *bytes_of(struct session *s, const struct node *n)
     return index_mulk(s->indices, type_count(s, &n->type), t == DT_FLOAT ? 4 : dtype_size(t));
 }
 
-/* One multiply-add an element for pointwise ops, one a term for what runs along rows; views and sources have none. */
+/* One multiply-add for each element of pointwise ops and for each term of row ops; none for views and sources. */
 void op_work(struct session *s, const struct node *n, struct work *w)
 {
     const struct op_def *op = n->op;

@@ -1,9 +1,9 @@
-/* Arithmetic and functions, element by element, on floats. Bounds: e is what |computed − exact| of the operands may be,
-   x ± e the interval that holds both, so a factor taken over that interval holds for either. */
+/* Pointwise arithmetic and functions of floats. In bounds e is a bound on |computed − exact| of an operand, so x ± e
+   holds both values, and a factor taken over that interval is valid for either. */
 #include "ir/ops/row.h"
 
-/* Where the operands alone decide: a NaN that is sure to be there gives a NaN; an operand without a bound leaves none
-   to the result; an infinite result is sure only from exact operands. */
+/* Cases that the operands decide: a certain NaN gives a certain NaN, an unbounded operand an unbounded result, and an
+   infinite result is certain only from exact operands. */
 static bool settled(int n, const NUM *x, const double *e, NUM y, double *out)
 {
     bool exact = true;
@@ -22,7 +22,7 @@ static bool settled(int n, const NUM *x, const double *e, NUM y, double *out)
     return true;
 }
 
-/* The result of one rounded operation that differs by `propagated` before that. */
+/* The error of one rounded operation with the propagated error of its operands. */
 static double rounded(const struct bd *b, NUM y, double propagated)
 {
     return bd_done(b, y.d, propagated, bd_round(b, (fabs(y.d) + propagated) * (1 + 0x1p-50)));
@@ -63,7 +63,7 @@ static void sample_any2(struct sample *d) { sample_same(d, 2, -4, 4); }
 static NUM add_eval1(const struct ev *c, const NUM *x) { return n_add(c, x[0], x[1]); }
 static NUM sub_eval1(const struct ev *c, const NUM *x) { return n_sub(c, x[0], x[1]); }
 
-/* A sum that is 0 of exact operands is exact. */
+/* A sum of exact operands that is 0 is exact. */
 static double add_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
@@ -139,7 +139,7 @@ static double mul_bound1(const struct bd *b, const NUM *x, const double *e, NUM 
     return is_zero(x, e, 0) || is_zero(x, e, 1) ? 0 : rounded(b, y, product_error(x, e));
 }
 
-/* The interval of a product; 0·∞ is a NaN, which facts leave out. */
+/* The interval of a product; 0·∞ is a NaN, which facts ignore. */
 static void product_range(const struct facts *x, const struct facts *y, double *lo, double *hi)
 {
     double c[4] = { times(x->lo, y->lo), times(x->lo, y->hi), times(x->hi, y->lo), times(x->hi, y->hi) };
@@ -379,7 +379,7 @@ const struct op_def op_exp = {
 /* ---- log ---- */
 static NUM log_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_LOG, x[0]); }
 
-/* log x − log(x − e) = −log(1 − e/x), the larger side. Below 0 for sure: a NaN for sure. */
+/* log x − log(x − e) = −log(1 − e/x), the larger side. A certainly negative x gives a certain NaN. */
 static double log_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, v = x[0].d;
@@ -422,8 +422,8 @@ const struct op_def op_log = {
 /* ---- sqrt ---- */
 static NUM sqrt_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_SQRT, x[0]); }
 
-/* |√x' − √x| = |x' − x| / (√x' + √x), which is at most e / (√x + √(x − e)), and √e where x' may be 0. Where the
-   interval goes below 0 and no fact says that x does not, the result may be a NaN. */
+/* |√x' − √x| = |x' − x| / (√x' + √x) ≤ e / (√x + √(x − e)), and ≤ √e where x' may be 0. If the interval reaches below 0
+   and no fact excludes that, the result may be a NaN. */
 static double sqrt_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, v = x[0].d;
@@ -467,7 +467,7 @@ const struct op_def op_sqrt = {
 /* ---- tanh ---- */
 static NUM tanh_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_TANH, x[0]); }
 
-/* The slope 1/cosh² is largest at the interval's point nearest to 0; and a result lies in [−1, 1]. */
+/* The slope 1/cosh² is largest at the point of the interval nearest to 0. Results lie in [−1, 1]. */
 static double tanh_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (isnan(x[0].d) && e[0] < INFINITY)
@@ -508,7 +508,7 @@ const struct op_def op_tanh = {
 static NUM maximum_eval1(const struct ev *c, const NUM *x) { return n_max(c, x[0], x[1]); }
 static NUM minimum_eval1(const struct ev *c, const NUM *x) { return n_min(c, x[0], x[1]); }
 
-/* The result moves with the operand that it is; the other can take over where its interval passes it. */
+/* The error of the operand that is the result, or the excess of the other where its interval reaches beyond it. */
 static double extremum_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     (void)b;

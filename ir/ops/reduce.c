@@ -1,5 +1,5 @@
-/* Reductions along one or several dimensions, which go, or become 1 with keepdim. The sum of no terms is 0, their
-   largest −∞, their mean a NaN, the index of it −1. */
+/* Reductions along one or several dimensions, which are removed or, with keepdim, become 1. Of no terms the sum is 0,
+   the max −∞, the mean a NaN. */
 #include "ir/ops/reduction.h"
 
 static const int64_t last_axis[] = { -1 };
@@ -82,7 +82,7 @@ static void reduce_sample(struct sample *d)
 }
 
 /* ---- the terms of one result ---- */
-/* Goes over the elements of the operand that result `i` reduces, in row-major order: `at` is the element's number. */
+/* An iterator over the operand's elements that result `i` reduces, in row-major order; `at` is the flat index. */
 struct terms {
     int rank;
     int64_t dim[MAX_RANK], stride[MAX_RANK], index[MAX_RANK];
@@ -155,8 +155,8 @@ static void mean_eval(struct ev *c)
         }
 }
 
-/* Error of one sum. A NaN or infinity among terms whose errors are finite is there in every computation, and decides
-   the result unless the others overflow: 0. */
+/* Error of one sum. A NaN or infinity among terms of finite error occurs in every computation and decides the result,
+   so the error is 0, unless the other terms overflow. */
 static double sum_error(const struct bd *b, int64_t i, int64_t *n)
 {
     double mass = 0;
@@ -189,7 +189,7 @@ static void sum_bound(struct bd *b)
             b->e_out[i] = sum_error(b, i, &n);
 }
 
-/* The sum divided by its length, which an f32 has exactly up to 2^24. */
+/* The sum divided by its length, which is exact in f32 up to 2^24. */
 static double mean_error(const struct bd *b, int64_t i)
 {
     int64_t terms;
@@ -287,7 +287,7 @@ static void max_eval(struct ev *c)
             n_store(c, i, max_of(c, i));
 }
 
-/* The largest moves with the element that it is; another takes over where its interval passes it. */
+/* The error of the largest element, or the excess of another whose interval reaches beyond it. */
 static double max_error(const struct bd *b, int64_t i)
 {
     double y = b->v.out.v[i].d;

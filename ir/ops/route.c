@@ -1,5 +1,5 @@
-/* Routing (SPEC section 4): scores to integers and back, and the sum over the chosen (ir/ops/topk.c chooses).
-   Valuations play no part in it. */
+/* Routing (SPEC section 4): scores to integers and back, and the weighted sum over the chosen experts. ir/ops/topk.c
+   chooses. p-adic valuations play no part. */
 #include <math.h>
 
 #include "ir/route/certify.h"
@@ -21,7 +21,7 @@ static struct padic padic_of(const struct node *n)
     return a;
 }
 
-/* Whether the ring exists is asked here already: nothing can be evaluated or lowered without it. */
+/* infer already requires that the ring exists: without it nothing can be evaluated or lowered. */
 static bool padic_infer(struct graph *g, struct node *n, enum dtype to)
 {
     struct padic a;
@@ -45,7 +45,7 @@ static bool padic_encode_infer(struct graph *g, struct node *n)
     return need_float(g, n, 0) && padic_infer(g, n, DT_I64);
 }
 
-/* A NaN is the least i64, which an integer's range leaves out as a float's does a NaN. */
+/* A NaN becomes the least i64, which an integer's range ignores, as a float's range ignores NaN. */
 static void padic_encode_contract(struct contract *c)
 {
     struct padic a = padic_of(c->n);
@@ -61,12 +61,12 @@ static void padic_encode_contract(struct contract *c)
     facts_set(c, lo, hi, z->finite, true);
 }
 
-/* Where L is a double, clamping there gives the integers that clamping them gives. Else at ±2⁶² first. */
+/* If L is exact in double, clamping the double to ±L gives the same integers. Else it is clamped to ±2⁶² first. */
 static bool limit_is_double(const struct padic *a) { return a->limit <= INT64_C(1) << 53; }
 static double clamp_of(const struct padic *a) { return limit_is_double(a) ? (double)a->limit : 0x1p62; }
 
-/* Over the field each step is the uninterpreted function that the kernel's operation is; any i64 may come of it, and
-   decode takes any. */
+/* Over the field each step is an uninterpreted function, as the kernel's operation is. The result may be any i64, and
+   decode accepts any. */
 static NUM padic_encode_eval1(const struct ev *c, const NUM *z)
 {
     struct padic a = padic_of(c->n);
@@ -83,7 +83,7 @@ static double distance(int64_t x, int64_t y)
     return d > UINT64_C(1) << 53 ? nextafter((double)d, INFINITY) : (double)d;
 }
 
-/* The hull of round(s·(z ± e)), which never decreases. */
+/* The interval between round(s·(z − e)) and round(s·(z + e)): encode is nondecreasing. */
 static double padic_encode_bound1(const struct bd *b, const NUM *z, const double *e, NUM y)
 {
     struct padic a = padic_of(b->v.n);
@@ -95,7 +95,7 @@ static double padic_encode_bound1(const struct bd *b, const NUM *z, const double
                 distance(y.i, padic_encode(&a, round_down(z->d, e[0]))));
 }
 
-/* A NaN goes through as 0: what a cast makes of it is not defined. */
+/* A NaN is replaced by 0 for the cast, which is undefined for it. */
 static const struct kexpr *padic_encode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
@@ -185,8 +185,8 @@ static NUM padic_decode_eval1(const struct ev *c, const NUM *q)
                                  : n_mul(c, (NUM){ .u = field_of_int(r) }, n_const(c, 1 / (double)a.s));
 }
 
-/* e/s, and a rounding where q has more bits than the arithmetic. A q that another integer may stand for can also leave
-   the balanced range. */
+/* e/s, and a rounding if q has more bits than the arithmetic. An uncertain q may also wrap around the balanced range.
+   */
 static double padic_decode_bound1(const struct bd *b, const NUM *q, const double *e, NUM y)
 {
     struct padic a = padic_of(b->v.n);
@@ -204,15 +204,15 @@ static double padic_decode_bound1(const struct bd *b, const NUM *q, const double
     return bd_done(b, y.d, moved / s, bd_round(b, (fabs(y.d) + moved / s) * (1 + 0x1p-50)));
 }
 
-/* What brings a remainder back into the balanced range: −by where it is too high, by where it is too low. No arm of a
-   select may overflow. */
+/* The correction that brings a remainder into the balanced range: −by if it is too high, by if it is too low. No arm of
+   a select may overflow. */
 static const struct kexpr *into_range(struct kbuild *k, const struct kexpr *high, const struct kexpr *low, int64_t by)
 {
     return kexpr_op(k, K_SELECT, high, kexpr_i64(k, -by),
                     kexpr_op(k, K_SELECT, low, kexpr_i64(k, by), kexpr_i64(k, 0)));
 }
 
-/* r/s as f32, or a NaN where q says that there is none. */
+/* r/s as f32; a NaN if q is PADIC_NONE. */
 static const struct kexpr *decoded(struct at *c, const struct padic *a, const struct kexpr *q, const struct kexpr *r)
 {
     struct kbuild *k = c->k;
@@ -225,8 +225,8 @@ static const struct kexpr *padic_decode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
     struct kbuild *k = c->k;
-    /* pⁿ = 2⁶³ is no i64, and every i64 but the least its own remainder. C's remainder has the sign of q. What encode
-       makes is its own representative. */
+    /* pⁿ = 2⁶³ is no i64; every i64 but the least is then its own remainder. C's remainder has the sign of q. Results
+       of encode are their own representatives. */
     bool fits = a.top < INT64_MAX;
     bool reduced = is_balanced(&a, &c->n->in[0]->facts);
     const struct kexpr *q = at_plain(c, 0);
@@ -266,8 +266,8 @@ const struct op_def op_padic_decode = {
 };
 
 /* ---- combine ---- */
-/* w [.., E]; y_0 … y_{E−1} all [.., N] with the same leading dims. Element [.., j] reads w[.., e] and y_e[.., j]: not
-   pointwise, since w stands at other indices than the result, but pulled element by element like a gather. */
+/* w [.., E]; y_0 … y_{E−1} all [.., N] with the same leading dims. Element [.., j] reads w[.., e] and y_e[.., j]. It is
+   not pointwise, since w is read at other indices, but lowered element by element like a gather. */
 static bool combine_infer(struct graph *g, struct node *n)
 {
     const struct type *w = &n->in[0]->type;
@@ -295,7 +295,7 @@ static bool combine_infer(struct graph *g, struct node *n)
 
 static double largest(const struct facts *f) { return fmax(fabs(f->lo), fabs(f->hi)); }
 
-/* |Σ w·y| ≤ (weights of a row that are not 0)·max|w|·max|y| */
+/* |Σ w·y| ≤ (number of nonzero weights in a row)·max|w|·max|y| */
 static void combine_contract(struct contract *c)
 {
     const struct facts *w = fact(c, 0);
@@ -350,8 +350,8 @@ static void combine_eval(struct ev *c)
         }
 }
 
-/* What one expert adds to a bound: its largest |w·y|, and what the operands' errors change, whether it may vanish or
-   appear included: |w'y' − wy| ≤ |w|·ey + |y|·ew + ew·ey also where w' or w is 0. */
+/* One expert's part in a bound: its largest |w·y|, and the effect of operand errors. |w'y' − wy| ≤ |w|·ey + |y|·ew +
+   ew·ey holds too where w or w' is 0, that is, where an expert drops out or comes in. */
 struct term {
     double mass, err;
     bool nan, open;
@@ -367,7 +367,7 @@ static struct term term_of(NUM w, double ew, NUM y, double ey)
     bool sure = isnan(w.d) || fabs(w.d) > ew;
     if (isnan(w.d) || isnan(y.d))
         return (struct term){ .nan = sure, .open = !sure };
-    /* An infinity is exact: what comes of it is sure where the other factor's sign is. */
+    /* An infinity is exact: its product is certain if the other factor's sign is. */
     if (isinf(w.d))
         return (struct term){ .open = ey > 0 && fabs(y.d) <= ey };
     if (isinf(y.d))
@@ -377,8 +377,8 @@ static struct term term_of(NUM w, double ew, NUM y, double ey)
     return t;
 }
 
-/* One product's rounding and up to E additions, in order: γ_{E+1} (Higham, section 3.1), in the kernel and, if it
-   rounds so, in the reference. */
+/* One product's rounding and up to E additions in sequence: γ_{E+1} (Higham, section 3.1), in the kernel and in a
+   rounding reference. */
 static void combine_bound(struct bd *b)
 {
     for (size_t r = 0; r < b->v.n_runs; r++)

@@ -10,7 +10,7 @@ static bool same_loc(const struct loc *x, const struct loc *y)
     return x->line == y->line && x->col == y->col && x->src == y->src;
 }
 
-/* "the second operand (y) of add": a row's own names for operands are never taken for the user's. */
+/* "the second operand (y) of add": a bare operand name could be mistaken for a name in the user's file. */
 static const char *operand_text(struct arena *a, const struct node *n, int operand)
 {
     static const char *const ordinals[] = { "first ", "second ",  "third ",  "fourth ", "fifth ",
@@ -68,7 +68,7 @@ void set_type(struct node *n, enum dtype dtype, int rank, const struct index *co
 }
 
 /* ---- facts ---- */
-/* An end that is an integer is taken for exact: 0 must stay 0. */
+/* An integral end counts as exact: 0 must stay 0. */
 double facts_down(double x) { return isfinite(x) && x != rint(x) ? nextafter(x, -INFINITY) : x; }
 double facts_up(double x) { return isfinite(x) && x != rint(x) ? nextafter(x, INFINITY) : x; }
 
@@ -103,7 +103,7 @@ double bd_operand(const struct bd *b, int operand, int64_t i)
     return e;
 }
 
-/* The formulas here are themselves computed in double: a factor covers their rounding. */
+/* The bound itself is computed in double: a factor covers that rounding. */
 double bd_done(const struct bd *b, double y, double propagated, double own)
 {
     double e = (propagated + own) * (1 + 0x1p-40);
@@ -112,8 +112,7 @@ double bd_done(const struct bd *b, double y, double propagated, double own)
     return isfinite(y) && fabs(y) + e > bd_max(b) ? INFINITY : e;
 }
 
-/* Sums, products and roundings keep the sign of what is not negative, so a fact of this kind holds of the computed
-   value too. */
+/* Sums, products and roundings of nonnegative values are nonnegative, so such a fact holds for computed values too. */
 bool known_nonnegative(const struct bd *b, int operand, double x)
 {
     const struct facts *f = &b->v.n->in[operand]->facts;
@@ -123,7 +122,7 @@ bool known_nonnegative(const struct bd *b, int operand, double x)
 /* ---- at ---- */
 const struct kexpr *at_float(struct at *c, int operand) { return kexpr_cast(c->k, DT_F32, at_plain(c, operand)); }
 
-/* ---- draws ---- */
+/* ---- samples ---- */
 /* splitmix64 (Steele, Lea, Flood 2014). */
 uint64_t sample_bits(struct sample *d)
 {

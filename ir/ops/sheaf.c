@@ -5,7 +5,7 @@
 
 #include "ir/ops/row.h"
 
-/* Operands in the row's order. q: the residues (i64), or for a softmax router the scores that it chose by. */
+/* Operands in the row's order. q: the residues (i64), or a softmax router's scores. */
 enum { X, Q, CHOSEN, W, COUNT, ROW, B_CHOSEN, B_W, B_Q, B_X, READ_ROW, READ_W, N_OPERANDS };
 enum { RESULT = 7 }; /* clause (0: right), a, b, row, column, the bits of both values */
 
@@ -55,7 +55,7 @@ static struct type shape_of(const struct node *n, int operand)
     return t;
 }
 
-/* The dtype of a bucket's table is that of the router's, bit for bit. */
+/* A bucket's table has the dtype of the router's table. */
 static bool kind_fits(struct graph *g, const struct node *n, int operand)
 {
     static const int like[N_OPERANDS] = { [B_CHOSEN] = CHOSEN, [B_W] = W, [B_Q] = Q, [B_X] = X, [READ_W] = W };
@@ -112,7 +112,7 @@ static struct sheaf_table table(const struct ev *c, int operand)
     return (struct sheaf_table){ c->in[operand].v, sizeof(NUM) };
 }
 
-/* The numbers as they stand in memory: −0 is not 0, and a NaN agrees with its own bits. */
+/* Compares numbers by their bits in memory: −0 is not 0, and a NaN equals its own bits. */
 static void sheaf_check_eval(struct ev *c)
 {
     struct sheaf_site site = { .rows = c->in[X].dim[0],
@@ -139,7 +139,7 @@ static void sheaf_check_eval(struct ev *c)
             n_store_i(c, i, result[i]);
 }
 
-/* What it compares are bits: with operands that are only near, it says nothing. */
+/* It compares bits, so operands with errors leave the result unbounded. */
 static void sheaf_check_bound(struct bd *b)
 {
     bool certain = true;

@@ -1,4 +1,4 @@
-/* Sources: nodes without operands. Inputs, labels and parameters are bound by the walker; constants and counts make
+/* Sources: nodes without operands. The walker binds inputs, labels and parameters; constants and counts compute
    themselves. */
 #include "ir/ops/row.h"
 
@@ -151,7 +151,7 @@ static void eval_values(struct ev *c, value_fn *value)
     }
 }
 
-/* A kernel has the value in its written dtype, or as an f32. */
+/* In a kernel the value is rounded to its dtype, or is an f32. */
 static double in_kernel(const struct node *n, double x)
 {
     enum dtype t = n->type.dtype;
@@ -174,7 +174,7 @@ static const struct attr_def constant_attrs[] = {
     { .name = "value", .kind = ATTR_FLOAT, .required = true, .doc = "of each element" },
 };
 
-/* Whole numbers that doubles have; so the conversion is exact. */
+/* An integer dtype needs an integral value that double represents exactly. */
 static bool constant_infer(struct graph *g, struct node *n)
 {
     double x = node_attr(n, THIRD)->f;

@@ -1,4 +1,4 @@
-/* The op table: rows by name, and what a row's record says of its operands and attributes. */
+/* The op table: rows by name, and lookups of operands and attributes in a row. */
 #include <string.h>
 
 #include "ir/ops/op.h"

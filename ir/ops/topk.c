@@ -1,5 +1,5 @@
-/* The choice of the K largest of each row (SPEC section 4): a function of integers or of scores compared exactly, so
-   equal scores choose equal sets on every backend. */
+/* The choice of the K largest of each row (SPEC section 4). It compares integers or scores exactly, so equal scores
+   choose equal sets on every backend. */
 #include <math.h>
 
 #include "ir/route/certify.h"
@@ -36,7 +36,7 @@ static void topk_mask_contract(struct contract *c)
     c->out->max_nonzero = k < 0 || k > INT32_MAX ? -1 : (int)k;
 }
 
-/* Does score x of element i stand before y of element j? Larger first, ties to the lower index, NaN last. */
+/* Does score x of element i precede y of element j? Larger first, ties to the lower index, NaN last. */
 static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j)
 {
     if (!dtype_is_float(c->in[0].dtype))
@@ -46,7 +46,7 @@ static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j
     return n_less(c, y, x) || (!n_less(c, x, y) && i < j);
 }
 
-/* One row of scores, whose elements go by number. */
+/* One row of scores. */
 struct row {
     const struct ev *c;
     const struct bd *b;
@@ -60,7 +60,7 @@ static uint64_t score_key(const void *row, int64_t i)
     return !dtype_is_float(r->c->in[0].dtype) ? rank_of_int(x.i) : r->c->kind == NUM_FIELD ? x.u : rank_of_double(x.d);
 }
 
-/* So few elements of a row are ranked one by one. */
+/* Up to this many requested elements of a row are ranked one by one. */
 enum { FEW = 64 };
 
 static int64_t rank_of(const struct ev *c, const NUM *row, int64_t n, int64_t i)
@@ -111,8 +111,8 @@ static struct span span_of(const struct bd *b, int64_t i)
     return (struct span){ round_down(x.d, e), round_up(x.d, e) };
 }
 
-/* May, and must, element i stand before element j? Where both are certain, the scores themselves decide: as doubles two
-   large integers may be equal. */
+/* May, and must, element i precede element j? If both are certain, the scores themselves decide: two large integers may
+   be equal as doubles. */
 struct outcome {
     bool may, must;
 };
@@ -132,14 +132,14 @@ static struct outcome compare(const struct bd *b, int64_t row, int64_t i, int64_
     }
     struct span x = span_of(b, row + i);
     struct span y = span_of(b, row + j);
-    /* An end that is an i64 above 2⁵³ is rounded: equal ends leave both open. */
+    /* An i64 end above 2⁵³ is rounded, so equal ends decide nothing. */
     bool sure_ties =
         !whole || (fabs(x.lo) < 0x1p52 && fabs(x.hi) < 0x1p52 && fabs(y.lo) < 0x1p52 && fabs(y.hi) < 0x1p52);
     return (struct outcome){ x.hi > y.lo || (x.hi == y.lo && (i < j || !sure_ties)),
                              x.lo > y.hi || (x.lo == y.hi && i < j && sure_ties) };
 }
 
-/* Uncertain where the intervals let fewer than k stand before an element, and k or more. */
+/* Uncertain if the intervals allow both fewer than k and at least k elements to precede i. */
 static bool is_uncertain(const struct bd *b, int64_t row, int64_t i)
 {
     int64_t n = b->v.out.last;
@@ -156,9 +156,9 @@ static bool is_uncertain(const struct bd *b, int64_t row, int64_t i)
     return must < k && may >= k;
 }
 
-/* Keys of both ends of a score's interval: `compare` is then one order of all ends. Of an integer whose error is not 0
-   the ends must be integers below 2⁵², so that `compare` has them exactly, and the two largest i64 leave no room for
-   what has no bound. */
+/* Can both ends of every score's interval have keys in one order that agrees with `compare`? The ends of an integer
+   with an error must be integers below 2⁵², which `compare` represents exactly. The two largest i64 are excluded: their
+   keys stand for unbounded ends. */
 static bool has_keys(const struct row *r)
 {
     bool is_float = dtype_is_float(r->b->v.in[0].dtype);
@@ -199,8 +199,8 @@ static bool is_exact(const struct bd *b, int64_t row)
     return true;
 }
 
-/* At least k others may stand before element i where the k-th of the high ends stands before i's low end, its own high
-   end not counted; k others must where the k-th of the low ends stands before i's high end. */
+/* At least k others may precede element i if the k-th of their high ends precedes i's low end. At least k others must
+   if the k-th of the low ends precedes i's high end. */
 static void bound_run(struct bd *b, struct run run)
 {
     int64_t n = b->v.out.last;
@@ -243,7 +243,7 @@ static void topk_mask_work(struct session *s, const struct node *n, struct work 
     w->macs = index_mul(s->indices, type_count(s, &n->type), type_last(s, &n->type));
 }
 
-/* (sj > si), or equal (two NaN are) and j < i, or si alone a NaN. */
+/* sj > si, or they are equal (as two NaN are) and j < i, or only si is a NaN. */
 static const struct kexpr *topk_mask_precedes(struct at *c, const struct kexpr *sj, const struct kexpr *j,
                                               const struct kexpr *si, const struct kexpr *i)
 {
@@ -271,7 +271,7 @@ static void topk_mask_sample(struct sample *d)
     struct type t = sample_type(d, sample_range(d, 0, 1) ? DT_I64 : DT_FLOAT, 1, 3);
     int64_t n = sample_range(d, 1, 9);
     t.dim[t.rank - 1] = draw_index(d, n);
-    sample_operand(d, 0, &t, t.dtype == DT_I64 ? -3 : -4, t.dtype == DT_I64 ? 3 : 4); /* integers: ties come up */
+    sample_operand(d, 0, &t, t.dtype == DT_I64 ? -3 : -4, t.dtype == DT_I64 ? 3 : 4); /* integers: ties occur */
     d->scores[0] = t.dtype != DT_I64;
     d->attrs[0] = sample_attr_int(sample_range(d, 1, n));
 }

@@ -1,11 +1,11 @@
-/* Views: the result's elements are operand elements at other indices. Each row says where from, once for flat indices
-   (eval and bound), once as index arithmetic (at), once for boxes (needs). */
+/* Views: the result's elements are operand elements at other indices. Each row describes the mapping for flat indices
+   (eval, bound), as index arithmetic (at), and for boxes (needs). */
 #include "ir/ops/row.h"
 
 #include <string.h>
 
 /* ---- shared loops ---- */
-/* Which operand the element at `index` comes from, and its flat index there. */
+/* The operand that the element at `index` comes from, and its flat index there. */
 struct from {
     int operand;
     int64_t i;
@@ -69,7 +69,7 @@ static void sample_source(struct sample *d, int i, const struct type *t)
     sample_operand(d, i, t, t->dtype == DT_BOOL ? 0 : -4, t->dtype == DT_BOOL ? 1 : 4);
 }
 
-/* The only index of such a dimension is 0, whatever expression stands for it. */
+/* Such a dimension has only index 0, however it is expressed. */
 static bool is_one(const struct index *d) { return index_is_const(d) && d->k == 1; }
 
 /* ---- reshape ---- */
@@ -88,7 +88,7 @@ static bool reshape_infer(struct graph *g, struct node *n)
     return infer_error(g, n, 0, "must have as many elements as %s", type_text(g->arena, &n->type));
 }
 
-/* Row-major order stays, so flat indices do. */
+/* Flat indices do not change. */
 static void reshape_eval(struct ev *c)
 {
     for (size_t r = 0; r < c->n_runs; r++) {
@@ -113,7 +113,7 @@ struct block {
     int x0, x1, y0, y1;
 };
 
-/* The smallest such block that starts at (x0, y0): the products of dims after each are equal expressions. */
+/* The smallest such block at (x0, y0). Blocks end where the products of the remaining dims are equal expressions. */
 static struct block block_after(struct index_table *t, const struct type *x, int x0, const struct type *y, int y0)
 {
     const struct index *py = index_const(t, 1);
@@ -189,7 +189,7 @@ static void dims_at(const struct dim_values *v, const struct type *t, int64_t *d
         dim[d] = dims_eval(v, t->dim[d]);
 }
 
-/* Block by block, blocks found among the values: equal prefix products. */
+/* Block by block. Blocks are found from the dims' values, by equal prefix products. */
 static void reshape_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                           struct box *in)
 {
@@ -228,7 +228,7 @@ static void reshape_sample(struct sample *d)
         r.rank = 2;
         r.dim[at] = index_mul(d->s->indices, t.dim[at], t.dim[at + 1]);
         r.dim[1 - at] = t.dim[at ? 0 : 2];
-    } else { /* the dims in reverse, with a 1 put in */
+    } else { /* the dims reversed, with a 1 inserted */
         r.rank = t.rank + 1;
         int one = (int)sample_range(d, 0, t.rank);
         for (int i = 0, k = t.rank; i < r.rank; i++)
@@ -571,7 +571,7 @@ static struct from concat_from(const struct ev *c, const int64_t *index)
 static void concat_eval(struct ev *c) { eval_from(c, concat_from); }
 static void concat_bound(struct bd *b) { bound_from(b, concat_from); }
 
-/* The part of the box that lies in the operand: none of it is lo 0, hi −1 along the axis. */
+/* The part of the box that lies in the operand; an empty one has lo 0, hi −1 along the axis. */
 static void concat_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                          struct box *in)
 {
@@ -591,8 +591,8 @@ static void concat_needs(const struct node *n, int operand, const struct dim_val
     }
 }
 
-/* A choice by the index along the axis, from the last operand back. Each operand is asked at an index held inside it
-   (of an empty one the choice never falls on it, but its element 0 is named). */
+/* A chain of selects by the index along the axis, from the last operand back. Each operand is read at an index clamped
+   to its range; an empty one is read at 0 but never chosen. */
 static const struct kexpr *concat_at(struct at *c)
 {
     struct index_table *t = at_index(c);

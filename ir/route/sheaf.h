@@ -1,17 +1,17 @@
 #ifndef TOKIC_IR_ROUTE_SHEAF_H
 #define TOKIC_IR_ROUTE_SHEAF_H
-/* The sheaf check: is a dispatch right? The rows of the batch are the site; the open U_e is the set of rows in expert
-   e's bucket; the section over U_e is what the bucket carries for each of its rows: the record (chosen set, weights,
-   residues). The dispatch is right when
-     (a) a bucket lists a row at most once (and only rows of the batch, and no more than it has room for);
+/* The sheaf check: is a dispatch correct? The rows of the batch are the site. The open set U_e is the set of rows in
+   expert e's bucket. The section over U_e is the record (chosen set, weights, residues) that the bucket carries for
+   each of its rows. The dispatch is correct if
+     (a) a bucket lists only rows of the batch, each at most once, and no more than its capacity;
      (b) e is in the chosen set that its section carries;
-     (c) every row lies in exactly K opens;
+     (c) every row lies in exactly K open sets;
      (d) on U_a ∩ U_b the sections agree;
      (e) the table glued from the buckets equals the router's;
      (f) the gathered activations equal x[row], and combine reads row and weight of the same record.
-   All of it bit for bit: −0 differs from +0, equal NaN bits agree. (d) localises, (e) and (f) decide. The tables must
-   come from the buckets that the experts really consumed: sections that were all read from one table agree whatever the
-   dispatch did. */
+   All comparisons are bit for bit: −0 differs from +0, and equal NaN bits agree. (d) localises a fault; (e) and (f)
+   decide. The tables must come from the buckets that the experts really consumed: sections all read from one table
+   agree whatever the dispatch did. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,19 +26,19 @@ enum sheaf_clause {
     SHEAF_GATHER
 };
 
-/* A dense row-major table of elements of 1, 2, 4 or 8 bytes; data NULL: there is none. */
+/* A dense row-major table of elements of 1, 2, 4 or 8 bytes; data NULL: absent. */
 struct sheaf_table {
     const void *data;
     int size;
 };
 
-/* What the router says: of `rows` rows, `experts` experts, `k` of them a row, activations of `width` elements. */
+/* The router's result: k of `experts` experts for each of `rows` rows, whose activations have `width` elements. */
 struct sheaf_site {
     int64_t rows, experts, k, width;
     struct sheaf_table x;      /* [rows, width] */
     struct sheaf_table chosen; /* [rows, experts], nonzero: chosen */
     struct sheaf_table w;      /* [rows, experts] */
-    struct sheaf_table q;      /* [rows, experts]; none: the softmax router has no residues */
+    struct sheaf_table q;      /* [rows, experts]; absent for the softmax router, which has no residues */
 };
 
 /* What the experts consumed. Slot i of expert e holds a record for i < count[e]. */
@@ -52,23 +52,23 @@ struct sheaf_buckets {
     struct sheaf_table read_w;       /* [experts, cap]: the weight that it multiplies by */
 };
 
-/* Why a dispatch is wrong: the first clause that fails, with a place and both values. a, b: the experts (equal where
-   one bucket is at fault; −1 none); row: of the batch (−1 none). column, in the record that chosen set, weights,
-   residues and activations form in this order (−1 none); the values' bits, by clause:
-     LISTED_TWICE  the two slots; or the row number and `rows`, where it is no row of the batch; or count and cap, where
-                   row is −1
+/* Why a dispatch is wrong: the first clause that fails, where, and the bits of both values (left, right). By clause:
+     LISTED_TWICE  the two slots; for a row outside the batch its number and `rows`; with row −1, count and cap
      NOT_CHOSEN    0 and 1
-     COVER         the number of opens and k
-     OVERLAP       a's and b's;  GLUE: the bucket's and the router's;  GATHER: the bucket's and x's, or with column −1
-                                                                       combine's row and the record's,
-                   or with the weight's column combine's weight and the record's */
+     COVER         the number of open sets and k
+     OVERLAP       a's and b's
+     GLUE          the bucket's and the router's
+     GATHER        the bucket's and x's; with column −1, combine's row and the record's; in a weight's column, combine's
+                   weight and the record's */
 struct sheaf_obstruction {
     enum sheaf_clause clause;
-    int64_t a, b, row, column;
+    int64_t a, b;   /* the experts, equal if one bucket is at fault; −1: none */
+    int64_t row;    /* of the batch; −1: none */
+    int64_t column; /* in the record (chosen set, weights, residues, activations, in this order); −1: none */
     uint64_t left, right;
 };
 
 struct sheaf_obstruction sheaf_check(const struct sheaf_site *s, const struct sheaf_buckets *b);
-/* "(d) sections disagree", for people. */
+/* For messages: "(d) sections disagree". */
 const char *sheaf_clause_text(enum sheaf_clause c);
 #endif

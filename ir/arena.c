@@ -13,7 +13,7 @@ struct block {
 };
 
 struct arena {
-    struct block *head; /* small allocations are cut from it */
+    struct block *head; /* serves small allocations */
     struct arena *parent, *child, *prev, *next;
 };
 
@@ -79,7 +79,7 @@ static struct block *block_new(size_t size)
     return b;
 }
 
-/* Blocks double up to 1 MiB; what is large has a block of its own, behind the one that small allocations come from. */
+/* Blocks double up to 1 MiB. A large allocation gets its own block after the head, which keeps serving small ones. */
 void *arena_alloc(struct arena *a, size_t bytes)
 {
     BUG_IF(bytes > SIZE_MAX / 2, "arena_alloc of %zu bytes", bytes);

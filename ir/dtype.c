@@ -1,5 +1,5 @@
-/* Element types and their number formats, in integer arithmetic on the bits of a double: the same on every host,
-   whatever its rounding mode, its compiler's idea of _Float16 or its f16 instructions. */
+/* Element types and their number formats. Rounding is integer arithmetic on the bits of a double, so it does not depend
+   on the host's rounding mode, _Float16 support or f16 instructions. */
 #include "ir/dtype.h"
 
 #include <float.h>
@@ -64,11 +64,10 @@ bool dtype_parse(const char *name, enum dtype *out)
     return false;
 }
 
-/* The bits of |x| (a, not NaN) rounded to a format of `mantissa` bits, unbounded above. The lowest kept bit has the
-   weight of bit `drop` of a; adding just under half of it, and one more where the kept part is odd, carries as nearest
-   even wants, through into the exponent where the mantissa is full. Below emin the kept bits get fewer: in [1, 2)
-   smallest subnormals only the hidden bit is kept, always odd; in [half, 1) all but the tie goes up to one; below that
-   nothing is left. */
+/* Rounds |x| (bits a, not NaN) to a format of `mantissa` bits, unbounded above. The lowest kept bit is bit `drop` of a.
+   Adding just under half of it, plus one if the kept part is odd, rounds to nearest even; a carry out of the mantissa
+   increments the exponent. Below emin fewer bits are kept. In [1, 2) smallest subnormals only the hidden bit is kept,
+   which is odd; in [½, 1) all but the tie rounds up to one; below ½ the result is 0. */
 static uint64_t magnitude_round(uint64_t a, int mantissa, int emin)
 {
     int e = (int)(a >> 52) - 1023;
@@ -121,8 +120,8 @@ double dtype_unit(enum dtype t)
     return power_of_two(-d->mantissa);
 }
 
-/* Packs |x| (bits a of a double that the format has exactly, or infinity) into a format with `frac` stored bits and
-   least normal exponent emin. */
+/* Packs |x| (bits a of a double that is exact in the format, or infinite) into a format with `frac` stored bits and
+   smallest normal exponent emin. */
 static uint32_t magnitude_pack(uint64_t a, int frac, int emin)
 {
     int e = (int)(a >> 52) - 1023;
@@ -160,7 +159,7 @@ uint16_t bf16_from_double(double x) { return half_from_double(DT_BF16, x); }
 /* Widening a float is exact, so these round once too. */
 uint16_t f16_from_float(float x) { return half_from_double(DT_F16, (double)x); }
 
-/* bf16 is the upper half of an f32: the same carry trick on 16 dropped bits, subnormals and overflow included. */
+/* bf16 is the upper half of an f32: the same rounding by carry drops 16 bits, subnormals and overflow included. */
 uint16_t bf16_from_float(float x)
 {
     uint32_t b = float_bits(x);

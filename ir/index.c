@@ -9,7 +9,7 @@
 enum { FIRST_SLOTS = 1024, MAX_TERMS = 64, SMALL = 256 };
 
 struct entry {
-    bool of_vars; /* a variable, or mentions one: it lives in `vars` */
+    bool of_vars; /* it is or mentions a variable, and is allocated in `vars` */
     struct index index;
 };
 struct slot {
@@ -17,14 +17,16 @@ struct slot {
     struct entry *entry; /* NULL: free */
 };
 struct index_table {
-    struct arena *arena, *vars, *room; /* of what stays; of variables and what mentions them; of the slots */
+    struct arena *arena; /* expressions without variables */
+    struct arena *vars;  /* variables and expressions that mention one */
+    struct arena *room;  /* the slots */
     unsigned next_id;
     size_t n, n_slots; /* a power of two, at least twice n */
     struct slot *slot;
-    const struct index *small[SMALL]; /* the constants 0, 1, …, once they were asked for */
+    const struct index *small[SMALL]; /* the constants 0, 1, …, made on first use */
 };
 
-/* The slot of the first entry of this hash from `from` on, or the free one behind. */
+/* The first slot from `from` on that has this hash or is free. */
 static struct slot *probe(const struct index_table *t, uint64_t hash, size_t from)
 {
     for (;; from++) {
@@ -43,7 +45,7 @@ static void put(struct index_table *t, uint64_t hash, struct entry *e)
     t->n++;
 }
 
-/* The same entries in n slots, those of variables only if they are wanted. */
+/* Moves the entries to n slots; those of variables only if vars_too. */
 static void rehash(struct index_table *t, size_t n, bool vars_too)
 {
     struct arena *old_room = t->room;
@@ -68,7 +70,7 @@ struct index_table *index_table_new(struct arena *a)
     return t;
 }
 
-/* Twice, since how much stays is known after the first time. */
+/* Rehashes twice: the number of remaining entries is known after the first. */
 void index_forget_vars(struct index_table *t)
 {
     rehash(t, t->n_slots, false);
@@ -142,8 +144,8 @@ static bool mentions_vars(const struct index *e)
     return false;
 }
 
-/* The one copy of an expression; `e` may live on the stack, its terms too. No variable is equal to another: they are
-   not in the table. */
+/* The unique copy of an expression; `e` and its terms may be on the stack. Variables are all distinct and not in the
+   table. */
 static const struct index *intern(struct index_table *t, const struct index *e)
 {
     uint64_t hash = e->kind == INDEX_VAR ? 0 : hash_of(e);
@@ -186,7 +188,7 @@ static void range_mul(int64_t *lo, int64_t *hi, int64_t lo2, int64_t hi2)
     }
 }
 
-/* The terms of any expression: those of a sum, or the atom itself once. */
+/* The terms of an expression: those of a sum, or the atom itself as one term. */
 static int terms_of(const struct index *e, struct index_term *out, int64_t *k)
 {
     if (e->kind == INDEX_SUM) {
@@ -206,8 +208,8 @@ static bool same_atoms(const struct index_term *a, const struct index_term *b)
     return a->n == b->n && !memcmp(a->atom, b->atom, sizeof a->atom);
 }
 
-/* d·(x/d) + x%d is x: finds a term c·…·(x%d) and its partner c·…·d·(x/d), and makes them the terms of c·…·x. What is
-   left and what was made goes back through make_sum. NULL: there is no such pair. */
+/* d·(x/d) + x%d = x: finds a term c·…·(x%d) and its partner c·…·d·(x/d), replaces them by the terms of c·…·x, and gives
+   the sum. NULL if there is no such pair. */
 static const struct index *rejoin(struct index_table *t, int64_t k, const struct index_term *terms, int n)
 {
     for (int i = 0; i < n; i++)
@@ -240,7 +242,7 @@ static const struct index *rejoin(struct index_table *t, int64_t k, const struct
     return NULL;
 }
 
-/* A sum from terms in any order: sorts, merges, drops zeros, and gives back the bare atom where it is one. */
+/* A sum from terms in any order: sorts, merges, drops zeros, and returns a single bare atom as itself. */
 static const struct index *make_sum(struct index_table *t, int64_t k, struct index_term *terms, int n)
 {
     struct index_term out[MAX_TERMS];
@@ -492,7 +494,7 @@ bool index_multiple_of(const struct index *e, int64_t m)
         return false;
     for (int i = 0; i < e->n_terms; i++) {
         const struct index_term *t = &e->terms[i];
-        int64_t left = m / common_divisor(t->coef, m); /* what the atoms must still bring */
+        int64_t left = m / common_divisor(t->coef, m); /* the factor that the atoms must supply */
         bool good = left == 1;
         for (int j = 0; j < t->n && !good; j++)
             good = index_multiple_of(t->atom[j], left);

@@ -14,7 +14,7 @@ static size_t hash_of(const char *s)
     return (size_t)(h ^ h >> 32);
 }
 
-/* The low bits of an address say little, and are the ones that a slot is chosen by. */
+/* Mixes the address: its low bits vary little, but select the slot. */
 static size_t hash_of_address(const void *p)
 {
     uint64_t h = (uint64_t)(uintptr_t)p * 0x9e3779b97f4a7c15u;
@@ -80,8 +80,8 @@ void **map_at_address(struct map *m, const void *key) { return value_at(m, key, 
 
 enum { NEAR_MAX = 40 }; /* longer names get no suggestion */
 
-/* Number of insertions, deletions, changes and swaps of neighbours between two names (optimal string alignment); 99
-   where lengths say that it is too many. */
+/* Optimal string alignment distance: insertions, deletions, changes and swaps of neighbours; 99 if the lengths differ
+   too much. */
 static int distance(const char *a, const char *b)
 {
     int la = (int)strlen(a);

@@ -22,8 +22,8 @@ struct map *map_new(struct arena *a);
 void **map_find(const struct map *m, const char *key);
 /* The same, but inserts a copy of the key with a NULL value if there is none. */
 void **map_at(struct map *m, const char *key);
-/* The same for a map whose keys are all addresses. Addresses differ from run to run; the order of insertion does not.
-   */
+/* The same for a map whose keys are all addresses. Addresses differ from run to run; the order of insertion
+   does not. */
 void **map_find_address(const struct map *m, const void *key);
 void **map_at_address(struct map *m, const void *key);
 

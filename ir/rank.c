@@ -12,7 +12,7 @@ uint64_t rank_of_double(double x)
     return isnan(x) ? RANK_LEAST + 1 : bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
 }
 
-/* How many keys are at least `from`, and the least of them. */
+/* The number of keys >= from, and the least of them. */
 static int64_t count_from(rank_key *key, const void *row, int64_t n, uint64_t from, uint64_t *least)
 {
     int64_t count = 0;

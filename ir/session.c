@@ -64,8 +64,8 @@ void diag_note(struct session *s, struct loc loc, const char *fmt, ...)
 /* Does a character begin at this byte of UTF-8? */
 static bool begins(char byte) { return ((unsigned char)byte & 0xC0) != 0x80; }
 
-/* The source line with its number, and a caret line under it: a column for each character. Tabs are kept in both, so
-   that the caret stands right. */
+/* The source line with its number, and below it a line with the caret, one column for each character. Both keep tabs,
+   so that the caret aligns. */
 static void print_caret(const struct loc *loc, FILE *to, const char *on, const char *off)
 {
     const char *p = loc->src->text;

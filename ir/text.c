@@ -8,7 +8,7 @@
 
 #include "ir/arena.h"
 
-/* 17 significant digits tell all doubles apart. */
+/* 17 significant digits distinguish all doubles. */
 const char *text_double(char out[TEXT_DOUBLE], double x, int digits)
 {
     if (isnan(x))

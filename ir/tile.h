@@ -11,8 +11,8 @@ struct tile {
 /* The tile on the target's matrix unit for a gemm m, n, k, symbolic dims taken as their hint. */
 struct tile tile_for(const struct target *t, int64_t m, int64_t n, int64_t k);
 
-/* Without a matrix unit each lane computes results of its own. The lanes of a wave form a grid of TILE_LANES_N columns.
-   */
+/* Without a matrix unit each lane computes results of its own. The lanes of a wave form a grid of
+   TILE_LANES_N columns. */
 enum { TILE_LANES_N = 8 };
 struct tile tile_for_lanes(const struct target *t, int64_t m, int64_t n, int64_t k);
 #endif

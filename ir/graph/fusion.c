@@ -4,16 +4,16 @@
 
 #include "ir/ops/reduction.h"
 
-/* A kernel that a compiler takes in a second or two: values that it computes, recomputed ones counted at each use, and
-   buffers that it is given. */
+/* Limits for kernels that compile in a second or two: computed values (recomputed ones count at each use)
+   and buffers. */
 enum { MOST_VALUES = 256, MOST_BUFFERS = 96 };
-/* Reductions of one gemm's results: each keeps a register a row or column of a thread. */
+/* Most reductions of one gemm's results: each needs a register for every row or column of a thread. */
 enum { MOST_MARGINS = 4 };
 
 /* What is known of a group while it grows. */
 struct growth {
     struct row_space space;
-    const struct index *row[MAX_RANK]; /* variables that stand for the row, or the element of a flat space */
+    const struct index *row[MAX_RANK]; /* variables: index of the row, or of the element in a flat space */
     int values, buffers, margins;
     size_t cap;
 };
@@ -21,15 +21,15 @@ struct growth {
 struct fusion {
     struct graph *g;
     struct arena *a;
-    struct kbuild probe; /* where `at` may build what nobody reads */
+    struct kbuild probe; /* scratch for values that `at` builds */
     struct growth *of;   /* by group id */
     size_t cap;
-    /* By node id: computed from a reduction of its own GROUP_REDUCE, or of its GROUP_GEMM, then which way that goes. */
+    /* By node id: 0 if it is computed from no reduction of its own group; else nonzero, for a GROUP_GEMM the margin. */
     unsigned char *follows;
     bool *spread; /* by node id: something larger is computed from it, element by element */
 };
 
-/* Is x, or what is computed from it at its own size, spread over more elements by n? */
+/* Does n broadcast x, or a value of x's size computed from it, over more elements? */
 static bool is_spread_by(const struct fusion *f, const struct node *n, const struct node *x)
 {
     struct session *s = f->g->s;
@@ -54,7 +54,7 @@ struct fusion *fusion_begin(struct graph *g, const struct target *t, struct aren
 /* ---- spaces ---- */
 static bool is_one(const struct index *dim) { return index_is_const(dim) && dim->k == 1; }
 
-/* A variable that ranges over a dimension; the index of a dimension of 1 is 0. */
+/* A variable that ranges over a dimension; 0 for a dimension of 1. */
 static const struct index *over(struct fusion *f, const struct index *dim)
 {
     struct index_table *t = f->g->s->indices;
@@ -76,7 +76,7 @@ static bool same_dims(const struct type *t, const struct row_space *r)
     return true;
 }
 
-/* A value a row, or a row of values. */
+/* Does the type have one value, or one row of values, for each row of the space? */
 static bool stands_in(const struct type *t, const struct row_space *r)
 {
     return t->rank >= r->rank && t->rank <= r->rank + !r->flat && same_dims(t, r);
@@ -99,7 +99,7 @@ static const struct kexpr *probed(struct at *c, int operand, const struct index 
     return kexpr_const(c->k, kexpr_value_type(x->storage), 0);
 }
 
-/* What the value of x at an index reads of the group: all of it must stand in the row. */
+/* Follows what x at an index reads of the group: all of it must lie in the row. */
 static void follow(struct reading *r, const struct node *x, const struct index *const *index)
 {
     if (!r->same_row || x->op->class == CLS_SOURCE)
@@ -116,7 +116,7 @@ static void follow(struct reading *r, const struct node *x, const struct index *
         r->same_row = index[i] == r->w->row[i];
 }
 
-/* The index at which n is computed in the group's row: its last dimension ranges. */
+/* The index at which n is computed in the group's row; its last dimension is a variable. */
 static void own_index(const struct reading *r, const struct type *t, const struct index **index)
 {
     memcpy(index, r->w->row, sizeof *index * (size_t)r->w->space.rank);
@@ -140,7 +140,7 @@ static void follow_contraction(struct reading *r, const struct node *n)
     follow(r, n->in[1], b);
 }
 
-/* Does n, computed for a row (or an element) of the group's space, read of the group that row alone? */
+/* Does n, computed for a row (or element) of the group's space, read only that row of the group's values? */
 static bool reads_its_row(struct fusion *f, const struct group *gr, const struct growth *w, const struct node *n)
 {
     struct reading r = { f, gr, w, true };
@@ -181,11 +181,11 @@ static bool rows_admit(struct fusion *f, struct group *gr, struct growth *w, con
 }
 
 /* ---- reductions across rows ---- */
-/* Its operand is a value of the group at the very element that is reduced, or stands in memory. */
+/* Is the reduction's operand in memory, or a value of the group at the element that is reduced? */
 static bool reads_its_element(struct fusion *f, struct group *gr, const struct growth *w, const struct node *n)
 {
     if (type_same_shape(&n->type, &n->in[0]->type))
-        return false; /* results could not be told from elements */
+        return false; /* results and elements could not be distinguished */
     return same_dims(&n->in[0]->type, &w->space) && n->in[0]->type.rank == w->space.rank && reads_its_row(f, gr, w, n);
 }
 
@@ -207,7 +207,7 @@ static unsigned char follows_of(const struct fusion *f, const struct group *gr, 
     return all;
 }
 
-/* Pointwise on the results: each operand in the group is such a value too, of the same reductions, read directly. */
+/* Is n pointwise on the results? Each operand in the group must follow the same reductions and be read directly. */
 static bool finishes(const struct fusion *f, const struct group *gr, const struct node *n)
 {
     unsigned char all = follows_of(f, gr, n);
@@ -233,7 +233,7 @@ static bool reduce_admits(struct fusion *f, struct group *gr, struct growth *w, 
 }
 
 /* ---- gemm ---- */
-/* Statistics of rows that are spread over the rows again are the next rows kernel's, which has the row at hand. */
+/* Row statistics that are broadcast over the rows again belong to the next rows kernel, which holds the row. */
 static bool gemm_admits(const struct fusion *f, const struct group *gr, const struct growth *w, const struct node *n)
 {
     if (follows_of(f, gr, n))
@@ -298,7 +298,7 @@ struct group *fusion_open(struct fusion *f, struct node *n)
     size_t at = (size_t)gr->id;
     struct growth w = { .space = { .rank = 0 } };
     *arena_push(f->a, f->of, at, f->cap) = w;
-    /* a reduction across rows is open to others over the same elements */
+    /* other reductions over the same elements may join a reduction across rows */
     struct row_space elements = { .rank = n->n_in ? n->in[0]->type.rank : 0, .flat = true };
     if (node_is_reduce(n))
         memcpy(elements.dim, n->in[0]->type.dim, sizeof elements.dim);

@@ -138,7 +138,7 @@ struct graph *graph_clone(const struct graph *g)
 }
 
 /* --- nodes --- */
-/* The graph's own copy, lists included; without attrs the op's defaults. */
+/* The graph's own deep copy; attrs NULL: the op's defaults. */
 static const struct attr *copy_attrs(struct graph *g, const struct op_def *op, const struct attr *attrs)
 {
     struct attr defaults[MAX_ATTRS];
@@ -190,7 +190,7 @@ struct node *node_now(struct node *n)
     struct node *now = n;
     while (now->by)
         now = now->by;
-    while (n != now) { /* the next walk along this path is one step */
+    while (n != now) { /* path compression */
         struct node *next = n->by;
         n->by = now;
         n = next;
@@ -251,7 +251,7 @@ void graph_settle(struct graph *g)
 /* --- order --- */
 enum { UNSEEN = -1, OPEN = 0, DONE = 1 };
 
-/* Puts n behind its operands into `out`, depth first with a stack of its own: graphs may be a million nodes deep. */
+/* Appends n to `out` after its operands. Depth first with an explicit stack: graphs may be a million nodes deep. */
 static bool visit(struct node *n, struct node **stack, int *next, struct node **out, size_t *n_out)
 {
     size_t top = 0;
@@ -302,7 +302,7 @@ bool graph_sort(struct graph *g)
     return ok;
 }
 
-/* A named source is bound from outside; an unnamed one is a constant of a pass. */
+/* A named source is bound from outside; an unnamed one is a constant that a pass made. */
 static bool is_root(const struct node *n)
 {
     return n->op->class == CLS_EFFECT || (n->op->class == CLS_SOURCE && n->name);

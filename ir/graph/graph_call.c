@@ -1,5 +1,5 @@
-/* Calls: arguments meet the operands and attributes of an op's row, left-out parameters are made, blocks are inlined.
-   Nothing here knows an op but the words of the language itself: infix operators, casts to a declared type, and moe. */
+/* Calls: binds arguments to the operands and attributes of an op's row, makes omitted parameters, inlines blocks. Only
+   what the language itself needs names an op here: infix operators, casts to a declared type, and moe. */
 #include <math.h>
 #include <string.h>
 
@@ -15,9 +15,9 @@ struct call {
     int n_fixed, next_operand, next_attr;
     bool variadic;
     struct value *in;
-    int n_in; /* n_fixed of them, then the variadic ones */
+    int n_in; /* n_fixed operands, then the variadic ones */
     struct attr *attrs;
-    struct loc *attr_loc; /* where it was given; line 0: not */
+    struct loc *attr_loc; /* line 0: attribute not given */
 };
 
 static const char *operands_text(const struct call *c) { return op_operands_text(c->u->step, c->op); }
@@ -58,7 +58,7 @@ bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const stru
     return v->kind == VAL_NODE;
 }
 
-/* Adds a node whose operands' places are known; pointwise operands are broadcast. */
+/* Adds a node with its operands' locations; pointwise operands are broadcast. */
 static struct value add_node(struct unfold *u, struct scope *sc, const struct op_def *op, const struct value *vals,
                              int n, const struct attr *attrs, struct loc loc)
 {
@@ -240,7 +240,7 @@ static bool all_given(struct call *c)
 }
 
 /* --- ops: parameters --- */
-/* A parameter node under its name; a weight statement of that name is taken instead. */
+/* A parameter node by that name: the one of a weight statement if there is one, else a new one. */
 static struct node *param_node(struct call *c, const char *name, const struct type *t, enum init init)
 {
     struct unfold *u = c->u;
@@ -317,7 +317,7 @@ static bool make_params(struct call *c)
     return true;
 }
 
-/* Scalars of a pointwise op become constants like the first float tensor, else like the first tensor. */
+/* Scalar operands of a pointwise op become constants like the first float tensor, or else the first tensor. */
 static bool make_scalars(struct call *c)
 {
     const struct type *like = NULL;
@@ -333,7 +333,7 @@ static bool make_scalars(struct call *c)
     return true;
 }
 
-/* What a run binds by name has a statement of its own. */
+/* Sources that a run binds by name have their own statement, and cannot be called. */
 static bool is_bound_source(const struct op_def *op)
 {
     return !strcmp(op->call.name, "input") || !strcmp(op->call.name, "label") || !strcmp(op->call.name, "param");
@@ -371,7 +371,7 @@ static struct value call_block(struct unfold *u, struct scope *sc, const struct 
     return block_unfold(u, block, args, e->n, name, e->loc);
 }
 
-/* moe(x, w, block, E): the block E times, each an instance of its own, and combine(w, y0, y1, …). */
+/* moe(x, w, block, E): E instances of the block, and combine(w, y0, y1, …). */
 static struct value call_moe(struct unfold *u, struct scope *sc, const struct expr *e, const struct value *args)
 {
     static const char *const form =
@@ -423,7 +423,7 @@ static struct value unknown_call(struct unfold *u, const struct expr *e)
     return poison;
 }
 
-/* A block of that name is taken before an op. */
+/* A block takes precedence over an op of the same name. */
 struct value call_eval(struct unfold *u, struct scope *sc, const struct expr *e)
 {
     struct value *args = arena_array(u->step, struct value, e->n);

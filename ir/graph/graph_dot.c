@@ -1,4 +1,4 @@
-/* Graphviz: a box a node, a cluster a group or, before fuse, a block instance. */
+/* Graphviz: a box for each node, a cluster for each group or, before fuse, each block instance. */
 #include <stdlib.h>
 #include <string.h>
 

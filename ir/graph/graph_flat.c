@@ -1,15 +1,15 @@
-/* Reads the flat text that graph_text.c writes. Order and words are its own; a hand-written one is checked like any
-   input.
+/* Reads the flat text that graph_text.c writes. A hand-written flat text is checked like any other input.
 
    flat    = "flat" "graph" name [ "size" name ] { line }
    line    = "source" string | "size" name [ at ] | "dim" name [ at ] | node
-           | ( "output" | "alias" ) name "=" ref [ at ] | "loss" "=" ref | "values" int | "value" int "=" ( ref | "none"
-           ) | "group" int ( "rows" | "reduce" | "gemm" ) string list list list [ "anchor" ref ] [ "tile" int int int
-           int int ]
-                   [ "after" { int } ]                                                   nodes(…) ins(…) outs(…)
+           | ( "output" | "alias" ) name "=" ref [ at ] | "loss" "=" ref
+           | "values" int | "value" int "=" ( ref | "none" )
+           | "group" int ( "rows" | "reduce" | "gemm" ) string list list list            nodes(…) ins(…) outs(…)
+                   [ "anchor" ref ] [ "tile" int int int int int ] [ "after" { int } ]
            | "scratch" string dtype "count" expr [ "zeroed" ]                            of the group above
-           | "launch" ( "rows" | "columns" | "chunks" | "gemm" ) [ "anchor" ref ] [ "from" int ] [ "parts" expr "of"
-           expr ] { sink } | "slot" ( ref | "group" int "scratch" int ) "offset" expr "bytes" expr | "memory" expr
+           | "launch" ( "rows" | "columns" | "chunks" | "gemm" )
+                   [ "anchor" ref ] [ "from" int ] [ "parts" expr "of" expr ] { sink }
+           | "slot" ( ref | "group" int "scratch" int ) "offset" expr "bytes" expr | "memory" expr
    sink    = ( "full" | "partial" | "row_partial" | "column_partial" ) ref [ "scratch" int ]
    node    = ref [ name ] ":" type "=" name "(" [ argument { "," argument } ] ")" { mark } [ at ]
    argument = ref | name "=" expr
@@ -26,8 +26,8 @@ struct flat {
     struct cursor c;
     struct unfold u;
     struct graph *g;
-    struct node **by_id;
-    size_t n_ids; /* NULL: not there; &lost: its line had an error */
+    struct node **by_id; /* NULL: not defined; &lost: its line had an error */
+    size_t n_ids;
     struct node lost;
     const struct source *origin;
 };
@@ -45,7 +45,7 @@ static bool take_word(struct flat *f, const char *word)
     return true;
 }
 
-/* A name that the graph keeps. */
+/* A name, copied into the graph's arena. */
 static const char *flat_name(struct flat *f, const char *what)
 {
     const char *name = f->c.cur.text;
@@ -83,7 +83,7 @@ static struct node **slot(struct flat *f, int64_t id)
     return &f->by_id[id];
 }
 
-/* ref = "%" int. NULL after an error, also a silent one. */
+/* ref = "%" int. NULL after an error, even if it was reported before. */
 static struct node *flat_ref(struct flat *f)
 {
     struct loc loc = f->c.cur.loc;
@@ -204,7 +204,7 @@ static bool flat_call(struct flat *f, struct line *l)
 }
 
 /* mark = "in" name | "compute" dtype | "storage" dtype | "keep_f32" | "materialised" | "group" int. The group's id
-   waits in `mark`. */
+   is kept in `mark` until join_groups. */
 static void flat_marks(struct flat *f, struct node *n)
 {
     int64_t group;
@@ -320,7 +320,7 @@ static void flat_size(struct flat *f)
         *arena_push(f->g->arena, f->g->sizes, f->g->n_sizes, f->g->cap_sizes) = (struct graph_size){ name, loc };
 }
 
-/* Nodes stand above: each is its own holder unless a `value` line says otherwise. */
+/* Follows the nodes. Each holds its own value unless a `value` line says otherwise. */
 static void flat_values(struct flat *f)
 {
     int64_t n;
@@ -374,7 +374,7 @@ static void flat_tile(struct flat *f, struct tile *t)
     }
 }
 
-/* Groups are read in order: those that come before are there already. */
+/* Groups are in order, so earlier ones have been read. */
 static void flat_after(struct flat *f, struct group *p)
 {
     while (!f->c.panic && !cursor_at_end(&f->c)) {
@@ -384,7 +384,8 @@ static void flat_after(struct flat *f, struct group *p)
     }
 }
 
-/* group = "group" int ( "rows" | "gemm" ) string list list list [ "anchor" ref ] [ "tile" … ] [ "after" { int } ] */
+/* group = "group" int ( "rows" | "reduce" | "gemm" ) string list list list [ "anchor" ref ] [ "tile" … ] [ "after" {
+   int } ] */
 static void flat_group(struct flat *f)
 {
     int64_t id;
@@ -589,7 +590,7 @@ static void flat_line(struct flat *f)
         cursor_next(&f->c);
 }
 
-/* Nodes learn their groups, whose ids are their order. */
+/* Sets the nodes' groups; a group's id is its position. */
 static void join_groups(struct flat *f)
 {
     for (size_t i = 0; i < f->g->n_groups; i++)

@@ -1,10 +1,9 @@
-/* The .graph language: text to tree. Names get their meaning in graph_unfold.c.
+/* The .graph language: text to syntax tree. graph_unfold.c resolves names. One statement a line; inside "(" and "["
+   line ends are white space; "#" begins a comment.
 
-   file      = "graph" name { statement }                                        one statement a line; "#" comments; "("
-       and "[" may span lines
+   file      = "graph" name { statement }
    statement = size | dim | let | block | input | weight | repeat | output | loss | assign | return
-   size      = "size" name "{" [ binding { "," binding } ] "}"                   at top level; the first one is the
-       default
+   size      = "size" name "{" [ binding { "," binding } ] "}"                   at top level; the first is the default
    dim       = "dim" name { "," name }                                           at top level
    let       = "let" binding { "," binding }                                     at top level
    binding   = name "=" expr
@@ -69,7 +68,7 @@ static struct expr *expr_new(struct cursor *c, enum expr_kind kind)
 
 static struct expr *parse_expr(struct cursor *c);
 
-/* Elements up to the closing bracket, which the caller has opened. */
+/* Elements up to the closing bracket; the caller has consumed the opening one. */
 static void parse_elements(struct cursor *c, struct expr *e, bool named, char close)
 {
     struct loc open = c->before;
@@ -185,7 +184,7 @@ static struct expr *parse_expr(struct cursor *c) { return parse_chain(c, "+-", p
 
 struct expr *ast_expr(struct cursor *c) { return parse_expr(c); }
 
-/* type = dtype [ "[" [ expr { "," expr } ] "]" ]. An unknown dtype is said when the type is used. */
+/* type = dtype [ "[" [ expr { "," expr } ] "]" ]. An unknown dtype is reported when the type is used. */
 struct type_expr *ast_type(struct cursor *c)
 {
     struct type_expr *t = arena_new_of(c->step, struct type_expr);
@@ -253,7 +252,7 @@ static void parse_size(struct cursor *c, struct list *to)
     push(c, to, st);
 }
 
-/* let = "let" binding { "," binding }: a line may end behind a comma */
+/* let = "let" binding { "," binding }: a line may end after a comma */
 static void parse_let(struct cursor *c, struct list *to)
 {
     for (bool more = true; more;) {
@@ -465,7 +464,7 @@ static void unknown_statement(struct cursor *c)
     cursor_next(c);
 }
 
-/* What may stand at top level only; false if it is none of these. */
+/* Statements allowed only at top level; false if it is none of them. */
 static bool parse_top(struct cursor *c, struct list *to, const char *word)
 {
     if (!strcmp(word, "size"))
@@ -538,7 +537,7 @@ static void parse_statement(struct cursor *c, struct list *to, struct stmt *bloc
         cursor_take(c, '}');
 }
 
-/* A return that is not the last statement of a block, or stands in a repeat. */
+/* Reports a return that is not the last statement of a block, or is in a repeat. */
 static void check_returns(struct cursor *c, const struct stmt *st, bool in_block)
 {
     for (size_t i = 0; i < st->n_body; i++) {

@@ -1,4 +1,4 @@
-/* Names: who is seen from where, what a tensor is called, and the limits of unfolding. */
+/* Names: visibility, names of tensors, and the limits of unfolding. */
 #include <string.h>
 
 #include "ir/graph/graph_unfold.h"
@@ -17,7 +17,7 @@ static struct binding *find(const struct scope *sc, const char *name)
     return at ? *at : NULL;
 }
 
-/* A suggestion costs a walk over all names: not beyond the errors that are kept. */
+/* A suggestion costs a walk over all names, so there is none once errors are no longer kept. */
 static const char *near_name(struct unfold *u, const struct scope *sc, const char *name)
 {
     if (u->s->errors_full)
@@ -98,7 +98,7 @@ struct taken *name_take(struct unfold *u, const char *name, struct loc loc, cons
     return t;
 }
 
-/* `base`, or base.N from the count on; the count goes on behind the one taken. */
+/* `base`, or the first unused base.N from *times on, which is advanced past it. */
 static const char *unused_name(struct unfold *u, const char *base, int64_t *times, struct loc loc)
 {
     for (;;) {

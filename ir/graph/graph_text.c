@@ -1,8 +1,8 @@
-/* A graph as flat text, one node a line; graph_flat.c reads it and has the grammar. Kept: order, ids, names, aliases,
-   ops, attributes, types, instances, places of nodes and names, dims, sizes, outputs, loss, value_of, and what
-   precision, fuse and memplan wrote. Not kept: facts and obligations (the contracts pass makes them again), the places
-   of single operands, the text of the source file (a place then shows its file and line, without the line's words), the
-   next free id (it is one above the highest in use), scratch marks. */
+/* A graph as flat text, one node a line; graph_flat.c reads it and has the grammar. Kept are order, ids, names,
+   aliases, ops, attributes, types, instances, locations of nodes and names, dims, sizes, outputs, loss, value_of, and
+   what precision, fuse and memplan set. Not kept are facts and obligations (the contracts pass recomputes them),
+   locations of operands, the source file's text (diagnostics then show only file and line), next_id (it becomes one
+   above the highest id) and marks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -218,7 +218,7 @@ static void put_head(FILE *to, const struct graph *g)
     }
 }
 
-/* Only what is not its own holder. */
+/* Only values that another node holds now. */
 static void put_values(FILE *to, const struct graph *g)
 {
     if (g->n_values)

@@ -1,4 +1,4 @@
-/* Statements, in order, with every repeat unrolled and every block inlined; and graph_parse, which begins here. */
+/* Statements in order, with every repeat unrolled and every block inlined; and graph_parse itself. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,11 +7,11 @@
 static const struct value poison;
 enum { MAX_LISTED = 40 }; /* names in a message */
 
-/* A name as the graph has it. */
+/* A name, copied into the graph's arena. */
 static const char *kept(struct unfold *u, const char *name) { return arena_strdup(u->g->arena, name); }
 
 /* --- numbers --- */
-/* The value that --set gives a name, if one does; the last one counts. */
+/* The text of the last --set for a name; NULL if there is none. */
 static const char *set_for(struct unfold *u, const char *name)
 {
     const char *value = NULL;
@@ -48,7 +48,8 @@ static struct map *names_of(struct unfold *u, const struct stmt *size)
     return names;
 }
 
-/* Every size gives the same names, so that a graph that is right for one is a graph for all. */
+/* Every size must define the same names, so that a graph that is valid for one size has no undefined name
+   for another. */
 static void check_size(struct unfold *u, const struct stmt *st, const struct stmt *first)
 {
     const struct map *here = names_of(u, st);
@@ -69,7 +70,7 @@ static void check_size(struct unfold *u, const struct stmt *st, const struct stm
     }
 }
 
-/* Sizes are settled before anything else: which one is wanted decides the names of all. */
+/* Sizes come first: the selected one defines names that everything else may use. */
 static void unfold_sizes(struct unfold *u, const struct file_ast *file)
 {
     const struct stmt *first = NULL;
@@ -295,7 +296,7 @@ static bool unfold_repeat(struct unfold *u, struct scope *sc, struct stmt *st, s
     return good && !u->fatal;
 }
 
-/* Said once, with the first error that a block's statement makes: which instance it was. */
+/* Notes which block instance an error occurred in, once for a statement. */
 static void note_instance(struct unfold *u, const struct scope *sc)
 {
     if (sc->instance && !u->s->errors_full && !u->fatal) {
@@ -324,7 +325,7 @@ static bool unfold_stmt(struct unfold *u, struct scope *sc, struct stmt *st, str
     BUG("statement kind %d", st->kind);
 }
 
-/* A statement that failed once is silent from then on and makes poison. */
+/* A statement that failed once reports no further errors and gives poison. */
 static bool unfold_body(struct unfold *u, struct scope *sc, struct stmt *body, struct value *result)
 {
     bool good = true;
@@ -400,7 +401,7 @@ struct value block_unfold(struct unfold *u, struct stmt *block, const struct val
     return result;
 }
 
-/* A block that nothing calls is unfolded once into a graph that is thrown away, for its errors. */
+/* A block that is never called is unfolded into a temporary graph to report its errors. */
 static void check_unused(struct unfold *u, struct stmt *block)
 {
     struct graph *keep = u->g;
@@ -423,7 +424,7 @@ static void check_unused(struct unfold *u, struct stmt *block)
     u->taken = taken;
 }
 
-/* Blocks are known in the whole file, also above their definition. */
+/* Blocks are visible in the whole file, even before their definition. */
 static void define_blocks(struct unfold *u, const struct file_ast *file)
 {
     for (size_t i = 0; i < file->n_body; i++) {
@@ -471,7 +472,7 @@ static void unfold_file(struct unfold *u, const struct file_ast *file)
     check_sets(u);
 }
 
-/* The values as parsed are their own first holders. */
+/* Numbers the parsed nodes; each holds its own value. */
 static void number_values(struct graph *g)
 {
     g->n_values = (size_t)g->next_id;
@@ -480,7 +481,7 @@ static void number_values(struct graph *g)
         g->value_of[g->nodes[i]->id] = g->nodes[i];
 }
 
-/* Does the text begin with the word `flat`, behind blanks and comments? */
+/* Does the text begin with the word `flat`, after white space and comments? */
 static bool is_flat(const char *p)
 {
     if (!strncmp(p, "\xEF\xBB\xBF", 3))

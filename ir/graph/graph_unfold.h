@@ -104,8 +104,8 @@ struct value infix_eval(struct unfold *u, struct scope *sc, struct value x, stru
 struct value negate_node(struct unfold *u, struct scope *sc, struct value x, struct loc loc);
 /* Replaces a number by a constant tensor with the dtype and shape of `like`. */
 bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const struct type *like);
-/* Makes v fit its declared type: checks the shape and casts to the dtype. `float` accepts any float dtype. `what`: "h".
-   */
+/* Makes v fit its declared type: checks the shape and casts to the dtype. `float` accepts any float dtype.
+   `what`: "h". */
 bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const struct type *t, const char *what,
                    struct loc declared);
 

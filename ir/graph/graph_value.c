@@ -4,7 +4,7 @@
 
 #include "ir/graph/graph_unfold.h"
 
-enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* of one expression; memory plans in flat texts are long sums */
+enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* operations in an expression; memory plans in flat texts are long */
 #define WEIGHT_MAX ((int64_t)1 << 60)
 
 static const struct value poison;
@@ -43,7 +43,7 @@ bool value_int(struct unfold *u, struct value v, const char *what, int64_t *out)
     return true;
 }
 
-/* An integer division that lost a remainder is hardly what the writer of x * (1/2) meant. */
+/* Rejects an integer division with a remainder: the author of x * (1/2) hardly meant 0. */
 bool value_float(struct unfold *u, struct value v, const char *what, double *out)
 {
     if (v.kind == VAL_INT && v.inexact)
@@ -132,7 +132,7 @@ static int degree(const struct index *e)
     return d;
 }
 
-/* What ix arithmetic could not carry, or would be undefined for some value of a symbolic dim. */
+/* Why an operation exceeds index arithmetic, or is undefined for some value of a symbolic dim; NULL if it is fine. */
 static const char *dim_op_misfit(const struct index *a, const struct index *b, char op)
 {
     int64_t w;
@@ -152,7 +152,7 @@ static const char *dim_op_misfit(const struct index *a, const struct index *b, c
     return NULL;
 }
 
-/* op: + - * / %, or < for the smaller and > for the larger. */
+/* op: + - * / %, or < for min and > for max. */
 static struct value dim_op(struct unfold *u, struct value x, struct value y, char op, struct loc loc)
 {
     const struct index *a, *b, *r = NULL;
@@ -259,7 +259,7 @@ static struct value list_eval(struct unfold *u, struct scope *sc, const struct e
     return v;
 }
 
-/* min(a, b) and max(a, b) of integers and dims; everything else is a call of an op or a block. */
+/* min(a, b) and max(a, b) of integers and dims; any other call is of an op or a block. */
 static struct value call_or_extremum(struct unfold *u, struct scope *sc, const struct expr *e)
 {
     bool is_min = !strcmp(e->name, "min");

@@ -1,5 +1,4 @@
-/* What must hold between any two passes. A failure is a mistake of the pass that ran last, or of a flat text that was
-   written by hand. */
+/* Invariants between passes. A failure is a mistake of the last pass, or of a hand-written flat text. */
 #include <stdarg.h>
 #include <string.h>
 
@@ -9,10 +8,10 @@
 struct check {
     const struct graph *g;
     struct arena *step;
-    const struct node **at;
-    size_t *position;
+    const struct node **at; /* by id: the node */
+    size_t *position;       /* by id: its index in g->nodes */
     bool good;
-}; /* by id: the node and its index in g->nodes */
+};
 
 __attribute__((format(printf, 3, 4))) static void wrong(struct check *c, const struct node *n, const char *fmt, ...)
 {
@@ -67,7 +66,7 @@ static void check_operands(struct check *c, const struct node *n, size_t i)
         wrong(c, n, "it has no attributes");
 }
 
-/* The row says the same type again. */
+/* Infers the type again and compares. */
 static void check_type(struct check *c, const struct node *n)
 {
     struct node copy = *n;

@@ -52,7 +52,7 @@ bool node_is_rematerialised(const struct node *n)
     return true;
 }
 
-/* Of a few columns: a team keeps them all while it sweeps the row once or twice. */
+/* Limits for a contraction as a stage: a team keeps all columns in registers while it reads the row once or twice. */
 enum { STAGE_COLUMNS = 16, STAGE_DEPTH = 1024 };
 static bool contraction_is_row_stage(const struct node *n)
 {
@@ -72,7 +72,7 @@ bool node_is_stage(const struct node *n)
            (n->op->class == CLS_CONTRACT && !node_is_gemm(n));
 }
 
-/* Few rows, long ones: a block a row would leave the device idle. */
+/* With few but long rows, one block for each row would leave most of the device idle. */
 enum { FEW_ROWS = 32, LONG_ROW = 1 << 16 };
 static bool has_few_long_rows(const struct node *n)
 {
@@ -97,7 +97,7 @@ struct row_space row_space_of(const struct node *n)
     if (n->op->class == CLS_SELECT)
         r.rank = n->in[0]->type.rank - 1;
     if (n->op->class == CLS_CONTRACT || (n->op->class == CLS_REDUCE && r.rank == n->in[0]->type.rank))
-        r.rank--; /* of a reduction: kept as 1 */
+        r.rank--; /* keepdim keeps the reduced dimension as 1 */
     memcpy(r.dim, n->type.dim, sizeof r.dim);
     return r;
 }
@@ -110,7 +110,7 @@ bool node_reads_group(const struct node *x, const struct group *gr)
     return false;
 }
 
-/* An epilogue has one element of the result at hand: nothing is read through a view that moves it. */
+/* An epilogue holds one element of the result, so it must not read the result through a view that moves elements. */
 bool group_gemm_admits(const struct group *gr, const struct node *n)
 {
     if (n->op->class != CLS_POINTWISE || !type_same_shape(&n->type, &gr->anchor->type))

@@ -32,8 +32,8 @@ bool node_is_stage(const struct node *n);
 bool node_is_reduce(const struct node *n);
 /* The row space of a group that begins with n. */
 struct row_space row_space_of(const struct node *n);
-/* Does the group read x from memory, through views or directly: a source, or a value that another group materialises?
-   */
+/* Does the group read x from memory, through views or directly: a source, or a value that another
+   group materialises? */
 bool group_finds_in_memory(const struct group *gr, const struct node *x);
 /* Is n a selection with a result for every element of its row? node_score_type: the type that it compares scores in. */
 bool node_is_row_selection(const struct node *n);

@@ -103,8 +103,8 @@ static void lex_string(struct cursor *c, struct tok *t)
         diag_error(c->s, FAIL_INPUT, t->loc, "this text has no closing quote on its line");
 }
 
-/* The length of a letter beyond ASCII in UTF-8; 0 if there is none. By blocks: what lies outside of them is
-   punctuation, signs and pictures. */
+/* The length of a non-ASCII letter in UTF-8; 0 if there is none. Decided by Unicode blocks: the others hold
+   punctuation, symbols and pictographs. */
 static int foreign_letter(const char *p)
 {
     const unsigned char *b = (const unsigned char *)p;
@@ -121,7 +121,7 @@ static int foreign_letter(const char *p)
                : 0;
 }
 
-/* One error for a run of bytes that no token begins with; a UTF-8 character is shown whole. */
+/* One error for a run of bytes that begin no token. The message shows whole UTF-8 characters. */
 static void lex_junk(struct cursor *c)
 {
     const char *from = c->at;

@@ -1,16 +1,16 @@
-/* What a group's launches are. Passes decide, codegen obeys: nothing here is decided again while lowering. */
+/* The launches of a group. Lowering follows this plan and decides none of it again. */
 #include "ir/graph/plan.h"
 
 #include "ir/ops/reduction.h"
 
 /* ---- reductions ---- */
-/* What a part should at least give each of its threads, and how many parts there may be. */
+/* Least terms of a part for each thread, blocks that fill a unit of the card, and most parts. */
 enum { LEAST_TERMS = 16, BLOCKS_A_UNIT = 4, MOST_PARTS = 1024 };
 
 static int64_t at_most(int64_t x, int64_t most) { return x < most ? x : most; }
 static int64_t at_least(int64_t x, int64_t least) { return x > least ? x : least; }
 
-/* How many parts fill the device, without parts that are not worth a launch of their own; 1: no cutting. */
+/* The number of parts that fills the device without making parts too small; 1: not split. */
 static int64_t parts_for(const struct planner *p, const struct reduce_shape *r, bool columns)
 {
     int64_t inner = plan_hint(p, r->inner);
@@ -21,7 +21,7 @@ static int64_t parts_for(const struct planner *p, const struct reduce_shape *r, 
     return at_least(at_most(at_most(wanted, plan_hint(p, r->length) / least), MOST_PARTS), 1);
 }
 
-/* Terms of a part: what `parts` of them cover, in whole rounds of a block. */
+/* Terms of a part, so that `parts` parts cover all terms, rounded up to whole rounds of a block. */
 static const struct index *part_of(const struct planner *p, const struct reduce_shape *r, int64_t parts, bool columns)
 {
     struct index_table *t = p->g->s->indices;
@@ -41,8 +41,8 @@ static void mark_following(struct group *gr)
     }
 }
 
-/* One launch where a block sees all terms of a result. Else parts go to scratch, [part, result], and a second launch
-   adds them up; what is stored element by element is stored by the first. */
+/* One launch if a block reads all terms of a result. Otherwise partial results go to scratch[part, result], and a
+   second launch reduces them. Element-wise outputs are stored by the first launch. */
 static void plan_reduce(struct planner *p)
 {
     struct group *gr = p->gr;
@@ -61,7 +61,7 @@ static void plan_reduce(struct planner *p)
     const struct index *part = part_of(p, &r, parts, columns);
     l->parts = index_const(t, parts);
     l->part = part;
-    /* A shorter operand needs fewer parts than there is room for: sums find zeros in the rest, which nobody writes. */
+    /* A shorter operand fills fewer parts. Sums read zeros in the others, which no launch writes. */
     bool sums = true;
     for (size_t i = 0; i < gr->n_nodes; i++)
         sums &= !node_is_reduce(gr->nodes[i]) || gr->nodes[i]->op->kernel.acc == KACC_SUM;
@@ -76,7 +76,7 @@ static void plan_reduce(struct planner *p)
             plan_sink(p, &gr->launches[1], SINK_FULL, gr->outs[i], -1);
 }
 
-/* Rows that are too long for shared memory: a row of scores for each selection that computes its own. */
+/* For rows too long for shared memory: scratch for the scores of each selection that computes its own. */
 static void plan_spills(struct planner *p)
 {
     struct group *gr = p->gr;

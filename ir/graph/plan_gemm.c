@@ -1,13 +1,13 @@
-/* The launches of a gemm: its tile, and into how many parts its depth is cut. */
+/* The launches of a gemm: its tile, and the number of parts that K is split into. */
 #include "ir/graph/plan.h"
 
-/* What parts must be worth: a launch more, which adds them up. A part of fewer slices does not fill its ring. */
+/* Splitting costs a second launch, so it must give LEAST_PARTS parts. Fewer than LEAST_SLICES do not fill the ring. */
 enum { LEAST_SLICES = 4, LEAST_PARTS = 4 };
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Matrices that a batched contraction multiplies. */
+/* The number of matrices in a batched contraction. */
 static const struct index *batch_of(const struct planner *p, const struct contraction *c)
 {
     const struct index *count = index_const(p->g->s->indices, 1);
@@ -16,7 +16,7 @@ static const struct index *batch_of(const struct planner *p, const struct contra
     return count;
 }
 
-/* Parts of the depth that fill the card where tiles alone leave most of it idle; 1: not cut. */
+/* The number of parts of K that fills the card if tiles alone leave most of it idle; 1: not split. */
 static int64_t parts_for(const struct planner *p, const struct contraction *c)
 {
     const struct tile *tile = &p->gr->tile;
@@ -29,7 +29,7 @@ static int64_t parts_for(const struct planner *p, const struct contraction *c)
     return parts < LEAST_PARTS ? 1 : ceil_div(slices, ceil_div(slices, parts));
 }
 
-/* The last launch's results: those of the group that follow the same reductions, as their marks say, at this shape. */
+/* Adds the group's outputs with this mark (the reductions that they follow) and shape to the last launch. */
 static void plan_sinks(struct planner *p, int follows, const struct type *shape)
 {
     struct group *gr = p->gr;
@@ -38,7 +38,7 @@ static void plan_sinks(struct planner *p, int follows, const struct type *shape)
             plan_sink(p, &gr->launches[gr->n_launches - 1], SINK_FULL, gr->outs[i], -1);
 }
 
-/* The parts' products to scratch; a second launch adds them up and has the epilogue. */
+/* The first launch writes partial products to scratch; the second adds them and runs the epilogue. */
 static void plan_split(struct planner *p, const struct contraction *c, int64_t parts)
 {
     struct index_table *t = p->g->s->indices;
@@ -54,8 +54,7 @@ static void plan_split(struct planner *p, const struct contraction *c, int64_t p
     plan_sinks(p, MARGIN_NONE, &c->n->type);
 }
 
-/* Sets the marks of the group's nodes: which reductions of the result each follows, itself included. Returns whether
-   there are any. */
+/* Marks each node with the reductions of the result that it is or follows. Returns whether there are any. */
 static bool mark_margins(struct group *gr)
 {
     bool any = false;
@@ -70,7 +69,7 @@ static bool mark_margins(struct group *gr)
     return any;
 }
 
-/* Has a launch of the group added up the parts of reductions that go this way, at this shape? */
+/* Does a launch already reduce the parts for n's margin and shape? */
 static bool is_finished(const struct group *gr, const struct node *n)
 {
     for (size_t i = 1; i < gr->n_launches; i++)
@@ -79,8 +78,8 @@ static bool is_finished(const struct group *gr, const struct node *n)
     return false;
 }
 
-/* Tiles reduce their part of each row or column into scratch, [tile, row or column]; a launch for each shape of results
-   adds the tiles up. */
+/* Each tile reduces its part of a row or column into scratch. One launch for each shape of results then reduces the
+   tiles. */
 static void plan_margins(struct planner *p, const struct contraction *c)
 {
     struct index_table *t = p->g->s->indices;

@@ -1,4 +1,4 @@
-/* Shapes: their text, counts, values for one run, and which of them can be held. */
+/* Shapes: text, counts, values for one run, and which shapes are supported. */
 #include <string.h>
 
 #include "ir/graph/graph.h"

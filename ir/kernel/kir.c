@@ -41,11 +41,9 @@ const struct index *kl_index(struct index_table *t, enum klayout l, int cols, co
     return index_add(t, index_mulk(t, r, row_stride(l, cols)), c);
 }
 
-/* ---- the kernel and what it declares ---- */
-enum {
-    GRID_X_MAX = 2147483647,
-    GRID_YZ_MAX = 65535
-}; /* CUDA C++ Programming Guide, table of compute capabilities; HIP allows no less */
+/* ---- the kernel and its declarations ---- */
+/* CUDA C++ Programming Guide, table of compute capabilities; HIP's limits are no smaller. */
+enum { GRID_X_MAX = 2147483647, GRID_YZ_MAX = 65535 };
 
 struct kernel *kernel_new(struct session *s, struct arena *a, const char *name, const struct target *t, int block)
 {
@@ -199,7 +197,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct karg *)a)->sym->name, ((const struct karg *)b)->sym->name);
 }
 
-/* The field that a dim has in the argument struct, where buffers' names come first. */
+/* Names dims as fields of the argument struct, where names of buffers take precedence. */
 static void name_dims(struct kernel *k)
 {
     for (size_t i = 0; i < k->n_dims; i++) {
@@ -230,7 +228,7 @@ void kernel_finish(struct kernel *k)
     name_dims(k);
 }
 
-/* ---- places ---- */
+/* ---- insertion points ---- */
 struct kbuild kb_at(struct kernel *k)
 {
     return (struct kbuild){ k, k->arena, k->s->indices, &k->body, &k->n_body, &k->cap_body, k->loc, NULL };
@@ -326,7 +324,7 @@ void kguard_open(struct index_table *t, const struct kguard *g, bool *lower, boo
     *upper = !index_less(t, g->e, g->bound);
 }
 
-/* The mask without the conditions that ranges settle. */
+/* The mask without the conditions that ranges prove. */
 static struct kmask mask_open(struct index_table *t, const struct kmask *m)
 {
     struct kmask out = { 0 };
@@ -358,7 +356,7 @@ const struct kexpr *kexpr_load(struct kbuild *b, const struct kmem *m, const str
     x->index = index;
     x->mask = mask_open(b->indices, mask);
     x->f = x->mask.n ? fill : 0;
-    /* Private memory differs by thread whatever its index says; other memory is the same where the index is. */
+    /* Private memory differs by thread; other memory is as uniform as its index. */
     if (m->space != KS_PRIVATE) {
         x->uniform = less_uniform(index->uniform, mask_uniform(&x->mask));
         if (slot)

@@ -1,7 +1,7 @@
 /* The kernel text: a head of declarations, then statements.
 
    kernel  = "kernel" NAME "for" TARGET "block" INT [ origin ] [ "about" STRING ] { decl } "{" { statement } "}"
-   origin  = "at" STRING ":" INT                                  the line of the .graph that it stands for
+   origin  = "at" STRING ":" INT                                  the .graph line that it implements
    decl    = "dims" NAME { "," NAME }
            | "arg" NAME ":" TYPE "[" ix "]" [ "in" | "out" | "inout" ]
            | "grid" ix "," ix "," ix
@@ -10,15 +10,14 @@
            | "frag" NAME ":" ( "A" | "B" | "C" ) "[" INT "," INT "]"
            | "sum" "block" INT "chain" ix "depth" INT [ "unit" INT ]
    statement    = "region" [ origin ] "{" { statement } "}"
-           | TEMPORARY ":=" value                                 made at the first statement that uses it
-           | "let" NAME [ "in" INT ".." INT ] "=" value           with a range: an index variable, both ends in it
+           | TEMPORARY ":=" value                                 defined before the first statement that uses it
+           | "let" NAME [ "in" INT ".." INT ] "=" value           with a range (inclusive): an index variable
            | ref "=" value [ "mask" guards ]
            | ref ( "+=" | "max" "=" | "min" "=" | "fma" "=" ) value      fma: of a product
-           | "vector" ref "=" ref "by" INT [ "where" guards "else" number | "mask" guards ]      where: into private
-               memory; mask: out of it
+           | "vector" ref "=" ref "by" INT "where" guards "else" number                          a load
+           | "vector" ref "=" ref "by" INT [ "mask" guards ]                 a store, or a load without a mask
            | "combine" ( "sum" | "max" | "min" ) ref "over" INT [ "from" INT ]
-           | "for" NAME "in" ix ".." ix [ "step" INT ] [ "unroll" ] "{" { statement } "}"       the upper end is not in
-               it
+           | "for" NAME "in" ix ".." ix [ "step" INT ] [ "unroll" ] "{" { statement } "}"       upper end exclusive
            | "if" guards "{" { statement } "}" [ "else" "{" { statement } "}" ]
            | "issue" INT ":" ref "from" ref "by" INT [ "mask" guards ]
            | "land" INT ":" ref "by" INT
@@ -26,7 +25,7 @@
            | "barrier" ( "block" | "wave" ) [ "wait" INT ]
            | "fill" FRAG "=" number
            | "frag" FRAG "=" MEMORY [ "[" ix "]" ] "(" ix "," ix ")" [ "transposed" ]
-           | "frag" FRAG "=" FRAG "[" ix "]"                      an A operand from results C, at a step along k
+           | "frag" FRAG "=" FRAG "[" ix "]"                      A operand from the results C, at a step along k
            | "mma" FRAG "+=" FRAG "*" FRAG
            | "each" FRAG "(" NAME "," NAME [ "," NAME [ "," NAME ] ] ")" "from" "(" ix "," ix ")" "{" { statement } "}"
                its names: row, column, slot of the row, slot of the column
@@ -151,7 +150,7 @@ static void shared(struct kparse *p)
         kernel_shared(p->k, name, t, slots, layout, rows, cols);
 }
 
-static void private(struct kparse *p)
+static void private_memory(struct kparse *p)
 {
     const char *name = declared(p, "a private memory's name");
     klex_expect(&p->l, ':');
@@ -220,23 +219,26 @@ static void declarations(struct kparse *p, struct uses *uses)
         else if (!strcmp(word, "shared"))
             shared(p);
         else if (!strcmp(word, "private"))
-        private(p);
-        else if (!strcmp(word, "frag")) frag(p);
-        else if (!strcmp(word, "sum")) sum(p);
-        else if (!strcmp(word, "grid")) for (int i = 0; i < 3; i++)
-        {
-            if (i)
-                klex_expect(&p->l, ',');
-            p->k->grid[i] = kparse_index(p);
-        }
-        else klex_error(&p->l, loc, "'%s' is not a declaration", word);
+            private_memory(p);
+        else if (!strcmp(word, "frag"))
+            frag(p);
+        else if (!strcmp(word, "sum"))
+            sum(p);
+        else if (!strcmp(word, "grid"))
+            for (int i = 0; i < 3; i++) {
+                if (i)
+                    klex_expect(&p->l, ',');
+                p->k->grid[i] = kparse_index(p);
+            }
+        else
+            klex_error(&p->l, loc, "'%s' is not a declaration", word);
     }
 }
 
 /* ---- statements ---- */
 static void stmts(struct kparse *p);
 
-/* "{" { statement } "}" into another list; names bound inside end with it. */
+/* "{" { statement } "}" into another list, which is the scope of names bound inside. */
 static void block(struct kparse *p, struct kbuild inside, const char *name, const struct index *var, const char *name2,
                   const struct index *var2)
 {
@@ -563,7 +565,7 @@ static void reduce(struct kparse *p)
         kstmt_frag_reduce(&p->b, m, acc, f);
 }
 
-/* What begins with a memory: a store or an accumulation. */
+/* A statement that begins with a memory: a store or an accumulation. */
 static void write_to(struct kparse *p, const char *name, struct loc loc)
 {
     struct mem_ref at = mem_ref(p, name, loc);
@@ -593,7 +595,7 @@ static void write_to(struct kparse *p, const char *name, struct loc loc)
         kstmt_accumulate(&p->b, at.m, at.index, acc, v, fma);
 }
 
-/* By the word that a statement begins with; of two kinds with one word, either. */
+/* By first word; kinds that share a word share a parser. */
 static void (*const parse[KSTMT_COUNT])(struct kparse *) = {
     [KSTMT_REGION] = region,
     [KSTMT_LET] = let,
@@ -640,7 +642,7 @@ static void stmts(struct kparse *p)
         stmt(p);
 }
 
-/* ---- the whole ---- */
+/* ---- the kernel ---- */
 static void check_uses(struct kparse *p, const struct uses *uses)
 {
     for (size_t i = 0; i < uses->n; i++) {

@@ -9,10 +9,10 @@
            | "f64" "(" number ")" | ( "i32" | "i64" ) "(" ix ")" | "true" | "false"
            | MEMORY subscript [ "where" guards "else" number ]
            | NAME                                             a let or a temporary
-           | "elem"                                           the element of the fragment that an each goes through
+           | "elem"                                           the current element of an each
            | "cast" "(" TYPE "," value ")" | OPERATION "(" value { "," value } ")"        the operations of
                ir/kernel/kop.def
-   subscript = [ "[" ix "]" ] "[" ix "]"                      the first of two: the ring's slot */
+   subscript = [ "[" ix "]" ] "[" ix "]"                      of two indices the first is the ring slot */
 #include "ir/kernel/kir_parse.h"
 
 #include <string.h>
@@ -39,8 +39,8 @@ static const struct kbound *lookup(const struct kparse *p, const char *name)
 
 /* ---- index expressions ---- */
 
-/* A text may ask for more than the canonical form holds: numbers beyond MAGNITUDE, sums of over TERMS terms, products
-   of high degree. */
+/* A text may exceed what the canonical form can represent: numbers beyond MAGNITUDE, more than TERMS terms, products of
+   high degree. */
 enum { TERMS = 16 };
 static const int64_t MAGNITUDE = (int64_t)1 << 48;
 
@@ -226,7 +226,7 @@ static const struct kexpr *load(struct kparse *p, const char *name, struct loc l
     return p->l.failed ? kexpr_f32(&p->b, 0) : kexpr_load(&p->b, m, slot, index, &mask, fill);
 }
 
-/* A whole number alone, before the closing parenthesis: all of i64, which an index need not hold. */
+/* A single integer before the closing parenthesis: any i64, which may exceed the range of an index. */
 static bool integer(struct kparse *p, enum dtype t, const struct kexpr **out)
 {
     struct klex saved = p->l;

@@ -11,7 +11,7 @@ struct entry {
     const struct kexpr *x;
     int uses;
     int temp;
-    bool dead; /* what it was computed from has been written */
+    bool dead; /* private memory that it reads has been written since */
 };
 struct stmt_plan {
     struct kref *refs;
@@ -29,26 +29,26 @@ struct kplan {
     const struct kernel *k;
     struct map *vars;   /* by address: names of index variables */
     const char **reads; /* by value: names of lets */
-    struct map *taken;  /* by name: not NULL while it stands for something */
-    const char **used;  /* names that are taken, inner scopes last */
+    struct map *taken;  /* by name: not NULL while in use */
+    const char **used;  /* names in use, inner scopes last */
     size_t n_used, cap_used;
     int n_lets;
     struct stmt_plan *stmts;
     struct entry *entries;
     size_t n_entries, cap_entries;
-    size_t *live; /* entries that can be seen, outer scopes first */
+    size_t *live; /* visible entries, outer scopes first */
     size_t n_live, cap_live;
-    int *current; /* by value: its entry that can be seen; -1 */
+    int *current; /* by value: its visible entry; -1: none */
     struct visit *stack;
     size_t cap_stack;
-    struct kwalk known;        /* values whose deps are */
+    struct kwalk known;        /* the values whose deps are computed */
     uint64_t *deps;            /* by value: private memories that it reads, as bits (number mod 64) */
-    const struct kstmt *shown; /* the statement that `temp` is of */
-    int *temp;                 /* by value, of those with refs in `shown` */
+    const struct kstmt *shown; /* the statement that `temp` is valid for */
+    int *temp;                 /* by value: its temporary in `shown` */
     unsigned *temp_of;         /* by value: 1 + the id of the statement that set its `temp` */
 };
 
-enum { LONG_VALUE = 12 }; /* operations in one expression, beyond which part of it gets a name for the reader's sake */
+enum { LONG_VALUE = 12 }; /* most operations in one expression; part of a longer one becomes a temporary */
 
 /* ---- names ---- */
 static bool is_taken(const struct kplan *p, const char *name)
@@ -92,7 +92,7 @@ static void name_read(struct kplan *p, const struct kstmt *let)
     p->n_lets++;
 }
 
-/* A name is free again where its variable is no longer seen. */
+/* A name may be reused once its variable is out of scope. */
 static void name_stmts(struct kplan *p, struct kstmt *const *stmts, size_t n)
 {
     size_t outer = p->n_used;
@@ -134,8 +134,8 @@ static void name_all(struct kplan *p)
     name_stmts(p, k->body, k->n_body);
 }
 
-/* ---- what is computed anew ---- */
-/* Of private memory; 0 for any other. */
+/* ---- values that are evaluated again ---- */
+/* The bit of a private memory; 0 for any other. */
 static uint64_t mem_bit(const struct kplan *p, const struct kmem *m)
 {
     for (size_t i = 0; m && m->space == KS_PRIVATE && i < p->k->n_priv; i++)
@@ -144,8 +144,7 @@ static uint64_t mem_bit(const struct kplan *p, const struct kmem *m)
     return 0;
 }
 
-/* What a statement writes of what values are computed from anew: private memory, or the fragments' elements, which
-   share a bit. */
+/* What a statement writes among private memories and fragments, which all share a bit. */
 static const uint64_t FRAGMENTS = (uint64_t)1 << 63;
 static uint64_t writes_of(const struct kplan *p, const struct kstmt *it)
 {
@@ -182,7 +181,8 @@ static void add_ref(struct kplan *p, const struct kstmt *it, const struct kexpr 
     *arena_push(p->arena, ip->refs, ip->n, ip->cap) = (struct kref){ x, entry, def };
 }
 
-/* A use of x, for which refs hold the entry's number until all uses are counted. False: x is to be visited. */
+/* Counts a use of x if it has a visible entry; refs hold the entry's number until all uses are counted. False: x must
+   be visited. */
 static bool is_use(struct kplan *p, const struct kstmt *it, const struct kexpr *x)
 {
     if (always_written_out(x))
@@ -195,7 +195,7 @@ static bool is_use(struct kplan *p, const struct kstmt *it, const struct kexpr *
     return true;
 }
 
-/* The first use of a value whose operands have been visited. Returns the operations that writing it out takes here. */
+/* The first use of a value whose operands have been visited. Returns the number of operations to write it out here. */
 static int define(struct kplan *p, const struct kstmt *it, const struct kexpr *x, int size)
 {
     bool named = size > LONG_VALUE;
@@ -207,7 +207,7 @@ static int define(struct kplan *p, const struct kstmt *it, const struct kexpr *x
     return named ? 0 : size;
 }
 
-/* The uses that the statement makes of x and of what it is computed from, in the order of evaluation. */
+/* Records the statement's uses of x and of the values that x is computed from, in the order of evaluation. */
 static void visit(struct kplan *p, const struct kstmt *it, const struct kexpr *x)
 {
     size_t n = 0;
@@ -237,7 +237,7 @@ static void leave_scope(struct kplan *p, size_t outer)
     }
 }
 
-/* Values that read these private memories are computed anew after this. */
+/* Ends the entries of values that read these private memories. */
 static void forget(struct kplan *p, uint64_t written)
 {
     for (size_t i = 0; written && i < p->n_live; i++) {
@@ -283,7 +283,7 @@ static void plan_stmts(struct kplan *p, struct kstmt *const *stmts, size_t n, bo
     }
 }
 
-/* Numbers the values that are worth a name and drops the references to the others. */
+/* Numbers the values that become temporaries and drops the references to the others. */
 static void number_temps(struct kplan *p)
 {
     int next = 0;

@@ -1,4 +1,4 @@
-/* The text form of a kernel, as ir/kernel/kir_parse.c reads it (the grammar stands there). */
+/* The text form of a kernel; ir/kernel/kir_parse.c reads it and has the grammar. */
 #include <string.h>
 
 #include "ir/kernel/kir_plan.h"
@@ -60,7 +60,7 @@ static const char *constant(struct ktext *t, const struct kexpr *x)
     }
 }
 
-/* A value where it is used; `defining`: x itself is what the line defines. */
+/* A value at its use; defining: the line defines the temporary of x itself. */
 static const char *value(struct ktext *t, const struct kexpr *x, bool defining)
 {
     struct arena *a = t->o.arena;
@@ -87,7 +87,7 @@ static const char *value(struct ktext *t, const struct kexpr *x, bool defining)
     return arena_printf(a, "%s)", out);
 }
 
-/* Where a thing comes from, as a clause: ` at "m.graph":7`. */
+/* The clause ` at "m.graph":7`. */
 static const char *origin(struct ktext *t, struct loc loc)
 {
     return loc.line && loc.src != t->k->src
@@ -118,7 +118,7 @@ static void let(struct ktext *t, const struct kstmt *it)
         kout_line(&t->o, "%s %s = %s", word(it), kplan_read(t->plan, it->read), v);
 }
 
-/* Without a mask the fill is never seen. */
+/* Without a mask the fill is never used. */
 static void load_vector(struct ktext *t, const struct kstmt *it)
 {
     const char *from = mem_ref(t, it->mem2, it->slot, it->index2);
@@ -315,7 +315,7 @@ static void collect(void *ctx, const struct index *e)
             collect(d, e->terms[i].atom[j]);
 }
 
-/* Every symbolic dim that stands in the text: what the statements mention, the grid and the buffers' lengths. */
+/* Every symbolic dim in the text: in statements, the grid and the buffers' lengths. */
 static void dims(struct ktext *t)
 {
     const struct kernel *k = t->k;

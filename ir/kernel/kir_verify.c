@@ -1,37 +1,37 @@
-/* What must hold of a kernel before it is printed. One walk in the order of the text, a loop's body once, both branches
-   of an if one after the other. */
+/* What must hold of a kernel before it is printed. One walk in textual order visits a loop's body once and both
+   branches of an if in sequence. */
 #include <string.h>
 
 #include "ir/kernel/fragment.h"
 #include "ir/kernel/kname.h"
 #include "ir/kernel/kstmt.h"
 
-/* A copy that was issued. waited: its group has landed, by a count of the commits as they stand; barrier: some barrier
-   that waits comes after it. */
+/* An issued copy. */
 struct flight {
     const struct kstmt *stmt;
     int group;
-    bool waited, barrier;
+    bool waited;  /* a barrier has waited for its group, by the count of commits so far */
+    bool barrier; /* some waiting barrier follows it */
 };
 
 struct verify {
     const struct kernel *k;
     struct arena *a;
     bool good;
-    enum uniform control; /* how uniform the way here is */
+    enum uniform control; /* uniformity of the control flow at this statement */
     int regions, eaches;
-    const struct index **vars;
-    size_t n_vars, cap_vars; /* that can be seen here */
+    const struct index **vars; /* visible here */
+    size_t n_vars, cap_vars;
     struct flight *flights;
     size_t n_flights, cap_flights;
     int stage_owner[256]; /* index + 1 of the flight that holds the staging register */
     int group;            /* groups closed so far */
     const struct kstmt *stmt;
-    const struct kexpr **reads;
+    const struct kexpr **reads; /* the lets that are visible here */
     size_t n_reads, cap_reads;
-    bool *bound;       /* by value: it is among `reads`, the lets that can be seen here */
-    struct kwalk walk; /* values that have been checked in the scopes around here, where they are evaluated no more: */
-    const struct kexpr **checked;
+    bool *bound;                  /* by value: it is among `reads` */
+    struct kwalk walk;            /* marks the values in `checked` */
+    const struct kexpr **checked; /* values already evaluated and checked in the enclosing scopes */
     size_t n_checked, cap_checked;
 };
 
@@ -76,7 +76,7 @@ static void see(struct verify *v, const struct index *var) { *arena_push(v->a, v
 
 /* ---- accesses ---- */
 
-/* An index that is out of the memory for all values of its variables; private memory must be sure to hold it. */
+/* An index must not be out of range for all values of its variables. In private memory it must be in range for all. */
 static void check_access(struct verify *v, const struct kmem *m, const struct index *slot, const struct index *index)
 {
     if (m->space == KS_PRIVATE && (index->lo < 0 || index->hi >= m->count->k))
@@ -96,7 +96,7 @@ static bool same_slot(const struct index *a, const struct index *b)
     return a == b || (!a && index_is_const(b) && !b->k) || (!b && index_is_const(a) && !a->k);
 }
 
-/* A touch of memory that a copy may still be writing. */
+/* Reports an access to memory that a copy may still be writing. */
 static void check_flights(struct verify *v, const struct kmem *m, const struct index *slot)
 {
     for (size_t i = 0; m->space == KS_SHARED && i < v->n_flights; i++) {
@@ -418,7 +418,7 @@ static enum uniform guard_uniform(const struct kmask *m)
 /* ---- scopes ---- */
 static void stmts(struct verify *v, struct kstmt *const *list, size_t n);
 
-/* Out of a scope: what it bound is not to be seen, what it evaluated is evaluated again. */
+/* At the end of a scope, what it bound is no longer visible, and what it evaluated is evaluated again. */
 struct scope {
     size_t n_vars, n_reads, n_checked;
 };
@@ -478,7 +478,7 @@ static void each(struct verify *v, const struct kstmt *it)
     v->eaches--;
 }
 
-/* A barrier in a loop's body waits, in the next turn, for what an earlier place of the body issued. */
+/* A barrier earlier in a loop's body waits, in the next iteration, for a copy issued later in it. */
 static bool has_wait(struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -506,7 +506,7 @@ static void loop(struct verify *v, const struct kstmt *it)
         v->flights[i].barrier = true;
 }
 
-/* ---- what the table says of every kind ---- */
+/* ---- rules from the table of kinds ---- */
 static bool has_fields(struct verify *v, const struct kstmt *it)
 {
     const struct kstmt_info *info = &kstmt_table[it->kind];
@@ -542,7 +542,7 @@ static void check_team(struct verify *v, const struct kstmt *it)
         wrong(v, "a block of %d threads is no whole number of waves", v->k->block);
 }
 
-/* What is no part of a copy does not touch memory that a copy may be writing. */
+/* Other statements must not access memory that a copy may be writing. */
 static void check_touches(struct verify *v, const struct kstmt *it)
 {
     if (kstmt_table[it->kind].copy)
@@ -553,7 +553,7 @@ static void check_touches(struct verify *v, const struct kstmt *it)
         check_flights(v, it->mem2, it->slot);
 }
 
-/* Operands, and the bodies. */
+/* Check operands and bodies. */
 static void (*const check[KSTMT_COUNT])(struct verify *, const struct kstmt *) = {
     [KSTMT_REGION] = region,
     [KSTMT_LET] = let,
@@ -601,7 +601,7 @@ static void stmts(struct verify *v, struct kstmt *const *list, size_t n)
     }
 }
 
-/* ---- the whole ---- */
+/* ---- the kernel ---- */
 static void check_head(struct verify *v)
 {
     const struct kernel *k = v->k;

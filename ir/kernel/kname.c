@@ -5,10 +5,10 @@
 
 #include "ir/kernel/kstmt.h"
 
-/* The kernel text's, beside the words that statements begin with, where they could be taken for a name. */
+/* Keywords of the kernel text that a name could be confused with, besides the first words of statements. */
 static const char *const in_kernels[] = { "a",   "at",  "block", "else", "false",      "from", "in",     "inf",  "mask",
                                           "max", "min", "nan",   "step", "transposed", "true", "unroll", "where" };
-/* C's and C++'s. */
+/* Keywords of C and C++. */
 static const char *const in_c[] = {
     "alignas", "alignof",  "and",      "asm",       "auto",     "bool",    "break",    "case",   "catch",
     "char",    "class",    "const",    "constexpr", "continue", "default", "delete",   "do",     "double",

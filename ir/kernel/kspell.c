@@ -59,8 +59,7 @@ struct piece {
     const char *text;
 };
 
-/* The order in which the terms of a sum are written: by degree, what is added before what is taken away, by
-   coefficient, by name. */
+/* The order of the terms of a sum: by degree, added before subtracted, by coefficient, by name. */
 static int by_order(const void *x, const void *y)
 {
     const struct piece *a = x;

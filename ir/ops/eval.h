@@ -67,8 +67,8 @@ uint64_t field_add(uint64_t a, uint64_t b);
 uint64_t field_sub(uint64_t a, uint64_t b);
 uint64_t field_mul(uint64_t a, uint64_t b);
 uint64_t field_inv(uint64_t a); /* field_inv(0) = 0 */
-/* A finite double is a dyadic rational and maps to that element. NaN and the infinities map to one fixed element each.
-   */
+/* A finite double is a dyadic rational and maps to that element. NaN and the infinities map to one fixed
+   element each. */
 uint64_t field_of_double(double x);
 uint64_t field_of_int(int64_t x);
 uint64_t field_mix(uint64_t key, unsigned op, uint64_t a, uint64_t b);
@@ -161,8 +161,8 @@ static inline double bd_err(const struct bd *b, int operand, int64_t i)
 {
     return b->e_in[operand] ? b->e_in[operand][i] : 0;
 }
-/* Error of a sum of n terms t_i by b->sum, with mass = Σ|t_i| and err = Σ error of t_i. Not for sums on a matrix unit.
-   */
+/* Error of a sum of n terms t_i by b->sum, with mass = Σ|t_i| and err = Σ error of t_i. Not for sums on a
+   matrix unit. */
 double bd_sum(const struct bd *b, double mass, double err, int64_t n);
 /* Most additions that one of n terms takes part in, in levels `from` and up. */
 double bd_sum_steps(const struct sum_record *r, int from, int64_t n);

@@ -116,7 +116,7 @@ double round_up(double z, double e)
 {
     double sum = z + e;
     double err = sum_error(z, e, sum);
-    /* A sum that overflowed has no error term: it is already outside. */
+    /* A sum that overflowed has no error term; it is already beyond the exact one. */
     return isinf(sum) ? (sum < 0 && !isinf(z) && !isinf(e) ? -0x1.fffffffffffffp1023 : sum)
            : err > 0  ? nextafter(sum, INFINITY)
                       : sum;
@@ -138,7 +138,7 @@ static bool row_is_sound(const struct row *r)
     return true;
 }
 
-/* What a choice goes by: larger first, ties to the lower index. */
+/* The key that a choice compares: larger first, ties to the lower index. */
 static uint64_t key_of(const struct row *r, double z)
 {
     return r->a ? rank_of_int(padic_encode(r->a, z)) : rank_of_double(z);
@@ -150,8 +150,8 @@ static uint64_t score_key(const void *row, int64_t i)
     return key_of(r, r->z[i]);
 }
 
-/* Each chosen one at its least stands before each other one at its most: it is enough that the last of those stands
-   before the first of these. */
+/* Each chosen expert at its lowest must precede each other expert at its highest. It suffices to compare the last of
+   the former with the first of the latter. */
 static bool row_is_certified(const struct row *r, int k)
 {
     if (!row_is_sound(r))

@@ -27,7 +27,7 @@ static int64_t int_of(const struct sheaf_table *t, int64_t i)
     return t->size == 4 ? (int32_t)(uint32_t)v : (int64_t)v;
 }
 
-/* The rows' state: the first record of each row, and how many opens it lies in. */
+/* The state of the check: for each row its first record and the number of open sets that hold it. */
 struct check {
     const struct sheaf_site *s;
     const struct sheaf_buckets *b;
@@ -43,8 +43,7 @@ static bool fail(struct check *c, enum sheaf_clause clause, int64_t a, int64_t b
     return false;
 }
 
-/* Calls `visit` for every record (expert e, slot number at = e·cap + i) in order of experts and slots; stops at the
-   first that fails. */
+/* Calls `visit` for every record (expert e, flat slot at = e·cap + i) in order; stops at the first failure. */
 static bool each_record(struct check *c, bool (*visit)(struct check *c, int64_t e, int64_t at, int64_t row))
 {
     for (int64_t e = 0; e < c->s->experts; e++)
@@ -56,8 +55,8 @@ static bool each_record(struct check *c, bool (*visit)(struct check *c, int64_t 
     return true;
 }
 
-/* (a), and that every row and count is one: what the other clauses index by. `first` serves as the slot of this bucket
-   that held the row. */
+/* (a), and that all rows and counts are in range, since the other clauses index by them. `first` is used here for the
+   slot of the current bucket that lists the row. */
 static bool check_listed_once(struct check *c)
 {
     for (int64_t e = 0; e < c->s->experts; e++) {
@@ -102,11 +101,12 @@ static bool check_cover(struct check *c)
     return true;
 }
 
-/* The three parts of a record, at records i of table set x and j of y: the first column that differs, −1 if none. */
+/* The tables that hold the three parts of a record. */
 struct parts {
     const struct sheaf_table *chosen, *w, *q;
 };
 
+/* The first column where record i of x and record j of y differ; −1 if none. */
 static int64_t record_differs(int64_t experts, struct parts x, int64_t i, struct parts y, int64_t j, uint64_t *left,
                               uint64_t *right)
 {
@@ -124,7 +124,7 @@ static int64_t record_differs(int64_t experts, struct parts x, int64_t i, struct
 static struct parts of_buckets(const struct sheaf_buckets *b) { return (struct parts){ &b->chosen, &b->w, &b->q }; }
 static struct parts of_router(const struct sheaf_site *s) { return (struct parts){ &s->chosen, &s->w, &s->q }; }
 
-/* Equality of bits is transitive: each record against the row's first one. */
+/* Bit equality is transitive, so each record is compared with the row's first one. */
 static bool check_overlap(struct check *c, int64_t e, int64_t at, int64_t row)
 {
     uint64_t left, right;

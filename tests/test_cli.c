@@ -726,7 +726,7 @@ static void verify_fails_a_wrong_kernel(void **state)
     leave_place(&p);
 }
 
-/* The words of the SPEC, on the model that it names. */
+/* The three commands of the README, on their model. */
 static void the_use_that_must_always_work(void **state)
 {
     (void)state;

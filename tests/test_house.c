@@ -307,7 +307,7 @@ static void rule_op_comparisons(const struct file *f, struct findings *out)
 
 /* No code asks for a target by name. */
 static const struct exception target_words[] = {
-    { "runtime/cli/cli_line.c", "gfx90a", "the target of a build that names none (SPEC section 1)" },
+    { "runtime/cli/cli_line.c", "gfx90a", "the target of a build that names none" },
     { "runtime/cli/cli_options.c", "gfx90a", "the help that says so" },
     { NULL, NULL, NULL },
 };

@@ -1,4 +1,4 @@
-/* Routing (SPEC section 4): scores to integers and back, and the weighted sum over the chosen experts. ir/ops/topk.c
+/* Routing: scores to integers and back, and the weighted sum over the chosen experts. ir/ops/topk.c
    chooses. p-adic valuations play no part. */
 #include <math.h>
 

@@ -1,4 +1,4 @@
-/* The choice of the K largest of each row (SPEC section 4). It compares integers or scores exactly, so equal scores
+/* The choice of the K largest of each row. It compares integers or scores exactly, so equal scores
    choose equal sets on every backend. */
 #include <math.h>
 

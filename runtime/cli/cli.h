@@ -35,7 +35,7 @@ struct verb {
 /* All verbs in the order of help; NULL past the last. */
 const struct verb *cli_verb_at(int i);
 
-/* Runs a command; argv[0] is its verb. Returns the exit code of SPEC section 1. */
+/* Runs a command; argv[0] is its verb. Returns the exit code (README). */
 int cli_run_verb(struct session *s, FILE *out, FILE *err, const struct cli_env *env, int argc, char **argv);
 /* The program: argv as main gets it. */
 int cli_main(int argc, char **argv);

@@ -13,14 +13,31 @@
 enum { RANDOM = 20, SEED = 7000 };
 static const int64_t batches[] = { 1, 7, 33, 65 };
 
-/* Graph i of the test: the models at nano, then random ones. NULL past the last. */
+/* Products without the matrix unit, since a selection reads them; in parts of their depth; with sums of their rows and
+   columns. */
+static const char *const products[] = {
+    "graph in_f32\ninput a: f32[97, 113] where -1 <= a <= 1\ninput b: f32[113, 83] where -1 <= b <= 1\n"
+    "output y = matmul(a, b)\noutput chosen = topk_mask(y, 2)\n",
+    "graph turned\ninput a: f32[64, 300] where -1 <= a <= 1\ninput b: f32[72, 64] where -1 <= b <= 1\n"
+    "output y = matmul(a, b, transpose_a=true, transpose_b=true)\noutput chosen = topk_mask(y, 2)\n",
+    "graph in_parts\ndim B\ninput x: f16[B, 1100] where -1 <= x <= 1\noutput y = gelu(linear(x, 20))\n",
+    "graph margins\ndim B\ninput x: f16[B, 72] where -1 <= x <= 1\noutput y = linear(x, 150)\n"
+    "output s = sum(y, axis=0)\noutput m = mean(y)\noutput t = max(y)\n",
+};
+enum { MODELS = 4, PRODUCTS = sizeof products / sizeof *products };
+
+/* Graph i of the test: the models at nano, products, then random ones. NULL past the last. */
 static const struct source *graph_at(struct session *s, int i)
 {
     static const char *const models[] = { "models/moe_sheaf.graph", "models/moe_softmax.graph", "models/dense.graph",
                                           "models/router.graph" };
-    if (i < 4)
+    if (i < MODELS)
         return source_read(s, models[i]);
-    return i < 4 + RANDOM ? source_of_string(s, "random", random_graph_text(s->run, SEED + (uint64_t)i)) : NULL;
+    i -= MODELS;
+    if (i < PRODUCTS)
+        return source_of_string(s, "products", products[i]);
+    i -= PRODUCTS;
+    return i < RANDOM ? source_of_string(s, "random", random_graph_text(s->run, SEED + (uint64_t)i)) : NULL;
 }
 
 static void must_be_same(struct chain *c, struct device *a, const struct code *of_a, struct device *b,

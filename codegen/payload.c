@@ -171,7 +171,7 @@ static void issue(struct kprint *p, const struct kstmt *it)
          masked(p, &it->mask, from_on(p, it->mem2, NULL, it->index2), zero));
 }
 
-/* Land and commit print nothing: the copy is made at its issue. */
+/* Land and commit print nothing: the copy is made at its issue. Nor does await: a payload runs alone. */
 static void nothing(struct kprint *p, const struct kstmt *it)
 {
     (void)p;
@@ -208,6 +208,7 @@ static const struct kform form_of_a_thread = {
         [KSTMT_ISSUE] = issue,
         [KSTMT_LAND] = nothing,
         [KSTMT_COMMIT] = nothing,
+        [KSTMT_AWAIT] = nothing,
         [KSTMT_FRAG_FILL] = print_frag_fill,
         [KSTMT_FRAG_LOAD] = frag_load,
         [KSTMT_EACH] = print_each,
@@ -401,6 +402,7 @@ static const struct kform form_of_the_block = {
         [KSTMT_ISSUE] = by_threads,
         [KSTMT_LAND] = nothing,
         [KSTMT_COMMIT] = nothing,
+        [KSTMT_AWAIT] = nothing,
         [KSTMT_BARRIER] = barrier,
         [KSTMT_FRAG_FILL] = by_threads,
         [KSTMT_FRAG_LOAD] = by_threads,

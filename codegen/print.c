@@ -188,6 +188,12 @@ static void barrier(struct kprint *p, const struct kstmt *it)
     kout_line(&p->o, it->scope == KSCOPE_BLOCK ? "tk_sync_block();" : "tk_sync_wave();");
 }
 
+static void await(struct kprint *p, const struct kstmt *it)
+{
+    (void)it;
+    kout_line(&p->o, "tk_await();");
+}
+
 static const struct kform form = {
     .temporaries = true,
     .stmt = {
@@ -204,6 +210,7 @@ static const struct kform form = {
         [KSTMT_LAND] = land,
         [KSTMT_COMMIT] = commit,
         [KSTMT_BARRIER] = barrier,
+        [KSTMT_AWAIT] = await,
         [KSTMT_FRAG_FILL] = print_frag_fill,
         [KSTMT_FRAG_LOAD] = print_frag_load,
         [KSTMT_MMA] = print_mma,

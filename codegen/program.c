@@ -99,6 +99,7 @@ static struct program_launch lower_launch(struct program *p, const struct group 
     l.b.loc = l.k->loc;
     struct program_launch launch = { .group = gr, .first = part == 0, .last = part + 1 == gr->n_launches, .k = l.k };
     launch.args = bind_args(&l);
+    kstmt_await(&l.b);
     if (is_empty(p->s, gr))
         l.k->grid[0] = index_const(l.indices, 0);
     else if (gl->kind == LAUNCH_GEMM)

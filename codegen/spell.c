@@ -376,6 +376,12 @@ static const char copies_emu[] =
     "#define tk_commit() (tk_checked ? tk_me->host->commit(tk_me) : (void)0)\n"
     "#define tk_wait(n) (tk_checked ? tk_me->host->wait(tk_me, (n)) : (void)0)\n";
 
+/* ---- launches ---- */
+
+/* Where no launch starts early there is nothing to wait for. */
+static const char await_cuda[] = "#define tk_await() asm volatile(\"griddepcontrol.wait;\" ::: \"memory\")\n";
+static const char await_nothing[] = "#define tk_await() ((void)0)\n";
+
 /* Extra arguments of the staged copies: none on a GPU, the work-item and its line in a checking text. */
 static const char staged_plain[] = "#define TK_ME\n#define TK_AT\n#define TK_MAY(p, n, w) 1\n";
 static const char staged_checked[] =
@@ -552,6 +558,7 @@ const char *spell_prelude(struct session *s, const struct target *t, enum spelli
     print_vectors(to, how);
     print_matrix(to, t->matrix, how);
     print_copies(to, t, how);
+    fputs(how == SPELL_CUDA && t->early_launch ? await_cuda : await_nothing, to);
     fputs(prelude_math, to);
     fputs("\n" SPELL_KERNELS, to);
     BUG_IF(fclose(to), "out of memory");

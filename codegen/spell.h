@@ -36,6 +36,7 @@
               NVIDIA: issue is cp.async, land does nothing. AMD: issue loads into `stage`, land stores to LDS, commit
               and wait do nothing. di and si count elements, since the pointers are typed. dst must not be touched
               between the issue and the wait (and barrier) for its group.
+   Launches   tk_await()                                    until the launches before this one are done
    Barriers   tk_sync_block()  tk_sync_wave()               barrier; publishes memory within its scope
    Wave ops   tk_shfl_xor_T(v, mask)  tk_shfl_T(v, lane)    T in f32 f64 i32 i64
               tk_ballot(p) -> tk_u64

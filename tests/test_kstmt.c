@@ -67,6 +67,7 @@ static const struct {
     [KSTMT_LAND] = { "issue 0: s[4*tid] from x[4*tid] by 4\nland 0: s[4*tid] by 4", "TREWL" },
     [KSTMT_COMMIT] = { "commit", "TRE" },
     [KSTMT_BARRIER] = { "barrier block", "T" },
+    [KSTMT_AWAIT] = { "await", "TRE" },
     [KSTMT_FRAG_FILL] = { "fill fc = 2.5", "TREWL" },
     [KSTMT_FRAG_LOAD] = { "frag fa = g(0, 0)", "TW" },
     [KSTMT_MMA] = { "mma fc += fa * fb", "TW" },

@@ -610,6 +610,8 @@ void kstmt_land(struct kbuild *b, const struct kmem *dst, const struct index *sl
 
 void kstmt_commit(struct kbuild *b) { stmt_new(b, KSTMT_COMMIT); }
 
+void kstmt_await(struct kbuild *b) { stmt_new(b, KSTMT_AWAIT); }
+
 void kstmt_barrier(struct kbuild *b, enum kscope scope, int pending)
 {
     struct kstmt *it = stmt_new(b, KSTMT_BARRIER);

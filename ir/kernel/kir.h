@@ -142,6 +142,9 @@ enum kstmt_kind {
     /* Synchronises the threads of scope and publishes shared memory. At most `pending` groups of copies stay in
        flight. */
     KSTMT_BARRIER,
+    /* Waits until every launch before this one in its stream is done and its writes are visible. A launch whose kernel
+       begins with it may start early, while they still run (kernel_may_start_early). */
+    KSTMT_AWAIT,
     /* frag[*] := value */
     KSTMT_FRAG_FILL,
     /* frag[i] := tile of shared memory at (row, col); transposed: the tile holds it as (col, row). */
@@ -335,6 +338,7 @@ void kstmt_land(struct kbuild *b, const struct kmem *dst, const struct index *sl
                 int elems, int stage);
 void kstmt_commit(struct kbuild *b);
 void kstmt_barrier(struct kbuild *b, enum kscope scope, int pending);
+void kstmt_await(struct kbuild *b);
 void kstmt_frag_fill(struct kbuild *b, struct kfrag *f, double value);
 void kstmt_frag_load(struct kbuild *b, struct kfrag *f, const struct kmem *m, const struct index *slot,
                      const struct index *row, const struct index *col, bool transposed);
@@ -350,6 +354,8 @@ void kernel_sum(struct kernel *k, const struct node *n, struct sum_level level);
 
 /* Does it contain a collective statement (barrier, combine, matrix), so that a block's threads must run together? */
 bool kernel_is_collective(const struct kernel *k);
+/* Is its first statement an await, so that nothing is read or written before the launches that it follows are done? */
+bool kernel_may_start_early(const struct kernel *k);
 
 /* ---- text, verifier ---- */
 const char *kernel_text(struct arena *a, const struct kernel *k);

@@ -22,6 +22,7 @@
            | "issue" INT ":" ref "from" ref "by" INT [ "mask" guards ]
            | "land" INT ":" ref "by" INT
            | "commit"
+           | "await"
            | "barrier" ( "block" | "wave" ) [ "wait" INT ]
            | "fill" FRAG "=" number
            | "frag" FRAG "=" MEMORY [ "[" ix "]" ] "(" ix "," ix ")" [ "transposed" ]
@@ -445,6 +446,7 @@ static void land(struct kparse *p)
 }
 
 static void commit(struct kparse *p) { kstmt_commit(&p->b); }
+static void await(struct kparse *p) { kstmt_await(&p->b); }
 
 static void barrier(struct kparse *p)
 {
@@ -597,23 +599,15 @@ static void write_to(struct kparse *p, const char *name, struct loc loc)
 
 /* By first word; kinds that share a word share a parser. */
 static void (*const parse[KSTMT_COUNT])(struct kparse *) = {
-    [KSTMT_REGION] = region,
-    [KSTMT_LET] = let,
-    [KSTMT_LOAD_VECTOR] = vector,
-    [KSTMT_STORE_VECTOR] = vector,
-    [KSTMT_COMBINE] = combine,
-    [KSTMT_FOR] = loop,
-    [KSTMT_IF] = branch,
-    [KSTMT_ISSUE] = issue,
-    [KSTMT_LAND] = land,
-    [KSTMT_COMMIT] = commit,
-    [KSTMT_BARRIER] = barrier,
-    [KSTMT_FRAG_FILL] = fill,
-    [KSTMT_FRAG_LOAD] = frag_load,
-    [KSTMT_FRAG_CAST] = frag_load,
-    [KSTMT_MMA] = mma,
-    [KSTMT_EACH] = each,
-    [KSTMT_FRAG_SET] = element,
+    [KSTMT_REGION] = region,       [KSTMT_LET] = let,
+    [KSTMT_LOAD_VECTOR] = vector,  [KSTMT_STORE_VECTOR] = vector,
+    [KSTMT_COMBINE] = combine,     [KSTMT_FOR] = loop,
+    [KSTMT_IF] = branch,           [KSTMT_ISSUE] = issue,
+    [KSTMT_LAND] = land,           [KSTMT_COMMIT] = commit,
+    [KSTMT_AWAIT] = await,         [KSTMT_BARRIER] = barrier,
+    [KSTMT_FRAG_FILL] = fill,      [KSTMT_FRAG_LOAD] = frag_load,
+    [KSTMT_FRAG_CAST] = frag_load, [KSTMT_MMA] = mma,
+    [KSTMT_EACH] = each,           [KSTMT_FRAG_SET] = element,
     [KSTMT_FRAG_REDUCE] = reduce,
 };
 

@@ -217,7 +217,7 @@ static void land(struct ktext *t, const struct kstmt *it)
     kout_line(&t->o, "%s %d: %s by %d", word(it), it->stage, mem_ref(t, it->mem, it->slot, it->index), it->elems);
 }
 
-static void commit(struct ktext *t, const struct kstmt *it) { kout_line(&t->o, "%s", word(it)); }
+static void word_alone(struct ktext *t, const struct kstmt *it) { kout_line(&t->o, "%s", word(it)); }
 
 static void barrier(struct ktext *t, const struct kstmt *it)
 {
@@ -262,7 +262,8 @@ static void (*const write[KSTMT_COUNT])(struct ktext *, const struct kstmt *) = 
     [KSTMT_IF] = branch,
     [KSTMT_ISSUE] = issue,
     [KSTMT_LAND] = land,
-    [KSTMT_COMMIT] = commit,
+    [KSTMT_COMMIT] = word_alone,
+    [KSTMT_AWAIT] = word_alone,
     [KSTMT_BARRIER] = barrier,
     [KSTMT_FRAG_FILL] = frag_fill,
     [KSTMT_FRAG_LOAD] = frag_load,

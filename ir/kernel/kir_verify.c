@@ -221,6 +221,13 @@ static void commit(struct verify *v, const struct kstmt *it)
     v->group++;
 }
 
+/* Legal wherever a block's threads arrive together. Only the first statement of a kernel lets it start early. */
+static void await(struct verify *v, const struct kstmt *it)
+{
+    (void)v;
+    (void)it;
+}
+
 static void barrier(struct verify *v, const struct kstmt *it)
 {
     for (size_t i = 0; it->pending >= 0 && i < v->n_flights; i++) {
@@ -568,6 +575,7 @@ static void (*const check[KSTMT_COUNT])(struct verify *, const struct kstmt *) =
     [KSTMT_LAND] = land,
     [KSTMT_COMMIT] = commit,
     [KSTMT_BARRIER] = barrier,
+    [KSTMT_AWAIT] = await,
     [KSTMT_FRAG_FILL] = frag_fill,
     [KSTMT_FRAG_LOAD] = frag_load,
     [KSTMT_MMA] = mma,

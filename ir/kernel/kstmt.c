@@ -35,6 +35,7 @@ static bool any_collective(struct kstmt *const *stmts, size_t n)
 }
 
 bool kernel_is_collective(const struct kernel *k) { return any_collective(k->body, k->n_body); }
+bool kernel_may_start_early(const struct kernel *k) { return k->n_body && k->body[0]->kind == KSTMT_AWAIT; }
 
 /* ---- walks ---- */
 struct kwalk_step {

@@ -61,6 +61,7 @@ struct launch {
     unsigned shared; /* bytes of dynamic shared memory; 0 when the text declares it statically */
     unsigned smem;   /* all bytes of shared memory that the text uses; the emulator allocates them */
     bool collective; /* has barriers, shuffles or matrix statements: work-items must run together */
+    bool early;      /* may start before the launches before it are done: its kernel waits for them */
     const void *args;
     size_t args_size;
     const struct launch_buffer *buffers;

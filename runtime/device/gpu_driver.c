@@ -76,6 +76,7 @@ static const struct function_name functions[] = {
     { FIELD(context_release), NULL, "cuDevicePrimaryCtxRelease_v2", false },
     { FIELD(context_use), NULL, "cuCtxSetCurrent", false },
     { FIELD(function_attribute), NULL, "cuFuncSetAttribute", false },
+    { FIELD(launch_config), NULL, "cuLaunchKernelEx", true },
     { FIELD(hip_error_name), "hipGetErrorName", NULL, false },
     { FIELD(hip_error_text), "hipGetErrorString", NULL, false },
     { FIELD(device_use), "hipSetDevice", NULL, false },

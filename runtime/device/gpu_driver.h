@@ -16,6 +16,22 @@ struct gpu_vendor {
 };
 extern const struct gpu_vendor gpu_nvidia, gpu_amd;
 
+/* CUlaunchAttribute and CUlaunchConfig. */
+struct cuda_launch_attribute {
+    int id;
+    int pad;
+    union {
+        int flag;
+        char room[64];
+    } value;
+};
+struct cuda_launch {
+    unsigned grid[3], block[3], shared;
+    void *stream;
+    const struct cuda_launch_attribute *attributes;
+    unsigned n_attributes;
+};
+
 /* Handles are pointers, device addresses are 64-bit numbers, and a NULL stream is the default one. A driver fills the
    fields that it has: see the table in gpu_driver.c. */
 struct gpu_driver {
@@ -62,6 +78,8 @@ struct gpu_driver {
     int (*context_release)(int device);
     int (*context_use)(void *context);
     int (*function_attribute)(void *function, int attribute, int value);
+    int (*launch_config)(const struct cuda_launch *how, void *function, void **params,
+                         void **config); /* from 11.8 on */
     /* HIP only */
     const char *(*hip_error_name)(int code);
     const char *(*hip_error_text)(int code);

@@ -1,7 +1,7 @@
 /* Streams, events and recordings of the two GPU devices. */
-#include <stdlib.h>
+#include "runtime/device/gpu_stream.h"
 
-#include "runtime/device/gpu.h"
+#include <stdlib.h>
 
 enum { CAPTURE_OF_THIS_THREAD = 1 }; /* in both drivers: a capture ignores the calls of other threads */
 

@@ -26,6 +26,7 @@ struct launch launch_of(struct arena *a, const struct kernel *k, const dptr *at,
                         .block = (unsigned)k->block,
                         .smem = (unsigned)k->shared_bytes,
                         .collective = kernel_is_collective(k),
+                        .early = kernel_may_start_early(k),
                         .n_buffers = k->n_args };
     for (int i = 0; i < 3; i++)
         l.grid[i] = k->grid[i] ? (uint64_t)dims_eval(dims, k->grid[i]) : 1;

@@ -54,6 +54,7 @@ struct work {
     int byte;
     struct function *function;
     unsigned grid[3], block, shared;
+    int early; /* it may start before the work before it is done */
     unsigned char args[ARGS];
 };
 static struct graph {
@@ -220,8 +221,8 @@ static void work_do(const struct work *w)
     case LAUNCH:
         if (!strcmp(w->function->name, "twice"))
             launch_twice(w);
-        say("launch %s %u %u %u block %u shared %u\n", w->function->name, w->grid[0], w->grid[1], w->grid[2], w->block,
-            w->shared);
+        say("launch %s %u %u %u block %u shared %u%s\n", w->function->name, w->grid[0], w->grid[1], w->grid[2],
+            w->block, w->shared, w->early ? " early" : "");
         break;
     }
 }
@@ -317,27 +318,62 @@ int NAME(cuModuleGetFunction, hipModuleGetFunction)(void **function, void *modul
     return 0;
 }
 
-int NAME(cuLaunchKernel, hipModuleLaunchKernel)(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
-                                                unsigned by, unsigned bz, unsigned shared, void *stream, void **params,
-                                                void **config)
+static int launch(struct function *f, const unsigned *grid, const unsigned *block, unsigned shared, void *stream,
+                  void **params, void **config, int early)
 {
-    CALL_CURRENT(NAME(cuLaunchKernel, hipModuleLaunchKernel));
-    struct function *f = function;
     if (f < functions || f >= functions + FUNCTIONS || !f->name[0])
         return INVALID_HANDLE;
-    if (params || !config || !gx || !gy || !gz || !bx || by != 1 || bz != 1 || gy > 65535 || gz > 65535 || bx > 1024)
+    if (params || !config || !grid[0] || !grid[1] || !grid[2] || !block[0] || block[1] != 1 || block[2] != 1 ||
+        grid[1] > 65535 || grid[2] > 65535 || block[0] > 1024)
         return INVALID_VALUE;
     size_t bytes = *(size_t *)config[3];
     if (config[0] != (void *)1 || config[2] != (void *)2 || config[4] != PARAM_END || bytes > ARGS)
         return INVALID_VALUE;
     if (!strcmp(f->name, "twice") && bytes != 16)
         return INVALID_VALUE;
-    struct work w = {
-        .kind = LAUNCH, .function = f, .grid = { gx, gy, gz }, .block = bx, .shared = shared, .bytes = bytes
-    };
+    struct work w = { .kind = LAUNCH,
+                      .function = f,
+                      .grid = { grid[0], grid[1], grid[2] },
+                      .block = block[0],
+                      .shared = shared,
+                      .bytes = bytes,
+                      .early = early };
     memcpy(w.args, config[1], bytes);
     return submit(stream, w);
 }
+
+int NAME(cuLaunchKernel, hipModuleLaunchKernel)(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
+                                                unsigned by, unsigned bz, unsigned shared, void *stream, void **params,
+                                                void **config)
+{
+    CALL_CURRENT(NAME(cuLaunchKernel, hipModuleLaunchKernel));
+    return launch(function, (unsigned[]){ gx, gy, gz }, (unsigned[]){ bx, by, bz }, shared, stream, params, config, 0);
+}
+
+#ifndef FAKE_HIP
+/* Attribute 6 lets a launch start early; a value's first four bytes are its flag. */
+struct attribute {
+    int id, pad;
+    union {
+        int flag;
+        void *room[8];
+    } value;
+};
+struct config {
+    unsigned grid[3], block[3], shared;
+    void *stream;
+    struct attribute *attributes;
+    unsigned n;
+};
+
+int cuLaunchKernelEx(const struct config *c, void *function, void **params, void **config)
+{
+    CALL_CURRENT(cuLaunchKernelEx);
+    if (c->n != 1 || c->attributes[0].id != 6)
+        return INVALID_VALUE;
+    return launch(function, c->grid, c->block, c->shared, c->stream, params, config, c->attributes[0].value.flag);
+}
+#endif
 
 int NAME(cuCtxSynchronize, hipDeviceSynchronize)(void)
 {

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "runtime/emu/emu.h"
+#include "runtime/emu/emu_matrix.h"
 
 enum { SIDE = 16 };
 

@@ -127,7 +127,7 @@ static enum fail run_verb(struct session *s, FILE *out, FILE *err, const struct 
         unknown_verb(s, argv[0]);
         return FAIL_USAGE;
     }
-    if (!cli_options_read(s, c.verb, argc, argv, &c.o))
+    if (!cli_options_read(s, &(struct verbs){ verbs, N_VERBS }, c.verb, argc, argv, &c.o))
         return FAIL_USAGE;
     if (c.o.help) {
         print_verb_help(c.verb, out);

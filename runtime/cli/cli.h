@@ -22,16 +22,6 @@ struct cli {
     struct cli_options o;
 };
 
-struct verb {
-    const char *name;
-    const char *args;    /* its argument as help shows it: "[GRAPH|DIR]"; NULL: it takes none */
-    const char *summary; /* one line */
-    const char *flags;   /* names of the flags that it takes, space-separated */
-    const char *about;   /* the paragraphs of its help */
-    /* FAIL_NONE: success. If the session has errors, the first one's kind decides the exit code instead. */
-    enum fail (*run)(struct cli *c);
-};
-
 /* All verbs in the order of help; NULL past the last. */
 const struct verb *cli_verb_at(int i);
 

@@ -8,7 +8,6 @@
 #include "ir/index.h"
 #include "ir/map.h"
 #include "passes/pass.h"
-#include "runtime/cli/cli.h"
 
 #define AT(field) offsetof(struct cli_options, field)
 static const struct cli_flag flags[] = {
@@ -77,16 +76,16 @@ const char *cli_meant(struct session *s, const char *near)
 }
 
 /* The verbs that have a flag, for an error about a verb that does not. */
-static const char *others_with(struct session *s, const char *name)
+static const char *others_with(struct session *s, const struct verbs *all, const char *name)
 {
     const char *list = "";
-    for (int i = 0; cli_verb_at(i); i++)
-        if (cli_has_word(cli_verb_at(i)->flags, name))
-            list = arena_printf(s->run, "%s%s%s", list, *list ? ", " : "", cli_verb_at(i)->name);
+    for (size_t i = 0; i < all->n; i++)
+        if (cli_has_word(all->v[i].flags, name))
+            list = arena_printf(s->run, "%s%s%s", list, *list ? ", " : "", all->v[i].name);
     return list;
 }
 
-static bool unknown_flag(struct session *s, const struct verb *v, const char *said)
+static bool unknown_flag(struct session *s, const struct verbs *all, const struct verb *v, const char *said)
 {
     const char *name = arena_strndup(s->run, said + strspn(said, "-"), strcspn(said + strspn(said, "-"), "="));
     const char *near = NULL;
@@ -96,7 +95,7 @@ static bool unknown_flag(struct session *s, const struct verb *v, const char *sa
     diag_error(s, FAIL_USAGE, NOWHERE, "tokic %s has no flag %s%s", v->name,
                arena_strndup(s->run, said, strcspn(said, "=")),
                cli_meant(s, near ? arena_printf(s->run, "--%s", near) : NULL));
-    const char *others = others_with(s, name);
+    const char *others = others_with(s, all, name);
     if (*others)
         diag_note(s, NOWHERE, "--%s is a flag of: %s", name, others);
     diag_note(s, NOWHERE, "tokic help %s lists the flags that it takes", v->name);
@@ -247,7 +246,8 @@ static bool read_arguments(struct session *s, const struct verb *v, int argc, ch
     return true;
 }
 
-bool cli_options_read(struct session *s, const struct verb *v, int argc, char **argv, struct cli_options *o)
+bool cli_options_read(struct session *s, const struct verbs *all, const struct verb *v, int argc, char **argv,
+                      struct cli_options *o)
 {
     struct option longs[N_FLAGS + 1];
     char shorts[3 * N_FLAGS + 2], **args = arena_array(s->run, char *, argc + 1); /* a copy: getopt reorders */
@@ -259,16 +259,16 @@ bool cli_options_read(struct session *s, const struct verb *v, int argc, char **
     for (int got; (got = getopt_long(argc, args, shorts, longs, NULL)) != -1;) {
         const char *said = args[optind - 1];
         if (got == '?' && optopt && optopt < FIRST_VALUE)
-            return unknown_flag(s, v, arena_printf(s->run, "-%c", optopt));
+            return unknown_flag(s, all, v, arena_printf(s->run, "-%c", optopt));
         if (got == '?' && optopt)
             return diag_error(s, FAIL_USAGE, NOWHERE, "--%s takes no value", flag_of(optopt)->name);
         if (got == '?')
-            return unknown_flag(s, v, said);
+            return unknown_flag(s, all, v, said);
         if (got == ':')
             return diag_error(s, FAIL_USAGE, NOWHERE, "%s needs a value: %s", said, flag_of(optopt)->arg);
         const struct cli_flag *f = flag_of(got);
         if (is_abbreviated(f, args, got >= FIRST_VALUE))
-            return unknown_flag(s, v, args[optind - 1 - (optarg && optarg == args[optind - 1])]);
+            return unknown_flag(s, all, v, args[optind - 1 - (optarg && optarg == args[optind - 1])]);
         if (!read_value(s, f, optarg, o))
             return false;
     }

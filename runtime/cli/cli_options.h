@@ -1,11 +1,28 @@
 #ifndef TOKIC_RUNTIME_CLI_CLI_OPTIONS_H
 #define TOKIC_RUNTIME_CLI_CLI_OPTIONS_H
-/* The flags of the command line: one table of all flags; each verb names those that it takes. */
+/* Verbs and their flags: one table of all flags; each verb names those that it takes. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "ir/session.h"
+
+struct cli;
+struct verb {
+    const char *name;
+    const char *args;    /* its argument as help shows it: "[GRAPH|DIR]"; NULL: it takes none */
+    const char *summary; /* one line */
+    const char *flags;   /* names of the flags that it takes, space-separated */
+    const char *about;   /* the paragraphs of its help */
+    /* FAIL_NONE: success. If the session has errors, the first one's kind decides the exit code instead. */
+    enum fail (*run)(struct cli *c);
+};
+
+/* All verbs, in the order of help. */
+struct verbs {
+    const struct verb *v;
+    size_t n;
+};
 
 struct texts {
     const char **v;
@@ -53,9 +70,10 @@ const char *cli_meant(struct session *s, const char *near);
 /* Is `word` one of the space-separated words? */
 bool cli_has_word(const char *words, const char *word);
 
-struct verb;
-/* Reads argv[1..] for a verb. The texts are not copied: they point into argv. false with a diagnostic (FAIL_USAGE). */
-bool cli_options_read(struct session *s, const struct verb *v, int argc, char **argv, struct cli_options *out);
+/* Reads argv[1..] for a verb, one of `all`. The texts are not copied: they point into argv. false with a diagnostic
+   (FAIL_USAGE). */
+bool cli_options_read(struct session *s, const struct verbs *all, const struct verb *v, int argc, char **argv,
+                      struct cli_options *out);
 /* The flags of a verb, as its help shows them. */
 void cli_options_help(const struct verb *v, FILE *to);
 #endif

@@ -1,9 +1,11 @@
 /* Runs a launch's blocks: workers, fibers, and the barriers and wave operations where work-items meet. */
+#include "runtime/emu/emu_block.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/emu/emu.h"
+#include "runtime/emu/emu_fiber.h"
 
 /* Why a work-item waits. */
 enum wait { WAIT_NOT, WAIT_BLOCK, WAIT_WAVE, WAIT_SHUFFLE, WAIT_BALLOT, WAIT_MMA, WAIT_END };

@@ -5,10 +5,10 @@
    launch. A wave's count advances at the wave's own barriers too. Two touches of a cell by different threads, one of
    them a write, are a race unless both threads passed a barrier in between: the same block with another epoch, or the
    same wave with another count. Nothing orders two blocks. */
+#include "runtime/emu/emu_check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "runtime/emu/emu.h"
 
 enum { MAX_FINDINGS = 10, NOBODY = 0xffff, MAX_WAVES = 1024, MAX_BLOCK = 1024 };
 

@@ -1,8 +1,10 @@
+#include "runtime/emu/emu_fiber.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "runtime/emu/emu.h"
+#include "ir/session.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)

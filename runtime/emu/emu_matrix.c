@@ -1,6 +1,8 @@
+#include "runtime/emu/emu_matrix.h"
+
 #include <string.h>
 
-#include "runtime/emu/emu.h"
+#include "ir/session.h"
 
 enum { SIDE = MATRIX_SIDE };
 

@@ -1,9 +1,9 @@
 /* The emulator's memory: allocations between guards. In checking mode the value that each byte holds is recorded, so
    that a read of memory which another value has overwritten is found. */
+#include "runtime/emu/emu_memory.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "runtime/emu/emu.h"
 
 enum { GUARD = 256, GUARD_BYTE = 0xa5 };
 
@@ -82,18 +82,16 @@ void memory_free(struct emu *e)
         unlink_free(&e->d, &e->memory);
 }
 
-void emu_free(struct device *d, dptr p)
+static struct memory **allocation_at(struct emu *e, dptr p)
 {
-    if (!p)
-        return;
-    for (struct memory **at = &emu_of(d)->memory; *at; at = &(*at)->next)
-        if ((dptr)(uintptr_t)(*at)->data == p) {
-            BUG_IF(captured_uses(emu_of(d), p, (*at)->bytes), "%s: free of memory that recorded work uses", d->name);
-            unlink_free(d, at);
-            return;
-        }
-    BUG("%s: free of an address that was not allocated", d->name);
+    for (struct memory **at = &e->memory; *at; at = &(*at)->next)
+        if ((dptr)(uintptr_t)(*at)->data == p)
+            return at;
+    BUG("%s: free of an address that was not allocated", e->d.name);
 }
+
+size_t memory_size(struct emu *e, dptr p) { return (*allocation_at(e, p))->bytes; }
+void memory_drop(struct emu *e, dptr p) { unlink_free(&e->d, allocation_at(e, p)); }
 
 static struct memory *memory_of(struct emu *e, dptr p, size_t bytes)
 {

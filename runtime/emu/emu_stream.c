@@ -1,10 +1,13 @@
 /* Streams of the emulator. Work is done at once, so streams never wait. While a stream is being captured, its work is
    recorded instead, and done when the recording is submitted. */
+#include "runtime/emu/emu_stream.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "runtime/emu/emu.h"
+#include "runtime/emu/emu_memory.h"
+#include "runtime/emu/emu_module.h"
 
 struct stream {
     struct stream *next;

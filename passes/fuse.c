@@ -139,21 +139,22 @@ static const char *group_title(struct arena *a, const struct group *gr)
     return *title ? title : gr->nodes[gr->n_nodes - 1]->op->call.name;
 }
 
-/* node->mark counts the reads that a rematerialised value costs each reader. Beyond the limit the value is
-   materialised, so that no chain of views or shared operand is recomputed at length by every reader. */
+/* node->mark is what a rematerialised value costs each reader: its reads, and copies of its index. Beyond the limit the
+   value is materialised, so that no chain of views or shared operand is recomputed at length by every reader. */
 enum { MOST_RECOMPUTED = 32 };
-static void limit_rematerialisation(struct node *n)
+static void limit_rematerialisation(struct fusion *f, struct node *n)
 {
     if (!node_is_rematerialised(n))
         return;
     n->mark = n->n_in;
     for (int i = 0; i < n->n_in && n->mark <= MOST_RECOMPUTED; i++)
         n->mark += node_is_rematerialised(n->in[i]) ? n->in[i]->mark : 0;
+    n->mark *= fusion_index_copies(f, n);
     n->materialised = n->mark > MOST_RECOMPUTED;
 }
 
 /* Outputs, chosen sets and integers are materialised, whatever reads them. */
-static void mark_kept(struct graph *g)
+static void mark_kept(struct graph *g, struct fusion *f)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
@@ -166,7 +167,7 @@ static void mark_kept(struct graph *g)
         if (!is_bound(g->outs[i].node))
             g->outs[i].node->materialised = true;
     for (size_t i = 0; i < g->n_nodes; i++)
-        limit_rematerialisation(g->nodes[i]);
+        limit_rematerialisation(f, g->nodes[i]);
 }
 
 static bool belongs_to_a_group(const struct node *n)
@@ -189,7 +190,7 @@ bool pass_fuse(struct graph *g, struct pass_ctx *c)
     struct fusion *f = fusion_begin(g, c->target, scratch);
     bool ok = true;
     g->n_groups = 0;
-    mark_kept(g);
+    mark_kept(g, f);
     for (size_t i = 0; i < g->n_nodes && ok; i++) {
         struct node *n = g->nodes[i];
         if (!belongs_to_a_group(n))

@@ -162,6 +162,49 @@ static bool reads_its_row(struct fusion *f, const struct group *gr, const struct
     return r.same_row;
 }
 
+/* ---- how indices grow ---- */
+struct copies {
+    const struct node *n;
+    const struct index *var[MAX_RANK];
+    int most;
+};
+
+static int mentions(const struct index *e, const struct index *var)
+{
+    int n = e == var;
+    if (e->a)
+        n += mentions(e->a, var) + mentions(e->b, var);
+    for (int i = 0; i < e->n_terms; i++)
+        for (int j = 0; j < e->terms[i].n; j++)
+            n += mentions(e->terms[i].atom[j], var);
+    return n;
+}
+
+static const struct kexpr *counted(struct at *c, int operand, const struct index *const *index)
+{
+    struct copies *to = c->lower;
+    const struct node *x = c->n->in[operand];
+    for (int v = 0; v < c->n->type.rank; v++) {
+        int n = 0;
+        for (int i = 0; i < x->type.rank; i++)
+            n += mentions(index[i], to->var[v]);
+        to->most = n > to->most ? n : to->most;
+    }
+    return kexpr_const(c->k, kexpr_value_type(x->storage), 0);
+}
+
+int fusion_index_copies(struct fusion *f, const struct node *n)
+{
+    struct copies to = { .n = n, .most = 1 };
+    if (n->op->class != CLS_VIEW)
+        return 1;
+    for (int i = 0; i < n->type.rank; i++)
+        to.var[i] = over(f, n->type.dim[i]);
+    struct at c = { .k = &f->probe, .n = n, .index = to.var, .value = counted, .lower = &to };
+    n->op->kernel.at(&c);
+    return to.most;
+}
+
 /* ---- rows ---- */
 static bool rows_admit(struct fusion *f, struct group *gr, struct growth *w, const struct node *n)
 {

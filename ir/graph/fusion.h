@@ -6,6 +6,9 @@
 
 struct fusion;
 struct fusion *fusion_begin(struct graph *g, const struct target *t, struct arena *a);
+/* How often a variable of n's index stands in the indices of a read that n makes, at most: a reshape that splits a
+   dimension has quotient and remainder. Nested views multiply their copies, and so the text of a kernel. */
+int fusion_index_copies(struct fusion *f, const struct node *n);
 /* A new group whose first node is n. */
 struct group *fusion_open(struct fusion *f, struct node *n);
 /* May n join the group, which holds some of its operands? */

@@ -192,7 +192,10 @@ static bool step_input(struct gen *g)
     for (int i = 0; i + 1 < shape.rank; i++)
         if (shape.dim[i].k > 20)
             shape.dim[i].k = shape.dim[i].k % 5 + 2;
-    if (shape.rank > 1 && chance(g, 70))
+    bool equal = shape.rank > 1 && chance(g, 35);
+    for (int i = 1; equal && i < shape.rank; i++)
+        shape.dim[i] = shape.dim[0];
+    if (shape.rank > 1 && chance(g, equal ? 30 : 70))
         shape.dim[at] = (struct dim){ 1, true };
     if (elements(&shape) > MAX_ELEMENTS)
         return false;
@@ -410,19 +413,29 @@ static bool step_reduce(struct gen *g)
     return true;
 }
 
-/* Over the first dimension: of a matrix, its columns' sums. */
-static bool step_column_sum(struct gen *g)
+/* Over some dimensions: of a matrix over the first, its columns' sums. */
+static bool step_axis_sum(struct gen *g)
 {
     struct value *x = pick(g, has_two);
+    char axes[40] = "";
     if (!x)
         return false;
     struct value out = *x;
-    double mag = x->mag * x->dim[0].k * (x->dim[0].b ? USUAL_B : 1);
-    if (mag > 50 * top_mag)
+    double mag = x->mag;
+    bool keep = chance(g, 30);
+    out.rank = 0;
+    for (int i = 0; i < x->rank; i++) {
+        bool reduced = chance(g, i ? 40 : 70);
+        if (reduced) {
+            snprintf(axes + strlen(axes), sizeof axes - strlen(axes), "%s%d", *axes ? ", " : "", i);
+            mag *= x->dim[i].k * (x->dim[i].b ? USUAL_B : 1);
+        }
+        if (!reduced || keep)
+            out.dim[out.rank++] = reduced ? (struct dim){ 1, false } : x->dim[i];
+    }
+    if (mag > 50 * top_mag || !*axes)
         return false;
-    out.rank--;
-    memmove(out.dim, out.dim + 1, sizeof *out.dim * (size_t)out.rank);
-    assign(g, &out, mag, "sum(%s, axis=0)", x->name);
+    assign(g, &out, mag, "sum(%s, axis=[%s]%s)", x->name, axes, keep ? ", keepdim=true" : "");
     return true;
 }
 
@@ -473,18 +486,19 @@ static bool step_reshape(struct gen *g)
     return true;
 }
 
-static bool step_transpose(struct gen *g)
+static bool has_equal_dims(const struct value *v)
 {
-    struct value *x = pick(g, has_two);
-    if (!x)
-        return false;
+    for (int i = 0; i < v->rank; i++)
+        for (int j = 0; j < i; j++)
+            if (same_dim(v->dim[i], v->dim[j]))
+                return true;
+    return false;
+}
+
+/* x transposed. */
+static struct value *transposed(struct gen *g, const struct value *x, const int *perm)
+{
     struct value out = *x;
-    int perm[MAX_DIMS];
-    for (int i = 0; i < x->rank; i++) {
-        int j = range(g, 0, i);
-        perm[i] = perm[j];
-        perm[j] = i;
-    }
     for (int i = 0; i < x->rank; i++)
         out.dim[i] = x->dim[perm[i]];
     struct value *v = value_new(g, &out, x->mag);
@@ -493,6 +507,47 @@ static bool step_transpose(struct gen *g)
         fprintf(g->to, "%s%d", i ? ", " : "", perm[i]);
     fputs("])\n", g->to);
     v->dtype = x->dtype;
+    return v;
+}
+
+static bool step_transpose(struct gen *g)
+{
+    struct value *x = pick(g, has_two);
+    if (!x)
+        return false;
+    int perm[MAX_DIMS];
+    for (int i = 0; i < x->rank; i++) {
+        int j = range(g, 0, i);
+        perm[i] = perm[j];
+        perm[j] = i;
+    }
+    transposed(g, x, perm);
+    return true;
+}
+
+/* A value and its transpose over two equal dims, which have one shape: together in what reads rows or elements. */
+static bool step_turned(struct gen *g)
+{
+    static const char *const forms[] = { "%s + %s", "softmax(%s) + softmax(%s)", "softmax(softmax(%s) - %s)",
+                                         "layernorm(%s + softmax(%s))", "select(topk_mask(%s, 1), %s, 0.0)" };
+    struct value *x = pick(g, has_equal_dims);
+    int perm[MAX_DIMS], i = 1, j = 0;
+    if (!x || x->mag > 20 || !last_of(x).k || last_of(x).b)
+        return false;
+    while (!same_dim(x->dim[i], x->dim[j]))
+        if (++j == i) {
+            i++;
+            j = 0;
+        }
+    for (int k = 0; k < x->rank; k++)
+        perm[k] = k == i ? j : k == j ? i : k;
+    const struct value *y = transposed(g, x, perm);
+    bool swapped = chance(g, 50);
+    const char *form = forms[range(g, 0, 4)];
+    struct value *v = value_new(g, x, 2 * x->mag + sqrt(last_of(x).k) * 2 + 1);
+    fprintf(g->to, "%s = ", v->name);
+    fprintf(g->to, form, swapped ? y->name : x->name, swapped ? x->name : y->name); /* NOLINT: a form of this file */
+    fputc('\n', g->to);
     return true;
 }
 
@@ -629,12 +684,13 @@ static const struct {
     bool (*step)(struct gen *g);
     int weight;
 } steps[] = {
-    { step_linear, 14 },   { step_matmul, 6 },     { step_matmul_turned, 3 }, { step_matmul_batched, 5 },
-    { step_layernorm, 8 }, { step_softmax, 5 },    { step_function, 12 },     { step_binary, 14 },
-    { step_fma, 4 },       { step_select, 6 },     { step_reduce, 7 },        { step_argmax, 3 },
-    { step_reshape, 6 },   { step_transpose, 6 },  { step_slice, 5 },         { step_concat, 5 },
-    { step_cast, 3 },      { step_topk, 4 },       { step_padic, 3 },         { step_combine, 4 },
-    { step_mse, 2 },       { step_column_sum, 3 }, { step_input, 2 },         { step_long, 2 },
+    { step_linear, 14 },   { step_matmul, 6 },    { step_matmul_turned, 3 }, { step_matmul_batched, 5 },
+    { step_layernorm, 8 }, { step_softmax, 5 },   { step_function, 12 },     { step_binary, 14 },
+    { step_fma, 4 },       { step_select, 6 },    { step_reduce, 7 },        { step_argmax, 3 },
+    { step_reshape, 6 },   { step_transpose, 6 }, { step_slice, 5 },         { step_concat, 5 },
+    { step_cast, 3 },      { step_topk, 4 },      { step_padic, 3 },         { step_combine, 4 },
+    { step_mse, 2 },       { step_turned, 6 },    { step_axis_sum, 4 },      { step_input, 2 },
+    { step_long, 2 },
 };
 
 static bool random_step(struct gen *g)

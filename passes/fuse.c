@@ -180,7 +180,7 @@ enum { MOST_OPERANDS = 96 };
 static bool operands_fit(struct session *s, const struct node *n)
 {
     return n->n_in <= MOST_OPERANDS ||
-           diag_error(s, FAIL_INPUT, n->loc, "%s has %d operands, and a kernel takes %d: join them in steps",
+           diag_error(s, FAIL_INPUT, n->loc, "%s has %d operands, and a kernel takes at most %d: combine them in steps",
                       n->op->call.name, n->n_in, MOST_OPERANDS);
 }
 

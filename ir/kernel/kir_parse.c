@@ -422,7 +422,7 @@ static void combine(struct kparse *p)
 
 static void issue(struct kparse *p)
 {
-    int stage = (int)klex_int(&p->l, "a stage", 0, 255);
+    int stage = (int)klex_int(&p->l, "a staging register", 0, 255);
     klex_expect(&p->l, ':');
     struct mem_ref to = next_mem_ref(p);
     klex_expect_word(&p->l, "from");
@@ -436,7 +436,7 @@ static void issue(struct kparse *p)
 
 static void land(struct kparse *p)
 {
-    int stage = (int)klex_int(&p->l, "a stage", 0, 255);
+    int stage = (int)klex_int(&p->l, "a staging register", 0, 255);
     klex_expect(&p->l, ':');
     struct mem_ref to = next_mem_ref(p);
     klex_expect_word(&p->l, "by");

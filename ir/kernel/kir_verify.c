@@ -318,7 +318,7 @@ static void frag_cast(struct verify *v, const struct kstmt *it)
     if (a->rows * a->cols != c->rows)
         wrong(v, "%s is %d fragments, and %s has %d rows of them", a->name, a->rows * a->cols, c->name, c->rows);
     if (it->index->lo < 0 || (it->index->hi + 1) * a->unit->k > (int64_t)c->cols * c->unit->n)
-        wrong(v, "%s has %d columns, %d a step, and the step is in %lld..%lld", c->name, c->cols * c->unit->n,
+        wrong(v, "%s has %d columns, %d per step, and the step is in %lld..%lld", c->name, c->cols * c->unit->n,
               a->unit->k, (long long)it->index->lo, (long long)it->index->hi);
     if (it->index->uniform > UNIFORM_WAVE)
         wrong(v, "the step is not the same for all lanes of a wave");

@@ -201,8 +201,8 @@ static bool explain(struct session *s, const struct target *t, const struct gpu_
     case CHILD_FAILED:
         return diag_error(s, FAIL_DEVICE, NOWHERE, "%s failed compiling for %s:\n%s", c->name, t->name, said);
     default:
-        return diag_error(s, FAIL_DEVICE, NOWHERE, "%s ended itself with code %d compiling for %s:\n%s", c->name,
-                          r->code, t->name, said);
+        return diag_error(s, FAIL_DEVICE, NOWHERE, "%s exited with code %d compiling for %s:\n%s", c->name, r->code,
+                          t->name, said);
     }
 }
 

@@ -162,11 +162,12 @@ static bool gpu_launch(struct device *d, struct stream *st, const struct launch 
                            (f->handle, grid[0], grid[1], grid[2], l->block, 1, 1, l->shared, gpu_stream_handle(st),
                             NULL, config));
     if (!good)
-        diag_note(d->s, l->loc,
-                  "launching %s: grid %llu x %llu x %llu, %u work-items a block, %u bytes of shared memory, %zu bytes "
-                  "of arguments",
-                  f->name, (unsigned long long)l->grid[0], (unsigned long long)l->grid[1],
-                  (unsigned long long)l->grid[2], l->block, l->shared, l->args_size);
+        diag_note(
+            d->s, l->loc,
+            "launching %s: grid %llu x %llu x %llu, %u work-items per block, %u bytes of shared memory, %zu bytes "
+            "of arguments",
+            f->name, (unsigned long long)l->grid[0], (unsigned long long)l->grid[1], (unsigned long long)l->grid[2],
+            l->block, l->shared, l->args_size);
     g->last = f->name;
     return good;
 }

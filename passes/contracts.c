@@ -1,4 +1,4 @@
-/* Carries facts forward and decides every obligation. Requires types; keeps everything. A contradicted obligation is a
+/* Propagates facts and decides every obligation. Requires types; keeps everything. A contradicted obligation is a
    compile error at the operand's location. */
 #include "passes/pass.h"
 

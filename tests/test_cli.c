@@ -97,7 +97,7 @@ static void wrong_usage_is_exit_2(void **state)
         { "run small.graph --backend cpu --threads 0", "a number from 1 to" },
         { "run small.graph --backend cpu --target sm_90",
           "--target sm_90: backend cpu uses a target only with --numerics f16" },
-        { "run small.graph --backend cpu --numerics f32 --target sm_90", "f32 walks the graph as it was read" },
+        { "run small.graph --backend cpu --numerics f32 --target sm_90", "f32 evaluates the graph as written" },
         { "run small.graph --backend hip --device emu:gfx90a --target sm_90",
           "contradicts the device: emu:gfx90a is gfx90a" },
         { "verify small.graph --device emu:sm_90 --target gfx90a", "contradicts the device: emu:sm_90 is sm_90" },

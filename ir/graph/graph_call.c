@@ -1,5 +1,5 @@
-/* Calls: binds arguments to the operands and attributes of an op's row, makes omitted parameters, inlines blocks. Only
-   what the language itself needs names an op here: infix operators, casts to a declared type, and moe. */
+/* Calls: binds arguments to the operands and attributes of an op's record, makes omitted parameters, inlines blocks.
+   Only what the language itself needs names an op here: infix operators, casts to a declared type, and moe. */
 #include <math.h>
 #include <string.h>
 

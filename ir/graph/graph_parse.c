@@ -1,4 +1,4 @@
-/* The .graph language: text to syntax tree. graph_unfold.c resolves names. One statement a line; inside "(" and "["
+/* The .graph language: text to syntax tree. graph_unfold.c resolves names. One statement per line; inside "(" and "["
    line ends are white space; "#" begins a comment.
 
    file      = "graph" name { statement }

@@ -4,7 +4,7 @@
 
 #include "ir/graph/graph_unfold.h"
 
-enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* operations in an expression; memory plans in flat texts are long */
+enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* operations in an expression; offsets in flat texts are long */
 #define WEIGHT_MAX ((int64_t)1 << 60)
 
 static const struct value poison;

@@ -597,7 +597,7 @@ static void write_to(struct kparse *p, const char *name, struct loc loc)
         kstmt_accumulate(&p->b, at.m, at.index, acc, v, fma);
 }
 
-/* By first word; kinds that share a word share a parser. */
+/* The parser of each kind of statement. Kinds that begin with the same word share one. */
 static void (*const parse[KSTMT_COUNT])(struct kparse *) = {
     [KSTMT_REGION] = region,       [KSTMT_LET] = let,
     [KSTMT_LOAD_VECTOR] = vector,  [KSTMT_STORE_VECTOR] = vector,

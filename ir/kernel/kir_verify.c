@@ -76,7 +76,7 @@ static void see(struct verify *v, const struct index *var) { *arena_push(v->a, v
 
 /* ---- accesses ---- */
 
-/* An index must not be out of range for all values of its variables. In private memory it must be in range for all. */
+/* An index must be able to be in range. In private memory it must be in range for all values of its variables. */
 static void check_access(struct verify *v, const struct kmem *m, const struct index *slot, const struct index *index)
 {
     if (m->space == KS_PRIVATE && (index->lo < 0 || index->hi >= m->count->k))
@@ -485,7 +485,8 @@ static void each(struct verify *v, const struct kstmt *it)
     v->eaches--;
 }
 
-/* A barrier earlier in a loop's body waits, in the next iteration, for a copy issued later in it. */
+/* Does a barrier in the list wait for copies? In a loop's body it also waits for copies that the previous iteration
+   issued after it. */
 static bool has_wait(struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -306,7 +306,7 @@ static double dot_error(const struct bd *b, const struct mass *m, int64_t k)
     return m->special ? 0 : e * (1 + 0x1p-40);
 }
 
-/* ---- matmul: the same terms, faster: what depends on one operand is computed once a vector, not once a pair ---- */
+/* ---- matmul: the same terms, faster: what depends on one operand is computed once per vector ---- */
 enum { COLUMNS_AT_ONCE = 128 };
 
 /* One row of a or column of b: |x|, its error, |x| + error, the part that may be flushed, its exponent. tame: no

@@ -2,7 +2,7 @@
    themselves. */
 #include "ir/ops/row.h"
 
-enum { DIMS, DTYPE, THIRD, FOURTH }; /* the attributes of all rows here start with dims and dtype */
+enum { DIMS, DTYPE, THIRD, FOURTH }; /* the attributes of all ops here start with dims and dtype */
 #define DIMS_DTYPE                                                                                                     \
     { .name = "dims", .kind = ATTR_DIMS, .required = true, .doc = "its shape" },                                       \
     {                                                                                                                  \

@@ -1,4 +1,4 @@
-/* Views: the result's elements are operand elements at other indices. Each row describes the mapping for flat indices
+/* Views: the result's elements are operand elements at other indices. Each op describes the mapping for flat indices
    (eval, bound), as index arithmetic (at), and for boxes (needs). */
 #include "ir/ops/row.h"
 

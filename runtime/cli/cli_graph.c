@@ -1,4 +1,4 @@
-/* tokic print, graph, ops: what a graph says, and what it may say. */
+/* tokic print, graph, ops: shows a graph, or the ops that a graph may use. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>

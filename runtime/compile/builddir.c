@@ -298,7 +298,7 @@ static char *read_all(struct session *s, const char *path, size_t max, size_t *s
     return bytes;
 }
 
-/* A text of the manifest; NULL if it is absent or not a text. */
+/* A string of the manifest; NULL if it is absent or not a string. */
 static const char *text_of(struct session *s, const cJSON *o, const char *key)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));

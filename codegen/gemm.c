@@ -1,7 +1,7 @@
 /* The gemm template: Y[m, n] = Σ_k A[m, k]·B[k, n], then the group's pointwise epilogue. Products are the matrix unit's
    (f16 operands), or f32 fma where there is none or the contraction must stay f32 (gemm_lanes.c).
 
-   A block makes one tile. Slices of A and B, `tile.k` deep, go through a ring of shared memory with the row's
+   A block makes one tile. Slices of A and B, `tile.k` deep, go through a ring of shared memory with the target's
    copy_stages slots. Iteration i:
        barrier        slice i has landed and is published; everybody is done with slot (i − 1)
        issue       slice i + stages − 1, into the slot that slice i − 1 left
@@ -32,8 +32,8 @@ static void operand_index(const struct gemm *g, const struct side *s, const stru
     index[lead + 1] = second;
 }
 
-/* The widest piece of 4, 8 or 16 bytes that always is aligned in memory, for a source that is a plain buffer; 0: pull
-   it. Starts of tensors are multiples of 256 bytes. */
+/* The elements of the widest copy, of 4, 8 or 16 bytes, that is always aligned in a plain buffer. 0: none is; the
+   operand is pulled. Tensors start at multiples of 256 bytes. */
 static int piece_of(const struct index *row_length, int cols, int size)
 {
     for (int piece = 16 / size; piece * size >= 4; piece /= 2)
@@ -57,7 +57,7 @@ static struct side make_side(struct gemm *g, const char *name, const struct node
     return s;
 }
 
-/* Depth at which this block's slice `slice` begins. */
+/* The depth (the index along K) at which this block's slice `slice` begins. */
 static const struct index *slice_depth(const struct gemm *g, const struct index *slice)
 {
     return index_add(g->l->indices, index_mulk(g->l->indices, slice, g->tile.k), g->start);
@@ -137,8 +137,8 @@ static void fetch_both(struct gemm *g, const struct index *slice, const struct i
     fetch(g, &g->b, slice, slot, used, land);
 }
 
-/* The first slices, one group each. Where copies are staged, they land at once: nothing is in flight between issue and
-   land but this slice. */
+/* Fetches the first slices, one group each. A slice lands before the next is issued, since staged copies share their
+   registers. */
 static void prologue(struct gemm *g)
 {
     struct index_table *t = g->l->indices;
@@ -176,7 +176,7 @@ static void record_sum(struct gemm *g)
     kernel_sum(g->l->k, g->c.n, level);
 }
 
-/* The depth that this block goes over: all of it, or a part, which the last index of the grid's x says. */
+/* Sets the range of k that this block sums: all of K, or the part whose number is in the block's x index. */
 static void set_depth(struct gemm *g)
 {
     struct lower *l = g->l;

@@ -1,11 +1,12 @@
-/* Products of a slice without a matrix unit: a thread has a register tile of results, and the slots' rows and columns
-   that it needs are read from the ring as vectors of four. A wave's lanes stand lanes x TILE_LANES_N, so that its loads
-   of A and B are of few different addresses, which the rows' padding spreads over all banks. Each result is one chain
-   of fma, k ascending. */
+/* Products of a slice without a matrix unit. Each thread has a register tile of results, and reads its rows and columns
+   from the ring as vectors of four. The lanes of a wave form a grid with TILE_LANES_N columns, so its loads of A and B
+   have few different addresses, which the padding of the rows spreads over all banks. Each result is one chain of fma,
+   k ascending. */
 #include "codegen/gemm.h"
 
-enum { RUN_DEPTH = 4 };     /* elements of a vector access: 16 bytes of f32 */
-enum { MOST_UNROLLED = 4 }; /* of those a slice: more would fill the registers with loads that wait */
+enum { RUN_DEPTH = 4 }; /* elements of a vector access: 16 bytes of f32 */
+/* vector accesses of a slice that are unrolled: more would fill the registers with pending loads */
+enum { MOST_UNROLLED = 4 };
 
 static const struct index *number(const struct gemm *g, int64_t v) { return index_const(g->l->indices, v); }
 
@@ -52,7 +53,8 @@ const struct index *lanes_at(const struct gemm *g, const struct reg_side *s, con
     return index_add(t, s->first, index_add(t, run, mine));
 }
 
-/* What the thread needs of one side: of depth k alone (rows of k), or of k .. k + RUN_DEPTH - 1. */
+/* Reads what the thread needs of one side: at depth k alone if the slot is stored [k][outer], else at k .. k +
+   RUN_DEPTH - 1. */
 static void read_side(struct gemm *g, const struct side *s, const struct reg_side *r, const struct index *slot,
                       const struct index *k)
 {
@@ -72,7 +74,7 @@ static void read_side(struct gemm *g, const struct side *s, const struct reg_sid
     lower_leave(l, p);
 }
 
-/* acc[i][j] += a[i]·b[j] at one depth, the q-th of its vectors. */
+/* acc[i][j] += a[i]·b[j] for all i and j, at the q-th of the depths that were read. */
 static void multiply_depth(struct gemm *g, const struct index *q)
 {
     struct lower *l = g->l;

@@ -1,6 +1,6 @@
-/* Reductions of a gemm's results along its rows or columns. A thread accumulates its own results by the slot of their
-   row (column); the lanes that share it combine, then the block's waves through shared memory, in their order. What the
-   block's tile gives goes to scratch, [tile, row or column]; another launch adds the tiles up. */
+/* Reductions of a gemm's results along its rows or columns. A thread accumulates its own results, one accumulator for
+   each row (column). The lanes that share a row (column) combine, then the block's waves in order, through shared
+   memory. The tile's totals go to scratch[tile, row or column], and another launch reduces the tiles. */
 #include "codegen/gemm.h"
 #include "ir/kernel/fragment.h"
 
@@ -9,10 +9,10 @@ struct margin {
     bool of_rows;
     enum kacc op;
     int slots;                /* rows (columns) that a thread has results of */
-    int chain;                /* its results in each */
-    int first, span;          /* the lanes that share one: they differ in the bits from first up to span */
-    int waves;                /* of the block that share one */
-    const struct index *wave; /* this one's number among them */
+    int chain;                /* results of the thread in each of them */
+    int first, span;          /* lanes that share a row (column) differ in the bits from first up to span */
+    int waves;                /* waves of the block that share a row (column) */
+    const struct index *wave; /* this wave's number among them */
     int extent;               /* rows (columns) of the tile */
     struct kmem *acc, *totals;
 };
@@ -86,7 +86,7 @@ void margins_take(struct gemm *g, const struct index *row_slot, const struct ind
     }
 }
 
-/* The row (column) of the tile that a thread's slot stands for. */
+/* The row (column) of the tile at a thread's slot. */
 static const struct index *at_slot(const struct gemm *g, const struct margin *m, const struct index *slot)
 {
     struct index_table *t = g->l->indices;
@@ -101,7 +101,7 @@ static const struct index *at_slot(const struct gemm *g, const struct margin *m,
     return index_add(t, index_add(t, m->of_rows ? g->wave_m : g->wave_n, frag), at);
 }
 
-/* Of the lanes that share a row (column) the first writes down what all of them have. */
+/* The first of the lanes that share a row (column) stores their total. */
 static void write_wave(struct gemm *g, const struct margin *m)
 {
     struct lower *l = g->l;
@@ -118,7 +118,7 @@ static void write_wave(struct gemm *g, const struct margin *m)
     lower_leave(l, p);
 }
 
-/* A thread a row (column) adds the waves up. */
+/* One thread for each row (column) adds up the waves' totals. */
 static void write_tile(struct gemm *g, const struct margin *m)
 {
     struct lower *l = g->l;

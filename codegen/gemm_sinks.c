@@ -24,7 +24,7 @@ static struct kmask inside(const struct gemm *g, const struct index *row, const 
     return (struct kmask){ .n = 2, .g = { { row, g->c.m }, { col, g->c.nn } } };
 }
 
-/* A part of the contraction itself: scratch[part, result]. */
+/* Writes a part of the contraction itself: scratch[part, result]. */
 static void write_partial(struct gemm *g, const struct sink *s, const struct value_loc *w)
 {
     struct lower *l = g->l;
@@ -35,7 +35,7 @@ static void write_partial(struct gemm *g, const struct sink *s, const struct val
                 lower_value(l, g->c.n, w->index), NULL);
 }
 
-/* At one result, whose value stands at `w`; the slots of its row and column in the thread, for the margins. */
+/* Writes one result, which is at `w`. The slots are the thread's, of the result's row and column, for the margins. */
 static void write_result(struct gemm *g, const struct value_loc *w, const struct index *row_slot,
                          const struct index *col_slot)
 {

@@ -89,7 +89,7 @@ static const struct value_loc *value_loc_of(const struct lower *l, const struct 
     return found;
 }
 
-enum { HELD = 64 }; /* private elements a thread for rows that stay in registers */
+enum { HELD = 64 }; /* private elements per thread for rows that stay in registers */
 
 void lower_forget_turn(struct lower *l)
 {

@@ -28,9 +28,9 @@ struct memo {
     const struct kexpr *value;
 };
 
-/* The vectoriser. A sweep takes `width` neighbours at a time in an inner loop over e. A load at (a multiple of width) +
-   e becomes one vector load into private memory before that loop. Rows that fit in registers are loaded once and stay
-   there for later sweeps. */
+/* The vectoriser. A sweep is a loop of turns. Each turn takes `width` neighbouring elements, in an inner loop over e. A
+   load at (a multiple of width) + e becomes one vector load into private memory before that loop. Rows that fit in
+   registers are loaded once and stay there for later sweeps. */
 struct vector_load {
     const struct kmem *from, *held;
     const struct index *first;

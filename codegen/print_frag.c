@@ -1,5 +1,5 @@
-/* Statements on fragments, as devices run them. A fragment array is an array of registers: c[fragment][element], and
-   two halves a register for operands. */
+/* Statements on fragments, as devices run them. A fragment array is an array of registers, c[fragment][register]. A
+   register holds one f32 of a result, or two f16 of an operand. */
 #include "codegen/print_frag.h"
 
 #include "ir/kernel/fragment.h"

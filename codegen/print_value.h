@@ -62,7 +62,7 @@ const char *print_cell_at(struct kprint *p, const struct kmem *m, const struct i
 
 /* One coordinate of a fragment's element as an index expression of the lane and `elem` (NULL: element 0). */
 const struct index *print_map(const struct kprint *p, const struct map_term *terms, const struct index *elem);
-/* The slot of an element's row in memory with one slot a row: element `elem` of fragment row `row`. */
+/* The slot of an element's row in memory with one slot per row: element `elem` of fragment row `row`. */
 const struct index *print_row_slot(const struct kprint *p, const struct kfrag *c, const struct index *row,
                                    const struct index *elem);
 /* Element number in the tile of element `elem` of the statement's fragment number `frag`. */

@@ -13,7 +13,8 @@ enum { ROWS_BLOCK = 256, LONGEST_NAME = 32 };
 
 static const struct index *count_of(struct session *s, const struct node *n) { return type_count(s, &n->type); }
 
-/* Removes dead code that empty and short dims leave: loops without turns, and branches whose condition never holds. */
+/* Removes dead code that empty and short dims leave: loops without iterations, and branches whose condition never
+   holds. */
 static void drop_dead(struct index_table *t, struct kstmt **stmts, size_t *n)
 {
     size_t kept = 0;

@@ -104,8 +104,8 @@ static void take(struct reduce *r, const struct index *k, const struct index *co
     lower_forget(l);
 }
 
-/* Loops over the block's terms, `round` of them a turn. While none is past the end, REDUCE_UNROLL turns are done at
-   once, so that their loads are in flight together. */
+/* Loops over the block's terms, `round` of them per turn. While none is past the end, REDUCE_UNROLL turns run at once,
+   so that their loads are in flight together. */
 static void sweep(struct reduce *r, const struct index *mine, int round, bool along_columns)
 {
     struct lower *l = r->l;

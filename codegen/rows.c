@@ -12,8 +12,8 @@
 
 enum { BLOCK = 256, CONTRACT_AT_ONCE = 8, SHARED_SPARE = 1024, KEPT = 64 };
 
-/* Chooses the neighbours a thread takes at a time in rows of reductions: the most that leave no thread idle and divide
-   the row. One, if something in the group reads a row in another order. */
+/* Chooses how many neighbours a thread takes at a time in rows of reductions: the most that leave no thread idle and
+   divide the row. One, if something in the group reads a row in another order. */
 static void choose_width(struct rows *r)
 {
     const struct group *gr = r->l->gr;
@@ -72,7 +72,7 @@ static void stage_reduce(struct rows *r, const struct node *n)
 }
 
 /* y[row, e] = Σ_k a[row, k]·b[k, e] for some columns at a time: each thread sums its own k, then the team combines. */
-static void stage_contract(struct rows *r, const struct node *n)
+static void stage_contraction(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
     struct index_table *t = l->indices;
@@ -143,7 +143,7 @@ static void store_out_vector(struct rows *r, const struct sweep *s, const struct
     kstmt_store_vector(&outer, m, NULL, best_index, held, index_const(l->indices, 0), r->width, NULL);
 }
 
-/* True for one value a row. If the reduction keeps its dimension, the last dim is 1. */
+/* True for one value per row. If the reduction keeps its dimension, the last dim is 1. */
 static bool is_one_a_row(const struct rows *r, const struct node *n)
 {
     const struct index *last = type_last(r->l->s, &n->type);
@@ -160,7 +160,7 @@ static bool is_stored(const struct lower *l, const struct node *n)
 }
 
 /* Stores results with a last dimension first, those of equal length in one sweep. Then the team's first thread stores
-   results with one value a row. */
+   results with one value per row. */
 static void store_results(struct rows *r)
 {
     struct lower *l = r->l;
@@ -267,7 +267,7 @@ void lower_rows(struct lower *l)
         else if (n->op->class == CLS_SELECT)
             stage_select(&r, n);
         else if (n->op->class == CLS_CONTRACT)
-            stage_contract(&r, n);
+            stage_contraction(&r, n);
     }
     lower_forget(l);
     store_results(&r);

@@ -6,7 +6,7 @@
 struct rows {
     struct lower *l;
     struct row_space space;
-    int team, teams;                    /* threads a row, rows a block */
+    int team, teams;                    /* threads per row, rows per block */
     bool by_block;                      /* the team is the block */
     const struct index *row;            /* this team's row */
     const struct index *member;         /* this thread's number in the team */

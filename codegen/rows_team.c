@@ -81,7 +81,7 @@ const char *numbered(struct lower *l, const char *stem, size_t i)
     return arena_printf(l->k->arena, "%s%zu", stem, i);
 }
 
-/* The team's part of a shared buffer that holds one row of n elements a team. */
+/* The team's part of a shared buffer that holds one row of n's elements for each team. */
 struct value_loc row_buffer(struct rows *r, const struct node *n, enum dtype t, const char *stem)
 {
     struct lower *l = r->l;

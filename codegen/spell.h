@@ -24,7 +24,7 @@
               tk_ld_T(p, i) -> value, tk_st_T(p, i, v)      T in f16 bf16 f32 f64 i32 i64 u8
               tk_ldw_T_N(v, p, i), tk_stw_T_N(p, i, v)      N neighbours (2, 4, 8) to and from private values v[0..N-1];
                                                             p + i aligned to N elements; not for u8
-              tk_ld2_f16(p, i) -> tk_u32                    two neighbouring halves as one fragment register;
+              tk_ld2_f16(p, i) -> tk_u32                    two neighbouring f16 as one fragment register;
                                                             p + i aligned to 4 bytes
               tk_pack_f16(lo, hi) -> tk_u32                 from two f32, each rounded
               tk_lo_f16(u), tk_hi_f16(u) -> tk_f32
@@ -41,9 +41,9 @@
    Wave ops   tk_shfl_xor_T(v, mask)  tk_shfl_T(v, lane)    T in f32 f64 i32 i64
               tk_ballot(p) -> tk_u64
    Matrix     tk_mma(c, a, b)                               c += a·b; c: tk_f32[TK_MMA_C], a: tk_u32[TK_MMA_A],
-                                                            b: tk_u32[TK_MMA_B], two halves a register, the lower
+                                                            b: tk_u32[TK_MMA_B], two f16 per register, the lower
                                                             element in the low bits
-   Floats     + - * / as in C (IEEE, round to nearest even, no contraction)
+   Floats     + - * / as in C (IEEE, round to nearest even, never fused to fma)
               tk_fma_f32(a, b, c) tk_sqrt_f32 tk_abs_f32 tk_rint_f32 tk_floor_f32
               tk_max_f32 tk_min_f32: a NaN wins, on a tie the first; the same for f64
               tk_round_f16(x) tk_round_bf16(x) -> tk_f32    to that type and back

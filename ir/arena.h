@@ -1,6 +1,6 @@
 #ifndef TOKIC_IR_ARENA_H
 #define TOKIC_IR_ARENA_H
-/* Memory with a lifetime, not an owner: blocks that are freed together. */
+/* Arenas: memory that is allocated in pieces and freed all at once. */
 #include <stdarg.h>
 #include <stddef.h>
 

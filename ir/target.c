@@ -63,8 +63,8 @@ int map_col(const struct coord_map *m, int lane, int elem) { return map_sum(m->c
 
 /* ---- targets ---- */
 
-/* The fields of a row, as a macro that other rows start from. Such a row names its base, takes the base's fields and
-   overrides some: of two initialisers of a field the later one counts (C17 6.7.9p19), hence no warning. */
+/* The fields of a record, as a macro that other records start from. Such a record names its base, takes the base's
+   fields and overrides some: of two initialisers of a field the later one counts (C17 6.7.9p19), hence no warning. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 
 /* Reference card: MI250X, one of its two dies. */

@@ -51,13 +51,13 @@ struct matrix_unit {
 
 struct target {
     const char *name;
-    const char *base; /* the row that its fields start from (a macro in ir/target.c); NULL: none */
+    const char *base; /* the record that its fields start from (a macro in ir/target.c); NULL: none */
     enum dialect dialect;
     enum compiler compiler;
-    int wave;             /* work-items a wave */
-    int max_block;        /* work-items a block */
-    uint64_t max_grid[3]; /* blocks a launch, x y z */
-    uint64_t max_items;   /* work-items a launch along x */
+    int wave;             /* work-items per wave */
+    int max_block;        /* work-items per block */
+    uint64_t max_grid[3]; /* blocks per launch, x y z */
+    uint64_t max_items;   /* work-items per launch along x */
     int shared_bytes;     /* most shared memory (LDS) of one block */
     int static_shared;    /* up to this size, shared memory is static; beyond it, dynamic */
     int copy_stages;      /* slots of a gemm's ring: one is computed on, the others are in flight */
@@ -71,8 +71,8 @@ struct target {
     enum provenance known;
 };
 
-/* The row of a target by name ("gfx90a", "sm_90"); NULL if there is none. */
+/* The record of a target by name ("gfx90a", "sm_90"); NULL if there is none. */
 const struct target *target_find(const char *name);
-/* All rows, in table order; NULL past the last. */
+/* All records, in table order; NULL past the last. */
 const struct target *target_at(int i);
 #endif

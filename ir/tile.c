@@ -3,7 +3,7 @@
 /* From small to large. Each must be a multiple of the fragment shapes of every matrix unit (16 rows, 16 columns, 16
    deep), and with waves of 32 or 64 give each thread at least one 16-byte piece of both tiles. */
 static const struct tile tiles[] = {
-    { 16, 32, 64, 1, 2 }, /* a batch of a few rows: many blocks along n */
+    { 16, 32, 64, 1, 2 }, /* for few rows: narrow, so that there are many blocks */
     { 32, 64, 64, 2, 2 },
     { 64, 64, 32, 2, 2 },
     { 128, 128, 32, 2, 2 },
@@ -37,8 +37,8 @@ static const struct tile lane_tiles[] = {
     { .m = 128, .n = 128, .k = 16 },
 };
 
-/* More results a thread reuse each load more often: the largest tile that is not mostly padding and gives every unit of
-   the card a block. */
+/* More results per thread reuse each load more often: the largest tile that is not mostly padding and gives every unit
+   of the card a block. */
 struct tile tile_for_lanes(const struct target *t, int64_t m, int64_t n, int64_t k)
 {
     (void)k;

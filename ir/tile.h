@@ -1,6 +1,6 @@
 #ifndef TOKIC_IR_TILE_H
 #define TOKIC_IR_TILE_H
-/* The tile of a gemm: a pure function of the target's row and the shapes. */
+/* The tile of a gemm: a pure function of the target's record and the shapes. */
 #include "ir/target.h"
 
 struct tile {

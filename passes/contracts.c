@@ -1,4 +1,4 @@
-/* Carries facts forward and decides every obligation. Requires types; keeps everything. A contradicted obligation is a
+/* Propagates facts and decides every obligation. Requires types; keeps everything. A contradicted obligation is a
    compile error at the operand's location. */
 #include "passes/pass.h"
 
@@ -18,8 +18,8 @@ bool pass_contracts(struct graph *g, struct pass_ctx *c)
             diag_error(c->s, FAIL_INPUT, loc, "%s needs %s", n->op->call.name, o->text);
             continue;
         }
-        diag_error(c->s, FAIL_INPUT, loc, "%s needs %s, but its operand lies in %g .. %g", n->op->call.name, o->text,
-                   x->facts.lo, x->facts.hi);
+        diag_error(c->s, FAIL_INPUT, loc, "%s needs %s, but its operand is in the range %g .. %g", n->op->call.name,
+                   o->text, x->facts.lo, x->facts.hi);
         if (x->loc.line)
             diag_note(c->s, x->loc, "%s comes from here", x->name ? x->name : x->op->call.name);
     }

@@ -1,6 +1,6 @@
-/* Replaces composites by the graph of primitives that their rows give. Requires types; keeps values. Runs before
-   simplify, so that rules see only primitives. An expansion may contain composites: the sweep reaches them too, since
-   it also visits appended nodes. */
+/* Replaces composites by the primitives that define them. Requires types; keeps values. Runs before simplify, so that
+   rules see only primitives. An expansion may contain composites: the sweep reaches them too, since it also visits
+   appended nodes. */
 #include "passes/pass.h"
 
 bool pass_expand(struct graph *g, struct pass_ctx *c)

@@ -37,7 +37,7 @@ static struct group *last_read(const struct node *n)
 /* A source of outside data. Kernels compute the others (constants, iota): at each use, or once if they are outputs. */
 static bool is_bound(const struct node *n) { return n->op->class == CLS_SOURCE && !n->op->kernel.at; }
 
-/* Marks those of n's operands that another group computes, through rematerialised nodes. */
+/* Materialises what n reads from other groups, directly or through rematerialised nodes. */
 static void mark_reads(const struct node *n, const struct group *gr)
 {
     for (int i = 0; i < n->n_in; i++) {
@@ -180,7 +180,7 @@ enum { MOST_OPERANDS = 96 };
 static bool operands_fit(struct session *s, const struct node *n)
 {
     return n->n_in <= MOST_OPERANDS ||
-           diag_error(s, FAIL_INPUT, n->loc, "%s has %d operands, and a kernel takes %d: join them in steps",
+           diag_error(s, FAIL_INPUT, n->loc, "%s has %d operands, and a kernel takes at most %d: combine them in steps",
                       n->op->call.name, n->n_in, MOST_OPERANDS);
 }
 

@@ -1,5 +1,5 @@
-/* Derives every type again from the op rows. Requires nothing; keeps everything. Runs first, so that later passes can
-   trust types. */
+/* Derives every type again from the op records. Requires nothing; keeps everything. Runs first, so that later passes
+   can trust types. */
 #include "passes/pass.h"
 
 bool pass_infer(struct graph *g, struct pass_ctx *c)
@@ -11,7 +11,7 @@ bool pass_infer(struct graph *g, struct pass_ctx *c)
             return false;
         bool same = type_same_shape(&was, &n->type) && was.dtype == n->type.dtype;
         if (!same)
-            diag_error(c->s, FAIL_INPUT, n->loc, "internal: %s is %s, but its row says %s", n->op->call.name,
+            diag_error(c->s, FAIL_INPUT, n->loc, "internal: %s is %s, but its op says %s", n->op->call.name,
                        type_text(g->arena, &was), type_text(g->arena, &n->type));
     }
     return false;

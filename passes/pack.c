@@ -8,7 +8,7 @@ enum {
     MOST_TRIES = 64,   /* sizes that a search for a fit looks at */
     MOST_PROOFS = 6,   /* proofs that a search for a fit tries */
     MOST_USERS = 64,   /* users of an extent that is split or joined, since their list is copied */
-    MOST_ROUNDED = 20, /* sizes that are rounded exactly, since each is a separate term in offsets */
+    MOST_ROUNDED = 20, /* sizes that get their smallest multiple (see `rounded`) */
     MOST_TERMS = 60,   /* terms of an offset */
 };
 
@@ -255,8 +255,8 @@ static const struct index *round_terms(struct packer *p, const struct index *e)
     return sum;
 }
 
-/* Its beginning; what is left over stays free. Where there is room for the size rounded term by term, the rest is a
-   plain sum, which other sizes can be compared with. */
+/* Takes the beginning of a block; the rest stays free. The size rounded term by term is preferred if it fits: the rest
+   is then a plain sum, which other sizes can be compared with. */
 static struct extent take_part(struct packer *p, struct block *b, const struct size *want)
 {
     struct index_table *t = p->s->indices;
@@ -290,7 +290,8 @@ static struct extent append(struct packer *p, const struct size *want)
     return x;
 }
 
-/* Rounds exactly while such sizes are few: each needs a separate term in a sum, which later sizes cannot share. */
+/* Rounds up to a multiple of 256. The first MOST_ROUNDED sizes get the smallest such multiple, which adds a term to
+   offsets that no other size shares. Later sizes are rounded term by term. */
 static const struct index *rounded(struct packer *p, const struct index *least)
 {
     struct index_table *t = p->s->indices;

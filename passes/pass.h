@@ -1,7 +1,7 @@
 #ifndef TOKIC_PASSES_PASS_H
 #define TOKIC_PASSES_PASS_H
-/* Passes: each has a file and a row in passes.def, and writes its decisions on the graph. The driver verifies the graph
-   after each, and can dump, stop, time, and print-and-reparse after any. */
+/* Passes: each has a file and an entry in passes.def, and writes its decisions on the graph. The driver verifies the
+   graph after each, and can dump, stop, time, and print-and-reparse after any. */
 #include "ir/graph/graph.h"
 #include "ir/ops/op.h"
 #include "ir/target.h"
@@ -16,7 +16,7 @@ struct rule {
 struct pass_ctx {
     struct session *s;
     struct arena *step;          /* a pass's working memory: the driver frees it after each pass */
-    const struct target *target; /* its row's numbers are read by fuse and precision */
+    const struct target *target; /* read by fuse and precision */
     int64_t hint;                /* expected value of symbolic dims */
     const struct rule *rules;    /* simplify's */
     size_t n_rules;
@@ -49,8 +49,8 @@ const struct pass *pass_find(const char *name);
 const struct pass *pass_at(int i);
 
 /* Pipelines: lists of passes' names. */
-extern const char *const pipeline_all[];    /* infer, contracts: every graph as parsed */
-extern const char *const pipeline_target[]; /* then, on a clone, for one target */
+extern const char *const pipeline_all[];    /* infer, contracts: run on every parsed graph */
+extern const char *const pipeline_target[]; /* run next, on a clone, for one target */
 
 /* Runs the passes in order. false with a diagnostic: FAIL_INPUT, or an internal error that names the pass which broke
    the graph. */

@@ -1,7 +1,7 @@
 /* Decides the dtype of every float: f16 for activations and the operands of contractions, f32 for what must keep it.
    Requires primitives; keeps values, since a cast is the identity over the reals. A dtype written in the graph is
    binding. These keep f32:
-     - what an op row or an expansion marks keep_f32 (statistics, losses)
+     - what an op record or an expansion marks keep_f32 (statistics, losses)
      - the cone of a keep_f32 operand (scores and weights of the routing), back to and including the contraction that it
        comes from, which then multiplies in f32 */
 #include <string.h>

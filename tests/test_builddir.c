@@ -251,8 +251,8 @@ static void files_that_are_not_of_the_build(void **state)
     write_text("b/kernels/gfx90a.txt", "changed");
     assert_null(build_read(s, "b"));
     assert_int_equal(s->n_errors, 3);
-    assert_true(is_said(s, "b/sm_90.o is no file of the build") &&
-                is_said(s, "b/kernels/gfx90a/tk1.txt is no file of the build") &&
+    assert_true(is_said(s, "b/sm_90.o is not a file of the build") &&
+                is_said(s, "b/kernels/gfx90a/tk1.txt is not a file of the build") &&
                 is_said(s, "b/kernels/gfx90a.txt was changed") && is_said(s, "it was built from models/g.graph"));
     session_end(s);
     leave_place(&p);

@@ -63,7 +63,7 @@ static void wrong_usage_is_exit_2(void **state)
         { "xyzzy", "no verb 'xyzzy'" },
         { "help rnu", "did you mean run?" },
         { "build", "tokic build needs a .graph file" },
-        { "build small.graph other.graph", "'other.graph' is one more" },
+        { "build small.graph other.graph", "'other.graph' is extra" },
         { "build small.graph --tarket gfx90a", "no flag --tarket; did you mean --target?" },
         { "build small.graph --targ gfx90a", "no flag --targ" },
         { "build small.graph --input x=a.npy", "--input is a flag of: run, verify" },
@@ -89,15 +89,15 @@ static void wrong_usage_is_exit_2(void **state)
         { "run small.graph --backend cpu --output =f", "--output =f" },
         { "run small.graph --backend cpu --input x", "NAME=FILE.npy is needed" },
         { "run --backend cpu", "no last build" },
-        { "verify small.graph --backend cpu", "cpu is what it judges by" },
+        { "verify small.graph --backend cpu", "cpu is what it judges against" },
         { "verify small.graph --exact", "no flag --exact" },
         { "verify small.graph --against host", "no against host" },
         { "ops gelo", "did you mean gelu?" },
         { "doctor here", "takes no argument" },
         { "run small.graph --backend cpu --threads 0", "a number from 1 to" },
         { "run small.graph --backend cpu --target sm_90",
-          "--target sm_90: backend cpu has a target with --numerics f16 alone" },
-        { "run small.graph --backend cpu --numerics f32 --target sm_90", "f32 walks the graph as it was read" },
+          "--target sm_90: backend cpu uses a target only with --numerics f16" },
+        { "run small.graph --backend cpu --numerics f32 --target sm_90", "f32 evaluates the graph as written" },
         { "run small.graph --backend hip --device emu:gfx90a --target sm_90",
           "contradicts the device: emu:gfx90a is gfx90a" },
         { "verify small.graph --device emu:sm_90 --target gfx90a", "contradicts the device: emu:sm_90 is sm_90" },
@@ -349,7 +349,7 @@ static void a_build_of_another_tokic_is_compiled_again(void **state)
     memset(version + 1, '9', strlen(TOKIC_VERSION));
     write_text("tokic-out/small-one/manifest.json", text);
     command_expect("verify --device emu --batch 3", 0, "PASS",
-                   "and this is " TOKIC_VERSION ": its kernels are not used, they are compiled again");
+                   "and this is " TOKIC_VERSION ": compiling its kernels again");
     command_expect("run --backend cpu --batch 3", 0, "cpu real", NULL);
     free(text);
     leave_place(&p);

@@ -164,7 +164,7 @@ static void what_a_device_cannot_launch_is_refused(void **state)
     expect_refused("gfx90a", batched, 65536, NULL, "takes 2147483647 x 65535 x 65535");
     expect_refused("sm_90", batched, 2, grow_grid, "needs a grid of 2147483648 x 1 x 2 blocks");
     expect_refused("gfx90a", batched, 1, grow_grid, "needs 1073741824 blocks of");
-    expect_refused("sm_90", batched, 2, grow_block, "has 2048 work-items a block");
+    expect_refused("sm_90", batched, 2, grow_block, "has 2048 work-items per block");
     expect_refused("sm_90", batched, 2, grow_shared, "uses 307200 bytes of shared memory");
 }
 

@@ -312,7 +312,7 @@ static const struct {
     { HEAD "region { reduce sum p = fc }\n}", "row reduction: stands inside of a region", 12 },
     { HEAD "if (0 <= lane < 3) { frag fa = fc[0] }\n}",
       "fragment cast: stands in control that is not the same for all lanes of a wave", 12 },
-    { HEAD "frag fa = fc[1]\n}", "fc has 16 columns, 16 a step, and the step is in 1..1", 12 },
+    { HEAD "frag fa = fc[1]\n}", "fc has 16 columns, 16 per step, and the step is in 1..1", 12 },
     { HEAD "frag fb = fc[0]\n}", "fragment fb is of B, not of A", 12 },
     { HEAD "elem = 1\n}", "known inside an each alone", 12 },
     { HEAD "each fc (row, col, at) from (0, 0) { y[tid] = p[at] }\n}", "p[at] has 2 elements, and the index is in 0..3",

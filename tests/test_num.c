@@ -1,4 +1,4 @@
-/* The numbers that op rows are evaluated over, and the bounds that rows share. */
+/* The numbers that ops are evaluated over, and the bounds that ops share. */
 #include "tests/support/support.h"
 
 #include "ir/ops/eval.h"

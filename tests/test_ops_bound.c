@@ -1,5 +1,5 @@
-/* The bounds of op rows hold, and are not idle: each op is computed in f32 from operands that are off by what the bound
-   was told, and `at` says the same as `eval`. Composites are walked as their expansions. */
+/* The bounds of ops hold, and are not idle: each op is computed in f32 from operands that are off by what the bound was
+   told, and `at` says the same as `eval`. Composites are walked as their expansions. */
 #include "tests/support/support.h"
 
 #include <string.h>

@@ -296,7 +296,7 @@ static void the_readme_is_short(void **state)
         words += !isspace((unsigned char)*p) && (p == text || isspace((unsigned char)p[-1]));
     free(text);
     if (words > README_WORDS)
-        fail_msg("README.md has %d words, and %d is the most", words, README_WORDS);
+        fail_msg("README.md has %d words, and the maximum is %d", words, README_WORDS);
 }
 
 int main(int argc, char **argv)

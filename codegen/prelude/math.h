@@ -2,7 +2,7 @@
    and for the host.
 
    Only IEEE f32 + - * /, fma, sqrt, bit casts, comparisons and unsigned arithmetic, no table, no wider type, so a
-   compiler that neither contracts nor reorders gives the same bits everywhere. Subnormal arguments and results are
+   compiler that neither fuses nor reorders gives the same bits everywhere. Subnormal arguments and results are
    correct, exp, exp2 and sigmoid underflow gradually with one rounding; a NaN gives a NaN, and so do log and rsqrt of
    negative numbers; log 0 = -inf, rsqrt 0 = inf.
 
@@ -21,7 +21,7 @@
        rsqrt      1.4903  0080cab3   1.18276583e-38 36261346
        sigmoid    1.4797  c09b1629    -4.8464551      205962
 
-   The bounds that kernels are judged by stand in ir/mathfn.c: a change here is measured again and written there.
+   The bounds that kernels are judged by are in ir/mathfn.c. After a change here, measure again and update them.
    Coefficients: minimax on the stated interval (weighted least squares, reweighted to equal ripple), rounded to f32 one
    by one, the rest fitted again. */
 

@@ -1,4 +1,4 @@
-/* Graph nodes made by rows, passes and the parser. */
+/* Graph nodes made by ops, passes and the parser. */
 #include <string.h>
 
 #include "ir/ops/op.h"

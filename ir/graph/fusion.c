@@ -99,7 +99,7 @@ static const struct kexpr *probed(struct at *c, int operand, const struct index 
     return kexpr_const(c->k, kexpr_value_type(x->storage), 0);
 }
 
-/* Follows what x at an index reads of the group: all of it must lie in the row. */
+/* Checks that what x at an index reads of the group lies in the row. */
 static void follow(struct reading *r, const struct node *x, const struct index *const *index)
 {
     if (!r->same_row || x->op->class == CLS_SOURCE)
@@ -251,7 +251,7 @@ static unsigned char follows_of(const struct fusion *f, const struct group *gr, 
 }
 
 /* Is n pointwise on the results? Each operand in the group must follow the same reductions and be read directly. */
-static bool finishes(const struct fusion *f, const struct group *gr, const struct node *n)
+static bool is_epilogue(const struct fusion *f, const struct group *gr, const struct node *n)
 {
     unsigned char all = follows_of(f, gr, n);
     for (int i = 0; i < n->n_in; i++) {
@@ -269,7 +269,7 @@ static bool reduce_admits(struct fusion *f, struct group *gr, struct growth *w, 
     if (type_same_shape(&gr->anchor->type, &gr->anchor->in[0]->type))
         return false;
     if (follows_of(f, gr, n))
-        return finishes(f, gr, n);
+        return is_epilogue(f, gr, n);
     if (node_is_reduce(n))
         return same_reduction(gr->anchor, n) && reads_its_element(f, gr, w, n);
     return n->op->class == CLS_POINTWISE && stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
@@ -280,7 +280,7 @@ static bool reduce_admits(struct fusion *f, struct group *gr, struct growth *w, 
 static bool gemm_admits(const struct fusion *f, const struct group *gr, const struct growth *w, const struct node *n)
 {
     if (follows_of(f, gr, n))
-        return finishes(f, gr, n);
+        return is_epilogue(f, gr, n);
     enum gemm_margin margin = group_gemm_margin(gr, n);
     if (margin == MARGIN_NONE)
         return group_gemm_admits(gr, n);

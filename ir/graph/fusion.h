@@ -1,7 +1,7 @@
 #ifndef TOKIC_IR_GRAPH_FUSION_H
 #define TOKIC_IR_GRAPH_FUSION_H
 /* What may share a kernel: fuse asks node by node while it builds groups. Indices are followed symbolically through the
-   rows' `at`. What cannot be decided is not fused. */
+   ops' `at`. What cannot be decided is not fused. */
 #include "ir/graph/group.h"
 
 struct fusion;

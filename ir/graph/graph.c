@@ -395,7 +395,7 @@ bool graph_add_output(struct graph *g, const char *name, struct node *n)
         if (g->outs[i].node == n)
             return true;
         diag_error(g->s, FAIL_INPUT, n->loc, "there is already an output %s", name);
-        diag_note(g->s, g->outs[i].loc, "the first one stands here");
+        diag_note(g->s, g->outs[i].loc, "the first one is here");
         return false;
     }
     *arena_push(g->arena, g->outs, g->n_outs, g->cap_outs) =

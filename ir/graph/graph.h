@@ -49,7 +49,7 @@ struct node {
     struct type type;
     int n_in;
     struct node **in;
-    const struct attr *attrs; /* op->call.n_attrs of them, in the row's order */
+    const struct attr *attrs; /* op->call.n_attrs of them, in the order of op->call.attrs */
     const char *name;         /* as --output takes it: "z", "expert0.h.2"; NULL: no name */
     const char *origin;       /* the composite whose expansion made it: "layernorm"; NULL: none */
     const char *instance;     /* the block instance it was inlined from: "expert0"; NULL: top level */
@@ -59,7 +59,7 @@ struct node {
     /* Set by precision. DT_F16 (matrix unit) or DT_F32 for contractions; others DT_F32 or their integer type. */
     enum dtype compute;
     enum dtype storage; /* dtype in memory when materialised */
-    bool keep_f32;      /* must stay f32 (routing, statistics, losses): set by rows and expansions */
+    bool keep_f32;      /* must stay f32 (routing, statistics, losses): set by op records and expansions */
     /* Set by fuse: the group that materialises or owns it; NULL for sources. Several groups may recompute one node. */
     struct group *group;
     bool materialised; /* its value is written to memory */

@@ -1,5 +1,5 @@
-/* Calls: binds arguments to the operands and attributes of an op's row, makes omitted parameters, inlines blocks. Only
-   what the language itself needs names an op here: infix operators, casts to a declared type, and moe. */
+/* Calls: binds arguments to the operands and attributes of an op's record, makes omitted parameters, inlines blocks.
+   Only what the language itself needs names an op here: infix operators, casts to a declared type, and moe. */
 #include <math.h>
 #include <string.h>
 
@@ -51,7 +51,7 @@ bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const stru
     if (!value_float(u, *v, "a scalar next to a tensor", &x))
         return false;
     if (like->dtype == DT_BOOL || (!dtype_is_float(like->dtype) && v->kind == VAL_FLOAT))
-        return diag_error(u->s, FAIL_INPUT, v->loc, "%s cannot stand next to a tensor of %s", value_text(u, v),
+        return diag_error(u->s, FAIL_INPUT, v->loc, "%s cannot be combined with a tensor of %s", value_text(u, v),
                           dtype_name(like->dtype));
     struct builder b = { .g = u->g, .loc = v->loc, .instance = sc->instance };
     *v = node_value(build_const(&b, like, x), v->loc);
@@ -135,7 +135,7 @@ bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const st
 /* --- ops: binding --- */
 static bool too_many(struct call *c, const struct value *v)
 {
-    return diag_error(c->u->s, FAIL_INPUT, v->loc, "%s takes (%s) and %d attributes, and this is one argument more: %s",
+    return diag_error(c->u->s, FAIL_INPUT, v->loc, "%s takes (%s) and %d attributes, and this argument is extra: %s",
                       c->op->call.name, operands_text(c), c->op->call.n_attrs, value_text(c->u, v));
 }
 
@@ -144,7 +144,7 @@ static bool bind_attr(struct call *c, int i, const struct value *v)
     const char *what = arena_printf(c->u->step, "attribute %s of %s", c->op->call.attrs[i].name, c->op->call.name);
     if (c->attr_loc[i].line) {
         diag_error(c->u->s, FAIL_INPUT, v->loc, "%s is given twice", what);
-        diag_note(c->u->s, c->attr_loc[i], "the first one stands here");
+        diag_note(c->u->s, c->attr_loc[i], "the first one is here");
         return false;
     }
     c->attr_loc[i] = v->loc;
@@ -160,7 +160,7 @@ static bool bind_operand(struct call *c, int i, const struct value *v)
                           c->op->call.name, value_text(c->u, v));
     if (i < c->n_fixed && c->in[i].loc.line) {
         diag_error(c->u->s, FAIL_INPUT, v->loc, "operand %s of %s is given twice", name, c->op->call.name);
-        diag_note(c->u->s, c->in[i].loc, "the first one stands here");
+        diag_note(c->u->s, c->in[i].loc, "the first one is here");
         return false;
     }
     c->in[i < c->n_fixed ? i : c->n_in++] = *v;
@@ -175,10 +175,9 @@ static bool bind_positional(struct call *c, const struct value *v)
         c->next_operand++;
     bool open = c->next_operand < c->n_fixed || c->variadic;
     if (v->kind == VAL_NODE && c->next_attr)
-        return diag_error(
-            c->u->s, FAIL_INPUT, v->loc,
-            "%s: this tensor stands behind an attribute; write it before, or with its operand's name (%s)",
-            c->op->call.name, operands_text(c));
+        return diag_error(c->u->s, FAIL_INPUT, v->loc,
+                          "%s: this tensor follows an attribute; write it first, or with its operand's name (%s)",
+                          c->op->call.name, operands_text(c));
     if (v->kind == VAL_NODE ? open : number && open && c->op->class == CLS_POINTWISE)
         return bind_operand(c, c->next_operand, v);
     while (c->next_attr < c->op->call.n_attrs && c->attr_loc[c->next_attr].line)
@@ -312,8 +311,8 @@ static bool make_params(struct call *c)
         c->in[i] = node_value(in[i], c->e->loc);
     }
     if (!stem && c->e->named)
-        return diag_error(c->u->s, FAIL_INPUT, c->e->named_loc,
-                          "named %s: this call makes no parameters that it could name", c->e->named);
+        return diag_error(c->u->s, FAIL_INPUT, c->e->named_loc, "named %s: this call makes no parameters to name",
+                          c->e->named);
     return true;
 }
 
@@ -363,7 +362,7 @@ static struct value call_block(struct unfold *u, struct scope *sc, const struct 
 {
     for (size_t i = 0; i < e->n; i++)
         if (e->args[i].name) {
-            diag_error(u->s, FAIL_INPUT, e->args[i].name_loc, "block %s takes its arguments by place", block->name);
+            diag_error(u->s, FAIL_INPUT, e->args[i].name_loc, "block %s takes its arguments by position", block->name);
             return poison;
         }
     const char *name =
@@ -375,7 +374,7 @@ static struct value call_block(struct unfold *u, struct scope *sc, const struct 
 static struct value call_moe(struct unfold *u, struct scope *sc, const struct expr *e, const struct value *args)
 {
     static const char *const form =
-        "moe takes (x, w, block, E): two tensors, a block of one argument, and how many experts";
+        "moe takes (x, w, block, E): two tensors, a block of one argument, and the number of experts";
     bool form_ok = e->n == 4 && args[0].kind == VAL_NODE && args[1].kind == VAL_NODE && args[2].kind == VAL_BLOCK &&
                    args[3].kind == VAL_INT;
     for (size_t i = 0; i < e->n; i++)

@@ -63,7 +63,7 @@ static bool flat_int(struct flat *f, const char *what, int64_t limit, int64_t *o
     if (f->c.cur.kind != TOK_INT || f->c.panic)
         return cursor_error(&f->c, "expected %s, not %s", what, cursor_what(&f->c));
     if (*out > limit)
-        return cursor_error(&f->c, "%s is %lld, and %lld is the most", what, (long long)*out, (long long)limit);
+        return cursor_error(&f->c, "%s is %lld, and the maximum is %lld", what, (long long)*out, (long long)limit);
     cursor_next(&f->c);
     return true;
 }
@@ -222,7 +222,7 @@ static void flat_marks(struct flat *f, struct node *n)
         else if (take_word(f, "group"))
             n->mark = flat_int(f, "a group's id", max_id(f), &group) ? (int)group : -1;
         else
-            cursor_error(&f->c, "expected what is known of this node, not %s", cursor_what(&f->c));
+            cursor_error(&f->c, "expected a fact about this node, not %s", cursor_what(&f->c));
     }
 }
 
@@ -578,7 +578,7 @@ static void flat_line(struct flat *f)
     else if (first_word(f, "memory"))
         f->g->memory = flat_index_expr(f, "the memory");
     else {
-        diag_error(f->u.s, FAIL_INPUT, f->c.cur.loc, "no line of a flat graph begins like this");
+        diag_error(f->u.s, FAIL_INPUT, f->c.cur.loc, "no line of a flat graph begins with this");
         f->c.panic = true;
         cursor_next(&f->c);
     }
@@ -595,7 +595,7 @@ static void join_groups(struct flat *f)
 {
     for (size_t i = 0; i < f->g->n_groups; i++)
         if ((size_t)f->g->groups[i]->id != i)
-            diag_error(f->u.s, FAIL_INPUT, NOWHERE, "group %d stands at place %zu", f->g->groups[i]->id, i);
+            diag_error(f->u.s, FAIL_INPUT, NOWHERE, "group %d is at position %zu", f->g->groups[i]->id, i);
     for (size_t i = 0; i < f->g->n_nodes; i++) {
         struct node *n = f->g->nodes[i];
         if (n->mark >= (int64_t)f->g->n_groups)

@@ -1,4 +1,4 @@
-/* The .graph language: text to syntax tree. graph_unfold.c resolves names. One statement a line; inside "(" and "["
+/* The .graph language: text to syntax tree. graph_unfold.c resolves names. One statement per line; inside "(" and "["
    line ends are white space; "#" begins a comment.
 
    file      = "graph" name { statement }
@@ -52,7 +52,7 @@ static bool is_reserved(const char *name)
 static const char *new_name(struct cursor *c, const char *what, bool with_dots)
 {
     if (c->cur.kind == TOK_NAME && !cursor_at_end(c) && is_reserved(c->cur.text)) {
-        cursor_error(c, "'%s' is a word of the language and cannot name %s", c->cur.text, what);
+        cursor_error(c, "'%s' is a keyword and cannot name %s", c->cur.text, what);
         return NULL;
     }
     return cursor_name(c, arena_printf(c->step, "a name for %s", what), with_dots);
@@ -85,7 +85,7 @@ static void parse_elements(struct cursor *c, struct expr *e, bool named, char cl
         if (c->panic || cursor_take(c, ',') || cursor_is(c, close))
             continue;
         cursor_error(c, "expected ',' or '%c', not %s", close, cursor_what(c));
-        diag_note(c->s, open, "the '%c' stands here", close == ')' ? '(' : '[');
+        diag_note(c->s, open, "the '%c' is here", close == ')' ? '(' : '[');
     }
     c->parens -= c->parens > 0;
     cursor_take(c, close);
@@ -142,7 +142,7 @@ static struct expr *parse_factor(struct cursor *c)
         c->parens -= c->parens > 0;
         if (!c->panic && !cursor_take(c, ')')) {
             cursor_error(c, "expected ')', not %s", cursor_what(c));
-            diag_note(c->s, open, "the '(' stands here");
+            diag_note(c->s, open, "the '(' is here");
         }
     } else {
         cursor_error(c, "expected a value, not %s", cursor_what(c));
@@ -283,7 +283,7 @@ static void parse_body(struct cursor *c, struct stmt *st, struct stmt *block)
 {
     struct loc open = c->cur.loc;
     struct list body = { 0 };
-    if (!cursor_expect(c, '{', st->kind == ST_BLOCK ? "the block's type" : "the number of turns"))
+    if (!cursor_expect(c, '{', st->kind == ST_BLOCK ? "the block's type" : "the repeat count"))
         return;
     while (!cursor_is(c, '}') && c->cur.kind != TOK_END)
         parse_statement(c, &body, block, false);
@@ -291,7 +291,7 @@ static void parse_body(struct cursor *c, struct stmt *st, struct stmt *block)
         c->panic = true;
     if (!c->panic && !cursor_take(c, '}')) {
         diag_error(c->s, FAIL_INPUT, c->before, "expected '}' before the end of the file");
-        diag_note(c->s, open, "the '{' stands here");
+        diag_note(c->s, open, "the '{' is here");
     }
     st->body = body.v;
     st->n_body = body.n;
@@ -509,7 +509,7 @@ static void parse_statement(struct cursor *c, struct list *to, struct stmt *bloc
         strcmp(word, "return")) {
         parse_assign(c, to, ST_ASSIGN);
     } else if (is_top_word(word) && !(block == NULL && top)) {
-        diag_error(c->s, FAIL_INPUT, at, "'%s' may stand at top level only", word);
+        diag_error(c->s, FAIL_INPUT, at, "'%s' is allowed at top level only", word);
         c->panic = true;
         cursor_next(c);
     } else if (is_top_word(word)) {
@@ -517,7 +517,7 @@ static void parse_statement(struct cursor *c, struct list *to, struct stmt *bloc
         parse_top(c, to, word);
     } else if (!strcmp(word, "weight") || !strcmp(word, "repeat") || !strcmp(word, "return")) {
         if (*word == 'r' && word[2] == 't' && !block)
-            diag_error(c->s, FAIL_INPUT, at, "return stands outside of a block");
+            diag_error(c->s, FAIL_INPUT, at, "return outside of a block");
         cursor_next(c);
         if (*word == 'w')
             parse_weight(c, to);
@@ -543,7 +543,7 @@ static void check_returns(struct cursor *c, const struct stmt *st, bool in_block
     for (size_t i = 0; i < st->n_body; i++) {
         const struct stmt *b = st->body[i];
         if (b->kind == ST_RETURN && in_block && (st->kind == ST_REPEAT || i + 1 < st->n_body))
-            diag_error(c->s, FAIL_INPUT, b->loc, "return is the last statement of a block, and stands in no repeat");
+            diag_error(c->s, FAIL_INPUT, b->loc, "return must be the last statement of a block, outside of any repeat");
         if (b->kind == ST_REPEAT)
             check_returns(c, b, in_block);
     }

@@ -72,7 +72,7 @@ bool scope_define(struct unfold *u, struct scope *sc, const char *name, struct v
         if (b->v.kind == VAL_POISON || v.kind == VAL_POISON)
             return false;
         diag_error(u->s, FAIL_INPUT, loc, "%s is already defined", name);
-        diag_note(u->s, b->defined, "the first %s stands here, as %s", name, value_text(u, &b->v));
+        diag_note(u->s, b->defined, "the first %s is here, as %s", name, value_text(u, &b->v));
         return false;
     }
     *put(u, sc, name) = (struct binding){ v, loc, 1 };

@@ -1,4 +1,4 @@
-/* A graph as flat text, one node a line; graph_flat.c reads it and has the grammar. Kept are order, ids, names,
+/* A graph as flat text, one node per line; graph_flat.c reads it and has the grammar. Kept are order, ids, names,
    aliases, ops, attributes, types, instances, locations of nodes and names, dims, sizes, outputs, loss, value_of, and
    what precision, fuse and memplan set. Not kept are facts and obligations (the contracts pass recomputes them),
    locations of operands, the source file's text (diagnostics then show only file and line), next_id (it becomes one
@@ -256,7 +256,7 @@ static void put_plan(FILE *to, const struct graph *g)
 
 const char *graph_text(const struct graph *graph)
 {
-    struct graph copy = *graph; /* whose arena ends with the printing */
+    struct graph copy = *graph; /* a copy with an arena for the printing alone */
     const struct graph *g = &copy;
     copy.arena = arena_new();
     char *buf = NULL;

@@ -59,14 +59,14 @@ static void check_size(struct unfold *u, const struct stmt *st, const struct stm
             continue;
         diag_error(u->s, FAIL_INPUT, st->loc, "size %s does not give %s, which size %s does", st->name,
                    first->body[i]->name, first->name);
-        diag_note(u->s, first->body[i]->loc, "%s of size %s stands here", first->body[i]->name, first->name);
+        diag_note(u->s, first->body[i]->loc, "%s of size %s is here", first->body[i]->name, first->name);
     }
     for (size_t i = 0; i < st->n_body; i++) {
         if (map_find(there, st->body[i]->name))
             continue;
         diag_error(u->s, FAIL_INPUT, st->body[i]->loc, "size %s gives %s, which size %s does not", st->name,
                    st->body[i]->name, first->name);
-        diag_note(u->s, first->loc, "size %s stands here", first->name);
+        diag_note(u->s, first->loc, "size %s is here", first->name);
     }
 }
 
@@ -83,7 +83,7 @@ static void unfold_sizes(struct unfold *u, const struct file_ast *file)
         void **at = map_at(sizes, st->name);
         if (*at) {
             diag_error(u->s, FAIL_INPUT, st->loc, "there are two sizes %s", st->name);
-            diag_note(u->s, ((const struct stmt *)*at)->loc, "the first one stands here");
+            diag_note(u->s, ((const struct stmt *)*at)->loc, "the first one is here");
             continue;
         }
         *at = (void *)(uintptr_t)st;
@@ -159,7 +159,7 @@ static struct value source_node(struct unfold *u, struct scope *sc, const struct
         while (st->init && which < 3 && strcmp(st->init, inits[which]))
             which++;
         if (which == 3) {
-            diag_error(u->s, FAIL_INPUT, st->init_loc, "%s is no initial value (fan_in, zero, one)%s", st->init,
+            diag_error(u->s, FAIL_INPUT, st->init_loc, "%s is not an initial value (fan_in, zero, one)%s", st->init,
                        near ? arena_printf(u->step, "; did you mean %s?", near) : "");
             return poison;
         }
@@ -243,7 +243,7 @@ static bool unfold_output(struct unfold *u, const struct stmt *st)
     const struct loc **first = (const struct loc **)map_find(u->outs, st->name);
     if (first) {
         diag_error(u->s, FAIL_INPUT, st->loc, "there is already an output %s", st->name);
-        diag_note(u->s, **first, "the first one stands here");
+        diag_note(u->s, **first, "the first one is here");
         return false;
     }
     if (v.kind != VAL_NODE)
@@ -260,7 +260,7 @@ static bool unfold_loss(struct unfold *u, const struct stmt *st)
     void **at = map_find(u->file->names, "loss");
     if (at) {
         diag_error(u->s, FAIL_INPUT, st->loc, "the loss is already defined");
-        diag_note(u->s, ((const struct binding *)*at)->defined, "the first one stands here");
+        diag_note(u->s, ((const struct binding *)*at)->defined, "the first one is here");
         return false;
     }
     if (v.kind == VAL_NODE && (v.node->type.rank || !dtype_is_float(v.node->type.dtype))) {
@@ -280,10 +280,10 @@ static bool unfold_repeat(struct unfold *u, struct scope *sc, struct stmt *st, s
 {
     struct value v = value_eval(u, sc, st->value);
     int64_t turns;
-    if (v.kind == VAL_POISON || !value_int(u, v, "the number of turns", &turns))
+    if (v.kind == VAL_POISON || !value_int(u, v, "the repeat count", &turns))
         return false;
     if (turns < 0)
-        return diag_error(u->s, FAIL_INPUT, v.loc, "repeat takes a number of turns that is not negative, not %lld",
+        return diag_error(u->s, FAIL_INPUT, v.loc, "the repeat count must not be negative, but this is %lld",
                           (long long)turns);
     if (!unfold_enter(u, st->loc))
         return false;

@@ -94,7 +94,7 @@ bool value_dim(struct unfold *u, struct value v, const char *what, const struct 
 const char *value_text(struct unfold *u, const struct value *v);
 /* A type with its dims resolved; false and errors if it is invalid. */
 bool type_eval(struct unfold *u, struct scope *sc, const struct type_expr *t, struct type *out);
-/* Converts a value to an attribute's kind. `what`: "attribute k of topk_mask". */
+/* Converts a value to an attribute's kind. `what` names it in errors: "attribute k of topk_mask". */
 bool attr_of_value(struct unfold *u, enum attr_kind kind, const struct value *v, const char *what, struct attr *out);
 
 /* --- graph_call.c --- */
@@ -104,8 +104,8 @@ struct value infix_eval(struct unfold *u, struct scope *sc, struct value x, stru
 struct value negate_node(struct unfold *u, struct scope *sc, struct value x, struct loc loc);
 /* Replaces a number by a constant tensor with the dtype and shape of `like`. */
 bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const struct type *like);
-/* Makes v fit its declared type: checks the shape and casts to the dtype. `float` accepts any float dtype.
-   `what`: "h". */
+/* Makes v fit its declared type: checks the shape and casts to the dtype. `float` accepts any float dtype. `what` names
+   v in errors: "h". */
 bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const struct type *t, const char *what,
                    struct loc declared);
 

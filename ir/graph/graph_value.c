@@ -4,7 +4,7 @@
 
 #include "ir/graph/graph_unfold.h"
 
-enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* operations in an expression; memory plans in flat texts are long */
+enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* operations in an expression; offsets in flat texts are long */
 #define WEIGHT_MAX ((int64_t)1 << 60)
 
 static const struct value poison;
@@ -144,7 +144,7 @@ static const char *dim_op_misfit(const struct index *a, const struct index *b, c
     if (product ? __builtin_mul_overflow(wa, wb, &w) : __builtin_add_overflow(wa, wb, &w))
         w = WEIGHT_MAX + 1;
     if (w > WEIGHT_MAX)
-        return "its coefficients pass 2^60";
+        return "its coefficients exceed 2^60";
     if (op == '*' ? terms(a) * terms(b) > 60 : terms(a) + terms(b) > 60)
         return "the expression is too long";
     if (op == '*' && degree(a) + degree(b) > 3)
@@ -324,7 +324,7 @@ bool type_eval(struct unfold *u, struct scope *sc, const struct type_expr *t, st
     if (!t->dims)
         return true;
     if (t->dims->n > MAX_RANK)
-        return diag_error(u->s, FAIL_INPUT, t->loc, "this type has %zu dimensions, and %d is the most", t->dims->n,
+        return diag_error(u->s, FAIL_INPUT, t->loc, "this type has %zu dimensions, and the maximum is %d", t->dims->n,
                           MAX_RANK);
     bool good = true;
     out->rank = (int)t->dims->n;
@@ -349,8 +349,8 @@ static bool dims_of(struct unfold *u, const struct value *v, const char *what, s
 {
     struct type t = { .rank = (int)v->n };
     const struct index **dims = arena_array(u->step, const struct index *, v->n);
-    bool good = v->n <= MAX_RANK ||
-                diag_error(u->s, FAIL_INPUT, v->loc, "%s has %zu dimensions, and %d is the most", what, v->n, MAX_RANK);
+    bool good = v->n <= MAX_RANK || diag_error(u->s, FAIL_INPUT, v->loc, "%s has %zu dimensions, and the maximum is %d",
+                                               what, v->n, MAX_RANK);
     for (size_t i = 0; good && i < v->n; i++) {
         good &= value_dim(u, v->list[i], what, &dims[i]);
         t.dim[i] = dims[i];

@@ -60,7 +60,7 @@ static void check_operands(struct check *c, const struct node *n, size_t i)
         if (!here(c, n->in[j]))
             wrong(c, n, "operand %d is not in the graph", j);
         else if (c->position[n->in[j]->id] >= i)
-            wrong(c, n, "operand %d, %%%d, does not stand before it", j, n->in[j]->id);
+            wrong(c, n, "operand %d, %%%d, does not come before it", j, n->in[j]->id);
     }
     if (n->op->call.n_attrs && !n->attrs)
         wrong(c, n, "it has no attributes");
@@ -138,7 +138,7 @@ static void check_groups(struct check *c)
     for (size_t i = 0; i < g->n_groups; i++) {
         const struct group *p = g->groups[i];
         if (p->id != (int)i)
-            wrong(c, NULL, "group %d stands at place %zu", p->id, i);
+            wrong(c, NULL, "group %d is at position %zu", p->id, i);
         check_list(c, p, "node", p->nodes, p->n_nodes);
         check_list(c, p, "in", p->ins, p->n_ins);
         check_list(c, p, "out", p->outs, p->n_outs);

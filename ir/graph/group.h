@@ -42,7 +42,7 @@ enum dtype node_score_type(const struct node *n);
 int64_t group_row_bytes(struct session *s, const struct group *gr);
 /* Do the stages of one row fit in shared memory? If not, selections keep scores in scratch and results in memory. */
 bool group_rows_fit(struct session *s, const struct group *gr, const struct target *t);
-/* Blocks of LAUNCH_COLUMNS and LAUNCH_CHUNKS; plans split parts in whole rounds of these. */
+/* The work of a block of LAUNCH_COLUMNS or LAUNCH_CHUNKS in one round. group_plan makes parts of whole rounds. */
 enum {
     REDUCE_BLOCK = 256, /* threads */
     REDUCE_WIDTH = 4,   /* neighbouring elements that a thread loads at once */
@@ -56,7 +56,7 @@ bool group_gemm_admits(const struct group *gr, const struct node *n);
    each column. */
 enum gemm_margin { MARGIN_NONE, MARGIN_ROWS, MARGIN_COLUMNS };
 enum gemm_margin group_gemm_margin(const struct group *gr, const struct node *n);
-/* Decides the launches, scratch and tile of a group whose nodes and outputs are known. A function of the target's row
-   and the shapes, with symbolic dims taken as `hint`. */
+/* Decides the launches, scratch and tile of a group whose nodes and outputs are known. The result depends only on the
+   target's record and the shapes, with symbolic dims taken as `hint`. */
 void group_plan(struct graph *g, struct group *gr, const struct target *t, int64_t hint);
 #endif

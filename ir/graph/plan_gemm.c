@@ -70,7 +70,7 @@ static bool mark_margins(struct group *gr)
 }
 
 /* Does a launch already reduce the parts for n's margin and shape? */
-static bool is_finished(const struct group *gr, const struct node *n)
+static bool is_reduced(const struct group *gr, const struct node *n)
 {
     for (size_t i = 1; i < gr->n_launches; i++)
         if (gr->launches[i].anchor->mark == n->mark && type_same_shape(&gr->launches[i].anchor->type, &n->type))
@@ -96,7 +96,7 @@ static void plan_margins(struct planner *p, const struct contraction *c)
         const struct index *count = index_mul(t, tiles[margin], type_count(p->g->s, &x->type));
         int scratch = plan_scratch(p, margin == MARGIN_ROWS ? "rows" : "columns", count, false);
         plan_sink(p, &gr->launches[0], margin == MARGIN_ROWS ? SINK_ROW_PARTIAL : SINK_COLUMN_PARTIAL, x, scratch);
-        if (is_finished(gr, x))
+        if (is_reduced(gr, x))
             continue;
         plan_finish(p, x, scratch, tiles[margin], index_const(t, extent[margin]));
         plan_sinks(p, (int)margin, &x->type);

@@ -1,4 +1,4 @@
-/* How the plans of all kinds of groups are written down. */
+/* Helpers that group_plan uses for every kind of group. */
 #include "ir/graph/plan.h"
 
 int64_t plan_hint(const struct planner *p, const struct index *e) { return index_eval_hint(e, p->hint); }

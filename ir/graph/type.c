@@ -43,7 +43,7 @@ static int degree(const struct index *e)
 const char *type_misfit(struct session *s, const struct type *t)
 {
     if (t->rank > MAX_RANK)
-        return arena_printf(s->run, "it has %d dimensions, and %d is the most", t->rank, MAX_RANK);
+        return arena_printf(s->run, "it has %d dimensions, and the maximum is %d", t->rank, MAX_RANK);
     i128 count = 1;
     int deg = 0;
     int terms = 1;
@@ -67,7 +67,7 @@ const char *type_misfit(struct session *s, const struct type *t)
     if (count > COUNT_MAX)
         return "its dimensions multiply to over 2^40";
     if (deg > DEGREE_MAX)
-        return arena_printf(s->run, "its symbolic dimensions multiply to degree %d, and %d is the most", deg,
+        return arena_printf(s->run, "its symbolic dimensions multiply to degree %d, and the maximum is %d", deg,
                             DEGREE_MAX);
     return NULL;
 }

@@ -43,7 +43,7 @@ const struct index *frag_target_elem(struct index_table *t, const struct matrix_
 enum frag_way {
     FRAG_STAYS, /* each element of A is already in its lane, at an element number that is the same for all lanes */
     /* The maps are each other's transpose. The number of the element that a lane receives depends only on the receiver,
-       and its number in A only on the sender. With n elements a lane, n turns exchange them all: in turn d, lane L
+       and its number in A only on the sender. With n elements per lane, n turns exchange them all: in turn d, lane L
        receives its element (source elem of L + d) mod n, and lane S sends its element (target elem of S - d) mod n. */
     FRAG_TURNS,
     FRAG_NO_WAY, /* no conversion is implemented */

@@ -26,7 +26,7 @@ enum kexpr_kind {
     KEXPR_FRAG,  /* the current element inside an `each` over a fragment */
 };
 
-/* Operations: ir/kernel/kop.def, one a line. Values have type f32, f64, i32, i64 or bool. */
+/* Operations: ir/kernel/kop.def, one per line. Values have type f32, f64, i32, i64 or bool. */
 enum kop {
 #define KOP(id, ...) K_##id,
 #include "ir/kernel/kop.def"
@@ -59,7 +59,7 @@ struct kmask {
     struct kguard g[4];
 };
 
-/* Which half of a condition ranges do not prove: lower 0 <= e, upper e < bound. */
+/* Which halves of a condition do ranges not prove: lower, 0 <= e; upper, e < bound? */
 void kguard_open(struct index_table *t, const struct kguard *g, bool *lower, bool *upper);
 
 struct kexpr {

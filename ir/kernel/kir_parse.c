@@ -422,7 +422,7 @@ static void combine(struct kparse *p)
 
 static void issue(struct kparse *p)
 {
-    int stage = (int)klex_int(&p->l, "a stage", 0, 255);
+    int stage = (int)klex_int(&p->l, "a staging register", 0, 255);
     klex_expect(&p->l, ':');
     struct mem_ref to = next_mem_ref(p);
     klex_expect_word(&p->l, "from");
@@ -436,7 +436,7 @@ static void issue(struct kparse *p)
 
 static void land(struct kparse *p)
 {
-    int stage = (int)klex_int(&p->l, "a stage", 0, 255);
+    int stage = (int)klex_int(&p->l, "a staging register", 0, 255);
     klex_expect(&p->l, ':');
     struct mem_ref to = next_mem_ref(p);
     klex_expect_word(&p->l, "by");
@@ -597,7 +597,7 @@ static void write_to(struct kparse *p, const char *name, struct loc loc)
         kstmt_accumulate(&p->b, at.m, at.index, acc, v, fma);
 }
 
-/* By first word; kinds that share a word share a parser. */
+/* The parser of each kind of statement. Kinds that begin with the same word share one. */
 static void (*const parse[KSTMT_COUNT])(struct kparse *) = {
     [KSTMT_REGION] = region,       [KSTMT_LET] = let,
     [KSTMT_LOAD_VECTOR] = vector,  [KSTMT_STORE_VECTOR] = vector,

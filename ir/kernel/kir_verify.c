@@ -76,7 +76,7 @@ static void see(struct verify *v, const struct index *var) { *arena_push(v->a, v
 
 /* ---- accesses ---- */
 
-/* An index must not be out of range for all values of its variables. In private memory it must be in range for all. */
+/* An index must be able to be in range. In private memory it must be in range for all values of its variables. */
 static void check_access(struct verify *v, const struct kmem *m, const struct index *slot, const struct index *index)
 {
     if (m->space == KS_PRIVATE && (index->lo < 0 || index->hi >= m->count->k))
@@ -318,7 +318,7 @@ static void frag_cast(struct verify *v, const struct kstmt *it)
     if (a->rows * a->cols != c->rows)
         wrong(v, "%s is %d fragments, and %s has %d rows of them", a->name, a->rows * a->cols, c->name, c->rows);
     if (it->index->lo < 0 || (it->index->hi + 1) * a->unit->k > (int64_t)c->cols * c->unit->n)
-        wrong(v, "%s has %d columns, %d a step, and the step is in %lld..%lld", c->name, c->cols * c->unit->n,
+        wrong(v, "%s has %d columns, %d per step, and the step is in %lld..%lld", c->name, c->cols * c->unit->n,
               a->unit->k, (long long)it->index->lo, (long long)it->index->hi);
     if (it->index->uniform > UNIFORM_WAVE)
         wrong(v, "the step is not the same for all lanes of a wave");
@@ -485,7 +485,8 @@ static void each(struct verify *v, const struct kstmt *it)
     v->eaches--;
 }
 
-/* A barrier earlier in a loop's body waits, in the next iteration, for a copy issued later in it. */
+/* Does a barrier in the list wait for copies? In a loop's body it also waits for copies that the previous iteration
+   issued after it. */
 static bool has_wait(struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

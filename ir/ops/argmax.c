@@ -73,8 +73,9 @@ static struct floor floor_of(const struct bd *b, int64_t row)
     return f;
 }
 
-/* A candidate is an element that no other surely beats, by a higher lower end or an equal one at a lower index. If
-   there is a certain NaN, only elements before it that may be NaN are further candidates. */
+/* The distance to the farthest element that may be the result. Without a certain NaN these are the elements whose upper
+   end reaches the largest lower end; on a tie the lower index wins. Otherwise they are the first certain NaN and the
+   elements before it that may be a NaN. */
 static double argmax_error(const struct bd *b, int64_t row)
 {
     int64_t n = b->v.in[0].last;

@@ -211,7 +211,7 @@ const struct op_def op_logical_and = {
 const struct op_def op_logical_or = {
     .call = {
         .name = "logical_or",
-        .doc = "one or both",
+        .doc = "true where at least one is true",
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -459,7 +459,7 @@ static void cast_sample(struct sample *d)
 const struct op_def op_cast = {
     .call = {
         .name = "cast",
-        .doc = "x as another dtype: floats round to nearest even, integers are made toward zero, bool is x != 0",
+        .doc = "x as another dtype: floats round to nearest even, integers truncate toward zero, bool is x != 0",
         .operands = { { .name = "x" } },
         .attrs = cast_attrs,
         .n_attrs = N_ATTRS(cast_attrs),

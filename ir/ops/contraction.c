@@ -28,7 +28,7 @@ static bool matmul_ranks(struct graph *g, const struct node *n)
     if (b->rank < 2)
         return infer_error(g, n, 1, "must have at least 2 dimensions");
     if (is_ta(n) && a->rank != 2)
-        return infer_error(g, n, 0, "must have 2 dimensions for transpose_a");
+        return infer_error(g, n, 0, "must have 2 dimensions with transpose_a");
     if (b->rank == 2)
         return true;
     if (a->rank != b->rank)
@@ -306,7 +306,7 @@ static double dot_error(const struct bd *b, const struct mass *m, int64_t k)
     return m->special ? 0 : e * (1 + 0x1p-40);
 }
 
-/* ---- matmul: the same terms, faster: what depends on one operand is computed once a vector, not once a pair ---- */
+/* ---- matmul: the same terms, faster: what depends on one operand is computed once per vector ---- */
 enum { COLUMNS_AT_ONCE = 128 };
 
 /* One row of a or column of b: |x|, its error, |x| + error, the part that may be flushed, its exponent. tame: no
@@ -506,7 +506,7 @@ const struct op_def op_matmul = {
 
 /* ---- linear ---- */
 static const struct attr_def linear_attrs[] = {
-    { "features", ATTR_INT, false, { .i = 0 }, "columns of the result; taken from w where w is given" },
+    { "features", ATTR_INT, false, { .i = 0 }, "columns of the result; taken from w if w is given" },
 };
 static const struct param_def linear_params[] = { { "w", "weight", INIT_FAN_IN }, { "b", "bias", INIT_ZERO } };
 

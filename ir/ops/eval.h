@@ -1,7 +1,7 @@
 #ifndef TOKIC_IR_OPS_EVAL_H
 #define TOKIC_IR_OPS_EVAL_H
-/* The abstract number that op rows are evaluated over, and the context of one evaluation. A row's `eval` is plain
-   loops. The walker (runtime/judge/walk.c) decides what a number is and how it rounds; the row never does. */
+/* The abstract number that ops are evaluated over, and the context of one evaluation. An op's `eval` is plain loops.
+   The walker (runtime/judge/walk.c) decides what a number is and how it rounds; `eval` never does. */
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -129,7 +129,7 @@ struct n_sum {
 struct n_sum n_sum_begin(const struct ev *c);
 void n_sum_add(struct n_sum *t, NUM x);
 NUM n_sum_end(const struct n_sum *t);
-/* Σ_k x[k·sx]·w[k·sw], k < n, by the same rule; over doubles, compensation is between blocks of plain sums. */
+/* Σ_k x[k·sx]·w[k·sw] over k < n, summed like struct n_sum. Over doubles only the sums of blocks are compensated. */
 NUM n_dot(const struct ev *c, const NUM *x, int64_t sx, const NUM *w, int64_t sw, int64_t n);
 
 /* The summation tree of a kernel, recorded by lowering. A test derives it again from the kernels. Each launch is one

@@ -1,5 +1,5 @@
-/* Numbers that op rows are evaluated over: doubles, and the field of 2^61 − 1, where an identity that holds on random
-   elements almost surely holds. Also the bounds that rows share: of one rounding, a function, a sum. */
+/* Numbers that ops are evaluated over: doubles, and the field of 2^61 − 1, where an identity that holds on random
+   elements almost surely holds. Also the bounds that ops share: of one rounding, a function, a sum. */
 #include <float.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Defaults by class for slots that a row leaves empty. */
+/* The defaults of each class for functions that a record lacks. */
 #include "ir/ops/op.h"
 
 #include "ir/ops/row.h"

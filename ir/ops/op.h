@@ -1,7 +1,8 @@
 #ifndef TOKIC_IR_OPS_OP_H
 #define TOKIC_IR_OPS_OP_H
-/* One op, one record. Everything that tokic knows about an op is its row in ir/ops/FAMILY.c; ir/ops.def lists the
-   names. Passes and codegen ask the row or switch on its class, never on the op. */
+/* One op, one record. Everything that tokic knows about an op is its record in ir/ops/FAMILY.c; ir/ops.def lists the
+   names. Passes and codegen ask the record or switch on its class, never on the op. A row is always a row of a tensor,
+   along its last dimension. */
 #include "ir/ops/eval.h"
 #include "ir/graph/graph.h"
 #include "ir/kernel/kir.h"
@@ -26,7 +27,7 @@ struct attr_def {
     const char *doc;
 };
 
-/* Builds graph nodes in rows and passes; each gets this location, instance and keep_f32. Operands of binary pointwise
+/* Builds graph nodes for ops and passes; each gets this location, instance and keep_f32. Operands of binary pointwise
    ops are broadcast. */
 struct builder {
     struct graph *g;
@@ -59,7 +60,7 @@ struct contract {
 void contract_need(struct contract *c, int operand, const char *text, struct facts need);
 /* An obligation on an attribute. If it does not hold, the text says why: "eps > 0, but eps is -1". */
 void contract_need_attr(struct contract *c, bool holds, const char *text);
-/* An obligation whose status the row decides: one on symbolic dims may stay open. */
+/* An obligation whose status the op decides: one on symbolic dims may stay open. */
 void contract_state(struct contract *c, const char *text, enum obligation_status status);
 
 /* Random legal operands and attributes, for the tests that the table generates. */
@@ -81,7 +82,7 @@ struct work {
     const struct index *sum_length; /* terms of the longest sum */
 };
 
-/* The context in which a row's `at` builds its value at an index as kernel IR. */
+/* The context in which an op's `at` builds its value at an index as kernel IR. */
 struct at {
     struct kbuild *k; /* where kernel IR values are built (ir/kernel/kir.h) */
     const struct node *n;
@@ -183,7 +184,7 @@ const struct op_def *op_at(int i);              /* in ops.def's order; NULL past
 /* Index of an operand or attribute by name, -1 if there is none. */
 int op_operand(const struct op_def *op, const char *name);
 int op_attr(const struct op_def *op, const char *name);
-/* The attributes' defaults, in the row's order; out has room for MAX_ATTRS. op_defaults_of_type takes dims and dtype
+/* The attributes' defaults, in the record's order; out has room for MAX_ATTRS. op_defaults_of_type takes dims and dtype
    from t, and points into it. */
 void op_defaults(const struct op_def *op, struct attr *out);
 void op_defaults_of_type(const struct op_def *op, const struct type *t, struct attr *out);
@@ -202,7 +203,7 @@ static inline bool node_is_param(const struct node *n)
 }
 static inline bool op_is_composite(const struct op_def *op) { return op->kernel.expand != NULL; }
 
-/* Call a row's slots or, where they are empty, the defaults of its class. */
+/* Call the record's functions or, where it has none, the defaults of its class. */
 void op_eval(struct ev *c);
 void op_bound(struct bd *b); /* BUG for a composite without `bound`: bound its expansion instead */
 void op_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in);

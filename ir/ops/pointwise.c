@@ -508,7 +508,8 @@ const struct op_def op_tanh = {
 static NUM maximum_eval1(const struct ev *c, const NUM *x) { return n_max(c, x[0], x[1]); }
 static NUM minimum_eval1(const struct ev *c, const NUM *x) { return n_min(c, x[0], x[1]); }
 
-/* The error of the operand that is the result, or the excess of the other where its interval reaches beyond it. */
+/* The larger of two: the error of the operand that is the result, and how far the interval of the other reaches past
+   the result. */
 static double extremum_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     (void)b;

@@ -287,7 +287,7 @@ static void max_eval(struct ev *c)
             n_store(c, i, max_of(c, i));
 }
 
-/* The error of the largest element, or the excess of another whose interval reaches beyond it. */
+/* The farthest that the interval of any element reaches past the result; for the largest element this is its error. */
 static double max_error(const struct bd *b, int64_t i)
 {
     double y = b->v.out.v[i].d;

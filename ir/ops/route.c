@@ -9,7 +9,7 @@
 static const struct attr_def padic_attrs[] = {
     { "p", ATTR_INT, false, { .i = 2 }, "a prime" },
     { "n", ATTR_INT, false, { .i = 16 }, "the ring is Z/p^n" },
-    { "s", ATTR_INT, false, { .i = 1024 }, "steps a unit, a power of two" },
+    { "s", ATTR_INT, false, { .i = 1024 }, "steps per unit, a power of two" },
 };
 
 static struct padic padic_of(const struct node *n)
@@ -252,7 +252,7 @@ static void padic_decode_sample(struct sample *d)
 const struct op_def op_padic_decode = {
     .call = {
         .name = "padic_decode",
-        .doc = "the balanced representative of a residue, divided by s; of the least i64 a NaN",
+        .doc = "the balanced representative of a residue, divided by s; a NaN for the least i64",
         .operands = { { .name = "q" } },
         .attrs = padic_attrs,
         .n_attrs = N_ATTRS(padic_attrs),
@@ -283,7 +283,8 @@ static bool combine_infer(struct graph *g, struct node *n)
             return infer_error(g, n, e, "must have the shape of the second, %s", type_text(g->arena, y));
     }
     if (w->rank < 1 || w->rank != y->rank || type_last(g->s, w) != index_const(g->s->indices, n->n_in - 1))
-        return infer_error(g, n, 0, "must have one weight a row for each of the %d that follow, which are %s",
+        return infer_error(g, n, 0,
+                           "must have, in each row, one weight for each of the %d operands that follow, which are %s",
                            n->n_in - 1, type_text(g->arena, y));
     for (int i = 0; i + 1 < w->rank; i++)
         if (w->dim[i] != y->dim[i])

@@ -1,6 +1,6 @@
 #ifndef TOKIC_IR_OPS_ROW_H
 #define TOKIC_IR_OPS_ROW_H
-/* Helpers that op rows share, by slot: infer, contract, bound, at, sample. */
+/* Helpers that op records share, by function: infer, contract, bound, at, sample. */
 #include "ir/ops/op.h"
 
 #define N_ATTRS(a) (int)(sizeof(a) / sizeof *(a))

@@ -5,7 +5,7 @@
 
 #include "ir/ops/row.h"
 
-/* Operands in the row's order. q: the residues (i64), or a softmax router's scores. */
+/* The operands, in the order of op_sheaf_check. q: the residues (i64), or a softmax router's scores. */
 enum { X, Q, CHOSEN, W, COUNT, ROW, B_CHOSEN, B_W, B_Q, B_X, READ_ROW, READ_W, N_OPERANDS };
 enum { RESULT = 7 }; /* clause (0: right), a, b, row, column, the bits of both values */
 

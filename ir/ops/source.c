@@ -2,11 +2,11 @@
    themselves. */
 #include "ir/ops/row.h"
 
-enum { DIMS, DTYPE, THIRD, FOURTH }; /* the attributes of all rows here start with dims and dtype */
+enum { DIMS, DTYPE, THIRD, FOURTH }; /* the attributes of all ops here start with dims and dtype */
 #define DIMS_DTYPE                                                                                                     \
     { .name = "dims", .kind = ATTR_DIMS, .required = true, .doc = "its shape" },                                       \
     {                                                                                                                  \
-        .name = "dtype", .kind = ATTR_DTYPE, .required = true, .doc = "of its elements"                                \
+        .name = "dtype", .kind = ATTR_DTYPE, .required = true, .doc = "dtype of its elements"                          \
     }
 
 static bool source_infer(struct graph *g, struct node *n)
@@ -69,7 +69,7 @@ static void input_sample(struct sample *d)
 const struct op_def op_input = {
     .call = {
         .name = "input",
-        .doc = "data that a run is given",
+        .doc = "data given to a run",
         .attrs = input_attrs,
         .n_attrs = N_ATTRS(input_attrs),
     },
@@ -171,7 +171,7 @@ static void bound_values(struct bd *b, value_fn *value)
 
 static const struct attr_def constant_attrs[] = {
     DIMS_DTYPE,
-    { .name = "value", .kind = ATTR_FLOAT, .required = true, .doc = "of each element" },
+    { .name = "value", .kind = ATTR_FLOAT, .required = true, .doc = "the number" },
 };
 
 /* An integer dtype needs an integral value that double represents exactly. */
@@ -219,7 +219,7 @@ static void constant_sample(struct sample *d)
 const struct op_def op_constant = {
     .call = {
         .name = "constant",
-        .doc = "one number everywhere",
+        .doc = "the same number in every element",
         .attrs = constant_attrs,
         .n_attrs = N_ATTRS(constant_attrs),
     },
@@ -249,7 +249,7 @@ static bool iota_infer(struct graph *g, struct node *n)
     int axis;
     if (!source_infer(g, n) || !need_axis(g, n, node_attr(n, THIRD)->i, n->type.rank, &axis))
         return false;
-    return n->type.dtype != DT_BOOL || infer_error(g, n, -1, "a bool does not count");
+    return n->type.dtype != DT_BOOL || infer_error(g, n, -1, "a bool cannot hold its values");
 }
 
 static double iota_value(const struct ev *c, int64_t i)

@@ -1,4 +1,4 @@
-/* The op table: rows by name, and lookups of operands and attributes in a row. */
+/* The op table: records by name, and lookups of operands and attributes in a record. */
 #include <string.h>
 
 #include "ir/ops/op.h"

@@ -6,7 +6,7 @@
 #include "ir/ops/row.h"
 #include "ir/rank.h"
 
-static const struct attr_def topk_attrs[] = { { "k", ATTR_INT, true, { .i = 0 }, "how many of a row" } };
+static const struct attr_def topk_attrs[] = { { "k", ATTR_INT, true, { .i = 0 }, "how many to choose in each row" } };
 static int64_t k_of(const struct node *n) { return node_attr(n, 0)->i; }
 
 static bool topk_mask_infer(struct graph *g, struct node *n)
@@ -279,7 +279,7 @@ static void topk_mask_sample(struct sample *d)
 const struct op_def op_topk_mask = {
     .call = {
         .name = "topk_mask",
-        .doc = "true at the k largest of each row; ties go to the lower index, NaN and the least i64 stand last",
+        .doc = "true at the k largest of each row; ties go to the lower index, NaN and the least i64 come last",
         .operands = { { .name = "scores", .keep_f32 = true } },
         .attrs = topk_attrs,
         .n_attrs = N_ATTRS(topk_attrs),

@@ -1,4 +1,4 @@
-/* Views: the result's elements are operand elements at other indices. Each row describes the mapping for flat indices
+/* Views: the result's elements are operand elements at other indices. Each op describes the mapping for flat indices
    (eval, bound), as index arithmetic (at), and for boxes (needs). */
 #include "ir/ops/row.h"
 
@@ -444,7 +444,7 @@ static bool slice_infer(struct graph *g, struct node *n)
         const struct index *end = starts ? index_addk(g->s->indices, size->dims[i], start->ints[i]) : NULL;
         if (starts && index_less_eq(g->s->indices, end, x->dim[i]))
             continue;
-        return infer_error(g, n, 0, "must be sure to have %s elements from index %lld on in dimension %d",
+        return infer_error(g, n, 0, "must provably have %s elements from index %lld on in dimension %d",
                            index_text(g->arena, size->dims[i]), (long long)start->ints[i], i);
     }
     return true;

@@ -55,8 +55,8 @@ static bool each_record(struct check *c, bool (*visit)(struct check *c, int64_t 
     return true;
 }
 
-/* (a), and that all rows and counts are in range, since the other clauses index by them. `first` is used here for the
-   slot of the current bucket that lists the row. */
+/* Checks clause (a), and that all rows and counts are in range, since the other clauses index by them. `first` is used
+   here for the slot of the current bucket that lists the row. */
 static bool check_listed_once(struct check *c)
 {
     for (int64_t e = 0; e < c->s->experts; e++) {

@@ -10,7 +10,7 @@
      (e) the table glued from the buckets equals the router's;
      (f) the gathered activations equal x[row], and combine reads row and weight of the same record.
    All comparisons are bit for bit: −0 differs from +0, and equal NaN bits agree. (d) localises a fault; (e) and (f)
-   decide. The tables must come from the buckets that the experts really consumed: sections all read from one table
+   decide. The tables must come from the buckets that the experts actually consumed: sections all read from one table
    agree whatever the dispatch did. */
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,36 +10,38 @@
 static const struct verb verbs[] = {
     { "build", "GRAPH", "check a graph and compile it", "size set target batch out dump stop json quiet verbose",
       "Checks shapes and contracts, fuses the graph into kernels, and compiles them for each target.\n"
-      "Writes a directory that run and verify take, and that they use when no file is named: the graph,\n"
-      "each kernel's text, each target's code object, and manifest.json with the SHA-256 of every file.\n"
-      "A build is valid for every value of its symbolic dims; tiles are chosen for --batch.\n",
+      "Writes a directory that holds the graph, each kernel's text, each target's code object, and\n"
+      "manifest.json with the SHA-256 of every file. run and verify take such a directory; without a file\n"
+      "they use the last build.\n"
+      "A build works for every value of its symbolic dims; tiles are chosen for --batch.\n",
       cli_build },
     { "run", "[GRAPH|DIR]", "run a graph, or the last build",
       "size set backend device numerics target batch weights save-weights input output seed init check sanitize "
       "dump-launches threads json quiet verbose",
       "Prints each output of the graph. Without a file, the last build of this directory is run.\n"
       "--backend hip takes the first GPU; without a GPU, --device emu runs the same kernels on the CPU.\n"
-      "--output asks for any tensor that the graph names, internal ones too.\n",
+      "--output takes any tensor that the graph names, including internal ones.\n",
       cli_run },
     { "verify", "[GRAPH|DIR]", "judge every kernel against the reference",
       "size set against backend device target batch weights input seed init full report sanitize dump-launches threads "
       "json quiet verbose",
       "Runs the kernels and the reference on the same inputs. Each kernel is judged on the inputs that it\n"
-      "really had, within a bound that is computed from its rounding errors, never chosen. The graph after\n"
-      "the passes is walked beside the graph as it was read. Without --device: the first GPU, else emu.\n"
+      "actually read, within a bound that is computed from its rounding errors, never chosen. The graph after\n"
+      "the passes is compared, value by value, with the graph as written. Without --device: the first GPU,\n"
+      "else emu.\n"
       "Exit code 1: a kernel or a pass is wrong.\n",
       cli_verify },
     { "print", "GRAPH|DIR", "the graph as text, after the passes", "size set target contracts dump stop verbose",
       "Prints the checked graph; with --target, as it is after that target's passes. The text can be read back.\n",
       cli_print },
-    { "graph", "GRAPH|DIR", "what a graph holds; --dot for Graphviz", "size set target dot verbose",
+    { "graph", "GRAPH|DIR", "what a graph contains; --dot for Graphviz", "size set target dot verbose",
       "Prints the sizes, dims, inputs, outputs and parameters of a graph; with --dot, its nodes for Graphviz\n"
       "(tokic graph G --dot | dot -Tsvg > g.svg), with --target after that target's passes.\n",
       cli_graph },
     { "ops", "[NAME]", "the operations that a graph may use", "json", "Lists every operation, or shows one in full.\n",
       cli_ops },
     { "doctor", NULL, "what this machine can do", "json quiet verbose",
-      "Looks for GPUs, compilers and what is missing, and says how to get it.\n", cli_doctor },
+      "Looks for GPUs and compilers, and says how to install what is missing.\n", cli_doctor },
 };
 enum { N_VERBS = sizeof verbs / sizeof *verbs };
 
@@ -78,8 +80,8 @@ static void print_verb_help(const struct verb *v, FILE *to)
     fprintf(to, "tokic %s: %s\n\nUsage: tokic %s%s%s [FLAGS]\n\n%s\nFlags:\n", v->name, v->summary, v->name,
             v->args ? " " : "", v->args ? v->args : "", v->about);
     cli_options_help(v, to);
-    fprintf(to, "\nExit codes: 0 good, 1 judged wrong, 2 usage, 3 bad graph or data, 4 a device or compiler is absent "
-                "or died\n");
+    fprintf(to, "\nExit codes: 0 good, 1 judged wrong, 2 usage, 3 bad graph or data, 4 no device or compiler, or "
+                "one died\n");
 }
 
 static bool unknown_verb(struct session *s, const char *name)
@@ -97,7 +99,7 @@ static bool help(struct session *s, FILE *out, int argc, char **argv)
 {
     const struct verb *v = argc > 1 ? verb_find(argv[1]) : NULL;
     if (argc > 2)
-        return diag_error(s, FAIL_USAGE, NOWHERE, "tokic help takes one verb, and '%s' is one more", argv[2]);
+        return diag_error(s, FAIL_USAGE, NOWHERE, "tokic help takes one verb; '%s' is extra", argv[2]);
     if (argc > 1 && !v && strcmp(argv[1], "help"))
         return unknown_verb(s, argv[1]);
     if (v)

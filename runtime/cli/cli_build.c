@@ -28,7 +28,7 @@ static const struct target *gpu_target(struct session *s, struct device *(*open)
     if (d)
         d->ops->close(d);
     else if (probe->n_diags)
-        diag_warning(s, NOWHERE, "a GPU is not built for: %s", probe->diags[0].text);
+        diag_warning(s, NOWHERE, "skipped a GPU: %s", probe->diags[0].text);
     session_end(probe);
     return t;
 }

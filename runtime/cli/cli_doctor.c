@@ -89,7 +89,7 @@ static void say_what_works(const struct findings *f, FILE *out)
 {
     fprintf(out, "\nbackend cpu works here\n");
     if (has(f, "gpu"))
-        fprintf(out, "backend hip works on the GPU, where its target has a compiler\n");
+        fprintf(out, "backend hip works on the GPU, if its target has a compiler\n");
     if (has(f, "emulator"))
         fprintf(out, "backend hip works without a GPU: --device emu\n");
     else

@@ -1,4 +1,4 @@
-/* tokic print, graph, ops: what a graph says, and what it may say. */
+/* tokic print, graph, ops: shows a graph, or the ops that a graph may use. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -189,7 +189,7 @@ static void print_op(struct arena *a, const struct op_def *op, FILE *out)
         fprintf(out, "  precision  its result stays f32 under every policy\n");
     for (int i = 0; i < MAX_OPERANDS; i++)
         if (op->call.operands[i].keep_f32)
-            fprintf(out, "  precision  what leads to %s stays f32\n", op->call.operands[i].name);
+            fprintf(out, "  precision  everything that %s is computed from stays f32\n", op->call.operands[i].name);
     fprintf(out, "  gradient   %s\n",
             op->gradient          ? "its own"
             : op_is_composite(op) ? "that of its expansion"
@@ -198,7 +198,7 @@ static void print_op(struct arena *a, const struct op_def *op, FILE *out)
         static const char *const inits[] = {
             [INIT_FAN_IN] = "uniform by fan-in", [INIT_ZERO] = "zeros", [INIT_ONE] = "ones"
         };
-        fprintf(out, "  parameter  %s is made where it is left out, as %sN.%s: %s\n", op->call.params[i].operand,
+        fprintf(out, "  parameter  %s, if left out, becomes %sN.%s: %s\n", op->call.params[i].operand,
                 op->call.stem ? op->call.stem : op->call.name, op->call.params[i].suffix,
                 inits[op->call.params[i].init]);
     }

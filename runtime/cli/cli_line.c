@@ -251,9 +251,8 @@ static const struct build_target *kernels_of_build(const struct line *l, const s
 {
     const struct build_target *t = l->build ? target_of_build(l, k->target) : NULL;
     if (l->build && strcmp(l->build->tokic, TOKIC_VERSION)) {
-        diag_warning(l->s, NOWHERE,
-                     "%s was built by tokic %s, and this is %s: its kernels are not used, they are compiled again",
-                     l->what, l->build->tokic, TOKIC_VERSION);
+        diag_warning(l->s, NOWHERE, "%s was built by tokic %s, and this is %s: compiling its kernels again", l->what,
+                     l->build->tokic, TOKIC_VERSION);
         return NULL;
     }
     if (!t)
@@ -265,8 +264,8 @@ static const struct build_target *kernels_of_build(const struct line *l, const s
     if (!strcmp(t->text_hash, hash))
         return t;
     diag_warning(l->s, NOWHERE, "the kernels of %s for %s %s", l->what, t->target->name,
-                 l->extra_outputs ? "do not keep what --output asks for: a variant that does is compiled"
-                                  : "are not what this tokic makes: they are compiled again");
+                 l->extra_outputs ? "do not store what --output asks for: compiling a variant that does"
+                                  : "differ from what this tokic generates: compiling them again");
     return NULL;
 }
 
@@ -332,7 +331,7 @@ const struct target *line_target(const struct line *l)
 
 static bool unknown_device(struct session *s, const char *spec)
 {
-    diag_error(s, FAIL_USAGE, NOWHERE, "there is no device %s: it is emu, emu:TARGET, nvidia:N or amd:N", spec);
+    diag_error(s, FAIL_USAGE, NOWHERE, "there is no device %s: a device is emu, emu:TARGET, nvidia:N or amd:N", spec);
     return false;
 }
 
@@ -355,7 +354,7 @@ static struct device *gpu_device(const struct line *l, const char *spec)
 {
     int n;
     if (l->c->o.sanitize) {
-        diag_error(l->s, FAIL_USAGE, NOWHERE, "--sanitize is for emu: it cannot look into %s", spec);
+        diag_error(l->s, FAIL_USAGE, NOWHERE, "--sanitize works on emu only, not on %s", spec);
         return NULL;
     }
     if (ordinal_of(spec, "nvidia", &n))

@@ -15,11 +15,11 @@ static const struct cli_flag flags[] = {
     { "set", 0, FLAG_LIST, AT(sets), "NAME=VALUE", "another value for one of the graph's integers; may be repeated" },
     { "backend", 0, FLAG_WORD, AT(backend), "cpu|hip", "cpu: the reference interpreter; hip: compiled kernels" },
     { "device", 0, FLAG_TEXT, AT(device), "D", "amd:N, nvidia:N, emu:TARGET (no GPU needed), or emu" },
-    { "against", 0, FLAG_WORD, AT(against), "cpu", "what to judge by: the reference interpreter" },
+    { "against", 0, FLAG_WORD, AT(against), "cpu", "what to judge against: cpu, the reference interpreter" },
     { "numerics", 0, FLAG_WORD, AT(numerics), "real|f32|f16", "cpu: real (default), f32 or f16; hip: f16" },
     { "target", 0, FLAG_TEXT, AT(target), "ARCH,...",
       "architectures to compile for (every GPU here if not given, else gfx90a)" },
-    { "batch", 0, FLAG_COUNT, AT(batch), "N", "symbolic dims that no file decides (128 if not given)" },
+    { "batch", 0, FLAG_COUNT, AT(batch), "N", "value of the symbolic dims that no file sets (128 if not given)" },
     { "weights", 0, FLAG_TEXT, AT(weights), "FILE", "parameters, as safetensors (drawn if not given)" },
     { "save-weights", 0, FLAG_TEXT, AT(save_weights), "FILE", "write the parameters as safetensors (F32)" },
     { "input", 0, FLAG_LIST, AT(inputs), "NAME=F.npy", "an input or label (drawn if not given); may be repeated" },
@@ -30,17 +30,17 @@ static const struct cli_flag flags[] = {
       "how parameters are drawn: biases 0 and gammas 1 (train), or all random (judge)" },
     { "out", 'o', FLAG_TEXT, AT(out_dir), "DIR", "where the build goes (tokic-out/GRAPH-SIZE if not given)" },
     { "report", 0, FLAG_TEXT, AT(report), "FILE.json", "write the whole report to a file" },
-    { "full", 0, FLAG_BOOL, AT(full), NULL, "judge every element (as is always done so far)" },
-    { "check", 0, FLAG_BOOL, AT(check), NULL, "guard the contracts that are checked at run time" },
-    { "sanitize", 0, FLAG_BOOL, AT(sanitize), NULL, "emu looks for races, stray and unwritten accesses" },
+    { "full", 0, FLAG_BOOL, AT(full), NULL, "judge every element (today this is always done)" },
+    { "check", 0, FLAG_BOOL, AT(check), NULL, "check the contracts that only a run can decide" },
+    { "sanitize", 0, FLAG_BOOL, AT(sanitize), NULL, "emu looks for races, out-of-range and unwritten accesses" },
     { "dump-launches", 0, FLAG_TEXT, AT(dump_launches), "DIR", "save every launch as a reproducer" },
-    { "threads", 0, FLAG_POSITIVE, AT(threads), "N", "threads of the host (all if not given)" },
-    { "contracts", 0, FLAG_BOOL, AT(contracts), NULL, "list every obligation and how it ended" },
+    { "threads", 0, FLAG_POSITIVE, AT(threads), "N", "CPU threads to use (all if not given)" },
+    { "contracts", 0, FLAG_BOOL, AT(contracts), NULL, "list every obligation and its outcome" },
     { "dot", 0, FLAG_BOOL, AT(dot), NULL, "as Graphviz" },
     { "dump", 0, FLAG_DUMP, AT(dump), "after:PASS", "print the graph after a pass, or after:all" },
     { "stop", 0, FLAG_PASS, AT(stop), "PASS", "stop after a pass" },
-    { "json", 0, FLAG_BOOL, AT(json), NULL, "results as JSON, one object a line" },
-    { "quiet", 'q', FLAG_BOOL, AT(quiet), NULL, "only the last word" },
+    { "json", 0, FLAG_BOOL, AT(json), NULL, "results as JSON, one object per line" },
+    { "quiet", 'q', FLAG_BOOL, AT(quiet), NULL, "print only the essential lines" },
     { "verbose", 'v', FLAG_BOOL, AT(verbose), NULL, "log passes, compilers and devices to stderr" },
     { "help", 'h', FLAG_BOOL, AT(help), NULL, "show this" },
 };
@@ -144,7 +144,7 @@ static bool read_word(struct session *s, const struct cli_flag *f, const char *v
         near = name_nearer(value, near, arena_strndup(s->run, p, n));
         p += n + (p[n] == '|');
     }
-    return diag_error(s, FAIL_USAGE, NOWHERE, "there is no %s %s: it is one of %s%s", f->name, value, f->arg,
+    return diag_error(s, FAIL_USAGE, NOWHERE, "there is no %s %s; choose one of %s%s", f->name, value, f->arg,
                       cli_meant(s, near));
 }
 
@@ -175,7 +175,7 @@ static bool read_value(struct session *s, const struct cli_flag *f, const char *
     void *field = (char *)o + f->at;
     switch (f->kind) {
     case FLAG_BOOL: *(bool *)field = true; return true;
-    case FLAG_TEXT: *(const char **)field = value; return *value || bad_value(s, f, "''", "an empty value");
+    case FLAG_TEXT: *(const char **)field = value; return *value || bad_value(s, f, "''", "the value is empty");
     case FLAG_LIST: {
         struct texts *list = field;
         *arena_push(s->run, list->v, list->n, list->cap) = value;
@@ -237,8 +237,8 @@ static bool read_arguments(struct session *s, const struct verb *v, int argc, ch
         return true;
     if (argc - optind > (v->args ? 1 : 0)) {
         const char *extra = argv[optind + (v->args ? 1 : 0)];
-        diag_error(s, FAIL_USAGE, NOWHERE, "tokic %s takes %s, and '%s' is %s", v->name,
-                   v->args ? v->args : "no argument", extra, v->args ? "one more" : "one");
+        diag_error(s, FAIL_USAGE, NOWHERE, "tokic %s takes %s; '%s' is extra", v->name,
+                   v->args ? v->args : "no argument", extra);
         diag_note(s, NOWHERE, "usage: tokic %s%s%s [FLAGS]", v->name, v->args ? " " : "", v->args ? v->args : "");
         return false;
     }

@@ -56,7 +56,7 @@ static bool read_backend(struct run_job *j, struct cli *c)
     if (j->cpu && j->numerics != NUMERICS_F16 && o->target)
         return diag_error(
             s, FAIL_USAGE, NOWHERE,
-            "--target %s: backend cpu has a target with --numerics f16 alone; %s walks the graph as it was read",
+            "--target %s: backend cpu uses a target only with --numerics f16; %s evaluates the graph as written",
             o->target, numerics);
     j->on = arena_printf(s->run, "cpu %s", numerics);
     return true;
@@ -140,7 +140,7 @@ static bool check_guards(struct run_job *j)
     bool ok = walk_run(w, outs, g->n_outs, false, guard_node, &gd);
     walk_end(w);
     if (ok && !j->l.c->o.quiet)
-        fprintf(j->l.c->err, "--check: %zu %s held in the reference's walk\n", gd.checked,
+        fprintf(j->l.c->err, "--check: %zu %s held in the reference run\n", gd.checked,
                 plural((int64_t)gd.checked, "guard", "guards"));
     return ok;
 }

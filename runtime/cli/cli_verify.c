@@ -86,7 +86,8 @@ enum fail cli_verify(struct cli *c)
 {
     struct verify_job *j = arena_new_of(c->s->run, struct verify_job);
     if (c->o.backend && strcmp(c->o.backend, "hip")) {
-        diag_error(c->s, FAIL_USAGE, NOWHERE, "verify judges --backend hip; %s is what it judges by", c->o.backend);
+        diag_error(c->s, FAIL_USAGE, NOWHERE, "verify judges --backend hip; %s is what it judges against",
+                   c->o.backend);
         return FAIL_USAGE;
     }
     if (c->o.dump_launches && !dir_make(c->s, c->o.dump_launches))

@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_CLI_REPORT_H
 #define TOKIC_RUNTIME_CLI_REPORT_H
-/* The reports of build and verify: as tables for people, and as JSON, one object a line. */
+/* The reports of build and verify: as tables for people, and as JSON, one object per line. */
 #include "codegen/program.h"
 #include "runtime/device/device.h"
 #include "runtime/judge/verify.h"

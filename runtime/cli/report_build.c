@@ -105,7 +105,7 @@ void report_build_target(struct session *s, const struct build_report *r, FILE *
     const struct line *lines = lines_of(s, r, &n);
     struct table *t = table_new(s->run, r->code ? "lrrrrrrrrl" : "lrrrrl");
     if (!r->p->n_kernels) {
-        fprintf(to, "%-11s no kernels, nothing to compile: no output has to be computed\n", r->p->target->name);
+        fprintf(to, "%-11s no kernels, nothing to compile: no output needs one\n", r->p->target->name);
         return;
     }
     t->most = TABLE_WIDTH;

@@ -152,7 +152,7 @@ static void print_rest(struct session *s, const struct verify_report *r, const s
         fprintf(to, "  dispatch    dense, no buckets: not checked\n");
     for (size_t i = 0; i < r->n_drifts; i++)
         fprintf(to, "  %s       %s\n", i ? "     " : "drift", drift_text(s->run, &r->drifts[i]));
-    fprintf(to, "  stands on   %s\n", stands_on(s, c));
+    fprintf(to, "  rests on    %s\n", stands_on(s, c));
 }
 
 static void print_kernel_fail(struct session *s, const struct kernel_verdict *v, const struct verify_context *c,
@@ -196,8 +196,8 @@ static void print_fail(struct session *s, const struct verify_report *r, const s
     if (wrong)
         fprintf(to, "       tokic verify %s%s --device emu:%s --sanitize    %s\n", c->what, c->with,
                 c->device->target->name,
-                emu ? "looks for races, stray and unwritten accesses"
-                    : "runs the same kernels on the CPU, looking for races, stray and unwritten accesses");
+                emu ? "looks for races, out-of-range and unwritten accesses"
+                    : "runs the same kernels on the CPU, looking for races, out-of-range and unwritten accesses");
 }
 
 /* How much was judged: the kernels with elements, and those of them with judged elements. */

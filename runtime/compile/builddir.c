@@ -263,7 +263,7 @@ bool build_write(struct session *s, const struct build *b, const char *given)
     enum in_way way = what_is_at(s, dir);
     if (way == WAY_OTHER)
         return diag_error(s, FAIL_INPUT, NOWHERE,
-                          "%s is there and is not a build: name another directory with -o, or remove it", given);
+                          "%s exists and is not a build: name another directory with -o, or remove it", given);
     if (way == WAY_FREE && slash && slash != dir && !dir_make(s, arena_strndup(s->run, dir, (size_t)(slash - dir))))
         return false;
     const char *prefix = arena_printf(s->run, "%s.tokic-", dir);
@@ -298,7 +298,7 @@ static char *read_all(struct session *s, const char *path, size_t max, size_t *s
     return bytes;
 }
 
-/* A text of the manifest; NULL if it is absent or not a text. */
+/* A string of the manifest; NULL if it is absent or not a string. */
 static const char *text_of(struct session *s, const cJSON *o, const char *key)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
@@ -343,7 +343,7 @@ static bool read_sets(struct session *s, const cJSON *list, struct build *b)
     for (int i = 0; i < n; i++) {
         const char *set = cJSON_GetStringValue(cJSON_GetArrayItem(list, i));
         if (!set)
-            return wrong(s, b, "a set is not a text");
+            return wrong(s, b, "a set is not a string");
         sets[i] = arena_strdup(s->run, set);
     }
     b->sets = sets;
@@ -412,7 +412,7 @@ static bool no_strays(struct session *s, const struct build *b, const char *unde
             good &= no_strays(s, b, arena_printf(s->run, "%s/", name), depth + 1);
         else if (!skipped)
             good = diag_error(s, FAIL_INPUT, NOWHERE,
-                              "%s is no file of the build: manifest.json does not name it; build again", path);
+                              "%s is not a file of the build: manifest.json does not name it; build again", path);
         free(list[i]);
     }
     if (n >= 0)

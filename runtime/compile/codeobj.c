@@ -119,7 +119,7 @@ static struct item item_end(struct bytes *b)
     return (struct item){ ITEM_END, 0, NULL };
 }
 
-/* The n bytes that follow a head belong to it. */
+/* An item with a content of n bytes, which follow its head. */
 static struct item item_body(struct bytes *b, enum item_kind kind, uint64_t n)
 {
     if (n > left(b))
@@ -343,7 +343,7 @@ static void symbols_read(struct object *o, const Elf64_Shdr *table)
 
 /* ---- the output of ptxas -v ---- */
 
-/* An integer that stands right before `unit` in the line: "Used 18 registers". -1 if it is not there. */
+/* The integer directly before `unit` in the line: "Used 18 registers". -1 if there is none. */
 static int number_before(const char *line, size_t len, const char *unit)
 {
     const char *at = memmem(line, len, unit, strlen(unit));
@@ -356,7 +356,7 @@ static int number_before(const char *line, size_t len, const char *unit)
     return v > INT32_MAX / 4 ? INT32_MAX / 4 : (int)v;
 }
 
-/* The name in quotes after `before`, or up to the line's end where there are none. */
+/* The name after `before`: in quotes or, without quotes, up to the end of the line. */
 static bool name_after(const char *line, size_t len, const char *before, const char **name, size_t *n)
 {
     const char *at = memmem(line, len, before, strlen(before));

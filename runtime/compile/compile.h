@@ -3,9 +3,9 @@
 /* From a kernel text to code. `text` is the whole module: prelude and kernels. */
 #include "runtime/device/device.h"
 
-/* Compiles for a GPU target with the compiler that its row names. The compiler runs in a child process, so a crash of
-   it is only a diagnostic. `names`: the kernels that must be in the object. false with a diagnostic: FAIL_DEVICE with
-   the remedy if the compiler is absent or crashed; a compile error shows the compiler's log. */
+/* Compiles for a GPU target with the compiler that its record names. The compiler runs in a child process, so a crash
+   of it is only a diagnostic. `names`: the kernels that must be in the object. false with a diagnostic: FAIL_DEVICE
+   with the remedy if the compiler is absent or crashed; a compile error shows the compiler's log. */
 bool compile_gpu(struct session *s, const struct target *t, const char *text, const char *const *names, size_t n_names,
                  struct code *out);
 /* True if that compiler is on this machine. It only looks for the files, and loads nothing. `why`: what is missing and

@@ -30,7 +30,7 @@ static const char *in_list(struct arena *a, const char *list, const char *const 
     return found;
 }
 
-/* The directories that /etc/ld.so.conf.d adds: one a line; '#' begins a comment. */
+/* The directories that /etc/ld.so.conf.d adds: one per line; '#' begins a comment. */
 static const char *in_conf(struct arena *a, const char *conf, const char *const *names)
 {
     char line[4096];

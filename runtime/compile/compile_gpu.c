@@ -1,4 +1,4 @@
-/* From a module's text to GPU code. One row a compiler; all of them run in a child process. */
+/* From a module's text to GPU code. One table entry for each compiler; all of them run in a child process. */
 #include "runtime/compile/codeobj.h"
 #include "runtime/compile/compile.h"
 #include "runtime/compile/compile_child.h"
@@ -39,8 +39,8 @@ static const char *const clang_commands[] = {
     "clang-19", "clang-20", "clang-21", "clang-22", "/opt/rocm/llvm/bin/clang", NULL
 };
 
-/* Every float operation is rounded separately: no contraction, correctly rounded division and square root, subnormals
-   kept. What no flag says is the compiler's default, which was checked in machine code. */
+/* Every float operation is rounded separately: no fusing into fma, correctly rounded division and square root,
+   subnormals kept. What no flag says is the compiler's default, which was checked in machine code. */
 static const char *const hiprtc_flags[] = { "-O3", "-ffp-contract=off", NULL };
 static const char *const clang_flags[] = { "-x",
                                            "hip",
@@ -201,8 +201,8 @@ static bool explain(struct session *s, const struct target *t, const struct gpu_
     case CHILD_FAILED:
         return diag_error(s, FAIL_DEVICE, NOWHERE, "%s failed compiling for %s:\n%s", c->name, t->name, said);
     default:
-        return diag_error(s, FAIL_DEVICE, NOWHERE, "%s ended itself with code %d compiling for %s:\n%s", c->name,
-                          r->code, t->name, said);
+        return diag_error(s, FAIL_DEVICE, NOWHERE, "%s exited with code %d compiling for %s:\n%s", c->name, r->code,
+                          t->name, said);
     }
 }
 

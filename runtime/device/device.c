@@ -23,11 +23,11 @@ bool launch_fits(struct device *d, const struct launch *l)
     const struct target *t = d->target;
     BUG_IF(!l->block, "kernel %s is launched with empty blocks", l->kernel);
     if (l->block > (unsigned)t->max_block)
-        return diag_error(d->s, FAIL_INPUT, l->loc, "kernel %s has %u work-items a block, %s takes %d", l->kernel,
+        return diag_error(d->s, FAIL_INPUT, l->loc, "kernel %s has %u work-items per block, %s takes %d", l->kernel,
                           l->block, d->spec, t->max_block);
     unsigned shared = l->smem > l->shared ? l->smem : l->shared;
     if (shared > (unsigned)t->shared_bytes)
-        return diag_error(d->s, FAIL_INPUT, l->loc, "kernel %s uses %u bytes of shared memory, %s has %d a block",
+        return diag_error(d->s, FAIL_INPUT, l->loc, "kernel %s uses %u bytes of shared memory, %s has %d per block",
                           l->kernel, shared, d->spec, t->shared_bytes);
     return grid_fits(d, l);
 }

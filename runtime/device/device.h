@@ -13,7 +13,7 @@ typedef uint64_t dptr; /* an address in a device's memory; 0: none */
 /* What a compiler reports of one kernel. -1: not known. */
 struct kernel_info {
     const char *name;
-    int regs;         /* NVIDIA: registers; AMD: vgprs, from gfx90a on the unified total with agprs */
+    int regs;         /* NVIDIA: registers; AMD: vgprs; since gfx90a they include agprs */
     int agprs, sgprs; /* AMD only */
     int spills;       /* spilled registers (AMD vgpr + sgpr) or bytes (NVIDIA) */
     int stack;        /* bytes of private segment or stack frame per work-item */
@@ -40,7 +40,7 @@ struct launch_buffer {
     size_t bytes;
     bool written;
     bool read;
-    int elem;       /* bytes an element */
+    int elem;       /* bytes per element */
     uint32_t value; /* a number that identifies the value in it; 0: unknown */
 };
 
@@ -90,7 +90,8 @@ struct device_ops {
     /* Called once before the first launch of a record. Refuses what the device cannot launch (launch_fits), and opts in
        to the shared memory that the launch needs. */
     bool (*prepare)(struct device *d, const struct launch *l);
-    /* Makes the device current for this thread, before its launches: once for many, since each call has its price. */
+    /* Makes the device current for this thread, before its launches. One call serves many launches, since each call
+       costs time. */
     bool (*use)(struct device *d);
     bool (*launch)(struct device *d, struct stream *st, const struct launch *l); /* an empty grid is not launched */
     bool (*sync)(struct device *d);                                              /* all streams */
@@ -118,7 +119,7 @@ struct device_ops {
 struct device {
     const struct device_ops *ops;
     struct session *s;
-    const struct target *target; /* the row that its code is compiled for */
+    const struct target *target; /* the target that its code is compiled for */
     const char *name;            /* "NVIDIA H200", "emu:gfx90a" */
     const char *spec;            /* "nvidia:0", "emu:gfx90a": as --device takes it */
     bool checking;               /* the checking emulator: runs launches in any order that the program's edges allow */

@@ -45,7 +45,7 @@ static bool zero(struct exec *e, const struct prepared *l)
     return true;
 }
 
-/* On a device that is current for this thread. */
+/* Launches a kernel on a device that is current for this thread. */
 static bool launch_one(struct exec *e, size_t number)
 {
     const struct prepared *l = &e->launches[number];
@@ -85,8 +85,8 @@ static bool start_in_order(struct exec *e)
     return true;
 }
 
-/* Memory holds nothing when a run begins, and a group's scratch nothing when the group is done. A launch that an edge
-   should have kept back finds that, or another value, and the device says so. */
+/* Discards the activations when a run begins, and a group's scratch when the group is done. If an edge is missing, a
+   launch that runs too early reads discarded memory or another value, which the device reports. */
 static bool start_in_random_order(struct exec *e)
 {
     exec_order(e->p, e->seed++, e->order);

@@ -130,8 +130,8 @@ static bool gpu_prepare(struct device *d, const struct launch *l)
 
 static bool gpu_current(struct device *d) { return gpu_use(gpu_of(d)); }
 
-/* A launch that may start early needs no fence of the driver's between it and the one before: the host's time for it
-   falls by a fifth. */
+/* Launches a kernel that may start early. The driver then puts no fence before it, which saves a fifth of the launch's
+   time on the host. */
 static bool launch_early(struct gpu *g, void *stream, const struct launch *l, void **config)
 {
     static const struct cuda_launch_attribute early = { .id = PROGRAMMATIC_STREAM_SERIALIZATION, .value.flag = 1 };
@@ -162,11 +162,12 @@ static bool gpu_launch(struct device *d, struct stream *st, const struct launch 
                            (f->handle, grid[0], grid[1], grid[2], l->block, 1, 1, l->shared, gpu_stream_handle(st),
                             NULL, config));
     if (!good)
-        diag_note(d->s, l->loc,
-                  "launching %s: grid %llu x %llu x %llu, %u work-items a block, %u bytes of shared memory, %zu bytes "
-                  "of arguments",
-                  f->name, (unsigned long long)l->grid[0], (unsigned long long)l->grid[1],
-                  (unsigned long long)l->grid[2], l->block, l->shared, l->args_size);
+        diag_note(
+            d->s, l->loc,
+            "launching %s: grid %llu x %llu x %llu, %u work-items per block, %u bytes of shared memory, %zu bytes "
+            "of arguments",
+            f->name, (unsigned long long)l->grid[0], (unsigned long long)l->grid[1], (unsigned long long)l->grid[2],
+            l->block, l->shared, l->args_size);
     g->last = f->name;
     return good;
 }
@@ -217,8 +218,8 @@ static bool nvidia_arch(struct gpu *g, char arch[static 64])
     return true;
 }
 
-/* "gfx90a", from "gfx90a:sramecc+:xnack-" somewhere in hipDeviceProp_t, whose layout changes from one release to the
-   next; only that it begins with the 256 bytes of the device's name does not. */
+/* Searches hipDeviceProp_t for "gfx90a:sramecc+:xnack-" and keeps "gfx90a". The layout of the struct changes between
+   releases, but it always begins with 256 bytes of the device's name. */
 static bool amd_arch(struct gpu *g, char arch[static 64])
 {
     enum { ROOM = 8192, NAME = 256 };

@@ -28,7 +28,7 @@ const struct gpu_vendor gpu_amd = {
     .param_end = (void *)3, /* HIP_LAUNCH_PARAM_END */
 };
 
-/* One row for each function. NULL: this driver has none, or needs none. `maybe`: it may be missing. */
+/* One entry for each function. NULL: this driver has none, or needs none. `maybe`: it may be missing. */
 struct function_name {
     size_t field;
     const char *hip, *cuda;

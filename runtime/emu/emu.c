@@ -53,7 +53,7 @@ static bool emu_launch(struct device *d, struct stream *st, const struct launch 
     return launch_is_empty(l) || emu_submit(d, st, &(struct task){ .kind = TASK_LAUNCH, .launch = *l });
 }
 
-/* Both are asked: what a failing call left in memory is said too. */
+/* Memory is checked even if the call fails, so that both errors are reported. */
 static bool emu_sync(struct device *d)
 {
     bool allowed = emu_allows(d, "sync");

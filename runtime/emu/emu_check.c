@@ -40,7 +40,7 @@ struct region {
     const char *name;
     unsigned char *at;
     size_t bytes;
-    int elem; /* bytes a cell */
+    int elem; /* bytes per cell */
     bool written, read, shared;
     uint32_t *held;     /* the value that each byte held before the launch; NULL: unknown */
     uint32_t value;     /* the value that the launch expects in it; 0: any */
@@ -116,8 +116,8 @@ static void regions_merge(struct checker *c)
     c->n_regions = n;
 }
 
-/* The first value in bytes [from, end) of a region other than the one that the launch expects; that one if there is no
-   other. */
+/* The first value in bytes [from, end) of a region that is not the one that the launch expects; the expected one if all
+   are. */
 static uint32_t value_held(const struct region *r, size_t from, size_t end)
 {
     for (size_t i = from; r->value && r->held && i < end && i < r->bytes; i++)

@@ -8,8 +8,8 @@ enum { SIDE = MATRIX_SIDE };
 
 /* ---- lane maps ---- */
 
-/* A second description of the maps, written from other sources than the target's row. A test compares the two entry by
-   entry. */
+/* A second description of the maps, written from other sources than the target's record. A test compares the two entry
+   by entry. */
 
 struct coord {
     int row, col;
@@ -44,7 +44,7 @@ static struct coord ptx_c(int laneid, int i)
 
 /* AMD Instinct MI200 ISA and its matrix calculator: A[i][k] is in lane i + 16·(k / 4), element k % 4; B[k][j] in lane j
    + 16·(k / 4), element k % 4; D[i][j] in lane j + 16·(i / 4), element i % 4. The maps are inverted by search, so that
-   no formula is shared with the target's row. */
+   no formula is shared with the target's record. */
 static struct coord mfma_a(int lane, int e)
 {
     for (int i = 0; i < 16; i++)

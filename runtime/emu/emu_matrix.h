@@ -5,7 +5,8 @@
 
 #include "ir/target.h"
 
-enum { MATRIX_SIDE = 16, MATRIX_LANES = 64, MATRIX_ELEMS = 8 }; /* the largest m, n and k, wave, elements a lane */
+/* the largest m, n and k; lanes per wave; elements per lane */
+enum { MATRIX_SIDE = 16, MATRIX_LANES = 64, MATRIX_ELEMS = 8 };
 
 /* The index in A [m][k], B [k][n], C [m][n] of each (lane, element). */
 struct matrix_coords {

@@ -110,7 +110,7 @@ struct function *emu_find(struct device *d, struct module *m, const char *kernel
 bool emu_prepare(struct device *d, const struct launch *l)
 {
     const struct function *f = l->function;
-    BUG_IF(l->block != (unsigned)f->block, "%s: %u work-items a block, its text says %d", l->kernel, l->block,
+    BUG_IF(l->block != (unsigned)f->block, "%s: %u work-items per block, its text says %d", l->kernel, l->block,
            f->block);
     BUG_IF(l->args_size != (size_t)f->args_bytes, "%s: %zu bytes of arguments, its text says %d", l->kernel,
            l->args_size, f->args_bytes);

@@ -72,7 +72,7 @@ static bool parse_string(struct header *h, const char **text, size_t *n)
 
 static bool is_text(const char *p, size_t n, const char *word) { return n == strlen(word) && !memcmp(p, word, n); }
 
-/* descr = string        (a list stands there for a structured dtype) */
+/* descr = string        (a structured dtype has a list instead) */
 static bool parse_descr(struct header *h)
 {
     const char *p;

@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_FORMAT_NPY_H
 #define TOKIC_RUNTIME_FORMAT_NPY_H
-/* NumPy's .npy: one array a file (numpy.lib.format).
+/* NumPy's .npy: one array per file (numpy.lib.format).
    Read: versions 1.0, 2.0, 3.0; <f2 <f4 <f8 <i4 <i8 and |b1; C order, little-endian, up to TENSOR_RANK dims; header and
    data must make up the whole file. Anything else is an error (FAIL_INPUT) that names the file and what was found.
    Memory for the data is allocated only once its length agrees with the file's.

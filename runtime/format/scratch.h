@@ -4,7 +4,7 @@
    can be told from directories in use. */
 #include "ir/session.h"
 
-/* Makes one; `prefix` is a path that ends in the beginning of a name. NULL with errno set. */
+/* Makes a temporary directory. `prefix` is the path up to and including PREFIX. NULL with errno set. */
 char *scratch_make(struct session *s, const char *prefix);
 /* Removes a directory and its content; links are not followed. */
 void tree_remove(const char *dir);

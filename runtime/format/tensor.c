@@ -75,7 +75,7 @@ int64_t tensor_get_i64(const struct tensor *t, int64_t i)
     }
 }
 
-/* Why a value is not one of a dtype's. */
+/* Why a dtype cannot hold a value. */
 enum misfit { FITS, TOO_LARGE, NOT_INTEGER, NOT_BOOL };
 
 static enum misfit store_int(struct tensor *t, int64_t i, int64_t x)

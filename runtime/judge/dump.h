@@ -7,9 +7,7 @@
      NNN-KERNEL/launch.json  kernel, grid, block, shared bytes; arguments in order, first the buffers as
                              {name, dtype, shape, before, after, written}, then i32 scalars
      NNN-KERNEL/argK.before.npy, argK.after.npy
-     NNN-KERNEL/outK.want.npy, outK.bound.npy    verify only: the reference's K-th result, and each element's error
-                                                 bound
-                                                 (f64) */
+     NNN-KERNEL/outK.want.npy, outK.bound.npy    verify only: the reference's K-th result and its error bounds (f64) */
 #include "runtime/device/exec.h"
 
 /* Writes text and code into the directory, which is made if needed. From then on each launch also writes its record,

@@ -1,4 +1,4 @@
-/* Judgement 1: evaluates a kernel's group in double as one function, on the inputs that the kernel really had, and
+/* Judgement 1: evaluates a kernel's group in double as one function, on the inputs that the kernel actually read, and
    compares with the kernel's results. */
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_JUDGE_VERIFY_H
 #define TOKIC_RUNTIME_JUDGE_VERIFY_H
-/* Judges each kernel on the inputs that it really had, the passes against the parsed graph, and the drift of the
+/* Judges each kernel on the inputs that it actually read, the passes against the parsed graph, and the drift of the
    outputs end to end. */
 #include "passes/pass.h"
 #include "runtime/device/exec.h"

@@ -15,8 +15,7 @@ struct beside {
     int threads;
     struct walk *wp, *wa;          /* of parsed, all values kept; of after */
     const struct node **parsed_of; /* by id of after's nodes: the first parsed node whose value it holds */
-    struct graph
-        *expanded; /* the parsed graph with its composites expanded as the rows say; made when first asked for */
+    struct graph *expanded;        /* the parsed graph with its composites expanded; made on first use */
     size_t compared;
     const char *value;
     struct loc loc; /* the first value that differs */
@@ -41,7 +40,7 @@ static const struct node **parsed_of(struct arena *a, const struct graph *parsed
 }
 
 /* ---- the parsed walk's own error ---- */
-/* Which parsed values `after` computes an's value from: a sweep against the order of its nodes. */
+/* Marks the parsed values from which `after` computes `an`, in one backward sweep over its nodes. */
 static void mark_cut(const struct beside *x, struct arena *a, const struct node *an, bool *cut)
 {
     const struct graph *g = x->after;
@@ -80,9 +79,9 @@ static void take_value(struct walk *w, const struct node *n, const struct wval *
     memcpy(v->v, from->v, sizeof *v->v * (size_t)from->count);
 }
 
-/* A bound on the error of the parsed walk's value of pn, as a function of the values that `an` is computed from. It
-   adds up the errors of the expansion in between. This includes values that `after` still has but does not read here: a
-   product that became part of an fma, and is kept for another use. */
+/* A bound on the error of the parsed walk's value of pn, given the values that `after` computes `an` from. It covers
+   every operation of the expansion between them, also those whose values `after` has but does not read for `an`: a
+   product that went into an fma and is kept for another use. */
 static double *own_error(struct beside *x, const struct node *pn, const struct node *an)
 {
     if (!x->expanded) {
@@ -159,8 +158,8 @@ static bool differs(struct beside *x, const struct node *pn, const struct node *
 }
 
 /* ---- side by side ---- */
-/* Compares a node of `after`, which was just evaluated, with the parsed value that it holds, and replaces it by that.
-   */
+/* Compares the new value of a node of `after` with the parsed value that the node holds, then replaces it by the parsed
+   value. */
 static bool meet(struct beside *x, const struct node *an)
 {
     const struct node *pn = x->parsed_of[an->id];

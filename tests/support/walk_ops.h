@@ -1,6 +1,6 @@
 #ifndef TOKIC_TESTS_WALK_OPS_H
 #define TOKIC_TESTS_WALK_OPS_H
-/* A plain walk over a whole graph of constant shapes, for tests of op rows: every node's value, and the bound on its
+/* A plain walk over a whole graph of constant shapes, for tests of ops: every node's value, and the bound on its
    error. */
 #include "ir/ops/op.h"
 

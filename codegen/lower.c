@@ -42,8 +42,19 @@ int log2_ceil(int64_t n)
     return l;
 }
 
+/* The index as locations hold it: 0 in a dimension of 1, whatever loop ranges over it. */
+static void canonical(struct lower *l, const struct node *n, const struct index *const *index, const struct index **out)
+{
+    for (int i = 0; i < n->type.rank; i++) {
+        const struct index *dim = n->type.dim[i];
+        out[i] = index_is_const(dim) && dim->k == 1 ? index_const(l->indices, 0) : index[i];
+    }
+}
+
 void value_loc_set(struct lower *l, struct value_loc w)
 {
+    if (w.kind == LOC_FRAG || w.kind == LOC_VALUE)
+        canonical(l, w.node, w.index, w.index);
     for (size_t i = 0; i < l->n_locs; i++)
         if (l->locs[i].node == w.node && l->locs[i].kind != LOC_ARG) {
             l->locs[i] = w;
@@ -178,8 +189,10 @@ static const struct kexpr *lower_operand(struct at *c, int operand, const struct
     return lower_value(c->lower, c->n->in[operand], index);
 }
 
-const struct kexpr *lower_value(struct lower *l, const struct node *n, const struct index *const *index)
+const struct kexpr *lower_value(struct lower *l, const struct node *n, const struct index *const *any)
 {
+    const struct index *index[MAX_RANK];
+    canonical(l, n, any, index);
     size_t bytes = sizeof *index * (size_t)n->type.rank;
     for (size_t i = 0; i < l->n_memo; i++)
         if (l->memo[i].node == n && !memcmp(l->memo[i].index, index, bytes))

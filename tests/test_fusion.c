@@ -78,6 +78,9 @@ static const char *const views[] = {
     "graph square\ninput x: f32[7, 7] where -1 <= x <= 1\ny = sum(transpose(exp(x), [1, 0]), axis=0) + sum(exp(x), "
     "axis=0)\n"
     "output y\n",
+    "graph ones\ndim B\ninput x: f32[B, 9, 3] where -1 <= x <= 1\ns = sum(x, axis=1, keepdim=true)\n"
+    "q = cast(argmax(transpose(s, [0, 2, 1])), f32) + max(x, axis=1)\noutput q\n",
+    "graph one_row\ninput x: f32[17, 33] where -1 <= x <= 1\ny = cast(argmax(sum(x, keepdim=true)), f32)\noutput y\n",
 };
 
 static void views_between_stages(void **state)

@@ -3,7 +3,9 @@
    binding. These keep f32:
      - what an op record or an expansion marks keep_f32 (statistics, losses)
      - the cone of a keep_f32 operand (scores and weights of the routing), back to and including the contraction that it
-       comes from, which then multiplies in f32 */
+       comes from, which then multiplies in f32
+     - what is computed from scores, chosen sets and sources alone: probabilities and weights that no op consumes
+   A value whose view or cast is declared f32 is stored in f32. */
 #include <string.h>
 
 #include "passes/pass.h"
@@ -46,6 +48,46 @@ static void mark_keep_f32(struct graph *g, struct arena *step)
     }
 }
 
+/* Is every float that n reads of the routing or a source, and something of the routing? */
+static bool reads_routing(const struct node *n, const bool *routing)
+{
+    bool some = false;
+    for (int k = 0; k < n->n_in; k++) {
+        const struct node *x = n->in[k];
+        if (!routing[x->id] && dtype_is_float(x->type.dtype) && x->op->class != CLS_SOURCE)
+            return false;
+        some |= routing[x->id];
+    }
+    return some && n->op->class != CLS_CONTRACT;
+}
+
+/* Scores are what keep_f32 operands are; chosen sets are what selections result in. */
+static void keep_routing(struct graph *g, struct arena *step)
+{
+    bool *routing = arena_array(step, bool, g->next_id + 1);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->nodes[i]->n_in; k++)
+            routing[g->nodes[i]->in[k]->id] |= op_operand_at(g->nodes[i]->op, k)->keep_f32;
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        struct node *n = g->nodes[i];
+        routing[n->id] |= n->op->class == CLS_SELECT || reads_routing(n, routing);
+        n->keep_f32 |= routing[n->id] && n->op->class != CLS_SOURCE;
+    }
+}
+
+/* By node id: it becomes an f32 by a cast, directly or through views. A declared type is such a cast. */
+static bool *wanted_in_f32(const struct graph *g, const struct op_def *cast, struct arena *step)
+{
+    bool *wanted = arena_array(step, bool, g->next_id + 1);
+    for (size_t i = g->n_nodes; i-- > 0;) {
+        const struct node *n = g->nodes[i];
+        bool as_f32 = n->op == cast ? n->type.dtype == DT_F32 : n->op->class == CLS_VIEW && wanted[n->id];
+        for (int k = 0; k < n->n_in; k++)
+            wanted[n->in[k]->id] |= as_f32;
+    }
+    return wanted;
+}
+
 /* A parameter that only matrix units read is stored in f16: it is rounded once, on upload. */
 static void mark_params(struct graph *g)
 {
@@ -64,19 +106,22 @@ static void mark_params(struct graph *g)
     }
 }
 
-static enum dtype storage_of(const struct node *n)
+static enum dtype storage_of(const struct node *n, bool as_f32)
 {
     if (n->type.dtype != DT_FLOAT)
         return n->type.dtype;
-    if (n->op->class == CLS_VIEW && n->n_in)
-        return n->keep_f32 ? DT_F32 : n->in[0]->storage;
-    return n->keep_f32 ? DT_F32 : DT_F16;
+    if (n->keep_f32 || as_f32)
+        return DT_F32;
+    return n->op->class == CLS_VIEW && n->n_in ? n->in[0]->storage : DT_F16;
 }
 
 bool pass_precision(struct graph *g, struct pass_ctx *c)
 {
     bool matrix = c->target->matrix != NULL;
     mark_keep_f32(g, c->step);
+    keep_routing(g, c->step);
+    const struct op_def *cast = op_find("cast");
+    const bool *as_f32 = wanted_in_f32(g, cast, c->step);
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
         n->compute = n->op->class == CLS_CONTRACT && !n->keep_f32 && matrix ? DT_F16 : DT_F32;
@@ -85,10 +130,9 @@ bool pass_precision(struct graph *g, struct pass_ctx *c)
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
         if (n->op->class != CLS_SOURCE || n->type.dtype != DT_FLOAT)
-            n->storage = storage_of(n);
+            n->storage = storage_of(n, as_f32[n->id]);
     }
     size_t n_nodes = g->n_nodes;
-    const struct op_def *cast = op_find("cast");
     for (size_t i = 0; i < n_nodes; i++) {
         struct node *n = g->nodes[i];
         if (n->op->class != CLS_CONTRACT || n->compute != DT_F16)

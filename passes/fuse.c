@@ -34,6 +34,49 @@ static struct group *last_read(const struct node *n)
     return last;
 }
 
+/* The groups that n reads, through rematerialised nodes, in ascending order; at most MOST_SIBLINGS are listed. */
+enum { MOST_SIBLINGS = 16 };
+static int groups_read(const struct node *n, struct group **list, int count)
+{
+    for (int i = 0; i < n->n_in; i++) {
+        struct node *x = n->in[i];
+        int at = count;
+        if (node_is_rematerialised(x)) {
+            count = groups_read(x, list, count);
+            continue;
+        }
+        while (at > 0 && x->group && list[at - 1]->id > x->group->id)
+            at--;
+        if (!x->group || count == MOST_SIBLINGS || (at > 0 && list[at - 1] == x->group))
+            continue;
+        memmove(list + at + 1, list + at, sizeof *list * (size_t)(count - at));
+        list[at] = x->group;
+        count++;
+    }
+    return count;
+}
+
+/* Merges the pointwise siblings among the groups that n reads into the last of them: `exp(x) + exp(z)` is one kernel. */
+static void merge_siblings(struct fusion *f, struct node *n)
+{
+    struct group *list[MOST_SIBLINGS];
+    int count = groups_read(n, list, 0);
+    for (int i = count - 2; i >= 0; i--)
+        fusion_merge(f, list[i], list[count - 1], n);
+}
+
+/* Drops the groups that merging has emptied. */
+static void drop_empty(struct graph *g)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < g->n_groups; i++)
+        if (g->groups[i]->n_nodes) {
+            g->groups[i]->id = (int)kept;
+            g->groups[kept++] = g->groups[i];
+        }
+    g->n_groups = kept;
+}
+
 /* A source of outside data. Kernels compute the others (constants, iota): at each use, or once if they are outputs. */
 static bool is_bound(const struct node *n) { return n->op->class == CLS_SOURCE && !n->op->kernel.at; }
 
@@ -196,12 +239,14 @@ bool pass_fuse(struct graph *g, struct pass_ctx *c)
         if (!belongs_to_a_group(n))
             continue;
         ok = operands_fit(c->s, n);
+        merge_siblings(f, n);
         struct group *gr = last_read(n);
         if (gr && fusion_admits(f, gr, n))
             fusion_join(f, gr, n);
         else
             fusion_open(f, n);
     }
+    drop_empty(g);
     for (size_t i = 0; i < g->n_nodes; i++)
         if (g->nodes[i]->group)
             mark_reads(g->nodes[i], g->nodes[i]->group);

@@ -1,5 +1,6 @@
 #include "ir/graph/fusion.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "ir/ops/reduction.h"
@@ -15,8 +16,11 @@ struct growth {
     struct row_space space;
     const struct index *row[MAX_RANK]; /* variables: index of the row, or of the element in a flat space */
     int values, buffers, margins;
+    bool pointwise;   /* all its nodes are */
+    int first_reader; /* least id of the groups that read it; NOBODY: none does */
     size_t cap;
 };
+enum { NOBODY = INT_MAX };
 
 struct fusion {
     struct graph *g;
@@ -24,9 +28,11 @@ struct fusion {
     struct kbuild probe; /* scratch for values that `at` builds */
     struct growth *of;   /* by group id */
     size_t cap;
+    int *order; /* by node id: its number in the graph's order */
     /* By node id: 0 if it is computed from no reduction of its own group; else nonzero, for a GROUP_GEMM the margin. */
     unsigned char *follows;
-    bool *spread; /* by node id: something larger is computed from it, element by element */
+    const struct group *merging; /* counts as part of the group that a node is to join */
+    bool *spread;                /* by node id: something larger is computed from it, element by element */
 };
 
 /* Does n broadcast x, or a value of x's size computed from it, over more elements? */
@@ -45,6 +51,9 @@ struct fusion *fusion_begin(struct graph *g, const struct target *t, struct aren
     f->probe = kb_at(kernel_new(g->s, a, "probe", t, 1));
     f->follows = arena_array(a, unsigned char, g->next_id + 1);
     f->spread = arena_array(a, bool, g->next_id + 1);
+    f->order = arena_array(a, int, g->next_id + 1);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        f->order[g->nodes[i]->id] = (int)i;
     for (size_t i = g->n_nodes; i-- > 0;)
         for (int k = 0; k < g->nodes[i]->n_in; k++)
             f->spread[g->nodes[i]->in[k]->id] |= is_spread_by(f, g->nodes[i], g->nodes[i]->in[k]);
@@ -85,7 +94,7 @@ static bool stands_in(const struct type *t, const struct row_space *r)
 /* ---- which row is read ---- */
 struct reading {
     struct fusion *f;
-    const struct group *gr;
+    const struct group *gr, *other; /* other: about to be merged with gr, or NULL */
     const struct growth *w;
     bool same_row;
 };
@@ -109,7 +118,7 @@ static void follow(struct reading *r, const struct node *x, const struct index *
         x->op->kernel.at(&c);
         return;
     }
-    if (x->group != r->gr)
+    if (!x->group || (x->group != r->gr && x->group != r->other))
         return;
     r->same_row = stands_in(&x->type, &r->w->space);
     for (int i = 0; i < r->w->space.rank && r->same_row; i++)
@@ -143,7 +152,7 @@ static void follow_contraction(struct reading *r, const struct node *n)
 /* Does n, computed for a row (or element) of the group's space, read only that row of the group's values? */
 static bool reads_its_row(struct fusion *f, const struct group *gr, const struct growth *w, const struct node *n)
 {
-    struct reading r = { f, gr, w, true };
+    struct reading r = { f, gr, f->merging, w, true };
     const struct index *index[MAX_RANK];
     if (n->op->class == CLS_CONTRACT) {
         follow_contraction(&r, n);
@@ -311,6 +320,18 @@ bool fusion_admits(struct fusion *f, struct group *gr, struct node *n)
     return rows_admit(f, gr, w, n);
 }
 
+/* Groups that n reads now have gr for a reader. */
+static void note_reads(struct fusion *f, const struct group *gr, const struct node *n)
+{
+    for (int i = 0; i < n->n_in; i++) {
+        const struct node *x = n->in[i];
+        if (node_is_rematerialised(x))
+            note_reads(f, gr, x);
+        else if (x->group && x->group != gr && f->of[x->group->id].first_reader > gr->id)
+            f->of[x->group->id].first_reader = gr->id;
+    }
+}
+
 void fusion_join(struct fusion *f, struct group *gr, struct node *n)
 {
     struct growth *w = &f->of[gr->id];
@@ -326,6 +347,8 @@ void fusion_join(struct fusion *f, struct group *gr, struct node *n)
     w->margins += margin != MARGIN_NONE;
     w->values += values_of(n);
     w->buffers += n->n_in;
+    w->pointwise &= n->op->class == CLS_POINTWISE;
+    note_reads(f, gr, n);
     *arena_push(f->g->arena, gr->nodes, gr->n_nodes, w->cap) = n;
     n->group = gr;
 }
@@ -339,7 +362,7 @@ struct group *fusion_open(struct fusion *f, struct node *n)
     gr->anchor = node_is_gemm(n) ? n : NULL;
     *arena_push(g->arena, g->groups, g->n_groups, g->cap_groups) = gr;
     size_t at = (size_t)gr->id;
-    struct growth w = { .space = { .rank = 0 } };
+    struct growth w = { .space = { .rank = 0 }, .pointwise = true, .first_reader = NOBODY };
     *arena_push(f->a, f->of, at, f->cap) = w;
     /* other reductions over the same elements may join a reduction across rows */
     struct row_space elements = { .rank = n->n_in ? n->in[0]->type.rank : 0, .flat = true };
@@ -348,4 +371,73 @@ struct group *fusion_open(struct fusion *f, struct node *n)
     set_space(f, &f->of[gr->id], node_is_reduce(n) ? elements : row_space_of(n));
     fusion_join(f, gr, n);
     return gr;
+}
+
+/* ---- merging ---- */
+/* Does n read a value of p through a view? */
+static bool reads_by_view(const struct node *n, const struct group *p)
+{
+    for (int i = 0; i < n->n_in; i++)
+        if (node_is_rematerialised(n->in[i]) && node_reads_group(n->in[i], p))
+            return true;
+    return false;
+}
+
+/* May n be computed in gr, with p in the same kernel? An epilogue holds p's values at one element, like its own. */
+static bool admits_beside(struct fusion *f, struct group *gr, const struct group *p, struct node *n)
+{
+    return fusion_admits(f, gr, n) && !(gr->kind == GROUP_GEMM && reads_by_view(n, p));
+}
+
+/* The same for every node of p, which is pointwise and reads nothing of gr. */
+static bool admits_all(struct fusion *f, struct group *gr, const struct group *p)
+{
+    for (size_t i = 0; i < p->n_nodes; i++)
+        if (!admits_beside(f, gr, p, p->nodes[i]))
+            return false;
+    return true;
+}
+
+/* b becomes both groups, with the kind and space of `into`; a becomes empty. */
+static void merge_into(struct fusion *f, struct group *a, struct group *b, const struct group *into)
+{
+    struct growth *wa = &f->of[a->id];
+    struct growth *wb = &f->of[b->id];
+    struct growth both = into == a ? *wa : *wb;
+    size_t n = a->n_nodes + b->n_nodes;
+    struct node **nodes = arena_array(f->g->arena, struct node *, n);
+    for (size_t i = 0, j = 0, k = 0; k < n; k++) {
+        bool first = j == b->n_nodes || (i < a->n_nodes && f->order[a->nodes[i]->id] < f->order[b->nodes[j]->id]);
+        nodes[k] = first ? a->nodes[i++] : b->nodes[j++];
+        nodes[k]->group = b;
+    }
+    both.values = wa->values + wb->values;
+    both.buffers = wa->buffers + wb->buffers;
+    both.pointwise = wa->pointwise && wb->pointwise;
+    both.first_reader = wa->first_reader < wb->first_reader ? wa->first_reader : wb->first_reader;
+    both.cap = n;
+    b->kind = into->kind;
+    b->anchor = into->anchor;
+    b->nodes = nodes;
+    b->n_nodes = n;
+    a->n_nodes = 0;
+    *wb = both;
+}
+
+bool fusion_merge(struct fusion *f, struct group *a, struct group *b, struct node *n)
+{
+    struct growth *wa = &f->of[a->id];
+    struct growth *wb = &f->of[b->id];
+    struct group *into = wa->pointwise ? b : a;
+    struct group *p = wa->pointwise ? a : b;
+    if (n->op->class != CLS_POINTWISE || !(wa->pointwise || wb->pointwise) || into->kind == GROUP_REDUCE ||
+        wa->first_reader <= b->id || wa->values + wb->values > MOST_VALUES || wa->buffers + wb->buffers > MOST_BUFFERS)
+        return false;
+    f->merging = p;
+    bool fits = admits_beside(f, into, p, n) && admits_all(f, into, p);
+    f->merging = NULL;
+    if (!fits)
+        return false;
+    merge_into(f, a, b, into);
+    return true;
 }

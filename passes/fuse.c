@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ir/graph/fusion.h"
-#include "passes/pass.h"
+#include "passes/recompute.h"
 
 struct list {
     struct node **v;
@@ -56,7 +56,8 @@ static int groups_read(const struct node *n, struct group **list, int count)
     return count;
 }
 
-/* Merges the pointwise siblings among the groups that n reads into the last of them: `exp(x) + exp(z)` is one kernel. */
+/* Merges the pointwise siblings among the groups that n reads into the last of them: `exp(x) + exp(z)` is one
+   kernel. */
 static void merge_siblings(struct fusion *f, struct node *n)
 {
     struct group *list[MOST_SIBLINGS];
@@ -203,6 +204,7 @@ static void mark_kept(struct graph *g, struct fusion *f)
         struct node *n = g->nodes[i];
         bool whole = n->type.dtype == DT_I32 || n->type.dtype == DT_I64;
         n->group = NULL;
+        n->recomputed = false;
         n->materialised =
             n->op->class == CLS_SELECT || (whole && n->op->class != CLS_SOURCE && n->op->class != CLS_VIEW);
     }
@@ -246,6 +248,7 @@ bool pass_fuse(struct graph *g, struct pass_ctx *c)
         else
             fusion_open(f, n);
     }
+    recompute_cheap(g, c);
     drop_empty(g);
     for (size_t i = 0; i < g->n_nodes; i++)
         if (g->nodes[i]->group)

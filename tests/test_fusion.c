@@ -109,6 +109,51 @@ static void a_view_inside_a_row_is_fused(void **state)
     session_end(s);
 }
 
+/* ---- siblings, and values that are cheaper to recompute ---- */
+static const struct {
+    const char *text;
+    size_t groups;
+} shared[] = {
+    { "y = exp(x) + exp(z)\n", 1 },
+    { "y = gelu(x)\n", 1 },
+    { "y = exp(x) * exp(-x)\n", 1 },
+    { "y = softmax(x) * tanh(z) + exp(z)\n", 1 }, /* the row's kernel takes what comes after it */
+    { "y = linear(x, 40) * tanh(z)\n", 1 },
+    { "y = exp(z) * linear(x, 40)\n", 1 },
+    { "a = exp(x)\noutput c = softmax(exp(z) + a)\ny = exp(z) * transpose(exp(x), [1, 0])\n", 2 },
+    { "y = linear(x, 40) * transpose(exp(z), [1, 0])\n", 1 },
+    { "output e = exp(z)\ny = linear(x, 40) * transpose(e, [1, 0])\n", 2 },
+    /* the sum is read, across its rows, by the launch that its sibling belongs to: it stays where it is */
+    { "output a = x * z + w\nb = softmax(transpose(a, [1, 0]))\noutput c = sum(b, axis=0)\ny = a + softmax(b)\n", 3 },
+    /* h is read by two kernels across its rows: 4 bytes twice are less than 4 + 2 + 2 + 2 */
+    { "h = exp(x)\noutput a = softmax(transpose(h, [1, 0]))\ny = sum(transpose(h, [1, 0]) * 0.5, axis=1)\n", 2 },
+    /* three inputs are more */
+    { "h = x * z + w\noutput a = softmax(transpose(h, [1, 0]))\ny = sum(transpose(h, [1, 0]) * 0.5, axis=1)\n", 3 },
+};
+
+static void siblings_share_a_kernel(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
+        for (int t = 0; t < 2; t++) {
+            struct session *s = session_begin();
+            struct verify_report r;
+            const char *text =
+                arena_printf(s->run,
+                             "graph g\ninput x: f32[40, 40] where -2 <= x <= 2\ninput z: f32[40, 40] where "
+                             "-2 <= z <= 2\ninput w: f32[40, 40] where -2 <= w <= 2\n%soutput y\n",
+                             shared[i].text);
+            const struct source *src = source_of_string(s, "test.graph", text);
+            struct chain *c = chain_new(s, target_find(targets[t]), src, NULL);
+            assert_non_null(c);
+            if (c->after->n_groups != shared[i].groups)
+                fail_msg("%zu groups instead of %zu\n%s", c->after->n_groups, shared[i].groups, text);
+            if (!chain_run(s, target_find(targets[t]), src, NULL, t == 0, 5, &r) || !r.pass)
+                fail_msg("%s: %s%s\n%s", targets[t], chain_wrong(s, &r), chain_why(s, 0), text);
+            session_end(s);
+        }
+}
+
 /* ---- limits ---- */
 static void kernels_have_a_size(void **state)
 {
@@ -159,6 +204,7 @@ int main(void)
         cmocka_unit_test(the_models_keep_their_groups),
         cmocka_unit_test(views_between_stages),
         cmocka_unit_test(a_view_inside_a_row_is_fused),
+        cmocka_unit_test(siblings_share_a_kernel),
         cmocka_unit_test(kernels_have_a_size),
         cmocka_unit_test(shared_views_are_not_recomputed_for_ever),
         cmocka_unit_test(more_operands_than_a_kernel_takes),

@@ -63,6 +63,7 @@ struct node {
     /* Set by fuse: the group that materialises or owns it; NULL for sources. Several groups may recompute one node. */
     struct group *group;
     bool materialised; /* its value is written to memory */
+    bool recomputed;   /* pointwise, and computed by every reader because that moves fewer bytes */
     int mark;          /* scratch of the running pass; -1 when unused */
     struct node *by;   /* its replacement (node_replace) until graph_settle; NULL: none */
 };

@@ -13,7 +13,7 @@
    sink    = ( "full" | "partial" | "row_partial" | "column_partial" ) ref [ "scratch" int ]
    node    = ref [ name ] ":" type "=" name "(" [ argument { "," argument } ] ")" { mark } [ at ]
    argument = ref | name "=" expr
-   mark    = "in" name | "compute" dtype | "storage" dtype | "keep_f32" | "materialised" | "group" int
+   mark    = "in" name | "compute" dtype | "storage" dtype | "keep_f32" | "materialised" | "recomputed" | "group" int
    list    = name "(" { ref } ")"
    ref     = "%" int
    at      = "@" int ":" int [ "+" int ]
@@ -203,8 +203,8 @@ static bool flat_call(struct flat *f, struct line *l)
     return true;
 }
 
-/* mark = "in" name | "compute" dtype | "storage" dtype | "keep_f32" | "materialised" | "group" int. The group's id
-   is kept in `mark` until join_groups. */
+/* mark = "in" name | "compute" dtype | "storage" dtype | "keep_f32" | "materialised" | "recomputed" | "group" int.
+   The group's id is kept in `mark` until join_groups. */
 static void flat_marks(struct flat *f, struct node *n)
 {
     int64_t group;
@@ -219,6 +219,8 @@ static void flat_marks(struct flat *f, struct node *n)
             n->keep_f32 = true;
         else if (take_word(f, "materialised"))
             n->materialised = true;
+        else if (take_word(f, "recomputed"))
+            n->recomputed = true;
         else if (take_word(f, "group"))
             n->mark = flat_int(f, "a group's id", max_id(f), &group) ? (int)group : -1;
         else

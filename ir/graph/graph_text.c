@@ -117,6 +117,8 @@ static void put_node(FILE *to, const struct graph *g, const struct node *n)
         fputs(" keep_f32", to);
     if (n->materialised)
         fputs(" materialised", to);
+    if (n->recomputed)
+        fputs(" recomputed", to);
     if (n->group)
         fprintf(to, " group %d", n->group->id);
     put_loc(to, &n->loc);

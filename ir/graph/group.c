@@ -42,7 +42,7 @@ bool node_is_rematerialised(const struct node *n)
 {
     if (n->materialised || is_source(n))
         return false;
-    if (n->op->class == CLS_VIEW)
+    if (n->op->class == CLS_VIEW || n->recomputed)
         return true;
     if (n->op->class != CLS_POINTWISE || !n->op->cheap)
         return false;

@@ -13,8 +13,8 @@ struct contraction {
 };
 struct contraction contraction_of(struct session *s, const struct node *n);
 
-/* Is n recomputed by each reader rather than stored? True of views, and of cheap ops (a cast) over sources. Such nodes
-   belong to no group. */
+/* Is n recomputed by each reader rather than stored? True of views, of cheap ops (a cast) over sources, and of what
+   fuse finds cheaper to recompute. Such nodes belong to no group. */
 bool node_is_rematerialised(const struct node *n);
 /* Does the gemm template lower this contraction? All but f32 contractions with few columns and a short K, both static:
    those are stages of rows kernels. */

@@ -42,12 +42,15 @@ int log2_ceil(int64_t n)
     return l;
 }
 
-/* The index as locations hold it: 0 in a dimension of 1, whatever loop ranges over it. */
-static void canonical(struct lower *l, const struct node *n, const struct index *const *index, const struct index **out)
+/* The index as locations hold it: 0 in a dimension of 1, whatever loop ranges over it, and the kernel's own row,
+   however views spell it. */
+static void canonical(const struct lower *l, const struct node *n, const struct index *const *index,
+                      const struct index **out)
 {
     for (int i = 0; i < n->type.rank; i++) {
         const struct index *dim = n->type.dim[i];
-        out[i] = index_is_const(dim) && dim->k == 1 ? index_const(l->indices, 0) : index[i];
+        bool own = i < l->own_rank && n->group == l->gr;
+        out[i] = index_is_const(dim) && dim->k == 1 ? index_const(l->indices, 0) : own ? l->own[i] : index[i];
     }
 }
 

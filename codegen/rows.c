@@ -201,6 +201,12 @@ static void store_results(struct rows *r)
     lower_leave(l, p);
 }
 
+static void set_own(struct lower *l, const struct index *const *index, int rank)
+{
+    memcpy(l->own, index, sizeof *index * (size_t)rank);
+    l->own_rank = rank;
+}
+
 static void lower_flat(struct lower *l)
 {
     struct index_table *t = l->indices;
@@ -212,6 +218,7 @@ static void lower_flat(struct lower *l)
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     l->b = kb_in(&l->b, kstmt_if(&l->b, &m));
     split_index(t, type->dim, type->rank, e, index);
+    set_own(l, index, type->rank);
     for (size_t i = 0; i < l->gr->n_outs; i++)
         store_out(l, l->gr->outs[i], index);
     lower_leave(l, p);
@@ -240,6 +247,7 @@ static struct rows rows_of(struct lower *l, const struct node *anchor)
             : r.by_block ? l->k->bid[0]
                          : index_add(t, index_mulk(t, l->k->bid[0], r.teams), l->k->wave_id);
     split_index(t, r.space.dim, r.space.rank, r.row, r.lead);
+    set_own(l, r.lead, r.space.rank);
     if (!r.by_block) {
         struct kmask m = mask_of(r.row, count);
         l->b = kb_in(&l->b, kstmt_if(&l->b, &m)); /* uniform over the wave */

@@ -2,9 +2,11 @@
    checked against the dims, and the other sources are drawn. */
 #include "runtime/bind.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,6 +33,8 @@ struct want {
 struct dim_state {
     int64_t value;
     const char *from; /* "x in x.npy"; NULL: no file has decided it */
+    int64_t asked;    /* by a flag */
+    const char *flag; /* "--dim T=64"; NULL: no flag has asked */
 };
 
 struct bind {
@@ -251,7 +255,7 @@ static bool solve(struct bind *b, const struct want *w, const struct index *e, i
     int64_t got = (value - k) / coef;
     struct dim_state *d = &b->dims[i];
     if (!d->from)
-        *d = (struct dim_state){ got, file_text(b, w) };
+        *d = (struct dim_state){ .value = got, .from = file_text(b, w), .asked = d->asked, .flag = d->flag };
     if (d->value == got)
         return true;
     diag_error(b->s, FAIL_INPUT, NOWHERE,
@@ -278,36 +282,85 @@ static bool solve_dims(struct bind *b)
     return good;
 }
 
-/* --batch sets the dims that no file decides. If files decide all of them, one must have this value. */
-static bool check_batch(struct bind *b)
+static bool unknown_dim(struct bind *b, const char *option, const char *name)
 {
-    int64_t batch = b->o->batch;
-    const char *said = "";
+    const char *near = NULL;
+    const char *all = "";
     for (size_t i = 0; i < b->g->n_dims; i++) {
-        if (!b->dims[i].from || b->dims[i].value == batch)
-            return true;
-        said = arena_printf(b->a, "%s%s%s = %" PRId64 ", since %s", said, i ? "; " : "", b->g->dims[i].name,
-                            b->dims[i].value, b->dims[i].from);
+        near = name_nearer(name, near, b->g->dims[i].name);
+        all = arena_printf(b->a, "%s%s%s", all, i ? ", " : "", b->g->dims[i].name);
     }
+    return diag_error(b->s, FAIL_USAGE, NOWHERE, "--dim %s: graph %s has no symbolic dim %s (%s%s)%s", option,
+                      b->g->name, name, *all ? "it has: " : "it has none", all,
+                      near ? arena_printf(b->a, "; did you mean %s?", near) : "");
+}
+
+static bool ask(struct bind *b, size_t i, int64_t value, const char *flag)
+{
+    struct dim_state *d = &b->dims[i];
+    if (d->flag && d->asked != value)
+        return diag_error(b->s, FAIL_USAGE, NOWHERE, "%s and %s contradict each other", d->flag, flag);
+    d->asked = value;
+    d->flag = flag;
+    return true;
+}
+
+/* NAME=VALUE of --dim */
+static bool read_dim(struct bind *b, const char *option)
+{
+    const char *eq = strchr(option, '=');
+    char *end = NULL;
+    errno = 0;
+    long long value = eq ? strtoll(eq + 1, &end, 10) : 0;
+    if (!eq || eq == option || end == eq + 1 || *end)
+        return diag_error(b->s, FAIL_USAGE, NOWHERE, "--dim %s: NAME=VALUE is needed, as in --dim T=64", option);
+    if (errno || value < 0 || value > INDEX_DIM_MAX)
+        return diag_error(b->s, FAIL_USAGE, NOWHERE, "--dim %s: a dim is a number from 0 to %" PRId64, option,
+                          INDEX_DIM_MAX);
+    const char *name = arena_strndup(b->a, option, (size_t)(eq - option));
+    for (size_t i = 0; i < b->g->n_dims; i++)
+        if (!strcmp(b->g->dims[i].name, name))
+            return ask(b, i, value, arena_printf(b->a, "--dim %s", option));
+    return unknown_dim(b, option, name);
+}
+
+/* What the flags ask: --dim for any dim, --batch for the first one declared. */
+static bool ask_dims(struct bind *b)
+{
+    bool good = true;
+    for (size_t i = 0; i < b->o->n_dims; i++)
+        good &= read_dim(b, b->o->dims[i]);
+    if (b->o->batch < 0 || !good)
+        return good;
     if (!b->g->n_dims)
-        return diag_error(b->s, FAIL_USAGE, NOWHERE, "--batch %" PRId64 ": graph %s has no symbolic dim", batch,
+        return diag_error(b->s, FAIL_USAGE, NOWHERE, "--batch %" PRId64 ": graph %s has no symbolic dim", b->o->batch,
                           b->g->name);
-    return diag_error(b->s, FAIL_INPUT, NOWHERE, "--batch %" PRId64 " disagrees with the files: %s", batch, said);
+    return ask(b, 0, b->o->batch, arena_printf(b->a, "--batch %" PRId64, b->o->batch));
+}
+
+/* A dim comes from the files, else from a flag, else it is 128. */
+static bool choose_dim(struct bind *b, size_t i, int64_t *out)
+{
+    const struct dim_state *d = &b->dims[i];
+    const char *name = b->g->dims[i].name;
+    if (d->from && d->flag && d->value != d->asked)
+        return diag_error(b->s, FAIL_INPUT, NOWHERE, "%s disagrees with the files: %s = %" PRId64 ", since %s", d->flag,
+                          name, d->value, d->from);
+    *out = d->from ? d->value : d->flag ? d->asked : DEFAULT_DIM;
+    return *out <= INDEX_DIM_MAX ||
+           diag_error(b->s, FAIL_INPUT, NOWHERE, "%s is %" PRId64 ", and %" PRId64 " is the most", name, *out,
+                      INDEX_DIM_MAX);
 }
 
 static bool fill_dims(struct bind *b)
 {
     size_t n = b->g->n_dims;
-    if (b->o->batch >= 0 && !check_batch(b))
-        return false;
     const char **names = arena_array(b->a, const char *, n + 1);
     int64_t *values = arena_array(b->a, int64_t, n + 1);
     for (size_t i = 0; i < n; i++) {
         names[i] = b->g->dims[i].name;
-        values[i] = b->dims[i].from ? b->dims[i].value : b->o->batch >= 0 ? b->o->batch : DEFAULT_DIM;
-        if (values[i] > INDEX_DIM_MAX)
-            return diag_error(b->s, FAIL_INPUT, NOWHERE, "%s is %" PRId64 ", and %" PRId64 " is the most", names[i],
-                              values[i], INDEX_DIM_MAX);
+        if (!choose_dim(b, i, &values[i]))
+            return false;
     }
     b->values = (struct dim_values){ names, values, n };
     return true;
@@ -560,8 +613,8 @@ struct binding *bind_sources(struct session *s, const struct graph *g, const str
         .s = s, .a = s->run, .g = g, .o = o, .dims = arena_array(s->run, struct dim_state, g->n_dims + 1)
     };
     list_wants(&b);
-    bool ok =
-        read_files(&b) && solve_dims(&b) && fill_dims(&b) && check_sizes(&b) && check_files(&b) && check_memory(&b);
+    bool ok = ask_dims(&b) && read_files(&b) && solve_dims(&b) && fill_dims(&b) && check_sizes(&b) && check_files(&b) &&
+              check_memory(&b);
     return ok ? collect(&b) : NULL;
 }
 

@@ -12,7 +12,9 @@ struct bind_options {
     const char *weights;       /* a safetensors file; NULL: drawn */
     const char *const *inputs; /* each "NAME=FILE.npy" */
     size_t n_inputs;
-    int64_t batch; /* -1: from the files, else 128 */
+    const char *const *dims; /* each "NAME=VALUE", a symbolic dim: --dim */
+    size_t n_dims;
+    int64_t batch; /* value of the first dim that the graph declares; -1: from the files, else 128 */
     uint64_t seed;
     enum init_mode init;
     bool check; /* check the ranges and finiteness that contracts ask of inputs and weights */

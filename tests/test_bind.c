@@ -205,6 +205,46 @@ static void dims_from_files_batch_or_128(void **state)
     end(&p);
 }
 
+/* --batch is the first dim that the graph declares; --dim is any. */
+static void dims_by_name(void **state)
+{
+    (void)state;
+    struct place p = begin("graph g\ndim B, T\ninput x: f32[B, T]\ninput y: f32[T, 3]\noutput z = matmul(x, y)\n");
+    const char *t64[] = { "T=64" };
+    const char *both[] = { "T=0", "B=5", "T=0" };
+    const char *y = file_of(&p, "y", DT_F32, 2, DIMS(9, 3), 0.5);
+    static const struct {
+        const char *dims[2];
+        int64_t batch;
+        enum fail fail;
+        const char *says;
+    } wrong[] = {
+        { { "S=3" }, -1, FAIL_USAGE, "--dim S=3: graph g has no symbolic dim S (it has: B, T)" },
+        { { "T" }, -1, FAIL_USAGE, "NAME=VALUE is needed, as in --dim T=64" },
+        { { "T=" }, -1, FAIL_USAGE, "NAME=VALUE is needed" },
+        { { "=3" }, -1, FAIL_USAGE, "NAME=VALUE is needed" },
+        { { "T=3x" }, -1, FAIL_USAGE, "NAME=VALUE is needed" },
+        { { "T=-1" }, -1, FAIL_USAGE, "a dim is a number from 0 to 2147483647" },
+        { { "T=2147483648" }, -1, FAIL_USAGE, "a dim is a number from 0 to 2147483647" },
+        { { "T=3", "T=4" }, -1, FAIL_USAGE, "--dim T=3 and --dim T=4 contradict each other" },
+        { { "B=3" }, 4, FAIL_USAGE, "--dim B=3 and --batch 4 contradict each other" },
+    };
+    const struct binding *b = good(&p, &(struct bind_options){ .batch = 7 });
+    assert_true(b->dims.values[0] == 7 && b->dims.values[1] == 128);
+    b = good(&p, &(struct bind_options){ .batch = 7, .dims = t64, .n_dims = 1 });
+    assert_true(b->dims.values[0] == 7 && b->dims.values[1] == 64);
+    b = good(&p, &(struct bind_options){ .batch = 5, .dims = both, .n_dims = 3 });
+    assert_true(b->dims.values[0] == 5 && b->dims.values[1] == 0);
+    bad(&p, &(struct bind_options){ .batch = -1, .dims = t64, .n_dims = 1, .inputs = &y, .n_inputs = 1 }, FAIL_INPUT,
+        "--dim T=64 disagrees with the files: T = 9, since y in ");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        bad(&p,
+            &(struct bind_options){
+                .batch = wrong[i].batch, .dims = wrong[i].dims, .n_dims = wrong[i].dims[1] ? 2 : 1 },
+            wrong[i].fail, wrong[i].says);
+    end(&p);
+}
+
 static void files_that_disagree_are_both_named(void **state)
 {
     (void)state;
@@ -405,6 +445,7 @@ int main(void)
         cmocka_unit_test(only_what_outputs_need),
         cmocka_unit_test(impossible_draws_are_errors),
         cmocka_unit_test(dims_from_files_batch_or_128),
+        cmocka_unit_test(dims_by_name),
         cmocka_unit_test(files_that_disagree_are_both_named),
         cmocka_unit_test(dims_inside_expressions),
         cmocka_unit_test(batch_without_a_dim),

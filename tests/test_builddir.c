@@ -396,7 +396,7 @@ static void the_last_build(void **state)
     (void)state;
     struct place p = enter_place();
     struct session *s = session_begin();
-    const char *name, *dir = build_default_dir(s, "g", "nano", &name);
+    const char *name, *dir = build_default_dir(s, "g", "nano", NULL, 0, &name);
     assert_string_equal(dir, "tokic-out/g-nano");
     assert_null(build_last(s));
     assert_int_equal(s->fail, FAIL_USAGE);
@@ -404,8 +404,56 @@ static void the_last_build(void **state)
     assert_string_equal(build_last(s), "tokic-out/g-nano");
     assert_int_equal(rename("tokic-out/g-nano", "elsewhere"), 0);
     assert_null(build_last(s));
-    assert_string_equal(build_default_dir(s, "router", "", &name), "tokic-out/router");
+    assert_string_equal(build_default_dir(s, "router", "", NULL, 0, &name), "tokic-out/router");
     session_end(s);
+    leave_place(&p);
+}
+
+/* Every combination of graph, size and settings has a directory of its own. */
+static void names_of_builds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *graph, *size, *sets[3], *dir;
+    } cases[] = {
+        { "g", "", { 0 }, "tokic-out/g" },
+        { "g", "nano", { "H=64" }, "tokic-out/g-nano-H=64" },
+        { "g", "", { "H=64", "D=1" }, "tokic-out/g-D=1-H=64" },
+        { "g", "", { "D=1", "H=64" }, "tokic-out/g-D=1-H=64" },
+        { "g", "", { "H=1", "D=-2", "H=064" }, "tokic-out/g-D=-2-H=64" }, /* the last one counts, as a number */
+        { "last", "", { 0 }, "tokic-out/last.build" },                    /* tokic-out/last is a file */
+        { "last", "a", { 0 }, "tokic-out/last-a" },
+    };
+    struct session *s = session_begin();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t n = 0;
+        const char *name;
+        while (n < 3 && cases[i].sets[n])
+            n++;
+        const char *dir = build_default_dir(s, cases[i].graph, cases[i].size, cases[i].sets, n, &name);
+        assert_string_equal(dir, cases[i].dir);
+        assert_string_equal(name, strchr(dir, '/') + 1);
+    }
+    session_end(s);
+}
+
+/* A build of another file is not replaced unasked; one of the same file under another path is. */
+static void builds_of_other_files_are_kept(void **state)
+{
+    (void)state;
+    struct place p = enter_place();
+    const char *text = "graph one\ninput x: f32[4]\noutput y = neg(x)\n";
+    write_text("a.graph", text);
+    write_text("b.graph", text);
+    assert_int_equal(mkdir("deep", 0777), 0);
+    command_expect("build a.graph", 0, "wrote tokic-out/one", NULL);
+    command_expect("build b.graph", 3, NULL,
+                   "tokic-out/one holds the build of a.graph, and this is the build of b.graph: their graphs have one "
+                   "name\nnote: name another directory with -o, or remove tokic-out/one");
+    command_expect("build b.graph -o tokic-out/two", 0, "wrote tokic-out/two", NULL);
+    command_expect("build ./deep/../a.graph", 0, "wrote tokic-out/one", NULL);
+    assert_int_equal(unlink("a.graph"), 0);
+    command_expect("build b.graph", 3, NULL, "holds the build of ./deep/../a.graph");
     leave_place(&p);
 }
 
@@ -422,6 +470,8 @@ int main(void)
         cmocka_unit_test(what_killed_builds_left),
         cmocka_unit_test(what_killed_compilers_left),
         cmocka_unit_test(the_last_build),
+        cmocka_unit_test(names_of_builds),
+        cmocka_unit_test(builds_of_other_files_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

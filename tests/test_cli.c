@@ -14,21 +14,6 @@
 #include "runtime/format/npy.h"
 #include "runtime/cli/report.h"
 
-static const char *const small = "graph small\n"
-                                 "size one { H = 16 }\n"
-                                 "size two { H = 32 }\n"
-                                 "dim B\n"
-                                 "input x: f32[B, 24] where -1 <= x <= 1\n"
-                                 "h = gelu(layernorm(linear(x, H)))\n"
-                                 "output y = softmax(linear(h, 8))\n";
-
-static struct place enter(void)
-{
-    struct place p = enter_place();
-    write_text("small.graph", small);
-    return p;
-}
-
 static int lines_of(const char *text)
 {
     int n = 0;
@@ -55,7 +40,7 @@ static void no_verb_shows_three_commands(void **state)
 static void wrong_usage_is_exit_2(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     static const struct {
         const char *line, *says;
     } cases[] = {
@@ -92,6 +77,8 @@ static void wrong_usage_is_exit_2(void **state)
         { "verify small.graph --backend cpu", "cpu is what it judges against" },
         { "verify small.graph --exact", "no flag --exact" },
         { "verify small.graph --against host", "no against host" },
+        { "graph small.graph --target gfx90a", "tokic graph takes a target only with --dot" },
+        { "print small.graph --contracts --target gfx90a", "it takes no --target, --dump or --stop" },
         { "ops gelo", "did you mean gelu?" },
         { "doctor here", "takes no argument" },
         { "run small.graph --backend cpu --threads 0", "a number from 1 to" },
@@ -148,7 +135,7 @@ static void help_of_every_verb(void **state)
 static void wrong_input_is_exit_3(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     write_text("bad.graph", "graph bad\ndim B\ninput x: f32[B, 24]\nz = linear(x, 8\noutput y = nope(x)\n");
     command_expect("build missing.graph", 3, NULL, "cannot open missing.graph");
     command_expect("build bad.graph", 3, NULL, "bad.graph:");
@@ -164,7 +151,7 @@ static void wrong_input_is_exit_3(void **state)
 static void absent_devices_are_exit_4(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     command_expect("run small.graph --backend hip", 4, NULL, "--device emu");
     command_expect("run small.graph --backend hip --device nvidia:0", 4, NULL, "no NVIDIA GPU");
     command_expect("run small.graph --backend hip --device amd:0", 4, NULL, "no AMD GPU");
@@ -181,14 +168,14 @@ static void absent_devices_are_exit_4(void **state)
 static void a_build_without_a_compiler(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     command_expect("build small.graph", 0, "wrote tokic-out/small-one", NULL);
     command_expect("build small.graph --size two", 0, "nothing was compiled for gfx90a", NULL);
     char *last = read_text("tokic-out/last");
     char *checked = read_text("tokic-out/small-two/graph.checked");
     char *text = read_text("tokic-out/small-two/graph.graph");
     assert_string_equal(last, "small-two\n");
-    assert_string_equal(text, small);
+    assert_string_equal(text, small_graph);
     assert_non_null(strstr(checked, "[32, 24]"));
     assert_int_equal(access("tokic-out/small-two/kernels/gfx90a.txt", F_OK), 0);
     assert_int_not_equal(access("tokic-out/small-two/gfx90a.o", F_OK), 0);
@@ -210,7 +197,7 @@ static void graphs_without_kernels(void **state)
     static const char *const texts[] = { "graph g\ndim B\ninput x: f32[B, 3]\noutput x\n",
                                          "graph g\nweight w: f32[3]\noutput w\n",
                                          "graph g\ndim B\ninput x: f32[B, 3]\nlabel t: f32[B, 3]\nloss = mse(x, t)\n" };
-    struct place p = enter();
+    struct place p = enter_small();
     setenv("TOKIC_CC", "/nonexistent/cc", 1);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         write_text("g.graph", texts[i]);
@@ -225,7 +212,7 @@ static void graphs_without_kernels(void **state)
 
 static void built_with_its_compiler(const char *target, const char *unit)
 {
-    struct place p = enter();
+    struct place p = enter_small();
     unsetenv("TOKIC_HIP");
     unsetenv("TOKIC_CUDA");
     char line[200], object[200];
@@ -252,7 +239,7 @@ static void a_build_with_nvrtc(void **state)
 static void passes_can_be_shown_and_stopped_at(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     command_expect("print small.graph --dump=after:fuse", 0, "# after fuse", NULL);
     command_expect("build small.graph --stop=expand", 0, "flat graph small", "stopped after expand");
     command_expect("build small.graph --stop=contracts", 0, "layernorm", "stopped after contracts");
@@ -275,7 +262,7 @@ static void passes_can_be_shown_and_stopped_at(void **state)
 static void print_reads_back(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     struct command a = command_run(NULL, "print small.graph --size two");
     write_text("again.graph", a.out);
     struct command b = command_run(NULL, "print again.graph");
@@ -297,7 +284,7 @@ static void print_reads_back(void **state)
 static void the_last_build_is_run(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     command_expect("build small.graph --size two", 0, NULL, NULL);
     unlink("small.graph");
     command_expect("run --backend cpu", 0, "small two   B 128   cpu real", NULL);
@@ -322,7 +309,7 @@ static void a_build_that_was_changed_is_not_used(void **state)
     static const char *const uses[] = { "verify --device emu", "run --backend hip --device emu",
                                         "run tokic-out/small-one --backend cpu", "print tokic-out/small-one",
                                         "graph tokic-out/small-one" };
-    struct place p = enter();
+    struct place p = enter_small();
     command_expect("build small.graph", 0, NULL, NULL);
     write_text("tokic-out/small-one/mine.npy", "a user's own");
     command_expect("verify --device emu:sm_90 --batch 3", 0, "PASS", NULL); /* what it lacks is compiled */
@@ -341,7 +328,7 @@ static void a_build_that_was_changed_is_not_used(void **state)
 static void a_build_of_another_tokic_is_compiled_again(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     command_expect("build small.graph", 0, NULL, NULL);
     char *text = read_text("tokic-out/small-one/manifest.json");
     char *version = strstr(text, "\"" TOKIC_VERSION "\"");
@@ -372,7 +359,7 @@ static void inputs_are_not_overwritten(void **state)
         "run --backend cpu --output y=tokic-out/small-one/manifest.json",
         "run --backend cpu --output y=tokic-out/small-one/kernels/gfx90a.txt",
     };
-    struct place p = enter();
+    struct place p = enter_small();
     command_expect("build small.graph", 0, NULL, NULL);
     command_expect("run small.graph --backend cpu --batch 4 --output x=x.npy --save-weights w.st", 0, NULL, NULL);
     assert_int_equal(symlink("small.graph", "link.graph"), 0);
@@ -382,7 +369,7 @@ static void inputs_are_not_overwritten(void **state)
     command_expect("run small.graph --backend cpu --output y=y.npy --output h=y.npy", 2, NULL,
                    "would be written twice");
     char *text = read_text("small.graph");
-    assert_string_equal(text, small);
+    assert_string_equal(text, small_graph);
     free(text);
     command_expect("run --backend cpu --weights w.st --input x=x.npy --output y=y.npy", 0, "B 4", NULL);
     leave_place(&p);
@@ -399,7 +386,7 @@ static struct tensor *load(struct session *s, const char *path)
 static void outputs_are_written(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     struct session *s = session_begin();
     command_expect("run small.graph --backend cpu --batch 5 --output y=y.npy --output h=h.npy --output x=x.npy "
                    "--save-weights w.safetensors",
@@ -437,7 +424,7 @@ static void outputs_are_written(void **state)
 static void the_emulator_runs_what_is_built(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     struct session *s = session_begin();
     command_expect("build small.graph", 0, NULL, NULL);
     command_expect("run --backend hip --device emu --batch 9 --output y=a.npy --output h=h.npy", 0, "emu:gfx90a", NULL);
@@ -454,46 +441,12 @@ static void the_emulator_runs_what_is_built(void **state)
     leave_place(&p);
 }
 
-/* ---- JSON, colour, streams ---- */
-
-static void json_is_one_object_a_line(void **state)
-{
-    (void)state;
-    static const char *const lines[] = {
-        "build small.graph --json",
-        "run small.graph --backend cpu --json",
-        "ops --json",
-        "doctor --json",
-        "verify small.graph --device emu --batch 5 --json",
-        "build small.graph --json --dump=after:fuse -q",
-        "build small.graph --json --stop=fuse",
-        "build small.graph --json --stop=infer",
-        "ops softmax --json",
-        "run small.graph --backend cpu --json --check -q --output h=h.npy --save-weights w.st",
-        "doctor --json -q",
-        "run small.graph --backend hip --device emu --json -v --batch 3",
-        "verify small.graph --device emu --batch 0 --json -v"
-    };
-    struct place p = enter();
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        struct command c = command_run(NULL, lines[i]);
-        assert_int_equal(c.code, 0);
-        assert_true(lines_of(c.out) >= 1);
-        for (char *rest = c.out, *line; (line = strsep(&rest, "\n")) && *line;) {
-            cJSON *o = cJSON_Parse(line);
-            if (!cJSON_IsObject(o))
-                fail_msg("tokic %s printed: %s", lines[i], line);
-            cJSON_Delete(o);
-        }
-        command_free(&c);
-    }
-    leave_place(&p);
-}
+/* ---- the program ---- */
 
 static void the_program(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     static const struct {
         const char *line;
         int code;
@@ -519,68 +472,14 @@ static void the_program(void **state)
     leave_place(&p);
 }
 
-/* Results that cannot be written are an error. */
-static void a_full_disk_is_said(void **state)
-{
-    (void)state;
-    FILE *out = fopen("/dev/full", "w");
-    FILE *err = fopen("/dev/null", "w");
-    assert_true(out && err);
-    struct session *s = session_begin();
-    char *argv[] = { (char[]){ "ops" }, NULL };
-    assert_int_equal(cli_run_verb(s, out, err, NULL, 1, argv), 3);
-    session_end(s);
-    fclose(out);
-    fclose(err);
-}
-
-/* What a command that fails writes to a terminal. */
-static void said_to_a_terminal(char *buf, size_t size)
-{
-    int master = posix_openpt(O_RDWR | O_NOCTTY);
-    int slave = -1;
-    char name[128];
-    if (master < 0 || grantpt(master) || unlockpt(master) || ptsname_r(master, name, sizeof name) ||
-        (slave = open(name, O_RDWR | O_NOCTTY)) < 0)
-        fail_msg("no pseudo-terminal");
-    FILE *err = fdopen(slave, "w");
-    FILE *out = fopen("/dev/null", "w");
-    assert_true(err && out);
-    struct session *s = session_begin();
-    char *argv[] = { (char[]){ "bild" }, NULL };
-    assert_int_equal(cli_run_verb(s, out, err, NULL, 1, argv), 2);
-    session_end(s);
-    fflush(err);
-    ssize_t n = read(master, buf, size - 1);
-    assert_true(n > 0);
-    buf[n] = 0;
-    fclose(err);
-    fclose(out);
-    close(master);
-}
-
-static void colour_is_for_terminals(void **state)
-{
-    (void)state;
-    char buf[4096];
-    unsetenv("NO_COLOR");
-    said_to_a_terminal(buf, sizeof buf);
-    assert_non_null(strchr(buf, '\033'));
-    setenv("NO_COLOR", "1", 1);
-    said_to_a_terminal(buf, sizeof buf);
-    assert_non_null(strstr(buf, "did you mean build?"));
-    assert_null(strchr(buf, '\033'));
-    unsetenv("NO_COLOR");
-}
-
 /* ---- verify ---- */
 
 static void verify_passes_what_is_right(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     command_expect("verify small.graph --against cpu --device emu --batch 9", 0, "PASS   ", NULL);
-    command_expect("verify small.graph --batch 9 --device emu:sm_90 -q --full --report r.json", 0, "PASS   ", NULL);
+    command_expect("verify small.graph --batch 9 --device emu:sm_90 -q --report r.json", 0, "PASS   ", NULL);
     char *text = read_text("r.json");
     cJSON *r = cJSON_Parse(text);
     assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(r, "verdict")), "PASS");
@@ -597,7 +496,7 @@ static void verify_passes_what_is_right(void **state)
 static void verify_says_what_it_did_not_judge(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     write_text("range.graph", "graph g\ndim B\ninput x: f32[B, 3] where 0.5 <= x <= 1\nh = exp(x * 400)\noutput y = h "
                               "/ (h + 1)\noutput z = mean(x)\n");
     write_text("over.graph",
@@ -623,7 +522,7 @@ static void verify_says_what_it_did_not_judge(void **state)
 static void verify_counts_what_is_not_finite(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     write_text("nan.graph", "graph g\ninput x: f32[4]\noutput y = x * 2.0\n");
     struct session *s = session_begin();
     const int64_t dim[] = { 4 };
@@ -685,7 +584,7 @@ static const struct rule wrong_rules[] = { { "mul(?x, ?y)", "add(?x, ?y)", true,
 static void verify_fails_what_is_wrong(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     struct cli_env env = { .rules = wrong_rules, .n_rules = 1 };
     struct command c = command_run(&env, "verify small.graph --device emu --batch 9");
     if (c.code != 1 || !strstr(c.out, "FAIL   pass simplify") || !strstr(c.out, "--dump=after:simplify"))
@@ -711,7 +610,7 @@ static bool memplan_overlapping(struct graph *g, struct pass_ctx *c)
 static void verify_fails_a_wrong_kernel(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     const struct pass instead = { "memplan", memplan_overlapping, "fuse", "values", "planted" };
     struct cli_env env = { .passes_instead = &instead, .n_instead = 1 };
     struct command c = command_run(&env, "verify models/dense.graph --device emu --batch 9 --threads 1");
@@ -730,70 +629,11 @@ static void verify_fails_a_wrong_kernel(void **state)
 static void the_use_that_must_always_work(void **state)
 {
     (void)state;
-    struct place p = enter();
+    struct place p = enter_small();
     command_expect("build models/moe_sheaf.graph", 0, "195,540 parameters", NULL);
     command_expect("run --backend hip --device emu", 0, "f16[128, 20]", NULL);
     command_expect("verify --against cpu --device emu", 0, "dispatch    dense, no buckets: not checked", NULL);
     leave_place(&p);
-}
-
-/* ---- tables ---- */
-
-static void tables_count_characters(void **state)
-{
-    (void)state;
-    struct session *s = session_begin();
-    char *text = NULL;
-    size_t n = 0;
-    FILE *to = open_memstream(&text, &n);
-    struct table *t = table_new(s->run, "lrl");
-    table_row(t, (const char *[]){ "kernel", "n", "by" });
-    table_row(t, (const char *[]){ "lin0  ×4", "–", NULL });
-    table_row(t, (const char *[]){ "⌈x⌉", "1,234", "launch" });
-    table_print(t, 2, to);
-    fclose(to);
-    assert_string_equal(text, "  kernel        n  by\n  lin0  ×4      –\n  ⌈x⌉       1,234  launch\n");
-    free(text);
-    assert_int_equal(text_width("a×–⌈"), 4);
-    assert_string_equal(number_text(s->run, -1234567), "-1,234,567");
-    assert_string_equal(number_text(s->run, 999), "999");
-    session_end(s);
-}
-
-/* Names of any length leave the tables narrow. */
-static void tables_do_not_wrap(void **state)
-{
-    (void)state;
-    static const char *const lines[] = { "build long.graph", "verify long.graph --device emu --batch 9",
-                                         "run long.graph --backend cpu --batch 3000 --output %s" };
-    struct place p = enter();
-    char name[101], text[2000], line[300];
-    memset(name, 'n', 100);
-    name[100] = 0;
-    snprintf(text, sizeof text,
-             "graph g\ndim B\ninput x: f32[B, 24] where 0 <= x <= 1\n%s = sqrt(exp(tanh(abs(gelu(linear(x, 16) named "
-             "m%s))) + 1.5) * 3.0)\n"
-             "output y_%s = softmax(exp(tanh(layernorm(linear(%s, 8))) * 2.0))\n",
-             name, name, name, name);
-    write_text("long.graph", text);
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        snprintf(line, sizeof line, lines[i], name);
-        struct command c = command_run(NULL, line);
-        if (c.code)
-            fail_msg("%s", c.err);
-        assert_non_null(strstr(c.out, "…"));
-        for (char *rest = c.out, *one; (one = strsep(&rest, "\n"));)
-            if (!strstr(one, " from real") && text_width(one) > TABLE_WIDTH)
-                fail_msg("%zu characters: %s", text_width(one), one);
-        command_free(&c);
-    }
-    leave_place(&p);
-    struct session *s = session_begin();
-    assert_string_equal(text_short(s->run, "abcdefghij", 5), "ab…ij");
-    assert_string_equal(text_short(s->run, "αβγδεζηθικ", 6), "αβγ…ικ");
-    assert_string_equal(text_short(s->run, "abcde", 5), "abcde");
-    assert_string_equal(text_short(s->run, "abcde", 1), "…");
-    session_end(s);
 }
 
 int main(int argc, char **argv)
@@ -812,16 +652,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_last_build_is_run),
         cmocka_unit_test(outputs_are_written),
         cmocka_unit_test(the_emulator_runs_what_is_built),
-        cmocka_unit_test(json_is_one_object_a_line),
         cmocka_unit_test(the_program),
-        cmocka_unit_test(a_full_disk_is_said),
         cmocka_unit_test(verify_passes_what_is_right),
         cmocka_unit_test(verify_fails_what_is_wrong),
         cmocka_unit_test(verify_fails_a_wrong_kernel),
-        needs("terminal", colour_is_for_terminals),
         cmocka_unit_test(the_use_that_must_always_work),
-        cmocka_unit_test(tables_count_characters),
-        cmocka_unit_test(tables_do_not_wrap),
         cmocka_unit_test(graphs_without_kernels),
         cmocka_unit_test(a_build_that_was_changed_is_not_used),
         cmocka_unit_test(a_build_of_another_tokic_is_compiled_again),

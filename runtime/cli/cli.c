@@ -16,14 +16,14 @@ static const struct verb verbs[] = {
       "A build works for every value of its symbolic dims; tiles are chosen for --batch.\n",
       cli_build },
     { "run", "[GRAPH|DIR]", "run a graph, or the last build",
-      "size set backend device numerics target batch weights save-weights input output seed init check sanitize "
+      "size set backend device numerics target batch dim weights save-weights input output seed init check sanitize "
       "dump-launches threads json quiet verbose",
       "Prints each output of the graph. Without a file, the last build of this directory is run.\n"
       "--backend hip takes the first GPU; without a GPU, --device emu runs the same kernels on the CPU.\n"
       "--output takes any tensor that the graph names, including internal ones.\n",
       cli_run },
     { "verify", "[GRAPH|DIR]", "judge every kernel against the reference",
-      "size set against backend device target batch weights input seed init full report sanitize dump-launches threads "
+      "size set against backend device target batch dim weights input seed init report sanitize dump-launches threads "
       "json quiet verbose",
       "Runs the kernels and the reference on the same inputs. Each kernel is judged on the inputs that it\n"
       "actually read, within a bound that is computed from its rounding errors, never chosen. The graph after\n"

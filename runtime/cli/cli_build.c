@@ -15,6 +15,8 @@ struct build_job {
     bool must_compile; /* the targets were named, or are those of the GPUs present */
     struct compiled compiled[MAX_TARGETS];
     const char *why[MAX_TARGETS]; /* why a target is not compiled */
+    const char *dir;              /* where the build goes */
+    const char *name;             /* without -o: its name in tokic-out */
 };
 
 /* ---- targets ---- */
@@ -184,16 +186,27 @@ static bool write_build(const struct build_job *j)
                        .hint = j->l.hint,
                        .targets = targets,
                        .n_targets = j->n_targets };
-    const char *name, *dir = build_default_dir(s, g->name, g->size, &name);
-    if (!build_write(s, &b, o->out_dir ? o->out_dir : dir) || (!o->out_dir && !build_set_last(s, name)))
+    if (!build_write(s, &b, j->dir) || (!o->out_dir && !build_set_last(s, j->name)))
         return false;
     if (!o->json)
-        fprintf(j->l.c->out, "wrote %s\n", o->out_dir ? o->out_dir : dir);
+        fprintf(j->l.c->out, "wrote %s\n", j->dir);
     if (!o->json)
         return true;
     struct cJSON *line = json_new();
-    json_text(line, "wrote", o->out_dir ? o->out_dir : dir);
+    json_text(line, "wrote", j->dir);
     return json_line(s, line, j->l.c->out);
+}
+
+/* Without -o, a build of another file is not replaced: that is found before anything is compiled. */
+static bool choose_dir(struct build_job *j)
+{
+    const struct graph *g = j->l.parsed;
+    const struct cli_options *o = &j->l.c->o;
+    j->dir = o->out_dir;
+    if (j->dir)
+        return true;
+    j->dir = build_default_dir(j->l.s, g->name, g->size, o->sets.v, o->sets.n, &j->name);
+    return build_is_of(j->l.s, j->dir, j->l.src->name);
 }
 
 /* --stop: runs the passes up to that one and prints the graph. Nothing is compiled or written. */
@@ -237,6 +250,8 @@ enum fail cli_build(struct cli *c)
         return FAIL_USAGE;
     if (c->o.stop)
         return stop(j);
+    if (!choose_dir(j))
+        return FAIL_INPUT;
     for (size_t i = 0; i < j->n_targets; i++)
         if (!compile_target(j, i))
             return FAIL_DEVICE;

@@ -60,6 +60,11 @@ enum fail cli_print(struct cli *c)
         return FAIL_USAGE;
     if (!line_open(c, &l))
         return FAIL_INPUT;
+    if (c->o.contracts && (c->o.target || c->o.dump || c->o.stop)) {
+        diag_error(c->s, FAIL_USAGE, NOWHERE,
+                   "--contracts lists the graph's obligations as checked; it takes no --target, --dump or --stop");
+        return FAIL_USAGE;
+    }
     if (c->o.contracts) {
         print_contracts(&l);
         return FAIL_NONE;
@@ -124,6 +129,10 @@ enum fail cli_graph(struct cli *c)
         return FAIL_USAGE;
     if (!line_open(c, &l))
         return FAIL_INPUT;
+    if (c->o.target && !c->o.dot) {
+        diag_error(c->s, FAIL_USAGE, NOWHERE, "--target %s: tokic graph takes a target only with --dot", c->o.target);
+        return FAIL_USAGE;
+    }
     struct compiled k = { .after = l.parsed };
     if (c->o.target && !line_passes(&l, line_target(&l), NULL, &k))
         return FAIL_INPUT;

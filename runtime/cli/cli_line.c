@@ -24,6 +24,26 @@ static bool is_dir(const char *path)
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
+/* A build holds the graph as it was: warns if its file has other text now. A file that is gone or cannot be read says
+   nothing. */
+static void warn_if_stale(const struct line *l)
+{
+    const struct build *b = l->build;
+    struct session *probe = session_begin();
+    const struct source *now = source_read(probe, b->source);
+    if (now && strcmp(now->text, b->text)) {
+        const char *sets = "";
+        for (size_t i = 0; i < b->n_sets; i++)
+            sets = arena_printf(l->s->run, "%s --set %s", sets, b->sets[i]);
+        diag_warning(l->s, NOWHERE, "%s has changed since %s was built from it; this is the graph as it was", b->source,
+                     l->what);
+        const char *out = strncmp(l->what, "tokic-out/", 10) ? arena_printf(l->s->run, " -o %s", l->what) : "";
+        diag_note(l->s, NOWHERE, "to build it as it is now: tokic build %s%s%s%s%s", b->source,
+                  *b->size ? " --size " : "", b->size, sets, out);
+    }
+    session_end(probe);
+}
+
 /* A build's graph is fixed: size and settings are the build's, and others need a new build. */
 static bool open_build(struct line *l)
 {
@@ -40,6 +60,7 @@ static bool open_build(struct line *l)
     }
     l->src = source_of_string(l->s, l->build->source, l->build->text);
     l->hint = l->build->hint;
+    warn_if_stale(l);
     return true;
 }
 
@@ -429,16 +450,27 @@ static enum init_mode init_mode(const struct line *l, enum init_mode otherwise)
     return !init ? otherwise : !strcmp(init, "judge") ? INIT_JUDGE : INIT_TRAIN;
 }
 
-struct bind_options line_bind_options(const struct line *l, enum init_mode otherwise)
+static struct bind_options bind_options_of(const struct line *l, enum init_mode otherwise)
 {
     const struct cli_options *o = &l->c->o;
     return (struct bind_options){ .weights = o->weights,
                                   .inputs = o->inputs.v,
                                   .n_inputs = o->inputs.n,
+                                  .dims = o->dims.v,
+                                  .n_dims = o->dims.n,
                                   .batch = o->batch,
                                   .seed = o->seed,
                                   .init = init_mode(l, otherwise),
                                   .check = o->check };
+}
+
+struct binding *line_bind(struct line *l, enum init_mode otherwise)
+{
+    struct bind_options o = bind_options_of(l, otherwise);
+    struct binding *b = bind_sources(l->s, l->parsed, &o);
+    if (b && !l->build && b->dims.n && b->dims.values[0] > 0)
+        l->hint = b->dims.values[0];
+    return b;
 }
 
 const char *line_weights_text(const struct line *l, enum init_mode otherwise)

@@ -43,7 +43,9 @@ const struct target *line_target(const struct line *l);
 struct device *line_device(const struct line *l, bool or_emu);
 int line_threads(const struct cli *c);
 
-struct bind_options line_bind_options(const struct line *l, enum init_mode init_default);
+/* Binds the graph's sources as the command asks. A .graph file is then compiled for the value that its first dim has
+   here; a build keeps its own hint. NULL with diagnostics. */
+struct binding *line_bind(struct line *l, enum init_mode init_default);
 /* "weights: judge, seed 42" */
 const char *line_weights_text(const struct line *l, enum init_mode init_default);
 #endif

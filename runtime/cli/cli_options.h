@@ -32,7 +32,7 @@ struct texts {
 struct cli_options {
     const char *what; /* the one argument that is not a flag: GRAPH, DIR, or the name of an op; NULL: none */
     const char *size;
-    struct texts sets, inputs, outputs;
+    struct texts sets, dims, inputs, outputs;
     int64_t batch; /* -1: not given */
     uint64_t seed;
     int64_t threads; /* 0: as many as the machine has */
@@ -40,7 +40,7 @@ struct cli_options {
     const char *weights, *save_weights, *out_dir, *report, *dump_launches;
     const char *dump; /* a pass's name, or "all" */
     const char *stop; /* a pass's name */
-    bool json, quiet, verbose, help, check, sanitize, full, dot, contracts;
+    bool json, quiet, verbose, help, check, sanitize, dot, contracts;
 };
 
 enum flag_kind {

@@ -22,7 +22,6 @@ struct run_job {
     bool cpu;
     const char *on;       /* "cpu real", "emu:gfx90a" */
     struct tensor **outs; /* one an output of l.parsed */
-    double seconds;
 };
 
 /* ---- what is asked for ---- */
@@ -344,8 +343,7 @@ enum fail cli_run(struct cli *c)
         return FAIL_INPUT;
     if (!line_open(c, &j->l))
         return FAIL_INPUT;
-    struct bind_options bo = line_bind_options(&j->l, INIT_TRAIN);
-    j->b = bind_sources(c->s, j->l.parsed, &bo);
+    j->b = line_bind(&j->l, INIT_TRAIN);
     if (!j->b || !save_weights(j))
         return FAIL_INPUT;
     j->outs = arena_array(c->s->run, struct tensor *, j->l.parsed->n_outs + 1);

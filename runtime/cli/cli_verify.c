@@ -51,6 +51,8 @@ static const char *inputs_text(const struct cli *c)
         text = arena_printf(c->s->run, "%s --set %s", text, o->sets.v[i]);
     if (o->batch >= 0)
         text = arena_printf(c->s->run, "%s --batch %lld", text, (long long)o->batch);
+    for (size_t i = 0; i < o->dims.n; i++)
+        text = arena_printf(c->s->run, "%s --dim %s", text, o->dims.v[i]);
     if (o->seed != 42)
         text = arena_printf(c->s->run, "%s --seed %llu", text, (unsigned long long)o->seed);
     if (o->init)
@@ -94,8 +96,7 @@ enum fail cli_verify(struct cli *c)
         return FAIL_INPUT;
     if (!line_open(c, &j->l))
         return FAIL_INPUT;
-    struct bind_options bo = line_bind_options(&j->l, INIT_JUDGE);
-    j->b = bind_sources(c->s, j->l.parsed, &bo);
+    j->b = line_bind(&j->l, INIT_JUDGE);
     j->d = j->b ? line_device(&j->l, true) : NULL;
     if (!j->d)
         return FAIL_INPUT;

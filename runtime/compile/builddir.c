@@ -524,8 +524,66 @@ bool build_set_last(struct session *s, const char *name)
     return file_commit(&f);
 }
 
-const char *build_default_dir(struct session *s, const char *graph, const char *size, const char **name)
+/* The length of the name in "NAME=VALUE". */
+static size_t name_length(const char *set) { return strcspn(set, "="); }
+
+static bool same_name(const char *a, const char *b)
 {
-    *name = *size ? arena_printf(s->run, "%s-%s", graph, size) : graph;
+    return name_length(a) == name_length(b) && !strncmp(a, b, name_length(a));
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+/* "-D=1-H=64": the last value of each name, in the order of names. */
+static const char *sets_text(struct session *s, const char *const *sets, size_t n)
+{
+    const char **kept = arena_array(s->run, const char *, n + 1);
+    const char *text = "";
+    size_t n_kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool again = false;
+        for (size_t k = i + 1; k < n; k++)
+            again |= same_name(sets[i], sets[k]);
+        if (!again)
+            kept[n_kept++] = arena_printf(s->run, "%.*s=%lld", (int)name_length(sets[i]), sets[i],
+                                          strtoll(sets[i] + name_length(sets[i]) + 1, NULL, 10));
+    }
+    qsort(kept, n_kept, sizeof *kept, by_name);
+    for (size_t i = 0; i < n_kept; i++)
+        text = arena_printf(s->run, "%s-%s", text, kept[i]);
+    return text;
+}
+
+const char *build_default_dir(struct session *s, const char *graph, const char *size, const char *const *sets,
+                              size_t n_sets, const char **name)
+{
+    *name = arena_printf(s->run, "%s%s%s%s", graph, *size ? "-" : "", size, sets_text(s, sets, n_sets));
+    if (!strcmp(*name, "last"))
+        *name = "last.build";
     return arena_printf(s->run, OUT_DIR "/%s", *name);
+}
+
+/* Do the paths name one file? By their text if one of them is gone. */
+static bool same_path(const char *a, const char *b)
+{
+    struct stat x, y;
+    if (stat(a, &x) || stat(b, &y))
+        return !strcmp(a, b);
+    return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+bool build_is_of(struct session *s, const char *dir, const char *source)
+{
+    size_t size;
+    const char *path = arena_printf(s->run, "%s/manifest.json", dir);
+    const char *text = access(path, F_OK) ? NULL : read_all(s, path, MAX_MANIFEST, &size);
+    cJSON *m = text ? cJSON_ParseWithLength(text, size) : NULL;
+    const char *was = text_of(s, m, "source");
+    cJSON_Delete(m);
+    if (!was || same_path(was, source))
+        return true;
+    diag_error(s, FAIL_INPUT, NOWHERE,
+               "%s holds the build of %s, and this is the build of %s: their graphs have one name", dir, was, source);
+    diag_note(s, NOWHERE, "name another directory with -o, or remove %s, or rename one of the graphs", dir);
+    return false;
 }

@@ -52,8 +52,13 @@ struct build *build_read(struct session *s, const char *dir);
 /* tokic-out/last of the current directory. build_last: NULL and a diagnostic (FAIL_USAGE) if there is none. */
 const char *build_last(struct session *s);
 bool build_set_last(struct session *s, const char *name);
-/* "tokic-out/moe_sheaf-nano"; *name is its last part. */
-const char *build_default_dir(struct session *s, const char *graph, const char *size, const char **name);
+/* "tokic-out/moe_sheaf-nano-H=64": graph, size, and what --set changed, in the order of names. *name is its last part.
+   A name that tokic-out uses itself gets ".build". */
+const char *build_default_dir(struct session *s, const char *graph, const char *size, const char *const *sets,
+                              size_t n_sets, const char **name);
+/* Refuses to replace a build of another file: `dir` may be free, or hold a build of `source`. false with a diagnostic
+   that names both files. */
+bool build_is_of(struct session *s, const char *dir, const char *source);
 /* Makes a directory and its parents. */
 bool dir_make(struct session *s, const char *path);
 #endif

@@ -99,6 +99,21 @@ void leave_place(struct place *p)
     tmp_remove(p->dir);
 }
 
+const char small_graph[] = "graph small\n"
+                           "size one { H = 16 }\n"
+                           "size two { H = 32 }\n"
+                           "dim B\n"
+                           "input x: f32[B, 24] where -1 <= x <= 1\n"
+                           "h = gelu(layernorm(linear(x, H)))\n"
+                           "output y = softmax(linear(h, 8))\n";
+
+struct place enter_small(void)
+{
+    struct place p = enter_place();
+    write_text("small.graph", small_graph);
+    return p;
+}
+
 void write_text(const char *path, const char *text)
 {
     FILE *f = fopen(path, "wb");

@@ -128,6 +128,17 @@ const struct source *source_of_string(struct session *s, const char *name, const
     return src;
 }
 
+/* The place of a byte. */
+static struct loc loc_of(const struct source *src, size_t at)
+{
+    struct loc loc = { .src = src, .line = 1, .col = 1, .len = 1 };
+    for (size_t i = 0; i < at; i++) {
+        loc.col = src->text[i] == '\n' ? 1 : loc.col < INT32_MAX ? loc.col + 1 : loc.col;
+        loc.line += src->text[i] == '\n';
+    }
+    return loc;
+}
+
 const struct source *source_read(struct session *s, const char *path)
 {
     FILE *f = fopen(path, "rb");
@@ -159,8 +170,11 @@ const struct source *source_read(struct session *s, const char *path)
     if (ok) {
         src = arena_new_of(s->run, struct source);
         *src = (struct source){ arena_strdup(s->run, path), arena_strndup(s->run, buf, n), n };
-        if (memchr(buf, 0, n))
-            src = (diag_error(s, FAIL_INPUT, NOWHERE, "%s is not a text file: it holds a zero byte", path), NULL);
+        const char *zero = memchr(buf, 0, n);
+        if (zero) {
+            diag_error(s, FAIL_INPUT, loc_of(src, (size_t)(zero - buf)), "a zero byte: this is not a text file");
+            src = NULL;
+        }
     }
     free(buf);
     return src;

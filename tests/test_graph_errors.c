@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ir/graph/graph.h"
+#include "ir/graph/hint.h"
 #include "ir/ops/op.h"
 #include "passes/pass.h"
 
@@ -67,7 +68,7 @@ static void check_file(const char *dir, const char *name, int *wrong)
         fclose(f);
     expect[n] = 0;
     if (strcmp(got, expect)) {
-        print_error("%s says\n%s, but %s expects\n%s", path, got, expect_path, expect);
+        fprintf(stderr, "%s says\n%s, but %s expects\n%s", path, got, expect_path, expect);
         ++*wrong;
     }
     free(got);
@@ -199,6 +200,58 @@ static void carets_stand_under_characters(void **state)
     free(text);
 }
 
+/* What people type who come from other tools: each hint is itself an expression that a graph may have. */
+static void hints_are_graphs(void **state)
+{
+    (void)state;
+    const struct hint *h;
+    for (size_t i = 0; (h = hint_op_at(i)); i++) {
+        struct session *s = session_begin();
+        char text[400];
+        snprintf(text, sizeof text,
+                 "graph g\ninput x: f32[4, 4]\ninput y: f32[4, 4]\ninput c: bool[4, 4]\noutput z = %s\n", h->write);
+        if (!graph_parse(s, source_of_string(s, h->typed, text), NULL))
+            fail_msg("%s: %s: %s", h->typed, h->write, s->diags[0].text);
+        assert_null(op_find(h->typed));
+        session_end(s);
+    }
+}
+
+/* A zero byte has a place; its line is shown as far as it is text. */
+static void a_zero_byte_has_a_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t size;
+        int line, col;
+    } cases[] = {
+        { "graph g\ninput x: f32\0[4]\n", 26, 2, 13 },
+        { "\0", 1, 1, 1 },
+        { "graph g\n\0", 9, 2, 1 },
+        { "graph g\n#\0\0\n", 12, 2, 2 },
+    };
+    char *dir = tmp_make();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct session *s = session_begin();
+        const char *path = arena_printf(s->run, "%s/zero.graph", dir);
+        FILE *f = fopen(path, "wb");
+        assert_non_null(f);
+        fwrite(cases[i].text, 1, cases[i].size, f);
+        fclose(f);
+        assert_null(source_read(s, path));
+        assert_int_equal(s->fail, FAIL_INPUT);
+        assert_int_equal(s->diags[0].loc.line, cases[i].line);
+        assert_int_equal(s->diags[0].loc.col, cases[i].col);
+        assert_string_equal(s->diags[0].text, "a zero byte: this is not a text file");
+        FILE *null = fopen("/dev/null", "w");
+        diags_print(s, 0, null, false);
+        fclose(null);
+        session_end(s);
+    }
+    tmp_remove(dir);
+}
+
 /* 150 errors: a hundred and one are kept, all are counted. */
 static void errors_are_counted_beyond_the_hundredth(void **state)
 {
@@ -214,9 +267,14 @@ static void errors_are_counted_beyond_the_hundredth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_wrong_graph_is_explained), cmocka_unit_test(command_line_is_explained),
-        cmocka_unit_test(deep_nests_are_refused),         cmocka_unit_test(exponential_blocks_are_refused),
-        cmocka_unit_test(carets_stand_under_characters),  cmocka_unit_test(errors_are_counted_beyond_the_hundredth),
+        cmocka_unit_test(every_wrong_graph_is_explained),
+        cmocka_unit_test(command_line_is_explained),
+        cmocka_unit_test(deep_nests_are_refused),
+        cmocka_unit_test(exponential_blocks_are_refused),
+        cmocka_unit_test(carets_stand_under_characters),
+        cmocka_unit_test(errors_are_counted_beyond_the_hundredth),
+        cmocka_unit_test(hints_are_graphs),
+        cmocka_unit_test(a_zero_byte_has_a_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ir/graph/graph_unfold.h"
+#include "ir/graph/hint.h"
 
 static const struct value poison;
 
@@ -103,6 +104,14 @@ struct value negate_node(struct unfold *u, struct scope *sc, struct value x, str
     return unfold_step(u, loc) ? add_node(u, sc, row("neg"), &x, 1, NULL, loc) : poison;
 }
 
+/* The declared dtype with the shape that the value has. */
+static const char *declared_as(struct unfold *u, const struct type *t, const struct node *n)
+{
+    struct type to = n->type;
+    to.dtype = t->dtype;
+    return type_text(u->step, &to);
+}
+
 bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const struct type *t, const char *what,
                    struct loc declared)
 {
@@ -118,7 +127,7 @@ bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const st
     if (!type_same_shape(&v->node->type, t)) {
         diag_error(u->s, FAIL_INPUT, v->loc, "%s is declared as %s, but this is %s", what, type_text(u->step, t),
                    type_text(u->step, &v->node->type));
-        diag_note(u->s, declared, "%s is declared here", what);
+        diag_note(u->s, declared, "%s is declared here; write %s to keep the shape", what, declared_as(u, t, v->node));
         return false;
     }
     enum dtype has = v->node->type.dtype;
@@ -187,6 +196,21 @@ static bool bind_positional(struct call *c, const struct value *v)
     return bind_attr(c, c->next_attr++, v);
 }
 
+/* The attribute that another tool calls `name`; NULL: none. */
+static const char *attr_meant(const struct call *c, const char *name)
+{
+    const char *here = hint_attr(name);
+    return here && op_attr(c->op, here) >= 0 ? here : NULL;
+}
+
+/* Is this the axis of an op that has none, since it works along the last dimension? */
+static bool is_missing_axis(const struct call *c, const char *name)
+{
+    const char *here = hint_attr(name);
+    bool axis = !strcmp(name, "axis") || (here && !strcmp(here, "axis"));
+    return axis && (c->op->class == CLS_REDUCE || c->op->class == CLS_SCAN || c->op->class == CLS_SELECT);
+}
+
 static bool bind_named(struct call *c, const struct arg *a, const struct value *v)
 {
     int i = op_operand(c->op, a->name);
@@ -196,13 +220,20 @@ static bool bind_named(struct call *c, const struct arg *a, const struct value *
     if (i >= 0)
         return bind_attr(c, i, v);
     const char *near = NULL;
+    const char *meant = attr_meant(c, a->name);
     const char *list = "";
+    if (is_missing_axis(c, a->name) && !meant)
+        return diag_error(
+            c->u->s, FAIL_INPUT, a->name_loc,
+            "%s has no attribute %s: it works along the last dimension; transpose brings another one there",
+            c->op->call.name, a->name);
     for (i = 0; i < c->op->call.n_attrs; i++) {
         near = name_nearer(a->name, near, c->op->call.attrs[i].name);
         list = arena_printf(c->u->step, "%s%s%s", list, i ? ", " : "", c->op->call.attrs[i].name);
     }
     for (i = 0; i < c->n_fixed; i++)
         near = name_nearer(a->name, near, op_operand_at(c->op, i)->name);
+    near = meant ? meant : near;
     const char *hint = near ? arena_printf(c->u->step, "; did you mean %s?", near) : "";
     return diag_error(c->u->s, FAIL_INPUT, a->name_loc,
                       "%s has no operand or attribute %s: operands (%s), attributes (%s)%s", c->op->call.name, a->name,
@@ -410,6 +441,11 @@ static struct value call_moe(struct unfold *u, struct scope *sc, const struct ex
 static struct value unknown_call(struct unfold *u, const struct expr *e)
 {
     const char *near = NULL;
+    const char *known = hint_op(e->name);
+    if (known) {
+        diag_error(u->s, FAIL_INPUT, e->loc, "there is no operation or block %s; write %s", e->name, known);
+        return poison;
+    }
     for (int i = 0; op_at(i) && !u->s->errors_full; i++)
         near = name_nearer(e->name, near, op_at(i)->call.name);
     for (size_t i = 0; i < u->file->names->n && !u->s->errors_full; i++) {

@@ -31,6 +31,7 @@
 
 #include <string.h>
 
+#include "ir/graph/hint.h"
 #include "ir/map.h"
 
 static const char *const words[] = {
@@ -66,6 +67,20 @@ static struct expr *expr_new(struct cursor *c, enum expr_kind kind)
     return e;
 }
 
+/* The current token where an expression should end, for messages; an operator of other languages with its meaning:
+   "'@'; write matmul(x, y)". */
+static const char *stray(struct cursor *c)
+{
+    const char *what = cursor_what(c);
+    char text[3] = { c->cur.kind == TOK_PUNCT && c->cur.punct < 256 ? (char)c->cur.punct : 0 };
+    if (cursor_is(c, PUNCT_LESS_EQ))
+        strcpy(text, "<=");
+    else if (*text && c->next.kind == TOK_PUNCT && c->next.punct == *text && !c->next.line_start && *text != '[')
+        text[1] = *text;
+    const char *meant = c->cur.line_start ? NULL : hint_operator(text);
+    return meant ? arena_printf(c->step, "%s; write %s", what, meant) : what;
+}
+
 static struct expr *parse_expr(struct cursor *c);
 
 /* Elements up to the closing bracket; the caller has consumed the opening one. */
@@ -84,7 +99,7 @@ static void parse_elements(struct cursor *c, struct expr *e, bool named, char cl
         a->value = parse_expr(c);
         if (c->panic || cursor_take(c, ',') || cursor_is(c, close))
             continue;
-        cursor_error(c, "expected ',' or '%c', not %s", close, cursor_what(c));
+        cursor_error(c, "expected ',' or '%c', not %s", close, stray(c));
         diag_note(c->s, open, "the '%c' is here", close == ')' ? '(' : '[');
     }
     c->parens -= c->parens > 0;
@@ -95,6 +110,9 @@ static void parse_elements(struct cursor *c, struct expr *e, bool named, char cl
 static struct expr *parse_call(struct cursor *c)
 {
     struct expr *e = expr_new(c, EX_CALL);
+    const char *dot = strrchr(c->cur.text, '.');
+    if (dot)
+        cursor_error(c, "tensors have no methods; write %s(%.*s)", dot + 1, (int)(dot - c->cur.text), c->cur.text);
     e->name = cursor_name(c, "an operation", false);
     cursor_next(c);
     parse_elements(c, e, true, ')');
@@ -141,11 +159,11 @@ static struct expr *parse_factor(struct cursor *c)
         e = parse_expr(c);
         c->parens -= c->parens > 0;
         if (!c->panic && !cursor_take(c, ')')) {
-            cursor_error(c, "expected ')', not %s", cursor_what(c));
+            cursor_error(c, "expected ')', not %s", stray(c));
             diag_note(c->s, open, "the '(' is here");
         }
     } else {
-        cursor_error(c, "expected a value, not %s", cursor_what(c));
+        cursor_error(c, "expected a value, not %s%s", cursor_what(c), cursor_is(c, '=') ? "; write equal(x, y)" : "");
     }
     cursor_leave(c);
     return e && !c->panic ? e : expr_new(c, EX_BAD);
@@ -167,6 +185,9 @@ static struct expr *parse_chain(struct cursor *c, const char *which, struct expr
         }
         *arena_push(c->step, ops, n_ops, cap_ops) = (struct tok_op){ (char)c->cur.punct, c->cur.loc };
         cursor_next(c);
+        if (cursor_is(c, ops[n_ops - 1].op) && hint_operator((char[]){ ops[n_ops - 1].op, ops[n_ops - 1].op, 0 }))
+            cursor_error(c, "'%c%c' is no operator; write %s", c->cur.punct, c->cur.punct,
+                         hint_operator((char[]){ ops[n_ops - 1].op, ops[n_ops - 1].op, 0 }));
         struct expr *next = part(c);
         *arena_push(c->step, chain->args, chain->n, chain->cap) = (struct arg){ .value = next };
     }
@@ -529,7 +550,7 @@ static void parse_statement(struct cursor *c, struct list *to, struct stmt *bloc
         unknown_statement(c);
     }
     if (!c->panic && !cursor_at_end(c))
-        cursor_error(c, "expected the end of the line, not %s", cursor_what(c));
+        cursor_error(c, "expected the end of the line, not %s", stray(c));
     if (!c->panic)
         return;
     cursor_recover(c);

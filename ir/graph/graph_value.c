@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ir/graph/graph_unfold.h"
+#include "ir/graph/hint.h"
 
 enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* operations in an expression; offsets in flat texts are long */
 #define WEIGHT_MAX ((int64_t)1 << 60)
@@ -314,8 +315,8 @@ bool type_eval(struct unfold *u, struct scope *sc, const struct type_expr *t, st
     if (!t || !t->dtype)
         return false;
     if (!dtype_parse(t->dtype, &out->dtype)) {
-        const char *near = NULL;
-        for (int i = 0; i < DT_COUNT; i++)
+        const char *near = hint_dtype(t->dtype);
+        for (int i = 0; i < DT_COUNT && !near; i++)
             near = name_nearer(t->dtype, near, dtype_name((enum dtype)i));
         const char *hint = near ? arena_printf(u->step, "; did you mean %s?", near) : "";
         return diag_error(u->s, FAIL_INPUT, t->loc, "%s is not a dtype (float f16 bf16 f32 f64 i32 i64 bool)%s",

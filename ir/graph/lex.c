@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/graph/hint.h"
 #include "ir/text.h"
 
 static bool is_letter(char ch) { return isalpha((unsigned char)ch) || ch == '_'; }
@@ -121,6 +122,13 @@ static int foreign_letter(const char *p)
                : 0;
 }
 
+/* "; write less(x, y)": what an operator of other languages means. */
+static const char *meant(struct cursor *c, const char *from, int n)
+{
+    const char *call = hint_operator(arena_strndup(c->step, from, (size_t)n));
+    return call ? arena_printf(c->step, "; write %s", call) : "";
+}
+
 /* One error for a run of bytes that begin no token. The message shows whole UTF-8 characters. */
 static void lex_junk(struct cursor *c)
 {
@@ -134,7 +142,7 @@ static void lex_junk(struct cursor *c)
         c->at++;
     while (*c->at && !is_word(*c->at) && !strchr(" \t\r\n#\"()[]{},:=+-*/%@", *c->at));
     if (n && isprint((unsigned char)*from) + ((unsigned char)*from >= 0xC0))
-        diag_error(c->s, FAIL_INPUT, loc_at(c, from), "'%.*s' has no meaning here", n, from);
+        diag_error(c->s, FAIL_INPUT, loc_at(c, from), "'%.*s' has no meaning here%s", n, from, meant(c, from, n));
     else
         diag_error(c->s, FAIL_INPUT, loc_at(c, from), "the byte 0x%02x has no meaning here", (unsigned char)*from);
 }

@@ -121,9 +121,8 @@ bool infer_same(struct graph *g, struct node *n)
     for (int i = 0; i < n->n_in; i++) {
         if (!dtype_is_float(n->in[i]->type.dtype))
             good = infer_error(g, n, i, "must be a float (cast makes one)");
-        else if (!type_same_shape(&n->in[i]->type, &n->in[0]->type))
-            good = infer_error(g, n, i, "must have the shape of the first, which is %s",
-                               type_text(g->arena, &n->in[0]->type));
+        else
+            good &= need_shape_of_first(g, n, i);
     }
     n->type = n->in[0]->type;
     n->type.dtype = DT_FLOAT;

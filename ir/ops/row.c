@@ -44,10 +44,75 @@ bool need_float(struct graph *g, const struct node *n, int operand)
     return dtype_is_float(n->in[operand]->type.dtype) || infer_error(g, n, operand, "must be a float (cast makes one)");
 }
 
+/* An operand as the file has it: without the broadcast that the call itself made of it. */
+static const struct node *as_written(const struct node *n, int operand)
+{
+    const struct node *x = n->in[operand];
+    return !strcmp(x->op->call.name, "broadcast") && same_loc(&x->loc, &n->loc) ? x->in[0] : x;
+}
+
+static const char *name_of(const struct node *x) { return x->name ? x->name : x->op->call.name; }
+
+static bool is_one(const struct index *dim)
+{
+    int64_t k;
+    return index_const_value(dim, &k) && k == 1;
+}
+
+/* A remedy where the dims of `x` are the leading ones of `whole`: x came from a reduction that dropped the others, or
+   lacks dimensions of 1. */
+static void note_leading_dims(struct graph *g, const struct node *x, const struct node *whole)
+{
+    int keepdim = op_attr(x->op, "keepdim");
+    const char *dims = "";
+    bool leading = x->type.rank > 0 && x->type.rank < whole->type.rank;
+    for (int i = 0; i < whole->type.rank && leading; i++) {
+        leading = i >= x->type.rank || x->type.dim[i] == whole->type.dim[i];
+        dims = arena_printf(g->arena, "%s%s%s", dims, i ? ", " : "",
+                            i < x->type.rank ? index_text(g->arena, x->type.dim[i]) : "1");
+    }
+    if (keepdim >= 0 && !node_attr(x, keepdim)->i)
+        diag_note(g->s, NOWHERE, "%s drops the dimension that it reduces; %s(…, keepdim=true) keeps it, as 1",
+                  x->op->call.name, x->op->call.name);
+    else if (leading && x->name)
+        diag_note(g->s, NOWHERE, "reshape(%s, [%s]) would align its dimensions with the first ones", name_of(x), dims);
+}
+
+/* "u f32[B, 74]", "sum(…) float[B]" */
+static const char *typed_name(struct arena *a, const struct node *x)
+{
+    return arena_printf(a, "%s%s %s", name_of(x), x->name ? "" : "(…)", type_text(a, &x->type));
+}
+
+/* Dims from the last one back: both sides and the first pair that does not fit. true: every pair fits. */
+static bool dims_align(struct graph *g, const struct node *n, int operand)
+{
+    const struct node *x = as_written(n, 0);
+    const struct node *y = as_written(n, operand);
+    for (int i = 1; i <= x->type.rank && i <= y->type.rank; i++) {
+        const struct index *dx = x->type.dim[x->type.rank - i];
+        const struct index *dy = y->type.dim[y->type.rank - i];
+        if (dx == dy || is_one(dx) || is_one(dy))
+            continue;
+        struct loc loc = n->in_loc && n->in_loc[operand].line ? n->in_loc[operand] : n->loc;
+        diag_error(g->s, FAIL_INPUT, loc, "%s of %s and %s: dimensions align from the last one back, and %s is not %s",
+                   n->op->call.name, typed_name(g->arena, x), typed_name(g->arena, y), index_text(g->arena, dx),
+                   index_text(g->arena, dy));
+        if (y->loc.line && !same_loc(&y->loc, &loc) && !same_loc(&y->loc, &n->loc))
+            diag_note(g->s, y->loc, "%s is made here", typed_name(g->arena, y));
+        bool x_is_less = x->type.rank < y->type.rank;
+        note_leading_dims(g, x_is_less ? x : y, x_is_less ? y : x);
+        return false;
+    }
+    return true;
+}
+
 bool need_shape_of_first(struct graph *g, const struct node *n, int operand)
 {
     if (type_same_shape(&n->in[operand]->type, &n->in[0]->type))
         return true;
+    if (n->op->class == CLS_POINTWISE && !dims_align(g, n, operand))
+        return false;
     return infer_error(g, n, operand, "must have the shape of the first, which is %s",
                        type_text(g->arena, &n->in[0]->type));
 }

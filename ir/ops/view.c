@@ -546,9 +546,12 @@ static bool concat_infer(struct graph *g, struct node *n)
         if (!fits)
             return infer_error(g, n, k, "must have the dimensions of the first, %s, all but dimension %d",
                                type_text(g->arena, x), axis);
-        if (x->dtype != y->dtype)
-            return infer_error(g, n, k, "must have the dtype of the first, %s (cast gives it one)",
-                               dtype_name(x->dtype));
+        if (x->dtype != y->dtype) {
+            const char *name = n->in[k]->name ? n->in[k]->name : "…";
+            infer_error(g, n, k, "must be %s, as the first one is", dtype_name(x->dtype));
+            diag_note(g->s, NOWHERE, "write cast(%s, %s)", name, dtype_name(x->dtype));
+            return false;
+        }
         n->type.dim[axis] = index_add(g->s->indices, n->type.dim[axis], y->dim[axis]);
         if (type_misfit(g->s, &n->type))
             return true; /* graph_add says so */

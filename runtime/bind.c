@@ -110,6 +110,8 @@ static const struct tensor *as_kind(struct bind *b, const struct want *w, const 
     struct arena *scratch = arena_new(); /* only a check that the values fit; the upload rounds */
     bool fits = tensor_convert(b->s, scratch, name, t, to) != NULL;
     arena_free(scratch);
+    if (!fits)
+        diag_note(b->s, w->node->loc, "%s is %s in the graph: declare it f32", w->node->name, dtype_name(to));
     return fits ? t : NULL;
 }
 

@@ -27,12 +27,13 @@ static void a_full_disk_is_said(void **state)
     fclose(err);
 }
 
-/* What a command that fails writes to a terminal. */
-static void said_to_a_terminal(char *buf, size_t size)
+/* What a command writes to a terminal, stderr; its exit code. */
+static int said_to_a_terminal(const char *line, char *buf, size_t size)
 {
     int master = posix_openpt(O_RDWR | O_NOCTTY);
     int slave = -1;
-    char name[128];
+    char name[128], *argv[16], *copy = strdup(line), *rest = copy;
+    int argc = 0;
     if (master < 0 || grantpt(master) || unlockpt(master) || ptsname_r(master, name, sizeof name) ||
         (slave = open(name, O_RDWR | O_NOCTTY)) < 0)
         fail_msg("no pseudo-terminal");
@@ -40,16 +41,23 @@ static void said_to_a_terminal(char *buf, size_t size)
     FILE *out = fopen("/dev/null", "w");
     assert_true(err && out);
     struct session *s = session_begin();
-    char *argv[] = { (char[]){ "bild" }, NULL };
-    assert_int_equal(cli_run_verb(s, out, err, NULL, 1, argv), 2);
+    while ((argv[argc] = strsep(&rest, " ")))
+        argc++;
+    int code = cli_run_verb(s, out, err, NULL, argc, argv);
     session_end(s);
+    fputs("END\n", err);
     fflush(err);
-    ssize_t n = read(master, buf, size - 1);
-    assert_true(n > 0);
-    buf[n] = 0;
+    size_t n = 0;
+    for (ssize_t got; !n || !strstr(buf, "END"); n += (size_t)got) {
+        got = read(master, buf + n, size - 1 - n);
+        assert_true(got > 0);
+        buf[n + (size_t)got] = 0;
+    }
     fclose(err);
     fclose(out);
     close(master);
+    free(copy);
+    return code;
 }
 
 static void colour_is_for_terminals(void **state)
@@ -57,13 +65,34 @@ static void colour_is_for_terminals(void **state)
     (void)state;
     char buf[4096];
     unsetenv("NO_COLOR");
-    said_to_a_terminal(buf, sizeof buf);
+    assert_int_equal(said_to_a_terminal("bild", buf, sizeof buf), 2);
     assert_non_null(strchr(buf, '\033'));
     setenv("NO_COLOR", "1", 1);
-    said_to_a_terminal(buf, sizeof buf);
+    assert_int_equal(said_to_a_terminal("bild", buf, sizeof buf), 2);
     assert_non_null(strstr(buf, "did you mean build?"));
     assert_null(strchr(buf, '\033'));
     unsetenv("NO_COLOR");
+}
+
+/* verify says on a terminal which kernel it judges, and removes the line; elsewhere it says nothing on stderr. */
+static void progress_is_for_terminals(void **state)
+{
+    (void)state;
+    char buf[4096];
+    struct place p = enter_small();
+    assert_int_equal(said_to_a_terminal("verify small.graph --device emu --batch 3", buf, sizeof buf), 0);
+    assert_non_null(strstr(buf, "\r\033[Kkernel 1 of "));
+    assert_non_null(strstr(buf, "\r\033[Kcomparing the outputs"));
+    assert_non_null(strstr(buf, "\r\033[Kcomparing the graph before and after the passes\r\033[K"));
+    static const char *const silent[] = { "verify small.graph --device emu --batch 3 -q", "graph small.graph" };
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(said_to_a_terminal(silent[i], buf, sizeof buf), 0);
+        assert_string_equal(buf, "END\r\n");
+    }
+    struct command c = command_run(NULL, "verify small.graph --device emu --batch 3");
+    assert_string_equal(c.err, "");
+    command_free(&c);
+    leave_place(&p);
 }
 
 /* ---- tables ---- */
@@ -128,9 +157,8 @@ static void tables_do_not_wrap(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_full_disk_is_said),
-        needs("terminal", colour_is_for_terminals),
-        cmocka_unit_test(tables_count_characters),
+        cmocka_unit_test(a_full_disk_is_said),        needs("terminal", colour_is_for_terminals),
+        needs("terminal", progress_is_for_terminals), cmocka_unit_test(tables_count_characters),
         cmocka_unit_test(tables_do_not_wrap),
     };
     return tests_main(argc, argv, tests, NULL, NULL);

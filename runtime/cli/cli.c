@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ir/map.h"
+#include "runtime/cli/progress.h"
 
 static const struct verb verbs[] = {
     { "build", "GRAPH", "check a graph and compile it", "size set target batch out dump stop json quiet verbose",
@@ -23,12 +23,13 @@ static const struct verb verbs[] = {
       "--output takes any tensor that the graph names, including internal ones.\n",
       cli_run },
     { "verify", "[GRAPH|DIR]", "judge every kernel against the reference",
-      "size set against backend device target batch dim weights input seed init report sanitize dump-launches threads "
+      "size set against backend device target batch dim weights input output seed init report sanitize dump-launches "
+      "threads "
       "json quiet verbose",
       "Runs the kernels and the reference on the same inputs. Each kernel is judged on the inputs that it\n"
       "actually read, within a bound that is computed from its rounding errors, never chosen. The graph after\n"
       "the passes is compared, value by value, with the graph as written. Without --device: the first GPU,\n"
-      "else emu.\n"
+      "else emu. --output adds any tensor that the graph names, its loss too.\n"
       "Exit code 1: a kernel or a pass is wrong.\n",
       cli_verify },
     { "print", "GRAPH|DIR", "the graph as text, after the passes", "size set target contracts dump stop verbose",
@@ -146,7 +147,7 @@ static enum fail run_verb(struct session *s, FILE *out, FILE *err, const struct 
 static bool wants_colour(FILE *to)
 {
     const char *no = getenv("NO_COLOR");
-    return !(no && *no) && isatty(fileno(to));
+    return !(no && *no) && is_terminal(to);
 }
 
 int cli_run_verb(struct session *s, FILE *out, FILE *err, const struct cli_env *env, int argc, char **argv)
@@ -155,7 +156,7 @@ int cli_run_verb(struct session *s, FILE *out, FILE *err, const struct cli_env *
     enum fail result = run_verb(s, out, err, env ? env : &nothing, argc, argv);
     if (fflush(out) || ferror(out))
         diag_error(s, FAIL_INPUT, NOWHERE, "cannot write the results: %s", strerror(errno));
-    diags_print(s, 0, err, fileno(err) >= 0 && wants_colour(err));
+    diags_print(s, 0, err, wants_colour(err));
     if (s->n_errors > 1)
         fprintf(err, "%d errors\n", s->n_errors);
     BUG_IF(result != FAIL_NONE && result != FAIL_JUDGED && !s->n_errors, "tokic %s failed without saying why",

@@ -109,6 +109,8 @@ static void print_head(const struct build_job *j)
             dims_text(&j->l), graph_uses(g, "combine") ? "   dispatch dense" : "");
     fprintf(out, "contracts   %zu proved   %zu checked with --check   %zu open\n", c.of[OBLIGATION_PROVED],
             c.of[OBLIGATION_CHECKED], c.of[OBLIGATION_OPEN]);
+    if (graph_drops_loss(g))
+        fprintf(out, "loss        not an output, so not compiled: run and verify add it with --output loss\n");
 }
 
 static bool head_json(const struct build_job *j)
@@ -145,8 +147,10 @@ static bool report(const struct build_job *j)
             return false;
         if (c->o.json)
             continue;
-        fprintf(c->out, "%zu nodes → %zu kernels, %zu launches, %zu texts\n", j->l.parsed->n_nodes, k->after->n_groups,
-                k->program->n_launches, k->program->n_kernels);
+        fprintf(c->out, "%zu nodes → %s, %s, %s\n", j->l.parsed->n_nodes,
+                count_text(c->s->run, k->after->n_groups, "kernel"),
+                count_text(c->s->run, k->program->n_launches, "launch"),
+                count_text(c->s->run, k->program->n_kernels, "text"));
         report_build_target(c->s, &r, c->out);
     }
     return true;

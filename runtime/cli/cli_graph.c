@@ -113,6 +113,11 @@ static void print_summary(const struct line *l)
                                        arena_printf(a, "%s: %s", n->name, type_text(a, &n->type)),
                                        ranged ? arena_printf(a, "%g .. %g", low, high) : "" });
     }
+    for (size_t i = 0; i < g->n_nodes; i++)
+        if (node_is_param(g->nodes[i]))
+            table_row(
+                t, (const char *[]){
+                       "param  ", arena_printf(a, "%s: %s", g->nodes[i]->name, type_text(a, &g->nodes[i]->type)), "" });
     for (size_t i = 0; i < g->n_outs; i++)
         table_row(t, (const char *[]){ "output ",
                                        arena_printf(a, "%s: %s", g->outs[i].name, type_text(a, &g->outs[i].node->type)),

@@ -1,10 +1,12 @@
 #include "runtime/cli/cli_line.h"
 
+#include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "ir/map.h"
+#include "ir/ops/op.h"
 #include "runtime/format/hash.h"
 
 enum { DEFAULT_HINT = 128, MAX_TARGETS = 16, MAX_NAMES = 24 };
@@ -14,6 +16,23 @@ int line_threads(const struct cli *c)
 {
     long n = c->o.threads ? (long)c->o.threads : sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : n > 1024 ? 1024 : (int)n;
+}
+
+bool line_dump_dir(struct cli *c)
+{
+    const char *path = c->o.dump_launches;
+    bool used = false;
+    if (!path)
+        return true;
+    DIR *d = opendir(path);
+    for (const struct dirent *e; d && !used && (e = readdir(d));)
+        used = strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+    if (d)
+        closedir(d);
+    if (used)
+        return diag_error(c->s, FAIL_INPUT, NOWHERE,
+                          "--dump-launches %s: it holds files already; name a new directory, or empty this one", path);
+    return dir_make(c->s, path);
 }
 
 /* ---- the graph ---- */
@@ -194,6 +213,35 @@ static bool check_files(const struct line *l)
     return true;
 }
 
+/* Inputs, labels and parameters that nothing needs are most often a slip of the pen. */
+static void warn_of_unused(struct session *s, const struct graph *g)
+{
+    enum { MOST = 8 };
+    size_t n = 0;
+    bool *used = arena_array(s->run, bool, g->next_id + 1);
+    for (size_t i = 0; i < g->n_outs; i++)
+        used[g->outs[i].node->id] = true;
+    if (g->loss)
+        used[g->loss->id] = true;
+    for (size_t i = g->n_nodes; i-- > 0;) { /* operands come first */
+        const struct node *x = g->nodes[i];
+        used[x->id] |= x->op->class == CLS_EFFECT;
+        for (int k = 0; used[x->id] && k < x->n_in; k++)
+            used[x->in[k]->id] = true;
+    }
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const struct node *x = g->nodes[i];
+        bool bound = node_is_param(x) || (x->op->class == CLS_SOURCE && op_attr(x->op, "lo") >= 0);
+        if (!bound || used[x->id])
+            continue;
+        if (n++ < MOST)
+            diag_warning(s, x->loc, "%s %s is not used: no output or loss depends on it",
+                         node_is_param(x) ? "parameter" : x->op->call.name, x->name);
+    }
+    if (n > MOST)
+        diag_warning(s, NOWHERE, "%zu more inputs and parameters are not used", n - MOST);
+}
+
 bool line_open(struct cli *c, struct line *l)
 {
     *l = (struct line){ .c = c, .s = c->s };
@@ -211,6 +259,8 @@ bool line_open(struct cli *c, struct line *l)
     bool ok = l->parsed != NULL;
     for (size_t i = 0; i < c->o.outputs.n && ok; i++)
         ok = add_output(l, c->o.outputs.v[i]);
+    if (ok && !l->build)
+        warn_of_unused(l->s, l->parsed);
     return ok && check_files(l);
 }
 

@@ -42,6 +42,8 @@ const struct target *line_target(const struct line *l);
    FAIL_DEVICE with the remedy. A --target other than the device's is refused. */
 struct device *line_device(const struct line *l, bool or_emu);
 int line_threads(const struct cli *c);
+/* Makes the directory of --dump-launches. One with files in it is refused: they could be taken for this run's. */
+bool line_dump_dir(struct cli *c);
 
 /* Binds the graph's sources as the command asks. A .graph file is then compiled for the value that its first dim has
    here; a build keeps its own hint. NULL with diagnostics. */

@@ -178,6 +178,9 @@ static bool run_kernels(struct run_job *j, struct device *d)
     if (!e)
         return false;
     bool ok = (!o->dump_launches || dump_begin(e, o->dump_launches)) && exec_run(e) && read_outputs(j, e, k.after);
+    if (ok && o->sanitize && !o->quiet)
+        fprintf(j->l.c->err, "--sanitize: no race, no unwritten and no out-of-range access in %s\n",
+                count_text(j->l.s->run, k.program->n_launches, "launch"));
     exec_close(e);
     return ok;
 }
@@ -339,7 +342,7 @@ enum fail cli_run(struct cli *c)
     struct run_job *j = arena_new_of(c->s->run, struct run_job);
     if (!read_backend(j, c) || !check_outputs(c))
         return FAIL_USAGE;
-    if (c->o.dump_launches && !dir_make(c->s, c->o.dump_launches))
+    if (!line_dump_dir(c))
         return FAIL_INPUT;
     if (!line_open(c, &j->l))
         return FAIL_INPUT;

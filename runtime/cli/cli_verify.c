@@ -2,11 +2,17 @@
    end. */
 #include <string.h>
 
+#include "ir/ops/op.h"
 #include "runtime/judge/dump.h"
 #include "runtime/cli/cli_line.h"
+#include "runtime/cli/progress.h"
 #include "runtime/format/json_out.h"
 #include "runtime/cli/report.h"
 #include "runtime/judge/verify.h"
+
+/* Time of the other judgements as shares of the kernels' (measured: moe_sheaf tiny at batch 128, emulated). */
+#define COMPARE_SHARE 0.2
+#define PASSES_SHARE 0.4
 
 struct verify_job {
     struct line l;
@@ -14,7 +20,72 @@ struct verify_job {
     struct device *d;
     struct binding *b;
     struct verify_report r;
+    struct verify_context ctx;
+    struct verify_lines *lines; /* NULL: no table is asked for */
+    struct progress progress;
+    double *work; /* of each group, in multiply-adds; then of comparing the outputs, and of the passes */
 };
+
+/* ---- progress ---- */
+
+static double group_work(struct session *s, const struct group *gr, const struct dim_values *dims)
+{
+    double sum = 1;
+    for (size_t i = 0; i < gr->n_nodes; i++) {
+        struct work w = { 0 };
+        op_work(s, gr->nodes[i], &w);
+        if (w.macs)
+            sum += (double)dims_eval(dims, w.macs);
+    }
+    return sum;
+}
+
+/* A kernel is emulated and judged; the outputs are compared by one walk over the graph, the passes by two. */
+static double all_work(struct verify_job *j)
+{
+    const struct graph *g = j->k.after;
+    double kernels = 0;
+    j->work = arena_array(j->l.s->run, double, g->n_groups + 2);
+    for (size_t i = 0; i < g->n_groups; i++)
+        kernels += j->work[i] = group_work(j->l.s, g->groups[i], &j->b->dims);
+    j->work[g->n_groups] = COMPARE_SHARE * kernels;
+    j->work[g->n_groups + 1] = PASSES_SHARE * kernels;
+    return kernels * (1 + COMPARE_SHARE + PASSES_SHARE);
+}
+
+static void begins(void *ctx, size_t group)
+{
+    struct verify_job *j = ctx;
+    size_t n = j->k.after->n_groups;
+    if (group < n)
+        progress_show(&j->progress, arena_printf(j->l.s->run, "kernel %zu of %zu", group + 1, n));
+    else
+        progress_show(&j->progress, "comparing the outputs");
+}
+
+static void judged(void *ctx, const struct kernel_verdict *v)
+{
+    struct verify_job *j = ctx;
+    j->progress.done += j->work[v - j->r.kernels];
+    progress_clear(&j->progress);
+    if (j->lines)
+        report_kernels_judged(j->lines, v);
+    if (j->l.c->o.json)
+        report_kernel_json(j->l.s, v, &j->ctx, j->l.c->out);
+}
+
+static bool begin_report(struct verify_job *j)
+{
+    const struct cli_options *o = &j->l.c->o;
+    progress_begin(&j->progress, o->quiet || o->verbose ? NULL : j->l.c->err, all_work(j));
+    if (o->json)
+        return report_verify_head_json(j->l.s, &j->ctx, j->l.c->out);
+    if (!o->quiet)
+        j->lines = report_kernels_begin(j->l.s, &j->ctx, j->l.c->out);
+    return true;
+}
+
+/* ---- judging ---- */
 
 static bool judge_kernels(struct verify_job *j)
 {
@@ -22,7 +93,9 @@ static bool judge_kernels(struct verify_job *j)
     if (!e)
         return false;
     bool ok = (!j->l.c->o.dump_launches || dump_begin(e, j->l.c->o.dump_launches)) &&
-              verify_kernels(e, j->l.parsed, j->b, line_threads(j->l.c), &j->r);
+              verify_kernels(e, j->l.parsed, j->b, line_threads(j->l.c),
+                             &(struct verify_watch){ .ctx = j, .begins = begins, .judged = judged }, &j->r);
+    progress_clear(&j->progress);
     exec_close(e);
     return ok;
 }
@@ -31,7 +104,11 @@ static bool judge_passes(struct verify_job *j)
 {
     struct pass_ctx ctx = line_pass_ctx(&j->l, j->k.target);
     struct pass_options o = line_pass_options(&j->l);
-    return verify_passes(j->l.s, j->l.parsed, j->k.after, j->b, &ctx, &o, line_threads(j->l.c), &j->r);
+    j->progress.done += j->work[j->k.after->n_groups];
+    progress_show(&j->progress, "comparing the graph before and after the passes");
+    bool ok = verify_passes(j->l.s, j->l.parsed, j->k.after, j->b, &ctx, &o, line_threads(j->l.c), &j->r);
+    progress_clear(&j->progress);
+    return ok;
 }
 
 static bool all_good(const struct verify_report *r)
@@ -51,6 +128,8 @@ static const char *inputs_text(const struct cli *c)
         text = arena_printf(c->s->run, "%s --set %s", text, o->sets.v[i]);
     if (o->batch >= 0)
         text = arena_printf(c->s->run, "%s --batch %lld", text, (long long)o->batch);
+    for (size_t i = 0; i < o->outputs.n; i++)
+        text = arena_printf(c->s->run, "%s --output %s", text, o->outputs.v[i]);
     for (size_t i = 0; i < o->dims.n; i++)
         text = arena_printf(c->s->run, "%s --dim %s", text, o->dims.v[i]);
     if (o->seed != 42)
@@ -64,24 +143,39 @@ static const char *inputs_text(const struct cli *c)
     return text;
 }
 
+static struct verify_context context(struct verify_job *j)
+{
+    return (struct verify_context){ .parsed = j->l.parsed,
+                                    .program = j->k.program,
+                                    .device = j->d,
+                                    .dims = &j->b->dims,
+                                    .weights = line_weights_text(&j->l, INIT_JUDGE),
+                                    .what = j->l.what,
+                                    .with = inputs_text(j->l.c),
+                                    .sanitized = j->l.c->o.sanitize };
+}
+
 static enum fail say(struct verify_job *j)
 {
     struct cli *c = j->l.c;
-    struct verify_context ctx = { .parsed = j->l.parsed,
-                                  .program = j->k.program,
-                                  .device = j->d,
-                                  .dims = &j->b->dims,
-                                  .weights = line_weights_text(&j->l, INIT_JUDGE),
-                                  .what = j->l.what,
-                                  .with = inputs_text(c),
-                                  .good = all_good(&j->r) };
-    if (c->o.report && !json_save(c->s, report_verify_object(c->s, &j->r, &ctx), c->o.report))
+    j->ctx.good = all_good(&j->r);
+    if (c->o.report && !json_save(c->s, report_verify_object(c->s, &j->r, &j->ctx), c->o.report))
         return FAIL_INPUT;
-    if (c->o.json && !report_verify_json(c->s, &j->r, &ctx, c->out))
+    if (c->o.json && !report_verify_json(c->s, &j->r, &j->ctx, c->out))
         return FAIL_INPUT;
     if (!c->o.json)
-        report_verify(c->s, &j->r, &ctx, c->o.quiet, c->out);
-    return ctx.good ? FAIL_NONE : FAIL_JUDGED;
+        report_verify(c->s, &j->r, &j->ctx, c->o.quiet, c->out);
+    return j->ctx.good ? FAIL_NONE : FAIL_JUDGED;
+}
+
+/* Outputs that --output adds are judged; verify writes none of them. */
+static bool check_outputs(struct cli *c)
+{
+    for (size_t i = 0; i < c->o.outputs.n; i++)
+        if (strchr(c->o.outputs.v[i], '='))
+            return diag_error(c->s, FAIL_USAGE, NOWHERE, "--output %s: verify writes no outputs; tokic run does",
+                              c->o.outputs.v[i]);
+    return true;
 }
 
 enum fail cli_verify(struct cli *c)
@@ -92,16 +186,17 @@ enum fail cli_verify(struct cli *c)
                    c->o.backend);
         return FAIL_USAGE;
     }
-    if (c->o.dump_launches && !dir_make(c->s, c->o.dump_launches))
-        return FAIL_INPUT;
+    if (!check_outputs(c) || !line_dump_dir(c))
+        return FAIL_USAGE;
     if (!line_open(c, &j->l))
         return FAIL_INPUT;
     j->b = line_bind(&j->l, INIT_JUDGE);
     j->d = j->b ? line_device(&j->l, true) : NULL;
     if (!j->d)
         return FAIL_INPUT;
-    bool ok = line_program(&j->l, j->d->target, &j->k) && line_compile(&j->l, &j->k, j->d->ops->kind) &&
-              judge_kernels(j) && judge_passes(j);
+    bool ok = line_program(&j->l, j->d->target, &j->k) && line_compile(&j->l, &j->k, j->d->ops->kind);
+    j->ctx = ok ? context(j) : j->ctx;
+    ok = ok && begin_report(j) && judge_kernels(j) && judge_passes(j);
     enum fail result = ok ? say(j) : FAIL_INPUT;
     j->d->ops->close(j->d);
     return result;

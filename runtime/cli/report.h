@@ -16,6 +16,7 @@ struct table {
     size_t n, cap;
     /* Width of a line: the first column's names are shortened, to NAME_WIDTH or less, to keep it. 0: no limit. */
     size_t most;
+    const size_t *least; /* least widths of the columns, for tables that are printed row by row; NULL: none */
 };
 struct table *table_new(struct arena *a, const char *align);
 void table_row(struct table *t, const char *const *cells); /* strlen(align) cells; a NULL cell is empty */
@@ -26,7 +27,11 @@ size_t text_width(const char *text);
 const char *text_short(struct arena *a, const char *text, size_t width);
 /* "1,234,567" */
 const char *number_text(struct arena *a, int64_t n);
+/* A ratio to its bound, rounded towards zero: "0.99"; "1.00" and more are faults. */
+const char *ratio_text(struct arena *a, double x);
 const char *plural(int64_t n, const char *one, const char *many);
+/* "1 kernel", "2 launches" */
+const char *count_text(struct arena *a, size_t n, const char *one);
 /* "file.graph:12:17"; "" for an unknown location. */
 const char *loc_text(struct arena *a, struct loc loc);
 
@@ -35,6 +40,8 @@ const char *loc_text(struct arena *a, struct loc loc);
 int64_t graph_parameters(const struct graph *g, size_t *n_tensors);
 /* "moe_sheaf nano" */
 const char *graph_title(struct arena *a, const struct graph *g);
+/* Is a loss declared, and no output asked for it? It is then not compiled. */
+bool graph_drops_loss(const struct graph *g);
 /* Is there a node of this op? */
 bool graph_uses(const struct graph *g, const char *op);
 struct obligation_counts {
@@ -71,10 +78,20 @@ struct verify_context {
     const char *weights; /* "weights: judge, seed 42" */
     const char *what;    /* the graph or build as a command line names it, for the commands that the report suggests */
     const char *with;    /* the flags that reproduce these inputs, for the same: " --batch 9" */
+    bool sanitized;      /* by the checking emulator, which found nothing */
     bool good;
 };
+/* The kernels' table, of which a line is printed as soon as the last of its kernels is judged. */
+struct verify_lines;
+/* Prints the head of the report and the table's. */
+struct verify_lines *report_kernels_begin(struct session *s, const struct verify_context *c, FILE *to);
+void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *v);
+/* What follows the table. */
 void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet,
                    FILE *to);
+/* The same as JSON: a line for the head, for each kernel, for the verdict. */
+bool report_verify_head_json(struct session *s, const struct verify_context *c, FILE *to);
+bool report_kernel_json(struct session *s, const struct kernel_verdict *v, const struct verify_context *c, FILE *to);
 bool report_verify_json(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to);
 /* The whole report as one object, for --report. */
 struct cJSON *report_verify_object(struct session *s, const struct verify_report *r, const struct verify_context *c);

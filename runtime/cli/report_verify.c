@@ -10,11 +10,22 @@
 
 enum { FAILS_SHOWN = 5, PLACE_WIDTH = 28 };
 
+/* Equal kernels of block instances share a line. */
 struct line {
     const char *title;
-    size_t kernel, n;
+    size_t kernel, n, judged;
     const struct kernel_verdict *worst;
-    int64_t range, uncertain;
+    int64_t range;
+};
+
+enum { COLUMNS = 7 };
+struct verify_lines {
+    struct session *s;
+    const struct verify_context *c;
+    FILE *to;
+    struct line *lines;
+    size_t n;
+    size_t width[COLUMNS];
 };
 
 /* Wrong ones first, then the larger ratio. */
@@ -23,37 +34,20 @@ static bool is_worse(const struct kernel_verdict *a, const struct kernel_verdict
     return a->pass != b->pass ? !a->pass : a->ratio > b->ratio;
 }
 
-static struct line *lines_of(struct session *s, const struct verify_report *r, size_t *n)
+static struct line *line_of(struct verify_lines *l, const struct group *gr, size_t kernel)
 {
-    struct line *lines = arena_array(s->run, struct line, r->n_kernels + 1);
-    *n = 0;
-    for (size_t i = 0; i < r->n_kernels; i++) {
-        const struct kernel_verdict *v = &r->kernels[i];
-        const char *title = group_stem(s->run, v->group);
-        size_t k = 0;
-        while (k < *n && (lines[k].kernel != v->kernel || strcmp(lines[k].title, title)))
-            k++;
-        if (k == *n)
-            lines[(*n)++] = (struct line){ .title = title, .kernel = v->kernel, .worst = v };
-        if (is_worse(v, lines[k].worst))
-            lines[k].worst = v;
-        lines[k].n++;
-        lines[k].range += v->range;
-        lines[k].uncertain += v->uncertain_rows;
-    }
-    return lines;
+    const char *title = group_stem(l->s->run, gr);
+    size_t k = 0;
+    while (k < l->n && (l->lines[k].kernel != kernel || strcmp(l->lines[k].title, title)))
+        k++;
+    if (k == l->n)
+        l->lines[l->n++] = (struct line){ .title = title, .kernel = kernel };
+    return &l->lines[k];
 }
 
-/* Two significant digits; ratios as people say them. */
+/* Two significant digits. */
 static const char *error_text(struct arena *a, double x) { return x == 0 ? "0" : arena_printf(a, "%.1e", x); }
-static const char *ratio_text(struct arena *a, double x)
-{
-    if (!isfinite(x))
-        return isnan(x) ? "nan" : "∞";
-    return x >= 10 ? number_text(a, x < 1e15 ? (int64_t)x : INT64_C(1000000000000000)) : arena_printf(a, "%.2f", x);
-}
-
-static const char *value_text(struct arena *a, double x) { return isnan(x) ? "nan" : arena_printf(a, "%.6g", x); }
+static const char *value_text(struct arena *a, double x) { return isnan(x) ? "NaN" : arena_printf(a, "%.6g", x); }
 
 static const char *where_text(struct arena *a, const struct kernel_verdict *v, const struct dim_values *dims)
 {
@@ -79,26 +73,73 @@ static const char *dims_text(struct arena *a, const struct dim_values *d)
     return text;
 }
 
-static void print_kernels(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
+/* Widths that hold for every line before any is known: the longest title, and the last element of every result. */
+static void set_widths(struct verify_lines *l)
 {
-    size_t n;
-    const struct line *lines = lines_of(s, r, &n);
-    struct arena *a = s->run;
-    struct table *t = table_new(a, "lrrrlrl");
-    t->most = TABLE_WIDTH;
-    table_row(t, (const char *[]){ "kernel", "observed", "bound", "ratio", "worst element", "range", NULL });
-    for (size_t i = 0; i < n; i++) {
-        const struct line *l = &lines[i];
-        const struct kernel_verdict *v = l->worst;
-        const char *title = l->n > 1 ? arena_printf(a, "%s  ×%zu", l->title, l->n) : v->group->name;
-        const char *none = "–";
-        table_row(t, (const char *[]){ title, v->worst ? error_text(a, v->observed) : none,
-                                       v->worst ? error_text(a, v->bound) : none,
-                                       v->worst ? ratio_text(a, v->ratio) : none,
-                                       text_short(a, where_text(a, v, c->dims), PLACE_WIDTH), number_text(a, l->range),
-                                       v->pass ? NULL : "wrong" });
+    static const char *const widest[COLUMNS] = { "kernel",        "1.0e-100", "1.0e-10", "1,000",
+                                                 "worst element", "range",    "wrong" };
+    struct arena *a = l->s->run;
+    const struct program *p = l->c->program;
+    for (int i = 0; i < COLUMNS; i++)
+        l->width[i] = text_width(widest[i]);
+    for (size_t i = 0; i < p->n_launches; i++) {
+        const struct group *gr = p->launches[i].group;
+        const struct line *line = line_of(l, gr, p->launches[i].kernel);
+        size_t title = text_width(line->n > 1 ? line->title : gr->name) + (line->n > 1 ? 5 : 0);
+        l->width[0] = p->launches[i].last && title > l->width[0] ? title : l->width[0];
+        for (size_t k = 0; k < gr->n_outs; k++) {
+            int64_t count = dims_eval(l->c->dims, type_count(l->s, &gr->outs[k]->type));
+            size_t place = text_width(element_text(a, gr->outs[k], l->c->dims, count > 0 ? count - 1 : 0));
+            place = place < PLACE_WIDTH ? place : PLACE_WIDTH;
+            l->width[4] = place > l->width[4] ? place : l->width[4];
+        }
     }
-    table_print(t, 2, to);
+}
+
+static void print_row(const struct verify_lines *l, const char *const cells[COLUMNS])
+{
+    struct table *t = table_new(l->s->run, "lrrrlrl");
+    t->most = TABLE_WIDTH;
+    t->least = l->width;
+    table_row(t, cells);
+    table_print(t, 2, l->to);
+    fflush(l->to);
+}
+
+struct verify_lines *report_kernels_begin(struct session *s, const struct verify_context *c, FILE *to)
+{
+    struct verify_lines *l = arena_new_of(s->run, struct verify_lines);
+    const struct program *p = c->program;
+    const char *dims = dims_text(s->run, c->dims);
+    *l =
+        (struct verify_lines){ .s = s, .c = c, .to = to, .lines = arena_array(s->run, struct line, p->n_launches + 1) };
+    for (size_t i = 0; i < p->n_launches; i++)
+        if (p->launches[i].last)
+            line_of(l, p->launches[i].group, p->launches[i].kernel)->n++;
+    set_widths(l);
+    fprintf(to, "%s   %s%s%s against cpu real   %s\n", graph_title(s->run, c->parsed), dims, *dims ? "   " : "",
+            c->device->spec, c->weights);
+    if (l->n)
+        print_row(l, (const char *[]){ "kernel", "observed", "bound", "ratio", "worst element", "range", NULL });
+    return l;
+}
+
+void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *v)
+{
+    struct arena *a = l->s->run;
+    struct line *line = line_of(l, v->group, v->kernel);
+    if (!line->worst || is_worse(v, line->worst))
+        line->worst = v;
+    line->range += v->range;
+    if (++line->judged < line->n)
+        return;
+    const struct kernel_verdict *w = line->worst;
+    const char *title = line->n > 1 ? arena_printf(a, "%s  ×%zu", line->title, line->n) : w->group->name;
+    const char *none = "–";
+    print_row(l, (const char *[]){ title, w->worst ? error_text(a, w->observed) : none,
+                                   w->worst ? error_text(a, w->bound) : none, w->worst ? ratio_text(a, w->ratio) : none,
+                                   text_short(a, where_text(a, w, l->c->dims), PLACE_WIDTH),
+                                   number_text(a, line->range), w->pass ? NULL : "wrong" });
 }
 
 /* "y 8.9e-04 from real, end to end"; elements that are not finite are counted, by whether real has the same. */
@@ -150,6 +191,11 @@ static void print_rest(struct session *s, const struct verify_report *r, const s
         fprintf(to, "  passes      a value differs from the parsed graph's, among %zu compared\n", r->pass_values);
     if (graph_uses(c->parsed, "combine"))
         fprintf(to, "  dispatch    dense, no buckets: not checked\n");
+    if (graph_drops_loss(c->parsed))
+        fprintf(to, "  loss        not an output, so not judged: --output loss adds it\n");
+    if (c->sanitized)
+        fprintf(to, "  sanitize    no race, no unwritten and no out-of-range access in %s\n",
+                count_text(s->run, c->program->n_launches, "launch"));
     for (size_t i = 0; i < r->n_drifts; i++)
         fprintf(to, "  %s       %s\n", i ? "     " : "drift", drift_text(s->run, &r->drifts[i]));
     fprintf(to, "  rests on    %s\n", stands_on(s, c));
@@ -267,14 +313,8 @@ static void print_pass(struct session *s, const struct verify_report *r, const s
 void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet,
                    FILE *to)
 {
-    if (!quiet) {
-        const char *dims = dims_text(s->run, c->dims);
-        fprintf(to, "%s   %s%s%s against cpu real   %s\n", graph_title(s->run, c->parsed), dims, *dims ? "   " : "",
-                c->device->spec, c->weights);
-        if (r->n_kernels)
-            print_kernels(s, r, c, to);
+    if (!quiet)
         print_rest(s, r, c, to);
-    }
     if (c->good)
         print_pass(s, r, c, to);
     else
@@ -355,19 +395,25 @@ static void add_verdicts(struct cJSON *o, const struct verify_report *r, const s
     }
 }
 
-bool report_verify_json(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
+bool report_verify_head_json(struct session *s, const struct verify_context *c, FILE *to)
 {
     struct cJSON *o = json_new();
     add_header(s, o, c);
-    bool ok = json_line(s, o, to);
-    for (size_t i = 0; i < r->n_kernels && ok; i++) {
-        o = json_new();
-        add_verdict(s, o, &r->kernels[i], c);
-        ok = json_line(s, o, to);
-    }
-    o = json_new();
+    return json_line(s, o, to);
+}
+
+bool report_kernel_json(struct session *s, const struct kernel_verdict *v, const struct verify_context *c, FILE *to)
+{
+    struct cJSON *o = json_new();
+    add_verdict(s, o, v, c);
+    return json_line(s, o, to);
+}
+
+bool report_verify_json(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
+{
+    struct cJSON *o = json_new();
     add_verdicts(o, r, c);
-    return json_line(s, o, to) && ok;
+    return json_line(s, o, to);
 }
 
 struct cJSON *report_verify_object(struct session *s, const struct verify_report *r, const struct verify_context *c)

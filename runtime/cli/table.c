@@ -1,5 +1,6 @@
 /* Tables and small texts of the command line. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "ir/ops/op.h"
@@ -80,6 +81,8 @@ void table_print(const struct table *t, int indent, FILE *to)
 {
     size_t n = strlen(t->align);
     size_t *width = arena_array(t->a, size_t, n + 1);
+    for (size_t i = 0; t->least && i < n; i++)
+        width[i] = t->least[i];
     measure(t, width, n);
     if (t->most)
         shorten_names(t, (size_t)indent, width, n);
@@ -112,7 +115,24 @@ const char *number_text(struct arena *a, int64_t n)
     return out;
 }
 
+const char *ratio_text(struct arena *a, double x)
+{
+    if (!isfinite(x))
+        return isnan(x) ? "NaN" : "∞";
+    if (x >= 10)
+        return number_text(a, x < 1e15 ? (int64_t)x : INT64_C(1000000000000000));
+    double cut = floor(x * 100 + 1e-9) / 100; /* 0.29 · 100 is below 29 */
+    return arena_printf(a, "%.2f", x <= 1 ? fmin(cut, 0.99) : cut);
+}
+
 const char *plural(int64_t n, const char *one, const char *many) { return n == 1 ? one : many; }
+
+const char *count_text(struct arena *a, size_t n, const char *one)
+{
+    size_t len = strlen(one);
+    const char *end = n == 1 ? "" : len && one[len - 1] == 'h' ? "es" : "s";
+    return arena_printf(a, "%zu %s%s", n, one, end);
+}
 
 const char *loc_text(struct arena *a, struct loc loc)
 {
@@ -139,6 +159,14 @@ int64_t graph_parameters(const struct graph *g, size_t *n_tensors)
 const char *graph_title(struct arena *a, const struct graph *g)
 {
     return *g->size ? arena_printf(a, "%s %s", g->name, g->size) : g->name;
+}
+
+bool graph_drops_loss(const struct graph *g)
+{
+    bool kept = !g->loss;
+    for (size_t i = 0; i < g->n_outs; i++)
+        kept |= g->outs[i].node == g->loss;
+    return !kept;
 }
 
 bool graph_uses(const struct graph *g, const char *op)

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -132,6 +133,25 @@ static const char *result_words(struct session *s, const struct compile_job *job
     return p;
 }
 
+/* What a compiler wrote may be gone by now, and it may have had no room to say so: less than this is called full. */
+#define ROOM_NEEDED (16 << 20)
+
+static const char *full_text(struct session *s, const char *base, const char *dir)
+{
+    struct statvfs v;
+    if (statvfs(dir, &v))
+        return NULL;
+    double left = (double)v.f_bavail * (double)v.f_frsize;
+    if (v.f_files && !v.f_favail)
+        return arena_printf(s->run, "%s is full (no inodes left)", base);
+    return left < ROOM_NEEDED ? arena_printf(s->run, "%s is full (%.0f KiB left)", base, left / 1024) : NULL;
+}
+
+const char *child_remedy(struct session *s, const struct child_result *r)
+{
+    return r->full ? arena_printf(s->run, "%s: make room there, or set TMPDIR to another directory", r->full) : "";
+}
+
 bool child_run(struct session *s, int (*work)(const struct compile_job *), struct compile_job *job,
                double limit_seconds, struct child_result *out)
 {
@@ -165,6 +185,7 @@ bool child_run(struct session *s, int (*work)(const struct compile_job *), struc
         out->log = result_words(s, job, CHILD_LOG);
         out->errors = result_words(s, job, CHILD_STDERR);
         out->version = result_words(s, job, CHILD_VERSION);
+        out->full = out->code != CHILD_GOOD || !out->size ? full_text(s, base, dir) : NULL;
     }
     tree_remove(dir);
     job->dir = NULL;

@@ -26,12 +26,16 @@ struct child_result {
     const char *log;     /* its report; never NULL */
     const char *errors;  /* its stdout and stderr; never NULL */
     const char *version; /* as the compiler reports it; "" if it does not */
+    const char *full;    /* it failed, and the directory for temporary files is full: "/tmp is full (12 KiB left)" */
 };
 
 /* Runs `work` in a child and collects its results into the run arena. false with a diagnostic if no child can be
    started or its results cannot be read. */
 bool child_run(struct session *s, int (*work)(const struct compile_job *), struct compile_job *job,
                double limit_seconds, struct child_result *out);
+
+/* What to do about r->full; "" if it is NULL. Ends a diagnostic about the child. */
+const char *child_remedy(struct session *s, const struct child_result *r);
 
 /* For the child: each writes one of its results, and returns `code`, or CHILD_FAILED if the file cannot be written. */
 enum child_file { CHILD_OBJECT, CHILD_LOG, CHILD_VERSION, CHILD_STDERR };

@@ -186,7 +186,10 @@ static bool explain(struct session *s, const struct target *t, const struct gpu_
     const char *words = *r->log && *r->errors ? arena_printf(s->run, "%s\n%s", r->log, r->errors)
                         : *r->log             ? r->log
                                               : r->errors;
-    const char *said = *words ? log_head(s, words) : "(it said nothing)";
+    const char *silent = r->full ? child_remedy(s, r) : "(it said nothing)";
+    const char *said = *words ? log_head(s, words) : silent;
+    if (*words && r->full)
+        said = arena_printf(s->run, "%s\n%s", said, child_remedy(s, r));
     if (r->late)
         return diag_error(s, FAIL_DEVICE, NOWHERE, "%s took over %.0f s for %s and was stopped:\n%s", c->name,
                           time_limit, t->name, said);

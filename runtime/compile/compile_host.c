@@ -88,17 +88,18 @@ static bool cc_judge(struct session *s, const char *cc, const struct child_resul
     if (r->late)
         return diag_error(s, FAIL_DEVICE, NOWHERE, "%s needed more than %.0f seconds for the kernels", cc, time_limit);
     if (r->code == CHILD_ABSENT || r->code == CHILD_FAILED)
-        return diag_error(s, FAIL_DEVICE, NOWHERE, "%s: %s%s", cc, r->log, r->errors);
+        return diag_error(s, FAIL_DEVICE, NOWHERE, "%s: %s%s%s", cc, r->log, r->errors, child_remedy(s, r));
     if (r->signal)
-        return diag_error(s, FAIL_DEVICE, NOWHERE, "%s died: %s\n%s", cc, strsignal(r->signal), r->errors);
+        return diag_error(s, FAIL_DEVICE, NOWHERE, "%s died: %s\n%s%s", cc, strsignal(r->signal), r->errors,
+                          child_remedy(s, r));
     if (r->code == CHILD_GOOD && r->object && r->size)
         return true;
     size_t shown = 0;
     for (int line = 0; r->errors[shown] && line < LOG_LINES; shown++)
         line += r->errors[shown] == '\n';
     return diag_error(s, FAIL_DEVICE, NOWHERE,
-                      "%s does not compile the kernels for the emulator (exit code %d):\n%.*s%s", cc, r->code,
-                      (int)shown, r->errors, r->errors[shown] ? "…" : "");
+                      "%s does not compile the kernels for the emulator (exit code %d):\n%.*s%s%s", cc, r->code,
+                      (int)shown, r->errors, r->errors[shown] ? "…" : "", child_remedy(s, r));
 }
 
 static double now(void)

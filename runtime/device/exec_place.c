@@ -82,6 +82,8 @@ static bool upload(struct exec *e, const bool *read, const struct binding *b)
         bool ok = as && e->d->ops->fill(e->d, NULL, e->at[n->id], 0, round_up(bytes)) &&
                   e->d->ops->copy_in(e->d, NULL, e->at[n->id], as->data, bytes);
         arena_free(a);
+        if (!as && dtype_is_float(n->storage))
+            diag_note(e->s, n->loc, "%s is stored as %s: declare it f32", n->name, dtype_name(n->storage));
         if (!ok)
             return false;
     }

@@ -136,8 +136,9 @@ static bool keep_sets(struct exec *e, const struct graph *parsed, const struct g
 }
 
 bool verify_kernels(struct exec *e, const struct graph *parsed, const struct binding *b, int threads,
-                    struct verify_report *out)
+                    const struct verify_watch *watch, struct verify_report *out)
 {
+
     struct arena *a = e->s->run;
     out->kernels = arena_array(a, struct kernel_verdict, e->p->g->n_groups + 1);
     struct chosen *sets = arena_array(a, struct chosen, parsed->n_nodes + 1);
@@ -147,12 +148,18 @@ bool verify_kernels(struct exec *e, const struct graph *parsed, const struct bin
     for (size_t i = 0; i < e->p->g->n_groups; i++) {
         const struct group *gr = e->p->g->groups[i];
         struct kernel_verdict *v = &out->kernels[out->n_kernels++];
+        if (watch)
+            watch->begins(watch->ctx, i);
         if (!judge_launches(e, gr, threads, v) || !keep_sets(e, parsed, gr, sets, &n_sets))
             return false;
         out->pass &= v->pass;
         if (v->ratio > out->worst)
             out->worst = v->ratio;
+        if (watch)
+            watch->judged(watch->ctx, v);
     }
+    if (watch)
+        watch->begins(watch->ctx, e->p->g->n_groups);
     int64_t rows = 0;
     certified_rows(e->s, e->p, b, threads, &rows, &out->rows_certified);
     return drift(e, parsed, b, sets, n_sets, threads, out);

@@ -56,10 +56,18 @@ struct verify_report {
     bool pass;
 };
 
-/* Judgement 1 and the drift, on the opened program `e`. `parsed` is the graph as parsed, `b` its sources. false with
-   diagnostics if it cannot be judged. */
+/* Is told how verify_kernels goes on. */
+struct verify_watch {
+    void *ctx;
+    /* Group `group` is about to run; the number of groups: all are judged, and the outputs are compared. */
+    void (*begins)(void *ctx, size_t group);
+    /* A group was judged. */
+    void (*judged)(void *ctx, const struct kernel_verdict *v);
+};
+/* Judgement 1 and the drift, on the opened program `e`. `parsed` is the graph as parsed, `b` its sources; `watch` may
+   be NULL. false with diagnostics if it cannot be judged. */
 bool verify_kernels(struct exec *e, const struct graph *parsed, const struct binding *b, int threads,
-                    struct verify_report *out);
+                    const struct verify_watch *watch, struct verify_report *out);
 /* Judgement 2: compares `after`, the graph after the passes, with `parsed`. On failure it runs the pipeline again,
    stopping after each pass, to name the pass at fault. */
 bool verify_passes(struct session *s, const struct graph *parsed, const struct graph *after, const struct binding *b,

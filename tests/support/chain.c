@@ -105,7 +105,7 @@ bool chain_judge(struct chain *c, struct device *d, int64_t batch, int threads, 
     *r = (struct verify_report){ 0 };
     struct binding *b = chain_bind(c, batch, seed);
     struct exec *e = b ? exec_open(c->s, c->program, d, &c->code, b) : NULL;
-    bool ok = e && verify_kernels(e, c->parsed, b, threads, r) &&
+    bool ok = e && verify_kernels(e, c->parsed, b, threads, NULL, r) &&
               verify_passes(c->s, c->parsed, c->after, b, &c->ctx, &c->passes, threads, r);
     exec_close(e);
     return ok;

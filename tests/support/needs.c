@@ -88,12 +88,27 @@ static bool has_f16c(struct session *s, const char **why)
 #endif
 }
 
+static bool has_mounts(struct session *s, const char **why)
+{
+    (void)s;
+    *why = "no file system can be mounted here";
+    char *dir = tmp_make();
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(!small_disk(dir, "size=64k"));
+    int status;
+    bool present = pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status);
+    tmp_remove(dir);
+    return present;
+}
+
 static const struct need {
     const char *name;
     bool (*present)(struct session *s, const char **why);
 } all[] = {
-    { "hiprtc", has_hiprtc }, { "nvrtc", has_nvrtc }, { "clang", has_clang },       { "nvidia", has_nvidia },
-    { "amd", has_amd },       { "numpy", has_numpy }, { "terminal", has_terminal }, { "f16c", has_f16c },
+    { "hiprtc", has_hiprtc },     { "nvrtc", has_nvrtc }, { "clang", has_clang },
+    { "nvidia", has_nvidia },     { "amd", has_amd },     { "numpy", has_numpy },
+    { "terminal", has_terminal }, { "f16c", has_f16c },   { "mounts", has_mounts },
 };
 
 /* Is `name` an item of a list divided by commas? */

@@ -97,7 +97,7 @@ static bool step_read(struct small_run *r)
 static bool step_judge(struct small_run *r)
 {
     struct verify_report v = { 0 };
-    if (!verify_kernels(r->exec, r->parsed, r->binding, 1, &v))
+    if (!verify_kernels(r->exec, r->parsed, r->binding, 1, NULL, &v))
         return false;
     for (size_t i = 0; i < v.n_kernels; i++)
         r->result = arena_printf(r->s->run, "%s%s %s %a\n", r->result, v.kernels[i].group->name,

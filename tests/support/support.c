@@ -1,9 +1,11 @@
 #include "tests/support/support.h"
 
 #include <ftw.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 uint64_t rnd_u64(uint64_t *state)
@@ -28,6 +30,14 @@ char *tmp_make(void)
     snprintf(path, sizeof path, "%s/tokic-test-XXXXXX", base && *base ? base : "/tmp");
     assert_non_null(mkdtemp(path));
     return strdup(path);
+}
+
+bool small_disk(const char *dir, const char *options)
+{
+    if (unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS))
+        return false;
+    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    return !mount("none", dir, "tmpfs", 0, options);
 }
 
 static int unlink_one(const char *path, const struct stat *st, int flag, struct FTW *f)

@@ -18,6 +18,8 @@ double rnd_unit(uint64_t *state);                           /* [0, 1) */
 
 /* A fresh directory under $TMPDIR for one test; removed by tmp_remove. */
 char *tmp_make(void);
+/* Mounts a small file system at `dir`, seen by this process and its children alone. `options`: of tmpfs, "size=64k". */
+bool small_disk(const char *dir, const char *options);
 void tmp_remove(char *dir);
 
 /* A kernel found by the record's name, prepared, launched in the default stream. */

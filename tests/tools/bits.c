@@ -56,7 +56,7 @@ static bool compare(struct chain *c, struct device *emu, struct device *dev, int
         return false;
     struct exec *x = exec_open(c->s, c->program, emu, &c->code, b);
     struct exec *y = x ? exec_open(c->s, c->program, dev, &code, b) : NULL;
-    bool ok = y && chain_same_bits(x, y, bits) && verify_kernels(y, c->parsed, b, j->threads, r);
+    bool ok = y && chain_same_bits(x, y, bits) && verify_kernels(y, c->parsed, b, j->threads, NULL, r);
     exec_close(x);
     exec_close(y);
     return ok;

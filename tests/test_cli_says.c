@@ -175,8 +175,8 @@ static void graph_lists_parameters(void **state)
 {
     (void)state;
     struct place p = enter_small();
-    command_expect("graph small.graph", 0, "\n  param    lin0.weight: float[16, 24]\n", NULL);
-    command_expect("graph small.graph --size two", 0, "\n  param    ln0.gamma: float[32]\n", NULL);
+    command_expect("graph small.graph", 0, "\n  weight   lin0.weight: float[16, 24]\n", NULL);
+    command_expect("graph small.graph --size two", 0, "\n  weight   ln0.gamma: float[32]\n", NULL);
     leave_place(&p);
 }
 

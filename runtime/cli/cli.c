@@ -6,6 +6,8 @@
 
 #include "ir/map.h"
 #include "runtime/cli/progress.h"
+#include "runtime/cli/report.h"
+#include "runtime/format/json_out.h"
 
 static const struct verb verbs[] = {
     { "build", "GRAPH", "check a graph and compile it", "size set target batch out dump stop json quiet verbose",
@@ -32,10 +34,10 @@ static const struct verb verbs[] = {
       "else emu. --output adds any tensor that the graph names, its loss too.\n"
       "Exit code 1: a kernel or a pass is wrong.\n",
       cli_verify },
-    { "print", "GRAPH|DIR", "the graph as text, after the passes", "size set target contracts dump stop verbose",
+    { "print", "GRAPH|DIR", "the graph as text, after the passes", "size set target contracts dump stop json verbose",
       "Prints the checked graph; with --target, as it is after that target's passes. The text can be read back.\n",
       cli_print },
-    { "graph", "GRAPH|DIR", "what a graph contains; --dot for Graphviz", "size set target dot verbose",
+    { "graph", "GRAPH|DIR", "what a graph contains; --dot for Graphviz", "size set target dot json verbose",
       "Prints the sizes, dims, inputs, outputs and parameters of a graph; with --dot, its nodes for Graphviz\n"
       "(tokic graph G --dot | dot -Tsvg > g.svg), with --target after that target's passes.\n",
       cli_graph },
@@ -150,10 +152,43 @@ static bool wants_colour(FILE *to)
     return !(no && *no) && is_terminal(to);
 }
 
+/* Is --json among the arguments? They may be wrong otherwise. */
+static bool asks_json(int argc, char **argv)
+{
+    bool asked = false;
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+        asked |= !strcmp(argv[i], "--json");
+    return asked;
+}
+
+/* The diagnostics as lines of JSON, for programs that read stdout alone. A note belongs to the line before it. */
+static void diags_json(struct session *s, int code, FILE *out)
+{
+    static const char *const levels[] = { "error", "warning", "note" };
+    size_t n = s->n_diags;
+    for (size_t i = 0; i < n; i++) {
+        const struct diag *d = &s->diags[i];
+        struct cJSON *o = report_json("diagnostic");
+        json_text(o, "level", levels[d->level]);
+        json_text(o, "text", d->text);
+        json_text(o, "file", d->loc.line ? d->loc.src->name : NULL);
+        if (d->loc.line) {
+            json_int(o, "line", d->loc.line);
+            json_int(o, "column", d->loc.col);
+            json_int(o, "length", d->loc.len);
+        }
+        json_int(o, "exit_code", code);
+        if (!json_line(s, o, out))
+            return;
+    }
+}
+
 int cli_run_verb(struct session *s, FILE *out, FILE *err, const struct cli_env *env, int argc, char **argv)
 {
     static const struct cli_env nothing = { 0 };
     enum fail result = run_verb(s, out, err, env ? env : &nothing, argc, argv);
+    if (asks_json(argc, argv))
+        diags_json(s, s->n_errors ? (int)s->fail : (int)result, out);
     if (fflush(out) || ferror(out))
         diag_error(s, FAIL_INPUT, NOWHERE, "cannot write the results: %s", strerror(errno));
     diags_print(s, 0, err, wants_colour(err));

@@ -118,9 +118,10 @@ static bool head_json(const struct build_job *j)
     const struct graph *g = j->l.parsed;
     struct obligation_counts c = obligations_count(g);
     size_t tensors;
-    struct cJSON *o = json_new();
-    json_text(o, "graph", g->name);
-    json_text(o, "size", g->size);
+    struct cJSON *o = line_json(&j->l, "build", NULL, INIT_TRAIN);
+    struct cJSON *targets = json_array(o, "targets");
+    for (size_t i = 0; i < j->n_targets; i++)
+        json_text(targets, NULL, j->targets[i]->name);
     json_int(o, "parameters", graph_parameters(g, &tensors));
     json_int(o, "tensors", (int64_t)tensors);
     json_int(o, "nodes", (int64_t)g->n_nodes);
@@ -128,6 +129,7 @@ static bool head_json(const struct build_job *j)
     json_int(o, "proved", (int64_t)c.of[OBLIGATION_PROVED]);
     json_int(o, "checked", (int64_t)c.of[OBLIGATION_CHECKED]);
     json_int(o, "open", (int64_t)c.of[OBLIGATION_OPEN]);
+    json_bool(o, "loss_not_compiled", graph_drops_loss(g));
     return json_line(j->l.s, o, j->l.c->out);
 }
 
@@ -196,7 +198,7 @@ static bool write_build(const struct build_job *j)
         fprintf(j->l.c->out, "wrote %s\n", j->dir);
     if (!o->json)
         return true;
-    struct cJSON *line = json_new();
+    struct cJSON *line = report_json("wrote");
     json_text(line, "wrote", j->dir);
     return json_line(s, line, j->l.c->out);
 }
@@ -227,9 +229,9 @@ static enum fail stop(struct build_job *j)
     fprintf(c->err, "stopped after %s: nothing was compiled\n", c->o.stop);
     if (!c->o.json)
         return FAIL_NONE;
-    struct cJSON *o = json_new();
+    struct cJSON *o = line_json(&j->l, "graph_text", NULL, INIT_TRAIN);
     json_text(o, "stopped_after", c->o.stop);
-    json_text(o, "graph", graph_text(k.after));
+    json_text(o, "text", graph_text(k.after));
     return json_line(c->s, o, c->out) ? FAIL_NONE : FAIL_INPUT;
 }
 

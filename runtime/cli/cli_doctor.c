@@ -107,8 +107,7 @@ enum fail cli_doctor(struct cli *c)
     for (size_t i = 0; i < f.n; i++) {
         const struct finding *x = &f.v[i];
         if (c->o.json) {
-            struct cJSON *o = json_new();
-            json_text(o, "kind", x->kind);
+            struct cJSON *o = report_json(x->kind);
             json_text(o, "name", x->name);
             json_bool(o, "there", x->there);
             json_text(o, "text", x->text);

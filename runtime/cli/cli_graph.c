@@ -11,27 +11,69 @@
 
 /* ---- print ---- */
 
-/* Prints each obligation: its text ("at least 0, finite"), its location, and its outcome. */
-static void print_contracts(const struct line *l)
+/* An obligation as it is shown: its outcome, its text ("at least 0, finite"), and its location. */
+struct shown {
+    const char *status, *op, *operand, *text;
+    struct loc loc;
+};
+
+static struct shown show(const struct obligation *o)
 {
     static const char *const words[] = { "proved", "checked", "open", "contradicted" };
+    struct shown shown = { words[o->status], o->node->op->call.name, "", o->text, o->node->loc };
+    if (o->operand < 0)
+        return shown;
+    const struct node *x = o->node->in[o->operand];
+    shown.operand = x->name ? x->name : x->op->call.name;
+    if (o->node->in_loc)
+        shown.loc = o->node->in_loc[o->operand];
+    return shown;
+}
+
+static void print_contracts(const struct line *l)
+{
     const struct graph *g = l->parsed;
     struct arena *a = l->s->run;
     struct table *t = table_new(a, "lllll");
     for (size_t i = 0; i < g->n_obligations; i++) {
-        const struct obligation *o = &g->obligations[i];
-        const char *operand = "";
-        if (o->operand >= 0) {
-            const struct node *x = o->node->in[o->operand];
-            operand = x->name ? x->name : x->op->call.name;
-        }
-        struct loc loc = o->operand >= 0 && o->node->in_loc ? o->node->in_loc[o->operand] : o->node->loc;
-        table_row(t, (const char *[]){ words[o->status], o->node->op->call.name, operand, o->text, loc_text(a, loc) });
+        struct shown o = show(&g->obligations[i]);
+        table_row(t, (const char *[]){ o.status, o.op, o.operand, o.text, loc_text(a, o.loc) });
     }
     table_print(t, 0, l->c->out);
     struct obligation_counts c = obligations_count(g);
     fprintf(l->c->out, "%zu proved   %zu checked with --check   %zu open\n", c.of[OBLIGATION_PROVED],
             c.of[OBLIGATION_CHECKED], c.of[OBLIGATION_OPEN]);
+}
+
+/* A line for the counts, then one for each obligation. */
+static bool contracts_json(const struct line *l)
+{
+    const struct graph *g = l->parsed;
+    struct obligation_counts c = obligations_count(g);
+    struct cJSON *head = line_json(l, "contracts", NULL, INIT_TRAIN);
+    json_int(head, "proved", (int64_t)c.of[OBLIGATION_PROVED]);
+    json_int(head, "checked", (int64_t)c.of[OBLIGATION_CHECKED]);
+    json_int(head, "open", (int64_t)c.of[OBLIGATION_OPEN]);
+    bool ok = json_line(l->s, head, l->c->out);
+    for (size_t i = 0; i < g->n_obligations && ok; i++) {
+        struct shown o = show(&g->obligations[i]);
+        struct cJSON *one = report_json("obligation");
+        json_text(one, "status", o.status);
+        json_text(one, "op", o.op);
+        json_text(one, "operand", *o.operand ? o.operand : NULL);
+        json_text(one, "needs", o.text);
+        json_text(one, "at", o.loc.line ? loc_text(l->s->run, o.loc) : NULL);
+        ok = json_line(l->s, one, l->c->out);
+    }
+    return ok;
+}
+
+static bool text_json(const struct line *l, const char *kind, const char *text)
+{
+    struct cJSON *o = line_json(l, kind, NULL, INIT_TRAIN);
+    json_text(o, "target", l->c->o.target);
+    json_text(o, "text", text);
+    return json_line(l->s, o, l->c->out);
 }
 
 static bool needs_file(struct cli *c)
@@ -65,6 +107,8 @@ enum fail cli_print(struct cli *c)
                    "--contracts lists the graph's obligations as checked; it takes no --target, --dump or --stop");
         return FAIL_USAGE;
     }
+    if (c->o.contracts && c->o.json)
+        return contracts_json(&l) ? FAIL_NONE : FAIL_INPUT;
     if (c->o.contracts) {
         print_contracts(&l);
         return FAIL_NONE;
@@ -72,6 +116,8 @@ enum fail cli_print(struct cli *c)
     struct compiled k = { .after = l.parsed };
     if (wants_target(&c->o) && !line_passes(&l, line_target(&l), NULL, &k))
         return FAIL_INPUT;
+    if (c->o.json)
+        return text_json(&l, "graph_text", graph_text(k.after)) ? FAIL_NONE : FAIL_INPUT;
     if (!c->o.dump)
         fputs(graph_text(k.after), c->out);
     return FAIL_NONE;
@@ -79,12 +125,48 @@ enum fail cli_print(struct cli *c)
 
 /* ---- graph ---- */
 
+/* A tensor that a run binds or gives. */
+struct port {
+    const char *word, *name;
+    const struct type *type;
+    double lo, hi; /* its range; infinite: none */
+};
+
+static struct port *ports_of(const struct graph *g, struct arena *a, size_t *n)
+{
+    struct port *ports = arena_array(a, struct port, g->n_nodes + g->n_outs + 1);
+    *n = 0;
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const struct node *x = g->nodes[i];
+        int lo = x->op->class == CLS_SOURCE ? op_attr(x->op, "lo") : -1;
+        if (lo >= 0)
+            ports[(*n)++] = (struct port){ x->op->call.name, x->name, &x->type, x->attrs[lo].f,
+                                           node_attr(x, op_attr(x->op, "hi"))->f };
+    }
+    for (size_t i = 0; i < g->n_nodes; i++)
+        if (node_is_param(g->nodes[i]))
+            ports[(*n)++] = (struct port){ "weight", g->nodes[i]->name, &g->nodes[i]->type, -INFINITY, INFINITY };
+    for (size_t i = 0; i < g->n_outs; i++)
+        ports[(*n)++] = (struct port){ "output", g->outs[i].name, &g->outs[i].node->type, -INFINITY, INFINITY };
+    if (g->loss)
+        ports[(*n)++] = (struct port){ "loss", "loss", &g->loss->type, -INFINITY, INFINITY };
+    return ports;
+}
+
+static size_t computed_nodes(const struct graph *g)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        n += g->nodes[i]->op->class != CLS_SOURCE;
+    return n;
+}
+
 static void print_summary(const struct line *l)
 {
     const struct graph *g = l->parsed;
     struct arena *a = l->s->run;
     FILE *out = l->c->out;
-    size_t tensors, n_source = 0;
+    size_t tensors, n;
     int64_t parameters = graph_parameters(g, &tensors);
     const char *sizes = "";
     const char *dims = "";
@@ -92,39 +174,60 @@ static void print_summary(const struct line *l)
         sizes = arena_printf(a, "%s%s%s", sizes, i ? ", " : "", g->sizes[i].name);
     for (size_t i = 0; i < g->n_dims; i++)
         dims = arena_printf(a, "%s%s%s", dims, i ? ", " : "", g->dims[i].name);
-    for (size_t i = 0; i < g->n_nodes; i++)
-        n_source += g->nodes[i]->op->class == CLS_SOURCE;
-    fprintf(out, "%s   %s parameters in %zu tensors   %zu nodes\n", graph_title(a, g), number_text(a, parameters),
-            tensors, g->n_nodes - n_source);
+    fprintf(out, "%s   %s parameters in %s   %s\n", graph_title(a, g), number_text(a, parameters),
+            count_text(a, tensors, "tensor"), count_text(a, computed_nodes(g), "node"));
     if (*sizes)
         fprintf(out, "  sizes    %s\n", sizes);
     if (*dims)
         fprintf(out, "  dims     %s\n", dims);
+    const struct port *ports = ports_of(g, a, &n);
     struct table *t = table_new(a, "lll");
-    for (size_t i = 0; i < g->n_nodes; i++) {
-        const struct node *n = g->nodes[i];
-        int lo = n->op->class == CLS_SOURCE ? op_attr(n->op, "lo") : -1;
-        if (lo < 0)
-            continue;
-        double low = n->attrs[lo].f;
-        double high = node_attr(n, op_attr(n->op, "hi"))->f;
-        bool ranged = isfinite(low) || isfinite(high);
-        table_row(t, (const char *[]){ arena_printf(a, "%-7s", n->op->call.name),
-                                       arena_printf(a, "%s: %s", n->name, type_text(a, &n->type)),
-                                       ranged ? arena_printf(a, "%g .. %g", low, high) : "" });
+    for (size_t i = 0; i < n; i++) {
+        const struct port *p = &ports[i];
+        bool ranged = isfinite(p->lo) || isfinite(p->hi);
+        table_row(t,
+                  (const char *[]){ arena_printf(a, "%-7s", p->word),
+                                    strcmp(p->word, "loss") ? arena_printf(a, "%s: %s", p->name, type_text(a, p->type))
+                                                            : type_text(a, p->type),
+                                    ranged ? arena_printf(a, "%g .. %g", p->lo, p->hi) : "" });
     }
-    for (size_t i = 0; i < g->n_nodes; i++)
-        if (node_is_param(g->nodes[i]))
-            table_row(
-                t, (const char *[]){
-                       "param  ", arena_printf(a, "%s: %s", g->nodes[i]->name, type_text(a, &g->nodes[i]->type)), "" });
-    for (size_t i = 0; i < g->n_outs; i++)
-        table_row(t, (const char *[]){ "output ",
-                                       arena_printf(a, "%s: %s", g->outs[i].name, type_text(a, &g->outs[i].node->type)),
-                                       "" });
-    if (g->loss)
-        table_row(t, (const char *[]){ "loss   ", type_text(a, &g->loss->type), "" });
     table_print(t, 2, out);
+}
+
+/* A line for the graph, then one for each tensor that a run binds or gives. A dimension of a shape is a number, or the
+   text of its expression. */
+static bool summary_json(const struct line *l)
+{
+    const struct graph *g = l->parsed;
+    size_t tensors, n;
+    struct cJSON *head = line_json(l, "graph", NULL, INIT_TRAIN);
+    json_int(head, "parameters", graph_parameters(g, &tensors));
+    json_int(head, "tensors", (int64_t)tensors);
+    json_int(head, "nodes", (int64_t)computed_nodes(g));
+    struct cJSON *sizes = json_array(head, "sizes");
+    for (size_t i = 0; i < g->n_sizes; i++)
+        json_text(sizes, NULL, g->sizes[i].name);
+    bool ok = json_line(l->s, head, l->c->out);
+    const struct port *ports = ports_of(g, l->s->run, &n);
+    for (size_t i = 0; i < n && ok; i++) {
+        const struct port *p = &ports[i];
+        struct cJSON *o = report_json("tensor");
+        json_text(o, "is", p->word);
+        json_text(o, "name", p->name);
+        json_text(o, "dtype", dtype_name(p->type->dtype));
+        struct cJSON *shape = json_array(o, "shape");
+        for (int k = 0; k < p->type->rank; k++) {
+            int64_t dim;
+            if (index_const_value(p->type->dim[k], &dim))
+                json_int(shape, NULL, dim);
+            else
+                json_text(shape, NULL, index_text(l->s->run, p->type->dim[k]));
+        }
+        json_real(o, "lo", p->lo);
+        json_real(o, "hi", p->hi);
+        ok = json_line(l->s, o, l->c->out);
+    }
+    return ok;
 }
 
 enum fail cli_graph(struct cli *c)
@@ -141,6 +244,10 @@ enum fail cli_graph(struct cli *c)
     struct compiled k = { .after = l.parsed };
     if (c->o.target && !line_passes(&l, line_target(&l), NULL, &k))
         return FAIL_INPUT;
+    if (c->o.dot && c->o.json)
+        return text_json(&l, "dot", graph_dot(k.after)) ? FAIL_NONE : FAIL_INPUT;
+    if (c->o.json)
+        return summary_json(&l) ? FAIL_NONE : FAIL_INPUT;
     if (c->o.dot)
         fputs(graph_dot(k.after), c->out);
     else
@@ -155,6 +262,9 @@ static const char *const class_words[] = {
     [CLS_SCAN] = "scan",           [CLS_SELECT] = "select", [CLS_CONTRACT] = "contract",
     [CLS_INDEX] = "index",         [CLS_SOURCE] = "source", [CLS_EFFECT] = "effect",
 };
+
+static const char *const kinds[] = { [ATTR_INT] = "int",     [ATTR_FLOAT] = "float", [ATTR_BOOL] = "bool",
+                                     [ATTR_DTYPE] = "dtype", [ATTR_INTS] = "ints",   [ATTR_DIMS] = "dims" };
 
 static const char *ints_text(struct arena *a, const struct attr *v)
 {
@@ -192,8 +302,6 @@ static const char *attrs_text(struct arena *a, const struct op_def *op)
 
 static void print_op(struct arena *a, const struct op_def *op, FILE *out)
 {
-    static const char *const kinds[] = { [ATTR_INT] = "int",     [ATTR_FLOAT] = "float", [ATTR_BOOL] = "bool",
-                                         [ATTR_DTYPE] = "dtype", [ATTR_INTS] = "ints",   [ATTR_DIMS] = "dims" };
     fprintf(out, "%s(%s): %s\n", op->call.name, op_operands_text(a, op), op->call.doc);
     fprintf(out, "  class      %s, %s\n", class_words[op->class],
             op_is_composite(op) ? "a composite of primitives" : "a primitive");
@@ -230,10 +338,19 @@ static void print_op(struct arena *a, const struct op_def *op, FILE *out)
 
 static bool op_json(struct cli *c, const struct op_def *op)
 {
-    struct cJSON *o = json_new();
+    struct cJSON *o = report_json("op");
     json_text(o, "op", op->call.name);
     json_text(o, "operands", op_operands_text(c->s->run, op));
-    json_text(o, "attributes", attrs_text(c->s->run, op));
+    struct cJSON *attrs = json_array(o, "attributes");
+    for (int i = 0; i < op->call.n_attrs; i++) {
+        const struct attr_def *d = &op->call.attrs[i];
+        struct cJSON *one = json_object(attrs, NULL);
+        json_text(one, "name", d->name);
+        json_text(one, "type", kinds[d->kind]);
+        json_bool(one, "required", d->required);
+        json_text(one, "default", d->required ? NULL : value_text(c->s->run, d));
+        json_text(one, "doc", d->doc);
+    }
     json_text(o, "class", class_words[op->class]);
     json_bool(o, "composite", op_is_composite(op));
     json_text(o, "doc", op->call.doc);

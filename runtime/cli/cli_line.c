@@ -7,7 +7,9 @@
 
 #include "ir/map.h"
 #include "ir/ops/op.h"
+#include "runtime/cli/report.h"
 #include "runtime/format/hash.h"
+#include "runtime/format/json_out.h"
 
 enum { DEFAULT_HINT = 128, MAX_TARGETS = 16, MAX_NAMES = 24 };
 #define DEFAULT_TARGET "gfx90a"
@@ -521,6 +523,36 @@ struct binding *line_bind(struct line *l, enum init_mode otherwise)
     if (b && !l->build && b->dims.n && b->dims.values[0] > 0)
         l->hint = b->dims.values[0];
     return b;
+}
+
+static void dims_json(const struct line *l, const struct binding *b, struct cJSON *to)
+{
+    for (size_t i = 0; i < l->parsed->n_dims; i++)
+        if (b)
+            json_int(to, b->dims.names[i], b->dims.values[i]);
+        else
+            json_null(to, l->parsed->dims[i].name);
+}
+
+struct cJSON *line_json(const struct line *l, const char *kind, const struct binding *b, enum init_mode otherwise)
+{
+    const struct cli_options *opt = &l->c->o;
+    struct cJSON *o = report_json(kind);
+    json_text(o, "graph", l->parsed->name);
+    json_text(o, "size", l->parsed->size);
+    json_texts(o, "sets", l->build ? l->build->sets : opt->sets.v, l->build ? l->build->n_sets : opt->sets.n);
+    json_text(o, "source", l->src->name);
+    json_text(o, "build", l->build ? l->what : NULL);
+    dims_json(l, b, json_object(o, "dims"));
+    if (!b)
+        return o;
+    if (opt->seed <= INT64_MAX)
+        json_int(o, "seed", (int64_t)opt->seed);
+    else
+        json_text(o, "seed", arena_printf(l->s->run, "%llu", (unsigned long long)opt->seed));
+    json_text(o, "weights", opt->weights ? "file" : init_mode(l, otherwise) == INIT_JUDGE ? "judge" : "train");
+    json_text(o, "weights_file", opt->weights);
+    return o;
 }
 
 const char *line_weights_text(const struct line *l, enum init_mode otherwise)

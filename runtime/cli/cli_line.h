@@ -8,6 +8,7 @@
 #include "runtime/compiled.h"
 #include "runtime/device/device.h"
 
+struct cJSON;
 struct line {
     struct cli *c;
     struct session *s;
@@ -48,6 +49,9 @@ bool line_dump_dir(struct cli *c);
 /* Binds the graph's sources as the command asks. A .graph file is then compiled for the value that its first dim has
    here; a build keeps its own hint. NULL with diagnostics. */
 struct binding *line_bind(struct line *l, enum init_mode init_default);
+/* The first line of a verb's JSON: the graph with its size and settings, where it is from, its dims (null: symbolic)
+   and, with a binding, the seed and the weights' source. */
+struct cJSON *line_json(const struct line *l, const char *kind, const struct binding *b, enum init_mode init_default);
 /* "weights: judge, seed 42" */
 const char *line_weights_text(const struct line *l, enum init_mode init_default);
 #endif

@@ -21,6 +21,7 @@ struct run_job {
     enum numerics numerics;
     bool cpu;
     const char *on;       /* "cpu real", "emu:gfx90a" */
+    const char *target;   /* NULL: the graph as written */
     struct tensor **outs; /* one an output of l.parsed */
 };
 
@@ -74,6 +75,7 @@ static bool run_cpu(struct run_job *j)
     struct compiled k = { .after = j->l.parsed };
     if (j->numerics == NUMERICS_F16 && !line_passes(&j->l, line_target(&j->l), "precision", &k))
         return false;
+    j->target = j->numerics == NUMERICS_F16 ? line_target(&j->l)->name : NULL;
     struct walk *w = walk_begin(j->l.s, k.after, &j->b->dims, j->numerics, line_threads(j->l.c));
     struct node **outs = arena_array(j->l.s->run, struct node *, k.after->n_outs + 1);
     for (size_t i = 0; i < k.after->n_outs; i++)
@@ -191,6 +193,7 @@ static bool run_hip(struct run_job *j)
     if (!d)
         return false;
     j->on = strcmp(d->ops->kind, "emu") ? arena_printf(j->l.s->run, "%s (%s)", d->spec, d->name) : d->spec;
+    j->target = d->target->name;
     bool ok = run_kernels(j, d);
     d->ops->close(d);
     return ok;
@@ -211,8 +214,8 @@ static struct stats stats_of(const struct tensor *t)
     double sum = 0;
     for (int64_t i = 0; i < n; i++) {
         double x = tensor_get(t, i);
-        st.nans += isnan(x);
-        st.infinite += isinf(x);
+        st.nans += isnan(x) != 0;
+        st.infinite += isinf(x) != 0; /* −1 for −inf */
         if (!isfinite(x))
             continue;
         st.min = fmin(st.min, x);
@@ -224,6 +227,11 @@ static struct stats stats_of(const struct tensor *t)
     return st;
 }
 
+static const char *number_word(struct arena *a, double x)
+{
+    return isnan(x) ? "NaN" : isinf(x) ? (x < 0 ? "-inf" : "inf") : arena_printf(a, "%.6g", x);
+}
+
 static const char *value_text(struct arena *a, const struct tensor *t)
 {
     const char *text = "";
@@ -233,16 +241,24 @@ static const char *value_text(struct arena *a, const struct tensor *t)
         return "empty";
     if (n <= SHOWN) {
         for (int64_t i = 0; i < n; i++)
-            text = arena_printf(a, "%s%s%.6g", text, i ? " " : "", tensor_get(t, i));
+            text = arena_printf(a, "%s%s%s", text, i ? " " : "", number_word(a, tensor_get(t, i)));
         return text;
     }
     if (st.nans + st.infinite < n)
         text = arena_printf(a, "min %.6g   mean %.6g   max %.6g", st.min, st.mean, st.max);
     if (st.nans)
-        text = arena_printf(a, "%s   %" PRId64 " nan", text, st.nans);
+        text = arena_printf(a, "%s%s%" PRId64 " NaN", text, *text ? "   " : "", st.nans);
     if (st.infinite)
-        text = arena_printf(a, "%s   %" PRId64 " infinite", text, st.infinite);
+        text = arena_printf(a, "%s%s%" PRId64 " infinite", text, *text ? "   " : "", st.infinite);
     return text;
+}
+
+/* The same in a word, for programs. */
+static const char *state_word(const struct tensor *t, const struct stats *st)
+{
+    int64_t odd = st->nans + st->infinite;
+    int64_t n = tensor_count(t);
+    return !n ? "empty" : st->nans == n ? "all NaN" : odd == n ? "none finite" : odd ? "some not finite" : "finite";
 }
 
 /* The file that --output names for an output; NULL: none. */
@@ -261,11 +277,19 @@ static const char *file_for(const struct cli *c, const char *name)
 static bool output_json(struct run_job *j, const char *name, const struct tensor *t, const char *file)
 {
     struct stats st = stats_of(t);
-    struct cJSON *o = json_new();
+    struct cJSON *o = report_json("output");
     json_text(o, "output", name);
     json_text(o, "on", j->on);
     json_text(o, "dtype", dtype_name(t->dtype));
     json_ints(o, "shape", t->dim, (size_t)t->rank);
+    int64_t n = tensor_count(t);
+    json_int(o, "elements", n);
+    json_text(o, "state", state_word(t, &st));
+    if (n <= SHOWN) {
+        struct cJSON *values = json_array(o, "values");
+        for (int64_t i = 0; i < n; i++)
+            json_real(values, NULL, tensor_get(t, i));
+    }
     bool any = tensor_count(t) > st.nans + st.infinite;
     if (any) {
         json_real(o, "min", st.min);
@@ -287,6 +311,16 @@ static void print_head(const struct run_job *j)
             line_weights_text(&j->l, INIT_TRAIN));
 }
 
+static bool head_json(const struct run_job *j)
+{
+    struct cJSON *o = line_json(&j->l, "run", j->b, INIT_TRAIN);
+    json_text(o, "backend", j->cpu ? "cpu" : "hip");
+    json_text(o, "on", j->on);
+    json_text(o, "target", j->target);
+    json_text(o, "numerics", j->cpu ? j->on + strlen("cpu ") : "f16");
+    return json_line(j->l.s, o, j->l.c->out);
+}
+
 static bool show_outputs(struct run_job *j)
 {
     struct cli *c = j->l.c;
@@ -294,6 +328,8 @@ static bool show_outputs(struct run_job *j)
     const struct graph *g = j->l.parsed;
     struct table *t = table_new(a, "llll");
     t->most = c->o.quiet ? 0 : TABLE_WIDTH;
+    if (c->o.json && !head_json(j))
+        return false;
     if (!c->o.json && !c->o.quiet)
         print_head(j);
     for (size_t i = 0; i < g->n_outs; i++) {

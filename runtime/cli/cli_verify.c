@@ -26,6 +26,8 @@ struct verify_job {
     double *work; /* of each group, in multiply-adds; then of comparing the outputs, and of the passes */
 };
 
+static struct cJSON *head(const struct verify_job *j) { return line_json(&j->l, "verify", j->b, INIT_JUDGE); }
+
 /* ---- progress ---- */
 
 static double group_work(struct session *s, const struct group *gr, const struct dim_values *dims)
@@ -79,7 +81,7 @@ static bool begin_report(struct verify_job *j)
     const struct cli_options *o = &j->l.c->o;
     progress_begin(&j->progress, o->quiet || o->verbose ? NULL : j->l.c->err, all_work(j));
     if (o->json)
-        return report_verify_head_json(j->l.s, &j->ctx, j->l.c->out);
+        return report_verify_head_json(j->l.s, head(j), &j->ctx, j->l.c->out);
     if (!o->quiet)
         j->lines = report_kernels_begin(j->l.s, &j->ctx, j->l.c->out);
     return true;
@@ -159,7 +161,7 @@ static enum fail say(struct verify_job *j)
 {
     struct cli *c = j->l.c;
     j->ctx.good = all_good(&j->r);
-    if (c->o.report && !json_save(c->s, report_verify_object(c->s, &j->r, &j->ctx), c->o.report))
+    if (c->o.report && !json_save(c->s, report_verify_object(c->s, head(j), &j->r, &j->ctx), c->o.report))
         return FAIL_INPUT;
     if (c->o.json && !report_verify_json(c->s, &j->r, &j->ctx, c->out))
         return FAIL_INPUT;

@@ -35,6 +35,13 @@ const char *count_text(struct arena *a, size_t n, const char *one);
 /* "file.graph:12:17"; "" for an unknown location. */
 const char *loc_text(struct arena *a, struct loc loc);
 
+/* ---- JSON ---- */
+
+/* Every line of --json, and every report, begins with these: the version of its schema, which changes when a key
+   changes its meaning, and its kind. */
+enum { JSON_SCHEMA = 1 };
+struct cJSON *report_json(const char *kind);
+
 /* ---- graphs ---- */
 
 int64_t graph_parameters(const struct graph *g, size_t *n_tensors);
@@ -89,10 +96,12 @@ void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *
 /* What follows the table. */
 void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet,
                    FILE *to);
-/* The same as JSON: a line for the head, for each kernel, for the verdict. */
-bool report_verify_head_json(struct session *s, const struct verify_context *c, FILE *to);
+/* The same as JSON: a line for the head, for each kernel, for the verdict. `head` is an object that says what was run;
+   more is added to it. */
+bool report_verify_head_json(struct session *s, struct cJSON *head, const struct verify_context *c, FILE *to);
 bool report_kernel_json(struct session *s, const struct kernel_verdict *v, const struct verify_context *c, FILE *to);
 bool report_verify_json(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to);
-/* The whole report as one object, for --report. */
-struct cJSON *report_verify_object(struct session *s, const struct verify_report *r, const struct verify_context *c);
+/* The whole report as one object, for --report; `head` as above. */
+struct cJSON *report_verify_object(struct session *s, struct cJSON *head, const struct verify_report *r,
+                                   const struct verify_context *c);
 #endif

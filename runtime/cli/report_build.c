@@ -153,7 +153,7 @@ static bool kernel_json(struct session *s, const struct build_report *r, const s
 {
     const struct kernel_info *k = info_of(r, l);
     const struct kernel_info unknown = { .regs = -1, .matrix = -1, .spills = -1, .stack = -1 };
-    struct cJSON *o = json_new();
+    struct cJSON *o = report_json("built_kernel");
     if (!k)
         k = &unknown;
     json_text(o, "kernel", l->title);
@@ -176,7 +176,7 @@ bool report_build_target_json(struct session *s, const struct build_report *r, F
 {
     size_t n;
     const struct line *lines = lines_of(s, r, &n);
-    struct cJSON *o = json_new();
+    struct cJSON *o = report_json("built_target");
     json_text(o, "target", r->p->target->name);
     json_int(o, "kernels", (int64_t)r->p->g->n_groups);
     json_int(o, "launches", (int64_t)r->p->n_launches);

@@ -345,15 +345,12 @@ static void add_verdict(struct session *s, struct cJSON *o, const struct kernel_
 
 static void add_header(struct session *s, struct cJSON *o, const struct verify_context *c)
 {
-    json_text(o, "graph", c->parsed->name);
-    json_text(o, "size", c->parsed->size);
     json_text(o, "device", c->device->spec);
     json_text(o, "target", c->device->target->name);
     json_text(o, "against", "cpu real");
     json_text(o, "stands_on", stands_on(s, c));
-    struct cJSON *dims = json_object(o, "dims");
-    for (size_t i = 0; i < c->dims->n; i++)
-        json_int(dims, c->dims->names[i], c->dims->values[i]);
+    json_bool(o, "sanitized", c->sanitized);
+    json_bool(o, "loss_not_judged", graph_drops_loss(c->parsed));
 }
 
 static void add_verdicts(struct cJSON *o, const struct verify_report *r, const struct verify_context *c)
@@ -395,30 +392,31 @@ static void add_verdicts(struct cJSON *o, const struct verify_report *r, const s
     }
 }
 
-bool report_verify_head_json(struct session *s, const struct verify_context *c, FILE *to)
+bool report_verify_head_json(struct session *s, struct cJSON *head, const struct verify_context *c, FILE *to)
 {
-    struct cJSON *o = json_new();
-    add_header(s, o, c);
-    return json_line(s, o, to);
+    add_header(s, head, c);
+    return json_line(s, head, to);
 }
 
 bool report_kernel_json(struct session *s, const struct kernel_verdict *v, const struct verify_context *c, FILE *to)
 {
-    struct cJSON *o = json_new();
+    struct cJSON *o = report_json("kernel");
     add_verdict(s, o, v, c);
     return json_line(s, o, to);
 }
 
 bool report_verify_json(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
 {
-    struct cJSON *o = json_new();
+    struct cJSON *o = report_json("verdict");
     add_verdicts(o, r, c);
     return json_line(s, o, to);
 }
 
-struct cJSON *report_verify_object(struct session *s, const struct verify_report *r, const struct verify_context *c)
+struct cJSON *report_verify_object(struct session *s, struct cJSON *head, const struct verify_report *r,
+                                   const struct verify_context *c)
 {
-    struct cJSON *o = json_new(), *list;
+    struct cJSON *o = head;
+    struct cJSON *list;
     add_header(s, o, c);
     add_verdicts(o, r, c);
     list = json_array(o, "kernels");

@@ -139,6 +139,14 @@ const char *loc_text(struct arena *a, struct loc loc)
     return loc.line ? arena_printf(a, "%s:%d:%d", loc.src->name, loc.line, loc.col) : "";
 }
 
+struct cJSON *report_json(const char *kind)
+{
+    struct cJSON *o = json_new();
+    json_int(o, "schema", JSON_SCHEMA);
+    json_text(o, "kind", kind);
+    return o;
+}
+
 /* ---- graphs ---- */
 
 int64_t graph_parameters(const struct graph *g, size_t *n_tensors)

@@ -404,8 +404,11 @@ const struct target *line_target(const struct line *l)
 
 static bool unknown_device(struct session *s, const char *spec)
 {
-    diag_error(s, FAIL_USAGE, NOWHERE, "there is no device %s: a device is emu, emu:TARGET, nvidia:N or amd:N", spec);
-    return false;
+    const char *known = cli_word_meant("device", spec);
+    if (!strncmp(spec, "cuda:", 5))
+        known = arena_printf(s->run, "nvidia:%s", spec + 5);
+    return diag_error(s, FAIL_USAGE, NOWHERE, "there is no device %s: a device is emu, emu:TARGET, nvidia:N or amd:N%s",
+                      spec, cli_meant(s, known));
 }
 
 /* KIND:N, N from 0. */

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "ir/index.h"
 #include "ir/map.h"
@@ -76,6 +77,39 @@ const char *cli_meant(struct session *s, const char *near)
     return near ? arena_printf(s->run, "; did you mean %s?", near) : "";
 }
 
+const char *cli_word_meant(const char *of, const char *said)
+{
+    static const struct {
+        const char *of, *said, *meant;
+    } words[] = {
+        { "backend", "cuda", "hip" },
+        { "backend", "gpu", "hip" },
+        { "backend", "nvidia", "hip" },
+        { "backend", "amd", "hip" },
+        { "backend", "rocm", "hip" },
+        { "backend", "emu", "--backend hip --device emu" },
+        { "numerics", "float32", "f32" },
+        { "numerics", "fp32", "f32" },
+        { "numerics", "float16", "f16" },
+        { "numerics", "fp16", "f16" },
+        { "numerics", "half", "f16" },
+        { "numerics", "float64", "real" },
+        { "numerics", "double", "real" },
+        { "numerics", "f64", "real" },
+        { "device", "cuda", "nvidia:0" },
+        { "device", "nvidia", "nvidia:0" },
+        { "device", "gpu", "nvidia:0 or amd:0" },
+        { "device", "amd", "amd:0" },
+        { "device", "hip", "amd:0 or nvidia:0" },
+        { "device", "rocm", "amd:0" },
+        { "device", "cpu", "emu, or --backend cpu" },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strcmp(words[i].of, of) && !strcasecmp(words[i].said, said))
+            return words[i].meant;
+    return NULL;
+}
+
 /* The verbs that have a flag, for an error about a verb that does not. */
 static const char *others_with(struct session *s, const struct verbs *all, const char *name)
 {
@@ -139,6 +173,7 @@ static bool read_word(struct session *s, const struct cli_flag *f, const char *v
     *out = value;
     if (in_list(f->arg, '|', value))
         return true;
+    const char *known = cli_word_meant(f->name, value);
     const char *near = NULL;
     for (const char *p = f->arg; *p;) {
         size_t n = strcspn(p, "|");
@@ -146,7 +181,7 @@ static bool read_word(struct session *s, const struct cli_flag *f, const char *v
         p += n + (p[n] == '|');
     }
     return diag_error(s, FAIL_USAGE, NOWHERE, "there is no %s %s; choose one of %s%s", f->name, value, f->arg,
-                      cli_meant(s, near));
+                      cli_meant(s, known ? known : near));
 }
 
 static bool read_pass(struct session *s, const struct cli_flag *f, const char *value, const char **out)

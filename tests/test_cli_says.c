@@ -221,7 +221,7 @@ static void a_full_directory_for_temporary_files_is_said(void **state)
 {
     (void)state;
     struct place p = enter_small();
-    int status;
+    int status = -1;
     pid_t pid = fork();
     if (pid == 0)
         _exit(compile_without_room());

@@ -1,6 +1,6 @@
 #ifndef TOKIC_CODEGEN_GEMM_H
 #define TOKIC_CODEGEN_GEMM_H
-/* The gemm template between its files: gemm.c (shape, ring, loop), gemm_lanes.c (products without a matrix unit),
+/* What the files of the gemm template share: gemm.c (shape, ring, loop), gemm_lanes.c (products without a matrix unit),
    gemm_sinks.c (what is written), gemm_margins.c (reductions of the results). */
 #include "codegen/lower.h"
 #include "ir/tile.h"
@@ -59,6 +59,6 @@ void margins_take(struct gemm *g, const struct index *row_slot, const struct ind
                   const struct index *const *index);
 void margins_end(struct gemm *g);
 
-/* Writes what the launch's sinks say, from the accumulators. */
+/* Writes the launch's sinks from the accumulators. */
 void gemm_sinks(struct gemm *g);
 #endif

@@ -8,9 +8,9 @@
 #include "ir/kernel/fragment.h"
 
 struct payload {
-    struct kprint p;            /* first: what a printer of statements is given */
+    struct kprint p;            /* the first member: functions that are given a kprint find the payload by it */
     int live;                   /* depth of control: live<N>_[tid] says whether a thread takes part at this depth */
-    const struct index **outer; /* variables and lets that are arrays over the block's threads */
+    const struct index **outer; /* variables that are arrays over the block's threads; outer_read: lets that are */
     size_t n_outer, cap_outer;
     const struct kexpr **outer_read;
     size_t n_outer_read, cap_outer_read;
@@ -252,7 +252,8 @@ static void let_of_block(struct kprint *p, const struct kstmt *it)
         *arena_push(p->o.arena, y->outer_read, y->n_outer_read, y->cap_outer_read) = it->read;
 }
 
-/* One level of a butterfly at distance d_: each lane's element and the other lane's, as they were before it. */
+/* One level of a butterfly: combines each lane's element with that of the lane at distance d_, both as they were before
+   the level. */
 static void level(struct kprint *p, const struct kstmt *it, const char *cell)
 {
     kout_line(&p->o, "%s was_[N_];", print_type(p, it->acc_type));

@@ -8,10 +8,10 @@
    args: the buffers in argument order, P[] for any float type, else tk_i32[], tk_i64[], tk_u8[]; dims: the scalar
    arguments in order; grid: blocks along x, y, z.
 
-   A block's threads run in turn. A statement outside of regions runs for all threads at once; a region runs as a whole
-   for one thread after the other. Threads of a region are independent and all else is collective, so no fibers are
-   needed. A region that reads another thread's work in the same region gives a different result here than on a device.
-   A copy is made at its issue. Uninitialised cells hold p_unset().
+   A region runs for one thread after the other, each time as a whole. A statement outside of regions is done for all
+   threads of the block before the next statement begins. Threads of a region are independent and all else is
+   collective, so no fibers are needed. A region that reads another thread's work in the same region gives a different
+   result here than on a device. A copy is done at its issue. Uninitialised cells hold p_unset().
 
    The C before it must define tk_f64 tk_i32 tk_u32 tk_i64 tk_u8, tk_max_T and tk_min_T (T i32, i64), P, and on P:
        p_order(P) -> tk_i32: a key in the payloads' own order

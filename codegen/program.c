@@ -77,7 +77,7 @@ static void drop_unused_args(struct kernel *k, struct launch_arg *args)
     k->n_args = kept;
 }
 
-/* Are all its results empty, for every value of the dims? */
+/* Are all results of the group empty, for every value of the dims? */
 static bool is_empty(struct session *s, const struct group *gr)
 {
     int64_t n;

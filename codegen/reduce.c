@@ -14,11 +14,11 @@ struct reduce {
     const struct node **of; /* the nodes that are reduced together */
     struct kmem **acc, **parts;
     size_t n;
-    const struct index *outer, *inner, *length; /* results, and terms of each, in this launch */
+    const struct index *outer, *inner, *length; /* this launch has outer·inner results, of `length` terms each */
     const struct index *part;                   /* terms of a part */
     const struct index *first, *end;            /* this block's range of terms */
-    const struct index *o;                      /* this block's outer result */
-    const struct index *column;                 /* this thread's first inner result */
+    const struct index *o;                      /* this block's place along `outer` */
+    const struct index *column;                 /* this thread's first place along `inner` */
     int width;
 };
 

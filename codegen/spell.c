@@ -382,7 +382,8 @@ static const char copies_emu[] =
 static const char await_cuda[] = "#define tk_await() asm volatile(\"griddepcontrol.wait;\" ::: \"memory\")\n";
 static const char await_nothing[] = "#define tk_await() ((void)0)\n";
 
-/* Extra arguments of the staged copies: none on a GPU, the work-item and its line in a checking text. */
+/* Extra arguments of the staged copies: none on a GPU; in a checking text the work-item and the
+   line of the call. */
 static const char staged_plain[] = "#define TK_ME\n#define TK_AT\n#define TK_MAY(p, n, w) 1\n";
 static const char staged_checked[] =
     "#define TK_ME struct tk_item *tk_me, int tk_line,\n#define TK_AT tk_me, __LINE__,\n"
@@ -414,7 +415,8 @@ static void print_names(FILE *to, const char *params, const char *before, const 
     }
 }
 
-/* A function that needs the work-item or its line is NAME_at(tk_me, tk_line, ...); NAME is a macro that passes both. */
+/* In the emulator's spellings, a function that needs the work-item, or the line of its call, is NAME_at(tk_me, tk_line,
+   ...). NAME is then a macro that passes both. */
 static void print_row(FILE *to, const struct row *r, enum spelling how)
 {
     bool touch = how == SPELL_EMU_CHECKED && (r->kind == READ || r->kind == WRITE);

@@ -271,7 +271,7 @@ static struct extent take_part(struct packer *p, struct block *b, const struct s
     return b->x;
 }
 
-/* Extends the allocation. If its last block is free and not larger, that block is grown. */
+/* Extends the allocation. If its last block is free and not larger than `want`, that block is grown. */
 static struct extent append(struct packer *p, const struct size *want)
 {
     struct extent x = { .offset = p->memory, .bytes = want->bytes };
@@ -290,8 +290,8 @@ static struct extent append(struct packer *p, const struct size *want)
     return x;
 }
 
-/* Rounds up to a multiple of 256. The first MOST_ROUNDED sizes get the smallest such multiple, which adds a term to
-   offsets that no other size shares. Later sizes are rounded term by term. */
+/* Rounds up to a multiple of 256. The first MOST_ROUNDED sizes get the smallest such multiple. This costs a term of its
+   own in every offset behind such a size, so later sizes are rounded term by term. */
 static const struct index *rounded(struct packer *p, const struct index *least)
 {
     struct index_table *t = p->s->indices;

@@ -13,8 +13,11 @@ struct extent {
 };
 
 enum pack_policy {
-    PACK_EQUAL, /* reuse only free extents of exactly the same size */
-    PACK_FIT,   /* reuse provably larger ones too: split off the rest, join neighbours, grow the last one */
+    /* Reuses a free extent only if its size is exactly the one that is asked for. */
+    PACK_EQUAL,
+    /* Also reuses extents that are provably larger, and splits off the rest. Joins free neighbours. Grows the last
+       extent of the allocation. */
+    PACK_FIT,
     PACK_POLICIES
 };
 

@@ -48,7 +48,7 @@ static void mark_keep_f32(struct graph *g, struct arena *step)
     }
 }
 
-/* Is every float that n reads of the routing or a source, and something of the routing? */
+/* True if n reads at least one value of the routing, and no other floats than those and sources. */
 static bool reads_routing(const struct node *n, const bool *routing)
 {
     bool some = false;
@@ -61,7 +61,8 @@ static bool reads_routing(const struct node *n, const bool *routing)
     return some && n->op->class != CLS_CONTRACT;
 }
 
-/* Scores are what keep_f32 operands are; chosen sets are what selections result in. */
+/* The values of the routing are scores (keep_f32 operands), chosen sets (results of selections), and what is computed
+   from them. */
 static void keep_routing(struct graph *g, struct arena *step)
 {
     bool *routing = arena_array(step, bool, g->next_id + 1);
@@ -75,7 +76,7 @@ static void keep_routing(struct graph *g, struct arena *step)
     }
 }
 
-/* By node id: it becomes an f32 by a cast, directly or through views. A declared type is such a cast. */
+/* Which nodes, by id, a cast turns into f32, directly or through views. A declared type is such a cast. */
 static bool *wanted_in_f32(const struct graph *g, const struct op_def *cast, struct arena *step)
 {
     bool *wanted = arena_array(step, bool, g->next_id + 1);

@@ -40,7 +40,8 @@ static void add(struct recompute *r, struct list *l, const struct node *n)
         *arena_push(r->a, l->v, l->n, l->cap) = n;
 }
 
-/* Adds what n reads from other groups and from sources, through rematerialised nodes. Constants are no memory. */
+/* Adds what n reads from other groups and from sources, through rematerialised nodes. Constants do not
+   count, since they are not in memory. */
 static void add_reads(struct recompute *r, struct group *gr, const struct node *n, bool contraction)
 {
     struct traffic *to = &r->of[gr->id];
@@ -79,7 +80,7 @@ static double bytes_of(const struct recompute *r, const struct node *n)
     return (double)index_eval_hint(type_count(r->g->s, &n->type), r->hint) * dtype_size(n->storage);
 }
 
-/* Bytes moved because p is a kernel: its reads, a write of each value, a read of each by each reader. */
+/* Bytes moved because p is a kernel of its own: its reads, a write of each value, a read of each by each reader. */
 static double price_of_storing(const struct recompute *r, const struct group *p)
 {
     const struct traffic *t = &r->of[p->id];

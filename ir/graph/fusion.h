@@ -13,8 +13,8 @@ int fusion_index_copies(struct fusion *f, const struct node *n);
 struct group *fusion_open(struct fusion *f, struct node *n);
 /* May n join the group, which holds some of its operands? */
 bool fusion_admits(struct fusion *f, struct group *gr, struct node *n);
-/* Merges a into b, a later group, where one of them is pointwise, so that n, pointwise too, can join both in one
-   kernel. a is empty then. false: they stay as they are. */
+/* Merges group a into b, a later one, so that the pointwise n can join them in one kernel. At least one of the two must
+   be pointwise. a is empty afterwards. false: both stay as they are. */
 bool fusion_merge(struct fusion *f, struct group *a, struct group *b, struct node *n);
 /* Adds n, which fusion_admits has accepted. */
 void fusion_join(struct fusion *f, struct group *gr, struct node *n);

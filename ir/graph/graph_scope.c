@@ -113,7 +113,7 @@ static const char *unused_name(struct unfold *u, const char *base, int64_t *time
 
 const char *instance_take(struct unfold *u, const char *wanted, struct loc loc)
 {
-    const char *key = arena_printf(u->step, "%s ", wanted); /* a space keeps counts apart from scopes' stems */
+    const char *key = arena_printf(u->step, "%s ", wanted); /* the space keeps it apart from stems of parameters */
     void **count = map_at(u->file->counts, key);
     int64_t times = (intptr_t)*count;
     const char *name = unused_name(u, wanted, &times, loc);

@@ -40,8 +40,8 @@ struct binding {
 
 struct scope {
     struct scope *parent; /* of a block instance: the file's scope, where only numbers and blocks are visible */
-    struct map *names;    /* struct binding */
-    struct map *counts;   /* of automatic parameters, by stem (intptr_t) */
+    struct map *names;    /* struct binding, by name */
+    struct map *counts;   /* intptr_t: how often each stem of a name was used, for the number after it */
     const char *instance; /* NULL: top level */
 };
 
@@ -58,9 +58,9 @@ struct unfold {
     struct graph *g;
     const struct graph_options *o;
     struct scope *file;
-    struct map *taken;    /* struct taken: names of tensors and instances */
-    struct map *settable; /* names that --set may override: the --set text that does (const char *), or NULL */
-    struct map *outs;     /* struct loc: names of outputs */
+    struct map *taken;    /* struct taken, by the name of a tensor or instance */
+    struct map *settable; /* const char *, by each name that --set may override: its text in --set, or NULL */
+    struct map *outs;     /* struct loc, by the name of an output */
     size_t max_nodes, steps;
     int depth;
     bool fatal; /* a limit was exceeded */
@@ -81,7 +81,8 @@ const char *scope_path(struct unfold *u, const struct scope *sc, const char *nam
 struct taken *name_take(struct unfold *u, const char *name, struct loc loc, const char *what);
 /* The first unused of `wanted`, wanted.1, wanted.2 … */
 const char *instance_take(struct unfold *u, const char *wanted, struct loc loc);
-/* Count a step, or a level of nesting. False beyond the limit, with one error for all. */
+/* unfold_step counts a step, unfold_enter a level of nesting. They return false beyond the limit; only the first
+   time is reported as an error. */
 bool unfold_step(struct unfold *u, struct loc loc);
 bool unfold_enter(struct unfold *u, struct loc loc);
 

@@ -28,7 +28,7 @@ struct row_space {
 };
 /* Is n a stage of a rows kernel? A stage has no value at a single index (`at`). */
 bool node_is_stage(const struct node *n);
-/* Is n a reduction that is no stage: across rows, or of a few long rows? Such a reduction has its own template. */
+/* Is n a reduction that is not a stage: across rows, or of a few long rows? Such a reduction has its own template. */
 bool node_is_reduce(const struct node *n);
 /* The row space of a group that begins with n. */
 struct row_space row_space_of(const struct node *n);

@@ -4,7 +4,8 @@
 #include "ir/ops/reduction.h"
 
 /* ---- reductions ---- */
-/* Least terms of a part for each thread, blocks that fill a unit of the card, and most parts. */
+/* The fewest terms that a part may give each thread; the blocks that fill a unit of the card; the largest number of
+   parts. */
 enum { LEAST_TERMS = 16, BLOCKS_A_UNIT = 4, MOST_PARTS = 1024 };
 
 static int64_t at_most(int64_t x, int64_t most) { return x < most ? x : most; }

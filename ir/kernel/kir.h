@@ -178,8 +178,8 @@ struct kstmt {
     size_t n_orelse, cap_orelse;
     const struct index *var;  /* FOR; LET of an integer: its index variable; EACH: the element's row */
     const struct index *var2; /* EACH: the element's column */
-    const struct index *var3; /* EACH: the slot of the row, or NULL */
-    const struct index *var4; /* EACH: the slot of the column, or NULL */
+    const struct index *var3; /* EACH: the slot (ir/kernel/fragment.h) of the element's row, or NULL */
+    const struct index *var4; /* EACH: the slot of the element's column, or NULL */
     /* LET, STORE, ACCUMULATE, FRAG_FILL, FRAG_SET; LOAD_VECTOR: the fill; FRAG_REDUCE: the initial value of ⊕ */
     const struct kexpr *value;
     const struct kexpr *read;           /* LET of a float: the K_READ value of its variable */

@@ -16,8 +16,9 @@ struct kref {
 };
 struct kplan;
 struct kplan *kplan_new(struct arena *a, const struct kernel *k);
-/* The name of an id or of a variable of a loop, let or each; the name of a let by its K_READ value. */
+/* The name of an id, or of a variable that a loop, let or each binds. */
 const char *kplan_var(const struct kplan *p, const struct index *var);
+/* The name of the let that a K_READ value reads. */
 const char *kplan_read(const struct kplan *p, const struct kexpr *read);
 /* The temporary that holds x in this statement; -1: x is written out. */
 int kplan_temp(struct kplan *p, const struct kstmt *stmt, const struct kexpr *x);

@@ -48,7 +48,8 @@ static struct facts facts_of_source(const struct node *n)
     return f;
 }
 
-/* Views and gathers: each element is one of an operand with the result's kind of dtype. */
+/* For views and gathers. Each element of the result is an element of an operand: of one that holds floats if the result
+   does. */
 static struct facts facts_of_moved(const struct node *n)
 {
     struct facts out = facts_of_dtype(n->type.dtype);

@@ -227,13 +227,13 @@ static struct mass mass_of(const struct bd *b, const struct dot *d)
     return m;
 }
 
-/* Groups that the unit adds in sequence to one running sum. */
+/* The number of groups that the unit adds to one running sum, one after the other. */
 static double groups_of(const struct sum_level *r)
 {
     return (double)r->chain * ceil((double)r->block / r->unit->group);
 }
 
-/* Running sums that n terms are spread over. */
+/* The number of running sums that n terms are spread over. */
 static double sums_of(const struct sum_level *r, int64_t n)
 {
     double tree = ldexp(1, r->depth);

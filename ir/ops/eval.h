@@ -164,7 +164,7 @@ static inline double bd_err(const struct bd *b, int operand, int64_t i)
 /* Error of a sum of n terms t_i by b->sum, with mass = Σ|t_i| and err = Σ error of t_i. Not for sums on a
    matrix unit. */
 double bd_sum(const struct bd *b, double mass, double err, int64_t n);
-/* Most additions that one of n terms takes part in, in levels `from` and up. */
+/* The largest number of additions that one of n terms takes part in, in levels `from` and up. */
 double bd_sum_steps(const struct sum_record *r, int from, int64_t n);
 /* γ_n = n·u / (1 − n·u); INFINITY where n·u ≥ 1 (Higham, Accuracy and Stability, section 3.1). */
 double bd_gamma(double n, double u);

@@ -112,7 +112,7 @@ static struct sheaf_table table(const struct ev *c, int operand)
     return (struct sheaf_table){ c->in[operand].v, sizeof(NUM) };
 }
 
-/* Compares numbers by their bits in memory: −0 is not 0, and a NaN equals its own bits. */
+/* Compares numbers by their bits in memory: −0 differs from 0, and a NaN equals a NaN of the same bits. */
 static void sheaf_check_eval(struct ev *c)
 {
     struct sheaf_site site = { .rows = c->in[X].dim[0],

@@ -48,8 +48,8 @@ struct sheaf_buckets {
     struct sheaf_table row;          /* [experts, cap], signed integers */
     struct sheaf_table chosen, w, q; /* [experts, cap, experts]: the sections */
     struct sheaf_table x;            /* [experts, cap, width]: gathered activations */
-    struct sheaf_table read_row;     /* [experts, cap]: the row that combine adds the record's result to */
-    struct sheaf_table read_w;       /* [experts, cap]: the weight that it multiplies by */
+    struct sheaf_table read_row;     /* [experts, cap]: the row to which combine adds the record's result */
+    struct sheaf_table read_w;       /* [experts, cap]: the weight by which combine multiplies that result */
 };
 
 /* Why a dispatch is wrong: the first clause that fails, where, and the bits of both values (left, right). By clause:

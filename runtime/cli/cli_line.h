@@ -1,7 +1,8 @@
 #ifndef TOKIC_RUNTIME_CLI_CLI_LINE_H
 #define TOKIC_RUNTIME_CLI_CLI_LINE_H
-/* The straight line from a file to a launch, as the verbs share it: line_open (read, parse, check) → line_program
-   (passes, lowering) → line_compile → line_device → exec_open. Each returns false with diagnostics. */
+/* The straight line from a file to a launch, as the verbs share it: line_open (read, parse, check) → line_device →
+   line_program (passes, lowering) for its target → line_compile → exec_open. Each returns false, or NULL, with
+   diagnostics. */
 #include "runtime/bind.h"
 #include "runtime/compile/builddir.h"
 #include "runtime/cli/cli.h"
@@ -16,7 +17,7 @@ struct line {
     const struct source *src;
     struct build *build;  /* NULL: the command names a file */
     struct graph *parsed; /* after pipeline_all, with the outputs asked for */
-    bool extra_outputs;   /* --output named a tensor that is no output */
+    bool extra_outputs;   /* --output named a tensor that is not an output of the graph */
     int64_t hint;
 };
 

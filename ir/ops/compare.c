@@ -60,14 +60,15 @@ static double compare_bound1(const struct bd *b, const NUM *x, const double *e, 
 
 static void truth_contract(struct contract *c) { facts_set(c, 0, 1, true, true); }
 
-/* Floats are compared as f32, or as f64 if either is: no conversion rounds. */
+/* Floats are compared as f32, or as f64 if either is: no conversion rounds. Booleans are ordered as 0 and 1. */
 static const struct kexpr *compare_at(struct at *c, enum kop op)
 {
     const struct kexpr *x = at_plain(c, 0);
     const struct kexpr *y = at_plain(c, 1);
-    if (x->type == DT_F64 || y->type == DT_F64) {
-        x = kexpr_cast(c->k, DT_F64, x);
-        y = kexpr_cast(c->k, DT_F64, y);
+    enum dtype as = x->type == DT_F64 || y->type == DT_F64 ? DT_F64 : x->type == DT_BOOL ? DT_I32 : x->type;
+    if (as != x->type || as != y->type) {
+        x = kexpr_cast(c->k, as, x);
+        y = kexpr_cast(c->k, as, y);
     }
     return kexpr_op2(c->k, op, x, y);
 }

@@ -9,7 +9,7 @@
 #include "tests/support/random_graph.h"
 #include "tests/support/support.h"
 
-enum { RANDOM_GRAPHS = 60, MOST_TOKENS = 1 << 14, MOST_MUTATIONS = 4, MOST_BYTES = 1 << 18 };
+enum { RANDOM_GRAPHS = 60, MOST_TOKENS = 1 << 14, MOST_MUTATIONS = 4, MOST_BYTES = 1 << 18, SMALL_NODES = 5000 };
 
 /* ---- the graphs ---- */
 static void add(struct corpus *c, const char *name, const char *text)
@@ -97,6 +97,32 @@ static void add_random(struct corpus *c)
     session_end(s);
 }
 
+static bool is_valid(const char *text)
+{
+    struct session *s = session_begin();
+    struct graph *g =
+        graph_parse(s, source_of_string(s, "corpus.graph", text), &(struct graph_options){ .max_nodes = SMALL_NODES });
+    session_end(s);
+    return g != NULL;
+}
+
+/* Moves the valid graphs to the front. */
+static void sort_valid(struct corpus *c)
+{
+    const char **text = arena_array(c->arena, const char *, c->n);
+    const char **name = arena_array(c->arena, const char *, c->n);
+    size_t k = 0;
+    for (int valid = 1; valid >= 0; valid--)
+        for (size_t i = 0; i < c->n; i++)
+            if (is_valid(c->text[i]) == valid) {
+                text[k] = c->text[i];
+                name[k++] = c->name[i];
+                c->n_valid += (size_t)valid;
+            }
+    c->text = text;
+    c->name = name;
+}
+
 struct corpus *corpus_new(const char *root)
 {
     struct arena *a = arena_new();
@@ -109,6 +135,7 @@ struct corpus *corpus_new(const char *root)
     each_file(c, root, "tests", ".c", add_quoted);
     each_file(c, root, "tests/support", ".c", add_quoted);
     add_random(c);
+    sort_valid(c);
     return c;
 }
 
@@ -379,9 +406,14 @@ static char *mutated(struct arena *a, const char *text, const char *other, uint6
     }
 }
 
+size_t corpus_origin(const struct corpus *c, uint64_t number)
+{
+    return (size_t)(number < c->n ? number : number % c->n_valid);
+}
+
 char *corpus_text(const struct corpus *c, struct arena *a, uint64_t seed, uint64_t number)
 {
-    char *text = arena_strdup(a, c->text[number % c->n]);
+    char *text = arena_strdup(a, c->text[corpus_origin(c, number)]);
     if (number < c->n)
         return text;
     uint64_t r = seed * 1000003 + number;

@@ -10,14 +10,16 @@
 
 struct corpus {
     struct arena *arena;
-    const char **text; /* the valid graphs that mutations begin with, and some that are refused */
+    const char **text; /* the valid graphs, which mutations begin with; then those that are refused */
     const char **name; /* where each comes from */
-    size_t n, cap, cap_names;
+    size_t n, n_valid, cap, cap_names;
 };
 
 /* Reads the graphs under `root`, the directory of the sources. */
 struct corpus *corpus_new(const char *root);
 void corpus_free(struct corpus *c);
-/* Text `number`: the first c->n are the graphs themselves. In `a`. */
+/* The graph that text `number` was made from. */
+size_t corpus_origin(const struct corpus *c, uint64_t number);
+/* Text `number`, in `a`: the first c->n are the graphs themselves. */
 char *corpus_text(const struct corpus *c, struct arena *a, uint64_t seed, uint64_t number);
 #endif

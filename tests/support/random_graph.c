@@ -794,6 +794,11 @@ static void put_attr(FILE *to, struct arena *a, const struct attr_def *def, cons
 
 const char *random_op_text(struct session *s, const struct op_def *op, uint64_t seed)
 {
+    return random_op_text_of(s, op, seed, NULL, 0);
+}
+
+const char *random_op_text_of(struct session *s, const struct op_def *op, uint64_t seed, const enum dtype *as, int n_as)
+{
     bool bound_source = op->class == CLS_SOURCE && !op->kernel.at;
     if (!op->sample || op->class == CLS_EFFECT || bound_source)
         return NULL;
@@ -804,6 +809,8 @@ const char *random_op_text(struct session *s, const struct op_def *op, uint64_t 
     for (int i = 0; i < op->call.n_attrs; i++)
         d.attrs[i] = op->call.attrs[i].value;
     op->sample(&d);
+    for (int i = 0; i < d.n_in && n_as; i++)
+        d.in[i].dtype = as[i % n_as];
     FILE *to = open_memstream(&text, &size);
     BUG_IF(!to, "out of memory");
     fprintf(to, "graph one_%s_%llu\n", op->call.name, (unsigned long long)seed);

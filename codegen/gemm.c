@@ -187,7 +187,7 @@ static void set_depth(struct gemm *g)
     g->slices = g->most_slices = index_ceil_div(t, g->c.k, index_const(t, g->tile.k));
     if (!l->launch->parts)
         return;
-    g->part = index_mod(t, l->k->bid[0], l->launch->parts);
+    g->part = index_mod(t, g->block[0], l->launch->parts);
     g->start = index_mul(t, g->part, part);
     g->end = index_min(t, g->c.k, index_add(t, g->start, part));
     g->most_slices = index_div(t, part, index_const(t, g->tile.k));
@@ -199,27 +199,20 @@ static void set_shape(struct gemm *g)
 {
     struct lower *l = g->l;
     struct index_table *t = l->indices;
-    const struct type *type = &g->c.n->type;
-    const struct index *tile_m = l->k->bid[0];
-    l->k->grid[0] = index_ceil_div(t, g->c.m, index_const(t, g->tile.m));
-    l->k->grid[1] = index_ceil_div(t, g->c.nn, index_const(t, g->tile.n));
-    if (l->launch->parts) {
-        l->k->grid[0] = index_mul(t, l->k->grid[0], l->launch->parts);
-        tile_m = index_div(t, tile_m, l->launch->parts);
-    }
-    g->m0 = index_mulk(t, tile_m, g->tile.m);
-    g->n0 = index_mulk(t, l->k->bid[1], g->tile.n);
+    const struct index *parts = l->launch->parts;
+    const struct index *tiles_m = index_ceil_div(t, g->c.m, index_const(t, g->tile.m));
+    const struct index *count[] = { parts ? index_mul(t, tiles_m, parts) : tiles_m,
+                                    index_ceil_div(t, g->c.nn, index_const(t, g->tile.n)), g->c.matrices };
+    lower_grid(l, count, g->block);
+    g->tile_m = parts ? index_div(t, g->block[0], parts) : g->block[0];
+    g->tile_n = g->block[1];
+    g->batch = g->c.batched ? g->block[2] : NULL;
+    g->m0 = index_mulk(t, g->tile_m, g->tile.m);
+    g->n0 = index_mulk(t, g->tile_n, g->tile.n);
     const struct index *waves_n = index_const(t, g->tile.waves_n);
     g->wave_m = index_mulk(t, index_div(t, l->k->wave_id, waves_n), g->tile.m / g->tile.waves_m);
     g->wave_n = index_mulk(t, index_mod(t, l->k->wave_id, waves_n), g->tile.n / g->tile.waves_n);
     set_depth(g);
-    if (!g->c.batched)
-        return;
-    g->batch = l->k->bid[2];
-    const struct index *count = index_const(t, 1);
-    for (int i = 0; i + 2 < type->rank; i++)
-        count = index_mul(t, count, type->dim[i]);
-    l->k->grid[2] = count;
 }
 
 static void frags_begin(struct gemm *g)

@@ -31,6 +31,8 @@ struct gemm {
     const struct matrix_unit *unit; /* NULL: f32 operands, one chain of fma per result */
     enum dtype in;                  /* of the ring's elements */
     int threads, stages;
+    const struct index *block[3];             /* the tile's row of tiles, with its part of K; column of tiles; matrix */
+    const struct index *tile_m, *tile_n;      /* which row and column of tiles */
     const struct index *m0, *n0;              /* the tile's first row and column */
     const struct index *wave_m, *wave_n;      /* this wave's first row and column in the tile */
     const struct index *part;                 /* which part of K this block sums; NULL: K is not split */

@@ -136,8 +136,7 @@ static void write_tile(struct gemm *g, const struct margin *m)
                          kexpr_load(&l->b, m->totals, NULL, index_addk(t, tid, (int64_t)w * m->extent), NULL, 0),
                          false);
     const struct index *result = m->of_rows && g->batch ? index_add(t, index_mul(t, g->batch, g->c.m), at) : at;
-    const struct index *part =
-        index_mul(t, m->of_rows ? l->k->bid[1] : l->k->bid[0], type_count(l->s, &m->sink->node->type));
+    const struct index *part = index_mul(t, m->of_rows ? g->tile_n : g->tile_m, type_count(l->s, &m->sink->node->type));
     kstmt_store(&l->b, l->scratch[m->sink->scratch], NULL, index_add(t, part, result),
                 kexpr_load(&l->b, m->acc, NULL, zero, NULL, 0), NULL);
     lower_leave(l, p);

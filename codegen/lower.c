@@ -34,6 +34,28 @@ bool mask_never_holds(struct index_table *t, const struct kmask *m)
     return false;
 }
 
+void lower_grid(struct lower *l, const struct index *const *count, const struct index **at)
+{
+    struct index_table *t = l->indices;
+    const struct index **grid = l->k->grid;
+    const struct index *const *bid = l->k->bid;
+    const struct index *rest = bid[0];
+    int inner = 0; /* the last axis that x holds */
+    for (int i = 0; i < 3; i++) {
+        grid[i] = count[i];
+        at[i] = bid[i];
+    }
+    for (int i = 1; i < 3; i++) {
+        if ((uint64_t)count[i]->hi <= l->t->max_grid[i])
+            continue;
+        at[inner] = index_mod(t, rest, count[inner]);
+        at[i] = rest = index_div(t, rest, count[inner]);
+        inner = i;
+        grid[0] = index_mul(t, grid[0], count[i]);
+        grid[i] = index_const(t, 1);
+    }
+}
+
 int log2_ceil(int64_t n)
 {
     int l = 0;

@@ -109,6 +109,10 @@ const struct kexpr *load_arg(struct lower *l, const struct kmem *m, const struct
 bool mask_never_holds(struct index_table *t, const struct kmask *m);
 /* The argument buffer of a materialised value or source; NULL if the kernel has none for it. */
 struct kmem *arg_of(const struct lower *l, const struct node *n);
+/* Sets the grid to count[0] x count[1] x count[2] blocks. `at`: the block's coordinates among them. A y or z that may
+   exceed what the target launches, for some value of the dims, is folded into x, which stays below 2^31: each block
+   makes at least one element of a result. */
+void lower_grid(struct lower *l, const struct index *const *count, const struct index **at);
 /* ⌈log2 n⌉. */
 int log2_ceil(int64_t n);
 

@@ -337,7 +337,8 @@ void lower_reduce(struct lower *l)
     r.end = cut ? index_min(t, r.length, index_add(t, r.first, r.part)) : r.length;
     if (cut) {
         bool zeroed = l->gr->scratch[0].zeroed;
-        l->k->grid[1] = zeroed ? index_ceil_div(t, r.length, r.part) : l->launch->parts;
+        const struct index *used = index_ceil_div(t, r.length, r.part);
+        l->k->grid[1] = zeroed ? index_min(t, used, l->launch->parts) : l->launch->parts;
     }
     if (along_columns)
         columns(&r);

@@ -149,20 +149,26 @@ static void grow_grid(struct program *p)
     ((struct kernel *)p->launches[0].k)->grid[0] = index_mulk(t, index_sym(t, "B"), (int64_t)1 << 30);
 }
 
+static void grow_grid_z(struct program *p)
+{
+    struct index_table *t = p->s->indices;
+    ((struct kernel *)p->launches[0].k)->grid[2] = index_mulk(t, index_sym(t, "B"), 256);
+}
+
 static void what_a_device_cannot_launch_is_refused(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    struct exec *e = paper_exec(s, "sm_90", batched, 65535, NULL);
+    struct exec *e = paper_exec(s, "sm_90", batched, 65536, NULL);
     assert_non_null(e);
     exec_close(e);
     e = paper_exec(s, "sm_90", batched, 1, grow_grid);
     assert_non_null(e);
     exec_close(e);
     session_end(s);
-    expect_refused("sm_90", batched, 65536, NULL, "needs a grid of 1 x 1 x 65536 blocks");
-    expect_refused("gfx90a", batched, 65536, NULL, "takes 2147483647 x 65535 x 65535");
-    expect_refused("sm_90", batched, 2, grow_grid, "needs a grid of 2147483648 x 1 x 2 blocks");
+    expect_refused("sm_90", batched, 256, grow_grid_z, "needs a grid of 256 x 1 x 65536 blocks");
+    expect_refused("gfx90a", batched, 256, grow_grid_z, "takes 2147483647 x 65535 x 65535");
+    expect_refused("sm_90", batched, 2, grow_grid, "needs a grid of 2147483648 x 1 x 1 blocks");
     expect_refused("gfx90a", batched, 1, grow_grid, "needs 1073741824 blocks of");
     expect_refused("sm_90", batched, 2, grow_block, "has 2048 work-items per block");
     expect_refused("sm_90", batched, 2, grow_shared, "uses 307200 bytes of shared memory");

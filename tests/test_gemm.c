@@ -425,6 +425,33 @@ static void no_alarm(void **state)
     }
 }
 
+/* ---- grids ---- */
+/* A target whose y, z, or both are limited to one block: the template folds them into x. */
+static void folded_grids(void **state)
+{
+    static const uint64_t limits[CARDS][2] = { { 1, 65535 }, { 65535, 1 }, { 1, 1 }, { 1, 1 } };
+    for (EACH_CARD(i, state)) {
+        struct many *m = many_begin(i);
+        m->t.max_grid[1] = limits[i][0];
+        m->t.max_grid[2] = limits[i][1];
+        many_add(m, "input a: f32[3, 5, 20, 18] where -1 <= a <= 1\ninput b: f32[3, 5, 18, 150] where -1 <= b <= 1\n"
+                    "y = gelu(matmul(a, b))\noutput y\noutput r = max(y)");
+        many_add(m, "input a: f32[B, 7, 18] where -1 <= a <= 1\ninput b: f32[B, 18, B] where -1 <= b <= 1\n"
+                    "y = matmul(a, b)\noutput y\noutput r = sum(y)");
+        many_add(m, "input a: f32[5, 2048] where -1 <= a <= 1\ninput b: f32[2048, 150] where -1 <= b <= 1\n"
+                    "output y = matmul(a, b)");
+        many_add(m, "input a: f32[200, 40] where -1 <= a <= 1\ninput b: f32[40, 150] where -1 <= b <= 1\n"
+                    "y = matmul(a, b)\noutput r = sum(y)\noutput c = max(y, axis=0)");
+        for (size_t k = 0; k < m->n; k++)
+            assert_int_equal(gemms(m->chain[k]), 1);
+        many_compile(m, true);
+        many_judge(m, 0);
+        many_judge(m, 3);
+        many_judge(m, 70);
+        many_end(m);
+    }
+}
+
 /* ---- which contractions ---- */
 /* What feeds a selection multiplies in f32: a few columns within the rows kernel that selects, more on the gemm
    template. */
@@ -468,7 +495,8 @@ int main(int argc, char **argv)
         return 2;
     }
 #define CASE(test) cmocka_unit_test_prestate(test, &shard)
-    const struct CMUnitTest tests[] = { CASE(shapes),  CASE(forms), CASE(tiles),    CASE(parts),        CASE(whole),
-                                        CASE(margins), CASE(trees), CASE(no_alarm), CASE(who_is_a_gemm) };
+    const struct CMUnitTest tests[] = { CASE(shapes),        CASE(forms),       CASE(tiles), CASE(parts),
+                                        CASE(whole),         CASE(margins),     CASE(trees), CASE(no_alarm),
+                                        CASE(who_is_a_gemm), CASE(folded_grids) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

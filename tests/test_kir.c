@@ -322,6 +322,8 @@ static const struct {
     { "kernel k for gfx90a block 64 shared s: f32[1][128, 256] rows { s[0] = 1 }",
       "131072 bytes of shared memory; gfx90a has 65536", 1 },
     { "kernel k for gfx90a block 64 grid bx, 1, 1 { }", "the grid is not a function of the dims alone", 1 },
+    { "kernel k for gfx90a block 64 dims B grid 1, B, 1 { }", "the grid's y may be over the 65535 blocks", 1 },
+    { "kernel k for gfx90a block 64 grid 1, 65535, 65536 { }", "the grid's z may be over the 65535 blocks", 1 },
 };
 
 static void wrong_kernels(void **state)

@@ -18,6 +18,9 @@ struct contraction contraction_of(struct session *s, const struct node *n)
     c.m = y->dim[y->rank - 2];
     for (int i = 0; !c.batched && i + 2 < y->rank; i++)
         c.m = index_mul(s->indices, c.m, y->dim[i]);
+    c.matrices = index_const(s->indices, 1);
+    for (int i = 0; c.batched && i + 2 < y->rank; i++)
+        c.matrices = index_mul(s->indices, c.matrices, y->dim[i]);
     return c;
 }
 

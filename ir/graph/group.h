@@ -10,6 +10,7 @@ struct contraction {
     const struct node *n;
     bool transpose_a, transpose_b, batched;
     const struct index *m, *nn, *k;
+    const struct index *matrices; /* of a batch; 1 if not batched */
 };
 struct contraction contraction_of(struct session *s, const struct node *n);
 

@@ -7,21 +7,12 @@ enum { LEAST_SLICES = 4, LEAST_PARTS = 4 };
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* The number of matrices in a batched contraction. */
-static const struct index *batch_of(const struct planner *p, const struct contraction *c)
-{
-    const struct index *count = index_const(p->g->s->indices, 1);
-    for (int i = 0; c->batched && i + 2 < c->n->type.rank; i++)
-        count = index_mul(p->g->s->indices, count, c->n->type.dim[i]);
-    return count;
-}
-
 /* The number of parts of K that fills the card if tiles alone leave most of it idle; 1: not split. */
 static int64_t parts_for(const struct planner *p, const struct contraction *c)
 {
     const struct tile *tile = &p->gr->tile;
     int64_t blocks =
-        ceil_div(plan_hint(p, c->m), tile->m) * ceil_div(plan_hint(p, c->nn), tile->n) * plan_hint(p, batch_of(p, c));
+        ceil_div(plan_hint(p, c->m), tile->m) * ceil_div(plan_hint(p, c->nn), tile->n) * plan_hint(p, c->matrices);
     int64_t slices = ceil_div(plan_hint(p, c->k), tile->k);
     if (!blocks)
         return 1;

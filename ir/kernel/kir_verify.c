@@ -620,9 +620,13 @@ static void check_head(struct verify *v)
         wrong(v, "a block of %d threads; %s takes %d", k->block, k->target->name, k->target->max_block);
     if (k->shared_bytes > k->target->shared_bytes)
         wrong(v, "%d bytes of shared memory; %s has %d", k->shared_bytes, k->target->name, k->target->shared_bytes);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         if (k->grid[i]->uniform != UNIFORM_GRID)
             wrong(v, "the grid is not a function of the dims alone");
+        if (i && k->grid[i]->hi > (int64_t)k->target->max_grid[i])
+            wrong(v, "the grid's %c may be over the %lld blocks that %s takes", "xyz"[i],
+                  (long long)k -> target -> max_grid[i], k -> target -> name);
+    }
     const struct index *ids[] = { k->tid, k->lane, k->wave_id, k->bid[0], k->bid[1], k->bid[2] };
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         see(v, ids[i]);

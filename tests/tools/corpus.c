@@ -1,5 +1,6 @@
-/* No graph text may end in a signal, an internal error, or after more than 10 s at 10,000 nodes: takes texts of a fuzzed corpus to
-   kernel texts for both targets, and some of those that are accepted through the compilers.
+/* No graph text may end in a signal, an internal error, or after more than 10 s at 10,000 nodes: takes texts of a fuzzed
+   corpus to kernel texts for both targets, and some of those that are accepted through the compilers. Every second text
+   is a mutation, the others hold whatever the parser accepts (tests/support/wild_graph.h).
 
    usage: corpus [--seed S] [--from N] [--count N] [--compile EVERY] [--keep DIR]
           corpus [--seed S] --only N           the text itself
@@ -21,8 +22,9 @@
 #include "runtime/compile/compile.h"
 #include "runtime/compiled.h"
 #include "tests/support/corpus.h"
+#include "tests/support/wild_graph.h"
 
-enum { SECONDS = 10, MOST_NODES = 10000, COMPILE_SECONDS = 120, SAID_BYTES = 600 };
+enum { SECONDS = 10, MOST_NODES = 10000, COMPILE_SECONDS = 120, SAID_BYTES = 600, TEXT_BYTES = 1 << 18 };
 
 struct options {
     uint64_t seed, from, count, compile;
@@ -36,6 +38,7 @@ struct progress {
     char stage[40];
     double slowest;
     uint64_t slowest_number;
+    char text[TEXT_BYTES]; /* at work */
 };
 
 static const char *const target_names[] = { "gfx90a", "sm_90" };
@@ -101,10 +104,23 @@ static bool take(const char *text, const char *target, struct progress *p, bool 
     return ok;
 }
 
+/* Text `number` of a seed, also in p->text. */
+static const char *text_of(const struct corpus *c, const struct options *o, struct arena *a, struct progress *p,
+                           uint64_t number)
+{
+    stage(p, "the making of the text", "");
+    if (number % 2)
+        return wild_graph_text(a, o->seed * 1000003 + number, p->text, TEXT_BYTES);
+    const char *text = corpus_text(c, a, o->seed, number / 2);
+    snprintf(p->text, TEXT_BYTES, "%s", text);
+    return text;
+}
+
 static void run_text(const struct corpus *c, const struct options *o, struct progress *p)
 {
     struct arena *a = arena_new();
-    const char *text = corpus_text(c, a, o->seed, p->now);
+    limit(SECONDS);
+    const char *text = text_of(c, o, a, p, p->now);
     double start = cpu_now();
     bool compiles = o->compile && p->accepted % o->compile == 0;
     double compiling = 0;
@@ -142,17 +158,15 @@ __attribute__((noreturn)) static void child(const struct corpus *c, const struct
     _exit(0);
 }
 
-static void keep(const struct corpus *c, const struct options *o, uint64_t number)
+static void keep(const struct options *o, const struct progress *p)
 {
-    if (!o->keep)
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%llu_%llu.graph", o->keep, (unsigned long long)o->seed, (unsigned long long)p->now);
+    FILE *f = o->keep ? fopen(path, "w") : NULL;
+    if (!f)
         return;
-    struct arena *a = arena_new();
-    FILE *f = fopen(arena_printf(a, "%s/%llu.graph", o->keep, (unsigned long long)number), "w");
-    if (f) {
-        fputs(corpus_text(c, a, o->seed, number), f);
-        fclose(f);
-    }
-    arena_free(a);
+    fputs(p->text, f);
+    fclose(f);
 }
 
 static void tell(const struct corpus *c, const struct progress *p, int status, int said)
@@ -161,7 +175,8 @@ static void tell(const struct corpus *c, const struct progress *p, int status, i
     ssize_t n = pread(said, text, SAID_BYTES, 0);
     text[n > 0 ? n : 0] = 0;
     bool slow = WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF;
-    printf("text %llu (from %s), %s: %s\n%s\n", (unsigned long long)p->now, c->name[corpus_origin(c, p->now)], p->stage,
+    printf("text %llu (from %s), %s: %s\n%s\n", (unsigned long long)p->now,
+           p->now % 2 ? "wild" : c->name[corpus_origin(c, p->now / 2)], p->stage,
            slow                  ? "over the time limit"
            : WIFSIGNALED(status) ? strsignal(WTERMSIG(status))
                                  : "an exit",
@@ -185,7 +200,7 @@ static uint64_t run_all(const struct corpus *c, const struct options *o, struct 
             break;
         bad++;
         tell(c, p, status, said);
-        keep(c, o, p->now);
+        keep(o, p);
     }
     close(said);
     return bad;
@@ -223,14 +238,14 @@ int main(int argc, char **argv)
         return 2;
     }
     struct corpus *c = corpus_new(SOURCE_DIR);
-    if (only) {
-        fputs(corpus_text(c, c->arena, o.seed, o.from), stdout);
-        corpus_free(c);
-        return 0;
-    }
     struct progress *p = mmap(NULL, sizeof *p, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return 1;
+    if (only) {
+        puts(text_of(c, &o, c->arena, p, o.from));
+        corpus_free(c);
+        return 0;
+    }
     uint64_t bad = run_all(c, &o, p);
     printf("%llu texts of seed %llu from %zu graphs and %zu that are refused: %llu accepted for both targets, %llu "
            "compiled, %llu ended badly; "

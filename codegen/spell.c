@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codegen/prelude/emu_abi.h"
+#include "ir/memory.h"
 
 extern const char prelude_math[];    /* codegen/prelude/math.h */
 extern const char prelude_emu_abi[]; /* codegen/prelude/emu_abi.h */
@@ -548,7 +549,7 @@ const char *spell_prelude(struct session *s, const struct target *t, enum spelli
     char *text = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
-    BUG_IF(!to, "out of memory");
+    memory_must(to, 0);
     fprintf(to, "#define TK_WAVE %d\n#define TK_STATIC_SHARED %d\n", t->wave, t->static_shared);
     if (is_emu(how))
         fprintf(to, "%sconst int tk_abi = TK_EMU_ABI, tk_is_checked = %d;\nenum { tk_checked = %d };\n",
@@ -563,7 +564,8 @@ const char *spell_prelude(struct session *s, const struct target *t, enum spelli
     fputs(how == SPELL_CUDA && t->early_launch ? await_cuda : await_nothing, to);
     fputs(prelude_math, to);
     fputs("\n" SPELL_KERNELS, to);
-    BUG_IF(fclose(to), "out of memory");
+    if (fclose(to))
+        out_of_memory(0);
     const char *kept = arena_strndup(s->run, text, size);
     free(text);
     return kept;

@@ -1,4 +1,5 @@
 #include "ir/arena.h"
+#include "ir/memory.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,12 +20,7 @@ struct arena {
 
 enum { BLOCK_LEAST = 1 << 12, BLOCK_MOST = 1 << 20 };
 
-struct arena *arena_new(void)
-{
-    struct arena *a = calloc(1, sizeof *a);
-    BUG_IF(!a, "out of memory");
-    return a;
-}
+struct arena *arena_new(void) { return memory_must(calloc(1, sizeof(struct arena)), sizeof(struct arena)); }
 
 struct arena *arena_child(struct arena *parent)
 {
@@ -73,8 +69,8 @@ size_t arena_bytes(const struct arena *a)
 
 static struct block *block_new(size_t size)
 {
-    struct block *b = malloc(sizeof *b + size);
-    BUG_IF(!b, "out of memory (%zu bytes)", size);
+    bool there = size < MEMORY_LARGE || size <= memory_left();
+    struct block *b = memory_must(there ? malloc(sizeof *b + size) : NULL, size);
     *b = (struct block){ .size = size };
     return b;
 }
@@ -82,7 +78,8 @@ static struct block *block_new(size_t size)
 /* Blocks double up to 1 MiB. A large allocation gets its own block after the head, which keeps serving small ones. */
 void *arena_alloc(struct arena *a, size_t bytes)
 {
-    BUG_IF(bytes > SIZE_MAX / 2, "arena_alloc of %zu bytes", bytes);
+    if (bytes > SIZE_MAX / 2)
+        out_of_memory(bytes);
     bytes = (bytes + 15) & ~(size_t)15;
     struct block *b = a->head;
     if (!b || b->size - b->used < bytes) {

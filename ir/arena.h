@@ -12,7 +12,7 @@ struct arena *arena_child(struct arena *parent);
 void arena_free(struct arena *a);
 /* Bytes allocated from it and its children. */
 size_t arena_bytes(const struct arena *a);
-/* Zeroed memory, aligned to 16 bytes. Never returns NULL: out of memory is a BUG(). */
+/* Zeroed memory, aligned to 16 bytes. Never returns NULL: out_of_memory ends the process. */
 void *arena_alloc(struct arena *a, size_t bytes);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_strdup(struct arena *a, const char *s);

@@ -1,10 +1,12 @@
 #include "ir/session.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ir/index.h"
+#include "ir/memory.h"
 
 enum { MAX_ERRORS = 100 };
 
@@ -139,6 +141,13 @@ static struct loc loc_of(const struct source *src, size_t at)
     return loc;
 }
 
+bool session_affords(struct session *s, struct loc loc, double bytes, const char *what)
+{
+    double left = bytes < MEMORY_LARGE ? INFINITY : (double)memory_left();
+    return bytes <= left || diag_error(s, FAIL_INPUT, loc, "%s takes %.1f GiB of memory, and %.1f are left", what,
+                                       bytes / 0x1p30, left / 0x1p30);
+}
+
 const struct source *source_read(struct session *s, const char *path)
 {
     FILE *f = fopen(path, "rb");
@@ -148,20 +157,19 @@ const struct source *source_read(struct session *s, const char *path)
     }
     size_t cap = 1 << 16;
     size_t n = 0;
-    char *buf = malloc(cap + 1);
-    bool ok = buf != NULL;
+    char *buf = memory_must(malloc(cap + 1), cap + 1);
+    bool ok = true;
     while (ok) {
         size_t got = fread(buf + n, 1, cap - n, f);
         n += got;
         if (n < cap)
             break;
-        char *bigger = cap < (size_t)1 << 30 ? realloc(buf, cap * 2 + 1) : NULL;
-        if (!bigger) {
+        if (cap >= (size_t)1 << 30) {
             ok = diag_error(s, FAIL_INPUT, NOWHERE, "%s is larger than 1 GiB", path);
             break;
         }
-        buf = bigger;
         cap *= 2;
+        buf = memory_must(realloc(buf, cap + 1), cap + 1);
     }
     if (ok && ferror(f))
         ok = diag_error(s, FAIL_INPUT, NOWHERE, "cannot read %s: %s", path, strerror(errno));

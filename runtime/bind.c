@@ -463,22 +463,26 @@ static bool check_files(struct bind *b)
 
 /* ---- draws ---- */
 
-/* Drawn tensors must fit in memory: otherwise the run would fail later, far from the cause. */
+/* Drawn tensors must fit in memory: otherwise the run would fail later, far from the cause. The largest is named. */
 static bool check_memory(struct bind *b)
 {
     double need = 0;
-    double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    double most = 0;
+    const struct node *largest = NULL;
     for (size_t i = 0; i < b->n; i++) {
         const struct type *t = &b->wants[i].node->type;
         double bytes = dtype_is_float(t->dtype) ? 4 : dtype_size(t->dtype);
         for (int k = 0; k < t->rank; k++)
             bytes *= (double)dims_eval(&b->values, t->dim[k]);
-        if (b->wants[i].needed && !b->wants[i].file)
-            need += bytes;
+        if (!b->wants[i].needed || b->wants[i].file)
+            continue;
+        need += bytes;
+        largest = bytes > most ? b->wants[i].node : largest;
+        most = bytes > most ? bytes : most;
     }
-    return need <= have || diag_error(b->s, FAIL_INPUT, NOWHERE,
-                                      "drawing the inputs and parameters%s%s takes %.1f GiB, and this machine has %.1f",
-                                      b->values.n ? " for " : "", dims_text(b), need / 0x1p30, have / 0x1p30);
+    const char *what =
+        arena_printf(b->a, "drawing the inputs and parameters%s%s", b->values.n ? " for " : "", dims_text(b));
+    return session_affords(b->s, largest ? largest->loc : NOWHERE, need, what);
 }
 
 struct share {

@@ -5,6 +5,7 @@
 #include "ir/map.h"
 #include "ir/ops/op.h"
 #include "ir/text.h"
+#include "ir/memory.h"
 
 static void put_text(FILE *to, const struct graph *g, const char *text) { fputs(text_escaped(g->arena, text), to); }
 
@@ -64,7 +65,7 @@ const char *graph_dot(const struct graph *g)
     char *buf = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&buf, &size);
-    BUG_IF(!to, "out of memory");
+    memory_must(to, 0);
     fputs("digraph \"", to);
     put_text(to, g, g->name);
     fputs("\" {\n  node [shape=box, fontname=\"monospace\"];\n", to);
@@ -78,7 +79,8 @@ const char *graph_dot(const struct graph *g)
         fprintf(to, "\"];\n  n%d -> out%zu;\n", g->outs[i].node->id, i);
     }
     fputs("}\n", to);
-    BUG_IF(fclose(to), "out of memory");
+    if (fclose(to))
+        out_of_memory(0);
     const char *text = arena_strndup(g->arena, buf, size);
     free(buf);
     return text;

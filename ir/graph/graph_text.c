@@ -9,6 +9,7 @@
 #include "ir/graph/lex.h"
 #include "ir/ops/op.h"
 #include "ir/text.h"
+#include "ir/memory.h"
 
 static void put_quoted(FILE *to, struct arena *a, const char *text) { fputs(text_quoted(a, text), to); }
 
@@ -264,7 +265,7 @@ const char *graph_text(const struct graph *graph)
     char *buf = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&buf, &size);
-    BUG_IF(!to, "out of memory");
+    memory_must(to, 0);
     put_head(to, g);
     for (size_t i = 0; i < g->n_nodes; i++)
         put_node(to, g, g->nodes[i]);
@@ -276,7 +277,8 @@ const char *graph_text(const struct graph *graph)
         fprintf(to, "loss = %%%d\n", g->loss->id);
     put_values(to, g);
     put_plan(to, g);
-    BUG_IF(fclose(to), "out of memory");
+    if (fclose(to))
+        out_of_memory(0);
     arena_free(copy.arena);
     const char *text = arena_strndup(graph->arena, buf, size);
     free(buf);

@@ -1,5 +1,6 @@
 /* Streams, events and recordings of the two GPU devices. */
 #include "runtime/device/gpu_stream.h"
+#include "ir/memory.h"
 
 #include <stdlib.h>
 
@@ -20,12 +21,7 @@ struct captured {
 
 void *gpu_stream_handle(const struct stream *st) { return st ? st->handle : NULL; }
 
-static void *new_handle(size_t size)
-{
-    void *p = calloc(1, size);
-    BUG_IF(!p, "out of memory");
-    return p;
-}
+static void *new_handle(size_t size) { return memory_must(calloc(1, size), size); }
 
 /* ---- streams ---- */
 

@@ -5,6 +5,7 @@
 #include "runtime/emu/emu_memory.h"
 #include "runtime/emu/emu_module.h"
 #include "runtime/emu/emu_stream.h"
+#include "ir/memory.h"
 
 /* ---- work ---- */
 
@@ -120,8 +121,7 @@ struct device *emu_open(struct session *s, const struct target *t, bool checking
         return NULL;
     if (threads < 1)
         threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    struct emu *e = calloc(1, sizeof *e);
-    BUG_IF(!e, "out of memory");
+    struct emu *e = memory_must(calloc(1, sizeof *e), sizeof *e);
     e->n_workers = threads < 1 ? 1 : threads;
     e->workers = workers_new(e->n_workers);
     BUG_IF(t->matrix && !matrix_coords_of(t->matrix, t->wave, &e->coords), "the emulator has no lane map of %s",

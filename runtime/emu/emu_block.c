@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/emu/emu_fiber.h"
+#include "ir/memory.h"
 
 /* Why a work-item waits. */
 enum wait { WAIT_NOT, WAIT_BLOCK, WAIT_WAVE, WAIT_SHUFFLE, WAIT_BALLOT, WAIT_MMA, WAIT_END };
@@ -339,9 +340,7 @@ static void worker_release(struct worker *w)
 
 struct worker *workers_new(int n)
 {
-    struct worker *w = calloc((size_t)n, sizeof *w);
-    BUG_IF(!w, "out of memory");
-    return w;
+    return memory_must(calloc((size_t)n, sizeof(struct worker)), (size_t)n * sizeof(struct worker));
 }
 
 void workers_free(struct worker *w, int n)
@@ -379,7 +378,7 @@ bool workers_prepare(struct worker *w, int n, struct session *s, struct job *job
 {
     for (int i = 0; i < n; i++)
         if (!worker_prepare(&w[i], job))
-            return diag_error(s, FAIL_DEVICE, NOWHERE, "emu:%s: no memory for the stacks of %u work-items",
+            return diag_error(s, FAIL_INPUT, NOWHERE, "emu:%s: no memory for the stacks of %u work-items",
                               job->target->name, job->l->block);
     return true;
 }

@@ -6,6 +6,7 @@
    them a write, are a race unless both threads passed a barrier in between: the same block with another epoch, or the
    same wave with another count. Nothing orders two blocks. */
 #include "runtime/emu/emu_check.h"
+#include "ir/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -503,8 +504,8 @@ void checker_issue(struct checker *c, int tid, int line, void *dst, const void *
         return;
     if (mine->n == mine->cap) {
         mine->cap = mine->cap ? 2 * mine->cap : 16;
-        mine->list = realloc(mine->list, (size_t)mine->cap * sizeof *mine->list);
-        BUG_IF(!mine->list, "out of memory");
+        size_t bytes = (size_t)mine->cap * sizeof *mine->list;
+        mine->list = memory_must(realloc(mine->list, bytes), bytes);
     }
     struct flight *f = &mine->list[mine->n++];
     *f = (struct flight){ line, mine->committed, dst, src, bytes, on };

@@ -19,6 +19,8 @@ bool emu_alloc(struct device *d, size_t bytes, dptr *out)
     struct emu *e = emu_of(d);
     if (!emu_allows(d, "alloc"))
         return false;
+    if (!session_affords(d->s, NOWHERE, (double)bytes * (d->checking ? 1 + sizeof(uint32_t) : 1), d->name))
+        return false;
     struct memory *m = calloc(1, sizeof *m);
     void *block = NULL;
     bool fits = m && bytes <= SIZE_MAX / 16 && !posix_memalign(&block, GUARD, bytes + 2 * GUARD);
@@ -26,7 +28,7 @@ bool emu_alloc(struct device *d, size_t bytes, dptr *out)
     if (!fits || (d->checking && !held)) {
         free(block);
         free(m);
-        return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: no memory for %zu bytes", d->name, bytes);
+        return diag_error(d->s, FAIL_INPUT, NOWHERE, "%s: no memory for %zu bytes", d->name, bytes);
     }
     *m = (struct memory){ .next = e->memory, .block = block, .data = (unsigned char *)block + GUARD, .bytes = bytes };
     m->held = held;

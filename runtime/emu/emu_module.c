@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/emu/emu_memory.h"
+#include "ir/memory.h"
 
 struct module {
     struct module *next;
@@ -69,8 +70,7 @@ struct module *emu_load(struct device *d, const struct code *code)
 {
     if (!emu_allows(d, "load"))
         return NULL;
-    struct module *m = calloc(1, sizeof *m);
-    BUG_IF(!m, "out of memory");
+    struct module *m = memory_must(calloc(1, sizeof *m), sizeof *m);
     m->fd = -1;
     if (!module_open(d, code, m)) {
         module_free(m);
@@ -142,7 +142,7 @@ bool emu_run(struct emu *e, const struct launch *l)
     if (!workers_prepare(e->workers, n, d->s, &job))
         return false;
     if (d->checking && !(job.checker = shadow_of(e, l)))
-        return diag_error(d->s, FAIL_DEVICE, NOWHERE, "%s: no memory for the shadow of %s", d->name, l->kernel);
+        return diag_error(d->s, FAIL_INPUT, NOWHERE, "%s: no memory for the shadow of %s", d->name, l->kernel);
     bool ok = workers_run(e->workers, n, d->s, &job, text);
     if (job.checker) {
         checker_keep(job.checker);

@@ -8,6 +8,7 @@
 
 #include "runtime/emu/emu_memory.h"
 #include "runtime/emu/emu_module.h"
+#include "ir/memory.h"
 
 struct stream {
     struct stream *next;
@@ -79,8 +80,7 @@ static bool task_do(struct emu *e, const struct task *w)
 
 static void *copy_of(const void *from, size_t bytes)
 {
-    void *to = malloc(bytes ? bytes : 1);
-    BUG_IF(!to, "out of memory");
+    void *to = memory_must(malloc(bytes ? bytes : 1), bytes);
     if (bytes)
         memcpy(to, from, bytes);
     return to;
@@ -91,8 +91,7 @@ static void task_keep(struct captured *c, const struct task *w)
 {
     if (c->n == c->cap) {
         c->cap = c->cap ? 2 * c->cap : 64;
-        c->tasks = realloc(c->tasks, c->cap * sizeof *c->tasks);
-        BUG_IF(!c->tasks, "out of memory");
+        c->tasks = memory_must(realloc(c->tasks, c->cap * sizeof *c->tasks), c->cap * sizeof *c->tasks);
     }
     struct task *kept = &c->tasks[c->n++];
     *kept = *w;
@@ -127,8 +126,7 @@ struct stream *emu_stream_new(struct device *d)
 {
     if (!emu_allows(d, "stream"))
         return NULL;
-    struct stream *st = calloc(1, sizeof *st);
-    BUG_IF(!st, "out of memory");
+    struct stream *st = memory_must(calloc(1, sizeof *st), sizeof *st);
     st->next = emu_of(d)->streams;
     return emu_of(d)->streams = st;
 }
@@ -160,8 +158,7 @@ struct event *emu_event_new(struct device *d)
 {
     if (!emu_allows(d, "event"))
         return NULL;
-    struct event *ev = calloc(1, sizeof *ev);
-    BUG_IF(!ev, "out of memory");
+    struct event *ev = memory_must(calloc(1, sizeof *ev), sizeof *ev);
     ev->next = emu_of(d)->events;
     return emu_of(d)->events = ev;
 }
@@ -224,8 +221,7 @@ bool emu_capture_begin(struct device *d, struct stream *st)
         return false;
     if (!st || e->recording)
         return misuse(d, "a recording begins in the default stream or within another");
-    e->recording = calloc(1, sizeof *e->recording);
-    BUG_IF(!e->recording, "out of memory");
+    e->recording = memory_must(calloc(1, sizeof *e->recording), sizeof *e->recording);
     e->recording->origin = st;
     st->into = e->recording;
     return true;

@@ -1,4 +1,5 @@
 #include "runtime/format/file.h"
+#include "ir/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -119,8 +120,7 @@ bool file_create(struct session *s, struct file_out *f, const char *path)
     }
     if (fd < 0)
         return cannot_write(f);
-    f->f = fdopen(fd, "wb");
-    BUG_IF(!f->f, "out of memory");
+    f->f = memory_must(fdopen(fd, "wb"), 0);
     if (mode && fchmod(fd, mode)) {
         cannot_write(f);
         file_abandon(f);

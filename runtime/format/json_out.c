@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ir/text.h"
+#include "ir/memory.h"
 #include "runtime/format/file.h"
 
 size_t utf8_length(const char *p, size_t n)
@@ -31,19 +32,19 @@ size_t utf8_length(const char *p, size_t n)
 
 static void add(cJSON *to, const char *key, cJSON *item)
 {
-    BUG_IF(!item, "out of memory");
+    memory_must(item, 0);
     BUG_IF(key ? !cJSON_IsObject(to) : !cJSON_IsArray(to), "JSON: key %s in the wrong kind of value",
            key ? key : "(none)");
-    BUG_IF(!(key ? cJSON_AddItemToObject(to, key, item) : cJSON_AddItemToArray(to, item)), "out of memory");
+    if (!(key ? cJSON_AddItemToObject(to, key, item) : cJSON_AddItemToArray(to, item)))
+        out_of_memory(0);
 }
 
 /* A cJSON string of `text` with what is not UTF-8 replaced. */
 static cJSON *new_text(const char *text)
 {
     size_t n = strlen(text);
-    char *clean = malloc(3 * n + 1);
+    char *clean = memory_must(malloc(3 * n + 1), 3 * n + 1);
     char *out = clean;
-    BUG_IF(!clean, "out of memory");
     for (size_t i = 0, len; i < n; i += len ? len : 1) {
         len = utf8_length(text + i, n - i);
         memcpy(out, len ? text + i : "\xef\xbf\xbd", len ? len : 3);
@@ -69,12 +70,7 @@ static cJSON *new_int(int64_t x)
     return cJSON_CreateRaw(buf);
 }
 
-struct cJSON *json_new(void)
-{
-    cJSON *o = cJSON_CreateObject();
-    BUG_IF(!o, "out of memory");
-    return o;
-}
+struct cJSON *json_new(void) { return memory_must(cJSON_CreateObject(), 0); }
 
 void json_text(struct cJSON *to, const char *key, const char *text)
 {
@@ -122,8 +118,7 @@ void json_texts(struct cJSON *to, const char *key, const char *const *x, size_t 
 
 static char *print(struct cJSON *o, bool indented)
 {
-    char *text = indented ? cJSON_Print(o) : cJSON_PrintUnformatted(o);
-    BUG_IF(!text, "out of memory");
+    char *text = memory_must(indented ? cJSON_Print(o) : cJSON_PrintUnformatted(o), 0);
     cJSON_Delete(o);
     return text;
 }

@@ -42,7 +42,8 @@ static void certify(struct walk *w, const struct binding *b, const struct node *
         return;
     walk_bind_for(w, b, z);
     set_load_errors(w, w->g);
-    walk_run(w, (struct node *[]){ (struct node *)z }, 1, true, NULL, NULL);
+    if (!walk_run(w, (struct node *[]){ (struct node *)z }, 1, true, NULL, NULL))
+        return;
     const struct wval *v = walk_value(w, z);
     int64_t experts = dims_eval(&w->dims, z->type.dim[z->type.rank - 1]);
     int64_t n = experts ? v->count / experts : 0;

@@ -102,9 +102,8 @@ static bool drift(struct exec *e, const struct graph *parsed, const struct bindi
         want[n++] = parsed->outs[i].node;
     for (size_t i = 0; i < n_sets; i++)
         want[n++] = (struct node *)sets[i].parsed;
-    walk_run(w, want, n, false, NULL, NULL);
+    bool ok = walk_run(w, want, n, false, NULL, NULL);
     r->drifts = arena_array(a, struct drift, parsed->n_outs + 1);
-    bool ok = true;
     for (size_t i = 0; i < parsed->n_outs && ok; i++) {
         struct arena *t = arena_new();
         const struct tensor *got = output_of(e, g->outs[i].node, b, t);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ir/ops/op.h"
+#include "ir/memory.h"
 #include "runtime/judge/verify.h"
 
 struct beside {
@@ -74,7 +75,8 @@ static void take_value(struct walk *w, const struct node *n, const struct wval *
         *v = (struct wval){
             .v = malloc(sizeof *v->v * count), .e = calloc(count, sizeof *v->e), .count = from->count, .set = true
         };
-        BUG_IF(!v->v || !v->e, "out of memory");
+        if (!v->v || !v->e)
+            out_of_memory(count * (sizeof *v->v + sizeof *v->e));
     }
     memcpy(v->v, from->v, sizeof *v->v * (size_t)from->count);
 }
@@ -251,7 +253,10 @@ bool verify_passes(struct session *s, const struct graph *parsed, const struct g
     struct node **outs = arena_array(s->run, struct node *, parsed->n_outs + 1);
     for (size_t i = 0; i < parsed->n_outs; i++)
         outs[i] = parsed->outs[i].node;
-    walk_run(x.wp, outs, parsed->n_outs, true, NULL, NULL);
+    if (!walk_run(x.wp, outs, parsed->n_outs, true, NULL, NULL)) {
+        walk_end(x.wp);
+        return false;
+    }
     out->passes_ok = holds(&x, after);
     out->pass_values = x.compared;
     if (!out->passes_ok) {

@@ -7,6 +7,7 @@
 
 #include "ir/kernel/kir.h"
 #include "ir/ops/op.h"
+#include "ir/memory.h"
 
 enum { MAX_THREADS = 64 };
 #define THREAD_WORK 1e6 /* multiply-adds below which a second thread costs more than it saves */
@@ -78,15 +79,24 @@ const struct wval *walk_value(const struct walk *w, const struct node *n)
     return &w->val[n->id];
 }
 
-/* Allocates a value, and in a walk with bounds an error for each element. Sizes were checked before, so failure is
-   fatal. */
+/* Bytes of a value, in a walk with bounds with an error for each element. */
+static size_t value_bytes(const struct walk *w, int64_t count)
+{
+    return (size_t)(count + !count) * (sizeof(NUM) + (w->bounds ? sizeof(double) : 0));
+}
+
+/* Allocates a value. walk_run has checked that there is memory for it. */
 static struct wval *make_room(struct walk *w, const struct node *n, int64_t count)
 {
     walk_drop(w, n);
     struct wval *v = &w->val[n->id];
+    size_t bytes = value_bytes(w, count);
+    if (bytes >= MEMORY_LARGE && bytes > memory_left())
+        out_of_memory(bytes);
     v->v = malloc(sizeof *v->v * (size_t)(count + !count));
     v->e = w->bounds ? calloc((size_t)(count + !count), sizeof *v->e) : NULL;
-    BUG_IF(!v->v || (w->bounds && !v->e), "out of memory: %lld elements", (long long)count);
+    if (!v->v || (w->bounds && !v->e))
+        out_of_memory(bytes);
     v->count = count;
     v->set = true;
     return v;
@@ -199,8 +209,7 @@ void walk_node(struct walk *w, const struct node *n)
     int64_t piece = rows >= w->threads ? out.last : (out.last + w->threads - 1) / w->threads;
     int64_t per_row = (out.last + piece - 1) / piece;
     int64_t n_runs = rows * per_row;
-    struct run *runs = malloc(sizeof *runs * (size_t)n_runs);
-    BUG_IF(!runs, "out of memory");
+    struct run *runs = memory_must(malloc(sizeof *runs * (size_t)n_runs), sizeof *runs * (size_t)n_runs);
     for (int64_t r = 0; r < n_runs; r++) {
         int64_t row = r / per_row;
         int64_t lo = row * out.last + r % per_row * piece;
@@ -263,6 +272,12 @@ void walk_bind_for(struct walk *w, const struct binding *b, const struct node *n
             bind_source(w, b, w->g->nodes[i]);
 }
 
+static bool affords(struct walk *w, const struct node *n)
+{
+    double bytes = (double)value_bytes(w, type_count_at(&n->type, &w->dims));
+    return bytes < MEMORY_LARGE || session_affords(w->s, n->loc, bytes, n->name ? n->name : n->op->call.name);
+}
+
 /* An output counts as one more use, so that it is never dropped. */
 bool walk_run(struct walk *w, struct node *const *outs, size_t n_outs, bool keep,
               bool (*tap)(void *ctx, struct walk *w, const struct node *n), void *ctx)
@@ -275,6 +290,8 @@ bool walk_run(struct walk *w, struct node *const *outs, size_t n_outs, bool keep
         const struct node *n = w->g->nodes[i];
         if (!needs[n->id])
             continue;
+        if (!w->val[n->id].set && !affords(w, n))
+            return false;
         if (!w->val[n->id].set)
             walk_node(w, n);
         if (tap && !tap(ctx, w, n))

@@ -1,6 +1,6 @@
-/* No graph text may end in a signal, an internal error, or after more than 10 s at 10,000 nodes: takes texts of a fuzzed
-   corpus to kernel texts for both targets, and some of those that are accepted through the compilers. Every second text
-   is a mutation, the others hold whatever the parser accepts (tests/support/wild_graph.h).
+/* No graph text may end in a signal, an internal error, or after more than 10 s at 10,000 nodes. Takes texts of a
+   fuzzed corpus to kernel texts for both targets, and some of those that are accepted through the compilers. Every
+   second text is a mutation; the others hold whatever the parser accepts (tests/support/wild_graph.h).
 
    usage: corpus [--seed S] [--from N] [--count N] [--compile EVERY] [--keep DIR]
           corpus [--seed S] --only N           the text itself

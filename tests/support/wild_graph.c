@@ -7,7 +7,15 @@
 #include "ir/ops/op.h"
 #include "tests/support/support.h"
 
-enum { INPUTS = 4, MOST_STATEMENTS = 9, TRIES = 250, MOST_VALUES = 16, MOST_NODES = 3000 };
+enum {
+    INPUTS = 4,
+    MOST_STATEMENTS = 9,
+    TRIES = 250,
+    MOST_VALUES = 16,
+    MOST_NODES = 3000,
+    LOOP_NODES = 9000,
+    LOOPS = 60
+};
 
 struct wild {
     struct arena *a; /* of this text */
@@ -130,12 +138,17 @@ static const char *operand(struct wild *w, const struct type **t)
     return arena_printf(w->a, "v%d", i);
 }
 
-/* Any call, or an operator. Operands are often of one value, so that shapes fit. */
-static const char *call(struct wild *w)
+/* Any call, or an operator, on value v{of} and others; of -1: on any. Operands are often of one value, so that shapes
+   fit. */
+static const char *call(struct wild *w, int of)
 {
     static const char *const infix[] = { "+", "-", "*", "/" };
     const struct type *t;
     const char *first = operand(w, &t);
+    if (of >= 0) {
+        first = arena_printf(w->a, "v%d", of);
+        t = &w->of[of];
+    }
     if (rarely(w, 8)) {
         const struct type *u;
         return arena_printf(w->a, "%s %s %s", first, infix[range(w, 0, 3)], operand(w, &u));
@@ -166,15 +179,22 @@ static const char *call(struct wild *w)
     return arena_printf(w->a, "%s)", text);
 }
 
+/* Nodes of the text as a graph that puts out `name`; 0: it does not parse. Keeps the session with the graph in *g. */
+static size_t parse(struct wild *w, const char *text, const char *name, struct session **s, struct graph **g)
+{
+    *s = session_begin();
+    snprintf(w->at_work, w->size, "%soutput o = %s\n", text, name);
+    *g = graph_parse(*s, source_of_string(*s, "wild.graph", w->at_work),
+                     &(struct graph_options){ .max_nodes = MOST_NODES });
+    return *g && graph_find(*g, name) ? (*g)->n_nodes : 0;
+}
+
 /* Takes the text if it parses; the last statement makes v{n}. */
 static bool accept(struct wild *w, const char *text)
 {
-    struct session *s = session_begin();
-    snprintf(w->at_work, w->size, "%soutput o = v%d\n", text, w->n);
-    struct graph *g = graph_parse(s, source_of_string(s, "wild.graph", w->at_work),
-                                  &(struct graph_options){ .max_nodes = MOST_NODES });
-    const struct node *n = g ? graph_find(g, arena_printf(w->a, "v%d", w->n)) : NULL;
-    if (!n) {
+    struct session *s;
+    struct graph *g;
+    if (!parse(w, text, arena_printf(w->a, "v%d", w->n), &s, &g)) {
         session_end(s);
         return false;
     }
@@ -186,6 +206,34 @@ static bool accept(struct wild *w, const char *text)
         w->of[i] = graph_find(g, arena_printf(w->a, "v%d", i))->type;
     w->n++;
     return true;
+}
+
+static size_t nodes_of(struct wild *w, const char *body, int turns)
+{
+    struct session *s;
+    struct graph *g;
+    size_t n = parse(w, arena_printf(w->a, "%srepeat %d {\n%s}\n", w->text, turns, body), "v0", &s, &g);
+    session_end(s);
+    return n;
+}
+
+/* A loop that computes some values again and again, as often as makes LOOP_NODES nodes. */
+static void add_loop(struct wild *w)
+{
+    const char *body = "";
+    int64_t more = range(w, 1, 3);
+    for (int i = 0; more && i < TRIES; i++) {
+        int of = (int)range(w, 0, w->n - 1);
+        const char *next = arena_printf(w->a, "%s  v%d = %s\n", body, of, call(w, rarely(w, 4) ? -1 : of));
+        if (!nodes_of(w, next, 2))
+            continue;
+        body = next;
+        more--;
+    }
+    size_t few = nodes_of(w, body, 2);
+    size_t each = nodes_of(w, body, 3) - few;
+    if (few && each && each < LOOP_NODES)
+        w->text = arena_printf(w->a, "%srepeat %zu {\n%s}\n", w->text, LOOP_NODES / each, body);
 }
 
 static void add_input(struct wild *w)
@@ -210,9 +258,12 @@ const char *wild_graph_text(struct arena *a, uint64_t seed, char *at_work, size_
         add_input(&w);
     int64_t more = w.n ? range(&w, 1, MOST_STATEMENTS) : 0;
     for (int i = 0; more && i < TRIES && w.n < MOST_VALUES; i++)
-        more -= accept(&w, arena_printf(a, "%sv%d = %s\n", w.text, w.n, call(&w)));
+        more -= accept(&w, arena_printf(a, "%sv%d = %s\n", w.text, w.n, call(&w, -1)));
+    bool loops = w.n && rarely(&w, LOOPS);
+    if (loops)
+        add_loop(&w);
     for (int i = 0; i < w.n; i++)
-        if (i + 1 == w.n || rarely(&w, 4))
+        if (loops || i + 1 == w.n || rarely(&w, 4))
             w.text = arena_printf(a, "%soutput o%d = v%d\n", w.text, i, i);
     if (w.s)
         session_end(w.s);

@@ -2,8 +2,9 @@
 
 #include "ir/graph/group.h"
 
-/* Limits: nodes that a reader recomputes for one group, nodes and buffers of a reader. */
-enum { MOST_RECOMPUTED = 32, MOST_NODES = 192, MOST_READS = 64 };
+/* Limits: nodes that a reader recomputes for one group, nodes and buffers of a reader, and paths from a reader to what a
+   recomputed value is computed from: fuse follows each. */
+enum { MOST_RECOMPUTED = 32, MOST_NODES = 192, MOST_READS = 64, MOST_PATHS = 256 };
 
 struct list {
     const struct node **v;
@@ -24,6 +25,7 @@ struct recompute {
     struct arena *a;
     int64_t hint;
     struct traffic *of; /* by group id */
+    int *paths;         /* by node id, of a dissolved group's nodes */
 };
 
 static bool contains(const struct list *l, const struct node *n)
@@ -123,6 +125,31 @@ static bool readers_have_room(const struct recompute *r, const struct group *p)
     return true;
 }
 
+static int paths_of(const struct recompute *r, const struct group *p, const struct node *x)
+{
+    if (x->recomputed || x->group == p)
+        return r->paths[x->id];
+    int paths = 1;
+    for (int i = 0; i < x->n_in && node_is_rematerialised(x) && paths <= MOST_PATHS; i++)
+        paths += paths_of(r, p, x->in[i]);
+    return paths;
+}
+
+/* Each use of a shared operand is a path of its own: h = h·h, n times, has 2^n. */
+static bool has_few_paths(struct recompute *r, const struct group *p)
+{
+    for (size_t i = 0; i < p->n_nodes; i++) {
+        const struct node *n = p->nodes[i];
+        int paths = 1;
+        for (int k = 0; k < n->n_in && paths <= MOST_PATHS; k++)
+            paths += paths_of(r, p, n->in[k]);
+        if (paths > MOST_PATHS)
+            return false;
+        r->paths[n->id] = paths;
+    }
+    return true;
+}
+
 static void dissolve(struct recompute *r, struct group *p)
 {
     const struct traffic *t = &r->of[p->id];
@@ -153,13 +180,14 @@ void recompute_cheap(struct graph *g, const struct pass_ctx *c)
 {
     struct recompute r = { .g = g, .a = arena_new(), .hint = c->hint };
     r.of = arena_array(r.a, struct traffic, g->n_groups + 1);
+    r.paths = arena_array(r.a, int, g->next_id + 1);
     for (size_t i = 0; i < g->n_groups; i++)
         add_group(&r, g->groups[i]);
     for (size_t i = 0; i < g->n_groups; i++) {
         struct group *p = g->groups[i];
         const struct traffic *t = &r.of[i];
         if (!t->stays && t->n_readers && t->nodes <= MOST_RECOMPUTED && readers_have_room(&r, p) &&
-            price_of_recomputing(&r, p) < price_of_storing(&r, p))
+            has_few_paths(&r, p) && price_of_recomputing(&r, p) < price_of_storing(&r, p))
             dissolve(&r, p);
     }
     arena_free(r.a);

@@ -46,6 +46,14 @@ static char *pointwise(int n) { return turns("h = tanh(h * 0.5 + x)", n); }
 static char *halves(int n) { return turns("h = slice(concat(h, h), start=[0, 0], size=[B, 64])", n); }
 static char *views(int n) { return turns("h = transpose(reshape(h, [64, B]), [1, 0])", n); }
 
+/* What is cheaper to recompute than to store, over and over: 3^n paths. */
+static char *recomputed(int n)
+{
+    char *text = malloc(300);
+    sprintf(text, HEAD "m = max(x, axis=[0, 1], keepdim=true)\nrepeat %d {\n  m = fma(m, m, m)\n}\noutput y = m\n", n);
+    return text;
+}
+
 /* A line for each of n values, and what joins them. */
 static char *joined(int n, const char *line, const char *open, const char *between, const char *close)
 {
@@ -134,6 +142,7 @@ static void nested_views(void **state)
     (void)state;
     must_build("slice of concat", halves(27), 55, 1);
     must_build("transpose of reshape", views(27), 55, 1);
+    must_build("one value", recomputed(5000), 5000, 2);
 }
 
 static void a_million_lines_are_refused(void **state)

@@ -427,8 +427,7 @@ static void cast_contract(struct contract *c)
             };
             contract_need(c, 0, to == DT_I32 ? "in the range of i32" : "in the range of i64", need);
         }
-        facts_set(c, x->lo > -d->max ? ceil(x->lo) - (x->lo != ceil(x->lo)) : -d->max,
-                  x->hi < d->max ? ceil(x->hi) : d->max, true, true);
+        facts_set(c, fmin(fmax(floor(x->lo), -d->max), d->max), fmax(fmin(ceil(x->hi), d->max), -d->max), true, true);
     } else {
         double lo = dtype_round(to, x->lo);
         double hi = dtype_round(to, x->hi);

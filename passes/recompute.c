@@ -2,8 +2,8 @@
 
 #include "ir/graph/group.h"
 
-/* Limits: nodes that a reader recomputes for one group, nodes and buffers of a reader, and paths from a reader to what a
-   recomputed value is computed from: fuse follows each. */
+/* Limits: nodes that a reader recomputes for one group, nodes and buffers of a reader, and paths from a reader to what
+   a recomputed value is computed from: fuse follows each. */
 enum { MOST_RECOMPUTED = 32, MOST_NODES = 192, MOST_READS = 64, MOST_PATHS = 256 };
 
 struct list {

@@ -2,7 +2,9 @@
    by launch on emu and on the device, from one text; every result of every kernel is compared bit for bit, and each
    kernel is judged on the device.
 
-   usage: bits [--device nvidia:N | amd:N | emu:TARGET] [--random N] [--seed S] [--threads T] [GRAPH[:SIZE[:BATCH]]]...
+   usage: bits [--device nvidia:N | amd:N | emu:TARGET] [--random N] [--seed S] [--wild] [--threads T]
+               [GRAPH[:SIZE[:BATCH]]]...
+   --wild: inputs with subnormals, huge values, ties, NaN, infinities, integers' extremes; batches of 0 to 1,000.
    Prints a line a graph; exit 1 on any difference, wrong kernel or failure. */
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +13,13 @@
 #include "runtime/compile/compile.h"
 #include "tests/support/chain.h"
 #include "tests/support/random_graph.h"
+#include "tests/support/wild.h"
 
 struct job {
     const char *spec;
     long random, seed;
     int threads;
+    bool wild;
 };
 struct total {
     int graphs, bad;
@@ -54,6 +58,8 @@ static bool compare(struct chain *c, struct device *emu, struct device *dev, int
     struct binding *b = chain_bind(c, batch, 42);
     if (!b || !chain_compile(&c, 1, false) || !compile_for(c, dev, &code))
         return false;
+    if (j->wild)
+        wild_fill(b, (uint64_t)j->seed * 1000003 + (uint64_t)batch + strlen(c->src->text));
     struct exec *x = exec_open(c->s, c->program, emu, &c->code, b);
     struct exec *y = x ? exec_open(c->s, c->program, dev, &code, b) : NULL;
     bool ok = y && chain_same_bits(x, y, bits) && verify_kernels(y, c->parsed, b, j->threads, NULL, r);
@@ -71,8 +77,9 @@ static void run_one(const struct job *j, const char *name, const char *size, int
     struct device *dev = device_open(s, j->spec);
     struct device *emu = dev ? emu_open(s, dev->target, false, j->threads) : NULL;
     const struct source *src = NULL;
+    const char *text = emu && !name ? random_graph_text(s->run, (uint64_t)random) : NULL;
     if (emu)
-        src = name ? source_read(s, name) : source_of_string(s, "random", random_graph_text(s->run, (uint64_t)random));
+        src = name ? source_read(s, name) : source_of_string(s, "random", j->wild ? wild_text(s->run, text) : text);
     struct chain *c = src ? chain_new(s, emu->target, src, &(struct chain_options){ .size = size }) : NULL;
     bool ok = c && compare(c, emu, dev, batch, j, &bits, &r);
     bool good = ok && !bits.differing && r.pass;
@@ -139,15 +146,17 @@ int main(int argc, char **argv)
         } else if (!strcmp(argv[i], "--threads")) {
             j.threads = atoi(value);
             i++;
+        } else if (!strcmp(argv[i], "--wild")) {
+            j.wild = true;
         } else
             names[n++] = argv[i];
     }
     printf("%-40s %6s %8s %10s %10s %10s\n", "graph", "batch", "kernels", "values", "differing", "obs/bound");
     for (int i = 0; i < n; i++)
         run_named(&j, names[i], &sum);
-    static const int64_t batches[] = { 1, 7, 33, 128, 0, 65 };
+    static const int64_t batches[] = { 1, 7, 33, 128, 0, 65, 1000, 2, 257 };
     for (long i = 0; i < j.random; i++)
-        run_one(&j, NULL, NULL, batches[i % 6], j.seed + i, &sum);
+        run_one(&j, NULL, NULL, batches[i % (j.wild ? 9 : 6)], j.seed + i, &sum);
     printf("%d graphs on %s: %lld kernels, %lld values, %lld differing, observed/bound at most %.3f, %d bad\n",
            sum.graphs, j.spec, (long long)sum.kernels, (long long)sum.values, (long long)sum.differing, sum.worst,
            sum.bad);

@@ -22,6 +22,25 @@ static bool settled(int n, const NUM *x, const double *e, NUM y, double *out)
     return true;
 }
 
+/* An infinity of finite error is the same infinity in every computation. Which results of it are certain hangs on the
+   other operands alone: whether they stay finite, and away from 0. */
+static bool is_infinite(const NUM *x, const double *e, int i) { return isinf(x[i].d) && e[i] < INFINITY; }
+static bool stays_nonzero(const NUM *x, const double *e, int i) { return fabs(x[i].d) > e[i]; }
+static bool stays_finite(const struct bd *b, const NUM *x, const double *e, int i)
+{
+    return isfinite(x[i].d) && fabs(x[i].d) + e[i] <= bd_max(b);
+}
+
+static bool is_settled(const struct bd *b, const NUM *x, const double *e, int i)
+{
+    return is_infinite(x, e, i) || stays_finite(b, x, e, i);
+}
+
+static bool product_is_infinite(const NUM *x, const double *e)
+{
+    return (is_infinite(x, e, 0) && stays_nonzero(x, e, 1)) || (is_infinite(x, e, 1) && stays_nonzero(x, e, 0));
+}
+
 /* The error of one rounded operation with the propagated error of its operands. */
 static double rounded(const struct bd *b, NUM y, double propagated)
 {
@@ -63,10 +82,13 @@ static void sample_any2(struct sample *d) { sample_same(d, 2, -4, 4); }
 static NUM add_eval1(const struct ev *c, const NUM *x) { return n_add(c, x[0], x[1]); }
 static NUM sub_eval1(const struct ev *c, const NUM *x) { return n_sub(c, x[0], x[1]); }
 
-/* A sum of exact operands that is 0 is exact. */
+/* A sum of exact operands that is 0 is exact; so is an infinity and what stays finite. */
 static double add_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
+    if (!isfinite(y.d) && is_settled(b, x, e, 0) && is_settled(b, x, e, 1) &&
+        (is_infinite(x, e, 0) || is_infinite(x, e, 1)))
+        return 0;
     if (settled(2, x, e, y, &out))
         return out;
     return e[0] + e[1] == 0 && y.d == 0 ? 0 : rounded(b, y, e[0] + e[1]);
@@ -134,6 +156,8 @@ static bool is_zero(const NUM *x, const double *e, int i) { return x[i].d == 0 &
 static double mul_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
+    if (product_is_infinite(x, e))
+        return 0;
     if (settled(2, x, e, y, &out))
         return out;
     return is_zero(x, e, 0) || is_zero(x, e, 1) ? 0 : rounded(b, y, product_error(x, e));
@@ -183,6 +207,10 @@ static NUM fma_eval1(const struct ev *c, const NUM *x)
 static double fma_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
+    if (product_is_infinite(x, e) && is_settled(b, x, e, 2))
+        return 0;
+    if (is_infinite(x, e, 2) && stays_finite(b, x, e, 0) && stays_finite(b, x, e, 1))
+        return 0;
     if (settled(3, x, e, y, &out))
         return out;
     if ((is_zero(x, e, 0) || is_zero(x, e, 1)) && is_zero(x, e, 2))
@@ -230,6 +258,10 @@ static NUM div_eval1(const struct ev *c, const NUM *x) { return n_div(c, x[0], x
 static double div_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, floor = fabs(x[1].d) - e[1];
+    if (stays_finite(b, x, e, 0) && is_infinite(x, e, 1))
+        return 0;
+    if (is_infinite(x, e, 0) && stays_finite(b, x, e, 1) && stays_nonzero(x, e, 1))
+        return 0;
     if (settled(2, x, e, y, &out))
         return out;
     if (floor <= 0)
@@ -467,17 +499,19 @@ const struct op_def op_sqrt = {
 /* ---- tanh ---- */
 static NUM tanh_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_TANH, x[0]); }
 
-/* The slope 1/cosh² is largest at the point of the interval nearest to 0. Results lie in [−1, 1]. */
+/* It grows, so the ends of the interval are farthest; near x the slope 1/cosh² at the point nearest to 0 says it without
+   cancellation. ±1 at an infinity. */
 static double tanh_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (isnan(x[0].d) && e[0] < INFINITY)
         return 0;
     if (e[0] == INFINITY)
         return INFINITY; /* perhaps a NaN */
-    if (is_zero(x, e, 0))
+    if (is_zero(x, e, 0) || isinf(x[0].d))
         return 0;
     double ch = cosh(fmax(fabs(x[0].d) - e[0], 0));
-    double moved = e[0] == 0 ? 0 : fmin(e[0] / ch / ch, 1 + fabs(y.d));
+    double ends = fmax(tanh(x[0].d + e[0]) - y.d, y.d - tanh(x[0].d - e[0])) + 0x1p-50;
+    double moved = e[0] == 0 ? 0 : fmin(e[0] / ch / ch, ends);
     return of_function(b, FN_TANH, y, moved * (1 + 0x1p-48));
 }
 

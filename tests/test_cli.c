@@ -508,12 +508,29 @@ static void verify_says_what_it_did_not_judge(void **state)
                               "/ (h + 1)\noutput z = mean(x)\n");
     write_text("over.graph",
                "graph g\ndim B\ninput x: f32[B, 3] where 0.5 <= x <= 1\noutput y = x * 200000.0\noutput z = mean(x)\n");
-    command_expect("verify range.graph --device emu --batch 100", 0, "PASS   1 of 2 kernels within its bounds, worst ",
+    command_expect("verify range.graph --device emu --batch 100", 1,
+                   "NOT JUDGED: 300 of 400 elements   1 of 2 kernels within its bounds, worst ", NULL);
+    command_expect("verify range.graph --device emu --batch 100 -q", 1,
+                   "300 of 300 elements not judged: y[0, 0]: exp in it may overflow\n       no element of output y was "
+                   "judged\n",
                    NULL);
-    command_expect("verify range.graph --device emu --batch 100 -q", 0,
-                   "; 300 of 400 elements not judged (range)\n       no element of ", NULL);
-    command_expect("verify range.graph --device emu --batch 100 --json", 0,
+    command_expect("verify range.graph --device emu --batch 100 --json", 1,
+                   "\"verdict\":\"NOT JUDGED\",\"judged_in_part\":false,", NULL);
+    command_expect("verify range.graph --device emu --batch 100 --json", 1,
                    "\"elements_judged\":100,\"elements_not_judged\":300", NULL);
+    write_text("part.graph", "graph g\ndim B\ninput x: f32[B, 3] where 0 <= x <= 1\nh = exp(x * 100)\n"
+                             "output y: f32[B, 3] = h / (1 + h)\n");
+    command_expect("verify part.graph --device emu --batch 1000", 0,
+                   "PASS, 338 of 3,000 elements not judged   1 kernel within its bounds, worst ", NULL);
+    command_expect("verify part.graph --device emu --batch 1000 -q", 0,
+                   "338 of 3,000 elements not judged: y[2, 2]: exp in it may overflow\n", NULL);
+    command_expect("verify part.graph --device emu --batch 1000 --json", 0,
+                   "\"verdict\":\"PASS\",\"judged_in_part\":true,", NULL);
+    write_text("part_over.graph",
+               "graph g\ndim B\ninput x: f32[B, 3] where 0.5 <= x <= 1\noutput y: f32[B, 3] = exp(x * 100)\n");
+    command_expect("verify part_over.graph --device emu --batch 100", 0, "PASS   1 kernel", NULL);
+    command_expect("verify part_over.graph --device emu --batch 100 --json", 0,
+                   "\"verdict\":\"PASS\",\"judged_in_part\":false,", NULL);
     command_expect("verify over.graph --device emu --batch 100", 0,
                    "; 300 of 400 not finite, as the reference allows\n       no element of mul is finite\n", NULL);
     command_expect("verify over.graph --device emu --batch 100", 0, "y 300 finite on one side only\n", NULL);

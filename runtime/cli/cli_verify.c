@@ -113,14 +113,6 @@ static bool judge_passes(struct verify_job *j)
     return ok;
 }
 
-static bool all_good(const struct verify_report *r)
-{
-    bool good = r->passes_ok;
-    for (size_t i = 0; i < r->n_kernels; i++)
-        good &= r->kernels[i].pass;
-    return good;
-}
-
 /* The flags that reproduce these inputs in another command. */
 static const char *inputs_text(const struct cli *c)
 {
@@ -160,14 +152,14 @@ static struct verify_context context(struct verify_job *j)
 static enum fail say(struct verify_job *j)
 {
     struct cli *c = j->l.c;
-    j->ctx.good = all_good(&j->r);
+    j->ctx.verdict = verify_verdict(&j->r);
     if (c->o.report && !json_save(c->s, report_verify_object(c->s, head(j), &j->r, &j->ctx), c->o.report))
         return FAIL_INPUT;
     if (c->o.json && !report_verify_json(c->s, &j->r, &j->ctx, c->out))
         return FAIL_INPUT;
     if (!c->o.json)
         report_verify(c->s, &j->r, &j->ctx, c->o.quiet, c->out);
-    return j->ctx.good ? FAIL_NONE : FAIL_JUDGED;
+    return j->ctx.verdict <= VERDICT_PARTLY ? FAIL_NONE : FAIL_JUDGED;
 }
 
 /* Outputs that --output adds are judged; verify writes none of them. */

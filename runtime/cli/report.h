@@ -86,7 +86,7 @@ struct verify_context {
     const char *what;    /* the graph or build as a command line names it, for the commands that the report suggests */
     const char *with;    /* the flags that reproduce these inputs, for the same: " --batch 9" */
     bool sanitized;      /* by the checking emulator, which found nothing */
-    bool good;
+    enum verdict verdict;
 };
 /* The kernels' table, of which a line is printed as soon as the last of its kernels is judged. */
 struct verify_lines;

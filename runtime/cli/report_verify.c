@@ -230,6 +230,11 @@ static void print_fail(struct session *s, const struct verify_report *r, const s
     }
     if (wrong > FAILS_SHOWN)
         fprintf(to, "       … and %zu more kernels\n", wrong - FAILS_SHOWN);
+    if (!r->memory_ok) {
+        fprintf(to, "FAIL   memory: %s\n", r->memory_why);
+        if (r->memory_loc.line)
+            fprintf(to, "       at %s\n", loc_text(s->run, r->memory_loc));
+    }
     if (!r->passes_ok) {
         fprintf(to, "FAIL   %s%s: %s\n", r->pass_failed ? "pass " : "the passes", r->pass_failed ? r->pass_failed : "",
                 r->pass_value ? r->pass_value : "a value differs");
@@ -279,6 +284,31 @@ static const char *nothing_text(struct arena *a, const struct verify_report *r, 
     return *text ? text : "no value has elements";
 }
 
+/* "div of y[3, 1] may leave its domain" */
+static const char *blind_text(struct arena *a, const struct kernel_verdict *v, const struct dim_values *dims)
+{
+    const char *at = element_text(a, v->blind, dims, v->blind_at);
+    return v->blind_of == v->blind ? arena_printf(a, "%s %s", at, v->blind_why)
+                                   : arena_printf(a, "%s: %s in it %s", at, v->blind_of->op->call.name, v->blind_why);
+}
+
+/* A line for each kernel and output of which some or nothing was not judged, with the first element and why. */
+static void print_unjudged(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
+{
+    struct arena *a = s->run;
+    for (size_t i = 0; i < r->n_kernels; i++) {
+        const struct kernel_verdict *v = &r->kernels[i];
+        if (v->range)
+            fprintf(to, "       kernel %s: %s of %s elements not judged: %s\n", v->group->name,
+                    number_text(a, v->range), number_text(a, v->elements + v->range), blind_text(a, v, c->dims));
+        else if (v->elements && v->not_finite == v->elements)
+            fprintf(to, "       no element of %s is finite\n", v->group->name);
+    }
+    for (size_t i = 0; i < r->n_outputs; i++)
+        if (coverage_is_blind(&r->outputs[i].of))
+            fprintf(to, "       no element of output %s was judged\n", r->outputs[i].name);
+}
+
 static void print_pass(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
 {
     struct arena *a = s->run;
@@ -289,25 +319,26 @@ static void print_pass(struct session *s, const struct verify_report *r, const s
         return;
     }
     if (!j.elements) {
-        fprintf(to, "PASS   nothing could be judged: none of %s elements (range)\n", all);
+        fprintf(to, "NOT JUDGED: none of %s elements\n", all);
+        print_unjudged(s, r, c, to);
         return;
     }
     const char *of = j.blind ? arena_printf(a, " of %zu", r->n_kernels) : "";
-    fprintf(to, "PASS   %zu%s %s within %s bounds, worst %s of it", j.kernels, of,
+    if (c->verdict == VERDICT_PASS)
+        fprintf(to, "PASS   ");
+    else
+        fprintf(to, "%s%s of %s elements%s   ",
+                c->verdict == VERDICT_PARTLY ? "PASS, " : "NOT JUDGED: ", number_text(a, j.range), all,
+                c->verdict == VERDICT_PARTLY ? " not judged" : "");
+    fprintf(to, "%zu%s %s within %s bounds, worst %s of it", j.kernels, of,
             plural((int64_t)r->n_kernels, "kernel", "kernels"), plural((int64_t)j.kernels, "its", "their"),
             ratio_text(a, r->worst));
-    if (j.range)
+    if (j.range && c->verdict == VERDICT_PASS)
         fprintf(to, "; %s of %s elements not judged (range)", number_text(a, j.range), all);
     if (j.not_finite)
         fprintf(to, "; %s of %s not finite, as the reference allows", number_text(a, j.not_finite), all);
     fputc('\n', to);
-    for (size_t i = 0; i < r->n_kernels; i++) {
-        const struct kernel_verdict *v = &r->kernels[i];
-        if (is_blind(v))
-            fprintf(to, "       no element of %s was judged (range %s)\n", v->group->name, number_text(a, v->range));
-        else if (v->elements && v->not_finite == v->elements)
-            fprintf(to, "       no element of %s is finite\n", v->group->name);
-    }
+    print_unjudged(s, r, c, to);
 }
 
 void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet,
@@ -315,7 +346,7 @@ void report_verify(struct session *s, const struct verify_report *r, const struc
 {
     if (!quiet)
         print_rest(s, r, c, to);
-    if (c->good)
+    if (c->verdict != VERDICT_FAIL)
         print_pass(s, r, c, to);
     else
         print_fail(s, r, c, to);
@@ -341,6 +372,7 @@ static void add_verdict(struct session *s, struct cJSON *o, const struct kernel_
     json_text(o, "at", v->worst && v->worst->loc.line ? loc_text(s->run, v->worst->loc) : NULL);
     json_real(o, "got", v->got);
     json_real(o, "want", v->want);
+    json_text(o, "not_judged", v->blind ? blind_text(s->run, v, c->dims) : NULL);
 }
 
 static void add_header(struct session *s, struct cJSON *o, const struct verify_context *c)
@@ -355,7 +387,14 @@ static void add_header(struct session *s, struct cJSON *o, const struct verify_c
 
 static void add_verdicts(struct cJSON *o, const struct verify_report *r, const struct verify_context *c)
 {
-    json_text(o, "verdict", c->good ? "PASS" : "FAIL");
+    static const char *const verdicts[] = {
+        [VERDICT_PASS] = "PASS",
+        [VERDICT_PARTLY] = "PASS",
+        [VERDICT_NOT_JUDGED] = "NOT JUDGED",
+        [VERDICT_FAIL] = "FAIL",
+    };
+    json_text(o, "verdict", verdicts[c->verdict]);
+    json_bool(o, "judged_in_part", c->verdict == VERDICT_PARTLY);
     struct judged j = judged_of(r);
     json_int(o, "kernels_judged", j.elements ? (int64_t)j.kernels : 0);
     json_int(o, "elements_judged", j.elements);
@@ -365,12 +404,21 @@ static void add_verdicts(struct cJSON *o, const struct verify_report *r, const s
     for (size_t i = 0; i < r->n_kernels; i++)
         if (is_blind(&r->kernels[i]))
             json_text(blind, NULL, r->kernels[i].group->name);
+    struct cJSON *outputs = json_array(o, "outputs");
+    for (size_t i = 0; i < r->n_outputs; i++) {
+        struct cJSON *one = json_object(outputs, NULL);
+        json_text(one, "name", r->outputs[i].name);
+        json_int(one, "elements", r->outputs[i].of.elements);
+        json_int(one, "range", r->outputs[i].of.range);
+    }
     json_real(o, "worst_ratio", r->worst);
     if (r->rows) {
         json_int(o, "rows", r->rows);
         json_int(o, "rows_equal", r->rows_equal);
         json_int(o, "rows_certified", r->rows_certified);
     }
+    json_bool(o, "memory_ok", r->memory_ok);
+    json_text(o, "memory_why", r->memory_why);
     json_int(o, "pass_values", (int64_t)r->pass_values);
     json_bool(o, "passes_ok", r->passes_ok);
     json_text(o, "pass_failed", r->pass_failed);

@@ -12,14 +12,78 @@ struct judge {
     struct walk *w;
     const struct group *gr;
     struct kernel_verdict *v;
+    struct coverage *of;         /* of the result being judged */
     struct tensor *want, *bound; /* of the result being judged, to be dumped; NULL: no dump */
 };
+
+/* ---- what is not judged ---- */
+static void index_of(const struct walk *w, const struct type *t, int64_t at, struct box *out)
+{
+    *out = (struct box){ .rank = t->rank };
+    for (int d = t->rank - 1; d >= 0; d--) {
+        int64_t n = dims_eval(&w->dims, t->dim[d]);
+        out->lo[d] = out->hi[d] = at % n;
+        at /= n;
+    }
+}
+
+/* The first element without a bound in a box of a value; -1: none. */
+static int64_t first_unbounded(const struct walk *w, const struct node *n, const struct box *box)
+{
+    const struct wval *x = walk_value(w, n);
+    for (int64_t i = 0; i < x->count; i++) {
+        struct box at;
+        if (!x->e || x->e[i] < INFINITY)
+            continue;
+        index_of(w, &n->type, i, &at);
+        bool in = true;
+        for (int d = 0; d < box->rank; d++)
+            in &= at.lo[d] >= box->lo[d] && at.lo[d] <= box->hi[d];
+        if (in)
+            return i;
+    }
+    return -1;
+}
+
+/* Follows an element without a bound back to the first value of its cone that has none. */
+static void blame_range(struct judge *j, const struct node *n, int64_t i)
+{
+    j->v->blind = n;
+    j->v->blind_at = i;
+    for (int k = 0; k < n->n_in;) {
+        struct box out, in;
+        index_of(j->w, &n->type, i, &out);
+        op_needs(n, k, &j->w->dims, &out, &in);
+        int64_t at = first_unbounded(j->w, n->in[k], &in);
+        k++;
+        if (at < 0)
+            continue;
+        n = n->in[k - 1];
+        i = at;
+        k = 0;
+    }
+    double y = dtype_is_float(n->type.dtype) ? walk_value(j->w, n)->v[i].d : 0;
+    bool grows = n->op->class != CLS_POINTWISE || n->op->exact || !(fabs(y) < 0x1p100);
+    j->v->blind_of = n;
+    j->v->blind_why = grows ? "may overflow" : "may leave its domain";
+}
+
+static void note_range(struct judge *j, const struct node *n, int64_t i, bool beyond)
+{
+    if (!j->v->range++)
+        blame_range(j, n, i);
+    j->of->range++;
+    j->of->beyond += beyond;
+}
+
+/* ---- one element ---- */
 
 static void note(struct judge *j, const struct node *n, int64_t i, double got, double want, double err, double bound)
 {
     double ratio = err == 0 ? 0 : err / bound;
     bool wrong = !(err <= bound);
     j->v->elements++;
+    j->of->elements++;
     j->v->wrong += wrong;
     if (j->v->worst && !(ratio > j->v->ratio) && !(isnan(ratio) && !isnan(j->v->ratio)))
         return;
@@ -55,7 +119,7 @@ static void judge_float(struct judge *j, const struct node *n, int64_t i, double
         return;
     }
     if (!(e < INFINITY)) {
-        j->v->range++;
+        note_range(j, n, i, !(fabs(want) <= t->max));
         return;
     }
     if (isinf(got) || isinf(want)) {
@@ -94,7 +158,7 @@ static void judge_integers(struct judge *j, const struct node *n, const struct t
         int64_t got = tensor_get_i64(out, i);
         int64_t want = x->v[i].i;
         if (!(x->e[i] < INFINITY))
-            j->v->range++;
+            note_range(j, n, i, false);
         else
             note(j, n, i, (double)got, (double)want, got == want ? 0 : fabs((double)got - (double)want), x->e[i]);
         x->v[i].i = got;
@@ -135,6 +199,8 @@ static void judge_set(struct judge *j, const struct node *n, const struct tensor
     bool differs = false;
     for (int64_t i = 0; i < length; i++) {
         int64_t g = tensor_get_i64(out, row + i);
+        if (g != 0 && g != 1)
+            bad = i;
         want += x->v[row + i].i;
         got += g;
         differs |= g != x->v[row + i].i;
@@ -172,6 +238,7 @@ bool judge_group(struct session *s, const struct program *p, size_t launch, cons
     struct judge j = { .s = s, .w = walk_begin(s, p->g, dims, NUMERICS_REAL, threads), .gr = gr, .v = v };
     bool ok = true;
     *v = (struct kernel_verdict){ .group = gr, .kernel = l->kernel };
+    v->outs = arena_array(s->run, struct coverage, gr->n_outs + 1);
     j.w->bounds = true;
     j.w->kernel = true;
     j.w->u = 0x1p-24;
@@ -190,6 +257,7 @@ bool judge_group(struct session *s, const struct program *p, size_t launch, cons
             out++;
         if (out == gr->n_outs)
             continue;
+        j.of = &v->outs[out];
         if (n->op->class == CLS_SELECT && n->type.dtype == DT_BOOL)
             judge_sets(&j, n, outs[out]);
         else if (dtype_is_float(n->type.dtype))

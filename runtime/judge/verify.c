@@ -7,6 +7,7 @@
 #include "ir/ops/op.h"
 #include "runtime/judge/certified.h"
 #include "runtime/judge/dump.h"
+#include "runtime/judge/held.h"
 
 /* Copies the values that a group reads, since its launches may overwrite them. */
 static bool read_values(struct exec *e, struct node *const *nodes, size_t n, const struct tensor **out, struct arena *a)
@@ -17,9 +18,18 @@ static bool read_values(struct exec *e, struct node *const *nodes, size_t n, con
     return true;
 }
 
+static void compare_reads(struct exec *e, struct held *h, const struct group *gr, const struct tensor *const *ins,
+                          struct verify_report *r)
+{
+    const char *reader = arena_printf(e->s->run, "kernel %s", gr->name);
+    for (size_t i = 0; i < gr->n_ins; i++)
+        held_compare(h, gr->ins[i], ins[i], reader, r);
+}
+
 /* Runs all launches of a group in order and judges them together. Its results and scratch are discarded first, so that
    an element which is not written is found. */
-static bool judge_launches(struct exec *e, const struct group *gr, int threads, struct kernel_verdict *v)
+static bool judge_launches(struct exec *e, struct held *h, const struct group *gr, int threads,
+                           struct kernel_verdict *v, struct verify_report *r)
 {
     size_t last = e->first_launch[gr->id + 1] - 1;
     struct arena *a = arena_new();
@@ -29,6 +39,11 @@ static bool judge_launches(struct exec *e, const struct group *gr, int threads, 
         read_values(e, gr->ins, gr->n_ins, ins, a) && exec_forget(e, gr) && exec_group(e, gr) && exec_sync(e) &&
         read_values(e, gr->outs, gr->n_outs, outs, a) &&
         judge_group(e->s, e->p, last, &e->dims, ins, outs, threads, e->dump_dir ? dump_launch_dir(e, last) : NULL, v);
+    if (ok) {
+        compare_reads(e, h, gr, ins, r);
+        for (size_t i = 0; i < gr->n_outs; i++)
+            held_keep(h, gr->outs[i], outs[i]);
+    }
     arena_free(a);
     return ok;
 }
@@ -134,29 +149,77 @@ static bool keep_sets(struct exec *e, const struct graph *parsed, const struct g
     return true;
 }
 
+/* ---- how much was judged ---- */
+static const struct coverage *coverage_of(const struct verify_report *r, const struct node *n)
+{
+    for (size_t i = 0; n->group && i < r->n_kernels; i++)
+        for (size_t k = 0; r->kernels[i].group == n->group && k < n->group->n_outs; k++)
+            if (n->group->outs[k] == n)
+                return &r->kernels[i].outs[k];
+    return NULL;
+}
+
+static void cover_outputs(struct session *s, const struct graph *g, struct verify_report *r)
+{
+    r->outputs = arena_array(s->run, struct output_verdict, g->n_outs + 1);
+    for (size_t i = 0; i < g->n_outs; i++) {
+        const struct coverage *c = coverage_of(r, g->outs[i].node);
+        if (c)
+            r->outputs[r->n_outputs++] = (struct output_verdict){ g->outs[i].name, *c };
+    }
+}
+
+/* An output is judged in part if more than this share of it is not, and not because the reference itself overflows. */
+static const double most_unjudged = 0.01;
+
+enum verdict verify_verdict(const struct verify_report *r)
+{
+    enum verdict v = VERDICT_PASS;
+    if (!r->pass)
+        return VERDICT_FAIL;
+    for (size_t i = 0; i < r->n_kernels; i++)
+        if (!r->kernels[i].elements && r->kernels[i].range)
+            return VERDICT_NOT_JUDGED;
+    for (size_t i = 0; i < r->n_outputs; i++) {
+        const struct coverage *c = &r->outputs[i].of;
+        if (coverage_is_blind(c))
+            return VERDICT_NOT_JUDGED;
+        if ((double)(c->range - c->beyond) > most_unjudged * (double)(c->elements + c->range))
+            v = VERDICT_PARTLY;
+    }
+    return v;
+}
+
 bool verify_kernels(struct exec *e, const struct graph *parsed, const struct binding *b, int threads,
                     const struct verify_watch *watch, struct verify_report *out)
 {
-
     struct arena *a = e->s->run;
     out->kernels = arena_array(a, struct kernel_verdict, e->p->g->n_groups + 1);
     struct chosen *sets = arena_array(a, struct chosen, parsed->n_nodes + 1);
     size_t n_sets = 0;
     out->pass = true;
+    out->memory_ok = true;
     out->worst = 0;
-    for (size_t i = 0; i < e->p->g->n_groups; i++) {
+    struct held *held = held_begin(e, b);
+    bool ok = true;
+    for (size_t i = 0; i < e->p->g->n_groups && ok; i++) {
         const struct group *gr = e->p->g->groups[i];
         struct kernel_verdict *v = &out->kernels[out->n_kernels++];
         if (watch)
             watch->begins(watch->ctx, i);
-        if (!judge_launches(e, gr, threads, v) || !keep_sets(e, parsed, gr, sets, &n_sets))
-            return false;
+        ok = judge_launches(e, held, gr, threads, v, out) && keep_sets(e, parsed, gr, sets, &n_sets);
         out->pass &= v->pass;
         if (v->ratio > out->worst)
             out->worst = v->ratio;
-        if (watch)
+        if (watch && ok)
             watch->judged(watch->ctx, v);
     }
+    ok = ok && held_at_end(held, out);
+    held_end(held);
+    if (!ok)
+        return false;
+    out->pass &= out->memory_ok;
+    cover_outputs(e->s, e->p->g, out);
     if (watch)
         watch->begins(watch->ctx, e->p->g->n_groups);
     int64_t rows = 0;

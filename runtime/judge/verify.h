@@ -6,6 +6,13 @@
 #include "runtime/device/exec.h"
 #include "runtime/judge/walk.h"
 
+/* How much of a value was judged. */
+struct coverage {
+    int64_t elements; /* judged */
+    int64_t range;    /* not judged: an interior value may have overflowed or left its domain */
+    int64_t beyond;   /* of these, where the reference itself is not finite in the value's dtype */
+};
+
 /* The verdict on one kernel, over every element of every value that its group materialises. */
 struct kernel_verdict {
     const struct group *group;
@@ -25,6 +32,12 @@ struct kernel_verdict {
     double got;               /* its value from the kernel */
     double want;              /* its value in the reference */
     int64_t uncertain_rows;   /* chosen sets that differ from the reference's, as their scores' bounds allow */
+    struct coverage *outs;    /* of each of the group's results */
+    /* The first element that was not judged (NULL: none), and why: the first value in its cone without a bound. */
+    const struct node *blind;
+    int64_t blind_at;
+    const struct node *blind_of;
+    const char *blind_why; /* "may overflow", "may leave its domain" */
 };
 
 /* The distance of an output from the real numbers, end to end. */
@@ -39,11 +52,29 @@ struct drift {
     int64_t unlike;    /* finite on neither side, and not the same */
 };
 
+/* What became of an output, which may share its value with others. */
+struct output_verdict {
+    const char *name;
+    struct coverage of;
+};
+
+enum verdict {
+    VERDICT_PASS,
+    VERDICT_PARTLY,     /* nothing is wrong, but more than 1 % of an output was not judged without need */
+    VERDICT_NOT_JUDGED, /* nothing is wrong, but no element of a kernel or output was judged */
+    VERDICT_FAIL,
+};
+
 struct verify_report {
     struct kernel_verdict *kernels; /* one for each group, in launch order */
     size_t n_kernels;
     struct drift *drifts; /* one for each output */
     size_t n_drifts;
+    struct output_verdict *outputs; /* those that a kernel computes */
+    size_t n_outputs;
+    bool memory_ok;         /* every value was read as it was bound or left */
+    const char *memory_why; /* which was not, by how much: a sentence */
+    struct loc memory_loc;
     int64_t rows;           /* rows that are routed; 0: the graph has no routing */
     int64_t rows_equal;     /* of these, rows whose chosen set is that of the real numbers */
     int64_t rows_certified; /* rows whose chosen set no rounding can change */
@@ -53,8 +84,12 @@ struct verify_report {
     const char *pass_value;  /* which value, where, by how much: a sentence */
     struct loc pass_loc;
     double worst; /* worst ratio of all kernels */
-    bool pass;
+    bool pass;    /* nothing is wrong */
 };
+
+enum verdict verify_verdict(const struct verify_report *r);
+/* Was no element judged, though there are some? */
+static inline bool coverage_is_blind(const struct coverage *c) { return !c->elements && c->range; }
 
 /* Is told how verify_kernels goes on. */
 struct verify_watch {

@@ -1,6 +1,6 @@
 /* Judgement 2: are the passes right? The graph after them and the parsed graph are evaluated side by side in real
    numbers. A value that both have is compared, and then replaced by the parsed walk's value, so that differences do not
-   accumulate. */
+   accumulate. Formats are beyond real numbers: width.h says what may be narrow. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "ir/ops/op.h"
 #include "ir/memory.h"
 #include "runtime/judge/verify.h"
+#include "runtime/judge/width.h"
 
 struct beside {
     struct session *s;
@@ -17,6 +18,7 @@ struct beside {
     struct walk *wp, *wa;          /* of parsed, all values kept; of after */
     const struct node **parsed_of; /* by id of after's nodes: the first parsed node whose value it holds */
     struct graph *expanded;        /* the parsed graph with its composites expanded; made on first use */
+    const struct width *width;
     size_t compared;
     const char *value;
     struct loc loc; /* the first value that differs */
@@ -209,8 +211,9 @@ static bool walk_beside(struct beside *x)
     return ok;
 }
 
-/* Does this graph have the parsed graph's values? */
-static bool holds(struct beside *x, const struct graph *after)
+/* Does this graph have the parsed graph's values? decided: precision has run, so they are stored as wide as they must be
+   too. */
+static bool holds(struct beside *x, const struct graph *after, bool decided)
 {
     x->after = after;
     x->compared = 0;
@@ -223,13 +226,20 @@ static bool holds(struct beside *x, const struct graph *after)
         x->loc = pn->loc;
         return false;
     }
+    const struct node *narrow = decided ? width_lost(x->width, after, &x->value) : NULL;
+    if (narrow) {
+        x->loc = narrow->loc;
+        return false;
+    }
     return walk_beside(x);
 }
 
 /* The first pass after which the graph no longer has the parsed graph's values. */
 static const char *blame(struct beside *x, const struct pass_ctx *c, const struct pass_options *o)
 {
+    bool decided = false;
     for (size_t i = 0; pipeline_target[i]; i++) {
+        decided |= !strcmp(pipeline_target[i], "precision");
         struct graph *g = graph_clone(x->parsed);
         const char *upto[32];
         memcpy(upto, pipeline_target, sizeof *upto * (i + 1));
@@ -238,7 +248,7 @@ static const char *blame(struct beside *x, const struct pass_ctx *c, const struc
         struct pass_ctx ctx = *c;
         if (!passes_run(g, &ctx, upto, &quiet))
             return pipeline_target[i];
-        if (!holds(x, g))
+        if (!holds(x, g, decided))
             return pipeline_target[i];
     }
     return NULL;
@@ -257,7 +267,8 @@ bool verify_passes(struct session *s, const struct graph *parsed, const struct g
         walk_end(x.wp);
         return false;
     }
-    out->passes_ok = holds(&x, after);
+    x.width = width_of(s, parsed, c);
+    out->passes_ok = holds(&x, after, true);
     out->pass_values = x.compared;
     if (!out->passes_ok) {
         out->pass_value = x.value;

@@ -1,0 +1,104 @@
+#include "runtime/judge/width.h"
+
+#include <string.h>
+
+struct width {
+    struct session *s;
+    const struct graph *expanded;
+    const struct node **node; /* by id: the node of `expanded` */
+    int n;
+};
+
+struct width *width_of(struct session *s, const struct graph *parsed, const struct pass_ctx *c)
+{
+    static const char *const expand[] = { "prune", "expand", NULL };
+    struct width *w = arena_new_of(s->run, struct width);
+    struct graph *g = graph_clone(parsed);
+    struct pass_ctx ctx = *c;
+    passes_run(g, &ctx, expand, NULL);
+    *w = (struct width){ .s = s, .expanded = g, .n = g->next_id };
+    w->node = arena_array(s->run, const struct node *, g->next_id + 1);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        w->node[g->nodes[i]->id] = g->nodes[i];
+    return w;
+}
+
+/* The node of the expanded graph that a pass kept; NULL: a pass made it. */
+static const struct node *origin_of(const struct width *w, const struct node *n)
+{
+    const struct node *was = n->id < w->n ? w->node[n->id] : NULL;
+    return was && was->op == n->op ? was : NULL;
+}
+
+/* By id: why the node must be wide; NULL: it need not. Operands precede their users, so one backward sweep marks whole
+   cones. */
+static const char **reasons(const struct width *w, struct arena *a, const struct graph *g)
+{
+    const char **why = arena_array(a, const char *, g->next_id + 1);
+    bool *cone = arena_array(a, bool, g->next_id + 1);
+    for (size_t i = g->n_nodes; i-- > 0;) {
+        const struct node *n = g->nodes[i];
+        const struct node *was = origin_of(w, n);
+        if (cone[n->id])
+            why[n->id] = "a selection or a weight of the routing is computed from it";
+        else if (n->op->class != CLS_SOURCE && (n->keep_f32 || n->op->keep_f32 || (was && was->keep_f32)))
+            why[n->id] = "statistics, routing and losses stay f32";
+        for (int k = 0; k < n->n_in; k++)
+            if (n->in[k]->op->class != CLS_SOURCE &&
+                (op_operand_at(n->op, k)->keep_f32 || (cone[n->id] && n->op->class != CLS_CONTRACT)))
+                cone[n->in[k]->id] = true;
+    }
+    return why;
+}
+
+static bool is_narrow(enum dtype t) { return t == DT_F16 || t == DT_BF16; }
+
+/* Does a contraction multiply values that were not f16 on a unit that rounds them? */
+static bool rounds_operands(const struct width *w, const struct node *n)
+{
+    const struct node *was = origin_of(w, n);
+    for (int k = 0; k < n->n_in && is_narrow(n->compute); k++)
+        if (!was || was->in[k]->type.dtype != n->compute)
+            return true;
+    return false;
+}
+
+/* Is the source read by something else than contractions in its dtype? */
+static bool is_read_wide(const struct graph *g, const struct node *source)
+{
+    for (size_t i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->nodes[i]->n_in; k++)
+            if (g->nodes[i]->in[k] == source &&
+                (g->nodes[i]->op->class != CLS_CONTRACT || g->nodes[i]->compute != source->storage))
+                return true;
+    return false;
+}
+
+static const char *lost(const struct width *w, const struct graph *g, const struct node *n, const char *why)
+{
+    struct arena *a = w->s->run;
+    const char *name = n->name ? n->name : n->op->call.name;
+    const char *stored = dtype_name(n->storage);
+    if (n->type.dtype != DT_FLOAT && n->storage != n->type.dtype)
+        return arena_printf(a, "%s is stored as %s, but it is declared as %s", name, stored, dtype_name(n->type.dtype));
+    if (why && n->type.dtype == DT_FLOAT && is_narrow(n->storage))
+        return arena_printf(a, "%s is stored as %s: %s", name, stored, why);
+    if (why && n->op->class == CLS_CONTRACT && rounds_operands(w, n))
+        return arena_printf(a, "%s multiplies operands rounded to %s: %s", name, dtype_name(n->compute), why);
+    if (n->op->class == CLS_SOURCE && n->type.dtype == DT_FLOAT && is_narrow(n->storage) &&
+        (!node_is_param(n) || is_read_wide(g, n)))
+        return arena_printf(a, "%s is stored as %s: only a parameter that matrix units alone read is", name, stored);
+    return NULL;
+}
+
+const struct node *width_lost(const struct width *w, const struct graph *after, const char **why)
+{
+    struct arena *a = arena_new();
+    const char **must = reasons(w, a, after);
+    const struct node *found = NULL;
+    for (size_t i = 0; i < after->n_nodes && !found; i++)
+        if ((*why = lost(w, after, after->nodes[i], must[after->nodes[i]->id])) != NULL)
+            found = after->nodes[i];
+    arena_free(a);
+    return found;
+}

@@ -1,0 +1,18 @@
+#ifndef TOKIC_RUNTIME_JUDGE_WIDTH_H
+#define TOKIC_RUNTIME_JUDGE_WIDTH_H
+/* What must stay wide, derived from the graph as parsed and the op records, and not from what the passes chose. The
+   bounds of kernels and the judgement of passes allow for the storage that the passes left, so neither sees a value
+   that was narrowed:
+     - a written dtype is kept as it is
+     - what an op record or an expansion marks keep_f32 (statistics, losses) is stored in f32
+     - so is all that a keep_f32 operand (scores, weights of a routing) is computed from, back to a contraction, which
+       multiplies in f32 unless its operands are f16 anyway
+     - a source is stored in f16 only if it is a parameter that matrix units alone read */
+#include "passes/pass.h"
+
+struct width;
+/* Expands a copy of the parsed graph; `target`: as for the passes. */
+struct width *width_of(struct session *s, const struct graph *parsed, const struct pass_ctx *c);
+/* The first node of a graph after precision that is narrower than it must be, and a sentence about it; NULL: none. */
+const struct node *width_lost(const struct width *w, const struct graph *after, const char **why);
+#endif

@@ -10,41 +10,15 @@
 
 #include "passes/pass.h"
 
-struct stack {
-    struct node **v;
-    size_t n, cap;
-};
-
-static void keep(struct arena *a, struct stack *todo, struct node *n)
-{
-    if (n->keep_f32 || n->op->class == CLS_SOURCE)
-        return;
-    n->keep_f32 = true;
-    if (n->op->class != CLS_CONTRACT)
-        *arena_push(a, todo->v, todo->n, todo->cap) = n;
-}
-
-/* Visits each node of the cone once, however many paths lead to it. */
-static void keep_f32_back(struct arena *a, struct stack *todo, struct node *n)
-{
-    keep(a, todo, n);
-    while (todo->n) {
-        struct node *m = todo->v[--todo->n];
-        for (int i = 0; i < m->n_in; i++)
-            keep(a, todo, m->in[i]);
-    }
-}
-
+/* Operands precede their readers, so one backward sweep marks whole cones. */
 static void mark_keep_f32(struct graph *g, struct arena *step)
 {
-    struct stack todo = { 0 };
+    bool *cone = arena_array(step, bool, g->next_id + 1);
     for (size_t i = g->n_nodes; i-- > 0;) {
         struct node *n = g->nodes[i];
-        if (n->op->keep_f32)
-            n->keep_f32 = true;
+        n->keep_f32 |= n->op->keep_f32 || (cone[n->id] && n->op->class != CLS_SOURCE);
         for (int k = 0; k < n->n_in; k++)
-            if (op_operand_at(n->op, k)->keep_f32)
-                keep_f32_back(step, &todo, n->in[k]);
+            cone[n->in[k]->id] |= op_operand_at(n->op, k)->keep_f32 || (cone[n->id] && n->op->class != CLS_CONTRACT);
     }
 }
 

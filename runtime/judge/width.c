@@ -30,23 +30,51 @@ static const struct node *origin_of(const struct width *w, const struct node *n)
     return was && was->op == n->op ? was : NULL;
 }
 
+/* By id: is it a score, a chosen set, or computed from such and sources alone (a probability, a weight)? */
+static bool *routing_of(struct arena *a, const struct graph *g)
+{
+    bool *routing = arena_array(a, bool, g->next_id + 1);
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const struct node *n = g->nodes[i];
+        bool some = false;
+        bool alone = n->op->class != CLS_CONTRACT;
+        for (int k = 0; k < n->n_in; k++) {
+            const struct node *x = n->in[k];
+            routing[x->id] |= op_operand_at(n->op, k)->keep_f32;
+            some |= routing[x->id];
+            alone &= routing[x->id] || x->op->class == CLS_SOURCE || !dtype_is_float(x->type.dtype);
+        }
+        routing[n->id] |= n->op->class == CLS_SELECT || (some && alone);
+    }
+    return routing;
+}
+
 /* By id: why the node must be wide; NULL: it need not. Operands precede their users, so one backward sweep marks whole
    cones. */
 static const char **reasons(const struct width *w, struct arena *a, const struct graph *g)
 {
+    enum { CONE = 1, DECLARED = 2 };
     const char **why = arena_array(a, const char *, g->next_id + 1);
-    bool *cone = arena_array(a, bool, g->next_id + 1);
+    unsigned char *of = arena_array(a, unsigned char, g->next_id + 1);
+    const bool *routing = routing_of(a, g);
     for (size_t i = g->n_nodes; i-- > 0;) {
         const struct node *n = g->nodes[i];
         const struct node *was = origin_of(w, n);
-        if (cone[n->id])
+        unsigned char in = n->op->class == CLS_CONTRACT ? 0 : of[n->id] & CONE;
+        if (n->op->class == CLS_VIEW)
+            in |= of[n->id] & DECLARED;
+        if (was && n->type.dtype == DT_F32)
+            in |= DECLARED;
+        if (of[n->id] & CONE)
             why[n->id] = "a selection or a weight of the routing is computed from it";
-        else if (n->op->class != CLS_SOURCE && (n->keep_f32 || n->op->keep_f32 || (was && was->keep_f32)))
-            why[n->id] = "statistics, routing and losses stay f32";
+        else if (routing[n->id])
+            why[n->id] = "it belongs to the routing";
+        else if (n->keep_f32 || n->op->keep_f32 || (was && was->keep_f32))
+            why[n->id] = "statistics and losses stay f32";
+        else if (of[n->id] & DECLARED)
+            why[n->id] = "it is declared as f32";
         for (int k = 0; k < n->n_in; k++)
-            if (n->in[k]->op->class != CLS_SOURCE &&
-                (op_operand_at(n->op, k)->keep_f32 || (cone[n->id] && n->op->class != CLS_CONTRACT)))
-                cone[n->in[k]->id] = true;
+            of[n->in[k]->id] |= in | (op_operand_at(n->op, k)->keep_f32 ? CONE : 0);
     }
     return why;
 }
@@ -81,7 +109,7 @@ static const char *lost(const struct width *w, const struct graph *g, const stru
     const char *stored = dtype_name(n->storage);
     if (n->type.dtype != DT_FLOAT && n->storage != n->type.dtype)
         return arena_printf(a, "%s is stored as %s, but it is declared as %s", name, stored, dtype_name(n->type.dtype));
-    if (why && n->type.dtype == DT_FLOAT && is_narrow(n->storage))
+    if (why && n->op->class != CLS_SOURCE && n->type.dtype == DT_FLOAT && is_narrow(n->storage))
         return arena_printf(a, "%s is stored as %s: %s", name, stored, why);
     if (why && n->op->class == CLS_CONTRACT && rounds_operands(w, n))
         return arena_printf(a, "%s multiplies operands rounded to %s: %s", name, dtype_name(n->compute), why);

@@ -3,10 +3,11 @@
 /* What must stay wide, derived from the graph as parsed and the op records, and not from what the passes chose. The
    bounds of kernels and the judgement of passes allow for the storage that the passes left, so neither sees a value
    that was narrowed:
-     - a written dtype is kept as it is
+     - a written dtype is kept as it is, and reaches back through casts and views
      - what an op record or an expansion marks keep_f32 (statistics, losses) is stored in f32
      - so is all that a keep_f32 operand (scores, weights of a routing) is computed from, back to a contraction, which
-       multiplies in f32 unless its operands are f16 anyway
+       multiplies in f32 unless its operands are f16 anyway; and what is computed from scores, chosen sets and sources
+       alone
      - a source is stored in f16 only if it is a parameter that matrix units alone read */
 #include "passes/pass.h"
 

@@ -170,7 +170,8 @@ static void masks_are_judged(void **state)
         "graph ops\ndim B\ninput s: f32[B, 15] where 1 <= s <= 3\n"
         "h = exp(s)\nm = select(greater(s, 2.0), s * 0.3, -inf)\n"
         "output y: f32[B, 15] = maximum(m + h, h - m) + exp(m) * h\n"
-        "output z: f32[B] = sum(m * h)\noutput w: f32[B, 15] = h / m + tanh(m)\n",
+        "output z: f32[B] = sum(m * h)\noutput w: f32[B, 15] = h / m + tanh(m)\n"
+        "output t: f32[B, 15] = select(equal(tanh(m), -1.0), s, m)\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         for (int t = 0; t < 2; t++) {

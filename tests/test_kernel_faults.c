@@ -36,6 +36,13 @@ static const char *const rows = "graph rows\n"
                                 "input x: f32[B, 100] where -1 <= x <= 1\n"
                                 "output chosen = topk_mask(x * 2.0 + 1.0, 3)\n"
                                 "output p: f32[B, 100] = softmax(x)\n";
+/* A softmax over what is allowed alone. */
+static const char *const masked = "graph masked\n"
+                                  "dim B\n"
+                                  "input x: f32[B, 16, 16] where -3 <= x <= 3\n"
+                                  "q = iota([B, 16, 16], dtype=i64, axis=1)\n"
+                                  "k = iota([B, 16, 16], dtype=i64, axis=2)\n"
+                                  "output p: f32[B, 16, 16] = softmax(select(less_equal(k, q), x * 0.3, -inf))\n";
 static const char *const flat = "graph flat\n"
                                 "dim B\n"
                                 "input x: f32[B, 33] where -1 <= x <= 1\n"
@@ -295,6 +302,35 @@ static void short_tree(void *ctx, struct program *p)
         }
 }
 
+/* Every choice between x and -inf takes x. */
+static int always_x(const struct kexpr *e)
+{
+    struct kexpr *x = (struct kexpr *)e;
+    int changed = 0;
+    if (!x || x->kind != KEXPR_OP)
+        return 0;
+    for (int i = 0; i < kop_table[x->op].arity; i++)
+        changed += always_x(x->arg[i]);
+    if (x->op != K_SELECT || x->arg[2]->kind != KEXPR_CONST || x->arg[2]->f != -INFINITY)
+        return changed;
+    x->arg[2] = x->arg[1];
+    return changed + 1;
+}
+
+static int always_x_in(struct kstmt *const *stmts, size_t n)
+{
+    int changed = 0;
+    for (size_t i = 0; i < n; i++)
+        changed += always_x(stmts[i]->value) + always_x_in(stmts[i]->body, stmts[i]->n_body);
+    return changed;
+}
+
+static void drop_mask(void *ctx, struct program *p)
+{
+    (void)ctx;
+    assert_true(always_x_in(p->kernels[0].k->body, p->kernels[0].k->n_body) > 0);
+}
+
 /* ---- faults in the text ---- */
 /* Puts `what` behind each place where a line that holds `at` ends; once or everywhere. */
 static const char *insert_after(struct session *s, const char *text, const char *at, const char *what, bool all)
@@ -424,14 +460,19 @@ static const struct fault judged_faults[] = {
     { "padding counted in margins", "margins", count_padding, NULL, NULL, { NULL } },
     { "margins of half of the lanes", "margins", short_margins, NULL, NULL, { NULL } },
     { "a part cut short", "split", short_part, NULL, NULL, { NULL } },
+    { "a dropped mask", "masked", drop_mask, NULL, NULL, { NULL } },
 };
 
 static const char *const targets[] = { "gfx90a", "sm_90" };
 static const struct {
     const char *name, *const *text, *kernel;
-} graphs[] = { { "gemm", &gemm, "kernel lin0" },   { "lanes", &lanes, "kernel lin0" },
-               { "split", &split, "kernel lin0" }, { "margins", &margins, "kernel lin0" },
-               { "rows", &rows, "softmax" },       { "flat", &flat, "" } };
+} graphs[] = { { "gemm", &gemm, "kernel lin0" },
+               { "lanes", &lanes, "kernel lin0" },
+               { "split", &split, "kernel lin0" },
+               { "margins", &margins, "kernel lin0" },
+               { "rows", &rows, "softmax" },
+               { "masked", &masked, "softmax" },
+               { "flat", &flat, "" } };
 enum { GRAPHS = sizeof graphs / sizeof *graphs };
 
 static int graph_of(const struct fault *f)

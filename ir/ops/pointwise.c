@@ -258,8 +258,8 @@ static NUM div_eval1(const struct ev *c, const NUM *x) { return n_div(c, x[0], x
 static double div_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, floor = fabs(x[1].d) - e[1];
-    if (stays_finite(b, x, e, 0) && is_infinite(x, e, 1))
-        return 0;
+    if (isfinite(x[0].d) && is_infinite(x, e, 1))
+        return stays_finite(b, x, e, 0) ? 0 : INFINITY;
     if (is_infinite(x, e, 0) && stays_finite(b, x, e, 1) && stays_nonzero(x, e, 1))
         return 0;
     if (settled(2, x, e, y, &out))

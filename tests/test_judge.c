@@ -1,5 +1,6 @@
-/* The judge's own rules, each with the fault that it is there for: what a kernel may have computed, told as tensors, and
-   what the judgement stands on (memory, uploads). */
+/* The judge's own rules, each with the fault that it is there for: what a kernel may have computed, told as tensors,
+   and what the judgement stands on (memory, uploads). */
+#include "tests/support/cli_command.h" /* before cmocka, which makes fail() a macro */
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -117,8 +118,8 @@ static void sets_have_their_size_and_members(void **state)
     }
 }
 
-/* The scores of elements 0 and 1 differ by less than their errors: either may be chosen, and what follows in the group is
-   judged by what the kernel chose. */
+/* The scores of elements 0 and 1 differ by less than their errors: either may be chosen, and what follows in the group
+   is judged by what the kernel chose. */
 static void the_choice_is_carried_on(void **state)
 {
     (void)state;
@@ -260,6 +261,19 @@ static void memory_reused_too_early(void **state)
     assert_non_null(strstr(r.memory_why, "h, as kernel "));
     assert_non_null(strstr(r.memory_why, " reads it, is not what kernel "));
     session_end(s);
+    struct place at = enter_place();
+    struct pass p = *pass_find("memplan");
+    p.run = memplan_over_a;
+    struct cli_env env = { .passes_instead = &p, .n_instead = 1 };
+    write_text("steps.graph", steps);
+    struct command c = command_run(&env, "verify steps.graph --device emu:sm_90 --batch 5");
+    assert_int_equal(c.code, 1);
+    assert_non_null(strstr(c.out, "FAIL   memory: a, read again at the end, is not what kernel "));
+    command_free(&c);
+    c = command_run(&env, "verify steps.graph --device emu:sm_90 --batch 5 --json");
+    assert_non_null(strstr(c.out, "\"memory_ok\":false,\"memory_why\":\"a, read again"));
+    command_free(&c);
+    leave_place(&at);
 }
 
 /* ---- uploads ---- */

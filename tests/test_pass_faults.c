@@ -255,6 +255,248 @@ static void test_kernels_of_a_wrong_graph_are_right(void **state)
     session_end(s);
 }
 
+/* ---- formats: what must stay wide, however the passes store it ---- */
+/* Statistics, a routing, a declared f32, parameters: one line each. */
+static const char *const formats = "graph formats\n"
+                                   "dim B\n"
+                                   "input x: float[B, 24] where 0.5 <= x <= 2\n"
+                                   "h = layernorm(linear(x, 16))\n"
+                                   "z = linear(x, 4) named router\n"
+                                   "w = softmax(z) * cast(topk_mask(z, 2), float)\n"
+                                   "output c = combine(w, gelu(h), h, h * 0.5, h + 1.0)\n"
+                                   "output s: f32[B, 16] = h * h\n"
+                                   "output t: f32[16, B] = transpose(h + c, [1, 0])\n";
+
+/* A node is narrowed if it is of these, or its name is. */
+enum narrowed { STATISTICS, CONE, DECLARED, BEFORE_VIEW, SOURCES, ALL, MATRIX };
+static const struct {
+    const char *what, *says;
+    int line;
+} narrowings[] = {
+    [STATISTICS] = { "layernorm's mean in f16", ": statistics and losses stay f32", 4 },
+    [CONE] = { "the router's scores in f16", ": a selection or a weight of the routing is computed from it", 5 },
+    [DECLARED] = { "a declared f32 in f16", "it is declared as f32", 8 },
+    [BEFORE_VIEW] = { "what a declared f32 shows in f16", ": it is declared as f32", 9 },
+    [SOURCES] = { "an input and betas in f16", ": only a parameter that matrix units alone read is", 3 },
+    [ALL] = { "everything in f16", " is stored as f16", 0 },
+    [MATRIX] = { "the router on the matrix unit", " multiplies rounded operands: ", 5 },
+};
+
+static bool is_narrowed(enum narrowed what, const struct node *n)
+{
+    bool source = n->op->class == CLS_SOURCE;
+    switch (what) {
+    case STATISTICS: return op_is(n, "mean") && n->origin && !strcmp(n->origin, "layernorm");
+    case CONE: return n->op->class == CLS_CONTRACT && n->keep_f32;
+    case DECLARED: return n->type.dtype == DT_F32 && !source && n->loc.line == 8;
+    case BEFORE_VIEW: return op_is(n, "add") && n->loc.line == 9;
+    case SOURCES: return source && n->type.dtype == DT_FLOAT;
+    case ALL: return true;
+    case MATRIX: return false;
+    }
+    return false;
+}
+
+/* The router multiplies in f16. `cast`: its operands are cast, as those of any other contraction. */
+static void on_the_matrix_unit(struct graph *g, bool cast)
+{
+    for (size_t i = 0, n = g->n_nodes; i < n; i++) {
+        struct node *m = g->nodes[i];
+        if (m->op->class != CLS_CONTRACT || !m->keep_f32)
+            continue;
+        m->compute = DT_F16;
+        for (int k = 0; k < m->n_in && cast; k++) {
+            m->in[k] = graph_add(g, op_find("cast"), &m->in[k], 1, &(struct attr){ .i = DT_F16 }, m->loc);
+            m->in[k]->compute = DT_F32;
+            m->in[k]->storage = DT_F16;
+        }
+    }
+    assert_true(graph_sort(g));
+}
+
+static void narrow(struct graph *g, enum narrowed what)
+{
+    int changed = 0;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i]->storage == DT_F32 && is_narrowed(what, g->nodes[i])) {
+            g->nodes[i]->storage = DT_F16;
+            changed++;
+        }
+    if (what == MATRIX)
+        on_the_matrix_unit(g, true);
+    assert_true(changed > 0 || what == MATRIX);
+}
+
+/* clang-format off */
+#define NARROW(PASS, WHAT)                                                                                             \
+    static bool PASS##_##WHAT(struct graph *g, struct pass_ctx *c)                                                     \
+    {                                                                                                                  \
+        bool changed = pass_##PASS(g, c);                                                                              \
+        narrow(g, WHAT);                                                                                               \
+        return changed;                                                                                                \
+    }
+NARROW(precision, STATISTICS)
+NARROW(precision, CONE)
+NARROW(precision, DECLARED)
+NARROW(precision, BEFORE_VIEW)
+NARROW(precision, SOURCES)
+NARROW(precision, ALL)
+NARROW(precision, MATRIX)
+NARROW(fuse, CONE)
+NARROW(fuse, STATISTICS)
+/* clang-format on */
+
+/* keep_f32 means nothing: neither what a record marks nor what a cone reaches, and the flags are gone. */
+static bool precision_deaf(struct graph *g, struct pass_ctx *c)
+{
+    bool changed = pass_precision(g, c);
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        struct node *n = g->nodes[i];
+        if (n->keep_f32 && n->type.dtype == DT_FLOAT && n->op->class != CLS_SOURCE && n->op->class != CLS_CONTRACT)
+            n->storage = DT_F16;
+        n->keep_f32 = false;
+    }
+    return changed;
+}
+
+static const struct {
+    const char *pass;
+    enum narrowed what;
+    bool (*run)(struct graph *g, struct pass_ctx *c);
+} narrow_plants[] = {
+    { "precision", STATISTICS, precision_STATISTICS }, { "precision", CONE, precision_CONE },
+    { "precision", DECLARED, precision_DECLARED },     { "precision", BEFORE_VIEW, precision_BEFORE_VIEW },
+    { "precision", SOURCES, precision_SOURCES },       { "precision", ALL, precision_ALL },
+    { "precision", MATRIX, precision_MATRIX },         { "fuse", CONE, fuse_CONE },
+    { "fuse", STATISTICS, fuse_STATISTICS },           { "precision", ALL, precision_deaf },
+};
+
+static struct verify_report judge_formats(struct session *s, const struct pass *p)
+{
+    struct verify_report r = { 0 };
+    const struct chain_options o = { .instead = p, .n_instead = p != NULL };
+    struct chain *c = chain_new(s, target_find("sm_90"), source_of_string(s, "formats.graph", formats), &o);
+    if (!c)
+        fail_msg("%s", chain_why(s, 0));
+    struct binding *b = chain_bind(c, 5, 42);
+    assert_non_null(b);
+    assert_true(verify_passes(s, c->parsed, c->after, b, &c->ctx, &c->passes, 1, &r));
+    return r;
+}
+
+static void test_what_must_stay_wide(void **state)
+{
+    (void)state;
+    struct session *s = session_begin();
+    struct verify_report r = judge_formats(s, NULL);
+    if (!r.passes_ok)
+        fail_msg("%s", r.pass_value);
+    for (size_t i = 0; i < sizeof narrow_plants / sizeof *narrow_plants; i++) {
+        struct pass p = *pass_find(narrow_plants[i].pass);
+        p.run = narrow_plants[i].run;
+        r = judge_formats(s, &p);
+        const char *what = narrowings[narrow_plants[i].what].what;
+        int line = narrowings[narrow_plants[i].what].line;
+        if (r.passes_ok)
+            fail_msg("%s by %s was not seen", what, narrow_plants[i].pass);
+        if (!strstr(r.pass_value, narrowings[narrow_plants[i].what].says) || (line && r.pass_loc.line != line))
+            fail_msg("%s by %s: line %d, %s", what, narrow_plants[i].pass, r.pass_loc.line, r.pass_value);
+        if (!r.pass_failed || strcmp(r.pass_failed, narrow_plants[i].pass))
+            fail_msg("%s by %s: %s is blamed", what, narrow_plants[i].pass, r.pass_failed);
+    }
+    session_end(s);
+}
+
+/* Operands that are f16 anyway lose nothing on the matrix unit. */
+static void test_a_router_of_f16(void **state)
+{
+    (void)state;
+    struct session *s = session_begin();
+    struct pass p = *pass_find("precision");
+    struct verify_report r = { 0 };
+    static const char *const text = "graph half\ndim B\ninput x: f16[B, 16]\ninput w: f16[4, 16]\n"
+                                    "output s = topk_mask(matmul(x, w, transpose_b=true), 2)\n";
+    p.run = precision_MATRIX;
+    const struct chain_options o = { .instead = &p, .n_instead = 1 };
+    if (!chain_run(s, target_find("sm_90"), source_of_string(s, "f16", text), &o, false, 5, &r))
+        fail_msg("%s", chain_why(s, 0));
+    if (!r.pass)
+        fail_msg("%s", chain_wrong(s, &r));
+    session_end(s);
+}
+
+static bool precision_unit(struct graph *g, struct pass_ctx *c)
+{
+    bool changed = pass_precision(g, c);
+    on_the_matrix_unit(g, false);
+    return changed;
+}
+
+/* Lowering takes the matrix unit for a contraction that the graph has in f32, and records its sum: the graph decides
+   how operands may be rounded, so the kernel is wrong. */
+static void test_a_unit_against_the_graph(void **state)
+{
+    (void)state;
+    static const char *const text = "graph unit\ndim B\ninput x: f32[B, 64] where -1 <= x <= 1\n"
+                                    "output z: f32[B, 8] = linear(x, 8)\noutput s = topk_mask(z, 2)\n";
+    static const char *const targets[] = { "gfx90a", "sm_90" };
+    for (int i = 0; i < 4; i++) {
+        struct session *s = session_begin();
+        const struct target *t = target_find(targets[i % 2]);
+        struct pass p = *pass_find("precision");
+        if (i < 2)
+            p.run = precision_unit;
+        const struct chain_options o = { .instead = &p, .n_instead = 1 };
+        struct chain *c = chain_new(s, t, source_of_string(s, "unit.graph", text), &o);
+        if (!c || !chain_compile(&c, 1, false))
+            fail_msg("%s", chain_why(s, 0));
+        for (size_t k = 0; k < c->after->n_nodes; k++)
+            if (c->after->nodes[k]->op->class == CLS_CONTRACT)
+                c->after->nodes[k]->compute = DT_F32;
+        struct device *d = emu_open(s, t, false, 1);
+        struct verify_report r;
+        assert_true(chain_judge(c, d, 70, 1, &r));
+        if (r.pass != (i >= 2) || (i < 2 && (!chain_culprit(&r) || !r.passes_ok)))
+            fail_msg("%s, %s: pass %d, worst ratio %g", t->name, i < 2 ? "unit" : "lanes", r.pass, r.worst);
+        d->ops->close(d);
+        session_end(s);
+    }
+}
+
+/* ---- outputs ---- */
+static void drop_output(struct graph *g) { g->n_outs--; }
+static void swap_outputs(struct graph *g)
+{
+    struct node *n = g->outs[0].node;
+    g->outs[0].node = g->outs[1].node;
+    g->outs[1].node = n;
+}
+/* clang-format off */
+AFTER(expand, drop_output)
+ONCE(cse, swap_outputs)
+/* clang-format on */
+
+static void test_outputs_stay(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pass, *output;
+        bool (*run)(struct graph *g, struct pass_ctx *c);
+    } cases[] = { { "expand", "t", expand_drop_output }, { "cse", "c", cse_swap_outputs } };
+    for (int i = 0; i < 2; i++) {
+        struct session *s = session_begin();
+        struct pass p = *pass_find(cases[i].pass);
+        p.run = cases[i].run;
+        struct verify_report r = judge_formats(s, &p);
+        if (r.passes_ok || !r.pass_failed || strcmp(r.pass_failed, cases[i].pass))
+            fail_msg("%s: passes_ok %d, %s is blamed", cases[i].pass, r.passes_ok, r.pass_failed);
+        const char *says = arena_printf(s->run, "output %s is no longer the value that it was", cases[i].output);
+        assert_string_equal(r.pass_value, says);
+        session_end(s);
+    }
+}
+
+/* ---- the command line ---- */
 static void test_command_line_says_which_pass(void **state)
 {
     (void)state;
@@ -275,6 +517,14 @@ static void test_command_line_says_which_pass(void **state)
             fail_msg("%s in %s: exit code %d, and it says\n%s%s", plants[some[i]].fault, name, c.code, c.out, c.err);
         command_free(&c);
     }
+    write_text("formats.graph", formats);
+    struct pass narrow_all = *pass_find("precision");
+    narrow_all.run = precision_ALL;
+    struct cli_env narrowing = { .passes_instead = &narrow_all, .n_instead = 1 };
+    struct command narrowed = command_run(&narrowing, "verify formats.graph --device emu:sm_90 --batch 3");
+    assert_int_equal(narrowed.code, 1);
+    assert_non_null(strstr(narrowed.out, "FAIL   pass precision: "));
+    command_free(&narrowed);
     struct cli_env env = { .rules = wrong_rules, .n_rules = 1 };
     struct command c = command_run(&env, "verify planted.graph --device emu:gfx90a --batch 3");
     assert_int_equal(c.code, 1);
@@ -331,6 +581,10 @@ int main(void)
         cmocka_unit_test(test_rules_in_a_circle),
         cmocka_unit_test(test_kernels_of_a_wrong_graph_are_right),
         cmocka_unit_test(test_command_line_says_which_pass),
+        cmocka_unit_test(test_what_must_stay_wide),
+        cmocka_unit_test(test_a_router_of_f16),
+        cmocka_unit_test(test_a_unit_against_the_graph),
+        cmocka_unit_test(test_outputs_stay),
         cmocka_unit_test(test_wrong_epsilon_in_eval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,13 +163,14 @@ static enum dtype multiplied_in(const struct bd *b)
     return b->sum && b->sum->level[0].unit ? DT_F16 : DT_F64;
 }
 
-/* The error of an operand at its use in the sum: a matrix unit reads it rounded to its own format. */
+/* The error of an operand at its use in the sum: a matrix unit reads it rounded to its own format. A unit that
+   multiplies though the graph says f32 gets no allowance. */
 static double operand_error(const struct bd *b, enum dtype in, int operand, int64_t i)
 {
     double x = b->v.in[operand].v[i].d;
     double e = bd_operand(b, operand, i);
-    bool rounds =
-        in != DT_F64 && b->v.n->in[operand]->type.dtype != in && (b->kernel || (b->sum && b->sum->level[0].unit));
+    bool rounds = in != DT_F64 && b->v.n->compute != DT_F32 && b->v.n->in[operand]->type.dtype != in &&
+                  (b->kernel || (b->sum && b->sum->level[0].unit));
     if (!rounds || !isfinite(x) || (e == 0 && dtype_round(in, x) == x))
         return e;
     return e + dtype_half_ulp(in, fabs(x) + e);

@@ -211,8 +211,8 @@ static bool walk_beside(struct beside *x)
     return ok;
 }
 
-/* Does this graph have the parsed graph's values? decided: precision has run, so they are stored as wide as they must be
-   too. */
+/* Does this graph have the parsed graph's values? decided: precision has run, so they are stored as wide as they must
+   be too. */
 static bool holds(struct beside *x, const struct graph *after, bool decided)
 {
     x->after = after;

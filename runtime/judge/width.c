@@ -81,12 +81,12 @@ static const char **reasons(const struct width *w, struct arena *a, const struct
 
 static bool is_narrow(enum dtype t) { return t == DT_F16 || t == DT_BF16; }
 
-/* Does a contraction multiply values that were not f16 on a unit that rounds them? */
+/* Does a contraction read operands rounded, by its unit or by a cast, that were not f16 in the graph? */
 static bool rounds_operands(const struct width *w, const struct node *n)
 {
     const struct node *was = origin_of(w, n);
-    for (int k = 0; k < n->n_in && is_narrow(n->compute); k++)
-        if (!was || was->in[k]->type.dtype != n->compute)
+    for (int k = 0; k < n->n_in; k++)
+        if ((is_narrow(n->compute) || is_narrow(n->in[k]->type.dtype)) && !(was && is_narrow(was->in[k]->type.dtype)))
             return true;
     return false;
 }
@@ -112,7 +112,7 @@ static const char *lost(const struct width *w, const struct graph *g, const stru
     if (why && n->op->class != CLS_SOURCE && n->type.dtype == DT_FLOAT && is_narrow(n->storage))
         return arena_printf(a, "%s is stored as %s: %s", name, stored, why);
     if (why && n->op->class == CLS_CONTRACT && rounds_operands(w, n))
-        return arena_printf(a, "%s multiplies operands rounded to %s: %s", name, dtype_name(n->compute), why);
+        return arena_printf(a, "%s multiplies rounded operands: %s", name, why);
     if (n->op->class == CLS_SOURCE && n->type.dtype == DT_FLOAT && is_narrow(n->storage) &&
         (!node_is_param(n) || is_read_wide(g, n)))
         return arena_printf(a, "%s is stored as %s: only a parameter that matrix units alone read is", name, stored);

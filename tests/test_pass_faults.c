@@ -265,10 +265,11 @@ static const char *const formats = "graph formats\n"
                                    "w = softmax(z) * cast(topk_mask(z, 2), float)\n"
                                    "output c = combine(w, gelu(h), h, h * 0.5, h + 1.0)\n"
                                    "output s: f32[B, 16] = h * h\n"
-                                   "output t: f32[16, B] = transpose(h + c, [1, 0])\n";
+                                   "output t: f32[16, B] = transpose(h + c, [1, 0])\n"
+                                   "output u = w * 2.0\n";
 
 /* A node is narrowed if it is of these, or its name is. */
-enum narrowed { STATISTICS, CONE, DECLARED, BEFORE_VIEW, SOURCES, ALL, MATRIX };
+enum narrowed { STATISTICS, CONE, DECLARED, BEFORE_VIEW, ROUTED, INPUT, BETA, ALL, MATRIX };
 static const struct {
     const char *what, *says;
     int line;
@@ -277,10 +278,14 @@ static const struct {
     [CONE] = { "the router's scores in f16", ": a selection or a weight of the routing is computed from it", 5 },
     [DECLARED] = { "a declared f32 in f16", "it is declared as f32", 8 },
     [BEFORE_VIEW] = { "what a declared f32 shows in f16", ": it is declared as f32", 9 },
-    [SOURCES] = { "an input and betas in f16", ": only a parameter that matrix units alone read is", 3 },
+    [ROUTED] = { "a weight that no op consumes in f16", ": it belongs to the routing", 10 },
+    [INPUT] = { "an input in f16", "x is stored as f16: only what matrix units alone read is", 3 },
+    [BETA] = { "a beta in f16", "ln0.beta is stored as f16: only what matrix units alone read is", 4 },
     [ALL] = { "everything in f16", " is stored as f16", 0 },
     [MATRIX] = { "the router on the matrix unit", " multiplies rounded operands: ", 5 },
 };
+
+static bool is_named(const struct node *n, const char *name) { return n->name && !strcmp(n->name, name); }
 
 static bool is_narrowed(enum narrowed what, const struct node *n)
 {
@@ -290,7 +295,9 @@ static bool is_narrowed(enum narrowed what, const struct node *n)
     case CONE: return n->op->class == CLS_CONTRACT && n->keep_f32;
     case DECLARED: return n->type.dtype == DT_F32 && !source && n->loc.line == 8;
     case BEFORE_VIEW: return op_is(n, "add") && n->loc.line == 9;
-    case SOURCES: return source && n->type.dtype == DT_FLOAT;
+    case ROUTED: return op_is(n, "mul") && n->loc.line == 10;
+    case INPUT: return source && is_named(n, "x");
+    case BETA: return source && is_named(n, "ln0.beta");
     case ALL: return true;
     case MATRIX: return false;
     }
@@ -339,23 +346,26 @@ NARROW(precision, STATISTICS)
 NARROW(precision, CONE)
 NARROW(precision, DECLARED)
 NARROW(precision, BEFORE_VIEW)
-NARROW(precision, SOURCES)
+NARROW(precision, ROUTED)
+NARROW(precision, INPUT)
+NARROW(precision, BETA)
 NARROW(precision, ALL)
 NARROW(precision, MATRIX)
 NARROW(fuse, CONE)
 NARROW(fuse, STATISTICS)
 /* clang-format on */
 
-/* keep_f32 means nothing: neither what a record marks nor what a cone reaches, and the flags are gone. */
+/* keep_f32 means nothing, and the flags of expansions and records are gone. */
+static void forget_keep_f32(struct graph *g)
+{
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->keep_f32 = false;
+}
+
 static bool precision_deaf(struct graph *g, struct pass_ctx *c)
 {
-    bool changed = pass_precision(g, c);
-    for (size_t i = 0; i < g->n_nodes; i++) {
-        struct node *n = g->nodes[i];
-        if (n->keep_f32 && n->type.dtype == DT_FLOAT && n->op->class != CLS_SOURCE && n->op->class != CLS_CONTRACT)
-            n->storage = DT_F16;
-        n->keep_f32 = false;
-    }
+    bool changed = precision_STATISTICS(g, c);
+    forget_keep_f32(g);
     return changed;
 }
 
@@ -364,11 +374,18 @@ static const struct {
     enum narrowed what;
     bool (*run)(struct graph *g, struct pass_ctx *c);
 } narrow_plants[] = {
-    { "precision", STATISTICS, precision_STATISTICS }, { "precision", CONE, precision_CONE },
-    { "precision", DECLARED, precision_DECLARED },     { "precision", BEFORE_VIEW, precision_BEFORE_VIEW },
-    { "precision", SOURCES, precision_SOURCES },       { "precision", ALL, precision_ALL },
-    { "precision", MATRIX, precision_MATRIX },         { "fuse", CONE, fuse_CONE },
-    { "fuse", STATISTICS, fuse_STATISTICS },           { "precision", ALL, precision_deaf },
+    { "precision", STATISTICS, precision_STATISTICS },
+    { "precision", CONE, precision_CONE },
+    { "precision", DECLARED, precision_DECLARED },
+    { "precision", BEFORE_VIEW, precision_BEFORE_VIEW },
+    { "precision", ROUTED, precision_ROUTED },
+    { "precision", INPUT, precision_INPUT },
+    { "precision", BETA, precision_BETA },
+    { "precision", ALL, precision_ALL },
+    { "precision", MATRIX, precision_MATRIX },
+    { "fuse", CONE, fuse_CONE },
+    { "fuse", STATISTICS, fuse_STATISTICS },
+    { "precision", STATISTICS, precision_deaf },
 };
 
 static struct verify_report judge_formats(struct session *s, const struct pass *p)
@@ -482,7 +499,7 @@ static void test_outputs_stay(void **state)
     static const struct {
         const char *pass, *output;
         bool (*run)(struct graph *g, struct pass_ctx *c);
-    } cases[] = { { "expand", "t", expand_drop_output }, { "cse", "c", cse_swap_outputs } };
+    } cases[] = { { "expand", "u", expand_drop_output }, { "cse", "c", cse_swap_outputs } };
     for (int i = 0; i < 2; i++) {
         struct session *s = session_begin();
         struct pass p = *pass_find(cases[i].pass);

@@ -113,9 +113,8 @@ static const char *lost(const struct width *w, const struct graph *g, const stru
         return arena_printf(a, "%s is stored as %s: %s", name, stored, why);
     if (why && n->op->class == CLS_CONTRACT && rounds_operands(w, n))
         return arena_printf(a, "%s multiplies rounded operands: %s", name, why);
-    if (n->op->class == CLS_SOURCE && n->type.dtype == DT_FLOAT && is_narrow(n->storage) &&
-        (!node_is_param(n) || is_read_wide(g, n)))
-        return arena_printf(a, "%s is stored as %s: only a parameter that matrix units alone read is", name, stored);
+    if (n->op->class == CLS_SOURCE && n->type.dtype == DT_FLOAT && is_narrow(n->storage) && is_read_wide(g, n))
+        return arena_printf(a, "%s is stored as %s: only what matrix units alone read is", name, stored);
     return NULL;
 }
 

@@ -8,7 +8,7 @@
      - so is all that a keep_f32 operand (scores, weights of a routing) is computed from, back to a contraction, which
        multiplies in f32 unless its operands are f16 anyway; and what is computed from scores, chosen sets and sources
        alone
-     - a source is stored in f16 only if it is a parameter that matrix units alone read */
+     - a source is stored in f16 only if matrix units alone read it */
 #include "passes/pass.h"
 
 struct width;

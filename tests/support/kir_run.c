@@ -107,6 +107,11 @@ struct kir_code kir_compile_unchecked(struct session *s, struct kernel *const *k
     return (struct kir_code){ .s = s, .code = compile_kernels(s, k, n, false), .unchecked = true };
 }
 
+struct kir_code kir_compile_payload(struct session *s, struct kernel *const *k, size_t n, const char *prelude)
+{
+    return (struct kir_code){ .s = s, .payload = compile_payloads(s, k, n, prelude) };
+}
+
 struct code kir_compile_gpu(struct session *s, struct kernel *const *k, size_t n)
 {
     const struct target *t = k[0]->target;
@@ -177,6 +182,45 @@ void kir_code_payload(const struct kir_code *c, const struct kernel *k, void *co
     for (int i = 0; i < 3; i++)
         grid[i] = dims_eval(&v, k->grid[i]);
     run(bufs, d, grid);
+}
+
+size_t kir_code_steps(const struct kir_code *c, const struct kernel *k, const struct kdim *dims, struct kir_total *out,
+                      size_t most)
+{
+    struct payload_total {
+        char acc[32];
+        int steps;
+    } * totals;
+    void (*finish)(const void *, long long);
+    void (*begin)(void);
+    int *n;
+    *(void **)&begin = dlsym(c->payload, "p_begin");
+    *(void **)&finish = dlsym(c->payload, "p_finish");
+    *(void **)&totals = dlsym(c->payload, "p_totals");
+    *(void **)&n = dlsym(c->payload, "p_n_totals");
+    assert_true(begin && finish && totals && n);
+    void *bufs[32];
+    long long count[32];
+    struct dim_values v = values_of(c->s, dims);
+    for (size_t i = 0; i < k->n_args; i++) {
+        count[i] = dims_eval(&v, k->args[i]->count);
+        bufs[i] = calloc((size_t)count[i] + 1, 8);
+        assert_non_null(bufs[i]);
+    }
+    begin();
+    kir_code_payload(c, k, bufs, dims);
+    for (size_t i = 0; i < k->n_args; i++) {
+        if (dtype_is_float(k->args[i]->dtype))
+            finish(bufs[i], count[i]);
+        free(bufs[i]);
+    }
+    size_t found = 0;
+    for (int i = 0; i < *n; i++)
+        if (totals[i].steps) {
+            assert_true(found < most);
+            out[found++] = (struct kir_total){ totals[i].acc, totals[i].steps };
+        }
+    return found;
 }
 
 bool kir_launch(struct session *s, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims)
@@ -253,3 +297,45 @@ const char kir_counting[] =
           "static P p_mma(P c, const P *a, const P *b, int n)\n"
           "{ for (int i = 0; i < n; i++) if (a[i].chain || b[i].chain) c.chain = -1000000; return (P){ c.chain + 1, "
           "c.depth }; }\n";
+
+/* An accumulator's value keeps its number wherever it is copied; an addition to it of a value with the same number joins
+   two parts of one sum, of any other adds a term. */
+const char kir_steps[] = TYPES
+    "#include <string.h>\ntypedef struct { int steps, acc; } P;\n"
+    "struct { char acc[32]; int steps; } p_totals[1024]; int p_n_totals = 1;\n"
+    "void p_begin(void) { for (int i = 0; i < p_n_totals; i++) p_totals[i].steps = 0; }\n"
+    "static int p_number(const char *text) { int n = (int)strcspn(text, \"[\"); for (int i = 1; i < p_n_totals; i++)\n"
+    "if (!strncmp(p_totals[i].acc, text, n) && !p_totals[i].acc[n]) return i; memcpy(p_totals[p_n_totals].acc, text, "
+    "n);\n"
+    "return p_n_totals++; }\n"
+    "static void p_total(P a) { if (a.steps > p_totals[a.acc].steps) p_totals[a.acc].steps = a.steps; }\n"
+    "void p_finish(const P *a, tk_i64 n) { for (tk_i64 i = 0; i < n; i++) p_total(a[i]); }\n"
+    "static P p_const(double x) { return (P){ 0, 0 }; }\nstatic P p_unset(void) { return (P){ 0, 0 }; }\n"
+    "static P p_of_int(tk_i64 i) { return (P){ 0, 0 }; }\n"
+    "static P p_use1(P a) { p_total(a); return (P){ 0, 0 }; }\n"
+    "static P p_use2(P a, P b) { p_total(a); return p_use1(b); }\n"
+    "static P p_use3(P a, P b, P c) { p_total(a); return p_use2(b, c); }\n"
+    "static int p_test(P a, P b) { p_use2(a, b); return 0; }\n"
+    "#define p_to_f16(x) (x)\n#define p_to_bf16(x) (x)\n#define p_to_f32(x) (x)\n#define p_to_f64(x) (x)\n"
+    "#define p_int(a) (p_use1(a), 0)\n#define p_order(a) (p_use1(a), 0)\n"
+    "#define p_round_f16 p_use1\n#define p_round_bf16 p_use1\n#define p_add p_use2\n#define p_sub p_use2\n"
+    "#define p_mul p_use2\n#define p_div p_use2\n#define p_mod p_use2\n#define p_max p_use2\n#define p_min p_use2\n"
+    "#define p_neg p_use1\n#define p_abs p_use1\n#define p_sqrt p_use1\n#define p_rint p_use1\n"
+    "#define p_floor p_use1\n#define p_exp p_use1\n#define p_exp2 p_use1\n#define p_log p_use1\n#define p_log2 "
+    "p_use1\n"
+    "#define p_tanh p_use1\n#define p_erf p_use1\n#define p_rsqrt p_use1\n#define p_sigmoid p_use1\n#define p_fma "
+    "p_use3\n"
+    "#define p_eq p_test\n#define p_ne p_test\n#define p_lt p_test\n#define p_le p_test\n#define p_gt p_test\n#define "
+    "p_ge p_test\n"
+    "static P p_join(P a, P b) { return (P){ (a.steps > b.steps ? a.steps : b.steps) + 1, a.acc > b.acc ? a.acc : "
+    "b.acc "
+    "}; }\n"
+    "static P p_take(P a, P x, int acc) { if (x.acc == acc) return p_join(a, x); p_total(x); return (P){ a.steps + 1, "
+    "acc }; }\n"
+    "#define P_NUMBER(a) ({ static int number_; if (!number_) number_ = p_number(a); number_; })\n"
+    "#define p_accumulate_sum(a, x) p_take(a, x, P_NUMBER(#a))\n#define p_accumulate_max p_accumulate_sum\n#define "
+    "p_accumulate_min p_accumulate_sum\n"
+    "#define p_accumulate_fma(a, x, y) p_take(a, p_use2(x, y), P_NUMBER(#a))\n"
+    "#define p_combine_sum p_join\n#define p_combine_max p_join\n#define p_combine_min p_join\n"
+    "static P p_mma(P c, const P *a, const P *b, int n) { for (int i = 0; i < n; i++) p_use2(a[i], b[i]);\n"
+    "return (P){ c.steps + 1, P_NUMBER(\"mma\") }; }\n";

@@ -31,6 +31,8 @@ struct kir_code kir_compile(struct session *s, struct kernel *const *k, size_t n
                             const char *prelude); /* prelude NULL: no payload */
 struct kir_code kir_compile_unchecked(struct session *s, struct kernel *const *k,
                                       size_t n); /* for the emulator as it runs by default */
+struct kir_code kir_compile_payload(struct session *s, struct kernel *const *k, size_t n,
+                                    const char *prelude); /* and nothing for the emulator */
 void kir_code_free(struct kir_code *c);
 bool kir_code_launch(const struct kir_code *c, const struct kernel *k, struct kbuf *bufs, const struct kdim *dims);
 void kir_code_payload(const struct kir_code *c, const struct kernel *k, void *const *bufs, const struct kdim *dims);
@@ -49,4 +51,15 @@ void kir_payload(struct session *s, const struct kernel *k, const char *prelude,
 extern const char kir_doubles[];
 /* P counts a sum's tree: struct { int chain, depth; }. */
 extern const char kir_counting[];
+/* For whole kernels: P is { int steps, acc; }, the most additions that one term of a running total has been through, and
+   the accumulator that it is in. What another value is computed from, or a store leaves in an argument, is a finished
+   total. */
+extern const char kir_steps[];
+struct kir_total {
+    const char *acc;
+    int steps;
+};
+/* Runs a kernel's payload over zeroed buffers; a total of each accumulator that finished one. Returns their number. */
+size_t kir_code_steps(const struct kir_code *c, const struct kernel *k, const struct kdim *dims, struct kir_total *out,
+                      size_t most);
 #endif

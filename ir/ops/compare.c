@@ -271,7 +271,7 @@ static double select_bound1(const struct bd *b, const NUM *x, const double *e, N
             away = 0;
         out = fmax(out, isnan(away) ? INFINITY : (e[i] + away) * (1 + 0x1p-50));
     }
-    return out;
+    return b->v.out.dtype == DT_BOOL ? fmin(out, 1) : out;
 }
 
 static void select_contract(struct contract *c)

@@ -197,7 +197,8 @@ static double padic_decode_bound1(const struct bd *b, const NUM *q, const double
     double s = (double)a.s;
     double r = fabs(y.d) * s;
     double moved = e[0];
-    if (e[0] > 0 && !is_balanced(&a, &b->v.n->in[0]->facts) && r + e[0] >= (double)a.limit)
+    if (e[0] > 0 && !is_balanced(&a, &b->v.n->in[0]->facts) &&
+        r + e[0] > (double)a.limit - (limit_is_double(&a) ? 0 : r * 0x1p-50))
         moved = (double)a.top + 1;
     if (r + moved <= (b->u <= 0x1p-53 ? 0x1p53 : 0x1p24))
         return moved / s;

@@ -7,6 +7,7 @@
 
 #include "ir/mathfn.h"
 #include "ir/ops/op.h"
+#include "runtime/emu/emu_matrix.h"
 #include "tests/support/op_case.h"
 
 enum { CASES = 400, MAX_IN = 3, MAX_POINTS = 12 };
@@ -217,10 +218,236 @@ static void pointwise_bounds_are_near(void **state)
         }
 }
 
+/* ---- sums: terms of which each addition loses half an ulp ---- */
+enum { LONGEST = 4096 };
+
+/* The terms of one result of level `level`, in the order in which they are summed. main: the total stays 1 whatever is
+   added; else it is 2⁻²⁴, which an addition to 1 loses. */
+static void fill(const struct sum_record *r, int level, bool main, double *x, int *n)
+{
+    if (level < 0) {
+        assert_true(*n < LONGEST);
+        x[(*n)++] = main ? 1 : 0x1p-24;
+        return;
+    }
+    int first = *n;
+    for (int leaf = 0; leaf < 1 << r->level[level].depth; leaf++)
+        for (int64_t c = 0; c < r->level[level].chain; c++) {
+            int at = *n;
+            bool joins = leaf & (leaf - 1) ? false : c == 0; /* leaf 1, 2, 4 … meets the sum of all before it */
+            fill(r, level - 1, main && !leaf && !c, x, n);
+            for (int i = at; i < *n && !(main ? !leaf || joins : at == first); i++)
+                x[i] = 0;
+        }
+}
+
+/* The result in f32, as the record says. */
+static float tree(const struct sum_record *r, int level, const double *x, int *n)
+{
+    if (level < 0)
+        return (float)x[(*n)++];
+    float part[64] = { 0 };
+    int leaves = 1 << r->level[level].depth;
+    for (int leaf = 0; leaf < leaves; leaf++)
+        for (int64_t c = 0; c < r->level[level].chain; c++)
+            part[leaf] += tree(r, level - 1, x, n);
+    for (; leaves > 1; leaves /= 2)
+        for (int p = 0; p < leaves / 2; p++)
+            part[p] += part[p + leaves / 2];
+    return part[0];
+}
+
+/* The bound of an op's only result over exact operands. */
+static double bound_of(struct graph *g, const struct node *n, double *const *values, const struct sum_record *sum,
+                       double *real)
+{
+    struct op_walk w;
+    struct bd b = { .u = 0x1p-24, .kernel = true, .sum = sum };
+    const double *none[16] = { NULL };
+    double e;
+    op_walk_begin(&w, g);
+    for (int k = 0; k < n->n_in; k++) {
+        struct view v = op_walk_view(g->arena, &n->in[k]->type);
+        for (int64_t i = 0; i < v.count; i++)
+            v.v[i].d = values[k][i];
+        op_walk_bind(&w, n->in[k], v, NULL);
+    }
+    op_walk_frame(&w, n, &b.v);
+    op_eval(&b.v);
+    b.e_in = none;
+    b.e_out = &e;
+    op_bound(&b);
+    *real = b.v.out.v[0].d;
+    return e;
+}
+
+static struct node *input(struct graph *g, enum dtype t, int rank, int64_t d0, int64_t d1)
+{
+    const struct index *dims[] = { index_const(g->s->indices, d0), index_const(g->s->indices, d1) };
+    struct attr a[] = { { .n = rank, .dims = dims }, { .i = t }, { .f = -INFINITY }, { .f = INFINITY } };
+    return graph_add(g, op_find("input"), NULL, 0, a, (struct loc){ source_of_string(g->s, "t", "x"), 1, 1, 1 });
+}
+
+static struct node *node_of(struct graph *g, const char *op, struct node *const *in, int n_in)
+{
+    struct node *n = graph_add(g, op_find(op), in, n_in, NULL, in[0]->loc);
+    assert_non_null(n);
+    return n;
+}
+
+static void within_two(const char *what, double error, double bound)
+{
+    if (!(error <= bound) || bound > 2 * error)
+        fail_msg("%s: error %g, bound %g", what, error, bound);
+}
+
+static void bounds_of_sums_are_near(void **state)
+{
+    (void)state;
+    static const struct sum_record trees[] = {
+        { 1, { { .block = 1, .chain = 5 } } },
+        { 1, { { .block = 1, .chain = 900 } } },
+        { 1, { { .block = 1, .chain = 3, .depth = 5 } } },
+        { 1, { { .block = 1, .chain = 1, .depth = 6 } } },
+        { 2, { { .block = 1, .chain = 3, .depth = 2 }, { .block = 1, .chain = 40 } } },
+        { 2, { { .block = 1, .chain = 40 }, { .block = 1, .chain = 1, .depth = 4 } } },
+        { 3, { { .block = 1, .chain = 4 }, { .block = 1, .chain = 5, .depth = 2 }, { .block = 1, .chain = 9 } } },
+    };
+    static double x[LONGEST], one[LONGEST];
+    struct session *s = session_begin();
+    for (int i = 0; i < LONGEST; i++)
+        one[i] = 1;
+    for (size_t i = 0; i < sizeof trees / sizeof *trees; i++) {
+        const struct sum_record *r = &trees[i];
+        int n = 0;
+        int at = 0;
+        double real;
+        fill(r, r->n - 1, true, x, &n);
+        double got = (double)tree(r, r->n - 1, x, &at);
+        struct graph *g = graph_new(s, "sums");
+        struct node *row = input(g, DT_F32, 1, n, 0);
+        struct node *a = input(g, DT_F32, 2, 1, n);
+        struct node *b = input(g, DT_F32, 2, n, 1);
+        struct node *dot = node_of(g, "matmul", (struct node *[]){ a, b }, 2);
+        dot->compute = DT_F32;
+        double e = bound_of(g, node_of(g, "sum", &row, 1), (double *[]){ x }, r, &real);
+        within_two("sum", fabs(got - real), e);
+        e = bound_of(g, dot, (double *[]){ x, one }, r, &real);
+        within_two("matmul", fabs(got - real), e);
+        e = bound_of(g, node_of(g, "mean", &row, 1), (double *[]){ x }, r, &real);
+        within_two("mean", fabs((double)(float)(got / n) - real), e);
+    }
+    struct graph *g = graph_new(s, "combine");
+    enum { EXPERTS = 8 };
+    struct node *in[EXPERTS + 1] = { input(g, DT_F32, 2, 1, EXPERTS) };
+    double *values[EXPERTS + 1] = { one };
+    double real;
+    for (int i = 1; i <= EXPERTS; i++) {
+        in[i] = input(g, DT_F32, 2, 1, 1);
+        values[i] = &x[i];
+        x[i] = i == 1 ? 1 : 0x1p-24;
+    }
+    double e = bound_of(g, node_of(g, "combine", in, EXPERTS + 1), values, NULL, &real);
+    within_two("combine", fabs(1 - real), e);
+    session_end(s);
+}
+
+/* ---- matrix units ---- */
+/* Σ a·b as the unit computes it: `parts` chains of instructions, one after the other added in f32. */
+static double by_unit(const struct matrix_unit *u, const double *a, const double *b, int n, int parts)
+{
+    float total = 0;
+    for (int p = 0; p < parts; p++) {
+        float c[16 * 16] = { 0 };
+        for (int k0 = p * (n / parts); k0 < (p + 1) * (n / parts); k0 += u->k) {
+            uint16_t ma[16 * 16] = { 0 };
+            uint16_t mb[16 * 16] = { 0 };
+            for (int k = 0; k < u->k; k++) {
+                ma[k] = f16_from_double(a[k0 + k]);
+                mb[k * u->n] = f16_from_double(b[k0 + k]);
+            }
+            matrix_multiply(u, ma, mb, c);
+        }
+        total += c[0];
+    }
+    return (double)total;
+}
+
+/* Small terms beside a large one: the first of all is 1, or the first instruction's sum is; or the first of each group is
+   a subnormal times a large number, whose exponent is above its product's. Or all are products of subnormals. */
+enum beside { BESIDE_ONE, BESIDE_SUM, BESIDE_EXPONENT, SUBNORMAL };
+
+static void fill_unit(const struct matrix_unit *u, enum beside how, int small, double *a, double *b, int n)
+{
+    static const double parts[] = { 1, 1.25, 1.5, 1.75, 1.875, 1.9375, 1.984375, 1.9990234375 };
+    double term = ldexp(parts[small % 8], -30 + small / 8);
+    for (int k = 0; k < n; k++) {
+        a[k] = how == SUBNORMAL ? 0x1p-15 : 0x1p-9;
+        b[k] = how == SUBNORMAL ? 1 : term * 0x1p9;
+        if (how == BESIDE_ONE && !k)
+            a[k] = b[k] = 1;
+        if (how == BESIDE_SUM && k < u->k) {
+            a[k] = 1;
+            b[k] = 1.0 / u->k;
+        }
+        if (how == BESIDE_EXPONENT && k % u->model.group == 0) {
+            a[k] = 0x1p-24;
+            b[k] = 0x1p10;
+        }
+    }
+}
+
+/* The worst error / bound over the sizes of the small terms. */
+static double search_unit(struct session *s, const struct matrix_unit *u, enum beside how, int n, int parts)
+{
+    static double a[LONGEST], b[LONGEST];
+    double worst = 0;
+    struct graph *g = graph_new(s, "unit");
+    struct node *dot =
+        node_of(g, "matmul", (struct node *[]){ input(g, DT_F16, 2, 1, n), input(g, DT_F16, 2, n, 1) }, 2);
+    dot->compute = DT_F16;
+    struct sum_record r = { 1, { { .block = u->k, .chain = n / u->k / parts, .unit = &u->model, .unit_k = u->k } } };
+    if (parts > 1) {
+        r.n = 2;
+        r.level[1] = (struct sum_level){ .block = 1, .chain = parts };
+    }
+    for (int small = 0; small < 8 * 16; small++) {
+        double real;
+        fill_unit(u, how, small, a, b, n);
+        double e = bound_of(g, dot, (double *[]){ a, b }, &r, &real);
+        double error = fabs(by_unit(u, a, b, n, parts) - real);
+        if (!(error <= e))
+            fail_msg("unit: error %g, bound %g", error, e);
+        worst = fmax(worst, error / e);
+    }
+    return worst;
+}
+
+static void bounds_of_units_are_near(void **state)
+{
+    (void)state;
+    static const char *const targets[] = { "sm_90", "gfx90a" };
+    for (int t = 0; t < 2; t++) {
+        struct session *s = session_begin();
+        const struct matrix_unit *u = target_find(targets[t])->matrix;
+        bool aligned = u->model.kind == MODEL_ALIGNED_SUM;
+        double one = search_unit(s, u, BESIDE_ONE, 1024, 1);
+        double parts = search_unit(s, u, BESIDE_SUM, 256 * u->k, 256);
+        double other = search_unit(s, u, aligned ? BESIDE_EXPONENT : SUBNORMAL, u->k, 1);
+        print_message("%s: errors up to %.2f of the bound in one chain, %.2f in parts, %.2f %s\n", targets[t], one,
+                      parts, other, aligned ? "below an exponent" : "of subnormal operands");
+        if (one < 0.5 || parts < 0.5 || other < 0.5)
+            fail_msg("%s: a bound is more than twice the worst error found", targets[t]);
+        session_end(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pointwise_bounds_are_near),
+        cmocka_unit_test(bounds_of_sums_are_near),
+        cmocka_unit_test(bounds_of_units_are_near),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

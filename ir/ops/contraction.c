@@ -243,14 +243,17 @@ static double sums_of(const struct sum_level *r, int64_t n)
 
 /* Aligned sum d of n products and the running sum c: |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F) for a group, where E is the
    largest exponent of the products and c. Terms and d are truncated, so |c|, |d| ≤ mass in every order of the terms.
-   With max(x, y) ≤ x + y, g groups in each of s sums that share the mass give in total
-     g·mass·(2⁻²³ + (n + 1)·2^−F) + s·g·(n + 1)·2^(E−F). */
+   With P the products' largest exponent, g groups in each of s sums that share the mass give in total
+     g·mass·2⁻²³ + g·(n + 1)·2^−F·Σ max(2^P, a sum's mass),
+   and the last sum is at most s·2^P + mass, and s·max(2^P, mass). */
 static double aligned_error(const struct sum_level *r, const struct mass *m, double s)
 {
     double n = r->unit->group;
     double g = groups_of(r);
     double one = (n + 1) * ldexp(1, -r->unit->fbits);
-    return g * m->mass * (0x1p-23 + one) + s * g * (ldexp(one, m->exponent) + 0x1p-149);
+    double top = ldexp(1, m->exponent);
+    double aligned = fmin(s * top + m->mass, s * fmax(top, m->mass));
+    return g * (m->mass * 0x1p-23 + one * aligned + s * 0x1p-149);
 }
 
 /* Products are exact in f32, down to its smallest number. A product takes part in two additions in its group, then in

@@ -257,12 +257,12 @@ static float tree(const struct sum_record *r, int level, const double *x, int *n
     return part[0];
 }
 
-/* The bound of an op's only result over exact operands. */
-static double bound_of(struct graph *g, const struct node *n, double *const *values, const struct sum_record *sum,
-                       double *real)
+/* The bound of an op's only result; errors NULL: over exact operands. */
+static double bound_with(struct graph *g, const struct node *n, double *const *values, const double *const *errors,
+                         const struct sum_record *sum, bool kernel, double *real)
 {
     struct op_walk w;
-    struct bd b = { .u = 0x1p-24, .kernel = true, .sum = sum };
+    struct bd b = { .u = kernel ? 0x1p-24 : 0x1p-53, .kernel = kernel, .sum = sum };
     const double *none[16] = { NULL };
     double e;
     op_walk_begin(&w, g);
@@ -274,11 +274,17 @@ static double bound_of(struct graph *g, const struct node *n, double *const *val
     }
     op_walk_frame(&w, n, &b.v);
     op_eval(&b.v);
-    b.e_in = none;
+    b.e_in = errors ? errors : none;
     b.e_out = &e;
     op_bound(&b);
     *real = b.v.out.v[0].d;
     return e;
+}
+
+static double bound_of(struct graph *g, const struct node *n, double *const *values, const struct sum_record *sum,
+                       double *real)
+{
+    return bound_with(g, n, values, NULL, sum, true, real);
 }
 
 static struct node *input(struct graph *g, enum dtype t, int rank, int64_t d0, int64_t d1)
@@ -349,6 +355,93 @@ static void bounds_of_sums_are_near(void **state)
     }
     double e = bound_of(g, node_of(g, "combine", in, EXPERTS + 1), values, NULL, &real);
     within_two("combine", fabs(1 - real), e);
+    session_end(s);
+}
+
+/* ---- errors of operands ---- */
+static struct node *input3(struct graph *g, int64_t d0, int64_t d1, int64_t d2)
+{
+    const struct index *dims[] = { index_const(g->s->indices, d0), index_const(g->s->indices, d1),
+                                   index_const(g->s->indices, d2) };
+    struct attr a[] = { { .n = 3, .dims = dims }, { .i = DT_FLOAT }, { .f = -INFINITY }, { .f = INFINITY } };
+    return graph_add(g, op_find("input"), NULL, 0, a, (struct loc){ source_of_string(g->s, "t", "x"), 1, 1, 1 });
+}
+
+/* All operands are 1 and computed as 1 + 2⁻⁶: what this adds up to is the error. */
+static void moved(struct graph *g, const char *op, struct node *const *in, int n_in, double error)
+{
+    double one[64], moved_by[64], real;
+    double *values[16];
+    const double *errors[16];
+    for (int i = 0; i < 64; i++) {
+        one[i] = 1;
+        moved_by[i] = 0x1p-6;
+    }
+    for (int i = 0; i < n_in; i++) {
+        values[i] = one;
+        errors[i] = moved_by;
+    }
+    struct node *n = node_of(g, op, in, n_in);
+    n->compute = DT_F32;
+    within_two(op, error, bound_with(g, n, values, errors, NULL, true, &real));
+}
+
+static void errors_of_operands_add_up(void **state)
+{
+    (void)state;
+    enum { N = 40, EXPERTS = 4 };
+    const double product = (1 + 0x1p-6) * (1 + 0x1p-6) - 1;
+    struct session *s = session_begin();
+    struct graph *g = graph_new(s, "moved");
+    struct node *row = input(g, DT_F32, 1, N, 0);
+    struct node *experts[EXPERTS + 1] = { input(g, DT_F32, 2, 1, EXPERTS) };
+    for (int i = 1; i <= EXPERTS; i++)
+        experts[i] = input(g, DT_F32, 2, 1, 1);
+    moved(g, "sum", &row, 1, N * 0x1p-6);
+    moved(g, "mean", &row, 1, 0x1p-6);
+    moved(g, "max", &row, 1, 0x1p-6);
+    moved(g, "matmul", (struct node *[]){ input(g, DT_F32, 2, 1, N), input(g, DT_F32, 2, N, 1) }, 2, N * product);
+    moved(g, "matmul", (struct node *[]){ input3(g, 1, 1, N), input3(g, 1, N, 1) }, 2, N * product);
+    moved(g, "combine", experts, EXPERTS + 1, EXPERTS * product);
+    /* An f64 operand is rounded to f32 at its use, an f32 operand of a matrix unit to f16. */
+    struct node *wide = input(g, DT_F64, 1, 1, 0);
+    double x[N], real;
+    for (int i = 0; i < N; i++)
+        x[i] = i ? 1 + 0x1p-11 : 1 + 0x1p-24;
+    double e = bound_of(g, node_of(g, "neg", &wide, 1), (double *[]){ x }, NULL, &real);
+    within_two("neg of f64", fabs(-(double)(float)x[0] - real), e);
+    const struct matrix_unit *u = target_find("gfx90a")->matrix;
+    struct sum_record r = { 1, { { .block = u->k, .chain = 1, .unit = &u->model, .unit_k = u->k } } };
+    struct node *dot =
+        node_of(g, "matmul", (struct node *[]){ input(g, DT_FLOAT, 2, 1, u->k), input(g, DT_FLOAT, 2, u->k, 1) }, 2);
+    dot->compute = DT_F16;
+    e = bound_of(g, dot, (double *[]){ x + 1, x + 1 }, &r, &real);
+    within_two("matmul of f32 on a unit", fabs(u->k - real), e);
+    session_end(s);
+}
+
+/* In doubles, where passes are judged: n_dot's blocks lose in each lane and each join, n_sum only at the end. */
+static void sums_in_doubles_are_near(void **state)
+{
+    (void)state;
+    enum { N = 64 };
+    struct session *s = session_begin();
+    struct graph *g = graph_new(s, "doubles");
+    struct node *dot =
+        node_of(g, "matmul", (struct node *[]){ input(g, DT_F32, 2, 1, N), input(g, DT_F32, 2, N, 1) }, 2);
+    struct node *row = input(g, DT_F32, 1, 2, 0);
+    double x[N] = { 1 }, one[N], real;
+    double exact = 0;
+    for (int k = 0; k < N; k++) {
+        one[k] = 1;
+        if (k && (k % 8 == 0 || k == 1 || k == 2 || k == 4))
+            x[k] = 0x1p-53;
+        exact += k ? x[k] : 0;
+    }
+    double e = bound_with(g, dot, (double *[]){ x, one }, NULL, NULL, false, &real);
+    within_two("matmul in doubles", exact - (real - 1), e);
+    e = bound_with(g, node_of(g, "sum", &row, 1), (double *[]){ x }, NULL, NULL, false, &real);
+    within_two("sum in doubles", 0x1p-53 - (real - 1), e);
     session_end(s);
 }
 
@@ -445,8 +538,8 @@ static void bounds_of_units_are_near(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pointwise_bounds_are_near),
-        cmocka_unit_test(bounds_of_sums_are_near),
+        cmocka_unit_test(pointwise_bounds_are_near), cmocka_unit_test(bounds_of_sums_are_near),
+        cmocka_unit_test(errors_of_operands_add_up), cmocka_unit_test(sums_in_doubles_are_near),
         cmocka_unit_test(bounds_of_units_are_near),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "ir/arena.h"
-#include "ir/ops/eval.h"
+#include "ir/ops/op.h"
 #include "ir/mathfn.h"
 
 __extension__ typedef unsigned __int128 u128;
@@ -219,12 +219,13 @@ double bd_fn(const struct bd *b, enum num_fn f, double mag)
     return 2 * ulp * dtype_half_ulp(DT_F32, mag) + c_library;
 }
 
-/* Error of n_dot and n_sum over doubles, compensated between blocks: DOT_ROUNDINGS roundings, one at the end, and γ_n²
-   of the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26 (2005), prop. 4.5). */
-static double reference_sum(double mass, int64_t n)
+/* Error of n_dot and n_sum over doubles, compensated between n_dot's blocks and n_sum's terms: the roundings in a block,
+   one at the end, and γ_n² of the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26 (2005), prop. 4.5). */
+static double reference_sum(const struct bd *b, double mass, int64_t n)
 {
     double g = bd_gamma((double)n, 0x1p-53);
-    return (bd_gamma(DOT_ROUNDINGS + 1, 0x1p-53) + 2 * g * g) * mass;
+    int roundings = b->v.n->op->class != CLS_CONTRACT ? 0 : n < DOT_BLOCK ? 1 : DOT_ROUNDINGS;
+    return (bd_gamma(roundings + 1, 0x1p-53) + 2 * g * g) * mass;
 }
 
 double bd_sum_steps(const struct sum_record *r, int from, int64_t n)
@@ -242,7 +243,7 @@ double bd_sum(const struct bd *b, double mass, double err, int64_t n)
     double tiny = arithmetic(b) == DT_F64 ? 0x1p-1074 : 0x1p-150; /* a product inside an fma may underflow */
     if (n == 0 || all == 0)
         return 0;
-    double e = err + reference_sum(all, n) + (double)n * tiny;
+    double e = err + reference_sum(b, all, n) + (double)n * tiny;
     if (b->kernel || b->v.acc != DT_F64) {
         double steps = (double)(n - 1); /* one after the other, as n_sum does */
         if (b->sum)

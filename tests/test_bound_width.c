@@ -466,8 +466,8 @@ static double by_unit(const struct matrix_unit *u, const double *a, const double
     return (double)total;
 }
 
-/* Small terms beside a large one: the first of all is 1, or the first instruction's sum is; or the first of each group is
-   a subnormal times a large number, whose exponent is above its product's. Or all are products of subnormals. */
+/* Small terms beside a large one: the first of all is 1, or the first instruction's sum is; or the first of each group
+   is a subnormal times a large number, whose exponent is above its product's. Or all are products of subnormals. */
 enum beside { BESIDE_ONE, BESIDE_SUM, BESIDE_EXPONENT, SUBNORMAL };
 
 static void fill_unit(const struct matrix_unit *u, enum beside how, int small, double *a, double *b, int n)

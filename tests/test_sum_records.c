@@ -1,6 +1,7 @@
 /* The summation trees that lowering records, against those that its kernels have: each launch of random graphs, the
-   models and a graph for each template runs over a payload that counts additions. The bound of a sum grows with the most
-   additions that a term goes through, so a record may never have fewer than are counted, and at most twice as many. */
+   models and a graph for each template runs over a payload that counts additions. The bound of a sum grows with the
+   most additions that a term goes through, so a record may never have fewer than are counted, and at most twice as
+   many. */
 #include "tests/support/support.h"
 
 #include <stdlib.h>

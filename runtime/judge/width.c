@@ -49,12 +49,18 @@ static bool *routing_of(struct arena *a, const struct graph *g)
     return routing;
 }
 
-/* By id: why the node must be wide; NULL: it need not. Operands precede their users, so one backward sweep marks whole
+/* Why a node must be wide. stored: its value alone; a contraction may multiply in f16 for it. */
+struct reason {
+    const char *why; /* NULL: it need not */
+    bool stored;
+};
+
+/* By id. Operands precede their users, so one backward sweep marks whole
    cones. */
-static const char **reasons(const struct width *w, struct arena *a, const struct graph *g)
+static struct reason *reasons(const struct width *w, struct arena *a, const struct graph *g)
 {
     enum { CONE = 1, DECLARED = 2 };
-    const char **why = arena_array(a, const char *, g->next_id + 1);
+    struct reason *to = arena_array(a, struct reason, g->next_id + 1);
     unsigned char *of = arena_array(a, unsigned char, g->next_id + 1);
     const bool *routing = routing_of(a, g);
     for (size_t i = g->n_nodes; i-- > 0;) {
@@ -66,17 +72,17 @@ static const char **reasons(const struct width *w, struct arena *a, const struct
         if (was && n->type.dtype == DT_F32)
             in |= DECLARED;
         if (of[n->id] & CONE)
-            why[n->id] = "a selection or a weight of the routing is computed from it";
+            to[n->id].why = "a selection or a weight of the routing is computed from it";
         else if (routing[n->id])
-            why[n->id] = "it belongs to the routing";
+            to[n->id].why = "it belongs to the routing";
         else if (n->keep_f32 || n->op->keep_f32 || (was && was->keep_f32))
-            why[n->id] = "statistics and losses stay f32";
+            to[n->id].why = "statistics and losses stay f32";
         else if (of[n->id] & DECLARED)
-            why[n->id] = "it is declared as f32";
+            to[n->id] = (struct reason){ "it is declared as f32", true };
         for (int k = 0; k < n->n_in; k++)
             of[n->in[k]->id] |= in | (op_operand_at(n->op, k)->keep_f32 ? CONE : 0);
     }
-    return why;
+    return to;
 }
 
 static bool is_narrow(enum dtype t) { return t == DT_F16 || t == DT_BF16; }
@@ -102,17 +108,17 @@ static bool is_read_wide(const struct graph *g, const struct node *source)
     return false;
 }
 
-static const char *lost(const struct width *w, const struct graph *g, const struct node *n, const char *why)
+static const char *lost(const struct width *w, const struct graph *g, const struct node *n, struct reason must)
 {
     struct arena *a = w->s->run;
     const char *name = n->name ? n->name : n->op->call.name;
     const char *stored = dtype_name(n->storage);
     if (n->type.dtype != DT_FLOAT && n->storage != n->type.dtype)
         return arena_printf(a, "%s is stored as %s, but it is declared as %s", name, stored, dtype_name(n->type.dtype));
-    if (why && n->op->class != CLS_SOURCE && n->type.dtype == DT_FLOAT && is_narrow(n->storage))
-        return arena_printf(a, "%s is stored as %s: %s", name, stored, why);
-    if (why && n->op->class == CLS_CONTRACT && rounds_operands(w, n))
-        return arena_printf(a, "%s multiplies rounded operands: %s", name, why);
+    if (must.why && n->op->class != CLS_SOURCE && n->type.dtype == DT_FLOAT && is_narrow(n->storage))
+        return arena_printf(a, "%s is stored as %s: %s", name, stored, must.why);
+    if (must.why && !must.stored && n->op->class == CLS_CONTRACT && rounds_operands(w, n))
+        return arena_printf(a, "%s multiplies rounded operands: %s", name, must.why);
     if (n->op->class == CLS_SOURCE && n->type.dtype == DT_FLOAT && is_narrow(n->storage) && is_read_wide(g, n))
         return arena_printf(a, "%s is stored as %s: only what matrix units alone read is", name, stored);
     return NULL;
@@ -121,7 +127,7 @@ static const char *lost(const struct width *w, const struct graph *g, const stru
 const struct node *width_lost(const struct width *w, const struct graph *after, const char **why)
 {
     struct arena *a = arena_new();
-    const char **must = reasons(w, a, after);
+    const struct reason *must = reasons(w, a, after);
     const struct node *found = NULL;
     for (size_t i = 0; i < after->n_nodes && !found; i++)
         if ((*why = lost(w, after, after->nodes[i], must[after->nodes[i]->id])) != NULL)

@@ -298,8 +298,8 @@ const char kir_counting[] =
           "{ for (int i = 0; i < n; i++) if (a[i].chain || b[i].chain) c.chain = -1000000; return (P){ c.chain + 1, "
           "c.depth }; }\n";
 
-/* An accumulator's value keeps its number wherever it is copied; an addition to it of a value with the same number joins
-   two parts of one sum, of any other adds a term. */
+/* An accumulator's value keeps its number wherever it is copied; an addition to it of a value with the same number
+   joins two parts of one sum, of any other adds a term. */
 const char kir_steps[] = TYPES
     "#include <string.h>\ntypedef struct { int steps, acc; } P;\n"
     "struct { char acc[32]; int steps; } p_totals[1024]; int p_n_totals = 1;\n"

@@ -51,9 +51,9 @@ void kir_payload(struct session *s, const struct kernel *k, const char *prelude,
 extern const char kir_doubles[];
 /* P counts a sum's tree: struct { int chain, depth; }. */
 extern const char kir_counting[];
-/* For whole kernels: P is { int steps, acc; }, the most additions that one term of a running total has been through, and
-   the accumulator that it is in. What another value is computed from, or a store leaves in an argument, is a finished
-   total. */
+/* For whole kernels: P is { int steps, acc; }, the most additions that one term of a running total has been through,
+   and the accumulator that it is in. What another value is computed from, or a store leaves in an argument, is a
+   finished total. */
 extern const char kir_steps[];
 struct kir_total {
     const char *acc;

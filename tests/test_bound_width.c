@@ -1,5 +1,5 @@
-/* No bound is idle: each is within a factor 2 of an error that exists. For pointwise ops the worst error of every case is
-   searched over the operands' intervals; sums meet operands of which each addition loses as much as it can. */
+/* No bound is idle: each is within a factor 2 of an error that exists. For pointwise ops the worst error of every case
+   is searched over the operands' intervals; sums meet operands of which each addition loses as much as it can. */
 #include "tests/support/support.h"
 
 #include <math.h>

@@ -219,8 +219,8 @@ double bd_fn(const struct bd *b, enum num_fn f, double mag)
     return 2 * ulp * dtype_half_ulp(DT_F32, mag) + c_library;
 }
 
-/* Error of n_dot and n_sum over doubles, compensated between n_dot's blocks and n_sum's terms: the roundings in a block,
-   one at the end, and γ_n² of the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26 (2005), prop. 4.5). */
+/* Error of n_dot and n_sum over doubles, compensated between n_dot's blocks and n_sum's terms: the roundings in a
+   block, one at the end, and γ_n² of the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26 (2005), prop. 4.5). */
 static double reference_sum(const struct bd *b, double mass, int64_t n)
 {
     double g = bd_gamma((double)n, 0x1p-53);

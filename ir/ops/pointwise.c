@@ -499,8 +499,8 @@ const struct op_def op_sqrt = {
 /* ---- tanh ---- */
 static NUM tanh_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_TANH, x[0]); }
 
-/* It grows, so the ends of the interval are farthest; near x the slope 1/cosh² at the point nearest to 0 says it without
-   cancellation. ±1 at an infinity. */
+/* It grows, so the ends of the interval are farthest; near x the slope 1/cosh² at the point nearest to 0 says it
+   without cancellation. ±1 at an infinity. */
 static double tanh_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (isnan(x[0].d) && e[0] < INFINITY)

@@ -224,7 +224,8 @@ double bd_fn(const struct bd *b, enum num_fn f, double mag)
 static double reference_sum(const struct bd *b, double mass, int64_t n)
 {
     double g = bd_gamma((double)n, 0x1p-53);
-    int roundings = b->v.n->op->class != CLS_CONTRACT ? 0 : n < DOT_BLOCK ? 1 : DOT_ROUNDINGS;
+    bool blocks = !b->v.n || b->v.n->op->class == CLS_CONTRACT;
+    int roundings = !blocks ? 0 : n < DOT_BLOCK ? 1 : DOT_ROUNDINGS;
     return (bd_gamma(roundings + 1, 0x1p-53) + 2 * g * g) * mass;
 }
 

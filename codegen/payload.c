@@ -102,7 +102,7 @@ static const char *cast(struct kprint *p, const struct kexpr *x, const char *fro
         return arena_printf(a, "p_of_int(%s)", from);
     if (x->type == DT_BOOL)
         return arena_printf(a, "p_ne(%s, p_const(0))", from);
-    return arena_printf(a, dtype_is_float(x->type) ? "p_to_%s(%s)" : "(tk_%s)p_int(%s)", print_suffix(x->type), from);
+    return arena_printf(a, "p_to_%s(%s)", print_suffix(x->type), from);
 }
 
 static const char *acc(struct kprint *p, const char *how, const char *name, const char *a, const char *b)

@@ -120,7 +120,7 @@ void print_accumulate(struct kprint *p, const struct kstmt *it)
         kout_line(&p->o, "%s = %s;", cell, p->lang->fma(p, it->acc_type, cell, x, y));
         return;
     }
-    const char *v = print_value(p, it->value, it->acc == KACC_SUM, false);
+    const char *v = print_value(p, it->value, it->acc == KACC_SUM && dtype_is_float(it->acc_type), false);
     kout_line(&p->o, "%s = %s;", cell, print_acc(p, it->acc, it->acc_type, "accumulate", cell, v));
 }
 

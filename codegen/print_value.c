@@ -146,8 +146,8 @@ static const char *cast(struct kprint *p, const struct kexpr *x)
         return p->lang->cast(p, x, v);
     if (to == DT_BOOL)
         return arena_printf(a, "(%s != 0)", v);
-    if (dtype_is_float(from) && to == DT_I64)
-        return arena_printf(a, "tk_i64_f64(%s%s)", from == DT_F32 ? "(tk_f64)" : "", v);
+    if (dtype_is_float(from) && !dtype_is_float(to))
+        return arena_printf(a, "tk_%s_%s(%s)", suffix[to], suffix[from], print_value(p, x->arg[0], false, false));
     return arena_printf(a, "(tk_%s)%s", suffix[to], v);
 }
 
@@ -161,16 +161,15 @@ static const char *op(struct kprint *p, const struct kexpr *x, bool nested)
         return cast(p, x);
     if (p->lang->op && x->op != K_SELECT && dtype_is_float(x->arg[0]->type))
         return p->lang->op(p, x);
+    bool infix = info->infix && (!info->call || dtype_is_float(x->arg[0]->type));
     const char *v[3] = { NULL };
     for (int i = 0; i < info->arity; i++)
-        v[i] = print_value(p, x->arg[i], info->infix || x->op == K_SELECT, false);
+        v[i] = print_value(p, x->arg[i], infix || x->op == K_SELECT, false);
     if (x->op == K_SELECT)
         return arena_printf(a, "%s%s ? %s : %s%s", open, v[0], v[1], v[2], close);
-    if (info->infix)
+    if (infix)
         return info->arity == 1 ? arena_printf(a, "%s%s%s%s", open, info->infix, v[0], close)
                                 : arena_printf(a, "%s%s %s %s%s", open, v[0], info->infix, v[1], close);
-    if (x->op == K_ABS && !dtype_is_float(x->type))
-        return arena_printf(a, "tk_max_%s(%s, -(%s))", suffix[x->type], v[0], v[0]);
     const char *out = x->op == K_ROUND16 || x->op == K_ROUNDB16
                           ? arena_printf(a, "tk_%s(", info->call)
                           : arena_printf(a, "tk_%s_%s(", info->call, suffix[x->arg[0]->type]);
@@ -210,7 +209,7 @@ const char *print_acc(struct kprint *p, enum kacc acc, enum dtype t, const char 
     static const char *const names[] = { [KACC_SUM] = "sum", [KACC_MAX] = "max", [KACC_MIN] = "min" };
     if (p->lang->acc && dtype_is_float(t))
         return p->lang->acc(p, how, names[acc], a, b);
-    if (acc == KACC_SUM)
+    if (acc == KACC_SUM && dtype_is_float(t))
         return arena_printf(p->o.arena, "%s + %s", a, b);
-    return arena_printf(p->o.arena, "tk_%s_%s(%s, %s)", names[acc], suffix[t], a, b);
+    return arena_printf(p->o.arena, "tk_%s_%s(%s, %s)", acc == KACC_SUM ? "add" : names[acc], suffix[t], a, b);
 }

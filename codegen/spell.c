@@ -35,6 +35,40 @@ struct row {
         "tk_st_" #T, "void", "tk_" #T " *p, tk_i64 i, " V " v", WRITE, 1, "p[i] = " PUT ";", NULL, NULL                \
     }
 
+/* Integer type T in its unsigned type U, which wraps. The least divided by −1 wraps too; it traps on a CPU. */
+#define INT1(NAME, T, BODY)                                                                                            \
+    {                                                                                                                  \
+        "tk_" NAME "_" #T, "tk_" #T, "tk_" #T " a", PURE, 0, BODY, NULL, NULL                                          \
+    }
+#define INT2(NAME, T, BODY)                                                                                            \
+    {                                                                                                                  \
+        "tk_" NAME "_" #T, "tk_" #T, "tk_" #T " a, tk_" #T " b", PURE, 0, BODY, NULL, NULL                             \
+    }
+#define INTEGER(T, U)                                                                                                  \
+    INT2("max", T, "return a > b ? a : b;"), INT2("min", T, "return a < b ? a : b;"),                                  \
+        INT2("add", T, "return (tk_" #T ")((tk_" #U ")a + (tk_" #U ")b);"),                                            \
+        INT2("sub", T, "return (tk_" #T ")((tk_" #U ")a - (tk_" #U ")b);"),                                            \
+        INT2("mul", T, "return (tk_" #T ")((tk_" #U ")a * (tk_" #U ")b);"),                                            \
+        INT1("neg", T, "return (tk_" #T ")(0 - (tk_" #U ")a);"),                                                       \
+        INT1("abs", T, "return a < 0 ? tk_neg_" #T "(a) : a;"),                                                        \
+        INT2("div", T, "return b == 0 ? 0 : b == -1 ? tk_neg_" #T "(a) : a / b;"),                                     \
+        INT2("rem", T, "return b == 0 || b == -1 ? 0 : a % b;"),                                                       \
+        INT2("floor_div", T,                                                                                           \
+             "tk_" #T " q = tk_div_" #T "(a, b), r = tk_rem_" #T "(a, b); "                                            \
+             "return r != 0 && (r < 0) != (b < 0) ? q - 1 : q;"),                                                      \
+        INT2("mod", T, "tk_" #T " r = tk_rem_" #T "(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r;")
+
+/* From a float to an integer of BITS bits. The ends are powers of two, so the comparisons are exact. */
+#define TO_INT(T, F, BITS, LEAST)                                                                                      \
+    {                                                                                                                  \
+        "tk_" #T "_" #F, "tk_" #T, "tk_" #F " x", PURE, 0,                                                             \
+            "return x != x ? 0 : x < (tk_" #F ")-0x1p" #BITS " ? " LEAST " : x >= (tk_" #F ")0x1p" #BITS               \
+            " ? -1 - (" LEAST ") : (tk_" #T ")x;",                                                                     \
+            NULL, NULL                                                                                                 \
+    }
+#define LEAST_I32 "-2147483647 - 1"
+#define LEAST_I64 "-9223372036854775807ll - 1"
+
 /* The parts of vector accesses. WORDS moves N bytes between memory and words. IN_WORDS gives element k, or makes word
    j, of values of type T held in words. */
 #define WORDS(N, GET, PUT)                                                                                             \
@@ -65,6 +99,16 @@ struct row {
             "return __shfl_xor_sync(0xffffffffu, v, mask);", "return tk_shfl_" #T "(v, tk_lane() ^ mask);"             \
     }
 
+/* Also of payload texts, where integers are the kernel's own. */
+static const struct row integer_rows[] = {
+    INTEGER(i32, u32),
+    INTEGER(i64, u64),
+    TO_INT(i32, f32, 31, LEAST_I32),
+    TO_INT(i32, f64, 31, LEAST_I32),
+    TO_INT(i64, f32, 63, LEAST_I64),
+    TO_INT(i64, f64, 63, LEAST_I64),
+};
+
 static const struct row rows[] = {
     /* ids; blocks are one-dimensional */
     { "tk_tid", "tk_i32", "void", ITEM, 0, "return tk_me->tid;", "return (tk_i32)threadIdx.x;",
@@ -90,7 +134,6 @@ static const struct row rows[] = {
       "return (tk_u64)__double_as_longlong(x);", NULL },
     { "tk_bits_f64", "tk_f64", "tk_u64 u", PURE, 0, "tk_f64 x; __builtin_memcpy(&x, &u, 8); return x;",
       "return __longlong_as_double((tk_i64)u);", NULL },
-    { "tk_i64_f64", "tk_i64", "tk_f64 x", PURE, 0, "return (tk_i64)x;", NULL, NULL },
     { "tk_from_f16", "tk_f32", "tk_f16 h", PURE, 0,
       "\n#if defined(__F16C__)\n"
       "    tk_x8 v = { (short)h, 0, 0, 0, 0, 0, 0, 0 };\n    return __builtin_ia32_vcvtph2ps(v)[0];\n"
@@ -163,10 +206,6 @@ static const struct row rows[] = {
     { "tk_min_f32", "tk_f32", "tk_f32 a, tk_f32 b", PURE, 0, "return a <= b || a != a ? a : b;", NULL, NULL },
     { "tk_max_f64", "tk_f64", "tk_f64 a, tk_f64 b", PURE, 0, "return a >= b || a != a ? a : b;", NULL, NULL },
     { "tk_min_f64", "tk_f64", "tk_f64 a, tk_f64 b", PURE, 0, "return a <= b || a != a ? a : b;", NULL, NULL },
-    { "tk_max_i32", "tk_i32", "tk_i32 a, tk_i32 b", PURE, 0, "return a > b ? a : b;", NULL, NULL },
-    { "tk_min_i32", "tk_i32", "tk_i32 a, tk_i32 b", PURE, 0, "return a < b ? a : b;", NULL, NULL },
-    { "tk_max_i64", "tk_i64", "tk_i64 a, tk_i64 b", PURE, 0, "return a > b ? a : b;", NULL, NULL },
-    { "tk_min_i64", "tk_i64", "tk_i64 a, tk_i64 b", PURE, 0, "return a < b ? a : b;", NULL, NULL },
 
     /* memory */
     LOAD(f16, "tk_f32", "tk_from_f16(p[i])"),
@@ -259,11 +298,13 @@ static const struct matrix_row matrix_rows[] = {
 
 /* ---- heads: what cannot be a function of the table ---- */
 
-static const char types[] =
+static const char scalar_types[] =
     "typedef float tk_f32;\ntypedef double tk_f64;\ntypedef int tk_i32;\ntypedef unsigned tk_u32;\ntypedef long long "
     "tk_i64;\n"
     "typedef unsigned long long tk_u64;\ntypedef unsigned char tk_u8;\ntypedef unsigned short tk_f16;\ntypedef "
-    "unsigned short tk_bf16;\n"
+    "unsigned short tk_bf16;\n";
+
+static const char memory_types[] =
     "typedef tk_u32 TK_ALIAS tk_word;\n"
     "typedef struct TK_ALIAS TK_ALIGN(8) tk_v8 { tk_u32 w[2]; } tk_v8;\n"
     "typedef struct TK_ALIAS TK_ALIGN(16) tk_v16 { tk_u32 w[4]; } tk_v16;\n"
@@ -542,6 +583,30 @@ static void print_copies(FILE *to, const struct target *t, enum spelling how)
     fputs(copies_staged, to);
 }
 
+/* The text that is being written, kept in the run arena. */
+static const char *finish_text(struct session *s, FILE *to, char **text, const size_t *size)
+{
+    if (fclose(to))
+        out_of_memory(0);
+    const char *kept = arena_strndup(s->run, *text, *size);
+    free(*text);
+    return kept;
+}
+
+const char *spell_integers(struct session *s)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    if (!to)
+        out_of_memory(0);
+    fputs(scalar_types, to);
+    fputs("#define TK_FN static inline __attribute__((unused))\n", to);
+    for (size_t i = 0; i < sizeof integer_rows / sizeof *integer_rows; i++)
+        print_row(to, &integer_rows[i], SPELL_CUDA);
+    return finish_text(s, to, &text, &size);
+}
+
 const char *spell_prelude(struct session *s, const struct target *t, enum spelling how)
 {
     BUG_IF(!is_emu(how) && (how == SPELL_CUDA) != (t->dialect == DIALECT_CUDA), "%s is not written in that dialect",
@@ -555,7 +620,10 @@ const char *spell_prelude(struct session *s, const struct target *t, enum spelli
         fprintf(to, "%sconst int tk_abi = TK_EMU_ABI, tk_is_checked = %d;\nenum { tk_checked = %d };\n",
                 prelude_emu_abi, how == SPELL_EMU_CHECKED, how == SPELL_EMU_CHECKED);
     fputs(how == SPELL_CUDA ? head_cuda : how == SPELL_HIP ? head_hip : head_emu, to);
-    fputs(types, to);
+    fputs(scalar_types, to);
+    fputs(memory_types, to);
+    for (size_t i = 0; i < sizeof integer_rows / sizeof *integer_rows; i++)
+        print_row(to, &integer_rows[i], how);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         print_row(to, &rows[i], how);
     print_vectors(to, how);
@@ -564,9 +632,5 @@ const char *spell_prelude(struct session *s, const struct target *t, enum spelli
     fputs(how == SPELL_CUDA && t->early_launch ? await_cuda : await_nothing, to);
     fputs(prelude_math, to);
     fputs("\n" SPELL_KERNELS, to);
-    if (fclose(to))
-        out_of_memory(0);
-    const char *kept = arena_strndup(s->run, text, size);
-    free(text);
-    return kept;
+    return finish_text(s, to, &text, &size);
 }

@@ -48,11 +48,17 @@
               tk_max_f32 tk_min_f32: a NaN wins, on a tie the first; the same for f64
               tk_round_f16(x) tk_round_bf16(x) -> tk_f32    to that type and back
               tk_bits_f32(u) tk_f32_bits(x) tk_bits_f64 tk_f64_bits
-              tk_i64_f64(x)                                 truncates; x must be in range; other conversions are C casts
+              tk_i32_f32(x) tk_i32_f64 tk_i64_f32 tk_i64_f64
+                                                            truncate, saturate, NaN is 0; other conversions are C casts
               tk_exp_f32 tk_exp2_f32 tk_log_f32 tk_log2_f32 tk_tanh_f32 tk_erf_f32 tk_rsqrt_f32 tk_sigmoid_f32
                   prelude/math.h, at most 2 ulp
               TK_INF TK_NAN
-   Integers   C operators on tk_i32 and tk_i64, never signed overflow; tk_max_i32 tk_min_i32 tk_max_i64 tk_min_i64 */
+   Integers   tk_add_i32(a, b) tk_sub_i32 tk_mul_i32 tk_neg_i32 tk_abs_i32
+                                                            wrap; the same for i64
+              tk_div_i32(a, b) tk_rem_i32                   truncating; by 0: 0
+              tk_floor_div_i32 tk_mod_i32                   rounding down; by 0: 0
+              tk_max_i32 tk_min_i32
+              Indices are C operators on tk_i32, which never overflow. */
 #include "ir/target.h"
 #include "ir/session.h"
 
@@ -64,4 +70,6 @@ enum spelling { SPELL_CUDA, SPELL_HIP, SPELL_EMU, SPELL_EMU_CHECKED };
 
 /* The prelude for a target in a spelling, from the run arena. */
 const char *spell_prelude(struct session *s, const struct target *t, enum spelling how);
+/* The types and functions of integers alone, and conversions to them, in C: what a payload's text calls. */
+const char *spell_integers(struct session *s);
 #endif

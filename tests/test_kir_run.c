@@ -302,7 +302,9 @@ static double op_real(enum kop op, double x, double y, double z)
     case K_SUB: return x - y;
     case K_MUL: return x * y;
     case K_DIV: return x / y;
-    case K_MOD: return fmod(x, y);
+    case K_REM: return fmod(x, y);
+    case K_FLOORDIV: return floor(x / y);
+    case K_MOD: return x - y * floor(x / y);
     case K_FMA: return x * y + z;
     case K_NEG: return -x;
     case K_ABS: return fabs(x);
@@ -371,7 +373,8 @@ struct operation {
 static double operand(struct operation o, int i, double v)
 {
     v = o.t == DT_BOOL ? v > 0 : o.t == DT_I32 || o.t == DT_I64 ? v * 4 : v;
-    if ((o.op == K_DIV || o.op == K_MOD) && i == 1 && v == 0)
+    bool divides = o.op == K_DIV || o.op == K_REM || o.op == K_FLOORDIV || o.op == K_MOD;
+    if (divides && i == 1 && v == 0)
         v = 3;
     if (o.op == K_SQRT || o.op == K_LOG || o.op == K_LOG2 || o.op == K_RSQRT)
         v = fabs(v) + 0.25;

@@ -226,7 +226,7 @@ static NUM kexpr_run(const struct kexpr *x)
     case K_SELECT: return kexpr_run(p).i ? kexpr_run(q) : kexpr_run(x->arg[2]);
     case K_NOT: return (NUM){ .i = !kexpr_run(p).i };
     case K_RINT: return (NUM){ .d = rint(kexpr_run(p).d) };
-    case K_MOD: return (NUM){ .i = kexpr_run(p).i % kexpr_run(q).i };
+    case K_REM: return (NUM){ .i = kexpr_run(p).i % kexpr_run(q).i };
     case K_ADD:
         return real ? (NUM){ .d = rounded(x->type, kexpr_run(p).d + kexpr_run(q).d) }
                     : (NUM){ .i = kexpr_run(p).i + kexpr_run(q).i };

@@ -377,6 +377,8 @@ const char *kexpr_op_wrong(enum kop op, const enum dtype *t, enum dtype to)
         if (op != K_SELECT && t[i] != t[0])
             return "operands of different types";
     switch (op) {
+    case K_REM:
+    case K_FLOORDIV:
     case K_MOD: return is_int(t[0]) ? NULL : "takes integers";
     case K_FMA:
     case K_SQRT:

@@ -42,7 +42,7 @@ struct kop_info {
         KRES_I32,
         KRES_ATTR, /* kexpr->type */
     } result;
-    const char *infix; /* C operator; NULL: printed as a call */
+    const char *infix; /* C operator, of floats alone if there is a call too; NULL: printed as a call */
     const char *call;  /* stem of the tk_ function: "max" prints tk_max_f32 */
     bool is_fn;        /* one of tokic's math functions: ir/mathfn.h has its error */
 };
@@ -292,7 +292,7 @@ static inline const struct kexpr *kexpr_op2(struct kbuild *b, enum kop op, const
 {
     return kexpr_op(b, op, x, y, NULL);
 }
-/* x as f32, f64, i32, i64 or bool; x itself if it has that type. Float to integer truncates; x must be in range. */
+/* x as f32, f64, i32, i64 or bool; x itself if it has that type (ir/kernel/kop.def: CAST). */
 const struct kexpr *kexpr_cast(struct kbuild *b, enum dtype to, const struct kexpr *x);
 /* An f32 value rounded to f16 or bf16, still of type f32; to f32: x itself. */
 const struct kexpr *kexpr_round(struct kbuild *b, enum dtype to, const struct kexpr *x);

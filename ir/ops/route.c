@@ -205,8 +205,7 @@ static double padic_decode_bound1(const struct bd *b, const NUM *q, const double
     return bd_done(b, y.d, moved / s, bd_round(b, (fabs(y.d) + moved / s) * (1 + 0x1p-50)));
 }
 
-/* The correction that brings a remainder into the balanced range: −by if it is too high, by if it is too low. No arm of
-   a select may overflow. */
+/* The correction that brings a remainder into the balanced range: −by if it is too high, by if it is too low. */
 static const struct kexpr *into_range(struct kbuild *k, const struct kexpr *high, const struct kexpr *low, int64_t by)
 {
     return kexpr_op(k, K_SELECT, high, kexpr_i64(k, -by),
@@ -226,14 +225,14 @@ static const struct kexpr *padic_decode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
     struct kbuild *k = c->k;
-    /* pⁿ = 2⁶³ is no i64; every i64 but the least is then its own remainder. C's remainder has the sign of q. Results
-       of encode are their own representatives. */
+    /* pⁿ = 2⁶³ is no i64; every i64 but the least is then its own remainder. The remainder has the sign of q. Results of
+       encode are their own representatives. */
     bool fits = a.top < INT64_MAX;
     bool reduced = is_balanced(&a, &c->n->in[0]->facts);
     const struct kexpr *q = at_plain(c, 0);
     if (reduced)
         return decoded(c, &a, q, q);
-    const struct kexpr *r = fits ? kexpr_op2(k, K_MOD, q, kexpr_i64(k, a.top + 1)) : q;
+    const struct kexpr *r = fits ? kexpr_op2(k, K_REM, q, kexpr_i64(k, a.top + 1)) : q;
     const struct kexpr *high = kexpr_op2(k, K_GT, r, kexpr_i64(k, a.limit));
     const struct kexpr *low = kexpr_op2(k, K_LT, r, kexpr_i64(k, a.limit - a.top));
     r = kexpr_op2(k, K_ADD, r, into_range(k, high, low, fits ? a.top + 1 : a.top));

@@ -81,7 +81,7 @@ static void *compile_payloads(struct session *s, struct kernel *const *k, size_t
     const char *cc = getenv("TOKIC_CC");
     FILE *f = fopen(source, "w");
     assert_non_null(f);
-    fprintf(f, "%s\n", prelude);
+    fprintf(f, "#include <math.h>\n%s%s\n", spell_integers(s), prelude);
     for (size_t i = 0; i < n; i++)
         fprintf(f, "%s\n", print_payload(s, k[i]));
     fclose(f);
@@ -244,18 +244,10 @@ void kir_payload(struct session *s, const struct kernel *k, const char *prelude,
     kir_code_free(&c);
 }
 
-#define TYPES                                                                                                          \
-    "#include <math.h>\ntypedef double tk_f64; typedef int tk_i32; typedef unsigned tk_u32; typedef long long "        \
-    "tk_i64; typedef unsigned char tk_u8;\n"                                                                           \
-    "static tk_i32 tk_max_i32(tk_i32 a, tk_i32 b) { return a > b ? a : b; }\nstatic tk_i32 tk_min_i32(tk_i32 a, "      \
-    "tk_i32 b) { return a < b ? a : b; }\n"                                                                            \
-    "static tk_i64 tk_max_i64(tk_i64 a, tk_i64 b) { return a > b ? a : b; }\nstatic tk_i64 tk_min_i64(tk_i64 a, "      \
-    "tk_i64 b) { return a < b ? a : b; }\n"
-
-const char kir_doubles[] = TYPES
+const char kir_doubles[] =
     "typedef double P;\n"
-    "#define p_const(x) ((P)(x))\n#define p_unset() ((P)NAN)\n#define p_of_int(i) ((P)(i))\n#define p_int(x) "
-    "((tk_i64)(x))\n"
+    "#define p_const(x) ((P)(x))\n#define p_unset() ((P)NAN)\n#define p_of_int(i) ((P)(i))\n"
+    "#define p_to_i32 tk_i32_f64\n#define p_to_i64 tk_i64_f64\n"
     "#define p_to_f16(x) (x)\n#define p_to_bf16(x) (x)\n#define p_to_f32(x) (x)\n#define p_to_f64(x) (x)\n"
     "#define p_round_f16(x) (x)\n#define p_round_bf16(x) (x)\n"
     "#define p_add(a, b) ((a) + (b))\n#define p_sub(a, b) ((a) - (b))\n#define p_mul(a, b) ((a) * (b))\n#define "
@@ -283,24 +275,24 @@ const char kir_doubles[] = TYPES
 /* An element is (0, 0); an accumulator that took n elements or blocks in sequence is (n, 0); two accumulators added are
    one level deeper. */
 const char kir_counting[] =
-    TYPES "typedef struct { int chain, depth; } P;\n"
-          "static P p_const(double x) { return (P){ 0, 0 }; }\nstatic P p_unset(void) { return (P){ -1000000, 0 }; }\n"
-          "static P p_of_int(tk_i64 i) { return (P){ 0, 0 }; }\n"
-          "static P p_same(P x) { return x; }\n#define p_to_f16 p_same\n#define p_to_f32 p_same\n"
-          "static P p_level(P a, P b) { return (P){ a.chain > b.chain ? a.chain : b.chain, (a.depth > b.depth ? "
-          "a.depth : b.depth) + 1 }; }\n"
-          "static P p_accumulate_sum(P a, P x) { return x.chain || a.depth ? p_level(a, x) : (P){ a.chain + 1, 0 }; }\n"
-          "static P p_accumulate_fma(P a, P x, P y) { return p_accumulate_sum(a, (P){ 0, 0 }); }\n#define "
-          "p_combine_sum p_level\n"
-          "static P p_accumulate_max(P a, P x) { return a; }\n#define p_combine_max p_accumulate_max\n"
-          "static P p_add(P a, P b) { return a; }\n#define p_max p_add\n"
-          "static P p_mma(P c, const P *a, const P *b, int n)\n"
-          "{ for (int i = 0; i < n; i++) if (a[i].chain || b[i].chain) c.chain = -1000000; return (P){ c.chain + 1, "
-          "c.depth }; }\n";
+    "typedef struct { int chain, depth; } P;\n"
+    "static P p_const(double x) { return (P){ 0, 0 }; }\nstatic P p_unset(void) { return (P){ -1000000, 0 }; }\n"
+    "static P p_of_int(tk_i64 i) { return (P){ 0, 0 }; }\n"
+    "static P p_same(P x) { return x; }\n#define p_to_f16 p_same\n#define p_to_f32 p_same\n"
+    "static P p_level(P a, P b) { return (P){ a.chain > b.chain ? a.chain : b.chain, (a.depth > b.depth ? "
+    "a.depth : b.depth) + 1 }; }\n"
+    "static P p_accumulate_sum(P a, P x) { return x.chain || a.depth ? p_level(a, x) : (P){ a.chain + 1, 0 }; }\n"
+    "static P p_accumulate_fma(P a, P x, P y) { return p_accumulate_sum(a, (P){ 0, 0 }); }\n#define "
+    "p_combine_sum p_level\n"
+    "static P p_accumulate_max(P a, P x) { return a; }\n#define p_combine_max p_accumulate_max\n"
+    "static P p_add(P a, P b) { return a; }\n#define p_max p_add\n"
+    "static P p_mma(P c, const P *a, const P *b, int n)\n"
+    "{ for (int i = 0; i < n; i++) if (a[i].chain || b[i].chain) c.chain = -1000000; return (P){ c.chain + 1, "
+    "c.depth }; }\n";
 
 /* An accumulator's value keeps its number wherever it is copied; an addition to it of a value with the same number
    joins two parts of one sum, of any other adds a term. */
-const char kir_steps[] = TYPES
+const char kir_steps[] =
     "#include <string.h>\ntypedef struct { int steps, acc; } P;\n"
     "struct { char acc[32]; int steps; } p_totals[1024]; int p_n_totals = 1;\n"
     "void p_begin(void) { for (int i = 0; i < p_n_totals; i++) p_totals[i].steps = 0; }\n"
@@ -317,7 +309,7 @@ const char kir_steps[] = TYPES
     "static P p_use3(P a, P b, P c) { p_total(a); return p_use2(b, c); }\n"
     "static int p_test(P a, P b) { p_use2(a, b); return 0; }\n"
     "#define p_to_f16(x) (x)\n#define p_to_bf16(x) (x)\n#define p_to_f32(x) (x)\n#define p_to_f64(x) (x)\n"
-    "#define p_int(a) (p_use1(a), 0)\n#define p_order(a) (p_use1(a), 0)\n"
+    "#define p_to_i32(a) (p_use1(a), 0)\n#define p_to_i64 p_to_i32\n#define p_order(a) (p_use1(a), 0)\n"
     "#define p_round_f16 p_use1\n#define p_round_bf16 p_use1\n#define p_add p_use2\n#define p_sub p_use2\n"
     "#define p_mul p_use2\n#define p_div p_use2\n#define p_mod p_use2\n#define p_max p_use2\n#define p_min p_use2\n"
     "#define p_neg p_use1\n#define p_abs p_use1\n#define p_sqrt p_use1\n#define p_rint p_use1\n"

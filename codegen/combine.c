@@ -3,14 +3,19 @@
 
 #include "codegen/lower.h"
 
-double accumulator_neutral(enum kacc op) { return op == KACC_SUM ? 0 : op == KACC_MAX ? -INFINITY : INFINITY; }
+double accumulator_neutral(enum kacc op, enum dtype t)
+{
+    double least = t == DT_I32 ? INT32_MIN : t == DT_I64 ? -0x1p63 : -INFINITY;
+    BUG_IF(op == KACC_MIN && !dtype_is_float(t), "the least of integers");
+    return op == KACC_SUM ? 0 : op == KACC_MAX ? least : INFINITY;
+}
 
 void fill_accumulators(struct lower *l, struct kmem *acc, int n, enum kacc op)
 {
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     for (int i = 0; i < n; i++)
         kstmt_store(&l->b, acc, NULL, index_const(l->indices, i),
-                    kexpr_const(&l->b, acc->dtype, accumulator_neutral(op)), NULL);
+                    kexpr_const(&l->b, acc->dtype, accumulator_neutral(op, acc->dtype)), NULL);
     lower_leave(l, p);
 }
 

@@ -48,8 +48,9 @@ static struct margin make_margin(struct gemm *g, const struct sink *s)
     m.wave = m.of_rows ? index_mod(t, g->l->k->wave_id, number(g, tile->waves_n))
                        : index_div(t, g->l->k->wave_id, number(g, tile->waves_n));
     lanes_that_share(g, &m);
-    m.acc = kernel_private(g->l->k, m.of_rows ? "row" : "column", DT_F32, m.slots);
-    m.totals = kernel_shared(g->l->k, "totals", DT_F32, 1, KL_ROWS, m.waves, m.extent);
+    enum dtype type = node_accumulator_type(s->node);
+    m.acc = kernel_private(g->l->k, m.of_rows ? "row" : "column", type, m.slots);
+    m.totals = kernel_shared(g->l->k, "totals", type, 1, KL_ROWS, m.waves, m.extent);
     return m;
 }
 
@@ -82,7 +83,8 @@ void margins_take(struct gemm *g, const struct index *row_slot, const struct ind
     for (size_t i = 0; i < g->n_margins; i++) {
         const struct margin *m = &g->margins[i];
         const struct kexpr *x = lower_value(l, m->sink->node->in[0], index);
-        kstmt_accumulate(&l->b, m->acc, m->of_rows ? row_slot : col_slot, m->op, kexpr_cast(&l->b, DT_F32, x), false);
+        kstmt_accumulate(&l->b, m->acc, m->of_rows ? row_slot : col_slot, m->op, kexpr_cast(&l->b, m->acc->dtype, x),
+                         false);
     }
 }
 

@@ -99,7 +99,7 @@ void combine_wave(struct lower *l, struct kmem *acc, int n, enum kacc op);
 void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op);
 /* acc[0..n-1] := the neutral element of ⊕, in a region of its own. */
 void fill_accumulators(struct lower *l, struct kmem *acc, int n, enum kacc op);
-double accumulator_neutral(enum kacc op);
+double accumulator_neutral(enum kacc op, enum dtype t);
 /* The result of a reduction from its total of `length` terms. */
 const struct kexpr *finish_reduction(struct lower *l, const struct node *n, const struct kexpr *total,
                                      const struct index *length);

@@ -65,7 +65,7 @@ static const struct kexpr *term(struct reduce *r, size_t which, const struct ind
     const struct index *index[MAX_RANK];
     const struct node *x = r->of[which]->in[0];
     operand_index(r, r->of[which], k, column, index);
-    return kexpr_cast(&l->b, DT_F32, lower_value(l, x, index));
+    return kexpr_cast(&l->b, r->acc[which]->dtype, lower_value(l, x, index));
 }
 
 /* Stores the operand's elements that the group materialises, in the same pass that reduces them. */
@@ -215,7 +215,7 @@ static void columns(struct reduce *r)
     struct kmem **shared = arena_array(l->k->arena, struct kmem *, r->n);
     p = lower_enter(l, kstmt_region(&l->b));
     for (size_t i = 0; i < r->n; i++) {
-        shared[i] = kernel_shared(l->k, "totals", DT_F32, 1, KL_ROWS, waves, across);
+        shared[i] = kernel_shared(l->k, "totals", r->acc[i]->dtype, 1, KL_ROWS, waves, across);
         for (int e = 0; e < r->width; e++)
             kstmt_store(&l->b, shared[i], NULL,
                         index_add(t, index_mulk(t, l->k->wave_id, across),
@@ -330,7 +330,8 @@ void lower_reduce(struct lower *l)
     r.width = width_for(&r, along_columns);
     r.acc = arena_array(l->k->arena, struct kmem *, r.n);
     for (size_t i = 0; i < r.n; i++)
-        r.acc[i] = kernel_private(l->k, arena_printf(l->k->arena, "acc%zu", i), DT_F32, r.width);
+        r.acc[i] =
+            kernel_private(l->k, arena_printf(l->k->arena, "acc%zu", i), node_accumulator_type(r.of[i]), r.width);
     bool cut = l->launch->parts && !is_finish(&r);
     r.part = cut ? l->launch->part : r.length;
     r.first = cut ? index_mul(t, l->k->bid[1], r.part) : index_const(t, 0);

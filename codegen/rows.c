@@ -55,12 +55,12 @@ static void stage_reduce(struct rows *r, const struct node *n)
     struct lower *l = r->l;
     const struct node *x = n->in[0];
     const struct index *length = type_last(l->s, &x->type), *index[MAX_RANK];
-    struct kmem *acc = kernel_private(l->k, numbered(l, "acc", l->k->n_priv), DT_F32, 1);
+    struct kmem *acc = kernel_private(l->k, numbered(l, "acc", l->k->n_priv), node_accumulator_type(n), 1);
     fill_accumulators(l, acc, 1, n->op->kernel.acc);
     struct sweep s = sweep_begin(r, length);
     full_index(r, s.i, index);
     kstmt_accumulate(&l->b, acc, index_const(l->indices, 0), n->op->kernel.acc,
-                     kexpr_cast(&l->b, DT_F32, lower_value(l, x, index)), false);
+                     kexpr_cast(&l->b, acc->dtype, lower_value(l, x, index)), false);
     sweep_end(r, s);
     team_combine(r, acc, 1, n->op->kernel.acc);
     struct value_loc w = { .node = n, .kind = LOC_VALUE };

@@ -197,16 +197,14 @@ static void limit_rematerialisation(struct fusion *f, struct node *n)
     n->materialised = n->mark > MOST_RECOMPUTED;
 }
 
-/* Outputs, chosen sets and integers are materialised, whatever reads them. */
+/* Outputs and selections are materialised, whatever reads them. */
 static void mark_kept(struct graph *g, struct fusion *f)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
-        bool whole = n->type.dtype == DT_I32 || n->type.dtype == DT_I64;
         n->group = NULL;
         n->recomputed = false;
-        n->materialised =
-            n->op->class == CLS_SELECT || (whole && n->op->class != CLS_SOURCE && n->op->class != CLS_VIEW);
+        n->materialised = n->op->class == CLS_SELECT;
     }
     for (size_t i = 0; i < g->n_outs; i++)
         if (!is_bound(g->outs[i].node))

@@ -41,6 +41,7 @@ struct pattern {
 
 struct compiled_rule {
     struct pattern *from, *to;
+    bool exact;
 };
 
 static const char *skip(const char *p) { return p + strspn(p, " "); }
@@ -140,6 +141,8 @@ static struct node *make(const struct pattern *p, struct builder *b, const struc
 static struct node *rewrite(struct simplify *s, struct node *n, const struct compiled_rule *r)
 {
     struct binding bind = { 0 };
+    if (!r->exact && !dtype_is_float(n->type.dtype))
+        return NULL; /* integers do not round */
     if (!match(s, r->from, n, &bind))
         return NULL;
     struct builder b = build_at(s->g, n);
@@ -176,6 +179,7 @@ static struct simplify compile_rules(struct graph *g, const struct pass_ctx *c)
         const char *to = c->rules[r].to;
         s.rules[r].from = pattern_parse(c->step, &from);
         s.rules[r].to = pattern_parse(c->step, &to);
+        s.rules[r].exact = c->rules[r].exact;
     }
     return s;
 }

@@ -54,6 +54,10 @@ bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const stru
     if (like->dtype == DT_BOOL || (!dtype_is_float(like->dtype) && v->kind == VAL_FLOAT))
         return diag_error(u->s, FAIL_INPUT, v->loc, "%s cannot be combined with a tensor of %s", value_text(u, v),
                           dtype_name(like->dtype));
+    if (!dtype_is_float(like->dtype) && (x >= 0x1p63 || (int64_t)x != v->i))
+        return diag_error(u->s, FAIL_INPUT, v->loc,
+                          "%s cannot be a constant: integers beyond 2^53 are held only if a double holds them",
+                          value_text(u, v));
     struct builder b = { .g = u->g, .loc = v->loc, .instance = sc->instance };
     *v = node_value(build_const(&b, like, x), v->loc);
     return v->kind == VAL_NODE;
@@ -347,14 +351,22 @@ static bool make_params(struct call *c)
     return true;
 }
 
-/* Scalar operands of a pointwise op become constants like the first float tensor, or else the first tensor. */
+/* Scalar operands of a pointwise op become constants like the first float tensor, or else the first tensor, that is no
+   condition; `float` if there is none, in the shape of the condition. */
 static bool make_scalars(struct call *c)
 {
     const struct type *like = NULL;
+    struct type as_condition;
     for (int i = 0; i < c->n_in; i++)
-        if (c->in[i].kind == VAL_NODE &&
+        if (c->in[i].kind == VAL_NODE && !op_operand_at(c->op, i)->decides &&
             (!like || (!dtype_is_float(like->dtype) && dtype_is_float(c->in[i].node->type.dtype))))
             like = &c->in[i].node->type;
+    for (int i = 0; i < c->n_in && !like; i++)
+        if (c->in[i].kind == VAL_NODE) {
+            as_condition = c->in[i].node->type;
+            as_condition.dtype = DT_FLOAT;
+            like = &as_condition;
+        }
     if (!like && c->n_in)
         return diag_error(c->u->s, FAIL_INPUT, c->e->loc, "%s needs at least one tensor", c->op->call.name);
     for (int i = 0; i < c->n_in; i++)

@@ -143,6 +143,11 @@ enum dtype node_score_type(const struct node *n)
     return t == DT_I64 || t == DT_I32 ? t : DT_F32;
 }
 
+enum dtype node_accumulator_type(const struct node *n)
+{
+    return dtype_is_float(n->type.dtype) ? DT_F32 : n->type.dtype;
+}
+
 int64_t group_row_bytes(struct session *s, const struct group *gr)
 {
     int64_t bytes = 0, length;

@@ -39,6 +39,8 @@ bool group_finds_in_memory(const struct group *gr, const struct node *x);
 /* Is n a selection with a result for every element of its row? node_score_type: the type that it compares scores in. */
 bool node_is_row_selection(const struct node *n);
 enum dtype node_score_type(const struct node *n);
+/* The type in which a reduction accumulates: f32, or its own integer. */
+enum dtype node_accumulator_type(const struct node *n);
 /* Shared memory for the stages of one row, in bytes; -1 if a length is symbolic. */
 int64_t group_row_bytes(struct session *s, const struct group *gr);
 /* Do the stages of one row fit in shared memory? If not, selections keep scores in scratch and results in memory. */

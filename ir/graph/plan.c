@@ -69,6 +69,7 @@ static void plan_reduce(struct planner *p)
     for (size_t i = 0; i < gr->n_nodes; i++)
         if (node_is_reduce(gr->nodes[i])) {
             int scratch = plan_scratch(p, "parts", index_mulk(t, count, parts), sums);
+            gr->scratch[scratch].dtype = node_accumulator_type(gr->nodes[i]);
             plan_sink(p, &gr->launches[0], SINK_PARTIAL, gr->nodes[i], scratch);
         }
     plan_finish(p, gr->anchor, 0, gr->launches[0].parts, part);

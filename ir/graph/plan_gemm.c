@@ -86,6 +86,7 @@ static void plan_margins(struct planner *p, const struct contraction *c)
             continue;
         const struct index *count = index_mul(t, tiles[margin], type_count(p->g->s, &x->type));
         int scratch = plan_scratch(p, margin == MARGIN_ROWS ? "rows" : "columns", count, false);
+        gr->scratch[scratch].dtype = node_accumulator_type(x);
         plan_sink(p, &gr->launches[0], margin == MARGIN_ROWS ? SINK_ROW_PARTIAL : SINK_COLUMN_PARTIAL, x, scratch);
         if (is_reduced(gr, x))
             continue;

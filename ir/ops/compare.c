@@ -1,6 +1,6 @@
 /* Pointwise comparisons, logic, select and cast. The error of a boolean or integer is the distance to the farthest
    other outcome that the operands' errors allow; 0: certain. */
-#include "ir/ops/row.h"
+#include "ir/ops/integer.h"
 
 /* ---- comparisons: of floats, of integers of one dtype, of booleans ---- */
 static bool compare_infer(struct graph *g, struct node *n)
@@ -46,7 +46,7 @@ static bool apart(const struct bd *b, const NUM *x, const double *e, double *gap
         for (int i = 0; i < 2; i++)
             if (isnan(x[i].d) && e[i] < INFINITY)
                 return true;
-    *gap = is_float ? x[0].d == x[1].d ? 0 : fabs(x[0].d - x[1].d) : fabs((double)x[0].i - (double)x[1].i);
+    *gap = !is_float ? int_gap(x[0].i, x[1].i) * (1 - 0x1p-50) : x[0].d == x[1].d ? 0 : fabs(x[0].d - x[1].d);
     return e[0] + e[1] == 0 || *gap > (e[0] + e[1]) * (1 + 0x1p-50);
 }
 
@@ -266,7 +266,7 @@ static double select_bound1(const struct bd *b, const NUM *x, const double *e, N
     bool is_float = dtype_is_float(b->v.out.dtype);
     double out = 0;
     for (int i = 1; i < 3; i++) {
-        double away = is_float ? x[i].d == y.d ? 0 : fabs(x[i].d - y.d) : fabs((double)x[i].i - (double)y.i);
+        double away = !is_float ? int_gap(x[i].i, y.i) : x[i].d == y.d ? 0 : fabs(x[i].d - y.d);
         if (is_float && isnan(x[i].d) && isnan(y.d))
             away = 0;
         out = fmax(out, isnan(away) ? INFINITY : (e[i] + away) * (1 + 0x1p-50));
@@ -303,7 +303,7 @@ const struct op_def op_select = {
     .call = {
         .name = "select",
         .doc = "x where c holds, else y",
-        .operands = { { .name = "c" }, { .name = "x" }, { .name = "y" } },
+        .operands = { { .name = "c", .decides = true }, { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
     .exact = true,
@@ -330,18 +330,6 @@ static bool cast_infer(struct graph *g, struct node *n)
     return true;
 }
 
-/* Truncates. Out-of-range values saturate and a NaN gives 0; the contract excludes both. */
-static int64_t truncated(enum dtype to, double x)
-{
-    double lo = to == DT_I32 ? -0x1p31 : -0x1p63;
-    double end = to == DT_I32 ? 0x1p31 : 0x1p63;
-    if (isnan(x))
-        return 0;
-    if (x <= lo)
-        return to == DT_I32 ? INT32_MIN : INT64_MIN;
-    return x >= end ? to == DT_I32 ? INT32_MAX : INT64_MAX : (int64_t)x;
-}
-
 /* To a float: the value itself, which the walker's store rounds. Over the field, a float to an integer is a keyed hash
    of 31 bits. */
 static NUM cast_eval1(const struct ev *c, const NUM *x)
@@ -356,8 +344,8 @@ static NUM cast_eval1(const struct ev *c, const NUM *x)
     if (to == DT_BOOL)
         return (NUM){ .i = !dtype_is_float(from) ? x[0].i != 0 : c->kind == NUM_DOUBLE ? x[0].d != 0 : x[0].u != 0 };
     if (!dtype_is_float(from))
-        return (NUM){ .i = to == DT_I32 ? (int32_t)(uint32_t)(uint64_t)x[0].i : x[0].i };
-    return (NUM){ .i = c->kind == NUM_DOUBLE ? truncated(to, x[0].d)
+        return (NUM){ .i = int_wrapped(to, (uint64_t)x[0].i) };
+    return (NUM){ .i = c->kind == NUM_DOUBLE ? int_of_double(to, x[0].d)
                                              : (int64_t)(field_mix(c->key, FIELD_CAST, x[0].u, 0) >> 30) };
 }
 
@@ -370,8 +358,16 @@ static double to_integer_bound(enum dtype to, double x, double e, int64_t y)
         return e == 0 || fabs(x) > e ? 0 : 1;
     if (e == INFINITY)
         return INFINITY;
-    return fmax((double)truncated(to, x + e * (1 + 0x1p-50)) - (double)y,
-                (double)y - (double)truncated(to, x - e * (1 + 0x1p-50)));
+    double wide = e * (1 + 0x1p-50);
+    return fmax(int_gap(int_of_double(to, x + wide), y), int_gap(y, int_of_double(to, x - wide)));
+}
+
+/* A narrower integer wraps where the operand may be out of its range. */
+static double between_integers_bound(enum dtype to, int64_t x, double e)
+{
+    if (e == 0 || to == DT_I64)
+        return e;
+    return e < 0x1p32 && (double)x - e >= INT32_MIN && (double)x + e <= INT32_MAX ? e : INFINITY;
 }
 
 /* Kernels compute in f32, or in f64 for a cast to f64, and round once more on a store to a narrower dtype. e already
@@ -409,7 +405,31 @@ static double cast_bound1(const struct bd *b, const NUM *x, const double *e, NUM
         return to_float_bound(b, written, to, of_float ? x[0].d : (double)x[0].i, e[0]);
     if (of_float)
         return to_integer_bound(to, x[0].d, e[0], y.i);
-    return to == DT_BOOL ? (e[0] == 0 || fabs((double)x[0].i) > e[0] ? 0 : 1) : e[0];
+    if (to == DT_BOOL)
+        return e[0] == 0 || fabs((double)x[0].i) > e[0] ? 0 : 1;
+    return between_integers_bound(to, x[0].i, e[0]);
+}
+
+/* From a float: truncated, at the ends of the range saturated, and 0 for a NaN. */
+static void to_integer_contract(struct contract *c, enum dtype from)
+{
+    const struct facts *x = fact(c, 0);
+    enum dtype to = cast_to(c->n);
+    bool is_float = dtype_is_float(from);
+    double lo = trunc(x->lo);
+    double hi = trunc(x->hi);
+    if (is_float && !x->finite) {
+        lo = fmin(lo, 0);
+        hi = fmax(hi, 0);
+    }
+    if (is_float) {
+        double most = (double)int_most(to);
+        facts_set(c, fmin(fmax(lo, (double)int_least(to)), most), fmax(fmin(hi, most), (double)int_least(to)),
+                  to == DT_I32 || lo > (double)INT64_MIN, true);
+    } else if (x->finite)
+        int_facts(c, lo, hi);
+    else
+        int_facts(c, -INFINITY, INFINITY);
 }
 
 static void cast_contract(struct contract *c)
@@ -417,21 +437,15 @@ static void cast_contract(struct contract *c)
     const struct facts *x = fact(c, 0);
     enum dtype from = c->n->in[0]->type.dtype;
     enum dtype to = cast_to(c->n);
-    const struct dtype_info *d = &dtype_table[to];
+    bool missing = from == DT_I64 && !x->finite; /* the least i64 lies outside of lo..hi */
     if (to == DT_BOOL)
         facts_set(c, 0, 1, true, true);
-    else if (!d->is_float) {
-        if (dtype_is_float(from) || (from == DT_I64 && to == DT_I32)) {
-            struct facts need = {
-                .lo = -d->max, .hi = d->max - (to == DT_I64 ? 1024 : 0), .finite = true, .max_nonzero = -1
-            };
-            contract_need(c, 0, to == DT_I32 ? "in the range of i32" : "in the range of i64", need);
-        }
-        facts_set(c, fmin(fmax(floor(x->lo), -d->max), d->max), fmax(fmin(ceil(x->hi), d->max), -d->max), true, true);
-    } else {
-        double lo = dtype_round(to, x->lo);
-        double hi = dtype_round(to, x->hi);
-        facts_set(c, lo, hi, x->finite && isfinite(lo) && isfinite(hi), x->integral);
+    else if (!dtype_is_float(to))
+        to_integer_contract(c, from);
+    else {
+        double lo = missing ? -0x1p63 : dtype_round(to, x->lo);
+        double hi = missing ? 0x1p63 : dtype_round(to, x->hi);
+        facts_set(c, lo, hi, (x->finite || missing) && isfinite(lo) && isfinite(hi), x->integral);
         c->out->max_nonzero = x->max_nonzero;
         c->out->exact &= to == DT_FLOAT || to == DT_F64 || from == to || from == DT_BOOL;
     }
@@ -459,7 +473,8 @@ static void cast_sample(struct sample *d)
 const struct op_def op_cast = {
     .call = {
         .name = "cast",
-        .doc = "x as another dtype: floats round to nearest even, integers truncate toward zero, bool is x != 0",
+        .doc = "x as another dtype: floats round to nearest even; a float is truncated to an integer, at most and at "
+               "least what it holds, a NaN to 0; i64 wraps to i32; bool is x != 0",
         .operands = { { .name = "x" } },
         .attrs = cast_attrs,
         .n_attrs = N_ATTRS(cast_attrs),

@@ -115,6 +115,22 @@ void op_work(struct session *s, const struct node *n, struct work *w)
 }
 
 /* ---- infer ---- */
+bool infer_numbers(struct graph *g, struct node *n)
+{
+    enum dtype t = n->in[0]->type.dtype;
+    if (t != DT_I32 && t != DT_I64)
+        return infer_same(g, n);
+    for (int i = 1; i < n->n_in; i++) {
+        if (n->in[i]->type.dtype != t)
+            return infer_error(g, n, i, "must be %s, as the first is (cast makes one)", dtype_name(t));
+        if (!type_same_shape(&n->in[i]->type, &n->in[0]->type))
+            return infer_error(g, n, i, "must have the shape of the first, which is %s",
+                               type_text(g->arena, &n->in[0]->type));
+    }
+    n->type = n->in[0]->type;
+    return true;
+}
+
 bool infer_same(struct graph *g, struct node *n)
 {
     bool good = true;

@@ -108,6 +108,7 @@ struct op_operand {
     const char *name;
     bool variadic; /* only the last operand: zero or more operands */
     bool keep_f32; /* everything that it is computed from, back to a contraction, stays f32 */
+    bool decides;  /* a condition: its dtype says nothing of the other operands' */
 };
 
 /* How a call is written. */
@@ -214,6 +215,8 @@ void op_contract(struct graph *g, struct node *n);
    where TEXT begins with "must". Operand -1: an error at the call's location, "add: TEXT". Returns false. */
 __attribute__((format(printf, 4, 5))) bool infer_error(struct graph *g, const struct node *n, int operand,
                                                        const char *fmt, ...);
-/* All operands are floats of one shape, and the result has the type of the first. */
+/* All operands are floats of one shape, and the result is a float of it. */
 bool infer_same(struct graph *g, struct node *n);
+/* The same, or all operands are integers of one dtype, and so is the result. */
+bool infer_numbers(struct graph *g, struct node *n);
 #endif

@@ -1,6 +1,6 @@
-/* Pointwise arithmetic and functions of floats. In bounds e is a bound on |computed − exact| of an operand, so x ± e
+/* Pointwise arithmetic, and functions of floats. In bounds e is a bound on |computed − exact| of an operand, so x ± e
    holds both values, and a factor taken over that interval is valid for either. */
-#include "ir/ops/row.h"
+#include "ir/ops/integer.h"
 
 /* Cases that the operands decide: a certain NaN gives a certain NaN, an unbounded operand an unbounded result, and an
    infinite result is certain only from exact operands. */
@@ -68,22 +68,48 @@ static bool all_integral(const struct contract *c)
     return true;
 }
 
-static const struct kexpr *at1(struct at *c, enum kop op) { return kexpr_op1(c->k, op, at_float(c, 0)); }
+static const struct kexpr *at1(struct at *c, enum kop op) { return kexpr_op1(c->k, op, at_number(c, 0)); }
 static const struct kexpr *at2(struct at *c, enum kop op)
 {
-    const struct kexpr *x = at_float(c, 0);
-    return kexpr_op2(c->k, op, x, at_float(c, 1));
+    const struct kexpr *x = at_number(c, 0);
+    return kexpr_op2(c->k, op, x, at_number(c, 1));
 }
 
 static void sample_any1(struct sample *d) { sample_same(d, 1, -4, 4); }
-static void sample_any2(struct sample *d) { sample_same(d, 2, -4, 4); }
+
+static void sample_numbers(struct sample *d, int n)
+{
+    if (sample_range(d, 0, 2))
+        sample_same(d, n, -4, 4);
+    else
+        sample_ints(d, n);
+}
+static void sample_numbers1(struct sample *d) { sample_numbers(d, 1); }
+static void sample_numbers2(struct sample *d) { sample_numbers(d, 2); }
+
+/* The slots of an op that takes floats or integers. FLOAT is the value of floats, NAME_float_bound its error, and
+   NAME_float_contract its facts. */
+#define OF_NUMBERS(NAME, OP, FLOAT)                                                                                    \
+    static NUM NAME##_eval1(const struct ev *c, const NUM *x)                                                          \
+    {                                                                                                                  \
+        return dtype_is_int(c->out.dtype) ? int_eval1(c, OP, x) : FLOAT;                                               \
+    }                                                                                                                  \
+    static double NAME##_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)                              \
+    {                                                                                                                  \
+        return dtype_is_int(b->v.out.dtype) ? int_bound1(b, OP, x, e, y) : NAME##_float_bound(b, x, e, y);             \
+    }                                                                                                                  \
+    static void NAME##_contract(struct contract *c)                                                                    \
+    {                                                                                                                  \
+        if (dtype_is_int(c->n->type.dtype))                                                                            \
+            int_contract(c, OP);                                                                                       \
+        else                                                                                                           \
+            NAME##_float_contract(c);                                                                                  \
+    }
 
 /* ---- add, sub ---- */
-static NUM add_eval1(const struct ev *c, const NUM *x) { return n_add(c, x[0], x[1]); }
-static NUM sub_eval1(const struct ev *c, const NUM *x) { return n_sub(c, x[0], x[1]); }
 
 /* A sum of exact operands that is 0 is exact; so is an infinity and what stays finite. */
-static double add_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
+static double add_float_bound(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
     if (!isfinite(y.d) && is_settled(b, x, e, 0) && is_settled(b, x, e, 1) &&
@@ -94,7 +120,12 @@ static double add_bound1(const struct bd *b, const NUM *x, const double *e, NUM 
     return e[0] + e[1] == 0 && y.d == 0 ? 0 : rounded(b, y, e[0] + e[1]);
 }
 
-static void add_contract(struct contract *c)
+static double sub_float_bound(const struct bd *b, const NUM *x, const double *e, NUM y)
+{
+    return add_float_bound(b, x, e, y);
+}
+
+static void add_float_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
     const struct facts *y = fact(c, 1);
@@ -103,7 +134,7 @@ static void add_contract(struct contract *c)
     facts_set(c, lo, hi, all_finite(c) && isfinite(lo) && isfinite(hi), all_integral(c));
 }
 
-static void sub_contract(struct contract *c)
+static void sub_float_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
     const struct facts *y = fact(c, 1);
@@ -112,38 +143,40 @@ static void sub_contract(struct contract *c)
     facts_set(c, lo, hi, all_finite(c) && isfinite(lo) && isfinite(hi), all_integral(c));
 }
 
+OF_NUMBERS(add, INT_ADD, n_add(c, x[0], x[1]))
+OF_NUMBERS(sub, INT_SUB, n_sub(c, x[0], x[1]))
+
 static const struct kexpr *add_at(struct at *c) { return at2(c, K_ADD); }
 static const struct kexpr *sub_at(struct at *c) { return at2(c, K_SUB); }
 
 const struct op_def op_add = {
     .call = {
         .name = "add",
-        .doc = "x + y",
+        .doc = "x + y; integers wrap",
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
     .commutes = true,
-    .type = { .infer = infer_same, .contract = add_contract },
+    .type = { .infer = infer_numbers, .contract = add_contract },
     .reference = { .eval1 = add_eval1, .bound1 = add_bound1 },
     .kernel = { .at = add_at },
-    .sample = sample_any2,
+    .sample = sample_numbers2,
 };
 
 const struct op_def op_sub = {
     .call = {
         .name = "sub",
-        .doc = "x - y",
+        .doc = "x - y; integers wrap",
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
-    .type = { .infer = infer_same, .contract = sub_contract },
-    .reference = { .eval1 = sub_eval1, .bound1 = add_bound1 },
+    .type = { .infer = infer_numbers, .contract = sub_contract },
+    .reference = { .eval1 = sub_eval1, .bound1 = sub_bound1 },
     .kernel = { .at = sub_at },
-    .sample = sample_any2,
+    .sample = sample_numbers2,
 };
 
 /* ---- mul ---- */
-static NUM mul_eval1(const struct ev *c, const NUM *x) { return n_mul(c, x[0], x[1]); }
 
 /* |x'y' − xy| for |x' − x| <= ex, |y' − y| <= ey */
 static double product_error(const NUM *x, const double *e)
@@ -153,7 +186,7 @@ static double product_error(const NUM *x, const double *e)
 
 static bool is_zero(const NUM *x, const double *e, int i) { return x[i].d == 0 && e[i] == 0; }
 
-static double mul_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
+static double mul_float_bound(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
     if (product_is_infinite(x, e))
@@ -171,7 +204,7 @@ static void product_range(const struct facts *x, const struct facts *y, double *
     *hi = fmax(fmax(c[0], c[1]), fmax(c[2], c[3]));
 }
 
-static void mul_contract(struct contract *c)
+static void mul_float_contract(struct contract *c)
 {
     double lo, hi;
     product_range(fact(c, 0), fact(c, 1), &lo, &hi);
@@ -182,20 +215,22 @@ static void mul_contract(struct contract *c)
     facts_set(c, lo, hi, all_finite(c) && isfinite(lo) && isfinite(hi), all_integral(c));
 }
 
+OF_NUMBERS(mul, INT_MUL, n_mul(c, x[0], x[1]))
+
 static const struct kexpr *mul_at(struct at *c) { return at2(c, K_MUL); }
 
 const struct op_def op_mul = {
     .call = {
         .name = "mul",
-        .doc = "x · y",
+        .doc = "x · y; integers wrap",
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
     .commutes = true,
-    .type = { .infer = infer_same, .contract = mul_contract },
+    .type = { .infer = infer_numbers, .contract = mul_contract },
     .reference = { .eval1 = mul_eval1, .bound1 = mul_bound1 },
     .kernel = { .at = mul_at },
-    .sample = sample_any2,
+    .sample = sample_numbers2,
 };
 
 /* ---- fma ---- */
@@ -252,6 +287,14 @@ const struct op_def op_fma = {
 };
 
 /* ---- div ---- */
+static bool div_infer(struct graph *g, struct node *n)
+{
+    for (int i = 0; i < 2; i++)
+        if (dtype_is_int(n->in[i]->type.dtype))
+            return infer_error(g, n, i, "must be a float (cast makes one; floor_div and trunc_div divide integers)");
+    return infer_same(g, n);
+}
+
 static NUM div_eval1(const struct ev *c, const NUM *x) { return n_div(c, x[0], x[1]); }
 
 /* x'/y' − x/y = (x' − x − (x/y)(y' − y)) / y' */
@@ -305,17 +348,15 @@ const struct op_def op_div = {
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
-    .type = { .infer = infer_same, .contract = div_contract },
+    .type = { .infer = div_infer, .contract = div_contract },
     .reference = { .eval1 = div_eval1, .bound1 = div_bound1 },
     .kernel = { .at = div_at },
     .sample = div_sample,
 };
 
 /* ---- neg, abs ---- */
-static NUM neg_eval1(const struct ev *c, const NUM *x) { return n_neg(c, x[0]); }
-static NUM abs_eval1(const struct ev *c, const NUM *x) { return n_abs(c, x[0]); }
 
-static double same_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
+static double neg_float_bound(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     (void)b;
     (void)x;
@@ -323,19 +364,27 @@ static double same_bound1(const struct bd *b, const NUM *x, const double *e, NUM
     return e[0];
 }
 
-static void neg_contract(struct contract *c)
+static double abs_float_bound(const struct bd *b, const NUM *x, const double *e, NUM y)
+{
+    return neg_float_bound(b, x, e, y);
+}
+
+static void neg_float_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
     facts_set(c, -x->hi, -x->lo, x->finite, x->integral);
     c->out->max_nonzero = x->max_nonzero;
 }
 
-static void abs_contract(struct contract *c)
+static void abs_float_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
     facts_set(c, x->lo > 0 ? x->lo : x->hi < 0 ? -x->hi : 0, fmax(-x->lo, x->hi), x->finite, x->integral);
     c->out->max_nonzero = x->max_nonzero;
 }
+
+OF_NUMBERS(neg, INT_NEG, n_neg(c, x[0]))
+OF_NUMBERS(abs, INT_ABS, n_abs(c, x[0]))
 
 static const struct kexpr *neg_at(struct at *c) { return at1(c, K_NEG); }
 static const struct kexpr *abs_at(struct at *c) { return at1(c, K_ABS); }
@@ -343,29 +392,29 @@ static const struct kexpr *abs_at(struct at *c) { return at1(c, K_ABS); }
 const struct op_def op_neg = {
     .call = {
         .name = "neg",
-        .doc = "-x",
+        .doc = "-x: of floats the sign alone; the least integer stays",
         .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
     .exact = true,
-    .type = { .infer = infer_same, .contract = neg_contract },
-    .reference = { .eval1 = neg_eval1, .bound1 = same_bound1 },
+    .type = { .infer = infer_numbers, .contract = neg_contract },
+    .reference = { .eval1 = neg_eval1, .bound1 = neg_bound1 },
     .kernel = { .at = neg_at },
-    .sample = sample_any1,
+    .sample = sample_numbers1,
 };
 
 const struct op_def op_abs = {
     .call = {
         .name = "abs",
-        .doc = "|x|",
+        .doc = "|x|; the least integer stays",
         .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
     .exact = true,
-    .type = { .infer = infer_same, .contract = abs_contract },
-    .reference = { .eval1 = abs_eval1, .bound1 = same_bound1 },
+    .type = { .infer = infer_numbers, .contract = abs_contract },
+    .reference = { .eval1 = abs_eval1, .bound1 = abs_bound1 },
     .kernel = { .at = abs_at },
-    .sample = sample_any1,
+    .sample = sample_numbers1,
 };
 
 /* ---- exp ---- */
@@ -539,12 +588,10 @@ const struct op_def op_tanh = {
 };
 
 /* ---- maximum, minimum ---- */
-static NUM maximum_eval1(const struct ev *c, const NUM *x) { return n_max(c, x[0], x[1]); }
-static NUM minimum_eval1(const struct ev *c, const NUM *x) { return n_min(c, x[0], x[1]); }
 
 /* The larger of two: the error of the operand that is the result, and how far the interval of the other reaches past
    the result. */
-static double extremum_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
+static double maximum_float_bound(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     (void)b;
     double out = 0;
@@ -558,19 +605,27 @@ static double extremum_bound1(const struct bd *b, const NUM *x, const double *e,
     return out;
 }
 
-static void maximum_contract(struct contract *c)
+static double minimum_float_bound(const struct bd *b, const NUM *x, const double *e, NUM y)
+{
+    return maximum_float_bound(b, x, e, y);
+}
+
+static void maximum_float_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
     const struct facts *y = fact(c, 1);
     facts_set(c, fmax(x->lo, y->lo), fmax(x->hi, y->hi), all_finite(c), all_integral(c));
 }
 
-static void minimum_contract(struct contract *c)
+static void minimum_float_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
     const struct facts *y = fact(c, 1);
     facts_set(c, fmin(x->lo, y->lo), fmin(x->hi, y->hi), all_finite(c), all_integral(c));
 }
+
+OF_NUMBERS(maximum, INT_MAX_OF, n_max(c, x[0], x[1]))
+OF_NUMBERS(minimum, INT_MIN_OF, n_min(c, x[0], x[1]))
 
 static const struct kexpr *maximum_at(struct at *c) { return at2(c, K_MAX); }
 static const struct kexpr *minimum_at(struct at *c) { return at2(c, K_MIN); }
@@ -583,10 +638,10 @@ const struct op_def op_maximum = {
     },
     .class = CLS_POINTWISE,
     .exact = true,
-    .type = { .infer = infer_same, .contract = maximum_contract },
-    .reference = { .eval1 = maximum_eval1, .bound1 = extremum_bound1 },
+    .type = { .infer = infer_numbers, .contract = maximum_contract },
+    .reference = { .eval1 = maximum_eval1, .bound1 = maximum_bound1 },
     .kernel = { .at = maximum_at },
-    .sample = sample_any2,
+    .sample = sample_numbers2,
 };
 
 const struct op_def op_minimum = {
@@ -597,8 +652,8 @@ const struct op_def op_minimum = {
     },
     .class = CLS_POINTWISE,
     .exact = true,
-    .type = { .infer = infer_same, .contract = minimum_contract },
-    .reference = { .eval1 = minimum_eval1, .bound1 = extremum_bound1 },
+    .type = { .infer = infer_numbers, .contract = minimum_contract },
+    .reference = { .eval1 = minimum_eval1, .bound1 = minimum_bound1 },
     .kernel = { .at = minimum_at },
-    .sample = sample_any2,
+    .sample = sample_numbers2,
 };

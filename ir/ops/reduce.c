@@ -1,5 +1,6 @@
 /* Reductions along one or several dimensions, which are removed or, with keepdim, become 1. Of no terms the sum is 0,
-   the max −∞, the mean a NaN. */
+   the max −∞ or the least integer, the mean a NaN. Sums and maxima of integers keep their dtype; sums wrap. */
+#include "ir/ops/integer.h"
 #include "ir/ops/reduction.h"
 
 static const int64_t last_axis[] = { -1 };
@@ -11,15 +12,13 @@ static const struct attr_def reduce_attrs[] = {
     { .name = "keepdim", .kind = ATTR_BOOL, .doc = "a reduced dimension stays, as 1" },
 };
 
-static bool reduce_infer(struct graph *g, struct node *n)
+static bool reduce_shape_infer(struct graph *g, struct node *n, enum dtype to)
 {
     const struct attr *axes = node_attr(n, 0);
     const struct type *x = &n->in[0]->type;
     bool reduced[MAX_RANK] = { false };
     if (x->rank < 1)
         return infer_error(g, n, 0, "must have at least 1 dimension");
-    if (!need_float(g, n, 0))
-        return false;
     for (int i = 0; i < axes->n; i++) {
         int axis;
         if (!need_axis(g, n, axes->ints[i], x->rank, &axis))
@@ -37,8 +36,21 @@ static bool reduce_infer(struct graph *g, struct node *n)
             continue;
         dims[rank++] = reduced[i] ? index_const(g->s->indices, 1) : x->dim[i];
     }
-    set_type(n, DT_FLOAT, rank, dims);
+    set_type(n, to, rank, dims);
     return true;
+}
+
+static bool reduce_infer(struct graph *g, struct node *n)
+{
+    enum dtype t = n->in[0]->type.dtype;
+    if (dtype_is_int(t))
+        return reduce_shape_infer(g, n, t);
+    return need_float(g, n, 0) && reduce_shape_infer(g, n, DT_FLOAT);
+}
+
+static bool mean_infer(struct graph *g, struct node *n)
+{
+    return need_float(g, n, 0) && reduce_shape_infer(g, n, DT_FLOAT);
 }
 
 static void reduce_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
@@ -65,11 +77,11 @@ static void reduce_work(struct session *s, const struct node *n, struct work *w)
 
 static const struct index *length_of(const struct contract *c) { return reduction_length(c->g->s, c->n); }
 
-static void reduce_sample(struct sample *d)
+static void sample_reduction(struct sample *d, enum dtype dtype)
 {
-    static const enum dtype floats[] = { DT_FLOAT, DT_FLOAT, DT_F32, DT_F16 };
-    struct type t = sample_type(d, floats[sample_range(d, 0, 3)], 1, 4);
-    sample_operand(d, 0, &t, -4, 4);
+    struct type t = sample_type(d, dtype, 1, 4);
+    double reach = dtype == DT_I32 ? 0x1p31 - 1 : dtype == DT_I64 ? 0x1.fffffffffffffp62 : 4;
+    sample_operand(d, 0, &t, -reach, reach);
     int64_t axes[MAX_RANK];
     int n = 0;
     uint64_t set = (uint64_t)sample_range(d, 1, (1 << t.rank) - 1);
@@ -79,6 +91,18 @@ static void reduce_sample(struct sample *d)
     bool usual = sample_range(d, 0, 2) == 0;
     d->attrs[0] = usual ? sample_attr_ints(d, 1, last_axis) : sample_attr_ints(d, n, axes);
     d->attrs[1] = sample_attr_int(sample_range(d, 0, 1));
+}
+
+static void mean_sample(struct sample *d)
+{
+    static const enum dtype floats[] = { DT_FLOAT, DT_FLOAT, DT_F32, DT_F16 };
+    sample_reduction(d, floats[sample_range(d, 0, 3)]);
+}
+
+static void reduce_sample(struct sample *d)
+{
+    static const enum dtype dtypes[] = { DT_FLOAT, DT_FLOAT, DT_FLOAT, DT_F32, DT_F16, DT_I32, DT_I64 };
+    sample_reduction(d, dtypes[sample_range(d, 0, 6)]);
 }
 
 /* ---- the terms of one result ---- */
@@ -137,12 +161,27 @@ static NUM sum_of(const struct ev *c, int64_t i, int64_t *n)
     return n_sum_end(&sum);
 }
 
+/* Wraps like any chain of additions: the order of the terms does not matter. */
+static int64_t int_sum_of(const struct ev *c, int64_t i)
+{
+    uint64_t sum = 0;
+    struct terms t = terms_of(c, i);
+    for (int64_t k = 0; k < t.n; k++, terms_next(&t))
+        sum += (uint64_t)c->in[0].v[t.at].i;
+    return int_wrapped(c->out.dtype, sum);
+}
+
 static void sum_eval(struct ev *c)
 {
     int64_t n;
+    bool ints = dtype_is_int(c->out.dtype);
     for (size_t r = 0; r < c->n_runs; r++)
-        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++)
-            n_store(c, i, sum_of(c, i, &n));
+        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
+            if (ints)
+                n_store_i(c, i, int_sum_of(c, i));
+            else
+                n_store(c, i, sum_of(c, i, &n));
+        }
 }
 
 static void mean_eval(struct ev *c)
@@ -181,12 +220,26 @@ static double sum_error(const struct bd *b, int64_t i, int64_t *n)
     return decided ? 0 : e;
 }
 
+/* The sum of the terms' errors, unless that may wrap. */
+static double int_sum_error(const struct bd *b, int64_t i)
+{
+    enum dtype dtype = b->v.out.dtype;
+    double y = (double)b->v.out.v[i].i;
+    double e = 0;
+    struct terms t = terms_of(&b->v, i);
+    for (int64_t k = 0; k < t.n; k++, terms_next(&t))
+        e += bd_operand(b, 0, t.at);
+    e *= 1 + 0x1p-40;
+    return e == 0 || (y - e >= (double)int_least(dtype) && y + e < (double)int_most(dtype)) ? e : INFINITY;
+}
+
 static void sum_bound(struct bd *b)
 {
     int64_t n;
+    bool ints = dtype_is_int(b->v.out.dtype);
     for (size_t r = 0; r < b->v.n_runs; r++)
         for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++)
-            b->e_out[i] = sum_error(b, i, &n);
+            b->e_out[i] = ints ? int_sum_error(b, i) : sum_error(b, i, &n);
 }
 
 /* The sum divided by its length, which is exact in f32 up to 2^24. */
@@ -224,6 +277,10 @@ static void sum_contract(struct contract *c)
     double most = (double)n->hi;
     double lo = times(x->lo, x->lo < 0 ? most : least);
     double hi = times(x->hi, x->hi > 0 ? most : least);
+    if (dtype_is_int(c->n->type.dtype)) {
+        int_facts(c, x->finite ? lo : -INFINITY, x->finite ? hi : INFINITY);
+        return;
+    }
     facts_set(c, facts_down(lo), facts_up(hi), x->finite && isfinite(lo) && isfinite(hi), x->integral);
 }
 
@@ -236,7 +293,7 @@ static void mean_contract(struct contract *c)
 const struct op_def op_sum = {
     .call = {
         .name = "sum",
-        .doc = "sum of the elements along the axes",
+        .doc = "sum of the elements along the axes; integers wrap",
         .operands = { { .name = "x" } },
         .attrs = reduce_attrs,
         .n_attrs = N_ATTRS(reduce_attrs),
@@ -257,10 +314,10 @@ const struct op_def op_mean = {
         .n_attrs = N_ATTRS(reduce_attrs),
     },
     .class = CLS_REDUCE,
-    .type = { .infer = reduce_infer, .contract = mean_contract },
+    .type = { .infer = mean_infer, .contract = mean_contract },
     .reference = { .needs = reduce_needs, .work = reduce_work, .eval = mean_eval, .bound = mean_bound },
     .kernel = { .acc = KACC_SUM, .finish = mean_finish },
-    .sample = reduce_sample,
+    .sample = mean_sample,
 };
 
 /* ---- max ---- */
@@ -280,11 +337,25 @@ static NUM max_of(const struct ev *c, int64_t i)
     return best;
 }
 
+static int64_t int_max_of(const struct ev *c, int64_t i)
+{
+    int64_t best = int_least(c->out.dtype);
+    struct terms t = terms_of(c, i);
+    for (int64_t k = 0; k < t.n; k++, terms_next(&t))
+        best = c->in[0].v[t.at].i > best ? c->in[0].v[t.at].i : best;
+    return best;
+}
+
 static void max_eval(struct ev *c)
 {
+    bool ints = dtype_is_int(c->out.dtype);
     for (size_t r = 0; r < c->n_runs; r++)
-        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++)
-            n_store(c, i, max_of(c, i));
+        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
+            if (ints)
+                n_store_i(c, i, int_max_of(c, i));
+            else
+                n_store(c, i, max_of(c, i));
+        }
 }
 
 /* The farthest that the interval of any element reaches past the result; for the largest element this is its error. */
@@ -304,17 +375,34 @@ static double max_error(const struct bd *b, int64_t i)
     return out;
 }
 
+static double int_max_error(const struct bd *b, int64_t i)
+{
+    double out = 0;
+    struct terms t = terms_of(&b->v, i);
+    for (int64_t k = 0; k < t.n; k++, terms_next(&t)) {
+        double gap = int_gap(b->v.out.v[i].i, b->v.in[0].v[t.at].i) * (1 - 0x1p-50);
+        double e = bd_operand(b, 0, t.at);
+        out = fmax(out, e == INFINITY ? e : e - gap);
+    }
+    return out;
+}
+
 static void max_bound(struct bd *b)
 {
+    bool ints = dtype_is_int(b->v.out.dtype);
     for (size_t r = 0; r < b->v.n_runs; r++)
         for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++)
-            b->e_out[i] = max_error(b, i);
+            b->e_out[i] = ints ? int_max_error(b, i) : max_error(b, i);
 }
 
 static void max_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
     bool some = length_of(c)->lo > 0;
+    if (dtype_is_int(c->n->type.dtype)) {
+        int_facts(c, some && x->finite ? x->lo : -INFINITY, x->hi);
+        return;
+    }
     facts_set(c, some ? x->lo : -INFINITY, x->hi, x->finite && some, x->integral && some);
 }
 

@@ -186,6 +186,10 @@ bool known_nonnegative(const struct bd *b, int operand, double x)
 
 /* ---- at ---- */
 const struct kexpr *at_float(struct at *c, int operand) { return kexpr_cast(c->k, DT_F32, at_plain(c, operand)); }
+const struct kexpr *at_number(struct at *c, int operand)
+{
+    return dtype_is_float(c->n->in[operand]->type.dtype) ? at_float(c, operand) : at_plain(c, operand);
+}
 
 /* ---- samples ---- */
 /* splitmix64 (Steele, Lea, Flood 2014). */
@@ -237,6 +241,18 @@ void sample_same(struct sample *d, int n, double lo, double hi)
     struct type t = sample_type(d, DT_FLOAT, 0, 3);
     for (int i = 0; i < n; i++) {
         t.dtype = floats[sample_range(d, 0, 4)];
+        sample_operand(d, i, &t, lo, hi);
+    }
+}
+
+void sample_ints(struct sample *d, int n)
+{
+    enum dtype dtype = sample_range(d, 0, 1) ? DT_I64 : DT_I32;
+    struct type t = sample_type(d, dtype, 0, 3);
+    for (int i = 0; i < n; i++) {
+        bool small = sample_range(d, 0, 2);
+        double lo = small ? -9 : dtype == DT_I32 ? INT32_MIN : -0x1p63;
+        double hi = small ? 9 : dtype == DT_I32 ? INT32_MAX : 0x1.fffffffffffffp62;
         sample_operand(d, i, &t, lo, hi);
     }
 }

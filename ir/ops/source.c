@@ -174,15 +174,15 @@ static const struct attr_def constant_attrs[] = {
     { .name = "value", .kind = ATTR_FLOAT, .required = true, .doc = "the number" },
 };
 
-/* An integer dtype needs an integral value that double represents exactly. */
+/* An integer dtype needs an integral value in its range. */
 static bool constant_infer(struct graph *g, struct node *n)
 {
     double x = node_attr(n, THIRD)->f;
     if (!source_infer(g, n))
         return false;
     const struct dtype_info *d = &dtype_table[n->type.dtype];
-    bool fits =
-        d->is_float || (x == rint(x) && fabs(x) <= fmin(d->max, 0x1p53) && !(n->type.dtype == DT_BOOL && x < 0));
+    double least = n->type.dtype == DT_BOOL ? 0 : -d->max - (n->type.dtype == DT_I32);
+    bool fits = d->is_float || (x == rint(x) && x >= least && x <= d->max && x < 0x1p63);
     return fits || infer_error(g, n, -1, "%g is no %s", x, d->name);
 }
 

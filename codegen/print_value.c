@@ -211,5 +211,6 @@ const char *print_acc(struct kprint *p, enum kacc acc, enum dtype t, const char 
         return p->lang->acc(p, how, names[acc], a, b);
     if (acc == KACC_SUM && dtype_is_float(t))
         return arena_printf(p->o.arena, "%s + %s", a, b);
-    return arena_printf(p->o.arena, "tk_%s_%s(%s, %s)", acc == KACC_SUM ? "add" : names[acc], suffix[t], a, b);
+    return arena_printf(p->o.arena, "tk_%s_%s(%s, %s)", acc == KACC_SUM ? kop_table[K_ADD].call : names[acc], suffix[t],
+                        a, b);
 }

@@ -38,25 +38,24 @@ struct row {
 /* Integer type T in its unsigned type U, which wraps. The least divided by −1 wraps too; it traps on a CPU. */
 #define INT1(NAME, T, BODY)                                                                                            \
     {                                                                                                                  \
-        "tk_" NAME "_" #T, "tk_" #T, "tk_" #T " a", PURE, 0, BODY, NULL, NULL                                          \
+        "tk_" #NAME "_" #T, "tk_" #T, "tk_" #T " a", PURE, 0, BODY, NULL, NULL                                         \
     }
 #define INT2(NAME, T, BODY)                                                                                            \
     {                                                                                                                  \
-        "tk_" NAME "_" #T, "tk_" #T, "tk_" #T " a, tk_" #T " b", PURE, 0, BODY, NULL, NULL                             \
+        "tk_" #NAME "_" #T, "tk_" #T, "tk_" #T " a, tk_" #T " b", PURE, 0, BODY, NULL, NULL                            \
     }
 #define INTEGER(T, U)                                                                                                  \
-    INT2("max", T, "return a > b ? a : b;"), INT2("min", T, "return a < b ? a : b;"),                                  \
-        INT2("add", T, "return (tk_" #T ")((tk_" #U ")a + (tk_" #U ")b);"),                                            \
-        INT2("sub", T, "return (tk_" #T ")((tk_" #U ")a - (tk_" #U ")b);"),                                            \
-        INT2("mul", T, "return (tk_" #T ")((tk_" #U ")a * (tk_" #U ")b);"),                                            \
-        INT1("neg", T, "return (tk_" #T ")(0 - (tk_" #U ")a);"),                                                       \
-        INT1("abs", T, "return a < 0 ? tk_neg_" #T "(a) : a;"),                                                        \
-        INT2("div", T, "return b == 0 ? 0 : b == -1 ? tk_neg_" #T "(a) : a / b;"),                                     \
-        INT2("rem", T, "return b == 0 || b == -1 ? 0 : a % b;"),                                                       \
-        INT2("floor_div", T,                                                                                           \
+    INT2(max, T, "return a > b ? a : b;"), INT2(min, T, "return a < b ? a : b;"),                                      \
+        INT2(add, T, "return (tk_" #T ")((tk_" #U ")a + (tk_" #U ")b);"),                                              \
+        INT2(sub, T, "return (tk_" #T ")((tk_" #U ")a - (tk_" #U ")b);"),                                              \
+        INT2(mul, T, "return (tk_" #T ")((tk_" #U ")a * (tk_" #U ")b);"),                                              \
+        INT1(neg, T, "return (tk_" #T ")(0 - (tk_" #U ")a);"), INT1(abs, T, "return a < 0 ? tk_neg_" #T "(a) : a;"),   \
+        INT2(div, T, "return b == 0 ? 0 : b == -1 ? tk_neg_" #T "(a) : a / b;"),                                       \
+        INT2(rem, T, "return b == 0 || b == -1 ? 0 : a % b;"),                                                         \
+        INT2(floor_div, T,                                                                                             \
              "tk_" #T " q = tk_div_" #T "(a, b), r = tk_rem_" #T "(a, b); "                                            \
              "return r != 0 && (r < 0) != (b < 0) ? q - 1 : q;"),                                                      \
-        INT2("mod", T, "tk_" #T " r = tk_rem_" #T "(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r;")
+        INT2(mod, T, "tk_" #T " r = tk_rem_" #T "(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r;")
 
 /* From a float to an integer of BITS bits. The ends are powers of two, so the comparisons are exact. */
 #define TO_INT(T, F, BITS, LEAST)                                                                                      \

@@ -27,9 +27,10 @@ static double move(const struct op_case *c, int k, enum dtype t, NUM x, NUM *mov
             return 0;
         int64_t lo = (int64_t)c->sample.lo[k];
         int64_t hi = (int64_t)c->sample.hi[k];
-        int64_t to = t == DT_BOOL ? 1 - x.i : x.i + rnd_range(rnd, -2, 2);
-        moved->i = to < lo ? lo : to > hi ? hi : to; /* computed operands are legal too */
-        return fabs((double)moved->i - (double)x.i);
+        int64_t step = t == DT_BOOL ? 1 - 2 * x.i : rnd_range(rnd, -2, 2);
+        bool legal = step < 0 ? x.i >= lo - step : x.i <= hi - step; /* computed operands are legal too */
+        moved->i = legal ? x.i + step : x.i;
+        return legal ? fabs((double)step) : 0;
     }
     if (c->op->class == CLS_EFFECT)
         return 0;
@@ -102,7 +103,10 @@ static void judge(const struct op_case *c, enum dtype t, NUM ref, NUM got, doubl
             fail_msg("%s: %g, and computed it is %g", c->op->call.name, ref.d, got.d);
         return;
     }
-    double off = is_float ? ref.d == got.d ? 0 : fabs(ref.d - got.d) : fabs((double)ref.i - (double)got.i);
+    double off = !is_float
+                     ? (double)(ref.i > got.i ? (uint64_t)ref.i - (uint64_t)got.i : (uint64_t)got.i - (uint64_t)ref.i)
+                 : ref.d == got.d ? 0
+                                  : fabs(ref.d - got.d);
     if (!(off <= e))
         fail_msg("%s: off by %g, bound %g, value %g", c->op->call.name, off, e, is_float ? ref.d : (double)ref.i);
     if (off > 0)
@@ -199,7 +203,10 @@ static NUM cast_value(const struct kexpr *x, NUM a)
         return (NUM){ .d = rounded_to(x->type, dtype_is_float(from) ? a.d : (double)a.i) };
     if (!dtype_is_float(from))
         return (NUM){ .i = x->type == DT_BOOL ? a.i != 0 : x->type == DT_I32 ? (int32_t)a.i : a.i };
-    return (NUM){ .i = (int64_t)a.d };
+    int64_t least = x->type == DT_I32 ? INT32_MIN : INT64_MIN;
+    if (x->type == DT_BOOL)
+        return (NUM){ .i = a.d != 0 };
+    return (NUM){ .i = isnan(a.d) ? 0 : a.d < (double)least ? least : a.d >= -(double)least ? ~least : (int64_t)a.d };
 }
 
 static NUM compare_value(enum kop op, bool is_float, NUM a, NUM b)
@@ -245,30 +252,34 @@ static double float_value(enum kop op, double a, double b, double c)
     }
 }
 
-/* Overflow has no meaning in a kernel's text, not even in the arm of a select that is not chosen. */
-static int64_t int_value(enum kop op, int64_t a, int64_t b)
+__extension__ typedef __int128 i128;
+
+static i128 floor_div(i128 a, i128 b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+
+/* The exact value modulo 2^32 or 2^64. */
+static int64_t int_value(enum kop op, enum dtype t, i128 a, i128 b)
 {
-    int64_t r = 0;
-    bool over = op == K_ADD   ? __builtin_add_overflow(a, b, &r)
-                : op == K_SUB ? __builtin_sub_overflow(a, b, &r)
-                              : op == K_MUL && __builtin_mul_overflow(a, b, &r);
-    if (over)
-        fail_msg("integer overflow of operation %d: %lld, %lld", (int)op, (long long)a, (long long)b);
-    switch (op) {
-    case K_ADD:
-    case K_SUB:
-    case K_MUL: return r;
-    case K_DIV: return a / b;
-    case K_MOD: return a % b;
-    case K_NEG: return -a;
-    case K_ABS: return a < 0 ? -a : a;
-    case K_MAX: return a > b ? a : b;
-    case K_MIN: return a < b ? a : b;
-    case K_AND: return a && b;
-    case K_OR: return a || b;
-    case K_NOT: return !a;
-    default: fail_msg("no integer operation %d", (int)op); return 0;
+    bool divides = op == K_DIV || op == K_REM || op == K_FLOORDIV || op == K_MOD;
+    i128 r = 0;
+    switch (divides && b == 0 ? K_COUNT : op) {
+    case K_COUNT: break;
+    case K_ADD: r = a + b; break;
+    case K_SUB: r = a - b; break;
+    case K_MUL: r = a * b; break;
+    case K_DIV: r = a / b; break;
+    case K_REM: r = a % b; break;
+    case K_FLOORDIV: r = floor_div(a, b); break;
+    case K_MOD: r = a - b * floor_div(a, b); break;
+    case K_NEG: r = -a; break;
+    case K_ABS: r = a < 0 ? -a : a; break;
+    case K_MAX: r = a > b ? a : b; break;
+    case K_MIN: r = a < b ? a : b; break;
+    case K_AND: r = a && b; break;
+    case K_OR: r = a || b; break;
+    case K_NOT: r = !a; break;
+    default: fail_msg("no integer operation %d", (int)op);
     }
+    return t == DT_I32 ? (int32_t)(uint32_t)r : (int64_t)(uint64_t)r;
 }
 
 static NUM op_value(struct value_reader *p, const struct kexpr *x)
@@ -285,7 +296,7 @@ static NUM op_value(struct value_reader *p, const struct kexpr *x)
         return compare_value(x->op, is_float, a[0], a[1]);
     if (is_float)
         return (NUM){ .d = rounded_to(x->type, float_value(x->op, a[0].d, a[1].d, a[2].d)) };
-    return (NUM){ .i = int_value(x->op, a[0].i, a[1].i) };
+    return (NUM){ .i = int_value(x->op, x->type, a[0].i, a[1].i) };
 }
 
 static NUM kexpr_value(struct value_reader *p, const struct kexpr *x)

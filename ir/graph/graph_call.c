@@ -88,12 +88,7 @@ static const struct op_def *row(const char *name)
 
 struct value infix_eval(struct unfold *u, struct scope *sc, struct value x, struct value y, char op, struct loc loc)
 {
-    static const char *const names[] = { ['+'] = "add", ['-'] = "sub", ['*'] = "mul", ['/'] = "div" };
-    if (op == '%') {
-        diag_error(u->s, FAIL_INPUT, loc, "%% takes integers, but these are %s and %s", value_text(u, &x),
-                   value_text(u, &y));
-        return poison;
-    }
+    static const char *const names[] = { ['+'] = "add", ['-'] = "sub", ['*'] = "mul", ['/'] = "div", ['%'] = "mod" };
     struct value in[2] = { x, y };
     if (!unfold_step(u, loc))
         return poison;

@@ -135,7 +135,7 @@ struct kfrag *kernel_frag(struct kernel *k, const char *name, enum kfrag_role ro
 
 void kernel_sum(struct kernel *k, const struct node *n, struct sum_level level)
 {
-    if (dtype_is_float(n->type.dtype))
+    if (!n || dtype_is_float(n->type.dtype))
         *arena_push(k->arena, k->sums, k->n_sums, k->cap_sums) = (struct ksum){ n, level };
 }
 

@@ -350,6 +350,7 @@ int frag_rows(const struct kfrag *c);
 int frag_cols(const struct kfrag *c);
 void kstmt_frag_reduce(struct kbuild *b, const struct kmem *dst, enum kacc op, struct kfrag *c);
 void kstmt_frag_cast(struct kbuild *b, struct kfrag *a_, struct kfrag *c, const struct index *step);
+/* Records a level of n's summation tree; a sum of integers has none, since it does not round. */
 void kernel_sum(struct kernel *k, const struct node *n, struct sum_level level);
 
 /* Does it contain a collective statement (barrier, combine, matrix), so that a block's threads must run together? */

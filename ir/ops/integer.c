@@ -184,7 +184,7 @@ static bool divide_infer(struct graph *g, struct node *n)
 {
     for (int i = 0; i < 2; i++)
         if (!dtype_is_int(n->in[i]->type.dtype))
-            return infer_error(g, n, i, "must be i32 or i64 (of floats: x / y)");
+            return infer_error(g, n, i, "must be i32 or i64 (cast makes one)");
     return infer_numbers(g, n);
 }
 

@@ -225,8 +225,8 @@ static const struct kexpr *padic_decode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
     struct kbuild *k = c->k;
-    /* pⁿ = 2⁶³ is no i64; every i64 but the least is then its own remainder. The remainder has the sign of q. Results of
-       encode are their own representatives. */
+    /* pⁿ = 2⁶³ is no i64; every i64 but the least is then its own remainder. The remainder has the sign of q. Results
+       of encode are their own representatives. */
     bool fits = a.top < INT64_MAX;
     bool reduced = is_balanced(&a, &c->n->in[0]->facts);
     const struct kexpr *q = at_plain(c, 0);

@@ -31,8 +31,7 @@ double bd_done(const struct bd *b, double y, double propagated, double own);
 bool known_nonnegative(const struct bd *b, int operand, double x);
 
 /* ---- at ---- */
-/* The operand at the result's index, as f32; at_plain: in its own type; at_number: a float as f32, an integer in its own
-   type. */
+/* The operand at the result's index, as f32; at_plain: in its own type; at_number: as f32 if it is a float. */
 const struct kexpr *at_float(struct at *c, int operand);
 const struct kexpr *at_number(struct at *c, int operand);
 static inline const struct kexpr *at_plain(struct at *c, int operand) { return c->value(c, operand, c->index); }
@@ -46,7 +45,7 @@ struct type sample_type(struct sample *d, enum dtype dtype, int rank_lo, int ran
 void sample_operand(struct sample *d, int i, const struct type *t, double lo, double hi);
 /* n float operands of one shape, values in lo..hi. */
 void sample_same(struct sample *d, int n, double lo, double hi);
-/* n operands of one shape, all i32 or all i64: small, or from the dtype's whole range (for i64, what a double holds). */
+/* n operands of one shape, all i32 or all i64: small, or from the dtype's whole range. */
 void sample_ints(struct sample *d, int n);
 struct attr sample_attr_int(int64_t i);
 struct attr sample_attr_float(double f);

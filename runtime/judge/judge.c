@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ir/ops/op.h"
+#include "ir/ops/integer.h"
 #include "runtime/format/npy.h"
 #include "runtime/judge/verify.h"
 
@@ -160,7 +160,7 @@ static void judge_integers(struct judge *j, const struct node *n, const struct t
         if (!(x->e[i] < INFINITY))
             note_range(j, n, i, false);
         else
-            note(j, n, i, (double)got, (double)want, got == want ? 0 : fabs((double)got - (double)want), x->e[i]);
+            note(j, n, i, (double)got, (double)want, int_gap(got, want), x->e[i]);
         x->v[i].i = got;
         x->e[i] = 0;
     }
@@ -177,7 +177,8 @@ static bool may_precede(const struct wval *x, bool is_float, int64_t a, int64_t 
     if (!is_float) {
         if (ea == 0 && eb == 0)
             return x->v[row + a].i != x->v[row + b].i ? x->v[row + a].i > x->v[row + b].i : a < b;
-        return (double)x->v[row + a].i + ea >= (double)x->v[row + b].i - eb;
+        return x->v[row + a].i >= x->v[row + b].i ||
+               int_gap(x->v[row + b].i, x->v[row + a].i) * (1 - 0x1p-50) <= ea + eb;
     }
     double sa = x->v[row + a].d;
     double sb = x->v[row + b].d;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/ops/op.h"
 #include "ir/memory.h"
+#include "ir/ops/integer.h"
 #include "runtime/judge/verify.h"
 #include "runtime/judge/width.h"
 
@@ -133,9 +133,11 @@ static int64_t first_apart(const struct wval *p, const struct wval *a, const dou
 {
     for (int64_t i = 0; i < p->count; i++) {
         double bound = (a->e ? a->e[i] : 0) + (own ? own[i] : 0);
-        double got = is_float ? a->v[i].d : (double)a->v[i].i;
-        double want = is_float ? p->v[i].d : (double)p->v[i].i;
-        if (bound < INFINITY && got != want && !(isnan(got) && isnan(want)) && !(fabs(got - want) <= bound))
+        double got = a->v[i].d;
+        double want = p->v[i].d;
+        bool good = is_float ? got == want || (isnan(got) && isnan(want)) || fabs(got - want) <= bound
+                             : int_gap(a->v[i].i, p->v[i].i) <= bound;
+        if (bound < INFINITY && !good)
             return i;
     }
     return -1;

@@ -1,33 +1,12 @@
 #include "tests/support/random_graph.h"
+#include "tests/support/random_gen.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_VALUES = 80, MAX_DIMS = 4, MAX_ELEMENTS = 40000, USUAL_B = 7 };
 static const double top_mag = 200; /* no value is meant to be larger */
-
-/* k, or k·B. */
-struct dim {
-    int k;
-    bool b;
-};
-struct value {
-    char name[12];
-    enum dtype dtype;
-    int rank;
-    struct dim dim[MAX_DIMS];
-    double mag;
-    bool used;
-};
-
-struct gen {
-    uint64_t rnd;
-    FILE *to;
-    struct value v[MAX_VALUES];
-    int n;
-};
 
 /* ---- numbers: splitmix64 (Steele, Lea, Flood 2014) ---- */
 static uint64_t bits(struct gen *g)
@@ -37,15 +16,15 @@ static uint64_t bits(struct gen *g)
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     return z ^ z >> 31;
 }
-static int range(struct gen *g, int lo, int hi) { return lo + (int)(bits(g) % (uint64_t)(hi - lo + 1)); }
-static bool chance(struct gen *g, int percent) { return range(g, 1, 100) <= percent; }
+int gen_range(struct gen *g, int lo, int hi) { return lo + (int)(bits(g) % (uint64_t)(hi - lo + 1)); }
+bool gen_chance(struct gen *g, int percent) { return gen_range(g, 1, 100) <= percent; }
 
 static const int lengths[] = { 1, 2, 3, 4, 5, 7, 8, 16, 17, 20, 31, 33, 64, 65, 70, 96, 100, 130 };
 static struct dim any_length(struct gen *g)
 {
-    if (chance(g, 2))
+    if (gen_chance(g, 2))
         return (struct dim){ 0, false };
-    return (struct dim){ lengths[range(g, 0, (int)(sizeof lengths / sizeof *lengths) - 1)], false };
+    return (struct dim){ lengths[gen_range(g, 0, (int)(sizeof lengths / sizeof *lengths) - 1)], false };
 }
 
 /* ---- values ---- */
@@ -57,7 +36,7 @@ static int64_t elements(const struct value *v)
     return n;
 }
 static bool same_dim(struct dim a, struct dim b) { return a.k == b.k && a.b == b.b; }
-static bool same_shape(const struct value *a, const struct value *b)
+bool gen_same_shape(const struct value *a, const struct value *b)
 {
     bool same = a->rank == b->rank;
     for (int i = 0; same && i < a->rank; i++)
@@ -67,7 +46,7 @@ static bool same_shape(const struct value *a, const struct value *b)
 static bool is_float(const struct value *v) { return dtype_is_float(v->dtype); }
 static struct dim last_of(const struct value *v) { return v->dim[v->rank - 1]; }
 
-static void put_shape(FILE *to, const struct value *v)
+void gen_put_shape(FILE *to, const struct value *v)
 {
     fputc('[', to);
     for (int i = 0; i < v->rank; i++) {
@@ -83,8 +62,7 @@ static void put_shape(FILE *to, const struct value *v)
     fputc(']', to);
 }
 
-/* Room for a value like `like`, under the next name. The caller writes its statement. */
-static struct value *value_new(struct gen *g, const struct value *like, double mag)
+struct value *gen_new(struct gen *g, const struct value *like, double mag)
 {
     struct value *v = &g->v[g->n];
     *v = *like;
@@ -95,11 +73,9 @@ static struct value *value_new(struct gen *g, const struct value *like, double m
     return v;
 }
 
-/* `NAME = …`: the whole right side. */
-__attribute__((format(printf, 4, 5))) static struct value *assign(struct gen *g, const struct value *like, double mag,
-                                                                  const char *fmt, ...)
+struct value *gen_assign(struct gen *g, const struct value *like, double mag, const char *fmt, ...)
 {
-    struct value *v = value_new(g, like, mag);
+    struct value *v = gen_new(g, like, mag);
     va_list ap;
     va_start(ap, fmt);
     fprintf(g->to, "%s = ", v->name);
@@ -112,10 +88,10 @@ __attribute__((format(printf, 4, 5))) static struct value *assign(struct gen *g,
 static struct value *input(struct gen *g, const struct value *shape, double lo, double hi)
 {
     static const enum dtype dtypes[] = { DT_FLOAT, DT_FLOAT, DT_F32, DT_F16 };
-    struct value *v = value_new(g, shape, fmax(fabs(lo), fabs(hi)));
-    v->dtype = dtypes[range(g, 0, 3)];
+    struct value *v = gen_new(g, shape, fmax(fabs(lo), fabs(hi)));
+    v->dtype = dtypes[gen_range(g, 0, 3)];
     fprintf(g->to, "input %s: %s", v->name, dtype_name(v->dtype));
-    put_shape(g->to, v);
+    gen_put_shape(g->to, v);
     fprintf(g->to, " where %g <= %s <= %g\n", lo, v->name, hi);
     return v;
 }
@@ -123,7 +99,7 @@ static struct value *input(struct gen *g, const struct value *shape, double lo, 
 static struct value *weight(struct gen *g, struct dim rows, struct dim cols)
 {
     struct value shape = { .rank = 2, .dim = { rows, cols } };
-    struct value *v = value_new(g, &shape, 1 / sqrt(cols.k ? cols.k : 1));
+    struct value *v = gen_new(g, &shape, 1 / sqrt(cols.k ? cols.k : 1));
     fprintf(g->to, "weight %s: float[%d, %d]\n", v->name, rows.k, cols.k);
     return v;
 }
@@ -134,7 +110,7 @@ static struct value *pick(struct gen *g, bool (*fits)(const struct value *v))
 {
     for (int turn = 0; turn < 12 && g->n; turn++) {
         struct value *v =
-            &g->v[chance(g, 60) ? g->n - 1 - range(g, 0, g->n > 3 ? 3 : g->n - 1) : range(g, 0, g->n - 1)];
+            &g->v[gen_chance(g, 60) ? g->n - 1 - gen_range(g, 0, g->n > 3 ? 3 : g->n - 1) : gen_range(g, 0, g->n - 1)];
         if (is_float(v) && fits(v)) {
             v->used = true;
             return v;
@@ -142,11 +118,21 @@ static struct value *pick(struct gen *g, bool (*fits)(const struct value *v))
     }
     return NULL;
 }
+/* The same, or an integer: what only moves elements takes both. */
+static struct value *pick_moved(struct gen *g, bool (*fits)(const struct value *v))
+{
+    struct value *v = &g->v[gen_range(g, 0, g->n - 1)];
+    if ((v->dtype != DT_I32 && v->dtype != DT_I64) || !fits(v))
+        return pick(g, fits);
+    v->used = true;
+    return v;
+}
 static bool any(const struct value *v)
 {
     (void)v;
     return true;
 }
+struct value *gen_float(struct gen *g) { return pick(g, any); }
 static bool has_row(const struct value *v) { return v->rank >= 1; }
 static bool has_fixed_row(const struct value *v) { return v->rank >= 1 && !last_of(v).b; }
 static bool has_some_row(const struct value *v) { return has_fixed_row(v) && last_of(v).k > 0; }
@@ -157,8 +143,8 @@ static bool is_small(const struct value *v) { return v->mag <= 8; }
 /* Another value of that very shape, or a new input of it. */
 static struct value *twin(struct gen *g, const struct value *v)
 {
-    for (int i = g->n - 1; i >= 0 && chance(g, 80); i--)
-        if (&g->v[i] != v && is_float(&g->v[i]) && same_shape(&g->v[i], v)) {
+    for (int i = g->n - 1; i >= 0 && gen_chance(g, 80); i--)
+        if (&g->v[i] != v && is_float(&g->v[i]) && gen_same_shape(&g->v[i], v)) {
             g->v[i].used = true;
             return &g->v[i];
         }
@@ -170,36 +156,36 @@ static struct value *twin(struct gen *g, const struct value *v)
 /* An input that broadcasts to v's shape: leading dims left out, some dims 1. */
 static struct value *narrower(struct gen *g, const struct value *v)
 {
-    struct value shape = { .rank = range(g, 0, v->rank) };
+    struct value shape = { .rank = gen_range(g, 0, v->rank) };
     for (int i = 0; i < shape.rank; i++)
-        shape.dim[i] = chance(g, 30) ? (struct dim){ 1, false } : v->dim[v->rank - shape.rank + i];
+        shape.dim[i] = gen_chance(g, 30) ? (struct dim){ 1, false } : v->dim[v->rank - shape.rank + i];
     struct value *x = input(g, &shape, -1.5, 2);
     x->used = true;
     return x;
 }
 static struct value *partner(struct gen *g, const struct value *v)
 {
-    return chance(g, 60) ? twin(g, v) : narrower(g, v);
+    return gen_chance(g, 60) ? twin(g, v) : narrower(g, v);
 }
 
 /* ---- steps: each adds a value or says that it cannot ---- */
 static bool step_input(struct gen *g)
 {
-    struct value shape = { .rank = range(g, 0, 9) ? range(g, 1, 3) : 0 };
-    int at = range(g, 0, shape.rank > 1 ? shape.rank - 2 : 0);
+    struct value shape = { .rank = gen_range(g, 0, 9) ? gen_range(g, 1, 3) : 0 };
+    int at = gen_range(g, 0, shape.rank > 1 ? shape.rank - 2 : 0);
     for (int i = 0; i < shape.rank; i++)
         shape.dim[i] = any_length(g);
     for (int i = 0; i + 1 < shape.rank; i++)
         if (shape.dim[i].k > 20)
             shape.dim[i].k = shape.dim[i].k % 5 + 2;
-    bool equal = shape.rank > 1 && chance(g, 35);
+    bool equal = shape.rank > 1 && gen_chance(g, 35);
     for (int i = 1; equal && i < shape.rank; i++)
         shape.dim[i] = shape.dim[0];
-    if (shape.rank > 1 && chance(g, equal ? 30 : 70))
+    if (shape.rank > 1 && gen_chance(g, equal ? 30 : 70))
         shape.dim[at] = (struct dim){ 1, true };
     if (elements(&shape) > MAX_ELEMENTS)
         return false;
-    input(g, &shape, chance(g, 30) ? 0 : -2, 2);
+    input(g, &shape, gen_chance(g, 30) ? 0 : -2, 2);
     return true;
 }
 
@@ -216,7 +202,7 @@ static bool step_linear(struct gen *g)
     double mag = x->mag * sqrt(k) + 0.5;
     if (mag > top_mag || elements(&out) > MAX_ELEMENTS)
         return false;
-    assign(g, &out, mag, "linear(%s, %d)", x->name, last_of(&out).k);
+    gen_assign(g, &out, mag, "linear(%s, %d)", x->name, last_of(&out).k);
     return true;
 }
 
@@ -233,11 +219,11 @@ static bool step_matmul(struct gen *g)
     double mag = x->mag * k.k / sqrt(k.k ? k.k : 1);
     if (mag > top_mag || elements(&out) > MAX_ELEMENTS)
         return false;
-    bool turned = chance(g, 50);
+    bool turned = gen_chance(g, 50);
     struct value *w = turned ? weight(g, n, k) : weight(g, k, n);
     w->used = true;
-    assign(g, &out, turned ? mag : mag * sqrt(k.k + 1), "matmul(%s, %s%s)", x->name, w->name,
-           turned ? ", transpose_b=true" : "");
+    gen_assign(g, &out, turned ? mag : mag * sqrt(k.k + 1), "matmul(%s, %s%s)", x->name, w->name,
+               turned ? ", transpose_b=true" : "");
     return true;
 }
 
@@ -253,7 +239,7 @@ static bool step_matmul_turned(struct gen *g)
         return false;
     struct value *y = input(g, &shape, -1, 1);
     y->used = true;
-    assign(g, &out, x->mag * 130, "matmul(%s, %s, transpose_a=true)", x->name, y->name);
+    gen_assign(g, &out, x->mag * 130, "matmul(%s, %s, transpose_a=true)", x->name, y->name);
     return true;
 }
 
@@ -265,7 +251,7 @@ static bool step_matmul_batched(struct gen *g)
     struct value shape = *x;
     struct value out = *x;
     struct dim n = any_length(g);
-    bool turned = chance(g, 50);
+    bool turned = gen_chance(g, 50);
     shape.dim[x->rank - 2] = turned ? n : last_of(x);
     shape.dim[x->rank - 1] = turned ? last_of(x) : n;
     out.dim[x->rank - 1] = n;
@@ -273,7 +259,8 @@ static bool step_matmul_batched(struct gen *g)
         return false;
     struct value *y = input(g, &shape, -1, 1);
     y->used = true;
-    assign(g, &out, x->mag * last_of(x).k, "matmul(%s, %s%s)", x->name, y->name, turned ? ", transpose_b=true" : "");
+    gen_assign(g, &out, x->mag * last_of(x).k, "matmul(%s, %s%s)", x->name, y->name,
+               turned ? ", transpose_b=true" : "");
     return true;
 }
 
@@ -281,14 +268,14 @@ static bool step_matmul_batched(struct gen *g)
 static bool step_long(struct gen *g)
 {
     static const int depths[] = { 1024, 1031, 1300 };
-    struct dim k = { depths[range(g, 0, 2)], false };
-    struct dim rows = chance(g, 70) ? (struct dim){ 1, true } : (struct dim){ range(g, 1, 9), false };
+    struct dim k = { depths[gen_range(g, 0, 2)], false };
+    struct dim rows = gen_chance(g, 70) ? (struct dim){ 1, true } : (struct dim){ gen_range(g, 1, 9), false };
     struct value shape = { .rank = 2, .dim = { rows, k } };
-    struct value out = { .rank = 2, .dim = { rows, { range(g, 1, 28), false } } };
+    struct value out = { .rank = 2, .dim = { rows, { gen_range(g, 1, 28), false } } };
     struct value *x = input(g, &shape, -1, 1);
     struct value *w = weight(g, out.dim[1], k);
     x->used = w->used = true;
-    assign(g, &out, sqrt(k.k), "matmul(%s, %s, transpose_b=true)", x->name, w->name);
+    gen_assign(g, &out, sqrt(k.k), "matmul(%s, %s, transpose_b=true)", x->name, w->name);
     return true;
 }
 
@@ -297,7 +284,7 @@ static bool step_layernorm(struct gen *g)
     struct value *x = pick(g, has_fixed_row);
     if (!x)
         return false;
-    assign(g, x, sqrt(last_of(x).k) * 1.5 + 0.5, "layernorm(%s%s)", x->name, chance(g, 20) ? ", eps=0.01" : "");
+    gen_assign(g, x, sqrt(last_of(x).k) * 1.5 + 0.5, "layernorm(%s%s)", x->name, gen_chance(g, 20) ? ", eps=0.01" : "");
     return true;
 }
 
@@ -306,7 +293,7 @@ static bool step_softmax(struct gen *g)
     struct value *x = pick(g, has_row);
     if (!x)
         return false;
-    assign(g, x, 1, "softmax(%s)", x->name);
+    gen_assign(g, x, 1, "softmax(%s)", x->name);
     return true;
 }
 
@@ -315,18 +302,18 @@ static bool step_function(struct gen *g)
     struct value *x = pick(g, is_small);
     if (!x)
         return false;
-    switch (range(g, 0, 7)) {
-    case 0: assign(g, x, 1, "tanh(%s)", x->name); break;
+    switch (gen_range(g, 0, 7)) {
+    case 0: gen_assign(g, x, 1, "tanh(%s)", x->name); break;
     case 1:
         if (x->mag > 4)
             return false;
-        assign(g, x, exp(x->mag), "exp(%s)", x->name);
+        gen_assign(g, x, exp(x->mag), "exp(%s)", x->name);
         break;
-    case 2: assign(g, x, 5, "log(%s * %s + 1.0)", x->name, x->name); break;
-    case 3: assign(g, x, x->mag + 1, "sqrt(%s * %s + 0.5)", x->name, x->name); break;
-    case 4: assign(g, x, x->mag, "abs(%s)", x->name); break;
-    case 5: assign(g, x, x->mag, "-%s", x->name); break;
-    default: assign(g, x, x->mag, "gelu(%s)", x->name); break;
+    case 2: gen_assign(g, x, 5, "log(%s * %s + 1.0)", x->name, x->name); break;
+    case 3: gen_assign(g, x, x->mag + 1, "sqrt(%s * %s + 0.5)", x->name, x->name); break;
+    case 4: gen_assign(g, x, x->mag, "abs(%s)", x->name); break;
+    case 5: gen_assign(g, x, x->mag, "-%s", x->name); break;
+    default: gen_assign(g, x, x->mag, "gelu(%s)", x->name); break;
     }
     return true;
 }
@@ -346,11 +333,11 @@ static bool step_binary(struct gen *g)
     if (!x || x->mag > top_mag / 2)
         return false;
     const struct value *y = partner(g, x);
-    int i = range(g, 0, (int)(sizeof forms / sizeof *forms) - 1);
+    int i = gen_range(g, 0, (int)(sizeof forms / sizeof *forms) - 1);
     double mag = forms[i].scales ? x->mag * y->mag : forms[i].grows ? 2 * x->mag + y->mag : fmax(x->mag, y->mag);
     if (mag > top_mag)
         return false;
-    struct value *v = value_new(g, x, mag);
+    struct value *v = gen_new(g, x, mag);
     char text[64];
     const char *gap = strstr(forms[i].form, "%s");
     const char *gap2 = strstr(gap + 2, "%s");
@@ -369,7 +356,7 @@ static bool step_fma(struct gen *g)
     const struct value *z = partner(g, x);
     if (x->mag * y->mag + z->mag > top_mag)
         return false;
-    assign(g, x, x->mag * y->mag + z->mag, "%s * %s + %s", x->name, y->name, z->name);
+    gen_assign(g, x, x->mag * y->mag + z->mag, "%s * %s + %s", x->name, y->name, z->name);
     return true;
 }
 
@@ -381,16 +368,16 @@ static bool step_select(struct gen *g)
         return false;
     const struct value *y = partner(g, x);
     const struct value *z = twin(g, x);
-    const char *order = orders[range(g, 0, 5)];
+    const char *order = orders[gen_range(g, 0, 5)];
     double mag = fmax(x->mag, z->mag);
-    switch (range(g, 0, 2)) {
-    case 0: assign(g, x, mag, "select(%s(%s, %s), %s, %s)", order, x->name, y->name, x->name, z->name); break;
+    switch (gen_range(g, 0, 2)) {
+    case 0: gen_assign(g, x, mag, "select(%s(%s, %s), %s, %s)", order, x->name, y->name, x->name, z->name); break;
     case 1:
-        assign(g, x, mag, "select(logical_or(%s(%s, %s), logical_not(less(%s, 0.25))), %s, %s)", order, x->name,
-               y->name, z->name, z->name, x->name);
+        gen_assign(g, x, mag, "select(logical_or(%s(%s, %s), logical_not(less(%s, 0.25))), %s, %s)", order, x->name,
+                   y->name, z->name, z->name, x->name);
         break;
     default:
-        assign(g, x, 1, "cast(logical_and(%s(%s, %s), greater(%s, 0.0)), f32)", order, x->name, y->name, x->name)
+        gen_assign(g, x, 1, "cast(logical_and(%s(%s, %s), greater(%s, 0.0)), f32)", order, x->name, y->name, x->name)
             ->dtype = DT_F32;
         break;
     }
@@ -401,7 +388,7 @@ static bool step_reduce(struct gen *g)
 {
     static const char *const names[] = { "sum", "mean", "max" };
     struct value *x = pick(g, has_row);
-    int which = range(g, 0, 2);
+    int which = gen_range(g, 0, 2);
     if (!x || (which && (last_of(x).k == 0 || last_of(x).b)))
         return false; /* the mean and the largest of nothing are no finite numbers */
     struct value out = *x;
@@ -409,7 +396,7 @@ static bool step_reduce(struct gen *g)
     double mag = which ? x->mag : x->mag * last_of(x).k * (last_of(x).b ? USUAL_B : 1);
     if (mag > 50 * top_mag)
         return false;
-    assign(g, &out, mag, "%s(%s)", names[which], x->name);
+    gen_assign(g, &out, mag, "%s(%s)", names[which], x->name);
     return true;
 }
 
@@ -422,10 +409,10 @@ static bool step_axis_sum(struct gen *g)
         return false;
     struct value out = *x;
     double mag = x->mag;
-    bool keep = chance(g, 30);
+    bool keep = gen_chance(g, 30);
     out.rank = 0;
     for (int i = 0; i < x->rank; i++) {
-        bool reduced = chance(g, i ? 40 : 70);
+        bool reduced = gen_chance(g, i ? 40 : 70);
         if (reduced) {
             snprintf(axes + strlen(axes), sizeof axes - strlen(axes), "%s%d", *axes ? ", " : "", i);
             mag *= x->dim[i].k * (x->dim[i].b ? USUAL_B : 1);
@@ -435,7 +422,7 @@ static bool step_axis_sum(struct gen *g)
     }
     if (mag > 50 * top_mag || !*axes)
         return false;
-    assign(g, &out, mag, "sum(%s, axis=[%s]%s)", x->name, axes, keep ? ", keepdim=true" : "");
+    gen_assign(g, &out, mag, "sum(%s, axis=[%s]%s)", x->name, axes, keep ? ", keepdim=true" : "");
     return true;
 }
 
@@ -446,12 +433,12 @@ static bool step_argmax(struct gen *g)
         return false;
     struct value out = *x;
     out.rank--;
-    struct value *q = assign(g, &out, last_of(x).k, "argmax(%s)", x->name);
+    struct value *q = gen_assign(g, &out, last_of(x).k, "argmax(%s)", x->name);
     q->dtype = DT_I64;
-    if (!chance(g, 60))
+    if (!gen_chance(g, 60))
         return true;
     q->used = true;
-    struct value *f = assign(g, &out, last_of(x).k, "cast(%s, f32)", q->name);
+    struct value *f = gen_assign(g, &out, last_of(x).k, "cast(%s, f32)", q->name);
     f->dtype = DT_F32;
     return true;
 }
@@ -459,11 +446,11 @@ static bool step_argmax(struct gen *g)
 /* Two neighbouring dims joined, or one split. */
 static bool step_reshape(struct gen *g)
 {
-    struct value *x = pick(g, has_row);
+    struct value *x = pick_moved(g, has_row);
     if (!x)
         return false;
     struct value out = *x;
-    int at = range(g, 0, x->rank - 1);
+    int at = gen_range(g, 0, x->rank - 1);
     if (at + 1 < x->rank && !(x->dim[at].b && x->dim[at + 1].b) && x->dim[at].k && x->dim[at + 1].k) {
         out.dim[at] = (struct dim){ x->dim[at].k * x->dim[at + 1].k, x->dim[at].b || x->dim[at + 1].b };
         out.rank--;
@@ -478,9 +465,9 @@ static bool step_reshape(struct gen *g)
         out.dim[at].k /= by;
         out.dim[at + 1] = (struct dim){ by, false };
     }
-    struct value *v = value_new(g, &out, x->mag);
+    struct value *v = gen_new(g, &out, x->mag);
     fprintf(g->to, "%s = reshape(%s, ", v->name, x->name);
-    put_shape(g->to, v);
+    gen_put_shape(g->to, v);
     fputs(")\n", g->to);
     v->dtype = x->dtype;
     return true;
@@ -501,7 +488,7 @@ static struct value *transposed(struct gen *g, const struct value *x, const int 
     struct value out = *x;
     for (int i = 0; i < x->rank; i++)
         out.dim[i] = x->dim[perm[i]];
-    struct value *v = value_new(g, &out, x->mag);
+    struct value *v = gen_new(g, &out, x->mag);
     fprintf(g->to, "%s = transpose(%s, [", v->name, x->name);
     for (int i = 0; i < x->rank; i++)
         fprintf(g->to, "%s%d", i ? ", " : "", perm[i]);
@@ -512,12 +499,12 @@ static struct value *transposed(struct gen *g, const struct value *x, const int 
 
 static bool step_transpose(struct gen *g)
 {
-    struct value *x = pick(g, has_two);
+    struct value *x = pick_moved(g, has_two);
     if (!x)
         return false;
     int perm[MAX_DIMS];
     for (int i = 0; i < x->rank; i++) {
-        int j = range(g, 0, i);
+        int j = gen_range(g, 0, i);
         perm[i] = perm[j];
         perm[j] = i;
     }
@@ -542,9 +529,9 @@ static bool step_turned(struct gen *g)
     for (int k = 0; k < x->rank; k++)
         perm[k] = k == i ? j : k == j ? i : k;
     const struct value *y = transposed(g, x, perm);
-    bool swapped = chance(g, 50);
-    const char *form = forms[range(g, 0, 4)];
-    struct value *v = value_new(g, x, 2 * x->mag + sqrt(last_of(x).k) * 2 + 1);
+    bool swapped = gen_chance(g, 50);
+    const char *form = forms[gen_range(g, 0, 4)];
+    struct value *v = gen_new(g, x, 2 * x->mag + sqrt(last_of(x).k) * 2 + 1);
     fprintf(g->to, "%s = ", v->name);
     fprintf(g->to, form, swapped ? y->name : x->name, swapped ? x->name : y->name); /* NOLINT: a form of this file */
     fputc('\n', g->to);
@@ -553,23 +540,23 @@ static bool step_turned(struct gen *g)
 
 static bool step_slice(struct gen *g)
 {
-    struct value *x = pick(g, has_row);
+    struct value *x = pick_moved(g, has_row);
     if (!x)
         return false;
     struct value out = *x;
     int start[MAX_DIMS] = { 0 };
     for (int i = 0; i < x->rank; i++) {
-        if (x->dim[i].b || x->dim[i].k < 2 || chance(g, 40))
+        if (x->dim[i].b || x->dim[i].k < 2 || gen_chance(g, 40))
             continue;
-        start[i] = range(g, 0, x->dim[i].k - 1);
-        out.dim[i].k = range(g, 1, x->dim[i].k - start[i]);
+        start[i] = gen_range(g, 0, x->dim[i].k - 1);
+        out.dim[i].k = gen_range(g, 1, x->dim[i].k - start[i]);
     }
-    struct value *v = value_new(g, &out, x->mag);
+    struct value *v = gen_new(g, &out, x->mag);
     fprintf(g->to, "%s = slice(%s, [", v->name, x->name);
     for (int i = 0; i < x->rank; i++)
         fprintf(g->to, "%s%d", i ? ", " : "", start[i]);
     fputs("], ", g->to);
-    put_shape(g->to, v);
+    gen_put_shape(g->to, v);
     fputs(")\n", g->to);
     v->dtype = x->dtype;
     return true;
@@ -582,18 +569,18 @@ static bool step_concat(struct gen *g)
         return false;
     struct value other = *x;
     struct value out = *x;
-    int axis = range(g, 0, x->rank - 1);
+    int axis = gen_range(g, 0, x->rank - 1);
     if (!x->dim[axis].b)
-        other.dim[axis] = (struct dim){ range(g, 1, 5), false };
-    struct value *y = value_new(g, &other, 2);
+        other.dim[axis] = (struct dim){ gen_range(g, 1, 5), false };
+    struct value *y = gen_new(g, &other, 2);
     fprintf(g->to, "input %s: float", y->name);
-    put_shape(g->to, y);
+    gen_put_shape(g->to, y);
     fprintf(g->to, " where -2 <= %s <= 2\n", y->name);
     y->used = true;
     out.dim[axis].k += other.dim[axis].k;
     if (elements(&out) > MAX_ELEMENTS)
         return false;
-    assign(g, &out, fmax(x->mag, 2), "concat(%s, %s, axis=%d)", x->name, y->name, axis);
+    gen_assign(g, &out, fmax(x->mag, 2), "concat(%s, %s, axis=%d)", x->name, y->name, axis);
     return true;
 }
 
@@ -602,8 +589,8 @@ static bool step_cast(struct gen *g)
     struct value *x = pick(g, any);
     if (!x)
         return false;
-    enum dtype to = chance(g, 50) ? DT_F32 : DT_F16;
-    assign(g, x, x->mag, "cast(%s, %s)", x->name, dtype_name(to))->dtype = to;
+    enum dtype to = gen_chance(g, 50) ? DT_F32 : DT_F16;
+    gen_assign(g, x, x->mag, "cast(%s, %s)", x->name, dtype_name(to))->dtype = to;
     return true;
 }
 
@@ -613,18 +600,18 @@ static bool step_topk(struct gen *g)
     if (!x)
         return false;
     int n = last_of(x).k;
-    int k = range(g, 1, n < 4 ? n : 4);
-    if (chance(g, 50)) {
-        struct value *m = assign(g, x, 1, "topk_mask(%s, %d)", x->name, k);
+    int k = gen_range(g, 1, n < 4 ? n : 4);
+    if (gen_chance(g, 50)) {
+        struct value *m = gen_assign(g, x, 1, "topk_mask(%s, %d)", x->name, k);
         m->dtype = DT_BOOL;
-        m->used = chance(g, 50);
-        assign(g, x, x->mag, "select(%s, %s, 0.0)", m->name, x->name);
+        m->used = gen_chance(g, 50);
+        gen_assign(g, x, x->mag, "select(%s, %s, 0.0)", m->name, x->name);
         return true;
     }
-    struct value *q = assign(g, x, 0, "padic_encode(%s)", x->name);
+    struct value *q = gen_assign(g, x, 0, "padic_encode(%s)", x->name);
     q->dtype = DT_I64;
     q->used = true;
-    assign(g, x, x->mag, "padic_decode(%s) * cast(topk_mask(%s, %d), f32)", q->name, q->name, k);
+    gen_assign(g, x, x->mag, "padic_decode(%s) * cast(topk_mask(%s, %d), f32)", q->name, q->name, k);
     return true;
 }
 
@@ -634,11 +621,11 @@ static bool step_padic(struct gen *g)
     struct value *x = pick(g, any);
     if (!x)
         return false;
-    const char *ring = rings[range(g, 0, 3)];
-    struct value *q = assign(g, x, 0, "padic_encode(%s%s)", x->name, ring);
+    const char *ring = rings[gen_range(g, 0, 3)];
+    struct value *q = gen_assign(g, x, 0, "padic_encode(%s%s)", x->name, ring);
     q->dtype = DT_I64;
-    q->used = chance(g, 60);
-    assign(g, x, fmax(x->mag, 1), "padic_decode(%s%s)", q->name, ring);
+    q->used = gen_chance(g, 60);
+    gen_assign(g, x, fmax(x->mag, 1), "padic_decode(%s%s)", q->name, ring);
     return true;
 }
 
@@ -647,18 +634,18 @@ static bool step_combine(struct gen *g)
     struct value *x = pick(g, has_row);
     if (!x)
         return false;
-    int experts = range(g, 1, 4);
-    int k = range(g, 1, experts);
+    int experts = gen_range(g, 1, 4);
+    int k = gen_range(g, 1, experts);
     struct value shape = *x;
     shape.dim[shape.rank - 1] = (struct dim){ experts, false };
     struct value *z = input(g, &shape, -1, 1);
     z->used = true;
-    struct value *w = assign(g, &shape, 1, "select(topk_mask(%s, %d), softmax(%s), 0.0)", z->name, k, z->name);
+    struct value *w = gen_assign(g, &shape, 1, "select(topk_mask(%s, %d), softmax(%s), 0.0)", z->name, k, z->name);
     w->used = true;
     const struct value *y[3];
     for (int e = 1; e < experts; e++)
         y[e - 1] = twin(g, x);
-    struct value *v = value_new(g, x, x->mag + 2 * experts);
+    struct value *v = gen_new(g, x, x->mag + 2 * experts);
     fprintf(g->to, "%s = combine(%s, %s", v->name, w->name, x->name);
     for (int e = 1; e < experts; e++)
         fprintf(g->to, ", %s", y[e - 1]->name);
@@ -676,7 +663,7 @@ static bool step_mse(struct gen *g)
         if (x->dim[i].b)
             return false; /* the mean of no rows is a NaN */
     const struct value *y = twin(g, x);
-    assign(g, &scalar, x->mag * x->mag + y->mag * y->mag, "mse(%s, %s)", x->name, y->name);
+    gen_assign(g, &scalar, x->mag * x->mag + y->mag * y->mag, "mse(%s, %s)", x->name, y->name);
     return true;
 }
 
@@ -690,7 +677,7 @@ static const struct {
     { step_reshape, 6 },   { step_transpose, 6 }, { step_slice, 5 },         { step_concat, 5 },
     { step_cast, 3 },      { step_topk, 4 },      { step_padic, 3 },         { step_combine, 4 },
     { step_mse, 2 },       { step_turned, 6 },    { step_axis_sum, 4 },      { step_input, 2 },
-    { step_long, 2 },
+    { step_long, 2 },      { random_ints, 14 },
 };
 
 static bool random_step(struct gen *g)
@@ -699,7 +686,7 @@ static bool random_step(struct gen *g)
     int n = (int)(sizeof steps / sizeof *steps);
     for (int i = 0; i < n; i++)
         total += steps[i].weight;
-    int at = range(g, 0, total - 1);
+    int at = gen_range(g, 0, total - 1);
     int i = 0;
     while (at >= steps[i].weight)
         at -= steps[i++].weight;
@@ -718,7 +705,7 @@ static bool random_step(struct gen *g)
 static void put_outputs(struct gen *g)
 {
     for (int i = 0; i < g->n; i++)
-        if (!g->v[i].used || (i > 1 && chance(g, 8)))
+        if (!g->v[i].used || (i > 1 && gen_chance(g, 8)))
             fprintf(g->to, "output %s\n", g->v[i].name);
 }
 
@@ -732,7 +719,7 @@ const char *random_graph_text(struct arena *a, uint64_t seed)
     fprintf(g->to, "graph random%llu\ndim B\n", (unsigned long long)seed);
     while (!step_input(g)) {
     }
-    int length = range(g, 3, 9);
+    int length = gen_range(g, 3, 9);
     for (int made = 0, tries = 0; made < length && tries < 200 && g->n < MAX_VALUES - 8; tries++)
         made += random_step(g);
     put_outputs(g);

@@ -325,7 +325,7 @@ static const char *all_ops_text(struct session *s)
         for (const char *from = "fghkxa"; *from; from++)
             fprintf(to, "output %c_%s = cast(%c, %s)\n", *from, casts[i], *from, casts[i]);
     fprintf(to, "output sum_x = sum(x)\noutput sum_a = sum(a)\noutput max_x = max(x)\noutput max_a = max(a)\n");
-    fprintf(to, "output zero_f = -f\noutput flip_f = f * -1\noutput folded = cast(0 * x + 7, i32) %% -3\n");
+    fprintf(to, "output zero_f = cast(-f, f32)\noutput flip_f = cast(f * -1, f32)\noutput folded = cast(0 * x + 7, i32) %% -3\n");
     fprintf(to, "output huge = cast(constant(dims=[%d], dtype=f32, value=1e20), i32)\n", PAIRS);
     assert_int_equal(fclose(to), 0);
     const char *kept = arena_strdup(s->run, text);
@@ -439,6 +439,10 @@ static void check_graph(const char *target)
     walk_end(w);
     if (!verify_kernels(e, c->parsed, b, 1, &r) || !r.pass)
         fail_msg("%s", chain_wrong(s, &r));
+    for (size_t i = 0; i < r.n_kernels; i++)
+        if (r.kernels[i].bound != 0 || r.kernels[i].range)
+            fail_msg("kernel %s: bound %g, %lld out of range", r.kernels[i].group->name, r.kernels[i].bound,
+                     (long long)r.kernels[i].range);
     exec_close(e);
     d->ops->close(d);
     session_end(s);

@@ -325,7 +325,8 @@ static const char *all_ops_text(struct session *s)
         for (const char *from = "fghkxa"; *from; from++)
             fprintf(to, "output %c_%s = cast(%c, %s)\n", *from, casts[i], *from, casts[i]);
     fprintf(to, "output sum_x = sum(x)\noutput sum_a = sum(a)\noutput max_x = max(x)\noutput max_a = max(a)\n");
-    fprintf(to, "output zero_f = cast(-f, f32)\noutput flip_f = cast(f * -1, f32)\noutput folded = cast(0 * x + 7, i32) %% -3\n");
+    fprintf(to, "output zero_f = cast(-f, f32)\noutput flip_f = cast(f * -1, f32)\noutput folded = cast(0 * x + 7, "
+                "i32) %% -3\n");
     fprintf(to, "output huge = cast(constant(dims=[%d], dtype=f32, value=1e20), i32)\n", PAIRS);
     assert_int_equal(fclose(to), 0);
     const char *kept = arena_strdup(s->run, text);
@@ -602,6 +603,98 @@ static void chains_of_integers_are_one_kernel(void **state)
     session_end(s);
 }
 
+/* ---- facts ---- */
+static const struct facts *facts_of(struct session *s, struct graph *g, size_t out)
+{
+    static const char *const only[] = { "contracts", NULL };
+    struct pass_ctx c = pass_ctx_for(s, target_find("sm_90"));
+    if (!out && !passes_run(g, &c, only, NULL))
+        fail_msg("%s", chain_why(s, 0));
+    return &g->outs[out].node->facts;
+}
+
+/* Doubles around x. */
+static double below(int64_t x)
+{
+    return fabs((double)x) < 0x1p53 ? (double)x : fmax(nextafter((double)x, -INFINITY), -0x1p63);
+}
+static double above(int64_t x)
+{
+    return fabs((double)x) < 0x1p53 ? (double)x : fmin(nextafter((double)x, INFINITY), 0x1p63);
+}
+
+static bool holds(const struct facts *f, enum dtype t, int64_t y)
+{
+    return ((double)y >= f->lo && (double)y <= f->hi) || (t == DT_I64 && y == INT64_MIN && !f->finite);
+}
+
+/* Operands in ranges whose ends are extreme numbers: every result lies in the range that the graph promises. */
+static void facts_cover_what_wraps(void **state)
+{
+    (void)state;
+    uint64_t rnd = 5;
+    int narrow = 0;
+    for (int turn = 0; turn < 600; turn++) {
+        struct session *s = session_begin();
+        enum dtype t = turn % 2 ? DT_I64 : DT_I32;
+        int op = (int)rnd_range(&rnd, 0, MOD);
+        int x0 = (int)rnd_range(&rnd, 0, ENDS - 1);
+        int x1 = (int)rnd_range(&rnd, x0, ENDS - 1);
+        int y0 = (int)rnd_range(&rnd, 0, ENDS - 1);
+        int y1 = (int)rnd_range(&rnd, y0, ENDS - 1);
+        const char *form = arena_printf(s->run, arithmetic[op].form, "x", "y"); /* NOLINT: a form of this file */
+        struct graph *g =
+            parsed(s, arena_printf(s->run,
+                                   "graph facts\ninput x: %s[1] where %.17g <= x <= %.17g\n"
+                                   "input y: %s[1] where %.17g <= y <= %.17g\noutput z = %s\noutput also = y\n",
+                                   dtype_name(t), below(end_of(t, x0)), above(end_of(t, x1)), dtype_name(t),
+                                   below(end_of(t, y0)), above(end_of(t, y1)), form));
+        const struct facts *f = facts_of(s, g, 0);
+        narrow += f->hi - f->lo < 0x1p31;
+        for (int i = x0; i <= x1; i++)
+            for (int k = y0; k <= y1; k++) {
+                int64_t z = expected((enum arithmetic)op, t, end_of(t, i), end_of(t, k));
+                if (!holds(f, t, z))
+                    fail_msg("%s of %s: %lld, %lld give %lld, outside of %.17g..%.17g", form, dtype_name(t),
+                             (long long)end_of(t, i), (long long)end_of(t, k), (long long)z, f->lo, f->hi);
+            }
+        session_end(s);
+    }
+    assert_true(narrow > 100); /* not by promising nothing */
+}
+
+static void facts_cover_casts(void **state)
+{
+    (void)state;
+    static const char *const ranges[] = { "", " where -0.75 <= f <= 1e12", " where 1e30 <= f <= 1e31",
+                                          " where -3e38 <= f <= -5e9", " where 2.5 <= f" };
+    static const double ends[][2] = {
+        { -INFINITY, INFINITY }, { -0.75, 1e12 }, { 1e30, 1e31 }, { -3e38, -5e9 }, { 2.5, INFINITY }
+    };
+    for (int r = 0; r < 5; r++) {
+        struct session *s = session_begin();
+        struct graph *g = parsed(s, arena_printf(s->run,
+                                                 "graph facts\ninput f: f32[1]%s\noutput a = cast(f, i32)\n"
+                                                 "output b = cast(f, i64)\noutput c = cast(cast(f, i64), i32)\n",
+                                                 ranges[r]));
+        for (size_t o = 0; o < 3; o++) {
+            const struct facts *f = facts_of(s, g, o);
+            for (int i = 0; i < OF_F32; i++) {
+                bool nan = isnan(as_integer[i].x);
+                if (!(as_integer[i].x >= ends[r][0] && as_integer[i].x <= ends[r][1]) && !(nan && (r == 0 || r == 4)))
+                    continue;
+                int64_t y = o == 0   ? as_integer[i].i32
+                            : o == 1 ? as_integer[i].i64
+                                     : wrapped(DT_I32, as_integer[i].i64);
+                if (!holds(f, o == 1 ? DT_I64 : DT_I32, y))
+                    fail_msg("range %d, output %zu: %g gives %lld, outside of %.17g..%.17g", r, o, as_integer[i].x,
+                             (long long)y, f->lo, f->hi);
+            }
+        }
+        session_end(s);
+    }
+}
+
 /* A compiler for emulated kernels that makes C's undefined behaviour on integers a trap. */
 static char *trap_dir;
 static int with_traps(void **state)
@@ -638,6 +731,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_first_of_ties),
         cmocka_unit_test(literals_take_the_branch),
         cmocka_unit_test(chains_of_integers_are_one_kernel),
+        cmocka_unit_test(facts_cover_what_wraps),
+        cmocka_unit_test(facts_cover_casts),
         needs("hiprtc", compiled_by_hiprtc),
         needs("nvrtc", compiled_by_nvrtc),
     };

@@ -148,7 +148,9 @@ static struct hull known(const struct facts *f, enum dtype t)
 {
     struct hull all = { int_least(t), int_most(t) };
     bool inside = f->finite && f->lo >= (double)all.lo && f->hi <= (double)all.hi;
-    return inside ? (struct hull){ (i128)floor(f->lo), exact(INT_MIN_OF, (i128)ceil(f->hi), all.hi) } : all;
+    if (!inside)
+        return all;
+    return (struct hull){ exact(INT_MIN_OF, (i128)floor(f->lo), all.hi), exact(INT_MIN_OF, (i128)ceil(f->hi), all.hi) };
 }
 
 /* The least i64 is a missing value, so an i64 that may be it is not finite. */

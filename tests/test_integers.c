@@ -695,6 +695,20 @@ static void facts_cover_casts(void **state)
     }
 }
 
+/* Sums of integers need twice the shared memory of floats: no more of them share a kernel than fit. */
+static void many_sums_fit(void **state)
+{
+    (void)state;
+    struct session *s = session_begin();
+    const char *text = "graph many\ndim B\ninput x: i64[B, 640]\ny = x * x\n";
+    for (int i = 0; i < 24; i++)
+        text = arena_printf(s->run, "%soutput s%d = sum(y * %d, axis=0)\n", text, i, i + 2);
+    struct chain *c = chain_new(s, target_find("gfx90a"), source_of_string(s, "many", text), NULL);
+    if (!c)
+        fail_msg("%s", chain_why(s, 0));
+    session_end(s);
+}
+
 /* A compiler for emulated kernels that makes C's undefined behaviour on integers a trap. */
 static char *trap_dir;
 static int with_traps(void **state)
@@ -731,6 +745,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_first_of_ties),
         cmocka_unit_test(literals_take_the_branch),
         cmocka_unit_test(chains_of_integers_are_one_kernel),
+        cmocka_unit_test(many_sums_fit),
         cmocka_unit_test(facts_cover_what_wraps),
         cmocka_unit_test(facts_cover_casts),
         needs("hiprtc", compiled_by_hiprtc),

@@ -16,6 +16,7 @@ struct growth {
     struct row_space space;
     const struct index *row[MAX_RANK]; /* variables: index of the row, or of the element in a flat space */
     int values, buffers, margins;
+    int totals;       /* bytes of shared memory for the totals of reductions across rows */
     bool pointwise;   /* all its nodes are */
     int first_reader; /* least id of the groups that read it; NOBODY: none does */
     size_t cap;
@@ -273,6 +274,12 @@ static bool is_epilogue(const struct fusion *f, const struct group *gr, const st
     return n->op->class == CLS_POINTWISE;
 }
 
+/* A block's totals: of each wave, for each of its columns. */
+static int total_bytes(const struct node *n)
+{
+    return node_is_reduce(n) ? REDUCE_BLOCK * REDUCE_WIDTH * dtype_size(node_accumulator_type(n)) : 0;
+}
+
 static bool reduce_admits(struct fusion *f, struct group *gr, struct growth *w, const struct node *n)
 {
     if (type_same_shape(&gr->anchor->type, &gr->anchor->in[0]->type))
@@ -280,7 +287,8 @@ static bool reduce_admits(struct fusion *f, struct group *gr, struct growth *w, 
     if (follows_of(f, gr, n))
         return is_epilogue(f, gr, n);
     if (node_is_reduce(n))
-        return same_reduction(gr->anchor, n) && reads_its_element(f, gr, w, n);
+        return w->totals + total_bytes(n) <= f->probe.k->target->shared_bytes && same_reduction(gr->anchor, n) &&
+               reads_its_element(f, gr, w, n);
     return n->op->class == CLS_POINTWISE && stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
 }
 
@@ -345,6 +353,7 @@ void fusion_join(struct fusion *f, struct group *gr, struct node *n)
     if (gr->kind != GROUP_ROWS)
         f->follows[n->id] = follows_of(f, gr, n) | (gr->kind == GROUP_REDUCE && node_is_reduce(n)) | margin;
     w->margins += margin != MARGIN_NONE;
+    w->totals += total_bytes(n);
     w->values += values_of(n);
     w->buffers += n->n_in;
     w->pointwise &= n->op->class == CLS_POINTWISE;

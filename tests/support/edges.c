@@ -43,6 +43,38 @@ static const char *conflict_of(struct session *s, const struct touches *a, const
     return NULL;
 }
 
+static bool is_output(const struct exec *e, const struct touch *x)
+{
+    for (size_t i = 0; i < e->p->g->n_outs; i++)
+        if (e->at[e->p->g->outs[i].node->id] == x->at)
+            return true;
+    return false;
+}
+
+/* Is what launch `of` writes at x read by another launch, or an output? */
+static bool is_used(const struct exec *e, const struct touches *t, size_t of, const struct touch *x)
+{
+    for (size_t i = 0; i < e->p->n_launches; i++)
+        for (size_t k = 0; i != of && k < t[i].n; k++)
+            if (!t[i].v[k].write && overlap(&t[i].v[k], x))
+                return true;
+    return is_output(e, x);
+}
+
+static bool matters(const struct exec *e, const struct touches *t, const struct conflict *c)
+{
+    for (size_t i = 0; i < t[c->from].n; i++)
+        for (size_t k = 0; k < t[c->to].n; k++) {
+            const struct touch *a = &t[c->from].v[i];
+            const struct touch *b = &t[c->to].v[k];
+            if (overlap(a, b) && a->write != b->write)
+                return true;
+            if (overlap(a, b) && a->write && (is_used(e, t, c->from, a) || is_used(e, t, c->to, b)))
+                return true;
+        }
+    return false;
+}
+
 /* ---- what edges order ---- */
 
 /* Row i: a bit for each launch from which a path leads to i. */
@@ -68,17 +100,19 @@ size_t edges_missing(const struct exec *e, struct conflict *out, size_t max)
     const uint64_t *before = paths(e->p, a, words);
     struct touches *t = arena_array(a, struct touches, n + 1);
     size_t missing = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         t[i] = touches_of(e, a, i);
+    for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < i; k++) {
             if (before[i * words + k / 64] >> k % 64 & 1)
                 continue;
             const char *what = conflict_of(e->s, &t[k], &t[i]);
-            if (what && missing < max)
-                out[missing] = (struct conflict){ k, i, what };
+            if (what && missing < max) {
+                out[missing] = (struct conflict){ k, i, what, false };
+                out[missing].matters = matters(e, t, &out[missing]);
+            }
             missing += what != NULL;
         }
-    }
     arena_free(a);
     return missing;
 }

@@ -7,6 +7,7 @@
 struct conflict {
     size_t from, to; /* launches; `from` is first in program order */
     const char *what;
+    bool matters; /* false: both write values that no other launch reads and no output holds, so any order will do */
 };
 /* Conflicts that no path of edges orders: how many, and the first `max` of them. `what` is in the session's arena. */
 size_t edges_missing(const struct exec *e, struct conflict *out, size_t max);

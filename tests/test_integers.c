@@ -438,7 +438,7 @@ static void check_graph(const char *target)
     }
     assert_true(c->parsed->n_outs > 100);
     walk_end(w);
-    if (!verify_kernels(e, c->parsed, b, 1, &r) || !r.pass)
+    if (!verify_kernels(e, c->parsed, b, 1, NULL, &r) || !r.pass)
         fail_msg("%s", chain_wrong(s, &r));
     for (size_t i = 0; i < r.n_kernels; i++)
         if (r.kernels[i].bound != 0 || r.kernels[i].range)
@@ -523,7 +523,7 @@ static struct kernel_verdict verdict_on(struct session *s, const char *graph, co
     struct device *d = emu_open(s, t, false, 1);
     struct exec *e = exec_open(s, c->program, d, &c->code, b);
     struct verify_report v = { 0 };
-    assert_true(e && verify_kernels(e, c->parsed, b, 1, &v));
+    assert_true(e && verify_kernels(e, c->parsed, b, 1, NULL, &v));
     assert_int_equal(v.n_kernels, 1);
     struct kernel_verdict out = v.kernels[0];
     exec_close(e);

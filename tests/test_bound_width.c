@@ -53,8 +53,10 @@ static void add_points(struct element *t)
         add_point(t, k, x + t->e[k]);
         add_point(t, k, 0);
         if (!is_float_in(t, k)) {
-            add_point(t, k, x - 1);
-            add_point(t, k, x + 1);
+            for (int by = 1; by <= 2; by++) {
+                add_point(t, k, x - by);
+                add_point(t, k, x + by);
+            }
         }
         for (int o = 0; o < t->n; o++) {
             double other = is_float_in(t, o) ? t->x[o].d : (double)t->x[o].i;

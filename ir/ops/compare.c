@@ -363,11 +363,11 @@ static double to_integer_bound(enum dtype to, double x, double e, int64_t y)
 }
 
 /* A narrower integer wraps where the operand may be out of its range. */
-static double between_integers_bound(enum dtype to, int64_t x, double e)
+static double between_integers_bound(enum dtype to, double e, int64_t y)
 {
-    if (e == 0 || to == DT_I64)
+    if (e == 0 || e == INFINITY || to == DT_I64)
         return e;
-    return e < 0x1p32 && (double)x - e >= INT32_MIN && (double)x + e <= INT32_MAX ? e : INFINITY;
+    return (double)y - e >= INT32_MIN && (double)y + e <= INT32_MAX ? e : int_farthest(to, y);
 }
 
 /* Kernels compute in f32, or in f64 for a cast to f64, and round once more on a store to a narrower dtype. e already
@@ -407,7 +407,7 @@ static double cast_bound1(const struct bd *b, const NUM *x, const double *e, NUM
         return to_integer_bound(to, x[0].d, e[0], y.i);
     if (to == DT_BOOL)
         return e[0] == 0 || fabs((double)x[0].i) > e[0] ? 0 : 1;
-    return between_integers_bound(to, x[0].i, e[0]);
+    return between_integers_bound(to, e[0], y.i);
 }
 
 /* From a float: truncated, at the ends of the range saturated, and 0 for a NaN. */

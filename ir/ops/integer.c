@@ -50,6 +50,8 @@ static double up(i128 x) { return x <= (i128)1 << 53 ? (double)x : nextafter((do
 
 double int_gap(int64_t x, int64_t y) { return up(x > y ? (i128)x - y : (i128)y - x); }
 
+double int_farthest(enum dtype t, int64_t x) { return fmax(int_gap(int_least(t), x), int_gap(int_most(t), x)); }
+
 /* ---- intervals ---- */
 struct hull {
     i128 lo, hi;
@@ -130,6 +132,22 @@ static struct hull around(enum dtype t, int64_t x, double e)
     return (struct hull){ h.lo < int_least(t) ? int_least(t) : h.lo, h.hi > int_most(t) ? int_most(t) : h.hi };
 }
 
+static bool is_small(struct hull x, struct hull y)
+{
+    enum { MOST = 16 };
+    return x.hi - x.lo < MOST && y.hi - y.lo < MOST;
+}
+
+/* The farthest from `from` of all outcomes. */
+static double farthest_outcome(enum int_op op, enum dtype t, struct hull x, struct hull y, int64_t from)
+{
+    double far = 0;
+    for (i128 a = x.lo; a <= x.hi; a++)
+        for (i128 b = y.lo; b <= y.hi; b++)
+            far = fmax(far, int_gap(int_value(op, t, (int64_t)a, (int64_t)b), from));
+    return far;
+}
+
 double int_bound1(const struct bd *b, enum int_op op, const NUM *x, const double *e, NUM y)
 {
     enum dtype t = b->v.out.dtype;
@@ -138,10 +156,14 @@ double int_bound1(const struct bd *b, enum int_op op, const NUM *x, const double
         return 0;
     if (e[0] == INFINITY || (two && e[1] == INFINITY))
         return INFINITY;
-    struct hull h = hull_of(op, around(t, x[0].i, e[0]), two ? around(t, x[1].i, e[1]) : (struct hull){ 0, 0 });
-    if (!fits(t, h))
-        return INFINITY;
-    return fmax(up(h.hi - y.i), up(y.i - h.lo));
+    struct hull a = around(t, x[0].i, e[0]);
+    struct hull c = two ? around(t, x[1].i, e[1]) : (struct hull){ 0, 0 };
+    if (is_small(a, c))
+        return farthest_outcome(op, t, a, c, y.i);
+    struct hull h = hull_of(op, a, c);
+    i128 turns = y.i - exact(op, x[0].i, two ? x[1].i : 0); /* by which the result has wrapped */
+    h = (struct hull){ h.lo + turns, h.hi + turns };
+    return fits(t, h) ? fmax(up(h.hi - y.i), up(y.i - h.lo)) : int_farthest(t, y.i);
 }
 
 static struct hull known(const struct facts *f, enum dtype t)

@@ -30,8 +30,11 @@ int64_t int_of_double(enum dtype t, double x);
 /* |x − y|, rounded up; exact below 2^53. */
 double int_gap(int64_t x, int64_t y);
 
+/* The distance from x to the farther end of the dtype: the error of a result that may or may not have wrapped. */
+double int_farthest(enum dtype t, int64_t x);
+
 /* Slots of pointwise records, where the result is an integer. An operand's error is a bound on its distance to another
-   outcome. The error is INFINITY where an outcome may have wrapped. */
+   outcome. */
 NUM int_eval1(const struct ev *c, enum int_op op, const NUM *x);
 double int_bound1(const struct bd *b, enum int_op op, const NUM *x, const double *e, NUM y);
 void int_contract(struct contract *c, enum int_op op);

@@ -224,13 +224,16 @@ static double sum_error(const struct bd *b, int64_t i, int64_t *n)
 static double int_sum_error(const struct bd *b, int64_t i)
 {
     enum dtype dtype = b->v.out.dtype;
-    double y = (double)b->v.out.v[i].i;
+    int64_t sum = b->v.out.v[i].i;
+    double y = (double)sum;
     double e = 0;
     struct terms t = terms_of(&b->v, i);
     for (int64_t k = 0; k < t.n; k++, terms_next(&t))
         e += bd_operand(b, 0, t.at);
     e *= 1 + 0x1p-40;
-    return e == 0 || (y - e >= (double)int_least(dtype) && y + e < (double)int_most(dtype)) ? e : INFINITY;
+    if (e == 0 || e == INFINITY)
+        return e;
+    return y - e >= (double)int_least(dtype) && y + e < (double)int_most(dtype) ? e : int_farthest(dtype, sum);
 }
 
 static void sum_bound(struct bd *b)

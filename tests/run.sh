@@ -2,8 +2,8 @@
 # Installs what is missing (Debian, as root), builds, and runs the tests.
 #   sh tests/run.sh             release build and its tests
 #   sh tests/run.sh --deps      install only
-#   sh tests/run.sh --clang     the same with clang
-#   sh tests/run.sh --sanitize  the same under ASan and UBSan
+#   sh tests/run.sh --clang     the same with clang, without the long tests: they judge kernels, which are the same ones
+#   sh tests/run.sh --sanitize  the same under ASan and UBSan, with the first part of each test that runs in parts
 #   sh tests/run.sh --fuzz      each libFuzzer target for a minute (FUZZ_SECONDS) under ASan and UBSan
 #   sh tests/run.sh --format    clang-format's check of every source
 # Where CI is set, a warning is an error, and a test whose need the packages bring fails without it (TOKIC_REQUIRE).
@@ -28,6 +28,7 @@ case $mode in
 esac
 
 build=build
+without=none
 options="-DTOKIC_WERROR=OFF"
 if [ -n "${CI:-}" ]; then
     options="-DTOKIC_WERROR=ON"
@@ -36,10 +37,12 @@ fi
 case $mode in
 --clang)
     build=build-clang
+    without=long
     options="$options -DCMAKE_C_COMPILER=clang"
     ;;
 --sanitize)
     build=build-sanitize
+    without=more
     options="$options -DTOKIC_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo"
     ;;
 --fuzz)
@@ -80,7 +83,7 @@ junit_count() { sed -n "s/^[[:space:]]*$1=\"\([0-9]*\)\"\$/\1/p" "$build/tests.x
 
 run_tests() {
     code=0
-    ctest --test-dir "$build" -j"$(nproc)" --output-on-failure --output-junit tests.xml || code=$?
+    ctest --test-dir "$build" -LE "$without" -j"$(nproc)" --output-on-failure --output-junit tests.xml || code=$?
     failed=$(junit_count failures)
     skipped=$(junit_count skipped)
     counts="$(($(junit_count tests) - failed - skipped))|$failed|$skipped"

@@ -203,7 +203,9 @@ uint64_t sample_bits(struct sample *d)
 
 int64_t sample_range(struct sample *d, int64_t lo, int64_t hi)
 {
-    return lo + (int64_t)(sample_bits(d) % (uint64_t)(hi - lo + 1));
+    uint64_t n = (uint64_t)hi - (uint64_t)lo + 1; /* 0: every value of the type */
+    uint64_t bits = sample_bits(d);
+    return (int64_t)((uint64_t)lo + (n ? bits % n : bits));
 }
 int64_t sample_dim(struct sample *d)
 {

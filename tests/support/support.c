@@ -18,7 +18,9 @@ uint64_t rnd_u64(uint64_t *state)
 
 int64_t rnd_range(uint64_t *state, int64_t lo, int64_t hi)
 {
-    return lo + (int64_t)(rnd_u64(state) % (uint64_t)(hi - lo + 1));
+    uint64_t n = (uint64_t)hi - (uint64_t)lo + 1; /* 0: every value of the type */
+    uint64_t bits = rnd_u64(state);
+    return (int64_t)((uint64_t)lo + (n ? bits % n : bits));
 }
 
 double rnd_unit(uint64_t *state) { return (double)(rnd_u64(state) >> 11) * 0x1p-53; }

@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/spell.h"
 #include "ir/ops/op.h"
 #include "passes/pass.h"
-#include "runtime/compile/compile.h"
+#include "runtime/compiled.h"
 #include "runtime/device/exec.h"
 
 struct job {
@@ -73,16 +72,13 @@ static double bytes_of(const struct exec *e)
     return bytes;
 }
 
-static bool compile_for(struct session *s, const struct program *p, const struct device *d, struct code *out)
+static bool compile_for(struct session *s, struct program *p, const struct device *d, struct code *out)
 {
-    const char **names = arena_array(s->run, const char *, p->n_kernels + 1);
-    for (size_t i = 0; i < p->n_kernels; i++)
-        names[i] = p->kernels[i].k->name;
-    bool emu = !strcmp(d->ops->kind, "emu");
-    enum spelling how = emu ? SPELL_EMU : d->target->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP;
-    const char *text = arena_printf(s->run, "%s%s", spell_prelude(s, d->target, how), p->text);
-    return emu ? compile_host(s, d->target, text, false, out)
-               : compile_gpu(s, d->target, text, names, p->n_kernels, out);
+    struct compiled c = { .target = d->target, .program = p };
+    c.text = compiled_text(s, d->target, d->ops->kind, false, p->text);
+    bool good = compiled_code(s, d->ops->kind, false, &c);
+    *out = c.code;
+    return good;
 }
 
 static bool time_graph(struct session *s, struct device *d, char *spec, const struct job *j)

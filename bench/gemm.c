@@ -31,7 +31,7 @@ static bool failed(const struct bench *b, const char *what)
 static bool compile(struct bench *b, const struct target *t, const char *text, const char *const *names, size_t n,
                     struct code *out)
 {
-    enum spelling how = b->emulated ? SPELL_EMU : t->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP;
+    enum spelling how = b->emulated ? SPELL_EMU : spell_device(t);
     const char *module = arena_printf(b->s->run, "%s%s", spell_prelude(b->s, t, how), text);
     return b->emulated ? compile_host(b->s, t, module, false, out) : compile_gpu(b->s, t, module, names, n, out);
 }

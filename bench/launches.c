@@ -6,9 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "codegen/spell.h"
 #include "passes/pass.h"
-#include "runtime/compile/compile.h"
+#include "runtime/compiled.h"
 #include "runtime/device/exec.h"
 
 enum { LAUNCHES = 30, WARM_UP = 20, RUNS = 201 };
@@ -68,16 +67,10 @@ static bool lower(struct bench *b)
 
 static bool compile(struct bench *b)
 {
-    struct session *s = b->s;
-    const struct target *t = b->d->target;
-    bool emulated = !strcmp(b->d->ops->kind, "emu");
-    enum spelling spelling = emulated ? SPELL_EMU : t->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP;
-    const char *module = arena_printf(s->run, "%s%s", spell_prelude(s, t, spelling), b->program->text);
-    const char **names = arena_array(s->run, const char *, b->program->n_kernels + 1);
-    for (size_t i = 0; i < b->program->n_kernels; i++)
-        names[i] = b->program->kernels[i].k->name;
-    bool good = emulated ? compile_host(s, t, module, false, &b->code)
-                         : compile_gpu(s, t, module, names, b->program->n_kernels, &b->code);
+    struct compiled c = { .target = b->d->target, .program = b->program };
+    c.text = compiled_text(b->s, b->d->target, b->d->ops->kind, false, b->program->text);
+    bool good = compiled_code(b->s, b->d->ops->kind, false, &c);
+    b->code = c.code;
     return good || failed(b, "compile");
 }
 

@@ -574,7 +574,7 @@ static void print_matrix(FILE *to, const struct matrix_unit *u, enum spelling ho
 
 static void print_copies(FILE *to, const struct target *t, enum spelling how)
 {
-    if (t->dialect == DIALECT_CUDA) {
+    if (t->async_copy) {
         fputs(how == SPELL_CUDA ? copies_cuda : copies_emu, to);
         return;
     }
@@ -597,8 +597,7 @@ const char *spell_integers(struct session *s)
     char *text = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
-    if (!to)
-        out_of_memory(0);
+    memory_must(to, 0);
     fputs(scalar_types, to);
     fputs("#define TK_FN static inline __attribute__((unused))\n", to);
     for (size_t i = 0; i < sizeof integer_rows / sizeof *integer_rows; i++)
@@ -606,10 +605,15 @@ const char *spell_integers(struct session *s)
     return finish_text(s, to, &text, &size);
 }
 
+enum spelling spell_device(const struct target *t)
+{
+    static const enum spelling of[DIALECT_COUNT] = { [DIALECT_HIP] = SPELL_HIP, [DIALECT_CUDA] = SPELL_CUDA };
+    return of[t->dialect];
+}
+
 const char *spell_prelude(struct session *s, const struct target *t, enum spelling how)
 {
-    BUG_IF(!is_emu(how) && (how == SPELL_CUDA) != (t->dialect == DIALECT_CUDA), "%s is not written in that dialect",
-           t->name);
+    BUG_IF(!is_emu(how) && how != spell_device(t), "%s is not written in that dialect", t->name);
     char *text = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);

@@ -68,6 +68,8 @@ enum spelling { SPELL_CUDA, SPELL_HIP, SPELL_EMU, SPELL_EMU_CHECKED };
 /* Ends every prelude: from here on compilers, __LINE__ and the checking emulator count lines of the kernels. */
 #define SPELL_KERNELS "#line 1 \"KERNELS\"\n"
 
+/* The spelling for the device itself. */
+enum spelling spell_device(const struct target *t);
 /* The prelude for a target in a spelling, from the run arena. */
 const char *spell_prelude(struct session *s, const struct target *t, enum spelling how);
 /* The types and functions of integers alone, and conversions to them, in C: what a payload's text calls. */

@@ -78,9 +78,9 @@ int map_col(const struct coord_map *m, int lane, int elem) { return map_sum(m->c
 #define SM_90                                                                                                          \
     .dialect = DIALECT_CUDA, .compiler = COMPILER_NVRTC, .wave = 32, .max_block = 1024,                                \
     .max_grid = { INT32_MAX, 65535, 65535 }, .max_items = (uint64_t)INT32_MAX * 1024, .shared_bytes = 227 << 10,       \
-    .static_shared = 48 << 10, .copy_stages = 3, .early_launch = true, .units = 132, .mem_gbs = 4270,                  \
-    .fp16_tflops = 761, .matrix = MMA_M16N8K16_F16(16, 25, MEASURED), .simd_regs = 512, .reg_granule = 8,              \
-    .simd_waves = 16, .known = MEASURED
+    .static_shared = 48 << 10, .copy_stages = 3, .async_copy = true, .early_launch = true, .units = 132,               \
+    .mem_gbs = 4270, .fp16_tflops = 761, .matrix = MMA_M16N8K16_F16(16, 25, MEASURED), .simd_regs = 512,               \
+    .reg_granule = 8, .simd_waves = 16, .known = MEASURED
 
 static const struct target targets[] = {
     { .name = "gfx90a", GFX90A },

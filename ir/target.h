@@ -61,6 +61,7 @@ struct target {
     int shared_bytes;     /* most shared memory (LDS) of one block */
     int static_shared;    /* up to this size, shared memory is static; beyond it, dynamic */
     int copy_stages;      /* slots of a gemm's ring: one is computed on, the others are in flight */
+    bool async_copy;      /* copies to shared memory go past registers; else loads and stores are staged in them */
     bool early_launch;    /* a launch may start while its predecessors run, and waits for them itself */
     int units;            /* multiprocessors or compute units of the reference card, for the roofline */
     double mem_gbs, fp16_tflops;

@@ -30,9 +30,8 @@ bool compiled_program(const struct pass_ctx *c, struct compiled *out)
 const char *compiled_text(struct session *s, const struct target *t, const char *device_kind, bool checked,
                           const char *kernels)
 {
-    static const enum spelling spelling_of[DIALECT_COUNT] = { [DIALECT_HIP] = SPELL_HIP, [DIALECT_CUDA] = SPELL_CUDA };
     enum spelling emu = checked ? SPELL_EMU_CHECKED : SPELL_EMU;
-    enum spelling how = strcmp(device_kind, "emu") ? spelling_of[t->dialect] : emu;
+    enum spelling how = strcmp(device_kind, "emu") ? spell_device(t) : emu;
     return arena_printf(s->run, "%s%s", spell_prelude(s, t, how), kernels);
 }
 

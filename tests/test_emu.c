@@ -842,9 +842,8 @@ static void compiler_takes_the_texts(const struct gemm_kind *g, enum compiler co
     const char *names[] = { "gemm", "softmax", "spots" };
     struct code code;
     assert_int_equal(t->compiler, compiler);
-    const char *text =
-        arena_printf(s->run, "%s%s%s%s%s", spell_prelude(s, t, t->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP),
-                     gemm_text(s, g), softmax_text, spots_text, small_text);
+    const char *text = arena_printf(s->run, "%s%s%s%s%s", spell_prelude(s, t, spell_device(t)), gemm_text(s, g),
+                                    softmax_text, spots_text, small_text);
     bool ok = compile_gpu(s, t, text, names, 3, &code);
     if (!ok)
         diags_print(s, 0, stderr, false);

@@ -614,6 +614,7 @@ static void a_program_is_prepared_once(void **state)
         assert_int_equal(*f->live, 0);
         int launches = times_said(f, "\nlaunch tk");
         assert_true(launches >= 4 * 4 && launches % 4 == 0);
+        assert_int_equal(times_said(f, " early\n"), i ? 0 : launches);
         assert_true(times_said(f, "function tk") <= launches / 4 - 2); /* two layers share their kernels */
         assert_int_equal(times_said(f, "\ngraph of "), 2);
         fake_end(f, s);

@@ -470,7 +470,7 @@ static void compiled_for(const char *target)
     for (size_t i = 0; i < c->program->n_kernels; i++)
         names[i] = c->program->kernels[i].k->name;
     struct code code = { 0 };
-    enum spelling how = t->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP;
+    enum spelling how = spell_device(t);
     const char *text = arena_printf(s->run, "%s%s", spell_prelude(s, t, how), c->text);
     if (!compile_gpu(s, t, text, names, c->program->n_kernels, &code))
         fail_msg("%s", chain_why(s, 0));

@@ -156,10 +156,11 @@ static const struct rule wrong_rules[] = {
 };
 
 /* Judgement 2 alone: no compiler is needed. */
-static struct verify_report judge_passes(struct session *s, const char *target, const struct chain_options *o)
+static struct verify_report judge_passes(struct session *s, const char *target, const char *text,
+                                         const struct chain_options *o)
 {
     struct verify_report r = { 0 };
-    struct chain *c = chain_new(s, target_find(target), source_of_string(s, "planted.graph", planted), o);
+    struct chain *c = chain_new(s, target_find(target), source_of_string(s, "planted.graph", text), o);
     if (!c)
         fail_msg("%s", chain_why(s, 0));
     struct binding *b = chain_bind(c, 5, 42);
@@ -187,7 +188,7 @@ static void test_right_passes_pass(void **state)
     static const char *const targets[] = { "gfx90a", "sm_90" };
     for (int i = 0; i < 2; i++) {
         struct session *s = session_begin();
-        struct verify_report r = judge_passes(s, targets[i], NULL);
+        struct verify_report r = judge_passes(s, targets[i], planted, NULL);
         if (!r.passes_ok)
             fail_msg("%s: %s", r.pass_failed, r.pass_value);
         assert_null(r.pass_failed);
@@ -202,8 +203,8 @@ static void test_planted_faults_name_their_pass(void **state)
     for (int i = 0; i < N_PLANTS; i++) {
         struct session *s = session_begin();
         struct pass p = planted_pass(i);
-        struct verify_report r =
-            judge_passes(s, i % 2 ? "gfx90a" : "sm_90", &(struct chain_options){ .instead = &p, .n_instead = 1 });
+        struct verify_report r = judge_passes(s, i % 2 ? "gfx90a" : "sm_90", planted,
+                                              &(struct chain_options){ .instead = &p, .n_instead = 1 });
         must_name(&r, plants[i].pass, plants[i].fault);
         session_end(s);
     }
@@ -219,8 +220,8 @@ static void test_wrong_rules_name_simplify(void **state)
             struct rule *rules = arena_array(s->run, struct rule, simplify_n_rules + 1);
             memcpy(rules + before, simplify_rules, sizeof *rules * simplify_n_rules);
             rules[before ? 0 : simplify_n_rules] = wrong_rules[i];
-            struct verify_report r =
-                judge_passes(s, "gfx90a", &(struct chain_options){ .rules = rules, .n_rules = simplify_n_rules + 1 });
+            struct verify_report r = judge_passes(
+                s, "gfx90a", planted, &(struct chain_options){ .rules = rules, .n_rules = simplify_n_rules + 1 });
             must_name(&r, "simplify", wrong_rules[i].from);
             session_end(s);
         }
@@ -390,15 +391,8 @@ static const struct {
 
 static struct verify_report judge_formats(struct session *s, const struct pass *p)
 {
-    struct verify_report r = { 0 };
     const struct chain_options o = { .instead = p, .n_instead = p != NULL };
-    struct chain *c = chain_new(s, target_find("sm_90"), source_of_string(s, "formats.graph", formats), &o);
-    if (!c)
-        fail_msg("%s", chain_why(s, 0));
-    struct binding *b = chain_bind(c, 5, 42);
-    assert_non_null(b);
-    assert_true(verify_passes(s, c->parsed, c->after, b, &c->ctx, &c->passes, 1, &r));
-    return r;
+    return judge_passes(s, "sm_90", formats, &o);
 }
 
 static void test_what_must_stay_wide(void **state)

@@ -28,7 +28,7 @@ static bool save_bytes(struct session *s, const char *path, const void *bytes, s
 static bool save_target_object(struct exec *e, const char *dir)
 {
     const struct target *t = e->p->target;
-    const char *why, *prelude = spell_prelude(e->s, t, t->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP);
+    const char *why, *prelude = spell_prelude(e->s, t, spell_device(t));
     if (!compile_available(e->s, t, &why))
         return true;
     const char **names = arena_array(e->arena, const char *, e->p->n_kernels + 1);

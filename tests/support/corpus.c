@@ -333,36 +333,21 @@ static char *mutate_bytes(struct arena *a, const char *text, uint64_t *r)
     return out;
 }
 
-static char *mutate_tokens(struct arena *a, const char *text, const char *other, uint64_t *r)
+/* Drops, doubles or exchanges a piece of the text, or takes one of another text: in place of its own, or before it. */
+static char *mutate_pieces(struct arena *a, const char *text, const char *other, uint64_t *r,
+                           size_t (*cut)(const char *text, struct piece *out), bool in_place)
 {
     struct piece *mine = arena_array(a, struct piece, MOST_TOKENS);
     struct piece *its = arena_array(a, struct piece, MOST_TOKENS);
-    size_t n = tokens(text, mine);
+    size_t n = cut(text, mine);
     struct piece p = pick(r, mine, n);
     switch (rnd_range(r, 0, 3)) {
     case 0: return replaced(a, text, p, "", 0);
     case 1: return replaced(a, text, (struct piece){ p.at, 0 }, text + p.at, p.n);
     case 2: return exchanged(a, text, p, pick(r, mine, n));
     default: {
-        struct piece q = pick(r, its, tokens(other, its));
-        return replaced(a, text, p, other + q.at, q.n);
-    }
-    }
-}
-
-static char *mutate_lines(struct arena *a, const char *text, const char *other, uint64_t *r)
-{
-    struct piece *mine = arena_array(a, struct piece, MOST_TOKENS);
-    struct piece *its = arena_array(a, struct piece, MOST_TOKENS);
-    size_t n = lines(text, mine);
-    struct piece p = pick(r, mine, n);
-    switch (rnd_range(r, 0, 3)) {
-    case 0: return replaced(a, text, p, "", 0);
-    case 1: return replaced(a, text, (struct piece){ p.at, 0 }, text + p.at, p.n);
-    case 2: return exchanged(a, text, p, pick(r, mine, n));
-    default: {
-        struct piece q = pick(r, its, lines(other, its));
-        return replaced(a, text, (struct piece){ p.at, 0 }, other + q.at, q.n);
+        struct piece q = pick(r, its, cut(other, its));
+        return replaced(a, text, (struct piece){ p.at, in_place ? p.n : 0 }, other + q.at, q.n);
     }
     }
 }
@@ -396,9 +381,9 @@ static char *mutated(struct arena *a, const char *text, const char *other, uint6
     switch (rnd_range(r, 0, 9)) {
     case 0: return mutate_bytes(a, text, r);
     case 1:
-    case 2: return mutate_tokens(a, text, other, r);
+    case 2: return mutate_pieces(a, text, other, r, tokens, true);
     case 3:
-    case 4: return mutate_lines(a, text, other, r);
+    case 4: return mutate_pieces(a, text, other, r, lines, false);
     case 5:
     case 6:
     case 7: return mutate_number(a, text, r);

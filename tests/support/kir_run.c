@@ -115,7 +115,7 @@ struct kir_code kir_compile_payload(struct session *s, struct kernel *const *k, 
 struct code kir_compile_gpu(struct session *s, struct kernel *const *k, size_t n)
 {
     const struct target *t = k[0]->target;
-    const char *text = spell_prelude(s, t, t->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP);
+    const char *text = spell_prelude(s, t, spell_device(t));
     const char **names = arena_array(s->run, const char *, n);
     for (size_t i = 0; i < n; i++) {
         names[i] = k[i]->name;

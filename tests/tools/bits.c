@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/spell.h"
-#include "runtime/compile/compile.h"
 #include "tests/support/chain.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/wild.h"
@@ -40,15 +38,11 @@ static struct device *device_open(struct session *s, const char *spec)
 /* The same kernels for the device: prelude of its dialect before the same bytes. */
 static bool compile_for(struct chain *c, const struct device *d, struct code *out)
 {
-    struct session *s = c->s;
-    const char *names[1024];
-    size_t n = 0;
-    for (; n < c->program->n_kernels && n < 1024; n++)
-        names[n] = c->program->kernels[n].k->name;
-    bool emu = !strcmp(d->ops->kind, "emu");
-    enum spelling how = emu ? SPELL_EMU : c->target->dialect == DIALECT_CUDA ? SPELL_CUDA : SPELL_HIP;
-    const char *text = arena_printf(s->run, "%s%s", spell_prelude(s, c->target, how), c->text);
-    return emu ? compile_host(s, c->target, text, false, out) : compile_gpu(s, c->target, text, names, n, out);
+    struct compiled k = { .target = c->target, .program = c->program };
+    k.text = compiled_text(c->s, c->target, d->ops->kind, false, c->text);
+    bool good = compiled_code(c->s, d->ops->kind, false, &k);
+    *out = k.code;
+    return good;
 }
 
 static bool compare(struct chain *c, struct device *emu, struct device *dev, int64_t batch, const struct job *j,

@@ -43,6 +43,11 @@ struct value *gen_new(struct gen *g, const struct value *like, double mag);
 __attribute__((format(printf, 4, 5))) struct value *gen_assign(struct gen *g, const struct value *like, double mag,
                                                                const char *fmt, ...);
 
-/* Steps of integer arithmetic: each adds a value or says that it cannot. */
+/* A value of v's shape, or one that broadcasts to it: an earlier one, or a new input. */
+struct value *gen_partner(struct gen *g, const struct value *v);
+
+/* Steps: each adds a value or says that it cannot. */
 bool random_ints(struct gen *g);
+bool random_masked(struct gen *g);
+bool random_siblings(struct gen *g);
 #endif

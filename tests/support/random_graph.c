@@ -163,7 +163,7 @@ static struct value *narrower(struct gen *g, const struct value *v)
     x->used = true;
     return x;
 }
-static struct value *partner(struct gen *g, const struct value *v)
+struct value *gen_partner(struct gen *g, const struct value *v)
 {
     return gen_chance(g, 60) ? twin(g, v) : narrower(g, v);
 }
@@ -332,7 +332,7 @@ static bool step_binary(struct gen *g)
     struct value *x = pick(g, any);
     if (!x || x->mag > top_mag / 2)
         return false;
-    const struct value *y = partner(g, x);
+    const struct value *y = gen_partner(g, x);
     int i = gen_range(g, 0, (int)(sizeof forms / sizeof *forms) - 1);
     double mag = forms[i].scales ? x->mag * y->mag : forms[i].grows ? 2 * x->mag + y->mag : fmax(x->mag, y->mag);
     if (mag > top_mag)
@@ -352,8 +352,8 @@ static bool step_fma(struct gen *g)
     struct value *x = pick(g, is_small);
     if (!x)
         return false;
-    const struct value *y = partner(g, x);
-    const struct value *z = partner(g, x);
+    const struct value *y = gen_partner(g, x);
+    const struct value *z = gen_partner(g, x);
     if (x->mag * y->mag + z->mag > top_mag)
         return false;
     gen_assign(g, x, x->mag * y->mag + z->mag, "%s * %s + %s", x->name, y->name, z->name);
@@ -366,7 +366,7 @@ static bool step_select(struct gen *g)
     struct value *x = pick(g, any);
     if (!x)
         return false;
-    const struct value *y = partner(g, x);
+    const struct value *y = gen_partner(g, x);
     const struct value *z = twin(g, x);
     const char *order = orders[gen_range(g, 0, 5)];
     double mag = fmax(x->mag, z->mag);
@@ -677,7 +677,7 @@ static const struct {
     { step_reshape, 6 },   { step_transpose, 6 }, { step_slice, 5 },         { step_concat, 5 },
     { step_cast, 3 },      { step_topk, 4 },      { step_padic, 3 },         { step_combine, 4 },
     { step_mse, 2 },       { step_turned, 6 },    { step_axis_sum, 4 },      { step_input, 2 },
-    { step_long, 2 },      { random_ints, 14 },
+    { step_long, 2 },      { random_ints, 14 },   { random_masked, 5 },      { random_siblings, 5 },
 };
 
 static bool random_step(struct gen *g)
@@ -701,12 +701,40 @@ static bool random_step(struct gen *g)
     return false;
 }
 
-/* What nobody uses is an output, and so is, at times, what somebody does. */
+/* A view as an output of its own, at times with its type declared. */
+static void put_viewed(struct gen *g, const struct value *x)
+{
+    struct value out = *x;
+    bool turned = x->rank >= 2 && gen_chance(g, 50);
+    for (int i = 0; turned && i < x->rank; i++)
+        out.dim[i] = x->dim[x->rank - 1 - i];
+    if (!turned)
+        out.dim[out.rank++] = (struct dim){ 1, false };
+    fputs("output ", g->to);
+    fprintf(g->to, "%s_seen", x->name);
+    if (gen_chance(g, 40)) {
+        fprintf(g->to, ": %s", x->dtype == DT_FLOAT && gen_chance(g, 50) ? "f32" : dtype_name(x->dtype));
+        gen_put_shape(g->to, &out);
+    }
+    fprintf(g->to, turned ? " = transpose(%s, [" : " = reshape(%s, ", x->name);
+    if (!turned)
+        gen_put_shape(g->to, &out);
+    for (int i = x->rank - 1; turned && i >= 0; i--)
+        fprintf(g->to, "%d%s", i, i ? ", " : "]");
+    fputs(")\n", g->to);
+}
+
+/* What nobody uses is an output, as it is or through a view, and so is, at times, what somebody does. */
 static void put_outputs(struct gen *g)
 {
-    for (int i = 0; i < g->n; i++)
-        if (!g->v[i].used || (i > 1 && gen_chance(g, 8)))
-            fprintf(g->to, "output %s\n", g->v[i].name);
+    for (int i = 0; i < g->n; i++) {
+        const struct value *x = &g->v[i];
+        bool asked = !x->used || (i > 1 && gen_chance(g, 8));
+        if (asked && x->rank < MAX_DIMS && gen_chance(g, 25))
+            put_viewed(g, x);
+        else if (asked)
+            fprintf(g->to, "output %s\n", x->name);
+    }
 }
 
 const char *random_graph_text(struct arena *a, uint64_t seed)
@@ -727,93 +755,5 @@ const char *random_graph_text(struct arena *a, uint64_t seed)
     const char *kept = arena_strndup(a, text, size);
     free(text);
     free(g);
-    return kept;
-}
-
-/* ---- one op ---- */
-static void put_type(FILE *to, const struct type *t, enum dtype as)
-{
-    fprintf(to, "%s[", dtype_name(as));
-    for (int i = 0; i < t->rank; i++) {
-        int64_t k = 0;
-        BUG_IF(!index_const_value(t->dim[i], &k), "a drawn dimension is not constant");
-        fprintf(to, "%s%lld", i ? ", " : "", (long long)k);
-    }
-    fputc(']', to);
-}
-
-/* Operand i under the name x{i}: an input; integers by a cast of an f32, booleans by a comparison. */
-static void put_operand(FILE *to, const struct sample *d, int i)
-{
-    enum dtype t = d->in[i].dtype;
-    bool plain = dtype_is_float(t) && t != DT_F64;
-    double hi = t == DT_I32 || t == DT_I64 ? d->hi[i] + 0.99 : d->hi[i];
-    fprintf(to, "input %c%d: ", plain ? 'x' : 'u', i);
-    put_type(to, &d->in[i], plain ? t : DT_F32);
-    fprintf(to, " where %.9g <= %c%d <= %.9g\n", d->lo[i], plain ? 'x' : 'u', i, hi);
-    if (t == DT_BOOL)
-        fprintf(to, "x%d = greater(u%d, 0.5)\n", i, i);
-    else if (!plain)
-        fprintf(to, "x%d = cast(u%d, %s)\n", i, i, dtype_name(t));
-}
-
-static void put_attr(FILE *to, struct arena *a, const struct attr_def *def, const struct attr *v)
-{
-    fprintf(to, "%s=", def->name);
-    switch (def->kind) {
-    case ATTR_INT: fprintf(to, "%lld", (long long)v->i); return;
-    case ATTR_FLOAT: fprintf(to, "%#.9g", v->f); return;
-    case ATTR_BOOL: fputs(v->i ? "true" : "false", to); return;
-    case ATTR_DTYPE: fputs(dtype_name((enum dtype)v->i), to); return;
-    case ATTR_INTS:
-    case ATTR_DIMS:
-        for (int i = 0; i < v->n; i++) {
-            fputs(i ? ", " : "[", to);
-            if (def->kind == ATTR_INTS)
-                fprintf(to, "%lld", (long long)v->ints[i]);
-            else
-                fputs(index_text(a, v->dims[i]), to);
-        }
-        fputs(v->n ? "]" : "[]", to);
-        return;
-    }
-}
-
-const char *random_op_text(struct session *s, const struct op_def *op, uint64_t seed)
-{
-    return random_op_text_of(s, op, seed, NULL, 0);
-}
-
-const char *random_op_text_of(struct session *s, const struct op_def *op, uint64_t seed, const enum dtype *as, int n_as)
-{
-    bool bound_source = op->class == CLS_SOURCE && !op->kernel.at;
-    if (!op->sample || op->class == CLS_EFFECT || bound_source)
-        return NULL;
-    char *text = NULL;
-    size_t size = 0;
-    uint64_t rnd = seed * UINT64_C(0x2545f4914f6cdd1d) + 3;
-    struct sample d = { .rnd = &rnd, .s = s };
-    for (int i = 0; i < op->call.n_attrs; i++)
-        d.attrs[i] = op->call.attrs[i].value;
-    op->sample(&d);
-    for (int i = 0; i < d.n_in && n_as; i++)
-        d.in[i].dtype = as[i % n_as];
-    FILE *to = open_memstream(&text, &size);
-    BUG_IF(!to, "out of memory");
-    fprintf(to, "graph one_%s_%llu\n", op->call.name, (unsigned long long)seed);
-    for (int i = 0; i < d.n_in; i++)
-        put_operand(to, &d, i);
-    fprintf(to, "output y = %s(", op->call.name);
-    for (int i = 0; i < d.n_in; i++)
-        fprintf(to, "%sx%d", i ? ", " : "", i);
-    for (int i = 0; i < op->call.n_attrs; i++) {
-        if (i || d.n_in)
-            fputs(", ", to);
-        put_attr(to, s->run, &op->call.attrs[i], &d.attrs[i]);
-    }
-    fputs(")\n", to);
-    BUG_IF(fclose(to), "out of memory");
-    const char *kept = arena_strndup(s->run, text, size);
-    free(text);
     return kept;
 }

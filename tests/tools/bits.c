@@ -1,11 +1,12 @@
 /* By hand, on a machine with a GPU: do a device and its emulation give the same bits? Each graph's program runs launch
    by launch on emu and on the device, from one text; every result of every kernel is compared bit for bit, and each
-   kernel is judged on the device.
+   kernel is judged on the device, and the passes against the parsed graph.
 
    usage: bits [--device nvidia:N | amd:N | emu:TARGET] [--random N] [--seed S] [--wild] [--threads T]
                [GRAPH[:SIZE[:BATCH]]]...
    --wild: inputs with subnormals, huge values, ties, NaN, infinities, integers' extremes; batches of 0 to 1,000.
-   Prints a line a graph; exit 1 on any difference, wrong kernel or failure. */
+   Prints a line a graph, with what was not judged and why; exit 1 on any difference, wrong kernel or pass, element
+   unjudged without a reason, or failure. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +22,26 @@ struct job {
 };
 struct total {
     int graphs, bad;
-    int64_t kernels, values, differing;
+    int64_t kernels, values, differing, judged, unjudged;
     double worst;
 };
+
+/* Counts what was judged; false if an element was not and nothing says why. */
+static bool count_judged(const struct verify_report *r, struct total *sum)
+{
+    bool reasons = true;
+    for (size_t i = 0; i < r->n_kernels; i++) {
+        const struct kernel_verdict *v = &r->kernels[i];
+        sum->judged += v->elements;
+        sum->unjudged += v->range;
+        reasons &= !v->range || (v->blind_of && v->blind_why);
+        if (v->range)
+            printf("    not judged: %lld of %lld of kernel %s: %s %s\n", (long long)v->range,
+                   (long long)(v->elements + v->range), v->blind->op->call.name,
+                   v->blind_of ? v->blind_of->op->call.name : "?", v->blind_why ? v->blind_why : "?");
+    }
+    return reasons;
+}
 
 static struct device *device_open(struct session *s, const char *spec)
 {
@@ -56,7 +74,8 @@ static bool compare(struct chain *c, struct device *emu, struct device *dev, int
         wild_fill(b, (uint64_t)j->seed * 1000003 + (uint64_t)batch + strlen(c->src->text));
     struct exec *x = exec_open(c->s, c->program, emu, &c->code, b);
     struct exec *y = x ? exec_open(c->s, c->program, dev, &code, b) : NULL;
-    bool ok = y && chain_same_bits(x, y, bits) && verify_kernels(y, c->parsed, b, j->threads, NULL, r);
+    bool ok = y && chain_same_bits(x, y, bits) && verify_kernels(y, c->parsed, b, j->threads, NULL, r) &&
+              verify_passes(c->s, c->parsed, c->after, b, &c->ctx, &c->passes, j->threads, r);
     exec_close(x);
     exec_close(y);
     return ok;
@@ -76,7 +95,7 @@ static void run_one(const struct job *j, const char *name, const char *size, int
         src = name ? source_read(s, name) : source_of_string(s, "random", j->wild ? wild_text(s->run, text) : text);
     struct chain *c = src ? chain_new(s, emu->target, src, &(struct chain_options){ .size = size }) : NULL;
     bool ok = c && compare(c, emu, dev, batch, j, &bits, &r);
-    bool good = ok && !bits.differing && r.pass;
+    bool good = ok && !bits.differing && r.pass && r.passes_ok && !chain_culprit(&r);
     const char *title =
         name ? arena_printf(s->run, "%s:%s", name, size ? size : "") : arena_printf(s->run, "random %ld", random);
     printf("%-40s %6lld %8lld %10lld %10lld %10.3f  %s\n", title, (long long)batch, (long long)bits.kernels,
@@ -84,6 +103,10 @@ static void run_one(const struct job *j, const char *name, const char *size, int
            good ? "ok"
            : ok ? "WRONG"
                 : "FAILED");
+    if (!count_judged(&r, sum)) {
+        printf("    an element is not judged, and nothing says why\n");
+        good = false;
+    }
     if (bits.first)
         printf("    %s\n", bits.first);
     if (chain_culprit(&r))
@@ -151,9 +174,11 @@ int main(int argc, char **argv)
     static const int64_t batches[] = { 1, 7, 33, 128, 0, 65, 1000, 2, 257 };
     for (long i = 0; i < j.random; i++)
         run_one(&j, NULL, NULL, batches[i % (j.wild ? 9 : 6)], j.seed + i, &sum);
-    printf("%d graphs on %s: %lld kernels, %lld values, %lld differing, observed/bound at most %.3f, %d bad\n",
-           sum.graphs, j.spec, (long long)sum.kernels, (long long)sum.values, (long long)sum.differing, sum.worst,
-           sum.bad);
+    printf("%d graphs on %s: %lld kernels, %lld values, %lld differing, %lld judged, %lld not, observed/bound at most "
+           "%.3f, "
+           "%d bad\n",
+           sum.graphs, j.spec, (long long)sum.kernels, (long long)sum.values, (long long)sum.differing,
+           (long long)sum.judged, (long long)sum.unjudged, sum.worst, sum.bad);
     free(names);
     return sum.bad || !sum.graphs;
 }

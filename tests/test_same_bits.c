@@ -24,16 +24,24 @@ static const char *const products[] = {
     "graph margins\ndim B\ninput x: f16[B, 72] where -1 <= x <= 1\noutput y = linear(x, 150)\n"
     "output s = sum(y, axis=0)\noutput m = mean(y)\noutput t = max(y)\n",
 };
-enum { MODELS = 4, PRODUCTS = sizeof products / sizeof *products };
+/* The models at nano, and what once differed. */
+static const char *const files[] = {
+    "models/moe_sheaf.graph",
+    "models/moe_softmax.graph",
+    "models/dense.graph",
+    "models/router.graph",
+    "tests/graphs/cast_out_of_range.graph",
+    "tests/graphs/compare_booleans.graph",
+    "tests/graphs/two_argmax.graph",
+};
+enum { FILES = sizeof files / sizeof *files, PRODUCTS = sizeof products / sizeof *products };
 
-/* Graph i of the test: the models at nano, products, then random ones. NULL past the last. */
+/* Graph i of the test: files, products, then random ones. NULL past the last. */
 static const struct source *graph_at(struct session *s, int i)
 {
-    static const char *const models[] = { "models/moe_sheaf.graph", "models/moe_softmax.graph", "models/dense.graph",
-                                          "models/router.graph" };
-    if (i < MODELS)
-        return source_read(s, models[i]);
-    i -= MODELS;
+    if (i < FILES)
+        return source_read(s, files[i]);
+    i -= FILES;
     if (i < PRODUCTS)
         return source_of_string(s, "products", products[i]);
     i -= PRODUCTS;

@@ -5,10 +5,11 @@ A mutant is one change of one operator, constant, operand order or statement in 
 built in a copy of the tree, then tried: verify on the models and on small graphs, then the tests, cheapest first. The
 first that fails has seen it. A mutant whose machine code is the original's is drawn again.
 
-usage: tests/mutate.py [--count N] [--seed S] [--only REGEX] [--dir DIR] [--quick] [--table] [--at-least N]
+usage: tests/mutate.py [--count N] [--seed S] [--only REGEX] [--shard I/N] [--dir DIR] [--quick] [--table] [--at-least N]
   --count N     mutants to have in the results (default 20); results of earlier runs with the same seed count
   --seed S      of the draw (default 1)
   --only REGEX  only files whose path matches
+  --shard I/N   every Nth mutant of the draw, from the Ith (0 to N - 1): for several machines, each with its DIR
   --dir DIR     where the copy, the build and results.jsonl are (default build-mutate)
   --quick       tests of at most 5 seconds only
   --table       prints the results by file and by who saw them, and runs nothing
@@ -111,8 +112,27 @@ def draw(found, seed):
     return order
 
 
+def cores():
+    return len(os.sched_getaffinity(0))
+
+
 def path_of(path):
     return os.path.join(ROOT, path)
+
+
+def mirror(at, to):
+    """Makes `to` like `at`. What changes is as new as now: a mutant left by an interrupted run is built anew."""
+    if os.path.isdir(at):
+        os.makedirs(to, exist_ok=True)
+        for name in set(os.listdir(to)) - set(os.listdir(at)):
+            gone = os.path.join(to, name)
+            shutil.rmtree(gone) if os.path.isdir(gone) else os.remove(gone)
+        for name in os.listdir(at):
+            mirror(os.path.join(at, name), os.path.join(to, name))
+    elif not os.path.exists(to) or open(at, "rb").read() != open(to, "rb").read():
+        os.makedirs(os.path.dirname(to), exist_ok=True)
+        shutil.copyfile(at, to)
+        shutil.copymode(at, to)
 
 
 class Bench:
@@ -134,13 +154,7 @@ class Bench:
 
     def prepare(self):
         for part in STOREYS + ("models", "tests", "bench", "CMakeLists.txt", "README.md", ".clang-format"):
-            at, to = path_of(part), os.path.join(self.tree, part)
-            if os.path.isdir(at):
-                shutil.rmtree(to, ignore_errors=True)
-                shutil.copytree(at, to)
-            else:
-                os.makedirs(os.path.dirname(to), exist_ok=True)
-                shutil.copy2(at, to)
+            mirror(path_of(part), os.path.join(self.tree, part))
         graphs = os.path.join(self.folder, "graphs")
         os.makedirs(graphs, exist_ok=True)
         self.graphs = []
@@ -181,7 +195,7 @@ class Bench:
         if os.path.exists(at):
             self.seconds = json.load(open(at))
             return
-        code, said = self.run(["ctest", "--test-dir", self.build, "-j%d" % os.cpu_count()], 3600)
+        code, said = self.run(["ctest", "--test-dir", self.build, "-j%d" % cores()], 3600)
         self.seconds = {}
         for m in re.finditer(r"Test +#\d+: (\S+) \.+ +Passed +([0-9.]+) sec", said):
             if m.group(1) not in ("test_house", "test_mutate"):  # what the tree looks like is no behaviour
@@ -197,7 +211,7 @@ class Bench:
             return "build"
         for i in range(0, len(names), 8):
             some = names[i:i + 8]
-            code, said = self.run(["ctest", "--test-dir", self.build, "-j%d" % os.cpu_count(), "--stop-on-failure", "--timeout",
+            code, said = self.run(["ctest", "--test-dir", self.build, "-j%d" % cores(), "--stop-on-failure", "--timeout",
                                    str(int(SECONDS + 4 * max(self.seconds[n] for n in some))), "-R",
                                    "^(" + "|".join(some) + ")$"], 1800)
             m = re.search(r"\d+ - (\S+) \((?:Failed|Timeout|SEGFAULT|Subprocess|Not Run|\w+)", said)
@@ -264,6 +278,7 @@ def main():
     p.add_argument("--count", type=int, default=20)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--only", default="")
+    p.add_argument("--shard", default="0/1")
     p.add_argument("--dir", default=os.path.join(ROOT, "build-mutate"))
     p.add_argument("--quick", action="store_true")
     p.add_argument("--table", action="store_true")
@@ -275,7 +290,8 @@ def main():
         table(results)
         return 0
     bench.prepare()
-    drawn = draw(sites(o.only), o.seed)
+    first, of = map(int, o.shard.split("/"))
+    drawn = draw(sites(o.only), o.seed)[first::of]
     done = {(r["file"], r["line"], r["column"], r["rule"]) for r in results}
     ours = []
     counted = sum(r["seen"] not in ("same", "invalid") for r in results)

@@ -191,6 +191,39 @@ static void masks_are_judged(void **state)
         }
 }
 
+/* Row r of a has an infinity in column r, column c of b a subnormal in row c. Where the unit takes that for 0, their
+   product is a NaN, and y[r, r] is not judged. The other infinities are certain, whatever is flushed beside them. */
+static void an_infinity_by_a_subnormal(void **state)
+{
+    (void)state;
+    static const char *const text =
+        "graph flushed\ninput x: f16[4, 16] where 1 <= x <= 2\ninput w: f16[16, 8] where 1 <= w <= 2\n"
+        "r = iota([4, 16], dtype=i64, axis=0)\nc = iota([4, 16], dtype=i64, axis=1)\n"
+        "p = iota([16, 8], dtype=i64, axis=0)\nq = iota([16, 8], dtype=i64, axis=1)\n"
+        "output a: f16[4, 16] = select(equal(r, c), inf, x)\n"
+        "output b: f16[16, 8] = select(equal(p, q), 9.5367431640625e-7, w)\n"
+        "output y: f32[4, 8] = matmul(a, b)\n";
+    for (int t = 0; t < 2; t++) {
+        struct session *s = session_begin();
+        struct verify_report r;
+        const struct target *target = target_find(t ? "gfx90a" : "sm_90");
+        if (!chain_run(s, target, source_of_string(s, "flushed", text), NULL, false, 4, &r))
+            fail_msg("%s", chain_why(s, 0));
+        if (!r.pass)
+            fail_msg("%s: %s", target->name, chain_wrong(s, &r));
+        int64_t judged = 0;
+        int64_t left = 0;
+        for (size_t k = 0; k < r.n_kernels; k++) {
+            judged += r.kernels[k].elements;
+            left += r.kernels[k].range;
+        }
+        assert_int_equal(left, target->matrix->model.flush ? 4 : 0);
+        assert_int_equal(judged + left, 4 * 16 + 16 * 8 + 4 * 8);
+        session_end(s);
+    }
+    assert_true(target_find("gfx90a")->matrix->model.flush && !target_find("sm_90")->matrix->model.flush);
+}
+
 /* ---- memory ---- */
 static const char *const steps = "graph steps\n"
                                  "dim B\n"
@@ -331,6 +364,7 @@ int main(void)
         cmocka_unit_test(sets_have_their_size_and_members),
         cmocka_unit_test(the_choice_is_carried_on),
         cmocka_unit_test(masks_are_judged),
+        cmocka_unit_test(an_infinity_by_a_subnormal),
         cmocka_unit_test(memory_reused_too_early),
         cmocka_unit_test(half_an_upload),
     };

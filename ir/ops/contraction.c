@@ -151,8 +151,9 @@ struct mass {
     double flushed; /* Σ max |a·b| over terms that may be flushed with a subnormal operand */
     /* Largest sum of two operands' exponents; subnormals and zero have their format's smallest. */
     int exponent;
-    bool lost;    /* an operand is unbounded or overflows its format */
-    bool special; /* an operand is a NaN or an infinity */
+    bool lost;             /* an operand is unbounded or overflows its format */
+    bool special;          /* an operand is a NaN or an infinity */
+    bool inf_by_subnormal; /* an infinity meets a subnormal operand: where that is flushed, the product is a NaN */
 };
 
 static enum dtype multiplied_in(const struct bd *b)
@@ -191,8 +192,11 @@ static void add_term(struct mass *m, enum dtype in, double a, double ea, double 
     double ua = fabs(a) + ea;
     double ub = fabs(b) + eb;
     double max = in == DT_F64 ? INFINITY : dtype_table[in].max;
+    double normal = in == DT_F64 ? 0 : ldexp(1, dtype_table[in].emin);
     if (!isfinite(a) || !isfinite(b))
         m->special = true;
+    m->inf_by_subnormal |=
+        (isinf(a) && ub > 0 && fabs(b) - eb < normal) || (isinf(b) && ua > 0 && fabs(a) - ea < normal);
     /* An infinity is exact, but the other operand decides its product's sign, and whether that is a NaN. */
     if (isinf(ea) || isinf(eb) || (isinf(a) && eb >= fabs(b) && eb > 0) || (isinf(b) && ea >= fabs(a) && ea > 0))
         m->lost = true;
@@ -206,7 +210,6 @@ static void add_term(struct mass *m, enum dtype in, double a, double ea, double 
         return;
     int emin = dtype_table[in].emin;
     int e = exponent_of(ua, emin) + exponent_of(ub, emin);
-    double normal = ldexp(1, emin);
     if (e > m->exponent)
         m->exponent = e;
     if (fabs(a) - ea < normal)
@@ -304,8 +307,7 @@ static double dot_error(const struct bd *b, const struct mass *m, int64_t k)
     BUG_IF(unit && terms_of(b->sum) < (double)k, "a sum record of fewer terms than the sum has");
     double e = unit ? unit_error(b, m, k) : plain_error(b, m, k);
     double top = b->kernel || unit ? dtype_table[DT_F32].max : bd_max(b);
-    if (m->lost || isnan(e) || m->mass + e > top ||
-        (m->special && unit && b->sum->level[0].unit->flush && m->flushed > 0))
+    if (m->lost || isnan(e) || m->mass + e > top || (m->inf_by_subnormal && unit && b->sum->level[0].unit->flush))
         return INFINITY;
     return m->special ? 0 : e * (1 + 0x1p-40);
 }

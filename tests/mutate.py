@@ -180,9 +180,9 @@ class Bench:
         """Who sees a fault: "verify", "build" (any other failure), or None."""
         tokic = os.path.join(self.build, "tokic")
         for i, graph in enumerate(self.graphs):
-            target = TARGETS[i % len(TARGETS)]
-            code, said = self.run([tokic, "verify", graph, "--target", target, "--batch", "33"] if "dim B" in open(graph).read()
-                                  else [tokic, "verify", graph, "--target", target], cwd=self.folder)
+            device = "emu:" + TARGETS[i % len(TARGETS)]
+            batch = ["--batch", "33"] if "dim B" in open(graph).read() else []
+            code, said = self.run([tokic, "verify", graph, "--device", device] + batch, cwd=self.folder)
             if code == 124:
                 return "hang"
             if code:

@@ -228,6 +228,12 @@ static void built_with_its_compiler(const char *target, const char *unit)
     command_expect(line, 0, unit, NULL);
     struct stat st;
     assert_true(!stat(object, &st) && st.st_size > 1000);
+    snprintf(line, sizeof line, "verify small.graph --device emu:%s --batch 3 --dump-launches d", target);
+    snprintf(object, sizeof object, "d/%s.o", target);
+    command_expect(line, 0, "PASS", NULL);
+    char *code = read_text(object);
+    assert_memory_equal(code, "\177ELF", 4);
+    free(code);
     leave_place(&p);
 }
 

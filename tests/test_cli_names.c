@@ -52,6 +52,11 @@ static void a_stale_build_is_named(void **state)
                        "warning: small.graph has changed since tokic-out/small-two-H=48 was built from it; this is the "
                        "graph as it was\nnote: to build it as it is now: tokic build small.graph --size two --set "
                        "H=48\n");
+    write_text("tokic-out/last", "gone\n");
+    command_expect(
+        "run --backend cpu", 2, NULL,
+        "error: no file was named, and this directory has no last build: tokic-out/last names tokic-out/gone, "
+        "which is not there\nnote: name a .graph file or a build, or run: tokic build GRAPH\n");
     leave_place(&p);
 }
 

@@ -85,6 +85,10 @@ static void good(const struct target *t, const char *text, int shared)
     assert_int_equal(product->shared, shared);
     assert_int_equal(twice->shared, 0);
     assert_true(c.seconds > 0 && strchr(c.compiler, ' ') && strstr(c.flags, t->name));
+    int major = 0;
+    int minor = -1;
+    assert_int_equal(sscanf(strchr(c.compiler, ' '), "%d.%d", &major, &minor), 2);
+    assert_true(major > 0 && major < 100 && minor >= 0 && minor < 20);
     const char *path, *flags;
     assert_true(compile_identity(s, t, &path, &flags));
     assert_string_equal(flags, c.flags);

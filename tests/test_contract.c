@@ -123,7 +123,15 @@ static void facts_go_from_operands_to_results(void **state)
     struct node *open = OP_OF(f, "matmul", NULL, any, w);
     assert_true(m->facts.lo == -24 && m->facts.hi == 24 && m->facts.finite);
     assert_true(open->facts.lo == -INFINITY && !open->facts.finite);
+    struct node *positive = input(f, TYPE(f, DT_F32, 8, 5), 0, 1);
+    assert_true(OP_OF(f, "matmul", NULL, x, positive)->facts.lo == 0);
+    struct node *whole = input(f, t, -2, 1);
+    whole->facts.integral = true;
+    const struct attr last[] = { { .ints = (int64_t[]){ 1 }, .n = 1 }, { .i = 0 } };
+    assert_true(OP_OF(f, "sum", last, whole)->facts.integral);
+    assert_false(OP_OF(f, "mean", last, whole)->facts.integral);
     struct node *loss = OP_OF(f, "mse", NULL, x, y);
+    assert_true(loss->keep_f32);
     assert_true(loss->facts.lo == 0 && loss->facts.hi == 9 && loss->facts.finite);
 }
 

@@ -334,7 +334,7 @@ static void blocks_and_parameters_are_named(void **state)
         s,
         "graph g\ndim B\ninput x: f32[B, 4]\n"
         "weight shared.weight: f32[8, 4] init one\nweight shared.bias: f32[8]\n"
-        "block inner(a: float[B, 4]) -> float[B, 4] {\n weight scale: f32[4] init zero\n return linear(a, 4) * "
+        "block inner(\n a: float[B, 4]\n) -> float[B, 4] {\n weight scale: f32[4] init zero\n return linear(a, 4) * "
         "scale\n}\n"
         "block outer(a: float[B, 4]) -> float[B, 4] {\n h = inner(a)\n h = inner(h)\n return inner(h) named last\n}\n"
         "p = linear(x, 8) named shared\nq = linear(x, 8) named shared\n"
@@ -362,6 +362,22 @@ static void blocks_and_parameters_are_named(void **state)
     assert_string_equal(graph_find(g, "outer.last.scale")->instance, "outer.last");
     assert_ptr_equal(graph_find(g, "outer.inner.a"), graph_find(g, "x"));
     check_round_trip(s, g);
+    session_end(s);
+}
+
+static void sources_have_their_ranges(void **state)
+{
+    (void)state;
+    struct session *s = session_begin();
+    struct graph *g = parse_text(s, "graph g\ninput x: f32[4] where -1 <= x <= 2\ninput any: f32[4]\n"
+                                    "input q: i32[4]\noutput y = x + any\noutput z = q\n");
+    for (size_t i = 0; i < g->n_nodes; i++)
+        op_contract(g, g->nodes[i]);
+    const struct facts *x = &graph_find(g, "x")->facts;
+    const struct facts *q = &graph_find(g, "q")->facts;
+    assert_true(x->finite && x->lo == -1 && x->hi == 2 && !x->integral);
+    assert_false(graph_find(g, "any")->facts.finite);
+    assert_true(q->integral && q->finite);
     session_end(s);
 }
 
@@ -538,6 +554,7 @@ int main(void)
         cmocka_unit_test(numbers_are_computed),
         cmocka_unit_test(values_are_built),
         cmocka_unit_test(blocks_and_parameters_are_named),
+        cmocka_unit_test(sources_have_their_ranges),
         cmocka_unit_test(large_files_are_read),
         cmocka_unit_test(flat_texts_may_begin_with_comments),
         cmocka_unit_test(clones_are_apart),

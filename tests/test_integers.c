@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "codegen/spell.h"
+#include "ir/ops/integer.h"
 #include "runtime/compile/compile.h"
 #include "runtime/judge/walk.h"
 #include "tests/support/chain.h"
@@ -603,6 +604,33 @@ static void chains_of_integers_are_one_kernel(void **state)
     session_end(s);
 }
 
+/* ---- bounds of operands in wide ranges ---- */
+/* Any outcome lies within the bound, and the farthest corner within a unit of it, whichever side that is on. */
+static void wide_ranges_have_bounds(void **state)
+{
+    (void)state;
+    static const enum int_op ops[] = { INT_ADD, INT_SUB, INT_MUL, INT_MAX_OF, INT_MIN_OF };
+    uint64_t r = 5;
+    for (int i = 0; i < 20000; i++) {
+        enum dtype t = rnd_range(&r, 0, 1) ? DT_I64 : DT_I32;
+        enum int_op op = ops[rnd_range(&r, 0, 4)];
+        int64_t most = op == INT_MUL ? 40000 : 900000000;
+        int64_t x[2] = { rnd_range(&r, -most, most), rnd_range(&r, -most, most) };
+        double e[2] = { (double)rnd_range(&r, 0, 2000), (double)rnd_range(&r, 20, 5000) };
+        struct bd b = { .v = { .out = { .dtype = t }, .n_in = 2 } };
+        int64_t y = int_value(op, t, x[0], x[1]);
+        double bound = int_bound1(&b, op, (NUM[]){ { .i = x[0] }, { .i = x[1] } }, e, (NUM){ .i = y });
+        double farthest = 0;
+        for (int corner = 0; corner < 4; corner++)
+            farthest = fmax(farthest, int_gap(y, int_value(op, t, x[0] + (int64_t)(corner & 1 ? e[0] : -e[0]),
+                                                           x[1] + (int64_t)(corner & 2 ? e[1] : -e[1]))));
+        bool wraps = op == INT_MUL && t == DT_I32 && fabs((double)x[0] * (double)x[1]) > 0x1p30;
+        if (farthest > bound || (!wraps && bound > farthest + 1))
+            fail_msg("op %d on %s: %lld ± %g, %lld ± %g: bound %g, farthest %g", op, dtype_name(t), (long long)x[0],
+                     e[0], (long long)x[1], e[1], bound, farthest);
+    }
+}
+
 /* ---- facts ---- */
 static const struct facts *facts_of(struct session *s, struct graph *g, size_t out)
 {
@@ -746,6 +774,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(literals_take_the_branch),
         cmocka_unit_test(chains_of_integers_are_one_kernel),
         cmocka_unit_test(many_sums_fit),
+        cmocka_unit_test(wide_ranges_have_bounds),
         cmocka_unit_test(facts_cover_what_wraps),
         cmocka_unit_test(facts_cover_casts),
         needs("hiprtc", compiled_by_hiprtc),

@@ -258,6 +258,9 @@ static const struct {
     { HEAD "combine sum p[0] over 48\n}", "48 lanes: it must be a power of two up to the wave's 64", 12 },
     { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\ncommit\nbarrier block wait 0\n}", "staging register 0 never lands",
       12 },
+    { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nissue 0: s[0][4*tid] from x[4*tid] by 4\n"
+           "land 0: s[0][4*tid] by 4\ncommit\nbarrier block wait 0\n}",
+      "staging register 0 is issued again before it has landed", 13 },
     { HEAD "land 0: s[0][4*tid] by 4\n}", "nothing was issued into staging register 0", 12 },
     { HEAD "issue 0: s[0][4*tid] from x[4*tid] by 4\nland 0: s[1][4*tid] by 4\ncommit\nbarrier block wait 0\n}",
       "was issued for another place", 13 },

@@ -34,20 +34,6 @@ static struct facts facts_of_dtype(enum dtype t)
     return f;
 }
 
-/* The facts that the parser has set (an input's `where`), within those of the dtype. */
-static struct facts facts_of_source(const struct node *n)
-{
-    struct facts f = n->facts;
-    struct facts d = facts_of_dtype(n->type.dtype);
-    if (d.lo > f.lo)
-        f.lo = d.lo;
-    if (d.hi < f.hi)
-        f.hi = d.hi;
-    f.integral |= d.integral;
-    f.finite |= d.finite;
-    return f;
-}
-
 /* For views and gathers. Each element of the result is an element of an operand: of one that holds floats if the result
    does. */
 static struct facts facts_of_moved(const struct node *n)
@@ -91,13 +77,13 @@ static struct facts facts_by_class(const struct node *n)
 {
     struct facts f = facts_of_dtype(n->type.dtype);
     switch (n->op->class) {
-    case CLS_SOURCE: return facts_of_source(n);
     case CLS_VIEW:
     case CLS_INDEX: return facts_of_moved(n);
     case CLS_POINTWISE:
     case CLS_SELECT:
     case CLS_REDUCE:
     case CLS_SCAN: f.exact = n->op->exact && operands_exact(n); break;
+    case CLS_SOURCE: /* each has a contract of its own */
     case CLS_CONTRACT:
     case CLS_EFFECT: break;
     }

@@ -5,7 +5,8 @@ A mutant is one change of one operator, constant, operand order or statement in 
 built in a copy of the tree, then tried: verify on the models and on small graphs, then the tests, cheapest first. The
 first that fails has seen it. A mutant whose machine code is the original's is drawn again.
 
-usage: tests/mutate.py [--count N] [--seed S] [--only REGEX] [--shard I/N] [--dir DIR] [--quick] [--table] [--at-least N]
+usage: tests/mutate.py --seeded [--dir DIR]
+       tests/mutate.py [--count N] [--seed S] [--only REGEX] [--shard I/N] [--dir DIR] [--quick] [--table] [--at-least N]
   --count N     mutants to have in the results (default 20); results of earlier runs with the same seed count
   --seed S      of the draw (default 1)
   --only REGEX  only files whose path matches
@@ -14,6 +15,7 @@ usage: tests/mutate.py [--count N] [--seed S] [--only REGEX] [--shard I/N] [--di
   --quick       tests of at most 5 seconds only
   --table       prints the results by file and by who saw them, and runs nothing
   --at-least N  exit 1 if fewer than N of this run's mutants are seen
+  --seeded      plants the two faults of SEEDED instead, for verify alone; exit 1 unless it sees both
 Interrupted, it goes on where it stopped."""
 import argparse
 import collections
@@ -50,6 +52,11 @@ GRAPHS = {
     "losses": "dim B\ninput x: f32[B, 20] where -1 <= x <= 1\ninput z: f32[B, 20] where -1 <= z <= 1\noutput l = mse(tanh(x), log(z * z + 1.0))\n",
 }
 TARGETS = ("gfx90a", "sm_90")
+# For CI: file, text that stands there once, what it becomes. One in a kernel's arithmetic, one in what stays f32.
+SEEDED = (
+    ("codegen/reduce.c", "mine), index_mulk(t, loop->var, round *", "mine), index_mulk(t, loop->var, round /"),
+    ("passes/precision.c", "routing[n->id] |= n->op->class", "routing[n->id] = n->op->class"),
+)
 MODELS = ("moe_sheaf", "moe_softmax", "dense", "router")
 
 # name, pattern, what it becomes. Patterns see code without comments and strings.
@@ -157,7 +164,7 @@ class Bench:
             p.communicate()
             return 124, "it took over %d seconds" % seconds
 
-    def prepare(self):
+    def prepare(self, tests=True):
         for part in STOREYS + ("models", "tests", "bench", "CMakeLists.txt", "README.md", ".clang-format"):
             mirror(path_of(part), os.path.join(self.tree, part))
         graphs = os.path.join(self.folder, "graphs")
@@ -169,14 +176,16 @@ class Bench:
                 f.write("graph %s\n%s" % (name, text))
         self.graphs += [os.path.join(self.tree, "models", m + ".graph") for m in MODELS]
         options = ["-DBUILD_SHARED_LIBS=ON", "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_C_FLAGS_RELEASE=-O1"]
-        for command in (["cmake", "-S", self.tree, "-B", self.build, "-G", "Ninja"] + options, self.ninja()):
+        build = self.ninja() if tests else self.ninja("tokic")
+        for command in (["cmake", "-S", self.tree, "-B", self.build, "-G", "Ninja"] + options, build):
             code, said = self.run(command, 1800)
             if code:
                 sys.exit("mutate: the tree as it is does not build:\n" + said[-3000:])
         seen = self.try_verify()
         if seen:
             sys.exit("mutate: the tree as it is fails " + seen)
-        self.time_tests()
+        if tests:
+            self.time_tests()
 
     def ninja(self, *targets):
         return ["cmake", "--build", self.build, "--", "-k", "1"] + list(targets)
@@ -236,7 +245,7 @@ class Bench:
                 return hashlib.sha256(re.sub(r".*file format.*", "", text).encode()).hexdigest()
         return None
 
-    def one(self, site):
+    def one(self, site, tests=True):
         """What becomes of one mutant: who saw it, "same" code, "invalid", or None."""
         path, number, _, _, new = site
         at = os.path.join(self.tree, path)
@@ -251,11 +260,26 @@ class Bench:
                 return "invalid"
             if self.objects(path) == before:
                 return "same"
-            return self.try_verify() or self.try_tests()
+            return self.try_verify() or (self.try_tests() if tests else None)
         finally:
             with open(at, "w") as f:
                 f.write(original)
             self.run(self.ninja("tokic"), 300)
+
+
+def plant_seeded(bench):
+    """Exit code."""
+    bench.prepare(tests=False)
+    unseen = 0
+    for path, was, becomes in SEEDED:
+        lines = open(path_of(path)).read().split("\n")
+        at = [i for i, line in enumerate(lines) if was in line]
+        if len(at) != 1:
+            sys.exit("mutate: %s holds %r %d times: plant another fault there" % (path, was, len(at)))
+        seen = bench.one((path, at[0] + 1, 0, "seeded", lines[at[0]].replace(was, becomes)), tests=False)
+        print("%-24s %-32s %s" % (path, becomes, "seen by verify" if seen == "verify" else "NOT SEEN: %s" % seen))
+        unseen += seen != "verify"
+    return unseen != 0
 
 
 def load(path, seed):
@@ -290,8 +314,11 @@ def main():
     p.add_argument("--quick", action="store_true")
     p.add_argument("--table", action="store_true")
     p.add_argument("--at-least", type=int, default=0)
+    p.add_argument("--seeded", action="store_true")
     o = p.parse_args()
     bench = Bench(o.dir, o.quick)
+    if o.seeded:
+        return plant_seeded(bench)
     results = load(bench.results, o.seed)
     if o.table:
         table(results)

@@ -5,6 +5,7 @@
 #   sh tests/run.sh --clang     the same with clang, without the long tests: they judge kernels, which are the same ones
 #   sh tests/run.sh --sanitize  the same under ASan and UBSan, with the first part of each test that runs in parts
 #   sh tests/run.sh --fuzz      each libFuzzer target for a minute (FUZZ_SECONDS) under ASan and UBSan
+#   sh tests/run.sh --mutants   plants two faults in a copy of the sources: verify must see both (tests/mutate.py)
 #   sh tests/run.sh --format    clang-format's check of every source
 # Where CI is set, a warning is an error, and a test whose need the packages bring fails without it (TOKIC_REQUIRE).
 # Where TOKIC_REPORT names a file, every step adds a line to it: name|seconds|passed|failed|skipped.
@@ -12,8 +13,8 @@ set -eu
 cd "$(dirname "$0")/.."
 mode=${1:-}
 case $mode in
-'' | --deps | --clang | --sanitize | --fuzz | --format) ;;
-*) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+'' | --deps | --clang | --sanitize | --fuzz | --mutants | --format) ;;
+*) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 # Packages, one line a purpose. hiprtc (libamdhip64) and comgr come from libamdhip64-dev; without them AMD code objects are not built.
@@ -132,6 +133,13 @@ run_fuzzers() {
     [ $failed = 0 ]
 }
 
+# Counts as one test.
+plant_mutants() {
+    counts="0|1|0"
+    python3 tests/mutate.py --seeded --dir build-mutate || return 1
+    counts="1|0|0"
+}
+
 check_format() {
     counts="0|1|0"
     find ir passes codegen runtime tests bench -name '*.[ch]' -exec clang-format-14 --dry-run -Werror {} + || return 1
@@ -144,6 +152,7 @@ step "$what: packages" install_packages
 case $mode in
 --deps) ;;
 --format) step "$what: check" check_format ;;
+--mutants) step "$what: run" plant_mutants ;;
 --fuzz)
     step "$what: build" build_fuzzers
     step "$what: run" run_fuzzers

@@ -177,10 +177,12 @@ static int compile_nvrtc(const struct compile_job *job, const struct rtc *r)
     return rtc_compile(job, r, job->n_flags + n_more, flags);
 }
 
+/* What NVRTC takes from its own cache, since 12.9, comes without ptxas's report: registers and spills would be unknown. */
 int child_nvrtc(const struct compile_job *job)
 {
     struct rtc r;
     void *lib;
+    setenv("CUDA_CACHE_DISABLE", "1", 1);
     int code = rtc_open(job, false, &r, &lib);
     if (code == CHILD_GOOD)
         code = version_put(job, &r, lib);

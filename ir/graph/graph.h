@@ -247,7 +247,8 @@ const struct index *type_rows(struct session *s, const struct type *t);  /* the 
    with every symbolic dim 1; products of dims that index arithmetic can represent. graph_add checks this; code that
    builds dims from a user's numbers must check before it uses them. */
 const char *type_misfit(struct session *s, const struct type *t);
-/* Bound on the coefficients in arithmetic on e, with every atom taken as 1. */
+/* A bound on the coefficients that arithmetic on e can produce: Σ |coefficient| over the terms of e, with every dim and
+   variable taken as 1, and a / b and a % b taken as a·b. */
 int64_t index_weight(const struct index *e);
 bool type_same_shape(const struct type *a, const struct type *b);
 const char *type_text(struct arena *a, const struct type *t); /* "f32[B, 96]" */

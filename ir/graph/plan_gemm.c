@@ -46,8 +46,8 @@ static void plan_split(struct planner *p, const struct contraction *c, int64_t p
     plan_sinks(p, MARGIN_NONE, &c->n->type);
 }
 
-/* Marks each node with the margins (enum gemm_margin, as bits) of the reductions that it is or is computed from. Returns
-   whether there are any. */
+/* Marks each node with the margins (enum gemm_margin, as bits) of the reductions that it is or is computed from.
+   Returns whether there are any. */
 static bool mark_margins(struct group *gr)
 {
     bool any = false;

@@ -58,7 +58,7 @@ static NUM gelu_eval1(const struct ev *c, const NUM *x)
     return n_mul(c, n_mul(c, n_const(c, 0.5), *x), n_add(c, n_const(c, 1), n_fn(c, FN_TANH, arg)));
 }
 
-/* Increasing from its minimum on, and never above max(x, 0). */
+/* gelu never exceeds max(x, 0), and is nonnegative for x >= 0. */
 static void gelu_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);

@@ -73,7 +73,7 @@ static void whole(const struct type *t, const struct dim_values *dims, struct bo
         in->hi[i] = dims_eval(dims, t->dim[i]) - 1;
 }
 
-/* By class: the same element; the whole row; everything. */
+/* The default by class: the same element, the whole row, or everything. */
 void op_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
 {
     const struct op_def *op = n->op;

@@ -158,8 +158,8 @@ struct op_kernel {
     const struct kexpr *(*precedes)(struct at *c, const struct kexpr *sj, const struct kexpr *j, const struct kexpr *si,
                                     const struct kexpr *i);
     const struct kexpr *(*from_rank)(struct at *c, const struct kexpr *rank);
-    /* CLS_SELECT in the order of K_ORDER (integers: their own), ties by index: the number of chosen elements in a row.
-       Long rows then find the last chosen one by bisection, in linear time. */
+    /* CLS_SELECT that chooses the largest scores, floats by their K_ORDER keys, ties by index: the number of chosen
+       elements in a row. In long rows, kernels then find the last chosen element by bisection, in linear time. */
     int64_t (*chosen)(const struct node *n);
 };
 
@@ -215,8 +215,8 @@ void op_contract(struct graph *g, struct node *n);
    where TEXT begins with "must". Operand -1: an error at the call's location, "add: TEXT". Returns false. */
 __attribute__((format(printf, 4, 5))) bool infer_error(struct graph *g, const struct node *n, int operand,
                                                        const char *fmt, ...);
-/* All operands are floats of one shape, and the result is a float of it. */
+/* infer_same requires float operands of one shape, and gives a float result of that shape. */
 bool infer_same(struct graph *g, struct node *n);
-/* The same, or all operands are integers of one dtype, and so is the result. */
+/* infer_numbers also accepts operands that are integers of one dtype, which the result keeps. */
 bool infer_numbers(struct graph *g, struct node *n);
 #endif

@@ -83,7 +83,7 @@ static double distance(int64_t x, int64_t y)
     return d > UINT64_C(1) << 53 ? nextafter((double)d, INFINITY) : (double)d;
 }
 
-/* The interval between round(s·(z − e)) and round(s·(z + e)): encode is nondecreasing. */
+/* encode is nondecreasing, so its result is farthest from y at z − e or z + e. */
 static double padic_encode_bound1(const struct bd *b, const NUM *z, const double *e, NUM y)
 {
     struct padic a = padic_of(b->v.n);
@@ -185,8 +185,8 @@ static NUM padic_decode_eval1(const struct ev *c, const NUM *q)
                                  : n_mul(c, (NUM){ .u = field_of_int(r) }, n_const(c, 1 / (double)a.s));
 }
 
-/* e/s, and a rounding if q has more bits than the arithmetic. An uncertain q may also wrap around the
-   balanced range. */
+/* e/s, plus one rounding if q has more bits than the arithmetic. An uncertain q may also wrap around the balanced
+   range. */
 static double padic_decode_bound1(const struct bd *b, const NUM *q, const double *e, NUM y)
 {
     struct padic a = padic_of(b->v.n);

@@ -69,7 +69,7 @@ static void sample_source(struct sample *d, int i, const struct type *t)
     sample_operand(d, i, t, t->dtype == DT_BOOL ? 0 : -4, t->dtype == DT_BOOL ? 1 : 4);
 }
 
-/* Such a dimension has only index 0, however it is expressed. */
+/* A dimension of 1 has only index 0, however an index in it is written. */
 static bool is_one(const struct index *d) { return index_is_const(d) && d->k == 1; }
 
 /* ---- reshape ---- */
@@ -152,7 +152,8 @@ static const struct kexpr *reshape_at(struct at *c)
     return c->value(c, 0, index);
 }
 
-/* Flat range of a box within dims lo..hi-1 (sizes in `dim`), and the smallest box around a flat range. */
+/* box_range: the flat range first..last that a box covers in dims lo..hi-1, whose sizes are in `dim`. range_box: the
+   smallest box around such a range. */
 static void box_range(const int64_t *dim, const struct box *b, int lo, int hi, int64_t *first, int64_t *last)
 {
     *first = *last = 0;

@@ -59,7 +59,7 @@ struct kmask {
     struct kguard g[4];
 };
 
-/* Which halves of a condition do ranges not prove: lower, 0 <= e; upper, e < bound? */
+/* Sets *lower if ranges do not prove 0 <= e, and *upper if they do not prove e < bound. */
 void kguard_open(struct index_table *t, const struct kguard *g, bool *lower, bool *upper);
 
 struct kexpr {
@@ -125,8 +125,8 @@ enum kstmt_kind {
     KSTMT_STORE_VECTOR,
     /* mem[index] := mem[index] ⊕ value: an element into a private accumulator. */
     KSTMT_ACCUMULATE,
-    /* mem[index] := mem[index] ⊕ mem[index] of the lanes at distance first, 2·first, … span/2: accumulators into each
-       other, by a butterfly of log2(span/first) levels. */
+    /* mem[index] := the ⊕ of mem[index] over the lanes whose numbers differ only in the bits first, 2·first, … span/2.
+       A butterfly of log2(span/first) levels, after which each of these lanes has the total. */
     KSTMT_COMBINE,
     /* var in lo .. hi-1 by step. Uniform over the block unless in a region. */
     KSTMT_FOR,
@@ -143,7 +143,7 @@ enum kstmt_kind {
        flight. */
     KSTMT_BARRIER,
     /* Waits until every launch before this one in its stream is done and its writes are visible. A launch whose kernel
-       begins with it may start early, while they still run (kernel_may_start_early). */
+       begins with an await may start while those launches still run (kernel_may_start_early). */
     KSTMT_AWAIT,
     /* frag[*] := value */
     KSTMT_FRAG_FILL,
@@ -159,8 +159,8 @@ enum kstmt_kind {
        own elements in the order of the fragments' columns, then lanes combine by a butterfly. mem is private f32 with
        frag_rows(c) elements; slots are those of ir/kernel/fragment.h. */
     KSTMT_FRAG_REDUCE,
-    /* a[i] := columns k·index … k·index + k - 1 of c's row i of fragments, each element rounded once to the unit's
-       operand type. */
+    /* a[i] := columns k·index … k·index + k - 1 of row i of c's fragments, k the unit's. Each element is rounded once
+       to the unit's operand type. */
     KSTMT_FRAG_CAST,
     KSTMT_COUNT
 }; /* ir/kernel/kstmt.h says what each reads and writes, and where it may occur. */
@@ -241,7 +241,7 @@ struct kernel {
     size_t n_sums, cap_sums;
     int shared_bytes;           /* set by kernel_finish */
     unsigned n_stmts, n_values; /* the next ids */
-    const struct source *src;   /* the text that it was parsed from, whose locations are no origins; NULL: built */
+    const struct source *src;   /* the kernel text that it was parsed from; a loc in it is no origin. NULL: built */
     struct loc loc;
     const char *comment; /* for the text's head: what the kernel computes */
 };

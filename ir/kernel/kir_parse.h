@@ -23,7 +23,7 @@ struct kparse {
 enum { KPARSE_DEPTH = 200 };
 
 void kparse_bind(struct kparse *p, const char *name, const struct index *ix, const struct kexpr *x);
-/* After an error both still return a valid expression, so callers need not check. */
+/* Even after an error, kparse_index and kparse_value return a valid expression, so callers need not check. */
 const struct index *kparse_index(struct kparse *p);
 const struct kexpr *kparse_value(struct kparse *p);
 struct kmask kparse_guards(struct kparse *p);

@@ -41,7 +41,7 @@ static void lists_begin(struct plan *p, struct lists *l, size_t n)
     l->v = arena_array(p->arena, int, l->from[n] + 1);
 }
 
-/* node->mark is its position. A source has no list. */
+/* node->mark is the node's position in g->nodes. A source has an empty list. */
 static void find_readers(struct plan *p)
 {
     const struct graph *g = p->g;
@@ -116,8 +116,8 @@ static void take_all(struct plan *p, struct attempt *a, const struct group *gr)
         a->scratch[gr->id][i] = take(p, a, gr, gr->scratch[i].count, gr->scratch[i].dtype, &cap);
 }
 
-/* Frees what the group uses last. The users of a value are its readers, which all come after its writer; without
-   readers it is the writer. Scratch is used only by its group. */
+/* Frees what is last used by the group. The users of a value are its readers, which all come after its writer. A value
+   without readers has its writer as the only user. Scratch is used only by its group. */
 static void give_dead(struct plan *p, struct attempt *a, const struct group *gr)
 {
     const int *self = &gr->id;

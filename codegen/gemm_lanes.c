@@ -1,6 +1,6 @@
 /* Products of a slice without a matrix unit. Each thread has a register tile of results, and reads its rows and columns
-   from the ring as vectors of four. The lanes of a wave form a grid with TILE_LANES_N columns, so its loads of A and B
-   have few different addresses, which the padding of the rows spreads over all banks. Each result is one chain of fma,
+   from the ring as vectors of four. The lanes of a wave form a grid with TILE_LANES_N columns, so a wave's load of A or
+   B has few different addresses. The padding of the rows spreads these over all banks. Each result is one chain of fma,
    k ascending. */
 #include "codegen/gemm.h"
 

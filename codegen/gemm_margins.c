@@ -120,7 +120,7 @@ static void write_wave(struct gemm *g, const struct margin *m)
     lower_leave(l, p);
 }
 
-/* One thread for each row (column) adds up the waves' totals. */
+/* One thread for each row (column) combines the waves' totals. */
 static void write_tile(struct gemm *g, const struct margin *m)
 {
     struct lower *l = g->l;

@@ -64,9 +64,9 @@ int log2_ceil(int64_t n)
     return l;
 }
 
-/* Brings an index of n into the form in which locations keep theirs, so that both can be compared. In a dimension of 1
-   it is 0, whatever loop ranges over it. For a value of the kernel's own group it begins with the kernel's own row,
-   however views spell that. */
+/* Brings an index of n into the form that locations and memos keep, so that both can be compared. In a dimension of 1
+   the index is 0, whatever loop ranges over it. For a value of the kernel's own group it begins with the kernel's own
+   row, however a view's arithmetic writes that row. */
 static void canonical(const struct lower *l, const struct node *n, const struct index *const *index,
                       const struct index **out)
 {

@@ -344,7 +344,7 @@ static void barrier(struct kprint *p, const struct kstmt *it)
     kout_line(&p->o, "/* barrier */");
 }
 
-/* Prints statements for only those live threads for which `on` holds: the next live array. */
+/* Prints statements for only those live threads for which `on` holds. The next live array says which they are. */
 static void some(struct kprint *p, const char *on, struct kstmt *const *list, size_t n)
 {
     struct payload *y = of(p);

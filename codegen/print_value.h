@@ -11,7 +11,7 @@ struct kprint;
 struct klang {
     const char *real; /* type of a float; NULL: its own, tk_f32 */
     const char *own;  /* text between the name of private memory and its subscript */
-    const char *(*load)(struct kprint *p, const struct kmem *m, const struct index *at); /* from memory not private */
+    const char *(*load)(struct kprint *p, const struct kmem *m, const struct index *at); /* argument, shared memory */
     /* Stores `value` at element `at` of memory that is not private. NULL: an assignment. */
     const char *(*store)(struct kprint *p, const struct kmem *m, const struct index *at, const char *value);
     /* A value, rounded as an element of type t holds it. */

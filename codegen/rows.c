@@ -150,7 +150,7 @@ static bool is_one_a_row(const struct rows *r, const struct node *n)
     return n->type.rank == r->space.rank || (index_is_const(last) && last->k == 1);
 }
 
-/* Has the stage of n already stored n in the memory that n has as a result? */
+/* Has n's stage already stored n in the node's own memory (LOC_STORED)? */
 static bool is_stored(const struct lower *l, const struct node *n)
 {
     for (size_t i = 0; i < l->n_locs; i++)

@@ -45,8 +45,8 @@ static bool is_dir(const char *path)
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
-/* A build holds the graph as it was: warns if its file has other text now. A file that is gone or cannot be read says
-   nothing. */
+/* A build holds the graph's text as it was. Warns if the file now has another text, but not if the file is gone or
+   cannot be read. */
 static void warn_if_stale(const struct line *l)
 {
     const struct build *b = l->build;
@@ -215,7 +215,7 @@ static bool check_files(const struct line *l)
     return true;
 }
 
-/* Inputs, labels and parameters that nothing needs are most often a slip of the pen. */
+/* Inputs, labels and parameters that no output needs are usually a mistake. */
 static void warn_of_unused(struct session *s, const struct graph *g)
 {
     enum { MOST = 8 };

@@ -36,7 +36,7 @@ void line_text(const struct line *l, struct compiled *k, const char *device_kind
    kernels needs no compiler. */
 bool line_compile(const struct line *l, struct compiled *k, const char *device_kind);
 
-/* --target: rows by name. */
+/* The targets of --target: a list of names, separated by commas. */
 bool line_targets(struct session *s, const char *list, const struct target *out[], size_t max, size_t *n);
 /* The target where the command implies none: the first of --target, else the build's first, else gfx90a. */
 const struct target *line_target(const struct line *l);

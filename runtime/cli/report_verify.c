@@ -251,7 +251,7 @@ static void print_fail(struct session *s, const struct verify_report *r, const s
                     : "runs the same kernels on the CPU, looking for races, out-of-range and unwritten accesses");
 }
 
-/* How much was judged: the kernels with elements, and those of them with judged elements. */
+/* Totals over all kernels. blind: kernels with elements of which none was judged; kernels: all others. */
 struct judged {
     int64_t elements, range, not_finite;
     size_t kernels, blind;
@@ -292,7 +292,8 @@ static const char *blind_text(struct arena *a, const struct kernel_verdict *v, c
                                    : arena_printf(a, "%s: %s in it %s", at, v->blind_of->op->call.name, v->blind_why);
 }
 
-/* A line for each kernel and output of which some or nothing was not judged, with the first element and why. */
+/* A line for each kernel with elements that were not judged (the first of them, and why), and for each output of which
+   nothing was judged. Also for each kernel of which no element is finite. */
 static void print_unjudged(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
 {
     struct arena *a = s->run;

@@ -117,8 +117,8 @@ static void regions_merge(struct checker *c)
     c->n_regions = n;
 }
 
-/* The first value in bytes [from, end) of a region that is not the one that the launch expects; the expected one if all
-   are. */
+/* The first value held in bytes [from, end) of a region that is not the one that the launch expects. If there is none:
+   the expected value. */
 static uint32_t value_held(const struct region *r, size_t from, size_t end)
 {
     for (size_t i = from; r->value && r->held && i < end && i < r->bytes; i++)

@@ -1,8 +1,8 @@
 #ifndef TOKIC_RUNTIME_JUDGE_HELD_H
 #define TOKIC_RUNTIME_JUDGE_HELD_H
-/* What the judgement of kernels stands on: a source on the device is the bound tensor, rounded once; what a launch
-   reads is what its producer left, and was judged; a declared output, read again at the end, is that too. A copy of
-   each value lives until its last reader. */
+/* Checks what the judgement of kernels relies on. A source on the device must be the bound tensor, rounded once. What a
+   launch reads must be what its producer left and the judge judged. So must a declared output that is read again at the
+   end. A copy of each value lives until its last reader. */
 #include "runtime/judge/verify.h"
 
 struct held;

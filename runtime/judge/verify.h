@@ -60,7 +60,7 @@ struct output_verdict {
 
 enum verdict {
     VERDICT_PASS,
-    VERDICT_PARTLY,     /* nothing is wrong, but more than 1 % of an output was not judged without need */
+    VERDICT_PARTLY,     /* nothing is wrong, but over 1 % of an output was not judged though finite in the reference */
     VERDICT_NOT_JUDGED, /* nothing is wrong, but no element of a kernel or output was judged */
     VERDICT_FAIL,
 };
@@ -91,10 +91,11 @@ enum verdict verify_verdict(const struct verify_report *r);
 /* Was no element judged, though there are some? */
 static inline bool coverage_is_blind(const struct coverage *c) { return !c->elements && c->range; }
 
-/* Is told how verify_kernels goes on. */
+/* Callbacks that follow the progress of verify_kernels. */
 struct verify_watch {
     void *ctx;
-    /* Group `group` is about to run; the number of groups: all are judged, and the outputs are compared. */
+    /* Group `group` is about to run. If `group` is the number of groups, all of them are judged, and the comparison of
+       the outputs is about to begin. */
     void (*begins)(void *ctx, size_t group);
     /* A group was judged. */
     void (*judged)(void *ctx, const struct kernel_verdict *v);

@@ -1,6 +1,6 @@
 /* Judgement 2: are the passes right? The graph after them and the parsed graph are evaluated side by side in real
    numbers. A value that both have is compared, and then replaced by the parsed walk's value, so that differences do not
-   accumulate. Formats are beyond real numbers: width.h says what may be narrow. */
+   accumulate. Real numbers do not show a format that is too narrow: width.h checks that. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,8 +213,8 @@ static bool walk_beside(struct beside *x)
     return ok;
 }
 
-/* Does this graph have the parsed graph's values? decided: precision has run, so they are stored as wide as they must
-   be too. */
+/* Does `after` have the parsed graph's values? decided: precision has run, so the values must also be stored as wide as
+   width.h says. */
 static bool holds(struct beside *x, const struct graph *after, bool decided)
 {
     x->after = after;

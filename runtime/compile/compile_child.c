@@ -50,8 +50,8 @@ int child_say(const struct compile_job *job, int code, const char *fmt, ...)
 }
 
 /* Resets what the child must not inherit: signal handlers and masks (a test's, a sanitizer's), the terminal, core
-   files. The child dies with its parent. The time limit is a timer, since a timer survives an exec, and its signal tells
-   the parent why the child died. */
+   files. The child dies with its parent. The time limit is a timer, since a timer survives an exec, and its signal
+   tells the parent why the child died. */
 static bool child_settle(const struct compile_job *job, pid_t parent, double limit)
 {
     setpgid(0, 0);

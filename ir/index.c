@@ -21,7 +21,7 @@ struct index_table {
     struct arena *vars;  /* variables and expressions that mention one */
     struct arena *room;  /* the slots */
     unsigned next_id;
-    size_t n, n_slots; /* a power of two, at least twice n */
+    size_t n, n_slots; /* n_slots is a power of two, at least 2·n */
     struct slot *slot;
     const struct index *small[SMALL]; /* the constants 0, 1, …, made on first use */
 };

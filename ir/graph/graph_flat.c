@@ -83,7 +83,7 @@ static struct node **slot(struct flat *f, int64_t id)
     return &f->by_id[id];
 }
 
-/* ref = "%" int. NULL after an error, even if it was reported before. */
+/* ref = "%" int. NULL after an error, also if the error was reported earlier. */
 static struct node *flat_ref(struct flat *f)
 {
     struct loc loc = f->c.cur.loc;

@@ -28,6 +28,6 @@ const struct index *kparse_index(struct kparse *p);
 const struct kexpr *kparse_value(struct kparse *p);
 struct kmask kparse_guards(struct kparse *p);
 struct kmem *kparse_mem(struct kparse *p, const char *name, struct loc loc);
-/* subscript, after a memory's name; *slot is NULL if there is only one index. */
+/* Parses the subscript after a memory's name; *slot is NULL if there is only one index. */
 void kparse_subscript(struct kparse *p, const struct kmem *m, const struct index **slot, const struct index **index);
 #endif

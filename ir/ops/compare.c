@@ -333,8 +333,8 @@ static bool cast_infer(struct graph *g, struct node *n)
     return true;
 }
 
-/* A float operand is not rounded here: the walker's store rounds it. Over the field, a cast from float to integer is a
-   keyed hash of 31 bits. */
+/* A float operand is not rounded here: the walker's store rounds it. Over the finite field (NUM_FIELD), a cast from
+   float to integer is a keyed hash of 31 bits. */
 static NUM cast_eval1(const struct ev *c, const NUM *x)
 {
     enum dtype from = c->in[0].dtype;

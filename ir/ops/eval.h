@@ -171,7 +171,7 @@ double bd_gamma(double n, double u);
 /* Error of one correctly rounded operation whose exact result is at most mag in magnitude: half an ulp at mag in b's
    arithmetic, plus the reference's own rounding. */
 double bd_round(const struct bd *b, double mag);
-/* The same for a function. */
+/* bd_round for function f, with the error of its implementation instead of half an ulp. */
 double bd_fn(const struct bd *b, enum num_fn f, double mag);
 /* The largest finite number of b's arithmetic. */
 double bd_max(const struct bd *b);

@@ -102,7 +102,7 @@ static struct hull hull_of_remainders(enum int_op op, struct hull x, struct hull
     return (struct hull){ sign.lo < 0 ? -most : 0, sign.hi > 0 ? most : 0 };
 }
 
-/* All exact values for operands in x and y. */
+/* The hull of all exact values for operands in x and y. */
 static struct hull hull_of(enum int_op op, struct hull x, struct hull y)
 {
     if (is_division(op))

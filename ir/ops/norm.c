@@ -92,8 +92,8 @@ const struct op_def op_gelu = {
 /* ---- softmax ---- */
 static bool softmax_infer(struct graph *g, struct node *n) { return need_row(g, n); }
 
-/* The largest of a row; subtracting it avoids overflow. Over the field, a max reduction is the sum of a hash of each
-   element. */
+/* The largest of a row; subtracting it avoids overflow. Over the finite field (NUM_FIELD), a max reduction is the sum
+   of a hash of each element. */
 static NUM row_max(const struct ev *c, const NUM *x, int64_t n)
 {
     NUM m = c->kind == NUM_DOUBLE ? (NUM){ .d = -INFINITY } : (NUM){ .u = 0 };

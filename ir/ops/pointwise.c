@@ -420,7 +420,8 @@ const struct op_def op_abs = {
 /* ---- exp ---- */
 static NUM exp_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_EXP, x[0]); }
 
-/* exp(x + e) − exp(x) = exp(x)·(exp(e) − 1), the larger side; where exp(x) has underflowed, exp(x + e) */
+/* exp(x + e) − exp(x) = exp(x)·(exp(e) − 1), which is more than exp(x) − exp(x − e). Where exp(x) underflows, the bound
+   is exp(x + e). */
 static double exp_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
@@ -460,7 +461,8 @@ const struct op_def op_exp = {
 /* ---- log ---- */
 static NUM log_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_LOG, x[0]); }
 
-/* log x − log(x − e) = −log(1 − e/x), the larger side. A certainly negative x gives a certain NaN. */
+/* log x − log(x − e) = −log(1 − e/x), which is more than log(x + e) − log x. If every x' in x ± e is negative, the
+   result is certainly a NaN. */
 static double log_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, v = x[0].d;

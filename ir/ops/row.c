@@ -178,7 +178,8 @@ double bd_done(const struct bd *b, double y, double propagated, double own)
     return isfinite(y) && fabs(y) + e > bd_max(b) ? INFINITY : e;
 }
 
-/* Sums, products and roundings of nonnegative values are nonnegative, so such a fact holds for computed values too. */
+/* Do the operand's facts say that it is nonnegative? Its computed value is then nonnegative too: sums, products and
+   roundings of nonnegative values are. */
 bool known_nonnegative(const struct bd *b, int operand, double x)
 {
     const struct facts *f = &b->v.n->in[operand]->facts;

@@ -1,5 +1,5 @@
-/* Sources: nodes without operands. The walker binds inputs, labels and parameters; constants and counts compute
-   themselves. */
+/* Sources: nodes without operands. Inputs, labels and parameters are bound from outside; constant and iota compute
+   their elements. */
 #include "ir/ops/row.h"
 
 enum { DIMS, DTYPE, THIRD, FOURTH }; /* the attributes of all ops here start with dims and dtype */

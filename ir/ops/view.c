@@ -113,7 +113,8 @@ struct block {
     int x0, x1, y0, y1;
 };
 
-/* The smallest such block at (x0, y0). Blocks end where the products of the remaining dims are equal expressions. */
+/* The smallest such block that begins at (x0, y0). It ends where the products of the dims from x0 and from y0 on are
+   equal expressions. */
 static struct block block_after(struct index_table *t, const struct type *x, int x0, const struct type *y, int y0)
 {
     const struct index *py = index_const(t, 1);
@@ -190,7 +191,8 @@ static void dims_at(const struct dim_values *v, const struct type *t, int64_t *d
         dim[d] = dims_eval(v, t->dim[d]);
 }
 
-/* Block by block. Blocks are found from the dims' values, by equal prefix products. */
+/* Maps the box block by block. Blocks are found from the dims' values: one ends where the products of its operand and
+   result dims are equal. */
 static void reshape_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                           struct box *in)
 {

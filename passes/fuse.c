@@ -22,7 +22,7 @@ static void add_once(struct arena *a, struct list *l, struct node *n)
     *arena_push(a, l->v, l->n, l->cap) = n;
 }
 
-/* The last of the groups that n reads, through rematerialised nodes. */
+/* The last of the groups that n reads, directly or through rematerialised nodes. */
 static struct group *last_read(const struct node *n)
 {
     struct group *last = NULL;
@@ -35,7 +35,8 @@ static struct group *last_read(const struct node *n)
     return last;
 }
 
-/* The groups that n reads, through rematerialised nodes, in ascending order; at most MOST_SIBLINGS are listed. */
+/* The groups that n reads, directly or through rematerialised nodes, in ascending order. Lists at most
+   MOST_SIBLINGS. */
 enum { MOST_SIBLINGS = 16 };
 static int groups_read(const struct node *n, struct group **list, int count)
 {
@@ -67,7 +68,7 @@ static void merge_siblings(struct fusion *f, struct node *n)
         fusion_merge(f, list[i], list[count - 1], n);
 }
 
-/* Drops the groups that merging has emptied. */
+/* Drops the groups that merge_siblings and recompute_cheap have emptied. */
 static void drop_empty(struct graph *g)
 {
     size_t kept = 0;
@@ -185,9 +186,9 @@ static const char *group_title(struct arena *a, const struct group *gr)
     return *title ? title : gr->nodes[gr->n_nodes - 1]->op->call.name;
 }
 
-/* Sets node->mark to what a rematerialised value costs each reader: the number of its reads, times the copies of its
-   index in them (fusion_index_copies). Beyond the limit the value is materialised, so that no reader recomputes a long
-   chain of views or an operand that the chain reads many times. */
+/* Sets node->mark to what a rematerialised value costs each reader: the number of its reads, those of its
+   rematerialised operands included, times the copies of its index in them (fusion_index_copies). Beyond the limit the
+   value is materialised, so that no reader recomputes a long chain of views. */
 enum { MOST_RECOMPUTED = 32 };
 static void limit_rematerialisation(struct fusion *f, struct node *n)
 {

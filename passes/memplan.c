@@ -168,7 +168,7 @@ static void write_slots(struct graph *g, const struct attempt *a)
 
 /* ---- edges ---- */
 
-/* A search backwards along the edges, started from several groups. It gives up after a number of edges. */
+/* A search backwards along the groups' edges. */
 struct search {
     struct graph *g;
     int *seen; /* by group: the last group found to come after it, plus 1 */
@@ -189,7 +189,8 @@ static size_t search_push(struct search *s, const struct group *gr, const struct
     return from->n_after;
 }
 
-/* Marks all predecessors of `from` as predecessors of gr. */
+/* Marks the predecessors of `from`, direct and indirect, as predecessors of gr. Gives up after MOST_EDGES edges, which
+   at worst costs an edge too many. Groups before `least` are not of interest. */
 static void search_back(struct search *s, const struct group *gr, const struct group *from, int least)
 {
     enum { MOST_EDGES = 512 };

@@ -42,7 +42,7 @@ static void add(struct recompute *r, struct list *l, const struct node *n)
         *arena_push(r->a, l->v, l->n, l->cap) = n;
 }
 
-/* Adds what n reads from other groups and from sources, through rematerialised nodes. Constants do not
+/* Adds what n reads from other groups and from sources, directly or through rematerialised nodes. Constants do not
    count, since they are not in memory. */
 static void add_reads(struct recompute *r, struct group *gr, const struct node *n, bool contraction)
 {

@@ -2,7 +2,7 @@
    primitives; keeps values. Runs before precision, which decides the new nodes' dtypes too. */
 #include "passes/pass.h"
 
-enum { MOST_OPERANDS = 16 }; /* compilers take minutes for 64 nested selections */
+enum { MOST_OPERANDS = 16 }; /* C compilers take minutes for the 64 nested conditionals of a concat of 64 */
 
 bool pass_split(struct graph *g, struct pass_ctx *c)
 {

@@ -31,7 +31,7 @@ struct gemm {
     const struct matrix_unit *unit; /* NULL: f32 operands, one chain of fma per result */
     enum dtype in;                  /* of the ring's elements */
     int threads, stages;
-    const struct index *block[3];             /* tile_m, or tile_m·parts + part; tile_n; batch */
+    const struct index *block[3];             /* (row of tiles, part of K) as one number; column of tiles; matrix */
     const struct index *tile_m, *tile_n;      /* which row and column of tiles */
     const struct index *m0, *n0;              /* the tile's first row and column */
     const struct index *wave_m, *wave_n;      /* this wave's first row and column in the tile */

@@ -10,7 +10,7 @@ struct margin {
     enum kacc op;
     int slots;                /* rows (columns) that a thread has results of */
     int chain;                /* results of the thread in each of them */
-    int first, span;          /* lanes that share a row (column) differ in the bits from first up to span */
+    int first, span;          /* lanes that share a row (column) differ in bits first to span / 2 (powers of two) */
     int waves;                /* waves of the block that share a row (column) */
     const struct index *wave; /* this wave's number among them */
     int extent;               /* rows (columns) of the tile */

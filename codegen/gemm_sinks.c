@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The contraction's index of row `row`, column `col` of the matrix. */
+/* The index, in the contraction's result, of row `row` and column `col` of the matrix (g->batch). */
 static void result_index(const struct gemm *g, const struct index *row, const struct index *col,
                          const struct index **index)
 {

@@ -40,7 +40,7 @@ void lower_grid(struct lower *l, const struct index *const *count, const struct 
     const struct index **grid = l->k->grid;
     const struct index *const *bid = l->k->bid;
     const struct index *rest = bid[0];
-    int inner = 0; /* the last axis that x holds */
+    int inner = 0; /* the last axis that is folded into x */
     for (int i = 0; i < 3; i++) {
         grid[i] = count[i];
         at[i] = bid[i];

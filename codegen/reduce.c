@@ -2,7 +2,7 @@
 
    LAUNCH_COLUMNS: for each of `outer` there are `inner` results side by side in memory. They go to neighbouring lanes,
    `width` to a lane. The waves of a block take turns along the reduced terms and combine their totals in shared memory.
-   LAUNCH_CHUNKS: a block takes a part of the terms of one result, neighbouring terms to neighbouring threads.
+   LAUNCH_CHUNKS: a block takes a part of the terms of one result. They go to neighbouring threads, `width` to a thread.
    A launch that reads scratch reduces partial results: they are its terms, and its results lie along `inner`. */
 #include <string.h>
 
@@ -83,7 +83,8 @@ static void store_elements(struct reduce *r, const struct index *k, const struct
     }
 }
 
-/* Accumulates a thread's neighbours e = 0 .. width - 1: columns e into accumulator e, or terms e into the only one. */
+/* Accumulates a thread's neighbours, element e of them into accumulator e, 0 <= e < width. The neighbours are columns,
+   or terms of one column. */
 static void take(struct reduce *r, const struct index *k, const struct index *column, bool along_columns)
 {
     struct lower *l = r->l;

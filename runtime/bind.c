@@ -19,7 +19,7 @@
 
 enum { DEFAULT_DIM = 128, MAX_THREADS = 16 };
 #define THREADED (1 << 20)              /* a draw of at least so many elements uses threads */
-#define ELEMENTS_MAX (INT64_C(1) << 40) /* of any value of the graph */
+#define ELEMENTS_MAX (INT64_C(1) << 40) /* the most elements of a value of the graph */
 
 /* A source of the graph while it is being bound. */
 struct want {

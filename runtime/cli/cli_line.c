@@ -157,7 +157,7 @@ static void name_file(struct named_files *f, const char *flag, const char *path)
         *arena_push(f->s->run, f->v, f->n, f->cap) = (struct named_file){ flag, path };
 }
 
-/* NAME=FILE of a flag that may be repeated. */
+/* Adds the files of a flag that takes NAME=FILE and may be repeated. */
 static void name_texts(struct named_files *f, const char *flag, const struct texts *list)
 {
     for (size_t i = 0; i < list->n; i++) {

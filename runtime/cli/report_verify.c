@@ -73,7 +73,8 @@ static const char *dims_text(struct arena *a, const struct dim_values *d)
     return text;
 }
 
-/* Widths that hold for every line before any is known: the longest title, and the last element of every result. */
+/* Sets column widths that will fit every line, before any line is known: for the longest title, and for the last
+   element of every result. */
 static void set_widths(struct verify_lines *l)
 {
     static const char *const widest[COLUMNS] = { "kernel",        "1.0e-100", "1.0e-10", "1,000",
@@ -142,7 +143,8 @@ void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *
                                    number_text(a, line->range), w->pass ? NULL : "wrong" });
 }
 
-/* "y 8.9e-04 from real, end to end"; elements that are not finite are counted, by whether real has the same. */
+/* "y 8.9e-04 from real, end to end". Elements that are not finite are counted: those that are the same in real numbers,
+   and those that are not. */
 static const char *drift_text(struct arena *a, const struct drift *d)
 {
     if (!d->elements)

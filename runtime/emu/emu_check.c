@@ -24,8 +24,8 @@ struct past {
 
 struct cell {
     struct past write, read; /* the last of each; epoch 0: none in this launch */
-    /* Of the reads in epoch read.epoch: one by another thread and its line, and whether several waves read. Of the
-       reads at read.wave_count: whether several threads read. */
+    /* What is remembered of the reads in epoch read.epoch: one by another thread than read.tid (other_*), and whether
+       several waves or blocks read. Of the reads at read.wave_count: whether several threads read. */
     uint16_t other_tid;
     int32_t other_line;
     uint32_t other_block;

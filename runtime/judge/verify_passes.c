@@ -16,7 +16,7 @@ struct beside {
     const struct binding *b;
     int threads;
     struct walk *wp, *wa;          /* of parsed, all values kept; of after */
-    const struct node **parsed_of; /* by id of after's nodes: the first parsed node whose value it holds */
+    const struct node **parsed_of; /* parsed_of(after) */
     struct graph *expanded;        /* the parsed graph with its composites expanded; made on first use */
     const struct width *width;
     size_t compared;
@@ -30,7 +30,7 @@ static const struct node *value_in(const struct graph *g, const struct node *pn)
     return (size_t)pn->id < g->n_values ? g->value_of[pn->id] : NULL;
 }
 
-/* By id of g's nodes: the first parsed node whose value it holds, or NULL. */
+/* By the id of a node of g: the first parsed node whose value that node holds, or NULL. */
 static const struct node **parsed_of(struct arena *a, const struct graph *parsed, const struct graph *g)
 {
     const struct node **of = arena_array(a, const struct node *, g->next_id + 1);

@@ -25,7 +25,7 @@ void combine_wave(struct lower *l, struct kmem *acc, int n, enum kacc op)
         kstmt_combine(&l->b, acc, index_const(l->indices, i), op, l->t->wave);
 }
 
-/* Stores each wave's total in shared memory; then every thread adds these up, wave by wave. */
+/* Stores each wave's total in shared memory. Then every thread combines these totals, wave by wave. */
 void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op)
 {
     struct index_table *t = l->indices;

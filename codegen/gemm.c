@@ -3,13 +3,14 @@
 
    A block makes one tile. Slices of A and B, `tile.k` deep, go through a ring of shared memory with the target's
    copy_stages slots. Iteration i:
-       barrier        slice i has landed and is published; everybody is done with slot (i − 1)
-       issue       slice i + stages − 1, into the slot that slice i − 1 left
+       barrier     slice i has landed and is visible to the block; no thread still reads slice i − 1
+       issue       slice i + stages − 1, into the slot that held slice i − 1
        multiply    slice i
-       land        (a target that stages through registers stores them now: the slot is free since the barrier)
+       land        slice i + stages − 1, on a target that stages copies through registers
    An operand that is a plain buffer with rows of a multiple of 4 bytes is copied asynchronously, 4, 8 or 16 bytes at a
-   time; any other (a cast, a transposed view, odd rows) is pulled element by element and stored at the issue's place,
-   which the same barriers cover. Parts of a tile that lie outside the matrix are zeros: they add nothing. */
+   time. Any other operand (a cast, a transposed view, odd rows) is lowered element by element, and stored where its
+   copies would be issued; the same barriers order these stores. Elements of a tile that lie outside the matrix are
+   zeros, which add nothing. */
 #include "codegen/gemm.h"
 
 /* Index of an operand's element from its outer coordinate and its depth. */
@@ -32,8 +33,8 @@ static void operand_index(const struct gemm *g, const struct side *s, const stru
     index[lead + 1] = second;
 }
 
-/* The elements of the widest copy, of 4, 8 or 16 bytes, that is always aligned in a plain buffer. 0: none is; the
-   operand is pulled. Tensors start at multiples of 256 bytes. */
+/* The elements of the widest copy, of 4, 8 or 16 bytes, that is aligned everywhere in a plain buffer with rows of this
+   length. Buffers start at multiples of 256 bytes. 0: no copy is aligned, and the operand is lowered by element. */
 static int piece_of(const struct index *row_length, int cols, int size)
 {
     for (int piece = 16 / size; piece * size >= 4; piece /= 2)
@@ -63,7 +64,7 @@ static const struct index *slice_depth(const struct gemm *g, const struct index 
     return index_add(g->l->indices, index_mulk(g->l->indices, slice, g->tile.k), g->start);
 }
 
-/* Coordinates in the matrix of element (r, c) of slice `slice`, and the guard that it exists. */
+/* The coordinates in the matrix of element (r, c) of slice `slice`. Returns the mask that holds if they lie inside. */
 static struct kmask slice_mask(const struct gemm *g, const struct side *s, const struct index *slice,
                                const struct index *r, const struct index *c, const struct index **outer,
                                const struct index **depth)
@@ -74,8 +75,8 @@ static struct kmask slice_mask(const struct gemm *g, const struct side *s, const
     return (struct kmask){ .n = 2, .g = { { *outer, s->outer }, { *depth, g->end } } };
 }
 
-/* Brings slice `slice` into `slot`: issues, or pulls. `stage0`: number of the first staging register. Returns the
-   registers used. */
+/* Brings slice `slice` of one operand into `slot`: issues its copies, or lowers and stores its elements; with `land`,
+   lands the copies. `stage0`: number of the first staging register. Returns how many staging registers are used. */
 static int fetch(struct gemm *g, const struct side *s, const struct index *slice, const struct index *slot, int stage0,
                  bool land)
 {
@@ -262,7 +263,7 @@ void lower_gemm(struct lower *l)
     lower_forget(l);
     fetch_both(&g, next, next_slot, true);
     lower_leave(l, p);
-    /* The copies past the end, of zeros, have landed too: nothing is in flight when the block ends. */
+    /* Waits for the copies past the end of K too, which write zeros: nothing is in flight when the block ends. */
     kstmt_barrier(&l->b, KSCOPE_WAVE, 0);
     gemm_sinks(&g);
     record_sum(&g);

@@ -7,7 +7,7 @@
 
 struct side { /* A or B */
     const struct node *n;
-    struct kmem *src; /* the buffer of an asynchronous copy; NULL: pulled */
+    struct kmem *src; /* the buffer that is copied asynchronously; NULL: lowered element by element */
     struct kmem *ring;
     int rows, cols;                     /* of a slot, as stored */
     bool depth_first;                   /* stored [k][outer]: the matrix has k as its row */
@@ -31,7 +31,7 @@ struct gemm {
     const struct matrix_unit *unit; /* NULL: f32 operands, one chain of fma per result */
     enum dtype in;                  /* of the ring's elements */
     int threads, stages;
-    const struct index *block[3];             /* the tile's row of tiles, with its part of K; column of tiles; matrix */
+    const struct index *block[3];             /* (row of tiles, part of K) as one number; column of tiles; matrix */
     const struct index *tile_m, *tile_n;      /* which row and column of tiles */
     const struct index *m0, *n0;              /* the tile's first row and column */
     const struct index *wave_m, *wave_n;      /* this wave's first row and column in the tile */
@@ -47,14 +47,15 @@ struct gemm {
     size_t n_margins;
 };
 
-/* Products without a matrix unit. begin zeroes the accumulators. multiply adds the products of one slice. at gives the
-   row (column) in the block's tile of the thread's i-th row (column). */
+/* Products without a matrix unit. lanes_begin zeroes the accumulators. lanes_multiply adds the products of one slice.
+   lanes_at gives the thread's i-th row (column), counted in the block's tile. */
 void lanes_begin(struct gemm *g);
 void lanes_multiply(struct gemm *g, const struct index *slot);
 const struct index *lanes_at(const struct gemm *g, const struct reg_side *s, const struct index *i);
 
-/* Reductions that the launch's sinks ask for. begin comes before the results are visited. take adds one result inside
-   the matrix, given the thread's slots of its row and column, and its index. end stores the tile's totals. */
+/* Reductions that the launch's sinks ask for. margins_begin is called before the results are visited. margins_take
+   accumulates one result inside the matrix, given the thread's slots of its row and column, and its index. margins_end
+   stores the tile's totals. */
 void margins_begin(struct gemm *g);
 bool margins_of_columns(const struct gemm *g);
 void margins_take(struct gemm *g, const struct index *row_slot, const struct index *col_slot,

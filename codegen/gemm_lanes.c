@@ -1,11 +1,12 @@
 /* Products of a slice without a matrix unit. Each thread has a register tile of results, and reads its rows and columns
-   from the ring as vectors of four. The lanes of a wave form a grid with TILE_LANES_N columns, so its loads of A and B
-   have few different addresses, which the padding of the rows spreads over all banks. Each result is one chain of fma,
+   from the ring as vectors of four. The lanes of a wave form a grid with TILE_LANES_N columns, so a wave's load of A or
+   B has few different addresses. The padding of the rows spreads these over all banks. Each result is one chain of fma,
    k ascending. */
 #include "codegen/gemm.h"
 
 enum { RUN_DEPTH = 4 }; /* elements of a vector access: 16 bytes of f32 */
-/* vector accesses of a slice that are unrolled: more would fill the registers with pending loads */
+/* The loop over a slice's depth is unrolled if it has at most so many turns: more would fill the registers with pending
+   loads. */
 enum { MOST_UNROLLED = 4 };
 
 static const struct index *number(const struct gemm *g, int64_t v) { return index_const(g->l->indices, v); }

@@ -10,7 +10,7 @@ struct margin {
     enum kacc op;
     int slots;                /* rows (columns) that a thread has results of */
     int chain;                /* results of the thread in each of them */
-    int first, span;          /* lanes that share a row (column) differ in the bits from first up to span */
+    int first, span;          /* lanes that share a row (column) differ in bits first to span / 2 (powers of two) */
     int waves;                /* waves of the block that share a row (column) */
     const struct index *wave; /* this wave's number among them */
     int extent;               /* rows (columns) of the tile */
@@ -120,7 +120,7 @@ static void write_wave(struct gemm *g, const struct margin *m)
     lower_leave(l, p);
 }
 
-/* One thread for each row (column) adds up the waves' totals. */
+/* One thread for each row (column) combines the waves' totals. */
 static void write_tile(struct gemm *g, const struct margin *m)
 {
     struct lower *l = g->l;

@@ -1,10 +1,9 @@
-/* What a gemm writes: its results with the group's pointwise epilogue pulled through, parts of them, or reductions of
-   them. */
+/* What a gemm writes: its results after the group's pointwise epilogue, partial sums of them, or reductions of them. */
 #include "codegen/gemm.h"
 
 #include <string.h>
 
-/* The contraction's index of row `row`, column `col` of the matrix. */
+/* The index, in the contraction's result, of row `row` and column `col` of the matrix (g->batch). */
 static void result_index(const struct gemm *g, const struct index *row, const struct index *col,
                          const struct index **index)
 {
@@ -35,7 +34,8 @@ static void write_partial(struct gemm *g, const struct sink *s, const struct val
                 lower_value(l, g->c.n, w->index), NULL);
 }
 
-/* Writes one result, which is at `w`. The slots are the thread's, of the result's row and column, for the margins. */
+/* Writes one result, which is read from `w`. row_slot and col_slot are the thread's slots of the result's row and
+   column, which margins need. */
 static void write_result(struct gemm *g, const struct value_loc *w, const struct index *row_slot,
                          const struct index *col_slot)
 {

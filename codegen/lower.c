@@ -40,7 +40,7 @@ void lower_grid(struct lower *l, const struct index *const *count, const struct 
     const struct index **grid = l->k->grid;
     const struct index *const *bid = l->k->bid;
     const struct index *rest = bid[0];
-    int inner = 0; /* the last axis that x holds */
+    int inner = 0; /* the last axis that is folded into x */
     for (int i = 0; i < 3; i++) {
         grid[i] = count[i];
         at[i] = bid[i];
@@ -64,9 +64,9 @@ int log2_ceil(int64_t n)
     return l;
 }
 
-/* Brings an index of n into the form in which locations keep theirs, so that both can be compared. In a dimension of 1
-   it is 0, whatever loop ranges over it. For a value of the kernel's own group it begins with the kernel's own row,
-   however views spell that. */
+/* Brings an index of n into the form that locations and memos keep, so that both can be compared. In a dimension of 1
+   the index is 0, whatever loop ranges over it. For a value of the kernel's own group it begins with the kernel's own
+   row, however a view's arithmetic writes that row. */
 static void canonical(const struct lower *l, const struct node *n, const struct index *const *index,
                       const struct index **out)
 {

@@ -64,8 +64,8 @@ struct lower {
     struct vector vec;
     struct vector_load *loads; /* vector loads that can be read again */
     size_t n_loads, cap_loads;
-    /* The row, or the element, that a thread of a rows kernel computes. Fusion has proved that it reads values of the
-       kernel's own group nowhere else. */
+    /* The row, or the element, that a thread of a rows kernel computes. Fusion has proved that the thread reads values
+       of the kernel's own group nowhere else. */
     const struct index *own[MAX_RANK];
     int own_rank; /* 0: not in a row */
     int n_held;   /* private elements that stay for later sweeps */

@@ -10,9 +10,9 @@
 struct payload {
     struct kprint p;            /* the first member: functions that are given a kprint find the payload by it */
     int live;                   /* depth of control: live<N>_[tid] says whether a thread takes part at this depth */
-    const struct index **outer; /* variables that are arrays over the block's threads; outer_read: lets that are */
+    const struct index **outer; /* integer variables that are arrays over the block's threads */
     size_t n_outer, cap_outer;
-    const struct kexpr **outer_read;
+    const struct kexpr **outer_read; /* K_READ values of float lets that are arrays over the block's threads */
     size_t n_outer_read, cap_outer_read;
 };
 
@@ -344,7 +344,7 @@ static void barrier(struct kprint *p, const struct kstmt *it)
     kout_line(&p->o, "/* barrier */");
 }
 
-/* Prints statements for only those live threads for which `on` holds: the next live array. */
+/* Prints statements for only those live threads for which `on` holds. The next live array says which they are. */
 static void some(struct kprint *p, const char *on, struct kstmt *const *list, size_t n)
 {
     struct payload *y = of(p);

@@ -1,7 +1,7 @@
 #ifndef TOKIC_CODEGEN_PAYLOAD_H
 #define TOKIC_CODEGEN_PAYLOAD_H
-/* Prints a kernel as plain C for one thread, in which every float is a payload of type P and every operation on floats
-   is a call.
+/* Prints a kernel as plain C that one host thread runs. Every float is a payload of type P, and every operation on
+   floats is a call.
 
    The text is one function
        void NAME_run(void *const *args, const tk_i64 *dims, const tk_i64 *grid)

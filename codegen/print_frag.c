@@ -4,8 +4,8 @@
 
 #include "ir/kernel/fragment.h"
 
-/* The number of an element in memory as at_ plus its distance from element 0, if the distance does not depend on the
-   lane. */
+/* The element number `at`, printed as at_ plus its distance from `first` (the value of at_) if the distance is a
+   constant, else in full. */
 static const char *from_first(struct kprint *p, const struct index *first, const struct index *at)
 {
     const struct index *d = index_sub(p->k->s->indices, at, first);

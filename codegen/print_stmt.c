@@ -48,7 +48,8 @@ const char *print_remark(struct arena *a, const char *text)
     return out;
 }
 
-/* Prints a location without its folder, so that the text does not depend on where the graph's file is. */
+/* Prints a region. Its location is printed without the folder, so that the text does not depend on where the graph's
+   file is. */
 void print_region(struct kprint *p, const struct kstmt *it)
 {
     if (p->k->comment && it->loc.line && it->loc.src != p->k->src) {

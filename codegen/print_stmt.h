@@ -30,7 +30,7 @@ void print_lane_reduce(struct kprint *p, const struct kstmt *it);
 /* Opens a loop over the parts of a fragment: the head with its brace, and one more level of indentation. */
 void print_loop(struct kprint *p, const char *var, const char *count);
 void print_loop_of(struct kprint *p, const char *var, int count);
-/* Closes it: one level back, and the brace. */
+/* Closes what print_loop opened: one level of indentation back, and the brace. */
 void print_close(struct kprint *p);
 /* "2*i_ + j_": the number of the fragment in row i_ and column j_. */
 const char *print_frag_number(struct kprint *p, const struct kfrag *f);

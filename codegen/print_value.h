@@ -9,9 +9,9 @@
 struct kprint;
 
 struct klang {
-    const char *real; /* type of a float; NULL: its own, tk_f32 */
+    const char *real; /* the type of every float; NULL: tk_f32, tk_f64 and so on */
     const char *own;  /* text between the name of private memory and its subscript */
-    const char *(*load)(struct kprint *p, const struct kmem *m, const struct index *at); /* from memory not private */
+    const char *(*load)(struct kprint *p, const struct kmem *m, const struct index *at); /* argument, shared memory */
     /* Stores `value` at element `at` of memory that is not private. NULL: an assignment. */
     const char *(*store)(struct kprint *p, const struct kmem *m, const struct index *at, const char *value);
     /* A value, rounded as an element of type t holds it. */
@@ -62,10 +62,10 @@ const char *print_cell_at(struct kprint *p, const struct kmem *m, const struct i
 
 /* One coordinate of a fragment's element as an index expression of the lane and `elem` (NULL: element 0). */
 const struct index *print_map(const struct kprint *p, const struct map_term *terms, const struct index *elem);
-/* The slot of an element's row in memory with one slot per row: element `elem` of fragment row `row`. */
+/* In memory with one slot for each row: the slot of the row that element `elem` of fragment row `row` lies in. */
 const struct index *print_row_slot(const struct kprint *p, const struct kfrag *c, const struct index *row,
                                    const struct index *elem);
-/* Element number in the tile of element `elem` of the statement's fragment number `frag`. */
+/* Element `elem` of fragment number `frag` of the statement it: its number in the tile. */
 const struct index *print_frag_index(const struct kprint *p, const struct kstmt *it, const struct index *frag,
                                      const struct index *elem);
 #endif

@@ -19,11 +19,11 @@ struct launch_arg {
 };
 
 struct program_launch {
-    const struct group *group; /* the group that it belongs to */
+    const struct group *group; /* the group that the launch is a part of */
     bool first;                /* first launch of its group: the group's scratch is zeroed before it */
     bool last;                 /* last launch of its group: the group is judged after it */
-    const struct kernel *k;    /* its own kernel, even if its text is shared: sum records name its own nodes */
-    size_t kernel;             /* index of its text in program->kernels */
+    const struct kernel *k;    /* never shared, though its text may be: k->sums names the nodes of this launch */
+    size_t kernel;             /* index in program->kernels of k's text */
     struct launch_arg *args;   /* k->n_args of them */
     size_t *after;             /* launches that must complete before it begins, ascending: the program's DAG */
     size_t n_after;

@@ -1,9 +1,9 @@
 /* Reductions across rows, and of few long rows. One pass over the operand computes several reductions of it.
 
    LAUNCH_COLUMNS: for each of `outer` there are `inner` results side by side in memory. They go to neighbouring lanes,
-   `width` to a lane. The waves of a block take turns along the reduced terms, and add their totals in shared memory.
-   LAUNCH_CHUNKS: a block takes a part of the terms of one result, neighbouring terms to neighbouring threads.
-   A launch that reads scratch adds up partial results: these are its terms, and its results are `inner`. */
+   `width` to a lane. The waves of a block take turns along the reduced terms and combine their totals in shared memory.
+   LAUNCH_CHUNKS: a block takes a part of the terms of one result. They go to neighbouring threads, `width` to a thread.
+   A launch that reads scratch reduces partial results: they are its terms, and its results lie along `inner`. */
 #include <string.h>
 
 #include "codegen/lower.h"
@@ -24,7 +24,7 @@ struct reduce {
 
 static bool is_finish(const struct reduce *r) { return r->l->launch->from >= 0; }
 
-/* The operand's index of term `k` of result (o, column). */
+/* The index, in n's operand, of term `k` of result (o, column). */
 static void operand_index(const struct reduce *r, const struct node *n, const struct index *k,
                           const struct index *column, const struct index **index)
 {
@@ -83,7 +83,8 @@ static void store_elements(struct reduce *r, const struct index *k, const struct
     }
 }
 
-/* Accumulates a thread's neighbours e = 0 .. width - 1: columns e into accumulator e, or terms e into the only one. */
+/* Accumulates a thread's neighbours, element e of them into accumulator e, 0 <= e < width. The neighbours are columns,
+   or terms of one column. */
 static void take(struct reduce *r, const struct index *k, const struct index *column, bool along_columns)
 {
     struct lower *l = r->l;
@@ -104,8 +105,8 @@ static void take(struct reduce *r, const struct index *k, const struct index *co
     lower_forget(l);
 }
 
-/* Loops over the block's terms, `round` of them per turn. While none is past the end, REDUCE_UNROLL turns run at once,
-   so that their loads are in flight together. */
+/* Loops over the block's terms, `round` of them per turn. REDUCE_UNROLL turns run at once, as long as none of them is
+   past the end, so that their loads are in flight together. */
 static void sweep(struct reduce *r, const struct index *mine, int round, bool along_columns)
 {
     struct lower *l = r->l;
@@ -211,7 +212,7 @@ static void columns(struct reduce *r)
     sweep(r, l->k->wave_id, waves, true);
     lower_leave(l, p);
     record_sum(r, waves, waves - 1);
-    /* The waves' totals are put side by side; then one thread for each column adds them up in order. */
+    /* The waves' totals are put side by side. Then one thread for each column combines them in order. */
     struct kmem **shared = arena_array(l->k->arena, struct kmem *, r->n);
     p = lower_enter(l, kstmt_region(&l->b));
     for (size_t i = 0; i < r->n; i++) {

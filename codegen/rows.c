@@ -1,10 +1,11 @@
 /* The rows template: pointwise work, and reductions, selections and small contractions along the last dimension.
 
    Without a stage: one thread for each element.
-   With stages: a team of T threads takes a row, and element i of the row belongs to its thread i mod T. A team is one
-   wave, or the whole block if there is only one row. Stages run in node order. A reduction keeps an accumulator in each
-   thread and combines them over the team. Scores of a selection, and results of a selection or contraction, are in the
-   team's shared memory, since its other threads read them. The results are stored last.
+   With stages: a team of threads takes a row, and its threads take turns along the row, `width` neighbouring elements
+   at a time. A team is one wave or the whole block (rows_of). Stages run in node order. A reduction keeps an
+   accumulator in each thread and combines the accumulators over the team. Scores of a selection, and results of a
+   selection or contraction, are in the team's shared memory, since its other threads read them. If a row does not fit
+   there, scores are in scratch and results in their own memory. The group's results are stored last.
    Everything else is computed at its use. */
 #include <string.h>
 
@@ -12,8 +13,9 @@
 
 enum { BLOCK = 256, CONTRACT_AT_ONCE = 8, SHARED_SPARE = 1024, KEPT = 64 };
 
-/* Chooses how many neighbours a thread takes at a time in rows of reductions: the most that leave no thread idle and
-   divide the row. One, if something in the group reads a row in another order. */
+/* Chooses how many neighbours a thread takes at a time in rows of reductions: the most, up to 8, that leave no thread
+   idle and divide the row. One if the row's length is symbolic, or if the group has a selection or contraction, which
+   reads rows in another order. */
 static void choose_width(struct rows *r)
 {
     const struct group *gr = r->l->gr;
@@ -150,7 +152,7 @@ static bool is_one_a_row(const struct rows *r, const struct node *n)
     return n->type.rank == r->space.rank || (index_is_const(last) && last->k == 1);
 }
 
-/* Has the stage of n already stored n in the memory that n has as a result? */
+/* Has n's stage already stored n in the node's own memory (LOC_STORED)? */
 static bool is_stored(const struct lower *l, const struct node *n)
 {
     for (size_t i = 0; i < l->n_locs; i++)

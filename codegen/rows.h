@@ -13,7 +13,7 @@ struct rows {
     const struct index *lead[MAX_RANK]; /* the row as indices of the leading dims */
     int width;                          /* neighbours that a thread takes at a time in rows of vector_length */
     const struct index *vector_length;
-    const struct index *same_turn; /* struct vector's */
+    const struct index *same_turn; /* see struct vector (codegen/lower.h) */
     size_t n_spilled;              /* selections whose scores are in scratch */
     bool keep;                     /* a thread's part of a row of vector_length fits in registers */
 };

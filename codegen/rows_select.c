@@ -225,7 +225,7 @@ static void set0(struct lower *l, const struct kmem *m, const struct kexpr *v)
     lower_leave(l, p);
 }
 
-/* last := last + step if the count allows it; step := step / 2. */
+/* If `stays` holds, last := to, which is last + step. Then step := step / 2. */
 static void narrow(struct bisection *b, const struct kexpr *stays, const struct kexpr *to)
 {
     struct lower *l = b->r->l;

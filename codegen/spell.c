@@ -35,7 +35,8 @@ struct row {
         "tk_st_" #T, "void", "tk_" #T " *p, tk_i64 i, " V " v", WRITE, 1, "p[i] = " PUT ";", NULL, NULL                \
     }
 
-/* Integer type T in its unsigned type U, which wraps. The least divided by −1 wraps too; it traps on a CPU. */
+/* Arithmetic on integer type T, computed in its unsigned type U, which wraps. The least integer divided by −1 must wrap
+   too, though C's own division traps on a CPU. */
 #define INT1(NAME, T, BODY)                                                                                            \
     {                                                                                                                  \
         "tk_" #NAME "_" #T, "tk_" #T, "tk_" #T " a", PURE, 0, BODY, NULL, NULL                                         \
@@ -98,7 +99,7 @@ struct row {
             "return __shfl_xor_sync(0xffffffffu, v, mask);", "return tk_shfl_" #T "(v, tk_lane() ^ mask);"             \
     }
 
-/* Also of payload texts, where integers are the kernel's own. */
+/* The functions that payload texts have too, since their integers are the kernel's own. */
 static const struct row integer_rows[] = {
     INTEGER(i32, u32),
     INTEGER(i64, u64),

@@ -10,7 +10,7 @@ struct arena *arena_new(void);
 /* An arena that is freed with its parent, or earlier. */
 struct arena *arena_child(struct arena *parent);
 void arena_free(struct arena *a);
-/* Bytes allocated from it and its children. */
+/* Bytes allocated from `a` and its children. */
 size_t arena_bytes(const struct arena *a);
 /* Zeroed memory, aligned to 16 bytes. Never returns NULL: out_of_memory ends the process. */
 void *arena_alloc(struct arena *a, size_t bytes);

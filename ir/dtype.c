@@ -66,8 +66,8 @@ bool dtype_parse(const char *name, enum dtype *out)
 
 /* Rounds |x| (bits a, not NaN) to a format of `mantissa` bits, unbounded above. The lowest kept bit is bit `drop` of a.
    Adding just under half of it, plus one if the kept part is odd, rounds to nearest even; a carry out of the mantissa
-   increments the exponent. Below emin fewer bits are kept. In [1, 2) smallest subnormals only the hidden bit is kept,
-   which is odd; in [½, 1) all but the tie rounds up to one; below ½ the result is 0. */
+   increments the exponent. Below emin fewer bits are kept. In units of the smallest subnormal: an x in [1, 2) keeps
+   only its hidden bit, which is odd; in [½, 1) every x but the tie ½ rounds up to 1; below ½ the result is 0. */
 static uint64_t magnitude_round(uint64_t a, int mantissa, int emin)
 {
     int e = (int)(a >> 52) - 1023;
@@ -127,7 +127,7 @@ static uint32_t magnitude_pack(uint64_t a, int frac, int emin)
     int e = (int)(a >> 52) - 1023;
     uint64_t m = a & 0xFFFFFFFFFFFFFu;
     uint32_t inf = (uint32_t)(2 * (1 - emin) + 1)
-                   << frac; /* the exponent field is 1 at emin, 2 - 2·emin at the top, then infinity */
+                   << frac; /* the exponent field: 1 at emin, 2 - 2·emin at the largest exponent, one more: infinity */
     if (a >= INF64)
         return inf;
     if (e >= emin)
@@ -137,7 +137,7 @@ static uint32_t magnitude_pack(uint64_t a, int frac, int emin)
     return (uint32_t)((m | (uint64_t)1 << 52) >> (52 - frac + emin - e));
 }
 
-/* A NaN keeps its sign and the top of its payload and becomes quiet, as the F16C instructions do. */
+/* A NaN keeps its sign and the top of its payload and becomes quiet, as with the F16C instructions. */
 static uint16_t half_from_double(enum dtype t, double x)
 {
     const struct dtype_info *d = &dtype_table[t];
@@ -159,7 +159,8 @@ uint16_t bf16_from_double(double x) { return half_from_double(DT_BF16, x); }
 /* Widening a float is exact, so these round once too. */
 uint16_t f16_from_float(float x) { return half_from_double(DT_F16, (double)x); }
 
-/* bf16 is the upper half of an f32: the same rounding by carry drops 16 bits, subnormals and overflow included. */
+/* bf16 is the upper half of an f32. Rounding by carry, as in magnitude_round, drops the lower 16 bits; it is right for
+   subnormals and overflow too. */
 uint16_t bf16_from_float(float x)
 {
     uint32_t b = float_bits(x);

@@ -9,7 +9,7 @@
 enum { FIRST_SLOTS = 1024, MAX_TERMS = 64, SMALL = 256 };
 
 struct entry {
-    bool of_vars; /* it is or mentions a variable, and is allocated in `vars` */
+    bool of_vars; /* `index` is or mentions a variable, and is allocated in index_table.vars */
     struct index index;
 };
 struct slot {
@@ -21,7 +21,7 @@ struct index_table {
     struct arena *vars;  /* variables and expressions that mention one */
     struct arena *room;  /* the slots */
     unsigned next_id;
-    size_t n, n_slots; /* a power of two, at least twice n */
+    size_t n, n_slots; /* n_slots is a power of two, at least 2·n */
     struct slot *slot;
     const struct index *small[SMALL]; /* the constants 0, 1, …, made on first use */
 };
@@ -144,8 +144,8 @@ static bool mentions_vars(const struct index *e)
     return false;
 }
 
-/* The unique copy of an expression; `e` and its terms may be on the stack. Variables are all distinct and not in the
-   table. */
+/* The unique copy of an expression; `e` and its terms may be on the stack. Variables are all distinct and are not
+   entered in the table. */
 static const struct index *intern(struct index_table *t, const struct index *e)
 {
     uint64_t hash = e->kind == INDEX_VAR ? 0 : hash_of(e);
@@ -377,8 +377,8 @@ static const struct index *make_pair(struct index_table *t, enum index_kind kind
     return intern(t, &(struct index){ .kind = kind, .a = a, .b = b, .lo = lo, .hi = hi, .uniform = u });
 }
 
-/* a = d·whole + rest, `whole` of the terms whose coefficient d divides. The split is exact for floor division and
-   modulus. */
+/* Splits a into d·whole + rest: d·whole takes the terms whose coefficient d divides, and the constant rounded down to a
+   multiple of d. The split is exact for floor division and modulus. */
 static void split(struct index_table *t, const struct index *a, int64_t d, const struct index **whole,
                   const struct index **rest)
 {

@@ -82,7 +82,7 @@ bool index_mentions(const struct index *e, const struct index *atom);
 
 /* The value of e; `value` gives that of each INDEX_SYM and INDEX_VAR. */
 int64_t index_eval(const struct index *e, int64_t (*value)(void *ctx, const struct index *atom), void *ctx);
-/* The value of e with every atom taken as `hint`, an estimate where symbolic dims are unknown. */
+/* The value of e with `hint` for every INDEX_SYM and INDEX_VAR: an estimate where symbolic dims are unknown. */
 int64_t index_eval_hint(const struct index *e, int64_t hint);
 /* C-like text: `64*i0 + B/2 % 4`. */
 const char *index_text(struct arena *a, const struct index *e);

@@ -20,9 +20,9 @@ struct map {
 struct map *map_new(struct arena *a);
 /* The address of a key's value, valid until the next map_at; NULL if there is no such key. */
 void **map_find(const struct map *m, const char *key);
-/* The same, but inserts a copy of the key with a NULL value if there is none. */
+/* As map_find, but inserts a copy of the key with a NULL value if the key is new. */
 void **map_at(struct map *m, const char *key);
-/* The same for a map whose keys are all addresses. Addresses differ from run to run; the order of insertion
+/* map_find and map_at for a map whose keys are all addresses. Addresses differ from run to run; the order of insertion
    does not. */
 void **map_find_address(const struct map *m, const void *key);
 void **map_at_address(struct map *m, const void *key);

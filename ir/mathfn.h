@@ -13,6 +13,6 @@ extern const struct mathfn mathfn_table[MATHFN_COUNT];
 
 /* NULL if there is none. */
 const struct mathfn *mathfn_find(const char *name);
-/* Its bound in ulp; BUG if there is no such function. */
+/* The bound of a function, in ulp; BUG if there is no such function. */
 double mathfn_ulp(const char *name);
 #endif

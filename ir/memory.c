@@ -8,7 +8,7 @@
 
 enum { EXIT_INPUT = 3 }; /* FAIL_INPUT of ir/session.h */
 
-/* The number after `word` in a file of words and numbers; 0: none. No allocation: it may be that none succeeds. */
+/* The number after `word` in a file of words and numbers; 0: none. Allocates nothing, since memory may have run out. */
 static size_t number_in(const char *path, const char *word)
 {
     char text[4096];

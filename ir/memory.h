@@ -1,7 +1,8 @@
 #ifndef TOKIC_IR_MEMORY_H
 #define TOKIC_IR_MEMORY_H
-/* Memory that does not suffice. What a user's sizes ask for is checked before it is allocated, and refused with a
-   diagnostic (session_affords); whatever else fails ends the process with a message and the exit code of bad input. */
+/* Running out of memory. An allocation whose size follows from the user's input is checked first, and refused with a
+   diagnostic if it is too large (session_affords). Any other allocation that fails ends the process with a message and
+   the exit code of bad input. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,10 +11,11 @@
    process's limit. SIZE_MAX: not known. */
 size_t memory_left(void);
 
-/* From here on an allocation is compared with memory_left: an overcommitted machine gives what it does not have. */
+/* Allocations of at least so many bytes are compared with memory_left first, since a machine that overcommits grants
+   memory that it does not have. */
 enum { MEMORY_LARGE = 1 << 26 };
 
-/* p, which an allocation of so many bytes gave; NULL ends the process. bytes 0: not known. */
+/* Returns p, the result of an allocation of `bytes` bytes (0: size not known). Ends the process if p is NULL. */
 void *memory_must(void *p, size_t bytes);
 _Noreturn void out_of_memory(size_t bytes);
 #endif

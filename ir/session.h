@@ -68,7 +68,7 @@ __attribute__((format(printf, 4, 5))) bool diag_error(struct session *s, enum fa
 __attribute__((format(printf, 3, 4))) void diag_warning(struct session *s, struct loc loc, const char *fmt, ...);
 __attribute__((format(printf, 3, 4))) void diag_note(struct session *s, struct loc loc, const char *fmt, ...);
 /* Is there memory for so many bytes? false with a diagnostic (FAIL_INPUT): "WHAT takes 7.5 GiB of memory, and 3.1 are
-   left". Cheap below 64 MiB, which are taken to be there. */
+   left". Below 64 MiB (MEMORY_LARGE) it is true without a look at the machine. */
 bool session_affords(struct session *s, struct loc loc, double bytes, const char *what);
 /* No location. */
 #define NOWHERE ((struct loc){ 0 })

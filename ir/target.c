@@ -26,8 +26,8 @@ int map_col(const struct coord_map *m, int lane, int elem) { return map_sum(m->c
 
 /* ---- matrix units ---- */
 
-/* Layout as printed by AMD's matrix instruction calculator: A row lane % 16, k 4·(lane / 16) + e; D row 4·(lane / 16) +
-   r, column lane % 16. */
+/* Layout as printed by AMD's matrix instruction calculator. A: row lane % 16, k 4·(lane / 16) + elem. C and D: row
+   4·(lane / 16) + elem, column lane % 16. */
 #define MFMA_16X16X16_F16(FLUSH)                                                                                       \
     &(const struct matrix_unit)                                                                                        \
     {                                                                                                                  \
@@ -64,7 +64,8 @@ int map_col(const struct coord_map *m, int lane, int elem) { return map_sum(m->c
 /* ---- targets ---- */
 
 /* The fields of a record, as a macro that other records start from. Such a record names its base, takes the base's
-   fields and overrides some: of two initialisers of a field the later one counts (C17 6.7.9p19), hence no warning. */
+   fields and overrides some. Of two initialisers of a field the later one counts (C17 6.7.9p19), so the warning about
+   this is off. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 
 /* Reference card: MI250X, one of its two dies. */

@@ -14,7 +14,7 @@ const char *text_float(char out[TEXT_DOUBLE], double x);
 
 /* `text` escaped for double quotes: a backslash before each quote and backslash, a space for each line end. */
 const char *text_escaped(struct arena *a, const char *text);
-/* The same, in double quotes. */
+/* text_escaped, put between double quotes. */
 const char *text_quoted(struct arena *a, const char *text);
 /* Reads what text_quoted wrote and moves *at from the opening quote past the closing one. NULL if there is no closing
    quote: *at is then the end of the line or text. A backslash escapes only quotes and backslashes. */

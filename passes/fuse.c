@@ -1,8 +1,9 @@
-/* Gathers nodes into groups, each a kernel. Requires precision (which contractions go to the matrix unit); keeps
-   values. Visits the nodes in order: each joins the last of the groups that it reads from, if that group's template
-   admits it (ir/graph/group.h), else it starts a group. So a group reads only from earlier groups, and the order of
-   groups is a launch order. Rematerialised nodes (views; casts of sources) join no group: each reader recomputes them.
-   Outputs, chosen sets, and values that another group reads are materialised. */
+/* Gathers nodes into groups, each lowered and judged as a whole. Requires precision (which contractions go to the
+   matrix unit); keeps values. Visits the nodes in order: each joins the last of the groups that it reads from, if that
+   group admits it (fusion_admits), else it starts a group. Pointwise groups that the node reads are merged first. So a
+   group reads only from earlier groups, and the order of groups is a launch order. Rematerialised nodes
+   (node_is_rematerialised) join no group: each reader recomputes them. Outputs, results of selections, and values that
+   another group reads are materialised. */
 #include <string.h>
 
 #include "ir/graph/fusion.h"
@@ -21,7 +22,7 @@ static void add_once(struct arena *a, struct list *l, struct node *n)
     *arena_push(a, l->v, l->n, l->cap) = n;
 }
 
-/* The last of the groups that n reads, through rematerialised nodes. */
+/* The last of the groups that n reads, directly or through rematerialised nodes. */
 static struct group *last_read(const struct node *n)
 {
     struct group *last = NULL;
@@ -34,7 +35,8 @@ static struct group *last_read(const struct node *n)
     return last;
 }
 
-/* The groups that n reads, through rematerialised nodes, in ascending order; at most MOST_SIBLINGS are listed. */
+/* The groups that n reads, directly or through rematerialised nodes, in ascending order. Lists at most
+   MOST_SIBLINGS. */
 enum { MOST_SIBLINGS = 16 };
 static int groups_read(const struct node *n, struct group **list, int count)
 {
@@ -66,7 +68,7 @@ static void merge_siblings(struct fusion *f, struct node *n)
         fusion_merge(f, list[i], list[count - 1], n);
 }
 
-/* Drops the groups that merging has emptied. */
+/* Drops the groups that merge_siblings and recompute_cheap have emptied. */
 static void drop_empty(struct graph *g)
 {
     size_t kept = 0;
@@ -78,7 +80,8 @@ static void drop_empty(struct graph *g)
     g->n_groups = kept;
 }
 
-/* A source of outside data. Kernels compute the others (constants, iota): at each use, or once if they are outputs. */
+/* A source of outside data. Kernels compute other sources (constants, iota) at each use, or once if they are
+   outputs. */
 static bool is_bound(const struct node *n) { return n->op->class == CLS_SOURCE && !n->op->kernel.at; }
 
 /* Materialises what n reads from other groups, directly or through rematerialised nodes. */
@@ -183,8 +186,9 @@ static const char *group_title(struct arena *a, const struct group *gr)
     return *title ? title : gr->nodes[gr->n_nodes - 1]->op->call.name;
 }
 
-/* node->mark is what a rematerialised value costs each reader: its reads, and copies of its index. Beyond the limit the
-   value is materialised, so that no chain of views or shared operand is recomputed at length by every reader. */
+/* Sets node->mark to what a rematerialised value costs each reader: the number of its reads, those of its
+   rematerialised operands included, times the copies of its index in them (fusion_index_copies). Beyond the limit the
+   value is materialised, so that no reader recomputes a long chain of views. */
 enum { MOST_RECOMPUTED = 32 };
 static void limit_rematerialisation(struct fusion *f, struct node *n)
 {

@@ -41,7 +41,7 @@ static void lists_begin(struct plan *p, struct lists *l, size_t n)
     l->v = arena_array(p->arena, int, l->from[n] + 1);
 }
 
-/* node->mark is its position. A source has no list. */
+/* node->mark is the node's position in g->nodes. A source has an empty list. */
 static void find_readers(struct plan *p)
 {
     const struct graph *g = p->g;
@@ -116,8 +116,8 @@ static void take_all(struct plan *p, struct attempt *a, const struct group *gr)
         a->scratch[gr->id][i] = take(p, a, gr, gr->scratch[i].count, gr->scratch[i].dtype, &cap);
 }
 
-/* Frees what the group uses last. The users of a value are its readers, which all come after its writer; without
-   readers it is the writer. Scratch is used only by its group. */
+/* Frees what is last used by the group. The users of a value are its readers, which all come after its writer. A value
+   without readers has its writer as the only user. Scratch is used only by its group. */
 static void give_dead(struct plan *p, struct attempt *a, const struct group *gr)
 {
     const int *self = &gr->id;
@@ -168,7 +168,7 @@ static void write_slots(struct graph *g, const struct attempt *a)
 
 /* ---- edges ---- */
 
-/* A search backwards along the edges, started from several groups. It gives up after a number of edges. */
+/* A search backwards along the groups' edges. */
 struct search {
     struct graph *g;
     int *seen; /* by group: the last group found to come after it, plus 1 */
@@ -189,7 +189,8 @@ static size_t search_push(struct search *s, const struct group *gr, const struct
     return from->n_after;
 }
 
-/* Marks all predecessors of `from` as predecessors of gr. */
+/* Marks the predecessors of `from`, direct and indirect, as predecessors of gr. Gives up after MOST_EDGES edges, which
+   at worst costs an edge too many. Groups before `least` are not of interest. */
 static void search_back(struct search *s, const struct group *gr, const struct group *from, int least)
 {
     enum { MOST_EDGES = 512 };

@@ -173,7 +173,7 @@ static struct block *block_new(struct packer *p, struct extent x)
     return b;
 }
 
-/* Joins b with a free neighbour unless they have too many users. Returns the block to go on with. */
+/* Joins b with its free neighbour `with`, unless they have too many users or terms. Returns the joined block, or b. */
 static struct block *join(struct packer *p, struct block *b, struct block *with)
 {
     if (!with || b->x.n_users + with->x.n_users > MOST_USERS || !sum_fits(b->x.bytes, with->x.bytes) ||

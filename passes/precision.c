@@ -2,8 +2,8 @@
    Requires primitives; keeps values, since a cast is the identity over the reals. A dtype written in the graph is
    binding. These keep f32:
      - what an op record or an expansion marks keep_f32 (statistics, losses)
-     - the cone of a keep_f32 operand (scores and weights of the routing), back to and including the contraction that it
-       comes from, which then multiplies in f32
+     - the cone of a keep_f32 operand (scores and weights of the routing): all that it is computed from, back to and
+       including a contraction, which then multiplies in f32
      - what is computed from scores, chosen sets and sources alone: probabilities and weights that no op consumes
    A value whose view or cast is declared f32 is stored in f32. */
 #include <string.h>

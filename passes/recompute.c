@@ -2,8 +2,8 @@
 
 #include "ir/graph/group.h"
 
-/* Limits: nodes that a reader recomputes for one group, nodes and buffers of a reader, and paths from a reader to what
-   a recomputed value is computed from: fuse follows each. */
+/* Limits: nodes that a reader recomputes for one group, nodes and buffers of a reader, and paths along operands from a
+   recomputed value to what it is computed from. fuse follows every path. */
 enum { MOST_RECOMPUTED = 32, MOST_NODES = 192, MOST_READS = 64, MOST_PATHS = 256 };
 
 struct list {
@@ -25,7 +25,7 @@ struct recompute {
     struct arena *a;
     int64_t hint;
     struct traffic *of; /* by group id */
-    int *paths;         /* by node id, of a dissolved group's nodes */
+    int *paths;         /* by node id, for nodes of dissolved groups: paths along operands (has_few_paths) */
 };
 
 static bool contains(const struct list *l, const struct node *n)
@@ -42,7 +42,7 @@ static void add(struct recompute *r, struct list *l, const struct node *n)
         *arena_push(r->a, l->v, l->n, l->cap) = n;
 }
 
-/* Adds what n reads from other groups and from sources, through rematerialised nodes. Constants do not
+/* Adds what n reads from other groups and from sources, directly or through rematerialised nodes. Constants do not
    count, since they are not in memory. */
 static void add_reads(struct recompute *r, struct group *gr, const struct node *n, bool contraction)
 {
@@ -102,7 +102,7 @@ static double price_of_storing(const struct recompute *r, const struct group *p)
     return bytes;
 }
 
-/* Bytes that readers move instead: what p reads and they do not read already. */
+/* Bytes that p's readers move instead: for each reader, what p reads and that reader does not read already. */
 static double price_of_recomputing(const struct recompute *r, const struct group *p)
 {
     const struct traffic *t = &r->of[p->id];
@@ -135,7 +135,8 @@ static int paths_of(const struct recompute *r, const struct group *p, const stru
     return paths;
 }
 
-/* Each use of a shared operand is a path of its own: h = h·h, n times, has 2^n. */
+/* Counts the paths from p's nodes along operands. Each use of a shared operand is a path of its own: h = h·h, repeated
+   n times, has 2^n paths. */
 static bool has_few_paths(struct recompute *r, const struct group *p)
 {
     for (size_t i = 0; i < p->n_nodes; i++) {

@@ -184,9 +184,9 @@ static struct simplify compile_rules(struct graph *g, const struct pass_ctx *c)
     return s;
 }
 
-/* Visits nodes in order, and after each the nodes that its rule made. A node's operands are in their final form when it
-   is visited, so one sweep reaches the fixed point. Every rule of the table removes a node or makes one cheaper, which
-   bounds the rewrites of a node; cyclic rules exceed the limit. */
+/* Visits nodes in order, and after each node the nodes that its rule made. When a node is visited, its operands are in
+   their final form, so one sweep reaches the fixed point. Every rule of the table removes a node or makes one cheaper,
+   which bounds the rewrites of a node. Cyclic rules, which a test may pass, exceed the limit. */
 bool pass_simplify(struct graph *g, struct pass_ctx *c)
 {
     struct simplify s = compile_rules(g, c);

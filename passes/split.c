@@ -1,8 +1,8 @@
-/* Replaces a node with more operands than a kernel has buffers by a tree of nodes with fewer, if its op is associative.
-   Requires primitives; keeps values. Runs before precision, which decides the new nodes' dtypes too. */
+/* Replaces a node of an associative op with more than MOST_OPERANDS operands by a tree of nodes with fewer. Requires
+   primitives; keeps values. Runs before precision, which decides the new nodes' dtypes too. */
 #include "passes/pass.h"
 
-enum { MOST_OPERANDS = 16 }; /* compilers take minutes for 64 nested selections */
+enum { MOST_OPERANDS = 16 }; /* C compilers take minutes for the 64 nested conditionals of a concat of 64 */
 
 bool pass_split(struct graph *g, struct pass_ctx *c)
 {

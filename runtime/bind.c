@@ -18,8 +18,8 @@
 #include "runtime/format/safetensors.h"
 
 enum { DEFAULT_DIM = 128, MAX_THREADS = 16 };
-#define THREADED (1 << 20)              /* elements from which a draw uses threads */
-#define ELEMENTS_MAX (INT64_C(1) << 40) /* of any value of the graph */
+#define THREADED (1 << 20)              /* a draw of at least so many elements uses threads */
+#define ELEMENTS_MAX (INT64_C(1) << 40) /* the most elements of a value of the graph */
 
 /* A source of the graph while it is being bound. */
 struct want {
@@ -158,7 +158,7 @@ static void add_name(struct bind *b, const char **list, const char *name)
     *list = arena_printf(b->a, "%s%s%s", *list, **list ? ", " : "", name);
 }
 
-/* Compares the shapes as far as they are known before the symbolic dims. */
+/* Compares the ranks and the constant dims. Symbolic dims are not known yet. */
 static bool may_have_shape(const struct type *type, const struct tensor *t)
 {
     bool same = type->rank == t->rank;
@@ -423,8 +423,8 @@ static bool check_shapes(struct bind *b)
     return good;
 }
 
-/* Reports the first element outside of lo..hi, or not finite where it must be. Bounds are rounded to the file's dtype.
-   */
+/* Reports the first element that lies outside of lo..hi or, with --check, is not finite. lo and hi are rounded outward
+   to the file's dtype. */
 static bool check_values(struct bind *b, const struct want *w)
 {
     const struct tensor *t = w->file;
@@ -542,8 +542,8 @@ static void param_range(const struct bind *b, const struct node *n, const int64_
     *hi = middle + half;
 }
 
-/* The range of a uniform draw: the source's own; [0, 1] if it has none; of length 1 from its only end. Integers are
-   drawn from the whole numbers in it. */
+/* The range of a uniform draw: the source's own, or [0, 1] if it has none. A range with one end gets the length 1.
+   Integers are drawn from the whole numbers in the range. */
 static bool data_range(struct bind *b, const struct node *n, double *lo, double *hi)
 {
     *lo = float_attr(n, "lo");

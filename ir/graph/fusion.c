@@ -30,13 +30,14 @@ struct fusion {
     struct growth *of;   /* by group id */
     size_t cap;
     int *order; /* by node id: its number in the graph's order */
-    /* By node id: 0 if it is computed from no reduction of its own group; else nonzero, for a GROUP_GEMM the margin. */
+    /* By node id: nonzero if the node is a reduction of its group or is computed from one. In a GROUP_GEMM the value is
+       the union of these reductions' margins (enum gemm_margin), as bits. */
     unsigned char *follows;
     const struct group *merging; /* counts as part of the group that a node is to join */
-    bool *spread;                /* by node id: something larger is computed from it, element by element */
+    bool *spread;                /* by node id: views and pointwise ops compute something of another size from it */
 };
 
-/* Does n broadcast x, or a value of x's size computed from it, over more elements? */
+/* Is n a view or pointwise op that makes a value of another size of its operand x, itself or through its readers? */
 static bool is_spread_by(const struct fusion *f, const struct node *n, const struct node *x)
 {
     struct session *s = f->g->s;
@@ -64,7 +65,7 @@ struct fusion *fusion_begin(struct graph *g, const struct target *t, struct aren
 /* ---- spaces ---- */
 static bool is_one(const struct index *dim) { return index_is_const(dim) && dim->k == 1; }
 
-/* A variable that ranges over a dimension; 0 for a dimension of 1. */
+/* A new variable that ranges over a dimension; the constant 0 for a dimension of 1. */
 static const struct index *over(struct fusion *f, const struct index *dim)
 {
     struct index_table *t = f->g->s->indices;
@@ -109,7 +110,7 @@ static const struct kexpr *probed(struct at *c, int operand, const struct index 
     return kexpr_const(c->k, kexpr_value_type(x->storage), 0);
 }
 
-/* Checks that what x at an index reads of the group lies in the row. */
+/* Clears same_row if x, evaluated at `index`, reads a value of the group outside of the row. */
 static void follow(struct reading *r, const struct node *x, const struct index *const *index)
 {
     if (!r->same_row || x->op->class == CLS_SOURCE)
@@ -126,7 +127,7 @@ static void follow(struct reading *r, const struct node *x, const struct index *
         r->same_row = index[i] == r->w->row[i];
 }
 
-/* The index at which n is computed in the group's row; its last dimension is a variable. */
+/* The index of a value of type t in the group's row: the row's variables, then a new one for each further dimension. */
 static void own_index(const struct reading *r, const struct type *t, const struct index **index)
 {
     memcpy(index, r->w->row, sizeof *index * (size_t)r->w->space.rank);
@@ -250,7 +251,7 @@ static bool same_reduction(const struct node *a, const struct node *b)
            !memcmp(x.reduced, y.reduced, sizeof x.reduced);
 }
 
-/* The reductions of the group that n is computed from; 0: none. */
+/* The union of `follows` over n's operands in the group; 0: n is computed from no reduction of the group. */
 static unsigned char follows_of(const struct fusion *f, const struct group *gr, const struct node *n)
 {
     unsigned char all = 0;
@@ -260,7 +261,8 @@ static unsigned char follows_of(const struct fusion *f, const struct group *gr, 
     return all;
 }
 
-/* Is n pointwise on the results? Each operand in the group must follow the same reductions and be read directly. */
+/* Is n a pointwise function of the results of reductions? Each operand that is in the group must follow the same
+   reductions and be read directly. */
 static bool is_epilogue(const struct fusion *f, const struct group *gr, const struct node *n)
 {
     unsigned char all = follows_of(f, gr, n);
@@ -274,7 +276,7 @@ static bool is_epilogue(const struct fusion *f, const struct group *gr, const st
     return n->op->class == CLS_POINTWISE;
 }
 
-/* A block's totals: of each wave, for each of its columns. */
+/* Bytes of shared memory for the totals of a block: one for each wave and column. */
 static int total_bytes(const struct node *n)
 {
     return node_is_reduce(n) ? REDUCE_BLOCK * REDUCE_WIDTH * dtype_size(node_accumulator_type(n)) : 0;
@@ -328,7 +330,7 @@ bool fusion_admits(struct fusion *f, struct group *gr, struct node *n)
     return rows_admit(f, gr, w, n);
 }
 
-/* Groups that n reads now have gr for a reader. */
+/* Records gr as a reader of each other group that n reads. */
 static void note_reads(struct fusion *f, const struct group *gr, const struct node *n)
 {
     for (int i = 0; i < n->n_in; i++) {
@@ -392,13 +394,14 @@ static bool reads_by_view(const struct node *n, const struct group *p)
     return false;
 }
 
-/* May n be computed in gr, with p in the same kernel? An epilogue holds p's values at one element, like its own. */
+/* May n be computed in gr, with p in the same kernel? An epilogue holds one element of each of p's values, so it must
+   not read another one through a view. */
 static bool admits_beside(struct fusion *f, struct group *gr, const struct group *p, struct node *n)
 {
     return fusion_admits(f, gr, n) && !(gr->kind == GROUP_GEMM && reads_by_view(n, p));
 }
 
-/* The same for every node of p, which is pointwise and reads nothing of gr. */
+/* Does admits_beside hold for every node of p? p is pointwise and reads nothing of gr. */
 static bool admits_all(struct fusion *f, struct group *gr, const struct group *p)
 {
     for (size_t i = 0; i < p->n_nodes; i++)

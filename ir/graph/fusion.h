@@ -6,15 +6,16 @@
 
 struct fusion;
 struct fusion *fusion_begin(struct graph *g, const struct target *t, struct arena *a);
-/* How often a variable of n's index stands in the indices of a read that n makes, at most: a reshape that splits a
-   dimension has quotient and remainder. Nested views multiply their copies, and so the text of a kernel. */
+/* For a view n: the most often that one variable of n's index occurs in the index at which n reads an operand; else 1.
+   A reshape that splits a dimension uses its variable twice, in a quotient and in a remainder. For nested views these
+   numbers multiply, and so does the length of the kernel's text. */
 int fusion_index_copies(struct fusion *f, const struct node *n);
 /* A new group whose first node is n. */
 struct group *fusion_open(struct fusion *f, struct node *n);
 /* May n join the group, which holds some of its operands? */
 bool fusion_admits(struct fusion *f, struct group *gr, struct node *n);
-/* Merges group a into b, a later one, so that the pointwise n can join them in one kernel. At least one of the two must
-   be pointwise. a is empty afterwards. false: both stay as they are. */
+/* Merges group a into b, a later group, so that the pointwise node n can join both in one kernel. At least one of the
+   two must be pointwise. a is empty afterwards. false: both stay as they are. */
 bool fusion_merge(struct fusion *f, struct group *a, struct group *b, struct node *n);
 /* Adds n, which fusion_admits has accepted. */
 void fusion_join(struct fusion *f, struct group *gr, struct node *n);

@@ -302,7 +302,7 @@ bool graph_sort(struct graph *g)
     return ok;
 }
 
-/* A named source is bound from outside; an unnamed one is a constant that a pass made. */
+/* Does graph_sweep keep n even if nothing reads it? Sources with a name stay, since the file declares them. */
 static bool is_root(const struct node *n)
 {
     return n->op->class == CLS_EFFECT || (n->op->class == CLS_SOURCE && n->name);

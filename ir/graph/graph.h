@@ -98,7 +98,7 @@ enum group_kind { GROUP_ROWS, GROUP_REDUCE, GROUP_GEMM };
 
 /* Memory that passes data between the launches of one group. It lives as long as its group and is never judged. */
 struct scratch {
-    const char *name; /* "partials": for messages */
+    const char *name; /* "parts": for messages */
     enum dtype dtype;
     const struct index *count; /* elements, a function of the symbolic dims */
     bool zeroed;               /* filled with zero bytes before the group's first launch */
@@ -214,7 +214,7 @@ void graph_own_values(struct graph *g);
    all defaults. */
 struct node *graph_add(struct graph *g, const struct op_def *op, struct node *const *in, int n_in,
                        const struct attr *attrs, struct loc loc);
-/* The same with the operands' source locations (n_in of them, or NULL) for infer's errors. */
+/* graph_add with the operands' source locations (n_in of them, or NULL) for infer's errors. */
 struct node *graph_add_at(struct graph *g, const struct op_def *op, struct node *const *in, int n_in,
                           const struct attr *attrs, struct loc loc, const struct loc *in_loc);
 /* Redirects every use of `old` (operands, outputs, loss, value_of) to `by`, except by's own operands. The name moves if
@@ -227,8 +227,8 @@ void node_settle(struct node *n);
 void graph_settle(struct graph *g); /* graph_sort and graph_sweep begin with it */
 /* Restores the topological order (stable) after a pass has appended nodes. False: a cycle, a mistake of the pass. */
 bool graph_sort(struct graph *g);
-/* Removes nodes that no output, loss or effect depends on. Inputs, labels and parameters stay. Returns the number of
-   removed nodes. */
+/* Removes nodes that no output, loss or effect depends on. Sources with a name stay. Returns the number of removed
+   nodes. */
 size_t graph_sweep(struct graph *g);
 /* Sets each node's mark to its number of uses. */
 void graph_count_uses(struct graph *g);
@@ -247,7 +247,8 @@ const struct index *type_rows(struct session *s, const struct type *t);  /* the 
    with every symbolic dim 1; products of dims that index arithmetic can represent. graph_add checks this; code that
    builds dims from a user's numbers must check before it uses them. */
 const char *type_misfit(struct session *s, const struct type *t);
-/* Bound on the coefficients in arithmetic on e, with every atom taken as 1. */
+/* A bound on the coefficients that arithmetic on e can produce: Σ |coefficient| over the terms of e, with every dim and
+   variable taken as 1, and a / b and a % b taken as a·b. */
 int64_t index_weight(const struct index *e);
 bool type_same_shape(const struct type *a, const struct type *b);
 const char *type_text(struct arena *a, const struct type *t); /* "f32[B, 96]" */

@@ -297,7 +297,7 @@ static struct node *param_node(struct call *c, const char *name, const struct ty
     return n;
 }
 
-/* "expert0.lin1", or what `named` says. */
+/* The stem of the names of a call's parameters: "expert0.lin1", or what `named` says. */
 static const char *param_stem(struct call *c)
 {
     if (c->e->named)
@@ -346,8 +346,9 @@ static bool make_params(struct call *c)
     return true;
 }
 
-/* Scalar operands of a pointwise op become constants like the first float tensor, or else the first tensor, that is no
-   condition; `float` if there is none, in the shape of the condition. */
+/* Replaces the scalar operands of a pointwise op by constants, with the type of its first float tensor, or else of its
+   first tensor. Conditions do not count; if there is no other tensor, the constants are `float` in a condition's
+   shape. */
 static bool make_scalars(struct call *c)
 {
     const struct type *like = NULL;

@@ -83,7 +83,7 @@ static struct node **slot(struct flat *f, int64_t id)
     return &f->by_id[id];
 }
 
-/* ref = "%" int. NULL after an error, even if it was reported before. */
+/* ref = "%" int. NULL after an error, also if the error was reported earlier. */
 static struct node *flat_ref(struct flat *f)
 {
     struct loc loc = f->c.cur.loc;
@@ -322,7 +322,7 @@ static void flat_size(struct flat *f)
         *arena_push(f->g->arena, f->g->sizes, f->g->n_sizes, f->g->cap_sizes) = (struct graph_size){ name, loc };
 }
 
-/* Follows the nodes. Each holds its own value unless a `value` line says otherwise. */
+/* "values" int. The line comes after all nodes. Each node holds its own value unless a `value` line says otherwise. */
 static void flat_values(struct flat *f)
 {
     int64_t n;
@@ -497,7 +497,7 @@ static void flat_launch(struct flat *f)
         *arena_push(f->g->arena, p->launches, p->n_launches, cap) = l;
 }
 
-/* What a slot is of: ref | "group" int "scratch" int */
+/* What a slot holds: ref | "group" int "scratch" int */
 static void flat_slot_of(struct flat *f, struct slot *p)
 {
     int64_t id;

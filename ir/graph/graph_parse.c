@@ -67,8 +67,8 @@ static struct expr *expr_new(struct cursor *c, enum expr_kind kind)
     return e;
 }
 
-/* The current token where an expression should end, for messages; an operator of other languages with its meaning:
-   "'@'; write matmul(x, y)". */
+/* Names, for a message, the current token, which cannot follow an expression. If it is an operator of another language,
+   the text says what to write instead: "'@'; write matmul(x, y)". */
 static const char *stray(struct cursor *c)
 {
     const char *what = cursor_what(c);
@@ -423,7 +423,7 @@ static void parse_repeat(struct cursor *c, struct list *to, struct stmt *block)
     cursor_leave(c);
 }
 
-/* assign = name [ ":" type ] "=" expr; the rest of `output` and `loss` too */
+/* assign = name [ ":" type ] "=" expr. Also parses what follows the words `output` and `loss`. */
 static void parse_assign(struct cursor *c, struct list *to, enum stmt_kind kind)
 {
     struct stmt *st = stmt_new(c, kind);
@@ -518,8 +518,8 @@ static bool is_top_word(const char *w)
     return false;
 }
 
-/* statement = size | dim | let | block | input | weight | repeat | output | loss | assign | return. `block`: the one
-   whose body this is, or NULL. */
+/* statement = size | dim | let | block | input | weight | repeat | output | loss | assign | return. `block`: the block
+   whose body the statement is in, or NULL. */
 static void parse_statement(struct cursor *c, struct list *to, struct stmt *block, bool top)
 {
     const char *word = c->cur.kind == TOK_NAME ? c->cur.text : "";

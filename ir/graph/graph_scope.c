@@ -98,7 +98,7 @@ struct taken *name_take(struct unfold *u, const char *name, struct loc loc, cons
     return t;
 }
 
-/* `base`, or the first unused base.N from *times on, which is advanced past it. */
+/* Takes the first unused name of base.N, N = *times and up, where base.0 is written `base`. Moves *times past N. */
 static const char *unused_name(struct unfold *u, const char *base, int64_t *times, struct loc loc)
 {
     for (;;) {

@@ -221,7 +221,7 @@ static void put_head(FILE *to, const struct graph *g)
     }
 }
 
-/* Only values that another node holds now. */
+/* A value that the node of the same id holds gets no line. */
 static void put_values(FILE *to, const struct graph *g)
 {
     if (g->n_values)

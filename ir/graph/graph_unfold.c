@@ -1,4 +1,4 @@
-/* Statements in order, with every repeat unrolled and every block inlined; and graph_parse itself. */
+/* Unfolds the statements of a file in order: every repeat is unrolled, and every block inlined. Also graph_parse. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -27,7 +27,7 @@ struct row_space {
     const struct index *dim[MAX_RANK];
     bool flat; /* the group has no stage: one shape, element by element */
 };
-/* Is n a stage of a rows kernel? A stage has no value at a single index (`at`). */
+/* Is n a stage of a rows kernel? A stage computes a whole row at once, so its op has no `at` for a single index. */
 bool node_is_stage(const struct node *n);
 /* Is n a reduction that is not a stage: across rows, or of a few long rows? Such a reduction has its own template. */
 bool node_is_reduce(const struct node *n);

@@ -1,16 +1,16 @@
 #ifndef TOKIC_IR_GRAPH_HINT_H
 #define TOKIC_IR_GRAPH_HINT_H
-/* What people type who come from other tools, and how a .graph says it. */
+/* What users of other tools type, and what to write in a .graph file instead. */
 #include <stddef.h>
 
 struct hint {
     const char *typed;
-    const char *write; /* how a graph says it; of ops: a whole expression over x, y and the condition c */
+    const char *write; /* what a graph has instead; for an op: a whole expression over x, y and the condition c */
 };
 
 /* Ops of other tools: "relu" is maximum(x, 0). NULL past the last. */
 const struct hint *hint_op_at(size_t i);
-/* How a graph says what this op, attribute or dtype of another tool means; NULL: unknown. */
+/* What to write in a graph for this op, attribute or dtype of another tool; NULL: unknown. */
 const char *hint_op(const char *name);
 const char *hint_attr(const char *name);
 const char *hint_dtype(const char *name);

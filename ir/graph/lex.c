@@ -104,8 +104,8 @@ static void lex_string(struct cursor *c, struct tok *t)
         diag_error(c->s, FAIL_INPUT, t->loc, "this text has no closing quote on its line");
 }
 
-/* The length of a non-ASCII letter in UTF-8; 0 if there is none. Decided by Unicode blocks: the others hold
-   punctuation, symbols and pictographs. */
+/* The length in bytes of the non-ASCII letter at p, in UTF-8; 0 if there is none. Whole Unicode blocks count as
+   letters; the blocks left out hold punctuation, symbols and pictographs. */
 static int foreign_letter(const char *p)
 {
     const unsigned char *b = (const unsigned char *)p;

@@ -56,6 +56,6 @@ bool cursor_enter(struct cursor *c);
 void cursor_leave(struct cursor *c);
 /* The current token for messages: "'linear'", "a number", "the end of the line". */
 const char *cursor_what(const struct cursor *c);
-/* Is it letters, digits and _ with single dots between, not beginning with a digit? */
+/* Does `name` consist of letters, digits and _, with single dots between them, and not begin with a digit? */
 bool name_is_plain(const char *name);
 #endif

@@ -1,6 +1,6 @@
 #ifndef TOKIC_IR_GRAPH_PLAN_H
 #define TOKIC_IR_GRAPH_PLAN_H
-/* Helpers of group_plan. The layout of partial sums is scratch[part, result], results in row-major order. */
+/* Helpers of group_plan. The layout of partial results is scratch[part, result], with results in row-major order. */
 #include "ir/graph/group.h"
 
 struct planner {
@@ -16,7 +16,8 @@ struct group_launch *plan_launch(struct planner *p, enum launch_kind kind, struc
 void plan_sink(struct planner *p, struct group_launch *l, enum sink_kind kind, struct node *n, int scratch);
 /* `count` f32 elements; returns the index in gr->scratch. */
 int plan_scratch(struct planner *p, const char *name, const struct index *count, bool zeroed);
-/* Adds the launch that reduces `parts` partial sums of the anchor, and of every node with parts of the same size. */
+/* Adds the launch that reduces the `parts` partial results, of `part` terms each, of every result of the anchor. It
+   reads them from scratch `from`. Nodes with parts of the same number and size are reduced by the same launch. */
 void plan_finish(struct planner *p, struct node *anchor, int from, const struct index *parts, const struct index *part);
 /* Plans a GROUP_GEMM. */
 void plan_gemm(struct planner *p);

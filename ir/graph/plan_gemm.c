@@ -1,7 +1,8 @@
 /* The launches of a gemm: its tile, and the number of parts that K is split into. */
 #include "ir/graph/plan.h"
 
-/* Splitting costs a second launch, so it must give LEAST_PARTS parts. Fewer than LEAST_SLICES do not fill the ring. */
+/* Splitting K costs a second launch, so it must give at least LEAST_PARTS parts. A part of fewer than LEAST_SLICES
+   slices does not fill the ring. */
 enum { LEAST_SLICES = 4, LEAST_PARTS = 4 };
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -20,7 +21,7 @@ static int64_t parts_for(const struct planner *p, const struct contraction *c)
     return parts < LEAST_PARTS ? 1 : ceil_div(slices, ceil_div(slices, parts));
 }
 
-/* Adds the group's outputs with this mark (the reductions that they follow) and shape to the last launch. */
+/* Adds the group's outputs of this shape to the last launch, those whose mark (see mark_margins) is `follows`. */
 static void plan_sinks(struct planner *p, int follows, const struct type *shape)
 {
     struct group *gr = p->gr;
@@ -29,7 +30,7 @@ static void plan_sinks(struct planner *p, int follows, const struct type *shape)
             plan_sink(p, &gr->launches[gr->n_launches - 1], SINK_FULL, gr->outs[i], -1);
 }
 
-/* The first launch writes partial products to scratch; the second adds them and runs the epilogue. */
+/* The first launch writes each part's sums to scratch; the second adds the parts and runs the epilogue. */
 static void plan_split(struct planner *p, const struct contraction *c, int64_t parts)
 {
     struct index_table *t = p->g->s->indices;
@@ -45,7 +46,8 @@ static void plan_split(struct planner *p, const struct contraction *c, int64_t p
     plan_sinks(p, MARGIN_NONE, &c->n->type);
 }
 
-/* Marks each node with the reductions of the result that it is or follows. Returns whether there are any. */
+/* Marks each node with the margins (enum gemm_margin, as bits) of the reductions that it is or is computed from.
+   Returns whether there are any. */
 static bool mark_margins(struct group *gr)
 {
     bool any = false;

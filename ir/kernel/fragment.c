@@ -19,8 +19,8 @@ const struct index *frag_coord(struct index_table *t, const struct map_term *ter
     return sum;
 }
 
-/* The lane's or the element's digits that a coordinate determines: each term's digit of the coordinate, moved back to
-   its position in the lane or element number. */
+/* The part of the lane or element number (`of`) that a coordinate determines: takes each term's digit out of the
+   coordinate and moves it back to its position in that number. */
 static const struct index *from_coord(struct index_table *t, const struct map_term *terms, int of,
                                       const struct index *coord)
 {
@@ -163,7 +163,7 @@ const struct index *frag_target_elem(struct index_table *t, const struct matrix_
     return holder(t, &u->a, BY_ELEM, frag_coord(t, u->c.row, lane, elem), frag_coord(t, u->c.col, lane, elem));
 }
 
-/* The constant source in C of element e of A; false if C's maps do not give the same (row, col). */
+/* Where element e of a lane's A fragment is in C, as constants. False if C's maps give another (row, col) there. */
 struct stand {
     int lane, elem, frag;
 };

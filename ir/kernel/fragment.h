@@ -36,7 +36,7 @@ struct frag_source {
 };
 struct frag_source frag_source_of(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
                                   const struct index *elem);
-/* The number, in its lane, of the element of A that a lane's element of C becomes. */
+/* The element number that element `elem` of a lane's C fragment has in A, in whichever lane it is there. */
 const struct index *frag_target_elem(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
                                      const struct index *elem);
 

@@ -42,7 +42,7 @@ struct kop_info {
         KRES_I32,
         KRES_ATTR, /* kexpr->type */
     } result;
-    const char *infix; /* C operator, of floats alone if there is a call too; NULL: printed as a call */
+    const char *infix; /* C operator; NULL: printed as a call. With a call too, the operator is for floats alone */
     const char *call;  /* stem of the tk_ function: "max" prints tk_max_f32 */
     bool is_fn;        /* one of tokic's math functions: ir/mathfn.h has its error */
 };
@@ -59,7 +59,7 @@ struct kmask {
     struct kguard g[4];
 };
 
-/* Which halves of a condition do ranges not prove: lower, 0 <= e; upper, e < bound? */
+/* Sets *lower if ranges do not prove 0 <= e, and *upper if they do not prove e < bound. */
 void kguard_open(struct index_table *t, const struct kguard *g, bool *lower, bool *upper);
 
 struct kexpr {
@@ -125,12 +125,12 @@ enum kstmt_kind {
     KSTMT_STORE_VECTOR,
     /* mem[index] := mem[index] ⊕ value: an element into a private accumulator. */
     KSTMT_ACCUMULATE,
-    /* mem[index] := mem[index] ⊕ mem[index] of the lanes at distance first, 2·first, … span/2: accumulators into each
-       other, by a butterfly of log2(span/first) levels. */
+    /* mem[index] := the ⊕ of mem[index] over the lanes whose numbers differ only in the bits first, 2·first, … span/2.
+       A butterfly of log2(span/first) levels, after which each of these lanes has the total. */
     KSTMT_COMBINE,
-    /* var in lo .. hi-1 by step. Uniform over the block unless in a region. */
+    /* var in lo .. hi-1 by step. The bounds are uniform over the block unless in a region. */
     KSTMT_FOR,
-    /* Runs body where the mask holds, else orelse. Uniform unless in a region. */
+    /* Runs body where the mask holds, else orelse. The mask is uniform unless in a region. */
     KSTMT_IF,
     /* Asynchronous copy of elems elements: shared mem[slot, index] ← mem2[index2], zeros where the mask fails. */
     KSTMT_ISSUE,
@@ -143,7 +143,7 @@ enum kstmt_kind {
        flight. */
     KSTMT_BARRIER,
     /* Waits until every launch before this one in its stream is done and its writes are visible. A launch whose kernel
-       begins with it may start early, while they still run (kernel_may_start_early). */
+       begins with an await may start while those launches still run (kernel_may_start_early). */
     KSTMT_AWAIT,
     /* frag[*] := value */
     KSTMT_FRAG_FILL,
@@ -159,8 +159,8 @@ enum kstmt_kind {
        own elements in the order of the fragments' columns, then lanes combine by a butterfly. mem is private f32 with
        frag_rows(c) elements; slots are those of ir/kernel/fragment.h. */
     KSTMT_FRAG_REDUCE,
-    /* a[i] := columns k·index … k·index + k - 1 of c's row i of fragments, each element rounded once to the unit's
-       operand type. */
+    /* a[i] := columns k·index … k·index + k - 1 of row i of c's fragments, k the unit's. Each element is rounded once
+       to the unit's operand type. */
     KSTMT_FRAG_CAST,
     KSTMT_COUNT
 }; /* ir/kernel/kstmt.h says what each reads and writes, and where it may occur. */
@@ -196,7 +196,7 @@ struct kstmt {
     enum kacc acc;                 /* ACCUMULATE, COMBINE, FRAG_REDUCE */
     enum dtype acc_type;           /* ACCUMULATE, COMBINE, FRAG_REDUCE */
     bool fma;                      /* ACCUMULATE by KACC_SUM: value is a product (KEXPR_OP mul), added by one fma */
-    int first, span;               /* COMBINE: lanes, powers of two up to the wave */
+    int first, span;               /* COMBINE: powers of two, at most the wave */
     enum kscope scope;             /* BARRIER */
     int pending;                   /* BARRIER: -1 waits for no copies */
     struct kfrag *frag;            /* FRAG_*, MMA, EACH; FRAG_SET: that of its each */
@@ -241,7 +241,7 @@ struct kernel {
     size_t n_sums, cap_sums;
     int shared_bytes;           /* set by kernel_finish */
     unsigned n_stmts, n_values; /* the next ids */
-    const struct source *src;   /* the text that it was parsed from, whose locations are no origins; NULL: built */
+    const struct source *src;   /* the kernel text that it was parsed from, never printed as an origin; NULL: built */
     struct loc loc;
     const char *comment; /* for the text's head: what the kernel computes */
 };
@@ -353,9 +353,9 @@ void kstmt_frag_cast(struct kbuild *b, struct kfrag *a_, struct kfrag *c, const 
 /* Records a level of n's summation tree; a sum of integers has none, since it does not round. */
 void kernel_sum(struct kernel *k, const struct node *n, struct sum_level level);
 
-/* Does it contain a collective statement (barrier, combine, matrix), so that a block's threads must run together? */
+/* Does k contain a collective statement (barrier, combine, matrix), so that a block's threads must run together? */
 bool kernel_is_collective(const struct kernel *k);
-/* Is its first statement an await, so that nothing is read or written before the launches that it follows are done? */
+/* Is k's first statement an await, so that nothing is read or written before the launches that it follows are done? */
 bool kernel_may_start_early(const struct kernel *k);
 
 /* ---- text, verifier ---- */

@@ -239,7 +239,8 @@ static void declarations(struct kparse *p, struct uses *uses)
 /* ---- statements ---- */
 static void stmts(struct kparse *p);
 
-/* "{" { statement } "}" into another list, which is the scope of names bound inside. */
+/* Parses "{" { statement } "}" into the list at `inside`. `name` and `name2`, if not NULL, and the names that the
+   statements bind are visible up to the "}". */
 static void block(struct kparse *p, struct kbuild inside, const char *name, const struct index *var, const char *name2,
                   const struct index *var2)
 {

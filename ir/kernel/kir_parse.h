@@ -23,11 +23,11 @@ struct kparse {
 enum { KPARSE_DEPTH = 200 };
 
 void kparse_bind(struct kparse *p, const char *name, const struct index *ix, const struct kexpr *x);
-/* After an error both still return a valid expression, so callers need not check. */
+/* Even after an error, kparse_index and kparse_value return a valid expression, so callers need not check. */
 const struct index *kparse_index(struct kparse *p);
 const struct kexpr *kparse_value(struct kparse *p);
 struct kmask kparse_guards(struct kparse *p);
 struct kmem *kparse_mem(struct kparse *p, const char *name, struct loc loc);
-/* subscript, after a memory's name; *slot is NULL if there is only one index. */
+/* Parses the subscript after a memory's name; *slot is NULL if there is only one index. */
 void kparse_subscript(struct kparse *p, const struct kmem *m, const struct index **slot, const struct index **index);
 #endif

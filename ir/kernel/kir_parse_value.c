@@ -226,7 +226,7 @@ static const struct kexpr *load(struct kparse *p, const char *name, struct loc l
     return p->l.failed ? kexpr_f32(&p->b, 0) : kexpr_load(&p->b, m, slot, index, &mask, fill);
 }
 
-/* A single integer before the closing parenthesis: any i64, which may exceed the range of an index. */
+/* Parses a single integer before the closing parenthesis: any i64, even beyond the range of an index. */
 static bool integer(struct kparse *p, enum dtype t, const struct kexpr **out)
 {
     struct klex saved = p->l;

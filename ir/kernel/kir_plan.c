@@ -144,7 +144,7 @@ static uint64_t mem_bit(const struct kplan *p, const struct kmem *m)
     return 0;
 }
 
-/* What a statement writes among private memories and fragments, which all share a bit. */
+/* The private memories (mem_bit) and fragments that a statement writes, as bits. All fragments share one bit. */
 static const uint64_t FRAGMENTS = (uint64_t)1 << 63;
 static uint64_t writes_of(const struct kplan *p, const struct kstmt *it)
 {
@@ -181,8 +181,8 @@ static void add_ref(struct kplan *p, const struct kstmt *it, const struct kexpr 
     *arena_push(p->arena, ip->refs, ip->n, ip->cap) = (struct kref){ x, entry, def };
 }
 
-/* Counts a use of x if it has a visible entry; refs hold the entry's number until all uses are counted. False: x must
-   be visited. */
+/* Counts a use of x if x has a visible entry. Until number_temps, a kref's `temp` is the number of its entry. False: x
+   must be visited. */
 static bool is_use(struct kplan *p, const struct kstmt *it, const struct kexpr *x)
 {
     if (always_written_out(x))

@@ -76,7 +76,7 @@ static void see(struct verify *v, const struct index *var) { *arena_push(v->a, v
 
 /* ---- accesses ---- */
 
-/* An index must be able to be in range. In private memory it must be in range for all values of its variables. */
+/* An index must be in range for some values of its variables, and for all of them if the memory is private. */
 static void check_access(struct verify *v, const struct kmem *m, const struct index *slot, const struct index *index)
 {
     if (m->space == KS_PRIVATE && (index->lo < 0 || index->hi >= m->count->k))
@@ -221,7 +221,8 @@ static void commit(struct verify *v, const struct kstmt *it)
     v->group++;
 }
 
-/* Legal wherever a block's threads arrive together. Only the first statement of a kernel lets it start early. */
+/* An await is legal wherever a block's threads arrive together. Only as a kernel's first statement it also lets the
+   launch start early. */
 static void await(struct verify *v, const struct kstmt *it)
 {
     (void)v;

@@ -6,7 +6,7 @@
 
 struct arena;
 
-/* Is it a keyword of C, C++ or the kernel text, or a name that the printers generate? */
+/* Is the name a keyword of C, C++ or the kernel text, or a name that the printers generate? */
 bool kname_reserved(const char *name);
 /* `name` as an unreserved C identifier: other characters become `_`, and `_x` is appended where needed. */
 const char *kname_clean(struct arena *a, const char *name);

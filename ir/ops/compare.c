@@ -38,7 +38,8 @@ static NUM greater_equal_eval1(const struct ev *c, const NUM *x)
     return (NUM){ .i = order_of(c, x) == AFTER || order_of(c, x) == SAME };
 }
 
-/* Is the outcome certain: are the operands exact, or apart by more than their errors? So it is with a certain NaN. */
+/* Is the outcome certain? It is if the operands are exact, if they differ by more than their errors, or if one is
+   certainly a NaN. */
 static bool apart(const struct bd *b, const NUM *x, const double *e, double *gap)
 {
     bool is_float = dtype_is_float(b->v.in[0].dtype);
@@ -60,7 +61,8 @@ static double compare_bound1(const struct bd *b, const NUM *x, const double *e, 
 
 static void truth_contract(struct contract *c) { facts_set(c, 0, 1, true, true); }
 
-/* Floats are compared as f32, or as f64 if either is: no conversion rounds. Booleans are ordered as 0 and 1. */
+/* Floats are compared as f32, or as f64 if either operand is f64, so no conversion rounds. Booleans are compared as
+   0 and 1. */
 static const struct kexpr *compare_at(struct at *c, enum kop op)
 {
     const struct kexpr *x = at_plain(c, 0);
@@ -80,7 +82,7 @@ static const struct kexpr *not_equal_at(struct at *c) { return compare_at(c, K_N
 static const struct kexpr *greater_at(struct at *c) { return compare_at(c, K_GT); }
 static const struct kexpr *greater_equal_at(struct at *c) { return compare_at(c, K_GE); }
 
-/* Small integers, half of the time as floats: ties must occur. */
+/* Small integral values, half of the time as floats, so that ties occur. */
 static void compare_sample(struct sample *d)
 {
     static const enum dtype dtypes[] = { DT_FLOAT, DT_F32, DT_I32, DT_I64 };
@@ -258,7 +260,8 @@ static NUM select_eval1(const struct ev *c, const NUM *x)
     return x[0].i ? x[1] : x[2];
 }
 
-/* Condition certain: the chosen branch's error. Else the largest distance of either branch from the chosen value. */
+/* If the condition is certain: the chosen branch's error. Else the largest distance that either branch's interval has
+   from the chosen value. */
 static double select_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (e[0] == 0)
@@ -330,8 +333,8 @@ static bool cast_infer(struct graph *g, struct node *n)
     return true;
 }
 
-/* To a float: the value itself, which the walker's store rounds. Over the field, a float to an integer is a keyed hash
-   of 31 bits. */
+/* A float operand is not rounded here: the walker's store rounds it. Over the finite field (NUM_FIELD), a cast from
+   float to integer is a keyed hash of 31 bits. */
 static NUM cast_eval1(const struct ev *c, const NUM *x)
 {
     enum dtype from = c->in[0].dtype;
@@ -349,7 +352,7 @@ static NUM cast_eval1(const struct ev *c, const NUM *x)
                                              : (int64_t)(field_mix(c->key, FIELD_CAST, x[0].u, 0) >> 30) };
 }
 
-/* Float to integer or boolean: the outcomes at the ends of its interval. */
+/* From a float: the farthest outcome lies at an end of the operand's interval. */
 static double to_integer_bound(enum dtype to, double x, double e, int64_t y)
 {
     if (isnan(x) && e < INFINITY)
@@ -362,7 +365,7 @@ static double to_integer_bound(enum dtype to, double x, double e, int64_t y)
     return fmax(int_gap(int_of_double(to, x + wide), y), int_gap(y, int_of_double(to, x - wide)));
 }
 
-/* A narrower integer wraps where the operand may be out of its range. */
+/* A cast to i32 wraps if the operand may lie outside of i32's range. */
 static double between_integers_bound(enum dtype to, double e, int64_t y)
 {
     if (e == 0 || e == INFINITY || to == DT_I64)
@@ -410,7 +413,7 @@ static double cast_bound1(const struct bd *b, const NUM *x, const double *e, NUM
     return between_integers_bound(to, e[0], y.i);
 }
 
-/* From a float: truncated, at the ends of the range saturated, and 0 for a NaN. */
+/* A cast from a float truncates, saturates at the ends of the dtype's range, and gives 0 for a NaN. */
 static void to_integer_contract(struct contract *c, enum dtype from)
 {
     const struct facts *x = fact(c, 0);

@@ -34,8 +34,8 @@ static struct facts facts_of_dtype(enum dtype t)
     return f;
 }
 
-/* For views and gathers. Each element of the result is an element of an operand: of one that holds floats if the result
-   does. */
+/* For views and gathers. Each element of the result is an element of an operand. A float result takes elements only of
+   float operands, any other result only of the others. */
 static struct facts facts_of_moved(const struct node *n)
 {
     struct facts out = facts_of_dtype(n->type.dtype);
@@ -126,7 +126,8 @@ static void append(struct contract *c, struct obligation o)
     *arena_push(g->arena, g->obligations, g->n_obligations, g->cap_obligations) = o;
 }
 
-/* Are the facts implied that run-time guards do not check? Guards check range and finiteness of each element. */
+/* Are those needed facts implied that no run-time guard can check? Guards check only the range and finiteness of each
+   element. */
 static bool rest_implied(const struct facts *known, const struct facts *need)
 {
     return (need->max_nonzero < 0 || (known->max_nonzero >= 0 && known->max_nonzero <= need->max_nonzero)) &&

@@ -197,7 +197,7 @@ static void add_term(struct mass *m, enum dtype in, double a, double ea, double 
         m->special = true;
     m->inf_by_subnormal |=
         (isinf(a) && ub > 0 && fabs(b) - eb < normal) || (isinf(b) && ua > 0 && fabs(a) - ea < normal);
-    /* An infinity is exact, but the other operand decides its product's sign, and whether that is a NaN. */
+    /* An infinity is exact, but the other operand decides the product's sign, and whether the product is a NaN. */
     if (isinf(ea) || isinf(eb) || (isinf(a) && eb >= fabs(b) && eb > 0) || (isinf(b) && ea >= fabs(a) && ea > 0))
         m->lost = true;
     if (!isfinite(a) || !isfinite(b))
@@ -248,7 +248,7 @@ static double sums_of(const struct sum_level *r, int64_t n)
    largest exponent of the products and c. Terms and d are truncated, so |c|, |d| ≤ mass in every order of the terms.
    With P the products' largest exponent, g groups in each of s sums that share the mass give in total
      g·mass·2⁻²³ + g·(n + 1)·2^−F·Σ max(2^P, a sum's mass),
-   and the last sum is at most s·2^P + mass, and s·max(2^P, mass). */
+   where Σ runs over the s sums. It is at most s·2^P + mass, and at most s·max(2^P, mass). */
 static double aligned_error(const struct sum_level *r, const struct mass *m, double s)
 {
     double n = r->unit->group;
@@ -260,8 +260,8 @@ static double aligned_error(const struct sum_level *r, const struct mass *m, dou
 }
 
 /* Products are exact in f32, down to its smallest number. A product takes part in two additions in its group, then in
-   at most g of groups, each rounded to nearest: γ (Higham, section 3.1). Flushing drops the products of subnormal
-   operands, and up to 2⁻¹²⁶ at each partial sum and result. */
+   at most g additions of groups. Each rounds to nearest, which gives γ_{g+2} (Higham, section 3.1). Flushing drops the
+   products of subnormal operands, and up to 2⁻¹²⁶ at each partial sum and result. */
 static double tree4_error(const struct bd *b, const struct sum_level *r, const struct mass *m, double s)
 {
     double g = groups_of(r);
@@ -315,8 +315,8 @@ static double dot_error(const struct bd *b, const struct mass *m, int64_t k)
 /* ---- matmul: the same terms, faster: what depends on one operand is computed once per vector ---- */
 enum { COLUMNS_AT_ONCE = 128 };
 
-/* One row of a or column of b: |x|, its error, |x| + error, the part that may be flushed, its exponent. tame: no
-   element is special or lost. */
+/* One row of a or column of b. For each element: x its magnitude, e its error, u = x + e, f the part that may be
+   flushed, ex its exponent. tame: no element is special or lost (struct mass). */
 struct vector {
     double *x, *e, *u, *f;
     int *ex;

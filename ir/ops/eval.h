@@ -40,14 +40,14 @@ struct ev {
     int n_in;
     const struct view *in;
     struct view out;
-    const struct run *runs; /* the requested outputs; no two calls share one, so threads may share a result */
+    const struct run *runs; /* the requested elements; concurrent calls for one result get disjoint runs */
     size_t n_runs;
     enum dtype acc;   /* sums round to this after each addition: DT_F64 (none) or DT_F32 */
     enum dtype store; /* n_store rounds float results to this: DT_F64 (none), DT_F32, DT_F16, DT_BF16 */
     uint64_t key;     /* of the uninterpreted functions over the field */
 };
 
-/* Operations on numbers: C's over doubles, the field's over the field. There the functions (exp, log, …) are
+/* Operations on numbers: C's over doubles, the field's over the field. Over the field the functions (exp, log, …) are
    uninterpreted: keyed hashes of their arguments. */
 enum num_fn { FN_EXP, FN_LOG, FN_SQRT, FN_TANH, FN_ERF, FN_COUNT };
 /* Further uninterpreted functions of the field, for field_mix. A max or min reduction is the sum of FIELD_ROW_MAX or
@@ -67,8 +67,8 @@ uint64_t field_add(uint64_t a, uint64_t b);
 uint64_t field_sub(uint64_t a, uint64_t b);
 uint64_t field_mul(uint64_t a, uint64_t b);
 uint64_t field_inv(uint64_t a); /* field_inv(0) = 0 */
-/* A finite double is a dyadic rational and maps to that element. NaN and the infinities map to one fixed
-   element each. */
+/* The element of the field that equals x, since a finite double is a rational m·2^e. NaN and the infinities map to one
+   fixed element each. */
 uint64_t field_of_double(double x);
 uint64_t field_of_int(int64_t x);
 uint64_t field_mix(uint64_t key, unsigned op, uint64_t a, uint64_t b);
@@ -105,7 +105,7 @@ static inline NUM n_neg(const struct ev *c, NUM a)
     return c->kind == NUM_DOUBLE ? (NUM){ .d = -a.d } : (NUM){ .u = field_sub(0, a.u) };
 }
 NUM n_fn(const struct ev *c, enum num_fn f, NUM x);
-/* If either is a NaN, the result is; on a tie, a. Over the field: a symmetric keyed hash. */
+/* A NaN if either operand is one; a if they are equal. Over the field: a symmetric keyed hash. */
 NUM n_max(const struct ev *c, NUM a, NUM b);
 NUM n_min(const struct ev *c, NUM a, NUM b);
 NUM n_abs(const struct ev *c, NUM a);
@@ -171,7 +171,7 @@ double bd_gamma(double n, double u);
 /* Error of one correctly rounded operation whose exact result is at most mag in magnitude: half an ulp at mag in b's
    arithmetic, plus the reference's own rounding. */
 double bd_round(const struct bd *b, double mag);
-/* The same for a function. */
+/* bd_round for function f, with the error of its implementation instead of half an ulp. */
 double bd_fn(const struct bd *b, enum num_fn f, double mag);
 /* The largest finite number of b's arithmetic. */
 double bd_max(const struct bd *b);

@@ -45,7 +45,7 @@ int64_t int_of_double(enum dtype t, double x)
     return x >= end ? int_most(t) : (int64_t)x;
 }
 
-/* Rounded up: a conversion of a larger number may have rounded down. */
+/* x as a double, rounded up: above 2^53 the conversion may round down. */
 static double up(i128 x) { return x <= (i128)1 << 53 ? (double)x : nextafter((double)x, INFINITY); }
 
 double int_gap(int64_t x, int64_t y) { return up(x > y ? (i128)x - y : (i128)y - x); }
@@ -88,7 +88,8 @@ static struct hull hull_of_quotients(enum int_op op, struct hull x, struct hull 
     return h;
 }
 
-/* By one divisor, and with one quotient over all of x: from end to end. Else any remainder that the signs allow. */
+/* With one divisor, and one quotient for all of x, the remainders run from that of x.lo to that of x.hi. Else any
+   remainder that the signs allow is possible. */
 static struct hull hull_of_remainders(enum int_op op, struct hull x, struct hull y)
 {
     enum int_op quotient = op == INT_REM ? INT_TRUNC_DIV : INT_FLOOR_DIV;
@@ -101,7 +102,7 @@ static struct hull hull_of_remainders(enum int_op op, struct hull x, struct hull
     return (struct hull){ sign.lo < 0 ? -most : 0, sign.hi > 0 ? most : 0 };
 }
 
-/* All exact values for operands in x and y. */
+/* The hull of all exact values for operands in x and y. */
 static struct hull hull_of(enum int_op op, struct hull x, struct hull y)
 {
     if (is_division(op))
@@ -124,7 +125,7 @@ NUM int_eval1(const struct ev *c, enum int_op op, const NUM *x)
     return (NUM){ .i = int_value(op, c->out.dtype, x[0].i, c->n_in > 1 ? x[1].i : 0) };
 }
 
-/* What an operand may be, as a value of its dtype. */
+/* The values of dtype t within e of x. */
 static struct hull around(enum dtype t, int64_t x, double e)
 {
     i128 by = e < 0x1p64 ? (i128)e : (i128)1 << 64;
@@ -138,7 +139,7 @@ static bool is_small(struct hull x, struct hull y)
     return x.hi - x.lo < MOST && y.hi - y.lo < MOST;
 }
 
-/* The farthest from `from` of all outcomes. */
+/* The largest distance of an outcome from `from`, over all operands in x and y. */
 static double farthest_outcome(enum int_op op, enum dtype t, struct hull x, struct hull y, int64_t from)
 {
     double far = 0;
@@ -175,7 +176,7 @@ static struct hull known(const struct facts *f, enum dtype t)
     return (struct hull){ exact(INT_MIN_OF, (i128)floor(f->lo), all.hi), exact(INT_MIN_OF, (i128)ceil(f->hi), all.hi) };
 }
 
-/* The least i64 is a missing value, so an i64 that may be it is not finite. */
+/* The least i64 stands for a missing value, so an i64 result that may be the least is not finite. */
 static void facts_of_hull(struct contract *c, struct hull h)
 {
     enum dtype t = c->n->type.dtype;

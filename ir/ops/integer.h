@@ -1,8 +1,8 @@
 #ifndef TOKIC_IR_OPS_INTEGER_H
 #define TOKIC_IR_OPS_INTEGER_H
-/* Arithmetic on i32 and i64, as ops share it: values, errors, facts. It wraps at the dtype's width, and no operands are
-   undefined: a quotient or remainder by 0 is 0, and the least divided by −1 wraps to the least. Kernels have the same
-   operations (ir/kernel/kop.def), written independently. */
+/* Arithmetic on i32 and i64, as ops share it: values, errors, facts. It wraps at the dtype's width. The result is
+   defined for all operands: a quotient or remainder by 0 is 0, and the least integer divided by −1 wraps to itself.
+   Kernels have the same operations (ir/kernel/kop.def), written independently. */
 #include "ir/ops/row.h"
 
 enum int_op {
@@ -25,7 +25,7 @@ int64_t int_most(enum dtype t);
 /* The value of dtype t that is equal to x modulo 2^32 or 2^64. */
 int64_t int_wrapped(enum dtype t, uint64_t x);
 int64_t int_value(enum int_op op, enum dtype t, int64_t x, int64_t y);
-/* x truncated towards 0, at most and at least what t holds; 0 for a NaN. */
+/* x truncated towards 0 and clamped to t's range; 0 for a NaN. */
 int64_t int_of_double(enum dtype t, double x);
 /* |x − y|, rounded up; exact below 2^53. */
 double int_gap(int64_t x, int64_t y);

@@ -19,7 +19,7 @@ static void mse_contract(struct contract *c)
     double far = facts_up(fmax(x->hi - y->lo, y->hi - x->lo));
     double hi = facts_up(far * far);
     facts_set(c, 0, hi, false, false);
-    /* The mean of no elements is a NaN; a sum of squares past f32 an infinity. */
+    /* The mean of no elements is a NaN. A sum of squares beyond f32's range is an infinity. */
     int64_t n;
     bool some = index_const_value(type_count(c->g->s, &c->n->in[0]->type), &n) && n > 0;
     c->out->finite = some && x->finite && y->finite && hi * (double)n < dtype_table[DT_F32].max;

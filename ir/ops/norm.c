@@ -58,7 +58,7 @@ static NUM gelu_eval1(const struct ev *c, const NUM *x)
     return n_mul(c, n_mul(c, n_const(c, 0.5), *x), n_add(c, n_const(c, 1), n_fn(c, FN_TANH, arg)));
 }
 
-/* Increasing from its minimum on, and never above max(x, 0). */
+/* gelu never exceeds max(x, 0), and is nonnegative for x >= 0. */
 static void gelu_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
@@ -92,8 +92,8 @@ const struct op_def op_gelu = {
 /* ---- softmax ---- */
 static bool softmax_infer(struct graph *g, struct node *n) { return need_row(g, n); }
 
-/* The largest of a row; subtracting it avoids overflow. Over the field, a max reduction is the sum of a hash of each
-   element. */
+/* The largest of a row; subtracting it avoids overflow. Over the finite field (NUM_FIELD), a max reduction is the sum
+   of a hash of each element. */
 static NUM row_max(const struct ev *c, const NUM *x, int64_t n)
 {
     NUM m = c->kind == NUM_DOUBLE ? (NUM){ .d = -INFINITY } : (NUM){ .u = 0 };

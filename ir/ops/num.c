@@ -140,7 +140,7 @@ NUM n_sum_end(const struct n_sum *t)
     return (NUM){ .d = isfinite(t->e) ? t->s + t->e : t->s };
 }
 
-/* Products below 2^122: 32 of them fit. */
+/* Each product is below 2^122, so a u128 holds the sum of 32. */
 static uint64_t dot_field(const NUM *x, int64_t sx, const NUM *w, int64_t sw, int64_t n)
 {
     uint64_t sum = 0;
@@ -219,8 +219,9 @@ double bd_fn(const struct bd *b, enum num_fn f, double mag)
     return 2 * ulp * dtype_half_ulp(DT_F32, mag) + c_library;
 }
 
-/* Error of n_dot and n_sum over doubles, compensated between n_dot's blocks and n_sum's terms: the roundings in a
-   block, one at the end, and γ_n² of the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26 (2005), prop. 4.5). */
+/* Error of n_dot and n_sum over doubles. n_sum compensates each term, n_dot each block of terms. What is left are the
+   roundings within a block, one at the end, and γ_n² of the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26 (2005),
+   prop. 4.5). */
 static double reference_sum(const struct bd *b, double mass, int64_t n)
 {
     double g = bd_gamma((double)n, 0x1p-53);

@@ -73,7 +73,7 @@ static void whole(const struct type *t, const struct dim_values *dims, struct bo
         in->hi[i] = dims_eval(dims, t->dim[i]) - 1;
 }
 
-/* By class: the same element; the whole row; everything. */
+/* The default by class: the same element, the whole row, or everything. */
 void op_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
 {
     const struct op_def *op = n->op;
@@ -100,7 +100,8 @@ static const struct index *bytes_of(struct session *s, const struct node *n)
     return index_mulk(s->indices, type_count(s, &n->type), t == DT_FLOAT ? 4 : dtype_size(t));
 }
 
-/* One multiply-add for each element of pointwise ops and for each term of row ops; none for views and sources. */
+/* The default: one multiply-add for each element of a pointwise op and for each term of a row op, none for views and
+   sources. */
 void op_work(struct session *s, const struct node *n, struct work *w)
 {
     const struct op_def *op = n->op;

@@ -145,10 +145,10 @@ struct op_reference {
     void (*work)(struct session *s, const struct node *n, struct work *w);
 };
 
-/* How kernels compute it. */
+/* How kernels compute an op. */
 struct op_kernel {
     const struct kexpr *(*at)(struct at *c);                   /* the value at an index */
-    struct node *(*expand)(struct builder *b, struct node *n); /* a composite as a graph of primitives */
+    struct node *(*expand)(struct builder *b, struct node *n); /* a composite as nodes of simpler ops */
     /* CLS_REDUCE: the accumulator; finish gives the result from the total of n terms (NULL: the total itself). */
     enum kacc acc;
     const struct kexpr *(*finish)(struct at *c, const struct kexpr *total, const struct index *n);
@@ -158,8 +158,9 @@ struct op_kernel {
     const struct kexpr *(*precedes)(struct at *c, const struct kexpr *sj, const struct kexpr *j, const struct kexpr *si,
                                     const struct kexpr *i);
     const struct kexpr *(*from_rank)(struct at *c, const struct kexpr *rank);
-    /* CLS_SELECT in the order of K_ORDER (integers: their own), ties by index: the number of chosen elements in a row.
-       Long rows then find the last chosen one by bisection, in linear time. */
+    /* CLS_SELECT that chooses the largest scores: the number of chosen elements in a row. Floats are compared by their
+       K_ORDER keys; of equal scores the one of lower index comes first. In long rows, kernels find the last chosen
+       element by bisection, in linear time. */
     int64_t (*chosen)(const struct node *n);
 };
 
@@ -171,7 +172,7 @@ struct op_def {
     bool associative; /* variadic: f(f(a, b), c) = f(a, b, c), with the same attributes */
     bool exact;       /* never rounds */
     bool cheap;       /* over sources, cheaper to recompute in each reader than to store */
-    bool keep_f32;    /* its result stays f32 under every precision policy */
+    bool keep_f32;    /* the precision pass leaves its result f32 */
     struct op_type type;
     struct op_reference reference;
     struct op_kernel kernel;
@@ -197,7 +198,7 @@ const struct op_operand *op_operand_at(const struct op_def *op, int i);
 /* "x, w, b" or "x, ...": for messages. */
 const char *op_operands_text(struct arena *a, const struct op_def *op);
 bool op_is(const struct node *n, const char *name); /* only for tests and the parser's sugar */
-/* Is it a trained tensor? */
+/* Is n a trained tensor? */
 static inline bool node_is_param(const struct node *n)
 {
     return n->op->class == CLS_SOURCE && op_attr(n->op, "init") >= 0;
@@ -215,8 +216,8 @@ void op_contract(struct graph *g, struct node *n);
    where TEXT begins with "must". Operand -1: an error at the call's location, "add: TEXT". Returns false. */
 __attribute__((format(printf, 4, 5))) bool infer_error(struct graph *g, const struct node *n, int operand,
                                                        const char *fmt, ...);
-/* All operands are floats of one shape, and the result is a float of it. */
+/* infer_same requires float operands of one shape, and gives a float result of that shape. */
 bool infer_same(struct graph *g, struct node *n);
-/* The same, or all operands are integers of one dtype, and so is the result. */
+/* infer_numbers also accepts operands that are integers of one dtype, which the result keeps. */
 bool infer_numbers(struct graph *g, struct node *n);
 #endif

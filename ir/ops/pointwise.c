@@ -22,8 +22,8 @@ static bool settled(int n, const NUM *x, const double *e, NUM y, double *out)
     return true;
 }
 
-/* An infinity of finite error is the same infinity in every computation. Which results of it are certain hangs on the
-   other operands alone: whether they stay finite, and away from 0. */
+/* An infinity of finite error is the same infinity in every computation. Whether a result computed from it is certain
+   depends on the other operands alone: on whether they stay finite, and away from 0. */
 static bool is_infinite(const NUM *x, const double *e, int i) { return isinf(x[i].d) && e[i] < INFINITY; }
 static bool stays_nonzero(const NUM *x, const double *e, int i) { return fabs(x[i].d) > e[i]; }
 static bool stays_finite(const struct bd *b, const NUM *x, const double *e, int i)
@@ -108,7 +108,7 @@ static void sample_numbers2(struct sample *d) { sample_numbers(d, 2); }
 
 /* ---- add, sub ---- */
 
-/* A sum of exact operands that is 0 is exact; so is an infinity and what stays finite. */
+/* A sum of exact operands that is 0 is exact. So is the sum of an infinity and a value that stays finite. */
 static double add_float_bound(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
@@ -420,7 +420,8 @@ const struct op_def op_abs = {
 /* ---- exp ---- */
 static NUM exp_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_EXP, x[0]); }
 
-/* exp(x + e) − exp(x) = exp(x)·(exp(e) − 1), the larger side; where exp(x) has underflowed, exp(x + e) */
+/* exp(x + e) − exp(x) = exp(x)·(exp(e) − 1), which is more than exp(x) − exp(x − e). Where exp(x) underflows, the bound
+   is exp(x + e). */
 static double exp_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
@@ -460,7 +461,8 @@ const struct op_def op_exp = {
 /* ---- log ---- */
 static NUM log_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_LOG, x[0]); }
 
-/* log x − log(x − e) = −log(1 − e/x), the larger side. A certainly negative x gives a certain NaN. */
+/* log x − log(x − e) = −log(1 − e/x), which is more than log(x + e) − log x. If every x' in x ± e is negative, the
+   result is certainly a NaN. */
 static double log_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, v = x[0].d;
@@ -548,8 +550,8 @@ const struct op_def op_sqrt = {
 /* ---- tanh ---- */
 static NUM tanh_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_TANH, x[0]); }
 
-/* It grows, so the ends of the interval are farthest; near x the slope 1/cosh² at the point nearest to 0 says it
-   without cancellation. ±1 at an infinity. */
+/* tanh increases, so it is farthest from y at an end of x ± e: `ends`. Another bound, without cancellation, is e times
+   the slope 1/cosh² at the point of x ± e nearest to 0. The smaller counts. At an infinity tanh is exactly ±1. */
 static double tanh_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (isnan(x[0].d) && e[0] < INFINITY)
@@ -589,8 +591,8 @@ const struct op_def op_tanh = {
 
 /* ---- maximum, minimum ---- */
 
-/* The larger of two: the error of the operand that is the result, and how far the interval of the other reaches past
-   the result. */
+/* For each operand, how far its interval x ± e reaches past the result; for the operand that is the result, this is its
+   error. The larger counts. */
 static double maximum_float_bound(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     (void)b;

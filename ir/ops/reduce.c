@@ -1,5 +1,5 @@
-/* Reductions along one or several dimensions, which are removed or, with keepdim, become 1. Of no terms the sum is 0,
-   the max −∞ or the least integer, the mean a NaN. Sums and maxima of integers keep their dtype; sums wrap. */
+/* Reductions along one or several dimensions, which are removed or, with keepdim, become 1. The sum of no terms is 0,
+   their max −∞ or the least integer, their mean a NaN. Sums and maxima of integers keep their dtype; sums wrap. */
 #include "ir/ops/integer.h"
 #include "ir/ops/reduction.h"
 
@@ -220,7 +220,7 @@ static double sum_error(const struct bd *b, int64_t i, int64_t *n)
     return decided ? 0 : e;
 }
 
-/* The sum of the terms' errors, unless that may wrap. */
+/* The sum of the terms' errors, unless the sum of the terms may wrap. */
 static double int_sum_error(const struct bd *b, int64_t i)
 {
     enum dtype dtype = b->v.out.dtype;
@@ -245,7 +245,7 @@ static void sum_bound(struct bd *b)
             b->e_out[i] = ints ? int_sum_error(b, i) : sum_error(b, i, &n);
 }
 
-/* The sum divided by its length, which is exact in f32 up to 2^24. */
+/* The error of the sum divided by n. n itself is exact in f32 up to 2^24. */
 static double mean_error(const struct bd *b, int64_t i)
 {
     int64_t terms;

@@ -1,5 +1,5 @@
-/* Routing: scores to integers and back, and the weighted sum over the chosen experts. ir/ops/topk.c
-   chooses. p-adic valuations play no part. */
+/* Routing: scores to integers and back (ir/route/certify.h), and the weighted sum over the chosen experts. The choice
+   of experts is in ir/ops/topk.c. */
 #include <math.h>
 
 #include "ir/route/certify.h"
@@ -65,8 +65,8 @@ static void padic_encode_contract(struct contract *c)
 static bool limit_is_double(const struct padic *a) { return a->limit <= INT64_C(1) << 53; }
 static double clamp_of(const struct padic *a) { return limit_is_double(a) ? (double)a->limit : 0x1p62; }
 
-/* Over the field each step is an uninterpreted function, as the kernel's operation is. The result may be any i64, and
-   decode accepts any. */
+/* Over the finite field (NUM_FIELD) each step is an uninterpreted function, as the kernel's operation is. The result
+   may be any i64, and decode accepts any. */
 static NUM padic_encode_eval1(const struct ev *c, const NUM *z)
 {
     struct padic a = padic_of(c->n);
@@ -83,7 +83,7 @@ static double distance(int64_t x, int64_t y)
     return d > UINT64_C(1) << 53 ? nextafter((double)d, INFINITY) : (double)d;
 }
 
-/* The interval between round(s·(z − e)) and round(s·(z + e)): encode is nondecreasing. */
+/* encode is nondecreasing, so its result is farthest from y at z − e or z + e. */
 static double padic_encode_bound1(const struct bd *b, const NUM *z, const double *e, NUM y)
 {
     struct padic a = padic_of(b->v.n);
@@ -95,7 +95,7 @@ static double padic_encode_bound1(const struct bd *b, const NUM *z, const double
                 distance(y.i, padic_encode(&a, round_down(z->d, e[0]))));
 }
 
-/* A NaN is replaced by 0 for the cast, which is undefined for it. */
+/* A NaN is computed with as 0, and gives PADIC_NONE at the end. */
 static const struct kexpr *padic_encode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
@@ -185,8 +185,8 @@ static NUM padic_decode_eval1(const struct ev *c, const NUM *q)
                                  : n_mul(c, (NUM){ .u = field_of_int(r) }, n_const(c, 1 / (double)a.s));
 }
 
-/* e/s, and a rounding if q has more bits than the arithmetic. An uncertain q may also wrap around the
-   balanced range. */
+/* e/s, plus one rounding if q has more bits than the arithmetic. An uncertain q may also wrap around the balanced
+   range. */
 static double padic_decode_bound1(const struct bd *b, const NUM *q, const double *e, NUM y)
 {
     struct padic a = padic_of(b->v.n);
@@ -225,8 +225,9 @@ static const struct kexpr *padic_decode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
     struct kbuild *k = c->k;
-    /* pⁿ = 2⁶³ is no i64; every i64 but the least is then its own remainder. The remainder has the sign of q. Results
-       of encode are their own representatives. */
+    /* If q is known to be balanced, as results of encode are, it is its own representative. Otherwise it is the
+       remainder of q by pⁿ, which has the sign of q, moved into the balanced range. pⁿ = 2⁶³ is no i64; in that case
+       every i64 but the least is its own remainder. */
     bool fits = a.top < INT64_MAX;
     bool reduced = is_balanced(&a, &c->n->in[0]->facts);
     const struct kexpr *q = at_plain(c, 0);

@@ -59,8 +59,8 @@ static bool is_one(const struct index *dim)
     return index_const_value(dim, &k) && k == 1;
 }
 
-/* A remedy where the dims of `x` are the leading ones of `whole`: x came from a reduction that dropped the others, or
-   lacks dimensions of 1. */
+/* Suggests a remedy if x comes from a reduction that has dropped a dimension, or if x's dims are the leading ones of
+   `whole`. */
 static void note_leading_dims(struct graph *g, const struct node *x, const struct node *whole)
 {
     int keepdim = op_attr(x->op, "keepdim");
@@ -84,7 +84,8 @@ static const char *typed_name(struct arena *a, const struct node *x)
     return arena_printf(a, "%s%s %s", name_of(x), x->name ? "" : "(…)", type_text(a, &x->type));
 }
 
-/* Dims from the last one back: both sides and the first pair that does not fit. true: every pair fits. */
+/* Compares the dims from the last one back. At the first pair that does not fit: an error that shows both operands, and
+   false. */
 static bool dims_align(struct graph *g, const struct node *n, int operand)
 {
     const struct node *x = as_written(n, 0);
@@ -177,7 +178,8 @@ double bd_done(const struct bd *b, double y, double propagated, double own)
     return isfinite(y) && fabs(y) + e > bd_max(b) ? INFINITY : e;
 }
 
-/* Sums, products and roundings of nonnegative values are nonnegative, so such a fact holds for computed values too. */
+/* Do the operand's facts say that it is nonnegative? Its computed value is then nonnegative too: sums, products and
+   roundings of nonnegative values are. */
 bool known_nonnegative(const struct bd *b, int operand, double x)
 {
     const struct facts *f = &b->v.n->in[operand]->facts;

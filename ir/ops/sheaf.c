@@ -139,7 +139,7 @@ static void sheaf_check_eval(struct ev *c)
             n_store_i(c, i, result[i]);
 }
 
-/* It compares bits, so operands with errors leave the result unbounded. */
+/* sheaf_check compares bits, so an operand with an error leaves the result unbounded. */
 static void sheaf_check_bound(struct bd *b)
 {
     bool certain = true;

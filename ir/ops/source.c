@@ -1,5 +1,5 @@
-/* Sources: nodes without operands. The walker binds inputs, labels and parameters; constants and counts compute
-   themselves. */
+/* Sources: nodes without operands. Inputs, labels and parameters are bound from outside; constant and iota compute
+   their elements. */
 #include "ir/ops/row.h"
 
 enum { DIMS, DTYPE, THIRD, FOURTH }; /* the attributes of all ops here start with dims and dtype */
@@ -151,7 +151,7 @@ static void eval_values(struct ev *c, value_fn *value)
     }
 }
 
-/* In a kernel the value is rounded to its dtype, or is an f32. */
+/* The value as a kernel has it: rounded to its dtype, `float` as f32. */
 static double in_kernel(const struct node *n, double x)
 {
     enum dtype t = n->type.dtype;

@@ -111,8 +111,8 @@ static struct span span_of(const struct bd *b, int64_t i)
     return (struct span){ round_down(x.d, e), round_up(x.d, e) };
 }
 
-/* May, and must, element i precede element j? If both are certain, the scores themselves decide: two large integers may
-   be equal as doubles. */
+/* May, and must, element i precede element j? If both scores are certain, they are compared themselves, since two large
+   integers may be equal as doubles. */
 struct outcome {
     bool may, must;
 };
@@ -200,7 +200,7 @@ static bool is_exact(const struct bd *b, int64_t row)
 }
 
 /* At least k others may precede element i if the k-th of their high ends precedes i's low end. At least k others must
-   if the k-th of the low ends precedes i's high end. */
+   precede i if the k-th of their low ends precedes i's high end. */
 static void bound_run(struct bd *b, struct run run)
 {
     int64_t n = b->v.out.last;

@@ -69,7 +69,7 @@ static void sample_source(struct sample *d, int i, const struct type *t)
     sample_operand(d, i, t, t->dtype == DT_BOOL ? 0 : -4, t->dtype == DT_BOOL ? 1 : 4);
 }
 
-/* Such a dimension has only index 0, however it is expressed. */
+/* A dimension of 1 has only index 0, however an index in it is written. */
 static bool is_one(const struct index *d) { return index_is_const(d) && d->k == 1; }
 
 /* ---- reshape ---- */
@@ -113,7 +113,8 @@ struct block {
     int x0, x1, y0, y1;
 };
 
-/* The smallest such block at (x0, y0). Blocks end where the products of the remaining dims are equal expressions. */
+/* The smallest such block that begins at (x0, y0). It ends where the products of the dims from x0 and from y0 on are
+   equal expressions. */
 static struct block block_after(struct index_table *t, const struct type *x, int x0, const struct type *y, int y0)
 {
     const struct index *py = index_const(t, 1);
@@ -152,7 +153,8 @@ static const struct kexpr *reshape_at(struct at *c)
     return c->value(c, 0, index);
 }
 
-/* Flat range of a box within dims lo..hi-1 (sizes in `dim`), and the smallest box around a flat range. */
+/* box_range: the flat range first..last that a box covers in dims lo..hi-1, whose sizes are in `dim`. range_box: the
+   smallest box around such a range. */
 static void box_range(const int64_t *dim, const struct box *b, int lo, int hi, int64_t *first, int64_t *last)
 {
     *first = *last = 0;
@@ -189,7 +191,8 @@ static void dims_at(const struct dim_values *v, const struct type *t, int64_t *d
         dim[d] = dims_eval(v, t->dim[d]);
 }
 
-/* Block by block. Blocks are found from the dims' values, by equal prefix products. */
+/* Maps the box block by block. Blocks are found from the dims' values: one ends where the products of its operand and
+   result dims are equal. */
 static void reshape_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                           struct box *in)
 {

@@ -116,7 +116,8 @@ double round_up(double z, double e)
 {
     double sum = z + e;
     double err = sum_error(z, e, sum);
-    /* A sum that overflowed has no error term; it is already beyond the exact one. */
+    /* An infinite sum has no error term. +∞ is never below the exact sum. A finite sum that overflowed to −∞ rounds up
+       to −DBL_MAX. */
     return isinf(sum) ? (sum < 0 && !isinf(z) && !isinf(e) ? -0x1.fffffffffffffp1023 : sum)
            : err > 0  ? nextafter(sum, INFINITY)
                       : sum;

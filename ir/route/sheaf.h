@@ -9,9 +9,9 @@
      (d) on U_a ∩ U_b the sections agree;
      (e) the table glued from the buckets equals the router's;
      (f) the gathered activations equal x[row], and combine reads row and weight of the same record.
-   All comparisons are bit for bit: −0 differs from +0, and equal NaN bits agree. (d) localises a fault; (e) and (f)
-   decide. The tables must come from the buckets that the experts actually consumed: sections all read from one table
-   agree whatever the dispatch did. */
+   All comparisons are bit for bit: −0 differs from +0, and equal NaN bits agree. (d) tells where a fault is; (e) and
+   (f) decide whether there is one. The tables must come from the buckets that the experts actually consumed: sections
+   all read from one table agree whatever the dispatch did. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -203,7 +203,7 @@ static bool write_build(const struct build_job *j)
     return json_line(s, line, j->l.c->out);
 }
 
-/* Without -o, a build of another file is not replaced: that is found before anything is compiled. */
+/* Without -o, refuses to replace a build of another file. This is checked before anything is compiled. */
 static bool choose_dir(struct build_job *j)
 {
     const struct graph *g = j->l.parsed;

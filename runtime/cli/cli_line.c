@@ -45,8 +45,8 @@ static bool is_dir(const char *path)
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
-/* A build holds the graph as it was: warns if its file has other text now. A file that is gone or cannot be read says
-   nothing. */
+/* A build holds the graph's text as it was. Warns if the file now has another text, but not if the file is gone or
+   cannot be read. */
 static void warn_if_stale(const struct line *l)
 {
     const struct build *b = l->build;
@@ -157,7 +157,7 @@ static void name_file(struct named_files *f, const char *flag, const char *path)
         *arena_push(f->s->run, f->v, f->n, f->cap) = (struct named_file){ flag, path };
 }
 
-/* NAME=FILE of a flag that may be repeated. */
+/* Adds the files of a flag that takes NAME=FILE and may be repeated. */
 static void name_texts(struct named_files *f, const char *flag, const struct texts *list)
 {
     for (size_t i = 0; i < list->n; i++) {
@@ -215,7 +215,7 @@ static bool check_files(const struct line *l)
     return true;
 }
 
-/* Inputs, labels and parameters that nothing needs are most often a slip of the pen. */
+/* Inputs, labels and parameters that no output needs are usually a mistake. */
 static void warn_of_unused(struct session *s, const struct graph *g)
 {
     enum { MOST = 8 };

@@ -32,11 +32,11 @@ bool line_passes(const struct line *l, const struct target *t, const char *stop_
 bool line_program(const struct line *l, const struct target *t, struct compiled *out);
 /* Sets k->text: prelude and kernels of k->program, as the compiler for a device kind ("emu", or a GPU's) gets them. */
 void line_text(const struct line *l, struct compiled *k, const char *device_kind);
-/* Compiles that text. A build's object is used instead if this tokic made it from the same text. A program without
-   kernels needs no compiler. */
+/* Compiles k->text. A build's object is used instead if this version of tokic made it from the same text. A program
+   without kernels needs no compiler. */
 bool line_compile(const struct line *l, struct compiled *k, const char *device_kind);
 
-/* --target: rows by name. */
+/* The targets of --target: a list of names, separated by commas. */
 bool line_targets(struct session *s, const char *list, const struct target *out[], size_t max, size_t *n);
 /* The target where the command implies none: the first of --target, else the build's first, else gfx90a. */
 const struct target *line_target(const struct line *l);
@@ -47,8 +47,8 @@ int line_threads(const struct cli *c);
 /* Makes the directory of --dump-launches. One with files in it is refused: they could be taken for this run's. */
 bool line_dump_dir(struct cli *c);
 
-/* Binds the graph's sources as the command asks. A .graph file is then compiled for the value that its first dim has
-   here; a build keeps its own hint. NULL with diagnostics. */
+/* Binds the graph's sources as the command asks. Sets l->hint to the value of the first dim, for which a .graph file is
+   then compiled; a build keeps its own hint. NULL with diagnostics. */
 struct binding *line_bind(struct line *l, enum init_mode init_default);
 /* The first line of a verb's JSON: the graph with its size and settings, where it is from, its dims (null: symbolic)
    and, with a binding, the seed and the weights' source. */

@@ -50,7 +50,7 @@ enum { N_FLAGS = sizeof flags / sizeof *flags, FIRST_VALUE = 1000 };
 
 const struct cli_flag *cli_flag_at(int i) { return i >= 0 && i < N_FLAGS ? &flags[i] : NULL; }
 
-/* One word of a list with separators: its length, 0 at the end. */
+/* Is `word` one of the words in a list, which `sep` separates? */
 static bool in_list(const char *list, char sep, const char *word)
 {
     size_t len = strlen(word);

@@ -206,7 +206,7 @@ struct stats {
     int64_t nans, infinite;
 };
 
-/* Of the finite elements. */
+/* min, max and mean are of the finite elements. */
 static struct stats stats_of(const struct tensor *t)
 {
     struct stats st = { INFINITY, -INFINITY, 0, 0, 0 };
@@ -253,7 +253,7 @@ static const char *value_text(struct arena *a, const struct tensor *t)
     return text;
 }
 
-/* The same in a word, for programs. */
+/* A word for programs: are the elements finite? */
 static const char *state_word(const struct tensor *t, const struct stats *st)
 {
     int64_t odd = st->nans + st->infinite;

@@ -37,8 +37,8 @@ const char *loc_text(struct arena *a, struct loc loc);
 
 /* ---- JSON ---- */
 
-/* Every line of --json, and every report, begins with these: the version of its schema, which changes when a key
-   changes its meaning, and its kind. */
+/* Every line of --json, and every report, begins with two keys: the version of its schema, and its kind. The version
+   changes when a key changes its meaning. */
 enum { JSON_SCHEMA = 1 };
 struct cJSON *report_json(const char *kind);
 
@@ -96,8 +96,8 @@ void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *
 /* What follows the table. */
 void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet,
                    FILE *to);
-/* The same as JSON: a line for the head, for each kernel, for the verdict. `head` is an object that says what was run;
-   more is added to it. */
+/* The report of verify as JSON: a line for the head, for each kernel, for the verdict. `head` is an object that says
+   what was run; more is added to it. */
 bool report_verify_head_json(struct session *s, struct cJSON *head, const struct verify_context *c, FILE *to);
 bool report_kernel_json(struct session *s, const struct kernel_verdict *v, const struct verify_context *c, FILE *to);
 bool report_verify_json(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to);

@@ -73,7 +73,8 @@ static const char *dims_text(struct arena *a, const struct dim_values *d)
     return text;
 }
 
-/* Widths that hold for every line before any is known: the longest title, and the last element of every result. */
+/* Sets column widths that will fit every line, before any line is known: for the longest title, and for the last
+   element of every result. */
 static void set_widths(struct verify_lines *l)
 {
     static const char *const widest[COLUMNS] = { "kernel",        "1.0e-100", "1.0e-10", "1,000",
@@ -142,7 +143,8 @@ void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *
                                    number_text(a, line->range), w->pass ? NULL : "wrong" });
 }
 
-/* "y 8.9e-04 from real, end to end"; elements that are not finite are counted, by whether real has the same. */
+/* "y 8.9e-04 from real, end to end". Elements that are not finite are counted: those that are the same in real numbers,
+   and those that are not. */
 static const char *drift_text(struct arena *a, const struct drift *d)
 {
     if (!d->elements)
@@ -251,7 +253,7 @@ static void print_fail(struct session *s, const struct verify_report *r, const s
                     : "runs the same kernels on the CPU, looking for races, out-of-range and unwritten accesses");
 }
 
-/* How much was judged: the kernels with elements, and those of them with judged elements. */
+/* Totals over all kernels. blind: kernels with elements of which none was judged; kernels: all others. */
 struct judged {
     int64_t elements, range, not_finite;
     size_t kernels, blind;
@@ -292,7 +294,8 @@ static const char *blind_text(struct arena *a, const struct kernel_verdict *v, c
                                    : arena_printf(a, "%s: %s in it %s", at, v->blind_of->op->call.name, v->blind_why);
 }
 
-/* A line for each kernel and output of which some or nothing was not judged, with the first element and why. */
+/* A line for each kernel with elements that were not judged (the first of them, and why), and for each output of which
+   nothing was judged. Also for each kernel of which no element is finite. */
 static void print_unjudged(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
 {
     struct arena *a = s->run;

@@ -49,7 +49,8 @@ bool build_write(struct session *s, const struct build *b, const char *dir);
    name that builds use must be in the manifest. NULL with a diagnostic for each file at fault. */
 struct build *build_read(struct session *s, const char *dir);
 
-/* tokic-out/last of the current directory. build_last: NULL and a diagnostic (FAIL_USAGE) if there is none. */
+/* Read and set the last build, whose name is in tokic-out/last of the current directory. build_last: NULL and a
+   diagnostic (FAIL_USAGE) if there is none. */
 const char *build_last(struct session *s);
 bool build_set_last(struct session *s, const char *name);
 /* "tokic-out/moe_sheaf-nano-H=64": graph, size, and what --set changed, in the order of names. *name is its last part.

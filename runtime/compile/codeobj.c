@@ -276,10 +276,10 @@ static void notes_read(struct object *o, struct bytes b)
     }
 }
 
-/* MFMA (gfx9: VOP3P-MAI, bits 31..23 = 0x1a7) and WMMA (gfx11 and 12: VOP3P, bits 31..24 = 0xcc), opcode in bits
-   22..16, whose first two sources, 9 bits each from bit 0 of the second word, are vector registers (bit 8 set).
-   Opcodes: LLVM, VOP3PInstructions.td. Among MAI's numbers only 0x58 and 0x59 are not products: they move accumulation
-   registers. Neither pattern begins an instruction on the other architecture. */
+/* Is it MFMA (gfx9: VOP3P-MAI, bits 31..23 = 0x1a7) or WMMA (gfx11 and 12: VOP3P, bits 31..24 = 0xcc)? The opcode is in
+   bits 22..16 (LLVM, VOP3PInstructions.td). Among MAI's opcodes only 0x58 and 0x59 are not products: they move
+   accumulation registers. The first two sources, 9 bits each from bit 0 of the second word, must be vector registers
+   (bit 8 set). Neither pattern begins an instruction on the other architecture. */
 static bool is_matrix(uint32_t first, uint32_t second)
 {
     uint32_t op = first >> 16 & 0x7f;

@@ -50,8 +50,8 @@ int child_say(const struct compile_job *job, int code, const char *fmt, ...)
 }
 
 /* Resets what the child must not inherit: signal handlers and masks (a test's, a sanitizer's), the terminal, core
-   files. The child dies with its parent. The time limit is a timer, since it survives an exec and its signal identifies
-   it. */
+   files. The child dies with its parent. The time limit is a timer, since a timer survives an exec, and its signal
+   tells the parent why the child died. */
 static bool child_settle(const struct compile_job *job, pid_t parent, double limit)
 {
     setpgid(0, 0);
@@ -133,7 +133,8 @@ static const char *result_words(struct session *s, const struct compile_job *job
     return p;
 }
 
-/* What a compiler wrote may be gone by now, and it may have had no room to say so: less than this is called full. */
+/* A file system with fewer bytes left counts as full. The compiler's own files may already be gone again, so this is
+   not 0. */
 #define ROOM_NEEDED (16 << 20)
 
 static const char *full_text(struct session *s, const char *base, const char *dir)

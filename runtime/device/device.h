@@ -70,9 +70,9 @@ struct launch {
 
 struct device;
 
-/* Work in a stream is done in order. The default stream waits for all others, and they wait for it; its copies between
-   host and device are synchronous. Host memory of a copy in another stream must stay unchanged until the copy is done,
-   and of a captured copy as long as the recording lives. */
+/* Work in a stream is done in order. The default stream waits for all others, and they wait for it. Its copies between
+   host and device are synchronous. The host memory of a copy in another stream must stay unchanged until the copy is
+   done, and if the copy is captured, as long as the recording lives. */
 struct device_ops {
     const char *kind; /* "emu", "nvidia", "amd" */
     void (*close)(struct device *d);
@@ -130,7 +130,7 @@ struct device {
 bool launch_fits(struct device *d, const struct launch *l);
 static inline bool launch_is_empty(const struct launch *l) { return !l->grid[0] || !l->grid[1] || !l->grid[2]; }
 
-/* All return false, or NULL, with a diagnostic (FAIL_DEVICE) on failure. */
+/* emu_open, nvidia_open and amd_open return NULL with a diagnostic (FAIL_DEVICE) on failure. */
 struct device *emu_open(struct session *s, const struct target *t, bool checking, int threads);
 struct device *nvidia_open(struct session *s, int ordinal);
 struct device *amd_open(struct session *s, int ordinal);

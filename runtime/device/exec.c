@@ -131,7 +131,7 @@ bool exec_forget(struct exec *e, const struct group *gr)
     return forget_scratch(e, gr);
 }
 
-/* ---- the whole as one ---- */
+/* ---- recording all launches ---- */
 
 static bool record(struct exec *e)
 {

@@ -51,12 +51,13 @@ struct exec *exec_open(struct session *s, const struct program *p, struct device
                        const struct binding *b);
 void exec_close(struct exec *e);
 
-/* One launch, by its number in the program, with its zeroing and the hooks around it. Asynchronous if the device is. */
+/* Does one launch, given by its number in the program, with its zeroing and the hooks around it. Asynchronous if the
+   device is. */
 bool exec_launch(struct exec *e, size_t launch);
-/* The launches of one group, in order. */
+/* Does the launches of one group, in order. */
 bool exec_group(struct exec *e, const struct group *gr);
-/* All launches, in program order; on a checking device in a random order that the program's edges allow. exec_run waits
-   for them. */
+/* Does all launches, in program order; on a checking device in a random order that the program's edges allow. exec_run
+   also waits for them. */
 bool exec_start(struct exec *e);
 bool exec_run(struct exec *e);
 /* Waits for all submitted work. */
@@ -67,9 +68,9 @@ bool exec_sync(struct exec *e);
 bool exec_capture(struct exec *e);
 bool exec_submit(struct exec *e);
 
-/* A materialised value or source read back, in the node's storage dtype. */
+/* Reads back a materialised value or source, in the node's storage dtype. */
 struct tensor *exec_read(struct exec *e, const struct node *n, struct arena *a);
-/* A group's scratch read back, as a flat tensor. */
+/* Reads back a group's scratch, as a flat tensor. */
 struct tensor *exec_read_scratch(struct exec *e, const struct group *gr, int scratch, struct arena *a);
 /* Discards a group's results and scratch: every bit becomes one, a NaN in every float format. */
 bool exec_forget(struct exec *e, const struct group *gr);

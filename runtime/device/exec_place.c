@@ -44,7 +44,7 @@ static const bool *sources_read(const struct exec *e)
     return read;
 }
 
-/* In node order, each tensor at a multiple of 256 bytes. */
+/* Places the parameters, or the other sources, in one allocation: in node order, each at a multiple of 256 bytes. */
 static bool alloc_sources(struct exec *e, const bool *read, bool params, dptr *base)
 {
     const struct graph *g = e->p->g;
@@ -66,7 +66,7 @@ static bool alloc_sources(struct exec *e, const bool *read, bool params, dptr *b
     return true;
 }
 
-/* The gaps between tensors are zero and stay zero. */
+/* Uploads the sources in their storage dtypes. The gaps between tensors are set to zero and stay zero. */
 static bool upload(struct exec *e, const bool *read, const struct binding *b)
 {
     const struct graph *g = e->p->g;

@@ -11,7 +11,8 @@ static dptr address_of(const struct exec *e, const struct program_launch *l, con
     return base + (a->offset ? (dptr)dims_eval(&e->dims, a->offset) : 0);
 }
 
-/* Scratch is numbered after all nodes; `first`: the number of the group's first. */
+/* The record of buffer argument i. Checkers identify values by number: nodes by id, then all scratch. `first`: the
+   number of the group's first scratch. */
 static struct launch_buffer buffer_of(const struct exec *e, const struct program_launch *l, size_t i, uint32_t first)
 {
     const struct launch_arg *arg = &l->args[i];

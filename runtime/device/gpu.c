@@ -252,7 +252,7 @@ static bool target_of(struct gpu *g, const char *arch)
                                      g->d.spec, g->d.name, arch, known);
 }
 
-/* Driver up, number of devices. `why` when there is none. */
+/* Opens the driver and counts its devices. 0: *why says why there is none. */
 static int count_of(struct session *s, const struct gpu_vendor *v, struct gpu_driver *api, const char **why)
 {
     int n = 0;

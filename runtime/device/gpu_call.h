@@ -24,7 +24,8 @@ enum { GPU_FAULT_CODE = 999 };
 bool gpu_fault(struct gpu *g);
 /* Reports a failed call with the driver's own error text. true if code is 0. */
 bool gpu_call_done(struct gpu *g, size_t field, int code);
-/* The same for a call that frees a resource. Silent after a reported failure, which is often its cause too. */
+/* gpu_call_done for a call that frees a resource. Silent once a failure was reported, since that failure is the likely
+   cause. */
 bool gpu_release_done(struct gpu *g, size_t field, int code);
 
 /* One call of the driver: CALL(g, copy, (dst, src, bytes)). false with a diagnostic. */
@@ -36,6 +37,6 @@ bool gpu_release_done(struct gpu *g, size_t field, int code);
 
 /* Makes the device current for this thread. */
 bool gpu_use(struct gpu *g);
-/* The same before a resource is freed. */
+/* gpu_use before a resource is freed. Silent once a failure was reported. */
 bool gpu_use_release(struct gpu *g);
 #endif

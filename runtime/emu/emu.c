@@ -104,7 +104,7 @@ static const struct device_ops emu_ops = {
     .captured_free = emu_captured_free,
 };
 
-/* The texts' fma and f16 conversions are these instructions (runtime/compile/compile_host.c). */
+/* The emulator's code uses these instructions for fma and f16 conversions (runtime/compile/compile_host.c). */
 static bool cpu_serves(struct session *s)
 {
 #if defined(__x86_64__)

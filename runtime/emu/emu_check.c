@@ -24,8 +24,8 @@ struct past {
 
 struct cell {
     struct past write, read; /* the last of each; epoch 0: none in this launch */
-    /* Of the reads in epoch read.epoch: one by another thread and its line, and whether several waves read. Of the
-       reads at read.wave_count: whether several threads read. */
+    /* What is remembered of the reads in epoch read.epoch: one by another thread than read.tid (other_*), and whether
+       several waves or blocks read. Of the reads at read.wave_count: whether several threads read. */
     uint16_t other_tid;
     int32_t other_line;
     uint32_t other_block;
@@ -117,8 +117,8 @@ static void regions_merge(struct checker *c)
     c->n_regions = n;
 }
 
-/* The first value in bytes [from, end) of a region that is not the one that the launch expects; the expected one if all
-   are. */
+/* The first value held in bytes [from, end) of a region that is not the one that the launch expects. If there is none:
+   the expected value. */
 static uint32_t value_held(const struct region *r, size_t from, size_t end)
 {
     for (size_t i = from; r->value && r->held && i < end && i < r->bytes; i++)

@@ -118,7 +118,7 @@ static void prepare(struct fiber *f)
 
 static void swap(struct fiber *from, struct fiber *to)
 {
-    ucontext_t here; /* of an OS thread: on its own stack while it is away */
+    ucontext_t here; /* the context of an OS thread is kept on its own stack while a fiber runs */
     if (!from->stack)
         from->sp = &here;
     swapcontext(from->sp, to->sp);

@@ -15,8 +15,8 @@ struct coord {
     int row, col;
 };
 
-/* PTX ISA 8.x, "Matrix Fragments for mma.m16n8k16 with floating point type": %laneid, i the element's index in the
-   lane's registers. */
+/* PTX ISA 8.x, "Matrix Fragments for mma.m16n8k16 with floating point type". laneid is PTX's %laneid, and i the index
+   of the element among the lane's registers. */
 static struct coord ptx_a(int laneid, int i)
 {
     int group = laneid >> 2;

@@ -10,7 +10,7 @@ void memory_drop(struct emu *e, dptr p);
 size_t memory_size(struct emu *e, dptr p);
 /* The bytes at [p, p + bytes), which must lie in one allocation. */
 unsigned char *memory_at(struct emu *e, dptr p, size_t bytes);
-/* The value that each of them holds; NULL: not checking, or in no allocation. */
+/* The value that each byte of [p, p + bytes) holds; NULL: not checking, or in no allocation. */
 uint32_t *memory_held(struct emu *e, dptr p, size_t bytes);
 void memory_hold(struct emu *e, dptr p, size_t bytes, uint32_t value);
 void memory_free(struct emu *e); /* all of it */

@@ -19,7 +19,7 @@ struct event {
     struct event *next;
     bool recorded;
     double seconds;
-    struct captured *in; /* recorded in a stream that was being recorded */
+    struct captured *in; /* the recording that it is part of; NULL: recorded in a stream whose work is done at once */
 };
 
 struct captured {

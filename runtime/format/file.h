@@ -36,7 +36,7 @@ struct file_out {
 };
 bool file_create(struct session *s, struct file_out *f, const char *path);
 bool file_write(struct file_out *f, const void *from, size_t n);
-/* Either call ends the replacement. If file_commit returns false, the new content is abandoned. */
+/* file_commit and file_abandon end the replacement. If file_commit returns false, the new content is abandoned. */
 bool file_commit(struct file_out *f);
 void file_abandon(struct file_out *f);
 

@@ -26,8 +26,8 @@ void json_texts(struct cJSON *to, const char *key, const char *const *x, size_t 
 struct cJSON *json_object(struct cJSON *to, const char *key);
 struct cJSON *json_array(struct cJSON *to, const char *key);
 
-/* All three free the object. json_line writes it compactly on one line and flushes. json_save writes it indented and
-   replaces the file atomically. false with a diagnostic (FAIL_INPUT). */
+/* json_compact, json_line and json_save free the object. json_line writes it compactly on one line and flushes.
+   json_save writes it indented and replaces the file atomically. false with a diagnostic (FAIL_INPUT). */
 const char *json_compact(struct arena *a, struct cJSON *o);
 bool json_line(struct session *s, struct cJSON *o, FILE *to);
 bool json_save(struct session *s, struct cJSON *o, const char *path);

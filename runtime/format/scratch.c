@@ -28,7 +28,8 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 
 void tree_remove(const char *dir) { nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
 
-/* Is `rest`, what follows the prefix, "123-aB3xYz" or "aB3xYz" (an older form), and perhaps ".old"? *pid: 0 if none. */
+/* Does `rest`, what follows the prefix, read "123-aB3xYz" or "aB3xYz" (an older form), with or without ".old" at the
+   end? *pid: the process id in it, or 0. */
 static bool is_ours(const char *rest, long *pid)
 {
     size_t digits = strspn(rest, "0123456789");

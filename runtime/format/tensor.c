@@ -96,7 +96,8 @@ static enum misfit store_int(struct tensor *t, int64_t i, int64_t x)
     }
 }
 
-/* Stores x rounded, or infinity if it is too large for a float format. Returns whether x fits. */
+/* Stores x rounded to a float format; a too large x becomes an infinity. Integer formats take only integers in their
+   range. */
 static enum misfit store_real(struct tensor *t, int64_t i, double x)
 {
     double y;

@@ -58,9 +58,9 @@ void held_keep(struct held *h, const struct node *n, const struct tensor *t)
     memcpy(v->t->data, t->data, t->bytes);
 }
 
-/* ---- comparing: bit for bit, but any NaN is a rounded NaN ---- */
+/* ---- comparing ---- */
 
-/* Element i of a bound tensor as the device has it: rounded once to t's dtype. */
+/* Is element i of t the bound tensor's, rounded once to t's dtype? Zeros must agree in sign; NaNs are all equal. */
 static bool is_rounded(const struct tensor *bound, const struct tensor *t, int64_t i)
 {
     if (!dtype_is_float(t->dtype) && !dtype_is_float(bound->dtype))
@@ -72,6 +72,7 @@ static bool is_rounded(const struct tensor *bound, const struct tensor *t, int64
     return isnan(want) ? isnan(got) : want == got && signbit(want) == signbit(got);
 }
 
+/* The first element of `got` that is not as it should be: for a source, is_rounded; else the same bits. -1: none. */
 static int64_t first_other(const struct tensor *want, const struct tensor *got, bool source)
 {
     size_t size = (size_t)dtype_size(got->dtype);

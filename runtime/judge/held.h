@@ -1,8 +1,8 @@
 #ifndef TOKIC_RUNTIME_JUDGE_HELD_H
 #define TOKIC_RUNTIME_JUDGE_HELD_H
-/* What the judgement of kernels stands on: a source on the device is the bound tensor, rounded once; what a launch
-   reads is what its producer left, and was judged; a declared output, read again at the end, is that too. A copy of
-   each value lives until its last reader. */
+/* Checks what the judgement of kernels relies on. A source on the device must be the bound tensor, rounded once. What a
+   launch reads, and a declared output that is read again at the end, must be what its producer left and the judge
+   judged. A copy of each value lives until its last reader. */
 #include "runtime/judge/verify.h"
 
 struct held;
@@ -14,6 +14,6 @@ void held_keep(struct held *h, const struct node *n, const struct tensor *t);
    first difference goes to the report: memory_ok, memory_why, memory_loc. */
 void held_compare(struct held *h, const struct node *n, const struct tensor *t, const char *reader,
                   struct verify_report *out);
-/* Reads every output and source again and compares. false with diagnostics: it cannot be read. */
+/* Reads every output and source again and compares each. false with diagnostics if one cannot be read. */
 bool held_at_end(struct held *h, struct verify_report *out);
 #endif

@@ -169,7 +169,8 @@ static void cover_outputs(struct session *s, const struct graph *g, struct verif
     }
 }
 
-/* An output is judged in part if more than this share of it is not, and not because the reference itself overflows. */
+/* VERDICT_PARTLY: more than this share of an output is not judged, elements left out that are not finite in the
+   reference itself (coverage.beyond). */
 static const double most_unjudged = 0.01;
 
 enum verdict verify_verdict(const struct verify_report *r)

@@ -52,7 +52,7 @@ struct drift {
     int64_t unlike;    /* finite on neither side, and not the same */
 };
 
-/* What became of an output, which may share its value with others. */
+/* How much of one output was judged. Several outputs may share a value. */
 struct output_verdict {
     const char *name;
     struct coverage of;
@@ -60,7 +60,7 @@ struct output_verdict {
 
 enum verdict {
     VERDICT_PASS,
-    VERDICT_PARTLY,     /* nothing is wrong, but more than 1 % of an output was not judged without need */
+    VERDICT_PARTLY,     /* nothing is wrong, but over 1 % of an output was not judged though finite in the reference */
     VERDICT_NOT_JUDGED, /* nothing is wrong, but no element of a kernel or output was judged */
     VERDICT_FAIL,
 };
@@ -72,8 +72,8 @@ struct verify_report {
     size_t n_drifts;
     struct output_verdict *outputs; /* those that a kernel computes */
     size_t n_outputs;
-    bool memory_ok;         /* every value was read as it was bound or left */
-    const char *memory_why; /* which was not, by how much: a sentence */
+    bool memory_ok;         /* every value, whenever read, was as it was bound or as its kernel left it */
+    const char *memory_why; /* a sentence: which value was not, and by how much */
     struct loc memory_loc;
     int64_t rows;           /* rows that are routed; 0: the graph has no routing */
     int64_t rows_equal;     /* of these, rows whose chosen set is that of the real numbers */
@@ -81,20 +81,21 @@ struct verify_report {
     size_t pass_values;     /* values compared in judgement 2 */
     bool passes_ok;
     const char *pass_failed; /* name of the pass that broke a value; NULL */
-    const char *pass_value;  /* which value, where, by how much: a sentence */
+    const char *pass_value;  /* a sentence: which value, where, and by how much */
     struct loc pass_loc;
     double worst; /* worst ratio of all kernels */
     bool pass;    /* nothing is wrong */
 };
 
 enum verdict verify_verdict(const struct verify_report *r);
-/* Was no element judged, though there are some? */
+/* Was no element of a nonempty value judged? */
 static inline bool coverage_is_blind(const struct coverage *c) { return !c->elements && c->range; }
 
-/* Is told how verify_kernels goes on. */
+/* Callbacks that follow the progress of verify_kernels. */
 struct verify_watch {
     void *ctx;
-    /* Group `group` is about to run; the number of groups: all are judged, and the outputs are compared. */
+    /* Group `group` is about to run. If `group` is the number of groups, all of them are judged, and the comparison of
+       the outputs is about to begin. */
     void (*begins)(void *ctx, size_t group);
     /* A group was judged. */
     void (*judged)(void *ctx, const struct kernel_verdict *v);

@@ -1,6 +1,6 @@
 /* Judgement 2: are the passes right? The graph after them and the parsed graph are evaluated side by side in real
    numbers. A value that both have is compared, and then replaced by the parsed walk's value, so that differences do not
-   accumulate. Formats are beyond real numbers: width.h says what may be narrow. */
+   accumulate. Real numbers do not show a format that is too narrow: width.h checks that. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ struct beside {
     const struct binding *b;
     int threads;
     struct walk *wp, *wa;          /* of parsed, all values kept; of after */
-    const struct node **parsed_of; /* by id of after's nodes: the first parsed node whose value it holds */
+    const struct node **parsed_of; /* parsed_of(after) */
     struct graph *expanded;        /* the parsed graph with its composites expanded; made on first use */
     const struct width *width;
     size_t compared;
@@ -30,7 +30,7 @@ static const struct node *value_in(const struct graph *g, const struct node *pn)
     return (size_t)pn->id < g->n_values ? g->value_of[pn->id] : NULL;
 }
 
-/* By id of g's nodes: the first parsed node whose value it holds, or NULL. */
+/* By the id of a node of g: the first parsed node whose value that node holds, or NULL. */
 static const struct node **parsed_of(struct arena *a, const struct graph *parsed, const struct graph *g)
 {
     const struct node **of = arena_array(a, const struct node *, g->next_id + 1);
@@ -213,8 +213,8 @@ static bool walk_beside(struct beside *x)
     return ok;
 }
 
-/* Does this graph have the parsed graph's values? decided: precision has run, so they are stored as wide as they must
-   be too. */
+/* Does `after` have the parsed graph's values? decided: precision has run, so the values must also be stored as wide as
+   width.h says. */
 static bool holds(struct beside *x, const struct graph *after, bool decided)
 {
     x->after = after;

@@ -79,7 +79,7 @@ const struct wval *walk_value(const struct walk *w, const struct node *n)
     return &w->val[n->id];
 }
 
-/* Bytes of a value, in a walk with bounds with an error for each element. */
+/* Bytes of a value. In a walk with bounds, each element has an error beside it. */
 static size_t value_bytes(const struct walk *w, int64_t count)
 {
     return (size_t)(count + !count) * (sizeof(NUM) + (w->bounds ? sizeof(double) : 0));

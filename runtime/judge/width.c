@@ -49,14 +49,13 @@ static bool *routing_of(struct arena *a, const struct graph *g)
     return routing;
 }
 
-/* Why a node must be wide. stored: its value alone; a contraction may multiply in f16 for it. */
+/* Why a node must be wide. stored: only its storage must be; if it is a contraction, it may multiply in f16. */
 struct reason {
     const char *why; /* NULL: it need not */
     bool stored;
 };
 
-/* By id. Operands precede their users, so one backward sweep marks whole
-   cones. */
+/* The reason for each node, by id. Operands precede their users, so one backward sweep marks whole cones. */
 static struct reason *reasons(const struct width *w, struct arena *a, const struct graph *g)
 {
     enum { CONE = 1, DECLARED = 2 };
@@ -87,7 +86,7 @@ static struct reason *reasons(const struct width *w, struct arena *a, const stru
 
 static bool is_narrow(enum dtype t) { return t == DT_F16 || t == DT_BF16; }
 
-/* Does a contraction read operands rounded, by its unit or by a cast, that were not f16 in the graph? */
+/* Does a contraction read an operand in a 16-bit format, by its unit or after a cast, that was wider in the graph? */
 static bool rounds_operands(const struct width *w, const struct node *n)
 {
     const struct node *was = origin_of(w, n);
@@ -97,7 +96,7 @@ static bool rounds_operands(const struct width *w, const struct node *n)
     return false;
 }
 
-/* Is the source read by something else than contractions in its dtype? */
+/* Is the source read by anything but contractions that multiply in its storage dtype? */
 static bool is_read_wide(const struct graph *g, const struct node *source)
 {
     for (size_t i = 0; i < g->n_nodes; i++)

@@ -177,7 +177,8 @@ static int compile_nvrtc(const struct compile_job *job, const struct rtc *r)
     return rtc_compile(job, r, job->n_flags + n_more, flags);
 }
 
-/* What NVRTC takes from its own cache, since 12.9, comes without ptxas's report: registers and spills would be unknown. */
+/* Since 12.9, NVRTC has a cache of its own. What comes from there has no report by ptxas: registers and spills would be
+   unknown. */
 int child_nvrtc(const struct compile_job *job)
 {
     struct rtc r;

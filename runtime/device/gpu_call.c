@@ -22,9 +22,10 @@ bool gpu_call_done(struct gpu *g, size_t field, int code)
     return false;
 }
 
-bool gpu_release_done(struct gpu *g, size_t field, int code)
+void gpu_release_done(struct gpu *g, size_t field, int code)
 {
-    return g->failed ? code == 0 : gpu_call_done(g, field, code);
+    if (!g->failed)
+        gpu_call_done(g, field, code);
 }
 
 bool gpu_use(struct gpu *g)

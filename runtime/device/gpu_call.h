@@ -26,14 +26,14 @@ bool gpu_fault(struct gpu *g);
 bool gpu_call_done(struct gpu *g, size_t field, int code);
 /* gpu_call_done for a call that frees a resource. Silent once a failure was reported, since that failure is the likely
    cause. */
-bool gpu_release_done(struct gpu *g, size_t field, int code);
+void gpu_release_done(struct gpu *g, size_t field, int code);
 
 /* One call of the driver: CALL(g, copy, (dst, src, bytes)). false with a diagnostic. */
 #define CALL(g, field, args)                                                                                           \
     gpu_call_done((g), offsetof(struct gpu_driver, field), gpu_fault(g) ? GPU_FAULT_CODE : (g)->api.field args)
 #define RELEASE(g, field, args)                                                                                        \
-    (void)gpu_release_done((g), offsetof(struct gpu_driver, field),                                                    \
-                           !(g)->failed && gpu_fault(g) ? GPU_FAULT_CODE : (g)->api.field args)
+    gpu_release_done((g), offsetof(struct gpu_driver, field),                                                          \
+                     !(g)->failed && gpu_fault(g) ? GPU_FAULT_CODE : (g)->api.field args)
 
 /* Makes the device current for this thread. */
 bool gpu_use(struct gpu *g);

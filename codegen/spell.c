@@ -420,7 +420,8 @@ static const char copies_emu[] =
 
 /* ---- launches ---- */
 
-/* Where no launch starts early there is nothing to wait for. */
+/* tk_await() waits only in CUDA texts for targets with early_launch. Elsewhere a launch starts after those that it
+   depends on have ended, and this expands to nothing. */
 static const char await_cuda[] = "#define tk_await() asm volatile(\"griddepcontrol.wait;\" ::: \"memory\")\n";
 static const char await_nothing[] = "#define tk_await() ((void)0)\n";
 

@@ -8,7 +8,7 @@ enum {
     MOST_TRIES = 64,   /* sizes that a search for a fit looks at */
     MOST_PROOFS = 6,   /* proofs that a search for a fit tries */
     MOST_USERS = 64,   /* users of an extent that is split or joined, since their list is copied */
-    MOST_ROUNDED = 20, /* sizes that get their smallest multiple (see `rounded`) */
+    MOST_ROUNDED = 20, /* symbolic sizes rounded up exactly to ALIGN; later ones term by term (see `rounded`) */
     MOST_TERMS = 60,   /* terms of an offset */
 };
 

@@ -36,7 +36,8 @@ struct frag_source {
 };
 struct frag_source frag_source_of(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
                                   const struct index *elem);
-/* The element number that element `elem` of a lane's C fragment has in A, in whichever lane it is there. */
+/* The inverse of frag_source_of: the element of the A fragment that receives what a lane holds as element `elem` of
+   its C fragment. The lane that receives it may be another. */
 const struct index *frag_target_elem(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
                                      const struct index *elem);
 

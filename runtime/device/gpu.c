@@ -16,7 +16,7 @@ enum {
 struct function {
     const char *name;
     void *handle;
-    unsigned shared; /* bytes that a launch may ask for */
+    unsigned shared; /* CUDA: bytes of dynamic shared memory allowed so far; gpu_prepare raises it */
 };
 struct module {
     void *handle;

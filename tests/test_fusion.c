@@ -164,6 +164,16 @@ static void kernels_have_a_size(void **state)
     struct chain *c = chain_new(s, target_find("sm_90"), source_of_string(s, "test.graph", text), NULL);
     assert_non_null(c);
     assert_in_range(c->after->n_groups, 5, 200);
+    text = "graph many\n";
+    for (int i = 0; i < 300; i++)
+        text = arena_printf(s->run, "%sinput x%d: f32[64] where -1 <= x%d <= 1\n", text, i, i);
+    text = arena_printf(s->run, "%soutput y = x0", text);
+    for (int i = 1; i < 300; i++)
+        text = arena_printf(s->run, "%s + x%d", text, i);
+    c = chain_new(s, target_find("sm_90"), source_of_string(s, "test.graph", arena_printf(s->run, "%s\n", text)), NULL);
+    assert_non_null(c);
+    for (size_t i = 0; i < c->after->n_groups; i++)
+        assert_in_range(c->after->groups[i]->n_ins, 2, 96);
     session_end(s);
 }
 

@@ -723,6 +723,18 @@ static void facts_cover_casts(void **state)
     }
 }
 
+/* A result is exact if all of its operands are. */
+static void exact_by_all_operands(void **state)
+{
+    (void)state;
+    struct session *s = session_begin();
+    struct graph *g = parsed(s, "graph facts\ninput x: f32[4] where -4 <= x <= 4\ninput r: i32[4]\n"
+                                "q = cast(exp(x), i32)\noutput a = q + r\noutput b = r + q\noutput c = r + 1\n");
+    for (size_t o = 0; o < 3; o++)
+        assert_int_equal(facts_of(s, g, o)->exact, o == 2);
+    session_end(s);
+}
+
 /* Sums of integers need twice the shared memory of floats: no more of them share a kernel than fit. */
 static void many_sums_fit(void **state)
 {
@@ -777,6 +789,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wide_ranges_have_bounds),
         cmocka_unit_test(facts_cover_what_wraps),
         cmocka_unit_test(facts_cover_casts),
+        cmocka_unit_test(exact_by_all_operands),
         needs("hiprtc", compiled_by_hiprtc),
         needs("nvrtc", compiled_by_nvrtc),
     };

@@ -4,7 +4,7 @@
 #include "ir/session.h"
 
 enum ktok_kind { KTOK_END, KTOK_NAME, KTOK_INT, KTOK_FLOAT, KTOK_STRING, KTOK_PUNCT };
-/* .. := += <=; other punctuation is its character */
+/* The tokens .. := += <=. Any other punctuation is its own character code. */
 enum { KPUNCT_DOTS = 256, KPUNCT_DEFINE, KPUNCT_ADD_TO, KPUNCT_LESS_EQ };
 
 struct ktok {

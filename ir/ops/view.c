@@ -69,7 +69,7 @@ static void sample_source(struct sample *d, int i, const struct type *t)
     sample_operand(d, i, t, t->dtype == DT_BOOL ? 0 : -4, t->dtype == DT_BOOL ? 1 : 4);
 }
 
-/* A dimension of 1 has only index 0, however an index in it is written. */
+/* Is the dimension 1? Then its index is 0, even if the expression of the index does not show it. */
 static bool is_one(const struct index *d) { return index_is_const(d) && d->k == 1; }
 
 /* ---- reshape ---- */
@@ -577,7 +577,7 @@ static struct from concat_from(const struct ev *c, const int64_t *index)
 static void concat_eval(struct ev *c) { eval_from(c, concat_from); }
 static void concat_bound(struct bd *b) { bound_from(b, concat_from); }
 
-/* The part of the box that lies in the operand; an empty one has lo 0, hi −1 along the axis. */
+/* The part of the box that lies in the operand; an empty part has lo 0, hi −1 along the axis. */
 static void concat_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                          struct box *in)
 {
@@ -598,7 +598,7 @@ static void concat_needs(const struct node *n, int operand, const struct dim_val
 }
 
 /* A chain of selects by the index along the axis, from the last operand back. Each operand is read at an index clamped
-   to its range; an empty one is read at 0 but never chosen. */
+   to its range. An operand that turns out to be empty is read at 0 but never chosen. */
 static const struct kexpr *concat_at(struct at *c)
 {
     struct index_table *t = at_index(c);

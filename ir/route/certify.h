@@ -3,8 +3,8 @@
 /* The integers that routing decides by, and which rows' choices no rounding can change (certified routing).
 
    A score z becomes q = round-half-even(s·z), clamped to ±L: the balanced representative of a residue of Z/pⁿ. This is
-   fixed-point arithmetic, by which equal q choose equal sets on every backend. It does not make choices flip less often,
-   and p-adic valuations play no part. */
+   fixed-point arithmetic, by which equal q choose equal sets on every backend. It does not make choices flip less
+   often, and p-adic valuations play no part. */
 #include <stdbool.h>
 #include <stdint.h>
 

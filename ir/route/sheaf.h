@@ -57,9 +57,9 @@ struct sheaf_buckets {
      LISTED_TWICE  the two slots; for a row outside the batch its number and `rows`; with row −1, count and cap
      NOT_CHOSEN    0 and 1
      COVER         the number of open sets and k
-     OVERLAP       a's and b's
-     GLUE          the bucket's and the router's
-     GATHER        the bucket's and x's; with column −1, combine's row and the record's; in a weight's column, combine's
+     OVERLAP       the values in a's and in b's section
+     GLUE          the bucket's value and the router's
+     GATHER        the bucket's value and x's; with column −1, combine's row and the record's; in a weight's column, combine's
                    weight and the record's */
 struct sheaf_obstruction {
     enum sheaf_clause clause;

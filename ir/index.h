@@ -80,7 +80,7 @@ const struct index *index_subst(struct index_table *t, const struct index *e, co
                                 const struct index *with);
 bool index_mentions(const struct index *e, const struct index *atom);
 
-/* The value of e; `value` gives that of each INDEX_SYM and INDEX_VAR. */
+/* The value of e. The function `value` gives the value of each INDEX_SYM and INDEX_VAR. */
 int64_t index_eval(const struct index *e, int64_t (*value)(void *ctx, const struct index *atom), void *ctx);
 /* The value of e with `hint` for every INDEX_SYM and INDEX_VAR: an estimate where symbolic dims are unknown. */
 int64_t index_eval_hint(const struct index *e, int64_t hint);

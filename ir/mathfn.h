@@ -11,7 +11,7 @@ struct mathfn {
 enum { MATHFN_COUNT = 8 };
 extern const struct mathfn mathfn_table[MATHFN_COUNT];
 
-/* NULL if there is none. */
+/* The record of a function; NULL if there is none. */
 const struct mathfn *mathfn_find(const char *name);
 /* The bound of a function, in ulp; BUG if there is no such function. */
 double mathfn_ulp(const char *name);

@@ -34,7 +34,7 @@ struct ranked rank_kth(rank_key *key, const void *row, int64_t n, int64_t k)
 {
     uint64_t lo, hi = RANK_MOST, least;
     count_from(key, row, n, 0, &lo);
-    while (lo < hi) { /* at least k keys are >= lo, fewer than k are > hi */
+    while (lo < hi) { /* invariant: at least k keys are >= lo, and fewer than k are > hi */
         uint64_t mid = hi - (hi - lo) / 2;
         int64_t count = count_from(key, row, n, mid, &least);
         if (count < k)

@@ -56,7 +56,8 @@ struct node {
     struct loc loc;           /* a pass gives a new node the location of the node that it replaces */
     const struct loc *in_loc; /* source location of each operand; NULL: unknown, use loc */
     struct facts facts;
-    /* Set by precision. DT_F16 (matrix unit) or DT_F32 for contractions; others DT_F32 or their integer type. */
+    /* Set by precision: the type that the node is computed in. A contraction: DT_F16 (on the matrix unit) or DT_F32;
+       any other node: DT_F32 or its integer type. */
     enum dtype compute;
     enum dtype storage; /* dtype in memory when materialised */
     bool keep_f32;      /* must stay f32 (routing, statistics, losses): set by op records and expansions */
@@ -101,7 +102,7 @@ enum group_kind { GROUP_ROWS, GROUP_REDUCE, GROUP_GEMM };
 struct scratch {
     const char *name; /* "parts": for messages */
     enum dtype dtype;
-    const struct index *count; /* elements, a function of the symbolic dims */
+    const struct index *count; /* number of elements, a function of the symbolic dims */
     bool zeroed;               /* filled with zero bytes before the group's first launch */
 };
 
@@ -109,8 +110,8 @@ struct scratch {
 enum sink_kind {
     SINK_FULL,           /* the node's value, to the node's memory */
     SINK_PARTIAL,        /* partial results of the launch's anchor: scratch[part, result element] */
-    SINK_ROW_PARTIAL,    /* an epilogue reduced along the rows of a gemm: scratch[row, column tile] */
-    SINK_COLUMN_PARTIAL, /* an epilogue reduced along the columns of a gemm: scratch[row tile, column] */
+    SINK_ROW_PARTIAL,    /* partial results of a reduction of a gemm's rows: scratch[row, column tile] */
+    SINK_COLUMN_PARTIAL, /* partial results of a reduction of a gemm's columns: scratch[row tile, column] */
 };
 struct sink {
     enum sink_kind kind;
@@ -127,7 +128,7 @@ enum launch_kind {
 };
 struct group_launch {
     enum launch_kind kind;
-    struct node *anchor; /* the contraction or reduction that sets the loops; NULL: pointwise */
+    struct node *anchor; /* the contraction or reduction that sets the loops; NULL for LAUNCH_ROWS */
     int from;            /* index of the scratch with partial results that the launch reduces; -1: it reads operands */
     const struct index *parts; /* number of parts that the anchor's sum is split into; NULL: 1 */
     const struct index *part;  /* number of terms of one part; NULL if parts is NULL */
@@ -145,7 +146,7 @@ struct group {
     size_t n_ins;
     struct node **outs; /* values that the group materialises, in node order */
     size_t n_outs;
-    struct node *anchor; /* GROUP_GEMM: the contraction; GROUP_REDUCE: the first reduction */
+    struct node *anchor; /* GROUP_GEMM: the contraction; GROUP_REDUCE: the first reduction; GROUP_ROWS: NULL */
     /* Set by group_plan: */
     struct group_launch *launches;
     size_t n_launches;

@@ -56,7 +56,7 @@ static const char *flat_name(struct flat *f, const char *what)
     return name ? arena_strdup(f->g->arena, name) : NULL;
 }
 
-/* A count or id: 0..limit. */
+/* Reads a count or id, which must be in 0..limit. */
 static bool flat_int(struct flat *f, const char *what, int64_t limit, int64_t *out)
 {
     *out = f->c.cur.i;

@@ -17,7 +17,8 @@ static struct binding *find(const struct scope *sc, const char *name)
     return at ? *at : NULL;
 }
 
-/* A suggestion costs a walk over all names, so there is none once errors are no longer kept. */
+/* The visible name nearest to `name`. Finding it costs a walk over all names, so none is looked for once errors are no
+   longer kept. */
 static const char *near_name(struct unfold *u, const struct scope *sc, const char *name)
 {
     if (u->s->errors_full)

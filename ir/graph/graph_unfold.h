@@ -59,7 +59,7 @@ struct unfold {
     const struct graph_options *o;
     struct scope *file;
     struct map *taken;    /* struct taken, by the name of a tensor or instance */
-    struct map *settable; /* const char *, by each name that --set may override: its text in --set, or NULL */
+    struct map *settable; /* the names that --set may override; the values mean nothing */
     struct map *outs;     /* struct loc, by the name of an output */
     size_t max_nodes, steps;
     int depth;
@@ -71,7 +71,8 @@ struct unfold {
 struct scope *scope_new(struct unfold *u, struct scope *parent, const char *instance);
 /* The binding that a name resolves to in a scope; NULL and an error (with a suggestion) if there is none. */
 const struct binding *scope_find(struct unfold *u, const struct scope *sc, const char *name, struct loc loc);
-/* Defines a name that may be defined only once; else an error, with a note at the first definition. */
+/* Defines a name that may be defined only once. If it is already defined: false and an error, with a note at the first
+   definition. */
 bool scope_define(struct unfold *u, struct scope *sc, const char *name, struct value v, struct loc loc);
 /* Binds a variable, which may be rebound, and names its tensor SCOPE.NAME, SCOPE.NAME.1, … */
 bool scope_bind(struct unfold *u, struct scope *sc, const char *name, struct value v, struct loc loc);
@@ -100,7 +101,7 @@ bool attr_of_value(struct unfold *u, enum attr_kind kind, const struct value *v,
 
 /* --- graph_call.c --- */
 struct value call_eval(struct unfold *u, struct scope *sc, const struct expr *e);
-/* x op y, at least one of them a tensor. */
+/* x op y, where x or y is a tensor. */
 struct value infix_eval(struct unfold *u, struct scope *sc, struct value x, struct value y, char op, struct loc loc);
 struct value negate_node(struct unfold *u, struct scope *sc, struct value x, struct loc loc);
 /* Replaces a number by a constant tensor with the dtype and shape of `like`. */

@@ -45,8 +45,8 @@ bool cursor_expect(struct cursor *c, int punct, const char *where);
 const char *cursor_name(struct cursor *c, const char *what, bool with_dots);
 /* True where a statement may end: at a new line outside parentheses, before a closing brace, at the end of the file. */
 bool cursor_at_end(const struct cursor *c);
-/* An error at the current token or, if that begins a new line, just after the previous token. Silent during panic.
-   Returns false. */
+/* Reports an error at the current token or, if that token begins a new line, just after the previous one. Silent during
+   panic. Returns false. */
 __attribute__((format(printf, 2, 3))) bool cursor_error(struct cursor *c, const char *fmt, ...);
 /* Skips to the next line or to the closing brace of the enclosing body; skips nested braces with their contents. Ends
    the panic. */

@@ -177,7 +177,7 @@ struct kstmt {
     enum kstmt_kind kind;
     unsigned id;      /* in order of creation, from 0 */
     const char *name; /* LET: the variable's name in the text; NULL: the printers choose one */
-    struct loc loc;   /* the .graph line that it implements */
+    struct loc loc;   /* the .graph line that the statement implements */
     struct kstmt **body;
     size_t n_body, cap_body;
     struct kstmt **orelse;
@@ -188,7 +188,7 @@ struct kstmt {
     const struct index *var4; /* EACH: the slot of the element's column, or NULL */
     /* LET, STORE, ACCUMULATE, FRAG_FILL, FRAG_SET; LOAD_VECTOR: the fill; FRAG_REDUCE: the initial value of ⊕ */
     const struct kexpr *value;
-    const struct kexpr *read;           /* LET of a float: the K_READ value of its variable */
+    const struct kexpr *read;           /* LET: the K_READ value of its variable; NULL: `var` is the variable */
     const struct index *lo, *hi, *step; /* FOR */
     bool unroll;                        /* FOR: unrolled, which keeps private arrays in registers */
     const struct kmem *mem;             /* the memory that is accessed; of a copy or vector access, the destination */
@@ -242,7 +242,7 @@ struct kernel {
     size_t n_frags, cap_frags;
     const struct index *grid[3];
     int block;
-    const struct index *tid, *lane, *wave_id, *bid[3]; /* id variables */
+    const struct index *tid, *lane, *wave_id, *bid[3]; /* variables: ids of thread, lane, wave and block */
     struct kstmt **body;
     size_t n_body, cap_body;
     struct ksum *sums;

@@ -39,7 +39,7 @@ bool klex_expect_word(struct klex *l, const char *word);
 /* A name, or "" after an error "expected WHAT". */
 const char *klex_name(struct klex *l, const char *what);
 int64_t klex_int(struct klex *l, const char *what, int64_t lo, int64_t hi);
-/* [ "-" ] ( number | "inf" | "nan" ) */
+/* Parses [ "-" ] ( number | "inf" | "nan" ). */
 double klex_number(struct klex *l);
 const char *klex_string(struct klex *l, const char *what);
 #endif

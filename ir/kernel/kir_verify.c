@@ -29,7 +29,7 @@ struct verify {
     const struct kstmt *stmt;
     const struct kexpr **reads; /* the lets that are visible here */
     size_t n_reads, cap_reads;
-    bool *bound;                  /* by value: it is among `reads` */
+    bool *bound;                  /* by value's id: is the value among `reads`? */
     struct kwalk walk;            /* marks the values in `checked` */
     const struct kexpr **checked; /* values already evaluated and checked in the enclosing scopes */
     size_t n_checked, cap_checked;

@@ -34,7 +34,7 @@ static struct facts facts_of_dtype(enum dtype t)
     return f;
 }
 
-/* For views and gathers. Each element of the result is an element of an operand. A float result takes elements only of
+/* The facts of a view or gather, whose elements are elements of its operands. A float result takes elements only of
    float operands, any other result only of the others. */
 static struct facts facts_of_moved(const struct node *n)
 {

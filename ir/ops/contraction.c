@@ -152,7 +152,7 @@ struct mass {
     double flushed; /* Σ of the largest |a'·b'| that is lost if a unit flushes subnormal operands */
     /* The largest sum of the exponents of a' and b'. A subnormal or zero has its format's smallest exponent. */
     int exponent;
-    bool lost;             /* an operand is unbounded or overflows its format */
+    bool lost;             /* nothing bounds the sum, such as if an operand is unbounded or overflows its format */
     bool special;          /* an operand is a NaN or an infinity */
     bool inf_by_subnormal; /* a term is infinity times a subnormal: a NaN if the unit flushes subnormals */
 };

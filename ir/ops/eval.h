@@ -109,7 +109,7 @@ NUM n_fn(const struct ev *c, enum num_fn f, NUM x);
 NUM n_max(const struct ev *c, NUM a, NUM b);
 NUM n_min(const struct ev *c, NUM a, NUM b);
 NUM n_abs(const struct ev *c, NUM a);
-/* a < b; over the field, of their representatives. */
+/* Is a < b? Over the field, the representatives in 0..FIELD_P−1 are compared. */
 static inline bool n_less(const struct ev *c, NUM a, NUM b) { return c->kind == NUM_DOUBLE ? a.d < b.d : a.u < b.u; }
 static inline bool n_is_nan(const struct ev *c, NUM a) { return c->kind == NUM_DOUBLE && a.d != a.d; }
 

@@ -103,7 +103,7 @@ static NUM row_max(const struct ev *c, const NUM *x, int64_t n)
     return m;
 }
 
-/* p_i = exp(x_i − m) / Σ_j exp(x_j − m), m the row's largest */
+/* p_i = exp(x_i − m) / Σ_j exp(x_j − m), where m is the row's largest element. */
 static void softmax_eval(struct ev *c)
 {
     int64_t n = c->out.last;

@@ -148,8 +148,8 @@ struct op_reference {
 
 /* How kernels compute an op. */
 struct op_kernel {
-    const struct kexpr *(*at)(struct at *c);                   /* the value at an index */
-    struct node *(*expand)(struct builder *b, struct node *n); /* a composite as nodes of simpler ops */
+    const struct kexpr *(*at)(struct at *c);                   /* builds the value at an index */
+    struct node *(*expand)(struct builder *b, struct node *n); /* builds a composite from simpler ops */
     /* CLS_REDUCE: `acc` accumulates the terms; finish gives the result from the total of n terms (NULL: the total). */
     enum kacc acc;
     const struct kexpr *(*finish)(struct at *c, const struct kexpr *total, const struct index *n);

@@ -106,7 +106,8 @@ static void reduce_sample(struct sample *d)
 }
 
 /* ---- the terms of one result ---- */
-/* An iterator over the operand's elements that result `i` reduces, in row-major order; `at` is the flat index. */
+/* An iterator over the n elements of the operand that one result reduces, in row-major order. at: the flat index of the
+   current element. */
 struct terms {
     int rank;
     int64_t dim[MAX_RANK], stride[MAX_RANK], index[MAX_RANK];

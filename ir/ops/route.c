@@ -225,9 +225,9 @@ static const struct kexpr *padic_decode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
     struct kbuild *k = c->k;
-    /* If q is known to be balanced, as results of encode are, it is its own representative. Otherwise it is the
-       remainder of q by pⁿ, which has the sign of q, moved into the balanced range. pⁿ = 2⁶³ is no i64; in that case
-       every i64 but the least is its own remainder. */
+    /* If q is known to be balanced, as results of encode are, it is its own representative. Otherwise the
+       representative is the remainder of q by pⁿ, which has the sign of q, moved into the balanced range. pⁿ = 2⁶³ is
+       no i64; in that case every i64 but the least is its own remainder. */
     bool fits = a.top < INT64_MAX;
     bool reduced = is_balanced(&a, &c->n->in[0]->facts);
     const struct kexpr *q = at_plain(c, 0);
@@ -267,8 +267,9 @@ const struct op_def op_padic_decode = {
 };
 
 /* ---- combine ---- */
-/* w [.., E]; y_0 … y_{E−1} all [.., N] with the same leading dims. Element [.., j] reads w[.., e] and y_e[.., j]. It is
-   not pointwise, since w is read at other indices, but lowered element by element like a gather. */
+/* w is [.., E], and y_0 … y_{E−1} are all [.., N] with the same leading dims. Element [.., j] of the result reads w[..,
+   e] and y_e[.., j]. combine is not pointwise, since it reads w at other indices. Like a gather, it is lowered element
+   by element. */
 static bool combine_infer(struct graph *g, struct node *n)
 {
     const struct type *w = &n->in[0]->type;

@@ -59,8 +59,8 @@ struct sheaf_buckets {
      COVER         the number of open sets and k
      OVERLAP       the values in a's and in b's section
      GLUE          the bucket's value and the router's
-     GATHER        the bucket's value and x's; with column −1, combine's row and the record's; in a weight's column, combine's
-                   weight and the record's */
+     GATHER        the bucket's value and x's; with column −1, combine's row and the record's; in a weight's column,
+                   combine's weight and the record's */
 struct sheaf_obstruction {
     enum sheaf_clause clause;
     int64_t a, b;   /* the experts, equal if one bucket is at fault; −1: none */
@@ -70,6 +70,6 @@ struct sheaf_obstruction {
 };
 
 struct sheaf_obstruction sheaf_check(const struct sheaf_site *s, const struct sheaf_buckets *b);
-/* For messages: "(d) sections disagree". */
+/* What has failed, for messages; it begins with the clause's letter, "(d) …". */
 const char *sheaf_clause_text(enum sheaf_clause c);
 #endif

@@ -53,7 +53,7 @@ struct node {
     const char *name;         /* as --output takes it: "z", "expert0.h.2"; NULL: no name */
     const char *origin;       /* the composite whose expansion made the node: "layernorm"; NULL: none */
     const char *instance;     /* the block instance whose inlining made the node: "expert0"; NULL: top level */
-    struct loc loc;           /* a pass gives a new node the location of the node that it replaces */
+    struct loc loc;           /* a pass gives a new node the location of the node that it is made from */
     const struct loc *in_loc; /* source location of each operand; NULL: unknown, use loc */
     struct facts facts;
     /* Set by precision: the type that the node is computed in. A contraction: DT_F16 (on the matrix unit) or DT_F32;

@@ -64,10 +64,11 @@ bool dtype_parse(const char *name, enum dtype *out)
     return false;
 }
 
-/* Rounds |x| (bits a, not NaN) to a format of `mantissa` bits, unbounded above. The lowest kept bit is bit `drop` of a.
-   Adding just under half of it, plus one if the kept part is odd, rounds to nearest even; a carry out of the mantissa
-   increments the exponent. Below emin fewer bits are kept. In units of the smallest subnormal: an x in [1, 2) keeps
-   only its hidden bit, which is odd; in [½, 1) every x but the tie ½ rounds up to 1; below ½ the result is 0. */
+/* Rounds |x|, whose bits are a (not a NaN), to a format of `mantissa` bits, unbounded above. The lowest bit that is
+   kept is bit `drop` of a. Adding just under half of that bit's value, plus one if the kept part is odd, rounds to
+   nearest even; a carry out of the mantissa increments the exponent. Below emin fewer bits are kept. There, in units of
+   the smallest subnormal: an |x| in [1, 2) keeps only its hidden bit, which is odd; an |x| in [½, 1) rounds up to 1,
+   except that the tie ½ rounds to 0; an |x| below ½ rounds to 0. */
 static uint64_t magnitude_round(uint64_t a, int mantissa, int emin)
 {
     int e = (int)(a >> 52) - 1023;
@@ -120,8 +121,8 @@ double dtype_unit(enum dtype t)
     return power_of_two(-d->mantissa);
 }
 
-/* Packs |x| (bits a of a double that is exact in the format, or infinite) into a format with `frac` stored bits and
-   smallest normal exponent emin. */
+/* The bits of |x| in a format with `frac` stored mantissa bits and smallest normal exponent emin. a: the bits of |x| as
+   a double, which is infinite or exact in the format. */
 static uint32_t magnitude_pack(uint64_t a, int frac, int emin)
 {
     int e = (int)(a >> 52) - 1023;
@@ -156,7 +157,7 @@ static uint16_t half_from_double(enum dtype t, double x)
 uint16_t f16_from_double(double x) { return half_from_double(DT_F16, x); }
 uint16_t bf16_from_double(double x) { return half_from_double(DT_BF16, x); }
 
-/* Widening a float is exact, so these round once too. */
+/* Widening a float to a double is exact, so x is rounded only once. */
 uint16_t f16_from_float(float x) { return half_from_double(DT_F16, (double)x); }
 
 /* bf16 is the upper half of an f32. Rounding by carry, as in magnitude_round, drops the lower 16 bits; it is right for

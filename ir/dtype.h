@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 enum dtype {
-    DT_FLOAT, /* written `float`: the precision pass decides */
+    DT_FLOAT, /* written `float`: the precision pass decides which float dtype it becomes */
     DT_F16,
     DT_BF16,
     DT_F32,

@@ -9,7 +9,7 @@
 enum { FIRST_SLOTS = 1024, MAX_TERMS = 64, SMALL = 256 };
 
 struct entry {
-    bool of_vars; /* `index` is or mentions a variable, and is allocated in index_table.vars */
+    bool of_vars; /* `index` is or mentions a variable; the entry is then allocated in index_table.vars */
     struct index index;
 };
 struct slot {
@@ -26,7 +26,7 @@ struct index_table {
     const struct index *small[SMALL]; /* the constants 0, 1, …, made on first use */
 };
 
-/* The first slot from `from` on that has this hash or is free. */
+/* The first slot, from number `from` on, that has this hash or is free. */
 static struct slot *probe(const struct index_table *t, uint64_t hash, size_t from)
 {
     for (;; from++) {
@@ -45,7 +45,7 @@ static void put(struct index_table *t, uint64_t hash, struct entry *e)
     t->n++;
 }
 
-/* Moves the entries to n slots; those of variables only if vars_too. */
+/* Moves the entries to n new slots. Entries that mention variables are dropped unless vars_too. */
 static void rehash(struct index_table *t, size_t n, bool vars_too)
 {
     struct arena *old_room = t->room;
@@ -70,7 +70,7 @@ struct index_table *index_table_new(struct arena *a)
     return t;
 }
 
-/* Rehashes twice: the number of remaining entries is known after the first. */
+/* Rehashes twice, since only the first rehash finds out how many entries remain. */
 void index_forget_vars(struct index_table *t)
 {
     rehash(t, t->n_slots, false);
@@ -208,8 +208,8 @@ static bool same_atoms(const struct index_term *a, const struct index_term *b)
     return a->n == b->n && !memcmp(a->atom, b->atom, sizeof a->atom);
 }
 
-/* d·(x/d) + x%d = x: finds a term c·…·(x%d) and its partner c·…·d·(x/d), replaces them by the terms of c·…·x, and gives
-   the sum. NULL if there is no such pair. */
+/* Applies d·(x/d) + x%d = x: finds a term c·…·(x%d) and its partner c·…·d·(x/d), replaces both by c·…·x, and returns
+   the new sum. NULL if there is no such pair. */
 static const struct index *rejoin(struct index_table *t, int64_t k, const struct index_term *terms, int n)
 {
     for (int i = 0; i < n; i++)
@@ -242,7 +242,7 @@ static const struct index *rejoin(struct index_table *t, int64_t k, const struct
     return NULL;
 }
 
-/* A sum from terms in any order: sorts, merges, drops zeros, and returns a single bare atom as itself. */
+/* The canonical sum of terms in any order: sorts and merges them and drops zeros. If one atom is left, returns it. */
 static const struct index *make_sum(struct index_table *t, int64_t k, struct index_term *terms, int n)
 {
     struct index_term out[MAX_TERMS];
@@ -257,7 +257,7 @@ static const struct index *make_sum(struct index_table *t, int64_t k, struct ind
         }
         int at = m++;
         BUG_IF(m > MAX_TERMS, "index expression with over %d terms", MAX_TERMS);
-        while (at > 0) { /* by degree, then by atoms' ids: one order for one sum */
+        while (at > 0) { /* ordered by degree, then by atoms' ids, so that equal sums have equal forms */
             const struct index_term *p = &out[at - 1];
             int c = terms[i].n - p->n;
             for (int q = 0; !c && q < p->n; q++)

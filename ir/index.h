@@ -48,7 +48,7 @@ struct index {
 #define INDEX_DIM_MAX (((int64_t)1 << 31) - 1) /* the largest value of a symbolic dim */
 
 struct index_table *index_table_new(struct arena *a);
-/* Drops all variables and the expressions that mention one, once no kernel is left to use them. Constants and
+/* Drops all variables and the expressions that mention one. No kernel that uses them may be left. Constants and
    expressions of symbolic dims stay. */
 void index_forget_vars(struct index_table *t);
 
@@ -58,7 +58,7 @@ const struct index *index_var(struct index_table *t, const char *name, int64_t l
 const struct index *index_add(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_sub(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_mul(struct index_table *t, const struct index *a, const struct index *b);
-/* b's range must be positive. */
+/* b must be positive wherever the result is evaluated. Only a constant b is checked here. */
 const struct index *index_div(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_mod(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_min(struct index_table *t, const struct index *a, const struct index *b);
@@ -72,7 +72,7 @@ static inline bool index_is_const(const struct index *e) { return e->kind == IND
 bool index_const_value(const struct index *e, int64_t *out);
 /* Is e provably a multiple of m for all values of its atoms? */
 bool index_multiple_of(const struct index *e, int64_t m);
-/* Is a < b (a <= b) provable for all values, from the range of b − a? */
+/* Does the range of b − a prove that a < b (a <= b) for all values of their atoms? */
 bool index_less(struct index_table *t, const struct index *a, const struct index *b);
 bool index_less_eq(struct index_table *t, const struct index *a, const struct index *b);
 /* e with every occurrence of the atom `what` replaced by `with`. */
@@ -80,7 +80,7 @@ const struct index *index_subst(struct index_table *t, const struct index *e, co
                                 const struct index *with);
 bool index_mentions(const struct index *e, const struct index *atom);
 
-/* The value of e; `value` gives that of each INDEX_SYM and INDEX_VAR. */
+/* The value of e. The function `value` gives the value of each INDEX_SYM and INDEX_VAR. */
 int64_t index_eval(const struct index *e, int64_t (*value)(void *ctx, const struct index *atom), void *ctx);
 /* The value of e with `hint` for every INDEX_SYM and INDEX_VAR: an estimate where symbolic dims are unknown. */
 int64_t index_eval_hint(const struct index *e, int64_t hint);

@@ -14,7 +14,7 @@ static size_t hash_of(const char *s)
     return (size_t)(h ^ h >> 32);
 }
 
-/* Mixes the address: its low bits vary little, but select the slot. */
+/* The low bits of a hash select the slot. Those of an address vary little, so the whole address is mixed. */
 static size_t hash_of_address(const void *p)
 {
     uint64_t h = (uint64_t)(uintptr_t)p * 0x9e3779b97f4a7c15u;
@@ -28,7 +28,7 @@ struct map *map_new(struct arena *a)
     return m;
 }
 
-/* The slot that holds the key or, if it is not there, the free one where it belongs. */
+/* The slot that holds the key or, if the map lacks the key, the free slot where it belongs. */
 static size_t slot_of(const struct map *m, const char *key, size_t hash, bool address)
 {
     size_t i = hash & (m->n_slots - 1);

@@ -20,7 +20,7 @@ struct map {
 struct map *map_new(struct arena *a);
 /* The address of a key's value, valid until the next map_at; NULL if there is no such key. */
 void **map_find(const struct map *m, const char *key);
-/* As map_find, but inserts a copy of the key with a NULL value if the key is new. */
+/* The same as map_find for a key that is there. For a new key, inserts a copy of it with the value NULL. */
 void **map_at(struct map *m, const char *key);
 /* map_find and map_at for a map whose keys are all addresses. Addresses differ from run to run; the order of insertion
    does not. */
@@ -29,6 +29,6 @@ void **map_at_address(struct map *m, const void *key);
 
 /* The key of `m` nearest to `name`; NULL if none is near enough to suggest. */
 const char *map_near(const struct map *m, const char *name);
-/* The nearer to `name` of two candidates, of which `best` may be NULL; NULL if neither is near enough. */
+/* The one of `best` (may be NULL) and `candidate` that is nearer to `name`; NULL if neither is near enough. */
 const char *name_nearer(const char *name, const char *best, const char *candidate);
 #endif

@@ -8,7 +8,8 @@
 
 enum { EXIT_INPUT = 3 }; /* FAIL_INPUT of ir/session.h */
 
-/* The number after `word` in a file of words and numbers; 0: none. Allocates nothing, since memory may have run out. */
+/* The number after `word` in a file such as /proc/meminfo; 0: none. Memory may have run out, so this allocates none of
+   its own. */
 static size_t number_in(const char *path, const char *word)
 {
     char text[4096];

@@ -1,8 +1,8 @@
 #ifndef TOKIC_IR_MEMORY_H
 #define TOKIC_IR_MEMORY_H
-/* Running out of memory. An allocation whose size follows from the user's input is checked first, and refused with a
-   diagnostic if it is too large (session_affords). Any other allocation that fails ends the process with a message and
-   the exit code of bad input. */
+/* What happens if memory runs out. An allocation whose size follows from the user's input is checked beforehand, and
+   refused with a diagnostic if it is too large (session_affords). Any other allocation that fails ends the process with
+   a message and the exit code of bad input. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,8 +11,8 @@
    process's limit. SIZE_MAX: not known. */
 size_t memory_left(void);
 
-/* Allocations of at least so many bytes are compared with memory_left first, since a machine that overcommits grants
-   memory that it does not have. */
+/* Allocations of at least so many bytes are compared with memory_left beforehand, since a machine that overcommits
+   grants memory that it does not have. */
 enum { MEMORY_LARGE = 1 << 26 };
 
 /* Returns p, the result of an allocation of `bytes` bytes (0: size not known). Ends the process if p is NULL. */

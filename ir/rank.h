@@ -22,6 +22,6 @@ static inline bool rank_precedes(struct ranked x, struct ranked y)
 uint64_t rank_of_double(double x);
 static inline uint64_t rank_of_int(int64_t x) { return (uint64_t)x ^ UINT64_C(1) << 63; }
 
-/* The k-th of n, 1 <= k <= n, in at most 67 passes over the row and without allocating. */
+/* The k-th of n elements, 1 <= k <= n, in at most 67 passes over the row and without allocating. */
 struct ranked rank_kth(rank_key *key, const void *row, int64_t n, int64_t k);
 #endif

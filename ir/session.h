@@ -1,11 +1,11 @@
 #ifndef TOKIC_IR_SESSION_H
 #define TOKIC_IR_SESSION_H
-/* The state of a run of tokic: diagnostics, sources, options, index expressions. It is the first argument wherever
-   state is needed.
+/* The state of a run of tokic: diagnostics, sources, options, index expressions. A session is the first argument of
+   functions that need state.
 
-   Memory has three lifetimes. session: `run`, for what is here. build: the arena of a graph, which its clones, programs
-   and kernels share, until graph_free. step: what one parse, pass or print needs while it runs; its caller makes and
-   frees that arena. */
+   Memory has three lifetimes. Session: the arena `run` holds this struct and what it points to, until session_end.
+   Build: a graph's arena holds the graph, its clones, programs and kernels, until graph_free. Step: an arena holds what
+   one parse, pass or print needs; its caller makes and frees that arena. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ struct session {
     struct diag *diags;
     size_t n_diags, cap_diags;
     int n_errors;
-    bool errors_full; /* over 100 errors: further ones are counted, not kept */
+    bool errors_full; /* there were over 100 errors: further ones are counted, not kept */
     enum fail fail;   /* of the first error */
     struct faults faults;
     unsigned log;                /* bits of enum log_topic */
@@ -61,14 +61,14 @@ struct session {
 struct session *session_begin(void);
 void session_end(struct session *s);
 
-/* Records an error, warning, or a note that belongs to the diagnostic before it. Returns false, so that `return
-   diag_error(...)` reads well. */
+/* Record an error, a warning, or a note that belongs to the diagnostic before it. diag_error returns false, so that a
+   function can end with `return diag_error(...)`. */
 __attribute__((format(printf, 4, 5))) bool diag_error(struct session *s, enum fail why, struct loc loc, const char *fmt,
                                                       ...);
 __attribute__((format(printf, 3, 4))) void diag_warning(struct session *s, struct loc loc, const char *fmt, ...);
 __attribute__((format(printf, 3, 4))) void diag_note(struct session *s, struct loc loc, const char *fmt, ...);
-/* Is there memory for so many bytes? false with a diagnostic (FAIL_INPUT): "WHAT takes 7.5 GiB of memory, and 3.1 are
-   left". Below 64 MiB (MEMORY_LARGE) it is true without a look at the machine. */
+/* Is there memory for so many bytes? If not, reports FAIL_INPUT: "WHAT takes 7.5 GiB of memory, and 3.1 are left".
+   Fewer than MEMORY_LARGE bytes (64 MiB) are granted without asking the machine. */
 bool session_affords(struct session *s, struct loc loc, double bytes, const char *what);
 /* No location. */
 #define NOWHERE ((struct loc){ 0 })

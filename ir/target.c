@@ -43,8 +43,8 @@ int map_col(const struct coord_map *m, int lane, int elem) { return map_sum(m->c
         }                                                                                                              \
     }
 
-/* Layout from the PTX ISA, "Matrix fragments for mma.m16n8k16", in quads of lanes: lane / 4 is a row of A and C and a
-   column of B. */
+/* Layout from the PTX ISA, "Matrix fragments for mma.m16n8k16". The quad of lanes with number q = lane / 4 holds rows q
+   and q + 8 of A and C, and column q of B. */
 #define MMA_M16N8K16_F16(GROUP, FBITS, KNOWN)                                                                          \
     &(const struct matrix_unit)                                                                                        \
     {                                                                                                                  \
@@ -75,7 +75,8 @@ int map_col(const struct coord_map *m, int lane, int elem) { return map_sum(m->c
     .static_shared = 64 << 10, .copy_stages = 2, .units = 110, .mem_gbs = 1638, .fp16_tflops = 191,                    \
     .matrix = MFMA_16X16X16_F16(true), .simd_regs = 512, .reg_granule = 8, .simd_waves = 8, .known = DOCUMENTED
 
-/* Reference card: H200, with bandwidth and rate as measured. Beyond 48 KiB shared memory is dynamic, by opt-in. */
+/* Reference card: H200. Bandwidth and rate are measured. Beyond 48 KiB, shared memory is dynamic and needs an opt-in.
+   */
 #define SM_90                                                                                                          \
     .dialect = DIALECT_CUDA, .compiler = COMPILER_NVRTC, .wave = 32, .max_block = 1024,                                \
     .max_grid = { INT32_MAX, 65535, 65535 }, .max_items = (uint64_t)INT32_MAX * 1024, .shared_bytes = 227 << 10,       \

@@ -11,7 +11,8 @@ enum dialect { DIALECT_HIP, DIALECT_CUDA, DIALECT_COUNT };
 enum compiler { COMPILER_HIPRTC, COMPILER_CLANG, COMPILER_NVRTC };
 enum provenance { MEASURED, PUBLISHED, DOCUMENTED, ASSUMED };
 
-/* One coordinate of a fragment's element is a sum of terms mul·((v / div) % mod), v the lane or the element number. */
+/* One coordinate of a fragment's element is a sum of terms mul·((v / div) % mod), where v is the lane or the number of
+   the element in the lane. */
 struct map_term {
     enum { BY_LANE, BY_ELEM } of;
     int div, mod, mul;
@@ -23,12 +24,13 @@ struct coord_map {
 int map_row(const struct coord_map *m, int lane, int elem);
 int map_col(const struct coord_map *m, int lane, int elem);
 
-/* How the unit computes D = A·B + C, bit for bit (Xie et al., arXiv 2511.10909, and measurement). */
+/* How a matrix unit computes D = A·B + C, bit for bit (Xie et al., arXiv 2511.10909, and measurement). */
 enum matrix_model_kind {
-    /* The products of `group` consecutive k are added with c in one aligned sum of `fbits` bits, which is truncated to
-       f32. Groups follow each other in K order. */
+    /* The products of `group` consecutive k and the running sum c are added in one aligned sum of `fbits` bits, which
+       is truncated to f32. Groups follow each other in K order. */
     MODEL_ALIGNED_SUM,
-    /* Groups of 4 in K order: (p0+p1)+(p2+p3), then c + group; each addition rounds to nearest even in f32. */
+    /* Four products in K order are a group, (p0+p1)+(p2+p3), which is then added to c. Each addition rounds to nearest
+       even in f32. */
     MODEL_TREE4,
 };
 struct matrix_model {
@@ -40,10 +42,10 @@ struct matrix_model {
 
 /* A matrix instruction of one wave: D[m,n] = A[m,k]·B[k,n] + C[m,n]. A's map gives (m, k), B's (k, n), C's (m, n). */
 struct matrix_unit {
-    const char *name; /* the instruction's, as the vendor writes it */
+    const char *name; /* of the instruction, as the vendor writes it */
     int m, n, k;
     enum dtype in, acc;
-    int a_elems, b_elems, c_elems; /* per lane */
+    int a_elems, b_elems, c_elems; /* elements per lane */
     struct coord_map a, b, c;
     enum provenance maps_known;
     struct matrix_model model;
@@ -51,24 +53,24 @@ struct matrix_unit {
 
 struct target {
     const char *name;
-    const char *base; /* the record that its fields start from (a macro in ir/target.c); NULL: none */
+    const char *base; /* the record whose fields this one takes and overrides (a macro in ir/target.c); NULL: none */
     enum dialect dialect;
     enum compiler compiler;
     int wave;             /* work-items per wave */
     int max_block;        /* work-items per block */
     uint64_t max_grid[3]; /* blocks per launch, x y z */
     uint64_t max_items;   /* work-items per launch along x */
-    int shared_bytes;     /* most shared memory (LDS) of one block */
-    int static_shared;    /* up to this size, shared memory is static; beyond it, dynamic */
-    int copy_stages;      /* slots of a gemm's ring: one is computed on, the others are in flight */
-    bool async_copy;      /* copies to shared memory go past registers; else loads and stores are staged in them */
-    bool early_launch;    /* a launch may start while its predecessors run, and waits for them itself */
+    int shared_bytes;     /* most bytes of shared memory (LDS) of one block */
+    int static_shared;    /* up to this many bytes, shared memory is static; beyond, dynamic */
+    int copy_stages;      /* slots of a gemm's ring: one is computed on, copies into the others are in flight */
+    bool async_copy;      /* copies to shared memory bypass registers; else a load and a store stage them there */
+    bool early_launch;    /* a launch may start while its predecessors run; its kernel then waits for them */
     int units;            /* multiprocessors or compute units of the reference card, for the roofline */
     double mem_gbs, fp16_tflops;
     const struct matrix_unit *matrix; /* f16 operands, f32 accumulator; NULL: none */
     int simd_regs;                    /* occupancy: registers of a SIMD lane */
     int reg_granule;                  /* occupancy: registers are allocated in multiples of this */
-    int simd_waves;                   /* occupancy: most waves a SIMD */
+    int simd_waves;                   /* occupancy: most waves of a SIMD */
     enum provenance known;
 };
 

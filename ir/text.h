@@ -16,7 +16,7 @@ const char *text_float(char out[TEXT_DOUBLE], double x);
 const char *text_escaped(struct arena *a, const char *text);
 /* text_escaped, put between double quotes. */
 const char *text_quoted(struct arena *a, const char *text);
-/* Reads what text_quoted wrote and moves *at from the opening quote past the closing one. NULL if there is no closing
-   quote: *at is then the end of the line or text. A backslash escapes only quotes and backslashes. */
+/* Reads what text_quoted wrote and moves *at from the opening quote past the closing one. NULL if the line has no
+   closing quote; *at is then the end of the line or text. A backslash escapes only quotes and backslashes. */
 const char *text_unquoted(struct arena *a, const char **at);
 #endif

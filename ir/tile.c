@@ -1,7 +1,8 @@
 #include "ir/tile.h"
 
-/* From small to large. Each must be a multiple of the fragment shapes of every matrix unit (16 rows, 16 columns, 16
-   deep). With waves of 32 or 64 lanes it must give each thread at least one 16-byte piece of A's slice and of B's. */
+/* The tiles, from small to large. Each must be a multiple of the fragment shapes of every matrix unit (16 rows, 16
+   columns, 16 deep). With waves of 32 or 64 lanes, a tile must give each thread at least one 16-byte piece of A's slice
+   and of B's. */
 static const struct tile tiles[] = {
     { 16, 32, 64, 1, 2 }, /* for few rows: narrow, so that there are many blocks */
     { 32, 64, 64, 2, 2 },
@@ -14,8 +15,8 @@ static int64_t blocks(const struct tile *t, int64_t m, int64_t n)
     return ((m + t->m - 1) / t->m) * ((n + t->n - 1) / t->n);
 }
 
-/* The largest tile that is not mostly padding and still gives every unit of the card two blocks. If there is too little
-   work for that: the tile of 32 rows if m is above 16 and n above 32, else that of 16. */
+/* The largest tile that is not mostly padding and still gives every unit of the card two blocks. If no tile does: the
+   tile of 32 rows if m is above 16 and n above 32, else the tile of 16 rows. */
 struct tile tile_for(const struct target *t, int64_t m, int64_t n, int64_t k)
 {
     (void)k;
@@ -37,8 +38,8 @@ static const struct tile lane_tiles[] = {
     { .m = 128, .n = 128, .k = 16 },
 };
 
-/* More results per thread reuse each load more often: the largest tile that is not mostly padding and gives every unit
-   of the card a block. */
+/* The largest tile that is not mostly padding and gives every unit of the card a block. The more results a thread has,
+   the more often it uses each load. */
 struct tile tile_for_lanes(const struct target *t, int64_t m, int64_t n, int64_t k)
 {
     (void)k;

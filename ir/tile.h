@@ -8,11 +8,11 @@ struct tile {
     int k;                /* depth of one ring slot */
     int waves_m, waves_n; /* the grid of waves in a block */
 };
-/* The tile on the target's matrix unit for a gemm m, n, k, symbolic dims taken as their hint. */
+/* The tile on the target's matrix unit for a gemm of M = m, N = n, K = k. A symbolic dim is given as its hint. */
 struct tile tile_for(const struct target *t, int64_t m, int64_t n, int64_t k);
 
-/* Without a matrix unit each lane computes results of its own. The lanes of a wave form a grid of
-   TILE_LANES_N columns. */
+/* The tile of a gemm that uses no matrix unit. Each lane computes results of its own. The lanes of a wave form a grid
+   of TILE_LANES_N columns. */
 enum { TILE_LANES_N = 8 };
 struct tile tile_for_lanes(const struct target *t, int64_t m, int64_t n, int64_t k);
 #endif

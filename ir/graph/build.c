@@ -31,8 +31,8 @@ static const struct index *one_of(const struct index *a, const struct index *b)
     return index_is_const(a) && a->k == 1 ? b : a;
 }
 
-/* Broadens `to` to the shape that both broadcast to, trailing dims aligned. Dims that do not fit stay: infer reports
-   them. */
+/* Broadens `to` to the shape that `to` and `t` broadcast to, with trailing dims aligned. Where their dims do not fit,
+   that of `to` stays, and infer reports it. */
 static void broaden(struct graph *g, struct type *to, const struct type *t)
 {
     const struct index *one = index_const(g->s->indices, 1);

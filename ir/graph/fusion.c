@@ -5,8 +5,8 @@
 
 #include "ir/ops/reduction.h"
 
-/* Limits for kernels that compile in a second or two: computed values (recomputed ones count at each use)
-   and buffers. */
+/* Limits with which kernels compile in a second or two: on computed values, where recomputed ones count at each use,
+   and on buffers. */
 enum { MOST_VALUES = 256, MOST_BUFFERS = 96 };
 /* Most reductions of one gemm's results: each needs a register for every row or column of a thread. */
 enum { MOST_MARGINS = 4 };
@@ -14,11 +14,11 @@ enum { MOST_MARGINS = 4 };
 /* What is known of a group while it grows. */
 struct growth {
     struct row_space space;
-    const struct index *row[MAX_RANK]; /* variables: index of the row, or of the element in a flat space */
+    const struct index *row[MAX_RANK]; /* index variables of a row or, in a flat space, of an element */
     int values, buffers, margins;
     int totals;       /* bytes of shared memory for the totals of reductions across rows */
-    bool pointwise;   /* all its nodes are */
-    int first_reader; /* least id of the groups that read it; NOBODY: none does */
+    bool pointwise;   /* all nodes of the group are pointwise */
+    int first_reader; /* least id of the groups that read this one; NOBODY: none does */
     size_t cap;
 };
 enum { NOBODY = INT_MAX };
@@ -26,15 +26,15 @@ enum { NOBODY = INT_MAX };
 struct fusion {
     struct graph *g;
     struct arena *a;
-    struct kbuild probe; /* scratch for values that `at` builds */
+    struct kbuild probe; /* a kernel that is thrown away, in which `at` builds values */
     struct growth *of;   /* by group id */
     size_t cap;
     int *order; /* by node id: its number in the graph's order */
     /* By node id: nonzero if the node is a reduction of its group or is computed from one. In a GROUP_GEMM the value is
        the union of these reductions' margins (enum gemm_margin), as bits. */
     unsigned char *follows;
-    const struct group *merging; /* counts as part of the group that a node is to join */
-    bool *spread;                /* by node id: views and pointwise ops compute something of another size from it */
+    const struct group *merging; /* a group that counts as part of the one that a node is to join; NULL: none */
+    bool *spread;                /* by node id: do views and pointwise ops compute a value of another size from it? */
 };
 
 /* Is n a view or pointwise op that makes a value of another size of its operand x, itself or through its readers? */
@@ -110,7 +110,7 @@ static const struct kexpr *probed(struct at *c, int operand, const struct index 
     return kexpr_const(c->k, kexpr_value_type(x->storage), 0);
 }
 
-/* Clears same_row if x, evaluated at `index`, reads a value of the group outside of the row. */
+/* Clears same_row if the evaluation of x at `index` reads a value of the group outside of the row. */
 static void follow(struct reading *r, const struct node *x, const struct index *const *index)
 {
     if (!r->same_row || x->op->class == CLS_SOURCE)
@@ -226,7 +226,7 @@ static bool rows_admit(struct fusion *f, struct group *gr, struct growth *w, con
     struct row_space want = row_space_of(n);
     if (!w->space.flat)
         return want.rank == w->space.rank && stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
-    /* the first stage: elements become rows */
+    /* n would be the group's first stage, so the space of elements becomes one of rows */
     if (want.rank + 1 != w->space.rank || !same_dims(&gr->nodes[0]->type, &want))
         return false;
     struct growth rows = *w;
@@ -235,11 +235,11 @@ static bool rows_admit(struct fusion *f, struct group *gr, struct growth *w, con
 }
 
 /* ---- reductions across rows ---- */
-/* Is the reduction's operand in memory, or a value of the group at the element that is reduced? */
+/* Does the reduction n read values of the group only at the element that it is reducing? */
 static bool reads_its_element(struct fusion *f, struct group *gr, const struct growth *w, const struct node *n)
 {
     if (type_same_shape(&n->type, &n->in[0]->type))
-        return false; /* results and elements could not be distinguished */
+        return false; /* by their shape, results could not be told from elements */
     return same_dims(&n->in[0]->type, &w->space) && n->in[0]->type.rank == w->space.rank && reads_its_row(f, gr, w, n);
 }
 
@@ -276,7 +276,7 @@ static bool is_epilogue(const struct fusion *f, const struct group *gr, const st
     return n->op->class == CLS_POINTWISE;
 }
 
-/* Bytes of shared memory for the totals of a block: one for each wave and column. */
+/* Bytes of shared memory for the totals that reduction n keeps in a block, one for each wave and column. */
 static int total_bytes(const struct node *n)
 {
     return node_is_reduce(n) ? REDUCE_BLOCK * REDUCE_WIDTH * dtype_size(node_accumulator_type(n)) : 0;
@@ -295,7 +295,8 @@ static bool reduce_admits(struct fusion *f, struct group *gr, struct growth *w, 
 }
 
 /* ---- gemm ---- */
-/* Row statistics that are broadcast over the rows again belong to the next rows kernel, which holds the row. */
+/* A reduction of rows whose results are broadcast over the rows again is not admitted: it belongs to the next rows
+   kernel, which holds the whole row. */
 static bool gemm_admits(const struct fusion *f, const struct group *gr, const struct growth *w, const struct node *n)
 {
     if (follows_of(f, gr, n))
@@ -375,7 +376,7 @@ struct group *fusion_open(struct fusion *f, struct node *n)
     size_t at = (size_t)gr->id;
     struct growth w = { .space = { .rank = 0 }, .pointwise = true, .first_reader = NOBODY };
     *arena_push(f->a, f->of, at, f->cap) = w;
-    /* other reductions over the same elements may join a reduction across rows */
+    /* the space of a reduction across rows is that of its elements, over which other reductions may join */
     struct row_space elements = { .rank = n->n_in ? n->in[0]->type.rank : 0, .flat = true };
     if (node_is_reduce(n))
         memcpy(elements.dim, n->in[0]->type.dim, sizeof elements.dim);
@@ -394,8 +395,8 @@ static bool reads_by_view(const struct node *n, const struct group *p)
     return false;
 }
 
-/* May n be computed in gr, with p in the same kernel? An epilogue holds one element of each of p's values, so it must
-   not read another one through a view. */
+/* May n be computed in gr if p is in the same kernel? An epilogue of a gemm holds one element of each value of p, so n
+   must not read others through a view. */
 static bool admits_beside(struct fusion *f, struct group *gr, const struct group *p, struct node *n)
 {
     return fusion_admits(f, gr, n) && !(gr->kind == GROUP_GEMM && reads_by_view(n, p));
@@ -410,7 +411,7 @@ static bool admits_all(struct fusion *f, struct group *gr, const struct group *p
     return true;
 }
 
-/* b becomes both groups, with the kind and space of `into`; a becomes empty. */
+/* Moves a's nodes into b, which takes the kind and space of `into`, one of the two. */
 static void merge_into(struct fusion *f, struct group *a, struct group *b, const struct group *into)
 {
     struct growth *wa = &f->of[a->id];

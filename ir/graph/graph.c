@@ -27,7 +27,7 @@ void graph_free(struct graph *g)
 }
 
 /* --- clone --- */
-/* `of` maps the ids of g onto the copy's nodes. */
+/* The copy of n. `of` holds the copy of each node of g, by id. */
 static struct node *copied(struct node *const *of, const struct node *n) { return n ? of[n->id] : NULL; }
 
 static struct node **copy_list(struct graph *c, struct node *const *of, struct node *const *list, size_t n)
@@ -138,7 +138,7 @@ struct graph *graph_clone(const struct graph *g)
 }
 
 /* --- nodes --- */
-/* The graph's own deep copy; attrs NULL: the op's defaults. */
+/* A deep copy of attrs in the graph's arena; attrs NULL: of the op's defaults. */
 static const struct attr *copy_attrs(struct graph *g, const struct op_def *op, const struct attr *attrs)
 {
     struct attr defaults[MAX_ATTRS];
@@ -251,7 +251,8 @@ void graph_settle(struct graph *g)
 /* --- order --- */
 enum { UNSEEN = -1, OPEN = 0, DONE = 1 };
 
-/* Appends n to `out` after its operands. Depth first with an explicit stack: graphs may be a million nodes deep. */
+/* Appends n to `out` after its operands; false: a cycle. The walk has a stack of its own, since graphs may be a million
+   nodes deep. */
 static bool visit(struct node *n, struct node **stack, int *next, struct node **out, size_t *n_out)
 {
     size_t top = 0;

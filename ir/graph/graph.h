@@ -20,14 +20,14 @@ struct type {
     const struct index *dim[MAX_RANK];
 };
 
-/* What is known of every element of a value; the contracts pass propagates it. lo <= hi; unknown is -inf..inf.
-   The least i64 stands for a missing value, as a NaN does among floats. */
+/* What is known of every element of a value. The contracts pass propagates facts from operands to results. lo <= hi; an
+   unknown range is -inf..inf. The least i64 stands for a missing value, as a NaN does among floats. */
 struct facts {
     double lo, hi;    /* every element that is neither NaN nor missing lies in lo..hi */
     bool finite;      /* no NaN, infinity or missing value; only then may an index rely on lo..hi */
     bool integral;    /* every element is an integer */
     bool sums_to_one; /* each row (last dimension) sums to 1 */
-    int max_nonzero;  /* most nonzero elements in a row; -1: unknown */
+    int max_nonzero;  /* no row has more nonzero elements than this; -1: unknown */
     bool exact;       /* computed without rounding */
 };
 
@@ -51,24 +51,26 @@ struct node {
     struct node **in;
     const struct attr *attrs; /* op->call.n_attrs of them, in the order of op->call.attrs */
     const char *name;         /* as --output takes it: "z", "expert0.h.2"; NULL: no name */
-    const char *origin;       /* the composite whose expansion made it: "layernorm"; NULL: none */
-    const char *instance;     /* the block instance it was inlined from: "expert0"; NULL: top level */
-    struct loc loc;           /* a node made by a pass keeps that of the node it came from */
+    const char *origin;       /* the composite whose expansion made the node: "layernorm"; NULL: none */
+    const char *instance;     /* the block instance whose inlining made the node: "expert0"; NULL: top level */
+    struct loc loc;           /* a pass gives a new node the location of the node that it is made from */
     const struct loc *in_loc; /* source location of each operand; NULL: unknown, use loc */
     struct facts facts;
-    /* Set by precision. DT_F16 (matrix unit) or DT_F32 for contractions; others DT_F32 or their integer type. */
+    /* Set by precision: the type that the node is computed in. A contraction: DT_F16 (on the matrix unit) or DT_F32;
+       any other node: DT_F32 or its integer type. */
     enum dtype compute;
     enum dtype storage; /* dtype in memory when materialised */
     bool keep_f32;      /* must stay f32 (routing, statistics, losses): set by op records and expansions */
-    /* Set by fuse: the group that materialises or owns it; NULL for sources. Several groups may recompute one node. */
+    /* Set by fuse: the one group that computes the node; NULL for sources, and for nodes that each reader recomputes
+       (node_is_rematerialised). */
     struct group *group;
-    bool materialised; /* its value is written to memory */
-    bool recomputed;   /* pointwise, and computed by every reader because that moves fewer bytes */
-    int mark;          /* scratch of the running pass; -1 when unused */
-    struct node *by;   /* its replacement (node_replace) until graph_settle; NULL: none */
+    bool materialised; /* the value is written to memory */
+    bool recomputed;   /* a pointwise node that every reader recomputes, since that moves fewer bytes */
+    int mark;          /* for use within one pass; -1 when unused */
+    struct node *by;   /* until graph_settle: the node that replaces this one (node_replace); NULL: none */
 };
 
-/* A declared symbolic dim or named constant of the graph. */
+/* A declared symbolic dim of the graph. */
 struct graph_dim {
     const char *name;
     const struct index *index;
@@ -86,8 +88,8 @@ struct graph_size {
 
 enum obligation_status { OBLIGATION_PROVED, OBLIGATION_CHECKED, OBLIGATION_OPEN, OBLIGATION_CONTRADICTED };
 struct obligation {
-    struct node *node; /* whose op requires it */
-    int operand;       /* the operand that must satisfy it; -1: an attribute */
+    struct node *node; /* the node whose op requires it */
+    int operand;       /* the operand that must satisfy it; -1: it concerns an attribute */
     const char *text;  /* "0 <= x <= 1", "finite" */
     enum obligation_status status;
     struct facts need; /* what a run-time guard checks: range and finiteness */
@@ -100,7 +102,7 @@ enum group_kind { GROUP_ROWS, GROUP_REDUCE, GROUP_GEMM };
 struct scratch {
     const char *name; /* "parts": for messages */
     enum dtype dtype;
-    const struct index *count; /* elements, a function of the symbolic dims */
+    const struct index *count; /* number of elements, a function of the symbolic dims */
     bool zeroed;               /* filled with zero bytes before the group's first launch */
 };
 
@@ -108,8 +110,8 @@ struct scratch {
 enum sink_kind {
     SINK_FULL,           /* the node's value, to the node's memory */
     SINK_PARTIAL,        /* partial results of the launch's anchor: scratch[part, result element] */
-    SINK_ROW_PARTIAL,    /* an epilogue reduced along the rows of a gemm: scratch[row, column tile] */
-    SINK_COLUMN_PARTIAL, /* an epilogue reduced along the columns of a gemm: scratch[row tile, column] */
+    SINK_ROW_PARTIAL,    /* partial results of a reduction of a gemm's rows: scratch[row, column tile] */
+    SINK_COLUMN_PARTIAL, /* partial results of a reduction of a gemm's columns: scratch[row tile, column] */
 };
 struct sink {
     enum sink_kind kind;
@@ -126,10 +128,10 @@ enum launch_kind {
 };
 struct group_launch {
     enum launch_kind kind;
-    struct node *anchor; /* the contraction or reduction that sets the loops; NULL: pointwise */
-    int from;            /* scratch with the anchor's partial results, which this launch reduces; -1: reads operands */
+    struct node *anchor; /* the contraction or reduction that sets the loops; NULL for LAUNCH_ROWS */
+    int from;            /* index of the scratch with partial results that the launch reduces; -1: it reads operands */
     const struct index *parts; /* number of parts that the anchor's sum is split into; NULL: 1 */
-    const struct index *part;  /* terms of one part; NULL if parts is */
+    const struct index *part;  /* number of terms of one part; NULL if parts is NULL */
     struct sink *sinks;
     size_t n_sinks;
 };
@@ -138,13 +140,13 @@ struct group {
     int id; /* launch order */
     enum group_kind kind;
     const char *name;    /* "expert.lin0 gelu": for messages */
-    struct node **nodes; /* all nodes that it evaluates, recomputed ones included; operands first */
+    struct node **nodes; /* all nodes that the group evaluates, recomputed ones included; operands first */
     size_t n_nodes;
-    struct node **ins; /* materialised values and sources that it reads */
+    struct node **ins; /* materialised values and sources that the group reads */
     size_t n_ins;
-    struct node **outs; /* values that it materialises, in node order */
+    struct node **outs; /* values that the group materialises, in node order */
     size_t n_outs;
-    struct node *anchor; /* GROUP_GEMM: the contraction; GROUP_REDUCE: the first reduction */
+    struct node *anchor; /* GROUP_GEMM: the contraction; GROUP_REDUCE: the first reduction; GROUP_ROWS: NULL */
     /* Set by group_plan: */
     struct group_launch *launches;
     size_t n_launches;
@@ -160,7 +162,7 @@ struct group {
 /* Where memplan puts a materialised value or a group's scratch in the activations' allocation. */
 struct slot {
     const struct node *node;   /* the value; NULL: scratch */
-    const struct group *group; /* the scratch is group->scratch[scratch] */
+    const struct group *group; /* if node is NULL: the scratch is group->scratch[scratch] */
     int scratch;
     const struct index *offset; /* in bytes; like `bytes` a function of the symbolic dims */
     const struct index *bytes;
@@ -168,7 +170,7 @@ struct slot {
 
 struct graph {
     struct session *s;
-    struct arena *arena; /* of the build: shared with clones, their programs and kernels */
+    struct arena *arena; /* shared with clones of the graph, their programs and kernels */
     const char *name;    /* "moe_sheaf" */
     const char *size;    /* "nano"; "" if the file has no sizes */
     const struct source *src;
@@ -218,9 +220,9 @@ struct node *graph_add(struct graph *g, const struct op_def *op, struct node *co
 struct node *graph_add_at(struct graph *g, const struct op_def *op, struct node *const *in, int n_in,
                           const struct attr *attrs, struct loc loc, const struct loc *in_loc);
 /* Redirects every use of `old` (operands, outputs, loss, value_of) to `by`, except by's own operands. The name moves if
-   `by` has none. graph_settle applies all replacements at once, so that a pass may replace every node in linear time.
-   Until then node_now gives a node's replacement, and node_settle updates one node's operands. `old` itself stays until
-   graph_sweep. */
+   `by` has none; otherwise it becomes an alias of `by`. graph_settle applies all replacements at once, so that a pass
+   may replace every node in linear time. Until then node_now gives a node's replacement, and node_settle updates one
+   node's operands. `old` itself stays until graph_sweep. */
 void node_replace(struct graph *g, struct node *old, struct node *by);
 struct node *node_now(struct node *n);
 void node_settle(struct node *n);
@@ -244,11 +246,11 @@ const struct index *type_count(struct session *s, const struct type *t); /* the 
 const struct index *type_last(struct session *s, const struct type *t);  /* the last dim; 1 for rank 0 */
 const struct index *type_rows(struct session *s, const struct type *t);  /* the product of all but the last */
 /* Why a shape is not supported; NULL if it is. The limits: MAX_RANK dims, none of which may be negative; 2^40 elements
-   with every symbolic dim 1; products of dims that index arithmetic can represent. graph_add checks this; code that
-   builds dims from a user's numbers must check before it uses them. */
+   if every symbolic dim is 1; products of dims that index arithmetic can represent. graph_add checks this. Code that
+   builds dims from a user's numbers must check them before it uses them. */
 const char *type_misfit(struct session *s, const struct type *t);
-/* A bound on the coefficients that arithmetic on e can produce: Σ |coefficient| over the terms of e, with every dim and
-   variable taken as 1, and a / b and a % b taken as a·b. */
+/* A bound on the coefficients that arithmetic on e can produce. It is the value of e after these changes: every
+   coefficient becomes its magnitude, every dim and variable 1, a / b and a % b become a·b, min and max become a + b. */
 int64_t index_weight(const struct index *e);
 bool type_same_shape(const struct type *a, const struct type *b);
 const char *type_text(struct arena *a, const struct type *t); /* "f32[B, 96]" */
@@ -264,14 +266,15 @@ int64_t type_count_at(const struct type *t, const struct dim_values *v);
 
 /* The flat text of a graph, without blocks and repeats. graph_parse reads it back to an equal graph. */
 const char *graph_text(const struct graph *g);
-/* Graphviz. */
+/* The graph in Graphviz's language. */
 const char *graph_dot(const struct graph *g);
-/* Parses a .graph file. On errors returns NULL and reports as many of them as it can find. */
+/* How graph_parse reads a file. */
 struct graph_options {
-    const char *size;        /* NULL: the first */
+    const char *size;        /* NULL: the file's first size */
     const char *const *sets; /* --set overrides: "H=64" */
     size_t n_sets;
     size_t max_nodes; /* 0: 1,000,000 */
 };
+/* Parses a .graph file or a flat text. On errors returns NULL and reports as many of them as it can find. */
 struct graph *graph_parse(struct session *s, const struct source *src, const struct graph_options *o);
 #endif

@@ -24,7 +24,7 @@ struct arg {
 
 struct expr {
     enum expr_kind kind;
-    struct loc loc; /* of a chain: its first operator */
+    struct loc loc; /* of the expression; EX_CHAIN: of its first operator */
     int64_t i;
     double f;
     const char *name;  /* EX_NAME, EX_CALL */
@@ -53,7 +53,7 @@ enum stmt_kind {
     ST_LABEL,  /* name: type where lo <= name <= hi */
     ST_WEIGHT, /* name: type init word */
     ST_ASSIGN, /* name [: type] = value */
-    ST_OUTPUT, /* the same, or without value: an existing name */
+    ST_OUTPUT, /* as ST_ASSIGN; without value: the name of an existing tensor */
     ST_LOSS,   /* loss = value */
     ST_REPEAT, /* value { body } */
     ST_RETURN, /* value */
@@ -77,7 +77,7 @@ struct stmt {
     size_t n_params, cap_params;
     struct stmt **body;
     size_t n_body, cap_body;
-    bool failed; /* an error was reported while unfolding it: later unfoldings report none */
+    bool failed; /* its unfolding has reported an error, so later unfoldings report none */
     bool used;   /* ST_BLOCK: has been unfolded */
     bool open;   /* ST_BLOCK: is being unfolded */
 };
@@ -93,7 +93,7 @@ struct file_ast {
    begin with `graph NAME`. */
 struct file_ast *ast_parse(struct session *s, struct arena *step, const struct source *src);
 
-/* For the parser of flat texts, which has the same types and values. */
+/* For the parser of flat texts, whose types and expressions are written in the same way. */
 struct expr *ast_expr(struct cursor *c);
 struct type_expr *ast_type(struct cursor *c);
 #endif

@@ -63,7 +63,7 @@ bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const stru
     return v->kind == VAL_NODE;
 }
 
-/* Adds a node with its operands' locations; pointwise operands are broadcast. */
+/* Adds a node that knows its operands' locations. Operands of a pointwise op are broadcast. */
 static struct value add_node(struct unfold *u, struct scope *sc, const struct op_def *op, const struct value *vals,
                              int n, const struct attr *attrs, struct loc loc)
 {
@@ -103,7 +103,7 @@ struct value negate_node(struct unfold *u, struct scope *sc, struct value x, str
     return unfold_step(u, loc) ? add_node(u, sc, row("neg"), &x, 1, NULL, loc) : poison;
 }
 
-/* The declared dtype with the shape that the value has. */
+/* A type with which the declaration would fit n: the declared dtype with n's shape. */
 static const char *declared_as(struct unfold *u, const struct type *t, const struct node *n)
 {
     struct type to = n->type;
@@ -202,7 +202,7 @@ static const char *attr_meant(const struct call *c, const char *name)
     return here && op_attr(c->op, here) >= 0 ? here : NULL;
 }
 
-/* Is this the axis of an op that has none, since it works along the last dimension? */
+/* Does `name` mean an axis, which c's op does not take because it works along the last dimension? */
 static bool is_missing_axis(const struct call *c, const char *name)
 {
     const char *here = hint_attr(name);
@@ -269,7 +269,7 @@ static bool all_given(struct call *c)
 }
 
 /* --- ops: parameters --- */
-/* A parameter node by that name: the one of a weight statement if there is one, else a new one. */
+/* The parameter of this name: the node of a weight statement if there is one, else a new node. */
 static struct node *param_node(struct call *c, const char *name, const struct type *t, enum init init)
 {
     struct unfold *u = c->u;
@@ -297,7 +297,7 @@ static struct node *param_node(struct call *c, const char *name, const struct ty
     return n;
 }
 
-/* The stem of the names of a call's parameters: "expert0.lin1", or what `named` says. */
+/* The stem of the names of a call's parameters: "expert0.lin1", or the name after `named`. */
 static const char *param_stem(struct call *c)
 {
     if (c->e->named)
@@ -346,9 +346,9 @@ static bool make_params(struct call *c)
     return true;
 }
 
-/* Replaces the scalar operands of a pointwise op by constants, with the type of its first float tensor, or else of its
-   first tensor. Conditions do not count; if there is no other tensor, the constants are `float` in a condition's
-   shape. */
+/* Replaces the scalar operands of a pointwise op by constants. They take the type of the first float tensor among the
+   operands, or else of the first tensor. Conditions do not count: if there is no other tensor, the constants are
+   `float` in a condition's shape. */
 static bool make_scalars(struct call *c)
 {
     const struct type *like = NULL;
@@ -371,7 +371,7 @@ static bool make_scalars(struct call *c)
     return true;
 }
 
-/* Sources that a run binds by name have their own statement, and cannot be called. */
+/* Is op a source that a run binds by name? Such a source has its own statement and cannot be called. */
 static bool is_bound_source(const struct op_def *op)
 {
     return !strcmp(op->call.name, "input") || !strcmp(op->call.name, "label") || !strcmp(op->call.name, "param");
@@ -409,7 +409,7 @@ static struct value call_block(struct unfold *u, struct scope *sc, const struct 
     return block_unfold(u, block, args, e->n, name, e->loc);
 }
 
-/* moe(x, w, block, E): E instances of the block, and combine(w, y0, y1, …). */
+/* moe(x, w, block, E) means combine(w, y0, y1, …), where the y are the results of E instances of the block on x. */
 static struct value call_moe(struct unfold *u, struct scope *sc, const struct expr *e, const struct value *args)
 {
     static const char *const form =

@@ -1,4 +1,5 @@
-/* Graphviz: a box for each node, a cluster for each group or, before fuse, each block instance. */
+/* A graph in Graphviz's language: a box for each node, a cluster for each group or, before fuse, each block instance.
+   */
 #include <stdlib.h>
 #include <string.h>
 

@@ -26,7 +26,7 @@ struct flat {
     struct cursor c;
     struct unfold u;
     struct graph *g;
-    struct node **by_id; /* NULL: not defined; &lost: its line had an error */
+    struct node **by_id; /* the node of an id; NULL: not defined; &lost: the line that defines it had an error */
     size_t n_ids;
     struct node lost;
     const struct source *origin;
@@ -56,7 +56,7 @@ static const char *flat_name(struct flat *f, const char *what)
     return name ? arena_strdup(f->g->arena, name) : NULL;
 }
 
-/* A count or id: 0..limit. */
+/* Reads a count or id, which must be in 0..limit. */
 static bool flat_int(struct flat *f, const char *what, int64_t limit, int64_t *out)
 {
     *out = f->c.cur.i;
@@ -376,7 +376,7 @@ static void flat_tile(struct flat *f, struct tile *t)
     }
 }
 
-/* Groups are in order, so earlier ones have been read. */
+/* "after" { int }. A group comes after groups of lines above alone, and these have been read. */
 static void flat_after(struct flat *f, struct group *p)
 {
     while (!f->c.panic && !cursor_at_end(&f->c)) {
@@ -538,7 +538,7 @@ static void flat_source(struct flat *f)
         f->origin = f->g->src = source_of_string(f->u.s, name, "");
 }
 
-/* The word that a line begins with. */
+/* Consumes `word` if the line begins with it. */
 static bool first_word(struct flat *f, const char *word)
 {
     if (!cursor_is_word(&f->c, word))
@@ -592,7 +592,7 @@ static void flat_line(struct flat *f)
         cursor_next(&f->c);
 }
 
-/* Sets the nodes' groups; a group's id is its position. */
+/* Sets each node's group from the id that flat_marks has left in `mark`. A group's id must be its position. */
 static void join_groups(struct flat *f)
 {
     for (size_t i = 0; i < f->g->n_groups; i++)

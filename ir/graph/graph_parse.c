@@ -49,7 +49,7 @@ static bool is_reserved(const char *name)
     return dtype_parse(name, &t);
 }
 
-/* A name that the file defines. */
+/* Consumes a name that the file defines, which must not be a keyword. */
 static const char *new_name(struct cursor *c, const char *what, bool with_dots)
 {
     if (c->cur.kind == TOK_NAME && !cursor_at_end(c) && is_reserved(c->cur.text)) {
@@ -67,8 +67,8 @@ static struct expr *expr_new(struct cursor *c, enum expr_kind kind)
     return e;
 }
 
-/* Names, for a message, the current token, which cannot follow an expression. If it is an operator of another language,
-   the text says what to write instead: "'@'; write matmul(x, y)". */
+/* Describes the current token, which cannot follow an expression, for a message. If it is an operator of another
+   language, the text says what to write instead: "'@'; write matmul(x, y)". */
 static const char *stray(struct cursor *c)
 {
     const char *what = cursor_what(c);
@@ -83,7 +83,7 @@ static const char *stray(struct cursor *c)
 
 static struct expr *parse_expr(struct cursor *c);
 
-/* Elements up to the closing bracket; the caller has consumed the opening one. */
+/* Parses elements up to the closing bracket; the caller has consumed the opening one. */
 static void parse_elements(struct cursor *c, struct expr *e, bool named, char close)
 {
     struct loc open = c->before;
@@ -169,7 +169,7 @@ static struct expr *parse_factor(struct cursor *c)
     return e && !c->panic ? e : expr_new(c, EX_BAD);
 }
 
-/* One level of precedence: part { op part }, ops from `which`. */
+/* Parses one level of precedence: part { op part }, where each op is a character of `which`. */
 static struct expr *parse_chain(struct cursor *c, const char *which, struct expr *(*part)(struct cursor *))
 {
     struct expr *first = part(c);
@@ -273,7 +273,7 @@ static void parse_size(struct cursor *c, struct list *to)
     push(c, to, st);
 }
 
-/* let = "let" binding { "," binding }: a line may end after a comma */
+/* let = "let" binding { "," binding }. A line may end after a comma. */
 static void parse_let(struct cursor *c, struct list *to)
 {
     for (bool more = true; more;) {
@@ -485,7 +485,7 @@ static void unknown_statement(struct cursor *c)
     cursor_next(c);
 }
 
-/* Statements allowed only at top level; false if it is none of them. */
+/* Parses the rest of a statement that is allowed only at top level; false if `word` begins none. */
 static bool parse_top(struct cursor *c, struct list *to, const char *word)
 {
     if (!strcmp(word, "size"))
@@ -525,7 +525,7 @@ static void parse_statement(struct cursor *c, struct list *to, struct stmt *bloc
     const char *word = c->cur.kind == TOK_NAME ? c->cur.text : "";
     bool assigns = c->next.kind == TOK_PUNCT && !c->next.line_start && (c->next.punct == '=' || c->next.punct == ':');
     struct loc at = c->cur.loc;
-    c->cur.line_start = false; /* errors at this word are not at the end of the line above */
+    c->cur.line_start = false; /* an error at this word is reported here, not at the end of the line above */
     if (*word && assigns && !is_top_word(word) && strcmp(word, "weight") && strcmp(word, "repeat") &&
         strcmp(word, "return")) {
         parse_assign(c, to, ST_ASSIGN);

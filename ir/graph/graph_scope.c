@@ -17,7 +17,8 @@ static struct binding *find(const struct scope *sc, const char *name)
     return at ? *at : NULL;
 }
 
-/* A suggestion costs a walk over all names, so there is none once errors are no longer kept. */
+/* The visible name nearest to `name`. Finding it costs a walk over all names, so none is looked for once errors are no
+   longer kept. */
 static const char *near_name(struct unfold *u, const struct scope *sc, const char *name)
 {
     if (u->s->errors_full)
@@ -98,7 +99,7 @@ struct taken *name_take(struct unfold *u, const char *name, struct loc loc, cons
     return t;
 }
 
-/* Takes the first unused name of base.N, N = *times and up, where base.0 is written `base`. Moves *times past N. */
+/* Reserves the first unused name base.N with N >= *times, where base.0 is written `base`. Sets *times to N + 1. */
 static const char *unused_name(struct unfold *u, const char *base, int64_t *times, struct loc loc)
 {
     for (;;) {
@@ -113,7 +114,7 @@ static const char *unused_name(struct unfold *u, const char *base, int64_t *time
 
 const char *instance_take(struct unfold *u, const char *wanted, struct loc loc)
 {
-    const char *key = arena_printf(u->step, "%s ", wanted); /* the space keeps it apart from stems of parameters */
+    const char *key = arena_printf(u->step, "%s ", wanted); /* the space keeps the key apart from stems of parameters */
     void **count = map_at(u->file->counts, key);
     int64_t times = (intptr_t)*count;
     const char *name = unused_name(u, wanted, &times, loc);

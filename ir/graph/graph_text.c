@@ -1,8 +1,8 @@
-/* A graph as flat text, one node per line; graph_flat.c reads it and has the grammar. Kept are order, ids, names,
+/* A graph as flat text, one node per line; graph_flat.c reads it and has the grammar. The text keeps order, ids, names,
    aliases, ops, attributes, types, instances, locations of nodes and names, dims, sizes, outputs, loss, value_of, and
-   what precision, fuse and memplan set. Not kept are facts and obligations (the contracts pass recomputes them),
-   locations of operands, the source file's text (diagnostics then show only file and line), next_id (it becomes one
-   above the highest id) and marks. */
+   what precision, fuse and memplan set. It drops facts and obligations (the contracts pass recomputes them), locations
+   of operands, the source file's text (diagnostics then show only file and line), next_id (it becomes one above the
+   highest id) and marks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,7 +221,7 @@ static void put_head(FILE *to, const struct graph *g)
     }
 }
 
-/* A value that the node of the same id holds gets no line. */
+/* Writes a line for each value that is not held by the node of the same id. */
 static void put_values(FILE *to, const struct graph *g)
 {
     if (g->n_values)
@@ -259,7 +259,7 @@ static void put_plan(FILE *to, const struct graph *g)
 
 const char *graph_text(const struct graph *graph)
 {
-    struct graph copy = *graph; /* a copy with an arena for the printing alone */
+    struct graph copy = *graph; /* a copy whose arena serves the printing alone */
     const struct graph *g = &copy;
     copy.arena = arena_new();
     char *buf = NULL;

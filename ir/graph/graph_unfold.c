@@ -1,11 +1,11 @@
-/* Unfolds the statements of a file in order: every repeat is unrolled, and every block inlined. Also graph_parse. */
+/* Unfolds the statements of a file in order: every repeat is unrolled, and every block inlined. graph_parse is here. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "ir/graph/graph_unfold.h"
 
 static const struct value poison;
-enum { MAX_LISTED = 40 }; /* names in a message */
+enum { MAX_LISTED = 40 }; /* most names that a message lists */
 
 /* A name, copied into the graph's arena. */
 static const char *kept(struct unfold *u, const char *name) { return arena_strdup(u->g->arena, name); }
@@ -70,7 +70,7 @@ static void check_size(struct unfold *u, const struct stmt *st, const struct stm
     }
 }
 
-/* Sizes come first: the selected one defines names that everything else may use. */
+/* Sizes are unfolded first, since the selected one defines names that everything else may use. */
 static void unfold_sizes(struct unfold *u, const struct file_ast *file)
 {
     const struct stmt *first = NULL;
@@ -296,7 +296,7 @@ static bool unfold_repeat(struct unfold *u, struct scope *sc, struct stmt *st, s
     return good && !u->fatal;
 }
 
-/* Notes which block instance an error occurred in, once for a statement. */
+/* Adds a note that names the block instance in which an error occurred, once for each statement. */
 static void note_instance(struct unfold *u, const struct scope *sc)
 {
     if (sc->instance && !u->s->errors_full && !u->fatal) {
@@ -472,7 +472,7 @@ static void unfold_file(struct unfold *u, const struct file_ast *file)
     check_sets(u);
 }
 
-/* Numbers the parsed nodes; each holds its own value. */
+/* Sets value_of: every parsed node holds its own value. */
 static void number_values(struct graph *g)
 {
     g->n_values = (size_t)g->next_id;

@@ -24,9 +24,9 @@ struct value {
     struct node *node;
     int64_t i; /* VAL_INT, VAL_DTYPE, VAL_BOOL */
     double f;
-    bool inexact; /* VAL_INT: a division in it had a remainder */
+    bool inexact; /* VAL_INT: a division that it was computed by had a remainder */
     const struct index *index;
-    int ops; /* VAL_DIM: number of operations in it */
+    int ops; /* VAL_DIM: number of operations in the expression */
     struct value *list;
     size_t n;
     struct stmt *block;
@@ -35,17 +35,17 @@ struct value {
 struct binding {
     struct value v;
     struct loc defined;
-    int64_t times; /* number of tensors that were bound to this name */
+    int64_t times; /* the number of the next tensor that is bound to this name */
 };
 
 struct scope {
-    struct scope *parent; /* of a block instance: the file's scope, where only numbers and blocks are visible */
+    struct scope *parent; /* the file's scope, of which a block sees only numbers and blocks; NULL: this is it */
     struct map *names;    /* struct binding, by name */
-    struct map *counts;   /* intptr_t: how often each stem of a name was used, for the number after it */
-    const char *instance; /* NULL: top level */
+    struct map *counts;   /* intptr_t, by the stem of names: the number in the next name with this stem */
+    const char *instance; /* name of the block instance; NULL: top level */
 };
 
-/* A tensor's name that is in use. */
+/* Who uses a tensor's name. */
 struct taken {
     struct loc loc;
     struct node *weight;
@@ -59,27 +59,28 @@ struct unfold {
     const struct graph_options *o;
     struct scope *file;
     struct map *taken;    /* struct taken, by the name of a tensor or instance */
-    struct map *settable; /* const char *, by each name that --set may override: its text in --set, or NULL */
+    struct map *settable; /* the names that --set may override; the values mean nothing */
     struct map *outs;     /* struct loc, by the name of an output */
     size_t max_nodes, steps;
     int depth;
     bool fatal; /* a limit was exceeded */
-    bool flat;  /* parsing a flat text: expressions are numbers and dims, never calls */
+    bool flat;  /* a flat text is parsed: its expressions are numbers and dims, and call only min and max */
 };
 
 /* --- graph_scope.c --- */
 struct scope *scope_new(struct unfold *u, struct scope *parent, const char *instance);
 /* The binding that a name resolves to in a scope; NULL and an error (with a suggestion) if there is none. */
 const struct binding *scope_find(struct unfold *u, const struct scope *sc, const char *name, struct loc loc);
-/* Defines a name that may be defined only once; else an error, with a note at the first definition. */
+/* Defines a name that may be defined only once. If it is already defined: false and an error, with a note at the first
+   definition. */
 bool scope_define(struct unfold *u, struct scope *sc, const char *name, struct value v, struct loc loc);
 /* Binds a variable, which may be rebound, and names its tensor SCOPE.NAME, SCOPE.NAME.1, … */
 bool scope_bind(struct unfold *u, struct scope *sc, const char *name, struct value v, struct loc loc);
-/* "expert0.h": a name within a scope. */
+/* The full name of `name` in a scope: "expert0.h". */
 const char *scope_path(struct unfold *u, const struct scope *sc, const char *name);
 /* Reserves a tensor's name; NULL and an error if it is in use. */
 struct taken *name_take(struct unfold *u, const char *name, struct loc loc, const char *what);
-/* The first unused of `wanted`, wanted.1, wanted.2 … */
+/* Reserves the first unused name of `wanted`, wanted.1, wanted.2 … */
 const char *instance_take(struct unfold *u, const char *wanted, struct loc loc);
 /* unfold_step counts a step, unfold_enter a level of nesting. They return false beyond the limit; only the first
    time is reported as an error. */
@@ -91,7 +92,7 @@ struct value value_eval(struct unfold *u, struct scope *sc, const struct expr *e
 bool value_int(struct unfold *u, struct value v, const char *what, int64_t *out);
 bool value_float(struct unfold *u, struct value v, const char *what, double *out);
 bool value_dim(struct unfold *u, struct value v, const char *what, const struct index **out);
-/* "f32[B, 96]", "the number 3", "block expert". */
+/* A value in messages: "f32[B, 96]", "the number 3", "block expert". */
 const char *value_text(struct unfold *u, const struct value *v);
 /* A type with its dims resolved; false and errors if it is invalid. */
 bool type_eval(struct unfold *u, struct scope *sc, const struct type_expr *t, struct type *out);
@@ -100,7 +101,7 @@ bool attr_of_value(struct unfold *u, enum attr_kind kind, const struct value *v,
 
 /* --- graph_call.c --- */
 struct value call_eval(struct unfold *u, struct scope *sc, const struct expr *e);
-/* x op y, at least one of them a tensor. */
+/* x op y, where x or y is a tensor. */
 struct value infix_eval(struct unfold *u, struct scope *sc, struct value x, struct value y, char op, struct loc loc);
 struct value negate_node(struct unfold *u, struct scope *sc, struct value x, struct loc loc);
 /* Replaces a number by a constant tensor with the dtype and shape of `like`. */

@@ -5,7 +5,7 @@
 #include "ir/graph/graph_unfold.h"
 #include "ir/graph/hint.h"
 
-enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* operations in an expression; offsets in flat texts are long */
+enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* most operations in an expression; flat texts have long offsets */
 #define WEIGHT_MAX ((int64_t)1 << 60)
 
 static const struct value poison;
@@ -260,7 +260,7 @@ static struct value list_eval(struct unfold *u, struct scope *sc, const struct e
     return v;
 }
 
-/* min(a, b) and max(a, b) of integers and dims; any other call is of an op or a block. */
+/* Evaluates min(a, b) and max(a, b) of integers and dims. Any other call is of an op or a block. */
 static struct value call_or_extremum(struct unfold *u, struct scope *sc, const struct expr *e)
 {
     bool is_min = !strcmp(e->name, "min");

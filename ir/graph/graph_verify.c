@@ -66,7 +66,7 @@ static void check_operands(struct check *c, const struct node *n, size_t i)
         wrong(c, n, "it has no attributes");
 }
 
-/* Infers the type again and compares. */
+/* Infers n's type again and compares it with the type that n has. */
 static void check_type(struct check *c, const struct node *n)
 {
     struct node copy = *n;

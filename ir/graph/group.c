@@ -26,7 +26,7 @@ struct contraction contraction_of(struct session *s, const struct node *n)
 
 static bool is_source(const struct node *n) { return n->op->class == CLS_SOURCE; }
 
-/* A source, or a view of one. */
+/* Is n a source, or a view of sources alone? */
 static bool is_source_view(const struct node *n)
 {
     if (n->materialised)
@@ -55,7 +55,8 @@ bool node_is_rematerialised(const struct node *n)
     return true;
 }
 
-/* Limits for a contraction as a stage: a team keeps all columns in registers while it reads the row once or twice. */
+/* Limits for a contraction as a stage: the team of threads that computes a row keeps its results for all columns in
+   registers while it reads the row once or twice. */
 enum { STAGE_COLUMNS = 16, STAGE_DEPTH = 1024 };
 static bool contraction_is_row_stage(const struct node *n)
 {
@@ -100,7 +101,7 @@ struct row_space row_space_of(const struct node *n)
     if (n->op->class == CLS_SELECT)
         r.rank = n->in[0]->type.rank - 1;
     if (n->op->class == CLS_CONTRACT || (n->op->class == CLS_REDUCE && r.rank == n->in[0]->type.rank))
-        r.rank--; /* keepdim keeps the reduced dimension as 1 */
+        r.rank--; /* with keepdim the result has the reduced dimension as 1 */
     memcpy(r.dim, n->type.dim, sizeof r.dim);
     return r;
 }
@@ -113,7 +114,8 @@ bool node_reads_group(const struct node *x, const struct group *gr)
     return false;
 }
 
-/* An epilogue holds one element of the result, so it must not read the result through a view that moves elements. */
+/* An epilogue holds one element of the gemm's result, so it must not read that result through a view, which moves
+   elements. */
 bool group_gemm_admits(const struct group *gr, const struct node *n)
 {
     if (n->op->class != CLS_POINTWISE || !type_same_shape(&n->type, &gr->anchor->type))

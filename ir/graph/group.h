@@ -1,6 +1,6 @@
 #ifndef TOKIC_IR_GRAPH_GROUP_H
 #define TOKIC_IR_GRAPH_GROUP_H
-/* Properties of groups that fuse decides by and lowering relies on. */
+/* Properties of nodes and groups by which fuse decides and on which lowering relies. */
 #include "ir/graph/graph.h"
 #include "ir/ops/op.h"
 
@@ -9,34 +9,34 @@
 struct contraction {
     const struct node *n;
     bool transpose_a, transpose_b, batched;
-    const struct index *m, *nn, *k;
-    const struct index *matrices; /* of a batch; 1 if not batched */
+    const struct index *m, *nn, *k; /* M, N and K */
+    const struct index *matrices;   /* number of matrices of a batch; 1 if not batched */
 };
 struct contraction contraction_of(struct session *s, const struct node *n);
 
 /* Is n recomputed by each reader rather than stored? True of views, of cheap ops (a cast) over sources, and of what
    fuse finds cheaper to recompute. Such nodes belong to no group. */
 bool node_is_rematerialised(const struct node *n);
-/* Does the gemm template lower this contraction? All but f32 contractions with few columns and a short K, both static:
-   those are stages of rows kernels. */
+/* Is n a contraction that the gemm template lowers? The others are stages of rows kernels: f32 contractions with few
+   columns and a short K, both known at compile time. */
 bool node_is_gemm(const struct node *n);
 
 /* The row space of a GROUP_ROWS group: the leading dims that all its stages and results share. */
 struct row_space {
     int rank;
     const struct index *dim[MAX_RANK];
-    bool flat; /* the group has no stage: one shape, element by element */
+    bool flat; /* the group has no stage: its nodes are of one shape and are computed element by element */
 };
 /* Is n a stage of a rows kernel? A stage computes a whole row at once, so its op has no `at` for a single index. */
 bool node_is_stage(const struct node *n);
-/* Is n a reduction that is not a stage: across rows, or of a few long rows? Such a reduction has its own template. */
+/* Is n a reduction across rows, or of a few long rows? Such a reduction is not a stage: it has its own template. */
 bool node_is_reduce(const struct node *n);
 /* The row space of a group that begins with n. */
 struct row_space row_space_of(const struct node *n);
-/* Does the group read x from memory, through views or directly: a source, or a value that another
-   group materialises? */
+/* Does the group read x from memory, directly or through views? It does if x is a source that a run binds, or a value
+   that another group materialises. */
 bool group_finds_in_memory(const struct group *gr, const struct node *x);
-/* Is n a selection with a result for every element of its row? node_score_type: the type that it compares scores in. */
+/* Is n a selection with a result for every element of its row? node_score_type: the type in which n compares scores. */
 bool node_is_row_selection(const struct node *n);
 enum dtype node_score_type(const struct node *n);
 /* The type in which a reduction accumulates: f32, or its own integer. */

@@ -5,10 +5,10 @@
 
 struct hint {
     const char *typed;
-    const char *write; /* what a graph has instead; for an op: a whole expression over x, y and the condition c */
+    const char *write; /* what to write instead; for an op: a whole expression over x, y and the condition c */
 };
 
-/* Ops of other tools: "relu" is maximum(x, 0). NULL past the last. */
+/* The i-th hint for an op of other tools, such as maximum(x, 0) for "relu". NULL past the last. */
 const struct hint *hint_op_at(size_t i);
 /* What to write in a graph for this op, attribute or dtype of another tool; NULL: unknown. */
 const char *hint_op(const char *name);

@@ -122,14 +122,14 @@ static int foreign_letter(const char *p)
                : 0;
 }
 
-/* "; write less(x, y)": what an operator of other languages means. */
+/* What to write for an operator of other languages: "; write less(x, y)". */
 static const char *meant(struct cursor *c, const char *from, int n)
 {
     const char *call = hint_operator(arena_strndup(c->step, from, (size_t)n));
     return call ? arena_printf(c->step, "; write %s", call) : "";
 }
 
-/* One error for a run of bytes that begin no token. The message shows whole UTF-8 characters. */
+/* Reports one error for a run of bytes that begin no token. The message shows whole UTF-8 characters. */
 static void lex_junk(struct cursor *c)
 {
     const char *from = c->at;

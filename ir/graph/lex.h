@@ -4,7 +4,7 @@
 #include "ir/session.h"
 
 enum tok_kind { TOK_END, TOK_NAME, TOK_INT, TOK_FLOAT, TOK_STRING, TOK_PUNCT };
-enum { PUNCT_ARROW = 256, PUNCT_LESS_EQ }; /* -> <=; other punctuation is its character */
+enum { PUNCT_ARROW = 256, PUNCT_LESS_EQ }; /* -> and <=. Any other punctuation is its own character code */
 
 struct tok {
     enum tok_kind kind;
@@ -22,12 +22,12 @@ struct cursor {
     const struct source *src;
     const char *at, *line_begin;
     int line;
-    bool fresh; /* no token of this line yet */
+    bool fresh; /* no token of this line has been read */
     struct tok cur, next;
     struct loc before; /* just after the token before `cur` */
-    bool panic;        /* an error was reported: no more until cursor_recover */
+    bool panic;        /* an error was reported: no more are until cursor_recover */
     bool fatal;        /* the rest of the file is not read */
-    bool foreign;      /* a non-ASCII letter was reported: no error for further ones */
+    bool foreign;      /* a non-ASCII letter was reported: further ones are not */
     int depth;         /* of nesting; see cursor_enter */
     int parens;        /* open parentheses and brackets: inside them a line end is white space */
 };
@@ -45,8 +45,8 @@ bool cursor_expect(struct cursor *c, int punct, const char *where);
 const char *cursor_name(struct cursor *c, const char *what, bool with_dots);
 /* True where a statement may end: at a new line outside parentheses, before a closing brace, at the end of the file. */
 bool cursor_at_end(const struct cursor *c);
-/* An error at the current token or, if that begins a new line, just after the previous token. Silent during panic.
-   Returns false. */
+/* Reports an error at the current token or, if that token begins a new line, just after the previous one. Silent during
+   panic. Returns false. */
 __attribute__((format(printf, 2, 3))) bool cursor_error(struct cursor *c, const char *fmt, ...);
 /* Skips to the next line or to the closing brace of the enclosing body; skips nested braces with their contents. Ends
    the panic. */

@@ -4,14 +4,14 @@
 #include "ir/ops/reduction.h"
 
 /* ---- reductions ---- */
-/* The fewest terms that a part may give each thread; the blocks that fill a unit of the card; the largest number of
-   parts. */
+/* LEAST_TERMS: a part gives each thread at least so many terms. BLOCKS_A_UNIT: so many blocks fill a unit of the card.
+   MOST_PARTS: the largest number of parts. */
 enum { LEAST_TERMS = 16, BLOCKS_A_UNIT = 4, MOST_PARTS = 1024 };
 
 static int64_t at_most(int64_t x, int64_t most) { return x < most ? x : most; }
 static int64_t at_least(int64_t x, int64_t least) { return x > least ? x : least; }
 
-/* The number of parts that fills the device without making parts too small; 1: not split. */
+/* The number of parts that fills the device while no part is too small; 1: not split. */
 static int64_t parts_for(const struct planner *p, const struct reduce_shape *r, bool columns)
 {
     int64_t inner = plan_hint(p, r->inner);
@@ -22,7 +22,7 @@ static int64_t parts_for(const struct planner *p, const struct reduce_shape *r, 
     return at_least(at_most(at_most(wanted, plan_hint(p, r->length) / least), MOST_PARTS), 1);
 }
 
-/* Terms of a part, so that `parts` parts cover all terms, rounded up to whole rounds of a block. */
+/* The number of terms of a part, in whole rounds of a block, such that `parts` parts cover all terms. */
 static const struct index *part_of(const struct planner *p, const struct reduce_shape *r, int64_t parts, bool columns)
 {
     struct index_table *t = p->g->s->indices;
@@ -42,8 +42,8 @@ static void mark_following(struct group *gr)
     }
 }
 
-/* One launch if a block reads all terms of a result. Otherwise partial results go to scratch[part, result], and a
-   second launch reduces them. Element-wise outputs are stored by the first launch. */
+/* Plans one launch if a block reads all terms of a result. Otherwise the first launch writes partial results to
+   scratch[part, result], and a second launch reduces them. The first launch also stores the element-wise outputs. */
 static void plan_reduce(struct planner *p)
 {
     struct group *gr = p->gr;
@@ -62,7 +62,7 @@ static void plan_reduce(struct planner *p)
     const struct index *part = part_of(p, &r, parts, columns);
     l->parts = index_const(t, parts);
     l->part = part;
-    /* A shorter operand fills fewer parts. Sums read zeros in the others, which no launch writes. */
+    /* A short operand fills fewer parts. No launch writes the others, so sums must find zeros there. */
     bool sums = true;
     for (size_t i = 0; i < gr->n_nodes; i++)
         sums &= !node_is_reduce(gr->nodes[i]) || gr->nodes[i]->op->kernel.acc == KACC_SUM;
@@ -78,7 +78,8 @@ static void plan_reduce(struct planner *p)
             plan_sink(p, &gr->launches[1], SINK_FULL, gr->outs[i], -1);
 }
 
-/* For rows too long for shared memory: scratch for the scores of each selection that computes its own. */
+/* For rows too long for shared memory: adds scratch for the scores of each selection whose scores the group computes.
+   */
 static void plan_spills(struct planner *p)
 {
     struct group *gr = p->gr;

@@ -14,10 +14,10 @@ struct planner {
 int64_t plan_hint(const struct planner *p, const struct index *e);
 struct group_launch *plan_launch(struct planner *p, enum launch_kind kind, struct node *anchor);
 void plan_sink(struct planner *p, struct group_launch *l, enum sink_kind kind, struct node *n, int scratch);
-/* `count` f32 elements; returns the index in gr->scratch. */
+/* Adds scratch of `count` f32 elements to the group; returns its index in gr->scratch. */
 int plan_scratch(struct planner *p, const char *name, const struct index *count, bool zeroed);
-/* Adds the launch that reduces the `parts` partial results, of `part` terms each, of every result of the anchor. It
-   reads them from scratch `from`. Nodes with parts of the same number and size are reduced by the same launch. */
+/* Adds the launch that reduces partial results to the anchor's results. Each result has `parts` of them in scratch
+   `from`, each of `part` terms. The launch also reduces other nodes with the same `parts` and `part`. */
 void plan_finish(struct planner *p, struct node *anchor, int from, const struct index *parts, const struct index *part);
 /* Plans a GROUP_GEMM. */
 void plan_gemm(struct planner *p);

@@ -1,8 +1,8 @@
 /* The launches of a gemm: its tile, and the number of parts that K is split into. */
 #include "ir/graph/plan.h"
 
-/* Splitting K costs a second launch, so it must give at least LEAST_PARTS parts. A part of fewer than LEAST_SLICES
-   slices does not fill the ring. */
+/* Splitting K costs a second launch, so it must give at least LEAST_PARTS parts. A slice is tile.k terms, which fill
+   one slot of the ring; a part of fewer than LEAST_SLICES slices does not fill the ring. */
 enum { LEAST_SLICES = 4, LEAST_PARTS = 4 };
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -21,7 +21,8 @@ static int64_t parts_for(const struct planner *p, const struct contraction *c)
     return parts < LEAST_PARTS ? 1 : ceil_div(slices, ceil_div(slices, parts));
 }
 
-/* Adds the group's outputs of this shape to the last launch, those whose mark (see mark_margins) is `follows`. */
+/* Adds to the last launch a sink for each output of the group that has this shape and the mark `follows`
+   (mark_margins). */
 static void plan_sinks(struct planner *p, int follows, const struct type *shape)
 {
     struct group *gr = p->gr;
@@ -71,8 +72,8 @@ static bool is_reduced(const struct group *gr, const struct node *n)
     return false;
 }
 
-/* Each tile reduces its part of a row or column into scratch. One launch for each shape of results then reduces the
-   tiles. */
+/* Each tile reduces its part of a row or column into scratch. For each margin and shape of results, one launch then
+   reduces what the tiles have written. */
 static void plan_margins(struct planner *p, const struct contraction *c)
 {
     struct index_table *t = p->g->s->indices;

@@ -19,8 +19,8 @@ const struct index *frag_coord(struct index_table *t, const struct map_term *ter
     return sum;
 }
 
-/* The part of the lane or element number (`of`) that a coordinate determines: takes each term's digit out of the
-   coordinate and moves it back to its position in that number. */
+/* The part of the lane or element number (`of`) that a coordinate determines. Each term's digit is taken out of the
+   coordinate and moved back to its position in that number. */
 static const struct index *from_coord(struct index_table *t, const struct map_term *terms, int of,
                                       const struct index *coord)
 {
@@ -163,7 +163,8 @@ const struct index *frag_target_elem(struct index_table *t, const struct matrix_
     return holder(t, &u->a, BY_ELEM, frag_coord(t, u->c.row, lane, elem), frag_coord(t, u->c.col, lane, elem));
 }
 
-/* Where element e of a lane's A fragment is in C, as constants. False if C's maps give another (row, col) there. */
+/* frag_source_of as constants. stand_of is false if C's maps give that place another row or column than A's maps give
+   element e of the lane. */
 struct stand {
     int lane, elem, frag;
 };

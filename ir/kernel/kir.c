@@ -42,7 +42,7 @@ const struct index *kl_index(struct index_table *t, enum klayout l, int cols, co
 }
 
 /* ---- the kernel and its declarations ---- */
-/* CUDA C++ Programming Guide, table of compute capabilities; HIP's limits are no smaller. */
+/* CUDA's limits (CUDA C++ Programming Guide, table of compute capabilities). HIP's are no smaller. */
 enum { GRID_X_MAX = 2147483647, GRID_YZ_MAX = 65535 };
 
 struct kernel *kernel_new(struct session *s, struct arena *a, const char *name, const struct target *t, int block)
@@ -198,7 +198,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct karg *)a)->sym->name, ((const struct karg *)b)->sym->name);
 }
 
-/* Names dims as fields of the argument struct, where names of buffers take precedence. */
+/* Names dims as fields of the argument struct. A dim yields to a buffer of the same name. */
 static void name_dims(struct kernel *k)
 {
     for (size_t i = 0; i < k->n_dims; i++) {
@@ -462,7 +462,7 @@ const struct index *kb_row_slot(struct kbuild *b)
 
 const struct index *kb_col_slot(struct kbuild *b)
 {
-    kb_row_slot(b); /* the text names both, the row's first */
+    kb_row_slot(b); /* the text of an each that names the column's slot also names the row's */
     if (!b->each->var4)
         b->each->var4 = index_var(b->indices, "col_slot", 0, frag_cols(b->each->frag) - 1, UNIFORM_THREAD);
     return b->each->var4;

@@ -1,10 +1,10 @@
 #ifndef TOKIC_IR_KERNEL_KIR_H
 #define TOKIC_IR_KERNEL_KIR_H
 /* The kernel IR, which alone decides a kernel's meaning. A kernel is a tree of statements run by a grid of blocks of
-   work-items ("threads"): regions of straight code, uniform loops and ifs, collectives, copies and barriers. It has a
-   text form that reads back (ir/kernel/kir_text.c), a verifier (ir/kernel/kir_verify.c) and printers (codegen/print.c).
-   Memory is typed and addressed by element. Indices are index expressions (ir/index.h). Float operations are IEEE
-   operations rounded to nearest even; f16 is only a storage type. */
+   work-items ("threads"): regions, in which each thread runs on its own, loops, ifs, collectives, copies and barriers.
+   It has a text form that reads back (ir/kernel/kir_text.c), a verifier (ir/kernel/kir_verify.c) and printers
+   (codegen/print.c). Memory is typed and addressed by element. Indices are index expressions (ir/index.h). Float
+   arithmetic is IEEE, rounded to nearest even. f16 and bf16 are storage types only. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,14 +14,15 @@
 #include "ir/target.h"
 
 /* ---- scalar values: pure expressions over loads, ids and private memory ----
-   A value (one struct kexpr, by address) is evaluated once in each scope that uses it, at its first use there. A load
-   from an argument or shared memory therefore keeps its value, even after a store to that memory in the same region.
-   Loads of private memory are evaluated at each use, as are values computed from private memory that has been written
-   since. A let keeps a value. ir/kernel/kir_plan.h defines scopes and which values get a name in the texts. */
+   A value is one struct kexpr, identified by its address. It is evaluated once in each scope that uses it, at its first
+   use there. A load from an argument or shared memory therefore keeps its value, even after a store to that memory in
+   the same region. Loads of private memory are evaluated at each use, as are values computed from private memory that
+   has been written since. A let keeps a value across such writes. ir/kernel/kir_plan.h defines scopes and which values
+   get a name in the texts. */
 enum kexpr_kind {
-    KEXPR_CONST, /* f or i by type */
+    KEXPR_CONST, /* `f` if the type is a float, else `i` */
     KEXPR_INDEX, /* an index expression as an i32 or i64 value */
-    KEXPR_LOAD,  /* mem[index], or `fill` where the mask does not hold */
+    KEXPR_LOAD,  /* mem[slot, index], or `f` where the mask does not hold */
     KEXPR_OP,    /* op(arg…) */
     KEXPR_FRAG,  /* the current element inside an `each` over a fragment */
 };
@@ -42,7 +43,7 @@ struct kop_info {
         KRES_I32,
         KRES_ATTR, /* kexpr->type */
     } result;
-    const char *infix; /* C operator; NULL: printed as a call. With a call too, the operator is for floats alone */
+    const char *infix; /* C operator; NULL: printed as `call`. If both are given, integers are printed as `call` */
     const char *call;  /* stem of the tk_ function: "max" prints tk_max_f32 */
     bool is_fn;        /* one of tokic's math functions: ir/mathfn.h has its error */
 };
@@ -70,8 +71,8 @@ struct kexpr {
     const struct index *index; /* KEXPR_INDEX, KEXPR_LOAD */
     const struct kmem *mem;    /* KEXPR_LOAD */
     struct kmask mask;
-    const struct index *slot; /* KEXPR_LOAD from a ring; NULL: slot 0 */
-    double f;                 /* KEXPR_CONST of a float; KEXPR_LOAD: the fill */
+    const struct index *slot; /* KEXPR_LOAD from shared memory: the ring slot; NULL: slot 0 */
+    double f;                 /* KEXPR_CONST of a float; KEXPR_LOAD: the value where the mask does not hold */
     int64_t i;                /* KEXPR_CONST of an integer or bool */
     enum uniform uniform;
     unsigned id;
@@ -79,29 +80,29 @@ struct kexpr {
 
 /* ---- memory ---- */
 enum kspace { KS_ARG, KS_SHARED, KS_PRIVATE };
-/* Shared layouts by name: element (r, c) of a tile with `cols` columns. */
+/* Layouts of a tile in shared memory: the position of its element (r, c). The tile has `cols` columns. */
 enum klayout {
     KL_ROWS, /* r·cols + c */
-    KL_PAD8, /* r·(cols + 8) + c: shifts rows of 16-bit elements by 16 bytes over the banks */
-    KL_PAD4, /* r·(cols + 4) + c: the same for 32-bit elements */
+    KL_PAD8, /* r·(cols + 8) + c: 16 bytes of padding put neighbouring rows of 16-bit elements in other banks */
+    KL_PAD4, /* r·(cols + 4) + c: the same padding for 32-bit elements */
 };
 struct kmem {
     enum kspace space;
     const char *name;
-    enum dtype dtype;          /* storage: DT_F16 … DT_BOOL */
-    const struct index *count; /* elements; of one ring slot if shared */
-    int slots;                 /* KS_SHARED: ring slots; 1: a plain buffer */
+    enum dtype dtype;          /* of the stored elements: DT_F16 … DT_BOOL */
+    const struct index *count; /* number of elements; KS_SHARED: of one ring slot */
+    int slots;                 /* KS_SHARED: number of ring slots; 1: a plain buffer */
     enum klayout layout;
-    int rows, cols;          /* KS_SHARED tiles; count = kl_size(layout, rows, cols) */
+    int rows, cols;          /* KS_SHARED: of the tile; count = kl_size(layout, rows, cols) */
     bool read, written;      /* KS_ARG: by this kernel */
-    const struct node *node; /* KS_ARG: the value, for messages */
+    const struct node *node; /* KS_ARG: the node whose value the buffer holds; NULL: none */
     int offset;              /* KS_SHARED: byte offset in the block's shared memory, set by kernel_finish */
 };
 int64_t kl_size(enum klayout l, int rows, int cols);
 const struct index *kl_index(struct index_table *t, enum klayout l, int cols, const struct index *r,
                              const struct index *c);
 
-/* rows × cols fragments. A fragment is one wave's operand of a matrix instruction. */
+/* A grid of rows × cols fragments of one role. A fragment is what a wave gives a matrix instruction as A, B or C. */
 enum kfrag_role { KF_A, KF_B, KF_C };
 struct kfrag {
     const char *name;
@@ -112,25 +113,28 @@ struct kfrag {
 
 /* ---- statements ---- */
 enum kstmt_kind {
-    /* Straight code that each thread runs independently: let, store, accumulate, for, if, each. */
+    /* Runs body in each thread independently of the others. body holds no collectives. */
     KSTMT_REGION,
-    /* var := value, visible to the end of the list. An integer value may become an index variable with a range. */
+    /* Gives value a name that is visible to the end of the list. An integer value may become an index variable with a
+       range. */
     KSTMT_LET,
     /* mem[index] := value where the mask holds. */
     KSTMT_STORE,
-    /* mem[index + e] := mem2[slot, index2 + e] for all e < elems where the mask holds, else value. mem is private. */
+    /* For all e < elems: mem[index + e] := mem2[slot, index2 + e], or `value` where the mask does not hold. mem is
+       private. */
     KSTMT_LOAD_VECTOR,
     /* mem[slot, index + e] := mem2[index2 + e] for all e < elems where the mask holds. mem2 is private; each element is
        rounded once. */
     KSTMT_STORE_VECTOR,
-    /* mem[index] := mem[index] ⊕ value: an element into a private accumulator. */
+    /* mem[index] := mem[index] ⊕ value. ⊕ is `acc`, and mem is private. */
     KSTMT_ACCUMULATE,
-    /* mem[index] := the ⊕ of mem[index] over the lanes whose numbers differ only in the bits first, 2·first, … span/2.
-       A butterfly of log2(span/first) levels, after which each of these lanes has the total. */
+    /* mem[index] := the ⊕ (`acc`) of mem[index] over the lanes whose numbers differ only in the bits first, 2·first, …
+       span/2. A butterfly of log2(span/first) levels gives each of these lanes the total. */
     KSTMT_COMBINE,
-    /* var in lo .. hi-1 by step. The bounds are uniform over the block unless in a region. */
+    /* Runs body for var = lo, lo + step, … below hi. The bounds may differ between threads only if no statement of body
+       must be reached by these threads together (ir/kernel/kstmt.h: team). */
     KSTMT_FOR,
-    /* Runs body where the mask holds, else orelse. The mask is uniform unless in a region. */
+    /* Runs body where the mask holds, else orelse. The mask may differ between threads as the bounds of a for may. */
     KSTMT_IF,
     /* Asynchronous copy of elems elements: shared mem[slot, index] ← mem2[index2], zeros where the mask fails. */
     KSTMT_ISSUE,
@@ -139,70 +143,74 @@ enum kstmt_kind {
     /* Closes a group of the copies that this thread has issued since the last commit, possibly none. Barriers count
        groups and never commit. */
     KSTMT_COMMIT,
-    /* Synchronises the threads of scope and publishes shared memory. At most `pending` groups of copies stay in
-       flight. */
+    /* Synchronises the threads of `scope`, which then see each other's writes to shared memory. At most `pending`
+       groups of copies stay in flight. */
     KSTMT_BARRIER,
     /* Waits until every launch before this one in its stream is done and its writes are visible. A launch whose kernel
        begins with an await may start while those launches still run (kernel_may_start_early). */
     KSTMT_AWAIT,
-    /* frag[*] := value */
+    /* Every element of frag := value. */
     KSTMT_FRAG_FILL,
-    /* frag[i] := tile of shared memory at (row, col); transposed: the tile holds it as (col, row). */
+    /* Loads the fragments of frag from the tile mem, the first at (row, col). transposed: mem has the element (r, c) at
+       (c, r). */
     KSTMT_FRAG_LOAD,
-    /* c[i, j] += a[i] · b[j], all i and j */
+    /* frag[i, j] += frag_a[i] · frag_b[j] for all i and j. */
     KSTMT_MMA,
-    /* Runs body once for each element of c. The row and column variables are set, and KEXPR_FRAG is the element. */
+    /* Runs body once for each element of frag. In body, var and var2 are the element's row and column, and KEXPR_FRAG
+       is its value. */
     KSTMT_EACH,
     /* In an each: the element := value. */
     KSTMT_FRAG_SET,
-    /* mem[slot] := ⊕ over all columns of a row of c, in every lane that holds part of the row. A lane accumulates its
-       own elements in the order of the fragments' columns, then lanes combine by a butterfly. mem is private f32 with
-       frag_rows(c) elements; slots are those of ir/kernel/fragment.h. */
+    /* For every row of frag that the lane holds part of: mem[the row's slot] := the ⊕ (`acc`) of the whole row. A lane
+       accumulates its own elements in the order of the fragments' columns, then lanes combine by a butterfly. mem is
+       private f32 with frag_rows(frag) elements. ir/kernel/fragment.h defines slots. */
     KSTMT_FRAG_REDUCE,
-    /* a[i] := columns k·index … k·index + k - 1 of row i of c's fragments, k the unit's. Each element is rounded once
-       to the unit's operand type. */
+    /* frag[i] := columns k·index … k·index + k - 1 of row i of the fragments of frag_a, where k is the unit's. Each
+       element is rounded once to the unit's operand type. */
     KSTMT_FRAG_CAST,
     KSTMT_COUNT
-}; /* ir/kernel/kstmt.h says what each reads and writes, and where it may occur. */
+}; /* ir/kernel/kstmt.h says what each kind reads and writes, and where it may occur. */
 enum kscope { KSCOPE_WAVE, KSCOPE_BLOCK };
-enum kacc { KACC_SUM, KACC_MAX, KACC_MIN }; /* max, min: a NaN wins */
+enum kacc { KACC_SUM, KACC_MAX, KACC_MIN }; /* max and min of a NaN and anything are a NaN */
 
 struct kstmt {
     enum kstmt_kind kind;
     unsigned id;      /* in order of creation, from 0 */
-    const char *name; /* LET: its name in the text; NULL: the printers choose one */
-    struct loc loc;   /* the .graph line that it implements */
+    const char *name; /* LET: the variable's name in the text; NULL: the printers choose one */
+    struct loc loc;   /* the .graph line that the statement implements */
     struct kstmt **body;
     size_t n_body, cap_body;
     struct kstmt **orelse;
     size_t n_orelse, cap_orelse;
-    const struct index *var;  /* FOR; LET of an integer: its index variable; EACH: the element's row */
+    const struct index *var;  /* FOR: loop variable; LET of an integer: index variable; EACH: the element's row */
     const struct index *var2; /* EACH: the element's column */
     const struct index *var3; /* EACH: the slot (ir/kernel/fragment.h) of the element's row, or NULL */
     const struct index *var4; /* EACH: the slot of the element's column, or NULL */
     /* LET, STORE, ACCUMULATE, FRAG_FILL, FRAG_SET; LOAD_VECTOR: the fill; FRAG_REDUCE: the initial value of ⊕ */
     const struct kexpr *value;
-    const struct kexpr *read;           /* LET of a float: the K_READ value of its variable */
+    const struct kexpr *read;           /* LET: the K_READ value of its variable; NULL: `var` is the variable */
     const struct index *lo, *hi, *step; /* FOR */
-    bool unroll;                        /* FOR: keeps private arrays in registers */
-    const struct kmem *mem;             /* the memory it accesses; of a copy or vector access, the destination */
+    bool unroll;                        /* FOR: unrolled, which keeps private arrays in registers */
+    const struct kmem *mem;             /* the memory that is accessed; of a copy or vector access, the destination */
     const struct kmem *mem2;            /* ISSUE, vector accesses: the source */
     const struct index *index;          /* element of mem, within the ring slot; FRAG_CAST: the step along k */
     const struct index *index2;         /* element of mem2 */
     const struct index *slot;           /* ring slot of shared memory; NULL: 0 */
     struct kmask mask;
-    int elems;                     /* contiguous elements: ISSUE, LAND 4, 8 or 16 bytes; vector accesses 2, 4 or 8 */
+    int elems;                     /* contiguous elements. ISSUE, LAND: of 4, 8 or 16 bytes; vectors: 2, 4 or 8 */
     int stage;                     /* ISSUE, LAND: staging register, unique among copies in flight */
     enum kacc acc;                 /* ACCUMULATE, COMBINE, FRAG_REDUCE */
     enum dtype acc_type;           /* ACCUMULATE, COMBINE, FRAG_REDUCE */
     bool fma;                      /* ACCUMULATE by KACC_SUM: value is a product (KEXPR_OP mul), added by one fma */
-    int first, span;               /* COMBINE: powers of two, at most the wave */
+    int first, span;               /* COMBINE: powers of two, first <= span <= the wave's lanes */
     enum kscope scope;             /* BARRIER */
     int pending;                   /* BARRIER: -1 waits for no copies */
-    struct kfrag *frag;            /* FRAG_*, MMA, EACH; FRAG_SET: that of its each */
-    struct kfrag *frag_a, *frag_b; /* MMA: the operands; FRAG_CAST: frag_a is the C that it converts */
-    const struct index *row, *col; /* FRAG_LOAD: origin of fragment 0; the next is the unit's m (A) or n (B) further */
-    bool transposed;               /* FRAG_LOAD */
+    struct kfrag *frag;            /* FRAG_*, MMA, EACH; FRAG_SET: the fragments of the enclosing each */
+    struct kfrag *frag_a, *frag_b; /* MMA: the operands A and B; FRAG_CAST: frag_a is the C that is converted */
+    /* FRAG_LOAD: origin of fragment 0; each next fragment is the unit's m rows (A) or n columns (B) further. EACH: row
+       and column of the first element. */
+    const struct index *row, *col;
+    bool transposed; /* FRAG_LOAD */
 };
 
 /* A scalar argument: a symbolic dim. */
@@ -220,7 +228,7 @@ struct ksum {
 struct kernel {
     struct session *s;
     struct arena *arena;
-    const char *name; /* kernels with equal texts share one */
+    const char *name; /* kernels with equal texts share a name */
     const struct target *target;
     struct kmem **args; /* buffers, in argument order */
     size_t n_args, cap_args;
@@ -234,16 +242,16 @@ struct kernel {
     size_t n_frags, cap_frags;
     const struct index *grid[3];
     int block;
-    const struct index *tid, *lane, *wave_id, *bid[3]; /* id variables */
+    const struct index *tid, *lane, *wave_id, *bid[3]; /* variables: ids of thread, lane, wave and block */
     struct kstmt **body;
     size_t n_body, cap_body;
     struct ksum *sums;
     size_t n_sums, cap_sums;
     int shared_bytes;           /* set by kernel_finish */
-    unsigned n_stmts, n_values; /* the next ids */
-    const struct source *src;   /* the kernel text that it was parsed from, never printed as an origin; NULL: built */
+    unsigned n_stmts, n_values; /* the ids of the next statement and value */
+    const struct source *src;   /* the kernel text that the kernel was parsed from; NULL: built by code */
     struct loc loc;
-    const char *comment; /* for the text's head: what the kernel computes */
+    const char *comment; /* what the kernel computes, for the head of its text */
 };
 
 /* ---- building ---- */
@@ -309,15 +317,15 @@ enum dtype kexpr_value_type(enum dtype storage);
    not determine it. */
 const char *kexpr_op_wrong(enum kop op, const enum dtype *type, enum dtype to);
 
-const struct kexpr *kstmt_let(struct kbuild *b, const struct kexpr *value); /* gives the value of the variable */
+const struct kexpr *kstmt_let(struct kbuild *b, const struct kexpr *value); /* returns the K_READ of the variable */
 const struct index *kstmt_let_index(struct kbuild *b, const char *name, const struct kexpr *value, int64_t lo,
                                     int64_t hi);
 struct kstmt *kstmt_region(struct kbuild *b);
 void kstmt_store(struct kbuild *b, const struct kmem *m, const struct index *slot, const struct index *index,
                  const struct kexpr *value, const struct kmask *mask);
-/* Vector accesses of 2, 4 or 8 contiguous elements (f16 bf16 f32 f64 i32 i64) of argument or shared memory, at most 16
-   bytes at a time. `index` must be provably a multiple of elems. The other side is private memory of the value type,
-   from `at` on. The mask applies to all elements; a masked-off load gives `fill`. */
+/* Vector accesses of 2, 4 or 8 contiguous elements (f16 bf16 f32 f64 i32 i64) of argument or shared memory, in pieces
+   of at most 16 bytes. `index` must be provably a multiple of elems. The other side is private memory of the value type
+   (kexpr_value_type), from element `at` on. The mask applies to all elements; a masked-off load gives `fill`. */
 void kstmt_load_vector(struct kbuild *b, const struct kmem *dst, const struct index *at, const struct kmem *src,
                        const struct index *slot, const struct index *index, int elems, const struct kmask *mask,
                        double fill);
@@ -325,7 +333,8 @@ void kstmt_store_vector(struct kbuild *b, const struct kmem *dst, const struct i
                         const struct kmem *src, const struct index *at, int elems, const struct kmask *mask);
 void kstmt_accumulate(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op,
                       const struct kexpr *value, bool fma);
-/* Combines the lanes of each group of `span`; kstmt_combine_from only those with equal lane numbers modulo `first`. */
+/* kstmt_combine combines all lanes of each group of `span`; kstmt_combine_from only those of its lanes whose numbers
+   are equal modulo `first`. */
 void kstmt_combine(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int span);
 void kstmt_combine_from(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int first,
                         int span);
@@ -345,7 +354,7 @@ void kstmt_frag_load(struct kbuild *b, struct kfrag *f, const struct kmem *m, co
 void kstmt_mma(struct kbuild *b, struct kfrag *c, struct kfrag *a_, struct kfrag *b_);
 struct kstmt *kstmt_each(struct kbuild *b, struct kfrag *c, const struct index *row0, const struct index *col0);
 void kstmt_frag_set(struct kbuild *b, const struct kexpr *value);
-/* The rows (columns) of c that a lane holds: rows of fragments times slots in each. */
+/* The number of rows (columns) of c that a lane holds elements of: rows (columns) of fragments times slots in each. */
 int frag_rows(const struct kfrag *c);
 int frag_cols(const struct kfrag *c);
 void kstmt_frag_reduce(struct kbuild *b, const struct kmem *dst, enum kacc op, struct kfrag *c);
@@ -353,7 +362,7 @@ void kstmt_frag_cast(struct kbuild *b, struct kfrag *a_, struct kfrag *c, const 
 /* Records a level of n's summation tree; a sum of integers has none, since it does not round. */
 void kernel_sum(struct kernel *k, const struct node *n, struct sum_level level);
 
-/* Does k contain a collective statement (barrier, combine, matrix), so that a block's threads must run together? */
+/* Does k contain a collective statement (barrier, combine, mma, …), so that a block's threads must run together? */
 bool kernel_is_collective(const struct kernel *k);
 /* Is k's first statement an await, so that nothing is read or written before the launches that it follows are done? */
 bool kernel_may_start_early(const struct kernel *k);

@@ -44,7 +44,7 @@ static void skip_blank(struct klex *l)
     }
 }
 
-/* The end of the number at p. `0..3` is 0, then dots. */
+/* The end of the number at p. In `0..3` the number is 0, since the two dots are a token. */
 static const char *number_end(const char *p, bool *is_float)
 {
     bool hex = p[0] == '0' && (p[1] == 'x' || p[1] == 'X');

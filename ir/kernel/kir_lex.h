@@ -4,7 +4,7 @@
 #include "ir/session.h"
 
 enum ktok_kind { KTOK_END, KTOK_NAME, KTOK_INT, KTOK_FLOAT, KTOK_STRING, KTOK_PUNCT };
-/* .. := += <=; other punctuation is its character */
+/* The tokens .. := += <=. Any other punctuation is its own character code. */
 enum { KPUNCT_DOTS = 256, KPUNCT_DEFINE, KPUNCT_ADD_TO, KPUNCT_LESS_EQ };
 
 struct ktok {
@@ -39,7 +39,7 @@ bool klex_expect_word(struct klex *l, const char *word);
 /* A name, or "" after an error "expected WHAT". */
 const char *klex_name(struct klex *l, const char *what);
 int64_t klex_int(struct klex *l, const char *what, int64_t lo, int64_t hi);
-/* [ "-" ] ( number | "inf" | "nan" ) */
+/* Parses [ "-" ] ( number | "inf" | "nan" ). */
 double klex_number(struct klex *l);
 const char *klex_string(struct klex *l, const char *what);
 #endif

@@ -1,7 +1,7 @@
 /* The kernel text: a head of declarations, then statements.
 
    kernel  = "kernel" NAME "for" TARGET "block" INT [ origin ] [ "about" STRING ] { decl } "{" { statement } "}"
-   origin  = "at" STRING ":" INT                                  the .graph line that it implements
+   origin  = "at" STRING ":" INT                                  the .graph line that the code implements
    decl    = "dims" NAME { "," NAME }
            | "arg" NAME ":" TYPE "[" ix "]" [ "in" | "out" | "inout" ]
            | "grid" ix "," ix "," ix
@@ -13,7 +13,7 @@
            | TEMPORARY ":=" value                                 defined before the first statement that uses it
            | "let" NAME [ "in" INT ".." INT ] "=" value           with a range (inclusive): an index variable
            | ref "=" value [ "mask" guards ]
-           | ref ( "+=" | "max" "=" | "min" "=" | "fma" "=" ) value      fma: of a product
+           | ref ( "+=" | "max" "=" | "min" "=" | "fma" "=" ) value      fma: the value is a product
            | "vector" ref "=" ref "by" INT "where" guards "else" number                          a load
            | "vector" ref "=" ref "by" INT [ "mask" guards ]                 a store, or a load without a mask
            | "combine" ( "sum" | "max" | "min" ) ref "over" INT [ "from" INT ]
@@ -29,7 +29,7 @@
            | "frag" FRAG "=" FRAG "[" ix "]"                      A operand from the results C, at a step along k
            | "mma" FRAG "+=" FRAG "*" FRAG
            | "each" FRAG "(" NAME "," NAME [ "," NAME [ "," NAME ] ] ")" "from" "(" ix "," ix ")" "{" { statement } "}"
-               its names: row, column, slot of the row, slot of the column
+               the names: of the element's row, its column, the row's slot, the column's slot
            | "elem" "=" value                                     in an each
            | "reduce" ( "sum" | "max" | "min" ) MEMORY "=" FRAG
    ref   = MEMORY subscript

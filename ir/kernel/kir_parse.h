@@ -5,7 +5,7 @@
 #include "ir/kernel/kir.h"
 #include "ir/kernel/kir_lex.h"
 
-/* A name of an index variable or dim, or of a value (a let, a temporary). */
+/* A visible name: of an index variable or dim (`index`), or of a let or temporary (its value `x`). */
 struct kbound {
     const char *name;
     const struct index *index;

@@ -10,8 +10,8 @@
            | MEMORY subscript [ "where" guards "else" number ]
            | NAME                                             a let or a temporary
            | "elem"                                           the current element of an each
-           | "cast" "(" TYPE "," value ")" | OPERATION "(" value { "," value } ")"        the operations of
-               ir/kernel/kop.def
+           | "cast" "(" TYPE "," value ")" | OPERATION "(" value { "," value } ")"        OPERATION: a text name
+               of ir/kernel/kop.def
    subscript = [ "[" ix "]" ] "[" ix "]"                      of two indices the first is the ring slot */
 #include "ir/kernel/kir_parse.h"
 
@@ -39,8 +39,7 @@ static const struct kbound *lookup(const struct kparse *p, const char *name)
 
 /* ---- index expressions ---- */
 
-/* A text may exceed what the canonical form can represent: numbers beyond MAGNITUDE, more than TERMS terms, products of
-   high degree. */
+/* Limits on the index expressions of a text, since longer ones would overflow the canonical form of ir/index.c. */
 enum { TERMS = 16 };
 static const int64_t MAGNITUDE = (int64_t)1 << 48;
 
@@ -226,7 +225,8 @@ static const struct kexpr *load(struct kparse *p, const char *name, struct loc l
     return p->l.failed ? kexpr_f32(&p->b, 0) : kexpr_load(&p->b, m, slot, index, &mask, fill);
 }
 
-/* Parses a single integer before the closing parenthesis: any i64, even beyond the range of an index. */
+/* Parses an integer that stands alone before the closing parenthesis. It may be any i64, even beyond the range of an
+   index. False: something else stands there, and nothing is consumed. */
 static bool integer(struct kparse *p, enum dtype t, const struct kexpr **out)
 {
     struct klex saved = p->l;

@@ -21,14 +21,14 @@ struct stmt_plan {
 struct visit {
     const struct kexpr *x;
     int arg;  /* the next operand */
-    int size; /* operations so far, if x is written out */
+    int size; /* operations in x's text, as far as its operands have been visited */
 };
 
 struct kplan {
     struct arena *arena;
     const struct kernel *k;
     struct map *vars;   /* by address: names of index variables */
-    const char **reads; /* by value: names of lets */
+    const char **reads; /* by id of a K_READ value: the name of its let */
     struct map *taken;  /* by name: not NULL while in use */
     const char **used;  /* names in use, inner scopes last */
     size_t n_used, cap_used;
@@ -38,17 +38,17 @@ struct kplan {
     size_t n_entries, cap_entries;
     size_t *live; /* visible entries, outer scopes first */
     size_t n_live, cap_live;
-    int *current; /* by value: its visible entry; -1: none */
+    int *current; /* by value's id: the number of its visible entry; -1: none */
     struct visit *stack;
     size_t cap_stack;
     struct kwalk known;        /* the values whose deps are computed */
-    uint64_t *deps;            /* by value: private memories that it reads, as bits (number mod 64) */
+    uint64_t *deps;            /* by value's id: private memories that it reads, as bits (number mod 64) */
     const struct kstmt *shown; /* the statement that `temp` is valid for */
-    int *temp;                 /* by value: its temporary in `shown` */
-    unsigned *temp_of;         /* by value: 1 + the id of the statement that set its `temp` */
+    int *temp;                 /* by value's id: its temporary in `shown` */
+    unsigned *temp_of;         /* by value's id: 1 + the id of the statement that set its `temp` */
 };
 
-enum { LONG_VALUE = 12 }; /* most operations in one expression; part of a longer one becomes a temporary */
+enum { LONG_VALUE = 12 }; /* most operations in one printed expression; temporaries split longer ones */
 
 /* ---- names ---- */
 static bool is_taken(const struct kplan *p, const char *name)
@@ -135,7 +135,7 @@ static void name_all(struct kplan *p)
 }
 
 /* ---- values that are evaluated again ---- */
-/* The bit of a private memory; 0 for any other. */
+/* The bit that stands for a private memory in sets of them; 0 for other memory. */
 static uint64_t mem_bit(const struct kplan *p, const struct kmem *m)
 {
     for (size_t i = 0; m && m->space == KS_PRIVATE && i < p->k->n_priv; i++)
@@ -181,8 +181,8 @@ static void add_ref(struct kplan *p, const struct kstmt *it, const struct kexpr 
     *arena_push(p->arena, ip->refs, ip->n, ip->cap) = (struct kref){ x, entry, def };
 }
 
-/* Counts a use of x if x has a visible entry. Until number_temps, a kref's `temp` is the number of its entry. False: x
-   must be visited. */
+/* Is this a use of x that needs no visit: x is always written out, or has a visible entry? In the latter case counts
+   the use. Until number_temps, a kref's `temp` is the number of its entry. */
 static bool is_use(struct kplan *p, const struct kstmt *it, const struct kexpr *x)
 {
     if (always_written_out(x))
@@ -195,7 +195,8 @@ static bool is_use(struct kplan *p, const struct kstmt *it, const struct kexpr *
     return true;
 }
 
-/* The first use of a value whose operands have been visited. Returns the number of operations to write it out here. */
+/* Records the first use of x, whose operands have been visited. Returns how many operations x adds to the text of its
+   user: none if x becomes a temporary for its size. */
 static int define(struct kplan *p, const struct kstmt *it, const struct kexpr *x, int size)
 {
     bool named = size > LONG_VALUE;
@@ -237,7 +238,7 @@ static void leave_scope(struct kplan *p, size_t outer)
     }
 }
 
-/* Ends the entries of values that read these private memories. */
+/* Ends the entries of values that read what is written: private memories and fragments, as bits. */
 static void forget(struct kplan *p, uint64_t written)
 {
     for (size_t i = 0; written && i < p->n_live; i++) {

@@ -12,7 +12,7 @@
 struct kref {
     const struct kexpr *x;
     int temp;
-    bool def; /* the temporary is defined at this statement */
+    bool def; /* the temporary is defined just before this statement */
 };
 struct kplan;
 struct kplan *kplan_new(struct arena *a, const struct kernel *k);
@@ -22,6 +22,6 @@ const char *kplan_var(const struct kplan *p, const struct index *var);
 const char *kplan_read(const struct kplan *p, const struct kexpr *read);
 /* The temporary that holds x in this statement; -1: x is written out. */
 int kplan_temp(struct kplan *p, const struct kstmt *stmt, const struct kexpr *x);
-/* The temporaries that the statement's values use. Those to be defined before it are in order of dependence. */
+/* The temporaries that the statement's values use. Those with `def` come in the order in which to define them. */
 const struct kref *kplan_refs(const struct kplan *p, const struct kstmt *stmt, size_t *n);
 #endif

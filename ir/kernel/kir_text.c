@@ -60,7 +60,7 @@ static const char *constant(struct ktext *t, const struct kexpr *x)
     }
 }
 
-/* A value at its use; defining: the line defines the temporary of x itself. */
+/* The text of x. defining: x itself is written out, even if it has a temporary. */
 static const char *value(struct ktext *t, const struct kexpr *x, bool defining)
 {
     struct arena *a = t->o.arena;
@@ -102,7 +102,7 @@ static const char *word(const struct kstmt *it) { return kstmt_table[it->kind].w
 static void accumulate(struct ktext *t, const struct kstmt *it)
 {
     const char *to = mem_ref(t, it->mem, NULL, it->index);
-    if (it->fma) /* the product has no name of its own: it is never rounded */
+    if (it->fma) /* the product is never rounded, so it has no temporary */
         kout_line(&t->o, "%s fma= %s", to, value(t, it->value, true));
     else
         kout_line(&t->o, "%s %s= %s", to, it->acc == KACC_SUM ? "+" : acc_name[it->acc], value(t, it->value, false));
@@ -316,7 +316,7 @@ static void collect(void *ctx, const struct index *e)
             collect(d, e->terms[i].atom[j]);
 }
 
-/* Every symbolic dim in the text: in statements, the grid and the buffers' lengths. */
+/* Declares every symbolic dim that the text mentions: in statements, buffers' lengths, sums and the grid. */
 static void dims(struct ktext *t)
 {
     const struct kernel *k = t->k;

@@ -10,8 +10,8 @@
 struct flight {
     const struct kstmt *stmt;
     int group;
-    bool waited;  /* a barrier has waited for its group, by the count of commits so far */
-    bool barrier; /* some waiting barrier follows it */
+    bool waited;  /* a barrier has waited for its group, according to the commits counted so far */
+    bool barrier; /* a barrier that waits for copies follows it */
 };
 
 struct verify {
@@ -20,7 +20,7 @@ struct verify {
     bool good;
     enum uniform control; /* uniformity of the control flow at this statement */
     int regions, eaches;
-    const struct index **vars; /* visible here */
+    const struct index **vars; /* the index variables that are visible here */
     size_t n_vars, cap_vars;
     struct flight *flights;
     size_t n_flights, cap_flights;
@@ -29,7 +29,7 @@ struct verify {
     const struct kstmt *stmt;
     const struct kexpr **reads; /* the lets that are visible here */
     size_t n_reads, cap_reads;
-    bool *bound;                  /* by value: it is among `reads` */
+    bool *bound;                  /* by value's id: is the value among `reads`? */
     struct kwalk walk;            /* marks the values in `checked` */
     const struct kexpr **checked; /* values already evaluated and checked in the enclosing scopes */
     size_t n_checked, cap_checked;
@@ -426,7 +426,8 @@ static enum uniform guard_uniform(const struct kmask *m)
 /* ---- scopes ---- */
 static void stmts(struct verify *v, struct kstmt *const *list, size_t n);
 
-/* At the end of a scope, what it bound is no longer visible, and what it evaluated is evaluated again. */
+/* The lengths of vars, reads and checked at the start of a scope. At its end the variables that it bound are no longer
+   visible, and later statements evaluate its values again. */
 struct scope {
     size_t n_vars, n_reads, n_checked;
 };
@@ -486,8 +487,8 @@ static void each(struct verify *v, const struct kstmt *it)
     v->eaches--;
 }
 
-/* Does a barrier in the list wait for copies? In a loop's body it also waits for copies that the previous iteration
-   issued after it. */
+/* Does a barrier in the list wait for copies? In a loop's body, such a barrier also waits for copies that stand after
+   it and were issued in the previous iteration. */
 static bool has_wait(struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -551,7 +552,7 @@ static void check_team(struct verify *v, const struct kstmt *it)
         wrong(v, "a block of %d threads is no whole number of waves", v->k->block);
 }
 
-/* Other statements must not access memory that a copy may be writing. */
+/* A statement that is not part of a copy must not access memory that a copy may be writing. */
 static void check_touches(struct verify *v, const struct kstmt *it)
 {
     if (kstmt_table[it->kind].copy)
@@ -562,7 +563,7 @@ static void check_touches(struct verify *v, const struct kstmt *it)
         check_flights(v, it->mem2, it->slot);
 }
 
-/* Check operands and bodies. */
+/* For each kind, the function that checks a statement's operands and bodies. */
 static void (*const check[KSTMT_COUNT])(struct verify *, const struct kstmt *) = {
     [KSTMT_REGION] = region,
     [KSTMT_LET] = let,
@@ -600,7 +601,7 @@ static void stmt(struct verify *v, const struct kstmt *it)
     check[it->kind](v, it);
 }
 
-/* In a region a value lasts until the end of its list, elsewhere for its statement (ir/kernel/kir_plan.h). */
+/* Inside a region a value lasts to the end of its list; outside, for one statement (ir/kernel/kir_plan.h). */
 static void stmts(struct verify *v, struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -47,7 +47,7 @@ const char *kname_clean(struct arena *a, const char *name)
 {
     char *out = arena_printf(a, "%s%s", isdigit((unsigned char)name[0]) || !name[0] ? "n" : "", name);
     char *to = out;
-    for (const char *p = out; *p; p++) { /* runs of other characters, and of underscores, become one underscore */
+    for (const char *p = out; *p; p++) { /* a run of characters other than letters and digits becomes one underscore */
         if (isalnum((unsigned char)*p) && !((unsigned char)*p & 0x80))
             *to++ = *p;
         else if (to > out && to[-1] != '_')

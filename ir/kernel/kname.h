@@ -8,6 +8,7 @@ struct arena;
 
 /* Is the name a keyword of C, C++ or the kernel text, or a name that the printers generate? */
 bool kname_reserved(const char *name);
-/* `name` as an unreserved C identifier: other characters become `_`, and `_x` is appended where needed. */
+/* `name` as an unreserved C identifier. Characters other than ASCII letters and digits become `_`, and a reserved name
+   gets `_x` appended. */
 const char *kname_clean(struct arena *a, const char *name);
 #endif

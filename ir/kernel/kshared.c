@@ -49,7 +49,7 @@ static void touch_stmts(struct lives *v, struct kstmt *const *stmts, size_t n, b
         if (!top || it->kind != KSTMT_BARRIER || it->scope != KSCOPE_BLOCK)
             continue;
         v->now++;
-        v->walk = kwalk_new(v->k->arena, v->k); /* values are evaluated again after it */
+        v->walk = kwalk_new(v->k->arena, v->k); /* statements after the barrier evaluate values again */
     }
 }
 

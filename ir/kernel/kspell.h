@@ -20,16 +20,16 @@ __attribute__((format(printf, 2, 3))) void kout_line(struct kout *o, const char 
 const char *kout_text(struct kout *o);
 
 /* ---- index expressions ---- */
-/* How a language spells index expressions. A NULL member: as the kernel text does. */
+/* How a language spells index expressions. If div, min or max is NULL, the kernel text's spelling is used. */
 struct kspell {
     struct arena *arena;
-    /* A symbol or variable; a NULL result means its own name. */
+    /* Spells an INDEX_SYM or INDEX_VAR; a NULL result means the atom's own name. */
     const char *(*atom)(void *ctx, const struct index *atom);
     void *ctx;
-    /* An INDEX_DIV or INDEX_MOD with its operands spelled as x and y; a NULL result means the operator. */
+    /* Spells an INDEX_DIV or INDEX_MOD whose operands are spelled x and y; a NULL result means `x/y` or `x%y`. */
     const char *(*div)(struct arena *a, const struct index *e, const char *x, const char *y);
-    const char *min, *max; /* functions of two */
+    const char *min, *max; /* names of functions of two operands */
 };
-/* nested: parenthesised unless it is an atom. */
+/* The text of e. nested: e is an operand, so a sum or quotient is put in parentheses. */
 const char *kspell_index(const struct kspell *s, const struct index *e, bool nested);
 #endif

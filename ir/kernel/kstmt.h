@@ -24,7 +24,7 @@ enum {
     KBODY = 1,
     KBODY_ELSE = 2,   /* there is a second body */
     KBODY_REPEAT = 4, /* the body runs any number of times */
-    KBODY_APART = 8,  /* threads run it independently: no collectives, and a value is kept to the end of its list */
+    KBODY_APART = 8,  /* threads run the body independently: no collectives, and values last to the end of a list */
 };
 
 struct kstmt_info {
@@ -32,13 +32,13 @@ struct kstmt_info {
     const char *word;         /* first word in the kernel text; NULL: it begins with the memory that it writes */
     int mem, mem2;            /* KUSE_*; 0: the field is NULL */
     int frag, frag_a, frag_b; /* KUSE_*; EACH reads the elements that its body uses */
-    bool value;               /* it has a value */
+    bool value;               /* the statement has a `value` */
     bool collective;          /* the threads of its team exchange values or wait for each other */
     enum kteam team;
     enum kplace place;
     enum kcopy copy;
     int body;   /* KBODY_*; 0: none */
-    bool binds; /* what it binds is visible to the end of the list; otherwise only in its body */
+    bool binds; /* a variable that it binds is visible to the end of the list; otherwise only in the body */
 };
 extern const struct kstmt_info kstmt_table[KSTMT_COUNT];
 
@@ -59,7 +59,8 @@ void kwalk_value(struct kwalk *w, const struct kexpr *x, void (*visit)(void *ctx
    block needs. */
 int kshared_place(struct kernel *k);
 
-/* Visits the index expressions of a statement without its body; of a value without its operands. */
+/* kstmt_indices visits a statement's own index expressions, not those of its value and bodies. kexpr_indices visits a
+   value's own, not those of its operands. */
 void kstmt_indices(const struct kstmt *stmt, void (*visit)(void *ctx, const struct index *e), void *ctx);
 void kexpr_indices(const struct kexpr *x, void (*visit)(void *ctx, const struct index *e), void *ctx);
 #endif

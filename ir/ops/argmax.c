@@ -49,7 +49,8 @@ static double upper_end(double x, double e)
     return isnan(x) || e == INFINITY ? INFINITY : e == 0 ? x : nextafter(x + e, INFINITY);
 }
 
-/* The row's largest lower end and its first index; the index of the first certain NaN (n: none). */
+/* Of a row of n elements: the largest lower end, the first index at which it occurs, and the index of the first certain
+   NaN (n: none). */
 struct floor {
     double value;
     int64_t first, nan;
@@ -107,7 +108,7 @@ static void argmax_contract(struct contract *c)
     facts_set(c, n->lo > 0 ? 0 : -1, n->hi > 0 ? (double)n->hi - 1 : -1, true, true);
 }
 
-/* The larger precedes, a NaN precedes all, and of equals the lower index. */
+/* Element j precedes i if only sj is a NaN, if sj > si, or if both are equal (or NaN) and j < i. */
 static const struct kexpr *argmax_precedes(struct at *c, const struct kexpr *sj, const struct kexpr *j,
                                            const struct kexpr *si, const struct kexpr *i)
 {

@@ -39,7 +39,7 @@ static NUM greater_equal_eval1(const struct ev *c, const NUM *x)
 }
 
 /* Is the outcome certain? It is if the operands are exact, if they differ by more than their errors, or if one is
-   certainly a NaN. */
+   certainly a NaN. Unless one is, sets *gap to the distance of the operands. */
 static bool apart(const struct bd *b, const NUM *x, const double *e, double *gap)
 {
     bool is_float = dtype_is_float(b->v.in[0].dtype);
@@ -51,7 +51,7 @@ static bool apart(const struct bd *b, const NUM *x, const double *e, double *gap
     return e[0] + e[1] == 0 || *gap > (e[0] + e[1]) * (1 + 0x1p-50);
 }
 
-/* Uncertain as soon as the intervals touch. */
+/* The outcome is uncertain as soon as the operands' intervals touch. */
 static double compare_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double gap;
@@ -143,7 +143,7 @@ static NUM logical_not_eval1(const struct ev *c, const NUM *x)
     return (NUM){ .i = !x[0].i };
 }
 
-/* A certain false decides `and`, a certain true decides `or`. */
+/* 0 if the outcome is certain: both operands are, or one certainly has the value `settles`, which decides alone. */
 static double deciding(const NUM *x, const double *e, int64_t settles)
 {
     for (int i = 0; i < 2; i++)
@@ -260,8 +260,8 @@ static NUM select_eval1(const struct ev *c, const NUM *x)
     return x[0].i ? x[1] : x[2];
 }
 
-/* If the condition is certain: the chosen branch's error. Else the largest distance that either branch's interval has
-   from the chosen value. */
+/* If the condition is certain, the error is that of the chosen branch. Else it is the largest distance between the
+   result and a value in either branch's interval. */
 static double select_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (e[0] == 0)
@@ -333,8 +333,8 @@ static bool cast_infer(struct graph *g, struct node *n)
     return true;
 }
 
-/* A float operand is not rounded here: the walker's store rounds it. Over the finite field (NUM_FIELD), a cast from
-   float to integer is a keyed hash of 31 bits. */
+/* A cast to a float does not round here, since n_store rounds the result. Over the finite field (NUM_FIELD), a cast
+   from float to integer is a keyed hash of 31 bits. */
 static NUM cast_eval1(const struct ev *c, const NUM *x)
 {
     enum dtype from = c->in[0].dtype;
@@ -352,7 +352,7 @@ static NUM cast_eval1(const struct ev *c, const NUM *x)
                                              : (int64_t)(field_mix(c->key, FIELD_CAST, x[0].u, 0) >> 30) };
 }
 
-/* From a float: the farthest outcome lies at an end of the operand's interval. */
+/* The error of a cast from a float. The farthest outcome lies at an end of the operand's interval. */
 static double to_integer_bound(enum dtype to, double x, double e, int64_t y)
 {
     if (isnan(x) && e < INFINITY)
@@ -440,7 +440,7 @@ static void cast_contract(struct contract *c)
     const struct facts *x = fact(c, 0);
     enum dtype from = c->n->in[0]->type.dtype;
     enum dtype to = cast_to(c->n);
-    bool missing = from == DT_I64 && !x->finite; /* the least i64 lies outside of lo..hi */
+    bool missing = from == DT_I64 && !x->finite; /* the least i64 may occur, and lies outside of lo..hi */
     if (to == DT_BOOL)
         facts_set(c, 0, 1, true, true);
     else if (!dtype_is_float(to))

@@ -34,7 +34,7 @@ static struct facts facts_of_dtype(enum dtype t)
     return f;
 }
 
-/* For views and gathers. Each element of the result is an element of an operand. A float result takes elements only of
+/* The facts of a view or gather, whose elements are elements of its operands. A float result takes elements only of
    float operands, any other result only of the others. */
 static struct facts facts_of_moved(const struct node *n)
 {
@@ -90,8 +90,8 @@ static struct facts facts_by_class(const struct node *n)
     return f;
 }
 
-/* A value beyond its format's largest number is infinite, whatever it is in real arithmetic. `float` may still become
-   any format. */
+/* A value beyond its format's largest number becomes infinite, even if it is finite in real arithmetic. A `float` may
+   still become any format, so only the largest double limits it. */
 static void settle(const struct node *n, struct facts *f)
 {
     if (isnan(f->lo))
@@ -126,8 +126,8 @@ static void append(struct contract *c, struct obligation o)
     *arena_push(g->arena, g->obligations, g->n_obligations, g->cap_obligations) = o;
 }
 
-/* Are those needed facts implied that no run-time guard can check? Guards check only the range and finiteness of each
-   element. */
+/* Does `known` imply the facts of `need` that no run-time guard can check? Guards check only the range and finiteness
+   of each element. */
 static bool rest_implied(const struct facts *known, const struct facts *need)
 {
     return (need->max_nonzero < 0 || (known->max_nonzero >= 0 && known->max_nonzero <= need->max_nonzero)) &&

@@ -5,7 +5,7 @@
 #include "ir/ops/row.h"
 
 /* ---- matmul ---- */
-/* a [.., M, K] · b [K, N]: all leading dims of a are rows. With b [batch.., K, N] the leading dims are equal. */
+/* a [.., M, K] · b [K, N]: all leading dims of a are rows. If b is [batch.., K, N], a has the same leading dims. */
 static const struct attr_def matmul_attrs[] = {
     { "transpose_a", ATTR_BOOL, false, { .i = 0 }, "a is stored [K, M]; rank 2 only" },
     { "transpose_b", ATTR_BOOL, false, { .i = 0 }, "b is stored [N, K]" },
@@ -90,7 +90,7 @@ static void matmul_needs(const struct node *n, int operand, const struct dim_val
 {
     const struct type *t = &n->in[operand]->type;
     int last = out->rank - 1;
-    int own = operand == 0 ? last - 1 : last; /* the dim of the result that is this operand's own */
+    int own = operand == 0 ? last - 1 : last; /* the dim of the result that comes from this operand alone */
     bool k_first = operand == 0 ? is_ta(n) : !is_tb(n);
     *in = (struct box){ .rank = t->rank };
     for (int i = 0; i + 2 < t->rank; i++) {
@@ -110,7 +110,8 @@ static void matmul_work(struct session *s, const struct node *n, struct work *w)
     w->macs = index_mul(s->indices, type_count(s, &n->type), w->sum_length);
 }
 
-/* The row of a and the column of b whose product is element `at` of the result: first elements and strides. */
+/* The row of a and the column of b whose product is an element of the result: flat index of the first element and
+   stride of each, and their length k. */
 struct dot {
     int64_t a, sa, b, sb, k;
 };
@@ -143,17 +144,17 @@ static void matmul_eval(struct ev *c)
 }
 
 /* ---- matmul: bound ---- */
-/* What a bound needs to know of the terms of one sum. |computed operand| ≤ |x| + error, where the error includes
-   rounding to the unit's format. */
+/* What a bound needs to know of the terms a·b of one sum. A computed operand a' has |a'| ≤ |a| + error, where the error
+   includes rounding to the unit's format. */
 struct mass {
-    double mass;    /* Σ max |a·b| */
-    double err;     /* Σ |a'·b' − a·b| due to operand errors */
-    double flushed; /* Σ max |a·b| over terms that may be flushed with a subnormal operand */
-    /* Largest sum of two operands' exponents; subnormals and zero have their format's smallest. */
+    double mass;    /* Σ of the largest |a'·b'| */
+    double err;     /* Σ of the largest |a'·b' − a·b| */
+    double flushed; /* Σ of the largest |a'·b'| that is lost if a unit flushes subnormal operands */
+    /* The largest sum of the exponents of a' and b'. A subnormal or zero has its format's smallest exponent. */
     int exponent;
-    bool lost;             /* an operand is unbounded or overflows its format */
+    bool lost;             /* nothing bounds the sum, such as if an operand is unbounded or overflows its format */
     bool special;          /* an operand is a NaN or an infinity */
-    bool inf_by_subnormal; /* an infinity meets a subnormal operand: where that is flushed, the product is a NaN */
+    bool inf_by_subnormal; /* a term is infinity times a subnormal: a NaN if the unit flushes subnormals */
 };
 
 static enum dtype multiplied_in(const struct bd *b)
@@ -164,8 +165,8 @@ static enum dtype multiplied_in(const struct bd *b)
     return b->sum && b->sum->level[0].unit ? DT_F16 : DT_F64;
 }
 
-/* The error of an operand at its use in the sum: a matrix unit reads it rounded to its own format. A unit that
-   multiplies though the graph says f32 gets no allowance. */
+/* The error of an operand as the sum uses it: a matrix unit reads it rounded to the unit's format. If the graph says
+   f32, that rounding is not allowed for, even if a unit multiplies. */
 static double operand_error(const struct bd *b, enum dtype in, int operand, int64_t i)
 {
     double x = b->v.in[operand].v[i].d;
@@ -244,11 +245,12 @@ static double sums_of(const struct sum_level *r, int64_t n)
     return tree * fmax(1, ceil((double)n / ((double)r->block * (double)r->chain * tree)));
 }
 
-/* Aligned sum d of n products and the running sum c: |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F) for a group, where E is the
-   largest exponent of the products and c. Terms and d are truncated, so |c|, |d| ≤ mass in every order of the terms.
-   With P the products' largest exponent, g groups in each of s sums that share the mass give in total
+/* A group adds n products and the running sum c to the aligned sum d, with |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F). E is
+   the largest exponent of the products and c, and F is fbits. Terms and d are truncated, so |c|, |d| ≤ mass in every
+   order of the terms. Let P be the largest exponent of the products. s sums of g groups each, which share the mass,
+   have a total error of at most
      g·mass·2⁻²³ + g·(n + 1)·2^−F·Σ max(2^P, a sum's mass),
-   where Σ runs over the s sums. It is at most s·2^P + mass, and at most s·max(2^P, mass). */
+   where Σ runs over the s sums. This Σ is at most s·2^P + mass, and at most s·max(2^P, mass). */
 static double aligned_error(const struct sum_level *r, const struct mass *m, double s)
 {
     double n = r->unit->group;
@@ -273,7 +275,7 @@ static double tree4_error(const struct bd *b, const struct sum_level *r, const s
 static double unit_error(const struct bd *b, const struct mass *m, int64_t n)
 {
     const struct sum_level *r = &b->sum->level[0];
-    /* The reference's own error, and that of the operands. */
+    /* e begins as the error of the operands and of the reference's sum in f64. */
     struct bd ref = *b;
     ref.kernel = false;
     ref.sum = NULL;
@@ -316,7 +318,7 @@ static double dot_error(const struct bd *b, const struct mass *m, int64_t k)
 enum { COLUMNS_AT_ONCE = 128 };
 
 /* One row of a or column of b. For each element: x its magnitude, e its error, u = x + e, f the part that may be
-   flushed, ex its exponent. tame: no element is special or lost (struct mass). */
+   flushed, ex its exponent. tame: no element is special or lost (struct mass). exact: all errors are 0. */
 struct vector {
     double *x, *e, *u, *f;
     int *ex;
@@ -353,7 +355,7 @@ static void vector_fill(const struct bd *b, enum dtype in, int operand, int64_t 
     }
 }
 
-/* mass_of for two tame vectors. */
+/* The same as mass_of, for two tame vectors. */
 static struct mass mass_of_vectors(enum dtype in, const struct vector *a, const struct vector *b, int64_t k)
 {
     double mass = 0;
@@ -392,7 +394,7 @@ static void bound_columns(struct bd *b, enum dtype in, const struct run *r, int6
     }
 }
 
-/* b is one matrix: each block of its columns is prepared once and serves every row. */
+/* The bound if operand b is one matrix: each block of its columns is prepared once and serves every row of a. */
 static void bound_matrix(struct bd *b)
 {
     enum dtype in = multiplied_in(b);

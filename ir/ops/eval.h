@@ -42,9 +42,9 @@ struct ev {
     struct view out;
     const struct run *runs; /* the requested elements; concurrent calls for one result get disjoint runs */
     size_t n_runs;
-    enum dtype acc;   /* sums round to this after each addition: DT_F64 (none) or DT_F32 */
-    enum dtype store; /* n_store rounds float results to this: DT_F64 (none), DT_F32, DT_F16, DT_BF16 */
-    uint64_t key;     /* of the uninterpreted functions over the field */
+    enum dtype acc;   /* format to which sums are rounded after each addition; DT_F64: they are not */
+    enum dtype store; /* format to which n_store rounds float results; DT_F64: it does not */
+    uint64_t key;     /* over the field: key of the uninterpreted functions */
 };
 
 /* Operations on numbers: C's over doubles, the field's over the field. Over the field the functions (exp, log, …) are
@@ -109,7 +109,7 @@ NUM n_fn(const struct ev *c, enum num_fn f, NUM x);
 NUM n_max(const struct ev *c, NUM a, NUM b);
 NUM n_min(const struct ev *c, NUM a, NUM b);
 NUM n_abs(const struct ev *c, NUM a);
-/* a < b; over the field, of their representatives. */
+/* Is a < b? Over the field, the representatives in 0..FIELD_P−1 are compared. */
 static inline bool n_less(const struct ev *c, NUM a, NUM b) { return c->kind == NUM_DOUBLE ? a.d < b.d : a.u < b.u; }
 static inline bool n_is_nan(const struct ev *c, NUM a) { return c->kind == NUM_DOUBLE && a.d != a.d; }
 
@@ -132,15 +132,15 @@ NUM n_sum_end(const struct n_sum *t);
 /* Σ_k x[k·sx]·w[k·sw] over k < n, summed like struct n_sum. Over doubles only the sums of blocks are compensated. */
 NUM n_dot(const struct ev *c, const NUM *x, int64_t sx, const NUM *w, int64_t sw, int64_t n);
 
-/* The summation tree of a kernel, recorded by lowering. A test derives it again from the kernels. Each launch is one
-   level: the unit adds blocks of `block` terms to a running sum, `chain` blocks in sequence; then `depth` levels of
-   pairwise additions join the running sums. The results are the terms of the next level. */
+/* A level of a sum's tree of additions, which lowering records and a test derives again from the kernels. Each launch
+   is one level: the unit adds blocks of `block` terms to a running sum, `chain` blocks in sequence; then `depth` levels
+   of pairwise additions join the running sums. The results are the terms of the next level. */
 struct sum_level {
     int64_t block, chain;
     int depth;
     const struct matrix_model *unit; /* how a block is added; NULL: f32 additions or fma of single terms (block 1) */
     int unit_k;                      /* products summed by one instruction */
-    const struct index *chain_of;    /* symbolic chain, evaluated into `chain` before bounds read it; NULL: constant */
+    const struct index *chain_of;    /* a symbolic chain, whose value is put in `chain` before bounds; NULL: constant */
 };
 enum { MAX_SUM_LEVELS = 4 };
 struct sum_record {
@@ -148,21 +148,22 @@ struct sum_record {
     struct sum_level level[MAX_SUM_LEVELS]; /* from the terms up; only level 0 may have a unit */
 };
 
-/* One bound evaluation, after `eval` has filled v.out. Errors are absolute and per element; INFINITY: unbounded. */
+/* The context in which an op's `bound` is evaluated, after `eval` has filled v.out. Errors are absolute and per
+   element; INFINITY: unbounded. */
 struct bd {
     struct ev v;
     const double *const *e_in; /* operand errors, one array per operand; NULL: exact */
     double *e_out;
     double u;                     /* unit roundoff of the arithmetic: 2^-24 in kernels, 2^-53 in walks over doubles */
-    const struct sum_record *sum; /* NULL: pairwise over the whole length */
+    const struct sum_record *sum; /* how the kernel sums; NULL: pairwise over the whole length */
     bool kernel;                  /* function errors are those of ir/mathfn.h; else those of the C library */
 };
 static inline double bd_err(const struct bd *b, int operand, int64_t i)
 {
     return b->e_in[operand] ? b->e_in[operand][i] : 0;
 }
-/* Error of a sum of n terms t_i by b->sum, with mass = Σ|t_i| and err = Σ error of t_i. Not for sums on a
-   matrix unit. */
+/* Error of a sum of n terms t_i that are added as b->sum says, with mass = Σ|t_i| and err = Σ error of t_i. Not for
+   sums on a matrix unit. */
 double bd_sum(const struct bd *b, double mass, double err, int64_t n);
 /* The largest number of additions that one of n terms takes part in, in levels `from` and up. */
 double bd_sum_steps(const struct sum_record *r, int from, int64_t n);

@@ -66,7 +66,7 @@ static void include(struct hull *h, i128 x)
 static bool is_division(enum int_op op) { return op == INT_TRUNC_DIV || op == INT_FLOOR_DIV; }
 static bool is_remainder(enum int_op op) { return op == INT_REM || op == INT_MOD; }
 
-/* The operation is monotone in each operand over boxes whose divisors have one sign: its extremes are at corners. */
+/* If all divisors in y have one sign, the operation is monotone in each operand, so its extremes are at corners. */
 static void include_corners(struct hull *h, enum int_op op, struct hull x, struct hull y)
 {
     include(h, exact(op, x.lo, y.lo));
@@ -88,8 +88,8 @@ static struct hull hull_of_quotients(enum int_op op, struct hull x, struct hull 
     return h;
 }
 
-/* With one divisor, and one quotient for all of x, the remainders run from that of x.lo to that of x.hi. Else any
-   remainder that the signs allow is possible. */
+/* If there is one divisor and all of x has one quotient, the remainders run from the remainder of x.lo to that of x.hi.
+   Else any remainder that the signs allow is possible. */
 static struct hull hull_of_remainders(enum int_op op, struct hull x, struct hull y)
 {
     enum int_op quotient = op == INT_REM ? INT_TRUNC_DIV : INT_FLOOR_DIV;
@@ -162,7 +162,7 @@ double int_bound1(const struct bd *b, enum int_op op, const NUM *x, const double
     if (is_small(a, c))
         return farthest_outcome(op, t, a, c, y.i);
     struct hull h = hull_of(op, a, c);
-    i128 turns = y.i - exact(op, x[0].i, two ? x[1].i : 0); /* by which the result has wrapped */
+    i128 turns = y.i - exact(op, x[0].i, two ? x[1].i : 0); /* how far the result has moved by wrapping */
     h = (struct hull){ h.lo + turns, h.hi + turns };
     return fits(t, h) ? fmax(up(h.hi - y.i), up(y.i - h.lo)) : int_farthest(t, y.i);
 }
@@ -176,7 +176,7 @@ static struct hull known(const struct facts *f, enum dtype t)
     return (struct hull){ exact(INT_MIN_OF, (i128)floor(f->lo), all.hi), exact(INT_MIN_OF, (i128)ceil(f->hi), all.hi) };
 }
 
-/* The least i64 stands for a missing value, so an i64 result that may be the least is not finite. */
+/* The least i64 stands for a missing value, so an i64 result that may be the least i64 is not finite. */
 static void facts_of_hull(struct contract *c, struct hull h)
 {
     enum dtype t = c->n->type.dtype;
@@ -213,7 +213,7 @@ static bool divide_infer(struct graph *g, struct node *n)
     return infer_numbers(g, n);
 }
 
-/* Small numbers, so that remainders of 0 and divisors of 0 occur; at times the whole range. */
+/* Draws small numbers, so that remainders of 0 and divisors of 0 occur, and at times from the dtype's whole range. */
 static void divide_sample(struct sample *d) { sample_ints(d, 2); }
 
 #define DIVIDE(NAME, TEXT, OP, KOP)                                                                                    \

@@ -1,15 +1,15 @@
 #ifndef TOKIC_IR_OPS_INTEGER_H
 #define TOKIC_IR_OPS_INTEGER_H
-/* Arithmetic on i32 and i64, as ops share it: values, errors, facts. It wraps at the dtype's width. The result is
-   defined for all operands: a quotient or remainder by 0 is 0, and the least integer divided by −1 wraps to itself.
-   Kernels have the same operations (ir/kernel/kop.def), written independently. */
+/* Arithmetic on i32 and i64 that ops share: values, errors, facts. It wraps at the dtype's width and is defined for all
+   operands: a quotient or remainder by 0 is 0, and the least integer divided by −1 wraps to itself. Kernels have the
+   same operations (ir/kernel/kop.def), written independently. */
 #include "ir/ops/row.h"
 
 enum int_op {
     INT_ADD,
     INT_SUB,
     INT_MUL,
-    INT_NEG, /* of x alone, as abs */
+    INT_NEG, /* INT_NEG and INT_ABS are of x alone */
     INT_ABS,
     INT_MAX_OF,
     INT_MIN_OF,
@@ -33,8 +33,8 @@ double int_gap(int64_t x, int64_t y);
 /* The distance from x to the farther end of the dtype: the error of a result that may or may not have wrapped. */
 double int_farthest(enum dtype t, int64_t x);
 
-/* Slots of pointwise records, where the result is an integer. An operand's error is a bound on its distance to another
-   outcome. */
+/* What fills eval1, bound1 and contract of a pointwise record where the result is an integer. An error bounds the
+   distance from the value to any other value that a computation may give. */
 NUM int_eval1(const struct ev *c, enum int_op op, const NUM *x);
 double int_bound1(const struct bd *b, enum int_op op, const NUM *x, const double *e, NUM y);
 void int_contract(struct contract *c, enum int_op op);

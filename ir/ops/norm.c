@@ -4,7 +4,7 @@
 #include "ir/ops/row.h"
 
 /* ---- shared ---- */
-/* Per-row values [..] as [.., 1], which broadcasts along the row. */
+/* Reshapes one value per row, [..], to [.., 1], which broadcasts along the row. */
 static struct node *per_row(struct builder *b, struct node *x)
 {
     struct type t = x ? x->type : (struct type){ 0 };
@@ -29,7 +29,7 @@ static bool need_row(struct graph *g, struct node *n)
     return true;
 }
 
-/* The whole row; the same box in the other dimensions. */
+/* Of operand 0: the whole rows of the result's box. Of a vector along the row, such as gamma: the box's columns. */
 static void row_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                       struct box *in)
 {
@@ -48,7 +48,7 @@ static void row_needs(const struct node *n, int operand, const struct dim_values
 /* x·½·(1 + tanh(√(2/π)·(x + 0.044715·x³))): Hendrycks and Gimpel, arXiv 1606.08415. */
 #define GELU_CUBIC 0.044715
 #define GELU_SCALE 0.79788456080286535588 /* √(2/π) */
-#define GELU_LEAST (-0.1701) /* below its minimum, −0.17004… at x = −0.7524…, by more than rounding */
+#define GELU_LEAST (-0.1701) /* below gelu's minimum, −0.17004… at x = −0.7524…, by more than rounding */
 
 /* At −inf the formula is −inf·0, a NaN. */
 static NUM gelu_eval1(const struct ev *c, const NUM *x)
@@ -92,8 +92,8 @@ const struct op_def op_gelu = {
 /* ---- softmax ---- */
 static bool softmax_infer(struct graph *g, struct node *n) { return need_row(g, n); }
 
-/* The largest of a row; subtracting it avoids overflow. Over the finite field (NUM_FIELD), a max reduction is the sum
-   of a hash of each element. */
+/* The largest element of a row, which softmax subtracts to avoid overflow. Over the finite field (NUM_FIELD), a max
+   reduction is the sum of a hash of each element. */
 static NUM row_max(const struct ev *c, const NUM *x, int64_t n)
 {
     NUM m = c->kind == NUM_DOUBLE ? (NUM){ .d = -INFINITY } : (NUM){ .u = 0 };
@@ -103,7 +103,7 @@ static NUM row_max(const struct ev *c, const NUM *x, int64_t n)
     return m;
 }
 
-/* p_i = exp(x_i − m) / Σ_j exp(x_j − m), m the row's largest */
+/* p_i = exp(x_i − m) / Σ_j exp(x_j − m), where m is the row's largest element. */
 static void softmax_eval(struct ev *c)
 {
     int64_t n = c->out.last;
@@ -270,7 +270,7 @@ static void layernorm_eval(struct ev *c)
     }
 }
 
-/* Two passes: the variance from the differences, not from Σx², which cancels. */
+/* Two passes: the variance is computed from the differences, since Σx² − (Σx)²/n would cancel. */
 static struct node *layernorm_expand(struct builder *b, struct node *n)
 {
     bool keep = b->keep_f32;

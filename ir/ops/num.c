@@ -10,7 +10,7 @@
 __extension__ typedef unsigned __int128 u128;
 
 /* ---- the field ---- */
-/* 2^61 ≡ 1, so the high part is added to the low one. */
+/* x modulo 2^61 − 1. Since 2^61 ≡ 1, the bits from 61 on are added to those below. */
 static uint64_t reduce(u128 x)
 {
     x = (x & FIELD_P) + (x >> 61);
@@ -199,7 +199,8 @@ double bd_round(const struct bd *b, double mag)
     return arithmetic(b) == DT_F64 ? e : e + dtype_half_ulp(DT_F64, mag);
 }
 
-/* Errors of glibc's double functions: the GNU C Library manual, "Known Maximum Errors in Math Functions". */
+/* Errors of glibc's functions of doubles, in ulp: the GNU C Library manual, "Known Maximum Errors in Math Functions".
+   */
 static const struct {
     const char *name;
     double ulp;
@@ -219,9 +220,9 @@ double bd_fn(const struct bd *b, enum num_fn f, double mag)
     return 2 * ulp * dtype_half_ulp(DT_F32, mag) + c_library;
 }
 
-/* Error of n_dot and n_sum over doubles. n_sum compensates each term, n_dot each block of terms. What is left are the
-   roundings within a block, one at the end, and γ_n² of the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26 (2005),
-   prop. 4.5). */
+/* Error of n_dot and n_sum over doubles. n_sum compensates each term, n_dot each block of terms. What remains are the
+   roundings within a block, one rounding at the end, and γ_n² times the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput.
+   26 (2005), prop. 4.5). */
 static double reference_sum(const struct bd *b, double mass, int64_t n)
 {
     double g = bd_gamma((double)n, 0x1p-53);
@@ -247,7 +248,7 @@ double bd_sum(const struct bd *b, double mass, double err, int64_t n)
         return 0;
     double e = err + reference_sum(b, all, n) + (double)n * tiny;
     if (b->kernel || b->v.acc != DT_F64) {
-        double steps = (double)(n - 1); /* one after the other, as n_sum does */
+        double steps = (double)(n - 1); /* n_sum adds the terms one after the other */
         if (b->sum)
             steps = bd_sum_steps(b->sum, 0, n);
         else if (b->kernel)

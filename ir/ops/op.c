@@ -6,7 +6,7 @@
 enum { MAX_POINTWISE = 8 };
 
 /* ---- eval ---- */
-/* Pointwise: element by element. */
+/* Evaluates a pointwise op element by element. */
 static void eval_pointwise(struct ev *c)
 {
     NUM x[MAX_POINTWISE];
@@ -73,7 +73,7 @@ static void whole(const struct type *t, const struct dim_values *dims, struct bo
         in->hi[i] = dims_eval(dims, t->dim[i]) - 1;
 }
 
-/* The default by class: the same element, the whole row, or everything. */
+/* Without `needs` in the record: the same element, the whole row, or everything, by the op's class. */
 void op_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
 {
     const struct op_def *op = n->op;

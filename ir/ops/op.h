@@ -27,8 +27,8 @@ struct attr_def {
     const char *doc;
 };
 
-/* Builds graph nodes for ops and passes; each gets this location, instance and keep_f32. Operands of binary pointwise
-   ops are broadcast. */
+/* Builds graph nodes for ops and passes; each node gets this location, instance and keep_f32. Operands of pointwise ops
+   are broadcast. */
 struct builder {
     struct graph *g;
     struct loc loc;
@@ -49,18 +49,19 @@ bool build_align(struct builder *b, struct node **in, int n_in);
 /* x reshaped to the shape of `to`; x itself if it has that shape. */
 struct node *build_reshape(struct builder *b, struct node *x, const struct type *to);
 
-/* Facts and obligations of one node. The class's default fills `out` from the operands' facts: ir/ops/contract.c. */
+/* What an op's `contract` works on: it refines the facts *out of node n and may add obligations to g. At first *out
+   holds the class's default, made from the operands' facts (ir/ops/contract.c). */
 struct contract {
     struct graph *g;
     struct node *n;
     struct facts *out;
 };
-/* An obligation on an operand: proved if known facts imply it, contradicted if they exclude it, checked if a run-time
-   guard can decide it, else open. */
+/* Adds an obligation on an operand: proved if known facts imply `need`, contradicted if they exclude it, checked if a
+   run-time guard can decide it, else open. */
 void contract_need(struct contract *c, int operand, const char *text, struct facts need);
-/* An obligation on an attribute. If it does not hold, the text says why: "eps > 0, but eps is -1". */
+/* Adds an obligation on an attribute. If it does not hold, the text says why: "eps > 0, but eps is -1". */
 void contract_need_attr(struct contract *c, bool holds, const char *text);
-/* An obligation whose status the op decides: one on symbolic dims may stay open. */
+/* Adds an obligation whose status the op has decided. An obligation on symbolic dims may be left open. */
 void contract_state(struct contract *c, const char *text, enum obligation_status status);
 
 /* Random legal operands and attributes, for the tests that the table generates. */
@@ -107,8 +108,8 @@ enum { MAX_OPERANDS = 12 };
 struct op_operand {
     const char *name;
     bool variadic; /* only the last operand: zero or more operands */
-    bool keep_f32; /* everything that it is computed from, back to a contraction, stays f32 */
-    bool decides;  /* a condition: its dtype says nothing of the other operands' */
+    bool keep_f32; /* all that it is computed from, back to and including a contraction, stays f32 */
+    bool decides;  /* a condition: its dtype says nothing of the other operands' dtypes */
 };
 
 /* How a call is written. */
@@ -134,12 +135,12 @@ struct op_type {
 
 /* The op's meaning, and bounds on its rounding error. */
 struct op_reference {
-    NUM (*eval1)(const struct ev *c, const NUM *x); /* pointwise: one element from the operands' */
+    NUM (*eval1)(const struct ev *c, const NUM *x); /* pointwise: one element from one element of each operand */
     void (*eval)(struct ev *c);
     /* Pointwise: the absolute error of one element, its own rounding included. */
     double (*bound1)(const struct bd *b, const NUM *x, const double *e, NUM y);
     void (*bound)(struct bd *b);
-    /* The box of `operand` that the box `out` of the result reads. */
+    /* Sets *in to the box of `operand` from which the box *out of the result is computed. */
     void (*needs)(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                   struct box *in);
     void (*work)(struct session *s, const struct node *n, struct work *w);
@@ -147,19 +148,20 @@ struct op_reference {
 
 /* How kernels compute an op. */
 struct op_kernel {
-    const struct kexpr *(*at)(struct at *c);                   /* the value at an index */
-    struct node *(*expand)(struct builder *b, struct node *n); /* a composite as nodes of simpler ops */
-    /* CLS_REDUCE: the accumulator; finish gives the result from the total of n terms (NULL: the total itself). */
+    const struct kexpr *(*at)(struct at *c);                   /* builds the value at an index */
+    struct node *(*expand)(struct builder *b, struct node *n); /* builds a composite from simpler ops */
+    /* CLS_REDUCE: `acc` accumulates the terms; finish gives the result from the total of n terms (NULL: the total). */
     enum kacc acc;
     const struct kexpr *(*finish)(struct at *c, const struct kexpr *total, const struct index *n);
-    /* CLS_SELECT by rank: does element j of the row precede element i? The rank of i is the number of elements that
-       precede it (an i32); from_rank gives i's result. A selection whose result lacks the last dimension (argmax) is
-       the index of rank 0, -1 for an empty row, and has no from_rank. */
+    /* CLS_SELECT by rank: does element j, of score sj, precede element i of the row, of score si? The rank of i is the
+       number of elements that precede it (an i32), and from_rank gives i's result. A selection whose result lacks the
+       last dimension (argmax) has no from_rank: its result is the index of the element of rank 0, or -1 if the row is
+       empty. */
     const struct kexpr *(*precedes)(struct at *c, const struct kexpr *sj, const struct kexpr *j, const struct kexpr *si,
                                     const struct kexpr *i);
     const struct kexpr *(*from_rank)(struct at *c, const struct kexpr *rank);
-    /* CLS_SELECT that chooses the largest scores: the number of chosen elements in a row. Floats are compared by their
-       K_ORDER keys; of equal scores the one of lower index comes first. In long rows, kernels find the last chosen
+    /* CLS_SELECT that chooses the largest scores: how many elements of a row it chooses. Floats are compared by their
+       K_ORDER keys; of equal scores that of the lower index comes first. In long rows, kernels find the last chosen
        element by bisection, in linear time. */
     int64_t (*chosen)(const struct node *n);
 };
@@ -171,12 +173,12 @@ struct op_def {
     bool commutes;    /* op(x, y) = op(y, x) bit for bit */
     bool associative; /* variadic: f(f(a, b), c) = f(a, b, c), with the same attributes */
     bool exact;       /* never rounds */
-    bool cheap;       /* over sources, cheaper to recompute in each reader than to store */
+    bool cheap;       /* if its operands are sources, each reader recomputes it for less than a store costs */
     bool keep_f32;    /* the precision pass leaves its result f32 */
     struct op_type type;
     struct op_reference reference;
     struct op_kernel kernel;
-    /* Builds the gradient of one operand from the result's gradient gy; NULL: it has none. */
+    /* Builds the gradient of one operand from the result's gradient gy; NULL: no gradient flows to the operands. */
     struct node *(*gradient)(struct builder *b, struct node *n, struct node *gy, int operand);
     void (*sample)(struct sample *d); /* random legal operands and attributes, for the generated tests */
 };
@@ -187,11 +189,11 @@ const struct op_def *op_at(int i);              /* in ops.def's order; NULL past
 int op_operand(const struct op_def *op, const char *name);
 int op_attr(const struct op_def *op, const char *name);
 /* The attributes' defaults, in the record's order; out has room for MAX_ATTRS. op_defaults_of_type takes dims and dtype
-   from t, and points into it. */
+   from t instead, and its dims point into t. */
 void op_defaults(const struct op_def *op, struct attr *out);
 void op_defaults_of_type(const struct op_def *op, const struct type *t, struct attr *out);
 static inline const struct attr *node_attr(const struct node *n, int i) { return &n->attrs[i]; }
-/* Number of operands; *variadic: the last may occur zero or more times. */
+/* The number of operands in the record; *variadic: the last one may occur zero or more times. */
 int op_arity(const struct op_def *op, bool *variadic);
 /* The record of operand i; beyond the last, the variadic one. */
 const struct op_operand *op_operand_at(const struct op_def *op, int i);

@@ -1,9 +1,9 @@
-/* Pointwise arithmetic, and functions of floats. In bounds e is a bound on |computed − exact| of an operand, so x ± e
-   holds both values, and a factor taken over that interval is valid for either. */
+/* Pointwise arithmetic, and functions of floats. In a bound, e bounds |computed − exact| of an operand whose value is
+   x. The interval x ± e therefore holds both values, and what holds on all of it holds for both. */
 #include "ir/ops/integer.h"
 
-/* Cases that the operands decide: a certain NaN gives a certain NaN, an unbounded operand an unbounded result, and an
-   infinite result is certain only from exact operands. */
+/* Sets *out to the error in cases that the operands decide: a certain NaN gives a certain NaN, an unbounded operand an
+   unbounded result, and an infinite result is certain only from exact operands. False: none of these cases. */
 static bool settled(int n, const NUM *x, const double *e, NUM y, double *out)
 {
     bool exact = true;
@@ -41,7 +41,7 @@ static bool product_is_infinite(const NUM *x, const double *e)
     return (is_infinite(x, e, 0) && stays_nonzero(x, e, 1)) || (is_infinite(x, e, 1) && stays_nonzero(x, e, 0));
 }
 
-/* The error of one rounded operation with the propagated error of its operands. */
+/* The error of an operation that rounds once, given the error that its operands propagate. */
 static double rounded(const struct bd *b, NUM y, double propagated)
 {
     return bd_done(b, y.d, propagated, bd_round(b, (fabs(y.d) + propagated) * (1 + 0x1p-50)));
@@ -87,8 +87,8 @@ static void sample_numbers(struct sample *d, int n)
 static void sample_numbers1(struct sample *d) { sample_numbers(d, 1); }
 static void sample_numbers2(struct sample *d) { sample_numbers(d, 2); }
 
-/* The slots of an op that takes floats or integers. FLOAT is the value of floats, NAME_float_bound its error, and
-   NAME_float_contract its facts. */
+/* Defines NAME_eval1, NAME_bound1 and NAME_contract of an op that takes floats or integers. For floats, FLOAT is the
+   value, NAME_float_bound gives its error, and NAME_float_contract its facts. */
 #define OF_NUMBERS(NAME, OP, FLOAT)                                                                                    \
     static NUM NAME##_eval1(const struct ev *c, const NUM *x)                                                          \
     {                                                                                                                  \
@@ -420,8 +420,8 @@ const struct op_def op_abs = {
 /* ---- exp ---- */
 static NUM exp_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_EXP, x[0]); }
 
-/* exp(x + e) − exp(x) = exp(x)·(exp(e) − 1), which is more than exp(x) − exp(x − e). Where exp(x) underflows, the bound
-   is exp(x + e). */
+/* The operand's error moves the result by at most exp(x + e) − exp(x) = exp(x)·(exp(e) − 1), which is more than
+   exp(x) − exp(x − e). Where exp(x) underflows, exp(x + e) is the bound. */
 static double exp_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
@@ -461,8 +461,8 @@ const struct op_def op_exp = {
 /* ---- log ---- */
 static NUM log_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_LOG, x[0]); }
 
-/* log x − log(x − e) = −log(1 − e/x), which is more than log(x + e) − log x. If every x' in x ± e is negative, the
-   result is certainly a NaN. */
+/* The operand's error moves the result by at most log x − log(x − e) = −log(1 − e/x), which is more than
+   log(x + e) − log x. If every x' in x ± e is negative, the result is certainly a NaN. */
 static double log_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, v = x[0].d;
@@ -591,8 +591,8 @@ const struct op_def op_tanh = {
 
 /* ---- maximum, minimum ---- */
 
-/* For each operand, how far its interval x ± e reaches past the result; for the operand that is the result, this is its
-   error. The larger counts. */
+/* The interval x ± e of each operand reaches past the result by e − |x − y|, which is e for the operand that is the
+   result. The error is the larger of the two. */
 static double maximum_float_bound(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     (void)b;

@@ -106,7 +106,8 @@ static void reduce_sample(struct sample *d)
 }
 
 /* ---- the terms of one result ---- */
-/* An iterator over the operand's elements that result `i` reduces, in row-major order; `at` is the flat index. */
+/* An iterator over the n elements of the operand that one result reduces, in row-major order. at: the flat index of the
+   current element. */
 struct terms {
     int rank;
     int64_t dim[MAX_RANK], stride[MAX_RANK], index[MAX_RANK];
@@ -161,7 +162,7 @@ static NUM sum_of(const struct ev *c, int64_t i, int64_t *n)
     return n_sum_end(&sum);
 }
 
-/* Wraps like any chain of additions: the order of the terms does not matter. */
+/* A sum that wraps is the same in any order of its terms. */
 static int64_t int_sum_of(const struct ev *c, int64_t i)
 {
     uint64_t sum = 0;
@@ -220,7 +221,7 @@ static double sum_error(const struct bd *b, int64_t i, int64_t *n)
     return decided ? 0 : e;
 }
 
-/* The sum of the terms' errors, unless the sum of the terms may wrap. */
+/* The error is the sum of the terms' errors, unless the sum of the terms may wrap. */
 static double int_sum_error(const struct bd *b, int64_t i)
 {
     enum dtype dtype = b->v.out.dtype;
@@ -245,7 +246,7 @@ static void sum_bound(struct bd *b)
             b->e_out[i] = ints ? int_sum_error(b, i) : sum_error(b, i, &n);
 }
 
-/* The error of the sum divided by n. n itself is exact in f32 up to 2^24. */
+/* The sum's error divided by n, with the rounding of the division. n is exact in f32 only up to 2^24. */
 static double mean_error(const struct bd *b, int64_t i)
 {
     int64_t terms;
@@ -361,7 +362,8 @@ static void max_eval(struct ev *c)
         }
 }
 
-/* The farthest that the interval of any element reaches past the result; for the largest element this is its error. */
+/* The error is the farthest that any element's interval reaches past the result. The largest element's interval reaches
+   past it by that element's error. */
 static double max_error(const struct bd *b, int64_t i)
 {
     double y = b->v.out.v[i].d;

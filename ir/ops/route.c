@@ -21,7 +21,7 @@ static struct padic padic_of(const struct node *n)
     return a;
 }
 
-/* infer already requires that the ring exists: without it nothing can be evaluated or lowered. */
+/* infer requires that the ring exists, since an op without a ring cannot be evaluated or lowered. */
 static bool padic_infer(struct graph *g, struct node *n, enum dtype to)
 {
     struct padic a;
@@ -61,12 +61,12 @@ static void padic_encode_contract(struct contract *c)
     facts_set(c, lo, hi, z->finite, true);
 }
 
-/* If L is exact in double, clamping the double to ±L gives the same integers. Else it is clamped to ±2⁶² first. */
+/* If L is exact in double, the double is clamped to ±L. Else it is clamped to ±2⁶², and the integer then to ±L. */
 static bool limit_is_double(const struct padic *a) { return a->limit <= INT64_C(1) << 53; }
 static double clamp_of(const struct padic *a) { return limit_is_double(a) ? (double)a->limit : 0x1p62; }
 
-/* Over the finite field (NUM_FIELD) each step is an uninterpreted function, as the kernel's operation is. The result
-   may be any i64, and decode accepts any. */
+/* Over the finite field (NUM_FIELD), the rounding, the clamps and the cast are uninterpreted functions, as the kernel's
+   operations are. The result may then exceed ±L, but decode accepts any i64. */
 static NUM padic_encode_eval1(const struct ev *c, const NUM *z)
 {
     struct padic a = padic_of(c->n);
@@ -95,7 +95,7 @@ static double padic_encode_bound1(const struct bd *b, const NUM *z, const double
                 distance(y.i, padic_encode(&a, round_down(z->d, e[0]))));
 }
 
-/* A NaN is computed with as 0, and gives PADIC_NONE at the end. */
+/* A NaN is replaced by 0 in the computation; the last select then gives PADIC_NONE for it. */
 static const struct kexpr *padic_encode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
@@ -185,8 +185,8 @@ static NUM padic_decode_eval1(const struct ev *c, const NUM *q)
                                  : n_mul(c, (NUM){ .u = field_of_int(r) }, n_const(c, 1 / (double)a.s));
 }
 
-/* e/s, plus one rounding if q has more bits than the arithmetic. An uncertain q may also wrap around the balanced
-   range. */
+/* The error is e/s, plus one rounding if q has more bits than the arithmetic. If q is uncertain, its representative may
+   also be at the other end of the balanced range. */
 static double padic_decode_bound1(const struct bd *b, const NUM *q, const double *e, NUM y)
 {
     struct padic a = padic_of(b->v.n);
@@ -225,9 +225,9 @@ static const struct kexpr *padic_decode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
     struct kbuild *k = c->k;
-    /* If q is known to be balanced, as results of encode are, it is its own representative. Otherwise it is the
-       remainder of q by pⁿ, which has the sign of q, moved into the balanced range. pⁿ = 2⁶³ is no i64; in that case
-       every i64 but the least is its own remainder. */
+    /* If q is known to be balanced, as results of encode are, it is its own representative. Otherwise the
+       representative is the remainder of q by pⁿ, which has the sign of q, moved into the balanced range. pⁿ = 2⁶³ is
+       no i64; in that case every i64 but the least is its own remainder. */
     bool fits = a.top < INT64_MAX;
     bool reduced = is_balanced(&a, &c->n->in[0]->facts);
     const struct kexpr *q = at_plain(c, 0);
@@ -267,8 +267,9 @@ const struct op_def op_padic_decode = {
 };
 
 /* ---- combine ---- */
-/* w [.., E]; y_0 … y_{E−1} all [.., N] with the same leading dims. Element [.., j] reads w[.., e] and y_e[.., j]. It is
-   not pointwise, since w is read at other indices, but lowered element by element like a gather. */
+/* w is [.., E], and y_0 … y_{E−1} are all [.., N] with the same leading dims. Element [.., j] of the result reads w[..,
+   e] and y_e[.., j]. combine is not pointwise, since it reads w at other indices. Like a gather, it is lowered element
+   by element. */
 static bool combine_infer(struct graph *g, struct node *n)
 {
     const struct type *w = &n->in[0]->type;
@@ -336,7 +337,7 @@ static void combine_work(struct session *s, const struct node *n, struct work *w
     w->sum_length = index_const(s->indices, n->n_in - 1);
 }
 
-/* An expert whose weight is exactly 0 was not chosen and contributes nothing, not 0·y; a NaN is not 0. */
+/* An expert whose weight is exactly 0 was not chosen: it contributes nothing, rather than 0·y. A NaN is not 0. */
 static bool is_chosen(const struct ev *c, NUM w) { return c->kind == NUM_DOUBLE ? w.d != 0 : w.u != 0; }
 
 static void combine_eval(struct ev *c)
@@ -352,8 +353,9 @@ static void combine_eval(struct ev *c)
         }
 }
 
-/* One expert's part in a bound: its largest |w·y|, and the effect of operand errors. |w'y' − wy| ≤ |w|·ey + |y|·ew +
-   ew·ey holds too where w or w' is 0, that is, where an expert drops out or comes in. */
+/* One expert's part in a bound. mass: the largest |w·y|. err: |w'y' − wy| ≤ |w|·ey + |y|·ew + ew·ey, which also holds
+   where w or w' is 0, that is, where an expert drops out or comes in. nan: the term is certainly a NaN. open: nothing
+   bounds the term. */
 struct term {
     double mass, err;
     bool nan, open;
@@ -379,8 +381,8 @@ static struct term term_of(NUM w, double ew, NUM y, double ey)
     return t;
 }
 
-/* One product's rounding and up to E additions in sequence: γ_{E+1} (Higham, section 3.1), in the kernel and in a
-   rounding reference. */
+/* A term takes part in the rounding of its product and in up to E additions in sequence, which gives γ_{E+1} (Higham,
+   section 3.1). This holds for the kernel and for a reference that rounds. */
 static void combine_bound(struct bd *b)
 {
     for (size_t r = 0; r < b->v.n_runs; r++)

@@ -84,8 +84,8 @@ static const char *typed_name(struct arena *a, const struct node *x)
     return arena_printf(a, "%s%s %s", name_of(x), x->name ? "" : "(…)", type_text(a, &x->type));
 }
 
-/* Compares the dims from the last one back. At the first pair that does not fit: an error that shows both operands, and
-   false. */
+/* Compares the dims from the last one back. At the first pair that does not fit, reports an error that shows both
+   operands, and returns false. */
 static bool dims_align(struct graph *g, const struct node *n, int operand)
 {
     const struct node *x = as_written(n, 0);

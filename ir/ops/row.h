@@ -22,12 +22,13 @@ double facts_up(double x);
 /* ---- bounds ---- */
 /* a·b for error terms: 0·∞ = 0. */
 static inline double times(double a, double b) { return a == 0 || b == 0 ? 0 : a * b; }
-/* An operand's error at its use: kernels round an f64 operand to f32. An infinity with a finite error is exact. */
+/* The error of an operand as the op uses it. In a kernel it includes the rounding of an f64 operand to f32. An infinity
+   of finite error is exact: 0. */
 double bd_operand(const struct bd *b, int operand, int64_t i);
 /* The total error of a result y: the propagated errors of its operands and its own rounding; INFINITY where the
    arithmetic may overflow. */
 double bd_done(const struct bd *b, double y, double propagated, double own);
-/* Do facts say that x is nonnegative? This then holds for the computed value too. */
+/* Do the operand's facts say that its value x is nonnegative? Then the computed value is nonnegative too. */
 bool known_nonnegative(const struct bd *b, int operand, double x);
 
 /* ---- at ---- */
@@ -53,5 +54,5 @@ struct attr sample_attr_ints(struct sample *d, int n, const int64_t *ints);
 struct attr sample_attr_dims(const struct sample *d, int n, const struct index *const *dims);
 struct attr sample_attr_dims_of(const struct sample *d, const struct type *t);
 const struct index *draw_index(const struct sample *d, int64_t k);
-int64_t sample_dim_of(const struct type *t, int i); /* its constant value */
+int64_t sample_dim_of(const struct type *t, int i); /* the constant value of dim i */
 #endif

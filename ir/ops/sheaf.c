@@ -7,13 +7,13 @@
 
 /* The operands, in the order of op_sheaf_check. q: the residues (i64), or a softmax router's scores. */
 enum { X, Q, CHOSEN, W, COUNT, ROW, B_CHOSEN, B_W, B_Q, B_X, READ_ROW, READ_W, N_OPERANDS };
-enum { RESULT = 7 }; /* clause (0: right), a, b, row, column, the bits of both values */
+enum { RESULT = 7 }; /* elements of the result: clause (0: right), a, b, row, column, the bits of both values */
 
 static const struct attr_def sheaf_attrs[] = { { "k", ATTR_INT, true, { .i = 0 }, "experts a row" } };
 
 static bool is_index(enum dtype t) { return t == DT_I64 || t == DT_I32; }
 
-/* The shape that an operand must have, from x [rows, width], chosen [rows, experts] and row [experts, cap]. */
+/* The shape that an operand must have, as x [rows, width], chosen [rows, experts] and row [experts, cap] imply it. */
 static struct type shape_of(const struct node *n, int operand)
 {
     const struct index *rows = n->in[X]->type.dim[0];

@@ -46,7 +46,7 @@ static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j
     return n_less(c, y, x) || (!n_less(c, x, y) && i < j);
 }
 
-/* One row of scores. */
+/* One row of scores, n from flat index `at` on: of an evaluation (c) or of a bound (b). */
 struct row {
     const struct ev *c;
     const struct bd *b;
@@ -97,7 +97,7 @@ static void topk_mask_eval(struct ev *c)
             eval_run(c, c->runs[r]);
 }
 
-/* A score's interval. */
+/* The interval that a score lies in. */
 struct span {
     double lo, hi;
 };
@@ -124,7 +124,7 @@ static struct outcome compare(const struct bd *b, int64_t row, int64_t i, int64_
     double ej = bd_err(b, 0, row + j);
     if (ei == INFINITY || ej == INFINITY)
         return (struct outcome){ true, false };
-    /* A certain NaN's order with anything is certain too. */
+    /* If one score is certainly a NaN, its order with any other score is certain. */
     bool whole = !dtype_is_float(b->v.in[0].dtype);
     if ((ei == 0 && ej == 0) || (!whole && (isnan(v[i].d) || isnan(v[j].d)))) {
         bool is = stands_before(&b->v, v[i], i, v[j], j);
@@ -139,7 +139,8 @@ static struct outcome compare(const struct bd *b, int64_t row, int64_t i, int64_
                              x.lo > y.hi || (x.lo == y.hi && i < j && sure_ties) };
 }
 
-/* Uncertain if the intervals allow both fewer than k and at least k elements to precede i. */
+/* Is it uncertain whether element i is chosen? It is if the intervals allow both fewer than k and at least k elements
+   to precede i. */
 static bool is_uncertain(const struct bd *b, int64_t row, int64_t i)
 {
     int64_t n = b->v.out.last;
@@ -156,9 +157,9 @@ static bool is_uncertain(const struct bd *b, int64_t row, int64_t i)
     return must < k && may >= k;
 }
 
-/* Can both ends of every score's interval have keys in one order that agrees with `compare`? The ends of an integer
-   with an error must be integers below 2⁵², which `compare` represents exactly. The two largest i64 are excluded: their
-   keys stand for unbounded ends. */
+/* Do the ends of all scores' intervals have keys (end_key) whose order agrees with `compare`? The ends of an integer
+   with an error must be integers below 2⁵², which `compare` represents exactly. The two largest i64 are excluded, since
+   their keys stand for unbounded ends. */
 static bool has_keys(const struct row *r)
 {
     bool is_float = dtype_is_float(r->b->v.in[0].dtype);
@@ -243,7 +244,7 @@ static void topk_mask_work(struct session *s, const struct node *n, struct work 
     w->macs = index_mul(s->indices, type_count(s, &n->type), type_last(s, &n->type));
 }
 
-/* sj > si, or they are equal (as two NaN are) and j < i, or only si is a NaN. */
+/* Element j precedes i if sj > si, if only si is a NaN, or if both are equal (or NaN) and j < i. */
 static const struct kexpr *topk_mask_precedes(struct at *c, const struct kexpr *sj, const struct kexpr *j,
                                               const struct kexpr *si, const struct kexpr *i)
 {

@@ -69,7 +69,7 @@ static void sample_source(struct sample *d, int i, const struct type *t)
     sample_operand(d, i, t, t->dtype == DT_BOOL ? 0 : -4, t->dtype == DT_BOOL ? 1 : 4);
 }
 
-/* A dimension of 1 has only index 0, however an index in it is written. */
+/* Is the dimension 1? Then its index is 0, even if the expression of the index does not show it. */
 static bool is_one(const struct index *d) { return index_is_const(d) && d->k == 1; }
 
 /* ---- reshape ---- */
@@ -82,7 +82,7 @@ static bool reshape_infer(struct graph *g, struct node *n)
     const struct attr *a = node_attr(n, 0);
     set_type(n, n->in[0]->type.dtype, a->n, a->dims);
     if (type_misfit(g->s, &n->type))
-        return true; /* graph_add says so */
+        return true; /* graph_add reports this */
     if (type_count(g->s, &n->type) == type_count(g->s, &n->in[0]->type))
         return true;
     return infer_error(g, n, 0, "must have as many elements as %s", type_text(g->arena, &n->type));
@@ -144,7 +144,7 @@ static const struct kexpr *reshape_at(struct at *c)
         for (int d = b.y0; d < b.y1; d++)
             flat = index_add(t, index_mul(t, flat, y->dim[d]), is_one(y->dim[d]) ? index_const(t, 0) : c->index[d]);
         for (int d = b.x1 - 1; d >= b.x0; d--) {
-            bool empty = index_is_const(x->dim[d]) && x->dim[d]->k == 0; /* never executed */
+            bool empty = index_is_const(x->dim[d]) && x->dim[d]->k == 0; /* an operand without elements is never read */
             index[d] = empty ? flat : d == b.x0 ? flat : index_mod(t, flat, x->dim[d]);
             if (!empty && d > b.x0)
                 flat = index_div(t, flat, x->dim[d]);
@@ -191,8 +191,8 @@ static void dims_at(const struct dim_values *v, const struct type *t, int64_t *d
         dim[d] = dims_eval(v, t->dim[d]);
 }
 
-/* Maps the box block by block. Blocks are found from the dims' values: one ends where the products of its operand and
-   result dims are equal. */
+/* Maps the box block by block. Blocks are found from the dims' values: a block ends where the products of its operand
+   dims and of its result dims are equal. */
 static void reshape_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                           struct box *in)
 {
@@ -352,7 +352,7 @@ static bool broadcast_infer(struct graph *g, struct node *n)
     const struct type *x = &n->in[0]->type;
     set_type(n, x->dtype, a->n, a->dims);
     if (a->n > MAX_RANK)
-        return true; /* graph_add says so */
+        return true; /* graph_add reports this */
     bool fits = x->rank <= a->n;
     for (int i = 1; fits && i <= x->rank; i++)
         fits = x->dim[x->rank - i] == a->dims[a->n - i] || is_one(x->dim[x->rank - i]);
@@ -441,7 +441,7 @@ static bool slice_infer(struct graph *g, struct node *n)
         return infer_error(g, n, 0, "must have a dimension for each entry of start (%d) and size (%d)", start->n,
                            size->n);
     if (type_misfit(g->s, &n->type))
-        return true; /* graph_add says so */
+        return true; /* graph_add reports this */
     for (int i = 0; i < x->rank; i++) {
         bool starts = start->ints[i] >= 0 && start->ints[i] <= INDEX_DIM_MAX;
         const struct index *end = starts ? index_addk(g->s->indices, size->dims[i], start->ints[i]) : NULL;
@@ -557,7 +557,7 @@ static bool concat_infer(struct graph *g, struct node *n)
         }
         n->type.dim[axis] = index_add(g->s->indices, n->type.dim[axis], y->dim[axis]);
         if (type_misfit(g->s, &n->type))
-            return true; /* graph_add says so */
+            return true; /* graph_add reports this */
     }
     return true;
 }
@@ -577,7 +577,7 @@ static struct from concat_from(const struct ev *c, const int64_t *index)
 static void concat_eval(struct ev *c) { eval_from(c, concat_from); }
 static void concat_bound(struct bd *b) { bound_from(b, concat_from); }
 
-/* The part of the box that lies in the operand; an empty one has lo 0, hi −1 along the axis. */
+/* The part of the box that lies in the operand; an empty part has lo 0, hi −1 along the axis. */
 static void concat_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                          struct box *in)
 {
@@ -598,7 +598,7 @@ static void concat_needs(const struct node *n, int operand, const struct dim_val
 }
 
 /* A chain of selects by the index along the axis, from the last operand back. Each operand is read at an index clamped
-   to its range; an empty one is read at 0 but never chosen. */
+   to its range. An operand that turns out to be empty is read at 0 but never chosen. */
 static const struct kexpr *concat_at(struct at *c)
 {
     struct index_table *t = at_index(c);

@@ -7,7 +7,7 @@
 
 __extension__ typedef unsigned __int128 u128; /* products of two 64-bit numbers */
 
-/* x is a strong probable prime to base b; x odd, x − 1 = odd·2^twos. */
+/* Is x a strong probable prime to base b? x is odd, and x − 1 = odd·2^twos. */
 static bool passes_base(uint64_t x, uint64_t b, uint64_t odd, int twos)
 {
     uint64_t y = 1;
@@ -22,8 +22,8 @@ static bool passes_base(uint64_t x, uint64_t b, uint64_t odd, int twos)
     return false;
 }
 
-/* Miller and Rabin's test; with these bases it errs for no number below 2⁶⁴ (Sorenson and Webster, Strong pseudoprimes
-   to twelve prime bases, 2015). */
+/* Miller and Rabin's test. With these bases it is right for all numbers below 2⁶⁴ (Sorenson and Webster, Strong
+   pseudoprimes to twelve prime bases, 2015). */
 static bool is_prime(uint64_t x)
 {
     static const uint64_t bases[] = { 2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37 };
@@ -91,7 +91,7 @@ bool padic_clamps(const struct padic *a, double z)
 
 int64_t padic_residue(const struct padic *a, int64_t q)
 {
-    /* Modulus 2⁶³: the low 63 bits. */
+    /* If pⁿ is 2⁶³, the residue is the low 63 bits. */
     if (a->top == INT64_MAX)
         return (int64_t)((uint64_t)q & INT64_MAX);
     int64_t r = q % (a->top + 1);
@@ -104,7 +104,8 @@ int64_t padic_balanced(const struct padic *a, int64_t q)
     return r > a->limit ? r - a->top - 1 : r;
 }
 
-/* The error of fl(x + y), exactly: Knuth, The Art of Computer Programming 2, section 4.2.2, theorem B. */
+/* The exact error of `sum`, which is x + y rounded: Knuth, The Art of Computer Programming 2, section 4.2.2,
+   theorem B. */
 static double sum_error(double x, double y, double sum)
 {
     double yy = sum - x;
@@ -116,8 +117,8 @@ double round_up(double z, double e)
 {
     double sum = z + e;
     double err = sum_error(z, e, sum);
-    /* An infinite sum has no error term. +∞ is never below the exact sum. A finite sum that overflowed to −∞ rounds up
-       to −DBL_MAX. */
+    /* An infinite sum has no error term. +∞ is never below the exact sum. A sum of finite numbers that overflowed to −∞
+       rounds up to −DBL_MAX. */
     return isinf(sum) ? (sum < 0 && !isinf(z) && !isinf(e) ? -0x1.fffffffffffffp1023 : sum)
            : err > 0  ? nextafter(sum, INFINITY)
                       : sum;
@@ -151,8 +152,8 @@ static uint64_t score_key(const void *row, int64_t i)
     return key_of(r, r->z[i]);
 }
 
-/* Each chosen expert at its lowest must precede each other expert at its highest. It suffices to compare the last of
-   the former with the first of the latter. */
+/* Is the row's choice certain? Each chosen expert at its lowest score must precede each other expert at its highest. It
+   suffices that the last chosen expert precedes the first of the others. */
 static bool row_is_certified(const struct row *r, int k)
 {
     if (!row_is_sound(r))

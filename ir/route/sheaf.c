@@ -27,13 +27,13 @@ static int64_t int_of(const struct sheaf_table *t, int64_t i)
     return t->size == 4 ? (int32_t)(uint32_t)v : (int64_t)v;
 }
 
-/* The state of the check: for each row its first record and the number of open sets that hold it. */
+/* The state of the check. */
 struct check {
     const struct sheaf_site *s;
     const struct sheaf_buckets *b;
     struct sheaf_obstruction found;
-    int64_t *first; /* [rows]: e·cap + slot; −1 none yet */
-    int64_t *opens; /* [rows] */
+    int64_t *first; /* [rows]: the first record as e·cap + slot; −1: none yet */
+    int64_t *opens; /* [rows]: the number of open sets that hold the row */
 };
 
 static bool fail(struct check *c, enum sheaf_clause clause, int64_t a, int64_t b, int64_t row, int64_t column,
@@ -55,8 +55,8 @@ static bool each_record(struct check *c, bool (*visit)(struct check *c, int64_t 
     return true;
 }
 
-/* Checks clause (a), and that all rows and counts are in range, since the other clauses index by them. `first` is used
-   here for the slot of the current bucket that lists the row. */
+/* Checks clause (a), and that all rows and counts are in range, since the other clauses index by them. Here `first`
+   holds the last slot so far that lists the row, so a slot of the current bucket means that the row is listed twice. */
 static bool check_listed_once(struct check *c)
 {
     for (int64_t e = 0; e < c->s->experts; e++) {

@@ -10,8 +10,8 @@
      (e) the table glued from the buckets equals the router's;
      (f) the gathered activations equal x[row], and combine reads row and weight of the same record.
    All comparisons are bit for bit: −0 differs from +0, and equal NaN bits agree. (d) tells where a fault is; (e) and
-   (f) decide whether there is one. The tables must come from the buckets that the experts actually consumed: sections
-   all read from one table agree whatever the dispatch did. */
+   (f) decide whether there is one. The tables must come from the buckets that the experts actually consumed: if all
+   sections were read from one table, they would agree whatever the dispatch did. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,14 +52,15 @@ struct sheaf_buckets {
     struct sheaf_table read_w;       /* [experts, cap]: the weight by which combine multiplies that result */
 };
 
-/* Why a dispatch is wrong: the first clause that fails, where, and the bits of both values (left, right). By clause:
+/* Why a dispatch is wrong: the first clause that fails, where, and the two values that differ, as bits. left and right
+   are, by clause:
      LISTED_TWICE  the two slots; for a row outside the batch its number and `rows`; with row −1, count and cap
      NOT_CHOSEN    0 and 1
      COVER         the number of open sets and k
-     OVERLAP       a's and b's
-     GLUE          the bucket's and the router's
-     GATHER        the bucket's and x's; with column −1, combine's row and the record's; in a weight's column, combine's
-                   weight and the record's */
+     OVERLAP       the values in a's and in b's section
+     GLUE          the bucket's value and the router's
+     GATHER        the bucket's value and x's; with column −1, combine's row and the record's; in a weight's column,
+                   combine's weight and the record's */
 struct sheaf_obstruction {
     enum sheaf_clause clause;
     int64_t a, b;   /* the experts, equal if one bucket is at fault; −1: none */
@@ -69,6 +70,6 @@ struct sheaf_obstruction {
 };
 
 struct sheaf_obstruction sheaf_check(const struct sheaf_site *s, const struct sheaf_buckets *b);
-/* For messages: "(d) sections disagree". */
+/* What has failed, for messages; it begins with the clause's letter, "(d) …". */
 const char *sheaf_clause_text(enum sheaf_clause c);
 #endif

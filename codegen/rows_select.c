@@ -200,7 +200,8 @@ static const struct kexpr *key_at(struct bisection *b, const struct index *i)
     return kexpr_cast(k, DT_I64, b->scores.type == DT_F32 ? kexpr_op1(k, K_ORDER, s) : s);
 }
 
-/* Which elements of the row are counted, by comparing with `key`; EQUAL_BEFORE: equal, and at an index below `end`. */
+/* Which elements of the row count_keys counts: those whose key is above `key`, above or equal, or equal and at an index
+   below `end`. */
 enum counted { ABOVE, ABOVE_OR_EQUAL, EQUAL_BEFORE };
 static void count_keys(struct bisection *b, enum counted what, const struct kexpr *key, const struct kexpr *end)
 {
@@ -235,7 +236,8 @@ static void narrow(struct bisection *b, const struct kexpr *stays, const struct 
     lower_leave(l, p);
 }
 
-/* The largest key that at least `chosen` elements reach, bit by bit from the top. Keys of f32 are i32s. */
+/* The largest key that at least `chosen` elements equal or exceed, found bit by bit from the top. Keys of f32 scores
+   have 32 bits. */
 static const struct kexpr *last_key(struct bisection *b, int64_t chosen)
 {
     struct lower *l = b->r->l;
@@ -259,7 +261,7 @@ static const struct kexpr *last_key(struct bisection *b, int64_t chosen)
     return kstmt_let(&l->b, read0(l, b->last));
 }
 
-/* The index before which elements with the last key are chosen. */
+/* The end of the choice among elements with the last key: those before the returned index are chosen. */
 static const struct kexpr *last_index(struct bisection *b, int64_t chosen, const struct kexpr *key)
 {
     struct lower *l = b->r->l;

@@ -82,7 +82,7 @@ struct row {
         "tk_word_" #T, "tk_u32", "const " V " *v, tk_i32 j", PURE, 0, "return " PUT ";", NULL, NULL                    \
     }
 
-/* Shuffles of type T by way of its bits: 32 of them on AMD, 64 in the emulator. */
+/* Shuffles of type T. Its bits are shuffled: 32 at a time on AMD, 64 in the emulator. */
 #define SHUFFLE(T, TO_U64, FROM_U64, HIP_BODY)                                                                         \
     { "tk_shfl_" #T,                                                                                                   \
       "tk_" #T,                                                                                                        \
@@ -486,7 +486,7 @@ struct vector {
     int piece; /* bytes of one access */
 };
 
-/* The GPU's form, through words. */
+/* The body of a vector access on GPUs, which moves 32-bit words. */
 static void print_vector_words(FILE *to, const struct vector *w, bool store)
 {
     fprintf(to, "    tk_u32 w[%d];\n", w->bytes / 4);
@@ -583,7 +583,7 @@ static void print_copies(FILE *to, const struct target *t, enum spelling how)
     fputs(copies_staged, to);
 }
 
-/* The text that is being written, kept in the run arena. */
+/* Closes the stream and moves the text that was written to the run arena. */
 static const char *finish_text(struct session *s, FILE *to, char **text, const size_t *size)
 {
     if (fclose(to))

@@ -143,8 +143,7 @@ static size_t share_text(struct program *p, struct kernel *k, const struct group
 {
     k->name = "unnamed";
     k->comment = NULL;
-    void **kernel =
-        map_at(bodies, print_kernel(k)); /* the number of the kernel with this text, from 1; NULL: none yet */
+    void **kernel = map_at(bodies, print_kernel(k)); /* number of the text, from 1; NULL: the text is new */
     if (*kernel) {
         size_t i = (uintptr_t)*kernel - 1;
         p->kernels[i].n_uses++;

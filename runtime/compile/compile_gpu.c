@@ -19,8 +19,8 @@ struct gpu_compiler {
     const char *const *commands;
     const struct find_dir *dirs;
     int (*work)(const struct compile_job *);
-    const char *const *flags; /* the architecture's comes last */
-    const char *narrow_flag;  /* added where a wave has 32 work-items, i.e. on RDNA; NULL: none */
+    const char *const *flags; /* the architecture's flag is added after these */
+    const char *narrow_flag;  /* added if the target's wave has 32 work-items (RDNA); NULL: none */
     const char *arch_flag;
     const char *missing; /* the message if it is absent, with how to get it */
 };

@@ -11,8 +11,7 @@
 /* What a work-item waits for. */
 enum wait { WAIT_NOT, WAIT_BLOCK, WAIT_WAVE, WAIT_SHUFFLE, WAIT_BALLOT, WAIT_MMA, WAIT_END };
 
-/* The fiber of one work-item. In a kernel without collectives, a single fiber runs all work-items of the block in turn.
-   */
+/* A fiber of one work-item. In a kernel without collectives, one fiber runs all work-items of the block in turn. */
 struct lane {
     struct tk_item item; /* first: callbacks get its address */
     struct fiber fiber;

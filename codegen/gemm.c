@@ -180,7 +180,7 @@ static void record_sum(struct gemm *g)
     kernel_sum(g->l->k, g->c.n, level);
 }
 
-/* Sets the range of k that this block sums: all of K, or the part whose number is in the block's x index. */
+/* Sets the range of k that this block sums: all of K, or the part whose number g->block[0] contains. */
 static void set_depth(struct gemm *g)
 {
     struct lower *l = g->l;

@@ -40,7 +40,7 @@ void lower_grid(struct lower *l, const struct index *const *count, const struct 
     const struct index **grid = l->k->grid;
     const struct index *const *bid = l->k->bid;
     const struct index *rest = bid[0];
-    int inner = 0; /* the last axis that is folded into x */
+    int inner = 0; /* the axis that was folded into x last; 0: none */
     for (int i = 0; i < 3; i++) {
         grid[i] = count[i];
         at[i] = bid[i];
@@ -119,7 +119,7 @@ static const struct value_loc *value_loc_of(const struct lower *l, const struct 
         if (w->node != n)
             continue;
         if (w->kind != LOC_ARG)
-            return w; /* closer than memory, and not rounded */
+            return w; /* this place is closer than memory, and holds the value unrounded */
         if (n->group != l->gr)
             found = w; /* memory serves only values of other groups; own ones are computed again */
     }

@@ -41,7 +41,7 @@ struct vector {
     const struct index *e;         /* variable of the loop over neighbours */
     const struct index *turn;      /* variable of the loop over turns; NULL: one turn */
     const struct index *same_turn; /* stands for `turn` in remembered indices, since each sweep has its own variable */
-    const struct index *thread;    /* loads that do not depend on it stay scalar */
+    const struct index *thread;    /* lane or thread number; loads that do not depend on it stay scalar */
     int turns;                     /* turns of a sweep; 0: too many to keep loaded values for other sweeps */
     struct kbuild outer;           /* the list that contains the loop over e */
     struct kstmt *loop;
@@ -67,8 +67,8 @@ struct lower {
     /* The row, or the element, that a thread of a rows kernel computes. Fusion has proved that the thread reads values
        of the kernel's own group at no other index. */
     const struct index *own[MAX_RANK];
-    int own_rank; /* 0: not in a row */
-    int n_held;   /* private elements that stay for later sweeps */
+    int own_rank; /* how many indices `own` has; 0: not in a row */
+    int n_held;   /* private elements of the loads that stay for later sweeps */
     int64_t hint; /* expected value of symbolic dims */
 };
 

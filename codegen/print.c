@@ -13,7 +13,7 @@ struct device {
     struct kprint p; /* the first member: functions that are given a kprint find the device by it */
     const struct index *id[IDS];
     bool used[IDS];
-    int stages; /* staging registers of copies */
+    int stages; /* how many staging registers copies use */
 };
 
 /* ---- values ---- */

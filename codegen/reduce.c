@@ -1,6 +1,6 @@
 /* Reductions across rows, and of few long rows. One pass over the operand computes several reductions of it.
 
-   LAUNCH_COLUMNS: for each of `outer` there are `inner` results side by side in memory. They go to neighbouring lanes,
+   LAUNCH_COLUMNS: each place along `outer` has `inner` results side by side in memory. They go to neighbouring lanes,
    `width` to a lane. The waves of a block take turns along the reduced terms and combine their totals in shared memory.
    LAUNCH_CHUNKS: a block takes a part of the terms of one result. They go to neighbouring threads, `width` to a thread.
    A launch that reads scratch reduces partial results: they are its terms, and its results lie along `inner`. */

@@ -14,8 +14,8 @@
 enum { BLOCK = 256, CONTRACT_AT_ONCE = 8, SHARED_SPARE = 1024, KEPT = 64 };
 
 /* Chooses how many neighbours a thread takes at a time in rows of reductions: the most, up to 8, that leave no thread
-   idle and divide the row. One if the row's length is symbolic, or if the group has a selection or contraction, which
-   reads rows in another order. */
+   idle and divide the row. The width is 1 if the row's length is symbolic, or if the group has a selection or
+   contraction, which reads rows in another order. */
 static void choose_width(struct rows *r)
 {
     const struct group *gr = r->l->gr;

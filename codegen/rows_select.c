@@ -109,7 +109,7 @@ static void select_each(struct rows *r, const struct node *n)
 static void best_of_mine(struct rows *r, const struct node *n, struct kmem *score, struct kmem *best_index)
 {
     struct lower *l = r->l;
-    struct scores scores = { .x = n->in[0], .type = node_score_type(n) }; /* no buffer, since each is read once */
+    struct scores scores = { .x = n->in[0], .type = node_score_type(n) }; /* no buffer, since each score is read once */
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     write0(l, score, kexpr_const(&l->b, score->dtype, 0));
     write0(l, best_index, kexpr_i32(&l->b, -1));
@@ -181,7 +181,7 @@ static void select_first(struct rows *r, const struct node *n)
 
 /* ---- long rows: bisection for the last element chosen ---- */
 
-/* The threads of a team count together, and each of them holds the same state. */
+/* The state of a bisection. The threads of a team count together, and each of them holds the same state. */
 struct bisection {
     struct rows *r;
     const struct node *n;

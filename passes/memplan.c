@@ -8,7 +8,7 @@
 #include "passes/pack.h"
 #include "passes/pass.h"
 
-/* Lists of numbers, one for each node or group: those of i are v[from[i]] up to, not including, v[from[i + 1]]. */
+/* A list of numbers for each node or group. List i is v[from[i]] up to, not including, v[from[i + 1]]. */
 struct lists {
     size_t *from;
     int *v;
@@ -18,7 +18,7 @@ struct plan {
     struct graph *g;
     struct arena *arena;  /* of the pass */
     struct lists readers; /* by a node's position in g->nodes: the groups that read it */
-    struct lists dying;   /* by group: positions of the nodes that are last used by it */
+    struct lists dying;   /* by group: positions of the nodes whose last user the group is */
     int64_t hint;
 };
 

@@ -133,7 +133,7 @@ static bool unknown_input(struct bind *b, const char *name, const char *option)
     return false;
 }
 
-/* NAME=FILE.npy */
+/* Reads the file of one --input, "NAME=FILE.npy". */
 static bool read_input(struct bind *b, const char *option)
 {
     const char *eq = strchr(option, '=');
@@ -309,7 +309,7 @@ static bool ask(struct bind *b, size_t i, int64_t value, const char *flag)
     return true;
 }
 
-/* NAME=VALUE of --dim */
+/* Reads one --dim, "NAME=VALUE". */
 static bool read_dim(struct bind *b, const char *option)
 {
     const char *eq = strchr(option, '=');

@@ -145,7 +145,7 @@ static enum fail run_verb(struct session *s, FILE *out, FILE *err, const struct 
     return c.verb->run(&c);
 }
 
-/* https://no-color.org: any non-empty value */
+/* Any non-empty NO_COLOR turns colours off (https://no-color.org). */
 static bool wants_colour(FILE *to)
 {
     const char *no = getenv("NO_COLOR");

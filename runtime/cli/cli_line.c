@@ -118,7 +118,7 @@ static void list_names(const struct line *l)
     diag_note(l->s, NOWHERE, *list ? "its tensors are: %s%s" : "it has no tensors%s%s", list, more);
 }
 
-/* --output NAME[=FILE]: NAME may be any tensor that the graph names. */
+/* Adds the output of --output NAME[=FILE], where NAME may be any tensor that the graph names. */
 static bool add_output(struct line *l, const char *option)
 {
     struct graph *g = l->parsed;
@@ -215,7 +215,7 @@ static bool check_files(const struct line *l)
     return true;
 }
 
-/* Inputs, labels and parameters that no output needs are usually a mistake. */
+/* Warns of inputs, labels and parameters that no output needs, since these are usually a mistake. */
 static void warn_of_unused(struct session *s, const struct graph *g)
 {
     enum { MOST = 8 };

@@ -1,4 +1,4 @@
-/* tokic run: a graph on the reference, or its kernels on a device; outputs are shown and written. */
+/* tokic run: runs a graph on the reference, or its kernels on a device, then shows and writes the outputs. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>

@@ -97,7 +97,7 @@ static struct kernel_info *kernel_find(struct object *o, const char *name, size_
 
 /* ---- msgpack: the part of it that the metadata uses, the rest skipped ---- */
 
-/* One item's head. For containers and strings `n` is the length (a map's in pairs), for integers the value. */
+/* The head of an item. n: the length of a container or string (of a map in pairs), or the value of an integer. */
 enum item_kind { ITEM_END, ITEM_INT, ITEM_STRING, ITEM_ARRAY, ITEM_MAP, ITEM_OTHER };
 struct item {
     enum item_kind kind;

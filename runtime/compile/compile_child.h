@@ -4,7 +4,8 @@
 #include "ir/session.h"
 #include "ir/target.h"
 
-/* What a child is given. It leaves its results as files in `dir`, a private directory that is also its TMPDIR. */
+/* What a child is given. The child leaves its results as files in `dir`, a private directory that is also its
+   TMPDIR. */
 struct compile_job {
     const struct target *target;
     const char *text; /* the module */

@@ -1,4 +1,5 @@
-/* From a module's text to GPU code. One table entry for each compiler; all of them run in a child process. */
+/* From a module's text to GPU code. Each compiler has an entry in a table, and runs in a child
+   process. */
 #include "runtime/compile/codeobj.h"
 #include "runtime/compile/compile.h"
 #include "runtime/compile/compile_child.h"

@@ -33,7 +33,7 @@ struct code {
     size_t n_kernels;
 };
 
-/* A buffer that a launch may access. Only checkers and reproducers read it; devices do not. */
+/* A buffer that a launch may access. Only the emulator and reproducers read this record; GPUs do not. */
 struct launch_buffer {
     const char *name;
     dptr at;

@@ -49,7 +49,7 @@ struct region {
     struct cell *cells; /* NULL if the launch only reads it, so that no race is possible */
 };
 
-/* The copies of one thread in the order of issue; `group`: the number of groups committed before. */
+/* A copy that a thread has issued. group: the number of groups that the thread had committed before. */
 struct flight {
     int line, group;
     void *dst;
@@ -218,7 +218,7 @@ static struct region *region_of(struct checker *c, const void *at, int bytes)
 
 /* ---- findings ---- */
 
-/* Keeps one finding for each (kind, line, other line), and counts the rest. */
+/* Keeps one finding for each (kind, line, other line, region), MAX_FINDINGS at most, and counts all. */
 static void found(struct checker *c, struct finding f)
 {
     c->n_all++;
@@ -433,7 +433,7 @@ static size_t end_cell(const struct region *r, const void *at, int bytes)
     return ((size_t)((const unsigned char *)at - r->at) + (size_t)bytes - 1) / (size_t)r->elem + 1;
 }
 
-/* A read of memory that the launch does not write. */
+/* Checks a read of memory that the launch does not write. */
 static void read_held(struct checker *c, struct region *r, const struct past *me, const void *at, int bytes)
 {
     size_t from = (size_t)((const unsigned char *)at - r->at);

@@ -60,7 +60,8 @@ void held_keep(struct held *h, const struct node *n, const struct tensor *t)
 
 /* ---- comparing ---- */
 
-/* Is element i of t the bound tensor's, rounded once to t's dtype? Zeros must agree in sign; NaNs are all equal. */
+/* Is element i of t that of the bound tensor, rounded once to t's dtype? Zeros must agree in sign; NaNs are all
+   equal. */
 static bool is_rounded(const struct tensor *bound, const struct tensor *t, int64_t i)
 {
     if (!dtype_is_float(t->dtype) && !dtype_is_float(bound->dtype))

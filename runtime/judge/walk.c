@@ -85,7 +85,7 @@ static size_t value_bytes(const struct walk *w, int64_t count)
     return (size_t)(count + !count) * (sizeof(NUM) + (w->bounds ? sizeof(double) : 0));
 }
 
-/* Allocates a value. walk_run has checked that there is memory for it. */
+/* Allocates a value. walk_run has already reported a lack of memory; other callers run out of memory here. */
 static struct wval *make_room(struct walk *w, const struct node *n, int64_t count)
 {
     walk_drop(w, n);

@@ -94,7 +94,7 @@ const char *print_type(const struct kprint *p, enum dtype t)
     return t == DT_BOOL ? "tk_i32" : arena_printf(p->o.arena, "tk_%s", suffix[t]);
 }
 
-/* The element type of memory. Private memory holds f16 and bf16 as f32, already rounded, so that no operator is applied
+/* The C type of m's elements. Private memory holds f16 and bf16 as f32, already rounded, so that no operator is applied
    to a 16-bit float. */
 const char *print_cell(const struct kprint *p, const struct kmem *m)
 {

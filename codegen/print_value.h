@@ -11,7 +11,8 @@ struct kprint;
 struct klang {
     const char *real; /* the type of every float; NULL: tk_f32, tk_f64 and so on */
     const char *own;  /* text between the name of private memory and its subscript */
-    const char *(*load)(struct kprint *p, const struct kmem *m, const struct index *at); /* of an argument or shared */
+    /* Loads element `at` of an argument or of shared memory. */
+    const char *(*load)(struct kprint *p, const struct kmem *m, const struct index *at);
     /* Stores `value` at element `at` of memory that is not private. NULL: an assignment. */
     const char *(*store)(struct kprint *p, const struct kmem *m, const struct index *at, const char *value);
     /* `value`, rounded as an element of type t holds it. */
@@ -65,7 +66,7 @@ const struct index *print_map(const struct kprint *p, const struct map_term *ter
 /* The slot of the row in which element `elem` of fragment row `row` lies, in memory with one slot for each row. */
 const struct index *print_row_slot(const struct kprint *p, const struct kfrag *c, const struct index *row,
                                    const struct index *elem);
-/* Where in the statement's tile element `elem` of fragment number `frag` stands: its index in the ring. */
+/* The index, in the ring it->mem, of element `elem` of fragment number `frag`. */
 const struct index *print_frag_index(const struct kprint *p, const struct kstmt *it, const struct index *frag,
                                      const struct index *elem);
 #endif

@@ -16,7 +16,7 @@ struct traffic {
     struct list reads;
     int *readers; /* ids of groups, each once */
     size_t n_readers, cap_readers;
-    size_t nodes; /* of the group, with those of groups dissolved into it */
+    size_t nodes; /* how many the group has, with those of groups dissolved into it */
     bool stays;   /* not pointwise, an output, or read by a contraction: not dissolved */
 };
 

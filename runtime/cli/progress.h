@@ -7,7 +7,7 @@
 
 struct progress {
     FILE *to;         /* NULL: not a terminal */
-    double begun;     /* when it began, in seconds of a clock */
+    double begun;     /* when the command began, in seconds of a clock */
     double done, all; /* work, in any unit */
 };
 

@@ -143,8 +143,8 @@ void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *
                                    number_text(a, line->range), w->pass ? NULL : "wrong" });
 }
 
-/* "y 8.9e-04 from real, end to end". Of elements that are not finite it counts those that are the same in real numbers
-   and those that differ. */
+/* "y 8.9e-04 from real, end to end". Elements that are not finite are counted: those that equal the real numbers'
+   elements, and those that differ. */
 static const char *drift_text(struct arena *a, const struct drift *d)
 {
     if (!d->elements)

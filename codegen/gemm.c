@@ -1,5 +1,5 @@
-/* The gemm template: Y[m, n] = Σ_k A[m, k]·B[k, n], then the group's pointwise epilogue. Products are the matrix unit's
-   (f16 operands), or f32 fma where there is none or the contraction must stay f32 (gemm_lanes.c).
+/* The gemm template: Y[m, n] = Σ_k A[m, k]·B[k, n], then the group's pointwise epilogue. A matrix unit multiplies f16
+   operands. If the target has no unit, or the contraction must stay f32, threads multiply with f32 fma (gemm_lanes.c).
 
    A block makes one tile. Slices of A and B, `tile.k` deep, go through a ring of shared memory with the target's
    copy_stages slots. Iteration i:
@@ -33,8 +33,9 @@ static void operand_index(const struct gemm *g, const struct side *s, const stru
     index[lead + 1] = second;
 }
 
-/* The elements of the widest copy, of 4, 8 or 16 bytes, that is aligned everywhere in a plain buffer with rows of this
-   length. Buffers start at multiples of 256 bytes. 0: no copy is aligned, and the operand is lowered by element. */
+/* The number of elements, of `size` bytes each, that one copy moves: the widest of 16, 8 and 4 bytes that divides both
+   the buffer's rows and the slice's. Then every copy is aligned, since buffers start at multiples of 256 bytes. 0: no
+   width divides both, and the operand is lowered element by element. */
 static int piece_of(const struct index *row_length, int cols, int size)
 {
     for (int piece = 16 / size; piece * size >= 4; piece /= 2)
@@ -64,7 +65,8 @@ static const struct index *slice_depth(const struct gemm *g, const struct index 
     return index_add(g->l->indices, index_mulk(g->l->indices, slice, g->tile.k), g->start);
 }
 
-/* The coordinates in the matrix of element (r, c) of slice `slice`. Returns the mask that holds if they lie inside. */
+/* Sets `outer` and `depth` to the matrix coordinates of element (r, c) of slice `slice`. The returned mask holds if the
+   element lies inside the matrix and before the end of this block's part of K. */
 static struct kmask slice_mask(const struct gemm *g, const struct side *s, const struct index *slice,
                                const struct index *r, const struct index *c, const struct index **outer,
                                const struct index **depth)
@@ -75,8 +77,9 @@ static struct kmask slice_mask(const struct gemm *g, const struct side *s, const
     return (struct kmask){ .n = 2, .g = { { *outer, s->outer }, { *depth, g->end } } };
 }
 
-/* Brings slice `slice` of one operand into `slot`: issues its copies, or lowers and stores its elements; with `land`,
-   lands the copies. `stage0`: number of the first staging register. Returns how many staging registers are used. */
+/* Brings slice `slice` of one operand into `slot`. Without `land` it issues the slice's copies, or lowers and stores
+   its elements; with `land` it lands the copies. `stage0`: number of the first staging register. Returns how many
+   staging registers are used. */
 static int fetch(struct gemm *g, const struct side *s, const struct index *slice, const struct index *slot, int stage0,
                  bool land)
 {
@@ -115,7 +118,7 @@ static int fetch(struct gemm *g, const struct side *s, const struct index *slice
         operand_index(g, s, outer, depth, index);
         if (s->src) {
             bool never = mask_never_holds(
-                t, &m); /* a part of the tile that lies outside for every block: zeros, and no address */
+                t, &m); /* outside the matrix in every block: the copy writes zeros, whatever its address */
             kstmt_issue(&l->b, s->ring, slot, at, s->src, never ? index_const(t, 0) : flat_index(t, &s->n->type, index),
                         piece, stage0 + i, &m);
             continue;
@@ -138,8 +141,8 @@ static void fetch_both(struct gemm *g, const struct index *slice, const struct i
     fetch(g, &g->b, slice, slot, used, land);
 }
 
-/* Fetches the first slices, one group each. A slice lands before the next is issued, since staged copies share their
-   registers. */
+/* Fetches the first `stages` − 1 slices and commits each as a group. A slice lands before the next is issued, since
+   staged copies share their registers. */
 static void prologue(struct gemm *g)
 {
     struct index_table *t = g->l->indices;
@@ -177,7 +180,7 @@ static void record_sum(struct gemm *g)
     kernel_sum(g->l->k, g->c.n, level);
 }
 
-/* Sets the range of k that this block sums: all of K, or the part whose number is in the block's x index. */
+/* Sets the range of k that this block sums: all of K, or the part whose number g->block[0] contains. */
 static void set_depth(struct gemm *g)
 {
     struct lower *l = g->l;
@@ -263,7 +266,7 @@ void lower_gemm(struct lower *l)
     lower_forget(l);
     fetch_both(&g, next, next_slot, true);
     lower_leave(l, p);
-    /* Waits for the copies past the end of K too, which write zeros: nothing is in flight when the block ends. */
+    /* The last copies lie past the end of K and write zeros. They too must land before the block ends. */
     kstmt_barrier(&l->b, KSCOPE_WAVE, 0);
     gemm_sinks(&g);
     record_sum(&g);

@@ -9,14 +9,14 @@ struct side { /* A or B */
     const struct node *n;
     struct kmem *src; /* the buffer that is copied asynchronously; NULL: lowered element by element */
     struct kmem *ring;
-    int rows, cols;                     /* of a slot, as stored */
+    int rows, cols;                     /* of a ring slot, as stored */
     bool depth_first;                   /* stored [k][outer]: the matrix has k as its row */
     int piece;                          /* elements per copy */
-    const struct index *outer0, *outer; /* this block's first row or column; the matrix's number of them */
+    const struct index *outer0, *outer; /* this block's first row (A) or column (B); how many the matrix has */
 };
 
-/* A side of a thread's register tile, without a matrix unit. The lanes take the rows (columns) in turn, `run`
-   neighbouring ones at a time. */
+/* The `n` rows (columns) of a thread's register tile; used only without a matrix unit. `lanes` lanes of the wave share
+   the wave's rows (columns): each takes `run` neighbours in turn. */
 struct reg_side {
     int n, lanes, run;
     const struct index *first; /* the wave's first row (column) in the block's tile */
@@ -29,10 +29,10 @@ struct gemm {
     struct contraction c;
     struct tile tile;
     const struct matrix_unit *unit; /* NULL: f32 operands, one chain of fma per result */
-    enum dtype in;                  /* of the ring's elements */
+    enum dtype in;                  /* dtype of the ring's elements */
     int threads, stages;
-    const struct index *block[3];             /* (row of tiles, part of K) as one number; column of tiles; matrix */
-    const struct index *tile_m, *tile_n;      /* which row and column of tiles */
+    const struct index *block[3];             /* row of tiles and part of K as one number; column of tiles; matrix */
+    const struct index *tile_m, *tile_n;      /* the tile's number along m and along n */
     const struct index *m0, *n0;              /* the tile's first row and column */
     const struct index *wave_m, *wave_n;      /* this wave's first row and column in the tile */
     const struct index *part;                 /* which part of K this block sums; NULL: K is not split */
@@ -40,9 +40,9 @@ struct gemm {
     const struct index *slices, *most_slices; /* slices of this part; the most that a part has */
     const struct index *batch;                /* which matrix of the batch; NULL: no batch */
     struct side a, b;
-    struct kfrag *fa, *fb, *fc; /* with a unit */
+    struct kfrag *fa, *fb, *fc; /* with a unit: fragments of A, of B and of results */
     struct reg_side rm, rn;     /* without a unit: the rows and columns of a thread */
-    struct kmem *acc;           /* [rm.n][rn.n] */
+    struct kmem *acc;           /* without a unit: the thread's results, [rm.n][rn.n] */
     struct margin *margins;     /* reductions of the results */
     size_t n_margins;
 };

@@ -5,8 +5,8 @@
 #include "codegen/gemm.h"
 
 enum { RUN_DEPTH = 4 }; /* elements of a vector access: 16 bytes of f32 */
-/* The loop over a slice's depth is unrolled if it has at most so many turns: more would fill the registers with pending
-   loads. */
+/* The loop over a slice's depth is unrolled if it has at most this many turns. More turns would fill the registers with
+   pending loads. */
 enum { MOST_UNROLLED = 4 };
 
 static const struct index *number(const struct gemm *g, int64_t v) { return index_const(g->l->indices, v); }

@@ -9,10 +9,10 @@ struct margin {
     bool of_rows;
     enum kacc op;
     int slots;                /* rows (columns) that a thread has results of */
-    int chain;                /* results of the thread in each of them */
-    int first, span;          /* lanes that share a row (column) differ in bits first to span / 2 (powers of two) */
+    int chain;                /* results that the thread accumulates in each slot */
+    int first, span;          /* lanes that share a row (column) differ only in the number's bits first to span / 2 */
     int waves;                /* waves of the block that share a row (column) */
-    const struct index *wave; /* this wave's number among them */
+    const struct index *wave; /* this wave's number among these waves */
     int extent;               /* rows (columns) of the tile */
     struct kmem *acc, *totals;
 };
@@ -88,7 +88,7 @@ void margins_take(struct gemm *g, const struct index *row_slot, const struct ind
     }
 }
 
-/* The row (column) of the tile at a thread's slot. */
+/* The row (column), counted in the tile, whose total the thread keeps in slot `slot`. */
 static const struct index *at_slot(const struct gemm *g, const struct margin *m, const struct index *slot)
 {
     struct index_table *t = g->l->indices;

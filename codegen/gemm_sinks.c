@@ -1,4 +1,5 @@
-/* What a gemm writes: its results after the group's pointwise epilogue, partial sums of them, or reductions of them. */
+/* What a gemm writes: results after the group's pointwise epilogue, reductions of these, or, if K is split, the sums
+   over one part of K. */
 #include "codegen/gemm.h"
 
 #include <string.h>
@@ -23,7 +24,7 @@ static struct kmask inside(const struct gemm *g, const struct index *row, const 
     return (struct kmask){ .n = 2, .g = { { row, g->c.m }, { col, g->c.nn } } };
 }
 
-/* Writes a part of the contraction itself: scratch[part, result]. */
+/* Writes the contraction's sum over this block's part of K to scratch[part, result]. */
 static void write_partial(struct gemm *g, const struct sink *s, const struct value_loc *w)
 {
     struct lower *l = g->l;
@@ -34,8 +35,8 @@ static void write_partial(struct gemm *g, const struct sink *s, const struct val
                 lower_value(l, g->c.n, w->index), NULL);
 }
 
-/* Writes one result, which is read from `w`. row_slot and col_slot are the thread's slots of the result's row and
-   column, which margins need. */
+/* Writes one result to each sink of the launch. The result is read from `w`. Margins accumulate it in row_slot and
+   col_slot, the thread's slots for its row and column. */
 static void write_result(struct gemm *g, const struct value_loc *w, const struct index *row_slot,
                          const struct index *col_slot)
 {

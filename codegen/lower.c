@@ -40,7 +40,7 @@ void lower_grid(struct lower *l, const struct index *const *count, const struct 
     const struct index **grid = l->k->grid;
     const struct index *const *bid = l->k->bid;
     const struct index *rest = bid[0];
-    int inner = 0; /* the last axis that is folded into x */
+    int inner = 0; /* the axis that was folded into x last; 0: none */
     for (int i = 0; i < 3; i++) {
         grid[i] = count[i];
         at[i] = bid[i];
@@ -64,9 +64,9 @@ int log2_ceil(int64_t n)
     return l;
 }
 
-/* Brings an index of n into the form that locations and memos keep, so that both can be compared. In a dimension of 1
-   the index is 0, whatever loop ranges over it. For a value of the kernel's own group it begins with the kernel's own
-   row, however a view's arithmetic writes that row. */
+/* Brings an index of n into the form that locations and memos keep, so that equal indices compare equal. In a dimension
+   of size 1 the index becomes 0, whatever variable it is. If n belongs to the kernel's own group, the leading indices
+   become l->own, the kernel's own row, however a view's arithmetic spells that row. */
 static void canonical(const struct lower *l, const struct node *n, const struct index *const *index,
                       const struct index **out)
 {
@@ -119,14 +119,14 @@ static const struct value_loc *value_loc_of(const struct lower *l, const struct 
         if (w->node != n)
             continue;
         if (w->kind != LOC_ARG)
-            return w; /* closer than memory, and not rounded */
+            return w; /* this place is closer than memory, and holds the value unrounded */
         if (n->group != l->gr)
-            found = w; /* the group's own results are computed, not read back */
+            found = w; /* memory serves only values of other groups; own ones are computed again */
     }
     return found;
 }
 
-enum { HELD = 64 }; /* private elements per thread for rows that stay in registers */
+enum { HELD = 64 }; /* most private elements of a thread for rows that stay in registers */
 
 void lower_forget_turn(struct lower *l)
 {
@@ -162,7 +162,7 @@ static struct vector_load load_vector(struct lower *l, const struct kmem *m, con
     return w;
 }
 
-/* Element `flat` of an argument, read from a vector load; NULL if it cannot be part of one. */
+/* Element `flat` of an argument, read from a vector load; NULL: no vector load can contain it. */
 static const struct kexpr *read_vector(struct lower *l, const struct kmem *m, const struct index *flat)
 {
     const struct vector *v = &l->vec;

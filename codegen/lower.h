@@ -7,11 +7,11 @@
 
 /* Where a value of the group is read from, if it is not computed from its operands. */
 enum value_loc_kind {
-    LOC_ARG,    /* mem, an argument: the element is the row-major position */
-    LOC_SHARED, /* mem, in shared memory: the element is base + last index */
-    LOC_STORED, /* mem, the node's own memory, already written in this launch: the element is base + last index */
-    LOC_VALUE,  /* `value`, the same for the whole row */
-    LOC_FRAG    /* the element of the fragment at hand */
+    LOC_ARG,    /* from mem, an argument, at the index's row-major position */
+    LOC_SHARED, /* from mem, shared memory, at element base + last index */
+    LOC_STORED, /* from mem, the node's own memory, written earlier in this launch, at element base + last index */
+    LOC_VALUE,  /* it is `value`, the same for the whole row */
+    LOC_FRAG    /* it is the fragment element that the enclosing `each` visits (KEXPR_FRAG) */
 };
 struct value_loc {
     const struct node *node;
@@ -19,7 +19,7 @@ struct value_loc {
     struct kmem *mem;
     const struct index *base;
     const struct kexpr *value;
-    const struct index *index[MAX_RANK]; /* FRAG, VALUE: the only index at which it may be read */
+    const struct index *index[MAX_RANK]; /* LOC_FRAG, LOC_VALUE: the only index at which it may be read */
 };
 
 struct memo {
@@ -41,8 +41,8 @@ struct vector {
     const struct index *e;         /* variable of the loop over neighbours */
     const struct index *turn;      /* variable of the loop over turns; NULL: one turn */
     const struct index *same_turn; /* stands for `turn` in remembered indices, since each sweep has its own variable */
-    const struct index *thread;    /* loads that do not depend on it stay scalar */
-    int turns;                     /* 0: too many to keep loaded values for other sweeps */
+    const struct index *thread;    /* lane or thread number; loads that do not depend on it stay scalar */
+    int turns;                     /* turns of a sweep; 0: too many to keep loaded values for other sweeps */
     struct kbuild outer;           /* the list that contains the loop over e */
     struct kstmt *loop;
 };
@@ -53,7 +53,7 @@ struct lower {
     const struct graph *g;
     const struct group *gr;
     const struct group_launch *launch; /* the group's launch that is being lowered */
-    struct kmem **scratch;             /* the group's, by number */
+    struct kmem **scratch;             /* the group's scratch buffers, in the order of group->scratch */
     const struct target *t;
     struct kernel *k;
     struct kbuild b; /* where statements are added */
@@ -65,10 +65,10 @@ struct lower {
     struct vector_load *loads; /* vector loads that can be read again */
     size_t n_loads, cap_loads;
     /* The row, or the element, that a thread of a rows kernel computes. Fusion has proved that the thread reads values
-       of the kernel's own group nowhere else. */
+       of the kernel's own group at no other index. */
     const struct index *own[MAX_RANK];
-    int own_rank; /* 0: not in a row */
-    int n_held;   /* private elements that stay for later sweeps */
+    int own_rank; /* how many indices `own` has; 0: not in a row */
+    int n_held;   /* private elements of the loads that stay for later sweeps */
     int64_t hint; /* expected value of symbolic dims */
 };
 
@@ -109,9 +109,9 @@ const struct kexpr *load_arg(struct lower *l, const struct kmem *m, const struct
 bool mask_never_holds(struct index_table *t, const struct kmask *m);
 /* The argument buffer of a materialised value or source; NULL if the kernel has none for it. */
 struct kmem *arg_of(const struct lower *l, const struct node *n);
-/* Sets the grid to count[0] x count[1] x count[2] blocks. `at`: the block's coordinates among them. A y or z that may
-   exceed what the target launches, for some value of the dims, is folded into x, which stays below 2^31: each block
-   makes at least one element of a result. */
+/* Makes the grid one of count[0] x count[1] x count[2] blocks. `at` receives the block's coordinates among these. If y
+   or z may exceed what the target launches, for some value of the dims, it is folded into x. Since each block makes at
+   least one element of a result, x stays below 2^31. */
 void lower_grid(struct lower *l, const struct index *const *count, const struct index **at);
 /* ⌈log2 n⌉. */
 int log2_ceil(int64_t n);

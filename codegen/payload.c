@@ -171,7 +171,8 @@ static void issue(struct kprint *p, const struct kstmt *it)
          masked(p, &it->mask, from_on(p, it->mem2, NULL, it->index2), zero));
 }
 
-/* Land and commit print nothing: the copy is made at its issue. Nor does await: a payload runs alone. */
+/* Land and commit print nothing, since a copy is made at its issue. Await prints nothing, since a launch on
+   payloads runs alone. */
 static void nothing(struct kprint *p, const struct kstmt *it)
 {
     (void)p;
@@ -344,7 +345,8 @@ static void barrier(struct kprint *p, const struct kstmt *it)
     kout_line(&p->o, "/* barrier */");
 }
 
-/* Prints statements for only those live threads for which `on` holds. The next live array says which they are. */
+/* Prints statements that run only for the live threads for which `on` holds. The live array of the next depth marks
+   these threads. */
 static void some(struct kprint *p, const char *on, struct kstmt *const *list, size_t n)
 {
     struct payload *y = of(p);

@@ -10,10 +10,10 @@
 
 enum { IDS = 6 };
 struct device {
-    struct kprint p; /* first: what a printer of statements is given */
+    struct kprint p; /* the first member: functions that are given a kprint find the device by it */
     const struct index *id[IDS];
     bool used[IDS];
-    int stages; /* staging registers of copies */
+    int stages; /* how many staging registers copies use */
 };
 
 /* ---- values ---- */
@@ -154,7 +154,7 @@ static void combine(struct kprint *p, const struct kstmt *it)
               print_acc(p, it->acc, it->acc_type, "combine", cell, other));
 }
 
-/* The arguments that both halves of a copy take: staging register, memory, element. */
+/* The arguments that both issue and land take: staging register, destination, element. */
 static const char *staged(struct kprint *p, const struct kstmt *it)
 {
     return arena_printf(p->o.arena, "st%d, %s, %s", it->stage, it->mem->name,
@@ -265,7 +265,7 @@ static void memory(struct device *d)
         kout_line(&p->o, "tk_v16 st%d;", i);
 }
 
-/* The body is printed before the head, since it decides which ids and staging registers the head declares. */
+/* Prints the body. This comes before the head, which declares only the ids and staging registers that the body uses. */
 static const char *body_text(struct device *d)
 {
     struct kout *o = &d->p.o;

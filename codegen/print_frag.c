@@ -15,7 +15,7 @@ static const char *from_first(struct kprint *p, const struct index *first, const
                 : "at_";
 }
 
-/* A register holds two elements: neighbours in memory come in one load, others are packed. */
+/* A register holds two elements. One load reads both if they are neighbours in memory; else two loads are packed. */
 void print_frag_load(struct kprint *p, const struct kstmt *it)
 {
     struct index_table *t = p->k->s->indices;

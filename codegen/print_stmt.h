@@ -1,7 +1,7 @@
 #ifndef TOKIC_CODEGEN_PRINT_STMT_H
 #define TOKIC_CODEGEN_PRINT_STMT_H
-/* The walk over a kernel's statements, and the statements that both languages print alike except for what struct klang
-   spells. Names that a printer invents end in `_`; a kernel's own names never do. */
+/* The walk over a kernel's statements, and the statements that differ between the two languages (codegen/print_value.h)
+   only in what struct klang spells. Names that a printer invents end in `_`; a kernel's own names never do. */
 #include "codegen/print_value.h"
 
 /* How the statements of a list are printed. */
@@ -24,7 +24,7 @@ void print_if(struct kprint *p, const struct kstmt *it);
 void print_frag_fill(struct kprint *p, const struct kstmt *it);
 void print_each(struct kprint *p, const struct kstmt *it);
 void print_frag_set(struct kprint *p, const struct kstmt *it);
-/* The part of a row reduction within a lane: its own elements of fragment row i_. */
+/* Prints the part of a row reduction that each lane does alone, over its own elements of fragment row i_. */
 void print_lane_reduce(struct kprint *p, const struct kstmt *it);
 
 /* Opens a loop over the parts of a fragment: the head with its brace, and one more level of indentation. */

@@ -94,7 +94,8 @@ const char *print_type(const struct kprint *p, enum dtype t)
     return t == DT_BOOL ? "tk_i32" : arena_printf(p->o.arena, "tk_%s", suffix[t]);
 }
 
-/* Private memory holds values, rounded when written: no operator is ever applied to a 16-bit float. */
+/* The C type of m's elements. Private memory holds f16 and bf16 as f32, already rounded, so that no operator is applied
+   to a 16-bit float. */
 const char *print_cell(const struct kprint *p, const struct kmem *m)
 {
     enum dtype t = m->space == KS_PRIVATE ? kexpr_value_type(m->dtype) : m->dtype;

@@ -11,12 +11,13 @@ struct kprint;
 struct klang {
     const char *real; /* the type of every float; NULL: tk_f32, tk_f64 and so on */
     const char *own;  /* text between the name of private memory and its subscript */
-    const char *(*load)(struct kprint *p, const struct kmem *m, const struct index *at); /* argument, shared memory */
+    /* Loads element `at` of an argument or of shared memory. */
+    const char *(*load)(struct kprint *p, const struct kmem *m, const struct index *at);
     /* Stores `value` at element `at` of memory that is not private. NULL: an assignment. */
     const char *(*store)(struct kprint *p, const struct kmem *m, const struct index *at, const char *value);
-    /* A value, rounded as an element of type t holds it. */
+    /* `value`, rounded as an element of type t holds it. */
     const char *(*stored)(struct kprint *p, enum kspace space, enum dtype t, const char *value);
-    const char *(*let)(struct kprint *p, const struct kexpr *read); /* the name of a let at a read of it */
+    const char *(*let)(struct kprint *p, const struct kexpr *read); /* the name of the let that `read` reads */
     /* Element e of fragment number `frag` of f. */
     const char *(*elem)(struct kprint *p, const struct kfrag *f, const char *frag, const char *e);
     /* ---- floats ---- */
@@ -36,14 +37,14 @@ struct kprint {
     const struct kernel *k;
     struct kplan *plan;
     struct kspell sp;         /* spells index expressions */
-    const struct kstmt *stmt; /* the current statement: decides which values have a name */
+    const struct kstmt *stmt; /* the current statement; it decides which values have a name */
     const char *elem;         /* text of KEXPR_FRAG inside an `each` */
 };
 
 /* Index expressions as C, on tk_i32. */
 struct kspell print_indices(struct arena *a, const char *(*atom)(void *ctx, const struct index *atom), void *ctx);
 const char *print_index(struct kprint *p, const struct index *e, bool nested);
-/* The conditions of a mask that ranges do not prove, joined by &&; "1" if none is left. */
+/* The conditions of a mask that the ranges of its indices do not prove, joined by &&; "1" if none is left. */
 const char *print_guards(struct kprint *p, const struct kmask *m);
 /* `defining`: the line defines x itself, so x is printed by its operands and not by its name. */
 const char *print_value(struct kprint *p, const struct kexpr *x, bool nested, bool defining);
@@ -62,10 +63,10 @@ const char *print_cell_at(struct kprint *p, const struct kmem *m, const struct i
 
 /* One coordinate of a fragment's element as an index expression of the lane and `elem` (NULL: element 0). */
 const struct index *print_map(const struct kprint *p, const struct map_term *terms, const struct index *elem);
-/* In memory with one slot for each row: the slot of the row that element `elem` of fragment row `row` lies in. */
+/* The slot of the row in which element `elem` of fragment row `row` lies, in memory with one slot for each row. */
 const struct index *print_row_slot(const struct kprint *p, const struct kfrag *c, const struct index *row,
                                    const struct index *elem);
-/* Element `elem` of fragment number `frag` of the statement it: its number in the tile. */
+/* The index, in the ring it->mem, of element `elem` of fragment number `frag`. */
 const struct index *print_frag_index(const struct kprint *p, const struct kstmt *it, const struct index *frag,
                                      const struct index *elem);
 #endif

@@ -128,7 +128,7 @@ static const char *identifier(struct arena *a, const struct group *gr)
         if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')))
             *c = '_';
     size_t end = strlen(id);
-    while (end > LONGEST_NAME) { /* whole words */
+    while (end > LONGEST_NAME) { /* cut at the end of a word */
         while (end && id[end - 1] != '_')
             end--;
         end -= end > 0;
@@ -143,7 +143,7 @@ static size_t share_text(struct program *p, struct kernel *k, const struct group
 {
     k->name = "unnamed";
     k->comment = NULL;
-    void **kernel = map_at(bodies, print_kernel(k)); /* its number, from 1 */
+    void **kernel = map_at(bodies, print_kernel(k)); /* number of the text, from 1; NULL: the text is new */
     if (*kernel) {
         size_t i = (uintptr_t)*kernel - 1;
         p->kernels[i].n_uses++;

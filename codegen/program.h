@@ -41,7 +41,7 @@ struct program {
     const char *text; /* all kernels' texts: the same bytes for every compiler */
 };
 
-/* Lowers every group. NULL with a diagnostic: a kernel that the verifier refuses, or an op that no template takes. */
+/* Lowers every group. NULL with a diagnostic if the verifier refuses a kernel or no template takes an op. */
 struct program *codegen_program(struct session *s, const struct graph *g, const struct target *t, int64_t hint);
 /* Prints the kernels and the module's text again, after a test has changed a kernel. */
 void program_print(struct program *p);

@@ -1,6 +1,6 @@
 /* Reductions across rows, and of few long rows. One pass over the operand computes several reductions of it.
 
-   LAUNCH_COLUMNS: for each of `outer` there are `inner` results side by side in memory. They go to neighbouring lanes,
+   LAUNCH_COLUMNS: each place along `outer` has `inner` results side by side in memory. They go to neighbouring lanes,
    `width` to a lane. The waves of a block take turns along the reduced terms and combine their totals in shared memory.
    LAUNCH_CHUNKS: a block takes a part of the terms of one result. They go to neighbouring threads, `width` to a thread.
    A launch that reads scratch reduces partial results: they are its terms, and its results lie along `inner`. */
@@ -68,7 +68,7 @@ static const struct kexpr *term(struct reduce *r, size_t which, const struct ind
     return kexpr_cast(&l->b, r->acc[which]->dtype, lower_value(l, x, index));
 }
 
-/* Stores the operand's elements that the group materialises, in the same pass that reduces them. */
+/* Stores one element of each value of the operand's shape that the group materialises, while the operand is reduced. */
 static void store_elements(struct reduce *r, const struct index *k, const struct index *column)
 {
     struct lower *l = r->l;
@@ -83,8 +83,8 @@ static void store_elements(struct reduce *r, const struct index *k, const struct
     }
 }
 
-/* Accumulates a thread's neighbours, element e of them into accumulator e, 0 <= e < width. The neighbours are columns,
-   or terms of one column. */
+/* Accumulates the thread's `width` neighbouring elements, the e-th into accumulator e. Neighbours are columns, or terms
+   of one column. */
 static void take(struct reduce *r, const struct index *k, const struct index *column, bool along_columns)
 {
     struct lower *l = r->l;
@@ -105,8 +105,8 @@ static void take(struct reduce *r, const struct index *k, const struct index *co
     lower_forget(l);
 }
 
-/* Loops over the block's terms, `round` of them per turn. REDUCE_UNROLL turns run at once, as long as none of them is
-   past the end, so that their loads are in flight together. */
+/* Loops over the block's terms, `round` of them per turn. REDUCE_UNROLL turns run together, so that their loads are in
+   flight at once. Only near the end does each turn have its own guard. */
 static void sweep(struct reduce *r, const struct index *mine, int round, bool along_columns)
 {
     struct lower *l = r->l;
@@ -163,7 +163,8 @@ static void store_partial(struct reduce *r, size_t which, const struct index *nu
     }
 }
 
-/* Stores all results of the group with this number, from the totals of its reductions. */
+/* Stores element `number` of the group's results, computed from the reductions' totals. If the terms are split into
+   parts, stores the totals themselves as partial results. */
 static void store_results(struct reduce *r, const struct index *number, const struct kexpr *const *totals)
 {
     struct lower *l = r->l;
@@ -286,8 +287,8 @@ static int width_for(const struct reduce *r, bool along_columns)
     return index_multiple_of(along, REDUCE_WIDTH) ? REDUCE_WIDTH : 1;
 }
 
-/* This launch's reductions: those that write partial results to scratch or read them; without scratch, all of the
-   group's. */
+/* This launch's reductions: all of the group's. A launch that reads scratch takes those whose partial results have the
+   kind and shape of the anchor's. */
 static void find_reductions(struct reduce *r)
 {
     struct lower *l = r->l;

@@ -1,12 +1,12 @@
 /* The rows template: pointwise work, and reductions, selections and small contractions along the last dimension.
 
-   Without a stage: one thread for each element.
-   With stages: a team of threads takes a row, and its threads take turns along the row, `width` neighbouring elements
+   Nodes that need a whole row at once are stages (node_is_stage). Without a stage, one thread computes each element.
+   With stages, a team of threads takes a row, and its threads take turns along the row, `width` neighbouring elements
    at a time. A team is one wave or the whole block (rows_of). Stages run in node order. A reduction keeps an
    accumulator in each thread and combines the accumulators over the team. Scores of a selection, and results of a
-   selection or contraction, are in the team's shared memory, since its other threads read them. If a row does not fit
-   there, scores are in scratch and results in their own memory. The group's results are stored last.
-   Everything else is computed at its use. */
+   selection or contraction, are in the team's shared memory, since all threads of the team read them. If a row does not
+   fit there, scores are in scratch and results in their own memory. The group's results are stored last. A value that
+   no stage computes is computed where it is used. */
 #include <string.h>
 
 #include "codegen/rows.h"
@@ -14,8 +14,8 @@
 enum { BLOCK = 256, CONTRACT_AT_ONCE = 8, SHARED_SPARE = 1024, KEPT = 64 };
 
 /* Chooses how many neighbours a thread takes at a time in rows of reductions: the most, up to 8, that leave no thread
-   idle and divide the row. One if the row's length is symbolic, or if the group has a selection or contraction, which
-   reads rows in another order. */
+   idle and divide the row. The width is 1 if the row's length is symbolic, or if the group has a selection or
+   contraction, which reads rows in another order. */
 static void choose_width(struct rows *r)
 {
     const struct group *gr = r->l->gr;
@@ -73,7 +73,8 @@ static void stage_reduce(struct rows *r, const struct node *n)
     record_sum(r, n, length);
 }
 
-/* y[row, e] = Σ_k a[row, k]·b[k, e] for some columns at a time: each thread sums its own k, then the team combines. */
+/* y[row, e] = Σ_k a[row, k]·b[k, e] for CONTRACT_AT_ONCE columns at a time. Each thread sums over its own k. Then the
+   team combines the sums. */
 static void stage_contraction(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
@@ -90,7 +91,7 @@ static void stage_contraction(struct rows *r, const struct node *n)
         fill_accumulators(l, acc, some, KACC_SUM);
         struct sweep s = sweep_begin(r, c.k);
         const struct index *ia[MAX_RANK], *ib[MAX_RANK];
-        int batch = b->type.rank - 2; /* leading dims that b has too */
+        int batch = b->type.rank - 2; /* number of b's leading dims */
         full_index(r, s.i, ia);
         full_index(r, s.i, ib);
         if (c.transpose_a) {
@@ -145,7 +146,7 @@ static void store_out_vector(struct rows *r, const struct sweep *s, const struct
     kstmt_store_vector(&outer, m, NULL, best_index, held, index_const(l->indices, 0), r->width, NULL);
 }
 
-/* True for one value per row. If the reduction keeps its dimension, the last dim is 1. */
+/* Does n have one value per row? Then n has no dimension along the row, or keeps it with size 1. */
 static bool is_one_a_row(const struct rows *r, const struct node *n)
 {
     const struct index *last = type_last(r->l->s, &n->type);
@@ -161,8 +162,8 @@ static bool is_stored(const struct lower *l, const struct node *n)
     return false;
 }
 
-/* Stores results with a last dimension first, those of equal length in one sweep. Then the team's first thread stores
-   results with one value per row. */
+/* First stores the results that have several values per row, those of equal length in one sweep. Then the team's first
+   thread stores the results with one value per row. */
 static void store_results(struct rows *r)
 {
     struct lower *l = r->l;

@@ -109,7 +109,7 @@ static void select_each(struct rows *r, const struct node *n)
 static void best_of_mine(struct rows *r, const struct node *n, struct kmem *score, struct kmem *best_index)
 {
     struct lower *l = r->l;
-    struct scores scores = { .x = n->in[0], .type = node_score_type(n) }; /* no buffer, since each is read once */
+    struct scores scores = { .x = n->in[0], .type = node_score_type(n) }; /* no buffer, since each score is read once */
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     write0(l, score, kexpr_const(&l->b, score->dtype, 0));
     write0(l, best_index, kexpr_i32(&l->b, -1));
@@ -181,7 +181,7 @@ static void select_first(struct rows *r, const struct node *n)
 
 /* ---- long rows: bisection for the last element chosen ---- */
 
-/* The threads of a team count together, and each of them holds the same state. */
+/* The state of a bisection. The threads of a team count together, and each of them holds the same state. */
 struct bisection {
     struct rows *r;
     const struct node *n;
@@ -200,7 +200,8 @@ static const struct kexpr *key_at(struct bisection *b, const struct index *i)
     return kexpr_cast(k, DT_I64, b->scores.type == DT_F32 ? kexpr_op1(k, K_ORDER, s) : s);
 }
 
-/* Which elements of the row are counted, by comparing with `key`; EQUAL_BEFORE: equal, and at an index below `end`. */
+/* Which elements of the row count_keys counts: those whose key is above `key`, above or equal, or equal and at an index
+   below `end`. */
 enum counted { ABOVE, ABOVE_OR_EQUAL, EQUAL_BEFORE };
 static void count_keys(struct bisection *b, enum counted what, const struct kexpr *key, const struct kexpr *end)
 {
@@ -235,7 +236,8 @@ static void narrow(struct bisection *b, const struct kexpr *stays, const struct 
     lower_leave(l, p);
 }
 
-/* The largest key that at least `chosen` elements reach, bit by bit from the top. Keys of f32 are i32s. */
+/* The largest key that at least `chosen` elements equal or exceed, found bit by bit from the top. Keys of f32 scores
+   have 32 bits. */
 static const struct kexpr *last_key(struct bisection *b, int64_t chosen)
 {
     struct lower *l = b->r->l;
@@ -259,7 +261,7 @@ static const struct kexpr *last_key(struct bisection *b, int64_t chosen)
     return kstmt_let(&l->b, read0(l, b->last));
 }
 
-/* The index before which elements with the last key are chosen. */
+/* The end of the choice among elements with the last key: those before the returned index are chosen. */
 static const struct kexpr *last_index(struct bisection *b, int64_t chosen, const struct kexpr *key)
 {
     struct lower *l = b->r->l;

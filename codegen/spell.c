@@ -58,7 +58,8 @@ struct row {
              "return r != 0 && (r < 0) != (b < 0) ? q - 1 : q;"),                                                      \
         INT2(mod, T, "tk_" #T " r = tk_rem_" #T "(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r;")
 
-/* From a float to an integer of BITS bits. The ends are powers of two, so the comparisons are exact. */
+/* Converts a float to an integer with values from -2^BITS to 2^BITS - 1. Both ends compare exactly, as powers of
+   two. */
 #define TO_INT(T, F, BITS, LEAST)                                                                                      \
     {                                                                                                                  \
         "tk_" #T "_" #F, "tk_" #T, "tk_" #F " x", PURE, 0,                                                             \
@@ -82,7 +83,7 @@ struct row {
         "tk_word_" #T, "tk_u32", "const " V " *v, tk_i32 j", PURE, 0, "return " PUT ";", NULL, NULL                    \
     }
 
-/* Shuffles of type T by way of its bits: 32 of them on AMD, 64 in the emulator. */
+/* Shuffles of type T. Its bits are shuffled: 32 at a time on AMD, 64 in the emulator. */
 #define SHUFFLE(T, TO_U64, FROM_U64, HIP_BODY)                                                                         \
     { "tk_shfl_" #T,                                                                                                   \
       "tk_" #T,                                                                                                        \
@@ -174,8 +175,9 @@ static const struct row rows[] = {
       "return __fmaf_rn(a, b, c);", NULL },
     { "tk_fma_f64", "tk_f64", "tk_f64 a, tk_f64 b, tk_f64 c", PURE, 0, "return __builtin_fma(a, b, c);",
       "return __fma_rn(a, b, c);", NULL },
-    /* AMD: not __builtin_sqrtf, which before LLVM 17 is the instruction with an error of 1 ulp. Its result s or a
-       neighbour is correct; the signs of x - s·(s ± ulp) tell which. x is scaled so that no term is subnormal. */
+    /* AMD: not __builtin_sqrtf, which before LLVM 17 is an instruction with an error of 1 ulp. The correct root is the
+       instruction's result s or a neighbour; the signs of x - s·(s ± ulp) tell which. x is scaled so that no term is
+       subnormal. */
     { "tk_sqrt_f32", "tk_f32", "tk_f32 x", PURE, 0, "return __builtin_sqrtf(x);", "return __fsqrt_rn(x);",
       "\n    tk_f32 y = x < 0x1p-96f ? x * 0x1p32f : x, s = __builtin_amdgcn_sqrtf(y);\n"
       "    tk_f32 down = tk_bits_f32(tk_f32_bits(s) - 1), up = tk_bits_f32(tk_f32_bits(s) + 1);\n"
@@ -378,7 +380,8 @@ static const char copies_cuda[] =
     "#define tk_commit() asm volatile(\"cp.async.commit_group;\" ::: \"memory\")\n"
     "#define tk_wait(n) asm volatile(\"cp.async.wait_group %0;\" :: \"n\"(n) : \"memory\")\n";
 
-/* Copies through registers: issue loads, land stores. TK_MAY(p, n, w) asks a checker whether the access is allowed. */
+/* Copies through registers: tk_issue loads, and tk_land stores. TK_MAY(p, n, w) asks a checker whether the access is
+   allowed. */
 static const char copies_staged[] =
     "TK_FN tk_v16 tk_stage_4(TK_ME const void *src, tk_i32 on)\n"
     "{ tk_v16 v = { { 0, 0, 0, 0 } }; if (on && TK_MAY(src, 4, 0)) v.w[0] = *(const tk_word *)src; return v; }\n"
@@ -399,7 +402,7 @@ static const char copies_staged[] =
     "#define tk_land_16(stage, dst, di) tk_put_16(TK_AT (stage), (dst) + (di))\n"
     "#define tk_commit() ((void)0)\n#define tk_wait(n) ((void)(n))\n";
 
-/* Asynchronous copies in the emulator: done at once, or, when checking, at the wait. */
+/* Asynchronous copies in the emulator. They are done at once, or at the wait in a checking text. */
 static const char copies_emu[] =
     "TK_FN void tk_copy(struct tk_item *tk_me, int tk_line, void *dst, const void *src, int bytes, tk_i32 on)\n"
     "{\n"
@@ -487,7 +490,7 @@ struct vector {
     int piece; /* bytes of one access */
 };
 
-/* The GPU's form, through words. */
+/* The body of a vector access on GPUs, which moves 32-bit words. */
 static void print_vector_words(FILE *to, const struct vector *w, bool store)
 {
     fprintf(to, "    tk_u32 w[%d];\n", w->bytes / 4);
@@ -584,7 +587,7 @@ static void print_copies(FILE *to, const struct target *t, enum spelling how)
     fputs(copies_staged, to);
 }
 
-/* The text that is being written, kept in the run arena. */
+/* Closes the stream and moves the text that was written to the run arena. */
 static const char *finish_text(struct session *s, FILE *to, char **text, const size_t *size)
 {
     if (fclose(to))

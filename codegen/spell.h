@@ -72,6 +72,6 @@ enum spelling { SPELL_CUDA, SPELL_HIP, SPELL_EMU, SPELL_EMU_CHECKED };
 enum spelling spell_device(const struct target *t);
 /* The prelude for a target in a spelling, from the run arena. */
 const char *spell_prelude(struct session *s, const struct target *t, enum spelling how);
-/* The types and functions of integers alone, and conversions to them, in C: what a payload's text calls. */
+/* The integer types, their functions and the conversions to integers, in C, for the texts of payloads. */
 const char *spell_integers(struct session *s);
 #endif

@@ -29,7 +29,7 @@ static bool operands_equal(const struct node *a, const struct node *b)
     return straight || (a->op->commutes && a->n_in == 2 && a->in[0] == b->in[1] && a->in[1] == b->in[0]);
 }
 
-/* False for effects and for sources of outside data: no two of these are the same value. */
+/* May n be merged with an equal node? Effects and sources of outside data may not: no two of them are one value. */
 static bool is_shareable(const struct node *n)
 {
     return n->op->class != CLS_EFFECT && (n->op->class != CLS_SOURCE || n->op->kernel.at);

@@ -1,7 +1,7 @@
 /* Gathers nodes into groups, each lowered and judged as a whole. Requires precision (which contractions go to the
-   matrix unit); keeps values. Visits the nodes in order: each joins the last of the groups that it reads from, if that
-   group admits it (fusion_admits), else it starts a group. Pointwise groups that the node reads are merged first. So a
-   group reads only from earlier groups, and the order of groups is a launch order. Rematerialised nodes
+   matrix unit); keeps values. Visits the nodes in order. First the pointwise groups that a node reads are merged. Then
+   the node joins the last of the groups that it reads from, if that group admits it (fusion_admits), else it starts a
+   group. So a group reads only from earlier groups, and the order of groups is a launch order. Rematerialised nodes
    (node_is_rematerialised) join no group: each reader recomputes them. Outputs, results of selections, and values that
    another group reads are materialised. */
 #include <string.h>
@@ -80,7 +80,7 @@ static void drop_empty(struct graph *g)
     g->n_groups = kept;
 }
 
-/* A source of outside data. Kernels compute other sources (constants, iota) at each use, or once if they are
+/* Is n a source of outside data? Kernels compute other sources (constants, iota) at each use, or once if they are
    outputs. */
 static bool is_bound(const struct node *n) { return n->op->class == CLS_SOURCE && !n->op->kernel.at; }
 
@@ -96,7 +96,8 @@ static void mark_reads(const struct node *n, const struct group *gr)
     }
 }
 
-/* Appends the rematerialised nodes that n needs, operands first, and collects what the group reads from memory. */
+/* Adds the rematerialised nodes that n needs to `nodes`, operands first, and what the group reads from memory to
+   `ins`. */
 static void add_rematerialised(struct arena *a, struct list *nodes, struct list *ins, const struct group *gr,
                                struct node *n)
 {
@@ -186,9 +187,9 @@ static const char *group_title(struct arena *a, const struct group *gr)
     return *title ? title : gr->nodes[gr->n_nodes - 1]->op->call.name;
 }
 
-/* Sets node->mark to what a rematerialised value costs each reader: the number of its reads, those of its
-   rematerialised operands included, times the copies of its index in them (fusion_index_copies). Beyond the limit the
-   value is materialised, so that no reader recomputes a long chain of views. */
+/* Sets node->mark to what a rematerialised value costs each reader: its number of operands plus the marks of those that
+   are rematerialised too, all times fusion_index_copies. Beyond MOST_RECOMPUTED the value is materialised, so that no
+   reader recomputes a long chain of views. */
 enum { MOST_RECOMPUTED = 32 };
 static void limit_rematerialisation(struct fusion *f, struct node *n)
 {
@@ -201,7 +202,8 @@ static void limit_rematerialisation(struct fusion *f, struct node *n)
     n->materialised = n->mark > MOST_RECOMPUTED;
 }
 
-/* Outputs and selections are materialised, whatever reads them. */
+/* Marks what is materialised whatever reads it: outputs, selections, and values that are too costly to
+   rematerialise. */
 static void mark_kept(struct graph *g, struct fusion *f)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {
@@ -222,7 +224,7 @@ static bool belongs_to_a_group(const struct node *n)
     return n->op->class == CLS_SOURCE ? n->materialised : n->op->class != CLS_EFFECT && !node_is_rematerialised(n);
 }
 
-/* The limit on a kernel's buffer arguments: each operand takes one. */
+/* The most operands of a node, since each may take a buffer argument of the kernel. */
 enum { MOST_OPERANDS = 96 };
 static bool operands_fit(struct session *s, const struct node *n)
 {

@@ -1,14 +1,14 @@
 /* Gives every materialised value and every group's scratch an offset in one allocation, as a function of the symbolic
    dims. Requires fuse; keeps values. A value's memory is free after its last reader, and scratch's after its group;
-   outputs keep theirs. A group that writes reused memory must come after all its previous users: missing edges are
-   added to the groups' DAG. Groups are visited in launch order, so edges lead to later groups. Two packing policies are
-   tried, and the smaller plan is kept. */
+   outputs are never freed. A group that writes reused memory must come after all previous users of that memory: missing
+   edges are added to the groups' DAG. Groups are visited in launch order, so edges lead to later groups. Two packing
+   policies are tried, and the smaller plan is kept. */
 #include <stdlib.h>
 
 #include "passes/pack.h"
 #include "passes/pass.h"
 
-/* Lists of numbers, one for each node or group: those of i are v[from[i]] up to, not including, v[from[i + 1]]. */
+/* A list of numbers for each node or group. List i is v[from[i]] up to, not including, v[from[i + 1]]. */
 struct lists {
     size_t *from;
     int *v;
@@ -18,22 +18,22 @@ struct plan {
     struct graph *g;
     struct arena *arena;  /* of the pass */
     struct lists readers; /* by a node's position in g->nodes: the groups that read it */
-    struct lists dying;   /* by group: positions of the nodes that are last used by it */
+    struct lists dying;   /* by group: positions of the nodes whose last user the group is */
     int64_t hint;
 };
 
-/* The plan of one policy: the extents of all values and scratch, with the groups that used them before. */
+/* The plan of one policy: where all values and scratch stand. */
 struct attempt {
     struct packer *packer;
-    struct extent *values; /* by position */
-    struct extent **scratch;
-    int **users;
+    struct extent *values;   /* by position in g->nodes */
+    struct extent **scratch; /* by group */
+    int **users;             /* by group: the groups that used its memory before */
     size_t *n_users;
 };
 
 /* ---- liveness ---- */
 
-/* Turns counts at from[i + 1] into the lists' bounds. */
+/* Turns the lengths at from[i + 1] into the lists' bounds, and allocates v. */
 static void lists_begin(struct plan *p, struct lists *l, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -41,7 +41,7 @@ static void lists_begin(struct plan *p, struct lists *l, size_t n)
     l->v = arena_array(p->arena, int, l->from[n] + 1);
 }
 
-/* node->mark is the node's position in g->nodes. A source has an empty list. */
+/* Lists the groups that read each value. node->mark is the node's position in g->nodes. A source's list is empty. */
 static void find_readers(struct plan *p)
 {
     const struct graph *g = p->g;
@@ -61,7 +61,7 @@ static void find_readers(struct plan *p)
         }
 }
 
-/* The last group that uses a value: its last reader, or, without readers, its writer. -1: it is never freed. */
+/* The last group that uses value n: its last reader, or, without readers, its writer gr. -1: n is never freed. */
 static int last_use(const struct plan *p, const struct group *gr, const struct node *n, const bool *kept)
 {
     size_t from = p->readers.from[n->mark];
@@ -116,8 +116,8 @@ static void take_all(struct plan *p, struct attempt *a, const struct group *gr)
         a->scratch[gr->id][i] = take(p, a, gr, gr->scratch[i].count, gr->scratch[i].dtype, &cap);
 }
 
-/* Frees what is last used by the group. The users of a value are its readers, which all come after its writer. A value
-   without readers has its writer as the only user. Scratch is used only by its group. */
+/* Frees the memory that the group is the last to use. The users of a value are its readers, which all come after its
+   writer. A value without readers has its writer as the only user. Scratch is used only by its group. */
 static void give_dead(struct plan *p, struct attempt *a, const struct group *gr)
 {
     const int *self = &gr->id;
@@ -176,7 +176,8 @@ struct search {
     size_t n;
 };
 
-/* Marks the direct predecessors of `from` as predecessors of gr, and pushes them. Returns the number of edges. */
+/* Marks the direct predecessors of `from`, from `least` on, as predecessors of gr, and pushes them. Returns the number
+   of edges that it looked at. */
 static size_t search_push(struct search *s, const struct group *gr, const struct group *from, int least)
 {
     for (size_t i = 0; i < from->n_after; i++) {
@@ -202,7 +203,7 @@ static void search_back(struct search *s, const struct group *gr, const struct g
 
 static int descending(const void *a, const void *b) { return *(const int *)b - *(const int *)a; }
 
-/* Makes gr come after each user: by an edge, unless the search finds a path through the other edges. */
+/* Makes gr come after each user: adds an edge, unless the search finds a path of other edges. */
 static void add_edges(struct search *s, struct group *gr, int *users, size_t n)
 {
     if (!n)

@@ -7,7 +7,7 @@ enum {
     BUCKETS = 256,
     MOST_TRIES = 64,   /* sizes that a search for a fit looks at */
     MOST_PROOFS = 6,   /* proofs that a search for a fit tries */
-    MOST_USERS = 64,   /* users of an extent that is split or joined, since their list is copied */
+    MOST_USERS = 64,   /* users of an extent that may be split or joined, since their list is then copied */
     MOST_ROUNDED = 20, /* symbolic sizes rounded up exactly to ALIGN; later ones term by term (see `rounded`) */
     MOST_TERMS = 60,   /* terms of an offset */
 };
@@ -46,7 +46,7 @@ struct packer {
     int n_rounded;
     bool failed;
     struct slots sizes;        /* sizes by expression */
-    struct slots starts, ends; /* free blocks by offset, and by end */
+    struct slots starts, ends; /* free blocks by their offset; by their end */
     struct size *buckets[BUCKETS];
 };
 
@@ -84,7 +84,7 @@ static void **slots_at(struct arena *a, struct slots *m, const struct index *key
 
 /* ---- sizes ---- */
 
-/* Four buckets for each doubling of the size. */
+/* The bucket of a size: there are four for each doubling of the size. */
 static int bucket_of(int64_t bytes)
 {
     uint64_t n = bytes < 4 ? 4 : (uint64_t)bytes;
@@ -94,7 +94,7 @@ static int bucket_of(int64_t bytes)
 
 static int terms(const struct index *e) { return e->kind == INDEX_SUM ? e->n_terms : 1; }
 
-/* Can the two be added or compared? */
+/* Are a and b short enough to be added or compared? */
 static bool sum_fits(const struct index *a, const struct index *b) { return terms(a) + terms(b) <= MOST_TERMS; }
 
 static bool is_at_most(struct packer *p, const struct index *a, const struct index *b)
@@ -213,7 +213,7 @@ void packer_give(struct packer *p, struct extent x, const int *users, size_t n_u
 
 /* ---- taking ---- */
 
-/* Finds a free block that is provably large enough; approximately the smallest. */
+/* Finds a free block that is provably large enough, and about as small as any. */
 static struct block *find_fit(struct packer *p, const struct size *want)
 {
     int tries = 0;
@@ -255,8 +255,8 @@ static const struct index *round_terms(struct packer *p, const struct index *e)
     return sum;
 }
 
-/* Takes the beginning of a block; the rest stays free. The size rounded term by term is preferred if it fits: the rest
-   is then a plain sum, which other sizes can be compared with. */
+/* Takes the beginning of a block; the rest stays free. Takes the size rounded term by term if that fits: then the size
+   of the rest is a plain sum, which can be compared with other sizes. */
 static struct extent take_part(struct packer *p, struct block *b, const struct size *want)
 {
     struct index_table *t = p->s->indices;
@@ -290,8 +290,8 @@ static struct extent append(struct packer *p, const struct size *want)
     return x;
 }
 
-/* Rounds up to a multiple of 256. The first MOST_ROUNDED sizes get the smallest such multiple. This costs a term of its
-   own in every offset behind such a size, so later sizes are rounded term by term. */
+/* Rounds a size up to a multiple of 256. The first MOST_ROUNDED sizes get the smallest such multiple, which costs every
+   offset behind them a term. Later sizes are rounded term by term, which costs none. */
 static const struct index *rounded(struct packer *p, const struct index *least)
 {
     struct index_table *t = p->s->indices;

@@ -13,7 +13,7 @@ struct extent {
 };
 
 enum pack_policy {
-    /* Reuses a free extent only if its size is exactly the one that is asked for. */
+    /* Reuses a free extent only if it has exactly the size asked for. */
     PACK_EQUAL,
     /* Also reuses extents that are provably larger, and splits off the rest. Joins free neighbours. Grows the last
        extent of the allocation. */
@@ -22,11 +22,12 @@ enum pack_policy {
 };
 
 struct packer;
-/* Candidates are chosen by their size with every symbolic dim at `hint`; that they fit is proved for all dims. */
+/* A packer chooses among free extents by their size with every symbolic dim at `hint`, but proves for all dims that the
+   chosen one fits. */
 struct packer *packer_new(struct session *s, struct arena *a, enum pack_policy policy, int64_t hint);
 /* Takes an extent of at least `bytes`, rounded up to a multiple of 256. */
 struct extent packer_take(struct packer *p, const struct index *bytes);
-/* Frees an extent; the next writer must wait for `users`, an array that must outlive the packer. */
+/* Frees an extent. Whoever writes there next must wait for `users`, an array that must outlive the packer. */
 void packer_give(struct packer *p, struct extent x, const int *users, size_t n_users);
 /* Bytes of the allocation as an expression, and its value at the hint. NULL and INT64_MAX if the expression would have
    too many terms. */

@@ -18,14 +18,14 @@ struct pass_ctx {
     struct arena *step;          /* a pass's working memory: the driver frees it after each pass */
     const struct target *target; /* read by fuse and precision */
     int64_t hint;                /* expected value of symbolic dims */
-    const struct rule *rules;    /* simplify's */
+    const struct rule *rules;    /* the rules that simplify applies */
     size_t n_rules;
 };
 
 struct pass {
     const char *name;
     bool (*run)(struct graph *g, struct pass_ctx *c); /* returns whether it changed the graph */
-    const char *needs;                                /* names of passes that must have run, space-separated */
+    const char *needs;                                /* passes that must have run before, space-separated */
     const char *keeps; /* "values": each surviving value is the same function of the inputs; "all": the whole graph */
     const char *doc;
 };
@@ -41,7 +41,7 @@ struct pass_options {
     struct {
         const char *name;
         double seconds;
-    } * times; /* out: room for 32; NULL: not wanted */
+    } * times; /* out: the time of each pass, with room for 32; NULL: not wanted */
     size_t n_times;
 };
 
@@ -50,7 +50,7 @@ const struct pass *pass_at(int i);
 
 /* Pipelines: lists of passes' names. */
 extern const char *const pipeline_all[];    /* infer, contracts: run on every parsed graph */
-extern const char *const pipeline_target[]; /* run next, on a clone, for one target */
+extern const char *const pipeline_target[]; /* run after these, on a clone, for one target */
 
 /* Runs the passes in order. false with a diagnostic: FAIL_INPUT, or an internal error that names the pass which broke
    the graph. */

@@ -44,7 +44,7 @@ static bool needs_met(const char *needs, const char *const *pipeline, size_t n_r
     return true;
 }
 
-/* Checks that a printed graph can be read back and prints as the same text. */
+/* Checks that the graph, printed and read back, prints as the same text again. */
 static bool reparse_holds(struct graph *g, struct arena *step, const char *after)
 {
     const char *text = graph_text(g);

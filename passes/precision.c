@@ -2,15 +2,16 @@
    Requires primitives; keeps values, since a cast is the identity over the reals. A dtype written in the graph is
    binding. These keep f32:
      - what an op record or an expansion marks keep_f32 (statistics, losses)
-     - the cone of a keep_f32 operand (scores and weights of the routing): all that it is computed from, back to and
-       including a contraction, which then multiplies in f32
-     - what is computed from scores, chosen sets and sources alone: probabilities and weights that no op consumes
+     - the cone of a keep_f32 operand (scores and weights of the routing): all values that the operand is computed from,
+       back to and including a contraction, which then multiplies in f32
+     - what is computed from scores, chosen sets and sources alone (probabilities, weights), even if no op takes it as a
+       keep_f32 operand
    A value whose view or cast is declared f32 is stored in f32. */
 #include <string.h>
 
 #include "passes/pass.h"
 
-/* Operands precede their readers, so one backward sweep marks whole cones. */
+/* Sets keep_f32 by the first two rules. Operands precede their readers, so one backward sweep marks whole cones. */
 static void mark_keep_f32(struct graph *g, struct arena *step)
 {
     bool *cone = arena_array(step, bool, g->next_id + 1);
@@ -35,8 +36,8 @@ static bool reads_routing(const struct node *n, const bool *routing)
     return some && n->op->class != CLS_CONTRACT;
 }
 
-/* The values of the routing are scores (keep_f32 operands), chosen sets (results of selections), and what is computed
-   from them. */
+/* Sets keep_f32 by the third rule. The values of the routing are scores (keep_f32 operands), chosen sets (results of
+   selections), and what is computed from them. */
 static void keep_routing(struct graph *g, struct arena *step)
 {
     bool *routing = arena_array(step, bool, g->next_id + 1);
@@ -50,7 +51,7 @@ static void keep_routing(struct graph *g, struct arena *step)
     }
 }
 
-/* Which nodes, by id, a cast turns into f32, directly or through views. A declared type is such a cast. */
+/* Marks, by id, the nodes that a cast turns into f32, directly or through views. A declared type is such a cast. */
 static bool *wanted_in_f32(const struct graph *g, const struct op_def *cast, struct arena *step)
 {
     bool *wanted = arena_array(step, bool, g->next_id + 1);
@@ -63,7 +64,8 @@ static bool *wanted_in_f32(const struct graph *g, const struct op_def *cast, str
     return wanted;
 }
 
-/* A parameter that only matrix units read is stored in f16: it is rounded once, on upload. */
+/* Sets the storage of sources. A parameter that only matrix units read is stored in f16, and rounded once, on
+   upload. */
 static void mark_params(struct graph *g)
 {
     for (size_t i = 0; i < g->n_nodes; i++)

@@ -2,8 +2,8 @@
 
 #include "ir/graph/group.h"
 
-/* Limits: nodes that a reader recomputes for one group, nodes and buffers of a reader, and paths along operands from a
-   recomputed value to what it is computed from. fuse follows every path. */
+/* The most nodes of a group that is recomputed; the most nodes and reads of a reader; the most paths along operands
+   from a recomputed value to what it is computed from, since fuse follows every path. */
 enum { MOST_RECOMPUTED = 32, MOST_NODES = 192, MOST_READS = 64, MOST_PATHS = 256 };
 
 struct list {
@@ -16,7 +16,7 @@ struct traffic {
     struct list reads;
     int *readers; /* ids of groups, each once */
     size_t n_readers, cap_readers;
-    size_t nodes; /* those of dissolved groups included */
+    size_t nodes; /* how many the group has, with those of groups dissolved into it */
     bool stays;   /* not pointwise, an output, or read by a contraction: not dissolved */
 };
 
@@ -82,7 +82,8 @@ static double bytes_of(const struct recompute *r, const struct node *n)
     return (double)index_eval_hint(type_count(r->g->s, &n->type), r->hint) * dtype_size(n->storage);
 }
 
-/* Bytes moved because p is a kernel of its own: its reads, a write of each value, a read of each by each reader. */
+/* Bytes moved because p is a kernel of its own: its reads, one write of each of its values, and one read of each value
+   by each reader. */
 static double price_of_storing(const struct recompute *r, const struct group *p)
 {
     const struct traffic *t = &r->of[p->id];
@@ -102,7 +103,7 @@ static double price_of_storing(const struct recompute *r, const struct group *p)
     return bytes;
 }
 
-/* Bytes that p's readers move instead: for each reader, what p reads and that reader does not read already. */
+/* Bytes that p's readers move instead: each reader reads what p reads, unless it reads that already. */
 static double price_of_recomputing(const struct recompute *r, const struct group *p)
 {
     const struct traffic *t = &r->of[p->id];

@@ -92,7 +92,8 @@ struct simplify {
     size_t applied;
 };
 
-/* Called for each node after its operands, so that no match has to follow a chain of views. */
+/* Records the number that fills n, if there is one. Called for each node after its operands, so that no match has to
+   follow a chain of views. */
 static void note_constant(struct simplify *s, const struct node *n)
 {
     while (s->n_seen <= (size_t)n->id)
@@ -123,7 +124,7 @@ static bool match(const struct simplify *s, const struct pattern *p, struct node
     return true;
 }
 
-/* Builds a pattern's graph. A number gets the shape of `like`. */
+/* Builds the nodes of a pattern. A number gets the shape of `like`. */
 static struct node *make(const struct pattern *p, struct builder *b, const struct binding *bind,
                          const struct node *like)
 {
@@ -142,7 +143,7 @@ static struct node *rewrite(struct simplify *s, struct node *n, const struct com
 {
     struct binding bind = { 0 };
     if (!r->exact && !dtype_is_float(n->type.dtype))
-        return NULL; /* integers do not round */
+        return NULL; /* a rule that is not exact changes rounding, and integers have none */
     if (!match(s, r->from, n, &bind))
         return NULL;
     struct builder b = build_at(s->g, n);

@@ -18,14 +18,14 @@
 #include "runtime/format/safetensors.h"
 
 enum { DEFAULT_DIM = 128, MAX_THREADS = 16 };
-#define THREADED (1 << 20)              /* a draw of at least so many elements uses threads */
+#define THREADED (1 << 20)              /* a draw of at least this many elements uses threads */
 #define ELEMENTS_MAX (INT64_C(1) << 40) /* the most elements of a value of the graph */
 
 /* A source of the graph while it is being bound. */
 struct want {
     const struct node *node;
     bool param;
-    bool needed;               /* an output depends on it; parameters always */
+    bool needed;               /* it is a parameter, or an output depends on it */
     const struct tensor *file; /* NULL: drawn */
     const char *path;
 };
@@ -88,7 +88,8 @@ static struct want *want_find(struct bind *b, const char *name)
 
 /* ---- files ---- */
 
-/* Converts a file's tensor to a dtype that executors accept: an integer for integers, a float for floats. */
+/* Converts a file's tensor to the dtype of an integer source, or to a float for a float source. A tensor of floats
+   stays as it is, but its values must fit the source's dtype. */
 static const struct tensor *as_kind(struct bind *b, const struct want *w, const struct tensor *t)
 {
     enum dtype to = w->node->type.dtype;
@@ -107,7 +108,7 @@ static const struct tensor *as_kind(struct bind *b, const struct want *w, const 
         return tensor_convert(b->s, b->a, name, t, DT_F64);
     if (to == DT_FLOAT || dtype_size(to) >= dtype_size(t->dtype))
         return t;
-    struct arena *scratch = arena_new(); /* only a check that the values fit; the upload rounds */
+    struct arena *scratch = arena_new(); /* the result is dropped: values need only fit, since the upload rounds */
     bool fits = tensor_convert(b->s, scratch, name, t, to) != NULL;
     arena_free(scratch);
     if (!fits)
@@ -132,7 +133,7 @@ static bool unknown_input(struct bind *b, const char *name, const char *option)
     return false;
 }
 
-/* NAME=FILE.npy */
+/* Reads the file of one --input, "NAME=FILE.npy". */
 static bool read_input(struct bind *b, const char *option)
 {
     const char *eq = strchr(option, '=');
@@ -167,7 +168,8 @@ static bool may_have_shape(const struct type *type, const struct tensor *t)
     return same;
 }
 
-/* Names and shapes must be exactly the graph's. All mismatches are reported at once. */
+/* Reads the file of weights. Its names and shapes must be exactly those of the graph's parameters. All mismatches are
+   reported at once. */
 static bool read_weights(struct bind *b)
 {
     if (!b->o->weights)
@@ -307,7 +309,7 @@ static bool ask(struct bind *b, size_t i, int64_t value, const char *flag)
     return true;
 }
 
-/* NAME=VALUE of --dim */
+/* Reads one --dim, "NAME=VALUE". */
 static bool read_dim(struct bind *b, const char *option)
 {
     const char *eq = strchr(option, '=');
@@ -326,7 +328,7 @@ static bool read_dim(struct bind *b, const char *option)
     return unknown_dim(b, option, name);
 }
 
-/* What the flags ask: --dim for any dim, --batch for the first one declared. */
+/* Notes the dims that flags ask for: --dim any dim, --batch the first dim that the graph declares. */
 static bool ask_dims(struct bind *b)
 {
     bool good = true;
@@ -368,7 +370,7 @@ static bool fill_dims(struct bind *b)
     return true;
 }
 
-/* A shape for these dims. false: over ELEMENTS_MAX elements, or a dim below 0. */
+/* Sets `dim` to the shape for the bound dims. false: over ELEMENTS_MAX elements, or a dim below 0. */
 static bool shape_at(const struct bind *b, const struct type *t, int64_t dim[MAX_RANK])
 {
     int64_t count = 1;
@@ -463,7 +465,8 @@ static bool check_files(struct bind *b)
 
 /* ---- draws ---- */
 
-/* Drawn tensors must fit in memory: otherwise the run would fail later, far from the cause. The largest is named. */
+/* Drawn tensors must fit in memory: otherwise the run would fail later, far from the cause. The diagnostic stands where
+   the largest is declared. */
 static bool check_memory(struct bind *b)
 {
     double need = 0;
@@ -500,7 +503,7 @@ static void *draw_share(void *arg)
     return NULL;
 }
 
-/* Draws with several threads; elements do not depend on the thread that draws them. */
+/* Draws with several threads. Which thread draws an element does not change its value. */
 static void draw_floats(uint64_t seed, const char *name, double lo, double hi, struct tensor *t)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -530,7 +533,8 @@ static void draw_floats(uint64_t seed, const char *name, double lo, double hi, s
     }
 }
 
-/* Initial values: weights U(±1/√columns); biases and betas 0, or U(±½); gammas 1, or U(½, 3/2). */
+/* The range of a parameter's initial values. Weights: ±1/√columns. Biases and betas: 0, or ±½ under INIT_JUDGE. Gammas:
+   1, or ½ to 3/2 under INIT_JUDGE. */
 static void param_range(const struct bind *b, const struct node *n, const int64_t *dim, double *lo, double *hi)
 {
     enum init init = (enum init)node_attr(n, op_attr(n->op, "init"))->i;
@@ -542,8 +546,8 @@ static void param_range(const struct bind *b, const struct node *n, const int64_
     *hi = middle + half;
 }
 
-/* The range of a uniform draw: the source's own, or [0, 1] if it has none. A range with one end gets the length 1.
-   Integers are drawn from the whole numbers in the range. */
+/* The range of a uniform draw: the source's own, or [0, 1] if it has none. A range with only one finite end gets the
+   length 1. Integers are drawn from the whole numbers in the range. */
 static bool data_range(struct bind *b, const struct node *n, double *lo, double *hi)
 {
     *lo = float_attr(n, "lo");

@@ -4,8 +4,8 @@
 #include "ir/graph/graph.h"
 #include "runtime/format/tensor.h"
 
-/* Biases and gammas without a file. TRAIN: 0 and 1. JUDGE: drawn at random, so that a kernel which drops one is seen.
-   */
+/* Values of biases and gammas that no file gives. TRAIN: 0 and 1. JUDGE: drawn at random, so that a kernel which drops
+   one of them is seen. */
 enum init_mode { INIT_TRAIN, INIT_JUDGE };
 
 struct bind_options {
@@ -29,13 +29,13 @@ struct bound_source {
 struct binding {
     struct arena *arena;
     struct dim_values dims;
-    struct bound_source *sources; /* those that the outputs depend on, in node order */
+    struct bound_source *sources; /* all parameters, and what else outputs depend on; in node order */
     size_t n;
 };
 
-/* Binds every input, label and parameter of the parsed graph that an output (g->outs) depends on. Tensors from a file
-   keep its dtype; drawn ones are f32. NULL with diagnostics for missing, extra or wrongly shaped tensors (all at once),
-   dims that disagree, and values outside their `where`. */
+/* Binds every parameter of the parsed graph, and every input and label that an output (g->outs) depends on. Floats from
+   a file keep the file's dtype, drawn floats are f32, and integers have the source's dtype. NULL with diagnostics for
+   missing, extra or wrongly shaped tensors (all at once), dims that disagree, and values outside the source's range. */
 struct binding *bind_sources(struct session *s, const struct graph *g, const struct bind_options *o);
 const struct tensor *binding_find(const struct binding *b, const char *name);
 /* The graph's parameters, drawn or loaded, in the graph's order: for --save-weights. */

@@ -14,15 +14,16 @@ struct compiled {
     struct code code;
 };
 
-/* Parses a text and runs pipeline_all: the graph with its facts and obligations, which is also the reference that
-   passes are judged against. `passes` may be NULL. */
+/* Parses a text and runs pipeline_all. The graph has facts and obligations, and is the reference against which passes
+   are judged. `passes` may be NULL. */
 struct graph *compiled_parse(const struct source *src, const struct graph_options *o, struct pass_ctx *c,
                              struct pass_options *passes);
-/* Sets out->after: a clone, after the target's passes. */
+/* Sets out->after: a clone of `parsed`, after the target's passes. */
 bool compiled_passes(const struct graph *parsed, struct pass_ctx *c, struct pass_options *passes, struct compiled *out);
 /* Sets out->program: the kernels of out->after. */
 bool compiled_program(const struct pass_ctx *c, struct compiled *out);
-/* Kernel texts with the prelude that a kind of device ("emu", or a GPU's) needs; checked: for the checking emulator. */
+/* Puts the prelude that a kind of device ("emu", or a GPU's) needs before the kernel texts. `checked`: the prelude of
+   the checking emulator. */
 const char *compiled_text(struct session *s, const struct target *t, const char *device_kind, bool checked,
                           const char *kernels);
 /* Compiles out->text into out->code. A program without kernels needs no compiler. */

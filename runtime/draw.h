@@ -21,8 +21,8 @@ void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 
 /* u of one element. */
 float draw_unit(uint64_t seed, const char *name, uint64_t index);
-/* Draws `n` values from element `first` on, given the hash of the tensor's name. For threads, and for callers that keep
-   no tensor. */
+/* Draws `n` values from element `first` on, given the hash of the tensor's name, so that threads can
+   share a tensor. */
 void draw_block(uint64_t seed, uint64_t name_hash, double lo, double hi, uint64_t first, size_t n, float *out);
 /* Draws every element of t; lo <= hi, both finite. Values beyond the range of f16 or bf16 become infinite: the caller
    checks the range. */

@@ -145,14 +145,14 @@ static enum fail run_verb(struct session *s, FILE *out, FILE *err, const struct 
     return c.verb->run(&c);
 }
 
-/* https://no-color.org: any non-empty value */
+/* Any non-empty NO_COLOR turns colours off (https://no-color.org). */
 static bool wants_colour(FILE *to)
 {
     const char *no = getenv("NO_COLOR");
     return !(no && *no) && is_terminal(to);
 }
 
-/* Is --json among the arguments? They may be wrong otherwise. */
+/* Is --json among the arguments? The other arguments may be wrong. */
 static bool asks_json(int argc, char **argv)
 {
     bool asked = false;
@@ -161,7 +161,8 @@ static bool asks_json(int argc, char **argv)
     return asked;
 }
 
-/* The diagnostics as lines of JSON, for programs that read stdout alone. A note belongs to the line before it. */
+/* Prints the diagnostics as lines of JSON, for programs that read stdout alone. A note belongs to the error or warning
+   before it. */
 static void diags_json(struct session *s, int code, FILE *out)
 {
     static const char *const levels[] = { "error", "warning", "note" };

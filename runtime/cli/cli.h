@@ -9,7 +9,7 @@
 struct cli_env {
     const struct pass *passes_instead; /* pass_options.instead */
     size_t n_instead;
-    const struct rule *rules; /* used by simplify instead of its own; NULL: its own */
+    const struct rule *rules; /* rules that simplify uses instead of its own; NULL: its own */
     size_t n_rules;
 };
 

@@ -16,7 +16,7 @@ struct build_job {
     struct compiled compiled[MAX_TARGETS];
     const char *why[MAX_TARGETS]; /* why a target is not compiled */
     const char *dir;              /* where the build goes */
-    const char *name;             /* without -o: its name in tokic-out */
+    const char *name;             /* without -o: the build's name in tokic-out */
 };
 
 /* ---- targets ---- */
@@ -47,8 +47,8 @@ static void add_gpus(struct build_job *j, int count, struct device *(*open)(stru
     }
 }
 
-/* --target; else every GPU present; else gfx90a, whose build is useful even without its compiler, since emu needs only
-   cc. */
+/* Chooses the targets of --target, else those of all GPUs present, else gfx90a. A build for gfx90a is useful even
+   without its compiler, since the emulator needs only cc. */
 static bool choose_targets(struct build_job *j)
 {
     const struct cli_options *o = &j->l.c->o;
@@ -215,7 +215,7 @@ static bool choose_dir(struct build_job *j)
     return build_is_of(j->l.s, j->dir, j->l.src->name);
 }
 
-/* --stop: runs the passes up to that one and prints the graph. Nothing is compiled or written. */
+/* --stop: runs the passes up to the named one and prints the graph. Nothing is compiled or written. */
 static enum fail stop(struct build_job *j)
 {
     static const char *const early[] = { "infer", "contracts" };

@@ -45,7 +45,7 @@ static void print_contracts(const struct line *l)
             c.of[OBLIGATION_CHECKED], c.of[OBLIGATION_OPEN]);
 }
 
-/* A line for the counts, then one for each obligation. */
+/* Prints a line of JSON for the counts, then one for each obligation. */
 static bool contracts_json(const struct line *l)
 {
     const struct graph *g = l->parsed;
@@ -125,11 +125,11 @@ enum fail cli_print(struct cli *c)
 
 /* ---- graph ---- */
 
-/* A tensor that a run binds or gives. */
+/* A tensor that a run binds (input, label) or gives (output, loss). */
 struct port {
     const char *word, *name;
     const struct type *type;
-    double lo, hi; /* its range; infinite: none */
+    double lo, hi; /* the range of its elements; infinite: no bound */
 };
 
 static struct port *ports_of(const struct graph *g, struct arena *a, size_t *n)
@@ -194,8 +194,8 @@ static void print_summary(const struct line *l)
     table_print(t, 2, out);
 }
 
-/* A line for the graph, then one for each tensor that a run binds or gives. A dimension of a shape is a number, or the
-   text of its expression. */
+/* Prints a line of JSON for the graph, then one for each port. A dimension of a shape is a number, or the text of its
+   expression. */
 static bool summary_json(const struct line *l)
 {
     const struct graph *g = l->parsed;

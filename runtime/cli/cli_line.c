@@ -45,8 +45,8 @@ static bool is_dir(const char *path)
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
-/* A build holds the graph's text as it was. Warns if the file now has another text, but not if the file is gone or
-   cannot be read. */
+/* A build holds the graph's text as of the build. Warns if the file has another text now, but not if the file is gone
+   or cannot be read. */
 static void warn_if_stale(const struct line *l)
 {
     const struct build *b = l->build;
@@ -65,7 +65,7 @@ static void warn_if_stale(const struct line *l)
     session_end(probe);
 }
 
-/* A build's graph is fixed: size and settings are the build's, and others need a new build. */
+/* Reads a build. Its graph is fixed: another size or other settings need a new build. */
 static bool open_build(struct line *l)
 {
     const struct cli_options *o = &l->c->o;
@@ -118,7 +118,7 @@ static void list_names(const struct line *l)
     diag_note(l->s, NOWHERE, *list ? "its tensors are: %s%s" : "it has no tensors%s%s", list, more);
 }
 
-/* --output NAME[=FILE]: NAME may be any tensor that the graph names. */
+/* Adds the output of --output NAME[=FILE], where NAME may be any tensor that the graph names. */
 static bool add_output(struct line *l, const char *option)
 {
     struct graph *g = l->parsed;
@@ -215,7 +215,7 @@ static bool check_files(const struct line *l)
     return true;
 }
 
-/* Inputs, labels and parameters that no output needs are usually a mistake. */
+/* Warns of inputs, labels and parameters that no output needs, since these are usually a mistake. */
 static void warn_of_unused(struct session *s, const struct graph *g)
 {
     enum { MOST = 8 };
@@ -318,8 +318,8 @@ static const struct build_target *target_of_build(const struct line *l, const st
     return NULL;
 }
 
-/* The build's target if its kernels are exactly these, else NULL with a note: another version of tokic may lower the
-   same graph to other kernels. */
+/* The build's target if its kernels are exactly those of k, else NULL with a diagnostic: another version of tokic may
+   lower the same graph to other kernels. */
 static const struct build_target *kernels_of_build(const struct line *l, const struct compiled *k)
 {
     const struct build_target *t = l->build ? target_of_build(l, k->target) : NULL;
@@ -411,7 +411,7 @@ static bool unknown_device(struct session *s, const char *spec)
                       spec, cli_meant(s, known));
 }
 
-/* KIND:N, N from 0. */
+/* Reads N of "KIND:N". */
 static bool ordinal_of(const char *spec, const char *kind, int *out)
 {
     size_t n = strlen(kind);

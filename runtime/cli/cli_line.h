@@ -21,8 +21,8 @@ struct line {
     int64_t hint;
 };
 
-/* The graph of the command's file, directory, or the last build, with the outputs asked for. Refuses to overwrite what
-   the command reads. */
+/* Opens the graph of the command's file or directory, else of the last build, with the outputs asked for. Refuses to
+   overwrite what the command reads. */
 bool line_open(struct cli *c, struct line *l);
 
 /* The steps of runtime/compiled.h for one target, with the command's options. */
@@ -38,13 +38,13 @@ bool line_compile(const struct line *l, struct compiled *k, const char *device_k
 
 /* The targets of --target: a list of names, separated by commas. */
 bool line_targets(struct session *s, const char *list, const struct target *out[], size_t max, size_t *n);
-/* The target where the command implies none: the first of --target, else the build's first, else gfx90a. */
+/* The target if no device implies one: the first of --target, else the build's first, else gfx90a. */
 const struct target *line_target(const struct line *l);
 /* The device of --device, else the first GPU, else (if `or_emu`) an emulator of line_target. With none of these,
    FAIL_DEVICE with the remedy. A --target other than the device's is refused. */
 struct device *line_device(const struct line *l, bool or_emu);
 int line_threads(const struct cli *c);
-/* Makes the directory of --dump-launches. One with files in it is refused: they could be taken for this run's. */
+/* Makes the directory of --dump-launches. Refuses a directory with files, since they could be taken for this run's. */
 bool line_dump_dir(struct cli *c);
 
 /* Binds the graph's sources as the command asks. Sets l->hint to the value of the first dim, for which a .graph file is

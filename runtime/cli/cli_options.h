@@ -67,8 +67,8 @@ struct cli_flag {
 const struct cli_flag *cli_flag_at(int i);
 /* "; did you mean NEAR?", to end an error about a name; "" if `near` is NULL. */
 const char *cli_meant(struct session *s, const char *near);
-/* What tokic calls a backend, numerics or device of another tool: "cuda" of "device" is nvidia:0. `of` is the
-   flag's name. NULL: unknown. */
+/* tokic's word for what users of other tools call a backend, numerics or device. `of` is the flag's name: `said` "cuda"
+   of "device" is nvidia:0. NULL: unknown. */
 const char *cli_word_meant(const char *of, const char *said);
 /* Is `word` one of the space-separated words? */
 bool cli_has_word(const char *words, const char *word);

@@ -1,4 +1,4 @@
-/* tokic run: a graph on the reference, or its kernels on a device; outputs are shown and written. */
+/* tokic run: runs a graph on the reference, or its kernels on a device, then shows and writes the outputs. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -21,8 +21,8 @@ struct run_job {
     enum numerics numerics;
     bool cpu;
     const char *on;       /* "cpu real", "emu:gfx90a" */
-    const char *target;   /* NULL: the graph as written */
-    struct tensor **outs; /* one an output of l.parsed */
+    const char *target;   /* the target whose passes ran; NULL: the graph as written */
+    struct tensor **outs; /* one for each output of l.parsed */
 };
 
 /* ---- what is asked for ---- */
@@ -69,7 +69,8 @@ static void take(struct run_job *j, const struct walk *w, size_t i, const struct
     j->outs[i] = walk_tensor(w, n, j->l.s->run);
 }
 
-/* f16 walks the graph after precision, whose dtypes each node rounds to. */
+/* Runs the reference. For f16 it walks the graph after precision, which has chosen the dtype that each node rounds
+   to. */
 static bool run_cpu(struct run_job *j)
 {
     struct compiled k = { .after = j->l.parsed };
@@ -97,7 +98,7 @@ struct guard {
     size_t checked;
 };
 
-/* Checks a value against an unproved obligation: its range and finiteness. */
+/* Checks a value's range and finiteness against an obligation that is not proved. */
 static bool guard_holds(struct guard *gd, const struct walk *w, const struct obligation *o)
 {
     const struct node *x = o->operand >= 0 ? o->node->in[o->operand] : o->node;
@@ -253,7 +254,7 @@ static const char *value_text(struct arena *a, const struct tensor *t)
     return text;
 }
 
-/* A word for programs: are the elements finite? */
+/* Says for programs, in a word or two, whether the elements are finite. */
 static const char *state_word(const struct tensor *t, const struct stats *st)
 {
     int64_t odd = st->nans + st->infinite;
@@ -361,7 +362,7 @@ static bool save_weights(struct run_job *j)
     return true;
 }
 
-/* Rejects empty file names now, since they would be noticed only after the run. */
+/* Rejects empty names before the run, since they would else be noticed only after it. */
 static bool check_outputs(struct cli *c)
 {
     for (size_t i = 0; i < c->o.outputs.n; i++) {

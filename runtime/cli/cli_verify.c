@@ -1,5 +1,5 @@
-/* tokic verify: judges every kernel on its actual inputs, the passes against the parsed graph, and the drift end to
-   end. */
+/* tokic verify: judges every kernel on its actual inputs and the passes against the parsed graph, and reports the
+   outputs' drift end to end. */
 #include <string.h>
 
 #include "ir/ops/op.h"
@@ -10,7 +10,8 @@
 #include "runtime/cli/report.h"
 #include "runtime/judge/verify.h"
 
-/* Time of the other judgements as shares of the kernels' (measured: moe_sheaf tiny at batch 128, emulated). */
+/* Time of comparing the outputs, and of judging the passes, as shares of the time that the kernels take (measured:
+   moe_sheaf tiny at batch 128, emulated). */
 #define COMPARE_SHARE 0.15
 #define PASSES_SHARE 0.6
 
@@ -23,7 +24,7 @@ struct verify_job {
     struct verify_context ctx;
     struct verify_lines *lines; /* NULL: no table is asked for */
     struct progress progress;
-    double *work; /* of each group, in multiply-adds; then of comparing the outputs, and of the passes */
+    double *work; /* of each group, in multiply-adds; then of comparing outputs; then of judging passes */
 };
 
 static struct cJSON *head(const struct verify_job *j) { return line_json(&j->l, "verify", j->b, INIT_JUDGE); }
@@ -42,7 +43,8 @@ static double group_work(struct session *s, const struct group *gr, const struct
     return sum;
 }
 
-/* A kernel is emulated and judged; the outputs are compared by one walk over the graph, the passes by two. */
+/* Sets j->work and returns its sum, for the progress line. A kernel is run and judged; the outputs are compared by one
+   walk over the graph, and the passes by two. */
 static double all_work(struct verify_job *j)
 {
     const struct graph *g = j->k.after;
@@ -162,7 +164,7 @@ static enum fail say(struct verify_job *j)
     return j->ctx.verdict <= VERDICT_PARTLY ? FAIL_NONE : FAIL_JUDGED;
 }
 
-/* Outputs that --output adds are judged; verify writes none of them. */
+/* Refuses a file in --output, since verify judges the outputs that --output adds, but writes none. */
 static bool check_outputs(struct cli *c)
 {
     for (size_t i = 0; i < c->o.outputs.n; i++)

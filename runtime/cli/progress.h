@@ -1,13 +1,13 @@
 #ifndef TOKIC_RUNTIME_CLI_PROGRESS_H
 #define TOKIC_RUNTIME_CLI_PROGRESS_H
 /* A line on a terminal that says how far a long command is: "kernel 5 of 37   about 2 min to go". It stands in the
-   terminal's current line and is gone when the command ends. Elsewhere nothing is printed. */
+   terminal's current line and is gone when the command ends. To a stream that is no terminal nothing is printed. */
 #include <stdbool.h>
 #include <stdio.h>
 
 struct progress {
     FILE *to;         /* NULL: not a terminal */
-    double begun;     /* seconds of a clock */
+    double begun;     /* when the command began, in seconds of a clock */
     double done, all; /* work, in any unit */
 };
 

@@ -14,7 +14,7 @@ struct table {
     const char *align;
     const char ***rows;
     size_t n, cap;
-    /* Width of a line: the first column's names are shortened, to NAME_WIDTH or less, to keep it. 0: no limit. */
+    /* Most characters of a line. To keep it, names in the first column are cut to NAME_WIDTH or less. 0: no limit. */
     size_t most;
     const size_t *least; /* least widths of the columns, for tables that are printed row by row; NULL: none */
 };
@@ -47,7 +47,7 @@ struct cJSON *report_json(const char *kind);
 int64_t graph_parameters(const struct graph *g, size_t *n_tensors);
 /* "moe_sheaf nano" */
 const char *graph_title(struct arena *a, const struct graph *g);
-/* Is a loss declared, and no output asked for it? It is then not compiled. */
+/* Is a loss declared that no output asks for? Such a loss is not compiled. */
 bool graph_drops_loss(const struct graph *g);
 /* Is there a node of this op? */
 bool graph_uses(const struct graph *g, const char *op);
@@ -84,20 +84,20 @@ struct verify_context {
     const struct dim_values *dims;
     const char *weights; /* "weights: judge, seed 42" */
     const char *what;    /* the graph or build as a command line names it, for the commands that the report suggests */
-    const char *with;    /* the flags that reproduce these inputs, for the same: " --batch 9" */
-    bool sanitized;      /* by the checking emulator, which found nothing */
+    const char *with;    /* the flags that reproduce the inputs, for these commands: " --batch 9" */
+    bool sanitized;      /* the checking emulator ran the kernels and found nothing */
     enum verdict verdict;
 };
-/* The kernels' table, of which a line is printed as soon as the last of its kernels is judged. */
+/* The table of kernels. A line stands for equal kernels, and is printed as soon as the last of these is judged. */
 struct verify_lines;
-/* Prints the head of the report and the table's. */
+/* Prints the head of the report and the head of the table. */
 struct verify_lines *report_kernels_begin(struct session *s, const struct verify_context *c, FILE *to);
 void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *v);
-/* What follows the table. */
+/* Prints what follows the table. */
 void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet,
                    FILE *to);
-/* The report of verify as JSON: a line for the head, for each kernel, for the verdict. `head` is an object that says
-   what was run; more is added to it. */
+/* The report of verify as JSON: a line for the head, one for each kernel, and one for the verdict. `head` is an object
+   that says what was run; the report adds keys to it. */
 bool report_verify_head_json(struct session *s, struct cJSON *head, const struct verify_context *c, FILE *to);
 bool report_kernel_json(struct session *s, const struct kernel_verdict *v, const struct verify_context *c, FILE *to);
 bool report_verify_json(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to);

@@ -6,15 +6,15 @@
 #include "runtime/format/json_out.h"
 #include "runtime/cli/report.h"
 
-/* A launch costs some microseconds of the device's time even if it does nothing. A kernel faster than this is bound by
-   its launch. */
+/* A launch costs some microseconds of the device's time even if it does nothing. A kernel that would take less is
+   bound by its launch. */
 #define LAUNCH_SECONDS 5e-6
 
 struct line {
     const char *title;
-    size_t kernel; /* its text in the program */
+    size_t kernel; /* index of its text in the program */
     size_t groups, launches;
-    double flops, bytes; /* totals of all its groups, at the hint */
+    double flops, bytes; /* totals over the line's groups, at the hint */
     bool matrix;
 };
 
@@ -28,8 +28,8 @@ static double bytes_of(struct session *s, struct node *const *list, size_t n, in
     return sum;
 }
 
-/* Adds a group's work: two operations for each multiply-add of a contraction, one for each element of a pointwise op;
-   its bytes as if each value were read or written once. */
+/* Adds a group's work to its line: two operations for each multiply-add of a contraction, one for each element of a
+   pointwise op. Bytes are counted as if each value were read or written once. */
 static void add_group(struct session *s, struct line *l, const struct group *gr, int64_t hint)
 {
     for (size_t i = 0; i < gr->n_nodes; i++) {

@@ -28,7 +28,7 @@ struct verify_lines {
     size_t width[COLUMNS];
 };
 
-/* Wrong ones first, then the larger ratio. */
+/* Is a worse than b? A wrong kernel is worse than a right one; else the larger ratio is worse. */
 static bool is_worse(const struct kernel_verdict *a, const struct kernel_verdict *b)
 {
     return a->pass != b->pass ? !a->pass : a->ratio > b->ratio;
@@ -45,7 +45,7 @@ static struct line *line_of(struct verify_lines *l, const struct group *gr, size
     return &l->lines[k];
 }
 
-/* Two significant digits. */
+/* An error, with two significant digits. */
 static const char *error_text(struct arena *a, double x) { return x == 0 ? "0" : arena_printf(a, "%.1e", x); }
 static const char *value_text(struct arena *a, double x) { return isnan(x) ? "NaN" : arena_printf(a, "%.6g", x); }
 
@@ -143,8 +143,8 @@ void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *
                                    number_text(a, line->range), w->pass ? NULL : "wrong" });
 }
 
-/* "y 8.9e-04 from real, end to end". Elements that are not finite are counted: those that are the same in real numbers,
-   and those that are not. */
+/* "y 8.9e-04 from real, end to end". Elements that are not finite are counted: those that equal the real numbers'
+   elements, and those that differ. */
 static const char *drift_text(struct arena *a, const struct drift *d)
 {
     if (!d->elements)
@@ -253,7 +253,8 @@ static void print_fail(struct session *s, const struct verify_report *r, const s
                     : "runs the same kernels on the CPU, looking for races, out-of-range and unwritten accesses");
 }
 
-/* Totals over all kernels. blind: kernels with elements of which none was judged; kernels: all others. */
+/* Totals over all kernels. blind: the number of kernels that have elements, none of which was judged. kernels: the
+   number of all others. */
 struct judged {
     int64_t elements, range, not_finite;
     size_t kernels, blind;
@@ -294,8 +295,8 @@ static const char *blind_text(struct arena *a, const struct kernel_verdict *v, c
                                    : arena_printf(a, "%s: %s in it %s", at, v->blind_of->op->call.name, v->blind_why);
 }
 
-/* A line for each kernel with elements that were not judged (the first of them, and why), and for each output of which
-   nothing was judged. Also for each kernel of which no element is finite. */
+/* Prints a line for each kernel with elements that were not judged (the first such element, and why), for each kernel
+   that has no finite element, and for each output of which nothing was judged. */
 static void print_unjudged(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
 {
     struct arena *a = s->run;

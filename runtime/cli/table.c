@@ -60,7 +60,7 @@ static void measure(const struct table *t, size_t *width, size_t n)
                 width[i] = text_width(t->rows[r][i]);
 }
 
-/* Shortens the names of the first column to keep the line's width. */
+/* Shortens the first column's names, and lowers width[0] with them, so that lines stay within t->most. */
 static void shorten_names(const struct table *t, size_t indent, size_t *width, size_t n)
 {
     enum { LEAST = 20 };
@@ -76,7 +76,7 @@ static void shorten_names(const struct table *t, size_t indent, size_t *width, s
         width[0] = most;
 }
 
-/* Two blanks between columns, none at the end of a line. */
+/* Puts two blanks between columns, and none at the end of a line. */
 void table_print(const struct table *t, int indent, FILE *to)
 {
     size_t n = strlen(t->align);

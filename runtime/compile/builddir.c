@@ -151,7 +151,7 @@ static enum in_way what_is_at(struct session *s, const char *dir)
         return WAY_EMPTY;
     const char *manifest = arena_printf(s->run, "%s/manifest.json", dir);
     const char *checked = arena_printf(s->run, "%s/graph.checked", dir);
-    const char *graph = arena_printf(s->run, "%s/graph.graph", dir); /* one may be lost */
+    const char *graph = arena_printf(s->run, "%s/graph.graph", dir); /* one of the two may be lost */
     return !access(manifest, F_OK) && (!access(checked, F_OK) || !access(graph, F_OK)) ? WAY_BUILD : WAY_OTHER;
 }
 
@@ -189,7 +189,7 @@ static bool move_new(const char *from, const char *to)
     return errno != EEXIST && !rename(from, to);
 }
 
-/* Moves the user's files from the old build to the new one. false: some of them are still in the old one. */
+/* Moves the user's files from the old build to the new one. false: some files are still in the old build. */
 static bool keep_foreign(struct session *s, const char *old, const char *dir)
 {
     bool all = true;
@@ -214,7 +214,8 @@ struct build_place {
     const char *dir;
 };
 
-/* Removes what a killed build left beside the directory: half a build, or a whole older one. */
+/* Removes a directory beside the build: the old build, or what a killed process left. The user's files in it move to
+   the build first. */
 static void drop_left(void *ctx, const char *left)
 {
     const struct build_place *p = ctx;
@@ -353,7 +354,7 @@ static bool read_sets(struct session *s, const cJSON *list, struct build *b)
 
 /* ---- checking the files ---- */
 
-/* Keeps the bytes of files that are used later, so that what is used is what the hash was checked on. */
+/* Keeps the bytes of files that are used later, so that nobody reads the files again after their hash was checked. */
 static bool keep_file(struct build *b, const char *name, const char *bytes, size_t size)
 {
     if (!strcmp(name, "graph.graph")) {
@@ -394,8 +395,8 @@ static bool is_named(const struct build *b, const char *name)
     return false;
 }
 
-/* Reports files that the manifest does not name under names that builds use. A user's files beside these are ignored.
-   */
+/* Reports files that have a name which builds use, but which the manifest does not list. A user's files under other
+   names are ignored. */
 static bool no_strays(struct session *s, const struct build *b, const char *under, int depth)
 {
     struct dirent **list;
@@ -563,7 +564,7 @@ const char *build_default_dir(struct session *s, const char *graph, const char *
     return arena_printf(s->run, OUT_DIR "/%s", *name);
 }
 
-/* Do the paths name one file? By their text if one of them is gone. */
+/* Do the paths name one file? If one of the files is gone, the paths' texts are compared. */
 static bool same_path(const char *a, const char *b)
 {
     struct stat x, y;

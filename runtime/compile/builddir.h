@@ -29,7 +29,7 @@ struct build {
     const char *tokic;  /* the version that wrote it */
     const char **files; /* paths within it, without manifest.json */
     size_t n_files;
-    /* For both. */
+    /* Given to build_write, and set by build_read. */
     const char *graph;   /* "moe_sheaf" */
     const char *size;    /* "nano"; "": the graph has no sizes */
     const char *source;  /* the file's name, as the user gave it */
@@ -42,8 +42,8 @@ struct build {
     size_t n_targets;
 };
 
-/* Writes a build to `dir`. It replaces a build that is there, but keeps the user's own files in it. A directory with
-   files and no build is refused. false with a diagnostic: nothing has changed. */
+/* Writes a build to `dir`. If `dir` holds a build, replaces it but keeps the user's own files in `dir`. A directory
+   with files and no build is refused. false with a diagnostic: nothing has changed. */
 bool build_write(struct session *s, const struct build *b, const char *dir);
 /* Reads the manifest, the graph and the code objects. Every file must have the manifest's hash, and every file under a
    name that builds use must be in the manifest. NULL with a diagnostic for each file at fault. */

@@ -1,5 +1,5 @@
-/* clang as a command, for AMD targets that hiprtc does not know. Runs in a child (runtime/compile/compile_child.h)
-   whose stdout and stderr are a file. */
+/* clang as a command, for AMD targets that hiprtc does not know. It runs in a child process
+   (runtime/compile/compile_child.h) whose stdout and stderr are a file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>

@@ -41,7 +41,7 @@ static uint32_t word(const uint8_t *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* Section headers may lie anywhere, also unaligned: copied one at a time. */
+/* Copies section header i, since headers may lie anywhere, also unaligned. */
 static bool section_at(const struct object *o, unsigned i, Elf64_Shdr *out)
 {
     if (i >= o->head.e_shnum || o->head.e_shentsize != sizeof *out || o->head.e_shoff > o->size)
@@ -97,7 +97,7 @@ static struct kernel_info *kernel_find(struct object *o, const char *name, size_
 
 /* ---- msgpack: the part of it that the metadata uses, the rest skipped ---- */
 
-/* One item's head. For containers and strings `n` is the length (a map's in pairs), for integers the value. */
+/* The head of an item. n: the length of a container or string (of a map in pairs), or the value of an integer. */
 enum item_kind { ITEM_END, ITEM_INT, ITEM_STRING, ITEM_ARRAY, ITEM_MAP, ITEM_OTHER };
 struct item {
     enum item_kind kind;
@@ -119,7 +119,7 @@ static struct item item_end(struct bytes *b)
     return (struct item){ ITEM_END, 0, NULL };
 }
 
-/* An item with a content of n bytes, which follow its head. */
+/* An item whose content is the n bytes that follow its head. */
 static struct item item_body(struct bytes *b, enum item_kind kind, uint64_t n)
 {
     if (n > left(b))
@@ -258,7 +258,7 @@ static void metadata_read(struct object *o, struct bytes b)
     }
 }
 
-/* Notes: owner's size, data's size, type, then both, each padded to 4 bytes. */
+/* A note is the owner's size, the data's size, the type, then owner and data, each padded to 4 bytes. */
 static void notes_read(struct object *o, struct bytes b)
 {
     while (left(&b) >= 12) {
@@ -288,8 +288,8 @@ static bool is_matrix(uint32_t first, uint32_t second)
     return (mfma || wmma) && (second & 0x100) && (second & 0x20000);
 }
 
-/* s_endpgm, up to gfx10 and since gfx11; neither is an instruction on the other's architectures. What follows the last
-   one is padding. */
+/* Is it s_endpgm, as encoded up to gfx10 or since gfx11? Neither word is an instruction on the other architectures.
+   What follows the last s_endpgm of a kernel is padding. */
 static bool is_end(uint32_t w) { return w == 0xbf810000 || w == 0xbfb00000; }
 
 static int matrix_count_amd(struct bytes code)

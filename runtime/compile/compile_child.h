@@ -4,7 +4,8 @@
 #include "ir/session.h"
 #include "ir/target.h"
 
-/* What a child is given. It leaves its results as files in `dir`, a private directory that is also its TMPDIR. */
+/* What a child is given. The child leaves its results as files in `dir`, a private directory that is also its
+   TMPDIR. */
 struct compile_job {
     const struct target *target;
     const char *text; /* the module */
@@ -18,15 +19,15 @@ struct compile_job {
 enum { CHILD_GOOD = 0, CHILD_REFUSED = 41, CHILD_ABSENT = 42, CHILD_FAILED = 43 };
 
 struct child_result {
-    int code; /* of the above, or another exit code; -1: killed by a signal */
+    int code; /* one of the codes above, or another; -1: killed by a signal */
     int signal;
     bool late;          /* the time limit killed it */
     const void *object; /* NULL if the child left none */
     size_t size;
-    const char *log;     /* its report; never NULL */
-    const char *errors;  /* its stdout and stderr; never NULL */
+    const char *log;     /* the compiler's report; never NULL */
+    const char *errors;  /* the child's stdout and stderr; never NULL */
     const char *version; /* as the compiler reports it; "" if it does not */
-    const char *full;    /* it failed, and the directory for temporary files is full: "/tmp is full (12 KiB left)" */
+    const char *full;    /* "/tmp is full (12 KiB left)", if the child failed for lack of room; else NULL */
 };
 
 /* Runs `work` in a child and collects its results into the run arena. false with a diagnostic if no child can be

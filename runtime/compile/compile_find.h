@@ -9,9 +9,9 @@ struct find_dir {
     const char *env, *path;
 };
 
-/* The first of `names` in the first directory that has one: those of LD_LIBRARY_PATH, then `dirs` (ends with two
-   NULLs), then the system linker's. NULL if none. The path is from the arena. */
+/* Searches the directories of LD_LIBRARY_PATH, then `dirs` (ends with two NULLs), then the system linker's. Returns the
+   path of the first of `names` in the first directory that has one, from the arena. NULL if none has. */
 const char *find_library(struct arena *a, const char *const *names, const struct find_dir *dirs);
-/* The first of `names` that is an executable, in $PATH; a name with a slash is looked up as it stands. */
+/* Searches $PATH for the first of `names` that is an executable. A name with a slash is taken as a path. */
 const char *find_command(struct arena *a, const char *const *names);
 #endif

@@ -1,4 +1,5 @@
-/* From a module's text to GPU code. One table entry for each compiler; all of them run in a child process. */
+/* From a module's text to GPU code. Each compiler has an entry in a table, and runs in a child
+   process. */
 #include "runtime/compile/codeobj.h"
 #include "runtime/compile/compile.h"
 #include "runtime/compile/compile_child.h"
@@ -19,8 +20,8 @@ struct gpu_compiler {
     const char *const *commands;
     const struct find_dir *dirs;
     int (*work)(const struct compile_job *);
-    const char *const *flags; /* the architecture's comes last */
-    const char *narrow_flag;  /* added where a wave has 32 work-items, i.e. on RDNA; NULL: none */
+    const char *const *flags; /* the architecture's flag is added after these */
+    const char *narrow_flag;  /* added if the target's wave has 32 work-items (RDNA); NULL: none */
     const char *arch_flag;
     const char *missing; /* the message if it is absent, with how to get it */
 };

@@ -18,7 +18,7 @@ struct rtc {
     const char *(*error_string)(int code);
 };
 
-/* The same number in HIP's enum and NVRTC's. */
+/* The result code of a failed compilation: the same number in HIP's enum and NVRTC's. */
 enum { RTC_COMPILATION = 6 };
 
 struct rtc_name {
@@ -111,7 +111,7 @@ static bool same_arch(const char *isa, const char *arch)
 }
 
 /* hiprtc 5.2 aborts on an architecture that its code object manager does not know (it frees garbage after a failed
-   set_isa_name), so the list is asked first. ISA names read "amdgcn-amd-amdhsa--gfx90a". */
+   set_isa_name), so libamd_comgr is asked for its list first. ISA names read "amdgcn-amd-amdhsa--gfx90a". */
 static int arch_check(const struct compile_job *job)
 {
     static const char *const names[] = { "libamd_comgr.so.2", "libamd_comgr.so.3", "libamd_comgr.so" };
@@ -155,8 +155,8 @@ int child_hiprtc(const struct compile_job *job)
 
 /* NVRTC 12.0 to 13.0 miscompiles: where loop strength reduction rewrites the address of a store after a loop by the
    loop's counters, it drops a constant. Two argmax in a kernel then write 1,024 bytes beyond their shared memory
-   (tests/graphs/two_argmax.graph). 13.1 to 13.5 do not. Without that pass, no model is slower by more than 1 % on an
-   H200. The options are libnvvm's and undocumented; each of these versions takes them. */
+   (tests/graphs/two_argmax.graph). 13.1 to 13.5 compile it right. Without loop strength reduction, no model is slower
+   by more than 1 % on an H200. The options are libnvvm's and undocumented; each of these versions takes them. */
 static const char *const faulty_pass_off[] = { "-Xnvvm=-Xllc", "-Xnvvm=-disable-lsr" };
 
 static bool has_faulty_pass(const struct rtc *r)
@@ -177,8 +177,8 @@ static int compile_nvrtc(const struct compile_job *job, const struct rtc *r)
     return rtc_compile(job, r, job->n_flags + n_more, flags);
 }
 
-/* Since 12.9, NVRTC has a cache of its own. What comes from there has no report by ptxas: registers and spills would be
-   unknown. */
+/* Turns off the cache that NVRTC has had since 12.9. A cubin from there has no report by ptxas, so its registers and
+   spills would be unknown. */
 int child_nvrtc(const struct compile_job *job)
 {
     struct rtc r;

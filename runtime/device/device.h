@@ -33,7 +33,7 @@ struct code {
     size_t n_kernels;
 };
 
-/* A buffer that a launch may access. Only checkers and reproducers read it; devices do not. */
+/* A buffer that a launch may access. Only the emulator and reproducers read this record; GPUs do not. */
 struct launch_buffer {
     const char *name;
     dptr at;
@@ -77,7 +77,7 @@ struct device_ops {
     const char *kind; /* "emu", "nvidia", "amd" */
     void (*close)(struct device *d);
     bool (*alloc)(struct device *d, size_t bytes, dptr *out); /* bytes 0: a valid, distinct pointer */
-    void (*free)(struct device *d, dptr p);                   /* no work that uses it may be pending or recorded */
+    void (*free)(struct device *d, dptr p);                   /* no pending or recorded work may use it */
     bool (*copy_in)(struct device *d, struct stream *st, dptr dst, const void *src, size_t bytes);
     bool (*copy_out)(struct device *d, struct stream *st, void *dst, dptr src, size_t bytes);
     bool (*copy)(struct device *d, struct stream *st, dptr dst, dptr src, size_t bytes);
@@ -94,7 +94,7 @@ struct device_ops {
        costs time. */
     bool (*use)(struct device *d);
     bool (*launch)(struct device *d, struct stream *st, const struct launch *l); /* an empty grid is not launched */
-    bool (*sync)(struct device *d);                                              /* all streams */
+    bool (*sync)(struct device *d);                                              /* waits for all streams */
 
     struct stream *(*stream_new)(struct device *d);
     void (*stream_free)(struct device *d, struct stream *st); /* all three `_free` of handles accept NULL */
@@ -107,11 +107,11 @@ struct device_ops {
     /* Seconds between two recorded events; waits for both. Negative on failure. */
     double (*event_seconds)(struct device *d, struct event *from, struct event *to);
 
-    /* From begin to end, work in the stream is recorded instead of done. A stream that waits for an event recorded in
-       it is recorded too. Until the end, work in the default stream is an error. */
+    /* From begin to end, work in the stream is recorded instead of done. A stream that waits for an event of a
+       recorded stream is recorded too. Until the end, work in the default stream is an error. */
     bool (*capture_begin)(struct device *d, struct stream *st);
     struct captured *(*capture_end)(struct device *d, struct stream *st);
-    void (*capture_drop)(struct device *d, struct stream *st); /* ends it after a failure, without a diagnostic */
+    void (*capture_drop)(struct device *d, struct stream *st); /* ends one after a failure, without a diagnostic */
     bool (*captured_submit)(struct device *d, struct captured *c, struct stream *st);
     void (*captured_free)(struct device *d, struct captured *c);
 };

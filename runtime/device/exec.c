@@ -85,8 +85,9 @@ static bool start_in_order(struct exec *e)
     return true;
 }
 
-/* Discards the activations when a run begins, and a group's scratch when the group is done. If an edge is missing, a
-   launch that runs too early reads discarded memory or another value, which the device reports. */
+/* Runs the launches in a random order. Discards the activations first, and a group's scratch when the group is done. If
+   an edge is missing, a launch that runs too early reads discarded memory or another value, which the device
+   reports. */
 static bool start_in_random_order(struct exec *e)
 {
     exec_order(e->p, e->seed++, e->order);

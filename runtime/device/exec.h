@@ -6,7 +6,7 @@
 #include "runtime/bind.h"
 #include "runtime/device/device.h"
 
-/* Bytes that are zero when a launch begins. */
+/* Bytes that are set to zero before a launch. */
 struct zeroing {
     dptr at;
     size_t bytes;
@@ -32,8 +32,8 @@ struct exec {
     dptr *at; /* address of each materialised node or source, by node id; 0: none */
     size_t n_at;
     dptr **scratch;            /* by group id: the address of each of its scratch buffers */
-    struct prepared *launches; /* one for each of the program's */
-    size_t *first_launch;      /* by group id, and one past the last group: n_launches */
+    struct prepared *launches; /* one for each launch of the program */
+    size_t *first_launch;      /* by group id: number of the group's first launch; at the end n_launches */
     struct captured *captured; /* made by exec_capture; NULL: none yet */
     size_t *order;             /* checking device: the order of launches in this run */
     uint64_t seed;             /* checking device: the order's seed; each run takes the next */
@@ -75,7 +75,7 @@ struct tensor *exec_read_scratch(struct exec *e, const struct group *gr, int scr
 /* Discards a group's results and scratch: every bit becomes one, a NaN in every float format. */
 bool exec_forget(struct exec *e, const struct group *gr);
 
-/* Fills `order` (p->n_launches numbers) with a random order of launches that the program's edges allow: exec_start's on
-   a checking device. */
+/* Fills `order` (p->n_launches numbers) with a random order of launches that the program's edges allow. exec_start
+   takes such an order on a checking device. */
 void exec_order(const struct program *p, uint64_t seed, size_t *order);
 #endif

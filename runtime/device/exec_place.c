@@ -1,5 +1,5 @@
-/* Where everything of a program is on the device: parameters in one allocation, inputs in another, activations and
-   scratch in a third, as memplan placed them. */
+/* Gives a program its memory on the device: one allocation for parameters, one for inputs, and one for activations and
+   scratch, which stand there as memplan placed them. */
 #include "runtime/device/exec_place.h"
 
 #include "ir/ops/op.h"
@@ -19,7 +19,7 @@ size_t exec_scratch_bytes(const struct exec *e, const struct group *gr, int scra
     return (size_t)dims_eval(&e->dims, s->count) * (size_t)dtype_size(s->dtype);
 }
 
-/* Kernels number elements in 32 bits. */
+/* Refuses values of 2^31 elements or more, since kernels number elements in 32 bits. */
 static bool sizes_fit(struct exec *e)
 {
     for (size_t i = 0; i < e->p->g->n_nodes; i++) {
@@ -32,7 +32,7 @@ static bool sizes_fit(struct exec *e)
     return true;
 }
 
-/* By node id: sources that some group reads, even if none of its launches has an element to read. */
+/* Marks, by node id, the sources that some group reads, even if its launches have no element to read. */
 static const bool *sources_read(const struct exec *e)
 {
     bool *read = arena_array(e->arena, bool, e->n_at + 1);

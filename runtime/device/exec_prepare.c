@@ -1,5 +1,5 @@
-/* Every launch made ready once: its function found, its arguments packed, its grid and buffers evaluated for the dims
-   at hand. */
+/* Makes every launch ready, once: finds its function, packs its arguments, and evaluates its grid and buffers for the
+   dims at hand. */
 #include <string.h>
 
 #include "runtime/device/exec_place.h"
@@ -11,8 +11,8 @@ static dptr address_of(const struct exec *e, const struct program_launch *l, con
     return base + (a->offset ? (dptr)dims_eval(&e->dims, a->offset) : 0);
 }
 
-/* The record of buffer argument i. Checkers identify values by number: nodes by id, then all scratch. `first`: the
-   number of the group's first scratch. */
+/* The record of buffer argument i. Checkers identify a value by a number: a node's id plus 1; the numbers of scratch
+   follow those of all nodes. `first`: the number of the group's first scratch. */
 static struct launch_buffer buffer_of(const struct exec *e, const struct program_launch *l, size_t i, uint32_t first)
 {
     const struct launch_arg *arg = &l->args[i];

@@ -153,7 +153,7 @@ static bool gpu_launch(struct device *d, struct stream *st, const struct launch 
         return true;
     size_t size = l->args_size;
     void *const param_pointer = (void *)1;
-    void *const param_size = (void *)2; /* of both drivers */
+    void *const param_size = (void *)2; /* both numbers hold for both drivers */
     void *config[] = { param_pointer, (void *)(uintptr_t)l->args, param_size, &size, g->api.vendor->param_end };
     unsigned grid[] = { (unsigned)l->grid[0], (unsigned)l->grid[1], (unsigned)l->grid[2] };
     bool good = l->early && g->api.launch_config && d->target->early_launch

@@ -28,7 +28,8 @@ const struct gpu_vendor gpu_amd = {
     .param_end = (void *)3, /* HIP_LAUNCH_PARAM_END */
 };
 
-/* One entry for each function. NULL: this driver has none, or needs none. `maybe`: it may be missing. */
+/* The names of one function in the two drivers. NULL: that driver lacks it or does not need it. `maybe`: some versions
+   of the driver lack it. */
 struct function_name {
     size_t field;
     const char *hip, *cuda;
@@ -119,7 +120,8 @@ static bool node_there(const struct gpu_vendor *v)
     return !v->nodes;
 }
 
-/* ISO C has no cast from dlsym's pointer to a function's; the two have one representation wherever dlsym exists. */
+/* Looks up each function in the library. ISO C has no cast from dlsym's pointer to a function's, but the two have one
+   representation wherever dlsym exists. */
 static bool fill_in(struct session *s, struct gpu_driver *g, void *lib, const char *path, const char **why)
 {
     for (int i = 0; i < FUNCTIONS; i++) {

@@ -79,7 +79,7 @@ struct gpu_driver {
     int (*context_use)(void *context);
     int (*function_attribute)(void *function, int attribute, int value);
     int (*launch_config)(const struct cuda_launch *how, void *function, void **params,
-                         void **config); /* from 11.8 on */
+                         void **config); /* in drivers from 11.8 on */
     /* HIP only */
     const char *(*hip_error_name)(int code);
     const char *(*hip_error_text)(int code);

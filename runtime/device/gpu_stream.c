@@ -125,7 +125,7 @@ void gpu_capture_drop(struct device *d, struct stream *st)
         (void)g->api.graph_destroy(graph);
 }
 
-/* The graph is destroyed as soon as it is instantiated. */
+/* The driver's graph is needed only to instantiate the recording, and is then destroyed. */
 struct captured *gpu_capture_end(struct device *d, struct stream *st)
 {
     struct gpu *g = gpu_of(d);

@@ -54,7 +54,7 @@ static bool emu_launch(struct device *d, struct stream *st, const struct launch 
     return launch_is_empty(l) || emu_submit(d, st, &(struct task){ .kind = TASK_LAUNCH, .launch = *l });
 }
 
-/* Memory is checked even if the call fails, so that both errors are reported. */
+/* Memory is checked even if a test makes the call fail, so that both errors are reported. */
 static bool emu_sync(struct device *d)
 {
     bool allowed = emu_allows(d, "sync");
@@ -104,7 +104,8 @@ static const struct device_ops emu_ops = {
     .captured_free = emu_captured_free,
 };
 
-/* The emulator's code uses these instructions for fma and f16 conversions (runtime/compile/compile_host.c). */
+/* Does the processor have the instructions that kernels are compiled to for fma and f16 conversions
+   (runtime/compile/compile_host.c)? */
 static bool cpu_serves(struct session *s)
 {
 #if defined(__x86_64__)

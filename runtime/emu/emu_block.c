@@ -8,10 +8,10 @@
 #include "runtime/emu/emu_fiber.h"
 #include "ir/memory.h"
 
-/* Why a work-item waits. */
+/* What a work-item waits for. */
 enum wait { WAIT_NOT, WAIT_BLOCK, WAIT_WAVE, WAIT_SHUFFLE, WAIT_BALLOT, WAIT_MMA, WAIT_END };
 
-/* One work-item; in a kernel without collectives, all work-items of the block in turn. */
+/* A fiber of one work-item. In a kernel without collectives, one fiber runs all work-items of the block in turn. */
 struct lane {
     struct tk_item item; /* first: callbacks get its address */
     struct fiber fiber;
@@ -33,7 +33,7 @@ struct worker {
     unsigned char *stacks, *smem;
     int cap;
     bool failed;
-    uint64_t block; /* of the failure */
+    uint64_t block; /* the block in which it failed */
     int line;
     char why[512];
 };
@@ -234,7 +234,7 @@ static bool wave_serve(struct worker *w, int first, int n)
     BUG("a wave does not wait for a wave operation");
 }
 
-/* Runs a wave until all of it waits for the block or has ended. */
+/* Runs a wave until all its lanes wait for the block, or all have ended. */
 static bool wave_run(struct worker *w, int first, int n)
 {
     for (;;) {

@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_EMU_EMU_BLOCK_H
 #define TOKIC_RUNTIME_EMU_EMU_BLOCK_H
-/* Running the blocks of a launch. Workers, one OS thread each, share them. Within a worker the work-items of a block
+/* Runs the blocks of a launch. Workers, one OS thread each, share the blocks. Within a worker the work-items of a block
    are fibers that run one after the other, wave by wave, and meet at barriers and wave operations. */
 #include <stdatomic.h>
 

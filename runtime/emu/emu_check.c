@@ -24,8 +24,9 @@ struct past {
 
 struct cell {
     struct past write, read; /* the last of each; epoch 0: none in this launch */
-    /* What is remembered of the reads in epoch read.epoch: one by another thread than read.tid (other_*), and whether
-       several waves or blocks read. Of the reads at read.wave_count: whether several threads read. */
+    /* What is remembered of earlier reads. other_*: the last one by another thread or block than `read`'s. many_blocks:
+       several blocks have read. many_waves: several waves have read in epoch read.epoch. many_threads: several threads
+       have read at read.wave_count. */
     uint16_t other_tid;
     int32_t other_line;
     uint32_t other_block;
@@ -48,7 +49,7 @@ struct region {
     struct cell *cells; /* NULL if the launch only reads it, so that no race is possible */
 };
 
-/* The copies of one thread in the order of issue; `group`: the number of groups committed before. */
+/* A copy that a thread has issued. group: the number of groups that the thread had committed before. */
 struct flight {
     int line, group;
     void *dst;
@@ -65,7 +66,7 @@ struct finding {
     enum fault what;
     int line, other_line, tid, other_tid;
     unsigned block, other_block;
-    const struct region *where; /* NULL: `at` is in none */
+    const struct region *where; /* the region of `at`; NULL: none */
     size_t elem;
     const void *at;
     bool write;
@@ -74,7 +75,7 @@ struct finding {
 struct checker {
     const struct target *target;
     const struct launch *launch;
-    struct region *regions; /* by address; the last found is tried first */
+    struct region *regions; /* in order of address; a search begins at number `last` */
     int n_regions, last;
     uint32_t block, epoch, block_start;
     uint32_t wave_count[MAX_WAVES];
@@ -117,8 +118,8 @@ static void regions_merge(struct checker *c)
     c->n_regions = n;
 }
 
-/* The first value held in bytes [from, end) of a region that is not the one that the launch expects. If there is none:
-   the expected value. */
+/* The value that the launch expects in bytes [from, end) of a region, if they all hold it or were written by the host.
+   Else the first other value. */
 static uint32_t value_held(const struct region *r, size_t from, size_t end)
 {
     for (size_t i = from; r->value && r->held && i < end && i < r->bytes; i++)
@@ -217,7 +218,7 @@ static struct region *region_of(struct checker *c, const void *at, int bytes)
 
 /* ---- findings ---- */
 
-/* Keeps one finding for each (kind, line, other line), and counts the rest. */
+/* Keeps one finding for each (kind, line, other line, region), MAX_FINDINGS at most, and counts all. */
 static void found(struct checker *c, struct finding f)
 {
     c->n_all++;
@@ -297,7 +298,7 @@ static struct past now(const struct checker *c, int tid, int line)
     return (struct past){ c->epoch, c->wave_count[wave_of(c, tid)], c->block, line, (uint16_t)tid };
 }
 
-/* Is a touch by `me` unordered with one by another thread? */
+/* Do `was` and `me` come from different threads with no barrier in between? */
 static bool unordered(const struct checker *c, const struct past *was, const struct past *me)
 {
     if (!was->epoch)
@@ -309,7 +310,7 @@ static bool unordered(const struct checker *c, const struct past *was, const str
     return wave_of(c, was->tid) != wave_of(c, me->tid) || was->wave_count == me->wave_count;
 }
 
-/* Is a write unordered with the cell's reads: with the last one, or with what is remembered of earlier ones? */
+/* Is the write `me` unordered with a read of the cell, be it the last read or one of those that the cell remembers? */
 static bool read_unordered(const struct checker *c, const struct cell *cell, const struct past *me, struct finding *f)
 {
     const struct past *was = &cell->read;
@@ -432,7 +433,7 @@ static size_t end_cell(const struct region *r, const void *at, int bytes)
     return ((size_t)((const unsigned char *)at - r->at) + (size_t)bytes - 1) / (size_t)r->elem + 1;
 }
 
-/* A read of memory that the launch does not write. */
+/* Checks a read of memory that the launch does not write. */
 static void read_held(struct checker *c, struct region *r, const struct past *me, const void *at, int bytes)
 {
     size_t from = (size_t)((const unsigned char *)at - r->at);

@@ -4,12 +4,13 @@
 #include "runtime/device/device.h"
 
 enum { FRESH_BYTE = 0xff }; /* fills unwritten memory: NaN in every float format, -1 in integers */
-/* What a byte holds, besides values by number. */
+/* What a byte may hold instead of a numbered value. */
 #define HOLDS_NOTHING 0u
-#define HOLDS_ANY UINT32_MAX /* written by the host: any launch may read it */
+#define HOLDS_ANY UINT32_MAX /* written by the host, or as an unknown value: any launch may read it */
 
 struct checker;
-/* held[i]: for each byte of the i-th buffer, the value that it holds; NULL: unknown. Returns NULL if out of memory. */
+/* The shadow of a launch. held[i]: the value that each byte of the i-th buffer holds; NULL: unknown. Returns NULL if
+   out of memory. */
 struct checker *checker_new(const struct target *t, const struct launch *l, uint32_t *const *held, unsigned char *smem);
 void checker_free(struct checker *c);
 /* Records in `held` which bytes now hold the launch's values. */

@@ -17,6 +17,6 @@ struct emu {
 };
 
 static inline struct emu *emu_of(struct device *d) { return (struct emu *)d; }
-/* Tests make the n-th call of a device fail. */
+/* false with a diagnostic for the one call that a test makes fail. */
 bool emu_allows(struct device *d, const char *call);
 #endif

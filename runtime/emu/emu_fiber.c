@@ -36,8 +36,8 @@ static void arrive(struct fiber *me) { (void)me; }
 static void forget(unsigned char *stack) { (void)stack; }
 #endif
 
-/* A canary in the lowest words of a stack. Guard pages would need two mappings for each work-item, which soon exceeds
-   the system's limit. */
+/* A canary in the lowest words of a stack shows an overflow. Guard pages would need two mappings for each work-item,
+   which soon exceeds the system's limit. */
 enum { CANARY_WORDS = 8 };
 static const uint64_t canary = 0x746f6b6963206573u;
 
@@ -95,8 +95,8 @@ static void swap(struct fiber *from, struct fiber *to) { fiber_swap(&from->sp, t
 
 #else
 
-/* Elsewhere the C library's contexts, stored at the top of the stack. They save the signal mask at every switch, which
-   makes them twenty times slower. */
+/* Other processors use the C library's contexts, stored at the top of each stack. A context saves the signal mask at
+   every switch, which makes it twenty times slower. */
 #include <ucontext.h>
 
 static void first_step_of(unsigned low, unsigned high)

@@ -147,10 +147,11 @@ static float special_sum(const float *a, const float *b, int step, int k, float 
 
 /* ---- MODEL_ALIGNED_SUM ---- */
 
-/* Each term s·2^e is truncated to a multiple of 2^(E-F), where E is the largest e. The truncated terms are added
-   exactly, and the sum is truncated to f32. A product with a zero operand has no exponent (measured on an H200: 0·2^15
-   does not shorten the other terms). Scaled by 2^(F-E), a product is below 2^(F+2) = 2^27 in magnitude: truncation is a
-   conversion to int32, and the sum of eight of them fits in one. */
+/* Each term s·2^e is truncated to a multiple of 2^(E-F), where E is the largest e, and F is the model's fbits, at most
+   25. The truncated terms are added exactly, and the sum is truncated to f32. A product with a zero operand has no
+   exponent (measured on an H200: 0·2^15 does not shorten the other terms). Scaled by 2^(F-E), a product is below
+   2^(F+2) <= 2^27 in magnitude. So a conversion to int32 truncates it, and the sum of eight such products fits in an
+   int32. */
 
 enum { NO_EXPONENT = -1000 };
 
@@ -185,8 +186,8 @@ struct aligned_operands {
     int16_t ea[SIDE][SIDE], eb[SIDE][SIDE];
 };
 
-/* One row of D over `group` values of k from k0 on. Inlined where n is a constant, so that the loops over columns
-   become vector code. */
+/* Adds the products at k0 .. k0 + group - 1 to c, row i of the result. Inlined where n is a constant, so that the loops
+   over columns become vector code. */
 static inline __attribute__((always_inline)) void aligned_row(const struct aligned_operands *o, int i, int k0,
                                                               int group, int fbits, int n, float *c)
 {

@@ -13,7 +13,7 @@ unsigned char *memory_at(struct emu *e, dptr p, size_t bytes);
 /* The value that each byte of [p, p + bytes) holds; NULL: not checking, or in no allocation. */
 uint32_t *memory_held(struct emu *e, dptr p, size_t bytes);
 void memory_hold(struct emu *e, dptr p, size_t bytes, uint32_t value);
-void memory_free(struct emu *e); /* all of it */
+void memory_free(struct emu *e); /* frees all allocations */
 /* True if no allocation was written beyond its ends. */
 bool memory_intact(struct emu *e);
 #endif

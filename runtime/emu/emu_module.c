@@ -1,4 +1,4 @@
-/* Modules of the emulator, shared objects that the host's compiler made; their functions; running a launch. */
+/* Modules of the emulator, which are shared objects that the host's compiler made, and launches of their functions. */
 #include "runtime/emu/emu_module.h"
 
 #include <dlfcn.h>
@@ -20,7 +20,7 @@ struct module {
 struct function {
     struct module *module;
     tk_entry *entry;
-    int block, args_bytes; /* as the text says */
+    int block, args_bytes; /* as the kernel's text states them */
 };
 
 static void module_free(struct module *m)

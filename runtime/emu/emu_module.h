@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_EMU_EMU_MODULE_H
 #define TOKIC_RUNTIME_EMU_EMU_MODULE_H
-/* Code that is loaded, and its launches. */
+/* Loads the emulator's modules and runs launches. */
 #include "runtime/emu/emu_device.h"
 
 struct module *emu_load(struct device *d, const struct code *code);

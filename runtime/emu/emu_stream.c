@@ -24,7 +24,7 @@ struct event {
 
 struct captured {
     struct captured *next;
-    struct stream *origin; /* where it began */
+    struct stream *origin; /* the stream in which it began */
     struct task *tasks;
     size_t n, cap;
 };
@@ -238,7 +238,7 @@ static void recording_free(struct captured *c)
     free(c);
 }
 
-/* Ends the recording of all its streams. */
+/* Ends the recording in all streams that it records. Events recorded in it count as not recorded from here on. */
 static struct captured *recording_close(struct emu *e)
 {
     struct captured *c = e->recording;

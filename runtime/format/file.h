@@ -16,10 +16,10 @@ struct file_in {
     int fd;
     const unsigned char *bytes; /* not NULL: memory, no fd */
 };
-/* Regular files only, since the size must be known before memory for the content is allocated. */
+/* Opens a regular file. Others are refused, since memory for the content is allocated by the file's size. */
 bool file_open(struct session *s, struct file_in *f, const char *path);
 struct file_in file_of_bytes(struct session *s, const char *name, const void *bytes, size_t size);
-/* Exactly n bytes from offset `at`, or false. */
+/* Reads exactly n bytes from offset `at`; else false with a diagnostic. */
 bool file_read(struct file_in *f, uint64_t at, void *to, size_t n);
 void file_close(struct file_in *f);
 

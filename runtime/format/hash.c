@@ -4,7 +4,7 @@
 
 #include "runtime/format/file.h"
 
-/* A struct sha256_state is EVP's context under another name, so that the header needs no OpenSSL. */
+/* A struct sha256_state is an EVP_MD_CTX under another name, so that the header needs no OpenSSL. */
 static EVP_MD_CTX *evp(struct sha256_state *h) { return (EVP_MD_CTX *)h; }
 
 struct sha256_state *sha256_begin(void)

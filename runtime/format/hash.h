@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_FORMAT_HASH_H
 #define TOKIC_RUNTIME_FORMAT_HASH_H
-/* SHA-256 of content (cache rows, manifests, checkpoints, fingerprints), and 64-bit FNV-1a of names (draws). */
+/* SHA-256 of the files and texts of builds, and 64-bit FNV-1a of the names of drawn tensors. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

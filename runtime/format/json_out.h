@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_FORMAT_JSON_OUT_H
 #define TOKIC_RUNTIME_FORMAT_JSON_OUT_H
-/* JSON output, built on cJSON: one object per line for --json and metrics, or a file. To read JSON, use cJSON itself. A
+/* JSON output, built on cJSON: one object per line for --json, or a file. To read JSON, use cJSON itself. A
    number is written with the fewest of 15, 16 or 17 significant digits that read back to the same double (cJSON's own
    printer may lose the last bit). NaN and infinities, which JSON lacks, are the strings "nan", "inf", "-inf". Bytes of
    a text that are not UTF-8 become U+FFFD. Keys keep their order. */

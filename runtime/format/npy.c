@@ -202,8 +202,8 @@ static bool parse_header(struct header *h)
                                        : "'shape'");
 }
 
-/* Finds the header's text. Before it: 6 bytes magic, major, minor, and its length as u16 (version 1.0) or u32 (2.0,
-   3.0). */
+/* Finds the header's text. Before it stand 6 bytes of magic, the major and minor version, and the text's length, as u16
+   (version 1.0) or u32 (2.0, 3.0). */
 static bool find_header(struct file_in *f, size_t *at, size_t *len)
 {
     unsigned char b[MAGIC_BYTES + 6] = { 0 };
@@ -292,7 +292,7 @@ static const char *shape_text(struct arena *a, const struct tensor *t)
     return arena_printf(a, "(%s)", text);
 }
 
-/* The data begins at a multiple of 64; blanks and a newline fill up the header. */
+/* Blanks and a newline fill up the header, so that the data begins at a multiple of 64 bytes. */
 static const char *format_header(struct arena *a, const struct tensor *t, size_t *size)
 {
     const char *descr = NULL;

@@ -59,8 +59,8 @@ static bool bad_header(const struct reader *r, const char *why)
     return diag_error(r->s, FAIL_INPUT, NOWHERE, "%s: bad safetensors header: %s", r->f->path, why);
 }
 
-/* Checks the header before cJSON parses it: nesting depth, since cJSON recurses; the number of values, since it
-   allocates each; and \u0000, which would end a name. */
+/* Checks the header before cJSON parses it: its nesting depth, since cJSON recurses; its number of values, since cJSON
+   allocates memory for each; and that it has no \u0000, which would end a name. */
 static bool scan_header(const struct reader *r, const char *p, size_t n)
 {
     int depth = 0;
@@ -85,7 +85,7 @@ static bool scan_header(const struct reader *r, const char *p, size_t n)
     return true;
 }
 
-/* Integers that a double holds exactly: up to 2^53. */
+/* Reads an integer from 0 to 2^53 - 1, which a double holds exactly. */
 static bool natural(const cJSON *v, uint64_t *out)
 {
     if (!cJSON_IsNumber(v) || !(v->valuedouble >= 0 && v->valuedouble < 0x1p53))
@@ -200,7 +200,8 @@ static int by_offset(const void *x, const void *y)
     return by_name(x, y);
 }
 
-/* Every byte of the data belongs to exactly one tensor. Leaves the entries in the order of their data. */
+/* Checks that no name is repeated, and that every byte of the data belongs to exactly one tensor. Leaves the entries in
+   the order of their data. */
 static bool check_entries(struct reader *r)
 {
     if (r->n)

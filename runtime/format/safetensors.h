@@ -7,7 +7,7 @@
      - spans that do not tile the data from 0 to the file's end, or do not have the length of their shape
      - a name that is repeated, empty, over 512 bytes, not UTF-8, or has control characters
      - unknown fields or dtypes
-   Memory: the tensors, and while the header is parsed a few dozen bytes for each value in it. */
+   Reading takes memory for the tensors and, while the header is parsed, a few dozen bytes for each value in it. */
 #include "runtime/format/tensor.h"
 
 /* The tensors in the order of their data. Names and data live in the run arena; the data is one allocation, each tensor

@@ -45,7 +45,8 @@ static bool is_ours(const char *rest, long *pid)
     return n == RANDOM && (!rest[n] || !strcmp(rest + n, ".old"));
 }
 
-/* The age counts too, since another process may have got the same id. */
+/* Is this directory one that its process left behind? One older than an hour counts as left, since another process may
+   have got the same id. */
 static bool is_left(const char *path, long pid)
 {
     struct stat st;

@@ -19,8 +19,8 @@ static void set_load_errors(struct walk *w, const struct graph *g)
     }
 }
 
-/* The float scores of a chosen set, and the ring if they are encoded first. An op with attributes p, n and s is an
-   encoder. */
+/* The float scores from which `set` is chosen. If an op with attributes p, n and s encodes them first, sets *encoded,
+   and *ring to the encoder's ring. */
 static const struct node *scores_of(const struct node *set, struct padic *ring, bool *encoded)
 {
     const struct node *x = set->in[0];

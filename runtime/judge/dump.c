@@ -23,8 +23,8 @@ static bool save_bytes(struct session *s, const char *path, const void *bytes, s
     return file_create(s, &f, path) && file_write(&f, bytes, n) && file_commit(&f);
 }
 
-/* For an emulation: saves the target's own code object too, which would run on the device. Nothing is written if its
-   compiler is absent. */
+/* For an emulated launch: also saves the code object that would run on the target itself. Writes nothing if the
+   target's compiler is absent. */
 static bool save_target_object(struct exec *e, const char *dir)
 {
     const struct target *t = e->p->target;
@@ -81,7 +81,7 @@ static void describe_args(struct exec *e, const struct program_launch *pl, const
     }
 }
 
-/* The number of the first argument that is a result of the group. */
+/* The number of the first argument that the group itself produces: a result, else scratch. */
 static int64_t first_result(const struct program_launch *pl)
 {
     size_t k = 0;

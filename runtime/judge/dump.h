@@ -2,7 +2,7 @@
 #define TOKIC_RUNTIME_JUDGE_DUMP_H
 /* --dump-launches: every launch as a reproducer that another program can replay. In the directory:
      kernels.txt             the kernels' text: the same bytes for every compiler
-     TARGET.o                its code object for the target (emulated launches: if the target's compiler is there)
+     TARGET.o                the text's code object (emulated launches: if the target's compiler is there)
      emulated.so             emulated launches: the code that ran
      NNN-KERNEL/launch.json  kernel, grid, block, shared bytes; arguments in order, first the buffers as
                              {name, dtype, shape, before, after, written}, then i32 scalars

@@ -5,7 +5,7 @@
 
 #include "ir/ops/op.h"
 
-/* A judged value and how many will read it: groups, and the end for a declared output. */
+/* A judged value. readers: the groups that have yet to read it, and one more if it is a declared output. */
 struct value {
     struct arena *a;
     struct tensor *t;
@@ -60,7 +60,8 @@ void held_keep(struct held *h, const struct node *n, const struct tensor *t)
 
 /* ---- comparing ---- */
 
-/* Is element i of t the bound tensor's, rounded once to t's dtype? Zeros must agree in sign; NaNs are all equal. */
+/* Is element i of t that of the bound tensor, rounded once to t's dtype? Zeros must agree in sign; NaNs are all
+   equal. */
 static bool is_rounded(const struct tensor *bound, const struct tensor *t, int64_t i)
 {
     if (!dtype_is_float(t->dtype) && !dtype_is_float(bound->dtype))
@@ -72,7 +73,7 @@ static bool is_rounded(const struct tensor *bound, const struct tensor *t, int64
     return isnan(want) ? isnan(got) : want == got && signbit(want) == signbit(got);
 }
 
-/* The first element of `got` that is not as it should be: for a source, is_rounded; else the same bits. -1: none. */
+/* The first element of `got` that differs from `want`; for a source, is_rounded decides, else the bits. -1: none. */
 static int64_t first_other(const struct tensor *want, const struct tensor *got, bool source)
 {
     size_t size = (size_t)dtype_size(got->dtype);

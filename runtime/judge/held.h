@@ -1,8 +1,8 @@
 #ifndef TOKIC_RUNTIME_JUDGE_HELD_H
 #define TOKIC_RUNTIME_JUDGE_HELD_H
-/* Checks what the judgement of kernels relies on. A source on the device must be the bound tensor, rounded once. What a
-   launch reads, and a declared output that is read again at the end, must be what its producer left and the judge
-   judged. A copy of each value lives until its last reader. */
+/* Checks what the judgement of kernels relies on. A source on the device must be the bound tensor, rounded once. A
+   value that a group reads, or an output that is read again at the end, must still be the value that was judged. A copy
+   of each value lives until its last reader. */
 #include "runtime/judge/verify.h"
 
 struct held;
@@ -10,8 +10,8 @@ struct held *held_begin(struct exec *e, const struct binding *b);
 void held_end(struct held *h);
 /* Keeps a copy of a value that its group left and that was judged. */
 void held_keep(struct held *h, const struct node *n, const struct tensor *t);
-/* Compares a value that was read with what it should be, for a reader ("kernel softmax") or, NULL, at the end. The
-   first difference goes to the report: memory_ok, memory_why, memory_loc. */
+/* Compares `t`, as it was read for `reader` ("kernel softmax"; NULL: at the end), with what n should be. The first
+   difference goes to the report: memory_ok, memory_why, memory_loc. */
 void held_compare(struct held *h, const struct node *n, const struct tensor *t, const char *reader,
                   struct verify_report *out);
 /* Reads every output and source again and compares each. false with diagnostics if one cannot be read. */

@@ -1,5 +1,5 @@
-/* Judgement 1: evaluates a kernel's group in double as one function, on the inputs that the kernel actually read, and
-   compares with the kernel's results. */
+/* Judgement 1: evaluates a group in double as one function, on the inputs that its kernels actually read, and compares
+   their results with it. */
 #include <math.h>
 #include <string.h>
 
@@ -12,8 +12,8 @@ struct judge {
     struct walk *w;
     const struct group *gr;
     struct kernel_verdict *v;
-    struct coverage *of;         /* of the result being judged */
-    struct tensor *want, *bound; /* of the result being judged, to be dumped; NULL: no dump */
+    struct coverage *of;         /* how much of the current result was judged */
+    struct tensor *want, *bound; /* of the current result, to be dumped; NULL: no dump */
 };
 
 /* ---- what is not judged ---- */
@@ -45,7 +45,7 @@ static int64_t first_unbounded(const struct walk *w, const struct node *n, const
     return -1;
 }
 
-/* Follows an element without a bound back to the first value of its cone that has none. */
+/* Blames an element without a bound: follows unbounded operands back to the first value that lost its bound. */
 static void blame_range(struct judge *j, const struct node *n, int64_t i)
 {
     j->v->blind = n;
@@ -96,15 +96,15 @@ static void note(struct judge *j, const struct node *n, int64_t i, double got, d
     j->v->ratio = ratio;
 }
 
-/* The error that rounding to a narrower dtype adds, at magnitudes up to `reach`. Beyond the largest finite number only
-   an infinite result is without bound: a finite one was rounded from at most half an ulp above that number. */
+/* The error that rounding to a narrower dtype adds to values of magnitude up to `reach`. `reach` is cut at the dtype's
+   largest number: a finite result was rounded from at most half an ulp above that number. */
 static double store_error(const struct node *n, double reach)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
     return t->mantissa < dtype_table[DT_F32].mantissa ? dtype_half_ulp(n->storage, fmin(reach, t->max)) : 0;
 }
 
-/* Judges one float. `e` bounds the error within the kernel; storing it in a narrower dtype rounds once more. */
+/* Judges one float. `e` bounds the error within the kernel; a store to a narrower dtype adds its own. */
 static void judge_float(struct judge *j, const struct node *n, int64_t i, double got, double want, double e)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
@@ -149,7 +149,7 @@ static bool judge_floats(struct judge *j, const struct node *n, const struct ten
 }
 
 /* Judges integers and booleans: they must lie in the hull of the outcomes that the operands' errors allow. The walk
-   goes on with the kernel's own outcome, without error, so that what follows in the group is judged by what the kernel
+   goes on with the kernel's own outcome as exact, so that later values of the group are judged by what the kernel
    chose. */
 static void judge_integers(struct judge *j, const struct node *n, const struct tensor *out)
 {

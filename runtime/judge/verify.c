@@ -1,4 +1,4 @@
-/* Runs a program group by group, judges each, and says how far the outputs drifted from the real numbers. */
+/* Runs a program group by group, judges each group, and reports how far the outputs drifted from the real numbers. */
 #include "runtime/judge/verify.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #include "runtime/judge/dump.h"
 #include "runtime/judge/held.h"
 
-/* Copies the values that a group reads, since its launches may overwrite them. */
+/* Copies values from the device, since later launches may overwrite them. */
 static bool read_values(struct exec *e, struct node *const *nodes, size_t n, const struct tensor **out, struct arena *a)
 {
     for (size_t i = 0; i < n; i++)
@@ -26,8 +26,8 @@ static void compare_reads(struct exec *e, struct held *h, const struct group *gr
         held_compare(h, gr->ins[i], ins[i], reader, r);
 }
 
-/* Runs all launches of a group in order and judges them together. Its results and scratch are discarded first, so that
-   an element which is not written is found. */
+/* Runs all launches of a group in order and judges them together. The group's results and scratch are discarded first,
+   so that an element which no launch writes is found. */
 static bool judge_launches(struct exec *e, struct held *h, const struct group *gr, int threads,
                            struct kernel_verdict *v, struct verify_report *r)
 {
@@ -48,7 +48,8 @@ static bool judge_launches(struct exec *e, struct held *h, const struct group *g
     return ok;
 }
 
-/* relative: 0 if both are all zero or have no elements, infinite if only b is all zero. */
+/* The drift of output `a` from `b` in real numbers. drift.relative is 0 if both are all zero or have no elements, and
+   infinite if only b is all zero. */
 static struct drift drift_of(const char *name, const struct tensor *a, const struct tensor *b)
 {
     struct drift d = { .name = name, .elements = tensor_count(b) };
@@ -82,7 +83,7 @@ static const struct tensor *output_of(struct exec *e, const struct node *n, cons
     return n->op->class == CLS_SOURCE && !n->materialised ? binding_find(b, n->name) : exec_read(e, n, a);
 }
 
-/* Counts rows, and those whose chosen set on the device is that of the real numbers. */
+/* Counts the rows, and the rows whose chosen set on the device equals the one in real numbers. */
 static void compare_sets(struct verify_report *r, const struct tensor *got, const struct tensor *real)
 {
     int64_t length = real->dim[real->rank - 1];
@@ -97,7 +98,7 @@ static void compare_sets(struct verify_report *r, const struct tensor *got, cons
 
 static bool is_set(const struct node *n) { return n->op->class == CLS_SELECT && n->type.dtype == DT_BOOL; }
 
-/* Chosen sets that are in both the program's graph and the parsed graph, copied from the device to be compared row by
+/* A chosen set that both the program's graph and the parsed graph have, copied from the device to be compared row by
    row. */
 struct chosen {
     const struct node *parsed;
@@ -169,8 +170,8 @@ static void cover_outputs(struct session *s, const struct graph *g, struct verif
     }
 }
 
-/* VERDICT_PARTLY: more than this share of an output is not judged, elements left out that are not finite in the
-   reference itself (coverage.beyond). */
+/* The share of an output that may stay unjudged without VERDICT_PARTLY. Elements that are not finite in the reference
+   itself (coverage.beyond) do not count as unjudged. */
 static const double most_unjudged = 0.01;
 
 enum verdict verify_verdict(const struct verify_report *r)

@@ -1,7 +1,7 @@
 #ifndef TOKIC_RUNTIME_JUDGE_VERIFY_H
 #define TOKIC_RUNTIME_JUDGE_VERIFY_H
-/* Judges each kernel on the inputs that it actually read, the passes against the parsed graph, and the drift of the
-   outputs end to end. */
+/* Judges each kernel on the inputs that it actually read, and the passes against the parsed graph. Reports how far the
+   outputs drift from the real numbers, end to end, without a judgement. */
 #include "passes/pass.h"
 #include "runtime/device/exec.h"
 #include "runtime/judge/walk.h"
@@ -10,7 +10,7 @@
 struct coverage {
     int64_t elements; /* judged */
     int64_t range;    /* not judged: an interior value may have overflowed or left its domain */
-    int64_t beyond;   /* of these, where the reference itself is not finite in the value's dtype */
+    int64_t beyond;   /* of `range`, those where the reference itself is not finite in the value's dtype */
 };
 
 /* The verdict on one kernel, over every element of every value that its group materialises. */
@@ -19,7 +19,7 @@ struct kernel_verdict {
     size_t kernel; /* index of its text in the program */
     bool pass;
     int64_t elements; /* judged */
-    int64_t wrong;    /* of these, beyond the bound */
+    int64_t wrong;    /* of `elements`, those beyond the bound */
     int64_t range;    /* not judged: an interior value may have overflowed or left its domain */
     /* Judged right, but not finite: a NaN as in the reference, or an infinity where the reference is infinite or may
        exceed the dtype's largest number. */
@@ -32,15 +32,16 @@ struct kernel_verdict {
     double got;               /* its value from the kernel */
     double want;              /* its value in the reference */
     int64_t uncertain_rows;   /* chosen sets that differ from the reference's, as their scores' bounds allow */
-    struct coverage *outs;    /* of each of the group's results */
-    /* The first element that was not judged (NULL: none), and why: the first value in its cone without a bound. */
+    struct coverage *outs;    /* how much was judged of each of the group's results */
+    /* The first element that was not judged: number blind_at of node `blind` (NULL: none). blind_of is the first value
+       without a bound among those from which that element is computed. */
     const struct node *blind;
     int64_t blind_at;
     const struct node *blind_of;
     const char *blind_why; /* "may overflow", "may leave its domain" */
 };
 
-/* The distance of an output from the real numbers, end to end. */
+/* The distance of an output, a, from its value in real numbers, b, end to end. */
 struct drift {
     const char *name;
     double relative;   /* max|a−b| / max|b| over the elements that are finite on both sides */
@@ -49,7 +50,7 @@ struct drift {
     int64_t nans;      /* NaN on both sides */
     int64_t infinite;  /* the same infinity on both sides */
     int64_t one_sided; /* finite on one side only */
-    int64_t unlike;    /* finite on neither side, and not the same */
+    int64_t unlike;    /* finite on neither side, but different */
 };
 
 /* How much of one output was judged. Several outputs may share a value. */
@@ -68,7 +69,7 @@ enum verdict {
 struct verify_report {
     struct kernel_verdict *kernels; /* one for each group, in launch order */
     size_t n_kernels;
-    struct drift *drifts; /* one for each output */
+    struct drift *drifts; /* one for each output; no part of the verdict */
     size_t n_drifts;
     struct output_verdict *outputs; /* those that a kernel computes */
     size_t n_outputs;
@@ -76,7 +77,7 @@ struct verify_report {
     const char *memory_why; /* a sentence: which value was not, and by how much */
     struct loc memory_loc;
     int64_t rows;           /* rows that are routed; 0: the graph has no routing */
-    int64_t rows_equal;     /* of these, rows whose chosen set is that of the real numbers */
+    int64_t rows_equal;     /* of `rows`, those whose chosen set is the same in real numbers */
     int64_t rows_certified; /* rows whose chosen set no rounding can change */
     size_t pass_values;     /* values compared in judgement 2 */
     bool passes_ok;
@@ -88,13 +89,13 @@ struct verify_report {
 };
 
 enum verdict verify_verdict(const struct verify_report *r);
-/* Was no element of a nonempty value judged? */
+/* Does the value have elements, none of which was judged? */
 static inline bool coverage_is_blind(const struct coverage *c) { return !c->elements && c->range; }
 
 /* Callbacks that follow the progress of verify_kernels. */
 struct verify_watch {
     void *ctx;
-    /* Group `group` is about to run. If `group` is the number of groups, all of them are judged, and the comparison of
+    /* Group `group` is about to run. If `group` is the number of groups, all groups are judged, and the comparison of
        the outputs is about to begin. */
     void (*begins)(void *ctx, size_t group);
     /* A group was judged. */

@@ -1,6 +1,6 @@
-/* Judgement 2: are the passes right? The graph after them and the parsed graph are evaluated side by side in real
+/* Judgement 2: are the passes right? The graph after the passes and the parsed graph are evaluated side by side in real
    numbers. A value that both have is compared, and then replaced by the parsed walk's value, so that differences do not
-   accumulate. Real numbers do not show a format that is too narrow: width.h checks that. */
+   accumulate. Real numbers do not show a format that is too narrow; width.h finds such formats. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ struct beside {
     const struct graph *parsed, *after;
     const struct binding *b;
     int threads;
-    struct walk *wp, *wa;          /* of parsed, all values kept; of after */
+    struct walk *wp, *wa;          /* walk of `parsed`, with all values kept; walk of `after` */
     const struct node **parsed_of; /* parsed_of(after) */
     struct graph *expanded;        /* the parsed graph with its composites expanded; made on first use */
     const struct width *width;
@@ -43,7 +43,7 @@ static const struct node **parsed_of(struct arena *a, const struct graph *parsed
 }
 
 /* ---- the parsed walk's own error ---- */
-/* Marks the parsed values from which `after` computes `an`, in one backward sweep over its nodes. */
+/* Marks the parsed values from which `after` computes `an`, in one backward sweep over the nodes of `after`. */
 static void mark_cut(const struct beside *x, struct arena *a, const struct node *an, bool *cut)
 {
     const struct graph *g = x->after;
@@ -83,9 +83,9 @@ static void take_value(struct walk *w, const struct node *n, const struct wval *
     memcpy(v->v, from->v, sizeof *v->v * (size_t)from->count);
 }
 
-/* A bound on the error of the parsed walk's value of pn, given the values that `after` computes `an` from. It covers
-   every operation of the expansion between them, also those whose values `after` has but does not read for `an`: a
-   product that went into an fma and is kept for another use. */
+/* A bound on the error of the parsed walk's value of pn, with the values from which `after` computes `an` taken as
+   exact. The bound covers every operation of the expansion from these values to pn, even one whose value `after` has
+   but does not read for `an`: a product that went into an fma and is kept for another use. */
 static double *own_error(struct beside *x, const struct node *pn, const struct node *an)
 {
     if (!x->expanded) {
@@ -127,8 +127,8 @@ static double *own_error(struct beside *x, const struct node *pn, const struct n
     return e;
 }
 
-/* The first element at which the two differ by more than the error of `after` plus the parsed walk's own (NULL: no own
-   error); -1 if there is none. */
+/* The first element at which p and a differ by more than the error bound of a plus `own`, that of p (NULL: 0); -1 if
+   there is none. */
 static int64_t first_apart(const struct wval *p, const struct wval *a, const double *own, bool is_float)
 {
     for (int64_t i = 0; i < p->count; i++) {
@@ -143,7 +143,8 @@ static int64_t first_apart(const struct wval *p, const struct wval *a, const dou
     return -1;
 }
 
-/* The parsed walk's own error is computed only if the error of `after` does not already explain the difference. */
+/* Do the two values differ by more than their errors? The parsed walk's own error is computed only if the error of
+   `after` does not already explain the difference. */
 static bool differs(struct beside *x, const struct node *pn, const struct node *an)
 {
     const struct wval *p = walk_value(x->wp, pn);
@@ -164,8 +165,8 @@ static bool differs(struct beside *x, const struct node *pn, const struct node *
 }
 
 /* ---- side by side ---- */
-/* Compares the new value of a node of `after` with the parsed value that the node holds, then replaces it by the parsed
-   value. */
+/* Compares the value that node `an` of `after` has just got with the parsed value that the node holds, then replaces
+   the former by the latter. */
 static bool meet(struct beside *x, const struct node *an)
 {
     const struct node *pn = x->parsed_of[an->id];
@@ -188,8 +189,8 @@ static bool meet(struct beside *x, const struct node *an)
     return true;
 }
 
-/* Evaluates `after` beside the parsed walk. A remaining composite has no bound, since both walks evaluate it by the
-   same eval. */
+/* Evaluates `after` beside the parsed walk. A composite that remains gets no error bound, since both walks
+   evaluate it by the same eval. */
 static bool walk_beside(struct beside *x)
 {
     const struct graph *g = x->after;
@@ -203,7 +204,7 @@ static bool walk_beside(struct beside *x)
         for (int k = 0; k < n->n_in; k++)
             ready &= x->wa->val[n->in[k]->id].set;
         if (!ready || (n->op->class == CLS_SOURCE && !n->op->kernel.at))
-            continue; /* an unbound source or what depends on it: no output needs it */
+            continue; /* an unbound source, or a node that depends on one: no output needs it */
         x->wa->bounds = !op_is_composite(n->op);
         if (!x->wa->val[n->id].set)
             walk_node(x->wa, n);
@@ -213,8 +214,8 @@ static bool walk_beside(struct beside *x)
     return ok;
 }
 
-/* Does `after` have the parsed graph's values? decided: precision has run, so the values must also be stored as wide as
-   width.h says. */
+/* Does `after` have the parsed graph's values? `decided`: precision has run, so the values must also be stored as wide
+   as width.h says. */
 static bool holds(struct beside *x, const struct graph *after, bool decided)
 {
     x->after = after;

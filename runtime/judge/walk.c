@@ -85,7 +85,7 @@ static size_t value_bytes(const struct walk *w, int64_t count)
     return (size_t)(count + !count) * (sizeof(NUM) + (w->bounds ? sizeof(double) : 0));
 }
 
-/* Allocates a value. walk_run has checked that there is memory for it. */
+/* Allocates a value. walk_run has already reported a lack of memory; other callers run out of memory here. */
 static struct wval *make_room(struct walk *w, const struct node *n, int64_t count)
 {
     walk_drop(w, n);
@@ -149,7 +149,7 @@ static void view_of(const struct walk *w, const struct node *n, NUM *v, struct v
     }
 }
 
-/* Adds to each error that of rounding the value to its storage dtype. */
+/* Adds to each error bound the error of rounding the value to its storage dtype. */
 static void add_store_error(struct walk *w, const struct node *n)
 {
     struct wval *v = &w->val[n->id];
@@ -162,7 +162,7 @@ static void add_store_error(struct walk *w, const struct node *n)
     }
 }
 
-/* One thread's share of a node: eval, and the bound after it. */
+/* One thread's share of a node: the thread runs eval, then computes the bounds. */
 struct share {
     struct bd b;
     bool bounds;
@@ -251,8 +251,8 @@ void walk_node(struct walk *w, const struct node *n)
     add_store_error(w, n);
 }
 
-/* Counts the uses of all nodes that the given ones depend on, in one backward sweep, since operands precede their
-   readers. */
+/* `needs` has the outputs' uses. Adds the uses by every node on which an output depends, in one backward sweep, since
+   operands precede their readers. */
 static void count_needs(const struct graph *g, int *needs)
 {
     for (size_t i = g->n_nodes; i-- > 0;) {

@@ -32,7 +32,7 @@ struct walk {
     int threads;
     struct wval *val; /* by node id */
     int n_val;
-    bool bounds; /* carry error bounds; what follows is for these only */
+    bool bounds; /* carry error bounds; the fields below serve only these */
     double u;    /* unit roundoff: 2^-24 (kernels) or 2^-53 */
     bool kernel;
     bool stores;           /* bounds end to end: include the rounding of values materialised in a narrower dtype */
@@ -54,7 +54,7 @@ void walk_bind_for(struct walk *w, const struct binding *b, const struct node *n
 /* Evaluates one node from its operands' values. */
 void walk_node(struct walk *w, const struct node *n);
 /* Evaluates all that `outs` need, in order. Unless `keep` is set, a value is dropped after its last use. `tap`, if not
-   NULL, is called after each node. false: stopped by the tap, or a value that there is no memory for (a diagnostic). */
+   NULL, is called after each node. false: the tap stopped the walk, or memory is short (with a diagnostic). */
 bool walk_run(struct walk *w, struct node *const *outs, size_t n_outs, bool keep,
               bool (*tap)(void *ctx, struct walk *w, const struct node *n), void *ctx);
 const struct wval *walk_value(const struct walk *w, const struct node *n);

@@ -23,14 +23,14 @@ struct width *width_of(struct session *s, const struct graph *parsed, const stru
     return w;
 }
 
-/* The node of the expanded graph that a pass kept; NULL: a pass made it. */
+/* The node of the expanded graph that n still is; NULL: a pass made n. */
 static const struct node *origin_of(const struct width *w, const struct node *n)
 {
     const struct node *was = n->id < w->n ? w->node[n->id] : NULL;
     return was && was->op == n->op ? was : NULL;
 }
 
-/* By id: is it a score, a chosen set, or computed from such and sources alone (a probability, a weight)? */
+/* Marks, by id, scores, chosen sets, and values computed from these and sources alone (probabilities, weights). */
 static bool *routing_of(struct arena *a, const struct graph *g)
 {
     bool *routing = arena_array(a, bool, g->next_id + 1);
@@ -49,9 +49,9 @@ static bool *routing_of(struct arena *a, const struct graph *g)
     return routing;
 }
 
-/* Why a node must be wide. stored: only its storage must be; if it is a contraction, it may multiply in f16. */
+/* Why a node must be wide. stored: only its storage must be wide; a contraction may still multiply in f16. */
 struct reason {
-    const char *why; /* NULL: it need not */
+    const char *why; /* NULL: the node need not be wide */
     bool stored;
 };
 
@@ -86,7 +86,7 @@ static struct reason *reasons(const struct width *w, struct arena *a, const stru
 
 static bool is_narrow(enum dtype t) { return t == DT_F16 || t == DT_BF16; }
 
-/* Does a contraction read an operand in a 16-bit format, by its unit or after a cast, that was wider in the graph? */
+/* Does a contraction read an operand in 16 bits, by its unit or after a cast, although the graph has it wider? */
 static bool rounds_operands(const struct width *w, const struct node *n)
 {
     const struct node *was = origin_of(w, n);

@@ -3,7 +3,7 @@
 /* What must stay wide, derived from the graph as parsed and the op records, and not from what the passes chose. The
    bounds of kernels and the judgement of passes allow for the storage that the passes left, so neither sees a value
    that was narrowed by mistake. The rules:
-     - a dtype that the file writes is kept, also by the value that casts and views make it from
+     - a dtype that the file writes is kept; a value that casts or views turn into a declared f32 is stored in f32 too
      - what an op record or an expansion marks keep_f32 (statistics, losses) is stored in f32
      - what a keep_f32 operand (scores, weights of a routing) is computed from, back to a contraction, is stored in f32;
        the contraction multiplies in f32 unless its operands are f16 in the graph

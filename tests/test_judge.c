@@ -173,9 +173,9 @@ static void masks_are_judged(void **state)
         "output y: f32[B, 15] = maximum(m + h, h - m) + exp(m) * h\n"
         "output z: f32[B] = sum(m * h)\noutput w: f32[B, 15] = h / m + tanh(m)\n"
         "output t: f32[B, 15] = select(equal(tanh(m), -1.0), s, m)\n",
-        "graph at_the_ends\ndim B\ninput x: f32[B, 15] where -3 <= x <= 3\n"
-        "output y: f32[B, 15] = sqrt(maximum(x * 1.1, 0.0))\n"
-        "output z: f32[B, 15] = sqrt(maximum(minimum(x * 1.1, 0.0), 0.0))\n",
+        "graph at_the_ends\ndim B\ninput s: f32[B, 15] where 0.5 <= s <= 1.5\n"
+        "x = cast(iota([B, 15], dtype=i64, axis=1), f32) * s - s\nd = maximum(x, 0.0)\n"
+        "output y: f32[B, 15] = sqrt(d)\noutput z: f32[B, 15] = sqrt(minimum(d, 0.0))\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         for (int t = 0; t < 2; t++) {

@@ -317,6 +317,8 @@ static const struct {
       "fragment cast: stands in control that is not the same for all lanes of a wave", 12 },
     { HEAD "frag fa = fc[1]\n}", "fc has 16 columns, 16 per step, and the step is in 1..1", 12 },
     { HEAD "frag fb = fc[0]\n}", "fragment fb is of B, not of A", 12 },
+    { "kernel k for gfx90a block 64\n frag fa: A[2, 2]\n frag fc: C[1, 1]\n{\nfrag fa = fc[0]\n}",
+      "fa is 4 fragments, and fc has 1 rows of them", 5 },
     { HEAD "elem = 1\n}", "known inside an each alone", 12 },
     { HEAD "each fc (row, col, at) from (0, 0) { y[tid] = p[at] }\n}", "p[at] has 2 elements, and the index is in 0..3",
       12 },

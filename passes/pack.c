@@ -24,6 +24,7 @@ struct block {
 struct size {
     const struct index *least; /* what was asked for */
     const struct index *bytes; /* `least` rounded up to a multiple of 256 */
+    bool exact;                /* `bytes` is the smallest such multiple for all dims (see `rounded`) */
     int64_t hint;              /* bytes with every dim at the hint */
     int64_t one;               /* bytes with every dim 1 */
     struct block *free;
@@ -104,21 +105,24 @@ static bool is_at_most(struct packer *p, const struct index *a, const struct ind
     return sum_fits(a, b) && index_less_eq(p->s->indices, a, b);
 }
 
-/* Proves a <= b for all dims. Unrounded sizes are compared too, since rounding can make a proof impossible. */
+/* Proves a->bytes <= b->bytes for all dims. Unrounded sizes are often easier to compare: b->bytes is a multiple of 256,
+   so if it is at least a->least, it is at least the smallest multiple of 256 from there on. */
 static bool size_at_most(struct packer *p, const struct size *a, const struct size *b)
 {
-    return is_at_most(p, a->least, b->least) || is_at_most(p, a->bytes, b->bytes);
+    return (a->exact && is_at_most(p, a->least, b->least)) || is_at_most(p, a->bytes, b->bytes);
 }
 
-static struct size *size_of(struct packer *p, const struct index *least, const struct index *bytes)
+static struct size *size_of(struct packer *p, const struct index *least, const struct index *bytes, bool exact)
 {
     void **at = slots_at(p->arena, &p->sizes, bytes);
     if (*at)
         return *at;
     struct size *size = arena_new_of(p->arena, struct size);
-    *size = (struct size){
-        .bytes = bytes, .least = least, .hint = index_eval_hint(bytes, p->hint), .one = index_eval_hint(bytes, 1)
-    };
+    *size = (struct size){ .bytes = bytes,
+                           .least = least,
+                           .exact = exact,
+                           .hint = index_eval_hint(bytes, p->hint),
+                           .one = index_eval_hint(bytes, 1) };
     return *at = size;
 }
 
@@ -169,7 +173,7 @@ static struct block *block_new(struct packer *p, struct extent x)
 {
     struct block *b = arena_new_of(p->arena, struct block);
     *b = (struct block){ .x = x, .end = index_add(p->s->indices, x.offset, x.bytes) };
-    b->size = size_of(p, x.bytes, x.bytes);
+    b->size = size_of(p, x.bytes, x.bytes, true);
     return b;
 }
 
@@ -292,9 +296,10 @@ static struct extent append(struct packer *p, const struct size *want)
 
 /* Rounds a size up to a multiple of 256. The first MOST_ROUNDED sizes get the smallest such multiple, which costs every
    offset behind them a term. Later sizes are rounded term by term, which costs none. */
-static const struct index *rounded(struct packer *p, const struct index *least)
+static const struct index *rounded(struct packer *p, const struct index *least, bool *exact)
 {
     struct index_table *t = p->s->indices;
+    *exact = true;
     if (index_multiple_of(least, ALIGN))
         return least;
     const struct index *bytes = index_mulk(t, index_ceil_div(t, least, index_const(t, ALIGN)), ALIGN);
@@ -302,16 +307,18 @@ static const struct index *rounded(struct packer *p, const struct index *least)
         return bytes;
     const struct index *coarse = p->n_rounded < MOST_ROUNDED ? NULL : round_terms(p, least);
     p->n_rounded += !coarse;
+    *exact = !coarse;
     return coarse ? coarse : bytes;
 }
 
 struct extent packer_take(struct packer *p, const struct index *least)
 {
-    const struct index *bytes = rounded(p, least);
+    bool exact;
+    const struct index *bytes = rounded(p, least, &exact);
     int64_t none;
     if (index_const_value(bytes, &none) && !none)
         return (struct extent){ .offset = bytes, .bytes = bytes };
-    struct size *want = size_of(p, least, bytes);
+    struct size *want = size_of(p, least, bytes, exact);
     struct block *b = want->free;
     if (b) {
         block_remove(p, b);

@@ -228,6 +228,54 @@ static void free_memory_is_found_again(void **state)
     assert_int_equal(peak_of(PACK_EQUAL, odd, 4), 72 * 128);
 }
 
+static void expect_apart(const struct extent *x, const struct extent *y)
+{
+    static const int64_t dims[][2] = { { 1, 1 }, { 100, 1 }, { 1000, 1 }, { 7, 3 }, { 3, 999 } };
+    const char *names[] = { "B", "T" };
+    for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) {
+        int64_t values[] = { dims[i][0], dims[i][1] };
+        const struct dim_values at = { names, values, 2 };
+        int64_t a = dims_eval(&at, x->offset);
+        int64_t b = dims_eval(&at, y->offset);
+        if (a < b + dims_eval(&at, y->bytes) && b < a + dims_eval(&at, x->bytes))
+            fail_msg("B %lld, T %lld: %lld bytes at %lld and %lld bytes at %lld", (long long)values[0],
+                     (long long)values[1], (long long)dims_eval(&at, x->bytes), (long long)a,
+                     (long long)dims_eval(&at, y->bytes), (long long)b);
+    }
+}
+
+/* Extents in use are apart at all dims, also where sizes are products of dims and most of them are rounded coarsely. */
+static void extents_in_use_are_apart(void **state)
+{
+    (void)state;
+    static const int user = 0;
+    enum { TAKEN = 200 };
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct session *s = session_begin();
+        struct packer *p = packer_new(s, s->run, PACK_FIT, 128);
+        const struct index *b = index_sym(s->indices, "B");
+        const struct index *t = index_sym(s->indices, "T");
+        struct extent held[TAKEN];
+        uint64_t r = seed;
+        int n = 0;
+        for (int i = 0; i < TAKEN && packer_memory(p); i++) {
+            const struct index *size = index_mulk(s->indices, b, 4 * rnd_range(&r, 1, 9));
+            if (rnd_range(&r, 0, 1))
+                size = index_add(s->indices, size,
+                                 index_mulk(s->indices, index_mul(s->indices, b, t), 4 * rnd_range(&r, 1, 30)));
+            held[n++] = packer_take(p, size);
+            for (int k = 0; k < n - 1; k++)
+                expect_apart(&held[n - 1], &held[k]);
+            if (rnd_range(&r, 0, 2) && n > 3) {
+                int gone = (int)rnd_range(&r, 0, n - 1);
+                packer_give(p, held[gone], &user, 1);
+                held[gone] = held[--n];
+            }
+        }
+        session_end(s);
+    }
+}
+
 /* An offset is a sum with a term for each way in which sizes depend on the dims; there is an end to it. */
 static void too_many_dims_are_a_diagnostic(void **state)
 {
@@ -306,9 +354,8 @@ static void many_groups_take_seconds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shared_memory_is_ordered),
-        cmocka_unit_test(free_memory_is_found_again),
-        cmocka_unit_test(too_many_dims_are_a_diagnostic),
+        cmocka_unit_test(shared_memory_is_ordered), cmocka_unit_test(free_memory_is_found_again),
+        cmocka_unit_test(extents_in_use_are_apart), cmocka_unit_test(too_many_dims_are_a_diagnostic),
         cmocka_unit_test(many_groups_take_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

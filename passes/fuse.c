@@ -96,8 +96,8 @@ static void mark_reads(const struct node *n, const struct group *gr)
     }
 }
 
-/* Adds the rematerialised nodes that n needs to `nodes`, operands first, and what the group reads from memory to
-   `ins`. */
+/* Collects what n reads from outside of the group's own nodes, operands first. `nodes` receives what the kernel computes
+   itself: rematerialised nodes, constants and iota. `ins` receives what it loads from memory. */
 static void add_rematerialised(struct arena *a, struct list *nodes, struct list *ins, const struct group *gr,
                                struct node *n)
 {

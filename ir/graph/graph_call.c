@@ -1,5 +1,6 @@
 /* Calls: binds arguments to the operands and attributes of an op's record, makes omitted parameters, inlines blocks.
-   Only what the language itself needs names an op here: infix operators, casts to a declared type, and moe. */
+   This file names only the ops that the syntax stands for: infix operators and negation, casts to a declared type,
+   omitted parameters, moe, and the bound sources, which cannot be called. */
 #include <math.h>
 #include <string.h>
 

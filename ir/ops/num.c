@@ -243,7 +243,8 @@ double bd_sum(const struct bd *b, double mass, double err, int64_t n)
 {
     BUG_IF(b->sum && b->sum->level[0].unit, "bd_sum of a sum that a matrix unit makes");
     double all = mass + err;
-    double tiny = arithmetic(b) == DT_F64 ? 0x1p-1074 : 0x1p-150; /* a product inside an fma may underflow */
+    /* The underflow of one product: half the least subnormal, or all of it where a double holds no half. */
+    double tiny = arithmetic(b) == DT_F64 ? 0x1p-1074 : 0x1p-150;
     if (n == 0 || all == 0)
         return 0;
     double e = err + reference_sum(b, all, n) + (double)n * tiny;

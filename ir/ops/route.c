@@ -205,7 +205,8 @@ static double padic_decode_bound1(const struct bd *b, const NUM *q, const double
     return bd_done(b, y.d, moved / s, bd_round(b, (fabs(y.d) + moved / s) * (1 + 0x1p-50)));
 }
 
-/* The correction that brings a remainder into the balanced range: −by if it is too high, by if it is too low. */
+/* What is added to a remainder to bring it into the balanced range: -`by` where `high` holds, +`by` where `low` holds,
+   else 0. */
 static const struct kexpr *into_range(struct kbuild *k, const struct kexpr *high, const struct kexpr *low, int64_t by)
 {
     return kexpr_op(k, K_SELECT, high, kexpr_i64(k, -by),

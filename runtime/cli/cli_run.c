@@ -254,7 +254,7 @@ static const char *value_text(struct arena *a, const struct tensor *t)
     return text;
 }
 
-/* Says for programs, in a word or two, whether the elements are finite. */
+/* The "state" of an output in --json: whether its elements are finite, or "empty" if it has none. */
 static const char *state_word(const struct tensor *t, const struct stats *st)
 {
     int64_t odd = st->nans + st->infinite;

@@ -45,7 +45,7 @@ struct region {
     int elem; /* bytes per cell */
     bool written, read, shared;
     uint32_t *held;     /* the value that each byte held before the launch; NULL: unknown */
-    uint32_t value;     /* the value that the launch expects in it; 0: any */
+    uint32_t value;     /* number of the value that the launch reads or writes here (launch_buffer.value); 0: unknown */
     struct cell *cells; /* NULL if the launch only reads it, so that no race is possible */
 };
 

@@ -96,8 +96,8 @@ static void mark_reads(const struct node *n, const struct group *gr)
     }
 }
 
-/* Collects what n reads from outside of the group's own nodes, operands first. `nodes` receives what the kernel computes
-   itself: rematerialised nodes, constants and iota. `ins` receives what it loads from memory. */
+/* Collects what n reads from outside of the group's own nodes, operands first. `nodes` receives what the kernel
+   computes itself: rematerialised nodes, constants and iota. `ins` receives what it loads from memory. */
 static void add_rematerialised(struct arena *a, struct list *nodes, struct list *ins, const struct group *gr,
                                struct node *n)
 {
@@ -187,9 +187,9 @@ static const char *group_title(struct arena *a, const struct group *gr)
     return *title ? title : gr->nodes[gr->n_nodes - 1]->op->call.name;
 }
 
-/* Sets node->mark to what a rematerialised value costs each reader: its number of operands plus the marks of those that
-   are rematerialised too, all times fusion_index_copies. Beyond MOST_RECOMPUTED the value is materialised, so that no
-   reader recomputes a long chain of views. */
+/* Sets node->mark to what a rematerialised value costs each reader: its number of operands plus the marks of those
+   that are rematerialised too, all times fusion_index_copies. Beyond MOST_RECOMPUTED the value is materialised, so
+   that no reader recomputes a long chain of views. */
 enum { MOST_RECOMPUTED = 32 };
 static void limit_rematerialisation(struct fusion *f, struct node *n)
 {

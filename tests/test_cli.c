@@ -524,6 +524,11 @@ static void verify_says_what_it_did_not_judge(void **state)
                    "\"verdict\":\"NOT JUDGED\",\"judged_in_part\":false,", NULL);
     command_expect("verify range.graph --device emu --batch 100 --json", 1,
                    "\"elements_judged\":100,\"elements_not_judged\":300", NULL);
+    /* f16 ties three scores, of which real numbers choose the second; the last element of both sets is the same */
+    write_text("ties.graph", "graph ties\ni = cast(iota([1, 3], dtype=i64, axis=1), f32)\n"
+                             "x = i * (2.0 - i) * 0.0001 + 1.0\noutput m = topk_mask(cast(x, f16), 1)\n");
+    command_expect("verify ties.graph --device emu", 0, "0 of 1 chosen sets equal, 0 certified", NULL);
+    command_expect("verify ties.graph --device emu --json", 0, "\"worst\":\"m[0, 0]\"", NULL);
     write_text("part.graph", "graph g\ndim B\ninput x: f32[B, 3] where 0 <= x <= 1\nh = exp(x * 100)\n"
                              "output y: f32[B, 3] = h / (1 + h)\n");
     command_expect("verify part.graph --device emu --batch 1000", 0,

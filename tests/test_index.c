@@ -269,6 +269,11 @@ static void test_tiles_come_apart(void **state)
     const struct index *flat = index_add(t, index_mulk(t, block, 64), lane);
     assert_ptr_equal(index_div(t, flat, index_const(t, 64)), block);
     assert_ptr_equal(index_mod(t, flat, index_const(t, 64)), lane);
+    /* N·(b mod 4) + 4·N·(b / 4) = N·b */
+    const struct index *four = index_const(t, 4);
+    assert_ptr_equal(index_add(t, index_mul(t, n, index_mod(t, block, four)),
+                               index_mulk(t, index_mul(t, n, index_div(t, block, four)), 4)),
+                     index_mul(t, n, block));
     assert_ptr_equal(index_div(t, index_div(t, n, index_const(t, 4)), index_const(t, 8)),
                      index_div(t, n, index_const(t, 32)));
     assert_true(index_multiple_of(index_mulk(t, n, 8), 4));

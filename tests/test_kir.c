@@ -230,6 +230,7 @@ static const struct {
     { "kernel k for gfx90a block 64 arg x: f32[1] in { x[0] = 1 }", "argument x is said to be 'in', but it is 'out'",
       1 },
     { "kernel k for gfx90a block 64 shared s: f32[1][4, 4] pad2 { }", "there is no layout 'pad2'", 1 },
+    { HEAD "combine sum p[lane/32] over 8\n}", "the lanes of a wave would combine different elements", 12 },
     { HEAD "combine sum p[0] over 8 from 3\n}", "must be a power of two up to the 8 lanes", 12 },
     { HEAD "combine sum p[0] over 8 from 16\n}", "must be a power of two up to the 8 lanes", 12 },
     { HEAD "y[tid] = x[tid\n}", "expected ']', found '}'", 13 },

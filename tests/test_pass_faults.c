@@ -2,6 +2,8 @@
    planted in a composite's own evaluation fails the comparison of the op table's test. The kernels are right each time:
    they compute what the passes left. */
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/support/cli_command.h" /* before cmocka, which makes fail() a macro */
 #include "tests/support/support.h"
@@ -230,6 +232,30 @@ static void test_wrong_rules_name_simplify(void **state)
 }
 
 /* Rules that undo each other are a diagnostic and no endless loop. */
+/* A pass that runs before one that it needs ends tokic at once. */
+static void test_passes_have_an_order(void **state)
+{
+    (void)state;
+    static const char *const right[] = { "expand", "split", NULL };
+    for (int skipped = 0; skipped < 2; skipped++) {
+        fflush(NULL);
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (!pid) {
+            struct session *s = session_begin();
+            struct graph *g = graph_parse(s, source_of_string(s, "order.graph", planted), NULL);
+            struct pass_ctx c = pass_ctx_for(s, NULL);
+            if (!freopen("/dev/null", "w", stderr))
+                _exit(3);
+            _exit(g && passes_run(g, &c, right + skipped, NULL) ? 0 : 2);
+        }
+        int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(WIFEXITED(status) && !WEXITSTATUS(status), !skipped);
+        assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 2);
+    }
+}
+
 static void test_rules_in_a_circle(void **state)
 {
     (void)state;
@@ -591,6 +617,7 @@ int main(void)
         cmocka_unit_test(test_right_passes_pass),
         cmocka_unit_test(test_planted_faults_name_their_pass),
         cmocka_unit_test(test_wrong_rules_name_simplify),
+        cmocka_unit_test(test_passes_have_an_order),
         cmocka_unit_test(test_rules_in_a_circle),
         cmocka_unit_test(test_kernels_of_a_wrong_graph_are_right),
         cmocka_unit_test(test_command_line_says_which_pass),

@@ -13,6 +13,14 @@ struct rule {
     const char *why;
 };
 
+/* What autodiff is asked for. Nothing, if of_params is false and there are no names. */
+struct gradients {
+    bool of_params;           /* of every parameter */
+    const char *const *names; /* of these parameters and inputs */
+    size_t n_names;
+    double scale; /* the loss scale, a power of two */
+};
+
 struct pass_ctx {
     struct session *s;
     struct arena *step;          /* a pass's working memory: the driver frees it after each pass */
@@ -20,6 +28,7 @@ struct pass_ctx {
     int64_t hint;                /* expected value of symbolic dims */
     const struct rule *rules;    /* the rules that simplify applies */
     size_t n_rules;
+    struct gradients gradients;
 };
 
 struct pass {
@@ -49,7 +58,7 @@ const struct pass *pass_find(const char *name);
 const struct pass *pass_at(int i);
 
 /* Pipelines: lists of passes' names. */
-extern const char *const pipeline_all[];    /* infer, contracts: run on every parsed graph */
+extern const char *const pipeline_all[];    /* infer, autodiff, contracts: run on every parsed graph */
 extern const char *const pipeline_target[]; /* run after these, on a clone, for one target */
 
 /* Runs the passes in order. false with a diagnostic: FAIL_INPUT, or an internal error that names the pass which broke
@@ -59,6 +68,7 @@ bool passes_run(struct graph *g, struct pass_ctx *c, const char *const *pipeline
 struct pass_ctx pass_ctx_for(struct session *s, const struct target *t);
 
 bool pass_infer(struct graph *g, struct pass_ctx *c);
+bool pass_autodiff(struct graph *g, struct pass_ctx *c);
 bool pass_contracts(struct graph *g, struct pass_ctx *c);
 bool pass_prune(struct graph *g, struct pass_ctx *c);
 bool pass_expand(struct graph *g, struct pass_ctx *c);

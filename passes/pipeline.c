@@ -4,7 +4,7 @@
 
 #include "passes/pass.h"
 
-const char *const pipeline_all[] = { "infer", "contracts", NULL };
+const char *const pipeline_all[] = { "infer", "autodiff", "contracts", NULL };
 const char *const pipeline_target[] = { "prune",     "expand", "simplify", "cse",     "split",
                                         "precision", "cse",    "fuse",     "memplan", NULL };
 
@@ -26,7 +26,12 @@ const struct pass *pass_find(const char *name)
 
 struct pass_ctx pass_ctx_for(struct session *s, const struct target *t)
 {
-    return (struct pass_ctx){ .s = s, .target = t, .hint = 128, .rules = simplify_rules, .n_rules = simplify_n_rules };
+    return (struct pass_ctx){ .s = s,
+                              .target = t,
+                              .hint = 128,
+                              .rules = simplify_rules,
+                              .n_rules = simplify_n_rules,
+                              .gradients = { .scale = 1 } };
 }
 
 /* True if every pass in `needs` has run. infer counts as run, since types hold in every parsed graph. */

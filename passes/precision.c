@@ -9,18 +9,15 @@
    A value whose view or cast is declared f32 is stored in f32. */
 #include <string.h>
 
+#include "ir/graph/cone.h"
 #include "passes/pass.h"
 
-/* Sets keep_f32 by the first two rules. Operands precede their readers, so one backward sweep marks whole cones. */
+/* Sets keep_f32 by the first two rules. */
 static void mark_keep_f32(struct graph *g, struct arena *step)
 {
-    bool *cone = arena_array(step, bool, g->next_id + 1);
-    for (size_t i = g->n_nodes; i-- > 0;) {
-        struct node *n = g->nodes[i];
-        n->keep_f32 |= n->op->keep_f32 || (cone[n->id] && n->op->class != CLS_SOURCE);
-        for (int k = 0; k < n->n_in; k++)
-            cone[n->in[k]->id] |= op_operand_at(n->op, k)->keep_f32 || (cone[n->id] && n->op->class != CLS_CONTRACT);
-    }
+    const bool *keep = graph_keep_f32_cones(g, step);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->keep_f32 |= keep[g->nodes[i]->id];
 }
 
 /* True if n reads at least one value of the routing, and no other floats than those and sources. */

@@ -237,6 +237,8 @@ static bool excused(const struct exception *list, const struct file *f, const ch
    else, or makes a node. */
 static const struct exception op_words[] = {
     { "passes/precision.c", "cast", "makes the node that rounds an operand" },
+    { "passes/autodiff.c", "add", "makes the nodes that sum adjoints" },
+    { "passes/autodiff.c", "mul", "makes the nodes that take the loss scale off" },
     { "codegen/gemm.c", "slice", "the name of a loop" },
     { "codegen/print_value.c", "sum", "an accumulator's" },
     { "codegen/print_value.c", "max", "an accumulator's" },

@@ -125,3 +125,55 @@ struct node *build_reshape(struct builder *b, struct node *x, const struct type 
 {
     return reshaped(b, "reshape", x, to);
 }
+
+struct node *build_scalar(struct builder *b, double value)
+{
+    return build_const(b, &(struct type){ .dtype = DT_FLOAT }, value);
+}
+
+static const int64_t *kept_ints(struct builder *b, const int64_t *ints, int n)
+{
+    int64_t *copy = arena_array(b->g->arena, int64_t, n + 1);
+    memcpy(copy, ints, sizeof *ints * (size_t)n);
+    return copy;
+}
+
+struct node *build_sum(struct builder *b, struct node *x, const int64_t *axes, int n, bool keepdim)
+{
+    if (n == 0)
+        return x;
+    return build(b, "sum", &x, 1, (struct attr[]){ { .n = n, .ints = kept_ints(b, axes, n) }, { .i = keepdim } });
+}
+
+struct node *build_reduce_to(struct builder *b, struct node *x, const struct type *to)
+{
+    int64_t axes[MAX_RANK];
+    int n = 0;
+    if (!x || type_same_shape(&x->type, to))
+        return x;
+    int added = x->type.rank - to->rank;
+    for (int i = 0; i < x->type.rank; i++)
+        if (i < added || x->type.dim[i] != to->dim[i - added])
+            axes[n++] = i;
+    return build_reshape(b, build_sum(b, x, axes, n, false), to);
+}
+
+struct node *build_transpose(struct builder *b, struct node *x, const int64_t *perm)
+{
+    if (!x)
+        return NULL;
+    int n = x->type.rank;
+    return build(b, "transpose", &x, 1, (struct attr[]){ { .n = n, .ints = kept_ints(b, perm, n) } });
+}
+
+struct node *build_cast(struct builder *b, struct node *x, enum dtype to)
+{
+    return x && x->type.dtype != to ? build(b, "cast", &x, 1, (struct attr[]){ { .i = to } }) : x;
+}
+
+struct node *build_extent(struct builder *b, const struct type *t)
+{
+    const struct index **dims = arena_array(b->g->arena, const struct index *, t->rank + 1);
+    memcpy(dims, t->dim, sizeof *dims * (size_t)t->rank);
+    return build_cast(b, build(b, "extent", NULL, 0, (struct attr[]){ { .n = t->rank, .dims = dims } }), DT_FLOAT);
+}

@@ -302,6 +302,14 @@ static void select_sample(struct sample *d)
         sample_operand(d, i, &t, t.dtype == DT_BOOL ? 0 : -4, t.dtype == DT_BOOL ? 1 : 4);
 }
 
+static struct node *select_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    if (operand == 0)
+        return NULL;
+    struct node *zero = build_const(b, &gy->type, 0);
+    return operand == 1 ? build3(b, "select", n->in[0], gy, zero) : build3(b, "select", n->in[0], zero, gy);
+}
+
 const struct op_def op_select = {
     .call = {
         .name = "select",
@@ -313,6 +321,7 @@ const struct op_def op_select = {
     .type = { .infer = select_infer, .contract = select_contract },
     .reference = { .eval1 = select_eval1, .bound1 = select_bound1 },
     .kernel = { .at = select_at },
+    .gradient = select_grad,
     .sample = select_sample,
 };
 
@@ -473,6 +482,13 @@ static void cast_sample(struct sample *d)
     d->attrs[0] = sample_attr_int(sample_range(d, 0, DT_COUNT - 1));
 }
 
+/* Between floats. Rounding counts as the identity; integers and booleans have no gradient. */
+static struct node *cast_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    (void)b;
+    return dtype_is_float(n->in[operand]->type.dtype) && dtype_is_float(n->type.dtype) ? gy : NULL;
+}
+
 const struct op_def op_cast = {
     .call = {
         .name = "cast",
@@ -487,5 +503,6 @@ const struct op_def op_cast = {
     .type = { .infer = cast_infer, .contract = cast_contract },
     .reference = { .eval1 = cast_eval1, .bound1 = cast_bound1 },
     .kernel = { .at = cast_at },
+    .gradient = cast_grad,
     .sample = cast_sample,
 };

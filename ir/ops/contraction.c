@@ -642,6 +642,19 @@ static void linear_sample(struct sample *d)
     d->attrs[0] = sample_attr_int(sample_range(d, 0, 1) ? features : 0);
 }
 
+/* dx = gy·W, dW = gyᵀ·x, db = Σ_rows gy. */
+static struct node *linear_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    struct node *x = n->in[0];
+    if (operand == 2)
+        return build_reduce_to(b, gy, &n->in[2]->type);
+    if (operand == 1)
+        return product(b, joined(b, gy), true, joined(b, x), false);
+    if (x->type.rank > 1)
+        return product(b, gy, false, n->in[1], false);
+    return build_reshape(b, product(b, joined(b, gy), false, n->in[1], false), &x->type);
+}
+
 const struct op_def op_linear = {
     .call = {
         .name = "linear",
@@ -658,5 +671,6 @@ const struct op_def op_linear = {
     .type = { .infer = linear_infer, .contract = linear_contract },
     .reference = { .needs = linear_needs, .work = linear_work, .eval = linear_eval },
     .kernel = { .expand = linear_expand },
+    .gradient = linear_grad,
     .sample = linear_sample,
 };

@@ -42,9 +42,10 @@ struct ev {
     struct view out;
     const struct run *runs; /* the requested elements; concurrent calls for one result get disjoint runs */
     size_t n_runs;
-    enum dtype acc;   /* format to which sums are rounded after each addition; DT_F64: they are not */
-    enum dtype store; /* format to which n_store rounds float results; DT_F64: it does not */
-    uint64_t key;     /* over the field: key of the uninterpreted functions */
+    const struct dim_values *dims; /* values of the symbolic dims; NULL: there are none */
+    enum dtype acc;                /* format to which sums are rounded after each addition; DT_F64: they are not */
+    enum dtype store;              /* format to which n_store rounds float results; DT_F64: it does not */
+    uint64_t key;                  /* over the field: key of the uninterpreted functions */
 };
 
 /* Operations on numbers: C's over doubles, the field's over the field. Over the field the functions (exp, log, …) are

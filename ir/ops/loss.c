@@ -70,6 +70,18 @@ static struct node *mse_expand(struct builder *b, struct node *n)
 
 static void mse_sample(struct sample *d) { sample_same(d, 2, -2, 2); }
 
+/* ±2·(x − y)/n times gy */
+static struct node *mse_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    struct node *x = n->in[operand];
+    struct node *y = n->in[1 - operand];
+    bool keep = b->keep_f32;
+    b->keep_f32 = true;
+    struct node *each = build2(b, "div", build2(b, "mul", gy, build_scalar(b, 2)), build_extent(b, &x->type));
+    b->keep_f32 = keep;
+    return build2(b, "mul", build2(b, "sub", x, y), each);
+}
+
 const struct op_def op_mse = {
     .call = {
         .name = "mse",
@@ -81,5 +93,6 @@ const struct op_def op_mse = {
     .type = { .infer = mse_infer, .contract = mse_contract },
     .reference = { .needs = mse_needs, .work = mse_work, .eval = mse_eval },
     .kernel = { .expand = mse_expand },
+    .gradient = mse_grad,
     .sample = mse_sample,
 };

@@ -12,12 +12,6 @@ static struct node *per_row(struct builder *b, struct node *x)
     return build_reshape(b, x, &t);
 }
 
-static struct node *scalar(struct builder *b, double v)
-{
-    struct type t = { .dtype = DT_FLOAT };
-    return build_const(b, &t, v);
-}
-
 static bool need_row(struct graph *g, struct node *n)
 {
     if (!need_float(g, n, 0))
@@ -65,13 +59,32 @@ static void gelu_contract(struct contract *c)
     facts_set(c, x->lo >= 0 ? 0 : GELU_LEAST, fmax(x->hi, 0), x->finite, false);
 }
 
+/* tanh(√(2/π)·x·(1 + 0.044715·x²)) */
+static struct node *gelu_tanh(struct builder *b, struct node *x)
+{
+    struct node *grown =
+        build2(b, "add", build2(b, "mul", build2(b, "mul", x, x), build_scalar(b, GELU_CUBIC)), build_scalar(b, 1));
+    return build1(b, "tanh", build2(b, "mul", build2(b, "mul", x, build_scalar(b, GELU_SCALE)), grown));
+}
+
 static struct node *gelu_expand(struct builder *b, struct node *n)
 {
     struct node *x = n->in[0];
-    struct node *grown =
-        build2(b, "add", build2(b, "mul", build2(b, "mul", x, x), scalar(b, GELU_CUBIC)), scalar(b, 1));
-    struct node *t = build1(b, "tanh", build2(b, "mul", build2(b, "mul", x, scalar(b, GELU_SCALE)), grown));
-    return build2(b, "mul", build2(b, "mul", x, scalar(b, 0.5)), build2(b, "add", t, scalar(b, 1)));
+    struct node *t = gelu_tanh(b, x);
+    return build2(b, "mul", build2(b, "mul", x, build_scalar(b, 0.5)), build2(b, "add", t, build_scalar(b, 1)));
+}
+
+/* With t the tanh: ½(1 + t) + ½x(1 − t)(1 + t)·√(2/π)(1 + 3·0.044715·x²) = ½(1 + t)·(1 + x(1 − t)·√(2/π)(1 + …)) */
+static struct node *gelu_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    struct node *x = n->in[operand];
+    struct node *t = gelu_tanh(b, x);
+    struct node *slope =
+        build2(b, "add", build2(b, "mul", build2(b, "mul", x, x), build_scalar(b, 3 * GELU_CUBIC * GELU_SCALE)),
+               build_scalar(b, GELU_SCALE));
+    struct node *curved = build2(b, "mul", build2(b, "mul", x, build2(b, "sub", build_scalar(b, 1), t)), slope);
+    struct node *half = build2(b, "mul", build2(b, "add", t, build_scalar(b, 1)), build_scalar(b, 0.5));
+    return build2(b, "mul", gy, build2(b, "mul", half, build2(b, "add", curved, build_scalar(b, 1))));
 }
 
 static void gelu_sample(struct sample *d) { sample_same(d, 1, -6, 6); }
@@ -86,6 +99,7 @@ const struct op_def op_gelu = {
     .type = { .infer = infer_same, .contract = gelu_contract },
     .reference = { .eval1 = gelu_eval1 },
     .kernel = { .expand = gelu_expand },
+    .gradient = gelu_grad,
     .sample = gelu_sample,
 };
 
@@ -157,6 +171,17 @@ static void row_sample(struct sample *d)
     sample_operand(d, 0, &t, -4, 4);
 }
 
+/* p·(gy − Σ_j gy_j·p_j) */
+static struct node *softmax_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    (void)operand;
+    bool keep = b->keep_f32;
+    b->keep_f32 = true;
+    struct node *mean = per_row(b, build1(b, "sum", build2(b, "mul", gy, n)));
+    b->keep_f32 = keep;
+    return build2(b, "mul", n, build2(b, "sub", gy, mean));
+}
+
 const struct op_def op_softmax = {
     .call = {
         .name = "softmax",
@@ -167,6 +192,7 @@ const struct op_def op_softmax = {
     .type = { .infer = softmax_infer, .contract = softmax_contract },
     .reference = { .needs = row_needs, .work = softmax_work, .eval = softmax_eval },
     .kernel = { .expand = softmax_expand },
+    .gradient = softmax_grad,
     .sample = row_sample,
 };
 
@@ -270,17 +296,45 @@ static void layernorm_eval(struct ev *c)
     }
 }
 
-/* Two passes: the variance is computed from the differences, since Σx² − (Σx)²/n would cancel. */
-static struct node *layernorm_expand(struct builder *b, struct node *n)
+/* x̂ = (x − mean)/deviation, and the deviation of each row, [.., 1]. Two passes: the variance is computed from the
+   differences, since Σx² − (Σx)²/n would cancel. */
+static struct node *normalised(struct builder *b, struct node *n, struct node **deviation)
 {
-    bool keep = b->keep_f32;
-    b->keep_f32 = true;
     struct node *d = build2(b, "sub", n->in[0], per_row(b, build1(b, "mean", n->in[0])));
     struct node *var = build1(b, "mean", build2(b, "mul", d, d));
-    struct node *deviation = per_row(b, build1(b, "sqrt", build2(b, "add", var, scalar(b, eps_of(n)))));
-    struct node *y = build2(b, "mul", build2(b, "div", d, deviation), n->in[1]);
+    *deviation = per_row(b, build1(b, "sqrt", build2(b, "add", var, build_scalar(b, eps_of(n)))));
+    return build2(b, "div", d, *deviation);
+}
+
+static struct node *layernorm_expand(struct builder *b, struct node *n)
+{
+    struct node *deviation;
+    bool keep = b->keep_f32;
+    b->keep_f32 = true;
+    struct node *y = build2(b, "mul", normalised(b, n, &deviation), n->in[1]);
     b->keep_f32 = keep;
     return build2(b, "add", y, n->in[2]);
+}
+
+/* dx = (g − mean(g) − x̂·mean(g·x̂)) / deviation with g = gy·gamma; dgamma = Σ_rows gy·x̂; dbeta = Σ_rows gy. */
+static struct node *layernorm_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    struct node *deviation;
+    if (operand == 2)
+        return build_reduce_to(b, gy, &n->in[2]->type);
+    bool keep = b->keep_f32;
+    b->keep_f32 = true;
+    struct node *x = normalised(b, n, &deviation);
+    if (operand == 1) {
+        struct node *g = build_reduce_to(b, build2(b, "mul", gy, x), &n->in[1]->type);
+        b->keep_f32 = keep;
+        return g;
+    }
+    struct node *g = build2(b, "mul", gy, n->in[1]);
+    struct node *along = build2(b, "mul", x, per_row(b, build1(b, "mean", build2(b, "mul", g, x))));
+    struct node *centred = build2(b, "sub", build2(b, "sub", g, per_row(b, build1(b, "mean", g))), along);
+    b->keep_f32 = keep;
+    return build2(b, "div", centred, deviation);
 }
 
 static void layernorm_sample(struct sample *d)
@@ -309,5 +363,6 @@ const struct op_def op_layernorm = {
     .type = { .infer = layernorm_infer, .contract = layernorm_contract },
     .reference = { .needs = row_needs, .work = layernorm_work, .eval = layernorm_eval },
     .kernel = { .expand = layernorm_expand },
+    .gradient = layernorm_grad,
     .sample = layernorm_sample,
 };

@@ -48,6 +48,16 @@ struct node *build_broadcast(struct builder *b, struct node *x, const struct typ
 bool build_align(struct builder *b, struct node **in, int n_in);
 /* x reshaped to the shape of `to`; x itself if it has that shape. */
 struct node *build_reshape(struct builder *b, struct node *x, const struct type *to);
+/* The adjoint of build_broadcast from the shape `to`: x summed over the dims that the broadcast added or grew. */
+struct node *build_reduce_to(struct builder *b, struct node *x, const struct type *to);
+/* x summed over the axes (0 or more); reduced dims stay as 1 if keepdim is set. */
+struct node *build_sum(struct builder *b, struct node *x, const int64_t *axes, int n, bool keepdim);
+struct node *build_transpose(struct builder *b, struct node *x, const int64_t *perm);
+struct node *build_cast(struct builder *b, struct node *x, enum dtype to);
+/* The number of elements of a shape, as a float scalar. */
+struct node *build_extent(struct builder *b, const struct type *t);
+/* A float constant of rank 0, which broadcasts to any shape. */
+struct node *build_scalar(struct builder *b, double value);
 
 /* What an op's `contract` works on: it refines the facts *out of node n and may add obligations to g. At first *out
    holds the class's default, made from the operands' facts (ir/ops/contract.c). */

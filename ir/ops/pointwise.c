@@ -149,6 +149,14 @@ OF_NUMBERS(sub, INT_SUB, n_sub(c, x[0], x[1]))
 static const struct kexpr *add_at(struct at *c) { return at2(c, K_ADD); }
 static const struct kexpr *sub_at(struct at *c) { return at2(c, K_SUB); }
 
+static struct node *add_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    (void)b;
+    (void)n;
+    (void)operand;
+    return gy;
+}
+
 const struct op_def op_add = {
     .call = {
         .name = "add",
@@ -160,8 +168,15 @@ const struct op_def op_add = {
     .type = { .infer = infer_numbers, .contract = add_contract },
     .reference = { .eval1 = add_eval1, .bound1 = add_bound1 },
     .kernel = { .at = add_at },
+    .gradient = add_grad,
     .sample = sample_numbers2,
 };
+
+static struct node *sub_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    (void)n;
+    return operand == 0 ? gy : build1(b, "neg", gy);
+}
 
 const struct op_def op_sub = {
     .call = {
@@ -173,6 +188,7 @@ const struct op_def op_sub = {
     .type = { .infer = infer_numbers, .contract = sub_contract },
     .reference = { .eval1 = sub_eval1, .bound1 = sub_bound1 },
     .kernel = { .at = sub_at },
+    .gradient = sub_grad,
     .sample = sample_numbers2,
 };
 
@@ -219,6 +235,11 @@ OF_NUMBERS(mul, INT_MUL, n_mul(c, x[0], x[1]))
 
 static const struct kexpr *mul_at(struct at *c) { return at2(c, K_MUL); }
 
+static struct node *mul_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    return build2(b, "mul", gy, n->in[1 - operand]);
+}
+
 const struct op_def op_mul = {
     .call = {
         .name = "mul",
@@ -230,6 +251,7 @@ const struct op_def op_mul = {
     .type = { .infer = infer_numbers, .contract = mul_contract },
     .reference = { .eval1 = mul_eval1, .bound1 = mul_bound1 },
     .kernel = { .at = mul_at },
+    .gradient = mul_grad,
     .sample = sample_numbers2,
 };
 
@@ -273,6 +295,11 @@ static const struct kexpr *fma_at(struct at *c)
 
 static void fma_sample(struct sample *d) { sample_same(d, 3, -4, 4); }
 
+static struct node *fma_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    return operand == 2 ? gy : build2(b, "mul", gy, n->in[1 - operand]);
+}
+
 const struct op_def op_fma = {
     .call = {
         .name = "fma",
@@ -283,6 +310,7 @@ const struct op_def op_fma = {
     .type = { .infer = infer_same, .contract = fma_contract },
     .reference = { .eval1 = fma_eval1, .bound1 = fma_bound1 },
     .kernel = { .at = fma_at },
+    .gradient = fma_grad,
     .sample = fma_sample,
 };
 
@@ -341,6 +369,13 @@ static void div_sample(struct sample *d)
     d->hi[1] = d->lo[1] < 0 ? -0.25 : 4;
 }
 
+/* d(x/y)/dy = −(x/y)/y, from the result. */
+static struct node *div_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    struct node *gx = build2(b, "div", gy, n->in[1]);
+    return operand == 0 ? gx : build1(b, "neg", build2(b, "mul", gx, n));
+}
+
 const struct op_def op_div = {
     .call = {
         .name = "div",
@@ -351,6 +386,7 @@ const struct op_def op_div = {
     .type = { .infer = div_infer, .contract = div_contract },
     .reference = { .eval1 = div_eval1, .bound1 = div_bound1 },
     .kernel = { .at = div_at },
+    .gradient = div_grad,
     .sample = div_sample,
 };
 
@@ -389,6 +425,23 @@ OF_NUMBERS(abs, INT_ABS, n_abs(c, x[0]))
 static const struct kexpr *neg_at(struct at *c) { return at1(c, K_NEG); }
 static const struct kexpr *abs_at(struct at *c) { return at1(c, K_ABS); }
 
+static struct node *neg_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    (void)n;
+    (void)operand;
+    return build1(b, "neg", gy);
+}
+
+/* 0 at 0. A NaN of x stays in the gradient: it is neither above nor below 0, and x − x passes it on. */
+static struct node *abs_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    struct node *x = n->in[operand];
+    struct node *zero = build_scalar(b, 0);
+    struct node *other = build2(b, "mul", gy, build2(b, "sub", x, x));
+    struct node *below = build3(b, "select", build2(b, "less", x, zero), build1(b, "neg", gy), other);
+    return build3(b, "select", build2(b, "greater", x, zero), gy, below);
+}
+
 const struct op_def op_neg = {
     .call = {
         .name = "neg",
@@ -400,6 +453,7 @@ const struct op_def op_neg = {
     .type = { .infer = infer_numbers, .contract = neg_contract },
     .reference = { .eval1 = neg_eval1, .bound1 = neg_bound1 },
     .kernel = { .at = neg_at },
+    .gradient = neg_grad,
     .sample = sample_numbers1,
 };
 
@@ -414,6 +468,7 @@ const struct op_def op_abs = {
     .type = { .infer = infer_numbers, .contract = abs_contract },
     .reference = { .eval1 = abs_eval1, .bound1 = abs_bound1 },
     .kernel = { .at = abs_at },
+    .gradient = abs_grad,
     .sample = sample_numbers1,
 };
 
@@ -445,6 +500,12 @@ static void exp_contract(struct contract *c)
 
 static const struct kexpr *exp_at(struct at *c) { return at1(c, K_EXP); }
 
+static struct node *exp_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    (void)operand;
+    return build2(b, "mul", gy, n);
+}
+
 const struct op_def op_exp = {
     .call = {
         .name = "exp",
@@ -455,6 +516,7 @@ const struct op_def op_exp = {
     .type = { .infer = infer_same, .contract = exp_contract },
     .reference = { .eval1 = exp_eval1, .bound1 = exp_bound1 },
     .kernel = { .at = exp_at },
+    .gradient = exp_grad,
     .sample = sample_any1,
 };
 
@@ -489,6 +551,11 @@ static void log_contract(struct contract *c)
 static const struct kexpr *log_at(struct at *c) { return at1(c, K_LOG); }
 static void log_sample(struct sample *d) { sample_same(d, 1, 0.0625, 8); }
 
+static struct node *log_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    return build2(b, "div", gy, n->in[operand]);
+}
+
 const struct op_def op_log = {
     .call = {
         .name = "log",
@@ -499,6 +566,7 @@ const struct op_def op_log = {
     .type = { .infer = infer_same, .contract = log_contract },
     .reference = { .eval1 = log_eval1, .bound1 = log_bound1 },
     .kernel = { .at = log_at },
+    .gradient = log_grad,
     .sample = log_sample,
 };
 
@@ -534,6 +602,13 @@ static void sqrt_contract(struct contract *c)
 static const struct kexpr *sqrt_at(struct at *c) { return at1(c, K_SQRT); }
 static void sqrt_sample(struct sample *d) { sample_same(d, 1, 0, 8); }
 
+/* gy / (2·√x); infinite at 0. */
+static struct node *sqrt_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    (void)operand;
+    return build2(b, "div", build2(b, "mul", gy, build_scalar(b, 0.5)), n);
+}
+
 const struct op_def op_sqrt = {
     .call = {
         .name = "sqrt",
@@ -544,6 +619,7 @@ const struct op_def op_sqrt = {
     .type = { .infer = infer_same, .contract = sqrt_contract },
     .reference = { .eval1 = sqrt_eval1, .bound1 = sqrt_bound1 },
     .kernel = { .at = sqrt_at },
+    .gradient = sqrt_grad,
     .sample = sqrt_sample,
 };
 
@@ -576,6 +652,14 @@ static void tanh_contract(struct contract *c)
 
 static const struct kexpr *tanh_at(struct at *c) { return at1(c, K_TANH); }
 
+/* 1 − t² as (1 − t)·(1 + t), which keeps its relative accuracy near t = ±1. */
+static struct node *tanh_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    struct node *one = build_scalar(b, 1);
+    (void)operand;
+    return build2(b, "mul", gy, build2(b, "mul", build2(b, "sub", one, n), build2(b, "add", one, n)));
+}
+
 const struct op_def op_tanh = {
     .call = {
         .name = "tanh",
@@ -586,6 +670,7 @@ const struct op_def op_tanh = {
     .type = { .infer = infer_same, .contract = tanh_contract },
     .reference = { .eval1 = tanh_eval1, .bound1 = tanh_bound1 },
     .kernel = { .at = tanh_at },
+    .gradient = tanh_grad,
     .sample = sample_any1,
 };
 
@@ -632,6 +717,30 @@ OF_NUMBERS(minimum, INT_MIN_OF, n_min(c, x[0], x[1]))
 static const struct kexpr *maximum_at(struct at *c) { return at2(c, K_MAX); }
 static const struct kexpr *minimum_at(struct at *c) { return at2(c, K_MIN); }
 
+/* Where the result is taken from x: the operand of lower index wins a tie, and a NaN wins. */
+static struct node *taken_from_x(struct builder *b, struct node *n, const char *op)
+{
+    struct node *x = n->in[0];
+    return build2(b, "logical_or", build2(b, op, x, n->in[1]), build2(b, "not_equal", x, x));
+}
+
+static struct node *extreme_grad(struct builder *b, struct node *n, struct node *gy, int operand, const char *op)
+{
+    struct node *zero = build_const(b, &gy->type, 0);
+    struct node *from_x = taken_from_x(b, n, op);
+    return operand == 0 ? build3(b, "select", from_x, gy, zero) : build3(b, "select", from_x, zero, gy);
+}
+
+static struct node *maximum_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    return extreme_grad(b, n, gy, operand, "greater_equal");
+}
+
+static struct node *minimum_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    return extreme_grad(b, n, gy, operand, "less_equal");
+}
+
 const struct op_def op_maximum = {
     .call = {
         .name = "maximum",
@@ -643,6 +752,7 @@ const struct op_def op_maximum = {
     .type = { .infer = infer_numbers, .contract = maximum_contract },
     .reference = { .eval1 = maximum_eval1, .bound1 = maximum_bound1 },
     .kernel = { .at = maximum_at },
+    .gradient = maximum_grad,
     .sample = sample_numbers2,
 };
 
@@ -657,5 +767,6 @@ const struct op_def op_minimum = {
     .type = { .infer = infer_numbers, .contract = minimum_contract },
     .reference = { .eval1 = minimum_eval1, .bound1 = minimum_bound1 },
     .kernel = { .at = minimum_at },
+    .gradient = minimum_grad,
     .sample = sample_numbers2,
 };

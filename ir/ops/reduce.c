@@ -294,6 +294,41 @@ static void mean_contract(struct contract *c)
     facts_set(c, x->lo, x->hi, x->finite && length_of(c)->lo > 0, false);
 }
 
+/* A value for each result, [.., 1, ..] where a dimension is reduced, broadcast over the operand. */
+static struct node *over_terms(struct builder *b, struct node *n, struct node *value)
+{
+    const struct type *x = &n->in[0]->type;
+    struct reduction d = reduction_of(n);
+    struct type kept = { .dtype = value->type.dtype, .rank = x->rank };
+    for (int i = 0; i < x->rank; i++)
+        kept.dim[i] = d.reduced[i] ? index_const(b->g->s->indices, 1) : x->dim[i];
+    return build_broadcast(b, build_reshape(b, value, &kept), x);
+}
+
+static struct node *sum_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    (void)operand;
+    return over_terms(b, n, gy);
+}
+
+/* The number of terms of each result, as a float. */
+static struct node *terms_count(struct builder *b, struct node *n)
+{
+    const struct type *x = &n->in[0]->type;
+    struct reduction d = reduction_of(n);
+    struct type terms = { .rank = 0 };
+    for (int i = 0; i < x->rank; i++)
+        if (d.reduced[i])
+            terms.dim[terms.rank++] = x->dim[i];
+    return build_extent(b, &terms);
+}
+
+static struct node *mean_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    (void)operand;
+    return over_terms(b, n, build2(b, "div", gy, terms_count(b, n)));
+}
+
 const struct op_def op_sum = {
     .call = {
         .name = "sum",
@@ -306,6 +341,7 @@ const struct op_def op_sum = {
     .type = { .infer = reduce_infer, .contract = sum_contract },
     .reference = { .needs = reduce_needs, .work = reduce_work, .eval = sum_eval, .bound = sum_bound },
     .kernel = { .acc = KACC_SUM },
+    .gradient = sum_grad,
     .sample = reduce_sample,
 };
 
@@ -321,6 +357,7 @@ const struct op_def op_mean = {
     .type = { .infer = mean_infer, .contract = mean_contract },
     .reference = { .needs = reduce_needs, .work = reduce_work, .eval = mean_eval, .bound = mean_bound },
     .kernel = { .acc = KACC_SUM, .finish = mean_finish },
+    .gradient = mean_grad,
     .sample = mean_sample,
 };
 
@@ -411,6 +448,53 @@ static void max_contract(struct contract *c)
     facts_set(c, some ? x->lo : -INFINITY, x->hi, x->finite && some, x->integral && some);
 }
 
+/* x as [kept dims.., terms], with one row for each result; perm is the order of x's dims that makes such rows. */
+static struct node *rows_of_terms(struct builder *b, struct node *n, struct node *x, int64_t *perm, struct type *rows)
+{
+    struct index_table *t = b->g->s->indices;
+    struct reduction d = reduction_of(n);
+    const struct index *length = index_const(t, 1);
+    int at = 0;
+    *rows = (struct type){ .dtype = x->type.dtype };
+    for (int i = 0; i < x->type.rank; i++)
+        if (!d.reduced[i]) {
+            rows->dim[rows->rank++] = x->type.dim[i];
+            perm[at++] = i;
+        }
+    for (int i = 0; i < x->type.rank; i++)
+        if (d.reduced[i]) {
+            length = index_mul(t, length, x->type.dim[i]);
+            perm[at++] = i;
+        }
+    rows->dim[rows->rank++] = length;
+    return build_reshape(b, build_transpose(b, x, perm), rows);
+}
+
+/* All of gy goes to one element of each result: the first of the largest, whose index is materialised, so that forward
+   and backward agree on ties. */
+static struct node *max_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    struct node *x = n->in[operand];
+    int64_t perm[MAX_RANK], back[MAX_RANK];
+    struct type rows, turned = x->type;
+    struct node *at = build1(b, "argmax", rows_of_terms(b, n, x, perm, &rows));
+    struct type column = rows;
+    column.dim[column.rank - 1] = index_const(b->g->s->indices, 1);
+    struct attr attrs[MAX_ATTRS];
+    const struct op_def *iota = op_find("iota");
+    struct type numbers = rows;
+    numbers.dtype = DT_I64;
+    op_defaults_of_type(iota, &numbers, attrs);
+    struct node *chosen = build2(b, "equal", build(b, "iota", NULL, 0, attrs), build_reshape(b, at, &column));
+    struct node *g = build_broadcast(b, build_reshape(b, gy, &column), &rows);
+    g = build3(b, "select", chosen, g, build_const(b, &g->type, 0));
+    for (int i = 0; i < x->type.rank; i++) {
+        turned.dim[i] = x->type.dim[perm[i]];
+        back[perm[i]] = i;
+    }
+    return build_transpose(b, build_reshape(b, g, &turned), back);
+}
+
 const struct op_def op_max = {
     .call = {
         .name = "max",
@@ -424,5 +508,6 @@ const struct op_def op_max = {
     .type = { .infer = reduce_infer, .contract = max_contract },
     .reference = { .needs = reduce_needs, .work = reduce_work, .eval = max_eval, .bound = max_bound },
     .kernel = { .acc = KACC_MAX },
+    .gradient = max_grad,
     .sample = reduce_sample,
 };

@@ -133,6 +133,31 @@ static void padic_encode_sample(struct sample *d)
     padic_sample_ring(d, &top);
 }
 
+/* The largest z that is not clamped, that is, for which round-half-even(s·z) <= L. s·z and the quotient by s are
+   exact. From 2⁵² on every double is an integer. */
+static double largest_unclamped(const struct padic *a)
+{
+    double top = (double)a->limit;
+    if ((int64_t)top > a->limit)
+        top = nextafter(top, 0);
+    if (top >= 0x1p52)
+        return top / (double)a->s;
+    double half = top + 0.5;
+    return (rint(half) <= top ? half : nextafter(half, 0)) / (double)a->s;
+}
+
+/* Straight through, 0 where clamped: dq/dz = s. The gradient of an i64 is a float. A NaN of z passes. */
+static struct node *padic_encode_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    struct padic a = padic_of(n);
+    struct node *z = n->in[operand];
+    struct type scalar = { .dtype = DT_F64 };
+    struct node *most = build_const(b, &scalar, largest_unclamped(&a));
+    struct node *clamped = build2(b, "greater", build1(b, "abs", z), most);
+    struct node *g = build2(b, "mul", gy, build_scalar(b, (double)a.s));
+    return build3(b, "select", clamped, build_const(b, &g->type, 0), g);
+}
+
 const struct op_def op_padic_encode = {
     .call = {
         .name = "padic_encode",
@@ -147,6 +172,7 @@ const struct op_def op_padic_encode = {
     .type = { .infer = padic_encode_infer, .contract = padic_encode_contract },
     .reference = { .eval1 = padic_encode_eval1, .bound1 = padic_encode_bound1 },
     .kernel = { .at = padic_encode_at },
+    .gradient = padic_encode_grad,
     .sample = padic_encode_sample,
 };
 
@@ -251,6 +277,13 @@ static void padic_decode_sample(struct sample *d)
     sample_operand(d, 0, &t, -(double)top, (double)top);
 }
 
+static struct node *padic_decode_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    struct padic a = padic_of(n);
+    (void)operand;
+    return build2(b, "mul", gy, build_scalar(b, 1 / (double)a.s));
+}
+
 const struct op_def op_padic_decode = {
     .call = {
         .name = "padic_decode",
@@ -264,6 +297,7 @@ const struct op_def op_padic_decode = {
     .type = { .infer = padic_decode_infer, .contract = padic_decode_contract },
     .reference = { .eval1 = padic_decode_eval1, .bound1 = padic_decode_bound1 },
     .kernel = { .at = padic_decode_at },
+    .gradient = padic_decode_grad,
     .sample = padic_decode_sample,
 };
 
@@ -445,6 +479,44 @@ static void combine_sample(struct sample *d)
         sample_operand(d, e, &y, -2, 2);
 }
 
+/* The weights of one expert, [.., 1]. */
+static struct node *weights_of(struct builder *b, const struct node *n, int expert)
+{
+    struct node *w = n->in[0];
+    int last = w->type.rank - 1;
+    const struct index **start = arena_array(b->g->arena, const struct index *, 2 * w->type.rank);
+    const struct index **size = start + w->type.rank;
+    for (int i = 0; i <= last; i++) {
+        start[i] = index_const(b->g->s->indices, i == last ? expert : 0);
+        size[i] = i == last ? index_const(b->g->s->indices, 1) : w->type.dim[i];
+    }
+    return build(b, "slice", &w, 1,
+                 (struct attr[]){ { .n = last + 1, .dims = start }, { .n = last + 1, .dims = size } });
+}
+
+/* Σ_j gy[.., j]·y_e[.., j] as column e of the result. */
+static struct node *weights_grad(struct builder *b, struct node *n, struct node *gy)
+{
+    struct node **columns = arena_array(b->g->arena, struct node *, n->n_in);
+    int64_t last = n->type.rank - 1;
+    for (int e = 1; e < n->n_in; e++)
+        columns[e - 1] = build_sum(b, build2(b, "mul", gy, n->in[e]), &last, 1, true);
+    return build(b, "concat", columns, n->n_in - 1, (struct attr[]){ { .i = -1 } });
+}
+
+/* An expert that was not chosen contributes nothing, so neither its weight nor its result gets a gradient. */
+static struct node *combine_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    bool keep = b->keep_f32;
+    struct node *w = operand == 0 ? n->in[0] : weights_of(b, n, operand - 1);
+    b->keep_f32 |= operand == 0;
+    struct node *g = operand == 0 ? weights_grad(b, n, gy) : build2(b, "mul", gy, w);
+    struct node *chosen = build2(b, "not_equal", w, build_scalar(b, 0));
+    g = build3(b, "select", chosen, g, build_const(b, &g->type, 0));
+    b->keep_f32 = keep;
+    return g;
+}
+
 const struct op_def op_combine = {
     .call = {
         .name = "combine",
@@ -455,5 +527,6 @@ const struct op_def op_combine = {
     .type = { .infer = combine_infer, .contract = combine_contract },
     .reference = { .needs = combine_needs, .work = combine_work, .eval = combine_eval, .bound = combine_bound },
     .kernel = { .at = combine_at },
+    .gradient = combine_grad,
     .sample = combine_sample,
 };

@@ -230,6 +230,77 @@ const struct op_def op_constant = {
     .sample = constant_sample,
 };
 
+/* ---- extent ---- */
+static const struct attr_def extent_attrs[] = {
+    { .name = "of", .kind = ATTR_DIMS, .required = true, .doc = "the dims whose product it is" },
+};
+
+static const struct index *extent_index(struct index_table *t, const struct node *n)
+{
+    const struct attr *of = node_attr(n, DIMS);
+    const struct index *product = index_const(t, 1);
+    for (int i = 0; i < of->n; i++)
+        product = index_mul(t, product, of->dims[i]);
+    return product;
+}
+
+static bool extent_infer(struct graph *g, struct node *n)
+{
+    const struct attr *of = node_attr(n, DIMS);
+    struct type t = { .dtype = DT_FLOAT, .rank = of->n };
+    for (int i = 0; i < of->n && i < MAX_RANK; i++)
+        t.dim[i] = of->dims[i];
+    const char *why = type_misfit(g->s, &t);
+    n->type = (struct type){ .dtype = DT_I64 };
+    return !why || infer_error(g, n, -1, "%s", why);
+}
+
+static double extent_value(const struct ev *c, int64_t i)
+{
+    (void)i;
+    const struct attr *of = node_attr(c->n, DIMS);
+    int64_t product = 1;
+    for (int k = 0; k < of->n; k++)
+        product *= dims_eval(c->dims, of->dims[k]);
+    return (double)product;
+}
+
+static void extent_eval(struct ev *c) { eval_values(c, extent_value); }
+static void extent_bound(struct bd *b) { bound_values(b, extent_value); }
+
+static void extent_contract(struct contract *c)
+{
+    const struct index *e = extent_index(c->g->s->indices, c->n);
+    facts_set(c, (double)e->lo, (double)e->hi, true, true);
+    c->out->exact = true;
+}
+
+static const struct kexpr *extent_at(struct at *c)
+{
+    return kexpr_index(c->k, DT_I64, extent_index(at_index(c), c->n));
+}
+
+static void extent_sample(struct sample *d)
+{
+    struct type t = sample_type(d, DT_FLOAT, 0, 3);
+    d->attrs[DIMS] = sample_attr_dims_of(d, &t);
+}
+
+const struct op_def op_extent = {
+    .call = {
+        .name = "extent",
+        .doc = "the number of elements of a shape",
+        .attrs = extent_attrs,
+        .n_attrs = N_ATTRS(extent_attrs),
+    },
+    .class = CLS_SOURCE,
+    .exact = true,
+    .type = { .infer = extent_infer, .contract = extent_contract },
+    .reference = { .eval = extent_eval, .bound = extent_bound },
+    .kernel = { .at = extent_at },
+    .sample = extent_sample,
+};
+
 static const struct attr_def iota_attrs[] = {
     DIMS_DTYPE,
     { .name = "axis",

@@ -240,6 +240,11 @@ static void reshape_sample(struct sample *d)
     d->attrs[0] = sample_attr_dims_of(d, &r);
 }
 
+static struct node *reshape_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    return build_reshape(b, gy, &n->in[operand]->type);
+}
+
 const struct op_def op_reshape = {
     .call = {
         .name = "reshape",
@@ -253,6 +258,7 @@ const struct op_def op_reshape = {
     .type = { .infer = reshape_infer },
     .reference = { .needs = reshape_needs, .eval = reshape_eval, .bound = reshape_bound },
     .kernel = { .at = reshape_at },
+    .gradient = reshape_grad,
     .sample = reshape_sample,
 };
 
@@ -329,6 +335,16 @@ static void transpose_sample(struct sample *d)
     d->attrs[0] = sample_attr_ints(d, t.rank, perm);
 }
 
+static struct node *transpose_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    const struct attr *perm = node_attr(n, 0);
+    int64_t back[MAX_RANK];
+    (void)operand;
+    for (int i = 0; i < perm->n; i++)
+        back[perm->ints[i]] = i;
+    return build_transpose(b, gy, back);
+}
+
 const struct op_def op_transpose = {
     .call = {
         .name = "transpose",
@@ -342,6 +358,7 @@ const struct op_def op_transpose = {
     .type = { .infer = transpose_infer },
     .reference = { .needs = transpose_needs, .eval = transpose_eval, .bound = transpose_bound },
     .kernel = { .at = transpose_at },
+    .gradient = transpose_grad,
     .sample = transpose_sample,
 };
 
@@ -409,6 +426,11 @@ static void broadcast_sample(struct sample *d)
     d->attrs[0] = sample_attr_dims_of(d, &to);
 }
 
+static struct node *broadcast_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    return build_reduce_to(b, gy, &n->in[operand]->type);
+}
+
 const struct op_def op_broadcast = {
     .call = {
         .name = "broadcast",
@@ -422,12 +444,13 @@ const struct op_def op_broadcast = {
     .type = { .infer = broadcast_infer },
     .reference = { .needs = broadcast_needs, .eval = broadcast_eval, .bound = broadcast_bound },
     .kernel = { .at = broadcast_at },
+    .gradient = broadcast_grad,
     .sample = broadcast_sample,
 };
 
 /* ---- slice ---- */
 static const struct attr_def slice_attrs[] = {
-    { .name = "start", .kind = ATTR_INTS, .required = true, .doc = "first index, for each dimension" },
+    { .name = "start", .kind = ATTR_DIMS, .required = true, .doc = "first index, for each dimension" },
     { .name = "size", .kind = ATTR_DIMS, .required = true, .doc = "the result's shape" },
 };
 
@@ -443,22 +466,22 @@ static bool slice_infer(struct graph *g, struct node *n)
     if (type_misfit(g->s, &n->type))
         return true; /* graph_add reports this */
     for (int i = 0; i < x->rank; i++) {
-        bool starts = start->ints[i] >= 0 && start->ints[i] <= INDEX_DIM_MAX;
-        const struct index *end = starts ? index_addk(g->s->indices, size->dims[i], start->ints[i]) : NULL;
-        if (starts && index_less_eq(g->s->indices, end, x->dim[i]))
+        const struct index *from = start->dims[i];
+        bool starts = from->lo >= 0 && from->hi <= INDEX_DIM_MAX;
+        if (starts && index_less_eq(g->s->indices, index_add(g->s->indices, size->dims[i], from), x->dim[i]))
             continue;
-        return infer_error(g, n, 0, "must provably have %s elements from index %lld on in dimension %d",
-                           index_text(g->arena, size->dims[i]), (long long)start->ints[i], i);
+        return infer_error(g, n, 0, "must provably have %s elements from index %s on in dimension %d",
+                           index_text(g->arena, size->dims[i]), index_text(g->arena, from), i);
     }
     return true;
 }
 
 static struct from slice_from(const struct ev *c, const int64_t *index)
 {
-    const int64_t *start = node_attr(c->n, 0)->ints;
+    const struct attr *start = node_attr(c->n, 0);
     int64_t at[MAX_RANK];
     for (int i = 0; i < c->out.rank; i++)
-        at[i] = start[i] + index[i];
+        at[i] = dims_eval(c->dims, start->dims[i]) + index[i];
     return (struct from){ 0, flatten(&c->in[0], at) };
 }
 
@@ -468,13 +491,13 @@ static void slice_bound(struct bd *b) { bound_from(b, slice_from); }
 static void slice_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                         struct box *in)
 {
-    const int64_t *start = node_attr(n, 0)->ints;
+    const struct attr *start = node_attr(n, 0);
     (void)operand;
-    (void)dims;
     *in = *out;
     for (int i = 0; i < out->rank; i++) {
-        in->lo[i] += start[i];
-        in->hi[i] += start[i];
+        int64_t from = dims_eval(dims, start->dims[i]);
+        in->lo[i] += from;
+        in->hi[i] += from;
     }
 }
 
@@ -483,7 +506,7 @@ static const struct kexpr *slice_at(struct at *c)
     const struct attr *start = node_attr(c->n, 0);
     const struct index *index[MAX_RANK];
     for (int i = 0; i < start->n; i++)
-        index[i] = index_addk(at_index(c), c->index[i], start->ints[i]);
+        index[i] = index_add(at_index(c), c->index[i], start->dims[i]);
     return c->value(c, 0, index);
 }
 
@@ -491,14 +514,15 @@ static void slice_sample(struct sample *d)
 {
     struct type t = sample_any(d, 0, 3);
     struct type r = t;
-    int64_t start[MAX_RANK];
+    const struct index *start[MAX_RANK];
     for (int i = 0; i < t.rank; i++) {
         int64_t k = sample_dim_of(&t, i);
-        start[i] = sample_range(d, 0, k > 0 ? k - 1 : 0);
-        r.dim[i] = draw_index(d, sample_range(d, k > 0 && sample_range(d, 0, 15), k - start[i]));
+        int64_t from = sample_range(d, 0, k > 0 ? k - 1 : 0);
+        start[i] = draw_index(d, from);
+        r.dim[i] = draw_index(d, sample_range(d, k > 0 && sample_range(d, 0, 15), k - from));
     }
     sample_source(d, 0, &t);
-    d->attrs[0] = sample_attr_ints(d, t.rank, start);
+    d->attrs[0] = sample_attr_dims(d, t.rank, start);
     d->attrs[1] = sample_attr_dims_of(d, &r);
 }
 
@@ -642,6 +666,24 @@ static void concat_sample(struct sample *d)
     d->attrs[0] = sample_attr_int(sample_range(d, 0, 1) ? axis : axis - t.rank);
 }
 
+/* The part of gy that the operand fills. */
+static struct node *concat_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    struct index_table *t = b->g->s->indices;
+    int axis = axis_of(n);
+    const struct type *x = &n->in[operand]->type;
+    const struct index **start = arena_array(b->g->arena, const struct index *, 2 * x->rank);
+    const struct index **size = start + x->rank;
+    for (int i = 0; i < x->rank; i++) {
+        start[i] = index_const(t, 0);
+        size[i] = x->dim[i];
+    }
+    for (int k = 0; k < operand; k++)
+        start[axis] = index_add(t, start[axis], n->in[k]->type.dim[axis]);
+    return build(b, "slice", &gy, 1,
+                 (struct attr[]){ { .n = x->rank, .dims = start }, { .n = x->rank, .dims = size } });
+}
+
 const struct op_def op_concat = {
     .call = {
         .name = "concat",
@@ -656,5 +698,6 @@ const struct op_def op_concat = {
     .type = { .infer = concat_infer },
     .reference = { .needs = concat_needs, .eval = concat_eval, .bound = concat_bound },
     .kernel = { .at = concat_at },
+    .gradient = concat_grad,
     .sample = concat_sample,
 };

@@ -189,6 +189,7 @@ static bool write_build(const struct build_job *j)
                        .checked = graph_text(g),
                        .sets = o->sets.v,
                        .n_sets = o->sets.n,
+                       .loss_scale = o->grad ? line_gradients(&j->l).scale : 0,
                        .hint = j->l.hint,
                        .targets = targets,
                        .n_targets = j->n_targets };

@@ -118,6 +118,42 @@ static void list_names(const struct line *l)
     diag_note(l->s, NOWHERE, *list ? "its tensors are: %s%s" : "it has no tensors%s%s", list, more);
 }
 
+/* ---- gradients ---- */
+#define GRAD_PREFIX "grad:"
+static const double default_loss_scale = 1024;
+
+/* "w" of --output grad:w=w.npy; NULL: it asks for no gradient. */
+static const char *gradient_asked(const struct line *l, const char *option)
+{
+    size_t skip = strlen(GRAD_PREFIX);
+    return strncmp(option, GRAD_PREFIX, skip) ? NULL
+                                              : arena_strndup(l->s->run, option + skip, strcspn(option + skip, "="));
+}
+
+struct gradients line_gradients(const struct line *l)
+{
+    const struct cli_options *o = &l->c->o;
+    double of_build = l->build ? l->build->loss_scale : 0;
+    double scale = o->loss_scale > 0 ? o->loss_scale : of_build > 0 ? of_build : default_loss_scale;
+    struct gradients g = { .of_params = o->grad || of_build > 0, .scale = scale };
+    const char **names = arena_array(l->s->run, const char *, o->outputs.n + 1);
+    for (size_t i = 0; i < o->outputs.n; i++) {
+        const char *name = gradient_asked(l, o->outputs.v[i]);
+        if (name)
+            names[g.n_names++] = name;
+    }
+    g.names = names;
+    return g;
+}
+
+/* Does the command ask for gradients that its build does not compute? */
+static bool gradients_are_extra(const struct line *l)
+{
+    struct gradients g = line_gradients(l);
+    bool wanted = g.of_params || g.n_names;
+    return l->build && wanted && (l->build->loss_scale != g.scale || g.n_names);
+}
+
 /* Adds the output of --output NAME[=FILE], where NAME may be any tensor that the graph names. */
 static bool add_output(struct line *l, const char *option)
 {
@@ -255,6 +291,8 @@ bool line_open(struct cli *c, struct line *l)
                                 .n_sets = l->build ? l->build->n_sets : c->o.sets.n };
     struct pass_ctx ctx = line_pass_ctx(l, line_target(l));
     struct pass_options o = line_pass_options(l);
+    ctx.gradients = line_gradients(l);
+    l->extra_outputs = gradients_are_extra(l);
     if (l->s->n_errors)
         return false;
     l->parsed = compiled_parse(l->src, &go, &ctx, &o);

@@ -26,6 +26,8 @@ struct line {
 bool line_open(struct cli *c, struct line *l);
 
 /* The steps of runtime/compiled.h for one target, with the command's options. */
+/* The gradients that --grad, --output grad:NAME and the build ask for. */
+struct gradients line_gradients(const struct line *l);
 struct pass_ctx line_pass_ctx(const struct line *l, const struct target *t);
 struct pass_options line_pass_options(const struct line *l);
 bool line_passes(const struct line *l, const struct target *t, const char *stop_after, struct compiled *out);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -28,6 +29,9 @@ static const struct cli_flag flags[] = {
     { "input", 0, FLAG_LIST, AT(inputs), "NAME=F.npy", "an input or label (drawn if not given); may be repeated" },
     { "output", 0, FLAG_LIST, AT(outputs), "NAME=F.npy",
       "write any named tensor to a file (or, without a file, show it); may be repeated" },
+    { "grad", 0, FLAG_BOOL, AT(grad), NULL, "also the loss, and its gradient by every parameter (grad:NAME)" },
+    { "loss-scale", 0, FLAG_SCALE, AT(loss_scale), "S",
+      "gradients are computed of the loss times S, a power of two (1024 if not given), and divided by it" },
     { "seed", 0, FLAG_SEED, AT(seed), "N", "seed of everything that is drawn (42 if not given)" },
     { "init", 0, FLAG_WORD, AT(init), "train|judge",
       "how parameters are drawn: biases 0 and gammas 1 (train), or all random (judge)" },
@@ -168,6 +172,17 @@ static bool read_seed(struct session *s, const struct cli_flag *f, const char *v
     return true;
 }
 
+static bool read_scale(struct session *s, const struct cli_flag *f, const char *value, double *out)
+{
+    char *end;
+    int exponent;
+    double x = strtod(value, &end);
+    if (end == value || *end || !(x >= 0x1p-24 && x <= 0x1p24) || frexp(x, &exponent) != 0.5)
+        return bad_value(s, f, value, "a power of two from 2^-24 to 2^24 is needed");
+    *out = x;
+    return true;
+}
+
 static bool read_word(struct session *s, const struct cli_flag *f, const char *value, const char **out)
 {
     *out = value;
@@ -220,6 +235,7 @@ static bool read_value(struct session *s, const struct cli_flag *f, const char *
     case FLAG_COUNT: return read_count(s, f, value, 0, field);
     case FLAG_POSITIVE: return read_count(s, f, value, 1, field);
     case FLAG_SEED: return read_seed(s, f, value, field);
+    case FLAG_SCALE: return read_scale(s, f, value, field);
     case FLAG_WORD: return read_word(s, f, value, field);
     case FLAG_DUMP: return read_dump(s, f, value, field);
     case FLAG_PASS: return read_pass(s, f, value, field);

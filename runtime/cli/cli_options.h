@@ -35,12 +35,13 @@ struct cli_options {
     struct texts sets, dims, inputs, outputs;
     int64_t batch; /* -1: not given */
     uint64_t seed;
-    int64_t threads; /* 0: as many as the machine has */
+    double loss_scale; /* 0: not given */
+    int64_t threads;   /* 0: as many as the machine has */
     const char *backend, *device, *numerics, *target, *against, *init;
     const char *weights, *save_weights, *out_dir, *report, *dump_launches;
     const char *dump; /* a pass's name, or "all" */
     const char *stop; /* a pass's name */
-    bool json, quiet, verbose, help, check, sanitize, dot, contracts;
+    bool grad, json, quiet, verbose, help, check, sanitize, dot, contracts;
 };
 
 enum flag_kind {
@@ -50,6 +51,7 @@ enum flag_kind {
     FLAG_COUNT,
     FLAG_POSITIVE,
     FLAG_SEED,
+    FLAG_SCALE,
     FLAG_WORD,
     FLAG_DUMP,
     FLAG_PASS

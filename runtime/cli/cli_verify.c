@@ -126,6 +126,10 @@ static const char *inputs_text(const struct cli *c)
         text = arena_printf(c->s->run, "%s --batch %lld", text, (long long)o->batch);
     for (size_t i = 0; i < o->outputs.n; i++)
         text = arena_printf(c->s->run, "%s --output %s", text, o->outputs.v[i]);
+    if (o->grad)
+        text = arena_printf(c->s->run, "%s --grad", text);
+    if (o->loss_scale > 0)
+        text = arena_printf(c->s->run, "%s --loss-scale %g", text, o->loss_scale);
     for (size_t i = 0; i < o->dims.n; i++)
         text = arena_printf(c->s->run, "%s --dim %s", text, o->dims.v[i]);
     if (o->seed != 42)

@@ -117,6 +117,8 @@ static bool put_all(struct session *s, const struct build *b, const char *dir)
     json_text(m, "graph", b->graph);
     json_text(m, "size", b->size);
     json_texts(m, "sets", b->sets, b->n_sets);
+    if (b->loss_scale > 0)
+        json_real(m, "loss_scale", b->loss_scale);
     json_int(m, "hint", b->hint);
     json_text(m, "source", b->source);
     cJSON *targets = json_array(m, "targets");
@@ -456,6 +458,10 @@ static bool read_manifest(struct session *s, const cJSON *m, struct build *b)
     if (!cJSON_IsNumber(hint) || !(hint->valuedouble >= 0 && hint->valuedouble < 0x1p31))
         return wrong(s, b, "hint is not a number");
     b->hint = (int64_t)hint->valuedouble;
+    const cJSON *scale = cJSON_GetObjectItemCaseSensitive(m, "loss_scale");
+    if (scale && !(cJSON_IsNumber(scale) && scale->valuedouble > 0 && scale->valuedouble <= 0x1p24))
+        return wrong(s, b, "loss_scale is not a scale");
+    b->loss_scale = scale ? scale->valuedouble : 0;
     int n = cJSON_GetArraySize(targets);
     if (!cJSON_IsObject(files) || !cJSON_IsArray(targets) || n > MAX_TARGETS)
         return wrong(s, b, "files or targets");

@@ -37,6 +37,7 @@ struct build {
     const char *checked; /* content of graph.checked; NULL in a build that was read */
     const char *const *sets;
     size_t n_sets;
+    double loss_scale; /* of the build's gradients; 0: it has none */
     int64_t hint;
     struct build_target *targets;
     size_t n_targets;

@@ -230,6 +230,7 @@ void walk_node(struct walk *w, const struct node *n)
                                                   .out = out,
                                                   .runs = runs + first,
                                                   .n_runs = (size_t)(last - first),
+                                                  .dims = &w->dims,
                                                   .acc = w->numerics == NUMERICS_REAL ? DT_F64 : DT_F32,
                                                   .store = store_dtype(w, n) },
                                            .e_in = e_in,

@@ -110,7 +110,8 @@ struct kfrag {
 enum kstmt_kind {
     /* Runs body in each thread on its own: body has no collective statement (barrier, mma, …). */
     KSTMT_REGION,
-    /* Names value until the end of the statement list. An integer may become an index variable with a range. */
+    /* Gives value a name that is visible to the end of the statement list. The name of an integer may be an index
+       variable. */
     KSTMT_LET,
     /* mem[slot, index] := value, if the mask holds. */
     KSTMT_STORE,
@@ -129,8 +130,8 @@ enum kstmt_kind {
     /* Runs body for var = lo, lo + step, … below hi. If body has a statement that threads must reach together (enum
        kteam in ir/kernel/kstmt.h), these threads must have equal bounds. */
     KSTMT_FOR,
-    /* Runs body if the mask holds, else orelse. Threads that must reach a statement of either together must have equal
-       masks. */
+    /* Runs body if the mask holds, else orelse. Threads that must reach a statement in body or orelse together must
+       have equal masks. */
     KSTMT_IF,
     /* Starts an asynchronous copy of elems elements from argument mem2[index2] to shared mem[slot, index]. If the mask
        does not hold, zeros are written. */
@@ -140,15 +141,15 @@ enum kstmt_kind {
     KSTMT_LAND,
     /* Closes a group: the copies, possibly none, that this thread has issued since its last commit. */
     KSTMT_COMMIT,
-    /* Synchronises the threads of `scope`; they then see each other's writes to shared memory. It first waits until at
-       most `pending` groups of copies are unfinished; pending -1 waits for none. */
+    /* Waits until at most `pending` groups of copies are unfinished (-1: waits for no copies), then synchronises the
+       threads of `scope`. After it they see each other's writes to shared memory. */
     KSTMT_BARRIER,
     /* Waits until all earlier launches of the stream are done and their writes are visible (CUDA: griddepcontrol.wait).
        A kernel that begins with an await may be launched while they still run. */
     KSTMT_AWAIT,
     KSTMT_FRAG_FILL,
-    /* Loads the fragments of frag from the tile mem, the first from (row, col) on. transposed: element (r, c) is at (c,
-       r) of mem. */
+    /* Loads the fragments of frag from the tile mem, from (row, col) on. transposed: mem holds element (r, c) at (c,
+       r). */
     KSTMT_FRAG_LOAD,
     /* frag[i, j] += frag_a[i] · frag_b[j] for all fragments i, j. */
     KSTMT_MMA,
@@ -214,7 +215,7 @@ struct karg {
     const char *name;
     const struct index *sym;
 };
-/* One level of the tree in which the kernel adds up a sum of `node`. Error bounds are computed from it. */
+/* One level of the tree by which the kernel adds up the terms of `node`. Error bounds are computed from such levels. */
 struct ksum {
     const struct node *node;
     struct sum_level level;

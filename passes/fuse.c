@@ -83,7 +83,6 @@ static void drop_empty(struct graph *g)
 /* Is n outside data (an input or parameter)? Other sources, constants and iota, are computed by kernels. */
 static bool is_bound(const struct node *n) { return n->op->class == CLS_SOURCE && !n->op->kernel.at; }
 
-/* Materialises the values of other groups that n reads, directly or through rematerialised nodes. */
 static void mark_reads(const struct node *n, const struct group *gr)
 {
     for (int i = 0; i < n->n_in; i++) {

@@ -22,12 +22,11 @@ struct plan {
     int64_t hint;
 };
 
-/* A plan made with one packing policy. */
 struct attempt {
     struct packer *packer;
     struct extent *values;
-    struct extent **scratch; /* [group id][number of the scratch] */
-    int **users;             /* group id -> the groups that used its memory before */
+    struct extent **scratch;
+    int **users; /* group id -> the groups that used its memory before */
     size_t *n_users;
 };
 
@@ -41,7 +40,7 @@ static void lists_begin(struct plan *p, struct lists *l, size_t n)
     l->v = arena_array(p->arena, int, l->from[n] + 1);
 }
 
-/* Lists, for each value, the groups that read it. node->mark is the node's position in g->nodes. */
+/* node->mark is the node's position in g->nodes. */
 static void find_readers(struct plan *p)
 {
     const struct graph *g = p->g;
@@ -116,8 +115,8 @@ static void take_all(struct plan *p, struct attempt *a, const struct group *gr)
         a->scratch[gr->id][i] = take(p, a, gr, gr->scratch[i].count, gr->scratch[i].dtype, &cap);
 }
 
-/* Frees the memory that gr is the last to use. Whoever reuses a value's memory must wait for all its readers (which in
-   turn wait for its writer), or for the writer if nobody reads it. */
+/* Frees the memory that gr is the last to use. The next writer of a value's memory must wait for the value's readers.
+   If a value has no readers, gr is its writer, and the next writer waits for gr. */
 static void give_dead(struct plan *p, struct attempt *a, const struct group *gr)
 {
     const int *self = &gr->id;

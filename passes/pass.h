@@ -23,23 +23,23 @@ struct pass_ctx {
 
 struct pass {
     const char *name;
-    bool (*run)(struct graph *g, struct pass_ctx *c); /* true: it changed the graph */
+    bool (*run)(struct graph *g, struct pass_ctx *c); /* true: the graph has changed */
     const char *needs;                                /* passes that must have run before, separated by spaces */
     const char *keeps; /* "all": the graph; "values": the meaning of each value that it keeps */
     const char *doc;
 };
 
 struct pass_options {
-    const char *dump_after; /* a pass's name, "all" or NULL */
+    const char *dump_after;
     const char *stop_after;
     FILE *dump_to;
-    bool reparse;               /* check after each pass that the graph's text reads back */
+    bool reparse;               /* check after each pass that the printed graph parses to the same graph */
     const struct pass *instead; /* for tests: passes that replace those of the same name */
     size_t n_instead;
     struct {
         const char *name;
         double seconds;
-    } * times; /* out: an array of at least 32; NULL: not wanted */
+    } * times; /* out: one entry per pass, room for 32; NULL: not wanted */
     size_t n_times;
 };
 

@@ -44,7 +44,6 @@ static bool needs_met(const char *needs, const char *const *pipeline, size_t n_r
     return true;
 }
 
-/* Prints the graph, parses the text, and prints again. Are the two texts the same? */
 static bool reparse_holds(struct graph *g, struct arena *step, const char *after)
 {
     const char *text = graph_text(g);

@@ -15,7 +15,7 @@ struct traffic {
     struct list reads;
     int *readers;
     size_t n_readers, cap_readers;
-    size_t nodes; /* nodes of the group and of the groups dissolved into it */
+    size_t nodes;
     bool stays;
 };
 
@@ -23,8 +23,8 @@ struct recompute {
     struct graph *g;
     struct arena *a;
     int64_t hint;
-    struct traffic *of; /* by group id */
-    int *paths;         /* node id -> paths (has_few_paths), for nodes of dissolved groups */
+    struct traffic *of;
+    int *paths; /* node id -> paths (has_few_paths), for nodes of dissolved groups */
 };
 
 static bool contains(const struct list *l, const struct node *n)

@@ -1,6 +1,5 @@
 #ifndef TOKIC_PASSES_RECOMPUTE_H
 #define TOKIC_PASSES_RECOMPUTE_H
-/* A part of the fuse pass. */
 #include "passes/pass.h"
 
 /* Dissolves a pointwise group if all its readers can recompute its values with fewer bytes moved than by storing and

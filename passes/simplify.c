@@ -90,7 +90,6 @@ struct simplify {
     size_t applied;
 };
 
-/* Records the number that fills n, if n is a constant or a view of one. */
 static void note_constant(struct simplify *s, const struct node *n)
 {
     while (s->n_seen <= (size_t)n->id)

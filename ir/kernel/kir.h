@@ -20,7 +20,7 @@ enum kexpr_kind {
     KEXPR_INDEX,
     KEXPR_LOAD, /* mem[slot, index], or `f` if the mask does not hold */
     KEXPR_OP,
-    KEXPR_FRAG, /* inside an EACH statement: the current element of the fragment */
+    KEXPR_FRAG, /* in the body of an EACH: the current element of the fragment */
 };
 
 enum kop {
@@ -55,7 +55,8 @@ struct kmask {
     struct kguard g[4];
 };
 
-/* Sets *lower if the range of e does not prove 0 <= e, and *upper if the ranges do not prove e < bound. */
+/* Sets *lower if 0 <= e must be tested at run time, and *upper if e < bound must be. Ranges may make a test needless.
+   */
 void kguard_open(struct index_table *t, const struct kguard *g, bool *lower, bool *upper);
 
 struct kexpr {
@@ -67,8 +68,8 @@ struct kexpr {
     const struct kmem *mem;
     struct kmask mask;
     const struct index *slot; /* KEXPR_LOAD of shared memory: ring slot; NULL: 0 */
-    double f;                 /* a float constant; the fill value of a masked load */
-    int64_t i;                /* an integer or bool constant */
+    double f;
+    int64_t i;
     enum uniform uniform;
     unsigned id;
 };
@@ -78,20 +79,20 @@ enum kspace { KS_ARG, KS_SHARED, KS_PRIVATE };
 /* The position in shared memory of element (r, c) of a tile with `cols` columns. */
 enum klayout {
     KL_ROWS, /* r·cols + c */
-    KL_PAD8, /* r·(cols + 8) + c: against bank conflicts; the padding is 16 bytes for 16-bit elements */
-    KL_PAD4, /* r·(cols + 4) + c: the same for 32-bit elements */
+    KL_PAD8, /* r·(cols + 8) + c: padded against bank conflicts, for 16-bit elements */
+    KL_PAD4, /* r·(cols + 4) + c: padded against bank conflicts, for 32-bit elements */
 };
 struct kmem {
     enum kspace space;
     const char *name;
     enum dtype dtype;
-    const struct index *count; /* elements; KS_SHARED: elements of one ring slot */
+    const struct index *count; /* number of elements; KS_SHARED: of one ring slot */
     int slots;                 /* KS_SHARED: a ring of this many equal tiles; 1: a plain buffer */
     enum klayout layout;
-    int rows, cols; /* KS_SHARED: the tile's size; count = kl_size(layout, rows, cols) */
+    int rows, cols;
     bool read, written;
     const struct node *node; /* KS_ARG: the graph node whose value the buffer holds, or NULL */
-    int offset;              /* KS_SHARED: byte offset, set by kernel_finish */
+    int offset;
 };
 int64_t kl_size(enum klayout l, int rows, int cols);
 const struct index *kl_index(struct index_table *t, enum klayout l, int cols, const struct index *r,
@@ -110,8 +111,8 @@ struct kfrag {
 enum kstmt_kind {
     /* Runs body in each thread on its own: body has no collective statement (barrier, mma, …). */
     KSTMT_REGION,
-    /* Gives value a name that is visible to the end of the statement list. The name of an integer may be an index
-       variable. */
+    /* Gives value a name that is visible to the end of the statement list. An integer may become an index
+       variable, which subscripts can use. */
     KSTMT_LET,
     /* mem[slot, index] := value, if the mask holds. */
     KSTMT_STORE,
@@ -125,7 +126,7 @@ enum kstmt_kind {
     KSTMT_ACCUMULATE,
     /* Reduces the private mem[index] by ⊕ (`acc`) over lanes, and gives each lane the result. Lanes belong together if
        their numbers differ only in the bits first, 2·first, …, span/2. Example: first 1, span 4 combines lanes 0..3,
-       lanes 4..7, …. The order is a butterfly of log2(span/first) levels. */
+       lanes 4..7, …. first and span are powers of two. The order is a butterfly of log2(span/first) levels. */
     KSTMT_COMBINE,
     /* Runs body for var = lo, lo + step, … below hi. If body has a statement that threads must reach together (enum
        kteam in ir/kernel/kstmt.h), these threads must have equal bounds. */
@@ -142,14 +143,13 @@ enum kstmt_kind {
     /* Closes a group: the copies, possibly none, that this thread has issued since its last commit. */
     KSTMT_COMMIT,
     /* Waits until at most `pending` groups of copies are unfinished (-1: waits for no copies), then synchronises the
-       threads of `scope`. After it they see each other's writes to shared memory. */
+       threads of `scope`. These threads then see each other's writes to shared memory. */
     KSTMT_BARRIER,
     /* Waits until all earlier launches of the stream are done and their writes are visible (CUDA: griddepcontrol.wait).
-       A kernel that begins with an await may be launched while they still run. */
+       A kernel that begins with an AWAIT may start while earlier launches still run. */
     KSTMT_AWAIT,
     KSTMT_FRAG_FILL,
-    /* Loads the fragments of frag from the tile mem, from (row, col) on. transposed: mem holds element (r, c) at (c,
-       r). */
+    /* Loads the fragments of frag from the tile mem, from (row, col) on. transposed: (r, c) is stored at (c, r). */
     KSTMT_FRAG_LOAD,
     /* frag[i, j] += frag_a[i] · frag_b[j] for all fragments i, j. */
     KSTMT_MMA,
@@ -166,14 +166,14 @@ enum kstmt_kind {
        fragment row i of frag_a, with the matrix unit's k. Each element is rounded once. */
     KSTMT_FRAG_CAST,
     KSTMT_COUNT
-}; /* ir/kernel/kstmt.def says what each kind reads and writes, and where it may occur. */
+};
 enum kscope { KSCOPE_WAVE, KSCOPE_BLOCK };
 enum kacc { KACC_SUM, KACC_MAX, KACC_MIN }; /* max and min are NaN if any operand is */
 
 struct kstmt {
     enum kstmt_kind kind;
     unsigned id;
-    const char *name; /* LET: the name in the text; NULL: the printers choose one */
+    const char *name;
     struct loc loc;
     struct kstmt **body;
     size_t n_body, cap_body;
@@ -185,21 +185,21 @@ struct kstmt {
     const struct index *var4; /* EACH: slot of the element's column, or NULL */
     /* LOAD_VECTOR: the value if the mask does not hold; FRAG_REDUCE: the initial value of ⊕ */
     const struct kexpr *value;
-    const struct kexpr *read; /* LET: the value (a K_READ) that reads the let; NULL if `var` does */
+    const struct kexpr *read; /* LET: the K_READ value that stands for its name; NULL if `var` is the name */
     const struct index *lo, *hi, *step;
-    bool unroll;               /* FOR: unroll, to keep private arrays in registers */
-    const struct kmem *mem;    /* the memory accessed; the destination if there are two */
-    const struct kmem *mem2;   /* the source of a copy or vector access */
+    bool unroll;
+    const struct kmem *mem;
+    const struct kmem *mem2;
     const struct index *index; /* an element of mem; FRAG_CAST: the step along k */
     const struct index *index2;
     const struct index *slot;
     struct kmask mask;
-    int elems; /* ISSUE, LAND: 4, 8 or 16 bytes of elements; vector accesses: 2, 4 or 8 elements */
-    int stage; /* ISSUE, LAND: number of the staging register; copies in flight have different ones */
+    int elems; /* number of elements. Vector accesses: 2, 4 or 8; ISSUE, LAND: 4, 8 or 16 bytes of them */
+    int stage; /* ISSUE, LAND: staging register; unfinished copies have different ones */
     enum kacc acc;
     enum dtype acc_type;
-    bool fma;        /* ACCUMULATE by KACC_SUM: value is a K_MUL; multiply and add by one fma */
-    int first, span; /* COMBINE: powers of two, first <= span <= lanes of a wave */
+    bool fma; /* ACCUMULATE by KACC_SUM: value is a K_MUL; multiply and add by one fma */
+    int first, span;
     enum kscope scope;
     int pending;
     struct kfrag *frag;
@@ -221,7 +221,6 @@ struct ksum {
     struct sum_level level;
 };
 
-/* The kernel of one launch. */
 struct kernel {
     struct session *s;
     struct arena *arena;
@@ -246,7 +245,7 @@ struct kernel {
     size_t n_sums, cap_sums;
     int shared_bytes;
     unsigned n_stmts, n_values;
-    const struct source *src; /* the text that it was parsed from, or NULL */
+    const struct source *src;
     struct loc loc;
     const char *comment;
 };
@@ -313,7 +312,8 @@ enum dtype kexpr_value_type(enum dtype storage);
 /* Why op does not accept operands of these types; NULL if it does. `to`: the result type of K_CAST. */
 const char *kexpr_op_wrong(enum kop op, const enum dtype *type, enum dtype to);
 
-const struct kexpr *kstmt_let(struct kbuild *b, const struct kexpr *value); /* returns a value that reads the let */
+const struct kexpr *kstmt_let(struct kbuild *b,
+                              const struct kexpr *value); /* returns the K_READ value that stands for the name */
 const struct index *kstmt_let_index(struct kbuild *b, const char *name, const struct kexpr *value, int64_t lo,
                                     int64_t hi);
 struct kstmt *kstmt_region(struct kbuild *b);

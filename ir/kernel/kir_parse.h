@@ -1,7 +1,5 @@
 #ifndef TOKIC_IR_KERNEL_KIR_PARSE_H
 #define TOKIC_IR_KERNEL_KIR_PARSE_H
-/* The parser of kernel texts. kir_parse.c has declarations and statements, kir_parse_value.c values and index
-   expressions. */
 #include "ir/kernel/kir.h"
 #include "ir/kernel/kir_lex.h"
 

@@ -225,8 +225,8 @@ static const struct kexpr *load(struct kparse *p, const char *name, struct loc l
     return p->l.failed ? kexpr_f32(&p->b, 0) : kexpr_load(&p->b, m, slot, index, &mask, fill);
 }
 
-/* Parses `7)` or `-7)` but leaves the parenthesis. Any i64 is allowed, even if too large for an index. False, with
-   nothing consumed, if anything else follows. */
+/* Parses an integer before a closing parenthesis, as in `i64(-7)`. It may be too large for an index. False, with
+   nothing consumed, if the parentheses hold anything else. */
 static bool integer(struct kparse *p, enum dtype t, const struct kexpr **out)
 {
     struct klex saved = p->l;

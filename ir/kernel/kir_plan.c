@@ -25,7 +25,7 @@ struct visit {
 struct kplan {
     struct arena *arena;
     const struct kernel *k;
-    struct map *vars;   /* index variable -> its name */
+    struct map *vars;
     const char **reads; /* id of a K_READ value -> the name of its let */
     struct map *taken;  /* name -> not NULL while in use */
     const char **used;
@@ -42,11 +42,11 @@ struct kplan {
     struct kwalk known;
     uint64_t *deps; /* value id -> the memories that the value reads (mem_bit, FRAGMENTS) */
     const struct kstmt *shown;
-    int *temp;         /* value id -> its temporary in `shown` */
-    unsigned *temp_of; /* value id -> 1 + id of the statement that `temp` was set for */
+    int *temp;         /* value id -> its temporary in the statement `shown` */
+    unsigned *temp_of; /* value id -> 1 + id of the statement in which `temp` is valid */
 };
 
-enum { LONG_VALUE = 12 }; /* operations in one printed expression, at most; temporaries split longer ones */
+enum { LONG_VALUE = 12 }; /* the most operations in one printed expression; longer ones get temporaries */
 
 /* ---- names ---- */
 static bool is_taken(const struct kplan *p, const char *name)
@@ -206,7 +206,6 @@ static int define(struct kplan *p, const struct kstmt *it, const struct kexpr *x
     return named ? 0 : size;
 }
 
-/* Records that the statement uses x and all values that x is computed from, operands first. */
 static void visit(struct kplan *p, const struct kstmt *it, const struct kexpr *x)
 {
     size_t n = 0;

@@ -18,7 +18,6 @@ struct kplan;
 struct kplan *kplan_new(struct arena *a, const struct kernel *k);
 /* The name of an index variable: of a loop, let or each, or an id such as tid. */
 const char *kplan_var(const struct kplan *p, const struct index *var);
-/* The name of the let that the K_READ value reads. */
 const char *kplan_read(const struct kplan *p, const struct kexpr *read);
 /* The number of the temporary that holds x in this statement; -1: x has none and is printed in full. */
 int kplan_temp(struct kplan *p, const struct kstmt *stmt, const struct kexpr *x);

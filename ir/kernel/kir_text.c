@@ -42,7 +42,6 @@ static const char *mask_suffix(struct ktext *t, const struct kmask *m)
     return m->n ? arena_printf(t->o.arena, " mask (%s)", guards(t, m)) : "";
 }
 
-/* "sA[slot][index]" */
 static const char *mem_ref(struct ktext *t, const struct kmem *m, const struct index *slot, const struct index *index)
 {
     const char *ring = slot ? arena_printf(t->o.arena, "[%s]", index_str(t, slot)) : "";

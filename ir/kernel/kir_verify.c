@@ -28,9 +28,9 @@ struct verify {
     const struct kstmt *stmt;
     const struct kexpr **reads;
     size_t n_reads, cap_reads;
-    bool *bound; /* value id -> is it in `reads`? */
+    bool *bound;
     struct kwalk walk;
-    const struct kexpr **checked; /* values that this scope or an outer one has checked */
+    const struct kexpr **checked;
     size_t n_checked, cap_checked;
 };
 

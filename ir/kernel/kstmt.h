@@ -1,16 +1,15 @@
 #ifndef TOKIC_IR_KERNEL_KSTMT_H
 #define TOKIC_IR_KERNEL_KSTMT_H
-/* A table of the kinds of statements; walks over the values and indices of a statement. */
 #include "ir/kernel/kir.h"
 
 enum { KUSE_READ = 1, KUSE_WRITE = 2 };
 
-/* The threads that must reach a statement together: control flow before it must be uniform over them. */
+/* The threads that must reach a statement together. */
 enum kteam {
     KTEAM_THREAD,
     KTEAM_WAVE,
     KTEAM_BLOCK,
-    KTEAM_SCOPE, /* given by stmt->scope */
+    KTEAM_SCOPE, /* stmt->scope decides */
 };
 
 enum kplace { KPLACE_ANY, KPLACE_IN_EACH, KPLACE_NO_EACH };
@@ -36,7 +35,7 @@ struct kstmt_info {
     enum kteam team;
     enum kplace place;
     enum kcopy copy;
-    int body;   /* KBODY_* flags */
+    int body;
     bool binds; /* its variable is visible to the end of the statement list; otherwise only in its body */
 };
 extern const struct kstmt_info kstmt_table[KSTMT_COUNT];

@@ -1,5 +1,5 @@
 /* Replaces composite ops by primitives. Requires types; keeps values. Runs before simplify, whose rules know only
-   primitives. An expansion may contain composites. The loop reaches them, since new nodes are appended to g->nodes. */
+   primitives. An expansion may contain composites. The loop visits these too, since new nodes are appended. */
 #include "passes/pass.h"
 
 bool pass_expand(struct graph *g, struct pass_ctx *c)

@@ -18,7 +18,7 @@ struct plan {
     struct graph *g;
     struct arena *arena;
     struct lists readers; /* position in g->nodes -> ids of the groups that read the node */
-    struct lists dying;   /* group id -> positions of the nodes that it is the last to use */
+    struct lists dying;   /* group id -> positions of the nodes that no later group uses */
     int64_t hint;
 };
 
@@ -175,8 +175,8 @@ struct search {
     size_t n;
 };
 
-/* Marks and pushes the direct predecessors of `from` with an id of at least `least`. Returns the number of edges looked
-   at. */
+/* Marks and pushes the direct predecessors of `from`, except those with an id below `least`. Returns the number of
+   edges that it has looked at. */
 static size_t search_push(struct search *s, const struct group *gr, const struct group *from, int least)
 {
     for (size_t i = 0; i < from->n_after; i++) {
@@ -189,8 +189,8 @@ static size_t search_push(struct search *s, const struct group *gr, const struct
     return from->n_after;
 }
 
-/* Marks all predecessors of `from` with an id of at least `least` as predecessors of gr. Stops after about MOST_EDGES
-   edges; then add_edges may add an edge that is not needed. */
+/* Marks all predecessors of `from` as predecessors of gr, except those with an id below `least`. Stops after about
+   MOST_EDGES edges; then add_edges may add an edge that is not needed. */
 static void search_back(struct search *s, const struct group *gr, const struct group *from, int least)
 {
     enum { MOST_EDGES = 512 };

@@ -25,8 +25,8 @@ struct size {
     const struct index *least; /* the size before rounding */
     const struct index *bytes; /* a multiple of 256, at least `least` */
     bool exact;                /* `bytes` is the smallest such multiple for all dims */
-    int64_t hint;              /* `bytes` with every dim at the packer's hint; `one`: with every dim 1 */
-    int64_t one;
+    int64_t hint;              /* `bytes` with every dim at the packer's hint */
+    int64_t one;               /* `bytes` with every dim 1 */
     struct block *free;
     struct size *prev, *next;
 };

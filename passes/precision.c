@@ -1,10 +1,10 @@
 /* Decides the dtype of every float whose dtype the graph leaves open. Activations and operands of contractions get f16.
    Requires primitives; keeps values, since a cast is the identity over the reals. Rules for f32:
-   1. Results that an op record or an expansion marks keep_f32 stay f32: statistics, losses.
-      2. Operands that an op record marks keep_f32 stay f32, such as routing scores. So do all values that they are
-      computed from, back to the nearest contraction, which then multiplies in f32.
-      3. Values computed only from routing scores, chosen sets (results of top-k) and sources stay f32.
-      4. A value that is cast to f32 is stored in f32. */
+   1. Results that an op record or an expansion marks keep_f32 get f32: statistics, losses.
+   2. Operands that an op record marks keep_f32 get f32, such as routing scores. So do all values that they are
+   computed from, back to the nearest contraction, which then multiplies in f32.
+   3. Values computed only from routing scores, chosen sets (results of top-k) and sources get f32.
+   4. A value that is cast to f32 is stored in f32. */
 #include <string.h>
 
 #include "passes/pass.h"

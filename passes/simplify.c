@@ -139,7 +139,7 @@ static struct node *rewrite(struct simplify *s, struct node *n, const struct com
 {
     struct binding bind = { 0 };
     if (!r->exact && !dtype_is_float(n->type.dtype))
-        return NULL; /* inexact rules change the rounding of floats; they are not meant for integers */
+        return NULL; /* inexact rules change the rounding, so they apply to floats only */
     if (!match(s, r->from, n, &bind))
         return NULL;
     struct builder b = build_at(s->g, n);

@@ -1,6 +1,6 @@
 /* Splits an associative node with more than MOST_OPERANDS operands into a tree: concat of 20 becomes
    concat(concat of 16, concat of 4). Requires primitives; keeps values. Runs before precision, which sets the dtypes of
-      the new nodes. */
+   the new nodes. */
 #include "passes/pass.h"
 
 enum { MOST_OPERANDS = 16 }; /* C compilers take minutes for a concat of 64: it becomes 64 nested conditionals */

@@ -38,7 +38,7 @@ struct kop_info {
         KRES_I32,
         KRES_ATTR,
     } result;
-    const char *infix; /* C operator, such as "+". If `call` is given too, integers are printed as the call */
+    const char *infix; /* C operator, such as "+". If `call` is given too, integers use that */
     const char *call;  /* a function's stem: "max" prints tk_max_f32 */
     bool is_fn;        /* an approximation such as exp; its error is in ir/mathfn.h */
 };
@@ -55,8 +55,7 @@ struct kmask {
     struct kguard g[4];
 };
 
-/* Sets *lower if 0 <= e must be tested at run time, and *upper if e < bound must be. Ranges may make a test needless.
-   */
+/* Sets *lower if 0 <= e must be tested at run time, and *upper if e < bound must be. Ranges may prove either. */
 void kguard_open(struct index_table *t, const struct kguard *g, bool *lower, bool *upper);
 
 struct kexpr {
@@ -111,8 +110,8 @@ struct kfrag {
 enum kstmt_kind {
     /* Runs body in each thread on its own: body has no collective statement (barrier, mma, …). */
     KSTMT_REGION,
-    /* Gives value a name that is visible to the end of the statement list. An integer may become an index
-       variable, which subscripts can use. */
+    /* Gives value a name that is visible to the end of the statement list. An integer may become an index variable,
+which subscripts can use. */
     KSTMT_LET,
     /* mem[slot, index] := value, if the mask holds. */
     KSTMT_STORE,
@@ -185,7 +184,7 @@ struct kstmt {
     const struct index *var4; /* EACH: slot of the element's column, or NULL */
     /* LOAD_VECTOR: the value if the mask does not hold; FRAG_REDUCE: the initial value of ⊕ */
     const struct kexpr *value;
-    const struct kexpr *read; /* LET: the K_READ value that stands for its name; NULL if `var` is the name */
+    const struct kexpr *read; /* LET: the K_READ of its variable; NULL if `var` is the variable */
     const struct index *lo, *hi, *step;
     bool unroll;
     const struct kmem *mem;
@@ -312,8 +311,8 @@ enum dtype kexpr_value_type(enum dtype storage);
 /* Why op does not accept operands of these types; NULL if it does. `to`: the result type of K_CAST. */
 const char *kexpr_op_wrong(enum kop op, const enum dtype *type, enum dtype to);
 
-const struct kexpr *kstmt_let(struct kbuild *b,
-                              const struct kexpr *value); /* returns the K_READ value that stands for the name */
+/* Returns a value (K_READ) that reads the variable. */
+const struct kexpr *kstmt_let(struct kbuild *b, const struct kexpr *value);
 const struct index *kstmt_let_index(struct kbuild *b, const char *name, const struct kexpr *value, int64_t lo,
                                     int64_t hi);
 struct kstmt *kstmt_region(struct kbuild *b);

@@ -423,7 +423,7 @@ static enum uniform guard_uniform(const struct kmask *m)
 /* ---- scopes ---- */
 static void stmts(struct verify *v, struct kstmt *const *list, size_t n);
 
-/* The lengths of vars, reads and checked at the start of a scope. `leave` shortens them to these again. */
+/* The lengths of vars, reads and checked at the start of a scope. `leave` cuts them back to these lengths. */
 struct scope {
     size_t n_vars, n_reads, n_checked;
 };

@@ -25,7 +25,7 @@ struct pass {
     const char *name;
     bool (*run)(struct graph *g, struct pass_ctx *c); /* true: the graph has changed */
     const char *needs;                                /* passes that must have run before, separated by spaces */
-    const char *keeps; /* "all": the graph; "values": the meaning of each value that it keeps */
+    const char *keeps; /* "all": changes nothing; "values": may drop values, but changes the meaning of none */
     const char *doc;
 };
 

@@ -461,7 +461,7 @@ const struct index *kb_row_slot(struct kbuild *b)
 
 const struct index *kb_col_slot(struct kbuild *b)
 {
-    kb_row_slot(b); /* the text `each f (row, col, slot, col_slot)` has no col_slot without a slot */
+    kb_row_slot(b); /* in the text, `each f (row, col, slot, col_slot)`, col_slot needs slot before it */
     if (!b->each->var4)
         b->each->var4 = index_var(b->indices, "col_slot", 0, frag_cols(b->each->frag) - 1, UNIFORM_THREAD);
     return b->each->var4;

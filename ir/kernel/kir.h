@@ -136,8 +136,8 @@ which subscripts can use. */
     /* Starts an asynchronous copy of elems elements from argument mem2[index2] to shared mem[slot, index]. If the mask
        does not hold, zeros are written. */
     KSTMT_ISSUE,
-    /* Second half of a copy. Targets without asynchronous copies have loaded it into registers, and store it to shared
-       memory here. */
+    /* Second half of a copy. On targets without asynchronous copies, ISSUE loads to registers, and LAND stores these to
+       shared memory. */
     KSTMT_LAND,
     /* Closes a group: the copies, possibly none, that this thread has issued since its last commit. */
     KSTMT_COMMIT,

@@ -366,7 +366,7 @@ const char *kernel_text(struct arena *a, const struct kernel *k);
 /* NULL and diagnostics on errors. The arguments' nodes are NULL. */
 struct kernel *kernel_parse(struct session *s, const struct source *src);
 /* Checks types, index ranges, masks and matrix units. Collective statements must be in uniform control flow. Each
-   issued copy needs a land, a commit and a barrier that waits for it; until that barrier no statement may access its
-   ring slot. False on errors, with diagnostics that name the statement. */
+   issued copy needs a land, a commit and a barrier that waits for it; until then no statement may access
+   the same slot expression of that memory. False on errors, with diagnostics that name the statement. */
 bool kernel_verify(const struct kernel *k);
 #endif

@@ -1,5 +1,5 @@
-/* Propagates facts and decides every obligation. Requires types; keeps everything. A contradicted obligation is a
-   compile error at the operand's location. */
+/* Propagates facts (ranges of values) and checks every obligation, such as "the operand of log is positive". An
+   obligation that cannot hold is an error. Requires types; keeps the graph. */
 #include "passes/pass.h"
 
 bool pass_contracts(struct graph *g, struct pass_ctx *c)

@@ -1,6 +1,5 @@
-/* Replaces composites by the primitives that define them. Requires types; keeps values. Runs before simplify, so that
-   rules see only primitives. An expansion may contain composites: the sweep reaches them too, since it also visits
-   appended nodes. */
+/* Replaces composite ops by primitives. Requires types; keeps values. Runs before simplify, whose rules know only
+   primitives. An expansion may contain composites. The loop visits these too, since new nodes are appended. */
 #include "passes/pass.h"
 
 bool pass_expand(struct graph *g, struct pass_ctx *c)

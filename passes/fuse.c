@@ -1,9 +1,10 @@
-/* Gathers nodes into groups, each lowered and judged as a whole. Requires precision (which contractions go to the
-   matrix unit); keeps values. Visits the nodes in order. First the pointwise groups that a node reads are merged. Then
-   the node joins the last of the groups that it reads from, if that group admits it (fusion_admits), else it starts a
-   group. So a group reads only from earlier groups, and the order of groups is a launch order. Rematerialised nodes
-   (node_is_rematerialised) join no group: each reader recomputes them. Outputs, results of selections, and values that
-   another group reads are materialised. */
+/* Gathers nodes into groups; each group becomes one kernel. Requires precision, which decides what runs on the matrix
+   unit; keeps values.
+   Nodes are visited in order. First the pointwise groups that the node reads are merged. Then the node joins the last
+   group that it reads, if fusion_admits allows it; otherwise it starts a new group. So groups read only from earlier
+   groups, and can be launched in order.
+   Rematerialised nodes, such as views, join no group: each reader recomputes them. Materialised values are written to
+   memory: outputs, results of selections (top-k), and values that another group reads. */
 #include <string.h>
 
 #include "ir/graph/fusion.h"
@@ -22,7 +23,7 @@ static void add_once(struct arena *a, struct list *l, struct node *n)
     *arena_push(a, l->v, l->n, l->cap) = n;
 }
 
-/* The last of the groups that n reads, directly or through rematerialised nodes. */
+/* The last group that n reads, directly or through rematerialised nodes; NULL if none. */
 static struct group *last_read(const struct node *n)
 {
     struct group *last = NULL;
@@ -35,8 +36,8 @@ static struct group *last_read(const struct node *n)
     return last;
 }
 
-/* The groups that n reads, directly or through rematerialised nodes, in ascending order. Lists at most
-   MOST_SIBLINGS. */
+/* Lists the groups that n reads, directly or through rematerialised nodes, in order of id: at most MOST_SIBLINGS.
+   Returns their number. */
 enum { MOST_SIBLINGS = 16 };
 static int groups_read(const struct node *n, struct group **list, int count)
 {
@@ -58,8 +59,8 @@ static int groups_read(const struct node *n, struct group **list, int count)
     return count;
 }
 
-/* Merges the pointwise siblings among the groups that n reads into the last of them: `exp(x) + exp(z)` is one
-   kernel. */
+/* Merges the groups that n reads into the last of them, where fusion_merge allows it. For `exp(x) + exp(z)` this makes
+   one group of both exps. */
 static void merge_siblings(struct fusion *f, struct node *n)
 {
     struct group *list[MOST_SIBLINGS];
@@ -68,7 +69,6 @@ static void merge_siblings(struct fusion *f, struct node *n)
         fusion_merge(f, list[i], list[count - 1], n);
 }
 
-/* Drops the groups that merge_siblings and recompute_cheap have emptied. */
 static void drop_empty(struct graph *g)
 {
     size_t kept = 0;
@@ -80,11 +80,9 @@ static void drop_empty(struct graph *g)
     g->n_groups = kept;
 }
 
-/* Is n a source of outside data? Kernels compute other sources (constants, iota) at each use, or once if they are
-   outputs. */
+/* Is n outside data (an input or parameter)? Other sources, constants and iota, are computed by kernels. */
 static bool is_bound(const struct node *n) { return n->op->class == CLS_SOURCE && !n->op->kernel.at; }
 
-/* Materialises what n reads from other groups, directly or through rematerialised nodes. */
 static void mark_reads(const struct node *n, const struct group *gr)
 {
     for (int i = 0; i < n->n_in; i++) {
@@ -96,8 +94,8 @@ static void mark_reads(const struct node *n, const struct group *gr)
     }
 }
 
-/* Collects what n reads from outside of the group's own nodes, operands first. `nodes` receives what the kernel
-   computes itself: rematerialised nodes, constants and iota. `ins` receives what it loads from memory. */
+/* Sorts the operands of n that do not belong to the group. `nodes` receives those that the kernel computes
+   (rematerialised nodes, constants, iota), operands first. `ins` receives those that it loads from memory. */
 static void add_rematerialised(struct arena *a, struct list *nodes, struct list *ins, const struct group *gr,
                                struct node *n)
 {
@@ -107,8 +105,7 @@ static void add_rematerialised(struct arena *a, struct list *nodes, struct list 
             add_rematerialised(a, nodes, ins, gr, x);
             add_once(a, nodes, x);
         } else if (x->group != gr) {
-            bool computed =
-                x->op->class == CLS_SOURCE && !is_bound(x); /* constants and iota are not read from memory */
+            bool computed = x->op->class == CLS_SOURCE && !is_bound(x);
             if (computed)
                 add_once(a, nodes, x);
             else
@@ -147,7 +144,7 @@ static void close_group(struct graph *g, struct group *gr)
         add_after(g, gr, ins.v[i]->group);
 }
 
-/* The scope of a parameter that n reads, also through views: "expert0.lin0" of expert0.lin0.weight; NULL if none. */
+/* The layer of the first parameter that n reads: "expert0.lin0" for expert0.lin0.weight. NULL if n reads none. */
 static const char *param_scope(struct arena *a, const struct node *n)
 {
     for (int i = 0; i < n->n_in; i++) {
@@ -163,7 +160,7 @@ static const char *param_scope(struct arena *a, const struct node *n)
     return NULL;
 }
 
-/* A group's name for messages: the layers whose parameters it reads, and the user's ops in it, each once. */
+/* A name for messages, such as "expert0.lin0 softmax": layers whose parameters the group reads, and ops, each once. */
 static const char *group_title(struct arena *a, const struct group *gr)
 {
     const char *seen[16], *title = "";
@@ -187,9 +184,8 @@ static const char *group_title(struct arena *a, const struct group *gr)
     return *title ? title : gr->nodes[gr->n_nodes - 1]->op->call.name;
 }
 
-/* Sets node->mark to what a rematerialised value costs each reader: its number of operands plus the marks of those
-   that are rematerialised too, all times fusion_index_copies. Beyond MOST_RECOMPUTED the value is materialised, so
-   that no reader recomputes a long chain of views. */
+/* Materialises values that cost too much to recompute, such as a long chain of views. n->mark becomes the cost for each
+   reader: the number of operands plus the marks of rematerialised operands, times fusion_index_copies. */
 enum { MOST_RECOMPUTED = 32 };
 static void limit_rematerialisation(struct fusion *f, struct node *n)
 {
@@ -202,8 +198,6 @@ static void limit_rematerialisation(struct fusion *f, struct node *n)
     n->materialised = n->mark > MOST_RECOMPUTED;
 }
 
-/* Marks what is materialised whatever reads it: outputs, selections, and values that are too costly to
-   rematerialise. */
 static void mark_kept(struct graph *g, struct fusion *f)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {
@@ -224,7 +218,7 @@ static bool belongs_to_a_group(const struct node *n)
     return n->op->class == CLS_SOURCE ? n->materialised : n->op->class != CLS_EFFECT && !node_is_rematerialised(n);
 }
 
-/* The most operands of a node, since each may take a buffer argument of the kernel. */
+/* Each operand may need a buffer argument of the kernel. */
 enum { MOST_OPERANDS = 96 };
 static bool operands_fit(struct session *s, const struct node *n)
 {

@@ -1,5 +1,5 @@
-/* Derives every type again from the op records. Requires nothing; keeps everything. Runs first on every parsed graph,
-   so that later passes can trust types. */
+/* Derives every type from the op records and compares it with the type in the graph. Requires nothing; keeps the graph.
+   Runs first, so that later passes can trust types. */
 #include "passes/pass.h"
 
 bool pass_infer(struct graph *g, struct pass_ctx *c)

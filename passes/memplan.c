@@ -1,14 +1,14 @@
-/* Gives every materialised value and every group's scratch an offset in one allocation, as a function of the symbolic
-   dims. Requires fuse; keeps values. A value's memory is free after its last reader, and scratch's after its group;
-   outputs are never freed. A group that writes reused memory must come after all previous users of that memory: missing
-   edges are added to the groups' DAG. Groups are visited in launch order, so edges lead to later groups. Two packing
-   policies are tried, and the smaller plan is kept. */
+/* Gives every materialised value and every group's scratch an offset in one allocation. Offsets are functions of the
+   symbolic dims. Requires fuse; keeps values.
+   Groups are visited in launch order. A value's memory is freed after its last reader, scratch after its group, outputs
+   never. A group that writes to reused memory must run after all previous users of that memory, so edges are added to
+   the graph of groups. Two packing policies are tried, and the smaller plan is kept. */
 #include <stdlib.h>
 
 #include "passes/pack.h"
 #include "passes/pass.h"
 
-/* A list of numbers for each node or group. List i is v[from[i]] up to, not including, v[from[i + 1]]. */
+/* Many lists of numbers in one array: list i is v[from[i]] … v[from[i + 1] - 1]. */
 struct lists {
     size_t *from;
     int *v;
@@ -16,24 +16,23 @@ struct lists {
 
 struct plan {
     struct graph *g;
-    struct arena *arena;  /* of the pass */
-    struct lists readers; /* by a node's position in g->nodes: the groups that read it */
-    struct lists dying;   /* by group: positions of the nodes whose last user the group is */
+    struct arena *arena;
+    struct lists readers; /* position in g->nodes -> ids of the groups that read the node */
+    struct lists dying;   /* group id -> positions of the nodes that no later group uses */
     int64_t hint;
 };
 
-/* The plan of one policy: where all values and scratch stand. */
 struct attempt {
     struct packer *packer;
-    struct extent *values;   /* by position in g->nodes */
-    struct extent **scratch; /* by group */
-    int **users;             /* by group: the groups that used its memory before */
+    struct extent *values;
+    struct extent **scratch;
+    int **users; /* group id -> the groups that used its memory before */
     size_t *n_users;
 };
 
 /* ---- liveness ---- */
 
-/* Turns the lengths at from[i + 1] into the lists' bounds, and allocates v. */
+/* Before: from[i + 1] is the length of list i. After: `from` holds the bounds, and v is allocated. */
 static void lists_begin(struct plan *p, struct lists *l, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -41,7 +40,7 @@ static void lists_begin(struct plan *p, struct lists *l, size_t n)
     l->v = arena_array(p->arena, int, l->from[n] + 1);
 }
 
-/* Lists the groups that read each value. node->mark is the node's position in g->nodes. A source's list is empty. */
+/* node->mark is the node's position in g->nodes. */
 static void find_readers(struct plan *p)
 {
     const struct graph *g = p->g;
@@ -61,7 +60,7 @@ static void find_readers(struct plan *p)
         }
 }
 
-/* The last group that uses value n: its last reader, or, without readers, its writer gr. -1: n is never freed. */
+/* The last group that uses n, which gr writes: the last reader, or gr if there is none. -1 if n is kept. */
 static int last_use(const struct plan *p, const struct group *gr, const struct node *n, const bool *kept)
 {
     size_t from = p->readers.from[n->mark];
@@ -116,8 +115,8 @@ static void take_all(struct plan *p, struct attempt *a, const struct group *gr)
         a->scratch[gr->id][i] = take(p, a, gr, gr->scratch[i].count, gr->scratch[i].dtype, &cap);
 }
 
-/* Frees the memory that the group is the last to use. The users of a value are its readers, which all come after its
-   writer. A value without readers has its writer as the only user. Scratch is used only by its group. */
+/* Frees the memory that gr is the last to use. The next writer of a value's memory must wait for the value's readers.
+   If a value has no readers, gr is its writer, and the next writer waits for gr. */
 static void give_dead(struct plan *p, struct attempt *a, const struct group *gr)
 {
     const int *self = &gr->id;
@@ -168,16 +167,16 @@ static void write_slots(struct graph *g, const struct attempt *a)
 
 /* ---- edges ---- */
 
-/* A search backwards along the groups' edges. */
+/* A search for the predecessors of a group, along the edges group->after. */
 struct search {
     struct graph *g;
-    int *seen; /* by group: the last group found to come after it, plus 1 */
+    int *seen; /* group id -> 1 + id of the group whose predecessor it was last found to be */
     int *stack;
     size_t n;
 };
 
-/* Marks the direct predecessors of `from`, from `least` on, as predecessors of gr, and pushes them. Returns the number
-   of edges that it looked at. */
+/* Marks and pushes the direct predecessors of `from`, except those with an id below `least`. Returns the number of
+   edges that it has looked at. */
 static size_t search_push(struct search *s, const struct group *gr, const struct group *from, int least)
 {
     for (size_t i = 0; i < from->n_after; i++) {
@@ -190,8 +189,8 @@ static size_t search_push(struct search *s, const struct group *gr, const struct
     return from->n_after;
 }
 
-/* Marks the predecessors of `from`, direct and indirect, as predecessors of gr. Gives up after MOST_EDGES edges, which
-   at worst costs an edge too many. Groups before `least` are not of interest. */
+/* Marks all predecessors of `from` as predecessors of gr, except those with an id below `least`. Stops after about
+   MOST_EDGES edges; then add_edges may add an edge that is not needed. */
 static void search_back(struct search *s, const struct group *gr, const struct group *from, int least)
 {
     enum { MOST_EDGES = 512 };
@@ -203,7 +202,7 @@ static void search_back(struct search *s, const struct group *gr, const struct g
 
 static int descending(const void *a, const void *b) { return *(const int *)b - *(const int *)a; }
 
-/* Makes gr come after each user: adds an edge, unless the search finds a path of other edges. */
+/* Makes gr run after each of the users. An edge is added only if no path of other edges is found. */
 static void add_edges(struct search *s, struct group *gr, int *users, size_t n)
 {
     if (!n)

@@ -5,11 +5,11 @@
 enum {
     ALIGN = 256,
     BUCKETS = 256,
-    MOST_TRIES = 64,   /* sizes that a search for a fit looks at */
-    MOST_PROOFS = 6,   /* proofs that a search for a fit tries */
-    MOST_USERS = 64,   /* users of an extent that may be split or joined, since their list is then copied */
-    MOST_ROUNDED = 20, /* symbolic sizes rounded up exactly to ALIGN; later ones term by term (see `rounded`) */
-    MOST_TERMS = 60,   /* terms of an offset */
+    MOST_TRIES = 64,   /* sizes that find_fit looks at */
+    MOST_PROOFS = 6,   /* proofs that find_fit tries */
+    MOST_USERS = 64,   /* users of a block that may be split or joined */
+    MOST_ROUNDED = 20, /* symbolic sizes that are rounded up exactly (see `rounded`) */
+    MOST_TERMS = 60,
 };
 
 struct size;
@@ -17,21 +17,21 @@ struct block {
     struct extent x;
     const struct index *end;
     struct size *size;
-    struct block *prev, *next; /* free blocks of one size */
+    struct block *prev, *next;
 };
 
 /* All free blocks of one size. */
 struct size {
-    const struct index *least; /* what was asked for */
-    const struct index *bytes; /* `least` rounded up to a multiple of 256 */
-    bool exact;                /* `bytes` is the smallest such multiple for all dims (see `rounded`) */
-    int64_t hint;              /* bytes with every dim at the hint */
-    int64_t one;               /* bytes with every dim 1 */
+    const struct index *least; /* the size before rounding */
+    const struct index *bytes; /* a multiple of 256, at least `least` */
+    bool exact;                /* `bytes` is the smallest such multiple for all dims */
+    int64_t hint;              /* `bytes` with every dim at the packer's hint */
+    int64_t one;               /* `bytes` with every dim 1 */
     struct block *free;
-    struct size *prev, *next; /* sizes with free blocks, of about the same hint */
+    struct size *prev, *next;
 };
 
-/* Maps expressions to pointers, by address, since equal expressions are shared. */
+/* A hash map from expressions to pointers. Equal expressions have the same address, so the address is the key. */
 struct slots {
     const struct index **key;
     void **value;
@@ -46,8 +46,8 @@ struct packer {
     const struct index *memory;
     int n_rounded;
     bool failed;
-    struct slots sizes;        /* sizes by expression */
-    struct slots starts, ends; /* free blocks by their offset; by their end */
+    struct slots sizes;        /* bytes -> struct size */
+    struct slots starts, ends; /* offset, end -> free block */
     struct size *buckets[BUCKETS];
 };
 
@@ -85,7 +85,7 @@ static void **slots_at(struct arena *a, struct slots *m, const struct index *key
 
 /* ---- sizes ---- */
 
-/* The bucket of a size: there are four for each doubling of the size. */
+/* Four buckets for each power of two: 4, 5, 6, 7, 8..9, 10..11, …. */
 static int bucket_of(int64_t bytes)
 {
     uint64_t n = bytes < 4 ? 4 : (uint64_t)bytes;
@@ -95,7 +95,6 @@ static int bucket_of(int64_t bytes)
 
 static int terms(const struct index *e) { return e->kind == INDEX_SUM ? e->n_terms : 1; }
 
-/* Are a and b short enough to be added or compared? */
 static bool sum_fits(const struct index *a, const struct index *b) { return terms(a) + terms(b) <= MOST_TERMS; }
 
 static bool is_at_most(struct packer *p, const struct index *a, const struct index *b)
@@ -105,8 +104,8 @@ static bool is_at_most(struct packer *p, const struct index *a, const struct ind
     return sum_fits(a, b) && index_less_eq(p->s->indices, a, b);
 }
 
-/* Proves a->bytes <= b->bytes for all dims. Unrounded sizes are often easier to compare: b->bytes is a multiple of 256,
-   so if it is at least a->least, it is at least the smallest multiple of 256 from there on. */
+/* Proves a->bytes <= b->bytes for all dims. The sizes before rounding are often easier to compare. They suffice if
+   a->bytes is exact: then b->bytes, a multiple of 256 and at least a->least, is at least the smallest such multiple. */
 static bool size_at_most(struct packer *p, const struct size *a, const struct size *b)
 {
     return (a->exact && is_at_most(p, a->least, b->least)) || is_at_most(p, a->bytes, b->bytes);
@@ -177,7 +176,7 @@ static struct block *block_new(struct packer *p, struct extent x)
     return b;
 }
 
-/* Joins b with its free neighbour `with`, unless they have too many users or terms. Returns the joined block, or b. */
+/* Joins b with its free neighbour `with`, which may be NULL. Returns b if there are too many users or terms. */
 static struct block *join(struct packer *p, struct block *b, struct block *with)
 {
     if (!with || b->x.n_users + with->x.n_users > MOST_USERS || !sum_fits(b->x.bytes, with->x.bytes) ||
@@ -217,7 +216,7 @@ void packer_give(struct packer *p, struct extent x, const int *users, size_t n_u
 
 /* ---- taking ---- */
 
-/* Finds a free block that is provably large enough, and about as small as any. */
+/* Finds a free block that is provably large enough, among the smallest first. */
 static struct block *find_fit(struct packer *p, const struct size *want)
 {
     int tries = 0;
@@ -239,7 +238,7 @@ static struct block *find_fit(struct packer *p, const struct size *want)
 
 static int64_t round_up(int64_t k) { return (k + ALIGN - 1) / ALIGN * ALIGN; }
 
-/* A multiple of 256 that is at least `e`, made by rounding up every coefficient. NULL if an atom may be negative. */
+/* Rounds every coefficient up to a multiple of 256: 300·n + 10 -> 512·n + 256. NULL if a variable may be negative. */
 static const struct index *round_terms(struct packer *p, const struct index *e)
 {
     struct index_table *t = p->s->indices;
@@ -259,8 +258,8 @@ static const struct index *round_terms(struct packer *p, const struct index *e)
     return sum;
 }
 
-/* Takes the beginning of a block; the rest stays free. Takes the size rounded term by term if that fits: then the size
-   of the rest is a plain sum, which can be compared with other sizes. */
+/* Takes the beginning of a block; the rest stays free. Prefers the size rounded by round_terms, if it fits: then the
+   size of the rest has no ceil, and is easier to compare. */
 static struct extent take_part(struct packer *p, struct block *b, const struct size *want)
 {
     struct index_table *t = p->s->indices;
@@ -275,7 +274,7 @@ static struct extent take_part(struct packer *p, struct block *b, const struct s
     return b->x;
 }
 
-/* Extends the allocation. If its last block is free and not larger than `want`, that block is grown. */
+/* Extends the allocation. With PACK_FIT, a free block at its end that is not larger than `want` is grown. */
 static struct extent append(struct packer *p, const struct size *want)
 {
     struct extent x = { .offset = p->memory, .bytes = want->bytes };
@@ -294,8 +293,8 @@ static struct extent append(struct packer *p, const struct size *want)
     return x;
 }
 
-/* Rounds a size up to a multiple of 256. The first MOST_ROUNDED sizes get the smallest such multiple, which costs every
-   offset behind them a term. Later sizes are rounded term by term, which costs none. */
+/* Rounds a size up to a multiple of 256. The smallest such multiple, 256·ceil(least / 256), adds a term to every later
+   offset, so only the first MOST_ROUNDED sizes get it. The others are rounded by round_terms. */
 static const struct index *rounded(struct packer *p, const struct index *least, bool *exact)
 {
     struct index_table *t = p->s->indices;

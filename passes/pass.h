@@ -1,12 +1,11 @@
 #ifndef TOKIC_PASSES_PASS_H
 #define TOKIC_PASSES_PASS_H
-/* Passes: each has a file and an entry in passes.def, and writes its decisions on the graph. The driver verifies the
-   graph after each, and can dump, stop, time, and print-and-reparse after any. */
+/* The interface of passes and of their driver. The driver verifies the graph after every pass. */
 #include "ir/graph/graph.h"
 #include "ir/ops/op.h"
 #include "ir/target.h"
 
-/* A rewrite of simplify: two patterns in the syntax of passes/simplify.c. */
+/* A rewrite rule: two patterns, in the syntax given in passes/simplify.c. */
 struct rule {
     const char *from, *to;
     bool exact;
@@ -23,48 +22,46 @@ struct gradients {
 
 struct pass_ctx {
     struct session *s;
-    struct arena *step;          /* a pass's working memory: the driver frees it after each pass */
-    const struct target *target; /* read by fuse and precision */
-    int64_t hint;                /* expected value of symbolic dims */
-    const struct rule *rules;    /* the rules that simplify applies */
+    struct arena *step; /* working memory, freed after each pass */
+    const struct target *target;
+    int64_t hint;
+    const struct rule *rules;
     size_t n_rules;
     struct gradients gradients;
 };
 
 struct pass {
     const char *name;
-    bool (*run)(struct graph *g, struct pass_ctx *c); /* returns whether it changed the graph */
-    const char *needs;                                /* passes that must have run before, space-separated */
-    const char *keeps; /* "values": each surviving value is the same function of the inputs; "all": the whole graph */
+    bool (*run)(struct graph *g, struct pass_ctx *c); /* true: the graph has changed */
+    const char *needs;                                /* passes that must have run before, separated by spaces */
+    const char *keeps; /* "all": changes nothing; "values": may drop values, but changes the meaning of none */
     const char *doc;
 };
 
-/* How to drive a pipeline. */
 struct pass_options {
-    const char *dump_after; /* a pass's name, or "all"; NULL: none */
+    const char *dump_after;
     const char *stop_after;
     FILE *dump_to;
-    bool reparse;               /* tests: print and read back after each pass, and compare */
-    const struct pass *instead; /* tests plant faults: these replace the table's passes of the same name */
+    bool reparse;               /* check after each pass that the printed graph parses to the same graph */
+    const struct pass *instead; /* for tests: passes that replace those of the same name */
     size_t n_instead;
     struct {
         const char *name;
         double seconds;
-    } * times; /* out: the time of each pass, with room for 32; NULL: not wanted */
+    } * times; /* out: one entry per pass, room for 32; NULL: not wanted */
     size_t n_times;
 };
 
 const struct pass *pass_find(const char *name);
 const struct pass *pass_at(int i);
 
-/* Pipelines: lists of passes' names. */
-extern const char *const pipeline_all[];    /* infer, autodiff, contracts: run on every parsed graph */
-extern const char *const pipeline_target[]; /* run after these, on a clone, for one target */
+/* Names of passes in the order in which they run; NULL ends the list. */
+extern const char *const pipeline_all[];    /* for every parsed graph */
+extern const char *const pipeline_target[]; /* then for each target, on a clone */
 
-/* Runs the passes in order. false with a diagnostic: FAIL_INPUT, or an internal error that names the pass which broke
-   the graph. */
+/* o may be NULL. False on errors, with a diagnostic; if a pass broke the graph, the diagnostic names it. */
 bool passes_run(struct graph *g, struct pass_ctx *c, const char *const *pipeline, struct pass_options *o);
-/* A context with the defaults: simplify's own rules, hint 128. */
+/* With simplify_rules, and 128 as the expected value of symbolic dims. */
 struct pass_ctx pass_ctx_for(struct session *s, const struct target *t);
 
 bool pass_infer(struct graph *g, struct pass_ctx *c);

@@ -1,4 +1,3 @@
-/* The pipelines and their driver. */
 #include <string.h>
 #include <time.h>
 
@@ -34,7 +33,8 @@ struct pass_ctx pass_ctx_for(struct session *s, const struct target *t)
                               .gradients = { .scale = 1 } };
 }
 
-/* True if every pass in `needs` has run. infer counts as run, since types hold in every parsed graph. */
+/* Are all passes named in `needs` among the n_run passes that have run? infer always counts as run, since every parsed
+   graph has types. */
 static bool needs_met(const char *needs, const char *const *pipeline, size_t n_run)
 {
     while (*needs) {
@@ -49,7 +49,6 @@ static bool needs_met(const char *needs, const char *const *pipeline, size_t n_r
     return true;
 }
 
-/* Checks that the graph, printed and read back, prints as the same text again. */
 static bool reparse_holds(struct graph *g, struct arena *step, const char *after)
 {
     const char *text = graph_text(g);
@@ -86,7 +85,6 @@ static const struct pass *pass_for(const char *name, const struct pass_options *
     return pass_find(name);
 }
 
-/* Runs one pass and checks what must hold after it. */
 static bool run_pass(struct graph *g, struct pass_ctx *c, const struct pass *p, struct pass_options *o)
 {
     int errors = c->s->n_errors;

@@ -1,18 +1,16 @@
-/* Decides the dtype of every float: f16 for activations and the operands of contractions, f32 for what must keep it.
-   Requires primitives; keeps values, since a cast is the identity over the reals. A dtype written in the graph is
-   binding. These keep f32:
-     - what an op record or an expansion marks keep_f32 (statistics, losses)
-     - the cone of a keep_f32 operand (scores and weights of the routing): all values that the operand is computed from,
-       back to and including a contraction, which then multiplies in f32
-     - what is computed from scores, chosen sets and sources alone (probabilities, weights), even if no op takes it as a
-       keep_f32 operand
-   A value whose view or cast is declared f32 is stored in f32. */
+/* Decides the dtype of every float whose dtype the graph leaves open. Activations and operands of contractions get f16.
+   Requires primitives; keeps values, since a cast is the identity over the reals. Rules for f32:
+   1. Results that an op record or an expansion marks keep_f32 get f32: statistics, losses.
+   2. Operands that an op record marks keep_f32 get f32, such as routing scores. So do all values that they are
+   computed from, back to the nearest contraction, which then multiplies in f32.
+   3. Values computed only from routing scores, chosen sets (results of top-k) and sources get f32.
+   4. A value that is cast to f32 is stored in f32. */
 #include <string.h>
 
 #include "ir/graph/cone.h"
 #include "passes/pass.h"
 
-/* Sets keep_f32 by the first two rules. */
+/* Rules 1 and 2. */
 static void mark_keep_f32(struct graph *g, struct arena *step)
 {
     const bool *keep = graph_keep_f32_cones(g, step);
@@ -20,7 +18,7 @@ static void mark_keep_f32(struct graph *g, struct arena *step)
         g->nodes[i]->keep_f32 |= keep[g->nodes[i]->id];
 }
 
-/* True if n reads at least one value of the routing, and no other floats than those and sources. */
+/* Does n read at least one routing value, and no other floats except sources? Contractions do not count. */
 static bool reads_routing(const struct node *n, const bool *routing)
 {
     bool some = false;
@@ -33,8 +31,7 @@ static bool reads_routing(const struct node *n, const bool *routing)
     return some && n->op->class != CLS_CONTRACT;
 }
 
-/* Sets keep_f32 by the third rule. The values of the routing are scores (keep_f32 operands), chosen sets (results of
-   selections), and what is computed from them. */
+/* Rule 3. Routing values are keep_f32 operands, results of top-k, and values computed only from these and sources. */
 static void keep_routing(struct graph *g, struct arena *step)
 {
     bool *routing = arena_array(step, bool, g->next_id + 1);
@@ -48,7 +45,7 @@ static void keep_routing(struct graph *g, struct arena *step)
     }
 }
 
-/* Marks, by id, the nodes that a cast turns into f32, directly or through views. A declared type is such a cast. */
+/* Marks, by id, the nodes that are cast to f32, directly or through views. A type declared in the graph is a cast. */
 static bool *wanted_in_f32(const struct graph *g, const struct op_def *cast, struct arena *step)
 {
     bool *wanted = arena_array(step, bool, g->next_id + 1);
@@ -61,8 +58,7 @@ static bool *wanted_in_f32(const struct graph *g, const struct op_def *cast, str
     return wanted;
 }
 
-/* Sets the storage of sources. A parameter that only matrix units read is stored in f16, and rounded once, on
-   upload. */
+/* Sets the storage of sources. A parameter that only matrix units read is stored in f16, rounded once, on upload. */
 static void mark_params(struct graph *g)
 {
     for (size_t i = 0; i < g->n_nodes; i++)

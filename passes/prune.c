@@ -1,5 +1,5 @@
-/* Drops what no output depends on. Requires types; keeps values. Runs first of a target's passes, so that the others
-   see only what is compiled. A loss is an output only if it is asked for by name. */
+/* Drops nodes that no output depends on. Requires types; keeps values. Runs first for a target, so that the other
+   passes see only nodes that are compiled. The loss is dropped too, unless it is also an output. */
 #include "passes/pass.h"
 
 bool pass_prune(struct graph *g, struct pass_ctx *c)

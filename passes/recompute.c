@@ -2,8 +2,7 @@
 
 #include "ir/graph/group.h"
 
-/* The most nodes of a group that is recomputed; the most nodes and reads of a reader; the most paths along operands
-   from a recomputed value to what it is computed from, since fuse follows every path. */
+/* Limits: nodes of a group that is recomputed; nodes and reads of a reader; paths (has_few_paths). */
 enum { MOST_RECOMPUTED = 32, MOST_NODES = 192, MOST_READS = 64, MOST_PATHS = 256 };
 
 struct list {
@@ -11,21 +10,21 @@ struct list {
     size_t n, cap;
 };
 
-/* What a group reads from memory, and who reads it. */
+/* What a group reads from memory, and which groups read its values. */
 struct traffic {
     struct list reads;
-    int *readers; /* ids of groups, each once */
+    int *readers;
     size_t n_readers, cap_readers;
-    size_t nodes; /* how many the group has, with those of groups dissolved into it */
-    bool stays;   /* not pointwise, an output, or read by a contraction: not dissolved */
+    size_t nodes;
+    bool stays;
 };
 
 struct recompute {
     struct graph *g;
     struct arena *a;
     int64_t hint;
-    struct traffic *of; /* by group id */
-    int *paths;         /* by node id, for nodes of dissolved groups: paths along operands (has_few_paths) */
+    struct traffic *of;
+    int *paths; /* node id -> paths (has_few_paths), for nodes of dissolved groups */
 };
 
 static bool contains(const struct list *l, const struct node *n)
@@ -42,8 +41,8 @@ static void add(struct recompute *r, struct list *l, const struct node *n)
         *arena_push(r->a, l->v, l->n, l->cap) = n;
 }
 
-/* Adds what n reads from other groups and from sources, directly or through rematerialised nodes. Constants do not
-   count, since they are not in memory. */
+/* Adds the values that n reads from memory, directly or through rematerialised nodes, to gr's reads, and gr to the
+   readers of their groups. */
 static void add_reads(struct recompute *r, struct group *gr, const struct node *n, bool contraction)
 {
     struct traffic *to = &r->of[gr->id];
@@ -82,8 +81,8 @@ static double bytes_of(const struct recompute *r, const struct node *n)
     return (double)index_eval_hint(type_count(r->g->s, &n->type), r->hint) * dtype_size(n->storage);
 }
 
-/* Bytes moved because p is a kernel of its own: its reads, one write of each of its values, and one read of each value
-   by each reader. */
+/* Bytes moved if p is a kernel of its own: p's reads, one write of each of its values, and one read of a value by each
+   reader. */
 static double price_of_storing(const struct recompute *r, const struct group *p)
 {
     const struct traffic *t = &r->of[p->id];
@@ -103,7 +102,7 @@ static double price_of_storing(const struct recompute *r, const struct group *p)
     return bytes;
 }
 
-/* Bytes that p's readers move instead: each reader reads what p reads, unless it reads that already. */
+/* Bytes moved if the readers recompute p: each reads p's operands, except those that it reads anyway. */
 static double price_of_recomputing(const struct recompute *r, const struct group *p)
 {
     const struct traffic *t = &r->of[p->id];
@@ -136,8 +135,8 @@ static int paths_of(const struct recompute *r, const struct group *p, const stru
     return paths;
 }
 
-/* Counts the paths from p's nodes along operands. Each use of a shared operand is a path of its own: h = h·h, repeated
-   n times, has 2^n paths. */
+/* Counts the paths from each node of p back along operands, since fuse follows each of them. h = h·h, repeated n times,
+   has 2^n paths. */
 static bool has_few_paths(struct recompute *r, const struct group *p)
 {
     for (size_t i = 0; i < p->n_nodes; i++) {

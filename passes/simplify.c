@@ -1,10 +1,8 @@
-/* Applies rewrite rules until none matches. Requires primitives; keeps values: both sides of a rule are equal over the
-   reals, and an `exact` rule keeps the bits too. Runs after expand, which leaves identities behind, and before cse.
-
-       pattern = "?" LETTER | NUMBER | OP "(" pattern { "," pattern } ")"
-
-   ?x matches any value, the same one at each occurrence. A number matches a constant tensor with that number in every
-   element, broadcast or not. */
+/* Applies rewrite rules until none matches. Requires primitives; keeps values: the two sides of a rule are equal over
+   the reals, and those of an `exact` rule also bit for bit. Runs after expand, which leaves terms such as x·1.
+   pattern = "?" LETTER | NUMBER | OP "(" pattern { "," pattern } ")"
+   ?x matches any value, and the same value wherever ?x occurs again. A number matches a constant tensor with this
+   number in every element. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,11 +30,11 @@ const size_t simplify_n_rules = sizeof simplify_rules / sizeof *simplify_rules;
 enum pattern_kind { PATTERN_ANY, PATTERN_NUMBER, PATTERN_OP };
 struct pattern {
     enum pattern_kind kind;
-    int letter;   /* PATTERN_ANY */
-    double value; /* PATTERN_NUMBER */
+    int letter;
+    double value;
     const struct op_def *op;
     int n_in;
-    struct pattern *in[4]; /* PATTERN_OP */
+    struct pattern *in[4];
 };
 
 struct compiled_rule {
@@ -87,13 +85,11 @@ struct simplify {
     struct arena *step;
     struct compiled_rule *rules;
     size_t n_rules;
-    const double **constant; /* by node id: the number in every element of a constant, or of a view of one */
+    const double **constant; /* node id -> the number that fills this constant, or view of a constant; NULL: none */
     size_t n_seen, cap;
     size_t applied;
 };
 
-/* Records the number that fills n, if there is one. Called for each node after its operands, so that no match has to
-   follow a chain of views. */
 static void note_constant(struct simplify *s, const struct node *n)
 {
     while (s->n_seen <= (size_t)n->id)
@@ -124,7 +120,7 @@ static bool match(const struct simplify *s, const struct pattern *p, struct node
     return true;
 }
 
-/* Builds the nodes of a pattern. A number gets the shape of `like`. */
+/* Builds the right side of a rule. A number becomes a constant with the type of `like`. */
 static struct node *make(const struct pattern *p, struct builder *b, const struct binding *bind,
                          const struct node *like)
 {
@@ -143,7 +139,7 @@ static struct node *rewrite(struct simplify *s, struct node *n, const struct com
 {
     struct binding bind = { 0 };
     if (!r->exact && !dtype_is_float(n->type.dtype))
-        return NULL; /* a rule that is not exact changes rounding, and integers have none */
+        return NULL; /* inexact rules change the rounding, so they apply to floats only */
     if (!match(s, r->from, n, &bind))
         return NULL;
     struct builder b = build_at(s->g, n);
@@ -185,9 +181,9 @@ static struct simplify compile_rules(struct graph *g, const struct pass_ctx *c)
     return s;
 }
 
-/* Visits nodes in order, and after each node the nodes that its rule made. When a node is visited, its operands are in
-   their final form, so one sweep reaches the fixed point. Every rule of the table removes a node or makes one cheaper,
-   which bounds the rewrites of a node. Cyclic rules, which a test may pass, exceed the limit. */
+/* Visits the nodes in order, and after each node those that its rewrite made. Operands are final before their readers
+   are visited, so one sweep reaches the fixed point. Each rule of the table removes a node or makes one cheaper, so the
+   rewrites end. The limit catches cyclic rules. */
 bool pass_simplify(struct graph *g, struct pass_ctx *c)
 {
     struct simplify s = compile_rules(g, c);

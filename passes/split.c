@@ -1,14 +1,15 @@
-/* Replaces a node of an associative op with more than MOST_OPERANDS operands by a tree of nodes with fewer. Requires
-   primitives; keeps values. Runs before precision, which decides the new nodes' dtypes too. */
+/* Splits an associative node with more than MOST_OPERANDS operands into a tree: concat of 20 becomes
+   concat(concat of 16, concat of 4). Requires primitives; keeps values. Runs before precision, which sets the dtypes of
+   the new nodes. */
 #include "passes/pass.h"
 
-enum { MOST_OPERANDS = 16 }; /* C compilers take minutes for the 64 nested conditionals of a concat of 64 */
+enum { MOST_OPERANDS = 16 }; /* C compilers take minutes for a concat of 64: it becomes 64 nested conditionals */
 
 bool pass_split(struct graph *g, struct pass_ctx *c)
 {
     bool changed = false;
     (void)c;
-    for (size_t i = 0; i < g->n_nodes; i++) { /* appended nodes are visited too, so a tree can have any depth */
+    for (size_t i = 0; i < g->n_nodes; i++) {
         struct node *n = g->nodes[i];
         if (!n->op->associative || n->n_in <= MOST_OPERANDS)
             continue;

@@ -19,8 +19,8 @@ const struct index *frag_coord(struct index_table *t, const struct map_term *ter
     return sum;
 }
 
-/* The part of the lane or element number (`of`) that a coordinate determines. Each term's digit is taken out of the
-   coordinate and moved back to its position in that number. */
+/* Inverts a map: the part of the lane or element number (`of`) that the coordinate determines. Each term's digit moves
+   from its place in the coordinate to its place in that number. */
 static const struct index *from_coord(struct index_table *t, const struct map_term *terms, int of,
                                       const struct index *coord)
 {
@@ -163,8 +163,7 @@ const struct index *frag_target_elem(struct index_table *t, const struct matrix_
     return holder(t, &u->a, BY_ELEM, frag_coord(t, u->c.row, lane, elem), frag_coord(t, u->c.col, lane, elem));
 }
 
-/* frag_source_of as constants. stand_of is false if C's maps give that place another row or column than A's maps give
-   element e of the lane. */
+/* frag_source_of with constants. False if the element found in C has another row or column than element e in A. */
 struct stand {
     int lane, elem, frag;
 };

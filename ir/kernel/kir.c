@@ -42,7 +42,7 @@ const struct index *kl_index(struct index_table *t, enum klayout l, int cols, co
 }
 
 /* ---- the kernel and its declarations ---- */
-/* CUDA's limits (CUDA C++ Programming Guide, table of compute capabilities). HIP's are no smaller. */
+/* CUDA's grid limits (CUDA C++ Programming Guide, table of compute capabilities). HIP's are no smaller. */
 enum { GRID_X_MAX = 2147483647, GRID_YZ_MAX = 65535 };
 
 struct kernel *kernel_new(struct session *s, struct arena *a, const char *name, const struct target *t, int block)
@@ -198,7 +198,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct karg *)a)->sym->name, ((const struct karg *)b)->sym->name);
 }
 
-/* Names dims as fields of the argument struct. A dim yields to a buffer of the same name. */
+/* Gives each dim a C name. A dim `n` becomes `n_2` if a buffer is named `n`. */
 static void name_dims(struct kernel *k)
 {
     for (size_t i = 0; i < k->n_dims; i++) {
@@ -325,7 +325,7 @@ void kguard_open(struct index_table *t, const struct kguard *g, bool *lower, boo
     *upper = !index_less(t, g->e, g->bound);
 }
 
-/* The mask without the conditions that ranges prove. */
+/* The mask without the conditions that always hold. */
 static struct kmask mask_open(struct index_table *t, const struct kmask *m)
 {
     struct kmask out = { 0 };
@@ -357,7 +357,6 @@ const struct kexpr *kexpr_load(struct kbuild *b, const struct kmem *m, const str
     x->index = index;
     x->mask = mask_open(b->indices, mask);
     x->f = x->mask.n ? fill : 0;
-    /* Private memory differs by thread; other memory is as uniform as its index. */
     if (m->space != KS_PRIVATE) {
         x->uniform = less_uniform(index->uniform, mask_uniform(&x->mask));
         if (slot)
@@ -462,7 +461,7 @@ const struct index *kb_row_slot(struct kbuild *b)
 
 const struct index *kb_col_slot(struct kbuild *b)
 {
-    kb_row_slot(b); /* the text of an each that names the column's slot also names the row's */
+    kb_row_slot(b); /* in the text, `each f (row, col, slot, col_slot)`, col_slot needs slot before it */
     if (!b->each->var4)
         b->each->var4 = index_var(b->indices, "col_slot", 0, frag_cols(b->each->frag) - 1, UNIFORM_THREAD);
     return b->each->var4;

@@ -1,10 +1,9 @@
 #ifndef TOKIC_IR_KERNEL_KIR_LEX_H
 #define TOKIC_IR_KERNEL_KIR_LEX_H
-/* Tokens of the kernel text. */
 #include "ir/session.h"
 
 enum ktok_kind { KTOK_END, KTOK_NAME, KTOK_INT, KTOK_FLOAT, KTOK_STRING, KTOK_PUNCT };
-/* The tokens .. := += <=. Any other punctuation is its own character code. */
+/* The tokens `..` `:=` `+=` `<=`. Other punctuation is one character and its own code. */
 enum { KPUNCT_DOTS = 256, KPUNCT_DEFINE, KPUNCT_ADD_TO, KPUNCT_LESS_EQ };
 
 struct ktok {
@@ -12,8 +11,8 @@ struct ktok {
     struct loc loc;
     int punct;
     int64_t i;
-    bool minus_only; /* the literal is 2^63, valid only after a minus; i is INT64_MIN */
-    double f;        /* KTOK_FLOAT, KTOK_INT */
+    bool minus_only; /* the integer is 2^63: valid only after a minus. Then i is INT64_MIN */
+    double f;
     const char *text;
 };
 
@@ -28,7 +27,7 @@ struct klex {
 
 void klex_begin(struct klex *l, struct session *s, const struct source *src);
 void klex_next(struct klex *l);
-/* Reports an error and ends the text; later errors are not reported. Returns false. */
+/* Reports the first error only, and makes the current token KTOK_END. Returns false. */
 __attribute__((format(printf, 3, 4))) bool klex_error(struct klex *l, struct loc loc, const char *fmt, ...);
 bool klex_is(const struct klex *l, int punct);
 bool klex_is_word(const struct klex *l, const char *word);
@@ -36,7 +35,7 @@ bool klex_take(struct klex *l, int punct);
 bool klex_take_word(struct klex *l, const char *word);
 bool klex_expect(struct klex *l, int punct);
 bool klex_expect_word(struct klex *l, const char *word);
-/* A name, or "" after an error "expected WHAT". */
+/* Takes a name. On error reports "expected WHAT" and returns "". */
 const char *klex_name(struct klex *l, const char *what);
 int64_t klex_int(struct klex *l, const char *what, int64_t lo, int64_t hi);
 /* Parses [ "-" ] ( number | "inf" | "nan" ). */

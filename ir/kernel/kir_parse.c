@@ -1,17 +1,17 @@
 /* The kernel text: a head of declarations, then statements.
 
    kernel  = "kernel" NAME "for" TARGET "block" INT [ origin ] [ "about" STRING ] { decl } "{" { statement } "}"
-   origin  = "at" STRING ":" INT                                  the .graph line that the code implements
+   origin  = "at" STRING ":" INT                                  the .graph line that it comes from
    decl    = "dims" NAME { "," NAME }
            | "arg" NAME ":" TYPE "[" ix "]" [ "in" | "out" | "inout" ]
            | "grid" ix "," ix "," ix
            | "shared" NAME ":" TYPE "[" SLOTS "]" "[" ROWS "," COLS "]" ( "rows" | "pad8" | "pad4" )
            | "private" NAME ":" TYPE "[" INT "]"
            | "frag" NAME ":" ( "A" | "B" | "C" ) "[" INT "," INT "]"
-           | "sum" "block" INT "chain" ix "depth" INT [ "unit" INT ]
+           | "sum" "block" INT "chain" ix "depth" INT [ "unit" INT ]       a level of a summation tree
    statement    = "region" [ origin ] "{" { statement } "}"
-           | TEMPORARY ":=" value                                 defined before the first statement that uses it
-           | "let" NAME [ "in" INT ".." INT ] "=" value           with a range (inclusive): an index variable
+           | TEMPORARY ":=" value
+           | "let" NAME [ "in" INT ".." INT ] "=" value           with a range, inclusive: an index variable
            | ref "=" value [ "mask" guards ]
            | ref ( "+=" | "max" "=" | "min" "=" | "fma" "=" ) value      fma: the value is a product
            | "vector" ref "=" ref "by" INT "where" guards "else" number                          a load
@@ -26,10 +26,10 @@
            | "barrier" ( "block" | "wave" ) [ "wait" INT ]
            | "fill" FRAG "=" number
            | "frag" FRAG "=" MEMORY [ "[" ix "]" ] "(" ix "," ix ")" [ "transposed" ]
-           | "frag" FRAG "=" FRAG "[" ix "]"                      A operand from the results C, at a step along k
+           | "frag" FRAG "=" FRAG "[" ix "]"                      results (C) as an operand (A), at step ix along k
            | "mma" FRAG "+=" FRAG "*" FRAG
            | "each" FRAG "(" NAME "," NAME [ "," NAME [ "," NAME ] ] ")" "from" "(" ix "," ix ")" "{" { statement } "}"
-               the names: of the element's row, its column, the row's slot, the column's slot
+               the names of row, column, row's slot and column's slot
            | "elem" "=" value                                     in an each
            | "reduce" ( "sum" | "max" | "min" ) MEMORY "=" FRAG
    ref   = MEMORY subscript
@@ -239,8 +239,7 @@ static void declarations(struct kparse *p, struct uses *uses)
 /* ---- statements ---- */
 static void stmts(struct kparse *p);
 
-/* Parses "{" { statement } "}" into the list at `inside`. `name` and `name2`, if not NULL, and the names that the
-   statements bind are visible up to the "}". */
+/* Parses "{" { statement } "}" into `inside`. `name` and `name2`, if not NULL, are visible in it as var and var2. */
 static void block(struct kparse *p, struct kbuild inside, const char *name, const struct index *var, const char *name2,
                   const struct index *var2)
 {
@@ -568,7 +567,7 @@ static void reduce(struct kparse *p)
         kstmt_frag_reduce(&p->b, m, acc, f);
 }
 
-/* A statement that begins with a memory: a store or an accumulation. */
+/* Parses a store or an accumulation after the memory's name. */
 static void write_to(struct kparse *p, const char *name, struct loc loc)
 {
     struct mem_ref at = mem_ref(p, name, loc);
@@ -598,7 +597,7 @@ static void write_to(struct kparse *p, const char *name, struct loc loc)
         kstmt_accumulate(&p->b, at.m, at.index, acc, v, fma);
 }
 
-/* The parser of each kind of statement. Kinds that begin with the same word share one. */
+/* Kinds of statements that begin with the same word share a parser. */
 static void (*const parse[KSTMT_COUNT])(struct kparse *) = {
     [KSTMT_REGION] = region,       [KSTMT_LET] = let,
     [KSTMT_LOAD_VECTOR] = vector,  [KSTMT_STORE_VECTOR] = vector,

@@ -10,9 +10,9 @@
            | MEMORY subscript [ "where" guards "else" number ]
            | NAME                                             a let or a temporary
            | "elem"                                           the current element of an each
-           | "cast" "(" TYPE "," value ")" | OPERATION "(" value { "," value } ")"        OPERATION: a text name
-               of ir/kernel/kop.def
-   subscript = [ "[" ix "]" ] "[" ix "]"                      of two indices the first is the ring slot */
+           | "cast" "(" TYPE "," value ")"
+           | OPERATION "(" value { "," value } ")"                OPERATION: a name in ir/kernel/kop.def
+   subscript = [ "[" ix "]" ] "[" ix "]"                      of two, the first is the ring slot */
 #include "ir/kernel/kir_parse.h"
 
 #include <string.h>
@@ -39,7 +39,7 @@ static const struct kbound *lookup(const struct kparse *p, const char *name)
 
 /* ---- index expressions ---- */
 
-/* Limits on the index expressions of a text, since longer ones would overflow the canonical form of ir/index.c. */
+/* Limits on parsed index expressions: larger ones would overflow in ir/index.c. */
 enum { TERMS = 16 };
 static const int64_t MAGNITUDE = (int64_t)1 << 48;
 
@@ -225,8 +225,8 @@ static const struct kexpr *load(struct kparse *p, const char *name, struct loc l
     return p->l.failed ? kexpr_f32(&p->b, 0) : kexpr_load(&p->b, m, slot, index, &mask, fill);
 }
 
-/* Parses an integer that stands alone before the closing parenthesis. It may be any i64, even beyond the range of an
-   index. False: something else stands there, and nothing is consumed. */
+/* Parses an integer before a closing parenthesis, as in `i64(-7)`. It may be too large for an index. False, with
+   nothing consumed, if the parentheses hold anything else. */
 static bool integer(struct kparse *p, enum dtype t, const struct kexpr **out)
 {
     struct klex saved = p->l;

@@ -6,49 +6,47 @@
 #include "ir/kernel/kstmt.h"
 #include "ir/map.h"
 
-/* One evaluation of a value. */
 struct entry {
     const struct kexpr *x;
     int uses;
     int temp;
-    bool dead; /* private memory that it reads has been written since */
+    bool dead; /* memory that x reads has been written since */
 };
 struct stmt_plan {
     struct kref *refs;
     size_t n, cap;
 };
-/* A value that is being visited. */
 struct visit {
     const struct kexpr *x;
-    int arg;  /* the next operand */
-    int size; /* operations in x's text, as far as its operands have been visited */
+    int arg;
+    int size; /* operations counted so far in x's text */
 };
 
 struct kplan {
     struct arena *arena;
     const struct kernel *k;
-    struct map *vars;   /* by address: names of index variables */
-    const char **reads; /* by id of a K_READ value: the name of its let */
-    struct map *taken;  /* by name: not NULL while in use */
-    const char **used;  /* names in use, inner scopes last */
+    struct map *vars;
+    const char **reads; /* id of a K_READ value -> the name of its let */
+    struct map *taken;  /* name -> not NULL while in use */
+    const char **used;
     size_t n_used, cap_used;
     int n_lets;
     struct stmt_plan *stmts;
     struct entry *entries;
     size_t n_entries, cap_entries;
-    size_t *live; /* visible entries, outer scopes first */
+    size_t *live; /* positions in `entries` of those in scope, outer scopes first */
     size_t n_live, cap_live;
-    int *current; /* by value's id: the number of its visible entry; -1: none */
+    int *current; /* value id -> position of its valid entry; -1: none */
     struct visit *stack;
     size_t cap_stack;
-    struct kwalk known;        /* the values whose deps are computed */
-    uint64_t *deps;            /* by value's id: private memories that it reads, as bits (number mod 64) */
-    const struct kstmt *shown; /* the statement that `temp` is valid for */
-    int *temp;                 /* by value's id: its temporary in `shown` */
-    unsigned *temp_of;         /* by value's id: 1 + the id of the statement that set its `temp` */
+    struct kwalk known;
+    uint64_t *deps; /* value id -> the memories that the value reads (mem_bit, FRAGMENTS) */
+    const struct kstmt *shown;
+    int *temp;         /* value id -> its temporary in the statement `shown` */
+    unsigned *temp_of; /* value id -> 1 + id of the statement in which `temp` is valid */
 };
 
-enum { LONG_VALUE = 12 }; /* most operations in one printed expression; temporaries split longer ones */
+enum { LONG_VALUE = 12 }; /* the most operations in one printed expression; longer ones get temporaries */
 
 /* ---- names ---- */
 static bool is_taken(const struct kplan *p, const char *name)
@@ -92,7 +90,6 @@ static void name_read(struct kplan *p, const struct kstmt *let)
     p->n_lets++;
 }
 
-/* A name may be reused once its variable is out of scope. */
 static void name_stmts(struct kplan *p, struct kstmt *const *stmts, size_t n)
 {
     size_t outer = p->n_used;
@@ -135,7 +132,8 @@ static void name_all(struct kplan *p)
 }
 
 /* ---- values that are evaluated again ---- */
-/* The bit that stands for a private memory in sets of them; 0 for other memory. */
+/* A set of private memories is a word of 64 bits. With more than 64 memories some share a bit, which only causes values
+   to be evaluated again too often. Other memory has no bit. */
 static uint64_t mem_bit(const struct kplan *p, const struct kmem *m)
 {
     for (size_t i = 0; m && m->space == KS_PRIVATE && i < p->k->n_priv; i++)
@@ -144,7 +142,7 @@ static uint64_t mem_bit(const struct kplan *p, const struct kmem *m)
     return 0;
 }
 
-/* The private memories (mem_bit) and fragments that a statement writes, as bits. All fragments share one bit. */
+/* All fragments share one bit of these sets. */
 static const uint64_t FRAGMENTS = (uint64_t)1 << 63;
 static uint64_t writes_of(const struct kplan *p, const struct kstmt *it)
 {
@@ -181,8 +179,8 @@ static void add_ref(struct kplan *p, const struct kstmt *it, const struct kexpr 
     *arena_push(p->arena, ip->refs, ip->n, ip->cap) = (struct kref){ x, entry, def };
 }
 
-/* Is this a use of x that needs no visit: x is always written out, or has a visible entry? In the latter case counts
-   the use. Until number_temps, a kref's `temp` is the number of its entry. */
+/* Records a use of x, if x is never a temporary or has a valid entry. False: x must be visited first. Until
+   number_temps, kref.temp is a position in `entries`. */
 static bool is_use(struct kplan *p, const struct kstmt *it, const struct kexpr *x)
 {
     if (always_written_out(x))
@@ -195,8 +193,8 @@ static bool is_use(struct kplan *p, const struct kstmt *it, const struct kexpr *
     return true;
 }
 
-/* Records the first use of x, whose operands have been visited. Returns how many operations x adds to the text of its
-   user: none if x becomes a temporary for its size. */
+/* Records the first use of x, after its operands. Returns how many operations x adds to the text of its user: 0 if x is
+   so long that it becomes a temporary. */
 static int define(struct kplan *p, const struct kstmt *it, const struct kexpr *x, int size)
 {
     bool named = size > LONG_VALUE;
@@ -208,7 +206,6 @@ static int define(struct kplan *p, const struct kstmt *it, const struct kexpr *x
     return named ? 0 : size;
 }
 
-/* Records the statement's uses of x and of the values that x is computed from, in the order of evaluation. */
 static void visit(struct kplan *p, const struct kstmt *it, const struct kexpr *x)
 {
     size_t n = 0;
@@ -238,7 +235,7 @@ static void leave_scope(struct kplan *p, size_t outer)
     }
 }
 
-/* Ends the entries of values that read what is written: private memories and fragments, as bits. */
+/* Ends the entries of values that read any of the memories in the set `written`. */
 static void forget(struct kplan *p, uint64_t written)
 {
     for (size_t i = 0; written && i < p->n_live; i++) {
@@ -284,7 +281,7 @@ static void plan_stmts(struct kplan *p, struct kstmt *const *stmts, size_t n, bo
     }
 }
 
-/* Numbers the values that become temporaries and drops the references to the others. */
+/* Numbers the values used more than once as temporaries, and drops the references to the others. */
 static void number_temps(struct kplan *p)
 {
     int next = 0;

@@ -1,4 +1,4 @@
-/* The text form of a kernel; ir/kernel/kir_parse.c reads it and has the grammar. */
+/* Writes a kernel as text. ir/kernel/kir_parse.c has the grammar. */
 #include <string.h>
 
 #include "ir/kernel/kir_plan.h"
@@ -42,7 +42,6 @@ static const char *mask_suffix(struct ktext *t, const struct kmask *m)
     return m->n ? arena_printf(t->o.arena, " mask (%s)", guards(t, m)) : "";
 }
 
-/* "sA[slot][index]" */
 static const char *mem_ref(struct ktext *t, const struct kmem *m, const struct index *slot, const struct index *index)
 {
     const char *ring = slot ? arena_printf(t->o.arena, "[%s]", index_str(t, slot)) : "";
@@ -60,7 +59,7 @@ static const char *constant(struct ktext *t, const struct kexpr *x)
     }
 }
 
-/* The text of x. defining: x itself is written out, even if it has a temporary. */
+/* defining: write x in full, even if it has a temporary. */
 static const char *value(struct ktext *t, const struct kexpr *x, bool defining)
 {
     struct arena *a = t->o.arena;
@@ -87,7 +86,7 @@ static const char *value(struct ktext *t, const struct kexpr *x, bool defining)
     return arena_printf(a, "%s)", out);
 }
 
-/* The clause ` at "m.graph":7`. */
+/* ` at "m.graph":7` */
 static const char *origin(struct ktext *t, struct loc loc)
 {
     return loc.line && loc.src != t->k->src
@@ -102,7 +101,7 @@ static const char *word(const struct kstmt *it) { return kstmt_table[it->kind].w
 static void accumulate(struct ktext *t, const struct kstmt *it)
 {
     const char *to = mem_ref(t, it->mem, NULL, it->index);
-    if (it->fma) /* the product is never rounded, so it has no temporary */
+    if (it->fma) /* one fma, so the product has no temporary */
         kout_line(&t->o, "%s fma= %s", to, value(t, it->value, true));
     else
         kout_line(&t->o, "%s %s= %s", to, it->acc == KACC_SUM ? "+" : acc_name[it->acc], value(t, it->value, false));
@@ -118,7 +117,6 @@ static void let(struct ktext *t, const struct kstmt *it)
         kout_line(&t->o, "%s %s = %s", word(it), kplan_read(t->plan, it->read), v);
 }
 
-/* Without a mask the fill is never used. */
 static void load_vector(struct ktext *t, const struct kstmt *it)
 {
     const char *from = mem_ref(t, it->mem2, it->slot, it->index2);
@@ -316,7 +314,7 @@ static void collect(void *ctx, const struct index *e)
             collect(d, e->terms[i].atom[j]);
 }
 
-/* Declares every symbolic dim that the text mentions: in statements, buffers' lengths, sums and the grid. */
+/* Declares every symbolic dim that the text mentions. */
 static void dims(struct ktext *t)
 {
     const struct kernel *k = t->k;

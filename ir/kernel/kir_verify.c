@@ -1,37 +1,36 @@
-/* What must hold of a kernel before it is printed. One walk in textual order visits a loop's body once and both
-   branches of an if in sequence. */
+/* Checks a kernel before it is printed, in one walk in text order: a loop's body is visited once, and both branches of
+   an if, one after the other. */
 #include <string.h>
 
 #include "ir/kernel/fragment.h"
 #include "ir/kernel/kname.h"
 #include "ir/kernel/kstmt.h"
 
-/* An issued copy. */
 struct flight {
     const struct kstmt *stmt;
     int group;
-    bool waited;  /* a barrier has waited for its group, according to the commits counted so far */
-    bool barrier; /* a barrier that waits for copies follows it */
+    bool waited;  /* a barrier has waited for its group */
+    bool barrier; /* some barrier that waits for copies comes later */
 };
 
 struct verify {
     const struct kernel *k;
     struct arena *a;
     bool good;
-    enum uniform control; /* uniformity of the control flow at this statement */
+    enum uniform control;
     int regions, eaches;
-    const struct index **vars; /* the index variables that are visible here */
+    const struct index **vars;
     size_t n_vars, cap_vars;
     struct flight *flights;
     size_t n_flights, cap_flights;
-    int stage_owner[256]; /* index + 1 of the flight that holds the staging register */
-    int group;            /* groups closed so far */
+    int stage_owner[256]; /* staging register -> 1 + position of its flight; 0: free */
+    int group;
     const struct kstmt *stmt;
-    const struct kexpr **reads; /* the lets that are visible here */
+    const struct kexpr **reads;
     size_t n_reads, cap_reads;
-    bool *bound;                  /* by value's id: is the value among `reads`? */
-    struct kwalk walk;            /* marks the values in `checked` */
-    const struct kexpr **checked; /* values already evaluated and checked in the enclosing scopes */
+    bool *bound;
+    struct kwalk walk;
+    const struct kexpr **checked;
     size_t n_checked, cap_checked;
 };
 
@@ -76,7 +75,8 @@ static void see(struct verify *v, const struct index *var) { *arena_push(v->a, v
 
 /* ---- accesses ---- */
 
-/* An index must be in range for some values of its variables, and for all of them if the memory is private. */
+/* Errors if the index is out of range for all values of its variables. For private memory, errors if it is out of range
+   for any. */
 static void check_access(struct verify *v, const struct kmem *m, const struct index *slot, const struct index *index)
 {
     if (m->space == KS_PRIVATE && (index->lo < 0 || index->hi >= m->count->k))
@@ -96,7 +96,6 @@ static bool same_slot(const struct index *a, const struct index *b)
     return a == b || (!a && index_is_const(b) && !b->k) || (!b && index_is_const(a) && !a->k);
 }
 
-/* Reports an access to memory that a copy may still be writing. */
 static void check_flights(struct verify *v, const struct kmem *m, const struct index *slot)
 {
     for (size_t i = 0; m->space == KS_SHARED && i < v->n_flights; i++) {
@@ -221,8 +220,6 @@ static void commit(struct verify *v, const struct kstmt *it)
     v->group++;
 }
 
-/* An await is legal wherever a block's threads arrive together. Only as a kernel's first statement it also lets the
-   launch start early. */
 static void await(struct verify *v, const struct kstmt *it)
 {
     (void)v;
@@ -367,7 +364,7 @@ static void store(struct verify *v, const struct kstmt *it)
     check_mask(v, &it->mask);
 }
 
-/* `m` is argument or shared memory, `own` the private memory at the other end. */
+/* m: the argument or shared memory; own: the private memory. */
 static void check_vector(struct verify *v, const struct kstmt *it, const struct kmem *m, const struct index *index,
                          const struct kmem *own, const struct index *at)
 {
@@ -426,8 +423,7 @@ static enum uniform guard_uniform(const struct kmask *m)
 /* ---- scopes ---- */
 static void stmts(struct verify *v, struct kstmt *const *list, size_t n);
 
-/* The lengths of vars, reads and checked at the start of a scope. At its end the variables that it bound are no longer
-   visible, and later statements evaluate its values again. */
+/* The lengths of vars, reads and checked at the start of a scope. `leave` cuts them back to these lengths. */
 struct scope {
     size_t n_vars, n_reads, n_checked;
 };
@@ -487,8 +483,8 @@ static void each(struct verify *v, const struct kstmt *it)
     v->eaches--;
 }
 
-/* Does a barrier in the list wait for copies? In a loop's body, such a barrier also waits for copies that stand after
-   it and were issued in the previous iteration. */
+/* Does a barrier in the list wait for copies? In a loop it also waits, one iteration later, for copies issued after it
+   in the body. */
 static bool has_wait(struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -552,7 +548,7 @@ static void check_team(struct verify *v, const struct kstmt *it)
         wrong(v, "a block of %d threads is no whole number of waves", v->k->block);
 }
 
-/* A statement that is not part of a copy must not access memory that a copy may be writing. */
+/* Statements of a copy (issue, land) may access memory that a copy is still writing; others may not. */
 static void check_touches(struct verify *v, const struct kstmt *it)
 {
     if (kstmt_table[it->kind].copy)
@@ -563,7 +559,6 @@ static void check_touches(struct verify *v, const struct kstmt *it)
         check_flights(v, it->mem2, it->slot);
 }
 
-/* For each kind, the function that checks a statement's operands and bodies. */
 static void (*const check[KSTMT_COUNT])(struct verify *, const struct kstmt *) = {
     [KSTMT_REGION] = region,
     [KSTMT_LET] = let,
@@ -601,7 +596,7 @@ static void stmt(struct verify *v, const struct kstmt *it)
     check[it->kind](v, it);
 }
 
-/* Inside a region a value lasts to the end of its list; outside, for one statement (ir/kernel/kir_plan.h). */
+/* Outside regions each statement is a scope of its own (ir/kernel/kir_plan.h). */
 static void stmts(struct verify *v, struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -5,10 +5,9 @@
 
 #include "ir/kernel/kstmt.h"
 
-/* Keywords of the kernel text that a name could be confused with, besides the first words of statements. */
+/* Keywords of the kernel text, except the first words of statements (kstmt_table). */
 static const char *const in_kernels[] = { "a",   "at",  "block", "else", "false",      "from", "in",     "inf",  "mask",
                                           "max", "min", "nan",   "step", "transposed", "true", "unroll", "where" };
-/* Keywords of C and C++. */
 static const char *const in_c[] = {
     "alignas", "alignof",  "and",      "asm",       "auto",     "bool",    "break",    "case",   "catch",
     "char",    "class",    "const",    "constexpr", "continue", "default", "delete",   "do",     "double",
@@ -47,7 +46,7 @@ const char *kname_clean(struct arena *a, const char *name)
 {
     char *out = arena_printf(a, "%s%s", isdigit((unsigned char)name[0]) || !name[0] ? "n" : "", name);
     char *to = out;
-    for (const char *p = out; *p; p++) { /* a run of characters other than letters and digits becomes one underscore */
+    for (const char *p = out; *p; p++) {
         if (isalnum((unsigned char)*p) && !((unsigned char)*p & 0x80))
             *to++ = *p;
         else if (to > out && to[-1] != '_')

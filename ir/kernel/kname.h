@@ -1,14 +1,12 @@
 #ifndef TOKIC_IR_KERNEL_KNAME_H
 #define TOKIC_IR_KERNEL_KNAME_H
-/* Names in kernels. A thing has the same name in all texts of its kernel, so no name may be a keyword of the kernel
-   text or of a language that kernels are printed in. */
+/* Names in kernels. A name is the same in the kernel text and in the printed C++, so it may be a keyword of neither. */
 #include <stdbool.h>
 
 struct arena;
 
-/* Is the name a keyword of C, C++ or the kernel text, or a name that the printers generate? */
+/* Is the name a keyword of C, C++ or the kernel text, or one that the printers generate (tk_exp, t3)? */
 bool kname_reserved(const char *name);
-/* `name` as an unreserved C identifier. Characters other than ASCII letters and digits become `_`, and a reserved name
-   gets `_x` appended. */
+/* `name` as an unreserved C identifier: "lin.weight" -> "lin_weight", "float" -> "float_x". */
 const char *kname_clean(struct arena *a, const char *name);
 #endif

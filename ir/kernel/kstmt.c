@@ -40,7 +40,7 @@ bool kernel_may_start_early(const struct kernel *k) { return k->n_body && k->bod
 /* ---- walks ---- */
 struct kwalk_step {
     const struct kexpr *x;
-    int arg; /* the next operand to look at */
+    int arg;
 };
 
 struct kwalk kwalk_new(struct arena *a, const struct kernel *k)

@@ -1,9 +1,8 @@
 #ifndef TOKIC_RUNTIME_EMU_EMU_STREAM_H
 #define TOKIC_RUNTIME_EMU_EMU_STREAM_H
-/* Streams, whose work is done at once or recorded; events; recordings, as struct device_ops describes them. */
+/* The emulator's functions for streams, events and recordings in struct device_ops. */
 #include "runtime/emu/emu_device.h"
 
-/* One piece of work for a stream. */
 struct task {
     enum { TASK_IN, TASK_OUT, TASK_COPY, TASK_FILL, TASK_FORGET, TASK_LAUNCH } kind;
     dptr dst, src;
@@ -14,7 +13,7 @@ struct task {
     struct launch launch;
 };
 bool emu_submit(struct device *d, struct stream *st, const struct task *w);
-/* Does recorded work use an address of [at, at + bytes)? */
+/* Does recorded work use memory in [at, at + bytes)? */
 bool captured_uses(const struct emu *e, dptr at, size_t bytes);
 void streams_free(struct emu *e);
 

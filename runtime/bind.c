@@ -18,8 +18,8 @@
 #include "runtime/format/safetensors.h"
 
 enum { DEFAULT_DIM = 128, MAX_THREADS = 16 };
-#define THREADED (1 << 20)              /* a tensor of at least this many elements is drawn by several threads */
-#define ELEMENTS_MAX (INT64_C(1) << 40) /* of any tensor in the graph */
+#define THREADED (1 << 20) /* a tensor of at least this many elements is drawn by several threads */
+#define ELEMENTS_MAX (INT64_C(1) << 40)
 
 /* An input, label or parameter. */
 struct want {
@@ -33,7 +33,7 @@ struct want {
 struct dim_state {
     int64_t value;
     const char *from; /* the file that decides the dim: "x in x.npy is f32[3, 4]"; NULL: none */
-    int64_t asked;    /* the value in `flag` */
+    int64_t asked;    /* the value that `flag` gives */
     const char *flag; /* "--dim T=64"; NULL: none */
 };
 
@@ -84,10 +84,8 @@ static struct want *want_find(struct bind *b, const char *name)
     return NULL;
 }
 
-/* ---- reading files ---- */
-
-/* Integer sources get their own dtype. For float sources, integers in the file become f64, and floats stay as they are,
-   but must not overflow the dtype that the graph declares. */
+/* An integer source gets its own dtype. For a float source, integers in the file become f64. Floats stay as they are,
+   but must not overflow the source's dtype. */
 static const struct tensor *as_kind(struct bind *b, const struct want *w, const struct tensor *t)
 {
     enum dtype to = w->node->type.dtype;
@@ -106,7 +104,7 @@ static const struct tensor *as_kind(struct bind *b, const struct want *w, const 
         return tensor_convert(b->s, b->a, name, t, DT_F64);
     if (to == DT_FLOAT || dtype_size(to) >= dtype_size(t->dtype))
         return t;
-    struct arena *scratch = arena_new(); /* this conversion is only a test */
+    struct arena *scratch = arena_new(); /* only to test whether the values fit */
     bool fits = tensor_convert(b->s, scratch, name, t, to) != NULL;
     arena_free(scratch);
     if (!fits)
@@ -213,8 +211,6 @@ static bool read_weights(struct bind *b)
         diag_note(b->s, NOWHERE, "not floats in the file: %s", whole);
     return false;
 }
-
-/* ---- symbolic dims ---- */
 
 static const char *file_text(struct bind *b, const struct want *w)
 {
@@ -323,7 +319,6 @@ static bool read_dim(struct bind *b, const char *option)
     return unknown_dim(b, option, name);
 }
 
-/* --dim names a dim; --batch means the first dim that the graph declares. */
 static bool ask_dims(struct bind *b)
 {
     bool good = true;
@@ -399,8 +394,6 @@ static bool check_sizes(struct bind *b)
     return true;
 }
 
-/* ---- checking files ---- */
-
 static bool check_shapes(struct bind *b)
 {
     bool good = true;
@@ -455,8 +448,6 @@ static bool check_files(struct bind *b)
             good = check_values(b, &b->wants[i]);
     return good;
 }
-
-/* ---- drawing ---- */
 
 /* Refuses draws that do not fit in memory. The error points at the largest tensor's declaration. */
 static bool check_memory(struct bind *b)

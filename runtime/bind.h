@@ -30,7 +30,7 @@ struct bound_source {
 struct binding {
     struct arena *arena;
     struct dim_values dims;
-    struct bound_source *sources; /* in the order of the graph's nodes */
+    struct bound_source *sources;
     size_t n;
 };
 

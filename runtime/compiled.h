@@ -7,7 +7,7 @@
 
 struct compiled {
     const struct target *target;
-    struct graph *after; /* the graph after the target's passes */
+    struct graph *after;
     struct program *program;
     const char *text; /* what the compiler gets: prelude and kernels */
     struct code code;

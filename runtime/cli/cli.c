@@ -156,7 +156,6 @@ static bool asks_json(int argc, char **argv)
     return asked;
 }
 
-/* Prints the diagnostics as lines of JSON. A note belongs to the error or warning before it. */
 static void diags_json(struct session *s, int code, FILE *out)
 {
     static const char *const levels[] = { "error", "warning", "note" };

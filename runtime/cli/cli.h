@@ -6,7 +6,7 @@
 
 /* Replacements that a test plants. */
 struct cli_env {
-    const struct pass *passes_instead; /* for pass_options.instead */
+    const struct pass *passes_instead;
     size_t n_instead;
     const struct rule *rules; /* rewrite rules for the pass simplify; NULL: its own */
     size_t n_rules;

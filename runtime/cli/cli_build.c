@@ -15,8 +15,8 @@ struct build_job {
     bool must_compile; /* a target without a compiler is an error */
     struct compiled compiled[MAX_TARGETS];
     const char *why[MAX_TARGETS]; /* why a target is not compiled; NULL: compiled */
-    const char *dir;              /* of the build */
-    const char *name;             /* the build's name in tokic-out; NULL with -o */
+    const char *dir;
+    const char *name; /* the build's name in tokic-out; NULL with -o */
 };
 
 /* If the GPU cannot be used, a warning and NULL. */
@@ -45,8 +45,8 @@ static void add_gpus(struct build_job *j, int count, struct device *(*open)(stru
     }
 }
 
-/* The targets of --target, else those of the GPUs present, else gfx90a. The last is useful without its compiler too,
-   since the emulator needs only cc. */
+/* The targets of --target, else those of the GPUs present, else gfx90a. A build for gfx90a is useful even without its
+   compiler, since the emulator needs only cc. */
 static bool choose_targets(struct build_job *j)
 {
     const struct cli_options *o = &j->l.c->o;

@@ -9,7 +9,6 @@
 #include "runtime/format/json_out.h"
 #include "runtime/cli/report.h"
 
-/* The texts that are printed for an obligation, such as "at least 0, finite". */
 struct shown {
     const char *status, *op, *operand, *text;
     struct loc loc;
@@ -43,7 +42,6 @@ static void print_contracts(const struct line *l)
             c.of[OBLIGATION_CHECKED], c.of[OBLIGATION_OPEN]);
 }
 
-/* One line of JSON for the counts, then one for each obligation. */
 static bool contracts_json(const struct line *l)
 {
     const struct graph *g = l->parsed;

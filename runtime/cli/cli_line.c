@@ -271,7 +271,7 @@ struct pass_ctx line_pass_ctx(const struct line *l, const struct target *t)
     return ctx;
 }
 
-/* Dumps go to stdout. With --json they go to stderr, since stdout then has only JSON. */
+/* Dumps go to stdout; with --json, where stdout must hold only JSON, they go to stderr. */
 struct pass_options line_pass_options(const struct line *l)
 {
     const struct cli_options *o = &l->c->o;
@@ -401,7 +401,6 @@ static bool unknown_device(struct session *s, const char *spec)
                       spec, cli_meant(s, known));
 }
 
-/* Reads N of "KIND:N", such as "nvidia:0". */
 static bool ordinal_of(const char *spec, const char *kind, int *out)
 {
     size_t n = strlen(kind);

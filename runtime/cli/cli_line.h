@@ -17,7 +17,7 @@ struct line {
     const struct source *src;
     struct build *build;  /* NULL: the command works on a .graph file */
     struct graph *parsed; /* with the outputs that --output adds */
-    bool extra_outputs;   /* --output added an output */
+    bool extra_outputs;
     int64_t hint;
 };
 

@@ -107,7 +107,6 @@ const char *cli_word_meant(const char *of, const char *said)
     return NULL;
 }
 
-/* For an error about a flag of other verbs. */
 static const char *others_with(struct session *s, const struct verbs *all, const char *name)
 {
     const char *list = "";
@@ -222,7 +221,6 @@ static bool read_value(struct session *s, const struct cli_flag *f, const char *
     BUG("flag kind %d", (int)f->kind);
 }
 
-/* Fills the tables that getopt_long takes. */
 static void tables_of(const struct verb *v, struct option longs[N_FLAGS + 1], char shorts[3 * N_FLAGS + 2])
 {
     int n = 0;

@@ -38,7 +38,7 @@ struct cli_options {
     int64_t threads; /* 0: one for each processor */
     const char *backend, *device, *numerics, *target, *against, *init;
     const char *weights, *save_weights, *out_dir, *report, *dump_launches;
-    const char *dump; /* a pass, or "all" */
+    const char *dump;
     const char *stop;
     bool json, quiet, verbose, help, check, sanitize, dot, contracts;
 };
@@ -56,7 +56,7 @@ enum flag_kind {
 };
 struct cli_flag {
     const char *name;
-    char letter; /* 0: none */
+    char letter;
     enum flag_kind kind;
     size_t at;       /* offset of the value in struct cli_options */
     const char *arg; /* the value as help shows it; for FLAG_WORD the choices, "cpu|hip" */
@@ -68,7 +68,6 @@ const struct cli_flag *cli_flag_at(int i);
 const char *cli_meant(struct session *s, const char *near);
 /* Translates the words of other tools: "cuda" for --device is "nvidia:0". `of`: the flag's name. NULL: unknown. */
 const char *cli_word_meant(const char *of, const char *said);
-/* words: "build run verify". */
 bool cli_has_word(const char *words, const char *word);
 
 /* Reads the flags in argv[1..] for verb v. The strings of `out` point into argv. false with a diagnostic

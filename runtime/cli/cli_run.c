@@ -21,9 +21,9 @@ struct run_job {
     struct binding *b;
     enum numerics numerics;
     bool cpu;
-    const char *on;       /* "cpu real", "emu:gfx90a" */
-    const char *target;   /* the target whose passes ran; NULL: none */
-    struct tensor **outs; /* of l.parsed, in order */
+    const char *on; /* "cpu real", "emu:gfx90a" */
+    const char *target;
+    struct tensor **outs;
 };
 
 static enum numerics numerics_of(const char *word)
@@ -245,7 +245,6 @@ static const char *value_text(struct arena *a, const struct tensor *t)
     return text;
 }
 
-/* "state" in --json. */
 static const char *state_word(const struct tensor *t, const struct stats *st)
 {
     int64_t odd = st->nans + st->infinite;
@@ -253,7 +252,6 @@ static const char *state_word(const struct tensor *t, const struct stats *st)
     return !n ? "empty" : st->nans == n ? "all NaN" : odd == n ? "none finite" : odd ? "some not finite" : "finite";
 }
 
-/* The FILE of --output NAME=FILE; NULL: none. */
 static const char *file_for(const struct cli *c, const char *name)
 {
     const char *file = NULL;

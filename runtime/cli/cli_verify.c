@@ -22,7 +22,7 @@ struct verify_job {
     struct binding *b;
     struct verify_report r;
     struct verify_context ctx;
-    struct verify_lines *lines; /* NULL: no table is printed */
+    struct verify_lines *lines;
     struct progress progress;
     double *work; /* work of each group in multiply-adds, of comparing outputs, and of judging passes */
 };
@@ -41,7 +41,6 @@ static double group_work(struct session *s, const struct group *gr, const struct
     return sum;
 }
 
-/* Sets j->work and returns its sum. */
 static double all_work(struct verify_job *j)
 {
     const struct graph *g = j->k.after;
@@ -110,7 +109,6 @@ static bool judge_passes(struct verify_job *j)
     return ok;
 }
 
-/* Flags that reproduce these inputs in another command. */
 static const char *inputs_text(const struct cli *c)
 {
     const struct cli_options *o = &c->o;

@@ -1,14 +1,14 @@
 #ifndef TOKIC_RUNTIME_CLI_PROGRESS_H
 #define TOKIC_RUNTIME_CLI_PROGRESS_H
-/* The progress line of a long command: "kernel 5 of 37   about 2 min to go". The next output replaces it. Nothing is
-   printed if the stream is not a terminal. */
+/* The progress line of a long command: "kernel 5 of 37   about 2 min to go". It is removed before other output. Nothing
+   is printed if the stream is not a terminal. */
 #include <stdbool.h>
 #include <stdio.h>
 
 struct progress {
-    FILE *to;         /* NULL: not a terminal */
-    double begun;     /* seconds on a monotonic clock */
-    double done, all; /* work, in any unit */
+    FILE *to;
+    double begun; /* seconds on a monotonic clock */
+    double done, all;
 };
 
 bool is_terminal(FILE *f);

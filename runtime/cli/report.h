@@ -14,7 +14,7 @@ struct table {
     size_t n, cap;
     /* Longest line; 0: no limit. Names in the first column are shortened to keep it. */
     size_t most;
-    const size_t *least; /* least width of each column; NULL: none */
+    const size_t *least;
 };
 struct table *table_new(struct arena *a, const char *align);
 void table_row(struct table *t, const char *const *cells); /* strlen(align) cells, NULL for an empty one */
@@ -24,7 +24,7 @@ size_t text_width(const char *text);
 const char *text_short(struct arena *a, const char *text, size_t width);
 /* "1,234,567" */
 const char *number_text(struct arena *a, int64_t n);
-/* Rounds a ratio towards zero: "0.99". Only a ratio above the bound gives "1.00" or more. */
+/* Rounds a ratio towards zero: 0.997 gives "0.99". Only a ratio above 1 gives "1.00" or more. */
 const char *ratio_text(struct arena *a, double x);
 const char *plural(int64_t n, const char *one, const char *many);
 /* "1 kernel", "2 launches" */
@@ -57,7 +57,7 @@ const char *provenance_word(enum provenance p);
 
 struct build_report {
     const struct program *p;
-    const struct code *code; /* NULL: not compiled */
+    const struct code *code;
     const char *why;
     int64_t hint;
 };
@@ -80,7 +80,6 @@ struct verify_lines;
 /* Prints the report's first line and the table's column titles. */
 struct verify_lines *report_kernels_begin(struct session *s, const struct verify_context *c, FILE *to);
 void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *v);
-/* Prints everything after the table. */
 void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet,
                    FILE *to);
 /* The JSON report: a line for the run, one for each kernel, and one for the verdict. `head` describes the run; keys are

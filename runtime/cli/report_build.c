@@ -1,4 +1,3 @@
-/* The report of a target's build, with a line for each kernel. Equal kernels share a line. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -11,9 +10,9 @@
 
 struct line {
     const char *title;
-    size_t kernel; /* index in program->kernels */
+    size_t kernel;
     size_t groups, launches;
-    double flops, bytes; /* sums over the line's groups */
+    double flops, bytes;
     bool matrix;
 };
 

@@ -1,4 +1,3 @@
-/* Tables and small texts for reports. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -7,7 +6,6 @@
 #include "runtime/format/json_out.h"
 #include "runtime/cli/report.h"
 
-/* Skips `at` characters of UTF-8. */
 static const char *text_at(const char *text, size_t at)
 {
     size_t n = strlen(text);
@@ -60,7 +58,6 @@ static void measure(const struct table *t, size_t *width, size_t n)
                 width[i] = text_width(t->rows[r][i]);
 }
 
-/* Shortens names in the first column so that lines fit in t->most characters. */
 static void shorten_names(const struct table *t, size_t indent, size_t *width, size_t n)
 {
     enum { LEAST = 20 };
@@ -76,7 +73,6 @@ static void shorten_names(const struct table *t, size_t indent, size_t *width, s
         width[0] = most;
 }
 
-/* Two blanks between columns, none at the end of a line. */
 void table_print(const struct table *t, int indent, FILE *to)
 {
     size_t n = strlen(t->align);

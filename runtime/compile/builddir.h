@@ -30,8 +30,8 @@ struct build {
     const char **files; /* relative to dir; without manifest.json */
     size_t n_files;
     /* Given to build_write, and set by build_read. */
-    const char *graph; /* "moe_sheaf" */
-    const char *size;  /* "nano"; "": the graph has no sizes */
+    const char *graph;
+    const char *size; /* "nano"; "": the graph has no sizes */
     const char *source;
     const char *text;    /* content of graph.graph */
     const char *checked; /* content of graph.checked; NULL after build_read */
@@ -58,6 +58,5 @@ const char *build_default_dir(struct session *s, const char *graph, const char *
                               size_t n_sets, const char **name);
 /* Is `dir` free, or a build of the file `source`? Else false with a diagnostic that names both files. */
 bool build_is_of(struct session *s, const char *dir, const char *source);
-/* Makes a directory and its parents. */
 bool dir_make(struct session *s, const char *path);
 #endif

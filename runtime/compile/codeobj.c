@@ -27,7 +27,6 @@ struct bytes {
     const uint8_t *p, *end;
 };
 
-/* Empty if the bytes are not inside the object. */
 static struct bytes range(const struct object *o, uint64_t at, uint64_t size)
 {
     bool inside = at <= o->size && size <= o->size - at;
@@ -66,7 +65,6 @@ static struct bytes section_spend(struct object *o, const Elf64_Shdr *h)
     return range_spend(o, h->sh_offset, h->sh_type == SHT_NOBITS ? 0 : h->sh_size);
 }
 
-/* "" if the name has no NUL in its section, or is longer than MAX_NAME. */
 static const char *string_at(const struct object *o, unsigned section, uint32_t at)
 {
     Elf64_Shdr h;
@@ -94,8 +92,6 @@ static struct kernel_info *kernel_find(struct object *o, const char *name, size_
             return &o->kernels[i];
     return NULL;
 }
-
-/* ---- msgpack, as far as the metadata uses it ---- */
 
 /* n: bytes of a string, items of an array, pairs of a map, or the value of an integer. */
 enum item_kind { ITEM_END, ITEM_INT, ITEM_STRING, ITEM_ARRAY, ITEM_MAP, ITEM_OTHER };
@@ -153,12 +149,12 @@ static struct item item_read(struct bytes *b)
     if (size > left(b))
         return item_end(b);
     if (c >= 0xd4 && c <= 0xd8)
-        return item_body(b, ITEM_OTHER, size); /* fixext: type and data */
+        return item_body(b, ITEM_OTHER, size);
     if ((c >= 0xca && c <= 0xcb) || (c >= 0xd0 && c <= 0xd3))
         return item_body(b, ITEM_OTHER, size);
     uint64_t n = big_endian(b, size);
     if (c <= 0xc6)
-        return item_body(b, ITEM_OTHER, n); /* bin */
+        return item_body(b, ITEM_OTHER, n);
     if (c <= 0xc9)
         return item_body(b, ITEM_OTHER, n + 1); /* ext: type, then data */
     if (c <= 0xcf)
@@ -348,7 +344,6 @@ static int number_before(const char *line, size_t len, const char *unit)
     return v > INT32_MAX / 4 ? INT32_MAX / 4 : (int)v;
 }
 
-/* The name after `before`, which may stand in quotes. */
 static bool name_after(const char *line, size_t len, const char *before, const char **name, size_t *n)
 {
     const char *at = memmem(line, len, before, strlen(before));

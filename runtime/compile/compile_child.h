@@ -8,7 +8,7 @@
 struct compile_job {
     const struct target *target;
     const char *text;
-    const char *path; /* a library or a command */
+    const char *path;
     const char *const *flags;
     int n_flags;
     const char *dir; /* set by child_run */
@@ -20,13 +20,13 @@ enum { CHILD_GOOD = 0, CHILD_REFUSED = 41, CHILD_ABSENT = 42, CHILD_FAILED = 43 
 struct child_result {
     int code; /* -1: killed by a signal */
     int signal;
-    bool late;          /* killed by the time limit */
-    const void *object; /* NULL: none */
+    bool late;
+    const void *object;
     size_t size;
     const char *log;
-    const char *errors;  /* stdout and stderr */
-    const char *version; /* "" if unknown */
-    const char *full;    /* "/tmp is full (12 KiB left)" if the child failed; NULL: not full */
+    const char *errors;
+    const char *version;
+    const char *full; /* "/tmp is full (12 KiB left)" if the child failed; NULL: not full */
 };
 
 /* Runs `work` in a child and puts the results into s->run. false with a diagnostic if no child can be started or its

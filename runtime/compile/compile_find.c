@@ -18,7 +18,6 @@ static const char *in_dir(struct arena *a, const char *dir, size_t len, const ch
     return NULL;
 }
 
-/* list: "DIR:DIR:..." */
 static const char *in_list(struct arena *a, const char *list, const char *const *names, int mode)
 {
     const char *found = NULL;

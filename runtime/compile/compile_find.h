@@ -1,6 +1,5 @@
 #ifndef TOKIC_RUNTIME_COMPILE_COMPILE_FIND_H
 #define TOKIC_RUNTIME_COMPILE_COMPILE_FIND_H
-/* Finds a compiler's files without opening them. */
 #include "ir/arena.h"
 
 /* The directory $env/path; skipped if the variable `env` is not set. env NULL: the directory `path`. */

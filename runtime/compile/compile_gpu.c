@@ -1,4 +1,3 @@
-/* Compiles a module for a GPU. Each compiler has a record in a table. */
 #include "runtime/compile/codeobj.h"
 #include "runtime/compile/compile.h"
 #include "runtime/compile/compile_child.h"
@@ -22,7 +21,7 @@ struct gpu_compiler {
     const char *const *flags;
     const char *narrow_flag; /* only for targets with 32 work-items a wave (RDNA) */
     const char *arch_flag;
-    const char *missing; /* the error message without the compiler */
+    const char *missing;
 };
 
 static const struct find_dir rocm_dirs[] = { { "ROCM_PATH", "/lib" }, { NULL, "/opt/rocm/lib" }, { NULL, NULL } };
@@ -162,7 +161,6 @@ bool compile_identity(struct session *s, const struct target *t, const char **pa
     return *path || diag_error(s, FAIL_DEVICE, NOWHERE, "no compiler for %s: %s", t->name, why);
 }
 
-/* The first LOG_LINES lines, and the number of the others. */
 static const char *log_head(struct session *s, const char *log)
 {
     const char *p = log;

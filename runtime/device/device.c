@@ -1,4 +1,3 @@
-/* Checks a launch against the limits of its target. */
 #include "runtime/device/device.h"
 
 static bool grid_fits(struct device *d, const struct launch *l)

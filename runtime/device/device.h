@@ -18,7 +18,7 @@ struct kernel_info {
     int spills;       /* in registers (AMD) or bytes (NVIDIA) */
     int stack;        /* bytes per work-item */
     int shared;       /* static, in bytes */
-    int matrix;       /* number of matrix instructions */
+    int matrix;
 };
 
 struct code {
@@ -27,7 +27,7 @@ struct code {
     size_t size;
     const char *compiler; /* "hiprtc 5.2.3" */
     const char *flags;
-    double seconds; /* of compilation */
+    double seconds;
     struct kernel_info *kernels;
     size_t n_kernels;
 };
@@ -39,7 +39,7 @@ struct launch_buffer {
     size_t bytes;
     bool written;
     bool read;
-    int elem;       /* bytes per element */
+    int elem;
     uint32_t value; /* identifies the value in the buffer; 0: unknown */
 };
 
@@ -47,7 +47,7 @@ struct launch_buffer {
 struct module;
 struct function; /* a kernel of a module; lives as long as the device */
 struct stream;   /* runs its work in order of submission; NULL means the default stream */
-struct event;    /* a point in a stream's work */
+struct event;
 struct captured; /* recorded work, submitted as a whole */
 
 /* `args` is the kernel's argument struct, laid out as in C, with pointers as dptr. */
@@ -81,8 +81,8 @@ struct device_ops {
     bool (*copy_out)(struct device *d, struct stream *st, void *dst, dptr src, size_t bytes);
     bool (*copy)(struct device *d, struct stream *st, dptr dst, dptr src, size_t bytes);
     bool (*fill)(struct device *d, struct stream *st, dptr dst, int byte, size_t bytes);
-    /* Discards the content: sets every bit to 1. After that, the checking emulator reports reads of bytes that nothing
-       has written. */
+    /* Discards the content: sets every bit to 1. The checking emulator then reports reads of bytes that have not been
+       written since. */
     bool (*forget)(struct device *d, struct stream *st, dptr dst, size_t bytes);
     struct module *(*load)(struct device *d, const struct code *code); /* freed with the device */
     struct function *(*find)(struct device *d, struct module *m, const char *kernel);
@@ -102,7 +102,7 @@ struct device_ops {
     struct event *(*event_new)(struct device *d);
     void (*event_free)(struct device *d, struct event *ev);
     bool (*event_record)(struct device *d, struct event *ev, struct stream *st);
-    bool (*event_wait)(struct device *d, struct event *ev, struct stream *st); /* later work in st waits for ev */
+    bool (*event_wait)(struct device *d, struct event *ev, struct stream *st);
     /* Waits for both events. Negative on failure. */
     double (*event_seconds)(struct device *d, struct event *from, struct event *to);
 

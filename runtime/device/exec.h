@@ -5,7 +5,6 @@
 #include "runtime/bind.h"
 #include "runtime/device/device.h"
 
-/* Memory that is set to zero before a launch. */
 struct zeroing {
     dptr at;
     size_t bytes;
@@ -25,16 +24,16 @@ struct exec {
     struct stream *stream;
     struct arena *arena;
     struct dim_values dims;
-    dptr activations, weights, inputs; /* each is one allocation */
+    dptr activations, weights, inputs;
     size_t activation_bytes;
     dptr *at; /* by node id: address of a source or materialised value; 0: none */
     size_t n_at;
     dptr **scratch; /* [group id][number]: address of a scratch buffer */
     struct prepared *launches;
-    size_t *first_launch;      /* by group id: index of the group's first launch; the last entry is n_launches */
-    struct captured *captured; /* set by exec_capture */
-    size_t *order;             /* checking device: the random order of this run */
-    uint64_t seed;             /* checking device: seed of that order; incremented by each run */
+    size_t *first_launch; /* by group id: index of the group's first launch; the last entry is n_launches */
+    struct captured *captured;
+    size_t *order; /* checking device: the random order of this run */
+    uint64_t seed; /* checking device: seed of that order; incremented by each run */
     /* If not NULL, called before and after each launch by exec_launch. */
     bool (*before)(struct exec *e, size_t launch, const struct launch *l);
     bool (*after)(struct exec *e, size_t launch);
@@ -49,15 +48,13 @@ struct exec *exec_open(struct session *s, const struct program *p, struct device
                        const struct binding *b);
 void exec_close(struct exec *e);
 
-/* Runs one launch, given by its index, after its zeroings. The device may still be working when this returns, here and
-   in the functions below. */
+/* Runs one launch, given by its index, after its zeroings. May return before the device is done. */
 bool exec_launch(struct exec *e, size_t launch);
 bool exec_group(struct exec *e, const struct group *gr);
 /* Runs all launches: in program order, or on a checking device in a random order that the program's dependences allow.
    exec_run also waits for the end. */
 bool exec_start(struct exec *e);
 bool exec_run(struct exec *e);
-/* Waits for the end of all launches. */
 bool exec_sync(struct exec *e);
 
 /* exec_capture records all launches once, in program order and without hooks. exec_submit runs the recording. */

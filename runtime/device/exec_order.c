@@ -1,4 +1,3 @@
-/* Random orders of launches for a checking device. */
 #include "runtime/device/exec.h"
 
 static uint64_t next_random(uint64_t *state)

@@ -4,7 +4,6 @@
 
 size_t exec_node_bytes(const struct exec *e, const struct node *n);
 size_t exec_scratch_bytes(const struct exec *e, const struct group *gr, int scratch);
-/* Allocates all device memory of the program, and uploads parameters and inputs. */
 bool exec_place(struct exec *e, const struct binding *b);
 bool exec_prepare(struct exec *e);
 #endif

@@ -12,7 +12,7 @@ struct gpu {
     struct stream *streams;
     struct event *events;
     struct captured *captured;
-    const char *last; /* the last kernel launched after a sync; NULL: none */
+    const char *last;
     bool failed;
 };
 
@@ -25,7 +25,7 @@ bool gpu_fault(struct gpu *g);
 /* Reports a failed call (code not 0) with the driver's error text. `field` is the call's offset in struct
    gpu_driver. */
 bool gpu_call_done(struct gpu *g, size_t field, int code);
-/* The same for a call that frees a resource: silent after a reported failure, which is the likely cause. */
+/* Like gpu_call_done, for a call that frees a resource. Silent after a reported failure, which is the likely cause. */
 void gpu_release_done(struct gpu *g, size_t field, int code);
 
 /* CALL(g, copy, (dst, src, bytes, stream)) calls the driver. false with a diagnostic. */
@@ -36,6 +36,6 @@ void gpu_release_done(struct gpu *g, size_t field, int code);
                      !(g)->failed && gpu_fault(g) ? GPU_FAULT_CODE : (g)->api.field args)
 
 bool gpu_use(struct gpu *g);
-/* For calls that free a resource: silent after a reported failure. */
+/* Like gpu_use, before a resource is freed. Silent after a reported failure. */
 bool gpu_use_release(struct gpu *g);
 #endif

@@ -1,6 +1,5 @@
 #ifndef TOKIC_RUNTIME_DEVICE_GPU_STREAM_H
 #define TOKIC_RUNTIME_DEVICE_GPU_STREAM_H
-/* A GPU's functions for streams, events and recordings in struct device_ops. */
 #include "runtime/device/gpu_call.h"
 
 /* st may be NULL, the default stream. */
@@ -18,6 +17,5 @@ struct captured *gpu_capture_end(struct device *d, struct stream *st);
 void gpu_capture_drop(struct device *d, struct stream *st);
 bool gpu_captured_submit(struct device *d, struct captured *c, struct stream *st);
 void gpu_captured_free(struct device *d, struct captured *c);
-/* Frees all streams, events and recordings that still exist. */
 void gpu_streams_free(struct gpu *g);
 #endif

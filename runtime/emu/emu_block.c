@@ -7,7 +7,6 @@
 #include "runtime/emu/emu_fiber.h"
 #include "ir/memory.h"
 
-/* What a work-item waits for. */
 enum wait { WAIT_NOT, WAIT_BLOCK, WAIT_WAVE, WAIT_SHUFFLE, WAIT_BALLOT, WAIT_MMA, WAIT_END };
 
 /* A work-item and its fiber. In a launch that is not collective, one fiber runs all work-items of the block. */
@@ -31,7 +30,7 @@ struct worker {
     unsigned char *stacks, *smem;
     int cap;
     bool failed;
-    uint64_t block; /* the block that failed */
+    uint64_t block;
     int line;
     char why[512];
 };

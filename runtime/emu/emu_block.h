@@ -15,15 +15,14 @@ struct job {
     tk_entry *entry;
     uint64_t blocks;
     struct checker *checker; /* NULL: not checking */
-    atomic_ullong next;      /* the next block to run */
-    atomic_ullong failed;    /* the lowest number of a failed block */
+    atomic_ullong next;
+    atomic_ullong failed; /* the lowest number of a failed block */
 };
 
 /* One OS thread. Its memory is reused by later launches. */
 struct worker;
 struct worker *workers_new(int n);
 void workers_free(struct worker *w, int n);
-/* The first worker's shared memory. */
 unsigned char *workers_shared(struct worker *w);
 /* Allocates stacks and shared memory for n threads. false with a diagnostic. */
 bool workers_prepare(struct worker *w, int n, struct session *s, struct job *job);

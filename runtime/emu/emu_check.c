@@ -14,7 +14,6 @@ enum { MAX_FINDINGS = 10, NOBODY = 0xffff, MAX_WAVES = 1024, MAX_BLOCK = 1024 };
 
 enum fault { RACE, IN_FLIGHT, SOURCE_IN_FLIGHT, OUTSIDE, MISALIGNED, READ_ONLY, UNWRITTEN, OTHER_VALUE };
 
-/* An earlier access. */
 struct past {
     uint32_t epoch, wave_count, block;
     int32_t line;
@@ -35,12 +34,11 @@ struct cell {
     int32_t flying_line;
 };
 
-/* Memory that the launch may access. */
 struct region {
     const char *name;
     unsigned char *at;
     size_t bytes;
-    int elem; /* bytes per cell */
+    int elem;
     bool written, read, shared;
     uint32_t *held;     /* by byte: the value before the launch; NULL: unknown */
     uint32_t value;     /* what the launch reads or writes here, as launch_buffer.value; 0: unknown */
@@ -73,7 +71,7 @@ struct finding {
 struct checker {
     const struct target *target;
     const struct launch *launch;
-    struct region *regions; /* sorted by address */
+    struct region *regions;
     int n_regions, last;
     uint32_t block, epoch, block_start;
     uint32_t wave_count[MAX_WAVES];

@@ -1,6 +1,5 @@
 #ifndef TOKIC_RUNTIME_EMU_EMU_DEVICE_H
 #define TOKIC_RUNTIME_EMU_EMU_DEVICE_H
-/* The state of an emulated device. */
 #include "runtime/emu/emu_block.h"
 
 struct emu {

@@ -6,8 +6,8 @@
 
 enum { SIDE = MATRIX_SIDE };
 
-/* Which lane holds which element of a matrix. This is written from the vendors' documents and not from the target's
-   record, so that a test can compare the two. */
+/* The functions below map (lane, element) to an index in the matrix. They follow the vendors' documents and not the
+   target's record, so that a test can compare the two. */
 
 struct coord {
     int row, col;

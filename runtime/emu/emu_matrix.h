@@ -15,7 +15,6 @@ struct matrix_coords {
 /* false if the emulator does not know the unit. */
 bool matrix_coords_of(const struct matrix_unit *u, int wave, struct matrix_coords *out);
 
-/* One lane's registers. */
 struct matrix_regs {
     float *c;
     const unsigned *a, *b;

@@ -14,13 +14,13 @@ struct module {
     struct module *next;
     void *so;
     int fd;
-    const struct source *text; /* of the kernels, for diagnostics */
+    const struct source *text;
 };
 
 struct function {
     struct module *module;
     tk_entry *entry;
-    int block, args_bytes; /* as the module states them */
+    int block, args_bytes;
 };
 
 static void module_free(struct module *m)

@@ -24,7 +24,7 @@ struct event {
 
 struct captured {
     struct captured *next;
-    struct stream *origin; /* the stream that capture_begin was called for */
+    struct stream *origin;
     struct task *tasks;
     size_t n, cap;
 };

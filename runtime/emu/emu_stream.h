@@ -1,13 +1,12 @@
 #ifndef TOKIC_RUNTIME_EMU_EMU_STREAM_H
 #define TOKIC_RUNTIME_EMU_EMU_STREAM_H
-/* The emulator's functions for streams, events and recordings in struct device_ops. */
 #include "runtime/emu/emu_device.h"
 
 struct task {
     enum { TASK_IN, TASK_OUT, TASK_COPY, TASK_FILL, TASK_FORGET, TASK_LAUNCH } kind;
     dptr dst, src;
-    const void *from; /* TASK_IN: host memory */
-    void *to;         /* TASK_OUT: host memory */
+    const void *from;
+    void *to;
     size_t bytes;
     int byte;
     struct launch launch;

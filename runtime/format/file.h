@@ -8,13 +8,12 @@
 
 #include "ir/session.h"
 
-/* A file, or bytes in memory. */
 struct file_in {
     struct session *s;
     const char *path;
     uint64_t size;
     int fd;
-    const unsigned char *bytes; /* NULL: a file */
+    const unsigned char *bytes; /* bytes in memory, read like a file; NULL: a real file */
 };
 /* Opens a regular file. Devices and pipes are refused, since callers allocate memory by the file's size. */
 bool file_open(struct session *s, struct file_in *f, const char *path);
@@ -28,7 +27,7 @@ void file_close(struct file_in *f);
 struct file_out {
     struct session *s;
     const char *path;
-    const char *real; /* path with links followed */
+    const char *real;
     const char *temp;
     FILE *f;
     bool failed;

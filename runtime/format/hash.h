@@ -1,6 +1,5 @@
 #ifndef TOKIC_RUNTIME_FORMAT_HASH_H
 #define TOKIC_RUNTIME_FORMAT_HASH_H
-/* SHA-256 for the files of builds, FNV-1a for the names of drawn tensors. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

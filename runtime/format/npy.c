@@ -18,7 +18,6 @@ static const struct {
 };
 enum { N_DESCRS = sizeof descrs / sizeof *descrs };
 
-/* The header's text from p on, and the fields read so far. */
 struct header {
     struct file_in *f;
     const char *p, *end;

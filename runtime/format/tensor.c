@@ -75,7 +75,6 @@ int64_t tensor_get_i64(const struct tensor *t, int64_t i)
     }
 }
 
-/* Why a dtype cannot hold a value. */
 enum misfit { FITS, TOO_LARGE, NOT_INTEGER, NOT_BOOL };
 
 static enum misfit store_int(struct tensor *t, int64_t i, int64_t x)
@@ -113,8 +112,8 @@ static enum misfit store_real(struct tensor *t, int64_t i, double x)
     return isinf(y) && isfinite(x) ? TOO_LARGE : FITS;
 }
 
-/* Rounds an integer to a double by rounding to odd: the low 11 bits that a double may not hold are or-ed into bit 11.
-   Rounding the result to 51 bits or fewer then gives the same as rounding x (Boldo and Melquiond, "Emulation of FMA and
+/* Converts an integer to a double, rounding to odd: if |x| >= 2^53, the low 11 bits are or-ed into bit 11. Rounding the
+   double to 51 bits or fewer then gives the same as rounding x itself (Boldo and Melquiond, "Emulation of FMA and
    correctly rounded sums", 2008). */
 static double int_to_odd(int64_t x)
 {

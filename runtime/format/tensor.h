@@ -8,7 +8,7 @@
 #include "ir/dtype.h"
 #include "ir/session.h"
 
-enum { TENSOR_RANK = 8 }; /* dims at most */
+enum { TENSOR_RANK = 8 };
 
 struct tensor {
     enum dtype dtype; /* any but DT_FLOAT, the dtype "not decided yet" */

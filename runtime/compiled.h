@@ -21,7 +21,7 @@ struct graph *compiled_parse(const struct source *src, const struct graph_option
 bool compiled_passes(const struct graph *parsed, struct pass_ctx *c, struct pass_options *passes, struct compiled *out);
 /* Generates the kernels of out->after. */
 bool compiled_program(const struct pass_ctx *c, struct compiled *out);
-/* Returns a prelude followed by `kernels`. device_kind: "emu", "nvidia" or "amd". checked: for the checking
+/* Returns the prelude for a device kind ("emu", "nvidia" or "amd") and then `kernels`. checked: for the checking
    emulator. */
 const char *compiled_text(struct session *s, const struct target *t, const char *device_kind, bool checked,
                           const char *kernels);

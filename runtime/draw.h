@@ -19,7 +19,7 @@
 
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
-/* The number u of the formula above. */
+/* Returns u of the formula at the top of this file, for element `index`. */
 float draw_unit(uint64_t seed, const char *name, uint64_t index);
 /* Draws elements first to first + n - 1 of a tensor. name_hash is fnv1a64 of its name. */
 void draw_block(uint64_t seed, uint64_t name_hash, double lo, double hi, uint64_t first, size_t n, float *out);

@@ -19,7 +19,7 @@ struct build_job {
     const char *name; /* the build's name in tokic-out; NULL with -o */
 };
 
-/* If the GPU cannot be used, a warning and NULL. */
+/* Opens a GPU to learn its target. NULL with a warning if the GPU cannot be used. */
 static const struct target *gpu_target(struct session *s, struct device *(*open)(struct session *, int), int ordinal)
 {
     struct session *probe = session_begin();
@@ -197,7 +197,7 @@ static bool write_build(const struct build_job *j)
     return json_line(s, line, j->l.c->out);
 }
 
-/* The default directory must not hold a build of another file. */
+/* Without -o, the directory must not hold a build of another file. */
 static bool choose_dir(struct build_job *j)
 {
     const struct graph *g = j->l.parsed;

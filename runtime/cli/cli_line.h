@@ -44,8 +44,8 @@ const struct target *line_target(const struct line *l);
    (FAIL_DEVICE), or if --target names another target than the device's. */
 struct device *line_device(const struct line *l, bool or_emu);
 int line_threads(const struct cli *c);
-/* Makes the directory of --dump-launches. A directory with files is refused, since they could be taken for this
-   run's. */
+/* Makes the directory of --dump-launches. A directory with files is refused, since old dumps could be taken for new
+   ones. */
 bool line_dump_dir(struct cli *c);
 
 /* Binds inputs and parameters as the flags say. For a .graph file, sets l->hint to the value of the first symbolic dim,

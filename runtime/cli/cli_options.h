@@ -14,8 +14,7 @@ struct verb {
     const char *summary;
     const char *flags; /* names of flags, space-separated */
     const char *about;
-    /* Returns FAIL_NONE for success. If there are errors in the session, the first one decides the exit code
-       instead. */
+    /* FAIL_NONE: success. If the session has errors, the first one decides the exit code instead. */
     enum fail (*run)(struct cli *c);
 };
 

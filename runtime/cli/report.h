@@ -5,10 +5,11 @@
 #include "runtime/device/device.h"
 #include "runtime/judge/verify.h"
 
-/* align: 'l' or 'r' for each column. Widths count characters, not bytes. */
+/* Widths count characters, not bytes. */
 enum { TABLE_WIDTH = 120, NAME_WIDTH = 48 };
 struct table {
     struct arena *a;
+    /* 'l' or 'r' for each column */
     const char *align;
     const char ***rows;
     size_t n, cap;

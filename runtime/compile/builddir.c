@@ -128,8 +128,8 @@ static bool put_all(struct session *s, const struct build *b, const char *dir)
     return false;
 }
 
-/* At the path of a new build: nothing, an empty directory, an old build, or anything else, which must not be
-   replaced. */
+/* What stands at the path of a new build: nothing, an empty directory, an old build, or anything else, which must not
+   be replaced. */
 enum in_way { WAY_FREE, WAY_EMPTY, WAY_BUILD, WAY_OTHER };
 
 static enum in_way what_is_at(struct session *s, const char *dir)
@@ -152,7 +152,7 @@ static enum in_way what_is_at(struct session *s, const char *dir)
     return !access(manifest, F_OK) && (!access(checked, F_OK) || !access(graph, F_OK)) ? WAY_BUILD : WAY_OTHER;
 }
 
-/* Does a build make an entry of this name in its directory? */
+/* Is this the name of a file or directory that builds have? */
 static bool is_ours(const char *name)
 {
     static const char *const names[] = { ".", "..", "graph.graph", "graph.checked", "manifest.json", "kernels" };

@@ -141,7 +141,7 @@ static struct item item_read(struct bytes *b)
         return item_body(b, ITEM_STRING, c & 31);
     if (c >= 0xe0 || c <= 0xc3)
         return (struct item){ ITEM_OTHER, 0, NULL }; /* negative fixint; nil, unused, false, true */
-    /* bytes of the number after a first byte of 0xc4, 0xc5, ... 0xdf */
+    /* [c - 0xc4]: size of the number that follows the first byte c */
     static const uint8_t sizes[] = {
         1, 2, 4, 1, 2, 4, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17, 1, 2, 4, 2, 4, 2, 4
     };

@@ -14,7 +14,7 @@ struct compile_job {
     const char *dir; /* set by child_run */
 };
 
-/* Exit codes of our code in the child. A compiler may call exit() itself, with other codes. */
+/* Exit codes of the child. A compiler that calls exit() itself is unlikely to use these numbers. */
 enum { CHILD_GOOD = 0, CHILD_REFUSED = 41, CHILD_ABSENT = 42, CHILD_FAILED = 43 };
 
 struct child_result {

@@ -38,8 +38,8 @@ static const char *const clang_commands[] = {
     "clang-19", "clang-20", "clang-21", "clang-22", "/opt/rocm/llvm/bin/clang", NULL
 };
 
-/* Every float operation is rounded separately: no fused multiply-add, correctly rounded division and square root,
-   subnormals kept. Where a compiler has no flag here, this is its default, as its machine code shows. */
+/* Every float operation must be rounded separately: no fused multiply-add, correctly rounded division and square root,
+   subnormals kept. What no flag says is the compiler's default, which was checked in its machine code. */
 static const char *const hiprtc_flags[] = { "-O3", "-ffp-contract=off", NULL };
 static const char *const clang_flags[] = { "-x",
                                            "hip",

@@ -77,7 +77,7 @@ static int log_put(const struct compile_job *job, const struct rtc *r, void *pro
     size_t n = 0;
     if (r->log_size(program, &n) || n > (size_t)1 << 28)
         return code;
-    char *log = calloc(n + 1, 1); /* HIP's size does not count the NUL */
+    char *log = calloc(n + 1, 1); /* HIP's size leaves out the NUL */
     if (!log || r->log(program, log))
         return code;
     return child_put(job, CHILD_LOG, log, strlen(log), code);

@@ -75,7 +75,7 @@ struct device;
 struct device_ops {
     const char *kind; /* "emu", "nvidia", "amd" */
     void (*close)(struct device *d);
-    bool (*alloc)(struct device *d, size_t bytes, dptr *out); /* 0 bytes get a distinct pointer too */
+    bool (*alloc)(struct device *d, size_t bytes, dptr *out); /* 0 bytes give a valid, distinct pointer */
     void (*free)(struct device *d, dptr p);                   /* no pending or recorded work may use p */
     bool (*copy_in)(struct device *d, struct stream *st, dptr dst, const void *src, size_t bytes);
     bool (*copy_out)(struct device *d, struct stream *st, void *dst, dptr src, size_t bytes);
@@ -95,7 +95,7 @@ struct device_ops {
     bool (*sync)(struct device *d);                                              /* waits for all streams */
 
     struct stream *(*stream_new)(struct device *d);
-    /* NULL is allowed here, in event_free and in captured_free */
+    /* st may be NULL; likewise in event_free and captured_free. */
     void (*stream_free)(struct device *d, struct stream *st);
     bool (*stream_sync)(struct device *d, struct stream *st);
 
@@ -103,14 +103,14 @@ struct device_ops {
     void (*event_free)(struct device *d, struct event *ev);
     bool (*event_record)(struct device *d, struct event *ev, struct stream *st);
     bool (*event_wait)(struct device *d, struct event *ev, struct stream *st);
-    /* Waits for both events. Negative on failure. */
+    /* Returns the seconds between two events. Waits for both. Negative on failure. */
     double (*event_seconds)(struct device *d, struct event *from, struct event *to);
 
     /* Between begin and end, work in the stream is recorded and not run. A stream that waits for an event of a recorded
        stream is recorded too. Work in the default stream is an error in between. */
     bool (*capture_begin)(struct device *d, struct stream *st);
     struct captured *(*capture_end)(struct device *d, struct stream *st);
-    /* ends a recording after a failure, without a diagnostic */
+    /* Ends a recording after a failure, without a diagnostic. */
     void (*capture_drop)(struct device *d, struct stream *st);
     bool (*captured_submit)(struct device *d, struct captured *c, struct stream *st);
     void (*captured_free)(struct device *d, struct captured *c);
@@ -122,7 +122,7 @@ struct device {
     const struct target *target;
     const char *name; /* "NVIDIA H200", "emu:gfx90a" */
     const char *spec; /* "nvidia:0", "emu:gfx90a": for --device */
-    bool checking;    /* reports races and bad reads */
+    bool checking;    /* the emulator that reports races and bad reads */
 };
 
 /* Does the launch keep within the target's limits on grid, block and shared memory? Else false with a diagnostic

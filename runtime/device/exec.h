@@ -26,14 +26,14 @@ struct exec {
     struct dim_values dims;
     dptr activations, weights, inputs;
     size_t activation_bytes;
-    dptr *at; /* by node id: address of a source or materialised value; 0: none */
+    dptr *at; /* [node id]: address of a source or materialised value; 0: none */
     size_t n_at;
     dptr **scratch; /* [group id][number]: address of a scratch buffer */
     struct prepared *launches;
-    size_t *first_launch; /* by group id: index of the group's first launch; the last entry is n_launches */
+    size_t *first_launch; /* [group id]: the group's first launch; the last entry is n_launches */
     struct captured *captured;
-    size_t *order; /* checking device: the random order of this run */
-    uint64_t seed; /* checking device: seed of that order; incremented by each run */
+    size_t *order; /* for a checking device: the random order of this run */
+    uint64_t seed; /* for a checking device: seed of that order; each run increments it */
     /* If not NULL, called before and after each launch by exec_launch. */
     bool (*before)(struct exec *e, size_t launch, const struct launch *l);
     bool (*after)(struct exec *e, size_t launch);
@@ -48,7 +48,8 @@ struct exec *exec_open(struct session *s, const struct program *p, struct device
                        const struct binding *b);
 void exec_close(struct exec *e);
 
-/* Runs one launch, given by its index, after its zeroings. May return before the device is done. */
+/* Runs the launch of this index, after it has set to zero the memory that the launch expects to be zero. May return
+   before the device is done. */
 bool exec_launch(struct exec *e, size_t launch);
 bool exec_group(struct exec *e, const struct group *gr);
 /* Runs all launches: in program order, or on a checking device in a random order that the program's dependences allow.

@@ -32,7 +32,7 @@ static bool sizes_fit(struct exec *e)
     return true;
 }
 
-/* By node id: does some group read this source? */
+/* Returns a flag for each node id: does some group read this source? */
 static const bool *sources_read(const struct exec *e)
 {
     bool *read = arena_array(e->arena, bool, e->n_at + 1);

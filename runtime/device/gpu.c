@@ -16,7 +16,7 @@ enum {
 struct function {
     const char *name;
     void *handle;
-    unsigned shared; /* CUDA: dynamic shared memory allowed so far, in bytes */
+    unsigned shared; /* CUDA: the dynamic shared memory that is allowed so far, in bytes */
 };
 struct module {
     void *handle;

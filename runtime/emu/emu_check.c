@@ -40,7 +40,7 @@ struct region {
     size_t bytes;
     int elem;
     bool written, read, shared;
-    uint32_t *held;     /* by byte: the value before the launch; NULL: unknown */
+    uint32_t *held;     /* [i]: the value in byte i before the launch; NULL: unknown */
     uint32_t value;     /* what the launch reads or writes here, as launch_buffer.value; 0: unknown */
     struct cell *cells; /* NULL if the launch only reads the region */
 };

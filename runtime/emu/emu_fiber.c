@@ -15,7 +15,7 @@
 #define HAS_ASAN 1
 #endif
 
-/* AddressSanitizer must know of every switch (sanitizer/common_interface_defs.h). */
+/* AddressSanitizer must be told of every switch of stacks (sanitizer/common_interface_defs.h). */
 #if defined(HAS_ASAN)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>

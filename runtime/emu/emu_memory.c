@@ -10,7 +10,7 @@ struct memory {
     struct memory *next;
     unsigned char *block, *data; /* block: guard, data, guard */
     size_t bytes;
-    uint32_t *held; /* by byte of data: the value in it; NULL: not checking */
+    uint32_t *held; /* [i]: the value in byte i of data; NULL: not checking */
 };
 
 bool emu_alloc(struct device *d, size_t bytes, dptr *out)

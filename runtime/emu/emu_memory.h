@@ -9,7 +9,7 @@ void memory_drop(struct emu *e, dptr p);
 size_t memory_size(struct emu *e, dptr p);
 /* The bytes at [p, p + bytes), which must lie in one allocation. */
 unsigned char *memory_at(struct emu *e, dptr p, size_t bytes);
-/* By byte of [p, p + bytes): the value in it. NULL: not checking, or outside of all allocations. */
+/* Returns an array: the value in each byte of [p, p + bytes). NULL: not checking, or outside of all allocations. */
 uint32_t *memory_held(struct emu *e, dptr p, size_t bytes);
 void memory_hold(struct emu *e, dptr p, size_t bytes, uint32_t value);
 void memory_free(struct emu *e);

@@ -26,8 +26,8 @@ void json_texts(struct cJSON *to, const char *key, const char *const *x, size_t 
 struct cJSON *json_object(struct cJSON *to, const char *key);
 struct cJSON *json_array(struct cJSON *to, const char *key);
 
-/* json_compact, json_line and json_save free `o`. json_line writes one line and flushes. json_save indents, and
-   replaces the file atomically. false with a diagnostic (FAIL_INPUT). */
+/* All three free `o`. json_line writes one line and flushes. json_save indents, and replaces the file atomically. Both
+   return false with a diagnostic (FAIL_INPUT) on failure. */
 const char *json_compact(struct arena *a, struct cJSON *o);
 bool json_line(struct session *s, struct cJSON *o, FILE *to);
 bool json_save(struct session *s, struct cJSON *o, const char *path);

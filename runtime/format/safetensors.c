@@ -187,7 +187,7 @@ static int by_name(const void *x, const void *y)
     return strcmp(((const struct entry *)x)->name, ((const struct entry *)y)->name);
 }
 
-/* At equal offsets, an empty tensor stands before the other one. */
+/* An empty tensor comes before the tensor that begins at the same offset. */
 static int by_offset(const void *x, const void *y)
 {
     const struct entry *a = x;

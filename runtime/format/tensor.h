@@ -11,7 +11,7 @@
 enum { TENSOR_RANK = 8 };
 
 struct tensor {
-    enum dtype dtype; /* any but DT_FLOAT, the dtype "not decided yet" */
+    enum dtype dtype; /* not DT_FLOAT, which means "not decided yet" */
     int rank;         /* 0: a scalar */
     int64_t dim[TENSOR_RANK];
     void *data; /* aligned to 16 bytes; not NULL, even without elements */

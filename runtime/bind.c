@@ -1,5 +1,5 @@
-/* Binds a graph's sources. Files are read first, since they decide the symbolic dims. Then shapes and values are
-   checked against the dims, and the other sources are drawn. */
+/* Files are read first, since their shapes decide the symbolic dims. Then shapes and values are checked, and the
+   tensors without a file are drawn. */
 #include "runtime/bind.h"
 
 #include <errno.h>
@@ -18,23 +18,23 @@
 #include "runtime/format/safetensors.h"
 
 enum { DEFAULT_DIM = 128, MAX_THREADS = 16 };
-#define THREADED (1 << 20)              /* a draw of at least this many elements uses threads */
-#define ELEMENTS_MAX (INT64_C(1) << 40) /* the most elements of a value of the graph */
+#define THREADED (1 << 20) /* a tensor of at least this many elements is drawn by several threads */
+#define ELEMENTS_MAX (INT64_C(1) << 40)
 
-/* A source of the graph while it is being bound. */
+/* An input, label or parameter. */
 struct want {
     const struct node *node;
     bool param;
-    bool needed;               /* it is a parameter, or an output depends on it */
-    const struct tensor *file; /* NULL: drawn */
+    bool needed;               /* a parameter, or an output depends on it */
+    const struct tensor *file; /* NULL: values are drawn */
     const char *path;
 };
 
 struct dim_state {
     int64_t value;
-    const char *from; /* "x in x.npy"; NULL: no file has decided it */
-    int64_t asked;    /* by a flag */
-    const char *flag; /* "--dim T=64"; NULL: no flag has asked */
+    const char *from; /* the file that decides the dim: "x in x.npy is f32[3, 4]"; NULL: none */
+    int64_t asked;    /* the value that `flag` gives */
+    const char *flag; /* "--dim T=64"; NULL: none */
 };
 
 struct bind {
@@ -44,7 +44,7 @@ struct bind {
     const struct bind_options *o;
     struct want *wants;
     size_t n;
-    struct dim_state *dims; /* g->n_dims of them */
+    struct dim_state *dims;
     struct dim_values values;
 };
 
@@ -52,15 +52,13 @@ static bool is_data(const struct node *n) { return n->op->class == CLS_SOURCE &&
 
 static double float_attr(const struct node *n, const char *name) { return node_attr(n, op_attr(n->op, name))->f; }
 
-/* ---- which sources ---- */
-
 static bool *reached(struct bind *b)
 {
     const struct graph *g = b->g;
     bool *seen = arena_array(b->a, bool, g->next_id + 1);
     for (size_t i = 0; i < g->n_outs; i++)
         seen[g->outs[i].node->id] = true;
-    for (size_t i = g->n_nodes; i-- > 0;) /* operands come first */
+    for (size_t i = g->n_nodes; i-- > 0;) /* backwards, since operands stand before their users */
         for (int k = 0; seen[g->nodes[i]->id] && k < g->nodes[i]->n_in; k++)
             seen[g->nodes[i]->in[k]->id] = true;
     return seen;
@@ -86,10 +84,8 @@ static struct want *want_find(struct bind *b, const char *name)
     return NULL;
 }
 
-/* ---- files ---- */
-
-/* Converts a file's tensor to the dtype of an integer source, or to a float for a float source. A tensor of floats
-   stays as it is, but its values must fit the source's dtype. */
+/* An integer source gets its own dtype. For a float source, integers in the file become f64. Floats stay as they are,
+   but must not overflow the source's dtype. */
 static const struct tensor *as_kind(struct bind *b, const struct want *w, const struct tensor *t)
 {
     enum dtype to = w->node->type.dtype;
@@ -108,7 +104,7 @@ static const struct tensor *as_kind(struct bind *b, const struct want *w, const 
         return tensor_convert(b->s, b->a, name, t, DT_F64);
     if (to == DT_FLOAT || dtype_size(to) >= dtype_size(t->dtype))
         return t;
-    struct arena *scratch = arena_new(); /* the result is dropped: values need only fit, since the upload rounds */
+    struct arena *scratch = arena_new(); /* only to test whether the values fit */
     bool fits = tensor_convert(b->s, scratch, name, t, to) != NULL;
     arena_free(scratch);
     if (!fits)
@@ -133,7 +129,6 @@ static bool unknown_input(struct bind *b, const char *name, const char *option)
     return false;
 }
 
-/* Reads the file of one --input, "NAME=FILE.npy". */
 static bool read_input(struct bind *b, const char *option)
 {
     const char *eq = strchr(option, '=');
@@ -159,7 +154,7 @@ static void add_name(struct bind *b, const char **list, const char *name)
     *list = arena_printf(b->a, "%s%s%s", *list, **list ? ", " : "", name);
 }
 
-/* Compares the ranks and the constant dims. Symbolic dims are not known yet. */
+/* Compares ranks and constant dims, since symbolic dims are not known yet. */
 static bool may_have_shape(const struct type *type, const struct tensor *t)
 {
     bool same = type->rank == t->rank;
@@ -168,8 +163,7 @@ static bool may_have_shape(const struct type *type, const struct tensor *t)
     return same;
 }
 
-/* Reads the file of weights. Its names and shapes must be exactly those of the graph's parameters. All mismatches are
-   reported at once. */
+/* The file must hold exactly the graph's parameters. All mismatches are reported together. */
 static bool read_weights(struct bind *b)
 {
     if (!b->o->weights)
@@ -218,8 +212,6 @@ static bool read_weights(struct bind *b)
     return false;
 }
 
-/* ---- dims ---- */
-
 static const char *file_text(struct bind *b, const struct want *w)
 {
     return arena_printf(b->a, "%s in %s is %s", w->node->name, w->path,
@@ -243,7 +235,7 @@ static bool misshapen(struct bind *b, const struct want *w)
     return false;
 }
 
-/* Solves coef·D + k = value for the symbolic dim D, if the expression has this form. */
+/* If e is coef·D + k, solves e = value for the symbolic dim D: 2·D + 1 = 9 gives D = 4. */
 static bool solve(struct bind *b, const struct want *w, const struct index *e, int64_t value)
 {
     const struct index *atom = e->kind == INDEX_SYM                                            ? e
@@ -309,7 +301,6 @@ static bool ask(struct bind *b, size_t i, int64_t value, const char *flag)
     return true;
 }
 
-/* Reads one --dim, "NAME=VALUE". */
 static bool read_dim(struct bind *b, const char *option)
 {
     const char *eq = strchr(option, '=');
@@ -328,7 +319,6 @@ static bool read_dim(struct bind *b, const char *option)
     return unknown_dim(b, option, name);
 }
 
-/* Notes the dims that flags ask for: --dim any dim, --batch the first dim that the graph declares. */
 static bool ask_dims(struct bind *b)
 {
     bool good = true;
@@ -370,7 +360,7 @@ static bool fill_dims(struct bind *b)
     return true;
 }
 
-/* Sets `dim` to the shape for the bound dims. false: over ELEMENTS_MAX elements, or a dim below 0. */
+/* Evaluates a shape for the bound dims. false if a dim is negative, or if there are more than ELEMENTS_MAX elements. */
 static bool shape_at(const struct bind *b, const struct type *t, int64_t dim[MAX_RANK])
 {
     int64_t count = 1;
@@ -404,9 +394,6 @@ static bool check_sizes(struct bind *b)
     return true;
 }
 
-/* ---- checks of files ---- */
-
-/* Checks every shape, now that the dims are known. All errors are reported at once. */
 static bool check_shapes(struct bind *b)
 {
     bool good = true;
@@ -425,8 +412,7 @@ static bool check_shapes(struct bind *b)
     return good;
 }
 
-/* Reports the first element that lies outside of lo..hi or, with --check, is not finite. lo and hi are rounded outward
-   to the file's dtype. */
+/* The range is rounded outward to the file's dtype: if it ends at 0.1, the f16 nearest to 0.1 is still inside. */
 static bool check_values(struct bind *b, const struct want *w)
 {
     const struct tensor *t = w->file;
@@ -463,10 +449,7 @@ static bool check_files(struct bind *b)
     return good;
 }
 
-/* ---- draws ---- */
-
-/* Drawn tensors must fit in memory: otherwise the run would fail later, far from the cause. The diagnostic stands where
-   the largest is declared. */
+/* Refuses draws that do not fit in memory. The error points at the largest tensor's declaration. */
 static bool check_memory(struct bind *b)
 {
     double need = 0;
@@ -503,7 +486,7 @@ static void *draw_share(void *arg)
     return NULL;
 }
 
-/* Draws with several threads. Which thread draws an element does not change its value. */
+/* The values do not depend on the number of threads. */
 static void draw_floats(uint64_t seed, const char *name, double lo, double hi, struct tensor *t)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -533,8 +516,7 @@ static void draw_floats(uint64_t seed, const char *name, double lo, double hi, s
     }
 }
 
-/* The range of a parameter's initial values. Weights: ±1/√columns. Biases and betas: 0, or ±½ under INIT_JUDGE. Gammas:
-   1, or ½ to 3/2 under INIT_JUDGE. */
+/* Weights: ±1/√columns. Biases: 0, or ±½ under INIT_JUDGE. Norm scales: 1, or ½ to 3/2 under INIT_JUDGE. */
 static void param_range(const struct bind *b, const struct node *n, const int64_t *dim, double *lo, double *hi)
 {
     enum init init = (enum init)node_attr(n, op_attr(n->op, "init"))->i;
@@ -546,8 +528,8 @@ static void param_range(const struct bind *b, const struct node *n, const int64_
     *hi = middle + half;
 }
 
-/* The range of a uniform draw: the source's own, or [0, 1] if it has none. A range with only one finite end gets the
-   length 1. Integers are drawn from the whole numbers in the range. */
+/* The range declared for an input, or [0, 1] if there is none. A range with one infinite end gets the length 1. An
+   integer's range shrinks to whole numbers. */
 static bool data_range(struct bind *b, const struct node *n, double *lo, double *hi)
 {
     *lo = float_attr(n, "lo");
@@ -587,8 +569,6 @@ static const struct tensor *draw_source(struct bind *b, const struct want *w)
         draw_fill(b->o->seed, n->name, lo, hi, t);
     return t;
 }
-
-/* ---- the interface ---- */
 
 static bool read_files(struct bind *b)
 {

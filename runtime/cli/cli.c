@@ -63,8 +63,6 @@ static const struct verb *verb_find(const char *name)
     return NULL;
 }
 
-/* ---- help ---- */
-
 static void print_short_help(FILE *to)
 {
     fprintf(to,
@@ -102,7 +100,6 @@ static bool unknown_verb(struct session *s, const char *name)
     return false;
 }
 
-/* help [VERB] */
 static bool help(struct session *s, FILE *out, int argc, char **argv)
 {
     const struct verb *v = argc > 1 ? verb_find(argv[1]) : NULL;
@@ -118,8 +115,6 @@ static bool help(struct session *s, FILE *out, int argc, char **argv)
     }
     return true;
 }
-
-/* ---- running ---- */
 
 static enum fail run_verb(struct session *s, FILE *out, FILE *err, const struct cli_env *env, int argc, char **argv)
 {
@@ -150,14 +145,14 @@ static enum fail run_verb(struct session *s, FILE *out, FILE *err, const struct 
     return c.verb->run(&c);
 }
 
-/* Any non-empty NO_COLOR turns colours off (https://no-color.org). */
+/* A non-empty NO_COLOR turns colours off (https://no-color.org). */
 static bool wants_colour(FILE *to)
 {
     const char *no = getenv("NO_COLOR");
     return !(no && *no) && is_terminal(to);
 }
 
-/* Is --json among the arguments? The other arguments may be wrong. */
+/* Finds --json even if other arguments are wrong. */
 static bool asks_json(int argc, char **argv)
 {
     bool asked = false;
@@ -166,8 +161,6 @@ static bool asks_json(int argc, char **argv)
     return asked;
 }
 
-/* Prints the diagnostics as lines of JSON, for programs that read stdout alone. A note belongs to the error or warning
-   before it. */
 static void diags_json(struct session *s, int code, FILE *out)
 {
     static const char *const levels[] = { "error", "warning", "note" };

@@ -1,19 +1,17 @@
 #ifndef TOKIC_RUNTIME_CLI_CLI_H
 #define TOKIC_RUNTIME_CLI_CLI_H
-/* The command line: a table of verbs. Results go to stdout, everything else to stderr. The session's diagnostics are
-   printed here and nowhere else. */
+/* The command line. Results go to stdout, everything else to stderr. Only here are diagnostics printed. */
 #include "passes/pass.h"
 #include "runtime/cli/cli_options.h"
 
-/* What a test may plant. */
+/* Replacements that a test plants. */
 struct cli_env {
-    const struct pass *passes_instead; /* pass_options.instead */
+    const struct pass *passes_instead;
     size_t n_instead;
-    const struct rule *rules; /* rules that simplify uses instead of its own; NULL: its own */
+    const struct rule *rules; /* rewrite rules for the pass simplify; NULL: its own */
     size_t n_rules;
 };
 
-/* One command being run. */
 struct cli {
     struct session *s;
     FILE *out, *err;
@@ -22,15 +20,13 @@ struct cli {
     struct cli_options o;
 };
 
-/* All verbs in the order of help; NULL past the last. */
 const struct verb *cli_verb_at(int i);
 
-/* Runs a command; argv[0] is its verb. Returns the exit code (README). */
+/* Runs the verb argv[0]. Returns the program's exit code: 0 good, 1 judged wrong, 2 usage, 3 bad input, 4 no device or
+   compiler. */
 int cli_run_verb(struct session *s, FILE *out, FILE *err, const struct cli_env *env, int argc, char **argv);
-/* The program: argv as main gets it. */
 int cli_main(int argc, char **argv);
 
-/* The verbs, each in its file. */
 enum fail cli_build(struct cli *c);
 enum fail cli_run(struct cli *c);
 enum fail cli_verify(struct cli *c);

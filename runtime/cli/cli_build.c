@@ -1,4 +1,4 @@
-/* tokic build: checks and fuses a graph, compiles it for each target, and writes a directory. */
+/* tokic build: compiles a graph for each target and writes a directory. */
 #include <string.h>
 
 #include "runtime/cli/cli_line.h"
@@ -12,16 +12,14 @@ struct build_job {
     struct line l;
     const struct target *targets[MAX_TARGETS];
     size_t n_targets;
-    bool must_compile; /* the targets were named, or are those of the GPUs present */
+    bool must_compile; /* a target without a compiler is an error */
     struct compiled compiled[MAX_TARGETS];
-    const char *why[MAX_TARGETS]; /* why a target is not compiled */
-    const char *dir;              /* where the build goes */
-    const char *name;             /* without -o: the build's name in tokic-out */
+    const char *why[MAX_TARGETS]; /* why a target is not compiled; NULL: compiled */
+    const char *dir;
+    const char *name; /* the build's name in tokic-out; NULL with -o */
 };
 
-/* ---- targets ---- */
-
-/* The target of a GPU; if the GPU cannot be used, a warning and NULL. */
+/* Opens a GPU to learn its target. NULL with a warning if the GPU cannot be used. */
 static const struct target *gpu_target(struct session *s, struct device *(*open)(struct session *, int), int ordinal)
 {
     struct session *probe = session_begin();
@@ -47,8 +45,8 @@ static void add_gpus(struct build_job *j, int count, struct device *(*open)(stru
     }
 }
 
-/* Chooses the targets of --target, else those of all GPUs present, else gfx90a. A build for gfx90a is useful even
-   without its compiler, since the emulator needs only cc. */
+/* The targets of --target, else those of the GPUs present, else gfx90a. A build for gfx90a is useful even without its
+   compiler, since the emulator needs only cc. */
 static bool choose_targets(struct build_job *j)
 {
     const struct cli_options *o = &j->l.c->o;
@@ -87,8 +85,6 @@ static bool compile_target(struct build_job *j, size_t i)
     diag_note(s, NOWHERE, "without a compiler: tokic run %s --backend hip --device emu:%s", j->l.what, t->name);
     return false;
 }
-
-/* ---- reports ---- */
 
 static const char *dims_text(const struct line *l)
 {
@@ -158,8 +154,6 @@ static bool report(const struct build_job *j)
     return true;
 }
 
-/* ---- the directory ---- */
-
 static struct build_target target_files(const struct build_job *j, size_t i)
 {
     const struct compiled *k = &j->compiled[i];
@@ -204,7 +198,7 @@ static bool write_build(const struct build_job *j)
     return json_line(s, line, j->l.c->out);
 }
 
-/* Without -o, refuses to replace a build of another file. This is checked before anything is compiled. */
+/* Without -o, the directory must not hold a build of another file. */
 static bool choose_dir(struct build_job *j)
 {
     const struct graph *g = j->l.parsed;
@@ -216,7 +210,7 @@ static bool choose_dir(struct build_job *j)
     return build_is_of(j->l.s, j->dir, j->l.src->name);
 }
 
-/* --stop: runs the passes up to the named one and prints the graph. Nothing is compiled or written. */
+/* --stop: runs the passes up to the named one and prints the graph. */
 static enum fail stop(struct build_job *j)
 {
     static const char *const early[] = { "infer", "contracts" };

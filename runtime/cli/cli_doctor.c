@@ -1,5 +1,5 @@
-/* tokic doctor: what this machine can do, what is missing, and how to get it. Each check runs in a session of its own,
-   so that its failure is a result and not an error of the command. */
+/* tokic doctor: what works on this machine, what is missing, and how to get it. Each check has a session of its own, so
+   that its errors are not errors of the command. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -9,9 +9,6 @@
 #include "runtime/format/json_out.h"
 #include "runtime/cli/report.h"
 
-/* ---- print ---- */
-
-/* An obligation as it is shown: its outcome, its text ("at least 0, finite"), and its location. */
 struct shown {
     const char *status, *op, *operand, *text;
     struct loc loc;
@@ -45,7 +42,6 @@ static void print_contracts(const struct line *l)
             c.of[OBLIGATION_CHECKED], c.of[OBLIGATION_OPEN]);
 }
 
-/* Prints a line of JSON for the counts, then one for each obligation. */
 static bool contracts_json(const struct line *l)
 {
     const struct graph *g = l->parsed;
@@ -85,7 +81,7 @@ static bool needs_file(struct cli *c)
                       c->verb->name);
 }
 
-/* A target's passes are wanted if a target is named, or if --dump or --stop names a pass of its pipeline. */
+/* Does the command name a target, or a pass that runs only for a target? */
 static bool wants_target(const struct cli_options *o)
 {
     const char *pass = o->stop ? o->stop : o->dump;
@@ -123,13 +119,11 @@ enum fail cli_print(struct cli *c)
     return FAIL_NONE;
 }
 
-/* ---- graph ---- */
-
-/* A tensor that a run binds (input, label) or gives (output, loss). */
+/* An input, label, output or loss. */
 struct port {
     const char *word, *name;
     const struct type *type;
-    double lo, hi; /* the range of its elements; infinite: no bound */
+    double lo, hi; /* declared range; infinite: no bound */
 };
 
 static struct port *ports_of(const struct graph *g, struct arena *a, size_t *n)
@@ -194,8 +188,7 @@ static void print_summary(const struct line *l)
     table_print(t, 2, out);
 }
 
-/* Prints a line of JSON for the graph, then one for each port. A dimension of a shape is a number, or the text of its
-   expression. */
+/* One line of JSON for the graph, then one for each port. A symbolic dimension is the text of its expression. */
 static bool summary_json(const struct line *l)
 {
     const struct graph *g = l->parsed;
@@ -254,8 +247,6 @@ enum fail cli_graph(struct cli *c)
         print_summary(&l);
     return FAIL_NONE;
 }
-
-/* ---- ops ---- */
 
 static const char *const class_words[] = {
     [CLS_POINTWISE] = "pointwise", [CLS_VIEW] = "view",     [CLS_REDUCE] = "reduce",

@@ -37,16 +37,13 @@ bool line_dump_dir(struct cli *c)
     return dir_make(c->s, path);
 }
 
-/* ---- the graph ---- */
-
 static bool is_dir(const char *path)
 {
     struct stat st;
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
-/* A build holds the graph's text as of the build. Warns if the file has another text now, but not if the file is gone
-   or cannot be read. */
+/* A build has its own copy of the graph's text. Warns if the file has another text now. */
 static void warn_if_stale(const struct line *l)
 {
     const struct build *b = l->build;
@@ -65,7 +62,7 @@ static void warn_if_stale(const struct line *l)
     session_end(probe);
 }
 
-/* Reads a build. Its graph is fixed: another size or other settings need a new build. */
+/* The graph of a build is fixed: --size and --set need a new build. */
 static bool open_build(struct line *l)
 {
     const struct cli_options *o = &l->c->o;
@@ -97,7 +94,7 @@ static bool open_what(struct line *l)
     return l->src != NULL;
 }
 
-/* Notes the first names that --output accepts: outputs, then the tensors that they depend on. */
+/* Adds a note with names that --output accepts: outputs first, then other tensors. */
 static void list_names(const struct line *l)
 {
     const struct graph *g = l->parsed;
@@ -118,7 +115,6 @@ static void list_names(const struct line *l)
     diag_note(l->s, NOWHERE, *list ? "its tensors are: %s%s" : "it has no tensors%s%s", list, more);
 }
 
-/* ---- gradients ---- */
 #define GRAD_PREFIX "grad:"
 static const double default_loss_scale = 1024;
 
@@ -154,7 +150,7 @@ static bool gradients_are_extra(const struct line *l)
     return l->build && wanted && (l->build->loss_scale != g.scale || g.n_names);
 }
 
-/* Adds the output of --output NAME[=FILE], where NAME may be any tensor that the graph names. */
+/* option: "NAME" or "NAME=FILE", where NAME is any tensor that the graph names. */
 static bool add_output(struct line *l, const char *option)
 {
     struct graph *g = l->parsed;
@@ -176,8 +172,6 @@ static bool add_output(struct line *l, const char *option)
     return false;
 }
 
-/* ---- files that are read and files that are written ---- */
-
 struct named_file {
     const char *flag, *path;
 };
@@ -193,7 +187,6 @@ static void name_file(struct named_files *f, const char *flag, const char *path)
         *arena_push(f->s->run, f->v, f->n, f->cap) = (struct named_file){ flag, path };
 }
 
-/* Adds the files of a flag that takes NAME=FILE and may be repeated. */
 static void name_texts(struct named_files *f, const char *flag, const struct texts *list)
 {
     for (size_t i = 0; i < list->n; i++) {
@@ -251,7 +244,7 @@ static bool check_files(const struct line *l)
     return true;
 }
 
-/* Warns of inputs, labels and parameters that no output needs, since these are usually a mistake. */
+/* An input, label or parameter that no output depends on is usually a mistake. */
 static void warn_of_unused(struct session *s, const struct graph *g)
 {
     enum { MOST = 8 };
@@ -261,7 +254,7 @@ static void warn_of_unused(struct session *s, const struct graph *g)
         used[g->outs[i].node->id] = true;
     if (g->loss)
         used[g->loss->id] = true;
-    for (size_t i = g->n_nodes; i-- > 0;) { /* operands come first */
+    for (size_t i = g->n_nodes; i-- > 0;) { /* backwards, since operands stand before their users */
         const struct node *x = g->nodes[i];
         used[x->id] |= x->op->class == CLS_EFFECT;
         for (int k = 0; used[x->id] && k < x->n_in; k++)
@@ -304,8 +297,6 @@ bool line_open(struct cli *c, struct line *l)
     return ok && check_files(l);
 }
 
-/* ---- passes and kernels ---- */
-
 struct pass_ctx line_pass_ctx(const struct line *l, const struct target *t)
 {
     struct pass_ctx ctx = pass_ctx_for(l->s, t);
@@ -317,7 +308,7 @@ struct pass_ctx line_pass_ctx(const struct line *l, const struct target *t)
     return ctx;
 }
 
-/* Dumps are results and go to stdout. With --json they go to stderr, since they would break its lines. */
+/* Dumps go to stdout; with --json, where stdout must hold only JSON, they go to stderr. */
 struct pass_options line_pass_options(const struct line *l)
 {
     const struct cli_options *o = &l->c->o;
@@ -356,8 +347,8 @@ static const struct build_target *target_of_build(const struct line *l, const st
     return NULL;
 }
 
-/* The build's target if its kernels are exactly those of k, else NULL with a diagnostic: another version of tokic may
-   lower the same graph to other kernels. */
+/* Returns the build's target if its kernels equal those of k. Else NULL, since another version of tokic or --output
+   changed them. */
 static const struct build_target *kernels_of_build(const struct line *l, const struct compiled *k)
 {
     const struct build_target *t = l->build ? target_of_build(l, k->target) : NULL;
@@ -390,8 +381,6 @@ bool line_compile(const struct line *l, struct compiled *k, const char *device_k
     k->code = t->code;
     return true;
 }
-
-/* ---- targets and devices ---- */
 
 static const struct target *target_named(struct session *s, const char *name)
 {
@@ -449,7 +438,6 @@ static bool unknown_device(struct session *s, const char *spec)
                       spec, cli_meant(s, known));
 }
 
-/* Reads N of "KIND:N". */
 static bool ordinal_of(const char *spec, const char *kind, int *out)
 {
     size_t n = strlen(kind);
@@ -507,7 +495,6 @@ static struct device *any_device(const struct line *l, bool or_emu)
     return NULL;
 }
 
-/* Checks that --target, if given, names the device's target. */
 static bool device_is_meant(const struct line *l, const struct device *d)
 {
     const struct target *named[MAX_TARGETS];
@@ -534,8 +521,6 @@ struct device *line_device(const struct line *l, bool or_emu)
     d->ops->close(d);
     return NULL;
 }
-
-/* ---- what it runs on ---- */
 
 static enum init_mode init_mode(const struct line *l, enum init_mode otherwise)
 {

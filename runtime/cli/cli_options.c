@@ -54,7 +54,6 @@ enum { N_FLAGS = sizeof flags / sizeof *flags, FIRST_VALUE = 1000 };
 
 const struct cli_flag *cli_flag_at(int i) { return i >= 0 && i < N_FLAGS ? &flags[i] : NULL; }
 
-/* Is `word` one of the words in a list, which `sep` separates? */
 static bool in_list(const char *list, char sep, const char *word)
 {
     size_t len = strlen(word);
@@ -73,8 +72,6 @@ static bool takes(const struct verb *v, const struct cli_flag *f)
 {
     return !strcmp(f->name, "help") || cli_has_word(v->flags, f->name);
 }
-
-/* ---- errors ---- */
 
 const char *cli_meant(struct session *s, const char *near)
 {
@@ -114,7 +111,6 @@ const char *cli_word_meant(const char *of, const char *said)
     return NULL;
 }
 
-/* The verbs that have a flag, for an error about a verb that does not. */
 static const char *others_with(struct session *s, const struct verbs *all, const char *name)
 {
     const char *list = "";
@@ -145,8 +141,6 @@ static bool bad_value(struct session *s, const struct cli_flag *f, const char *v
 {
     return diag_error(s, FAIL_USAGE, NOWHERE, "--%s %s: %s", f->name, value, wanted);
 }
-
-/* ---- values ---- */
 
 static bool read_count(struct session *s, const struct cli_flag *f, const char *value, int64_t least, int64_t *out)
 {
@@ -243,9 +237,6 @@ static bool read_value(struct session *s, const struct cli_flag *f, const char *
     BUG("flag kind %d", (int)f->kind);
 }
 
-/* ---- reading ---- */
-
-/* getopt's tables for the flags that a verb takes. */
 static void tables_of(const struct verb *v, struct option longs[N_FLAGS + 1], char shorts[3 * N_FLAGS + 2])
 {
     int n = 0;
@@ -275,7 +266,7 @@ static const struct cli_flag *flag_of(int got)
     BUG("getopt gave %d", got);
 }
 
-/* getopt accepts any prefix of a name. tokic does not, since a flag added later could make a prefix ambiguous. */
+/* getopt_long accepts "--dev" for "--device". tokic refuses that, since a flag added later could make it ambiguous. */
 static bool is_abbreviated(const struct cli_flag *f, char **argv, bool is_long)
 {
     const char *said = argv[optind - 1 - (optarg && optarg == argv[optind - 1])];
@@ -302,7 +293,7 @@ bool cli_options_read(struct session *s, const struct verbs *all, const struct v
                       struct cli_options *o)
 {
     struct option longs[N_FLAGS + 1];
-    char shorts[3 * N_FLAGS + 2], **args = arena_array(s->run, char *, argc + 1); /* a copy: getopt reorders */
+    char shorts[3 * N_FLAGS + 2], **args = arena_array(s->run, char *, argc + 1); /* a copy, since getopt reorders it */
     memcpy(args, argv, (size_t)argc * sizeof *argv);
     tables_of(v, longs, shorts);
     *o = (struct cli_options){ .batch = -1, .seed = 42 };

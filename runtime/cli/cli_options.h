@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_CLI_CLI_OPTIONS_H
 #define TOKIC_RUNTIME_CLI_CLI_OPTIONS_H
-/* Verbs and their flags: one table of all flags; each verb names those that it takes. */
+/* Flags. One table has the flags of all verbs; each verb names those that it takes. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,15 +10,14 @@
 struct cli;
 struct verb {
     const char *name;
-    const char *args;    /* its argument as help shows it: "[GRAPH|DIR]"; NULL: it takes none */
-    const char *summary; /* one line */
-    const char *flags;   /* names of the flags that it takes, space-separated */
-    const char *about;   /* the paragraphs of its help */
-    /* FAIL_NONE: success. If the session has errors, the first one's kind decides the exit code instead. */
+    const char *args; /* "[GRAPH|DIR]", as help shows it; NULL: takes no argument */
+    const char *summary;
+    const char *flags; /* names of flags, space-separated */
+    const char *about;
+    /* FAIL_NONE: success. If the session has errors, the first one decides the exit code instead. */
     enum fail (*run)(struct cli *c);
 };
 
-/* All verbs, in the order of help. */
 struct verbs {
     const struct verb *v;
     size_t n;
@@ -30,17 +29,17 @@ struct texts {
 };
 
 struct cli_options {
-    const char *what; /* the one argument that is not a flag: GRAPH, DIR, or the name of an op; NULL: none */
+    const char *what; /* the argument that is not a flag: GRAPH, DIR or an op; NULL: none */
     const char *size;
     struct texts sets, dims, inputs, outputs;
     int64_t batch; /* -1: not given */
     uint64_t seed;
     double loss_scale; /* 0: not given */
-    int64_t threads;   /* 0: as many as the machine has */
+    int64_t threads;   /* 0: one for each processor */
     const char *backend, *device, *numerics, *target, *against, *init;
     const char *weights, *save_weights, *out_dir, *report, *dump_launches;
-    const char *dump; /* a pass's name, or "all" */
-    const char *stop; /* a pass's name */
+    const char *dump;
+    const char *stop;
     bool grad, json, quiet, verbose, help, check, sanitize, dot, contracts;
 };
 
@@ -58,27 +57,23 @@ enum flag_kind {
 };
 struct cli_flag {
     const char *name;
-    char letter; /* 0: none */
+    char letter;
     enum flag_kind kind;
-    size_t at;       /* offset of its field in struct cli_options */
-    const char *arg; /* its value as help shows it; FLAG_WORD: the words, separated by "|" */
+    size_t at;       /* offset of the value in struct cli_options */
+    const char *arg; /* the value as help shows it; for FLAG_WORD the choices, "cpu|hip" */
     const char *help;
 };
 
-/* All flags, in the order in which help lists them; NULL past the last. */
 const struct cli_flag *cli_flag_at(int i);
-/* "; did you mean NEAR?", to end an error about a name; "" if `near` is NULL. */
+/* "; did you mean NEAR?", or "" if `near` is NULL. */
 const char *cli_meant(struct session *s, const char *near);
-/* tokic's word for what users of other tools call a backend, numerics or device. `of` is the flag's name: `said` "cuda"
-   of "device" is nvidia:0. NULL: unknown. */
+/* Translates the words of other tools: "cuda" for --device is "nvidia:0". `of`: the flag's name. NULL: unknown. */
 const char *cli_word_meant(const char *of, const char *said);
-/* Is `word` one of the space-separated words? */
 bool cli_has_word(const char *words, const char *word);
 
-/* Reads argv[1..] for a verb, one of `all`. The texts are not copied: they point into argv. false with a diagnostic
+/* Reads the flags in argv[1..] for verb v. The strings of `out` point into argv. false with a diagnostic
    (FAIL_USAGE). */
 bool cli_options_read(struct session *s, const struct verbs *all, const struct verb *v, int argc, char **argv,
                       struct cli_options *out);
-/* The flags of a verb, as its help shows them. */
 void cli_options_help(const struct verb *v, FILE *to);
 #endif

@@ -1,4 +1,5 @@
-/* tokic run: runs a graph on the reference, or its kernels on a device, then shows and writes the outputs. */
+/* tokic run: runs a graph in the reference interpreter, or its kernels on a device, and shows and writes the
+   outputs. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -13,19 +14,17 @@
 #include "runtime/format/safetensors.h"
 #include "runtime/judge/walk.h"
 
-enum { SHOWN = 8 }; /* an output of at most this many elements is shown whole */
+enum { SHOWN = 8 }; /* outputs of up to 8 elements are shown whole */
 
 struct run_job {
     struct line l;
     struct binding *b;
     enum numerics numerics;
     bool cpu;
-    const char *on;       /* "cpu real", "emu:gfx90a" */
-    const char *target;   /* the target whose passes ran; NULL: the graph as written */
-    struct tensor **outs; /* one for each output of l.parsed */
+    const char *on; /* "cpu real", "emu:gfx90a" */
+    const char *target;
+    struct tensor **outs;
 };
-
-/* ---- what is asked for ---- */
 
 static enum numerics numerics_of(const char *word)
 {
@@ -62,14 +61,12 @@ static bool read_backend(struct run_job *j, struct cli *c)
     return true;
 }
 
-/* ---- the reference ---- */
-
 static void take(struct run_job *j, const struct walk *w, size_t i, const struct node *n)
 {
     j->outs[i] = walk_tensor(w, n, j->l.s->run);
 }
 
-/* Runs the reference. For f16 it walks the graph after precision, which has chosen the dtype that each node rounds
+/* For --numerics f16 this runs the graph after the pass precision, which chooses the dtype that each node is rounded
    to. */
 static bool run_cpu(struct run_job *j)
 {
@@ -89,8 +86,6 @@ static bool run_cpu(struct run_job *j)
     return ok;
 }
 
-/* ---- --check ---- */
-
 struct guard {
     struct session *s;
     const struct graph *g;
@@ -98,7 +93,7 @@ struct guard {
     size_t checked;
 };
 
-/* Checks a value's range and finiteness against an obligation that is not proved. */
+/* Checks a computed value against an obligation that the compiler did not prove. */
 static bool guard_holds(struct guard *gd, const struct walk *w, const struct obligation *o)
 {
     const struct node *x = o->operand >= 0 ? o->node->in[o->operand] : o->node;
@@ -129,7 +124,7 @@ static bool guard_node(void *ctx, struct walk *w, const struct node *n)
     return good;
 }
 
-/* Values are checked in the reference whatever the backend is, since kernels do not materialise most of them. */
+/* Checks values of a reference run for any backend, since kernels do not store most values. */
 static bool check_guards(struct run_job *j)
 {
     const struct graph *g = j->l.parsed;
@@ -147,9 +142,7 @@ static bool check_guards(struct run_job *j)
     return ok;
 }
 
-/* ---- kernels ---- */
-
-/* The bound value of a source. A source that no kernel reads is not on the device. */
+/* For an output that is an input or parameter: if no kernel reads it, it is not on the device. */
 static struct tensor *source_value(struct run_job *j, const struct graph *g, struct node *n)
 {
     struct walk *w = walk_begin(j->l.s, g, &j->b->dims, NUMERICS_F16, 1);
@@ -200,14 +193,12 @@ static bool run_hip(struct run_job *j)
     return ok;
 }
 
-/* ---- outputs ---- */
-
 struct stats {
     double min, max, mean;
     int64_t nans, infinite;
 };
 
-/* min, max and mean are of the finite elements. */
+/* min, max and mean leave out elements that are not finite. */
 static struct stats stats_of(const struct tensor *t)
 {
     struct stats st = { INFINITY, -INFINITY, 0, 0, 0 };
@@ -216,7 +207,7 @@ static struct stats stats_of(const struct tensor *t)
     for (int64_t i = 0; i < n; i++) {
         double x = tensor_get(t, i);
         st.nans += isnan(x) != 0;
-        st.infinite += isinf(x) != 0; /* −1 for −inf */
+        st.infinite += isinf(x) != 0; /* isinf may be −1 */
         if (!isfinite(x))
             continue;
         st.min = fmin(st.min, x);
@@ -254,7 +245,6 @@ static const char *value_text(struct arena *a, const struct tensor *t)
     return text;
 }
 
-/* The "state" of an output in --json: whether its elements are finite, or "empty" if it has none. */
 static const char *state_word(const struct tensor *t, const struct stats *st)
 {
     int64_t odd = st->nans + st->infinite;
@@ -262,7 +252,6 @@ static const char *state_word(const struct tensor *t, const struct stats *st)
     return !n ? "empty" : st->nans == n ? "all NaN" : odd == n ? "none finite" : odd ? "some not finite" : "finite";
 }
 
-/* The file that --output names for an output; NULL: none. */
 static const char *file_for(const struct cli *c, const char *name)
 {
     const char *file = NULL;
@@ -362,7 +351,7 @@ static bool save_weights(struct run_job *j)
     return true;
 }
 
-/* Rejects empty names before the run, since they would else be noticed only after it. */
+/* Done before the run, so that no run is wasted. */
 static bool check_outputs(struct cli *c)
 {
     for (size_t i = 0; i < c->o.outputs.n; i++) {

@@ -1,5 +1,5 @@
-/* tokic verify: judges every kernel on its actual inputs and the passes against the parsed graph, and reports the
-   outputs' drift end to end. */
+/* tokic verify: judges every kernel on its actual inputs, and the passes against the graph as parsed. Reports how far
+   the outputs are from real numbers. */
 #include <string.h>
 
 #include "ir/ops/op.h"
@@ -10,8 +10,8 @@
 #include "runtime/cli/report.h"
 #include "runtime/judge/verify.h"
 
-/* Time of comparing the outputs, and of judging the passes, as shares of the time that the kernels take (measured:
-   moe_sheaf tiny at batch 128, emulated). */
+/* For the progress line: the time to compare the outputs and to judge the passes, as shares of the kernels' time
+   (measured: moe_sheaf tiny, batch 128, emulated). */
 #define COMPARE_SHARE 0.15
 #define PASSES_SHARE 0.6
 
@@ -22,14 +22,12 @@ struct verify_job {
     struct binding *b;
     struct verify_report r;
     struct verify_context ctx;
-    struct verify_lines *lines; /* NULL: no table is asked for */
+    struct verify_lines *lines;
     struct progress progress;
-    double *work; /* of each group, in multiply-adds; then of comparing outputs; then of judging passes */
+    double *work; /* work of each group in multiply-adds, of comparing outputs, and of judging passes */
 };
 
 static struct cJSON *head(const struct verify_job *j) { return line_json(&j->l, "verify", j->b, INIT_JUDGE); }
-
-/* ---- progress ---- */
 
 static double group_work(struct session *s, const struct group *gr, const struct dim_values *dims)
 {
@@ -43,8 +41,6 @@ static double group_work(struct session *s, const struct group *gr, const struct
     return sum;
 }
 
-/* Sets j->work and returns its sum, for the progress line. A kernel is run and judged; the outputs are compared by one
-   walk over the graph, and the passes by two. */
 static double all_work(struct verify_job *j)
 {
     const struct graph *g = j->k.after;
@@ -89,8 +85,6 @@ static bool begin_report(struct verify_job *j)
     return true;
 }
 
-/* ---- judging ---- */
-
 static bool judge_kernels(struct verify_job *j)
 {
     struct exec *e = exec_open(j->l.s, j->k.program, j->d, &j->k.code, j->b);
@@ -115,7 +109,6 @@ static bool judge_passes(struct verify_job *j)
     return ok;
 }
 
-/* The flags that reproduce these inputs in another command. */
 static const char *inputs_text(const struct cli *c)
 {
     const struct cli_options *o = &c->o;
@@ -168,7 +161,7 @@ static enum fail say(struct verify_job *j)
     return j->ctx.verdict <= VERDICT_PARTLY ? FAIL_NONE : FAIL_JUDGED;
 }
 
-/* Refuses a file in --output, since verify judges the outputs that --output adds, but writes none. */
+/* verify takes --output NAME, but not --output NAME=FILE, since it writes no outputs. */
 static bool check_outputs(struct cli *c)
 {
     for (size_t i = 0; i < c->o.outputs.n; i++)

@@ -1,4 +1,3 @@
-/* The report on a target's build: one line for each kernel; equal kernels of block instances share a line. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -6,15 +5,14 @@
 #include "runtime/format/json_out.h"
 #include "runtime/cli/report.h"
 
-/* A launch costs some microseconds of the device's time even if it does nothing. A kernel that would take less is
-   bound by its launch. */
+/* A launch takes some microseconds even if the kernel does nothing. */
 #define LAUNCH_SECONDS 5e-6
 
 struct line {
     const char *title;
-    size_t kernel; /* index of its text in the program */
+    size_t kernel;
     size_t groups, launches;
-    double flops, bytes; /* totals over the line's groups, at the hint */
+    double flops, bytes;
     bool matrix;
 };
 
@@ -28,8 +26,8 @@ static double bytes_of(struct session *s, struct node *const *list, size_t n, in
     return sum;
 }
 
-/* Adds a group's work to its line: two operations for each multiply-add of a contraction, one for each element of a
-   pointwise op. Bytes are counted as if each value were read or written once. */
+/* A multiply-add of a contraction is two operations, an element of a pointwise op is one. Each value is counted as read
+   or written once. */
 static void add_group(struct session *s, struct line *l, const struct group *gr, int64_t hint)
 {
     for (size_t i = 0; i < gr->n_nodes; i++) {
@@ -66,7 +64,8 @@ static struct line *lines_of(struct session *s, const struct build_report *r, si
     return lines;
 }
 
-/* What bounds one launch of the line, by the roofline of the target's usual card. */
+/* Is a launch limited by compute, by memory, or by the launch itself? Uses the peak rates of the target's usual
+   card. */
 static const char *bound_by(const struct target *t, const struct line *l)
 {
     double n = (double)l->launches;

@@ -1,5 +1,3 @@
-/* The report of verify: a line for each kernel (the worst of equal kernels of block instances), the other comparisons,
-   what the verdict relies on, and the verdict. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -10,7 +8,7 @@
 
 enum { FAILS_SHOWN = 5, PLACE_WIDTH = 28 };
 
-/* Equal kernels of block instances share a line. */
+/* A line for equal kernels, such as those of all experts. */
 struct line {
     const char *title;
     size_t kernel, n, judged;
@@ -28,7 +26,7 @@ struct verify_lines {
     size_t width[COLUMNS];
 };
 
-/* Is a worse than b? A wrong kernel is worse than a right one; else the larger ratio is worse. */
+/* A wrong kernel is worse than a right one; otherwise the larger ratio is worse. */
 static bool is_worse(const struct kernel_verdict *a, const struct kernel_verdict *b)
 {
     return a->pass != b->pass ? !a->pass : a->ratio > b->ratio;
@@ -45,7 +43,6 @@ static struct line *line_of(struct verify_lines *l, const struct group *gr, size
     return &l->lines[k];
 }
 
-/* An error, with two significant digits. */
 static const char *error_text(struct arena *a, double x) { return x == 0 ? "0" : arena_printf(a, "%.1e", x); }
 static const char *value_text(struct arena *a, double x) { return isnan(x) ? "NaN" : arena_printf(a, "%.6g", x); }
 
@@ -73,8 +70,7 @@ static const char *dims_text(struct arena *a, const struct dim_values *d)
     return text;
 }
 
-/* Sets column widths that will fit every line, before any line is known: for the longest title, and for the last
-   element of every result. */
+/* The widths must fit lines that are not known yet: they fit the longest title and the last element of every result. */
 static void set_widths(struct verify_lines *l)
 {
     static const char *const widest[COLUMNS] = { "kernel",        "1.0e-100", "1.0e-10", "1,000",
@@ -143,8 +139,7 @@ void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *
                                    number_text(a, line->range), w->pass ? NULL : "wrong" });
 }
 
-/* "y 8.9e-04 from real, end to end". Elements that are not finite are counted: those that equal the real numbers'
-   elements, and those that differ. */
+/* "y 8.9e-04 from real, end to end". For a tensor with elements that are not finite, counts them. */
 static const char *drift_text(struct arena *a, const struct drift *d)
 {
     if (!d->elements)
@@ -253,8 +248,7 @@ static void print_fail(struct session *s, const struct verify_report *r, const s
                     : "runs the same kernels on the CPU, looking for races, out-of-range and unwritten accesses");
 }
 
-/* Totals over all kernels. blind: the number of kernels that have elements, none of which was judged. kernels: the
-   number of all others. */
+/* Sums over all kernels. blind: kernels of which no element was judged. kernels: all others. */
 struct judged {
     int64_t elements, range, not_finite;
     size_t kernels, blind;
@@ -275,7 +269,7 @@ static struct judged judged_of(const struct verify_report *r)
     return j;
 }
 
-/* Why there is nothing to judge: "no kernels", "B 0". */
+/* Why nothing was judged: "no kernels", or "B 0" if the dim B is 0. */
 static const char *nothing_text(struct arena *a, const struct verify_report *r, const struct dim_values *d)
 {
     const char *text = "";
@@ -295,8 +289,8 @@ static const char *blind_text(struct arena *a, const struct kernel_verdict *v, c
                                    : arena_printf(a, "%s: %s in it %s", at, v->blind_of->op->call.name, v->blind_why);
 }
 
-/* Prints a line for each kernel with elements that were not judged (the first such element, and why), for each kernel
-   that has no finite element, and for each output of which nothing was judged. */
+/* Names the kernels with elements that were not judged, the kernels without a finite element, and the outputs of which
+   nothing was judged. */
 static void print_unjudged(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
 {
     struct arena *a = s->run;
@@ -355,8 +349,6 @@ void report_verify(struct session *s, const struct verify_report *r, const struc
     else
         print_fail(s, r, c, to);
 }
-
-/* ---- JSON ---- */
 
 static void add_verdict(struct session *s, struct cJSON *o, const struct kernel_verdict *v,
                         const struct verify_context *c)

@@ -1,4 +1,3 @@
-/* Tables and small texts of the command line. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -7,7 +6,6 @@
 #include "runtime/format/json_out.h"
 #include "runtime/cli/report.h"
 
-/* The beginning of character number `at`, or the text's end. */
 static const char *text_at(const char *text, size_t at)
 {
     size_t n = strlen(text);
@@ -60,7 +58,6 @@ static void measure(const struct table *t, size_t *width, size_t n)
                 width[i] = text_width(t->rows[r][i]);
 }
 
-/* Shortens the first column's names, and lowers width[0] with them, so that lines stay within t->most. */
 static void shorten_names(const struct table *t, size_t indent, size_t *width, size_t n)
 {
     enum { LEAST = 20 };
@@ -76,7 +73,6 @@ static void shorten_names(const struct table *t, size_t indent, size_t *width, s
         width[0] = most;
 }
 
-/* Puts two blanks between columns, and none at the end of a line. */
 void table_print(const struct table *t, int indent, FILE *to)
 {
     size_t n = strlen(t->align);
@@ -121,7 +117,7 @@ const char *ratio_text(struct arena *a, double x)
         return isnan(x) ? "NaN" : "∞";
     if (x >= 10)
         return number_text(a, x < 1e15 ? (int64_t)x : INT64_C(1000000000000000));
-    double cut = floor(x * 100 + 1e-9) / 100; /* 0.29 · 100 is below 29 */
+    double cut = floor(x * 100 + 1e-9) / 100; /* 1e-9, since 0.29 · 100 is below 29 */
     return arena_printf(a, "%.2f", x <= 1 ? fmin(cut, 0.99) : cut);
 }
 
@@ -146,8 +142,6 @@ struct cJSON *report_json(const char *kind)
     json_text(o, "kind", kind);
     return o;
 }
-
-/* ---- graphs ---- */
 
 int64_t graph_parameters(const struct graph *g, size_t *n_tensors)
 {
@@ -207,7 +201,7 @@ const char *element_text(struct arena *a, const struct node *n, const struct dim
     return n->type.rank ? arena_printf(a, "%s[%s]", name, index) : name;
 }
 
-/* The name of a group's block instance; *stem: its length without the number at its end. */
+/* The name of the expert or layer that a group belongs to: "expert12". *stem: its length without the number, 6. */
 static const char *instance_of(const struct group *gr, size_t *stem)
 {
     const char *instance = NULL;

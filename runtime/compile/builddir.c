@@ -42,8 +42,6 @@ bool dir_make(struct session *s, const char *path)
     }
 }
 
-/* ---- writing ---- */
-
 struct writer {
     struct session *s;
     const char *dir;
@@ -132,9 +130,8 @@ static bool put_all(struct session *s, const struct build *b, const char *dir)
     return false;
 }
 
-/* ---- replacing a directory ---- */
-
-/* What exists at the path: nothing, an empty directory, a build, or something that must not be replaced. */
+/* What stands at the path of a new build: nothing, an empty directory, an old build, or anything else, which must not
+   be replaced. */
 enum in_way { WAY_FREE, WAY_EMPTY, WAY_BUILD, WAY_OTHER };
 
 static enum in_way what_is_at(struct session *s, const char *dir)
@@ -153,11 +150,11 @@ static enum in_way what_is_at(struct session *s, const char *dir)
         return WAY_EMPTY;
     const char *manifest = arena_printf(s->run, "%s/manifest.json", dir);
     const char *checked = arena_printf(s->run, "%s/graph.checked", dir);
-    const char *graph = arena_printf(s->run, "%s/graph.graph", dir); /* one of the two may be lost */
+    const char *graph = arena_printf(s->run, "%s/graph.graph", dir); /* a build may have lost one of the two */
     return !access(manifest, F_OK) && (!access(checked, F_OK) || !access(graph, F_OK)) ? WAY_BUILD : WAY_OTHER;
 }
 
-/* Is this name, at the top of a build, one that a build makes? */
+/* Is this the name of a file or directory that builds have? */
 static bool is_ours(const char *name)
 {
     static const char *const names[] = { ".", "..", "graph.graph", "graph.checked", "manifest.json", "kernels" };
@@ -172,7 +169,7 @@ static bool is_ours(const char *name)
     return target_find(target) != NULL;
 }
 
-/* Is this the temporary name of something that a killed process was writing? */
+/* Names like ".tokic-aB3xYz.tmp", which killed processes leave. */
 static bool is_temporary(const char *name)
 {
     size_t n = strlen(name);
@@ -191,7 +188,7 @@ static bool move_new(const char *from, const char *to)
     return errno != EEXIST && !rename(from, to);
 }
 
-/* Moves the user's files from the old build to the new one. false: some files are still in the old build. */
+/* Moves the user's own files from the old build to the new one. false if some cannot be moved. */
 static bool keep_foreign(struct session *s, const char *old, const char *dir)
 {
     bool all = true;
@@ -216,8 +213,8 @@ struct build_place {
     const char *dir;
 };
 
-/* Removes a directory beside the build: the old build, or what a killed process left. The user's files in it move to
-   the build first. */
+/* Removes an old build, or what a killed process left of one. The user's own files in it move to the new build
+   first. */
 static void drop_left(void *ctx, const char *left)
 {
     const struct build_place *p = ctx;
@@ -225,7 +222,7 @@ static void drop_left(void *ctx, const char *left)
         tree_remove(left);
 }
 
-/* Swaps old and new atomically if the file system can; otherwise there is a moment without either. */
+/* If the file system cannot swap two names, `dir` does not exist for a moment. */
 static bool move_into_place(struct session *s, const char *fresh, const char *dir, enum in_way way)
 {
     if (way == WAY_FREE || way == WAY_EMPTY)
@@ -282,8 +279,6 @@ bool build_write(struct session *s, const struct build *b, const char *given)
     return true;
 }
 
-/* ---- reading ---- */
-
 static char *read_all(struct session *s, const char *path, size_t max, size_t *size)
 {
     struct file_in f;
@@ -301,7 +296,6 @@ static char *read_all(struct session *s, const char *path, size_t max, size_t *s
     return bytes;
 }
 
-/* A string of the manifest; NULL if it is absent or not a string. */
 static const char *text_of(struct session *s, const cJSON *o, const char *key)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
@@ -354,9 +348,7 @@ static bool read_sets(struct session *s, const cJSON *list, struct build *b)
     return true;
 }
 
-/* ---- checking the files ---- */
-
-/* Keeps the bytes of files that are used later, so that nobody reads the files again after their hash was checked. */
+/* Keeps the bytes whose hash was checked, so that the files are not read again. */
 static bool keep_file(struct build *b, const char *name, const char *bytes, size_t size)
 {
     if (!strcmp(name, "graph.graph")) {
@@ -397,8 +389,8 @@ static bool is_named(const struct build *b, const char *name)
     return false;
 }
 
-/* Reports files that have a name which builds use, but which the manifest does not list. A user's files under other
-   names are ignored. */
+/* Reports files that have a name which builds use, but which the manifest does not list. The user's other files are
+   ignored. */
 static bool no_strays(struct session *s, const struct build *b, const char *under, int depth)
 {
     struct dirent **list;
@@ -423,7 +415,6 @@ static bool no_strays(struct session *s, const struct build *b, const char *unde
     return good;
 }
 
-/* Checks all files, and reports every one at fault. */
 static bool check_files(struct session *s, const cJSON *files, struct build *b)
 {
     int n = cJSON_GetArraySize(files);
@@ -500,8 +491,6 @@ struct build *build_read(struct session *s, const char *given)
     return ok ? b : NULL;
 }
 
-/* ---- the last build ---- */
-
 const char *build_last(struct session *s)
 {
     const char *why = "there is no " OUT_DIR "/last";
@@ -531,7 +520,6 @@ bool build_set_last(struct session *s, const char *name)
     return file_commit(&f);
 }
 
-/* The length of the name in "NAME=VALUE". */
 static size_t name_length(const char *set) { return strcspn(set, "="); }
 
 static bool same_name(const char *a, const char *b)
@@ -541,7 +529,7 @@ static bool same_name(const char *a, const char *b)
 
 static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
-/* "-D=1-H=64": the last value of each name, in the order of names. */
+/* "-D=1-H=64": sorted by name; a name's last value counts. */
 static const char *sets_text(struct session *s, const char *const *sets, size_t n)
 {
     const char **kept = arena_array(s->run, const char *, n + 1);
@@ -570,7 +558,7 @@ const char *build_default_dir(struct session *s, const char *graph, const char *
     return arena_printf(s->run, OUT_DIR "/%s", *name);
 }
 
-/* Do the paths name one file? If one of the files is gone, the paths' texts are compared. */
+/* If one of the files does not exist, the paths are compared as texts. */
 static bool same_path(const char *a, const char *b)
 {
     struct stat x, y;

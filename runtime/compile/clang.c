@@ -1,5 +1,4 @@
-/* clang as a command, for AMD targets that hiprtc does not know. It runs in a child process
-   (runtime/compile/compile_child.h) whose stdout and stderr are a file. */
+/* clang as a command, for AMD targets that hiprtc does not know. It runs in a child process. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -12,8 +11,7 @@
 
 enum { MAX_ARGS = 32 };
 
-/* Runs a command with stdout to a file (NULL: inherited). Returns its exit code; -1 if it could not run or was killed.
-   */
+/* Returns the exit code, or -1 if the command could not run or was killed. out_path: a file for stdout, or NULL. */
 static int command_run(const struct compile_job *job, char *const *argv, const char *out_path)
 {
     posix_spawn_file_actions_t io;
@@ -34,7 +32,7 @@ static int command_run(const struct compile_job *job, char *const *argv, const c
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Extracts the number from "Debian clang version 19.1.7 (3+b1)", followed by more lines. */
+/* "Debian clang version 19.1.7 (3+b1)" gives "19.1.7". */
 static int version_put(const struct compile_job *job)
 {
     char path[600], words[512] = "";

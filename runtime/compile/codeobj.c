@@ -4,20 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* EM_AMDGPU and EM_CUDA by number: not every elf.h has both. NT_AMDGPU_METADATA: LLVM, "User Guide for AMDGPU Backend",
-   Code Object Metadata. */
+/* Not every elf.h has EM_CUDA, EM_AMDGPU and NT_AMDGPU_METADATA (LLVM, "User Guide for AMDGPU Backend", Code Object
+   Metadata). */
 enum { MACHINE_CUDA = 190, MACHINE_AMDGPU = 224, NOTE_METADATA = 32, MAX_NAME = 4096 };
 
-/* STO_CUDA_ENTRY: the bit in a cubin's symbol that distinguishes a kernel from a function that it calls. */
+/* STO_CUDA_ENTRY, a bit of st_other: the function is a kernel. */
 enum { ENTRY_CUDA = 0x10 };
 
-/* An untrusted object. No read leaves its bytes, whatever offsets it contains, and the number of steps is bounded by
-   its size, even if its sections overlap. */
+/* An untrusted object. Every offset is checked before a read. `budget` is the number of steps left: overlapping
+   sections must not make the work quadratic. */
 struct object {
     const uint8_t *p;
     size_t size;
     Elf64_Ehdr head;
-    int64_t budget; /* steps left; below 0: given up */
+    int64_t budget;
     struct session *s;
     struct kernel_info *kernels;
     size_t n, cap;
@@ -27,7 +27,6 @@ struct bytes {
     const uint8_t *p, *end;
 };
 
-/* A range of the file; empty if it is not inside the file. */
 static struct bytes range(const struct object *o, uint64_t at, uint64_t size)
 {
     bool inside = at <= o->size && size <= o->size - at;
@@ -41,7 +40,7 @@ static uint32_t word(const uint8_t *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* Copies section header i, since headers may lie anywhere, also unaligned. */
+/* Copies the header, since it may be unaligned. */
 static bool section_at(const struct object *o, unsigned i, Elf64_Shdr *out)
 {
     if (i >= o->head.e_shnum || o->head.e_shentsize != sizeof *out || o->head.e_shoff > o->size)
@@ -53,7 +52,7 @@ static bool section_at(const struct object *o, unsigned i, Elf64_Shdr *out)
     return true;
 }
 
-/* A range that will be scanned: its size is taken from the budget. */
+/* Like range(), for bytes that the caller scans: takes their number from the budget. */
 static struct bytes range_spend(struct object *o, uint64_t at, uint64_t size)
 {
     struct bytes b = range(o, at, size);
@@ -66,7 +65,6 @@ static struct bytes section_spend(struct object *o, const Elf64_Shdr *h)
     return range_spend(o, h->sh_offset, h->sh_type == SHT_NOBITS ? 0 : h->sh_size);
 }
 
-/* A NUL-terminated name in a string section; "" if it is not terminated there or longer than MAX_NAME. */
 static const char *string_at(const struct object *o, unsigned section, uint32_t at)
 {
     Elf64_Shdr h;
@@ -95,9 +93,7 @@ static struct kernel_info *kernel_find(struct object *o, const char *name, size_
     return NULL;
 }
 
-/* ---- msgpack: the part of it that the metadata uses, the rest skipped ---- */
-
-/* The head of an item. n: the length of a container or string (of a map in pairs), or the value of an integer. */
+/* n: bytes of a string, items of an array, pairs of a map, or the value of an integer. */
 enum item_kind { ITEM_END, ITEM_INT, ITEM_STRING, ITEM_ARRAY, ITEM_MAP, ITEM_OTHER };
 struct item {
     enum item_kind kind;
@@ -119,7 +115,6 @@ static struct item item_end(struct bytes *b)
     return (struct item){ ITEM_END, 0, NULL };
 }
 
-/* An item whose content is the n bytes that follow its head. */
 static struct item item_body(struct bytes *b, enum item_kind kind, uint64_t n)
 {
     if (n > left(b))
@@ -129,8 +124,8 @@ static struct item item_body(struct bytes *b, enum item_kind kind, uint64_t n)
     return it;
 }
 
-/* Formats by first byte: github.com/msgpack/msgpack/blob/master/spec.md. A negative integer counts as ITEM_OTHER: the
-   metadata has none. */
+/* The first byte tells the format: github.com/msgpack/msgpack/blob/master/spec.md. Negative integers count as
+   ITEM_OTHER, since the metadata has none. */
 static struct item item_read(struct bytes *b)
 {
     if (!left(b))
@@ -146,7 +141,7 @@ static struct item item_read(struct bytes *b)
         return item_body(b, ITEM_STRING, c & 31);
     if (c >= 0xe0 || c <= 0xc3)
         return (struct item){ ITEM_OTHER, 0, NULL }; /* negative fixint; nil, unused, false, true */
-    /* 0xc4 to 0xdf: bytes of the number that follows, by first byte */
+    /* [c - 0xc4]: size of the number that follows the first byte c */
     static const uint8_t sizes[] = {
         1, 2, 4, 1, 2, 4, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17, 1, 2, 4, 2, 4, 2, 4
     };
@@ -154,12 +149,12 @@ static struct item item_read(struct bytes *b)
     if (size > left(b))
         return item_end(b);
     if (c >= 0xd4 && c <= 0xd8)
-        return item_body(b, ITEM_OTHER, size); /* fixext: type and data */
+        return item_body(b, ITEM_OTHER, size);
     if ((c >= 0xca && c <= 0xcb) || (c >= 0xd0 && c <= 0xd3))
         return item_body(b, ITEM_OTHER, size);
     uint64_t n = big_endian(b, size);
     if (c <= 0xc6)
-        return item_body(b, ITEM_OTHER, n); /* bin */
+        return item_body(b, ITEM_OTHER, n);
     if (c <= 0xc9)
         return item_body(b, ITEM_OTHER, n + 1); /* ext: type, then data */
     if (c <= 0xcf)
@@ -169,8 +164,7 @@ static struct item item_read(struct bytes *b)
     return (struct item){ c <= 0xdd ? ITEM_ARRAY : ITEM_MAP, n, NULL };
 }
 
-/* Skips the content of an item. It counts the items left instead of recursing, and each step consumes a byte, so
-   neither deep nesting nor large lengths can exhaust memory or time. */
+/* Counts the items to skip instead of recursing, so that deep nesting cannot overflow the stack. */
 static void item_skip(struct bytes *b, struct item it)
 {
     uint64_t todo = it.kind == ITEM_ARRAY ? it.n : it.kind == ITEM_MAP ? 2 * it.n : 0;
@@ -184,8 +178,6 @@ static bool item_is(const struct item *it, const char *text)
 {
     return it->kind == ITEM_STRING && it->n == strlen(text) && memcmp(it->string, text, it->n) == 0;
 }
-
-/* ---- AMD ---- */
 
 struct metadata_field {
     const char *key;
@@ -214,7 +206,6 @@ static void field_set(struct kernel_info *k, const struct item *key, uint64_t va
     }
 }
 
-/* One kernel: a map of fields. */
 static void kernel_metadata(struct object *o, struct bytes *b, uint64_t pairs)
 {
     struct kernel_info k = { NULL, -1, -1, -1, -1, -1, -1, -1 };
@@ -258,7 +249,7 @@ static void metadata_read(struct object *o, struct bytes b)
     }
 }
 
-/* A note is the owner's size, the data's size, the type, then owner and data, each padded to 4 bytes. */
+/* An ELF note: size of the owner, size of the data, type; then owner and data, each padded to 4 bytes. */
 static void notes_read(struct object *o, struct bytes b)
 {
     while (left(&b) >= 12) {
@@ -276,10 +267,10 @@ static void notes_read(struct object *o, struct bytes b)
     }
 }
 
-/* Is it MFMA (gfx9: VOP3P-MAI, bits 31..23 = 0x1a7) or WMMA (gfx11 and 12: VOP3P, bits 31..24 = 0xcc)? The opcode is in
-   bits 22..16 (LLVM, VOP3PInstructions.td). Among MAI's opcodes only 0x58 and 0x59 are not products: they move
-   accumulation registers. The first two sources, 9 bits each from bit 0 of the second word, must be vector registers
-   (bit 8 set). Neither pattern begins an instruction on the other architecture. */
+/* MFMA (gfx9, VOP3P-MAI) has bits 31..23 = 0x1a7. WMMA (gfx11, gfx12, VOP3P) has bits 31..24 = 0xcc. Bits 22..16 are
+   the opcode (LLVM, VOP3PInstructions.td). MAI's opcodes 0x58 and 0x59 only move accumulation registers. Bits 8 and 17
+   of the second word say that both sources are vector registers. MFMA's pattern is no instruction of gfx11 and gfx12,
+   nor WMMA's of gfx9. */
 static bool is_matrix(uint32_t first, uint32_t second)
 {
     uint32_t op = first >> 16 & 0x7f;
@@ -288,8 +279,7 @@ static bool is_matrix(uint32_t first, uint32_t second)
     return (mfma || wmma) && (second & 0x100) && (second & 0x20000);
 }
 
-/* Is it s_endpgm, as encoded up to gfx10 or since gfx11? Neither word is an instruction on the other architectures.
-   What follows the last s_endpgm of a kernel is padding. */
+/* s_endpgm: the first encoding up to gfx10, the second since gfx11. Only padding follows a kernel's last s_endpgm. */
 static bool is_end(uint32_t w) { return w == 0xbf810000 || w == 0xbfb00000; }
 
 static int matrix_count_amd(struct bytes code)
@@ -306,7 +296,8 @@ static int matrix_count_amd(struct bytes code)
     return (int)count;
 }
 
-/* Instructions are 16 bytes since sm_70; the low 12 bits of an f16 HMMA are 0x23c (seen in cubins beside their PTX). */
+/* Since sm_70 an instruction has 16 bytes. The low 12 bits of an f16 HMMA are 0x23c (seen in cubins beside their
+   PTX). */
 static int matrix_count_cuda(struct bytes code)
 {
     int count = 0;
@@ -315,8 +306,7 @@ static int matrix_count_cuda(struct bytes code)
     return count;
 }
 
-/* A kernel's code is the range of its function symbol. In a cubin, only the symbols tell which functions are kernels.
-   */
+/* A function symbol gives the range of a kernel's code. For a cubin, symbols are also the only list of kernels. */
 static void symbols_read(struct object *o, const Elf64_Shdr *table)
 {
     bool cuda = o->head.e_machine == MACHINE_CUDA;
@@ -341,9 +331,7 @@ static void symbols_read(struct object *o, const Elf64_Shdr *table)
     }
 }
 
-/* ---- the output of ptxas -v ---- */
-
-/* The integer directly before `unit` in the line: "Used 18 registers". -1 if there is none. */
+/* The number before `unit`: 18 for "Used 18 registers" and " registers". -1 if there is none. */
 static int number_before(const char *line, size_t len, const char *unit)
 {
     const char *at = memmem(line, len, unit, strlen(unit));
@@ -356,7 +344,6 @@ static int number_before(const char *line, size_t len, const char *unit)
     return v > INT32_MAX / 4 ? INT32_MAX / 4 : (int)v;
 }
 
-/* The name after `before`: in quotes or, without quotes, up to the end of the line. */
 static bool name_after(const char *line, size_t len, const char *before, const char **name, size_t *n)
 {
     const char *at = memmem(line, len, before, strlen(before));
@@ -370,11 +357,12 @@ static bool name_after(const char *line, size_t len, const char *before, const c
     return true;
 }
 
-/* ptxas info    : Compiling entry function 'k' for 'sm_90'
-   ptxas info    : Function properties for k
-   ptxas         .     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
-   ptxas info    : Used 18 registers, used 1 barriers, 256 bytes smem
-   Properties are also listed for functions that a kernel calls; only those under its own name are the kernel's. */
+/* Reads the output of ptxas -v:
+       ptxas info    : Compiling entry function 'k' for 'sm_90'
+       ptxas info    : Function properties for k
+       ptxas         .     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+       ptxas info    : Used 18 registers, used 1 barriers, 256 bytes smem
+   Functions that a kernel calls have properties too; these are skipped. */
 static void ptxas_log_read(struct object *o, const char *log)
 {
     struct kernel_info *entry = NULL;

@@ -49,9 +49,8 @@ int child_say(const struct compile_job *job, int code, const char *fmt, ...)
     return child_put(job, CHILD_LOG, words, strlen(words), code);
 }
 
-/* Resets what the child must not inherit: signal handlers and masks (a test's, a sanitizer's), the terminal, core
-   files. The child dies with its parent. The time limit is a timer, since a timer survives an exec, and its signal
-   tells the parent why the child died. */
+/* Resets signals and redirects stdin, stdout and stderr. The child writes no core file and dies with its parent. The
+   time limit is a timer, since timers survive exec. */
 static bool child_settle(const struct compile_job *job, pid_t parent, double limit)
 {
     setpgid(0, 0);
@@ -82,7 +81,7 @@ static bool child_wait(struct session *s, pid_t pid, struct child_result *out)
         got = waitpid(pid, &status, 0);
     while (got < 0 && errno == EINTR);
     int why = errno;
-    kill(-pid, SIGKILL); /* processes that the compiler started and left behind */
+    kill(-pid, SIGKILL); /* processes that the compiler left behind */
     if (got != pid)
         return diag_error(s, FAIL_DEVICE, NOWHERE, "cannot wait for the compiler's process: %s", strerror(why));
     out->code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -91,7 +90,7 @@ static bool child_wait(struct session *s, pid_t pid, struct child_result *out)
     return true;
 }
 
-/* A result file, at most `max` bytes of it, NUL-terminated; NULL if there is none or it cannot be read. */
+/* Reads at most `max` bytes and adds a NUL. NULL if the file does not exist or cannot be read. */
 static char *result_read(struct session *s, const struct compile_job *job, enum child_file which, size_t max,
                          size_t *size)
 {
@@ -117,8 +116,7 @@ static char *result_read(struct session *s, const struct compile_job *job, enum 
     return *size == want ? p : NULL;
 }
 
-/* A log made safe to print: only printable characters (UTF-8 included), spaces and line ends, since control characters
-   could drive a terminal. */
+/* Drops control characters, which could drive a terminal. */
 static const char *result_words(struct session *s, const struct compile_job *job, enum child_file which)
 {
     size_t n;
@@ -133,8 +131,7 @@ static const char *result_words(struct session *s, const struct compile_job *job
     return p;
 }
 
-/* A file system with fewer bytes left counts as full. The compiler's own files may already be gone again, so this is
-   not 0. */
+/* A disk with less free space counts as full. The compiler may have deleted its files by now, so this is not 0. */
 #define ROOM_NEEDED (16 << 20)
 
 static const char *full_text(struct session *s, const char *base, const char *dir)
@@ -172,7 +169,7 @@ bool child_run(struct session *s, int (*work)(const struct compile_job *), struc
                           base, strerror(errno));
     *out = (struct child_result){ 0 };
     job->dir = dir;
-    fflush(NULL); /* a compiler may call exit() in the child, which would write our buffers a second time */
+    fflush(NULL); /* a compiler that calls exit() in the child would write our buffers again */
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0)

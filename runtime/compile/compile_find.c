@@ -18,7 +18,6 @@ static const char *in_dir(struct arena *a, const char *dir, size_t len, const ch
     return NULL;
 }
 
-/* Searches the directories of a list, "dir:dir:...". */
 static const char *in_list(struct arena *a, const char *list, const char *const *names, int mode)
 {
     const char *found = NULL;
@@ -30,7 +29,7 @@ static const char *in_list(struct arena *a, const char *list, const char *const 
     return found;
 }
 
-/* Searches the directories that a file of /etc/ld.so.conf.d names, one per line; '#' begins a comment. */
+/* conf: a file with a directory in each line; '#' begins a comment. */
 static const char *in_conf(struct arena *a, const char *conf, const char *const *names)
 {
     char line[4096];

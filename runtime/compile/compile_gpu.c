@@ -1,5 +1,3 @@
-/* From a module's text to GPU code. Each compiler has an entry in a table, and runs in a child
-   process. */
 #include "runtime/compile/codeobj.h"
 #include "runtime/compile/compile.h"
 #include "runtime/compile/compile_child.h"
@@ -14,16 +12,16 @@ static const double time_limit = 120;
 
 struct gpu_compiler {
     const char *name;
-    const char *switch_env;       /* if this variable is "none", the compiler is not looked for */
-    const char *command_env;      /* this variable names a command that is tried first */
+    const char *switch_env;       /* an environment variable; "none" disables the compiler */
+    const char *command_env;      /* an environment variable: a command to try first */
     const char *const *libraries; /* NULL: the compiler is a command */
     const char *const *commands;
     const struct find_dir *dirs;
     int (*work)(const struct compile_job *);
-    const char *const *flags; /* the architecture's flag is added after these */
-    const char *narrow_flag;  /* added if the target's wave has 32 work-items (RDNA); NULL: none */
+    const char *const *flags;
+    const char *narrow_flag; /* only for targets with 32 work-items a wave (RDNA) */
     const char *arch_flag;
-    const char *missing; /* the message if it is absent, with how to get it */
+    const char *missing;
 };
 
 static const struct find_dir rocm_dirs[] = { { "ROCM_PATH", "/lib" }, { NULL, "/opt/rocm/lib" }, { NULL, NULL } };
@@ -40,8 +38,8 @@ static const char *const clang_commands[] = {
     "clang-19", "clang-20", "clang-21", "clang-22", "/opt/rocm/llvm/bin/clang", NULL
 };
 
-/* Every float operation is rounded separately: no fusing into fma, correctly rounded division and square root,
-   subnormals kept. What no flag says is the compiler's default, which was checked in machine code. */
+/* Every float operation must be rounded separately: no fused multiply-add, correctly rounded division and square root,
+   subnormals kept. What no flag says is the compiler's default, which was checked in its machine code. */
 static const char *const hiprtc_flags[] = { "-O3", "-ffp-contract=off", NULL };
 static const char *const clang_flags[] = { "-x",
                                            "hip",
@@ -91,7 +89,7 @@ static const struct gpu_compiler compilers[] = {
     },
 };
 
-/* A command also needs its linker: clang calls lld, which is a separate package in Debian. */
+/* clang calls lld, which is a separate package in Debian. */
 static bool linker_beside(struct session *s, const char *command)
 {
     char *real = realpath(command, NULL);
@@ -103,7 +101,7 @@ static bool linker_beside(struct session *s, const char *command)
     return find_command(s->run, names) != NULL;
 }
 
-/* The compiler's file; NULL with the reason in *why. */
+/* NULL with the reason in *why. */
 static const char *compiler_path(struct session *s, const struct gpu_compiler *c, const char **why)
 {
     const char *hidden = getenv(c->switch_env);
@@ -163,7 +161,6 @@ bool compile_identity(struct session *s, const struct target *t, const char **pa
     return *path || diag_error(s, FAIL_DEVICE, NOWHERE, "no compiler for %s: %s", t->name, why);
 }
 
-/* The first lines of a log, and how many more there are. */
 static const char *log_head(struct session *s, const char *log)
 {
     const char *p = log;
@@ -180,7 +177,6 @@ static const char *log_head(struct session *s, const char *log)
     return more ? arena_printf(s->run, "%s… and %d more lines", head, more) : head;
 }
 
-/* Reports how a child ended, as one diagnostic. */
 static bool explain(struct session *s, const struct target *t, const struct gpu_compiler *c,
                     const struct child_result *r)
 {
@@ -210,7 +206,6 @@ static bool explain(struct session *s, const struct target *t, const struct gpu_
     }
 }
 
-/* Checks that the object has every kernel that was asked for. */
 static bool names_there(struct session *s, const char *compiler, const char *const *names, size_t n_names,
                         const struct code *code)
 {

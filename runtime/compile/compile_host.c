@@ -1,4 +1,4 @@
-/* The host's C compiler, for texts that the emulator runs. */
+/* The host's C compiler, which compiles kernels for the emulator. */
 #include "runtime/compile/compile.h"
 
 #include <errno.h>
@@ -14,8 +14,8 @@
 enum { MAX_ARGS = 24, LOG_LINES = 40 };
 static const double time_limit = 600;
 
-/* No -march=native: bits and cached objects must not depend on the machine. The two -m flags make fma and f16
-   conversions single instructions. Warnings are off, since a kernel does not use all that the prelude declares. */
+/* No -march=native: results and cached objects must not depend on the machine. -mfma and -mf16c make fma and f16
+   conversions single instructions. -w, since a kernel does not use everything in the prelude. */
 static const char *const flags[] = {
     "-std=gnu17", "-O2",    "-fPIC", "-shared", "-w", "-ffp-contract=off", "-fno-math-errno",
 #if defined(__x86_64__)
@@ -24,7 +24,6 @@ static const char *const flags[] = {
     NULL
 };
 
-/* The child's work: writes the text, then executes the compiler. The parent collects cc's stderr. */
 static int child_cc(const struct compile_job *job)
 {
     char source[600], object[600], *argv[MAX_ARGS];
@@ -49,7 +48,7 @@ static int child_cc(const struct compile_job *job)
     return child_say(job, CHILD_ABSENT, "cannot run %s: %s", job->path, strerror(errno));
 }
 
-/* Appends the kernels' text as a string of the module, so that diagnostics can show its lines. */
+/* Appends the kernels' text to the module as a string, so that diagnostics can quote its lines. */
 static const char *text_with_itself(struct session *s, const char *text)
 {
     const char *kernels = strstr(text, SPELL_KERNELS);
@@ -68,7 +67,7 @@ static const char *text_with_itself(struct session *s, const char *text)
             *p++ = '\\';
             *p++ = *c;
         } else if (*c < ' ' || *c == '?')
-            p += sprintf(p, "\\%03o", (unsigned char)*c); /* also for '?', to avoid trigraphs */
+            p += sprintf(p, "\\%03o", (unsigned char)*c); /* also '?', because of trigraphs */
         else
             *p++ = *c;
     strcpy(p, "\";\n");

@@ -1,5 +1,5 @@
-/* hiprtc and NVRTC: the same interface under two sets of names. Both run in a child (runtime/compile/compile_child.h),
-   so their libraries are never closed and nothing is freed. */
+/* hiprtc and NVRTC, which have one interface under two sets of names. They run in a child process that soon ends, so
+   nothing is closed or freed. */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ struct rtc {
     const char *(*error_string)(int code);
 };
 
-/* The result code of a failed compilation: the same number in HIP's enum and NVRTC's. */
+/* Both interfaces report a failed compilation with this code. */
 enum { RTC_COMPILATION = 6 };
 
 struct rtc_name {
@@ -36,7 +36,7 @@ static const struct rtc_name rtc_names[] = {
     { offsetof(struct rtc, error_string), "hiprtcGetErrorString", "nvrtcGetErrorString" },
 };
 
-/* ISO C has no cast from dlsym's pointer to a function's; the two have one representation wherever dlsym exists. */
+/* ISO C has no cast from an object pointer to a function pointer, but on POSIX systems the bytes are the same. */
 static bool symbol(void *lib, const char *name, void *function)
 {
     void *p = dlsym(lib, name);
@@ -57,7 +57,8 @@ static int rtc_open(const struct compile_job *job, bool hip, struct rtc *r, void
     return CHILD_GOOD;
 }
 
-/* HIP encodes its version as major·10⁷ + minor·10⁵ + patch. hiprtcVersion is useless: it returns 9.0 in release 5.2. */
+/* HIP encodes its version as major·10⁷ + minor·10⁵ + patch. hiprtcVersion is not used first, since in release 5.2 it
+   says 9.0. */
 static int version_put(const struct compile_job *job, const struct rtc *r, void *lib)
 {
     char words[64] = "";
@@ -76,7 +77,7 @@ static int log_put(const struct compile_job *job, const struct rtc *r, void *pro
     size_t n = 0;
     if (r->log_size(program, &n) || n > (size_t)1 << 28)
         return code;
-    char *log = calloc(n + 1, 1); /* HIP's size leaves out the NUL, NVRTC's counts it */
+    char *log = calloc(n + 1, 1); /* HIP's size leaves out the NUL */
     if (!log || r->log(program, log))
         return code;
     return child_put(job, CHILD_LOG, log, strlen(log), code);
@@ -110,8 +111,8 @@ static bool same_arch(const char *isa, const char *arch)
     return strcmp(last ? last + 1 : isa, arch) == 0;
 }
 
-/* hiprtc 5.2 aborts on an architecture that its code object manager does not know (it frees garbage after a failed
-   set_isa_name), so libamd_comgr is asked for its list first. ISA names read "amdgcn-amd-amdhsa--gfx90a". */
+/* hiprtc 5.2 aborts on an architecture that libamd_comgr does not know. So libamd_comgr is asked for its list first,
+   which has names like "amdgcn-amd-amdhsa--gfx90a". */
 static int arch_check(const struct compile_job *job)
 {
     static const char *const names[] = { "libamd_comgr.so.2", "libamd_comgr.so.3", "libamd_comgr.so" };
@@ -153,10 +154,10 @@ int child_hiprtc(const struct compile_job *job)
     return code == CHILD_GOOD ? rtc_compile(job, &r, job->n_flags, job->flags) : code;
 }
 
-/* NVRTC 12.0 to 13.0 has a bug in loop strength reduction: if it expresses the address of a store that follows a loop
-   in terms of the loop's counters, it drops a constant. Two argmax in one kernel then write 1,024 bytes beyond their
-   shared memory (tests/graphs/two_argmax.graph). 13.1 to 13.5 are correct. Without the pass the models take at most
-   1.5 % longer on an H200. The options are undocumented ones of libnvvm; 12.0 to 13.0 all accept them. */
+/* A bug in the loop strength reduction of NVRTC 12.0 to 13.0 drops a constant from the address of a store after a loop.
+   Two argmax in one kernel then write 1,024 bytes beyond their shared memory (tests/graphs/two_argmax.graph). 13.1 to
+   13.5 are correct. Without the pass the models take at most 1.5 % longer on an H200. The options are not documented;
+   12.0 to 13.0 accept them. */
 static const char *const faulty_pass_off[] = { "-Xnvvm=-Xllc", "-Xnvvm=-disable-lsr" };
 
 static bool has_faulty_pass(const struct rtc *r)
@@ -177,8 +178,8 @@ static int compile_nvrtc(const struct compile_job *job, const struct rtc *r)
     return rtc_compile(job, r, job->n_flags + n_more, flags);
 }
 
-/* Turns off the cache that NVRTC has had since 12.9. A cubin from there has no report by ptxas, so its registers and
-   spills would be unknown. */
+/* Turns off the cache that NVRTC has since 12.9: a cubin from the cache comes without the report of ptxas, which has
+   the registers and spills. */
 int child_nvrtc(const struct compile_job *job)
 {
     struct rtc r;

@@ -1,4 +1,3 @@
-/* Launch limits, which every device checks. */
 #include "runtime/device/device.h"
 
 static bool grid_fits(struct device *d, const struct launch *l)

@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_DEVICE_DEVICE_H
 #define TOKIC_RUNTIME_DEVICE_DEVICE_H
-/* A device: memory, code, launches. The emulator and the two GPU drivers implement one interface. */
+/* The interface of a device. The emulator, the CUDA driver and the HIP driver implement it. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -8,60 +8,59 @@
 #include "ir/session.h"
 #include "ir/target.h"
 
-typedef uint64_t dptr; /* an address in a device's memory; 0: none */
+typedef uint64_t dptr; /* an address in device memory; 0: none */
 
-/* What a compiler reports of one kernel. -1: not known. */
+/* The resources of a kernel, as the compiler reports them. -1: unknown. */
 struct kernel_info {
     const char *name;
-    int regs;         /* NVIDIA: registers; AMD: vgprs; since gfx90a they include agprs */
+    int regs;         /* NVIDIA: registers; AMD: VGPRs, from gfx90a on including AGPRs */
     int agprs, sgprs; /* AMD only */
-    int spills;       /* spilled registers (AMD vgpr + sgpr) or bytes (NVIDIA) */
-    int stack;        /* bytes of private segment or stack frame per work-item */
-    int shared;       /* bytes of static shared memory */
-    int matrix;       /* matrix instructions in the object */
+    int spills;       /* in registers (AMD) or bytes (NVIDIA) */
+    int stack;        /* bytes per work-item */
+    int shared;       /* static, in bytes */
+    int matrix;
 };
 
-/* Compiled code of one module. */
 struct code {
     const struct target *target;
-    const void *object; /* code object, cubin, or (emulator) shared library */
+    const void *object; /* AMD code object, cubin, or shared library for the emulator */
     size_t size;
     const char *compiler; /* "hiprtc 5.2.3" */
     const char *flags;
-    double seconds; /* spent in the compiler */
+    double seconds;
     struct kernel_info *kernels;
     size_t n_kernels;
 };
 
-/* A buffer that a launch may access. Only the emulator and reproducers read this record; GPUs do not. */
+/* A buffer that a launch may access. The emulator checks accesses against it; GPUs ignore it. */
 struct launch_buffer {
     const char *name;
     dptr at;
     size_t bytes;
     bool written;
     bool read;
-    int elem;       /* bytes per element */
-    uint32_t value; /* a number that identifies the value in it; 0: unknown */
+    int elem;
+    uint32_t value; /* identifies the value in the buffer; 0: unknown */
 };
 
-/* Handles. Each belongs to the device that made it. */
+/* Handles. Each belongs to one device. */
 struct module;
-struct function; /* one kernel of a module, looked up; lives as long as the device */
-struct stream;   /* work in order of submission; a NULL argument is the default stream */
-struct event;    /* a point in a stream's work */
-struct captured; /* work recorded from a stream, submitted as a whole */
+struct function; /* a kernel of a module; lives as long as the device */
+struct stream;   /* runs its work in order of submission; NULL means the default stream */
+struct event;
+struct captured; /* recorded work, submitted as a whole */
 
-/* One launch. `args` is the kernel's argument struct, laid out as C does; pointers in it are dptr. */
+/* `args` is the kernel's argument struct, laid out as in C, with pointers as dptr. */
 struct launch {
     struct function *function;
-    const char *kernel; /* its name, for messages */
-    struct loc loc;     /* where the kernel comes from, for messages */
+    const char *kernel;
+    struct loc loc; /* the kernel's source, for messages */
     uint64_t grid[3];
     unsigned block;
-    unsigned shared; /* bytes of dynamic shared memory; 0 when the text declares it statically */
-    unsigned smem;   /* all bytes of shared memory that the text uses; the emulator allocates them */
-    bool collective; /* has barriers, shuffles or matrix statements: work-items must run together */
-    bool early;      /* may start before the launches before it are done: its kernel waits for them */
+    unsigned shared; /* dynamic shared memory in bytes */
+    unsigned smem;   /* static and dynamic shared memory in bytes, for the emulator */
+    bool collective; /* has barriers, shuffles or matrix instructions */
+    bool early;      /* may start before earlier launches end; the kernel itself waits for them */
     const void *args;
     size_t args_size;
     const struct launch_buffer *buffers;
@@ -70,48 +69,49 @@ struct launch {
 
 struct device;
 
-/* Work in a stream is done in order. The default stream waits for all others, and they wait for it. Its copies between
-   host and device are synchronous. The host memory of a copy in another stream must stay unchanged until the copy is
-   done, and if the copy is captured, as long as the recording lives. */
+/* The default stream waits for all others, and they wait for it. Its copies are synchronous. In another stream, the
+   host memory of a copy must not change until the copy is done; if the copy is recorded, as long as the recording
+   exists. */
 struct device_ops {
     const char *kind; /* "emu", "nvidia", "amd" */
     void (*close)(struct device *d);
-    bool (*alloc)(struct device *d, size_t bytes, dptr *out); /* bytes 0: a valid, distinct pointer */
-    void (*free)(struct device *d, dptr p);                   /* no pending or recorded work may use it */
+    bool (*alloc)(struct device *d, size_t bytes, dptr *out); /* 0 bytes give a valid, distinct pointer */
+    void (*free)(struct device *d, dptr p);                   /* no pending or recorded work may use p */
     bool (*copy_in)(struct device *d, struct stream *st, dptr dst, const void *src, size_t bytes);
     bool (*copy_out)(struct device *d, struct stream *st, void *dst, dptr src, size_t bytes);
     bool (*copy)(struct device *d, struct stream *st, dptr dst, dptr src, size_t bytes);
     bool (*fill)(struct device *d, struct stream *st, dptr dst, int byte, size_t bytes);
-    /* Discards the content: sets every bit to one, and the checking emulator reports reads before the next write. */
+    /* Discards the content: sets every bit to 1. The checking emulator then reports reads of bytes that have not been
+       written since. */
     bool (*forget)(struct device *d, struct stream *st, dptr dst, size_t bytes);
     struct module *(*load)(struct device *d, const struct code *code); /* freed with the device */
-    /* A kernel of the module by name; each is looked up once. */
     struct function *(*find)(struct device *d, struct module *m, const char *kernel);
-    /* Called once before the first launch of a record. Refuses what the device cannot launch (launch_fits), and opts in
-       to the shared memory that the launch needs. */
+    /* Called once for each launch, before it first runs. Refuses what the device cannot launch. */
     bool (*prepare)(struct device *d, const struct launch *l);
-    /* Makes the device current for this thread, before its launches. One call serves many launches, since each call
+    /* Makes the device current for this thread. The caller does so once before a series of launches, since each call
        costs time. */
     bool (*use)(struct device *d);
-    bool (*launch)(struct device *d, struct stream *st, const struct launch *l); /* an empty grid is not launched */
+    bool (*launch)(struct device *d, struct stream *st, const struct launch *l); /* an empty grid does nothing */
     bool (*sync)(struct device *d);                                              /* waits for all streams */
 
     struct stream *(*stream_new)(struct device *d);
-    void (*stream_free)(struct device *d, struct stream *st); /* all three `_free` of handles accept NULL */
+    /* st may be NULL; likewise in event_free and captured_free. */
+    void (*stream_free)(struct device *d, struct stream *st);
     bool (*stream_sync)(struct device *d, struct stream *st);
 
     struct event *(*event_new)(struct device *d);
     void (*event_free)(struct device *d, struct event *ev);
     bool (*event_record)(struct device *d, struct event *ev, struct stream *st);
-    bool (*event_wait)(struct device *d, struct event *ev, struct stream *st); /* later work in st waits for it */
-    /* Seconds between two recorded events; waits for both. Negative on failure. */
+    bool (*event_wait)(struct device *d, struct event *ev, struct stream *st);
+    /* Returns the seconds between two events. Waits for both. Negative on failure. */
     double (*event_seconds)(struct device *d, struct event *from, struct event *to);
 
-    /* From begin to end, work in the stream is recorded instead of done. A stream that waits for an event of a
-       recorded stream is recorded too. Until the end, work in the default stream is an error. */
+    /* Between begin and end, work in the stream is recorded and not run. A stream that waits for an event of a recorded
+       stream is recorded too. Work in the default stream is an error in between. */
     bool (*capture_begin)(struct device *d, struct stream *st);
     struct captured *(*capture_end)(struct device *d, struct stream *st);
-    void (*capture_drop)(struct device *d, struct stream *st); /* ends one after a failure, without a diagnostic */
+    /* Ends a recording after a failure, without a diagnostic. */
+    void (*capture_drop)(struct device *d, struct stream *st);
     bool (*captured_submit)(struct device *d, struct captured *c, struct stream *st);
     void (*captured_free)(struct device *d, struct captured *c);
 };
@@ -119,13 +119,13 @@ struct device_ops {
 struct device {
     const struct device_ops *ops;
     struct session *s;
-    const struct target *target; /* the target that its code is compiled for */
-    const char *name;            /* "NVIDIA H200", "emu:gfx90a" */
-    const char *spec;            /* "nvidia:0", "emu:gfx90a": as --device takes it */
-    bool checking;               /* the checking emulator: runs launches in any order that the program's edges allow */
+    const struct target *target;
+    const char *name; /* "NVIDIA H200", "emu:gfx90a" */
+    const char *spec; /* "nvidia:0", "emu:gfx90a": for --device */
+    bool checking;    /* the emulator that reports races and bad reads */
 };
 
-/* Does the launch keep within the limits of the device's target (grid, block, shared memory)? false with a diagnostic
+/* Does the launch keep within the target's limits on grid, block and shared memory? Else false with a diagnostic
    (FAIL_INPUT) at its loc. */
 bool launch_fits(struct device *d, const struct launch *l);
 static inline bool launch_is_empty(const struct launch *l) { return !l->grid[0] || !l->grid[1] || !l->grid[2]; }
@@ -134,7 +134,7 @@ static inline bool launch_is_empty(const struct launch *l) { return !l->grid[0] 
 struct device *emu_open(struct session *s, const struct target *t, bool checking, int threads);
 struct device *nvidia_open(struct session *s, int ordinal);
 struct device *amd_open(struct session *s, int ordinal);
-/* Number of GPUs; 0, without a diagnostic, if the driver is absent. */
+/* Number of GPUs. 0 without a diagnostic if there is no driver. */
 int nvidia_count(struct session *s);
 int amd_count(struct session *s);
 #endif

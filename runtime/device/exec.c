@@ -35,8 +35,6 @@ void exec_close(struct exec *e)
     arena_free(e->arena);
 }
 
-/* ---- launches ---- */
-
 static bool zero(struct exec *e, const struct prepared *l)
 {
     for (size_t i = 0; i < l->n_zero; i++)
@@ -45,7 +43,7 @@ static bool zero(struct exec *e, const struct prepared *l)
     return true;
 }
 
-/* Launches a kernel on a device that is current for this thread. */
+/* The device must be current for this thread. */
 static bool launch_one(struct exec *e, size_t number)
 {
     const struct prepared *l = &e->launches[number];
@@ -85,9 +83,9 @@ static bool start_in_order(struct exec *e)
     return true;
 }
 
-/* Runs the launches in a random order. Discards the activations first, and a group's scratch when the group is done. If
-   an edge is missing, a launch that runs too early reads discarded memory or another value, which the device
-   reports. */
+/* Runs the launches in a random order, to find missing dependences. Activations are discarded first, and a group's
+   scratch after the group. A launch that runs too early then reads discarded bytes or another value, which the checking
+   emulator reports. */
 static bool start_in_random_order(struct exec *e)
 {
     exec_order(e->p, e->seed++, e->order);
@@ -104,8 +102,6 @@ static bool start_in_random_order(struct exec *e)
 bool exec_start(struct exec *e) { return e->d->checking ? start_in_random_order(e) : start_in_order(e); }
 bool exec_run(struct exec *e) { return exec_start(e) && exec_sync(e); }
 bool exec_sync(struct exec *e) { return e->d->ops->stream_sync(e->d, e->stream); }
-
-/* ---- values ---- */
 
 struct tensor *exec_read(struct exec *e, const struct node *n, struct arena *a)
 {
@@ -131,8 +127,6 @@ bool exec_forget(struct exec *e, const struct group *gr)
             return false;
     return forget_scratch(e, gr);
 }
-
-/* ---- recording all launches ---- */
 
 static bool record(struct exec *e)
 {

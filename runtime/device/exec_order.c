@@ -1,4 +1,3 @@
-/* Random orders of launches for a checking device: any order that the program's edges allow. */
 #include "runtime/device/exec.h"
 
 static uint64_t next_random(uint64_t *state)
@@ -9,7 +8,7 @@ static uint64_t next_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* The launches that wait for launch i: to[from[i]] up to, not including, to[from[i + 1]]. */
+/* The launches that wait for launch i: to[from[i]] ... to[from[i + 1] - 1]. */
 struct waiters {
     size_t *from, *to;
 };
@@ -33,8 +32,8 @@ static struct waiters waiters_of(const struct program *p, struct arena *a)
     return w;
 }
 
-/* Each launch draws a rank once, and the ready launch with the highest rank is next. So a launch can be delayed to the
-   very end, which an independent draw at each step would hardly ever do. */
+/* Each launch gets one random rank, and the ready launch of highest rank runs next. Thus a launch may come very late,
+   which is unlikely with a new random choice at each step. */
 void exec_order(const struct program *p, uint64_t seed, size_t *order)
 {
     struct arena *a = arena_new();

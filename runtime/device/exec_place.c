@@ -1,5 +1,5 @@
-/* Gives a program its memory on the device: one allocation for parameters, one for inputs, and one for activations and
-   scratch, which stand there as memplan placed them. */
+/* Allocates a program's device memory: one block for parameters, one for inputs, one for activations and scratch.
+   Offsets in the last one come from the pass memplan. */
 #include "runtime/device/exec_place.h"
 
 #include "ir/ops/op.h"
@@ -19,7 +19,7 @@ size_t exec_scratch_bytes(const struct exec *e, const struct group *gr, int scra
     return (size_t)dims_eval(&e->dims, s->count) * (size_t)dtype_size(s->dtype);
 }
 
-/* Refuses values of 2^31 elements or more, since kernels number elements in 32 bits. */
+/* Kernels number elements in 32 bits. */
 static bool sizes_fit(struct exec *e)
 {
     for (size_t i = 0; i < e->p->g->n_nodes; i++) {
@@ -32,7 +32,7 @@ static bool sizes_fit(struct exec *e)
     return true;
 }
 
-/* Marks, by node id, the sources that some group reads, even if its launches have no element to read. */
+/* Returns a flag for each node id: does some group read this source? */
 static const bool *sources_read(const struct exec *e)
 {
     bool *read = arena_array(e->arena, bool, e->n_at + 1);
@@ -44,7 +44,8 @@ static const bool *sources_read(const struct exec *e)
     return read;
 }
 
-/* Places the parameters, or the other sources, in one allocation: in node order, each at a multiple of 256 bytes. */
+/* Allocates the parameters, or all other sources, as one block: in the order of nodes, each at a multiple of 256
+   bytes. */
 static bool alloc_sources(struct exec *e, const bool *read, bool params, dptr *base)
 {
     const struct graph *g = e->p->g;
@@ -66,7 +67,7 @@ static bool alloc_sources(struct exec *e, const bool *read, bool params, dptr *b
     return true;
 }
 
-/* Uploads the sources in their storage dtypes. The gaps between tensors are set to zero and stay zero. */
+/* Uploads the sources in their storage dtypes, with zeros in the gaps between tensors. */
 static bool upload(struct exec *e, const bool *read, const struct binding *b)
 {
     const struct graph *g = e->p->g;

@@ -1,5 +1,4 @@
-/* Makes every launch ready, once: finds its function, packs its arguments, and evaluates its grid and buffers for the
-   dims at hand. */
+/* Prepares every launch once: looks up its function, packs its arguments, and evaluates its grid and buffers. */
 #include <string.h>
 
 #include "runtime/device/exec_place.h"
@@ -11,8 +10,8 @@ static dptr address_of(const struct exec *e, const struct program_launch *l, con
     return base + (a->offset ? (dptr)dims_eval(&e->dims, a->offset) : 0);
 }
 
-/* The record of buffer argument i. Checkers identify a value by a number: a node's id plus 1; the numbers of scratch
-   follow those of all nodes. `first`: the number of the group's first scratch. */
+/* The record of buffer argument i. A node's value has the number id + 1. Scratch buffers have the numbers after all
+   nodes, the group's from `first` on. */
 static struct launch_buffer buffer_of(const struct exec *e, const struct program_launch *l, size_t i, uint32_t first)
 {
     const struct launch_arg *arg = &l->args[i];

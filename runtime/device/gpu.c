@@ -1,5 +1,5 @@
-/* The two GPU devices: nvidia over libcuda, amd over libamdhip64. They differ in gpu_driver's table, in how a device
-   becomes current, in how its architecture is asked, and in the opt-in for large shared memory. */
+/* The two GPU devices: nvidia over libcuda, amd over libamdhip64. Most calls go through the table of gpu_driver.c,
+   which hides the difference. */
 #include "runtime/device/gpu_stream.h"
 
 #include <stdlib.h>
@@ -16,14 +16,12 @@ enum {
 struct function {
     const char *name;
     void *handle;
-    unsigned shared; /* CUDA: bytes of dynamic shared memory allowed so far; gpu_prepare raises it */
+    unsigned shared; /* CUDA: the dynamic shared memory that is allowed so far, in bytes */
 };
 struct module {
     void *handle;
     struct module *next;
 };
-
-/* ---- memory ---- */
 
 static bool gpu_alloc(struct device *d, size_t bytes, dptr *out)
 {
@@ -80,8 +78,6 @@ static bool gpu_forget(struct device *d, struct stream *st, dptr dst, size_t byt
     return gpu_fill(d, st, dst, 0xff, bytes);
 }
 
-/* ---- code ---- */
-
 static struct module *gpu_load(struct device *d, const struct code *code)
 {
     struct gpu *g = gpu_of(d);
@@ -130,8 +126,7 @@ static bool gpu_prepare(struct device *d, const struct launch *l)
 
 static bool gpu_current(struct device *d) { return gpu_use(gpu_of(d)); }
 
-/* Launches a kernel that may start early. The driver then puts no fence before it, which saves a fifth of the launch's
-   time on the host. */
+/* The kernel may start before earlier launches end. This saves a fifth of a launch's time on the host. */
 static bool launch_early(struct gpu *g, void *stream, const struct launch *l, void **config)
 {
     static const struct cuda_launch_attribute early = { .id = PROGRAMMATIC_STREAM_SERIALIZATION, .value.flag = 1 };
@@ -144,7 +139,7 @@ static bool launch_early(struct gpu *g, void *stream, const struct launch *l, vo
     return CALL(g, launch_config, (&how, l->function->handle, NULL, config));
 }
 
-/* The argument struct goes by pointer through `config`, so that one packed struct serves both drivers. */
+/* Passes the packed argument struct through `config`, which both drivers accept. */
 static bool gpu_launch(struct device *d, struct stream *st, const struct launch *l)
 {
     struct gpu *g = gpu_of(d);
@@ -153,7 +148,7 @@ static bool gpu_launch(struct device *d, struct stream *st, const struct launch 
         return true;
     size_t size = l->args_size;
     void *const param_pointer = (void *)1;
-    void *const param_size = (void *)2; /* both numbers hold for both drivers */
+    void *const param_size = (void *)2; /* CU_LAUNCH_PARAM_BUFFER_POINTER and _SIZE; HIP has the same numbers */
     void *config[] = { param_pointer, (void *)(uintptr_t)l->args, param_size, &size, g->api.vendor->param_end };
     unsigned grid[] = { (unsigned)l->grid[0], (unsigned)l->grid[1], (unsigned)l->grid[2] };
     bool good = l->early && g->api.launch_config && d->target->early_launch
@@ -181,8 +176,6 @@ static bool gpu_sync(struct device *d)
     return true;
 }
 
-/* ---- open and close ---- */
-
 static void gpu_close(struct device *d)
 {
     struct gpu *g = gpu_of(d);
@@ -207,7 +200,6 @@ static void gpu_close(struct device *d)
 static const struct device_ops nvidia_ops = { .kind = "nvidia", GPU_OPS };
 static const struct device_ops amd_ops = { .kind = "amd", GPU_OPS };
 
-/* "sm_90" */
 static bool nvidia_arch(struct gpu *g, char arch[static 64])
 {
     int major, minor;
@@ -218,8 +210,8 @@ static bool nvidia_arch(struct gpu *g, char arch[static 64])
     return true;
 }
 
-/* Searches hipDeviceProp_t for "gfx90a:sramecc+:xnack-" and keeps "gfx90a". The layout of the struct changes between
-   releases, but it always begins with 256 bytes of the device's name. */
+/* Finds "gfx90a:sramecc+:xnack-" in hipDeviceProp_t and keeps "gfx90a". The struct differs between releases, but always
+   begins with 256 bytes for the device's name. */
 static bool amd_arch(struct gpu *g, char arch[static 64])
 {
     enum { ROOM = 8192, NAME = 256 };
@@ -252,7 +244,6 @@ static bool target_of(struct gpu *g, const char *arch)
                                      g->d.spec, g->d.name, arch, known);
 }
 
-/* Opens the driver and counts its devices. 0: *why says why there is none. */
 static int count_of(struct session *s, const struct gpu_vendor *v, struct gpu_driver *api, const char **why)
 {
     int n = 0;

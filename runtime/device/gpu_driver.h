@@ -1,22 +1,22 @@
 #ifndef TOKIC_RUNTIME_DEVICE_GPU_DRIVER_H
 #define TOKIC_RUNTIME_DEVICE_GPU_DRIVER_H
-/* The two GPU drivers, opened at run time: one set of functions under two sets of names. */
+/* The CUDA and HIP drivers, opened at run time: one table of functions, which have two sets of names. */
 #include "runtime/device/device.h"
 
-/* What differs between the vendors besides the names. */
+/* The differences between the vendors, apart from function names. */
 struct gpu_vendor {
     const char *kind, *brand; /* "nvidia", "NVIDIA" */
-    const char *switch_env;   /* if this variable is "none", the driver is not looked for */
-    const char *library_env;  /* this variable overrides the library to open */
+    const char *switch_env;   /* an environment variable; "none" disables the driver */
+    const char *library_env;  /* an environment variable that names another library */
     const char *const *libraries;
-    const char *const *nodes; /* device files: one of them exists if a GPU is present; NULL: not checked */
+    const char *const *nodes; /* device files, one of which exists if there is a GPU; NULL: not checked */
     const char *remedy;
-    void *param_end; /* ends the list of launch parameters */
+    void *param_end; /* the driver's CU_LAUNCH_PARAM_END */
     bool cuda;
 };
 extern const struct gpu_vendor gpu_nvidia, gpu_amd;
 
-/* CUlaunchAttribute and CUlaunchConfig. */
+/* Copies of CUlaunchAttribute and CUlaunchConfig in cuda.h. */
 struct cuda_launch_attribute {
     int id;
     int pad;
@@ -32,8 +32,7 @@ struct cuda_launch {
     unsigned n_attributes;
 };
 
-/* Handles are pointers, device addresses are 64-bit numbers, and a NULL stream is the default one. A driver fills the
-   fields that it has: see the table in gpu_driver.c. */
+/* Functions that a driver lacks are NULL. */
 struct gpu_driver {
     const struct gpu_vendor *vendor;
     int (*init)(unsigned flags);
@@ -78,21 +77,19 @@ struct gpu_driver {
     int (*context_release)(int device);
     int (*context_use)(void *context);
     int (*function_attribute)(void *function, int attribute, int value);
-    int (*launch_config)(const struct cuda_launch *how, void *function, void **params,
-                         void **config); /* in drivers from 11.8 on */
+    int (*launch_config)(const struct cuda_launch *how, void *function, void **params, void **config); /* since 11.8 */
     /* HIP only */
     const char *(*hip_error_name)(int code);
     const char *(*hip_error_text)(int code);
     int (*device_use)(int device);
-    int (*properties)(void *properties, int device); /* a driver has one of these two, depending on its version */
+    int (*properties)(void *properties, int device); /* one of these two, depending on the version */
     int (*properties_6)(void *properties, int device);
 };
 
-/* Opens a driver. Its library is never closed, since drivers leave threads and exit handlers behind. false: *why, in
-   the run arena. */
+/* Opens a driver and looks up its functions. Its library is never closed, since it leaves threads and exit handlers
+   behind. false with the reason in *why. */
 bool gpu_driver_open(struct session *s, const struct gpu_vendor *v, struct gpu_driver *out, const char **why);
-/* The driver's name for the function in a field; `field`: its offset in struct gpu_driver. */
+/* The driver's name for a function, which is given by its offset in struct gpu_driver. */
 const char *gpu_function_name(const struct gpu_vendor *v, size_t field);
-/* The driver's name and text for an error code. */
 void gpu_error_words(const struct gpu_driver *g, int code, const char **name, const char **text);
 #endif

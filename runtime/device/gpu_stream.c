@@ -1,10 +1,9 @@
-/* Streams, events and recordings of the two GPU devices. */
 #include "runtime/device/gpu_stream.h"
 #include "ir/memory.h"
 
 #include <stdlib.h>
 
-enum { CAPTURE_OF_THIS_THREAD = 1 }; /* in both drivers: a capture ignores the calls of other threads */
+enum { CAPTURE_OF_THIS_THREAD = 1 }; /* in both drivers: other threads may call the driver meanwhile */
 
 struct stream {
     void *handle;
@@ -22,8 +21,6 @@ struct captured {
 void *gpu_stream_handle(const struct stream *st) { return st ? st->handle : NULL; }
 
 static void *new_handle(size_t size) { return memory_must(calloc(1, size), size); }
-
-/* ---- streams ---- */
 
 struct stream *gpu_stream_new(struct device *d)
 {
@@ -59,8 +56,6 @@ bool gpu_stream_sync(struct device *d, struct stream *st)
     g->last = NULL;
     return true;
 }
-
-/* ---- events ---- */
 
 struct event *gpu_event_new(struct device *d)
 {
@@ -109,8 +104,6 @@ double gpu_event_seconds(struct device *d, struct event *from, struct event *to)
     return good ? (double)ms * 1e-3 : -1;
 }
 
-/* ---- recordings ---- */
-
 bool gpu_capture_begin(struct device *d, struct stream *st)
 {
     struct gpu *g = gpu_of(d);
@@ -125,7 +118,7 @@ void gpu_capture_drop(struct device *d, struct stream *st)
         (void)g->api.graph_destroy(graph);
 }
 
-/* The driver's graph is needed only to instantiate the recording, and is then destroyed. */
+/* The driver's graph is only needed to make the executable recording. */
 struct captured *gpu_capture_end(struct device *d, struct stream *st)
 {
     struct gpu *g = gpu_of(d);

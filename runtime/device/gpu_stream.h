@@ -1,9 +1,8 @@
 #ifndef TOKIC_RUNTIME_DEVICE_GPU_STREAM_H
 #define TOKIC_RUNTIME_DEVICE_GPU_STREAM_H
-/* Streams, events and recordings of a GPU, as struct device_ops describes them. */
 #include "runtime/device/gpu_call.h"
 
-/* The driver's handle of a stream; NULL: the default stream's. */
+/* st may be NULL, the default stream. */
 void *gpu_stream_handle(const struct stream *st);
 struct stream *gpu_stream_new(struct device *d);
 void gpu_stream_free(struct device *d, struct stream *st);
@@ -18,6 +17,5 @@ struct captured *gpu_capture_end(struct device *d, struct stream *st);
 void gpu_capture_drop(struct device *d, struct stream *st);
 bool gpu_captured_submit(struct device *d, struct captured *c, struct stream *st);
 void gpu_captured_free(struct device *d, struct captured *c);
-/* Frees the handles that are left when the device closes. */
 void gpu_streams_free(struct gpu *g);
 #endif

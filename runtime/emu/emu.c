@@ -1,4 +1,3 @@
-/* The emulator as a device: its calls, opening and closing. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -6,8 +5,6 @@
 #include "runtime/emu/emu_module.h"
 #include "runtime/emu/emu_stream.h"
 #include "ir/memory.h"
-
-/* ---- work ---- */
 
 static void emu_free(struct device *d, dptr p)
 {
@@ -54,14 +51,12 @@ static bool emu_launch(struct device *d, struct stream *st, const struct launch 
     return launch_is_empty(l) || emu_submit(d, st, &(struct task){ .kind = TASK_LAUNCH, .launch = *l });
 }
 
-/* Memory is checked even if a test makes the call fail, so that both errors are reported. */
+/* Checks memory even if a test makes the call fail, so that both errors are reported. */
 static bool emu_sync(struct device *d)
 {
     bool allowed = emu_allows(d, "sync");
     return memory_intact(emu_of(d)) && allowed;
 }
-
-/* ---- open and close ---- */
 
 static void emu_close(struct device *d)
 {
@@ -104,8 +99,7 @@ static const struct device_ops emu_ops = {
     .captured_free = emu_captured_free,
 };
 
-/* Does the processor have the instructions that kernels are compiled to for fma and f16 conversions
-   (runtime/compile/compile_host.c)? */
+/* Kernels are compiled with -mfma and -mf16c (runtime/compile/compile_host.c). */
 static bool cpu_serves(struct session *s)
 {
 #if defined(__x86_64__)

@@ -1,4 +1,3 @@
-/* Runs a launch's blocks: workers, fibers, and the barriers and wave operations where work-items meet. */
 #include "runtime/emu/emu_block.h"
 
 #include <pthread.h>
@@ -8,23 +7,21 @@
 #include "runtime/emu/emu_fiber.h"
 #include "ir/memory.h"
 
-/* What a work-item waits for. */
 enum wait { WAIT_NOT, WAIT_BLOCK, WAIT_WAVE, WAIT_SHUFFLE, WAIT_BALLOT, WAIT_MMA, WAIT_END };
 
-/* A fiber of one work-item. In a kernel without collectives, one fiber runs all work-items of the block in turn. */
+/* A work-item and its fiber. In a launch that is not collective, one fiber runs all work-items of the block. */
 struct lane {
-    struct tk_item item; /* first: callbacks get its address */
+    struct tk_item item; /* first, since a pointer to it is cast to a pointer to the lane */
     struct fiber fiber;
     struct worker *worker;
     int items;
     enum wait wait;
     int line;
-    uint64_t bits; /* given to a shuffle or ballot, then its result */
+    uint64_t bits; /* operand of a shuffle or ballot, later its result */
     int source;
     struct matrix_regs regs;
 };
 
-/* The state of one OS thread. Its memory is kept from launch to launch. */
 struct worker {
     struct job *job;
     pthread_t thread;
@@ -33,16 +30,14 @@ struct worker {
     unsigned char *stacks, *smem;
     int cap;
     bool failed;
-    uint64_t block; /* the block in which it failed */
+    uint64_t block;
     int line;
     char why[512];
 };
 
-/* ---- services for work-items ---- */
-
 static struct lane *lane_of(struct tk_item *me) { return (struct lane *)me; }
 
-/* Aborts the launch: switches to the worker's own stack and never returns. */
+/* Ends the launch: continues on the worker's own stack and does not return. */
 __attribute__((format(printf, 3, 4))) static void lane_fail(struct lane *me, int line, const char *fmt, ...)
 {
     struct worker *w = me->worker;
@@ -56,7 +51,7 @@ __attribute__((format(printf, 3, 4))) static void lane_fail(struct lane *me, int
     BUG("a work-item of a failed launch went on");
 }
 
-/* Switches to the next lane of the wave, or, from the last one, back to the worker. */
+/* Switches to the next lane of the wave, or from the last one to the worker. */
 static void lane_pass(struct lane *me, bool ends)
 {
     struct worker *w = me->worker;
@@ -154,7 +149,7 @@ static void lane_run(struct fiber *f)
     lane_pass(me, true);
 }
 
-/* Records a failure that the worker finds, not a fiber. */
+/* For failures that the worker itself finds. */
 __attribute__((format(printf, 3, 4))) static bool block_fail(struct worker *w, int line, const char *fmt, ...)
 {
     va_list ap;
@@ -166,7 +161,7 @@ __attribute__((format(printf, 3, 4))) static bool block_fail(struct worker *w, i
     return false;
 }
 
-/* Do all lanes of [first, first + n) wait for the same thing at the same line? */
+/* Have the n lanes from `first` on stopped at the same line, for the same reason? */
 static bool lanes_agree(struct worker *w, int first, int n)
 {
     const struct lane *a = &w->lanes[first];
@@ -201,7 +196,7 @@ static bool wave_shuffle(struct worker *w, int first, int n)
     return true;
 }
 
-/* Performs the operation that all lanes of a wave wait for. */
+/* Performs the wave operation at which all lanes have stopped. */
 static bool wave_serve(struct worker *w, int first, int n)
 {
     const struct target *t = w->job->target;
@@ -234,7 +229,7 @@ static bool wave_serve(struct worker *w, int first, int n)
     BUG("a wave does not wait for a wave operation");
 }
 
-/* Runs a wave until all its lanes wait for the block, or all have ended. */
+/* Runs a wave up to a block barrier or to its end. */
 static bool wave_run(struct worker *w, int first, int n)
 {
     for (;;) {
@@ -305,10 +300,8 @@ static bool block_run(struct worker *w, uint64_t block)
     return stacks_intact(w, lanes);
 }
 
-/* ---- workers ---- */
-
-/* Blocks are handed out in order. When one fails, all earlier ones are done or being run, so the first failure does not
-   depend on the thread count. */
+/* Blocks are handed out in order, so the blocks before a failed one have run or are running. Therefore the first
+   failure does not depend on the number of threads. */
 static void *worker_run(void *arg)
 {
     struct worker *w = arg;

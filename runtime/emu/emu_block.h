@@ -1,14 +1,13 @@
 #ifndef TOKIC_RUNTIME_EMU_EMU_BLOCK_H
 #define TOKIC_RUNTIME_EMU_EMU_BLOCK_H
-/* Runs the blocks of a launch. Workers, one OS thread each, share the blocks. Within a worker the work-items of a block
-   are fibers that run one after the other, wave by wave, and meet at barriers and wave operations. */
+/* Runs the blocks of a launch on several OS threads ("workers"). A worker runs the work-items of a block as fibers, one
+   after the other. A fiber runs until its next barrier or wave operation. */
 #include <stdatomic.h>
 
 #include "codegen/prelude/emu_abi.h"
 #include "runtime/emu/emu_check.h"
 #include "runtime/emu/emu_matrix.h"
 
-/* A launch being run. */
 struct job {
     const struct target *target;
     const struct matrix_coords *coords;
@@ -16,18 +15,17 @@ struct job {
     tk_entry *entry;
     uint64_t blocks;
     struct checker *checker; /* NULL: not checking */
-    atomic_ullong next;      /* the next block to run */
-    atomic_ullong failed;    /* the first block that failed */
+    atomic_ullong next;
+    atomic_ullong failed; /* the lowest number of a failed block */
 };
 
-/* The state of one OS thread. Its memory is kept from launch to launch. */
+/* One OS thread. Its memory is reused by later launches. */
 struct worker;
 struct worker *workers_new(int n);
 void workers_free(struct worker *w, int n);
-/* The first worker's shared memory, of the target's size. */
 unsigned char *workers_shared(struct worker *w);
-/* Allocates the memory for a launch's blocks on n threads. false with a diagnostic. */
+/* Allocates stacks and shared memory for n threads. false with a diagnostic. */
 bool workers_prepare(struct worker *w, int n, struct session *s, struct job *job);
-/* Runs the launch on n threads. false with a diagnostic at a line of `text`. */
+/* Runs the launch on n threads. A failure is a diagnostic at a line of `text`. */
 bool workers_run(struct worker *w, int n, struct session *s, struct job *job, const struct source *text);
 #endif

@@ -1,10 +1,9 @@
-/* The shadow of a launch in the checking emulator: for each cell its last touches and their time, copies in flight, and
-   whether it was written.
+/* Finds races and bad reads in a launch. For each cell of memory there is a record of its last accesses ("touches").
 
-   Time is counted in barriers. A block's epoch advances at its start and at each of its barriers, over the whole
-   launch. A wave's count advances at the wave's own barriers too. Two touches of a cell by different threads, one of
-   them a write, are a race unless both threads passed a barrier in between: the same block with another epoch, or the
-   same wave with another count. Nothing orders two blocks. */
+   Time is counted in barriers. The epoch increases when a block starts and at each block barrier. A wave's count
+   increases at each barrier of that wave. Two touches of a cell by different threads, one of them a write, are a race
+   if no barrier lies between them: the epoch is the same and, within a wave, so is the wave's count. No barrier orders
+   two blocks, so touches by two blocks are always a race. */
 #include "runtime/emu/emu_check.h"
 #include "ir/memory.h"
 
@@ -15,7 +14,6 @@ enum { MAX_FINDINGS = 10, NOBODY = 0xffff, MAX_WAVES = 1024, MAX_BLOCK = 1024 };
 
 enum fault { RACE, IN_FLIGHT, SOURCE_IN_FLIGHT, OUTSIDE, MISALIGNED, READ_ONLY, UNWRITTEN, OTHER_VALUE };
 
-/* A touch that a cell remembers. */
 struct past {
     uint32_t epoch, wave_count, block;
     int32_t line;
@@ -23,33 +21,31 @@ struct past {
 };
 
 struct cell {
-    struct past write, read; /* the last of each; epoch 0: none in this launch */
-    /* What is remembered of earlier reads. other_*: the last one by another thread or block than `read`'s. many_blocks:
-       several blocks have read. many_waves: several waves have read in epoch read.epoch. many_threads: several threads
-       have read at read.wave_count. */
+    struct past write, read; /* the last ones; epoch 0: none */
+    /* Earlier reads. other_*: the last read by another thread or block than the one in `read`. many_*: several waves in
+       this epoch, several threads since the wave's last barrier, or several blocks have read the cell. */
     uint16_t other_tid;
     int32_t other_line;
     uint32_t other_block;
     bool many_waves, many_threads, many_blocks;
-    bool written;     /* holds a value, from this launch or from before */
-    uint16_t flying;  /* the thread whose copy will write it, or NOBODY */
-    uint16_t readers; /* copies in flight that read it */
+    bool written;     /* holds a value, from this launch or an earlier one */
+    uint16_t flying;  /* the thread whose asynchronous copy will write this cell, or NOBODY */
+    uint16_t readers; /* number of unfinished asynchronous copies that read this cell */
     int32_t flying_line;
 };
 
-/* A range of memory that the launch may access. */
 struct region {
     const char *name;
     unsigned char *at;
     size_t bytes;
-    int elem; /* bytes per cell */
+    int elem;
     bool written, read, shared;
-    uint32_t *held;     /* the value that each byte held before the launch; NULL: unknown */
-    uint32_t value;     /* number of the value that the launch reads or writes here (launch_buffer.value); 0: unknown */
-    struct cell *cells; /* NULL if the launch only reads it, so that no race is possible */
+    uint32_t *held;     /* [i]: the value in byte i before the launch; NULL: unknown */
+    uint32_t value;     /* what the launch reads or writes here, as launch_buffer.value; 0: unknown */
+    struct cell *cells; /* NULL if the launch only reads the region */
 };
 
-/* A copy that a thread has issued. group: the number of groups that the thread had committed before. */
+/* An asynchronous copy in progress. group: the number of groups that the thread had committed before. */
 struct flight {
     int line, group;
     void *dst;
@@ -66,7 +62,7 @@ struct finding {
     enum fault what;
     int line, other_line, tid, other_tid;
     unsigned block, other_block;
-    const struct region *where; /* the region of `at`; NULL: none */
+    const struct region *where;
     size_t elem;
     const void *at;
     bool write;
@@ -75,7 +71,7 @@ struct finding {
 struct checker {
     const struct target *target;
     const struct launch *launch;
-    struct region *regions; /* in order of address; a search begins at number `last` */
+    struct region *regions;
     int n_regions, last;
     uint32_t block, epoch, block_start;
     uint32_t wave_count[MAX_WAVES];
@@ -85,8 +81,6 @@ struct checker {
     uint64_t n_all;
 };
 
-/* ---- regions ---- */
-
 static int by_address(const void *a, const void *b)
 {
     const struct region *x = a;
@@ -94,7 +88,7 @@ static int by_address(const void *a, const void *b)
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* Buffers that overlap (an operation in place) become one region. */
+/* An operation in place has overlapping buffers. They become one region. */
 static void regions_merge(struct checker *c)
 {
     int n = 0;
@@ -118,8 +112,8 @@ static void regions_merge(struct checker *c)
     c->n_regions = n;
 }
 
-/* The value that the launch expects in bytes [from, end) of a region, if they all hold it or were written by the host.
-   Else the first other value. */
+/* Returns the first value in bytes [from, end) that is not the expected r->value, or r->value if there is none. Bytes
+   that the host wrote are always as expected. */
 static uint32_t value_held(const struct region *r, size_t from, size_t end)
 {
     for (size_t i = from; r->value && r->held && i < end && i < r->bytes; i++)
@@ -216,9 +210,7 @@ static struct region *region_of(struct checker *c, const void *at, int bytes)
     return NULL;
 }
 
-/* ---- findings ---- */
-
-/* Keeps one finding for each (kind, line, other line, region), MAX_FINDINGS at most, and counts all. */
+/* Keeps the first finding of each (kind, line, other line, region), up to MAX_FINDINGS, and counts all. */
 static void found(struct checker *c, struct finding f)
 {
     c->n_all++;
@@ -260,7 +252,7 @@ static const char *what_is_wrong(struct session *s, const struct finding *f)
     BUG("unknown finding");
 }
 
-/* "scores[37]"; for memory outside of all buffers, the distance from the nearest buffer below. */
+/* "scores[37]"; outside of all buffers, the distance from the nearest buffer below. */
 static const char *cell_name(struct session *s, const struct checker *c, const struct finding *f)
 {
     const struct region *below = f->where;
@@ -289,8 +281,6 @@ bool checker_report(struct checker *c, struct session *s, const struct source *t
     return !c->n_all;
 }
 
-/* ---- touches ---- */
-
 static int wave_of(const struct checker *c, int tid) { return tid / c->target->wave; }
 
 static struct past now(const struct checker *c, int tid, int line)
@@ -298,7 +288,7 @@ static struct past now(const struct checker *c, int tid, int line)
     return (struct past){ c->epoch, c->wave_count[wave_of(c, tid)], c->block, line, (uint16_t)tid };
 }
 
-/* Do `was` and `me` come from different threads with no barrier in between? */
+/* Are these touches by different threads, without a barrier in between? */
 static bool unordered(const struct checker *c, const struct past *was, const struct past *me)
 {
     if (!was->epoch)
@@ -310,7 +300,7 @@ static bool unordered(const struct checker *c, const struct past *was, const str
     return wave_of(c, was->tid) != wave_of(c, me->tid) || was->wave_count == me->wave_count;
 }
 
-/* Is the write `me` unordered with a read of the cell, be it the last read or one of those that the cell remembers? */
+/* Does the write `me` race with a read that the cell remembers? */
 static bool read_unordered(const struct checker *c, const struct cell *cell, const struct past *me, struct finding *f)
 {
     const struct past *was = &cell->read;
@@ -359,7 +349,7 @@ static void remember_read(const struct checker *c, struct cell *cell, const stru
     *was = *me;
 }
 
-/* Returns a cell. Cells of shared memory are reset when a new block first touches them. */
+/* Shared memory begins empty in every block, so a block's first touch resets the cell. */
 static struct cell *cell_at(struct checker *c, struct region *r, size_t i)
 {
     struct cell *cell = &r->cells[i];
@@ -404,7 +394,7 @@ static void touch_cell(struct checker *c, struct region *r, size_t i, const stru
         remember_read(c, cell, me);
 }
 
-/* The region of these bytes; NULL and a finding if the launch must not access them. */
+/* NULL and a finding if the launch must not access these bytes. */
 static struct region *region_asked(struct checker *c, int tid, int line, const void *at, int bytes, bool write)
 {
     struct region *r = region_of(c, at, bytes);
@@ -423,7 +413,6 @@ static struct region *region_asked(struct checker *c, int tid, int line, const v
     return NULL;
 }
 
-/* The cells under [at, at + bytes). */
 static size_t first_cell(const struct region *r, const void *at)
 {
     return (size_t)((const unsigned char *)at - r->at) / (size_t)r->elem;
@@ -433,7 +422,7 @@ static size_t end_cell(const struct region *r, const void *at, int bytes)
     return ((size_t)((const unsigned char *)at - r->at) + (size_t)bytes - 1) / (size_t)r->elem + 1;
 }
 
-/* Checks a read of memory that the launch does not write. */
+/* For memory that the launch only reads. */
 static void read_held(struct checker *c, struct region *r, const struct past *me, const void *at, int bytes)
 {
     size_t from = (size_t)((const unsigned char *)at - r->at);
@@ -467,10 +456,8 @@ bool checker_touch(struct checker *c, int tid, int line, const void *at, int byt
     return r != NULL;
 }
 
-/* ---- copies in flight ---- */
-
-/* A copy counts as a write of dst and a read of src both when it is issued and when it lands. In between, any touch of
-   dst and any write of src is a finding. The data moves when it lands. */
+/* Asynchronous copies. A copy counts as a read of src and a write of dst twice: when it is issued and when it
+   completes. In between, any touch of dst and any write of src is a fault. The bytes are copied at the end. */
 
 static void fly(struct checker *c, const struct flight *f, int tid, bool up)
 {
@@ -516,7 +503,7 @@ void checker_issue(struct checker *c, int tid, int line, void *dst, const void *
 
 void checker_commit(struct checker *c, int tid) { c->flights[tid].committed++; }
 
-/* Lands the copies of groups before `end`, in the order of issue. */
+/* Completes the copies whose group is below `end`, in the order of issue. */
 static void land(struct checker *c, int tid, int end)
 {
     struct flights *mine = &c->flights[tid];
@@ -538,8 +525,6 @@ static void land(struct checker *c, int tid, int end)
 }
 
 void checker_wait(struct checker *c, int tid, int in_flight) { land(c, tid, c->flights[tid].committed - in_flight); }
-
-/* ---- time ---- */
 
 void checker_block_begin(struct checker *c, unsigned block)
 {

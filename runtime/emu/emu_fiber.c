@@ -15,7 +15,7 @@
 #define HAS_ASAN 1
 #endif
 
-/* AddressSanitizer tracks stacks, so it must be told of every switch (sanitizer/common_interface_defs.h). */
+/* AddressSanitizer must be told of every switch of stacks (sanitizer/common_interface_defs.h). */
 #if defined(HAS_ASAN)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
@@ -36,8 +36,8 @@ static void arrive(struct fiber *me) { (void)me; }
 static void forget(unsigned char *stack) { (void)stack; }
 #endif
 
-/* A canary in the lowest words of a stack shows an overflow. Guard pages would need two mappings for each work-item,
-   which soon exceeds the system's limit. */
+/* A stack overflow changes the canary in the stack's lowest words. Guard pages would need two mappings for each
+   work-item, more than the system allows. */
 enum { CANARY_WORDS = 8 };
 static const uint64_t canary = 0x746f6b6963206573u;
 
@@ -82,8 +82,7 @@ void fiber_begin(void);
 static void prepare(struct fiber *f)
 {
     uint64_t *top = (uint64_t *)(void *)(f->stack + FIBER_STACK);
-    uint64_t *sp =
-        top - 9; /* six registers, the address to return to, and two words that keep the stack aligned to 16 */
+    uint64_t *sp = top - 9; /* six registers, the return address, and two words to keep the stack aligned to 16 */
     memset(sp, 0, 9 * sizeof *sp);
     sp[3] = (uint64_t)(uintptr_t)first_step; /* r12 */
     sp[4] = (uint64_t)(uintptr_t)f;          /* rbx */
@@ -95,8 +94,7 @@ static void swap(struct fiber *from, struct fiber *to) { fiber_swap(&from->sp, t
 
 #else
 
-/* Other processors use the C library's contexts, stored at the top of each stack. A context saves the signal mask at
-   every switch, which makes it twenty times slower. */
+/* Other processors use ucontext. Each switch then saves the signal mask, which makes it twenty times slower. */
 #include <ucontext.h>
 
 static void first_step_of(unsigned low, unsigned high)
@@ -118,7 +116,7 @@ static void prepare(struct fiber *f)
 
 static void swap(struct fiber *from, struct fiber *to)
 {
-    ucontext_t here; /* the context of an OS thread is kept on its own stack while a fiber runs */
+    ucontext_t here; /* keeps a thread's context while a fiber runs */
     if (!from->stack)
         from->sp = &here;
     swapcontext(from->sp, to->sp);

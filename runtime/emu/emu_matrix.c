@@ -6,17 +6,15 @@
 
 enum { SIDE = MATRIX_SIDE };
 
-/* ---- lane maps ---- */
-
-/* A second description of the maps, written from other sources than the target's record. A test compares the two entry
-   by entry. */
+/* The functions below map (lane, element) to an index in the matrix. They follow the vendors' documents and not the
+   target's record, so that a test can compare the two. */
 
 struct coord {
     int row, col;
 };
 
-/* PTX ISA 8.x, "Matrix Fragments for mma.m16n8k16 with floating point type". laneid is PTX's %laneid, and i the index
-   of the element among the lane's registers. */
+/* PTX ISA 8.x, "Matrix Fragments for mma.m16n8k16 with floating point type". i: index of an element among the lane's
+   registers. */
 static struct coord ptx_a(int laneid, int i)
 {
     int group = laneid >> 2;
@@ -42,9 +40,9 @@ static struct coord ptx_c(int laneid, int i)
     return (struct coord){ row, thread_in_group * 2 + (i & 1) };
 }
 
-/* AMD Instinct MI200 ISA and its matrix calculator: A[i][k] is in lane i + 16·(k / 4), element k % 4; B[k][j] in lane j
-   + 16·(k / 4), element k % 4; D[i][j] in lane j + 16·(i / 4), element i % 4. The maps are inverted by search, so that
-   no formula is shared with the target's record. */
+/* AMD Instinct MI200 ISA: A[i][k] is element k % 4 of lane i + 16·(k / 4). B[k][j] is element k % 4 of lane j + 16·(k /
+   4). D[i][j] is element i % 4 of lane j + 16·(i / 4). A search inverts these formulas, since the target's record has
+   the inverse ones. */
 static struct coord mfma_a(int lane, int e)
 {
     for (int i = 0; i < 16; i++)
@@ -56,7 +54,7 @@ static struct coord mfma_a(int lane, int e)
 
 static struct coord mfma_b(int lane, int e)
 {
-    struct coord p = mfma_a(lane, e); /* B's map is A's, transposed */
+    struct coord p = mfma_a(lane, e); /* B is laid out as A transposed */
     return (struct coord){ p.col, p.row };
 }
 
@@ -100,8 +98,6 @@ bool matrix_coords_of(const struct matrix_unit *u, int wave, struct matrix_coord
     return false;
 }
 
-/* ---- operands ---- */
-
 static uint32_t bits_of(float x)
 {
     uint32_t u;
@@ -115,7 +111,7 @@ static float float_of(uint32_t u)
     return x;
 }
 
-/* f16 -> f32: f16's bits shifted to f32's fields are the value times 2^-112, subnormals included. */
+/* In the fields of an f32, the bits of an f16 mean its value times 2^-112, also for subnormals. */
 static float widen(uint16_t h)
 {
     uint32_t m = (uint32_t)(h & 0x7fff) << 13;
@@ -125,7 +121,7 @@ static float widen(uint16_t h)
 
 static bool is_special(float x) { return (bits_of(x) & 0x7f800000u) == 0x7f800000u; }
 
-/* The IEEE sum of a's row times b's column plus c, if an infinity or a NaN is among them. */
+/* The IEEE result of a·b + c, where an operand is infinite or NaN. */
 static float special_sum(const float *a, const float *b, int step, int k, float c, uint32_t nan)
 {
     bool bad = c != c;
@@ -145,13 +141,10 @@ static float special_sum(const float *a, const float *b, int step, int k, float 
     return bad || (plus && minus) ? float_of(nan) : float_of(minus ? 0xff800000u : 0x7f800000u);
 }
 
-/* ---- MODEL_ALIGNED_SUM ---- */
-
-/* Each term s·2^e is truncated to a multiple of 2^(E-F), where E is the largest e, and F is the model's fbits, at most
-   25. The truncated terms are added exactly, and the sum is truncated to f32. A product with a zero operand has no
-   exponent (measured on an H200: 0·2^15 does not shorten the other terms). Scaled by 2^(F-E), a product is below
-   2^(F+2) <= 2^27 in magnitude. So a conversion to int32 truncates it, and the sum of eight such products fits in an
-   int32. */
+/* MODEL_ALIGNED_SUM, as measured on an H200. The terms are c and the products of a group, each s·2^e. Let E be the
+   largest e, and F the model's fbits, at most 25. Each term is truncated to a multiple of 2^(E-F). The truncated terms
+   are added exactly, and the sum is truncated to f32. A product with a zero operand has no exponent: 0·2^15 does not
+   count for E. In units of 2^(E-F), a product is below 2^(F+2) <= 2^27, so a sum of eight fits in an int32. */
 
 enum { NO_EXPONENT = -1000 };
 
@@ -182,12 +175,12 @@ static float toward_zero(double x)
 }
 
 struct aligned_operands {
-    double a[SIDE][SIDE], b[SIDE][SIDE]; /* 0 for infinities and NaNs */
+    double a[SIDE][SIDE], b[SIDE][SIDE]; /* 0 instead of infinity and NaN */
     int16_t ea[SIDE][SIDE], eb[SIDE][SIDE];
 };
 
-/* Adds the products at k0 .. k0 + group - 1 to c, row i of the result. Inlined where n is a constant, so that the loops
-   over columns become vector code. */
+/* Adds the products of k0 .. k0 + group - 1 to row i of the result. One caller passes a constant n, so that loops over
+   columns become vector code. */
 static inline __attribute__((always_inline)) void aligned_row(const struct aligned_operands *o, int i, int k0,
                                                               int group, int fbits, int n, float *c)
 {
@@ -260,17 +253,15 @@ static void multiply_aligned(const struct matrix_unit *u, const uint16_t *a, con
             c[at] = special[at];
 }
 
-/* ---- MODEL_TREE4 ---- */
-
-/* Flushes a subnormal to a zero of its sign. */
+/* A subnormal becomes a zero of its sign. */
 static float flushed(float x, bool flush)
 {
     uint32_t u = bits_of(x);
     return flush && !(u & 0x7f800000u) ? float_of(u & 0x80000000u) : x;
 }
 
-/* c + ((p0 + p1) + (p2 + p3)), each sum rounded to nearest even. Products are exact in f32 (22 bits, exponents -48 to
-   31). */
+/* MODEL_TREE4: c + ((p0 + p1) + (p2 + p3)), each sum rounded to nearest even. A product p of two f16 is exact in
+   f32. */
 static void tree4_row(const float *a, const float (*b)[SIDE], int k, int n, bool flush, float *c)
 {
     for (int j = 0; j < n; j++)
@@ -303,8 +294,6 @@ static void multiply_tree4(const struct matrix_unit *u, const uint16_t *a, const
         tree4_row(row, (const float(*)[SIDE])fb, u->k, u->n, flush, c + i * u->n);
     }
 }
-
-/* ---- a wave's instruction ---- */
 
 void matrix_multiply(const struct matrix_unit *u, const uint16_t *a, const uint16_t *b, float *c)
 {

@@ -1,5 +1,4 @@
-/* The emulator's memory: allocations between guards. In checking mode the value that each byte holds is recorded, so
-   that a read of memory which another value has overwritten is found. */
+/* Each allocation lies between two guards, which show writes beyond its ends. */
 #include "runtime/emu/emu_memory.h"
 
 #include <stdlib.h>
@@ -9,9 +8,9 @@ enum { GUARD = 256, GUARD_BYTE = 0xa5 };
 
 struct memory {
     struct memory *next;
-    unsigned char *block, *data; /* guard, data, guard */
+    unsigned char *block, *data; /* block: guard, data, guard */
     size_t bytes;
-    uint32_t *held; /* a value for each byte of data; NULL: not checking */
+    uint32_t *held; /* [i]: the value in byte i of data; NULL: not checking */
 };
 
 bool emu_alloc(struct device *d, size_t bytes, dptr *out)

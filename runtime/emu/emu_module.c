@@ -1,4 +1,4 @@
-/* Modules of the emulator, which are shared objects that the host's compiler made, and launches of their functions. */
+/* A module of the emulator is a shared object, made by the host's compiler. */
 #include "runtime/emu/emu_module.h"
 
 #include <dlfcn.h>
@@ -14,13 +14,13 @@ struct module {
     struct module *next;
     void *so;
     int fd;
-    const struct source *text; /* the kernels, for diagnostics */
+    const struct source *text;
 };
 
 struct function {
     struct module *module;
     tk_entry *entry;
-    int block, args_bytes; /* as the kernel's text states them */
+    int block, args_bytes;
 };
 
 static void module_free(struct module *m)
@@ -44,8 +44,8 @@ static bool write_all(int fd, const void *bytes, size_t n)
     return true;
 }
 
-/* Opens the code from a file in memory. The file stays open as long as the module: dlopen identifies libraries by name,
-   and a reused descriptor number would name the old library. */
+/* dlopen knows a library by its path, /proc/self/fd/N. So the file stays open: a later file with the same N would give
+   the old library. */
 static bool module_open(struct device *d, const struct code *code, struct module *m)
 {
     char path[64];
@@ -81,8 +81,6 @@ struct module *emu_load(struct device *d, const struct code *code)
     return m;
 }
 
-/* ---- launches ---- */
-
 static const int *kernel_number(struct module *m, const char *kernel, const char *what)
 {
     char name[300];
@@ -103,7 +101,7 @@ struct function *emu_find(struct device *d, struct module *m, const char *kernel
     }
     struct function *f = arena_new_of(d->s->run, struct function);
     *f = (struct function){ .module = m, .block = *block, .args_bytes = *args };
-    memcpy(&f->entry, &entry, sizeof entry); /* C has no cast from an object's address to a function's */
+    memcpy(&f->entry, &entry, sizeof entry); /* ISO C has no cast from void * to a function pointer */
     return f;
 }
 
@@ -137,7 +135,7 @@ bool emu_run(struct emu *e, const struct launch *l)
                        .entry = l->function->entry,
                        .blocks = l->grid[0] * l->grid[1] * l->grid[2],
                        .failed = UINT64_MAX };
-    /* Checking uses one thread, since the findings must not depend on the thread count. */
+    /* one thread when checking, so that findings do not depend on the number of threads */
     int n = d->checking ? 1 : job.blocks < (uint64_t)e->n_workers ? (int)job.blocks : e->n_workers;
     if (!workers_prepare(e->workers, n, d->s, &job))
         return false;

@@ -1,5 +1,5 @@
-/* Streams of the emulator. Work is done at once, so streams never wait. While a stream is being captured, its work is
-   recorded instead, and done when the recording is submitted. */
+/* The emulator does a stream's work at once, so nothing waits. While a stream is recorded, its work is stored, and done
+   when the recording is submitted. */
 #include "runtime/emu/emu_stream.h"
 
 #include <stdlib.h>
@@ -12,19 +12,19 @@
 
 struct stream {
     struct stream *next;
-    struct captured *into; /* the recording of its work; NULL: work is done at once */
+    struct captured *into; /* the current recording; NULL: none */
 };
 
 struct event {
     struct event *next;
     bool recorded;
     double seconds;
-    struct captured *in; /* the recording that it is part of; NULL: recorded in a stream whose work is done at once */
+    struct captured *in; /* the recording that contains the event; NULL: none */
 };
 
 struct captured {
     struct captured *next;
-    struct stream *origin; /* the stream in which it began */
+    struct stream *origin;
     struct task *tasks;
     size_t n, cap;
 };
@@ -41,8 +41,6 @@ static bool stream_lives(struct device *d, const struct stream *st)
             return true;
     return !st || misuse(d, "work in a stream that was destroyed");
 }
-
-/* ---- work ---- */
 
 static void do_copy(struct emu *e, const struct task *w)
 {
@@ -86,7 +84,7 @@ static void *copy_of(const void *from, size_t bytes)
     return to;
 }
 
-/* Adds a task to a recording, with copies of its arguments and buffer records. */
+/* Copies the arguments and buffers of a launch, since the caller's may not live as long as the recording. */
 static void task_keep(struct captured *c, const struct task *w)
 {
     if (c->n == c->cap) {
@@ -119,8 +117,6 @@ bool emu_submit(struct device *d, struct stream *st, const struct task *w)
     task_keep(st->into, w);
     return true;
 }
-
-/* ---- streams and events ---- */
 
 struct stream *emu_stream_new(struct device *d)
 {
@@ -212,8 +208,6 @@ double emu_event_seconds(struct device *d, struct event *from, struct event *to)
     return to->seconds - from->seconds;
 }
 
-/* ---- recordings ---- */
-
 bool emu_capture_begin(struct device *d, struct stream *st)
 {
     struct emu *e = emu_of(d);
@@ -238,7 +232,7 @@ static void recording_free(struct captured *c)
     free(c);
 }
 
-/* Ends the recording in all streams that it records. Events recorded in it count as not recorded from here on. */
+/* Its events count as not recorded from now on. */
 static struct captured *recording_close(struct emu *e)
 {
     struct captured *c = e->recording;

@@ -1,20 +1,18 @@
 #ifndef TOKIC_RUNTIME_EMU_EMU_STREAM_H
 #define TOKIC_RUNTIME_EMU_EMU_STREAM_H
-/* Streams, whose work is done at once or recorded; events; recordings, as struct device_ops describes them. */
 #include "runtime/emu/emu_device.h"
 
-/* One piece of work for a stream. */
 struct task {
     enum { TASK_IN, TASK_OUT, TASK_COPY, TASK_FILL, TASK_FORGET, TASK_LAUNCH } kind;
     dptr dst, src;
-    const void *from; /* TASK_IN: host memory */
-    void *to;         /* TASK_OUT: host memory */
+    const void *from;
+    void *to;
     size_t bytes;
     int byte;
     struct launch launch;
 };
 bool emu_submit(struct device *d, struct stream *st, const struct task *w);
-/* Does recorded work use an address of [at, at + bytes)? */
+/* Does recorded work use memory in [at, at + bytes)? */
 bool captured_uses(const struct emu *e, dptr at, size_t bytes);
 void streams_free(struct emu *e);
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Is this the call that a test makes fail? Sets errno as the system would. */
+/* Is this the system call that a test wants to fail? */
 static bool faulted(struct session *s, int as_errno)
 {
     if (s->faults.file_at <= 0 || --s->faults.file_at)
@@ -23,7 +23,7 @@ static const char *no_file(mode_t mode) { return S_ISDIR(mode) ? "a directory" :
 bool file_open(struct session *s, struct file_in *f, const char *path)
 {
     *f = (struct file_in){ .s = s, .path = path, .fd = -1 };
-    /* O_NONBLOCK: a FIFO without a writer is refused instead of waited for. */
+    /* O_NONBLOCK: opening a FIFO without a writer must not block */
     f->fd = faulted(s, EIO) ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (f->fd < 0)
         return diag_error(s, FAIL_INPUT, NOWHERE, "cannot open %s: %s", path, strerror(errno));
@@ -82,8 +82,7 @@ static bool cannot_write(struct file_out *f)
     return diag_error(f->s, FAIL_INPUT, NOWHERE, "cannot write %s: %s", f->path, strerror(errno));
 }
 
-/* Follows links, so that the link's target is replaced and not the link. What is not a regular file (/dev/null) is
-   never replaced. */
+/* Follows links, so that the target is replaced and not the link. Devices such as /dev/null are refused. */
 static bool find_real(struct file_out *f, mode_t *mode)
 {
     struct stat st;
@@ -138,8 +137,7 @@ bool file_write(struct file_out *f, const void *from, size_t n)
     return true;
 }
 
-/* The rename must be on the disk before the caller relies on it. Some file systems cannot sync a directory; this is not
-   an error. */
+/* Flushes the rename to the disk. Failures are ignored, since some file systems cannot sync a directory. */
 static void sync_dir(const struct file_out *f)
 {
     const char *slash = strrchr(f->real, '/');

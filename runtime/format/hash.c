@@ -4,7 +4,7 @@
 
 #include "runtime/format/file.h"
 
-/* A struct sha256_state is an EVP_MD_CTX under another name, so that the header needs no OpenSSL. */
+/* sha256_state is OpenSSL's EVP_MD_CTX. The other name keeps OpenSSL out of the header. */
 static EVP_MD_CTX *evp(struct sha256_state *h) { return (EVP_MD_CTX *)h; }
 
 struct sha256_state *sha256_begin(void)

@@ -1,20 +1,19 @@
 #ifndef TOKIC_RUNTIME_FORMAT_HASH_H
 #define TOKIC_RUNTIME_FORMAT_HASH_H
-/* SHA-256 of the files and texts of builds, and 64-bit FNV-1a of the names of drawn tensors. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "ir/session.h"
 
-enum { SHA256_BYTES = 32, SHA256_HEX = 65 }; /* HEX: 64 lower-case digits and a NUL */
+enum { SHA256_BYTES = 32, SHA256_HEX = 65 }; /* 64 lower-case digits and a NUL */
 
 void sha256(const void *data, size_t size, uint8_t out[SHA256_BYTES]);
 void sha256_hex(const void *data, size_t size, char out[SHA256_HEX]);
-/* false and a diagnostic (FAIL_INPUT) if the file cannot be read. */
+/* false with a diagnostic (FAIL_INPUT) if the file cannot be read. */
 bool sha256_file(struct session *s, const char *path, char out[SHA256_HEX]);
 
-/* SHA-256 in pieces: begin, add any number of times, end (which frees the state). */
+/* The hash of data in pieces: sha256_begin, any number of sha256_add, then sha256_end, which frees the state. */
 struct sha256_state;
 struct sha256_state *sha256_begin(void);
 void sha256_add(struct sha256_state *h, const void *data, size_t size);

@@ -39,7 +39,6 @@ static void add(cJSON *to, const char *key, cJSON *item)
         out_of_memory(0);
 }
 
-/* A cJSON string of `text`, in which U+FFFD replaces each byte that is not UTF-8. */
 static cJSON *new_text(const char *text)
 {
     size_t n = strlen(text);

@@ -1,9 +1,8 @@
 #ifndef TOKIC_RUNTIME_FORMAT_JSON_OUT_H
 #define TOKIC_RUNTIME_FORMAT_JSON_OUT_H
-/* JSON output, built on cJSON: one object per line for --json, or a file. To read JSON, use cJSON itself. A
-   number is written with the fewest of 15, 16 or 17 significant digits that read back to the same double (cJSON's own
-   printer may lose the last bit). NaN and infinities, which JSON lacks, are the strings "nan", "inf", "-inf". Bytes of
-   a text that are not UTF-8 become U+FFFD. Keys keep their order. */
+/* Writes JSON with cJSON. A number has the fewest of 15, 16 or 17 significant digits that read back to the same double.
+   NaN and infinities become the strings "nan", "inf", "-inf". Bytes that are not UTF-8 become U+FFFD. Keys keep their
+   order. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,8 +12,9 @@
 struct cJSON;
 
 struct cJSON *json_new(void);
-/* Each adds a value to an object under a key, which is copied, or, if `key` is NULL, to the end of an array. */
-void json_text(struct cJSON *to, const char *key, const char *text); /* text NULL: null */
+/* Each adds a value to an object, under a copy of `key`. If `key` is NULL, `to` is an array, and the value goes to its
+   end. */
+void json_text(struct cJSON *to, const char *key, const char *text); /* NULL becomes null */
 void json_real(struct cJSON *to, const char *key, double x);
 void json_int(struct cJSON *to, const char *key, int64_t x);
 void json_bool(struct cJSON *to, const char *key, bool x);
@@ -22,17 +22,17 @@ void json_null(struct cJSON *to, const char *key);
 void json_reals(struct cJSON *to, const char *key, const double *x, size_t n);
 void json_ints(struct cJSON *to, const char *key, const int64_t *x, size_t n);
 void json_texts(struct cJSON *to, const char *key, const char *const *x, size_t n);
-/* An empty object or array, added and returned to be filled; it belongs to `to`. */
+/* Adds an empty object or array and returns it to be filled. `to` owns it. */
 struct cJSON *json_object(struct cJSON *to, const char *key);
 struct cJSON *json_array(struct cJSON *to, const char *key);
 
-/* json_compact, json_line and json_save free the object. json_line writes it compactly on one line and flushes.
-   json_save writes it indented and replaces the file atomically. false with a diagnostic (FAIL_INPUT). */
+/* All three free `o`. json_line writes one line and flushes. json_save indents, and replaces the file atomically. Both
+   return false with a diagnostic (FAIL_INPUT) on failure. */
 const char *json_compact(struct arena *a, struct cJSON *o);
 bool json_line(struct session *s, struct cJSON *o, FILE *to);
 bool json_save(struct session *s, struct cJSON *o, const char *path);
 
-/* Length in bytes of the UTF-8 character at p, of which n bytes are readable. 0 if it is invalid (RFC 3629: overlong,
-   a surrogate, or beyond U+10FFFF). */
+/* Length of the UTF-8 character at p, with n bytes readable. 0 if it is invalid (RFC 3629: overlong, a surrogate, or
+   beyond U+10FFFF). */
 size_t utf8_length(const char *p, size_t n);
 #endif

@@ -6,7 +6,7 @@
 
 #include "runtime/format/file.h"
 
-enum { MAGIC_BYTES = 6, MAX_HEADER = 1 << 16 }; /* a header of 8 dims has some 250 bytes */
+enum { MAGIC_BYTES = 6, MAX_HEADER = 1 << 16 }; /* a header usually has under 250 bytes */
 static const char magic[MAGIC_BYTES + 1] = "\x93NUMPY";
 #define READABLE "tokic reads <f2 <f4 <f8 <i4 <i8 and |b1"
 
@@ -18,7 +18,6 @@ static const struct {
 };
 enum { N_DESCRS = sizeof descrs / sizeof *descrs };
 
-/* The header's text while it is parsed, and the fields found in it. */
 struct header {
     struct file_in *f;
     const char *p, *end;
@@ -51,7 +50,7 @@ static bool accept(struct header *h, char c)
     return true;
 }
 
-/* string = "'" { any but the quote and "\" } "'" | the same with '"' */
+/* string = "'" { any character but "'" and "\" } "'", or the same with '"' */
 static bool parse_string(struct header *h, const char **text, size_t *n)
 {
     skip_space(h);
@@ -72,7 +71,7 @@ static bool parse_string(struct header *h, const char **text, size_t *n)
 
 static bool is_text(const char *p, size_t n, const char *word) { return n == strlen(word) && !memcmp(p, word, n); }
 
-/* descr = string        (a structured dtype has a list instead) */
+/* descr = string; a list here means a structured dtype, which is refused */
 static bool parse_descr(struct header *h)
 {
     const char *p;
@@ -111,7 +110,7 @@ static bool parse_order(struct header *h)
     return expected(h, "True or False");
 }
 
-/* dim = digit { digit } [ "L" ]        ("L": written by Python 2) */
+/* dim = digit { digit } [ "L" ], where Python 2 writes the "L" */
 static bool parse_dim(struct header *h, int64_t *dim)
 {
     skip_space(h);
@@ -202,8 +201,8 @@ static bool parse_header(struct header *h)
                                        : "'shape'");
 }
 
-/* Finds the header's text. Before it stand 6 bytes of magic, the major and minor version, and the text's length, as u16
-   (version 1.0) or u32 (2.0, 3.0). */
+/* The file begins with 6 bytes of magic, the major and minor version, and the header's length: a u16 in version 1.0, a
+   u32 in 2.0 and 3.0. The header follows. */
 static bool find_header(struct file_in *f, size_t *at, size_t *len)
 {
     unsigned char b[MAGIC_BYTES + 6] = { 0 };
@@ -292,7 +291,7 @@ static const char *shape_text(struct arena *a, const struct tensor *t)
     return arena_printf(a, "(%s)", text);
 }
 
-/* Blanks and a newline fill up the header, so that the data begins at a multiple of 64 bytes. */
+/* Pads the header with blanks and a newline, so that the data begins at a multiple of 64 bytes. */
 static const char *format_header(struct arena *a, const struct tensor *t, size_t *size)
 {
     const char *descr = NULL;

@@ -10,9 +10,9 @@
 
 enum {
     LENGTH_BYTES = 8,
-    MAX_HEADER = 100 * 1000 * 1000, /* the format's own limit */
-    MAX_DEPTH = 8,                  /* the format needs 3 */
-    MAX_VALUES = 1 << 22,           /* some 400,000 tensors; a value takes cJSON 64 bytes */
+    MAX_HEADER = 100 * 1000 * 1000, /* the format's limit */
+    MAX_DEPTH = 8,                  /* a valid header needs 3 */
+    MAX_VALUES = 1 << 22,           /* enough for 400,000 tensors; cJSON takes 64 bytes for each value */
     MAX_NAME = 512,
 };
 
@@ -24,7 +24,6 @@ static const struct {
     { "I32", DT_I32 }, { "I64", DT_I64 },   { "BOOL", DT_BOOL },
 };
 
-/* A tensor as the header describes it. */
 struct entry {
     const char *name;
     enum dtype dtype;
@@ -59,8 +58,8 @@ static bool bad_header(const struct reader *r, const char *why)
     return diag_error(r->s, FAIL_INPUT, NOWHERE, "%s: bad safetensors header: %s", r->f->path, why);
 }
 
-/* Checks the header before cJSON parses it: its nesting depth, since cJSON recurses; its number of values, since cJSON
-   allocates memory for each; and that it has no \u0000, which would end a name. */
+/* Limits the header before cJSON parses it: its depth, since cJSON recurses, and its number of values, since cJSON
+   allocates memory for each. Refuses \u0000, which would cut a name short. */
 static bool scan_header(const struct reader *r, const char *p, size_t n)
 {
     int depth = 0;
@@ -85,7 +84,7 @@ static bool scan_header(const struct reader *r, const char *p, size_t n)
     return true;
 }
 
-/* Reads an integer from 0 to 2^53 - 1, which a double holds exactly. */
+/* Accepts integers from 0 to 2^53 - 1, which a double holds exactly. */
 static bool natural(const cJSON *v, uint64_t *out)
 {
     if (!cJSON_IsNumber(v) || !(v->valuedouble >= 0 && v->valuedouble < 0x1p53))
@@ -138,7 +137,7 @@ static bool read_offsets(const struct reader *r, struct entry *e, const cJSON *v
     return true;
 }
 
-/* entry = { "dtype": string, "shape": [ integers ], "data_offsets": [ begin, end ] }, each once, in any order */
+/* entry = { "dtype": string, "shape": [ integers ], "data_offsets": [ begin, end ] }, with its fields in any order */
 static bool read_entry(struct reader *r, const cJSON *v)
 {
     static const struct {
@@ -188,7 +187,7 @@ static int by_name(const void *x, const void *y)
     return strcmp(((const struct entry *)x)->name, ((const struct entry *)y)->name);
 }
 
-/* Orders by offset; an empty tensor precedes the tensor that begins at the same offset. */
+/* An empty tensor comes before the tensor that begins at the same offset. */
 static int by_offset(const void *x, const void *y)
 {
     const struct entry *a = x;
@@ -200,8 +199,7 @@ static int by_offset(const void *x, const void *y)
     return by_name(x, y);
 }
 
-/* Checks that no name is repeated, and that every byte of the data belongs to exactly one tensor. Leaves the entries in
-   the order of their data. */
+/* Refuses repeated names, gaps and overlaps. Sorts the entries by offset. */
 static bool check_entries(struct reader *r)
 {
     if (r->n)

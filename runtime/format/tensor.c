@@ -75,7 +75,6 @@ int64_t tensor_get_i64(const struct tensor *t, int64_t i)
     }
 }
 
-/* Why a dtype cannot hold a value. */
 enum misfit { FITS, TOO_LARGE, NOT_INTEGER, NOT_BOOL };
 
 static enum misfit store_int(struct tensor *t, int64_t i, int64_t x)
@@ -96,8 +95,7 @@ static enum misfit store_int(struct tensor *t, int64_t i, int64_t x)
     }
 }
 
-/* Stores x rounded to a float format; a too large x becomes an infinity. Integer formats take only integers in their
-   range. */
+/* Floats: stores x rounded, also if it overflows to infinity. Integers: stores nothing if x does not fit. */
 static enum misfit store_real(struct tensor *t, int64_t i, double x)
 {
     double y;
@@ -114,9 +112,9 @@ static enum misfit store_real(struct tensor *t, int64_t i, double x)
     return isinf(y) && isfinite(x) ? TOO_LARGE : FITS;
 }
 
-/* Rounds an integer to a double by rounding to odd: bits below 2^11, which a double cannot hold, are or-ed into the
-   lowest bit that it can. A later rounding to 51 bits or fewer then gives the same result as rounding the integer
-   itself (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008). */
+/* Converts an integer to a double, rounding to odd: if |x| >= 2^53, bits 0 to 10 are cleared, and bit 11 is set if one
+   of them was set. Rounding the double to 51 bits or fewer then gives the same as rounding x itself (Boldo and
+   Melquiond, "Emulation of FMA and correctly rounded sums", 2008). */
 static double int_to_odd(int64_t x)
 {
     uint64_t m = x < 0 ? 0 - (uint64_t)x : (uint64_t)x;

@@ -18,10 +18,10 @@ struct slot {
 };
 struct index_table {
     struct arena *arena;
-    struct arena *vars; /* holds variables and the expressions that contain one */
+    struct arena *vars;
     struct arena *room;
     unsigned next_id;
-    size_t n, n_slots; /* n_slots is a power of two and at least 2·n */
+    size_t n, n_slots;
     struct slot *slot;
     const struct index *small[SMALL];
 };

@@ -42,7 +42,7 @@ struct index {
     int64_t k; /* INDEX_SUM: k + terms */
     int n_terms;
     const struct index_term *terms;
-    const char *name;          /* INDEX_SYM and INDEX_VAR */
+    const char *name;
     const struct index *a, *b; /* operands of INDEX_DIV, INDEX_MOD, INDEX_MIN, INDEX_MAX */
 };
 

@@ -50,7 +50,7 @@ struct session {
     size_t n_diags, cap_diags;
     int n_errors;
     bool errors_full; /* more than 100 errors: further ones are counted, not kept */
-    enum fail fail;   /* kind of the first error */
+    enum fail fail;
     struct faults faults;
     unsigned log; /* bit set of enum log_topic */
     FILE *log_to; /* NULL: silent */

@@ -45,7 +45,7 @@ struct matrix_model {
 /* A matrix instruction that one wave executes: D[m,n] = A[m,k]·B[k,n] + C[m,n]. The maps a, b, c give (row, column) of
    the elements of A, of B, and of C and D. */
 struct matrix_unit {
-    const char *name; /* the vendor's name of the instruction */
+    const char *name;
     int m, n, k;
     enum dtype in, acc;
     int a_elems, b_elems, c_elems; /* elements per lane */
@@ -59,8 +59,8 @@ struct target {
     const char *base; /* the target whose record this one extends (see ir/target.c); NULL: none */
     enum dialect dialect;
     enum compiler compiler;
-    int wave;             /* work-items per wave */
-    int max_block;        /* work-items per block */
+    int wave; /* work-items per wave */
+    int max_block;
     uint64_t max_grid[3]; /* blocks per launch along x, y, z */
     uint64_t max_items;   /* work-items per launch along x */
     int shared_bytes;     /* most bytes of shared memory (LDS) that a block can use */

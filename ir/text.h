@@ -14,7 +14,6 @@ const char *text_float(char out[TEXT_DOUBLE], double x);
 /* Escapes a text for use between double quotes: puts a backslash before each quote and backslash, and turns line ends
    into spaces. */
 const char *text_escaped(struct arena *a, const char *text);
-/* text_escaped with a double quote at each end. */
 const char *text_quoted(struct arena *a, const char *text);
 /* Reads a text that text_quoted wrote. *at is the opening quote, and is moved past the closing one. If the line has no
    closing quote, returns NULL and moves *at to the end of the line. */

@@ -161,8 +161,8 @@ uint16_t bf16_from_double(double x) { return half_from_double(DT_BF16, x); }
 /* Widening a float to a double is exact, so x is rounded only once. */
 uint16_t f16_from_float(float x) { return half_from_double(DT_F16, (double)x); }
 
-/* bf16 is the upper half of an f32. Adding just under half of the lowest kept bit, plus one if that bit is set, rounds
-   to nearest even. */
+/* bf16 is the upper half of an f32. To round to nearest even, adds 0x7FFF, plus 1 if the lowest kept bit is set, and
+   drops the lower half. */
 uint16_t bf16_from_float(float x)
 {
     uint32_t b = float_bits(x);

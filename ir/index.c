@@ -243,7 +243,7 @@ static const struct index *rejoin(struct index_table *t, int64_t k, const struct
 }
 
 /* Brings a sum to its canonical form: sorts the terms, merges terms with the same atoms, drops terms with coefficient
-   0. A sum of a single atom becomes that atom. */
+   0. Returns the atom itself for 1·atom + 0. */
 static const struct index *make_sum(struct index_table *t, int64_t k, struct index_term *terms, int n)
 {
     struct index_term out[MAX_TERMS];

@@ -14,7 +14,7 @@ static size_t hash_of(const char *s)
 }
 
 /* The low bits of a hash select the slot. The low bits of aligned addresses are zero, so the multiplication mixes in
-   the others. */
+   the high bits. */
 static size_t hash_of_address(const void *p)
 {
     uint64_t h = (uint64_t)(uintptr_t)p * 0x9e3779b97f4a7c15u;

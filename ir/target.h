@@ -42,8 +42,8 @@ struct matrix_model {
     enum provenance known;
 };
 
-/* A matrix instruction that one wave executes: D[m,n] = A[m,k]·B[k,n] + C[m,n]. The maps a, b, c give (row, column) of
-   the elements of A, of B, and of C and D. */
+/* A matrix instruction that one wave executes: D[m,n] = A[m,k]·B[k,n] + C[m,n]. The maps a, b, c give the row and
+   column of an element of A, of B, and of C or D. */
 struct matrix_unit {
     const char *name;
     int m, n, k;

@@ -8,7 +8,7 @@ enum { TEXT_DOUBLE = 32 }; /* buffer size for any result of text_double */
 /* The shortest decimal with at least `digits` digits that strtod reads back as the same double; also "nan", "inf",
    "-inf". 100000 becomes 1e+05 with digits = 1, and stays 100000 with digits = 15. Returns `out`. */
 const char *text_double(char out[TEXT_DOUBLE], double x, int digits);
-/* The shortest decimal that has a point or an exponent, so that it does not read as an integer: 3.0. */
+/* The shortest decimal with a point or an exponent: 3.0, since 3 would read as an integer. */
 const char *text_float(char out[TEXT_DOUBLE], double x);
 
 /* Escapes a text for use between double quotes: puts a backslash before each quote and backslash, and turns line ends

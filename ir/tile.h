@@ -9,7 +9,8 @@ struct tile {
     int k;                /* extent along K of one slice in shared memory */
     int waves_m, waves_n; /* the waves of a block form a waves_m x waves_n grid */
 };
-/* The tile for an m x n result with k terms a sum, on the matrix unit. For a symbolic dim, pass an estimate. */
+/* The tile on the matrix unit for an m x n result, each element a sum of k terms. For a symbolic dim, pass an
+   estimate. */
 struct tile tile_for(const struct target *t, int64_t m, int64_t n, int64_t k);
 
 /* The tile without a matrix unit: each lane computes results of its own. The lanes of a wave form a grid with

@@ -32,10 +32,10 @@ struct fusion {
        of these reductions (enum gemm_margin), or'ed. */
     unsigned char *follows;
     const struct group *merging; /* during fusion_merge: the group that would be added to another; NULL: none */
-    bool *spread; /* by node id: a view or pointwise op makes a value of another size from this node (a broadcast) */
+    bool *spread;                /* by node id: a reader changes the size of the value, as a broadcast does */
 };
 
-/* Does the view or pointwise op n make a value of another size from its operand x? Also true if a reader of n does. */
+/* Does n, a view or pointwise op, change the size of its operand x? Also true if a reader of n does. */
 static bool is_spread_by(const struct fusion *f, const struct node *n, const struct node *x)
 {
     struct session *s = f->g->s;
@@ -244,7 +244,7 @@ static bool same_reduction(const struct node *a, const struct node *b)
            !memcmp(x.reduced, y.reduced, sizeof x.reduced);
 }
 
-/* The `follows` of all operands in the group, or'ed. 0: n depends on no reduction of the group. */
+/* The reductions of the group that n's operands depend on: their f->follows, or'ed. 0: none. */
 static unsigned char follows_of(const struct fusion *f, const struct group *gr, const struct node *n)
 {
     unsigned char all = 0;
@@ -384,7 +384,7 @@ static bool reads_by_view(const struct node *n, const struct group *p)
 }
 
 /* May n join gr if the nodes of p are in the same kernel? In the epilogue of a gemm, a thread has one element of each
-   value of p. So n must not read another one through a view. */
+   value of p. So n must not read another element through a view. */
 static bool admits_beside(struct fusion *f, struct group *gr, const struct group *p, struct node *n)
 {
     return fusion_admits(f, gr, n) && !(gr->kind == GROUP_GEMM && reads_by_view(n, p));

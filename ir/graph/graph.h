@@ -44,7 +44,7 @@ struct group;
 
 struct node {
     const struct op_def *op;
-    int id; /* unique in its graph; a clone keeps it */
+    int id; /* unique within the graph; graph_clone keeps ids */
     struct type type;
     int n_in;
     struct node **in;
@@ -160,7 +160,7 @@ struct group {
 /* The place of a value, or of scratch, in the one allocation for all activations. Set by the memplan pass. */
 struct slot {
     const struct node *node;   /* NULL: the slot holds scratch */
-    const struct group *group; /* for scratch: the slot holds group->scratch[scratch] */
+    const struct group *group; /* NULL for a value; else the slot holds group->scratch[scratch] */
     int scratch;
     const struct index *offset;
     const struct index *bytes;
@@ -241,8 +241,8 @@ bool graph_verify(const struct graph *g);
 const struct index *type_count(struct session *s, const struct type *t);
 const struct index *type_last(struct session *s, const struct type *t); /* the last dim; 1 for rank 0 */
 const struct index *type_rows(struct session *s, const struct type *t); /* the product of all dims but the last */
-/* NULL if the shape is supported, else the reason. Limits: MAX_RANK dims, none negative; 2^40 elements if every
-   symbolic dim is 1. graph_add checks this. Code that computes with dims from the input must check first. */
+/* Returns NULL if the shape is supported, else the reason why not. Limits: MAX_RANK dims, none negative; 2^40 elements
+   if every symbolic dim is 1. graph_add checks this. Code that computes with dims from the input must check first. */
 const char *type_misfit(struct session *s, const struct type *t);
 /* A bound on the coefficients that arithmetic on e can produce. Evaluates e with the magnitude of each coefficient, and
    1 for each dim and variable. a / b and a % b count as a·b; min and max count as a + b. */

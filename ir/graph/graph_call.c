@@ -16,9 +16,9 @@ struct call {
     int n_fixed, next_operand, next_attr;
     bool variadic;
     struct value *in;
-    int n_in; /* first the n_fixed operands, then the variadic ones */
+    int n_in; /* length of `in`: n_fixed operands, then the variadic ones */
     struct attr *attrs;
-    struct loc *attr_loc; /* line 0: attribute not given */
+    struct loc *attr_loc; /* of each attribute; line 0: not given */
 };
 
 static const char *operands_text(const struct call *c) { return op_operands_text(c->u->step, c->op); }

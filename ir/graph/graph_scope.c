@@ -16,8 +16,8 @@ static struct binding *find(const struct scope *sc, const char *name)
     return at ? *at : NULL;
 }
 
-/* The visible name that is most similar to `name`. Does not search if further errors are not kept: a search walks over
-   all names. */
+/* The visible name that is most similar to `name`; NULL if there is none, or if errors are no longer kept. A search
+   walks over all names. */
 static const char *near_name(struct unfold *u, const struct scope *sc, const char *name)
 {
     if (u->s->errors_full)

@@ -218,7 +218,7 @@ static void put_head(FILE *to, const struct graph *g)
     }
 }
 
-/* Writes a line for each value that is no longer held by the node with its id. */
+/* Node i holds value i by default. Writes a line for each value that another node holds, or none. */
 static void put_values(FILE *to, const struct graph *g)
 {
     if (g->n_values)

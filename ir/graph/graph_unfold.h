@@ -71,7 +71,8 @@ struct scope *scope_new(struct unfold *u, struct scope *parent, const char *inst
 const struct binding *scope_find(struct unfold *u, const struct scope *sc, const char *name, struct loc loc);
 /* Defines a name. False with an error if it is already defined in the scope. */
 bool scope_define(struct unfold *u, struct scope *sc, const char *name, struct value v, struct loc loc);
-/* Binds a name to a tensor; the name may be bound again. Names the tensors expert0.h, expert0.h.1, … */
+/* Binds a name to a tensor, which is then called expert0.h. The name may be bound again: the next tensor is
+   expert0.h.1. */
 bool scope_bind(struct unfold *u, struct scope *sc, const char *name, struct value v, struct loc loc);
 /* The name with the block instance in front: "expert0.h". */
 const char *scope_path(struct unfold *u, const struct scope *sc, const char *name);

@@ -43,7 +43,7 @@ bool value_int(struct unfold *u, struct value v, const char *what, int64_t *out)
     return true;
 }
 
-/* Rejects an integer division with a remainder: the author of x * (1/2) hardly meant 0. */
+/* Rejects an integer that comes from a division with a remainder: x * (1/2) hardly means x * 0. */
 bool value_float(struct unfold *u, struct value v, const char *what, double *out)
 {
     if (v.kind == VAL_INT && v.inexact)

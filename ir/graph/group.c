@@ -112,7 +112,7 @@ bool node_reads_group(const struct node *x, const struct group *gr)
     return false;
 }
 
-/* An epilogue has one element of the gemm's result at hand. So it must not read another one through a view. */
+/* An epilogue has one element of the gemm's result at hand. So it must not read another element through a view. */
 bool group_gemm_admits(const struct group *gr, const struct node *n)
 {
     if (n->op->class != CLS_POINTWISE || !type_same_shape(&n->type, &gr->anchor->type))

@@ -8,7 +8,7 @@ struct hint {
     const char *write; /* for an op: an expression with operands x and y and condition c */
 };
 
-/* The i-th hint for an op: "relu", "maximum(x, 0)". NULL past the last. */
+/* The i-th hint for an op, such as { "relu", "maximum(x, 0)" }; NULL past the last. */
 const struct hint *hint_op_at(size_t i);
 /* What to write instead of this op, attribute or dtype of another tool; NULL: unknown. */
 const char *hint_op(const char *name);

@@ -46,8 +46,8 @@ const char *cursor_name(struct cursor *c, const char *what, bool with_dots);
 /* May a statement end here? True at a new line outside parentheses, before a closing brace, and at the end of the
    file. */
 bool cursor_at_end(const struct cursor *c);
-/* Reports an error at the current token or, if it begins a new line, just after the previous token. Reports nothing
-   during panic. Returns false. */
+/* Reports an error at the current token or, if that token begins a new line, just after the previous one. Reports
+   nothing during panic. Returns false. */
 __attribute__((format(printf, 2, 3))) bool cursor_error(struct cursor *c, const char *fmt, ...);
 /* Ends the panic. Skips to the next line, or to the closing brace of the enclosing body. Skips nested braces with their
    contents. */

@@ -19,7 +19,7 @@ static int64_t parts_for(const struct planner *p, const struct reduce_shape *r, 
     return at_least(at_most(at_most(wanted, plan_hint(p, r->length) / least), MOST_PARTS), 1);
 }
 
-/* The number of terms in each of `parts` parts, rounded up to whole rounds of a block. */
+/* The number of terms of a part if each sum is split into `parts` parts, rounded up to whole rounds of a block. */
 static const struct index *part_of(const struct planner *p, const struct reduce_shape *r, int64_t parts, bool columns)
 {
     struct index_table *t = p->g->s->indices;

@@ -45,8 +45,8 @@ static void plan_split(struct planner *p, const struct contraction *c, int64_t p
     plan_sinks(p, MARGIN_NONE, &c->n->type);
 }
 
-/* Sets the mark of each node to the margins (enum gemm_margin, or'ed) of the reductions that it is or depends on.
-   Returns whether there are any. */
+/* Sets the mark of each node: the margins of the reductions that it depends on, itself included (enum gemm_margin,
+   or'ed). Returns false if there are none. */
 static bool mark_margins(struct group *gr)
 {
     bool any = false;

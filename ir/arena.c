@@ -14,7 +14,7 @@ struct block {
 };
 
 struct arena {
-    struct block *head; /* serves small allocations */
+    struct block *head;
     struct arena *parent, *child, *prev, *next;
 };
 
@@ -75,7 +75,8 @@ static struct block *block_new(size_t size)
     return b;
 }
 
-/* Blocks double up to 1 MiB. A large allocation gets its own block after the head, which keeps serving small ones. */
+/* Each new block is twice as large as the head, up to 1 MiB. An allocation of more than a quarter of that gets a block
+   of its own. That block goes behind the head, so that the head still serves small allocations. */
 void *arena_alloc(struct arena *a, size_t bytes)
 {
     if (bytes > SIZE_MAX / 2)
@@ -111,7 +112,7 @@ char *arena_strdup(struct arena *a, const char *s) { return arena_strndup(a, s, 
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
     va_list again;
-    char line[256]; /* long enough for most texts, which are then formatted once */
+    char line[256];
     va_copy(again, ap);
     int n = vsnprintf(line, sizeof line, fmt, ap);
     BUG_IF(n < 0, "bad format %s", fmt);

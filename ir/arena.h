@@ -7,12 +7,13 @@
 struct arena;
 
 struct arena *arena_new(void);
-/* An arena that is freed with its parent, or earlier. */
+/* Freeing the parent also frees the child. arena_free may free the child earlier. */
 struct arena *arena_child(struct arena *parent);
 void arena_free(struct arena *a);
 /* Bytes allocated from `a` and its children. */
 size_t arena_bytes(const struct arena *a);
-/* Zeroed memory, aligned to 16 bytes. Never returns NULL: out_of_memory ends the process. */
+/* Zeroed memory, aligned to 16 bytes. Never returns NULL: if memory runs out, the process ends with an error
+   message. */
 void *arena_alloc(struct arena *a, size_t bytes);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_strdup(struct arena *a, const char *s);
@@ -22,12 +23,13 @@ char *arena_vprintf(struct arena *a, const char *fmt, va_list ap);
 #define arena_new_of(a, type) ((type *)arena_alloc((a), sizeof(type)))
 #define arena_array(a, type, n) ((type *)arena_alloc((a), sizeof(type) * (size_t)(n)))
 
-/* A growing array in an arena: arena_push(a, vec, n, cap) appends an element and gives its address. */
+/* arena_push appends an element to the array `vec`, which has n elements and room for cap, and gives the address of the
+   element. It grows the array if n == cap. */
 void *arena_grow(struct arena *a, void *old, size_t n, size_t *cap, size_t size);
 #define arena_push(a, vec, n, cap)                                                                                     \
     ((void)((n) < (cap) || ((vec) = arena_grow((a), (vec), (n), &(cap), sizeof *(vec)), 1)), &(vec)[(n)++])
 
-/* A mistake of tokic's, not of the user's: prints its location and aborts. */
+/* BUG reports an error in tokic itself, not in the input: it prints file and line, and aborts. */
 _Noreturn __attribute__((format(printf, 3, 4))) void bug_at(const char *file, int line, const char *fmt, ...);
 #define BUG(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
 #define BUG_IF(cond, ...)                                                                                              \

@@ -1,5 +1,5 @@
-/* Element types and their number formats. Rounding is integer arithmetic on the bits of a double, so it does not depend
-   on the host's rounding mode, _Float16 support or f16 instructions. */
+/* Rounding works on the bits of a double with integer arithmetic. So it does not depend on the rounding mode of the
+   host, or on its support of f16. */
 #include "ir/dtype.h"
 
 #include <float.h>
@@ -7,7 +7,6 @@
 
 #include "ir/arena.h"
 
-/* `float` behaves as f64: until the precision pass has decided, every value is a double. */
 const struct dtype_info dtype_table[DT_COUNT] = {
     [DT_FLOAT] = { .name = "float", .size = 0, .is_float = true, .mantissa = 53, .emin = -1022, .max = DBL_MAX },
     [DT_F16] = { .name = "f16", .size = 2, .is_float = true, .mantissa = 11, .emin = -14, .max = 65504.0 },
@@ -64,11 +63,13 @@ bool dtype_parse(const char *name, enum dtype *out)
     return false;
 }
 
-/* Rounds |x|, whose bits are a (not a NaN), to a format of `mantissa` bits, unbounded above. The lowest bit that is
-   kept is bit `drop` of a. Adding just under half of that bit's value, plus one if the kept part is odd, rounds to
-   nearest even; a carry out of the mantissa increments the exponent. Below emin fewer bits are kept. There, in units of
-   the smallest subnormal: an |x| in [1, 2) keeps only its hidden bit, which is odd; an |x| in [½, 1) rounds up to 1,
-   except that the tie ½ rounds to 0; an |x| below ½ rounds to 0. */
+/* Rounds a double to `mantissa` significant bits, ties to even. `a` holds the bits of |x|, which is not a NaN. The
+   result may exceed the largest number of the format.
+   The lowest bit that is kept is bit `drop` of a. The code adds just under half of that bit, plus one if the bit is
+   set, and clears the bits below. A carry out of the mantissa increments the exponent.
+   Below 2^emin fewer bits are kept. Let u be the smallest subnormal. For |x| in [u, 2u), drop is 52: only the hidden
+   bit, which is set, is kept. For |x| in [u/2, u), drop is 53: the result is u, or 0 for the tie |x| = u/2. Smaller |x|
+   give 0. */
 static uint64_t magnitude_round(uint64_t a, int mantissa, int emin)
 {
     int e = (int)(a >> 52) - 1023;
@@ -121,14 +122,14 @@ double dtype_unit(enum dtype t)
     return power_of_two(-d->mantissa);
 }
 
-/* The bits of |x| in a format with `frac` stored mantissa bits and smallest normal exponent emin. a: the bits of |x| as
-   a double, which is infinite or exact in the format. */
+/* Packs |x| into a format with `frac` stored mantissa bits and the smallest normal exponent emin. `a` holds the bits of
+   |x| as a double. |x| must be infinite or exact in the format. */
 static uint32_t magnitude_pack(uint64_t a, int frac, int emin)
 {
     int e = (int)(a >> 52) - 1023;
     uint64_t m = a & 0xFFFFFFFFFFFFFu;
     uint32_t inf = (uint32_t)(2 * (1 - emin) + 1)
-                   << frac; /* the exponent field: 1 at emin, 2 - 2·emin at the largest exponent, one more: infinity */
+                   << frac; /* exponent field of all ones: 2·bias + 1, where bias = 1 - emin */
     if (a >= INF64)
         return inf;
     if (e >= emin)
@@ -138,7 +139,7 @@ static uint32_t magnitude_pack(uint64_t a, int frac, int emin)
     return (uint32_t)((m | (uint64_t)1 << 52) >> (52 - frac + emin - e));
 }
 
-/* A NaN keeps its sign and the top of its payload and becomes quiet, as with the F16C instructions. */
+/* A NaN keeps its sign and the top of its payload and becomes quiet, as in the F16C instructions. */
 static uint16_t half_from_double(enum dtype t, double x)
 {
     const struct dtype_info *d = &dtype_table[t];
@@ -160,8 +161,8 @@ uint16_t bf16_from_double(double x) { return half_from_double(DT_BF16, x); }
 /* Widening a float to a double is exact, so x is rounded only once. */
 uint16_t f16_from_float(float x) { return half_from_double(DT_F16, (double)x); }
 
-/* bf16 is the upper half of an f32. Rounding by carry, as in magnitude_round, drops the lower 16 bits; it is right for
-   subnormals and overflow too. */
+/* bf16 is the upper half of an f32. To round to nearest even, adds 0x7FFF, plus 1 if the lowest kept bit is set, and
+   drops the lower half. */
 uint16_t bf16_from_float(float x)
 {
     uint32_t b = float_bits(x);
@@ -179,7 +180,7 @@ float f16_to_float(uint16_t h)
         return bits_float(sign | 0x7F800000u | m << 13 | (m ? 0x400000u : 0));
     if (e > 0)
         return bits_float(sign | (e + 127 - 15) << 23 | m << 13);
-    float v = (float)m * 0x1p-24f; /* exact: ten bits */
+    float v = (float)m * 0x1p-24f;
     return bits_float(sign | float_bits(v));
 }
 

@@ -1,28 +1,27 @@
 #ifndef TOKIC_IR_DTYPE_H
 #define TOKIC_IR_DTYPE_H
-/* Element types and their number formats. */
 #include <stdbool.h>
 #include <stdint.h>
 
 enum dtype {
-    DT_FLOAT, /* written `float`: the precision pass decides which float dtype it becomes */
+    DT_FLOAT, /* `float` in a graph: the precision pass chooses a format for it */
     DT_F16,
     DT_BF16,
     DT_F32,
     DT_F64,
     DT_I32,
     DT_I64,
-    DT_BOOL, /* bool: one byte, 0 or 1 */
+    DT_BOOL, /* one byte, 0 or 1 */
     DT_COUNT
 };
 
 struct dtype_info {
     const char *name;
-    int size; /* bytes in memory; 0 for `float` */
+    int size; /* bytes; 0 for DT_FLOAT */
     bool is_float;
-    int mantissa; /* significand bits, the hidden one included: 11, 8, 24, 53 */
+    int mantissa; /* significand bits with the hidden one: 11 for f16 */
     int emin;     /* exponent of the smallest normal number */
-    double max;   /* largest finite number */
+    double max;
 };
 extern const struct dtype_info dtype_table[DT_COUNT];
 
@@ -31,15 +30,16 @@ static inline int dtype_size(enum dtype t) { return dtype_table[t].size; }
 static inline bool dtype_is_float(enum dtype t) { return dtype_table[t].is_float; }
 bool dtype_parse(const char *name, enum dtype *out);
 
-/* Rounds a double once, to nearest even, into the format of a float dtype. Subnormals are kept; overflow gives
-   infinity. `float` and f64: x itself. */
+/* Rounds x to the nearest number of a float dtype, ties to even. Subnormals are kept, and overflow gives infinity.
+   DT_FLOAT and DT_F64 return x. */
 double dtype_round(enum dtype t, double x);
-/* Half a unit in the last place of format t at magnitude |x|; at 0, half the smallest subnormal. */
+/* Half an ulp (unit in the last place) of the format at |x|. At 0: half the smallest subnormal. */
 double dtype_half_ulp(enum dtype t, double x);
-/* 2^-mantissa: the unit roundoff of the format. */
+/* The unit roundoff of the format, 2^-mantissa: 2^-11 for f16. */
 double dtype_unit(enum dtype t);
 
-/* The bits of an f16 or bf16 number, rounded once to nearest even. A NaN becomes quiet and keeps its sign. */
+/* The bits of f16 and bf16 numbers. Conversions to 16 bits round once, to nearest even. A NaN becomes quiet and keeps
+   its sign. */
 uint16_t f16_from_double(double x);
 uint16_t f16_from_float(float x);
 float f16_to_float(uint16_t h);

@@ -9,7 +9,7 @@
 enum { FIRST_SLOTS = 1024, MAX_TERMS = 64, SMALL = 256 };
 
 struct entry {
-    bool of_vars; /* `index` is or mentions a variable; the entry is then allocated in index_table.vars */
+    bool of_vars; /* `index` contains an INDEX_VAR; the entry then lives in the arena index_table.vars */
     struct index index;
 };
 struct slot {
@@ -17,16 +17,16 @@ struct slot {
     struct entry *entry; /* NULL: free */
 };
 struct index_table {
-    struct arena *arena; /* expressions without variables */
-    struct arena *vars;  /* variables and expressions that mention one */
-    struct arena *room;  /* the slots */
+    struct arena *arena;
+    struct arena *vars;
+    struct arena *room;
     unsigned next_id;
-    size_t n, n_slots; /* n_slots is a power of two, at least 2·n */
+    size_t n, n_slots;
     struct slot *slot;
-    const struct index *small[SMALL]; /* the constants 0, 1, …, made on first use */
+    const struct index *small[SMALL];
 };
 
-/* The first slot, from number `from` on, that has this hash or is free. */
+/* The first slot at or after number `from` that is free or has this hash. */
 static struct slot *probe(const struct index_table *t, uint64_t hash, size_t from)
 {
     for (;; from++) {
@@ -45,7 +45,7 @@ static void put(struct index_table *t, uint64_t hash, struct entry *e)
     t->n++;
 }
 
-/* Moves the entries to n new slots. Entries that mention variables are dropped unless vars_too. */
+/* Moves the entries to a new array of n slots. Without vars_too, leaves out entries that contain variables. */
 static void rehash(struct index_table *t, size_t n, bool vars_too)
 {
     struct arena *old_room = t->room;
@@ -70,7 +70,7 @@ struct index_table *index_table_new(struct arena *a)
     return t;
 }
 
-/* Rehashes twice, since only the first rehash finds out how many entries remain. */
+/* The first rehash drops entries; the second shrinks the array to fit those that remain. */
 void index_forget_vars(struct index_table *t)
 {
     rehash(t, t->n_slots, false);
@@ -82,7 +82,7 @@ void index_forget_vars(struct index_table *t)
     t->vars = arena_child(t->arena);
 }
 
-__extension__ typedef __int128 i128; /* products of two int64 */
+__extension__ typedef __int128 i128;
 
 static int64_t clamp(i128 v) { return v > INDEX_INF ? INDEX_INF : v < -INDEX_INF ? -INDEX_INF : (int64_t)v; }
 static int64_t sat_add(int64_t a, int64_t b)
@@ -144,8 +144,8 @@ static bool mentions_vars(const struct index *e)
     return false;
 }
 
-/* The unique copy of an expression; `e` and its terms may be on the stack. Variables are all distinct and are not
-   entered in the table. */
+/* Returns the stored copy of e, and makes it first if there is none. `e` and its terms may be on the stack. A variable
+   is always new, so it is not put into the table. */
 static const struct index *intern(struct index_table *t, const struct index *e)
 {
     uint64_t hash = e->kind == INDEX_VAR ? 0 : hash_of(e);
@@ -188,7 +188,7 @@ static void range_mul(int64_t *lo, int64_t *hi, int64_t lo2, int64_t hi2)
     }
 }
 
-/* The terms of an expression: those of a sum, or the atom itself as one term. */
+/* Writes e as *k plus terms, and returns the number of terms. An atom is one term: 1·atom. */
 static int terms_of(const struct index *e, struct index_term *out, int64_t *k)
 {
     if (e->kind == INDEX_SUM) {
@@ -208,8 +208,8 @@ static bool same_atoms(const struct index_term *a, const struct index_term *b)
     return a->n == b->n && !memcmp(a->atom, b->atom, sizeof a->atom);
 }
 
-/* Applies d·(x/d) + x%d = x: finds a term c·…·(x%d) and its partner c·…·d·(x/d), replaces both by c·…·x, and returns
-   the new sum. NULL if there is no such pair. */
+/* Applies d·(x / d) + x % d = x. Finds two terms p·(x % d) and p·d·(x / d), where p is any product, and replaces both
+   by p·x. Returns the new sum; NULL if there is no such pair. */
 static const struct index *rejoin(struct index_table *t, int64_t k, const struct index_term *terms, int n)
 {
     for (int i = 0; i < n; i++)
@@ -242,7 +242,8 @@ static const struct index *rejoin(struct index_table *t, int64_t k, const struct
     return NULL;
 }
 
-/* The canonical sum of terms in any order: sorts and merges them and drops zeros. If one atom is left, returns it. */
+/* Brings a sum to its canonical form: sorts the terms, merges terms with the same atoms, drops terms with coefficient
+   0. Returns the atom itself for 1·atom + 0. */
 static const struct index *make_sum(struct index_table *t, int64_t k, struct index_term *terms, int n)
 {
     struct index_term out[MAX_TERMS];
@@ -257,7 +258,7 @@ static const struct index *make_sum(struct index_table *t, int64_t k, struct ind
         }
         int at = m++;
         BUG_IF(m > MAX_TERMS, "index expression with over %d terms", MAX_TERMS);
-        while (at > 0) { /* ordered by degree, then by atoms' ids, so that equal sums have equal forms */
+        while (at > 0) { /* sort by degree, then by atom ids */
             const struct index_term *p = &out[at - 1];
             int c = terms[i].n - p->n;
             for (int q = 0; !c && q < p->n; q++)
@@ -377,8 +378,8 @@ static const struct index *make_pair(struct index_table *t, enum index_kind kind
     return intern(t, &(struct index){ .kind = kind, .a = a, .b = b, .lo = lo, .hi = hi, .uniform = u });
 }
 
-/* Splits a into d·whole + rest: d·whole takes the terms whose coefficient d divides, and the constant rounded down to a
-   multiple of d. The split is exact for floor division and modulus. */
+/* Splits a = d·whole + rest. The terms whose coefficient is a multiple of d go into `whole`. For d = 4: 8·i + j + 6
+   gives whole = 2·i + 1 and rest = j + 2. Then a / d = whole + rest / d, and a % d = rest % d. */
 static void split(struct index_table *t, const struct index *a, int64_t d, const struct index **whole,
                   const struct index **rest)
 {
@@ -420,7 +421,7 @@ const struct index *index_div(struct index_table *t, const struct index *a, cons
     }
     if (a->lo >= 0 && index_less(t, a, b))
         return index_const(t, 0);
-    return make_pair(t, INDEX_DIV, a, b, a->lo < 0 ? a->lo : 0, a->hi < 0 ? -1 : a->hi); /* b is at least 1 */
+    return make_pair(t, INDEX_DIV, a, b, a->lo < 0 ? a->lo : 0, a->hi < 0 ? -1 : a->hi);
 }
 
 const struct index *index_mod(struct index_table *t, const struct index *a, const struct index *b)
@@ -494,7 +495,8 @@ bool index_multiple_of(const struct index *e, int64_t m)
         return false;
     for (int i = 0; i < e->n_terms; i++) {
         const struct index_term *t = &e->terms[i];
-        int64_t left = m / common_divisor(t->coef, m); /* the factor that the atoms must supply */
+        /* coef·atoms is a multiple of m if one of the atoms is a multiple of `left` */
+        int64_t left = m / common_divisor(t->coef, m);
         bool good = left == 1;
         for (int j = 0; j < t->n && !good; j++)
             good = index_multiple_of(t->atom[j], left);
@@ -583,7 +585,6 @@ static int64_t hint_value(void *ctx, const struct index *atom)
 
 int64_t index_eval_hint(const struct index *e, int64_t hint) { return index_eval(e, hint_value, &hint); }
 
-/* --- text --- */
 static const char *text_of(struct arena *a, const struct index *e, bool atom);
 
 static const char *text_term(struct arena *a, const struct index_term *term, int64_t coef)

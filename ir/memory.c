@@ -6,10 +6,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { EXIT_INPUT = 3 }; /* FAIL_INPUT of ir/session.h */
+enum { EXIT_INPUT = 3 }; /* equals FAIL_INPUT in ir/session.h */
 
-/* The number after `word` in a file such as /proc/meminfo; 0: none. Memory may have run out, so this allocates none of
-   its own. */
+/* The number after `word` in a file such as /proc/meminfo; 0 if there is none. */
 static size_t number_in(const char *path, const char *word)
 {
     char text[4096];

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-/* As integers, the bits of doubles are in the doubles' order after this change: those of a negative number are
-   inverted, and the sign bit of any other is set. */
+/* Maps the bits of a double to an unsigned integer of the same order: inverts all bits of a negative number, and sets
+   the sign bit of any other. */
 uint64_t rank_of_double(double x)
 {
     uint64_t bits;
@@ -13,7 +13,6 @@ uint64_t rank_of_double(double x)
     return isnan(x) ? RANK_LEAST + 1 : bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
 }
 
-/* Returns the number of keys >= from and sets *least to the least of them. */
 static int64_t count_from(rank_key *key, const void *row, int64_t n, uint64_t from, uint64_t *least)
 {
     int64_t count = 0;
@@ -29,12 +28,11 @@ static int64_t count_from(rank_key *key, const void *row, int64_t n, uint64_t fr
     return count;
 }
 
-/* Bisection over the keys. */
 struct ranked rank_kth(rank_key *key, const void *row, int64_t n, int64_t k)
 {
     uint64_t lo, hi = RANK_MOST, least;
     count_from(key, row, n, 0, &lo);
-    while (lo < hi) { /* invariant: at least k keys are >= lo, and fewer than k are > hi */
+    while (lo < hi) { /* at least k keys are >= lo, and fewer than k are > hi */
         uint64_t mid = hi - (hi - lo) / 2;
         int64_t count = count_from(key, row, n, mid, &least);
         if (count < k)

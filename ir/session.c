@@ -63,11 +63,11 @@ void diag_note(struct session *s, struct loc loc, const char *fmt, ...)
     va_end(ap);
 }
 
-/* Does a character begin at this byte of UTF-8? */
+/* False for the second and later bytes of a UTF-8 character. */
 static bool begins(char byte) { return ((unsigned char)byte & 0xC0) != 0x80; }
 
-/* Prints the source line with its number, and below it a line with the caret. A character takes one column, and both
-   lines keep tabs, so that the caret aligns. */
+/* Prints the source line and, below it, a caret under the location. Both lines keep tabs, and each character takes one
+   column, so that the caret aligns. */
 static void print_caret(const struct loc *loc, FILE *to, const char *on, const char *off)
 {
     const char *p = loc->src->text;
@@ -130,7 +130,6 @@ const struct source *source_of_string(struct session *s, const char *name, const
     return src;
 }
 
-/* The location of the byte at index `at`. */
 static struct loc loc_of(const struct source *src, size_t at)
 {
     struct loc loc = { .src = src, .line = 1, .col = 1, .len = 1 };

@@ -1,7 +1,7 @@
 #ifndef TOKIC_IR_TARGET_H
 #define TOKIC_IR_TARGET_H
-/* A target is a record of numbers that templates, printers, emulator and bounds read. No code tests for a target by
-   name. */
+/* A target is a record of numbers about a GPU: limits, sizes, rates. Code generation, the emulator and the error bounds
+   read them. No code tests for a target by name. */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,8 +11,9 @@ enum dialect { DIALECT_HIP, DIALECT_CUDA, DIALECT_COUNT };
 enum compiler { COMPILER_HIPRTC, COMPILER_CLANG, COMPILER_NVRTC };
 enum provenance { MEASURED, PUBLISHED, DOCUMENTED, ASSUMED };
 
-/* One coordinate of a fragment's element is a sum of terms mul·((v / div) % mod), where v is the lane or the number of
-   the element in the lane. */
+/* A matrix unit spreads the elements of a matrix over the lanes of a wave. A coord_map tells which element a lane
+   holds. Its row, and its column, are a sum of terms mul·((v / div) % mod). v is the lane number (BY_LANE) or the
+   number of the element within the lane (BY_ELEM). */
 struct map_term {
     enum { BY_LANE, BY_ELEM } of;
     int div, mod, mul;
@@ -24,25 +25,27 @@ struct coord_map {
 int map_row(const struct coord_map *m, int lane, int elem);
 int map_col(const struct coord_map *m, int lane, int elem);
 
-/* How a matrix unit computes D = A·B + C, bit for bit (Xie et al., arXiv 2511.10909, and measurement). */
+/* The order and rounding in which a matrix unit computes D = A·B + C. Sources: Xie et al., arXiv 2511.10909, and
+   measurements. */
 enum matrix_model_kind {
-    /* The products of `group` consecutive k and the running sum c are added in one aligned sum of `fbits` bits, which
-       is truncated to f32. Groups follow each other in K order. */
+    /* Takes `group` consecutive products along K at a time. Truncates them and the running sum c to multiples of
+       2^(E-fbits), where E is the largest of their exponents. Adds them exactly, and truncates the sum to f32. */
     MODEL_ALIGNED_SUM,
-    /* Four products in K order are a group, (p0+p1)+(p2+p3), which is then added to c. Each addition rounds to nearest
-       even in f32. */
+    /* Takes four consecutive products p0 to p3 along K at a time: c += (p0 + p1) + (p2 + p3). Each addition rounds to
+       nearest even in f32. */
     MODEL_TREE4,
 };
 struct matrix_model {
     enum matrix_model_kind kind;
     int group, fbits;
-    bool flush; /* subnormal A, B, C, partial sums and results are flushed to zero */
+    bool flush; /* subnormal inputs, partial sums and results become zero */
     enum provenance known;
 };
 
-/* A matrix instruction of one wave: D[m,n] = A[m,k]·B[k,n] + C[m,n]. A's map gives (m, k), B's (k, n), C's (m, n). */
+/* A matrix instruction that one wave executes: D[m,n] = A[m,k]·B[k,n] + C[m,n]. The maps a, b, c give the row and
+   column of an element of A, of B, and of C or D. */
 struct matrix_unit {
-    const char *name; /* of the instruction, as the vendor writes it */
+    const char *name;
     int m, n, k;
     enum dtype in, acc;
     int a_elems, b_elems, c_elems; /* elements per lane */
@@ -53,29 +56,29 @@ struct matrix_unit {
 
 struct target {
     const char *name;
-    const char *base; /* the record whose fields this one takes and overrides (a macro in ir/target.c); NULL: none */
+    const char *base; /* the target whose record this one extends (see ir/target.c); NULL: none */
     enum dialect dialect;
     enum compiler compiler;
-    int wave;             /* work-items per wave */
-    int max_block;        /* work-items per block */
-    uint64_t max_grid[3]; /* blocks per launch, x y z */
+    int wave; /* work-items per wave */
+    int max_block;
+    uint64_t max_grid[3]; /* blocks per launch along x, y, z */
     uint64_t max_items;   /* work-items per launch along x */
-    int shared_bytes;     /* most bytes of shared memory (LDS) of one block */
-    int static_shared;    /* up to this many bytes, shared memory is static; beyond, dynamic */
-    int copy_stages;      /* slots of a gemm's ring: one is computed on, copies into the others are in flight */
-    bool async_copy;      /* copies to shared memory bypass registers; else a load and a store stage them there */
-    bool early_launch;    /* a launch may start while its predecessors run; its kernel then waits for them */
-    int units;            /* multiprocessors or compute units of the reference card, for the roofline */
+    int shared_bytes;     /* most bytes of shared memory (LDS) that a block can use */
+    int static_shared;    /* above this many bytes, shared memory must be dynamic */
+    int copy_stages;      /* slices of A and B that a gemm keeps in shared memory: one in use, the others loading */
+    bool async_copy;      /* copies from global to shared memory bypass registers (cp.async) */
+    bool early_launch;    /* a kernel may start before earlier ones end, and wait for them (dependent launch) */
+    int units;            /* multiprocessors (compute units) of the reference card */
     double mem_gbs, fp16_tflops;
     const struct matrix_unit *matrix; /* f16 operands, f32 accumulator; NULL: none */
-    int simd_regs;                    /* occupancy: registers of a SIMD lane */
-    int reg_granule;                  /* occupancy: registers are allocated in multiples of this */
-    int simd_waves;                   /* occupancy: most waves of a SIMD */
+    int simd_regs;                    /* registers per lane of a SIMD, shared by its waves */
+    int reg_granule;
+    int simd_waves; /* most waves that a SIMD holds at once */
     enum provenance known;
 };
 
-/* The record of a target by name ("gfx90a", "sm_90"); NULL if there is none. */
+/* NULL if no target has this name ("gfx90a", "sm_90"). */
 const struct target *target_find(const char *name);
-/* All records, in table order; NULL past the last. */
+/* The i-th target; NULL past the last. */
 const struct target *target_at(int i);
 #endif

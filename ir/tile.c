@@ -1,10 +1,9 @@
 #include "ir/tile.h"
 
-/* The tiles, from small to large. Each must be a multiple of the fragment shapes of every matrix unit (16 rows, 16
-   columns, 16 deep). With waves of 32 or 64 lanes, a tile must give each thread at least one 16-byte piece of A's slice
-   and of B's. */
+/* Tiles from small to large. Their rows, columns and depth are multiples of 16, so every matrix unit can compute them.
+   Each thread loads at least one 16-byte piece of A and one of B for each slice. */
 static const struct tile tiles[] = {
-    { 16, 32, 64, 1, 2 }, /* for few rows: narrow, so that there are many blocks */
+    { 16, 32, 64, 1, 2 }, /* for few rows; narrow, so that there are many blocks */
     { 32, 64, 64, 2, 2 },
     { 64, 64, 32, 2, 2 },
     { 128, 128, 32, 2, 2 },
@@ -15,8 +14,8 @@ static int64_t blocks(const struct tile *t, int64_t m, int64_t n)
     return ((m + t->m - 1) / t->m) * ((n + t->n - 1) / t->n);
 }
 
-/* The largest tile that is not mostly padding and still gives every unit of the card two blocks. If no tile does: the
-   tile of 32 rows if m is above 16 and n above 32, else the tile of 16 rows. */
+/* Picks the largest tile that is not mostly padding and makes at least two blocks for each multiprocessor. If no tile
+   does, picks the second tile for m > 16 and n > 32, else the first. */
 struct tile tile_for(const struct target *t, int64_t m, int64_t n, int64_t k)
 {
     (void)k;
@@ -29,7 +28,7 @@ struct tile tile_for(const struct target *t, int64_t m, int64_t n, int64_t k)
     return *best;
 }
 
-/* Without a matrix unit: 16 x 16 threads with 1 x 4 to 8 x 8 results each. */
+/* A block has 16 x 16 threads, each with 1 x 4 to 8 x 8 results. */
 enum { THREADS_SIDE = 16 };
 static const struct tile lane_tiles[] = {
     { .m = 16, .n = 64, .k = 64 },
@@ -38,8 +37,8 @@ static const struct tile lane_tiles[] = {
     { .m = 128, .n = 128, .k = 16 },
 };
 
-/* The largest tile that is not mostly padding and gives every unit of the card a block. The more results a thread has,
-   the more often it uses each load. */
+/* Picks the largest tile that is not mostly padding and makes at least one block for each multiprocessor. A thread with
+   more results uses each loaded value more often. */
 struct tile tile_for_lanes(const struct target *t, int64_t m, int64_t n, int64_t k)
 {
     (void)k;

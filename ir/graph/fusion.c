@@ -5,20 +5,18 @@
 
 #include "ir/ops/reduction.h"
 
-/* Limits with which kernels compile in a second or two: on computed values, where recomputed ones count at each use,
-   and on buffers. */
+/* Limits that keep the compile time of a kernel to a second or two. A recomputed value counts at each use. */
 enum { MOST_VALUES = 256, MOST_BUFFERS = 96 };
-/* Most reductions of one gemm's results: each needs a register for every row or column of a thread. */
+/* Most reductions of one gemm result. Each takes a register for every row, or every column, that a thread computes. */
 enum { MOST_MARGINS = 4 };
 
-/* What is known of a group while it grows. */
 struct growth {
     struct row_space space;
-    const struct index *row[MAX_RANK]; /* index variables of a row or, in a flat space, of an element */
+    const struct index *row[MAX_RANK]; /* one index variable for each dim of `space` */
     int values, buffers, margins;
-    int totals;       /* bytes of shared memory for the totals of reductions across rows */
-    bool pointwise;   /* all nodes of the group are pointwise */
-    int first_reader; /* least id of the groups that read this one; NOBODY: none does */
+    int totals;
+    bool pointwise;
+    int first_reader; /* least id of the groups that read this one; NOBODY: none */
     size_t cap;
 };
 enum { NOBODY = INT_MAX };
@@ -26,18 +24,18 @@ enum { NOBODY = INT_MAX };
 struct fusion {
     struct graph *g;
     struct arena *a;
-    struct kbuild probe; /* a kernel that is thrown away, in which `at` builds values */
-    struct growth *of;   /* by group id */
+    struct kbuild probe; /* a dummy kernel; the `at` functions build their code into it */
+    struct growth *of;
     size_t cap;
-    int *order; /* by node id: its number in the graph's order */
-    /* By node id: nonzero if the node is a reduction of its group or is computed from one. In a GROUP_GEMM the value is
-       the union of these reductions' margins (enum gemm_margin), as bits. */
+    int *order;
+    /* By node id: nonzero if the node is a reduction of its group or is computed from one. In a GROUP_GEMM: the margins
+       of these reductions (enum gemm_margin), or'ed. */
     unsigned char *follows;
-    const struct group *merging; /* a group that counts as part of the one that a node is to join; NULL: none */
-    bool *spread;                /* by node id: do views and pointwise ops compute a value of another size from it? */
+    const struct group *merging; /* during fusion_merge: the group that would be added to another; NULL: none */
+    bool *spread;                /* by node id: a reader changes the size of the value, as a broadcast does */
 };
 
-/* Is n a view or pointwise op that makes a value of another size of its operand x, itself or through its readers? */
+/* Does n, a view or pointwise op, change the size of its operand x? Also true if a reader of n does. */
 static bool is_spread_by(const struct fusion *f, const struct node *n, const struct node *x)
 {
     struct session *s = f->g->s;
@@ -62,10 +60,9 @@ struct fusion *fusion_begin(struct graph *g, const struct target *t, struct aren
     return f;
 }
 
-/* ---- spaces ---- */
 static bool is_one(const struct index *dim) { return index_is_const(dim) && dim->k == 1; }
 
-/* A new variable that ranges over a dimension; the constant 0 for a dimension of 1. */
+/* A new index variable for a dimension; the constant 0 if the dimension is 1. */
 static const struct index *over(struct fusion *f, const struct index *dim)
 {
     struct index_table *t = f->g->s->indices;
@@ -93,10 +90,9 @@ static bool stands_in(const struct type *t, const struct row_space *r)
     return t->rank >= r->rank && t->rank <= r->rank + !r->flat && same_dims(t, r);
 }
 
-/* ---- which row is read ---- */
 struct reading {
     struct fusion *f;
-    const struct group *gr, *other; /* other: about to be merged with gr, or NULL */
+    const struct group *gr, *other; /* other: NULL, or a group about to be merged with gr */
     const struct growth *w;
     bool same_row;
 };
@@ -110,7 +106,7 @@ static const struct kexpr *probed(struct at *c, int operand, const struct index 
     return kexpr_const(c->k, kexpr_value_type(x->storage), 0);
 }
 
-/* Clears same_row if the evaluation of x at `index` reads a value of the group outside of the row. */
+/* Clears r->same_row if x at `index` depends on a value of the group in another row. */
 static void follow(struct reading *r, const struct node *x, const struct index *const *index)
 {
     if (!r->same_row || x->op->class == CLS_SOURCE)
@@ -127,7 +123,7 @@ static void follow(struct reading *r, const struct node *x, const struct index *
         r->same_row = index[i] == r->w->row[i];
 }
 
-/* The index of a value of type t in the group's row: the row's variables, then a new one for each further dimension. */
+/* Makes an index into a value of type t: the variables of the row, then a new variable for each further dimension. */
 static void own_index(const struct reading *r, const struct type *t, const struct index **index)
 {
     memcpy(index, r->w->row, sizeof *index * (size_t)r->w->space.rank);
@@ -151,7 +147,7 @@ static void follow_contraction(struct reading *r, const struct node *n)
     follow(r, n->in[1], b);
 }
 
-/* Does n, computed for a row (or element) of the group's space, read only that row of the group's values? */
+/* Computing row r of n: is row r of the group's values enough? */
 static bool reads_its_row(struct fusion *f, const struct group *gr, const struct growth *w, const struct node *n)
 {
     struct reading r = { f, gr, f->merging, w, true };
@@ -173,7 +169,6 @@ static bool reads_its_row(struct fusion *f, const struct group *gr, const struct
     return r.same_row;
 }
 
-/* ---- how indices grow ---- */
 struct copies {
     const struct node *n;
     const struct index *var[MAX_RANK];
@@ -216,7 +211,6 @@ int fusion_index_copies(struct fusion *f, const struct node *n)
     return to.most;
 }
 
-/* ---- rows ---- */
 static bool rows_admit(struct fusion *f, struct group *gr, struct growth *w, const struct node *n)
 {
     if (node_is_gemm(n) || node_is_reduce(n) || (!n->op->kernel.at && !node_is_stage(n)))
@@ -226,7 +220,7 @@ static bool rows_admit(struct fusion *f, struct group *gr, struct growth *w, con
     struct row_space want = row_space_of(n);
     if (!w->space.flat)
         return want.rank == w->space.rank && stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
-    /* n would be the group's first stage, so the space of elements becomes one of rows */
+    /* n is the first stage: its rows, instead of single elements, become the row space */
     if (want.rank + 1 != w->space.rank || !same_dims(&gr->nodes[0]->type, &want))
         return false;
     struct growth rows = *w;
@@ -234,12 +228,11 @@ static bool rows_admit(struct fusion *f, struct group *gr, struct growth *w, con
     return reads_its_row(f, gr, &rows, n);
 }
 
-/* ---- reductions across rows ---- */
-/* Does the reduction n read values of the group only at the element that it is reducing? */
+/* The reduction n takes in one element after the other. For element e, does n need the group's values only at e? */
 static bool reads_its_element(struct fusion *f, struct group *gr, const struct growth *w, const struct node *n)
 {
     if (type_same_shape(&n->type, &n->in[0]->type))
-        return false; /* by their shape, results could not be told from elements */
+        return false; /* results could then not be told from elements by shape */
     return same_dims(&n->in[0]->type, &w->space) && n->in[0]->type.rank == w->space.rank && reads_its_row(f, gr, w, n);
 }
 
@@ -251,7 +244,7 @@ static bool same_reduction(const struct node *a, const struct node *b)
            !memcmp(x.reduced, y.reduced, sizeof x.reduced);
 }
 
-/* The union of `follows` over n's operands in the group; 0: n is computed from no reduction of the group. */
+/* The reductions of the group that n's operands depend on: their f->follows, or'ed. 0: none. */
 static unsigned char follows_of(const struct fusion *f, const struct group *gr, const struct node *n)
 {
     unsigned char all = 0;
@@ -261,8 +254,8 @@ static unsigned char follows_of(const struct fusion *f, const struct group *gr, 
     return all;
 }
 
-/* Is n a pointwise function of the results of reductions? Each operand that is in the group must follow the same
-   reductions and be read directly. */
+/* Is n a pointwise op on results of the group's reductions? All its operands in the group must come from the same
+   reductions, and none may be read through a view. */
 static bool is_epilogue(const struct fusion *f, const struct group *gr, const struct node *n)
 {
     unsigned char all = follows_of(f, gr, n);
@@ -276,7 +269,7 @@ static bool is_epilogue(const struct fusion *f, const struct group *gr, const st
     return n->op->class == CLS_POINTWISE;
 }
 
-/* Bytes of shared memory for the totals that reduction n keeps in a block, one for each wave and column. */
+/* Bytes of shared memory that reduction n needs: one total for each wave and column of a block. */
 static int total_bytes(const struct node *n)
 {
     return node_is_reduce(n) ? REDUCE_BLOCK * REDUCE_WIDTH * dtype_size(node_accumulator_type(n)) : 0;
@@ -294,9 +287,8 @@ static bool reduce_admits(struct fusion *f, struct group *gr, struct growth *w, 
     return n->op->class == CLS_POINTWISE && stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
 }
 
-/* ---- gemm ---- */
-/* A reduction of rows whose results are broadcast over the rows again is not admitted: it belongs to the next rows
-   kernel, which holds the whole row. */
+/* Refuses a reduction of rows whose results are broadcast over the rows again, as in softmax. The rows kernel that
+   follows computes both steps. */
 static bool gemm_admits(const struct fusion *f, const struct group *gr, const struct growth *w, const struct node *n)
 {
     if (follows_of(f, gr, n))
@@ -307,7 +299,6 @@ static bool gemm_admits(const struct fusion *f, const struct group *gr, const st
     return w->margins < MOST_MARGINS && !(margin == MARGIN_ROWS && f->spread[n->id]);
 }
 
-/* ---- growing ---- */
 static int values_of(const struct node *n)
 {
     int values = 1;
@@ -331,7 +322,6 @@ bool fusion_admits(struct fusion *f, struct group *gr, struct node *n)
     return rows_admit(f, gr, w, n);
 }
 
-/* Records gr as a reader of each other group that n reads. */
 static void note_reads(struct fusion *f, const struct group *gr, const struct node *n)
 {
     for (int i = 0; i < n->n_in; i++) {
@@ -376,7 +366,7 @@ struct group *fusion_open(struct fusion *f, struct node *n)
     size_t at = (size_t)gr->id;
     struct growth w = { .space = { .rank = 0 }, .pointwise = true, .first_reader = NOBODY };
     *arena_push(f->a, f->of, at, f->cap) = w;
-    /* the space of a reduction across rows is that of its elements, over which other reductions may join */
+    /* for a reduction across rows, the row space holds the elements that it reduces */
     struct row_space elements = { .rank = n->n_in ? n->in[0]->type.rank : 0, .flat = true };
     if (node_is_reduce(n))
         memcpy(elements.dim, n->in[0]->type.dim, sizeof elements.dim);
@@ -385,8 +375,6 @@ struct group *fusion_open(struct fusion *f, struct node *n)
     return gr;
 }
 
-/* ---- merging ---- */
-/* Does n read a value of p through a view? */
 static bool reads_by_view(const struct node *n, const struct group *p)
 {
     for (int i = 0; i < n->n_in; i++)
@@ -395,14 +383,13 @@ static bool reads_by_view(const struct node *n, const struct group *p)
     return false;
 }
 
-/* May n be computed in gr if p is in the same kernel? An epilogue of a gemm holds one element of each value of p, so n
-   must not read others through a view. */
+/* May n join gr if the nodes of p are in the same kernel? In the epilogue of a gemm, a thread has one element of each
+   value of p. So n must not read another element through a view. */
 static bool admits_beside(struct fusion *f, struct group *gr, const struct group *p, struct node *n)
 {
     return fusion_admits(f, gr, n) && !(gr->kind == GROUP_GEMM && reads_by_view(n, p));
 }
 
-/* Does admits_beside hold for every node of p? p is pointwise and reads nothing of gr. */
 static bool admits_all(struct fusion *f, struct group *gr, const struct group *p)
 {
     for (size_t i = 0; i < p->n_nodes; i++)
@@ -411,7 +398,7 @@ static bool admits_all(struct fusion *f, struct group *gr, const struct group *p
     return true;
 }
 
-/* Moves a's nodes into b, which takes the kind and space of `into`, one of the two. */
+/* Moves the nodes of a into b. b takes the kind and row space of `into`, which is a or b. */
 static void merge_into(struct fusion *f, struct group *a, struct group *b, const struct group *into)
 {
     struct growth *wa = &f->of[a->id];

@@ -26,8 +26,7 @@ void graph_free(struct graph *g)
         index_forget_vars(s->indices);
 }
 
-/* --- clone --- */
-/* The copy of n. `of` holds the copy of each node of g, by id. */
+/* `of` maps the id of a node to the copy of the node. */
 static struct node *copied(struct node *const *of, const struct node *n) { return n ? of[n->id] : NULL; }
 
 static struct node **copy_list(struct graph *c, struct node *const *of, struct node *const *list, size_t n)
@@ -137,8 +136,6 @@ struct graph *graph_clone(const struct graph *g)
     return c;
 }
 
-/* --- nodes --- */
-/* A deep copy of attrs in the graph's arena; attrs NULL: of the op's defaults. */
 static const struct attr *copy_attrs(struct graph *g, const struct op_def *op, const struct attr *attrs)
 {
     struct attr defaults[MAX_ATTRS];
@@ -248,11 +245,10 @@ void graph_settle(struct graph *g)
     g->unsettled = false;
 }
 
-/* --- order --- */
 enum { UNSEEN = -1, OPEN = 0, DONE = 1 };
 
-/* Appends n to `out` after its operands; false: a cycle. The walk has a stack of its own, since graphs may be a million
-   nodes deep. */
+/* Appends n to `out` after its operands. False if there is a cycle. The walk is not recursive, since a graph may be a
+   million nodes deep. */
 static bool visit(struct node *n, struct node **stack, int *next, struct node **out, size_t *n_out)
 {
     size_t top = 0;
@@ -303,7 +299,7 @@ bool graph_sort(struct graph *g)
     return ok;
 }
 
-/* Does graph_sweep keep n even if nothing reads it? Sources with a name stay, since the file declares them. */
+/* Does graph_sweep always keep n? It keeps effects, and sources that the file declares. */
 static bool is_root(const struct node *n)
 {
     return n->op->class == CLS_EFFECT || (n->op->class == CLS_SOURCE && n->name);
@@ -360,7 +356,6 @@ size_t graph_sweep(struct graph *g)
     return gone;
 }
 
-/* An operand read twice counts twice; each output and the loss count once. */
 void graph_count_uses(struct graph *g)
 {
     for (size_t i = 0; i < g->n_nodes; i++)

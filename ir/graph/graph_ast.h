@@ -1,62 +1,62 @@
 #ifndef TOKIC_IR_GRAPH_GRAPH_AST_H
 #define TOKIC_IR_GRAPH_GRAPH_AST_H
-/* The syntax tree of a .graph file, before names are resolved. Only the graph_*.c files of this folder use it. */
+/* The syntax tree of a .graph file, before names are resolved. */
 #include "ir/dtype.h"
 #include "ir/graph/lex.h"
 
 enum expr_kind {
-    EX_BAD, /* already reported */
+    EX_BAD, /* syntax error, already reported */
     EX_INT,
     EX_FLOAT,
     EX_NAME,
     EX_LIST,  /* [a, b] */
-    EX_CALL,  /* name(args) named label */
-    EX_CHAIN, /* args[0] op args[1] op …, left to right, one level of precedence */
+    EX_CALL,  /* linear(x, 16) named lin */
+    EX_CHAIN, /* a + b - c: operators of one precedence, left to right */
     EX_NEG,
 };
 
 struct expr;
 struct arg {
-    const char *name; /* of attr=value; NULL: positional */
+    const char *name; /* NULL: a positional argument */
     struct loc name_loc;
     struct expr *value;
 };
 
 struct expr {
     enum expr_kind kind;
-    struct loc loc; /* of the expression; EX_CHAIN: of its first operator */
+    struct loc loc; /* of the first operator for EX_CHAIN */
     int64_t i;
     double f;
-    const char *name;  /* EX_NAME, EX_CALL */
-    const char *named; /* EX_CALL; NULL: none */
+    const char *name;
+    const char *named; /* the label after `named` in a call; NULL: none */
     struct loc named_loc;
     struct arg *args;
     size_t n, cap;
     const struct tok_op {
         char op;
         struct loc loc;
-    } * ops; /* EX_CHAIN: n - 1 of them */
+    } * ops; /* the n - 1 operators of an EX_CHAIN */
 };
 
 struct type_expr {
     const char *dtype;
     struct loc loc;
-    struct expr *dims; /* an EX_LIST; NULL for rank 0 */
+    struct expr *dims;
 };
 
 enum stmt_kind {
-    ST_DIM,   /* name */
-    ST_LET,   /* name = value */
-    ST_SIZE,  /* name { body of ST_LET } */
-    ST_BLOCK, /* name(params) -> type { body } */
+    ST_DIM,   /* dim B */
+    ST_LET,   /* let H = 64 */
+    ST_SIZE,  /* size nano { H = 8 } */
+    ST_BLOCK, /* block expert(x: float[B, H]) -> float[B, H] { … } */
     ST_INPUT,
-    ST_LABEL,  /* name: type where lo <= name <= hi */
-    ST_WEIGHT, /* name: type init word */
-    ST_ASSIGN, /* name [: type] = value */
-    ST_OUTPUT, /* as ST_ASSIGN; without value: the name of an existing tensor */
-    ST_LOSS,   /* loss = value */
-    ST_REPEAT, /* value { body } */
-    ST_RETURN, /* value */
+    ST_LABEL,  /* label y: i32[B] where 0 <= y <= 9 */
+    ST_WEIGHT, /* weight w: float[H] init zero */
+    ST_ASSIGN, /* h: float[B, H] = linear(x, H) */
+    ST_OUTPUT, /* output y = exp(h), or output h */
+    ST_LOSS,   /* loss = mse(y, t) */
+    ST_REPEAT, /* repeat 3 { … } */
+    ST_RETURN, /* return h */
 };
 
 struct param {
@@ -67,7 +67,7 @@ struct param {
 
 struct stmt {
     enum stmt_kind kind;
-    struct loc loc; /* of the name, or of the statement's first word */
+    struct loc loc;
     const char *name;
     struct type_expr *type;
     struct expr *value, *lo, *hi;
@@ -77,9 +77,9 @@ struct stmt {
     size_t n_params, cap_params;
     struct stmt **body;
     size_t n_body, cap_body;
-    bool failed; /* its unfolding has reported an error, so later unfoldings report none */
-    bool used;   /* ST_BLOCK: has been unfolded */
-    bool open;   /* ST_BLOCK: is being unfolded */
+    bool failed; /* an error was reported here, so later instances of the statement report none */
+    bool used;   /* blocks: inlined at least once */
+    bool open;   /* blocks: being inlined now; a call then is a recursion */
 };
 
 struct file_ast {
@@ -89,11 +89,11 @@ struct file_ast {
     size_t n_body, cap_body;
 };
 
-/* Parses a whole file into the step arena. After errors the tree holds what could be read; NULL if the file does not
-   begin with `graph NAME`. */
+/* Parses a file; allocates the tree in `step`. After errors, the tree holds what could be read. NULL if the file does
+   not begin with `graph NAME`. */
 struct file_ast *ast_parse(struct session *s, struct arena *step, const struct source *src);
 
-/* For the parser of flat texts, whose types and expressions are written in the same way. */
+/* Also used for flat texts, which write types and expressions in the same way. */
 struct expr *ast_expr(struct cursor *c);
 struct type_expr *ast_type(struct cursor *c);
 #endif

@@ -1,6 +1,5 @@
-/* Calls: binds arguments to the operands and attributes of an op's record, makes omitted parameters, inlines blocks.
-   This file names only the ops that the syntax stands for: infix operators and negation, casts to a declared type,
-   omitted parameters, moe, and the bound sources, which cannot be called. */
+/* Calls: binds arguments to the operands and attributes of an op, makes omitted parameters (weights), inlines
+   blocks. */
 #include <math.h>
 #include <string.h>
 
@@ -17,9 +16,9 @@ struct call {
     int n_fixed, next_operand, next_attr;
     bool variadic;
     struct value *in;
-    int n_in; /* n_fixed operands, then the variadic ones */
+    int n_in; /* length of `in`: n_fixed operands, then the variadic ones */
     struct attr *attrs;
-    struct loc *attr_loc; /* line 0: attribute not given */
+    struct loc *attr_loc; /* of each attribute; line 0: not given */
 };
 
 static const char *operands_text(const struct call *c) { return op_operands_text(c->u->step, c->op); }
@@ -44,7 +43,6 @@ static struct value node_value(struct node *n, struct loc loc)
     return n ? (struct value){ .kind = VAL_NODE, .loc = loc, .node = n } : poison;
 }
 
-/* --- scalars, infix, declared types --- */
 bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const struct type *like)
 {
     double x;
@@ -64,7 +62,6 @@ bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const stru
     return v->kind == VAL_NODE;
 }
 
-/* Adds a node that knows its operands' locations. Operands of a pointwise op are broadcast. */
 static struct value add_node(struct unfold *u, struct scope *sc, const struct op_def *op, const struct value *vals,
                              int n, const struct attr *attrs, struct loc loc)
 {
@@ -104,7 +101,6 @@ struct value negate_node(struct unfold *u, struct scope *sc, struct value x, str
     return unfold_step(u, loc) ? add_node(u, sc, row("neg"), &x, 1, NULL, loc) : poison;
 }
 
-/* A type with which the declaration would fit n: the declared dtype with n's shape. */
 static const char *declared_as(struct unfold *u, const struct type *t, const struct node *n)
 {
     struct type to = n->type;
@@ -141,7 +137,6 @@ bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const st
     return v->kind == VAL_NODE;
 }
 
-/* --- ops: binding --- */
 static bool too_many(struct call *c, const struct value *v)
 {
     return diag_error(c->u->s, FAIL_INPUT, v->loc, "%s takes (%s) and %d attributes, and this argument is extra: %s",
@@ -176,7 +171,8 @@ static bool bind_operand(struct call *c, int i, const struct value *v)
     return true;
 }
 
-/* A tensor goes to the next operand; a number to the next operand of a pointwise op, else to the next attribute. */
+/* A tensor becomes the next operand. A number becomes the next operand of a pointwise op, but the next attribute of any
+   other op. */
 static bool bind_positional(struct call *c, const struct value *v)
 {
     bool number = v->kind == VAL_INT || v->kind == VAL_FLOAT;
@@ -196,14 +192,13 @@ static bool bind_positional(struct call *c, const struct value *v)
     return bind_attr(c, c->next_attr++, v);
 }
 
-/* The attribute that another tool calls `name`; NULL: none. */
 static const char *attr_meant(const struct call *c, const char *name)
 {
     const char *here = hint_attr(name);
     return here && op_attr(c->op, here) >= 0 ? here : NULL;
 }
 
-/* Does `name` mean an axis, which c's op does not take because it works along the last dimension? */
+/* Is `name` an axis attribute, while the op always works along the last dimension? */
 static bool is_missing_axis(const struct call *c, const char *name)
 {
     const char *here = hint_attr(name);
@@ -269,8 +264,7 @@ static bool all_given(struct call *c)
     return good;
 }
 
-/* --- ops: parameters --- */
-/* The parameter of this name: the node of a weight statement if there is one, else a new node. */
+/* The parameter of this name: the one that a weight statement declares, else a new one. */
 static struct node *param_node(struct call *c, const char *name, const struct type *t, enum init init)
 {
     struct unfold *u = c->u;
@@ -298,7 +292,7 @@ static struct node *param_node(struct call *c, const char *name, const struct ty
     return n;
 }
 
-/* The stem of the names of a call's parameters: "expert0.lin1", or the name after `named`. */
+/* The common start of the names of a call's parameters: "expert0.lin1", or the name after `named`. */
 static const char *param_stem(struct call *c)
 {
     if (c->e->named)
@@ -347,9 +341,9 @@ static bool make_params(struct call *c)
     return true;
 }
 
-/* Replaces the scalar operands of a pointwise op by constants. They take the type of the first float tensor among the
-   operands, or else of the first tensor. Conditions do not count: if there is no other tensor, the constants are
-   `float` in a condition's shape. */
+/* Replaces numbers among the operands of a pointwise op by constant tensors. Their type is that of the first float
+   tensor among the operands, else of the first tensor. A condition, such as c in select(c, 0, 1), counts only if there
+   is no other tensor; the constants are then `float` in its shape. */
 static bool make_scalars(struct call *c)
 {
     const struct type *like = NULL;
@@ -372,7 +366,7 @@ static bool make_scalars(struct call *c)
     return true;
 }
 
-/* Is op a source that a run binds by name? Such a source has its own statement and cannot be called. */
+/* Inputs, labels and weights have statements of their own and cannot be called. */
 static bool is_bound_source(const struct op_def *op)
 {
     return !strcmp(op->call.name, "input") || !strcmp(op->call.name, "label") || !strcmp(op->call.name, "param");
@@ -396,7 +390,6 @@ static struct value call_op(struct unfold *u, struct scope *sc, const struct exp
     return add_node(u, sc, op, c.in, c.n_in, c.attrs, e->loc);
 }
 
-/* --- blocks --- */
 static struct value call_block(struct unfold *u, struct scope *sc, const struct expr *e, struct stmt *block,
                                const struct value *args)
 {
@@ -410,7 +403,7 @@ static struct value call_block(struct unfold *u, struct scope *sc, const struct 
     return block_unfold(u, block, args, e->n, name, e->loc);
 }
 
-/* moe(x, w, block, E) means combine(w, y0, y1, …), where the y are the results of E instances of the block on x. */
+/* moe(x, w, block, E) means combine(w, y0, y1, …): instance i of the block gives yi from x. */
 static struct value call_moe(struct unfold *u, struct scope *sc, const struct expr *e, const struct value *args)
 {
     static const char *const form =

@@ -1,5 +1,5 @@
-/* A graph in Graphviz's language: a box for each node, a cluster for each group or, before fuse, each block instance.
-   */
+/* A graph in Graphviz's language. Each node is a box. Each group is a cluster; before the fuse pass, each block
+   instance is one. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +24,6 @@ static void put_node(FILE *to, const struct graph *g, const struct node *n, cons
             n->materialised ? ", penwidth=2" : "");
 }
 
-/* The cluster that a node is drawn in; NULL: none. */
 static const char *cluster_of(const struct graph *g, const struct node *n)
 {
     if (!g->n_groups)

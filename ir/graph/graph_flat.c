@@ -26,7 +26,7 @@ struct flat {
     struct cursor c;
     struct unfold u;
     struct graph *g;
-    struct node **by_id; /* the node of an id; NULL: not defined; &lost: the line that defines it had an error */
+    struct node **by_id; /* by id; NULL: not defined; &lost: the line of the node had an error */
     size_t n_ids;
     struct node lost;
     const struct source *origin;
@@ -45,7 +45,6 @@ static bool take_word(struct flat *f, const char *word)
     return true;
 }
 
-/* A name, copied into the graph's arena. */
 static const char *flat_name(struct flat *f, const char *what)
 {
     const char *name = f->c.cur.text;
@@ -56,7 +55,6 @@ static const char *flat_name(struct flat *f, const char *what)
     return name ? arena_strdup(f->g->arena, name) : NULL;
 }
 
-/* Reads a count or id, which must be in 0..limit. */
 static bool flat_int(struct flat *f, const char *what, int64_t limit, int64_t *out)
 {
     *out = f->c.cur.i;
@@ -83,7 +81,7 @@ static struct node **slot(struct flat *f, int64_t id)
     return &f->by_id[id];
 }
 
-/* ref = "%" int. NULL after an error, also if the error was reported earlier. */
+/* Parses a reference to a node. NULL after an error in this line or in the line of the node. */
 static struct node *flat_ref(struct flat *f)
 {
     struct loc loc = f->c.cur.loc;
@@ -104,7 +102,6 @@ static struct node *flat_ref(struct flat *f)
     return f->c.panic ? NULL : n;
 }
 
-/* at = "@" int ":" int [ "+" int ] */
 static struct loc flat_at(struct flat *f)
 {
     struct loc loc = { .src = f->origin, .len = 1 };
@@ -137,7 +134,6 @@ static bool flat_dtype(struct flat *f, enum dtype *out)
     return name && (dtype_parse(name, out) || cursor_error(&f->c, "%s is not a dtype", name));
 }
 
-/* --- nodes --- */
 struct line {
     const struct op_def *op;
     struct node **in;
@@ -146,7 +142,6 @@ struct line {
     bool *given;
 };
 
-/* argument = ref | name "=" expr */
 static bool flat_argument(struct flat *f, struct line *l)
 {
     if (cursor_is(&f->c, '%')) {
@@ -172,7 +167,6 @@ static bool flat_argument(struct flat *f, struct line *l)
     return v.kind != VAL_POISON && attr_of_value(&f->u, l->op->call.attrs[i].kind, &v, name, &l->attrs[i]);
 }
 
-/* name "(" [ argument { "," argument } ] ")" */
 static bool flat_call(struct flat *f, struct line *l)
 {
     struct loc loc = f->c.cur.loc;
@@ -203,8 +197,7 @@ static bool flat_call(struct flat *f, struct line *l)
     return true;
 }
 
-/* mark = "in" name | "compute" dtype | "storage" dtype | "keep_f32" | "materialised" | "recomputed" | "group" int.
-   The group's id is kept in `mark` until join_groups. */
+/* Stores the id of the group in n->mark, for join_groups. */
 static void flat_marks(struct flat *f, struct node *n)
 {
     int64_t group;
@@ -262,7 +255,6 @@ static struct node *flat_node_at(struct flat *f, int64_t id, struct loc id_loc)
     return f->c.panic ? NULL : n;
 }
 
-/* node = ref [ name ] ":" type "=" … */
 static void flat_node(struct flat *f)
 {
     int64_t id;
@@ -285,7 +277,6 @@ static void flat_node(struct flat *f)
         f->g->next_id = (int)id + 1;
 }
 
-/* --- the other lines --- */
 static void flat_named(struct flat *f, bool output)
 {
     const char *name = flat_name(f, "a name");
@@ -322,7 +313,7 @@ static void flat_size(struct flat *f)
         *arena_push(f->g->arena, f->g->sizes, f->g->n_sizes, f->g->cap_sizes) = (struct graph_size){ name, loc };
 }
 
-/* "values" int. The line comes after all nodes. Each node holds its own value unless a `value` line says otherwise. */
+/* The line stands after all nodes. Each node holds its own value unless a `value` line says otherwise. */
 static void flat_values(struct flat *f)
 {
     int64_t n;
@@ -343,7 +334,6 @@ static void flat_value(struct flat *f)
     f->g->value_of[i] = take_word(f, "none") ? NULL : flat_ref(f);
 }
 
-/* list = name "(" { ref } ")" */
 static struct node **flat_list(struct flat *f, const char *word, size_t *n)
 {
     struct node **list = NULL;
@@ -364,7 +354,6 @@ static struct node **flat_list(struct flat *f, const char *word, size_t *n)
     return list;
 }
 
-/* "tile" int int int int int */
 static void flat_tile(struct flat *f, struct tile *t)
 {
     int *field[] = { &t->m, &t->n, &t->k, &t->waves_m, &t->waves_n };
@@ -376,7 +365,6 @@ static void flat_tile(struct flat *f, struct tile *t)
     }
 }
 
-/* "after" { int }. A group comes after groups of lines above alone, and these have been read. */
 static void flat_after(struct flat *f, struct group *p)
 {
     while (!f->c.panic && !cursor_at_end(&f->c)) {
@@ -386,8 +374,6 @@ static void flat_after(struct flat *f, struct group *p)
     }
 }
 
-/* group = "group" int ( "rows" | "reduce" | "gemm" ) string list list list [ "anchor" ref ] [ "tile" … ] [ "after" {
-   int } ] */
 static void flat_group(struct flat *f)
 {
     int64_t id;
@@ -426,7 +412,6 @@ static struct group *last_group(struct flat *f)
     return NULL;
 }
 
-/* scratch = "scratch" string dtype "count" expr [ "zeroed" ] */
 static void flat_scratch(struct flat *f)
 {
     struct group *p = last_group(f);
@@ -445,7 +430,6 @@ static void flat_scratch(struct flat *f)
         *arena_push(f->g->arena, p->scratch, p->n_scratch, cap) = s;
 }
 
-/* sink = ( "full" | "partial" | "row_partial" | "column_partial" ) ref [ "scratch" int ] */
 static bool flat_sink(struct flat *f, const struct group *p, struct sink *out)
 {
     static const char *const words[] = { "full", "partial", "row_partial", "column_partial" };
@@ -461,7 +445,6 @@ static bool flat_sink(struct flat *f, const struct group *p, struct sink *out)
     return cursor_error(&f->c, "expected a sink, not %s", cursor_what(&f->c));
 }
 
-/* launch = "launch" kind [ "anchor" ref ] [ "from" int ] [ "parts" expr "of" expr ] { sink } */
 static void flat_launch(struct flat *f)
 {
     struct group *p = last_group(f);
@@ -497,7 +480,6 @@ static void flat_launch(struct flat *f)
         *arena_push(f->g->arena, p->launches, p->n_launches, cap) = l;
 }
 
-/* What a slot holds: ref | "group" int "scratch" int */
 static void flat_slot_of(struct flat *f, struct slot *p)
 {
     int64_t id;
@@ -538,7 +520,6 @@ static void flat_source(struct flat *f)
         f->origin = f->g->src = source_of_string(f->u.s, name, "");
 }
 
-/* Consumes `word` if the line begins with it. */
 static bool first_word(struct flat *f, const char *word)
 {
     if (!cursor_is_word(&f->c, word))
@@ -592,7 +573,7 @@ static void flat_line(struct flat *f)
         cursor_next(&f->c);
 }
 
-/* Sets each node's group from the id that flat_marks has left in `mark`. A group's id must be its position. */
+/* Sets the group of each node from the id in n->mark (see flat_marks). */
 static void join_groups(struct flat *f)
 {
     for (size_t i = 0; i < f->g->n_groups; i++)
@@ -608,7 +589,6 @@ static void join_groups(struct flat *f)
     }
 }
 
-/* "flat" "graph" name [ "size" name ] */
 static void flat_head(struct flat *f)
 {
     cursor_next(&f->c);

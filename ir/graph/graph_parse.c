@@ -49,7 +49,7 @@ static bool is_reserved(const char *name)
     return dtype_parse(name, &t);
 }
 
-/* Consumes a name that the file defines, which must not be a keyword. */
+/* Consumes a name that the file defines. A keyword is an error. */
 static const char *new_name(struct cursor *c, const char *what, bool with_dots)
 {
     if (c->cur.kind == TOK_NAME && !cursor_at_end(c) && is_reserved(c->cur.text)) {
@@ -67,8 +67,8 @@ static struct expr *expr_new(struct cursor *c, enum expr_kind kind)
     return e;
 }
 
-/* Describes the current token, which cannot follow an expression, for a message. If it is an operator of another
-   language, the text says what to write instead: "'@'; write matmul(x, y)". */
+/* Describes the current token, which is unexpected, for a message. For an operator of another language, adds what to
+   write: "'@'; write matmul(x, y)". */
 static const char *stray(struct cursor *c)
 {
     const char *what = cursor_what(c);
@@ -83,7 +83,6 @@ static const char *stray(struct cursor *c)
 
 static struct expr *parse_expr(struct cursor *c);
 
-/* Parses elements up to the closing bracket; the caller has consumed the opening one. */
 static void parse_elements(struct cursor *c, struct expr *e, bool named, char close)
 {
     struct loc open = c->before;
@@ -106,7 +105,6 @@ static void parse_elements(struct cursor *c, struct expr *e, bool named, char cl
     cursor_take(c, close);
 }
 
-/* call = name "(" [ argument { "," argument } ] ")" [ "named" dotted ];  argument = [ name "=" ] expr */
 static struct expr *parse_call(struct cursor *c)
 {
     struct expr *e = expr_new(c, EX_CALL);
@@ -124,7 +122,6 @@ static struct expr *parse_call(struct cursor *c)
     return e;
 }
 
-/* factor = "-" factor | number | dotted | call | list | "(" expr ")";  list = "[" [ expr { "," expr } ] "]" */
 static struct expr *parse_factor(struct cursor *c)
 {
     if (c->panic || !cursor_enter(c))
@@ -169,7 +166,7 @@ static struct expr *parse_factor(struct cursor *c)
     return e && !c->panic ? e : expr_new(c, EX_BAD);
 }
 
-/* Parses one level of precedence: part { op part }, where each op is a character of `which`. */
+/* Parses part { op part }, where op is one of the characters in `which`. */
 static struct expr *parse_chain(struct cursor *c, const char *which, struct expr *(*part)(struct cursor *))
 {
     struct expr *first = part(c);
@@ -197,15 +194,13 @@ static struct expr *parse_chain(struct cursor *c, const char *which, struct expr
     return chain;
 }
 
-/* term = factor { ( "*" | "/" | "%" ) factor } */
 static struct expr *parse_term(struct cursor *c) { return parse_chain(c, "*/%", parse_factor); }
 
-/* expr = term { ( "+" | "-" ) term } */
 static struct expr *parse_expr(struct cursor *c) { return parse_chain(c, "+-", parse_term); }
 
 struct expr *ast_expr(struct cursor *c) { return parse_expr(c); }
 
-/* type = dtype [ "[" [ expr { "," expr } ] "]" ]. An unknown dtype is reported when the type is used. */
+/* An unknown dtype is reported when the type is used. */
 struct type_expr *ast_type(struct cursor *c)
 {
     struct type_expr *t = arena_new_of(c->step, struct type_expr);
@@ -219,7 +214,6 @@ struct type_expr *ast_type(struct cursor *c)
     return t;
 }
 
-/* --- statements --- */
 struct list {
     struct stmt **v;
     size_t n, cap;
@@ -239,7 +233,6 @@ static void push(struct cursor *c, struct list *to, struct stmt *st)
     *arena_push(c->step, to->v, to->n, to->cap) = st;
 }
 
-/* binding = name "=" expr */
 static struct stmt *parse_binding(struct cursor *c)
 {
     struct stmt *st = stmt_new(c, ST_LET);
@@ -250,7 +243,6 @@ static struct stmt *parse_binding(struct cursor *c)
     return st;
 }
 
-/* size = "size" name "{" [ binding { "," binding } ] "}" */
 static void parse_size(struct cursor *c, struct list *to)
 {
     struct stmt *st = stmt_new(c, ST_SIZE);
@@ -273,7 +265,7 @@ static void parse_size(struct cursor *c, struct list *to)
     push(c, to, st);
 }
 
-/* let = "let" binding { "," binding }. A line may end after a comma. */
+/* A line may end after a comma. */
 static void parse_let(struct cursor *c, struct list *to)
 {
     for (bool more = true; more;) {
@@ -288,7 +280,6 @@ static void parse_let(struct cursor *c, struct list *to)
     }
 }
 
-/* dim = "dim" name { "," name } */
 static void parse_dim(struct cursor *c, struct list *to)
 {
     do {
@@ -299,7 +290,6 @@ static void parse_dim(struct cursor *c, struct list *to)
     } while (!c->panic && !cursor_at_end(c) && cursor_take(c, ','));
 }
 
-/* body = "{" { statement } "}" */
 static void parse_body(struct cursor *c, struct stmt *st, struct stmt *block)
 {
     struct loc open = c->cur.loc;
@@ -318,7 +308,6 @@ static void parse_body(struct cursor *c, struct stmt *st, struct stmt *block)
     st->n_body = body.n;
 }
 
-/* block = "block" name "(" param { "," param } ")" "->" type body;  param = name ":" type */
 static void parse_block(struct cursor *c, struct list *to)
 {
     struct stmt *st = stmt_new(c, ST_BLOCK);
@@ -355,7 +344,6 @@ static void parse_block(struct cursor *c, struct list *to)
                st->name);
 }
 
-/* where = "where" ( expr "<=" name [ "<=" expr ] | name "<=" expr ) */
 static void parse_where(struct cursor *c, struct stmt *st)
 {
     if (!cursor_is_word(c, st->name)) {
@@ -376,7 +364,6 @@ static void parse_where(struct cursor *c, struct stmt *st)
         st->hi = parse_expr(c);
 }
 
-/* input = ( "input" | "label" ) name ":" type [ where ] */
 static void parse_input(struct cursor *c, struct list *to, enum stmt_kind kind)
 {
     struct stmt *st = stmt_new(c, kind);
@@ -392,7 +379,6 @@ static void parse_input(struct cursor *c, struct list *to, enum stmt_kind kind)
     parse_where(c, st);
 }
 
-/* weight = "weight" dotted ":" type [ "init" ( "fan_in" | "zero" | "one" ) ] */
 static void parse_weight(struct cursor *c, struct list *to)
 {
     struct stmt *st = stmt_new(c, ST_WEIGHT);
@@ -409,7 +395,6 @@ static void parse_weight(struct cursor *c, struct list *to)
     st->init = cursor_name(c, "fan_in, zero or one", false);
 }
 
-/* repeat = "repeat" expr body */
 static void parse_repeat(struct cursor *c, struct list *to, struct stmt *block)
 {
     struct stmt *st = stmt_new(c, ST_REPEAT);
@@ -423,7 +408,7 @@ static void parse_repeat(struct cursor *c, struct list *to, struct stmt *block)
     cursor_leave(c);
 }
 
-/* assign = name [ ":" type ] "=" expr. Also parses what follows the words `output` and `loss`. */
+/* Also parses the statements `output` and `loss`, after their first word. */
 static void parse_assign(struct cursor *c, struct list *to, enum stmt_kind kind)
 {
     struct stmt *st = stmt_new(c, kind);
@@ -443,7 +428,6 @@ static void parse_assign(struct cursor *c, struct list *to, enum stmt_kind kind)
     st->value = parse_expr(c);
 }
 
-/* output = "output" ( name [ ":" type ] "=" expr | name { "," name } ) */
 static void parse_output(struct cursor *c, struct list *to)
 {
     if (c->cur.kind == TOK_NAME && c->next.kind == TOK_PUNCT && (c->next.punct == '=' || c->next.punct == ':') &&
@@ -459,7 +443,6 @@ static void parse_output(struct cursor *c, struct list *to)
     } while (!c->panic && !cursor_at_end(c) && cursor_take(c, ','));
 }
 
-/* return = "return" expr */
 static void parse_return(struct cursor *c, struct list *to)
 {
     struct stmt *st = stmt_new(c, ST_RETURN);
@@ -485,7 +468,6 @@ static void unknown_statement(struct cursor *c)
     cursor_next(c);
 }
 
-/* Parses the rest of a statement that is allowed only at top level; false if `word` begins none. */
 static bool parse_top(struct cursor *c, struct list *to, const char *word)
 {
     if (!strcmp(word, "size"))
@@ -518,14 +500,12 @@ static bool is_top_word(const char *w)
     return false;
 }
 
-/* statement = size | dim | let | block | input | weight | repeat | output | loss | assign | return. `block`: the block
-   whose body the statement is in, or NULL. */
 static void parse_statement(struct cursor *c, struct list *to, struct stmt *block, bool top)
 {
     const char *word = c->cur.kind == TOK_NAME ? c->cur.text : "";
     bool assigns = c->next.kind == TOK_PUNCT && !c->next.line_start && (c->next.punct == '=' || c->next.punct == ':');
     struct loc at = c->cur.loc;
-    c->cur.line_start = false; /* an error at this word is reported here, not at the end of the line above */
+    c->cur.line_start = false; /* errors at this word belong to this line, not to the line above */
     if (*word && assigns && !is_top_word(word) && strcmp(word, "weight") && strcmp(word, "repeat") &&
         strcmp(word, "return")) {
         parse_assign(c, to, ST_ASSIGN);
@@ -558,7 +538,6 @@ static void parse_statement(struct cursor *c, struct list *to, struct stmt *bloc
         cursor_take(c, '}');
 }
 
-/* Reports a return that is not the last statement of a block, or is in a repeat. */
 static void check_returns(struct cursor *c, const struct stmt *st, bool in_block)
 {
     for (size_t i = 0; i < st->n_body; i++) {
@@ -570,7 +549,6 @@ static void check_returns(struct cursor *c, const struct stmt *st, bool in_block
     }
 }
 
-/* file = "graph" name { statement } */
 struct file_ast *ast_parse(struct session *s, struct arena *step, const struct source *src)
 {
     struct cursor c;

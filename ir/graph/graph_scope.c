@@ -1,4 +1,3 @@
-/* Names: visibility, names of tensors, and the limits of unfolding. */
 #include <string.h>
 
 #include "ir/graph/graph_unfold.h"
@@ -17,8 +16,8 @@ static struct binding *find(const struct scope *sc, const char *name)
     return at ? *at : NULL;
 }
 
-/* The visible name nearest to `name`. Finding it costs a walk over all names, so none is looked for once errors are no
-   longer kept. */
+/* The visible name that is most similar to `name`; NULL if there is none, or if errors are no longer kept. A search
+   walks over all names. */
 static const char *near_name(struct unfold *u, const struct scope *sc, const char *name)
 {
     if (u->s->errors_full)
@@ -99,7 +98,7 @@ struct taken *name_take(struct unfold *u, const char *name, struct loc loc, cons
     return t;
 }
 
-/* Reserves the first unused name base.N with N >= *times, where base.0 is written `base`. Sets *times to N + 1. */
+/* Reserves the first unused name base.N with N >= *times, and sets *times to N + 1. base.0 is written `base`. */
 static const char *unused_name(struct unfold *u, const char *base, int64_t *times, struct loc loc)
 {
     for (;;) {
@@ -114,7 +113,8 @@ static const char *unused_name(struct unfold *u, const char *base, int64_t *time
 
 const char *instance_take(struct unfold *u, const char *wanted, struct loc loc)
 {
-    const char *key = arena_printf(u->step, "%s ", wanted); /* the space keeps the key apart from stems of parameters */
+    /* the space keeps the key apart from stems of parameter names */
+    const char *key = arena_printf(u->step, "%s ", wanted);
     void **count = map_at(u->file->counts, key);
     int64_t times = (intptr_t)*count;
     const char *name = unused_name(u, wanted, &times, loc);

@@ -1,8 +1,5 @@
-/* A graph as flat text, one node per line; graph_flat.c reads it and has the grammar. The text keeps order, ids, names,
-   aliases, ops, attributes, types, instances, locations of nodes and names, dims, sizes, outputs, loss, value_of, and
-   what precision, fuse and memplan set. It drops facts and obligations (the contracts pass recomputes them), locations
-   of operands, the source file's text (diagnostics then show only file and line), next_id (it becomes one above the
-   highest id) and marks. */
+/* Writes a graph as flat text, one node per line. graph_flat.c reads it and has the grammar. Left out are facts and
+   obligations (the contracts pass computes them again), locations of operands, the source file's text, and marks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,7 +218,7 @@ static void put_head(FILE *to, const struct graph *g)
     }
 }
 
-/* Writes a line for each value that is not held by the node of the same id. */
+/* Node i holds value i by default. Writes a line for each value that another node holds, or none. */
 static void put_values(FILE *to, const struct graph *g)
 {
     if (g->n_values)
@@ -259,7 +256,7 @@ static void put_plan(FILE *to, const struct graph *g)
 
 const char *graph_text(const struct graph *graph)
 {
-    struct graph copy = *graph; /* a copy whose arena serves the printing alone */
+    struct graph copy = *graph; /* the arena of the copy is temporary, for printing */
     const struct graph *g = &copy;
     copy.arena = arena_new();
     char *buf = NULL;

@@ -1,17 +1,15 @@
-/* Unfolds the statements of a file in order: every repeat is unrolled, and every block inlined. graph_parse is here. */
+/* Unfolds the statements of a file in order: unrolls every repeat, and inlines every block. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "ir/graph/graph_unfold.h"
 
 static const struct value poison;
-enum { MAX_LISTED = 40 }; /* most names that a message lists */
+enum { MAX_LISTED = 40 };
 
-/* A name, copied into the graph's arena. */
 static const char *kept(struct unfold *u, const char *name) { return arena_strdup(u->g->arena, name); }
 
-/* --- numbers --- */
-/* The text of the last --set for a name; NULL if there is none. */
+/* The text after NAME= in the last --set for this name; NULL if there is none. */
 static const char *set_for(struct unfold *u, const char *name)
 {
     const char *value = NULL;
@@ -70,7 +68,7 @@ static void check_size(struct unfold *u, const struct stmt *st, const struct stm
     }
 }
 
-/* Sizes are unfolded first, since the selected one defines names that everything else may use. */
+/* Sizes come first: the chosen one defines names that all other statements may use. */
 static void unfold_sizes(struct unfold *u, const struct file_ast *file)
 {
     const struct stmt *first = NULL;
@@ -121,7 +119,6 @@ static void unfold_dim(struct unfold *u, const struct stmt *st)
             (struct graph_dim){ kept(u, st->name), v.index, st->loc };
 }
 
-/* --- sources --- */
 static bool range_attr(struct unfold *u, struct scope *sc, const struct expr *e, const char *what, struct attr *out)
 {
     if (!e)
@@ -200,8 +197,6 @@ static bool unfold_weight(struct unfold *u, struct scope *sc, const struct stmt 
     return true;
 }
 
-/* --- values --- */
-/* A statement's value as a tensor of its declared type; poison after an error. */
 static struct value stmt_value(struct unfold *u, struct scope *sc, const struct stmt *st)
 {
     struct value v = value_eval(u, sc, st->value);
@@ -273,7 +268,6 @@ static bool unfold_loss(struct unfold *u, const struct stmt *st)
     return true;
 }
 
-/* --- statements --- */
 static bool unfold_body(struct unfold *u, struct scope *sc, struct stmt *st, struct value *result);
 
 static bool unfold_repeat(struct unfold *u, struct scope *sc, struct stmt *st, struct value *result)
@@ -296,7 +290,6 @@ static bool unfold_repeat(struct unfold *u, struct scope *sc, struct stmt *st, s
     return good && !u->fatal;
 }
 
-/* Adds a note that names the block instance in which an error occurred, once for each statement. */
 static void note_instance(struct unfold *u, const struct scope *sc)
 {
     if (sc->instance && !u->s->errors_full && !u->fatal) {
@@ -325,7 +318,7 @@ static bool unfold_stmt(struct unfold *u, struct scope *sc, struct stmt *st, str
     BUG("statement kind %d", st->kind);
 }
 
-/* A statement that failed once reports no further errors and gives poison. */
+/* A statement that has reported an error is not unfolded again. Its name is bound to poison. */
 static bool unfold_body(struct unfold *u, struct scope *sc, struct stmt *body, struct value *result)
 {
     bool good = true;
@@ -350,7 +343,6 @@ static bool unfold_body(struct unfold *u, struct scope *sc, struct stmt *body, s
     return good;
 }
 
-/* --- blocks --- */
 static bool bind_params(struct unfold *u, struct scope *sc, struct stmt *block, const struct value *args, size_t n,
                         struct loc call)
 {
@@ -401,7 +393,7 @@ struct value block_unfold(struct unfold *u, struct stmt *block, const struct val
     return result;
 }
 
-/* A block that is never called is unfolded into a temporary graph to report its errors. */
+/* Unfolds a block that is never called into a temporary graph, so that its errors are reported. */
 static void check_unused(struct unfold *u, struct stmt *block)
 {
     struct graph *keep = u->g;
@@ -472,7 +464,6 @@ static void unfold_file(struct unfold *u, const struct file_ast *file)
     check_sets(u);
 }
 
-/* Sets value_of: every parsed node holds its own value. */
 static void number_values(struct graph *g)
 {
     g->n_values = (size_t)g->next_id;
@@ -481,7 +472,6 @@ static void number_values(struct graph *g)
         g->value_of[g->nodes[i]->id] = g->nodes[i];
 }
 
-/* Does the text begin with the word `flat`, after white space and comments? */
 static bool is_flat(const char *p)
 {
     if (!strncmp(p, "\xEF\xBB\xBF", 3))

@@ -1,11 +1,10 @@
-/* Expressions without tensors: integers, dims, dtypes, lists, and how they become attributes and types. */
 #include <math.h>
 #include <string.h>
 
 #include "ir/graph/graph_unfold.h"
 #include "ir/graph/hint.h"
 
-enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* most operations in an expression; flat texts have long offsets */
+enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* most operations in a dim; those in flat texts are longer */
 #define WEIGHT_MAX ((int64_t)1 << 60)
 
 static const struct value poison;
@@ -44,7 +43,7 @@ bool value_int(struct unfold *u, struct value v, const char *what, int64_t *out)
     return true;
 }
 
-/* Rejects an integer division with a remainder: the author of x * (1/2) hardly meant 0. */
+/* Rejects an integer that comes from a division with a remainder: x * (1/2) hardly means x * 0. */
 bool value_float(struct unfold *u, struct value v, const char *what, double *out)
 {
     if (v.kind == VAL_INT && v.inexact)
@@ -74,7 +73,6 @@ bool value_dim(struct unfold *u, struct value v, const char *what, const struct 
     return true;
 }
 
-/* --- arithmetic --- */
 static struct value int_op(struct unfold *u, struct value x, struct value y, char op, struct loc loc)
 {
     struct value r = { .kind = VAL_INT, .loc = x.loc, .inexact = x.inexact || y.inexact };
@@ -92,7 +90,7 @@ static struct value int_op(struct unfold *u, struct value x, struct value y, cha
         over = x.i == INT64_MIN && y.i == -1;
         if (over)
             break;
-        bool down = x.i % y.i != 0 && (x.i < 0) != (y.i < 0); /* floor, as for dims */
+        bool down = x.i % y.i != 0 && (x.i < 0) != (y.i < 0); /* rounds down, like index_div */
         r.i = op == '/' ? x.i / y.i - down : x.i % y.i + (down ? y.i : 0);
         r.inexact |= op == '/' && x.i % y.i != 0;
         break;
@@ -133,7 +131,7 @@ static int degree(const struct index *e)
     return d;
 }
 
-/* Why an operation exceeds index arithmetic, or is undefined for some value of a symbolic dim; NULL if it is fine. */
+/* Why `a op b` is not supported, or not defined for some values of the dims; NULL if it is fine. */
 static const char *dim_op_misfit(const struct index *a, const struct index *b, char op)
 {
     int64_t w;
@@ -153,7 +151,7 @@ static const char *dim_op_misfit(const struct index *a, const struct index *b, c
     return NULL;
 }
 
-/* op: + - * / %, or < for min and > for max. */
+/* op is one of + - * / %, or < for min, or > for max. */
 static struct value dim_op(struct unfold *u, struct value x, struct value y, char op, struct loc loc)
 {
     const struct index *a, *b, *r = NULL;
@@ -260,7 +258,7 @@ static struct value list_eval(struct unfold *u, struct scope *sc, const struct e
     return v;
 }
 
-/* Evaluates min(a, b) and max(a, b) of integers and dims. Any other call is of an op or a block. */
+/* Evaluates min(a, b) and max(a, b) of integers and dims. Leaves other calls to call_eval. */
 static struct value call_or_extremum(struct unfold *u, struct scope *sc, const struct expr *e)
 {
     bool is_min = !strcmp(e->name, "min");
@@ -308,7 +306,6 @@ struct value value_eval(struct unfold *u, struct scope *sc, const struct expr *e
     return v;
 }
 
-/* --- types and attributes --- */
 bool type_eval(struct unfold *u, struct scope *sc, const struct type_expr *t, struct type *out)
 {
     *out = (struct type){ 0 };

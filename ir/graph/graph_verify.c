@@ -1,4 +1,4 @@
-/* Invariants between passes. A failure is a mistake of the last pass, or of a hand-written flat text. */
+/* Checks the invariants between passes. A failure is an error in the last pass, or in a hand-written flat text. */
 #include <stdarg.h>
 #include <string.h>
 
@@ -8,8 +8,8 @@
 struct check {
     const struct graph *g;
     struct arena *step;
-    const struct node **at; /* by id: the node */
-    size_t *position;       /* by id: its index in g->nodes */
+    const struct node **at;
+    size_t *position; /* by node id: index in g->nodes */
     bool good;
 };
 
@@ -66,7 +66,6 @@ static void check_operands(struct check *c, const struct node *n, size_t i)
         wrong(c, n, "it has no attributes");
 }
 
-/* Infers n's type again and compares it with the type that n has. */
 static void check_type(struct check *c, const struct node *n)
 {
     struct node copy = *n;

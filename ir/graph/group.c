@@ -26,7 +26,6 @@ struct contraction contraction_of(struct session *s, const struct node *n)
 
 static bool is_source(const struct node *n) { return n->op->class == CLS_SOURCE; }
 
-/* Is n a source, or a view of sources alone? */
 static bool is_source_view(const struct node *n)
 {
     if (n->materialised)
@@ -55,8 +54,7 @@ bool node_is_rematerialised(const struct node *n)
     return true;
 }
 
-/* Limits for a contraction as a stage: the team of threads that computes a row keeps its results for all columns in
-   registers while it reads the row once or twice. */
+/* Limits for a contraction inside a rows kernel. The threads of a row keep the results for all columns in registers. */
 enum { STAGE_COLUMNS = 16, STAGE_DEPTH = 1024 };
 static bool contraction_is_row_stage(const struct node *n)
 {
@@ -101,7 +99,7 @@ struct row_space row_space_of(const struct node *n)
     if (n->op->class == CLS_SELECT)
         r.rank = n->in[0]->type.rank - 1;
     if (n->op->class == CLS_CONTRACT || (n->op->class == CLS_REDUCE && r.rank == n->in[0]->type.rank))
-        r.rank--; /* with keepdim the result has the reduced dimension as 1 */
+        r.rank--; /* drops the columns of a contraction, or the 1 of keepdim: [3, 4] -> [3, 1] */
     memcpy(r.dim, n->type.dim, sizeof r.dim);
     return r;
 }
@@ -114,8 +112,7 @@ bool node_reads_group(const struct node *x, const struct group *gr)
     return false;
 }
 
-/* An epilogue holds one element of the gemm's result, so it must not read that result through a view, which moves
-   elements. */
+/* An epilogue has one element of the gemm's result at hand. So it must not read another element through a view. */
 bool group_gemm_admits(const struct group *gr, const struct node *n)
 {
     if (n->op->class != CLS_POINTWISE || !type_same_shape(&n->type, &gr->anchor->type))
@@ -126,7 +123,6 @@ bool group_gemm_admits(const struct group *gr, const struct node *n)
     return true;
 }
 
-/* ---- rows in shared memory ---- */
 bool group_finds_in_memory(const struct group *gr, const struct node *x)
 {
     while (x->op->class == CLS_VIEW && x->n_in == 1 && node_is_rematerialised(x))
@@ -168,7 +164,7 @@ int64_t group_row_bytes(struct session *s, const struct group *gr)
 
 bool group_rows_fit(struct session *s, const struct group *gr, const struct target *t)
 {
-    enum { SPARE = 1024 }; /* for the totals of reductions */
+    enum { SPARE = 1024 }; /* bytes for the totals of reductions */
     int64_t bytes = group_row_bytes(s, gr);
     return bytes >= 0 && bytes <= t->shared_bytes - SPARE;
 }

@@ -5,15 +5,15 @@
 
 struct hint {
     const char *typed;
-    const char *write; /* what to write instead; for an op: a whole expression over x, y and the condition c */
+    const char *write; /* for an op: an expression with operands x and y and condition c */
 };
 
-/* The i-th hint for an op of other tools, such as maximum(x, 0) for "relu". NULL past the last. */
+/* The i-th hint for an op, such as { "relu", "maximum(x, 0)" }; NULL past the last. */
 const struct hint *hint_op_at(size_t i);
-/* What to write in a graph for this op, attribute or dtype of another tool; NULL: unknown. */
+/* What to write instead of this op, attribute or dtype of another tool; NULL: unknown. */
 const char *hint_op(const char *name);
 const char *hint_attr(const char *name);
 const char *hint_dtype(const char *name);
-/* The call that this operator of other languages means; NULL: unknown. */
+/* What to write instead of this operator: "@" gives "matmul(x, y)"; NULL: unknown. */
 const char *hint_operator(const char *text);
 #endif

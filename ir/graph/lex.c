@@ -104,15 +104,15 @@ static void lex_string(struct cursor *c, struct tok *t)
         diag_error(c->s, FAIL_INPUT, t->loc, "this text has no closing quote on its line");
 }
 
-/* The length in bytes of the non-ASCII letter at p, in UTF-8; 0 if there is none. Whole Unicode blocks count as
-   letters; the blocks left out hold punctuation, symbols and pictographs. */
+/* The length in bytes of the non-ASCII letter (UTF-8) at p; 0 if there is none. Ranges of punctuation and symbols do
+   not count as letters. */
 static int foreign_letter(const char *p)
 {
     const unsigned char *b = (const unsigned char *)p;
     if (b[0] < 0xC3 || b[0] >= 0xF0 || (b[1] & 0xC0) != 0x80)
         return 0;
     if (b[0] < 0xE0)
-        return b[0] == 0xC3 && (b[1] == 0x97 || b[1] == 0xB7) ? 0 : 2; /* not × ÷ */
+        return b[0] == 0xC3 && (b[1] == 0x97 || b[1] == 0xB7) ? 0 : 2; /* 0xD7 is ×, 0xF7 is ÷ */
     if ((b[2] & 0xC0) != 0x80)
         return 0;
     int point = (b[0] & 0xF) << 12 | (b[1] & 0x3F) << 6 | (b[2] & 0x3F);
@@ -122,14 +122,14 @@ static int foreign_letter(const char *p)
                : 0;
 }
 
-/* What to write for an operator of other languages: "; write less(x, y)". */
+/* What to write instead of an operator of another language: "; write less(x, y)". */
 static const char *meant(struct cursor *c, const char *from, int n)
 {
     const char *call = hint_operator(arena_strndup(c->step, from, (size_t)n));
     return call ? arena_printf(c->step, "; write %s", call) : "";
 }
 
-/* Reports one error for a run of bytes that begin no token. The message shows whole UTF-8 characters. */
+/* Reports one error for a run of bytes that begin no token. */
 static void lex_junk(struct cursor *c)
 {
     const char *from = c->at;

@@ -1,28 +1,25 @@
-/* The launches of a group. Lowering follows this plan and decides none of it again. */
 #include "ir/graph/plan.h"
 
 #include "ir/ops/reduction.h"
 
-/* ---- reductions ---- */
-/* LEAST_TERMS: a part gives each thread at least so many terms. BLOCKS_A_UNIT: so many blocks fill a unit of the card.
-   MOST_PARTS: the largest number of parts. */
+/* A part has at least LEAST_TERMS terms for each thread. BLOCKS_A_UNIT blocks fill a multiprocessor. */
 enum { LEAST_TERMS = 16, BLOCKS_A_UNIT = 4, MOST_PARTS = 1024 };
 
 static int64_t at_most(int64_t x, int64_t most) { return x < most ? x : most; }
 static int64_t at_least(int64_t x, int64_t least) { return x > least ? x : least; }
 
-/* The number of parts that fills the device while no part is too small; 1: not split. */
+/* The number of parts to split each sum into, so that the blocks fill the device. 1: no split. */
 static int64_t parts_for(const struct planner *p, const struct reduce_shape *r, bool columns)
 {
     int64_t inner = plan_hint(p, r->inner);
-    int64_t across = (int64_t)p->t->wave * REDUCE_WIDTH; /* columns of a block */
+    int64_t across = (int64_t)p->t->wave * REDUCE_WIDTH;
     int64_t blocks = plan_hint(p, r->outer) * (columns ? (inner + across - 1) / across : 1);
     int64_t least = columns ? LEAST_TERMS * (REDUCE_BLOCK / p->t->wave) : (int64_t)LEAST_TERMS * REDUCE_BLOCK;
     int64_t wanted = (int64_t)p->t->units * BLOCKS_A_UNIT / at_least(blocks, 1);
     return at_least(at_most(at_most(wanted, plan_hint(p, r->length) / least), MOST_PARTS), 1);
 }
 
-/* The number of terms of a part, in whole rounds of a block, such that `parts` parts cover all terms. */
+/* The number of terms of a part if each sum is split into `parts` parts, rounded up to whole rounds of a block. */
 static const struct index *part_of(const struct planner *p, const struct reduce_shape *r, int64_t parts, bool columns)
 {
     struct index_table *t = p->g->s->indices;
@@ -31,7 +28,7 @@ static const struct index *part_of(const struct planner *p, const struct reduce_
     return index_mulk(t, index_max(t, rounds, index_const(t, 1)), round);
 }
 
-/* Sets the marks of the group's nodes: 1 for a reduction and what is computed from one, else 0. */
+/* Sets the mark of each node: 1 for a reduction and for a node computed from one, else 0. */
 static void mark_following(struct group *gr)
 {
     for (size_t i = 0; i < gr->n_nodes; i++) {
@@ -42,7 +39,7 @@ static void mark_following(struct group *gr)
     }
 }
 
-/* Plans one launch if a block reads all terms of a result. Otherwise the first launch writes partial results to
+/* Plans one launch if a block can read all terms of a result. Otherwise the first launch writes partial results to
    scratch[part, result], and a second launch reduces them. The first launch also stores the element-wise outputs. */
 static void plan_reduce(struct planner *p)
 {
@@ -62,7 +59,8 @@ static void plan_reduce(struct planner *p)
     const struct index *part = part_of(p, &r, parts, columns);
     l->parts = index_const(t, parts);
     l->part = part;
-    /* A short operand fills fewer parts. No launch writes the others, so sums must find zeros there. */
+    /* If an operand is short, some parts have no terms, and no launch writes their scratch. A sum must read zeros
+       there. */
     bool sums = true;
     for (size_t i = 0; i < gr->n_nodes; i++)
         sums &= !node_is_reduce(gr->nodes[i]) || gr->nodes[i]->op->kernel.acc == KACC_SUM;
@@ -78,8 +76,7 @@ static void plan_reduce(struct planner *p)
             plan_sink(p, &gr->launches[1], SINK_FULL, gr->outs[i], -1);
 }
 
-/* For rows too long for shared memory: adds scratch for the scores of each selection whose scores the group computes.
-   */
+/* For rows too long for shared memory: adds scratch for the scores of each selection, unless they are in memory. */
 static void plan_spills(struct planner *p)
 {
     struct group *gr = p->gr;

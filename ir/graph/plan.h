@@ -1,13 +1,13 @@
 #ifndef TOKIC_IR_GRAPH_PLAN_H
 #define TOKIC_IR_GRAPH_PLAN_H
-/* Helpers of group_plan. The layout of partial results is scratch[part, result], with results in row-major order. */
+/* Helpers of group_plan. Partial results lie in scratch[part, result], with the results in row-major order. */
 #include "ir/graph/group.h"
 
 struct planner {
     struct graph *g;
     struct group *gr;
     const struct target *t;
-    int64_t hint; /* expected value of symbolic dims */
+    int64_t hint;
     size_t cap_launches, cap_scratch;
 };
 
@@ -16,9 +16,8 @@ struct group_launch *plan_launch(struct planner *p, enum launch_kind kind, struc
 void plan_sink(struct planner *p, struct group_launch *l, enum sink_kind kind, struct node *n, int scratch);
 /* Adds scratch of `count` f32 elements to the group; returns its index in gr->scratch. */
 int plan_scratch(struct planner *p, const char *name, const struct index *count, bool zeroed);
-/* Adds the launch that reduces partial results to the anchor's results. Each result has `parts` of them in scratch
-   `from`, each of `part` terms. The launch also reduces other nodes with the same `parts` and `part`. */
+/* Adds the launch that reduces partial results in scratch `from` to the results of the anchor. Each result has `parts`
+   partial results of `part` terms. The launch also reduces other nodes with the same `parts` and `part`. */
 void plan_finish(struct planner *p, struct node *anchor, int from, const struct index *parts, const struct index *part);
-/* Plans a GROUP_GEMM. */
 void plan_gemm(struct planner *p);
 #endif

@@ -1,14 +1,13 @@
-/* The launches of a gemm: its tile, and the number of parts that K is split into. */
 #include "ir/graph/plan.h"
 
-/* Splitting K costs a second launch, so it must give at least LEAST_PARTS parts. A slice is tile.k terms, which fill
-   one slot of the ring; a part of fewer than LEAST_SLICES slices does not fill the ring. */
+/* Splitting K costs a second launch, so it must give at least LEAST_PARTS parts. A part has at least LEAST_SLICES
+   slices of tile.k terms, so that loading a slice overlaps with computing another. */
 enum { LEAST_SLICES = 4, LEAST_PARTS = 4 };
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* The number of parts of K that fills the card if tiles alone leave most of it idle; 1: not split. */
+/* The number of parts to split K into if the tiles alone leave most of the card idle. 1: no split. */
 static int64_t parts_for(const struct planner *p, const struct contraction *c)
 {
     const struct tile *tile = &p->gr->tile;
@@ -21,8 +20,7 @@ static int64_t parts_for(const struct planner *p, const struct contraction *c)
     return parts < LEAST_PARTS ? 1 : ceil_div(slices, ceil_div(slices, parts));
 }
 
-/* Adds to the last launch a sink for each output of the group that has this shape and the mark `follows`
-   (mark_margins). */
+/* Adds a sink to the last launch for each output with this mark (see mark_margins) and shape. */
 static void plan_sinks(struct planner *p, int follows, const struct type *shape)
 {
     struct group *gr = p->gr;
@@ -31,7 +29,7 @@ static void plan_sinks(struct planner *p, int follows, const struct type *shape)
             plan_sink(p, &gr->launches[gr->n_launches - 1], SINK_FULL, gr->outs[i], -1);
 }
 
-/* The first launch writes each part's sums to scratch; the second adds the parts and runs the epilogue. */
+/* The first launch writes the sums of each part to scratch. The second adds them up and runs the epilogue. */
 static void plan_split(struct planner *p, const struct contraction *c, int64_t parts)
 {
     struct index_table *t = p->g->s->indices;
@@ -47,8 +45,8 @@ static void plan_split(struct planner *p, const struct contraction *c, int64_t p
     plan_sinks(p, MARGIN_NONE, &c->n->type);
 }
 
-/* Marks each node with the margins (enum gemm_margin, as bits) of the reductions that it is or is computed from.
-   Returns whether there are any. */
+/* Sets the mark of each node: the margins of the reductions that it depends on, itself included (enum gemm_margin,
+   or'ed). Returns false if there are none. */
 static bool mark_margins(struct group *gr)
 {
     bool any = false;
@@ -63,7 +61,7 @@ static bool mark_margins(struct group *gr)
     return any;
 }
 
-/* Does a launch already reduce the parts for n's margin and shape? */
+/* Does a launch already reduce partial results for this margin and shape? */
 static bool is_reduced(const struct group *gr, const struct node *n)
 {
     for (size_t i = 1; i < gr->n_launches; i++)
@@ -72,8 +70,8 @@ static bool is_reduced(const struct group *gr, const struct node *n)
     return false;
 }
 
-/* Each tile reduces its part of a row or column into scratch. For each margin and shape of results, one launch then
-   reduces what the tiles have written. */
+/* Each tile reduces its part of a row or column into scratch. For each margin and result shape, one more launch reduces
+   these partial results. */
 static void plan_margins(struct planner *p, const struct contraction *c)
 {
     struct index_table *t = p->g->s->indices;

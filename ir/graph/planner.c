@@ -1,4 +1,3 @@
-/* Helpers that group_plan uses for every kind of group. */
 #include "ir/graph/plan.h"
 
 int64_t plan_hint(const struct planner *p, const struct index *e) { return index_eval_hint(e, p->hint); }
@@ -27,7 +26,7 @@ int plan_scratch(struct planner *p, const char *name, const struct index *count,
 
 void plan_finish(struct planner *p, struct node *anchor, int from, const struct index *parts, const struct index *part)
 {
-    enum { FEW_RESULTS = 64 }; /* fewer results leave most threads of a column launch idle */
+    enum { FEW_RESULTS = 64 }; /* fewer results would leave most threads of a LAUNCH_COLUMNS idle */
     bool few = plan_hint(p, type_count(p->g->s, &anchor->type)) < FEW_RESULTS;
     struct group_launch *l = plan_launch(p, few ? LAUNCH_CHUNKS : LAUNCH_COLUMNS, anchor);
     l->from = from;

@@ -1,9 +1,8 @@
-/* Shapes: text, counts, values for one run, and which shapes are supported. */
 #include <string.h>
 
 #include "ir/graph/graph.h"
 
-/* Degree 3 leaves room for one more symbolic factor (a contraction's length, bytes) below INDEX_DEGREE. */
+/* DEGREE_MAX is one less than INDEX_DEGREE, since code that uses a shape multiplies by one more symbolic factor. */
 enum { DEGREE_MAX = 3, TERMS_MAX = 24 };
 #define COUNT_MAX ((int64_t)1 << 40)
 

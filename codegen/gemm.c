@@ -1,19 +1,18 @@
 /* The gemm template: Y[m, n] = Σ_k A[m, k]·B[k, n], then the group's pointwise epilogue. A matrix unit multiplies f16
-   operands. If the target has no unit, or the contraction must stay f32, threads multiply with f32 fma (gemm_lanes.c).
+   operands. If the target has no unit, or the contraction must stay f32, threads multiply by f32 fma (gemm_lanes.c).
 
-   A block makes one tile. Slices of A and B, `tile.k` deep, go through a ring of shared memory with the target's
-   copy_stages slots. Iteration i:
-       barrier     slice i has landed and is visible to the block; no thread still reads slice i − 1
+   A block computes one tile of Y. Slices of A and B, `tile.k` deep, go through a ring of shared memory with `stages`
+   slots. Iteration i of the loop over slices:
+       barrier     slice i has arrived for all threads; no thread still reads slice i − 1
        issue       slice i + stages − 1, into the slot that held slice i − 1
        multiply    slice i
        land        slice i + stages − 1, on a target that stages copies through registers
-   An operand that is a plain buffer with rows of a multiple of 4 bytes is copied asynchronously, 4, 8 or 16 bytes at a
-   time. Any other operand (a cast, a transposed view, odd rows) is lowered element by element, and stored where its
-   copies would be issued; the same barriers order these stores. Elements of a tile that lie outside the matrix are
-   zeros, which add nothing. */
+   An operand in memory whose rows are a multiple of 4 bytes is copied asynchronously, 4, 8 or 16 bytes at a time. Any
+   other operand (a cast, a transposed view, odd rows) is computed element by element and stored in the issue step.
+   Elements outside the matrix are zeros. */
 #include "codegen/gemm.h"
 
-/* Index of an operand's element from its outer coordinate and its depth. */
+/* Sets `index` to the index of an operand's element. `outer`: its row in A or column in B. `depth`: its k. */
 static void operand_index(const struct gemm *g, const struct side *s, const struct index *outer,
                           const struct index *depth, const struct index **index)
 {
@@ -24,7 +23,7 @@ static void operand_index(const struct gemm *g, const struct side *s, const stru
     const struct index *second = s->depth_first ? outer : depth;
     if (g->batch)
         split_index(t, type->dim, lead, g->batch, index);
-    else if (lead) { /* leading dims joined into m */
+    else if (lead) { /* no batch: the leading dims and m form one row index */
         split_index(t, type->dim, lead + 1, first, index);
         index[lead + 1] = second;
         return;
@@ -33,9 +32,9 @@ static void operand_index(const struct gemm *g, const struct side *s, const stru
     index[lead + 1] = second;
 }
 
-/* The number of elements, of `size` bytes each, that one copy moves: the widest of 16, 8 and 4 bytes that divides both
-   the buffer's rows and the slice's. Then every copy is aligned, since buffers start at multiples of 256 bytes. 0: no
-   width divides both, and the operand is lowered element by element. */
+/* The number of elements, of `size` bytes each, in one asynchronous copy. A copy is 16, 8 or 4 bytes long, the longest
+   that divides the rows of the buffer and of the slice. It is aligned, since buffers start at multiples of 256 bytes.
+   0: no length divides both. */
 static int piece_of(const struct index *row_length, int cols, int size)
 {
     for (int piece = 16 / size; piece * size >= 4; piece /= 2)
@@ -59,14 +58,14 @@ static struct side make_side(struct gemm *g, const char *name, const struct node
     return s;
 }
 
-/* The depth (the index along K) at which this block's slice `slice` begins. */
+/* The first k of slice number `slice` of this block. */
 static const struct index *slice_depth(const struct gemm *g, const struct index *slice)
 {
     return index_add(g->l->indices, index_mulk(g->l->indices, slice, g->tile.k), g->start);
 }
 
-/* Sets `outer` and `depth` to the matrix coordinates of element (r, c) of slice `slice`. The returned mask holds if the
-   element lies inside the matrix and before the end of this block's part of K. */
+/* Sets `outer` and `depth` to the matrix coordinates of element (r, c) of a slice. The returned mask holds if the
+   element lies inside the matrix and inside this block's part of K. */
 static struct kmask slice_mask(const struct gemm *g, const struct side *s, const struct index *slice,
                                const struct index *r, const struct index *c, const struct index **outer,
                                const struct index **depth)
@@ -77,9 +76,9 @@ static struct kmask slice_mask(const struct gemm *g, const struct side *s, const
     return (struct kmask){ .n = 2, .g = { { *outer, s->outer }, { *depth, g->end } } };
 }
 
-/* Brings slice `slice` of one operand into `slot`. Without `land` it issues the slice's copies, or lowers and stores
-   its elements; with `land` it lands the copies. `stage0`: number of the first staging register. Returns how many
-   staging registers are used. */
+/* Brings a slice of one operand into a ring slot, in two steps. With land = false: issues copies, or computes and
+   stores the elements. With land = true: lands the copies. stage0: the first staging register. Returns the number of
+   staging registers in use. */
 static int fetch(struct gemm *g, const struct side *s, const struct index *slice, const struct index *slot, int stage0,
                  bool land)
 {
@@ -93,7 +92,7 @@ static int fetch(struct gemm *g, const struct side *s, const struct index *slice
     if (!s->src && land)
         return 0;
     if (index_less_eq(t, g->end, slice_depth(g, slice)))
-        return 0; /* beyond the last slice for every value of the dims */
+        return 0; /* past the end of K, whatever the values of the dims */
     const struct index *index[MAX_RANK], *outer, *depth;
     struct insert_point p = { 0 };
     const struct index *turn = NULL;
@@ -117,8 +116,8 @@ static int fetch(struct gemm *g, const struct side *s, const struct index *slice
         struct kmask m = slice_mask(g, s, slice, r, c, &outer, &depth);
         operand_index(g, s, outer, depth, index);
         if (s->src) {
-            bool never = mask_never_holds(
-                t, &m); /* outside the matrix in every block: the copy writes zeros, whatever its address */
+            /* A copy that lies outside the matrix in every block only writes zeros: its address does not matter. */
+            bool never = mask_never_holds(t, &m);
             kstmt_issue(&l->b, s->ring, slot, at, s->src, never ? index_const(t, 0) : flat_index(t, &s->n->type, index),
                         piece, stage0 + i, &m);
             continue;
@@ -141,8 +140,8 @@ static void fetch_both(struct gemm *g, const struct index *slice, const struct i
     fetch(g, &g->b, slice, slot, used, land);
 }
 
-/* Fetches the first `stages` − 1 slices and commits each as a group. A slice lands before the next is issued, since
-   staged copies share their registers. */
+/* Fetches the first `stages` − 1 slices. Each slice lands before the next one is issued, since staged copies share
+   their registers. */
 static void prologue(struct gemm *g)
 {
     struct index_table *t = g->l->indices;
@@ -180,7 +179,7 @@ static void record_sum(struct gemm *g)
     kernel_sum(g->l->k, g->c.n, level);
 }
 
-/* Sets the range of k that this block sums: all of K, or the part whose number g->block[0] contains. */
+/* Sets this block's range of k: all of K, or one of launch->parts parts. */
 static void set_depth(struct gemm *g)
 {
     struct lower *l = g->l;
@@ -266,7 +265,7 @@ void lower_gemm(struct lower *l)
     lower_forget(l);
     fetch_both(&g, next, next_slot, true);
     lower_leave(l, p);
-    /* The last copies lie past the end of K and write zeros. They too must land before the block ends. */
+    /* The last copies lie past the end of K and write zeros. They must land before the block ends. */
     kstmt_barrier(&l->b, KSCOPE_WAVE, 0);
     gemm_sinks(&g);
     record_sum(&g);

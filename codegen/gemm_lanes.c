@@ -1,12 +1,12 @@
-/* Products of a slice without a matrix unit. Each thread has a register tile of results, and reads its rows and columns
-   from the ring as vectors of four. The lanes of a wave form a grid with TILE_LANES_N columns, so a wave's load of A or
-   B has few different addresses. The padding of the rows spreads these over all banks. Each result is one chain of fma,
-   k ascending. */
+/* Multiplication without a matrix unit. Each thread keeps a tile of results in registers and reads its operands from
+   the ring in vectors of four. The lanes of a wave form a grid with TILE_LANES_N columns. Lanes in one row of the grid
+   read the same elements of A, lanes in one column the same elements of B. Padding puts the rows of a ring slot in
+   different banks. Each result is one chain of fma, in ascending order of k. */
 #include "codegen/gemm.h"
 
-enum { RUN_DEPTH = 4 }; /* elements of a vector access: 16 bytes of f32 */
-/* The loop over a slice's depth is unrolled if it has at most this many turns. More turns would fill the registers with
-   pending loads. */
+enum { RUN_DEPTH = 4 }; /* 16 bytes of f32: one vector access */
+/* The loop over the k of a slice is unrolled up to this many turns. More turns would fill the registers with pending
+   loads. */
 enum { MOST_UNROLLED = 4 };
 
 static const struct index *number(const struct gemm *g, int64_t v) { return index_const(g->l->indices, v); }
@@ -54,8 +54,8 @@ const struct index *lanes_at(const struct gemm *g, const struct reg_side *s, con
     return index_add(t, s->first, index_add(t, run, mine));
 }
 
-/* Reads what the thread needs of one side: at depth k alone if the slot is stored [k][outer], else at k .. k +
-   RUN_DEPTH - 1. */
+/* Loads the thread's values of one operand into registers: at depth k if the ring slot is stored as [k][outer], else at
+   depths k .. k + RUN_DEPTH - 1. */
 static void read_side(struct gemm *g, const struct side *s, const struct reg_side *r, const struct index *slot,
                       const struct index *k)
 {
@@ -75,7 +75,7 @@ static void read_side(struct gemm *g, const struct side *s, const struct reg_sid
     lower_leave(l, p);
 }
 
-/* acc[i][j] += a[i]·b[j] for all i and j, at the q-th of the depths that were read. */
+/* acc[i][j] += a[i]·b[j] for all i and j, at depth q of the current RUN_DEPTH depths. */
 static void multiply_depth(struct gemm *g, const struct index *q)
 {
     struct lower *l = g->l;

@@ -1,6 +1,6 @@
-/* Reductions of a gemm's results along its rows or columns. A thread accumulates its own results, one accumulator for
-   each row (column). The lanes that share a row (column) combine, then the block's waves in order, through shared
-   memory. The tile's totals go to scratch[tile, row or column], and another launch reduces the tiles. */
+/* Reductions of a gemm's results along rows or columns. First each thread reduces its own results. Then lanes that
+   share a row (column) combine by shuffles, and the waves through shared memory. Each tile's totals go to scratch. A
+   later launch reduces the totals of all tiles. */
 #include "codegen/gemm.h"
 #include "ir/kernel/fragment.h"
 
@@ -8,12 +8,12 @@ struct margin {
     const struct sink *sink;
     bool of_rows;
     enum kacc op;
-    int slots;                /* rows (columns) that a thread has results of */
-    int chain;                /* results that the thread accumulates in each slot */
-    int first, span;          /* lanes that share a row (column) differ only in the number's bits first to span / 2 */
-    int waves;                /* waves of the block that share a row (column) */
-    const struct index *wave; /* this wave's number among these waves */
-    int extent;               /* rows (columns) of the tile */
+    int slots;                /* number of rows (columns) in which a thread has results */
+    int chain;                /* number of the thread's results in each of them */
+    int first, span;          /* of each `span` neighbouring lanes, those equal modulo `first` share a row (column) */
+    int waves;                /* number of waves that share a row (column) */
+    const struct index *wave; /* this wave's number among those */
+    int extent;               /* number of rows (columns) of the tile */
     struct kmem *acc, *totals;
 };
 
@@ -88,7 +88,7 @@ void margins_take(struct gemm *g, const struct index *row_slot, const struct ind
     }
 }
 
-/* The row (column), counted in the tile, whose total the thread keeps in slot `slot`. */
+/* The row (column) of the tile that the thread accumulates in acc[slot]. */
 static const struct index *at_slot(const struct gemm *g, const struct margin *m, const struct index *slot)
 {
     struct index_table *t = g->l->indices;
@@ -103,7 +103,7 @@ static const struct index *at_slot(const struct gemm *g, const struct margin *m,
     return index_add(t, index_add(t, m->of_rows ? g->wave_m : g->wave_n, frag), at);
 }
 
-/* The first of the lanes that share a row (column) stores their total. */
+/* Of the lanes that share a row (column), the first stores the wave's total in shared memory. */
 static void write_wave(struct gemm *g, const struct margin *m)
 {
     struct lower *l = g->l;
@@ -120,7 +120,7 @@ static void write_wave(struct gemm *g, const struct margin *m)
     lower_leave(l, p);
 }
 
-/* One thread for each row (column) combines the waves' totals. */
+/* One thread for each row (column) combines the waves' totals and stores the tile's total in scratch. */
 static void write_tile(struct gemm *g, const struct margin *m)
 {
     struct lower *l = g->l;

@@ -1,10 +1,10 @@
-/* What a gemm writes: results after the group's pointwise epilogue, reductions of these, or, if K is split, the sums
-   over one part of K. */
+/* Stores a gemm's results: the values after the pointwise epilogue, reductions of these values, or, if K is split, the
+   sums over one part of K. */
 #include "codegen/gemm.h"
 
 #include <string.h>
 
-/* The index, in the contraction's result, of row `row` and column `col` of the matrix (g->batch). */
+/* Sets `index` to the index, in the contraction's result, of element (row, col) of the matrix g->batch. */
 static void result_index(const struct gemm *g, const struct index *row, const struct index *col,
                          const struct index **index)
 {
@@ -24,7 +24,7 @@ static struct kmask inside(const struct gemm *g, const struct index *row, const 
     return (struct kmask){ .n = 2, .g = { { row, g->c.m }, { col, g->c.nn } } };
 }
 
-/* Writes the contraction's sum over this block's part of K to scratch[part, result]. */
+/* Writes the sum over this block's part of K to scratch[part, result]. */
 static void write_partial(struct gemm *g, const struct sink *s, const struct value_loc *w)
 {
     struct lower *l = g->l;
@@ -35,8 +35,7 @@ static void write_partial(struct gemm *g, const struct sink *s, const struct val
                 lower_value(l, g->c.n, w->index), NULL);
 }
 
-/* Writes one result to each sink of the launch. The result is read from `w`. Margins accumulate it in row_slot and
-   col_slot, the thread's slots for its row and column. */
+/* Writes one result, read from `w`, to each sink of the launch. */
 static void write_result(struct gemm *g, const struct value_loc *w, const struct index *row_slot,
                          const struct index *col_slot)
 {

@@ -64,9 +64,8 @@ int log2_ceil(int64_t n)
     return l;
 }
 
-/* Brings an index of n into the form that locations and memos keep, so that equal indices compare equal. In a dimension
-   of size 1 the index becomes 0, whatever variable it is. If n belongs to the kernel's own group, the leading indices
-   become l->own, the kernel's own row, however a view's arithmetic spells that row. */
+/* Normalises an index of n, so that equal indices compare equal. The index along a dimension of size 1 becomes 0. If n
+   belongs to the kernel's own group, the leading indices become l->own: views spell the same row in different ways. */
 static void canonical(const struct lower *l, const struct node *n, const struct index *const *index,
                       const struct index **out)
 {
@@ -119,14 +118,14 @@ static const struct value_loc *value_loc_of(const struct lower *l, const struct 
         if (w->node != n)
             continue;
         if (w->kind != LOC_ARG)
-            return w; /* this place is closer than memory, and holds the value unrounded */
+            return w; /* nearer than memory, and not rounded to the storage type */
         if (n->group != l->gr)
-            found = w; /* memory serves only values of other groups; own ones are computed again */
+            found = w; /* own values are computed again, not read from memory */
     }
     return found;
 }
 
-enum { HELD = 64 }; /* most private elements of a thread for rows that stay in registers */
+enum { HELD = 64 }; /* the largest n_held: more elements would not fit in a thread's registers */
 
 void lower_forget_turn(struct lower *l)
 {
@@ -137,7 +136,7 @@ void lower_forget_turn(struct lower *l)
     l->n_loads = n;
 }
 
-/* Inserts the load before the loop over e, which is the last statement of its list. */
+/* Appends a vector load to the statement list, then moves it to before the inner loop. */
 static struct vector_load load_vector(struct lower *l, const struct kmem *m, const struct index *first,
                                       const struct index *named)
 {
@@ -162,7 +161,7 @@ static struct vector_load load_vector(struct lower *l, const struct kmem *m, con
     return w;
 }
 
-/* Element `flat` of an argument, read from a vector load; NULL: no vector load can contain it. */
+/* Element `flat` of argument m, read from a vector load; NULL if no vector load can contain it. */
 static const struct kexpr *read_vector(struct lower *l, const struct kmem *m, const struct index *flat)
 {
     const struct vector *v = &l->vec;

@@ -1,5 +1,4 @@
-/* From a graph with groups to a program: lowers each group by its template, verifies and prints it, and shares equal
-   texts. */
+/* Lowers each launch of each group to a kernel, verifies the kernels and prints them. */
 #include "codegen/program.h"
 
 #include <stdlib.h>
@@ -13,8 +12,8 @@ enum { ROWS_BLOCK = 256, LONGEST_NAME = 32 };
 
 static const struct index *count_of(struct session *s, const struct node *n) { return type_count(s, &n->type); }
 
-/* Removes dead code that empty and short dims leave: loops without iterations, and branches whose condition never
-   holds. */
+/* Removes loops that never run and branches whose condition never holds. Small dims leave such code: a loop over a dim
+   of size 0, for example. */
 static void drop_dead(struct index_table *t, struct kstmt **stmts, size_t *n)
 {
     size_t kept = 0;
@@ -45,7 +44,7 @@ static void bind_node(struct lower *l, struct launch_arg *arg, const char *stem,
     *arg = (struct launch_arg){ .node = n, .scratch = -1 };
 }
 
-/* Arguments for everything that the group's launches may access: what it reads, its results, its scratch. */
+/* Creates an argument for each buffer that the group's launches may access: inputs, results and scratch. */
 static struct launch_arg *bind_args(struct lower *l)
 {
     const struct group *gr = l->gr;
@@ -64,7 +63,6 @@ static struct launch_arg *bind_args(struct lower *l)
     return args;
 }
 
-/* Removes the arguments that the kernel does not access. */
 static void drop_unused_args(struct kernel *k, struct launch_arg *args)
 {
     size_t kept = 0;
@@ -77,7 +75,7 @@ static void drop_unused_args(struct kernel *k, struct launch_arg *args)
     k->n_args = kept;
 }
 
-/* Are all results of the group empty, for every value of the dims? */
+/* Are all results of the group empty, whatever the values of the dims? */
 static bool is_empty(struct session *s, const struct group *gr)
 {
     int64_t n;
@@ -115,7 +113,7 @@ static struct program_launch lower_launch(struct program *p, const struct group 
     return launch;
 }
 
-/* A C identifier from a group's name without its instance: "expert0.lin0 gelu" → lin0_gelu. */
+/* A C identifier from the group's name, without the name of the block instance: "expert0.lin0 gelu" -> lin0_gelu. */
 static const char *identifier(struct arena *a, const struct group *gr)
 {
     const char *name = gr->name;
@@ -137,13 +135,13 @@ static const char *identifier(struct arena *a, const struct group *gr)
     return id;
 }
 
-/* Returns the number of an equal text, or adds the kernel's text under a new name. To be compared, kernels are printed
-   under one name and without comment. */
+/* Returns the index in p->kernels of a kernel with the same text. If there is none, adds k under a new name. For the
+   comparison every kernel is printed under the name "unnamed" and without its comment. */
 static size_t share_text(struct program *p, struct kernel *k, const struct group *gr, struct map *bodies)
 {
     k->name = "unnamed";
     k->comment = NULL;
-    void **kernel = map_at(bodies, print_kernel(k)); /* number of the text, from 1; NULL: the text is new */
+    void **kernel = map_at(bodies, print_kernel(k)); /* index in p->kernels, plus 1; NULL: the text is new */
     if (*kernel) {
         size_t i = (uintptr_t)*kernel - 1;
         p->kernels[i].n_uses++;
@@ -184,8 +182,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* A launch comes after the previous one of its group. A group's first launch comes after the last launches of the
-   groups that must precede it. `last_of`: each group's last launch. */
+/* Sets l->after. A launch waits for the previous launch of its group. A group's first launch waits for the last
+   launches of the groups in group->after. last_of[id]: the last launch of group id. */
 static void order_launch(struct program *p, struct program_launch *l, const size_t *last_of)
 {
     size_t n = l->first ? l->group->n_after : 1;

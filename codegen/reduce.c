@@ -1,9 +1,11 @@
-/* Reductions across rows, and of few long rows. One pass over the operand computes several reductions of it.
+/* Reductions across rows, and of few long rows. Several reductions of one operand share a pass over it. The operand is
+   seen as [outer, length, inner], the results as [outer, inner].
 
-   LAUNCH_COLUMNS: each place along `outer` has `inner` results side by side in memory. They go to neighbouring lanes,
-   `width` to a lane. The waves of a block take turns along the reduced terms and combine their totals in shared memory.
-   LAUNCH_CHUNKS: a block takes a part of the terms of one result. They go to neighbouring threads, `width` to a thread.
-   A launch that reads scratch reduces partial results: they are its terms, and its results lie along `inner`. */
+   LAUNCH_COLUMNS: neighbouring lanes compute neighbouring results along `inner`, `width` results to a lane. The waves
+   of a block share the terms and combine their totals in shared memory.
+   LAUNCH_CHUNKS: a block reduces one part of the terms of one result. Neighbouring threads take neighbouring terms,
+   `width` at a time.
+   A launch that reads scratch reduces the partial results of an earlier launch. Its results lie along `inner`. */
 #include <string.h>
 
 #include "codegen/lower.h"
@@ -11,20 +13,20 @@
 
 struct reduce {
     struct lower *l;
-    const struct node **of; /* the nodes that are reduced together */
+    const struct node **of;
     struct kmem **acc, **parts;
     size_t n;
-    const struct index *outer, *inner, *length; /* this launch has outer·inner results, of `length` terms each */
-    const struct index *part;                   /* terms of a part */
-    const struct index *first, *end;            /* this block's range of terms */
-    const struct index *o;                      /* this block's place along `outer` */
-    const struct index *column;                 /* this thread's first place along `inner` */
+    const struct index *outer, *inner, *length; /* the operand is [outer, length, inner] */
+    const struct index *part;                   /* number of terms in a part */
+    const struct index *first, *end;
+    const struct index *o;      /* this block's index along `outer` */
+    const struct index *column; /* this thread's first index along `inner` */
     int width;
 };
 
 static bool is_finish(const struct reduce *r) { return r->l->launch->from >= 0; }
 
-/* The index, in n's operand, of term `k` of result (o, column). */
+/* Sets `index` to the index in n's operand of term `k` of the result at (r->o, column). */
 static void operand_index(const struct reduce *r, const struct node *n, const struct index *k,
                           const struct index *column, const struct index **index)
 {
@@ -48,13 +50,12 @@ static void operand_index(const struct reduce *r, const struct node *n, const st
         index[i] = out[which[i]][at[which[i]]++];
 }
 
-/* Row-major number of the result (o, column). */
+/* The row-major position of the result at (r->o, column). */
 static const struct index *result_number(const struct reduce *r, const struct index *column)
 {
     return index_add(r->l->indices, index_mul(r->l->indices, r->o, r->inner), column);
 }
 
-/* ---- terms ---- */
 static const struct kexpr *term(struct reduce *r, size_t which, const struct index *k, const struct index *column)
 {
     struct lower *l = r->l;
@@ -68,7 +69,8 @@ static const struct kexpr *term(struct reduce *r, size_t which, const struct ind
     return kexpr_cast(&l->b, r->acc[which]->dtype, lower_value(l, x, index));
 }
 
-/* Stores one element of each value of the operand's shape that the group materialises, while the operand is reduced. */
+/* Stores one element of each of the group's results that have the operand's shape. They are stored in the reduction's
+   own pass over the operand. */
 static void store_elements(struct reduce *r, const struct index *k, const struct index *column)
 {
     struct lower *l = r->l;
@@ -83,8 +85,8 @@ static void store_elements(struct reduce *r, const struct index *k, const struct
     }
 }
 
-/* Accumulates the thread's `width` neighbouring elements, the e-th into accumulator e. Neighbours are columns, or terms
-   of one column. */
+/* Accumulates `width` neighbouring elements, the e-th into accumulator e. along_columns: the neighbours belong to
+   `width` results; else they are terms of one result. */
 static void take(struct reduce *r, const struct index *k, const struct index *column, bool along_columns)
 {
     struct lower *l = r->l;
@@ -105,8 +107,8 @@ static void take(struct reduce *r, const struct index *k, const struct index *co
     lower_forget(l);
 }
 
-/* Loops over the block's terms, `round` of them per turn. REDUCE_UNROLL turns run together, so that their loads are in
-   flight at once. Only near the end does each turn have its own guard. */
+/* Loops over the block's terms, `round` per turn. REDUCE_UNROLL turns share one bounds check, so that their loads are
+   in flight at once. Where this check fails, near the end, each turn has its own. */
 static void sweep(struct reduce *r, const struct index *mine, int round, bool along_columns)
 {
     struct lower *l = r->l;
@@ -149,7 +151,6 @@ static void record_sum(struct reduce *r, int round, int depth)
         kernel_sum(r->l->k, r->of[i], level);
 }
 
-/* ---- results ---- */
 static void store_partial(struct reduce *r, size_t which, const struct index *number, const struct kexpr *total)
 {
     struct lower *l = r->l;
@@ -164,7 +165,7 @@ static void store_partial(struct reduce *r, size_t which, const struct index *nu
 }
 
 /* Stores element `number` of the group's results, computed from the reductions' totals. If the terms are split into
-   parts, stores the totals themselves as partial results. */
+   parts, the totals are partial results, and are stored as such. */
 static void store_results(struct reduce *r, const struct index *number, const struct kexpr *const *totals)
 {
     struct lower *l = r->l;
@@ -192,7 +193,6 @@ static void store_results(struct reduce *r, const struct index *number, const st
     }
 }
 
-/* ---- the two launch kinds ---- */
 static void columns(struct reduce *r)
 {
     struct lower *l = r->l;
@@ -213,7 +213,8 @@ static void columns(struct reduce *r)
     sweep(r, l->k->wave_id, waves, true);
     lower_leave(l, p);
     record_sum(r, waves, waves - 1);
-    /* The waves' totals are put side by side. Then one thread for each column combines them in order. */
+    /* Each wave stores its totals in shared memory. Then one thread for each column combines them in the waves'
+       order. */
     struct kmem **shared = arena_array(l->k->arena, struct kmem *, r->n);
     p = lower_enter(l, kstmt_region(&l->b));
     for (size_t i = 0; i < r->n; i++) {
@@ -275,8 +276,7 @@ static void chunks(struct reduce *r)
     lower_leave(l, p);
 }
 
-/* ---- set-up ---- */
-/* Neighbours that a thread takes at once: a width that divides the dimension along which they lie. */
+/* The number of neighbours that a thread takes at once. It divides the dimension along which they lie. */
 static int width_for(const struct reduce *r, bool along_columns)
 {
     const struct index *along = along_columns ? r->inner : type_last(r->l->s, &r->of[0]->in[0]->type);
@@ -287,8 +287,8 @@ static int width_for(const struct reduce *r, bool along_columns)
     return index_multiple_of(along, REDUCE_WIDTH) ? REDUCE_WIDTH : 1;
 }
 
-/* This launch's reductions: all of the group's. A launch that reads scratch takes those whose partial results have the
-   kind and shape of the anchor's. */
+/* The launch's reductions: all of the group's. A launch that reads scratch takes only those whose partial results have
+   the same sink kind and shape as its anchor's. */
 static void find_reductions(struct reduce *r)
 {
     struct lower *l = r->l;

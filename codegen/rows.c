@@ -1,21 +1,19 @@
 /* The rows template: pointwise work, and reductions, selections and small contractions along the last dimension.
 
-   Nodes that need a whole row at once are stages (node_is_stage). Without a stage, one thread computes each element.
-   With stages, a team of threads takes a row, and its threads take turns along the row, `width` neighbouring elements
-   at a time. A team is one wave or the whole block (rows_of). Stages run in node order. A reduction keeps an
-   accumulator in each thread and combines the accumulators over the team. Scores of a selection, and results of a
-   selection or contraction, are in the team's shared memory, since all threads of the team read them. If a row does not
-   fit there, scores are in scratch and results in their own memory. The group's results are stored last. A value that
-   no stage computes is computed where it is used. */
+   Ops that need a whole row at once are stages (node_is_stage). Without a stage, each thread computes one element. With
+   stages, a team of threads computes a row: one wave, or the whole block. Stages run in node order.
+       reduction     each thread accumulates its elements, then the team combines the accumulators
+       selection     scores and results are in shared memory, or, if the row does not fit, in scratch and in memory
+       contraction   results are in shared memory
+   Other nodes are computed where they are used. The group's results are stored last. */
 #include <string.h>
 
 #include "codegen/rows.h"
 
 enum { BLOCK = 256, CONTRACT_AT_ONCE = 8, SHARED_SPARE = 1024, KEPT = 64 };
 
-/* Chooses how many neighbours a thread takes at a time in rows of reductions: the most, up to 8, that leave no thread
-   idle and divide the row. The width is 1 if the row's length is symbolic, or if the group has a selection or
-   contraction, which reads rows in another order. */
+/* Sets r->width to the largest of 8, 4 and 2 that divides the row and leaves no thread idle; else 1. It is also 1 if
+   the row's length is symbolic, or if the group has a selection or contraction: those read rows in another order. */
 static void choose_width(struct rows *r)
 {
     const struct group *gr = r->l->gr;
@@ -73,8 +71,8 @@ static void stage_reduce(struct rows *r, const struct node *n)
     record_sum(r, n, length);
 }
 
-/* y[row, e] = Σ_k a[row, k]·b[k, e] for CONTRACT_AT_ONCE columns at a time. Each thread sums over its own k. Then the
-   team combines the sums. */
+/* y[row, e] = Σ_k a[row, k]·b[k, e], for CONTRACT_AT_ONCE columns e at a time. Each thread sums over its own k, then
+   the team combines the sums. */
 static void stage_contraction(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
@@ -128,7 +126,7 @@ static void store_out(struct lower *l, const struct node *n, const struct index 
     kstmt_store(&l->b, m, NULL, flat_index(l->indices, &n->type, index), lower_value(l, n, index), NULL);
 }
 
-/* Collects neighbours in private memory and stores them with one vector access. */
+/* Computes neighbours into private memory and stores them with one vector access, if the address allows it. */
 static void store_out_vector(struct rows *r, const struct sweep *s, const struct node *n,
                              const struct index *const *index)
 {
@@ -146,14 +144,13 @@ static void store_out_vector(struct rows *r, const struct sweep *s, const struct
     kstmt_store_vector(&outer, m, NULL, best_index, held, index_const(l->indices, 0), r->width, NULL);
 }
 
-/* Does n have one value per row? Then n has no dimension along the row, or keeps it with size 1. */
+/* Does n have only one value per row? */
 static bool is_one_a_row(const struct rows *r, const struct node *n)
 {
     const struct index *last = type_last(r->l->s, &n->type);
     return n->type.rank == r->space.rank || (index_is_const(last) && last->k == 1);
 }
 
-/* Has n's stage already stored n in the node's own memory (LOC_STORED)? */
 static bool is_stored(const struct lower *l, const struct node *n)
 {
     for (size_t i = 0; i < l->n_locs; i++)
@@ -162,8 +159,8 @@ static bool is_stored(const struct lower *l, const struct node *n)
     return false;
 }
 
-/* First stores the results that have several values per row, those of equal length in one sweep. Then the team's first
-   thread stores the results with one value per row. */
+/* Stores the group's results. Results of equal row length are stored in one sweep. Results with one value per row are
+   stored last, by the team's first thread. */
 static void store_results(struct rows *r)
 {
     struct lower *l = r->l;
@@ -227,8 +224,8 @@ static void lower_flat(struct lower *l)
     lower_leave(l, p);
 }
 
-/* A team is one wave, or the whole block if there is only one row, or if the buffers of several rows do not fit in
-   shared memory together. */
+/* Sets up the teams. A team is the whole block if there is only one row, or if the shared buffers for several rows do
+   not fit. Else a team is one wave. */
 static struct rows rows_of(struct lower *l, const struct node *anchor)
 {
     struct index_table *t = l->indices;
@@ -253,7 +250,7 @@ static struct rows rows_of(struct lower *l, const struct node *anchor)
     set_own(l, r.lead, r.space.rank);
     if (!r.by_block) {
         struct kmask m = mask_of(r.row, count);
-        l->b = kb_in(&l->b, kstmt_if(&l->b, &m)); /* uniform over the wave */
+        l->b = kb_in(&l->b, kstmt_if(&l->b, &m)); /* the same condition for all lanes of the wave */
     }
     return r;
 }

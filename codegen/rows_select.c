@@ -1,14 +1,15 @@
-/* Selections in rows, three ways: the rank of every element, the first element only, or the k-th of a long row. */
+/* Selections along rows, in three ways: every element by its rank, the first element only, or the k first of a long row
+   by bisection. */
 #include <string.h>
 
 #include "codegen/rows.h"
 
-/* Scores are read many times, also by other threads of the team: from their memory if they are materialised, else from
-   a buffer that the team fills first. */
+/* The scores of a row. All threads of the team read them, many times. If they are not in memory, the team first
+   computes them into a buffer. */
 struct scores {
     const struct node *x;
     enum dtype type;
-    struct kmem *buffer; /* NULL: read from their own memory */
+    struct kmem *buffer; /* NULL: no buffer, scores are read with lower_value */
     const struct index *base;
 };
 
@@ -47,8 +48,8 @@ static struct scores gather_scores(struct rows *r, const struct node *n)
     return out;
 }
 
-/* The location of a row selection's results: shared memory, or, if rows do not fit, the node's own memory, since chosen
-   sets are always materialised. */
+/* Where a selection keeps the results of a row: in shared memory, or, if rows do not fit there, in the node's own
+   memory. */
 static struct value_loc results_of(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
@@ -80,7 +81,7 @@ static void write0(struct lower *l, const struct kmem *m, const struct kexpr *v)
     kstmt_store(&l->b, m, NULL, index_const(l->indices, 0), v, NULL);
 }
 
-/* Computes each element's result from its rank: the number of elements that precede it. */
+/* Computes each element's result from its rank: the number of elements before it in the selection's order. */
 static void select_each(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
@@ -105,11 +106,12 @@ static void select_each(struct rows *r, const struct node *n)
     value_loc_set(l, chosen);
 }
 
-/* Finds the first in order among a thread's own elements: its score and index. Index -1: the thread has no elements. */
+/* Of the thread's own elements, finds the first in the selection's order: its score and its index. Index -1: the thread
+   has no elements. */
 static void best_of_mine(struct rows *r, const struct node *n, struct kmem *score, struct kmem *best_index)
 {
     struct lower *l = r->l;
-    struct scores scores = { .x = n->in[0], .type = node_score_type(n) }; /* no buffer, since each score is read once */
+    struct scores scores = { .x = n->in[0], .type = node_score_type(n) }; /* no buffer: each score is read only once */
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     write0(l, score, kexpr_const(&l->b, score->dtype, 0));
     write0(l, best_index, kexpr_i32(&l->b, -1));
@@ -127,7 +129,8 @@ static void best_of_mine(struct rows *r, const struct node *n, struct kmem *scor
     sweep_end(r, s);
 }
 
-/* The index of the element that no other precedes: the best of each thread, then the best of these. */
+/* Finds the index of the row's first element in the selection's order. Each thread finds the best of its own elements,
+   then the team finds the best of these. */
 static void select_first(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
@@ -155,8 +158,8 @@ static void select_first(struct rows *r, const struct node *n)
     p = lower_enter(l, kstmt_region(&l->b));
     const struct kexpr *my_index = kstmt_let(&l->b, read0(l, best_index));
     const struct kexpr *my_score = kstmt_let(&l->b, read0(l, score));
-    write0(l, rank,
-           one_if(l, kexpr_op2(&l->b, K_LT, my_index, kexpr_i32(&l->b, 0)))); /* threads without elements come last */
+    /* Rank 1 for a thread without elements: such a thread is never the first. */
+    write0(l, rank, one_if(l, kexpr_op2(&l->b, K_LT, my_index, kexpr_i32(&l->b, 0))));
     struct kstmt *loop = kstmt_for(&l->b, "other", index_const(t, 0), index_const(t, r->team), 1, false);
     struct insert_point q = lower_enter(l, loop);
     const struct index *its = index_add(t, base, loop->var);
@@ -181,18 +184,18 @@ static void select_first(struct rows *r, const struct node *n)
 
 /* ---- long rows: bisection for the last element chosen ---- */
 
-/* The state of a bisection. The threads of a team count together, and each of them holds the same state. */
+/* The state of a bisection, the same in all threads of the team. */
 struct bisection {
     struct rows *r;
     const struct node *n;
     struct scores scores;
     const struct index *length;
-    struct kmem *count; /* i32 */
-    struct kmem *last;  /* i64: the key of the last element chosen, or its index */
-    struct kmem *step;  /* i64 */
+    struct kmem *count;
+    struct kmem *last; /* the key of the last chosen element; later its index */
+    struct kmem *step;
 };
 
-/* A score as an integer in the order of the selection. */
+/* The score as an i64 key: elements with larger keys are chosen first. */
 static const struct kexpr *key_at(struct bisection *b, const struct index *i)
 {
     struct kbuild *k = &b->r->l->b;
@@ -200,8 +203,7 @@ static const struct kexpr *key_at(struct bisection *b, const struct index *i)
     return kexpr_cast(k, DT_I64, b->scores.type == DT_F32 ? kexpr_op1(k, K_ORDER, s) : s);
 }
 
-/* Which elements of the row count_keys counts: those whose key is above `key`, above or equal, or equal and at an index
-   below `end`. */
+/* Counts the elements of the row whose key is above `key`, above or equal, or equal with an index below `end`. */
 enum counted { ABOVE, ABOVE_OR_EQUAL, EQUAL_BEFORE };
 static void count_keys(struct bisection *b, enum counted what, const struct kexpr *key, const struct kexpr *end)
 {
@@ -226,7 +228,7 @@ static void set0(struct lower *l, const struct kmem *m, const struct kexpr *v)
     lower_leave(l, p);
 }
 
-/* If `stays` holds, last := to, which is last + step. Then step := step / 2. */
+/* One step of the bisection: if `stays` holds, last := to. Then step := step / 2. */
 static void narrow(struct bisection *b, const struct kexpr *stays, const struct kexpr *to)
 {
     struct lower *l = b->r->l;
@@ -236,8 +238,8 @@ static void narrow(struct bisection *b, const struct kexpr *stays, const struct 
     lower_leave(l, p);
 }
 
-/* The largest key that at least `chosen` elements equal or exceed, found bit by bit from the top. Keys of f32 scores
-   have 32 bits. */
+/* The key of the last chosen element: the largest K such that at least `chosen` elements have a key >= K. K is found
+   bit by bit from the top. Keys of f32 scores have 32 bits. */
 static const struct kexpr *last_key(struct bisection *b, int64_t chosen)
 {
     struct lower *l = b->r->l;
@@ -261,7 +263,7 @@ static const struct kexpr *last_key(struct bisection *b, int64_t chosen)
     return kstmt_let(&l->b, read0(l, b->last));
 }
 
-/* The end of the choice among elements with the last key: those before the returned index are chosen. */
+/* Several elements may have the last chosen key. Of these, the elements before the returned index are chosen. */
 static const struct kexpr *last_index(struct bisection *b, int64_t chosen, const struct kexpr *key)
 {
     struct lower *l = b->r->l;
@@ -307,7 +309,7 @@ static void select_by_bisection(struct rows *r, const struct node *n)
     value_loc_set(l, results);
 }
 
-/* Comparing all pairs of a row is quadratic, but faster for short rows. */
+/* Longer rows are bisected. Comparing all pairs takes quadratic time, but is faster for short rows. */
 enum { LONG_SELECTION = 1024 };
 static bool is_long(const struct rows *r, const struct node *n)
 {

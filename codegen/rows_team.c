@@ -1,4 +1,4 @@
-/* A team of threads on a row: its sweeps over the elements, its totals, its part of shared memory. */
+/* What a team of threads does with a row: sweeps over its elements, reductions over the team, shared buffers. */
 #include <string.h>
 
 #include "codegen/rows.h"
@@ -9,7 +9,7 @@ void full_index(const struct rows *r, const struct index *last, const struct ind
     index[r->space.rank] = last;
 }
 
-/* Opens the innermost loop, over neighbours, and describes it to the vectoriser. */
+/* Opens the inner loop over neighbours and sets up the vectoriser for this loop. */
 static void sweep_neighbours(struct rows *r, struct sweep *s, const struct index *turn, int64_t turns)
 {
     struct lower *l = r->l;
@@ -81,7 +81,6 @@ const char *numbered(struct lower *l, const char *stem, size_t i)
     return arena_printf(l->k->arena, "%s%zu", stem, i);
 }
 
-/* The team's part of a shared buffer that holds one row of n's elements for each team. */
 struct value_loc row_buffer(struct rows *r, const struct node *n, enum dtype t, const char *stem)
 {
     struct lower *l = r->l;

@@ -1,4 +1,3 @@
-/* Prints kernels over payloads: floats are of type P, operations on them are calls, a block's threads run in turn. */
 #include "codegen/payload.h"
 
 #include <math.h>
@@ -8,17 +7,17 @@
 #include "ir/kernel/fragment.h"
 
 struct payload {
-    struct kprint p;            /* the first member: functions that are given a kprint find the payload by it */
-    int live;                   /* depth of control: live<N>_[tid] says whether a thread takes part at this depth */
-    const struct index **outer; /* integer variables that are arrays over the block's threads */
+    struct kprint p; /* first member: functions cast their kprint back to the payload */
+    int live; /* nesting depth of ifs and loops outside regions; live<N>_[tid]: does the thread run at depth N? */
+    const struct index **outer; /* index variables declared outside regions */
     size_t n_outer, cap_outer;
-    const struct kexpr **outer_read; /* K_READ values of float lets that are arrays over the block's threads */
+    const struct kexpr **outer_read; /* other variables declared outside regions, by the K_READ values of their lets */
     size_t n_outer_read, cap_outer_read;
 };
 
 static struct payload *of(struct kprint *p) { return (struct payload *)p; }
 
-/* ---- names: outside of regions every variable is an array over the block's threads ---- */
+/* Variables declared outside regions are arrays with one element for each thread: "x[tid]". */
 static const char *atom(void *ctx, const struct index *atom)
 {
     const struct payload *y = ctx;
@@ -55,7 +54,6 @@ static void make_outer(struct payload *y, const struct index *var)
     *arena_push(y->p.o.arena, y->outer, y->n_outer, y->cap_outer) = var;
 }
 
-/* ---- values ---- */
 static const char *load(struct kprint *p, const struct kmem *m, const struct index *at)
 {
     return print_cell_at(p, m, NULL, at);
@@ -130,14 +128,14 @@ static const struct klang language = {
     .fma = fma_of,
 };
 
-/* ---- statements of a thread ---- */
-/* One thread's loop over the elements of a vector or a copy. */
+/* ---- statements in regions, for one thread ---- */
+/* Prints the loop over the elements of a vector access or copy. */
 static void move(struct kprint *p, const struct kstmt *it, const char *to, const char *from)
 {
     kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s = %s;", it->elems, to, from);
 }
 
-/* "sA[4*tid + e_]": element e_, counted from `index`. */
+/* The e_-th element from `index` on: "sA[4*tid + e_]". */
 static const char *from_on(struct kprint *p, const struct kmem *m, const struct index *slot, const struct index *index)
 {
     return arena_printf(p->o.arena, "%s%s[%s + e_]", m->name, m->space == KS_PRIVATE ? "[tid]" : "",
@@ -171,8 +169,8 @@ static void issue(struct kprint *p, const struct kstmt *it)
          masked(p, &it->mask, from_on(p, it->mem2, NULL, it->index2), zero));
 }
 
-/* Land and commit print nothing, since a copy is made at its issue. Await prints nothing, since a launch on
-   payloads runs alone. */
+/* Copies are done at their issue, so land and commit print nothing. A launch on payloads runs alone, so await prints
+   nothing. */
 static void nothing(struct kprint *p, const struct kstmt *it)
 {
     (void)p;
@@ -217,8 +215,8 @@ static const struct kform form_of_a_thread = {
     },
 };
 
-/* ---- statements of the block ---- */
-/* "THREADS_(live2_)": for each thread that takes part. */
+/* ---- statements outside regions, for all threads of the block ---- */
+/* A loop over the threads that are live at this depth: "THREADS_(live2_)". */
 static const char *threads(struct kprint *p) { return arena_printf(p->o.arena, "THREADS_(live%d_)", of(p)->live); }
 
 static void open(struct kprint *p, const char *head)
@@ -227,7 +225,7 @@ static void open(struct kprint *p, const char *head)
     p->o.depth++;
 }
 
-/* Prints a statement of one thread as a loop over all threads. */
+/* Prints a statement inside a loop over the live threads. */
 static void by_threads(struct kprint *p, const struct kstmt *it)
 {
     const struct kform *outer = p->form;
@@ -253,8 +251,8 @@ static void let_of_block(struct kprint *p, const struct kstmt *it)
         *arena_push(p->o.arena, y->outer_read, y->n_outer_read, y->cap_outer_read) = it->read;
 }
 
-/* One level of a butterfly: combines each lane's element with that of the lane at distance d_, both as they were before
-   the level. */
+/* One level of a butterfly: each lane combines its element with that of lane ^ d_. The copy was_ holds all elements as
+   they were before the level. */
 static void level(struct kprint *p, const struct kstmt *it, const char *cell)
 {
     kout_line(&p->o, "%s was_[N_];", print_type(p, it->acc_type));
@@ -287,7 +285,7 @@ static void frag_reduce(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-/* Reads every element directly from the lane that holds it. */
+/* Each element is read directly from the lane that holds it. */
 static void frag_cast(struct kprint *p, const struct kstmt *it)
 {
     struct index_table *t = p->k->s->indices;
@@ -310,7 +308,8 @@ static void frag_cast(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-/* Gathers a wave's operand matrix[wave][line][k] from fragment number `frag` of its lanes, by the coordinate maps. */
+/* Copies fragment number `frag` of all lanes to matrix[wave][line][k]. The maps `line` and `k` give the coordinates of
+   a lane's element. */
 static void gather(struct kprint *p, const struct kfrag *f, const char *matrix, const char *frag,
                    const struct map_term *line, const struct map_term *k)
 {
@@ -345,8 +344,7 @@ static void barrier(struct kprint *p, const struct kstmt *it)
     kout_line(&p->o, "/* barrier */");
 }
 
-/* Prints statements that run only for the live threads for which `on` holds. The live array of the next depth marks
-   these threads. */
+/* Prints statements that run only for the live threads for which `on` holds. The next depth's live array marks them. */
 static void some(struct kprint *p, const char *on, struct kstmt *const *list, size_t n)
 {
     struct payload *y = of(p);
@@ -416,7 +414,6 @@ static const struct kform form_of_the_block = {
     },
 };
 
-/* ---- the block and the grid ---- */
 static void declare(struct kprint *p)
 {
     const struct kernel *k = p->k;

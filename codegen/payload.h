@@ -1,17 +1,16 @@
 #ifndef TOKIC_CODEGEN_PAYLOAD_H
 #define TOKIC_CODEGEN_PAYLOAD_H
-/* Prints a kernel as plain C that one host thread runs. Every float is a payload of type P, and every operation on
-   floats is a call.
+/* Prints a kernel as plain C for one host thread. Every float has type P, the payload: a double, a count, a field
+   element. Every operation on floats is a call.
 
    The text is one function
        void NAME_run(void *const *args, const tk_i64 *dims, const tk_i64 *grid)
    args: the buffers in argument order, P[] for any float type, else tk_i32[], tk_i64[], tk_u8[]; dims: the scalar
    arguments in order; grid: blocks along x, y, z.
 
-   A region runs for one thread after the other, each time as a whole. A statement outside of regions is done for all
-   threads of the block before the next statement begins. Threads of a region are independent and all else is
-   collective, so no fibers are needed. A region that reads another thread's work in the same region gives a different
-   result here than on a device. A copy is done at its issue. Uninitialised cells hold p_unset().
+   A region runs for one thread after the other. A statement outside of regions runs for all threads of the block before
+   the next statement begins. If a region reads what another thread writes in the same region, the result differs from a
+   device's. Asynchronous copies are done at their issue. Uninitialised elements hold p_unset().
 
    The C text before the function must define tk_f64 tk_i32 tk_u32 tk_i64 tk_u8, tk_max_T and tk_min_T (T i32, i64), P,
    and on P:

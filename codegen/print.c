@@ -1,4 +1,3 @@
-/* Prints kernels for devices. */
 #include "codegen/print.h"
 
 #include <math.h>
@@ -10,13 +9,12 @@
 
 enum { IDS = 6 };
 struct device {
-    struct kprint p; /* the first member: functions that are given a kprint find the device by it */
+    struct kprint p; /* first member: functions cast their kprint back to the device */
     const struct index *id[IDS];
     bool used[IDS];
-    int stages; /* how many staging registers copies use */
+    int stages; /* number of staging registers */
 };
 
-/* ---- values ---- */
 static const char *atom(void *ctx, const struct index *atom)
 {
     struct device *d = ctx;
@@ -31,7 +29,7 @@ static const char *atom(void *ctx, const struct index *atom)
     BUG("kernel %s: dim %s is not among its arguments", k->name, atom->name);
 }
 
-/* "sA", "a.in0" */
+/* A buffer's name in the text: "sA", or "a.in0" for an argument. */
 static const char *memory_of(struct kprint *p, const struct kmem *m)
 {
     return m->space == KS_ARG ? arena_printf(p->o.arena, "a.%s", m->name) : m->name;
@@ -49,7 +47,7 @@ static const char *store(struct kprint *p, const struct kmem *m, const struct in
                         print_index(p, at, false), value);
 }
 
-/* A store rounds to the element's type. Private memory has no store function, so its values are rounded here. */
+/* A store by tk_st_T rounds to the element's type. Private memory is written by `=`, so its values are rounded here. */
 static const char *stored(struct kprint *p, enum kspace space, enum dtype t, const char *value)
 {
     struct arena *a = p->o.arena;
@@ -65,8 +63,8 @@ static const char *elem(struct kprint *p, const struct kfrag *f, const char *fra
     return arena_printf(p->o.arena, "%s[%s][%s]", f->name, frag, e);
 }
 
-/* A literal that is exactly v, so that it does not depend on how a compiler rounds: a short decimal, else hexadecimal
-   with the decimal in a comment. A decimal with d digits after the point is exact only for a multiple of 2^-d. */
+/* A literal whose value is exactly v: a short decimal if one is exact, else hexadecimal with the decimal in a comment.
+   A decimal with d digits after the point is exact only if v is a multiple of 2^-d. */
 static const char *literal(struct arena *a, double v, const char *suffix, double written)
 {
     for (int digits = 1; digits <= 8; digits++) {
@@ -108,22 +106,21 @@ static const struct klang language = {
     .fma = fma_of,
 };
 
-/* ---- statements ---- */
-/* "p + 4*u" */
+/* The address of an element of private memory: "p + 4*u". */
 static const char *from_element(struct kprint *p, const struct kmem *m, const struct index *at)
 {
     return index_is_const(at) && !at->k ? m->name
                                         : arena_printf(p->o.arena, "%s + %s", m->name, print_index(p, at, false));
 }
 
-/* "if (on) " */
+/* "if (CONDITION) "; "" if the mask always holds */
 static const char *guard(struct kprint *p, const struct kmask *m)
 {
     const char *on = print_guards(p, m);
     return strcmp(on, "1") ? arena_printf(p->o.arena, "if (%s) ", on) : "";
 }
 
-/* The fill is written first; a load under the mask overwrites it. */
+/* If the mask may fail, the fill is written first and the load overwrites it. */
 static void load_vector(struct kprint *p, const struct kstmt *it)
 {
     const char *on = guard(p, &it->mask);
@@ -154,7 +151,7 @@ static void combine(struct kprint *p, const struct kstmt *it)
               print_acc(p, it->acc, it->acc_type, "combine", cell, other));
 }
 
-/* The arguments that both issue and land take: staging register, destination, element. */
+/* The arguments that tk_issue_N and tk_land_N begin with: staging register, destination, element. */
 static const char *staged(struct kprint *p, const struct kstmt *it)
 {
     return arena_printf(p->o.arena, "st%d, %s, %s", it->stage, it->mem->name,
@@ -221,7 +218,6 @@ static const struct kform form = {
     },
 };
 
-/* ---- the head: arguments, ids, memory ---- */
 static void arguments(struct kprint *p)
 {
     const struct kernel *k = p->k;
@@ -265,7 +261,8 @@ static void memory(struct device *d)
         kout_line(&p->o, "tk_v16 st%d;", i);
 }
 
-/* Prints the body. This comes before the head, which declares only the ids and staging registers that the body uses. */
+/* Prints the body. The head is printed later, since it declares only the ids and staging registers that the body
+   uses. */
 static const char *body_text(struct device *d)
 {
     struct kout *o = &d->p.o;

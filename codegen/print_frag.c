@@ -1,11 +1,10 @@
-/* Statements on fragments, as devices run them. A fragment array is an array of registers, c[fragment][register]. A
-   register holds one f32 of a result, or two f16 of an operand. */
+/* Fragments in kernel texts are arrays of registers, c[fragment][register]. A register holds one f32 of a result, or
+   two f16 of an operand. */
 #include "codegen/print_frag.h"
 
 #include "ir/kernel/fragment.h"
 
-/* The element number `at`, printed as at_ plus its distance from `first` (the value of at_) if the distance is a
-   constant, else in full. */
+/* Prints the index `at`. The text's variable at_ holds `first`: if at - first is a constant, prints "at_ + 8", say. */
 static const char *from_first(struct kprint *p, const struct index *first, const struct index *at)
 {
     const struct index *d = index_sub(p->k->s->indices, at, first);
@@ -15,7 +14,7 @@ static const char *from_first(struct kprint *p, const struct index *first, const
                 : "at_";
 }
 
-/* A register holds two elements. One load reads both if they are neighbours in memory; else two loads are packed. */
+/* One load fills a register of two elements if they are neighbours in memory. Else two loads are packed. */
 void print_frag_load(struct kprint *p, const struct kstmt *it)
 {
     struct index_table *t = p->k->s->indices;
@@ -50,7 +49,7 @@ void print_mma(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-/* Reduces each row's elements within the lane, then over the lanes that share the row. */
+/* Reduces each row within the lane, then over the lanes that share the row. */
 void print_frag_reduce(struct kprint *p, const struct kstmt *it)
 {
     struct index_table *t = p->k->s->indices;
@@ -72,7 +71,8 @@ void print_frag_reduce(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-/* Collects all elements of A's fragment i_ in x_, one in each turn (ir/kernel/fragment.h). */
+/* Collects the lane's elements of A's fragment i_ in the array x_, one in each turn (FRAG_TURNS in
+   ir/kernel/fragment.h). */
 static void cast_turns(struct kprint *p, const struct kstmt *it, const char *from)
 {
     struct index_table *t = p->k->s->indices;

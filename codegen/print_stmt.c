@@ -5,7 +5,6 @@
 #include "ir/kernel/fragment.h"
 #include "ir/kernel/kstmt.h"
 
-/* ---- the walk ---- */
 void print_temporaries(struct kprint *p)
 {
     size_t n;
@@ -38,7 +37,6 @@ static void inside(struct kprint *p, struct kstmt *const *list, size_t n)
     p->o.depth--;
 }
 
-/* ---- scopes ---- */
 const char *print_remark(struct arena *a, const char *text)
 {
     char *out = arena_strdup(a, text);
@@ -48,8 +46,7 @@ const char *print_remark(struct arena *a, const char *text)
     return out;
 }
 
-/* Prints a region. Its location is printed without the folder, so that the text does not depend on where the graph's
-   file is. */
+/* The source location is printed without its folder, so that the text does not depend on where the graph's file is. */
 void print_region(struct kprint *p, const struct kstmt *it)
 {
     if (p->k->comment && it->loc.line && it->loc.src != p->k->src) {
@@ -87,7 +84,6 @@ void print_if(struct kprint *p, const struct kstmt *it)
     kout_line(&p->o, "}");
 }
 
-/* ---- values ---- */
 void print_let(struct kprint *p, const struct kstmt *it)
 {
     bool narrow = it->var && it->value->type == DT_I64;
@@ -125,7 +121,6 @@ void print_accumulate(struct kprint *p, const struct kstmt *it)
     kout_line(&p->o, "%s = %s;", cell, print_acc(p, it->acc, it->acc_type, "accumulate", cell, v));
 }
 
-/* ---- fragments ---- */
 void print_loop(struct kprint *p, const char *var, const char *count)
 {
     kout_line(&p->o, "TK_UNROLL");

@@ -8,8 +8,8 @@
 static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf16", [DT_F32] = "f32", [DT_F64] = "f64",
                                               [DT_I32] = "i32", [DT_I64] = "i64",   [DT_BOOL] = "u8" };
 
-/* ---- indices ---- */
-/* C's `/` and `%` are floor division and modulus only for dividends that are not negative; others need more code. */
+/* Index expressions use floor division. C's `/` and `%` round toward zero, which differs for negative dividends. NULL:
+   the dividend is never negative. */
 static const char *floor_div(struct arena *a, const struct index *e, const char *x, const char *y)
 {
     if (e->a->lo >= 0)
@@ -84,7 +84,6 @@ const struct index *print_frag_index(const struct kprint *p, const struct kstmt 
     return print_ring_index(p, it->mem, it->slot, at);
 }
 
-/* ---- types and cells ---- */
 const char *print_suffix(enum dtype t) { return suffix[t]; }
 
 const char *print_type(const struct kprint *p, enum dtype t)
@@ -94,8 +93,7 @@ const char *print_type(const struct kprint *p, enum dtype t)
     return t == DT_BOOL ? "tk_i32" : arena_printf(p->o.arena, "tk_%s", suffix[t]);
 }
 
-/* The C type of m's elements. Private memory holds f16 and bf16 as f32, already rounded, so that no operator is applied
-   to a 16-bit float. */
+/* Private memory holds f16 and bf16 values as f32, already rounded, since kernels do no arithmetic on 16-bit floats. */
 const char *print_cell(const struct kprint *p, const struct kmem *m)
 {
     enum dtype t = m->space == KS_PRIVATE ? kexpr_value_type(m->dtype) : m->dtype;
@@ -117,7 +115,6 @@ static const char *load(struct kprint *p, const struct kexpr *x)
     return arena_printf(p->o.arena, "%s%s", cell, not_zero);
 }
 
-/* ---- constants ---- */
 static const char *constant(struct kprint *p, enum dtype t, double f, int64_t i)
 {
     struct arena *a = p->o.arena;
@@ -136,7 +133,6 @@ static bool negative(const struct kexpr *x)
     return dtype_is_float(x->type) ? signbit(x->f) != 0 && !isnan(x->f) : x->i < 0;
 }
 
-/* ---- operations ---- */
 static const char *cast(struct kprint *p, const struct kexpr *x)
 {
     struct arena *a = p->o.arena;

@@ -9,16 +9,14 @@
 extern const char prelude_math[];    /* codegen/prelude/math.h */
 extern const char prelude_emu_abi[]; /* codegen/prelude/emu_abi.h */
 
-/* ---- the table ---- */
-
 enum row_kind {
     PURE, /* a function of its operands */
-    ITEM, /* needs the work-item: the emulator's form gets tk_me and tk_line */
+    ITEM, /* needs the work-item; in the emulator it gets tk_me and tk_line */
     READ, /* accesses `width` elements from p + i on */
     WRITE
 };
 
-/* One function of the language. A NULL body means the C body. */
+/* One function of the language. cuda or hip is NULL if the body `c` serves there too. */
 struct row {
     const char *name, *result, *params;
     enum row_kind kind;
@@ -35,8 +33,8 @@ struct row {
         "tk_st_" #T, "void", "tk_" #T " *p, tk_i64 i, " V " v", WRITE, 1, "p[i] = " PUT ";", NULL, NULL                \
     }
 
-/* Arithmetic on integer type T, computed in its unsigned type U, which wraps. The least integer divided by −1 must wrap
-   too, though C's own division traps on a CPU. */
+/* Arithmetic on integer type T. Its unsigned type U makes results wrap. The least integer divided by -1 wraps too,
+   where C's own division would trap on a CPU. */
 #define INT1(NAME, T, BODY)                                                                                            \
     {                                                                                                                  \
         "tk_" #NAME "_" #T, "tk_" #T, "tk_" #T " a", PURE, 0, BODY, NULL, NULL                                         \
@@ -58,8 +56,8 @@ struct row {
              "return r != 0 && (r < 0) != (b < 0) ? q - 1 : q;"),                                                      \
         INT2(mod, T, "tk_" #T " r = tk_rem_" #T "(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r;")
 
-/* Converts a float to an integer with values from -2^BITS to 2^BITS - 1. Both ends compare exactly, as powers of
-   two. */
+/* Converts float type F to integer type T with values from -2^BITS to 2^BITS - 1. F represents both powers of two
+   exactly, so the comparisons are exact. */
 #define TO_INT(T, F, BITS, LEAST)                                                                                      \
     {                                                                                                                  \
         "tk_" #T "_" #F, "tk_" #T, "tk_" #F " x", PURE, 0,                                                             \
@@ -70,8 +68,8 @@ struct row {
 #define LEAST_I32 "-2147483647 - 1"
 #define LEAST_I64 "-9223372036854775807ll - 1"
 
-/* The parts of vector accesses. WORDS moves N bytes between memory and words. IN_WORDS gives element k, or makes word
-   j, of values of type T held in words. */
+/* Vector accesses go through 32-bit words w. WORDS: tk_get_N and tk_set_N move N bytes between memory and w. IN_WORDS:
+   tk_in_T is element k of w; tk_word_T is word j of the elements v. */
 #define WORDS(N, GET, PUT)                                                                                             \
     { "tk_get_" #N, "void", "tk_u32 *w, const void *p", PURE, 0, GET, NULL, NULL },                                    \
     {                                                                                                                  \
@@ -83,7 +81,7 @@ struct row {
         "tk_word_" #T, "tk_u32", "const " V " *v, tk_i32 j", PURE, 0, "return " PUT ";", NULL, NULL                    \
     }
 
-/* Shuffles of type T. Its bits are shuffled: 32 at a time on AMD, 64 in the emulator. */
+/* Shuffles of type T. Bits are shuffled, 32 at a time on AMD and 64 in the emulator. */
 #define SHUFFLE(T, TO_U64, FROM_U64, HIP_BODY)                                                                         \
     { "tk_shfl_" #T,                                                                                                   \
       "tk_" #T,                                                                                                        \
@@ -100,7 +98,7 @@ struct row {
             "return __shfl_xor_sync(0xffffffffu, v, mask);", "return tk_shfl_" #T "(v, tk_lane() ^ mask);"             \
     }
 
-/* The functions that payload texts have too, since their integers are the kernel's own. */
+/* Payload texts have these functions too (spell_integers). */
 static const struct row integer_rows[] = {
     INTEGER(i32, u32),
     INTEGER(i64, u64),
@@ -116,7 +114,7 @@ static const struct row rows[] = {
       "return (tk_i32)__builtin_amdgcn_workitem_id_x();" },
     { "tk_lane", "tk_i32", "void", ITEM, 0, "return tk_me->lane;", "return tk_tid() & (TK_WAVE - 1);",
       "return tk_tid() & (TK_WAVE - 1);" },
-    /* AMD: marked uniform over the wave, so that values derived from it are kept in scalar registers */
+    /* AMD: readfirstlane tells the compiler that all lanes have the same value, which then stays in scalar registers */
     { "tk_wave", "tk_i32", "void", ITEM, 0, "return tk_me->wave;", "return tk_tid() / TK_WAVE;",
       "return __builtin_amdgcn_readfirstlane(tk_tid() / TK_WAVE);" },
     { "tk_bid_x", "tk_i32", "void", ITEM, 0, "return tk_me->bid[0];", "return (tk_i32)blockIdx.x;",
@@ -170,14 +168,13 @@ static const struct row rows[] = {
     { "tk_lo_f16", "tk_f32", "tk_u32 u", PURE, 0, "return tk_from_f16((tk_f16)u);", NULL, NULL },
     { "tk_hi_f16", "tk_f32", "tk_u32 u", PURE, 0, "return tk_from_f16((tk_f16)(u >> 16));", NULL, NULL },
 
-    /* floats */
     { "tk_fma_f32", "tk_f32", "tk_f32 a, tk_f32 b, tk_f32 c", PURE, 0, "return __builtin_fmaf(a, b, c);",
       "return __fmaf_rn(a, b, c);", NULL },
     { "tk_fma_f64", "tk_f64", "tk_f64 a, tk_f64 b, tk_f64 c", PURE, 0, "return __builtin_fma(a, b, c);",
       "return __fma_rn(a, b, c);", NULL },
-    /* AMD: not __builtin_sqrtf, which before LLVM 17 is an instruction with an error of 1 ulp. The correct root is the
-       instruction's result s or a neighbour; the signs of x - s·(s ± ulp) tell which. x is scaled so that no term is
-       subnormal. */
+    /* AMD: before LLVM 17, __builtin_sqrtf is an instruction with an error of 1 ulp. The correct root is the
+       instruction's result s or a neighbour of s. The signs of y - s·down and y - s·up tell which. Small x are scaled,
+       so that no term is subnormal. */
     { "tk_sqrt_f32", "tk_f32", "tk_f32 x", PURE, 0, "return __builtin_sqrtf(x);", "return __fsqrt_rn(x);",
       "\n    tk_f32 y = x < 0x1p-96f ? x * 0x1p32f : x, s = __builtin_amdgcn_sqrtf(y);\n"
       "    tk_f32 down = tk_bits_f32(tk_f32_bits(s) - 1), up = tk_bits_f32(tk_f32_bits(s) + 1);\n"
@@ -185,8 +182,8 @@ static const struct row rows[] = {
       "    r = __builtin_fmaf(-up, s, y) > 0 ? up : r;\n"
       "    r = x < 0x1p-96f ? r * 0x1p-16f : r;\n"
       "    return y == 0 || y == tk_bits_f32(0x7f800000u) ? y : r;\n" },
-    /* AMD: Goldschmidt's iteration, started from the instruction's 28 bits; the last step corrects by a residual from
-       fma (Markstein, IA-64 and Elementary Functions). */
+    /* AMD: Goldschmidt's iteration, which starts from the 28 correct bits of the rsq instruction. The last steps add
+       the residual z - g·g, computed by fma (Markstein, IA-64 and Elementary Functions). */
     { "tk_sqrt_f64", "tk_f64", "tk_f64 x", PURE, 0, "return __builtin_sqrt(x);", "return __dsqrt_rn(x);",
       "\n    tk_f64 z = x < 0x1p-767 ? x * 0x1p256 : x, y = __builtin_amdgcn_rsq(z), g = z * y, h = 0.5 * y;\n"
       "    tk_f64 r = __builtin_fma(-h, g, 0.5);\n"
@@ -209,7 +206,6 @@ static const struct row rows[] = {
     { "tk_max_f64", "tk_f64", "tk_f64 a, tk_f64 b", PURE, 0, "return a >= b || a != a ? a : b;", NULL, NULL },
     { "tk_min_f64", "tk_f64", "tk_f64 a, tk_f64 b", PURE, 0, "return a <= b || a != a ? a : b;", NULL, NULL },
 
-    /* memory */
     LOAD(f16, "tk_f32", "tk_from_f16(p[i])"),
     LOAD(bf16, "tk_f32", "tk_from_bf16(p[i])"),
     LOAD(f32, "tk_f32", "p[i]"),
@@ -240,7 +236,7 @@ static const struct row rows[] = {
              "(tk_u32)((tk_u64)v[j / 2] >> j % 2 * 32)"),
     { "tk_ld2_f16", "tk_u32", "const tk_f16 *p, tk_i64 i", READ, 2, "return *(const tk_word *)(p + i);", NULL, NULL },
 
-    /* barriers; on AMD the lanes of a wave run in step, so a wave's barrier only orders memory */
+    /* On AMD the lanes of a wave run in step, so a wave's barrier only orders memory. */
     { "tk_sync_block", "void", "void", ITEM, 0, "tk_me->host->sync_block(tk_me, tk_line);", "__syncthreads();",
       "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"workgroup\"); __builtin_amdgcn_s_barrier(); "
       "__builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"workgroup\");" },
@@ -248,7 +244,6 @@ static const struct row rows[] = {
       "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"wavefront\"); __builtin_amdgcn_wave_barrier(); "
       "__builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"wavefront\");" },
 
-    /* wave operations */
     SHUFFLE(i32, "(tk_u32)v", "(tk_i32)b", "return __builtin_amdgcn_ds_bpermute(lane << 2, v);"),
     SHUFFLE(f32, "tk_f32_bits(v)", "tk_bits_f32((tk_u32)b)",
             "return tk_bits_f32((tk_u32)tk_shfl_i32((tk_i32)tk_f32_bits(v), lane));"),
@@ -257,7 +252,7 @@ static const struct row rows[] = {
             "return (tk_i64)((tk_u64)hi << 32 | lo);"),
     SHUFFLE(f64, "tk_f64_bits(v)", "tk_bits_f64(b)",
             "return tk_bits_f64((tk_u64)tk_shfl_i64((tk_i64)tk_f64_bits(v), lane));"),
-    /* AMD: 33 is LLVM's "not equal"; hiprtc 5.2 does not have the ballot builtins yet */
+    /* AMD: 33 is LLVM's code for "not equal"; hiprtc 5.2 does not have the ballot builtins */
     { "tk_ballot", "tk_u64", "tk_i32 p", ITEM, 0, "return tk_me->host->ballot(tk_me, tk_line, p != 0);",
       "return __ballot_sync(0xffffffffu, p);", "return __builtin_amdgcn_uicmp((tk_u32)(p != 0), 0u, 33);" },
 };
@@ -269,7 +264,7 @@ static const struct vector_type {
     int size;
     const char *load, *store;
 } vector_types[] = {
-    /* load, store: of element k, as plain C */
+    /* load and store are of element k */
     { "f16", "tk_f32", 2, "tk_from_f16(p[i + k])", "tk_to_f16(v[k])" },
     { "bf16", "tk_f32", 2, "tk_from_bf16(p[i + k])", "tk_to_bf16(v[k])" },
     { "f32", "tk_f32", 4, "p[i + k]", "v[k]" },
@@ -278,7 +273,7 @@ static const struct vector_type {
     { "i64", "tk_i64", 8, "p[i + k]", "v[k]" },
 };
 
-/* ---- matrix instructions, by the unit's name; the emulator has one call for all ---- */
+/* ---- matrix instructions, by the unit's name; the emulator calls its host for all of them ---- */
 
 struct matrix_row {
     const char *unit, *body;
@@ -298,7 +293,7 @@ static const struct matrix_row matrix_rows[] = {
                                 "    c[0] = z[0], c[1] = z[1], c[2] = z[2], c[3] = z[3];\n" },
 };
 
-/* ---- heads: what cannot be a function of the table ---- */
+/* ---- types and macros ---- */
 
 static const char scalar_types[] =
     "typedef float tk_f32;\ntypedef double tk_f64;\ntypedef int tk_i32;\ntypedef unsigned tk_u32;\ntypedef long long "
@@ -312,8 +307,8 @@ static const char memory_types[] =
     "typedef struct TK_ALIAS TK_ALIGN(16) tk_v16 { tk_u32 w[4]; } tk_v16;\n"
     "#define TK_PTR(T) T *\n#define TK_INF tk_bits_f32(0x7f800000u)\n#define TK_NAN tk_bits_f32(0x7fc00000u)\n";
 
-/* A kernel with more than TK_STATIC_SHARED bytes gets its shared memory from the launch. The unused array takes no
-   space. */
+/* A kernel with more than TK_STATIC_SHARED bytes uses dynamic shared memory, whose size the launch sets. The unused
+   array takes no space. */
 static const char head_cuda[] =
     "#pragma nv_diag_suppress 177\n#define TK_UNROLL _Pragma(\"unroll\")\n#define TK_FN static __device__ "
     "__forceinline__\n"
@@ -356,10 +351,8 @@ static const char head_emu[] =
     "typedef float tk_x4 __attribute__((vector_size(16)));\ntypedef short tk_x8 __attribute__((vector_size(16)));\n"
     "#endif\n";
 
-/* ---- copies ---- */
-
-/* cp.async with a source size: bytes beyond it become zero, and with size 0 the source is not read. Copies of 16 bytes
-   bypass the first-level cache. */
+/* cp.async takes two sizes: it writes N bytes, reads only `on ? N : 0` of them and writes zeros for the others. Copies
+   of 16 bytes bypass the L1 cache (.cg). */
 static const char copies_cuda[] =
     "#define TK_COPY(N, CACHE) \\\n"
     "    TK_FN void tk_copy_##N(void *dst, const void *src, tk_i32 on) \\\n"
@@ -380,8 +373,8 @@ static const char copies_cuda[] =
     "#define tk_commit() asm volatile(\"cp.async.commit_group;\" ::: \"memory\")\n"
     "#define tk_wait(n) asm volatile(\"cp.async.wait_group %0;\" :: \"n\"(n) : \"memory\")\n";
 
-/* Copies through registers: tk_issue loads, and tk_land stores. TK_MAY(p, n, w) asks a checker whether the access is
-   allowed. */
+/* Copies through registers: tk_issue loads, and tk_land stores. TK_MAY(p, n, w) asks the checking emulator whether the
+   kernel may read (w = 0) or write (w = 1) n bytes at p. */
 static const char copies_staged[] =
     "TK_FN tk_v16 tk_stage_4(TK_ME const void *src, tk_i32 on)\n"
     "{ tk_v16 v = { { 0, 0, 0, 0 } }; if (on && TK_MAY(src, 4, 0)) v.w[0] = *(const tk_word *)src; return v; }\n"
@@ -402,7 +395,7 @@ static const char copies_staged[] =
     "#define tk_land_16(stage, dst, di) tk_put_16(TK_AT (stage), (dst) + (di))\n"
     "#define tk_commit() ((void)0)\n#define tk_wait(n) ((void)(n))\n";
 
-/* Asynchronous copies in the emulator. They are done at once, or at the wait in a checking text. */
+/* Asynchronous copies in the emulator are done at once, or, if accesses are checked, at the wait. */
 static const char copies_emu[] =
     "TK_FN void tk_copy(struct tk_item *tk_me, int tk_line, void *dst, const void *src, int bytes, tk_i32 on)\n"
     "{\n"
@@ -421,21 +414,16 @@ static const char copies_emu[] =
     "#define tk_commit() (tk_checked ? tk_me->host->commit(tk_me) : (void)0)\n"
     "#define tk_wait(n) (tk_checked ? tk_me->host->wait(tk_me, (n)) : (void)0)\n";
 
-/* ---- launches ---- */
-
-/* tk_await() waits only in CUDA texts for targets with early_launch. Elsewhere a launch starts after those that it
-   depends on have ended, and this expands to nothing. */
+/* Only on CUDA targets with early_launch can a kernel start before the launches that it depends on have ended.
+   Elsewhere tk_await() does nothing. */
 static const char await_cuda[] = "#define tk_await() asm volatile(\"griddepcontrol.wait;\" ::: \"memory\")\n";
 static const char await_nothing[] = "#define tk_await() ((void)0)\n";
 
-/* Extra arguments of the staged copies: none on a GPU; in a checking text the work-item and the
-   line of the call. */
+/* Extra arguments of the staged copies: the work-item and the line of the call, in the checking emulator only. */
 static const char staged_plain[] = "#define TK_ME\n#define TK_AT\n#define TK_MAY(p, n, w) 1\n";
 static const char staged_checked[] =
     "#define TK_ME struct tk_item *tk_me, int tk_line,\n#define TK_AT tk_me, __LINE__,\n"
     "#define TK_MAY(p, n, w) tk_me->host->touch(tk_me, tk_line, (p), (n), (w))\n";
-
-/* ---- the generator ---- */
 
 static bool is_emu(enum spelling how) { return how == SPELL_EMU || how == SPELL_EMU_CHECKED; }
 
@@ -445,7 +433,8 @@ static const char *row_body(const struct row *r, enum spelling how)
     return own ? own : r->c;
 }
 
-/* "const tk_f16 *p, tk_i64 i" -> "p, i" or "(p), (i)": the last word of each parameter. */
+/* Prints the names of parameters: "const tk_f16 *p, tk_i64 i" -> "p, i", or "(p), (i)" with before "(" and after
+   ")". */
 static void print_names(FILE *to, const char *params, const char *before, const char *after)
 {
     for (const char *p = params; p; p = strchr(p, ',')) {
@@ -461,8 +450,8 @@ static void print_names(FILE *to, const char *params, const char *before, const 
     }
 }
 
-/* In the emulator's spellings, a function that needs the work-item, or the line of its call, is NAME_at(tk_me, tk_line,
-   ...). NAME is then a macro that passes both. */
+/* In the emulator, a function that needs the work-item or the line of its call is NAME_at(tk_me, tk_line, ...). A macro
+   NAME passes both. */
 static void print_row(FILE *to, const struct row *r, enum spelling how)
 {
     bool touch = how == SPELL_EMU_CHECKED && (r->kind == READ || r->kind == WRITE);
@@ -490,7 +479,7 @@ struct vector {
     int piece; /* bytes of one access */
 };
 
-/* The body of a vector access on GPUs, which moves 32-bit words. */
+/* The body of a vector access on GPUs, as moves of 32-bit words. */
 static void print_vector_words(FILE *to, const struct vector *w, bool store)
 {
     fprintf(to, "    tk_u32 w[%d];\n", w->bytes / 4);
@@ -587,7 +576,7 @@ static void print_copies(FILE *to, const struct target *t, enum spelling how)
     fputs(copies_staged, to);
 }
 
-/* Closes the stream and moves the text that was written to the run arena. */
+/* Closes the stream and moves its text to the run arena. */
 static const char *finish_text(struct session *s, FILE *to, char **text, const size_t *size)
 {
     if (fclose(to))

@@ -2,10 +2,9 @@
 #define TOKIC_CODEGEN_SPELL_H
 /* The language that kernel texts are written in, and the preludes that make it C for each compiler.
 
-   A module is PRELUDE + KERNELS. The kernels are the same bytes for every compiler that serves the target, the host's C
-   compiler (emulation) included; the prelude only spells. It consists of a table of functions (codegen/spell.c: name,
-   result, parameters, bodies for the emulator, CUDA and HIP), the target's matrix instruction, and tokic's math
-   functions (codegen/prelude/math.h).
+   A module is PRELUDE + KERNELS. Every compiler of the target gets the same kernels, and so does the host's C compiler
+   (emulation). The prelude defines the functions that kernels call: those of a table in codegen/spell.c, the target's
+   matrix instruction and tokic's math functions (codegen/prelude/math.h).
 
    Types      tk_f32 tk_f64 tk_i32 tk_u32 tk_i64 tk_u64 tk_u8
               tk_f16 tk_bf16: storage only (16 bits), no operator is ever applied to them
@@ -16,8 +15,8 @@
                   the head; the body reads arguments as `a.x`, `a.B`
               { TK_SHARED(BYTES);  tk_f16 *const sA = (tk_f16 *)(tk_smem + 0);  ... }
                   at most one TK_SHARED, which comes first
-   Ids        tk_tid() tk_lane() tk_wave() tk_bid_x() tk_bid_y() tk_bid_z()     TK_WAVE: lanes a wave
-   Loops      TK_UNROLL before a `for` of constant trip count: unrolled, so that private arrays and fragments stay in
+   Ids        tk_tid() tk_lane() tk_wave() tk_bid_x() tk_bid_y() tk_bid_z()     TK_WAVE: lanes per wave
+   Loops      TK_UNROLL before a `for` with a constant trip count unrolls the loop, which keeps private arrays in
               registers
    Memory     Every access of an array in global or shared memory is one of these, so that a checking prelude sees it
               with its line. f16 and bf16 load to tk_f32, and round once (nearest even) at the store.
@@ -62,16 +61,16 @@
 #include "ir/target.h"
 #include "ir/session.h"
 
-/* The C dialect of a prelude. */
+/* The dialect of a prelude. SPELL_EMU_CHECKED: for the emulator, with every memory access checked. */
 enum spelling { SPELL_CUDA, SPELL_HIP, SPELL_EMU, SPELL_EMU_CHECKED };
 
-/* Ends every prelude: from here on compilers, __LINE__ and the checking emulator count lines of the kernels. */
+/* Ends every prelude: the lines after it are numbered from 1, so messages name lines of the kernels. */
 #define SPELL_KERNELS "#line 1 \"KERNELS\"\n"
 
-/* The spelling for the device itself. */
+/* The dialect for the device itself. */
 enum spelling spell_device(const struct target *t);
-/* The prelude for a target in a spelling, from the run arena. */
+/* The prelude for a target in a dialect, from the run arena. */
 const char *spell_prelude(struct session *s, const struct target *t, enum spelling how);
-/* The integer types, their functions and the conversions to integers, in C, for the texts of payloads. */
+/* The integer types and functions and the conversions to integers, in C, for payload texts. */
 const char *spell_integers(struct session *s);
 #endif

@@ -6,7 +6,7 @@
 #include "ir/ops/op.h"
 #include "runtime/judge/walk.h"
 
-/* Sets each source's error to that of rounding it to its storage dtype. */
+/* Sets each source's error: the error of its rounding to the storage dtype. */
 static void set_load_errors(struct walk *w, const struct graph *g)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {
@@ -19,8 +19,8 @@ static void set_load_errors(struct walk *w, const struct graph *g)
     }
 }
 
-/* The float scores from which `set` is chosen. If an op with attributes p, n and s encodes them first, sets *encoded,
-   and *ring to the encoder's ring. */
+/* The float scores from which `set` is chosen. If an op with attributes p, n and s encodes the scores first, sets
+   *encoded and *ring. */
 static const struct node *scores_of(const struct node *set, struct padic *ring, bool *encoded)
 {
     const struct node *x = set->in[0];

@@ -23,8 +23,8 @@ static bool save_bytes(struct session *s, const char *path, const void *bytes, s
     return file_create(s, &f, path) && file_write(&f, bytes, n) && file_commit(&f);
 }
 
-/* For an emulated launch: also saves the code object that would run on the target itself. Writes nothing if the
-   target's compiler is absent. */
+/* For emulated launches: also saves the code object for the target itself. Saves nothing if the target's compiler is
+   absent. */
 static bool save_target_object(struct exec *e, const char *dir)
 {
     const struct target *t = e->p->target;
@@ -45,7 +45,6 @@ const char *dump_launch_dir(struct exec *e, size_t number)
                         e->p->kernels[e->p->launches[number].kernel].k->name);
 }
 
-/* Saves buffer k of the launch as it is on the device now. */
 static bool save_buffer(struct exec *e, const struct program_launch *pl, size_t k, const char *dir, const char *when)
 {
     struct arena *a = arena_new();
@@ -81,7 +80,7 @@ static void describe_args(struct exec *e, const struct program_launch *pl, const
     }
 }
 
-/* The number of the first argument that the group itself produces: a result, else scratch. */
+/* The index of the first argument that the group itself writes: a result, else scratch. */
 static int64_t first_result(const struct program_launch *pl)
 {
     size_t k = 0;

@@ -10,8 +10,8 @@
      NNN-KERNEL/outK.want.npy, outK.bound.npy    verify only: the reference's K-th result and its error bounds (f64) */
 #include "runtime/device/exec.h"
 
-/* Writes text and code into the directory, which is made if needed. From then on each launch also writes its record,
-   its buffers before it, and its results after it. */
+/* Writes the kernels' text and code into the directory, which is created if needed. From then on each launch also
+   writes launch.json, its buffers before it, and its results after it. */
 bool dump_begin(struct exec *e, const char *dir);
 const char *dump_launch_dir(struct exec *e, size_t number);
 #endif

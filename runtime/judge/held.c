@@ -5,7 +5,7 @@
 
 #include "ir/ops/op.h"
 
-/* A judged value. readers: the groups that have yet to read it, and one more if it is a declared output. */
+/* A copy of a judged value. `readers` counts the groups that have yet to read the value, plus its uses as an output. */
 struct value {
     struct arena *a;
     struct tensor *t;
@@ -58,9 +58,7 @@ void held_keep(struct held *h, const struct node *n, const struct tensor *t)
     memcpy(v->t->data, t->data, t->bytes);
 }
 
-/* ---- comparing ---- */
-
-/* Is element i of t that of the bound tensor, rounded once to t's dtype? Zeros must agree in sign; NaNs are all
+/* Is element i of t the bound tensor's element, rounded once to t's dtype? Zeros must have the same sign; all NaNs are
    equal. */
 static bool is_rounded(const struct tensor *bound, const struct tensor *t, int64_t i)
 {
@@ -73,7 +71,8 @@ static bool is_rounded(const struct tensor *bound, const struct tensor *t, int64
     return isnan(want) ? isnan(got) : want == got && signbit(want) == signbit(got);
 }
 
-/* The first element of `got` that differs from `want`; for a source, is_rounded decides, else the bits. -1: none. */
+/* The first element of `got` that differs from `want`; -1: none. A source may be rounded (is_rounded). Other values
+   must be equal bit for bit. */
 static int64_t first_other(const struct tensor *want, const struct tensor *got, bool source)
 {
     size_t size = (size_t)dtype_size(got->dtype);

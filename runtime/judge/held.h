@@ -1,19 +1,18 @@
 #ifndef TOKIC_RUNTIME_JUDGE_HELD_H
 #define TOKIC_RUNTIME_JUDGE_HELD_H
-/* Checks what the judgement of kernels relies on. A source on the device must be the bound tensor, rounded once. A
-   value that a group reads, or an output that is read again at the end, must still be the value that was judged. A copy
-   of each value lives until its last reader. */
+/* Checks that memory holds the right values when kernels read it. A source must be its bound tensor, rounded once. Any
+   other value must still be the value that was judged. A copy of each judged value is kept until its last reader. */
 #include "runtime/judge/verify.h"
 
 struct held;
 struct held *held_begin(struct exec *e, const struct binding *b);
 void held_end(struct held *h);
-/* Keeps a copy of a value that its group left and that was judged. */
+/* Keeps a copy of n's judged value t. */
 void held_keep(struct held *h, const struct node *n, const struct tensor *t);
-/* Compares `t`, as it was read for `reader` ("kernel softmax"; NULL: at the end), with what n should be. The first
-   difference goes to the report: memory_ok, memory_why, memory_loc. */
+/* Compares t with the value that n should have. `reader` is the kernel that reads t ("kernel softmax"; NULL: read at
+   the end). Reports the first difference in out->memory_ok, memory_why and memory_loc. */
 void held_compare(struct held *h, const struct node *n, const struct tensor *t, const char *reader,
                   struct verify_report *out);
-/* Reads every output and source again and compares each. false with diagnostics if one cannot be read. */
+/* Reads every output and source again and compares it. false with diagnostics if one cannot be read. */
 bool held_at_end(struct held *h, struct verify_report *out);
 #endif

@@ -1,5 +1,5 @@
-/* Judgement 1: evaluates a group in double as one function, on the inputs that its kernels actually read, and compares
-   their results with it. */
+/* Judges a group: evaluates it in double, on the inputs that its kernels have read, and compares their results with
+   this reference. */
 #include <math.h>
 #include <string.h>
 
@@ -12,11 +12,10 @@ struct judge {
     struct walk *w;
     const struct group *gr;
     struct kernel_verdict *v;
-    struct coverage *of;         /* how much of the current result was judged */
-    struct tensor *want, *bound; /* of the current result, to be dumped; NULL: no dump */
+    struct coverage *of;         /* coverage of the current result */
+    struct tensor *want, *bound; /* of the current result, for the dump; NULL: no dump */
 };
 
-/* ---- what is not judged ---- */
 static void index_of(const struct walk *w, const struct type *t, int64_t at, struct box *out)
 {
     *out = (struct box){ .rank = t->rank };
@@ -27,7 +26,7 @@ static void index_of(const struct walk *w, const struct type *t, int64_t at, str
     }
 }
 
-/* The first element without a bound in a box of a value; -1: none. */
+/* The first element of n in `box` whose error bound is infinite; -1: none. */
 static int64_t first_unbounded(const struct walk *w, const struct node *n, const struct box *box)
 {
     const struct wval *x = walk_value(w, n);
@@ -45,7 +44,8 @@ static int64_t first_unbounded(const struct walk *w, const struct node *n, const
     return -1;
 }
 
-/* Blames an element without a bound: follows unbounded operands back to the first value that lost its bound. */
+/* Finds out why element i of n has no error bound. Goes back along operands without a bound to the first value that
+   lost its bound. */
 static void blame_range(struct judge *j, const struct node *n, int64_t i)
 {
     j->v->blind = n;
@@ -76,8 +76,6 @@ static void note_range(struct judge *j, const struct node *n, int64_t i, bool be
     j->of->beyond += beyond;
 }
 
-/* ---- one element ---- */
-
 static void note(struct judge *j, const struct node *n, int64_t i, double got, double want, double err, double bound)
 {
     double ratio = err == 0 ? 0 : err / bound;
@@ -96,15 +94,15 @@ static void note(struct judge *j, const struct node *n, int64_t i, double got, d
     j->v->ratio = ratio;
 }
 
-/* The error that rounding to a narrower dtype adds to values of magnitude up to `reach`. `reach` is cut at the dtype's
-   largest number: a finite result was rounded from at most half an ulp above that number. */
+/* The rounding error of a store of n, for values of magnitude up to `reach`. A finite result was rounded from at most
+   half an ulp above the dtype's largest number, so `reach` is cut there. 0 if the store does not narrow an f32. */
 static double store_error(const struct node *n, double reach)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
     return t->mantissa < dtype_table[DT_F32].mantissa ? dtype_half_ulp(n->storage, fmin(reach, t->max)) : 0;
 }
 
-/* Judges one float. `e` bounds the error within the kernel; a store to a narrower dtype adds its own. */
+/* Judges one float. `e` bounds the error of the kernel's arithmetic. The store's rounding error is added here. */
 static void judge_float(struct judge *j, const struct node *n, int64_t i, double got, double want, double e)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
@@ -148,9 +146,8 @@ static bool judge_floats(struct judge *j, const struct node *n, const struct ten
     return ok;
 }
 
-/* Judges integers and booleans: they must lie in the hull of the outcomes that the operands' errors allow. The walk
-   goes on with the kernel's own outcome as exact, so that later values of the group are judged by what the kernel
-   chose. */
+/* Judges integers and booleans. The kernel's value then replaces the reference's, so that later values of the group are
+   judged by what the kernel chose. */
 static void judge_integers(struct judge *j, const struct node *n, const struct tensor *out)
 {
     struct wval *x = &j->w->val[n->id];
@@ -166,8 +163,8 @@ static void judge_integers(struct judge *j, const struct node *n, const struct t
     }
 }
 
-/* May score a precede score b, given their errors? NaN comes last, and INT64_MIN is an ordinary integer. The lower
-   index wins a tie. */
+/* May element a precede element b in the order of the scores, given the scores' errors? NaN comes last. The lower index
+   wins a tie. */
 static bool may_precede(const struct wval *x, bool is_float, int64_t a, int64_t b, int64_t row)
 {
     double ea = x->e[row + a];
@@ -187,8 +184,8 @@ static bool may_precede(const struct wval *x, bool is_float, int64_t a, int64_t 
     return sa + ea > sb - eb || (sa + ea == sb - eb && (a < b || ea + eb > 0));
 }
 
-/* A chosen set is right if it has as many members as the reference's, and each of them may precede each element left
-   out. */
+/* A chosen set is right if it has as many members as the reference's, and each member may precede each element that is
+   not chosen. */
 static void judge_set(struct judge *j, const struct node *n, const struct tensor *out, int64_t row, int64_t length)
 {
     const struct wval *scores = walk_value(j->w, n->in[0]);

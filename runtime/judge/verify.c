@@ -1,4 +1,5 @@
-/* Runs a program group by group, judges each group, and reports how far the outputs drifted from the real numbers. */
+/* Runs a program group by group, judges each group, and measures how far the outputs are from their values in real
+   numbers. */
 #include "runtime/judge/verify.h"
 
 #include <math.h>
@@ -26,8 +27,8 @@ static void compare_reads(struct exec *e, struct held *h, const struct group *gr
         held_compare(h, gr->ins[i], ins[i], reader, r);
 }
 
-/* Runs all launches of a group in order and judges them together. The group's results and scratch are discarded first,
-   so that an element which no launch writes is found. */
+/* Runs all launches of a group in order and judges them together. exec_forget clears the group's results and scratch
+   first, so that an element that no launch writes is noticed. */
 static bool judge_launches(struct exec *e, struct held *h, const struct group *gr, int threads,
                            struct kernel_verdict *v, struct verify_report *r)
 {
@@ -48,8 +49,7 @@ static bool judge_launches(struct exec *e, struct held *h, const struct group *g
     return ok;
 }
 
-/* The drift of output `a` from `b` in real numbers. drift.relative is 0 if both are all zero or have no elements, and
-   infinite if only b is all zero. */
+/* drift.relative is 0 if no element differs, and infinite if b is all zero and a is not. */
 static struct drift drift_of(const char *name, const struct tensor *a, const struct tensor *b)
 {
     struct drift d = { .name = name, .elements = tensor_count(b) };
@@ -77,13 +77,13 @@ static struct drift drift_of(const char *name, const struct tensor *a, const str
     return d;
 }
 
-/* The value of an output after the program ran. A source's value is what it was bound to. */
+/* The value of an output after the program ran. For a source: the tensor that is bound to it. */
 static const struct tensor *output_of(struct exec *e, const struct node *n, const struct binding *b, struct arena *a)
 {
     return n->op->class == CLS_SOURCE && !n->materialised ? binding_find(b, n->name) : exec_read(e, n, a);
 }
 
-/* Counts the rows, and the rows whose chosen set on the device equals the one in real numbers. */
+/* Counts the rows, and those whose chosen set on the device is the same as in real numbers. */
 static void compare_sets(struct verify_report *r, const struct tensor *got, const struct tensor *real)
 {
     int64_t length = real->dim[real->rank - 1];
@@ -98,8 +98,7 @@ static void compare_sets(struct verify_report *r, const struct tensor *got, cons
 
 static bool is_set(const struct node *n) { return n->op->class == CLS_SELECT && n->type.dtype == DT_BOOL; }
 
-/* A chosen set that both the program's graph and the parsed graph have, copied from the device to be compared row by
-   row. */
+/* A chosen set of the parsed graph, and its value on the device. */
 struct chosen {
     const struct node *parsed;
     const struct tensor *got;
@@ -150,7 +149,6 @@ static bool keep_sets(struct exec *e, const struct graph *parsed, const struct g
     return true;
 }
 
-/* ---- how much was judged ---- */
 static const struct coverage *coverage_of(const struct verify_report *r, const struct node *n)
 {
     for (size_t i = 0; n->group && i < r->n_kernels; i++)
@@ -170,8 +168,8 @@ static void cover_outputs(struct session *s, const struct graph *g, struct verif
     }
 }
 
-/* The share of an output that may stay unjudged without VERDICT_PARTLY. Elements that are not finite in the reference
-   itself (coverage.beyond) do not count as unjudged. */
+/* If a larger share of an output is not judged, the verdict is VERDICT_PARTLY. Elements that overflow in the reference
+   itself (coverage.beyond) do not count. */
 static const double most_unjudged = 0.01;
 
 enum verdict verify_verdict(const struct verify_report *r)

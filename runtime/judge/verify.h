@@ -1,59 +1,58 @@
 #ifndef TOKIC_RUNTIME_JUDGE_VERIFY_H
 #define TOKIC_RUNTIME_JUDGE_VERIFY_H
-/* Judges each kernel on the inputs that it actually read, and the passes against the parsed graph. Reports how far the
-   outputs drift from the real numbers, end to end, without a judgement. */
+/* Judges each kernel on the inputs that it has read, and the passes against the parsed graph. Also reports, without a
+   judgement, how far the outputs are from their values in real numbers. */
 #include "passes/pass.h"
 #include "runtime/device/exec.h"
 #include "runtime/judge/walk.h"
 
-/* How much of a value was judged. */
+/* How much of a value was judged, in elements. */
 struct coverage {
     int64_t elements; /* judged */
-    int64_t range;    /* not judged: an interior value may have overflowed or left its domain */
-    int64_t beyond;   /* of `range`, those where the reference itself is not finite in the value's dtype */
+    int64_t range;    /* not judged: an intermediate value may overflow or leave a function's domain */
+    int64_t beyond;   /* of `range`: the reference itself overflows the value's dtype */
 };
 
 /* The verdict on one kernel, over every element of every value that its group materialises. */
 struct kernel_verdict {
     const struct group *group;
-    size_t kernel; /* index of its text in the program */
+    size_t kernel; /* index in program->kernels */
     bool pass;
-    int64_t elements; /* judged */
-    int64_t wrong;    /* of `elements`, those beyond the bound */
-    int64_t range;    /* not judged: an interior value may have overflowed or left its domain */
-    /* Judged right, but not finite: a NaN as in the reference, or an infinity where the reference is infinite or may
-       exceed the dtype's largest number. */
+    int64_t elements; /* number of judged elements */
+    int64_t wrong;    /* of `elements`: beyond the error bound */
+    int64_t range;    /* number of elements that were not judged */
+    /* Number of elements that are not finite, but right: a NaN where the reference is NaN, or an infinity where the
+       reference is infinite or may overflow the dtype. */
     int64_t not_finite;
-    double observed;          /* error at the element with the worst ratio */
-    double bound;             /* its bound */
-    double ratio;             /* observed / bound */
-    const struct node *worst; /* the node of that element */
-    int64_t worst_at;         /* its position */
-    double got;               /* its value from the kernel */
-    double want;              /* its value in the reference */
-    int64_t uncertain_rows;   /* chosen sets that differ from the reference's, as their scores' bounds allow */
-    struct coverage *outs;    /* how much was judged of each of the group's results */
-    /* The first element that was not judged: number blind_at of node `blind` (NULL: none). blind_of is the first value
-       without a bound among those from which that element is computed. */
+    double observed; /* error of the worst element, whose ratio is the largest */
+    double bound;    /* error bound of the worst element */
+    double ratio;    /* observed / bound */
+    const struct node *worst;
+    int64_t worst_at;       /* the worst element's number in node `worst` */
+    double got;             /* the kernel's value of the worst element */
+    double want;            /* the reference's value of the worst element */
+    int64_t uncertain_rows; /* chosen sets that differ from the reference's within the scores' errors */
+    struct coverage *outs;  /* one for each result of the group */
+    /* The first element that was not judged is element blind_at of node `blind` (NULL: none). Among the values that the
+       element is computed from, blind_of is the first without an error bound. */
     const struct node *blind;
     int64_t blind_at;
     const struct node *blind_of;
     const char *blind_why; /* "may overflow", "may leave its domain" */
 };
 
-/* The distance of an output, a, from its value in real numbers, b, end to end. */
+/* Compares an output a with its value b in real numbers. The integers count elements. */
 struct drift {
     const char *name;
-    double relative;   /* max|a−b| / max|b| over the elements that are finite on both sides */
-    int64_t elements;  /* all of them */
-    int64_t finite;    /* finite on both sides */
-    int64_t nans;      /* NaN on both sides */
-    int64_t infinite;  /* the same infinity on both sides */
-    int64_t one_sided; /* finite on one side only */
-    int64_t unlike;    /* finite on neither side, but different */
+    double relative; /* max|a−b| / max|b| over the elements that are finite on both sides */
+    int64_t elements;
+    int64_t finite;    /* a and b are finite */
+    int64_t nans;      /* a and b are NaN */
+    int64_t infinite;  /* a and b are the same infinity */
+    int64_t one_sided; /* only one of a and b is finite */
+    int64_t unlike;    /* neither is finite, and they differ */
 };
 
-/* How much of one output was judged. Several outputs may share a value. */
 struct output_verdict {
     const char *name;
     struct coverage of;
@@ -61,57 +60,54 @@ struct output_verdict {
 
 enum verdict {
     VERDICT_PASS,
-    VERDICT_PARTLY,     /* nothing is wrong, but over 1 % of an output was not judged though finite in the reference */
-    VERDICT_NOT_JUDGED, /* nothing is wrong, but no element of a kernel or output was judged */
+    VERDICT_PARTLY,     /* nothing is wrong, but over 1 % of an output was not judged, though finite in the reference */
+    VERDICT_NOT_JUDGED, /* nothing is wrong, but some kernel or output was not judged at all */
     VERDICT_FAIL,
 };
 
 struct verify_report {
     struct kernel_verdict *kernels; /* one for each group, in launch order */
     size_t n_kernels;
-    struct drift *drifts; /* one for each output; no part of the verdict */
+    struct drift *drifts; /* one for each output */
     size_t n_drifts;
-    struct output_verdict *outputs; /* those that a kernel computes */
+    struct output_verdict *outputs; /* the outputs that kernels compute */
     size_t n_outputs;
-    bool memory_ok;         /* every value, whenever read, was as it was bound or as its kernel left it */
-    const char *memory_why; /* a sentence: which value was not, and by how much */
+    bool memory_ok;         /* all values were right whenever they were read (held.h) */
+    const char *memory_why; /* a sentence about the first wrong value */
     struct loc memory_loc;
-    int64_t rows;           /* rows that are routed; 0: the graph has no routing */
-    int64_t rows_equal;     /* of `rows`, those whose chosen set is the same in real numbers */
-    int64_t rows_certified; /* rows whose chosen set no rounding can change */
-    size_t pass_values;     /* values compared in judgement 2 */
+    int64_t rows;           /* number of rows that are routed; 0: no routing */
+    int64_t rows_equal;     /* of `rows`: the chosen set is the same in real numbers */
+    int64_t rows_certified; /* number of rows whose chosen set no rounding can change */
+    size_t pass_values;     /* number of values that verify_passes has compared */
     bool passes_ok;
-    const char *pass_failed; /* name of the pass that broke a value; NULL */
-    const char *pass_value;  /* a sentence: which value, where, and by how much */
+    const char *pass_failed; /* the first pass that broke a value; NULL: none */
+    const char *pass_value;  /* a sentence about that value */
     struct loc pass_loc;
-    double worst; /* worst ratio of all kernels */
+    double worst; /* largest ratio of all kernels */
     bool pass;    /* nothing is wrong */
 };
 
 enum verdict verify_verdict(const struct verify_report *r);
-/* Does the value have elements, none of which was judged? */
+/* Was none of the value's elements judged? */
 static inline bool coverage_is_blind(const struct coverage *c) { return !c->elements && c->range; }
 
-/* Callbacks that follow the progress of verify_kernels. */
 struct verify_watch {
     void *ctx;
-    /* Group `group` is about to run. If `group` is the number of groups, all groups are judged, and the comparison of
-       the outputs is about to begin. */
+    /* Group number `group` is about to run. After the last group, called once more with the number of groups. */
     void (*begins)(void *ctx, size_t group);
-    /* A group was judged. */
     void (*judged)(void *ctx, const struct kernel_verdict *v);
 };
-/* Judgement 1 and the drift, on the opened program `e`. `parsed` is the graph as parsed, `b` its sources; `watch` may
-   be NULL. false with diagnostics if it cannot be judged. */
+/* Runs program `e`, judges each group and measures the drift. `parsed`: the graph as parsed. `b`: its sources. `watch`:
+   callbacks for progress, or NULL. false with diagnostics if the program cannot be judged. */
 bool verify_kernels(struct exec *e, const struct graph *parsed, const struct binding *b, int threads,
                     const struct verify_watch *watch, struct verify_report *out);
-/* Judgement 2: compares `after`, the graph after the passes, with `parsed`. On failure it runs the pipeline again,
-   stopping after each pass, to name the pass at fault. */
+/* Compares the values of `after`, the graph after the passes, with those of `parsed`. If a value differs, runs the
+   passes again one by one, to name the first that is wrong. false if the graph cannot be evaluated. */
 bool verify_passes(struct session *s, const struct graph *parsed, const struct graph *after, const struct binding *b,
                    struct pass_ctx *c, struct pass_options *o, int threads, struct verify_report *out);
-/* Judges one group on given inputs and outputs. If `dump` is not NULL, it is a directory that receives the reference's
-   value and the bound of each element of each float result: outK.want.npy, outK.bound.npy (f64; infinite: not judged).
-   */
+/* Judges the group whose last launch is `launch`, on given inputs and outputs. `dump`: NULL, or a directory for
+   outK.want.npy and outK.bound.npy, which hold the reference and the error bounds of float result K (f64; an infinite
+   bound: not judged). */
 bool judge_group(struct session *s, const struct program *p, size_t launch, const struct dim_values *dims,
                  const struct tensor *const *ins, const struct tensor *const *outs, int threads, const char *dump,
                  struct kernel_verdict *v);

@@ -1,6 +1,6 @@
-/* Judgement 2: are the passes right? The graph after the passes and the parsed graph are evaluated side by side in real
-   numbers. A value that both have is compared, and then replaced by the parsed walk's value, so that differences do not
-   accumulate. Real numbers do not show a format that is too narrow; width.h finds such formats. */
+/* Are the passes right? The parsed graph and the graph after the passes are evaluated in real numbers. Each value that
+   both graphs have is compared. The parsed graph's value then replaces the other, so that differences do not
+   accumulate. Real numbers do not show that a value is stored in a too narrow dtype; width.h checks that. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +15,13 @@ struct beside {
     const struct graph *parsed, *after;
     const struct binding *b;
     int threads;
-    struct walk *wp, *wa;          /* walk of `parsed`, with all values kept; walk of `after` */
-    const struct node **parsed_of; /* parsed_of(after) */
-    struct graph *expanded;        /* the parsed graph with its composites expanded; made on first use */
+    struct walk *wp, *wa;          /* walk of `parsed`, which keeps all values; walk of `after` */
+    const struct node **parsed_of; /* by id of a node of `after`: the parsed node with the same value */
+    struct graph *expanded;        /* `parsed` with composite ops expanded; made on first use */
     const struct width *width;
     size_t compared;
     const char *value;
-    struct loc loc; /* the first value that differs */
+    struct loc loc; /* of the first value that differs */
 };
 
 /* The node of g that holds the parsed node's value; NULL if it is gone. */
@@ -30,7 +30,7 @@ static const struct node *value_in(const struct graph *g, const struct node *pn)
     return (size_t)pn->id < g->n_values ? g->value_of[pn->id] : NULL;
 }
 
-/* By the id of a node of g: the first parsed node whose value that node holds, or NULL. */
+/* By id of a node of g: the first parsed node with the same value, or NULL. */
 static const struct node **parsed_of(struct arena *a, const struct graph *parsed, const struct graph *g)
 {
     const struct node **of = arena_array(a, const struct node *, g->next_id + 1);
@@ -42,8 +42,7 @@ static const struct node **parsed_of(struct arena *a, const struct graph *parsed
     return of;
 }
 
-/* ---- the parsed walk's own error ---- */
-/* Marks the parsed values from which `after` computes `an`, in one backward sweep over the nodes of `after`. */
+/* Marks the parsed values that `after` computes `an` from: the first ones on each path back from `an`. */
 static void mark_cut(const struct beside *x, struct arena *a, const struct node *an, bool *cut)
 {
     const struct graph *g = x->after;
@@ -59,7 +58,7 @@ static void mark_cut(const struct beside *x, struct arena *a, const struct node 
     }
 }
 
-/* Extends `need` to all that the needed nodes are computed from, up to the cut. */
+/* Extends `need` to all nodes that the needed nodes depend on, back to the nodes in `cut`. */
 static void mark_cone(const struct graph *g, const bool *cut, bool *need)
 {
     for (size_t i = g->n_nodes; i-- > 0;) {
@@ -83,9 +82,9 @@ static void take_value(struct walk *w, const struct node *n, const struct wval *
     memcpy(v->v, from->v, sizeof *v->v * (size_t)from->count);
 }
 
-/* A bound on the error of the parsed walk's value of pn, with the values from which `after` computes `an` taken as
-   exact. The bound covers every operation of the expansion from these values to pn, even one whose value `after` has
-   but does not read for `an`: a product that went into an fma and is kept for another use. */
+/* A bound on the rounding error of pn's value in the parsed walk. `an` holds the same value in `after`. The values from
+   which `after` computes `an` (mark_cut) are taken as exact. Every operation of the expanded parsed graph from these
+   values to pn adds its error. */
 static double *own_error(struct beside *x, const struct node *pn, const struct node *an)
 {
     if (!x->expanded) {
@@ -127,8 +126,7 @@ static double *own_error(struct beside *x, const struct node *pn, const struct n
     return e;
 }
 
-/* The first element at which p and a differ by more than the error bound of a plus `own`, that of p (NULL: 0); -1 if
-   there is none. */
+/* The first element at which p and a differ by more than their error bounds, a->e and `own` (NULL: 0); -1: none. */
 static int64_t first_apart(const struct wval *p, const struct wval *a, const double *own, bool is_float)
 {
     for (int64_t i = 0; i < p->count; i++) {
@@ -143,8 +141,8 @@ static int64_t first_apart(const struct wval *p, const struct wval *a, const dou
     return -1;
 }
 
-/* Do the two values differ by more than their errors? The parsed walk's own error is computed only if the error of
-   `after` does not already explain the difference. */
+/* Do the two values differ by more than their errors? own_error is slow, so it is called only if the error of `after`
+   alone does not explain the difference. */
 static bool differs(struct beside *x, const struct node *pn, const struct node *an)
 {
     const struct wval *p = walk_value(x->wp, pn);
@@ -164,9 +162,8 @@ static bool differs(struct beside *x, const struct node *pn, const struct node *
     return true;
 }
 
-/* ---- side by side ---- */
-/* Compares the value that node `an` of `after` has just got with the parsed value that the node holds, then replaces
-   the former by the latter. */
+/* If the parsed graph has a node with an's value, compares the two values, then sets an's to the parsed one. false: the
+   values differ. */
 static bool meet(struct beside *x, const struct node *an)
 {
     const struct node *pn = x->parsed_of[an->id];
@@ -189,8 +186,8 @@ static bool meet(struct beside *x, const struct node *an)
     return true;
 }
 
-/* Evaluates `after` beside the parsed walk. A composite that remains gets no error bound, since both walks
-   evaluate it by the same eval. */
+/* Evaluates `after` and compares each value with the parsed walk's. A composite op gets no error bound, since both
+   walks evaluate it by the same function. */
 static bool walk_beside(struct beside *x)
 {
     const struct graph *g = x->after;
@@ -214,8 +211,8 @@ static bool walk_beside(struct beside *x)
     return ok;
 }
 
-/* Does `after` have the parsed graph's values? `decided`: precision has run, so the values must also be stored as wide
-   as width.h says. */
+/* Does `after` have the parsed graph's values? `decided`: the precision pass has run, so storage is checked too
+   (width.h). */
 static bool holds(struct beside *x, const struct graph *after, bool decided)
 {
     x->after = after;

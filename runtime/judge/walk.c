@@ -10,7 +10,7 @@
 #include "ir/memory.h"
 
 enum { MAX_THREADS = 64 };
-#define THREAD_WORK 1e6 /* multiply-adds below which a second thread costs more than it saves */
+#define THREAD_WORK 1e6 /* with fewer multiply-adds, a second thread costs more than it saves */
 
 struct walk *walk_begin(struct session *s, const struct graph *g, const struct dim_values *dims, enum numerics numerics,
                         int threads)
@@ -79,13 +79,12 @@ const struct wval *walk_value(const struct walk *w, const struct node *n)
     return &w->val[n->id];
 }
 
-/* Bytes of a value. In a walk with bounds, each element has an error beside it. */
 static size_t value_bytes(const struct walk *w, int64_t count)
 {
     return (size_t)(count + !count) * (sizeof(NUM) + (w->bounds ? sizeof(double) : 0));
 }
 
-/* Allocates a value. walk_run has already reported a lack of memory; other callers run out of memory here. */
+/* Allocates n's value. A lack of memory is fatal here; walk_run checks for it earlier and reports it. */
 static struct wval *make_room(struct walk *w, const struct node *n, int64_t count)
 {
     walk_drop(w, n);
@@ -102,7 +101,7 @@ static struct wval *make_room(struct walk *w, const struct node *n, int64_t coun
     return v;
 }
 
-/* The dtype to which a float result of n is rounded when it is stored. */
+/* The dtype to which float results of n are rounded. */
 static enum dtype store_dtype(const struct walk *w, const struct node *n)
 {
     if (w->numerics == NUMERICS_REAL)
@@ -149,7 +148,6 @@ static void view_of(const struct walk *w, const struct node *n, NUM *v, struct v
     }
 }
 
-/* Adds to each error bound the error of rounding the value to its storage dtype. */
 static void add_store_error(struct walk *w, const struct node *n)
 {
     struct wval *v = &w->val[n->id];
@@ -162,7 +160,7 @@ static void add_store_error(struct walk *w, const struct node *n)
     }
 }
 
-/* One thread's share of a node: the thread runs eval, then computes the bounds. */
+/* One thread's part of the evaluation of a node. */
 struct share {
     struct bd b;
     bool bounds;
@@ -204,7 +202,7 @@ void walk_node(struct walk *w, const struct node *n)
     out.v = v->v;
     if (!out.count)
         return;
-    /* Whole rows are dealt out evenly. A single long row is cut, since a share may be any part of a row. */
+    /* The threads share the rows evenly. If there are fewer rows than threads, rows are cut into pieces. */
     int64_t rows = out.last ? out.count / out.last : 0;
     int64_t piece = rows >= w->threads ? out.last : (out.last + w->threads - 1) / w->threads;
     int64_t per_row = (out.last + piece - 1) / piece;
@@ -252,8 +250,8 @@ void walk_node(struct walk *w, const struct node *n)
     add_store_error(w, n);
 }
 
-/* `needs` has the outputs' uses. Adds the uses by every node on which an output depends, in one backward sweep, since
-   operands precede their readers. */
+/* On entry, needs[id] counts a node's uses as an output. Adds the uses by every node that an output depends on. One
+   backward sweep suffices, since operands precede their users. */
 static void count_needs(const struct graph *g, int *needs)
 {
     for (size_t i = g->n_nodes; i-- > 0;) {
@@ -279,7 +277,7 @@ static bool affords(struct walk *w, const struct node *n)
     return bytes < MEMORY_LARGE || session_affords(w->s, n->loc, bytes, n->name ? n->name : n->op->call.name);
 }
 
-/* An output counts as one more use, so that it is never dropped. */
+/* Being an output counts as one more use, so outputs are never dropped. */
 bool walk_run(struct walk *w, struct node *const *outs, size_t n_outs, bool keep,
               bool (*tap)(void *ctx, struct walk *w, const struct node *n), void *ctx)
 {

@@ -5,7 +5,7 @@
 struct width {
     struct session *s;
     const struct graph *expanded;
-    const struct node **node; /* by id: the node of `expanded` */
+    const struct node **node; /* the nodes of `expanded`, by id */
     int n;
 };
 
@@ -23,14 +23,14 @@ struct width *width_of(struct session *s, const struct graph *parsed, const stru
     return w;
 }
 
-/* The node of the expanded graph that n still is; NULL: a pass made n. */
+/* The same node in the expanded graph; NULL: a later pass made n. */
 static const struct node *origin_of(const struct width *w, const struct node *n)
 {
     const struct node *was = n->id < w->n ? w->node[n->id] : NULL;
     return was && was->op == n->op ? was : NULL;
 }
 
-/* Marks, by id, scores, chosen sets, and values computed from these and sources alone (probabilities, weights). */
+/* Marks, by id: scores, chosen sets, and values computed from these and sources alone (probabilities, weights). */
 static bool *routing_of(struct arena *a, const struct graph *g)
 {
     bool *routing = arena_array(a, bool, g->next_id + 1);
@@ -55,7 +55,7 @@ struct reason {
     bool stored;
 };
 
-/* The reason for each node, by id. Operands precede their users, so one backward sweep marks whole cones. */
+/* The reason for each node, by id. One backward sweep suffices, since operands precede their users. */
 static struct reason *reasons(const struct width *w, struct arena *a, const struct graph *g)
 {
     enum { CONE = 1, DECLARED = 2 };
@@ -86,7 +86,7 @@ static struct reason *reasons(const struct width *w, struct arena *a, const stru
 
 static bool is_narrow(enum dtype t) { return t == DT_F16 || t == DT_BF16; }
 
-/* Does a contraction read an operand in 16 bits, by its unit or after a cast, although the graph has it wider? */
+/* Does contraction n multiply in 16 bits an operand that is wider in the graph? */
 static bool rounds_operands(const struct width *w, const struct node *n)
 {
     const struct node *was = origin_of(w, n);

@@ -23,7 +23,7 @@ static void operand_index(const struct gemm *g, const struct side *s, const stru
     const struct index *second = s->depth_first ? outer : depth;
     if (g->batch)
         split_index(t, type->dim, lead, g->batch, index);
-    else if (lead) { /* no batch: the leading dims and m form one row index */
+    else if (lead) {
         split_index(t, type->dim, lead + 1, first, index);
         index[lead + 1] = second;
         return;
@@ -58,7 +58,6 @@ static struct side make_side(struct gemm *g, const char *name, const struct node
     return s;
 }
 
-/* The first k of slice number `slice` of this block. */
 static const struct index *slice_depth(const struct gemm *g, const struct index *slice)
 {
     return index_add(g->l->indices, index_mulk(g->l->indices, slice, g->tile.k), g->start);

@@ -5,12 +5,12 @@
 #include "codegen/lower.h"
 #include "ir/tile.h"
 
-struct side { /* operand A or B */
+struct side {
     const struct node *n;
-    struct kmem *src; /* copied asynchronously from here; NULL: computed element by element */
+    struct kmem *src; /* source of asynchronous copies; NULL: elements are computed one by one */
     struct kmem *ring;
     int rows, cols;   /* of a ring slot */
-    bool depth_first; /* stored as [k][outer], else as [outer][k]; outer is m for A, n for B */
+    bool depth_first; /* ring slots are [k][m] for A or [k][n] for B; else [m][k] or [n][k] */
     int piece;
     const struct index *outer0, *outer; /* the tile's first row (A) or column (B); their number in the matrix */
 };
@@ -19,7 +19,7 @@ struct side { /* operand A or B */
    share the rows (columns) of their wave in turns: `run` neighbours to each lane, then the next `run`, and so on. */
 struct reg_side {
     int n, lanes, run;
-    const struct index *first; /* the wave's first row (column) in the tile */
+    const struct index *first;
     const struct index *lane;
     struct kmem *value; /* operand values: [n] if depth_first, else [n][RUN_DEPTH] */
 };
@@ -29,7 +29,7 @@ struct gemm {
     struct contraction c;
     struct tile tile;
     const struct matrix_unit *unit; /* NULL: each thread multiplies by f32 fma */
-    enum dtype in;                  /* of the ring's elements */
+    enum dtype in;
     int threads, stages;
     const struct index *block[3]; /* row of tiles (if K is split: that row · parts + part), column of tiles, matrix */
     const struct index *tile_m, *tile_n;
@@ -40,10 +40,10 @@ struct gemm {
     const struct index *slices, *most_slices; /* number of slices of tile.k in this part; in the longest part */
     const struct index *batch;                /* this block's matrix; NULL: no batch */
     struct side a, b;
-    struct kfrag *fa, *fb, *fc; /* with a unit: fragments of A, B and the results */
-    struct reg_side rm, rn;     /* without a unit */
-    struct kmem *acc;           /* without a unit: the thread's results, [rm.n][rn.n] */
-    struct margin *margins;     /* row and column reductions of the results */
+    struct kfrag *fa, *fb, *fc; /* with a matrix unit */
+    struct reg_side rm, rn;     /* without a matrix unit */
+    struct kmem *acc;           /* without a matrix unit: the thread's results, [rm.n][rn.n] */
+    struct margin *margins;
     size_t n_margins;
 };
 
@@ -53,15 +53,14 @@ void lanes_begin(struct gemm *g);
 void lanes_multiply(struct gemm *g, const struct index *slot);
 const struct index *lanes_at(const struct gemm *g, const struct reg_side *s, const struct index *i);
 
-/* Row and column reductions of the results, for SINK_ROW_PARTIAL and SINK_COLUMN_PARTIAL. margins_begin zeroes the
-   accumulators. margins_take accumulates the result at `index`. row_slot (col_slot) is the number of its row (column)
-   among the rows (columns) in which the thread has results. margins_end stores the tile's totals. */
+/* Row and column reductions of the results, for SINK_ROW_PARTIAL and SINK_COLUMN_PARTIAL. margins_begin initialises the
+   accumulators. margins_take accumulates the result at `index`; row_slot and col_slot select the thread's accumulators
+   for that row and column. margins_end stores the tile's totals. */
 void margins_begin(struct gemm *g);
 bool margins_of_columns(const struct gemm *g);
 void margins_take(struct gemm *g, const struct index *row_slot, const struct index *col_slot,
                   const struct index *const *index);
 void margins_end(struct gemm *g);
 
-/* Stores the accumulated results as the launch's sinks say. */
 void gemm_sinks(struct gemm *g);
 #endif

@@ -8,12 +8,12 @@ struct margin {
     const struct sink *sink;
     bool of_rows;
     enum kacc op;
-    int slots;                /* number of rows (columns) in which a thread has results */
-    int chain;                /* number of the thread's results in each of them */
-    int first, span;          /* of each `span` neighbouring lanes, those equal modulo `first` share a row (column) */
-    int waves;                /* number of waves that share a row (column) */
-    const struct index *wave; /* this wave's number among those */
-    int extent;               /* number of rows (columns) of the tile */
+    int slots;       /* number of rows (columns) in which a thread has results */
+    int chain;       /* number of the thread's results in each of them */
+    int first, span; /* of each `span` neighbouring lanes, those equal modulo `first` share a row (column) */
+    int waves;       /* number of waves that share a row (column) */
+    const struct index *wave;
+    int extent;
     struct kmem *acc, *totals;
 };
 

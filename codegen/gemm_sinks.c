@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-/* Sets `index` to the index, in the contraction's result, of element (row, col) of the matrix g->batch. */
 static void result_index(const struct gemm *g, const struct index *row, const struct index *col,
                          const struct index **index)
 {
@@ -35,7 +34,6 @@ static void write_partial(struct gemm *g, const struct sink *s, const struct val
                 lower_value(l, g->c.n, w->index), NULL);
 }
 
-/* Writes one result, read from `w`, to each sink of the launch. */
 static void write_result(struct gemm *g, const struct value_loc *w, const struct index *row_slot,
                          const struct index *col_slot)
 {

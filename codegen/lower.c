@@ -14,7 +14,7 @@ void split_index(struct index_table *t, const struct index *const *dims, int ran
                  const struct index **index)
 {
     for (int i = rank - 1; i >= 0; i--) {
-        bool one = index_is_const(dims[i]) && dims[i]->k <= 1; /* its only possible index is 0 */
+        bool one = index_is_const(dims[i]) && dims[i]->k <= 1;
         index[i] = one ? index_const(t, 0) : i ? index_mod(t, flat, dims[i]) : flat;
         if (i && !one)
             flat = index_div(t, flat, dims[i]);
@@ -125,7 +125,7 @@ static const struct value_loc *value_loc_of(const struct lower *l, const struct 
     return found;
 }
 
-enum { HELD = 64 }; /* the largest n_held: more elements would not fit in a thread's registers */
+enum { HELD = 64 }; /* most elements of vector loads that a thread keeps in registers */
 
 void lower_forget_turn(struct lower *l)
 {

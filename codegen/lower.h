@@ -37,13 +37,13 @@ struct vector_load {
     bool stays;
 };
 struct vector {
-    int width;                     /* 1: no vector loads */
-    const struct index *e;         /* variable of the inner loop */
+    int width; /* 1: no vector loads */
+    const struct index *e;
     const struct index *turn;      /* variable of the sweep; NULL: the sweep has one turn */
     const struct index *same_turn; /* replaces `turn` in vector_load.first; the same in all sweeps */
     const struct index *thread;    /* lane or thread number; loads that do not depend on it stay scalar */
     int turns;                     /* number of turns; 0: a thread's elements do not fit in registers */
-    struct kbuild outer;           /* the statement list that contains the inner loop */
+    struct kbuild outer;
     struct kstmt *loop;
 };
 
@@ -53,7 +53,7 @@ struct lower {
     const struct graph *g;
     const struct group *gr;
     const struct group_launch *launch;
-    struct kmem **scratch; /* kernel arguments, in the order of group->scratch */
+    struct kmem **scratch;
     const struct target *t;
     struct kernel *k;
     struct kbuild b;
@@ -68,7 +68,7 @@ struct lower {
        index only; fusion guarantees that. */
     const struct index *own[MAX_RANK];
     int own_rank; /* number of indices in `own`; 0: no rows kernel */
-    int n_held;   /* number of private elements that hold loads for later sweeps */
+    int n_held;
     int64_t hint; /* expected value of symbolic dims */
 };
 
@@ -93,15 +93,12 @@ void lower_forget(struct lower *l);
 const struct index *flat_index(struct index_table *t, const struct type *type, const struct index *const *index);
 void split_index(struct index_table *t, const struct index *const *dims, int rank, const struct index *flat,
                  const struct index **index);
-/* The mask with the one condition 0 <= e < bound. */
 struct kmask mask_of(const struct index *e, const struct index *bound);
 /* Reduces each of acc[0..n-1] over a wave's lanes, or over the block's threads. Every thread gets the totals. */
 void combine_wave(struct lower *l, struct kmem *acc, int n, enum kacc op);
 void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op);
-/* acc[0..n-1] := the neutral element of op. */
 void fill_accumulators(struct lower *l, struct kmem *acc, int n, enum kacc op);
 double accumulator_neutral(enum kacc op, enum dtype t);
-/* The result of reduction n from the total of its `length` terms. */
 const struct kexpr *finish_reduction(struct lower *l, const struct node *n, const struct kexpr *total,
                                      const struct index *length);
 /* Loads element `flat` of an argument, as part of a vector load where possible. */
@@ -116,7 +113,6 @@ struct kmem *arg_of(const struct lower *l, const struct node *n);
 void lower_grid(struct lower *l, const struct index *const *count, const struct index **at);
 int log2_ceil(int64_t n);
 
-/* The templates. Each adds a launch's statements to l->k. */
 void lower_rows(struct lower *l);
 void lower_reduce(struct lower *l);
 void lower_gemm(struct lower *l);

@@ -128,8 +128,6 @@ static const struct klang language = {
     .fma = fma_of,
 };
 
-/* ---- statements in regions, for one thread ---- */
-/* Prints the loop over the elements of a vector access or copy. */
 static void move(struct kprint *p, const struct kstmt *it, const char *to, const char *from)
 {
     kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s = %s;", it->elems, to, from);
@@ -215,8 +213,6 @@ static const struct kform form_of_a_thread = {
     },
 };
 
-/* ---- statements outside regions, for all threads of the block ---- */
-/* A loop over the threads that are live at this depth: "THREADS_(live2_)". */
 static const char *threads(struct kprint *p) { return arena_printf(p->o.arena, "THREADS_(live%d_)", of(p)->live); }
 
 static void open(struct kprint *p, const char *head)
@@ -225,7 +221,6 @@ static void open(struct kprint *p, const char *head)
     p->o.depth++;
 }
 
-/* Prints a statement inside a loop over the live threads. */
 static void by_threads(struct kprint *p, const struct kstmt *it)
 {
     const struct kform *outer = p->form;
@@ -285,7 +280,6 @@ static void frag_reduce(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-/* Each element is read directly from the lane that holds it. */
 static void frag_cast(struct kprint *p, const struct kstmt *it)
 {
     struct index_table *t = p->k->s->indices;

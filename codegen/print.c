@@ -12,7 +12,7 @@ struct device {
     struct kprint p; /* first member: functions cast their kprint back to the device */
     const struct index *id[IDS];
     bool used[IDS];
-    int stages; /* number of staging registers */
+    int stages;
 };
 
 static const char *atom(void *ctx, const struct index *atom)
@@ -29,7 +29,6 @@ static const char *atom(void *ctx, const struct index *atom)
     BUG("kernel %s: dim %s is not among its arguments", k->name, atom->name);
 }
 
-/* A buffer's name in the text: "sA", or "a.in0" for an argument. */
 static const char *memory_of(struct kprint *p, const struct kmem *m)
 {
     return m->space == KS_ARG ? arena_printf(p->o.arena, "a.%s", m->name) : m->name;
@@ -106,14 +105,12 @@ static const struct klang language = {
     .fma = fma_of,
 };
 
-/* The address of an element of private memory: "p + 4*u". */
 static const char *from_element(struct kprint *p, const struct kmem *m, const struct index *at)
 {
     return index_is_const(at) && !at->k ? m->name
                                         : arena_printf(p->o.arena, "%s + %s", m->name, print_index(p, at, false));
 }
 
-/* "if (CONDITION) "; "" if the mask always holds */
 static const char *guard(struct kprint *p, const struct kmask *m)
 {
     const char *on = print_guards(p, m);

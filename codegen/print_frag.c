@@ -49,7 +49,6 @@ void print_mma(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-/* Reduces each row within the lane, then over the lanes that share the row. */
 void print_frag_reduce(struct kprint *p, const struct kstmt *it)
 {
     struct index_table *t = p->k->s->indices;

@@ -1,6 +1,5 @@
 #ifndef TOKIC_CODEGEN_PRINT_FRAG_H
 #define TOKIC_CODEGEN_PRINT_FRAG_H
-/* Prints statements on fragments for devices; codegen/payload.c prints them for payloads. */
 #include "codegen/print_stmt.h"
 
 void print_frag_load(struct kprint *p, const struct kstmt *it);

@@ -4,13 +4,11 @@
    invents end in `_`; a kernel's own names never do. */
 #include "codegen/print_value.h"
 
-/* The function that prints each kind of statement. */
 struct kform {
     bool temporaries; /* a statement's temporaries are declared before it */
     void (*stmt[KSTMT_COUNT])(struct kprint *p, const struct kstmt *it);
 };
 
-/* Print statements by the functions of p->form. */
 void print_stmts(struct kprint *p, struct kstmt *const *list, size_t n);
 void print_stmt(struct kprint *p, const struct kstmt *it);
 void print_temporaries(struct kprint *p);
@@ -31,7 +29,7 @@ void print_lane_reduce(struct kprint *p, const struct kstmt *it);
 void print_loop(struct kprint *p, const char *var, const char *count);
 void print_loop_of(struct kprint *p, const char *var, int count);
 void print_close(struct kprint *p);
-/* The number of the fragment in row i_ and column j_: "2*i_ + j_". */
+/* The number of the fragment in row i_ and column j_, as C: "2*i_ + j_". */
 const char *print_frag_number(struct kprint *p, const struct kfrag *f);
 /* The text as it may stand in a comment: without "*", newlines and backslashes. */
 const char *print_remark(struct arena *a, const char *text);

@@ -14,17 +14,17 @@ struct klang {
     const char *(*load)(struct kprint *p, const struct kmem *m, const struct index *at);
     /* Stores `value` at element `at` of memory that is not private. NULL: an assignment. */
     const char *(*store)(struct kprint *p, const struct kmem *m, const struct index *at, const char *value);
-    /* `value`, rounded to an element of type t. */
+    /* `value`, rounded as a store to an element of type t rounds it. */
     const char *(*stored)(struct kprint *p, enum kspace space, enum dtype t, const char *value);
-    const char *(*let)(struct kprint *p, const struct kexpr *read); /* the name of the variable that `read` reads */
-    /* Element e of fragment number `frag` of f. */
+    /* The name of the variable that `read` reads. */
+    const char *(*let)(struct kprint *p, const struct kexpr *read);
     const char *(*elem)(struct kprint *p, const struct kfrag *f, const char *frag, const char *e);
     const char *(*constant)(struct arena *a, enum dtype t, double v);
-    /* op, cast, acc: NULL: C's own operators. */
-    const char *(*op)(struct kprint *p, const struct kexpr *x);                     /* on float operands */
-    const char *(*cast)(struct kprint *p, const struct kexpr *x, const char *from); /* to or from a float */
+    /* NULL for op, cast and acc: C's own operators. */
+    const char *(*op)(struct kprint *p, const struct kexpr *x);
+    const char *(*cast)(struct kprint *p, const struct kexpr *x, const char *from);
     const char *(*acc)(struct kprint *p, const char *how, const char *name, const char *a, const char *b);
-    const char *(*fma)(struct kprint *p, enum dtype t, const char *acc, const char *x, const char *y); /* acc + x·y */
+    const char *(*fma)(struct kprint *p, enum dtype t, const char *acc, const char *x, const char *y);
 };
 
 struct kform;
@@ -34,12 +34,11 @@ struct kprint {
     const struct kform *form;
     const struct kernel *k;
     struct kplan *plan;
-    struct kspell sp;         /* spells index expressions */
-    const struct kstmt *stmt; /* the current statement */
-    const char *elem;         /* inside an `each`: the text of the current element */
+    struct kspell sp;
+    const struct kstmt *stmt;
+    const char *elem; /* inside an `each`: the text of the current element */
 };
 
-/* The spelling of index expressions in C, on tk_i32. */
 struct kspell print_indices(struct arena *a, const char *(*atom)(void *ctx, const struct index *atom), void *ctx);
 const char *print_index(struct kprint *p, const struct index *e, bool nested);
 /* A mask's conditions joined by &&, without those that always hold; "1" if none is left. */
@@ -50,15 +49,15 @@ const char *print_value(struct kprint *p, const struct kexpr *x, bool nested, bo
 /* The index in the whole ring of element `index` of slot `slot`. */
 const struct index *print_ring_index(const struct kprint *p, const struct kmem *m, const struct index *slot,
                                      const struct index *index);
-/* C type of a value ("tk_f32", or "P"), and of an element in memory. */
+/* The C type of a value of type t, and of m's elements. */
 const char *print_type(const struct kprint *p, enum dtype t);
 const char *print_cell(const struct kprint *p, const struct kmem *m);
-/* The type in names of functions: "f16", "u8". */
+/* The suffix of function names for a type: "f16" as in tk_ld_f16. */
 const char *print_suffix(enum dtype t);
 /* Prints a ⊕ b, where ⊕ is `op`. A payload has two functions for each ⊕; `how` names one of them: "accumulate" adds a
    term to an accumulator, "combine" adds two accumulators. */
 const char *print_acc(struct kprint *p, enum kacc op, enum dtype t, const char *how, const char *a, const char *b);
-/* An array element: "acc[3]", "sA[5]". */
+/* An array element as C: "acc[3]", "sA[5]". */
 const char *print_cell_at(struct kprint *p, const struct kmem *m, const struct index *slot, const struct index *index);
 
 /* One coordinate of a fragment's element as an index expression of the lane and `elem` (NULL: element 0). */

@@ -1,4 +1,3 @@
-/* Lowers each launch of each group to a kernel, verifies the kernels and prints them. */
 #include "codegen/program.h"
 
 #include <stdlib.h>
@@ -44,7 +43,6 @@ static void bind_node(struct lower *l, struct launch_arg *arg, const char *stem,
     *arg = (struct launch_arg){ .node = n, .scratch = -1 };
 }
 
-/* Creates an argument for each buffer that the group's launches may access: inputs, results and scratch. */
 static struct launch_arg *bind_args(struct lower *l)
 {
     const struct group *gr = l->gr;
@@ -126,7 +124,7 @@ static const char *identifier(struct arena *a, const struct group *gr)
         if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')))
             *c = '_';
     size_t end = strlen(id);
-    while (end > LONGEST_NAME) { /* cut at the end of a word */
+    while (end > LONGEST_NAME) {
         while (end && id[end - 1] != '_')
             end--;
         end -= end > 0;

@@ -7,13 +7,13 @@
 
 struct program_kernel {
     struct kernel *k;
-    const char *text; /* without the prelude (codegen/spell.h) */
+    const char *text;
     size_t n_uses;
 };
 
-/* The memory that a launch passes as a kernel argument: a node's value or a scratch buffer of the group. */
+/* The memory that a launch passes as a kernel argument. */
 struct launch_arg {
-    const struct node *node;    /* NULL: scratch */
+    const struct node *node;    /* NULL: a scratch buffer */
     int scratch;                /* index in group->scratch; -1: none */
     const struct index *offset; /* start of the argument in that memory, in bytes; NULL: 0 */
 };
@@ -23,7 +23,7 @@ struct program_launch {
     bool first;             /* first launch of its group: the group's scratch is zeroed before it */
     bool last;              /* last launch of its group: the group is judged after it */
     const struct kernel *k; /* this launch's own kernel, even if its text is shared */
-    size_t kernel;          /* index in program->kernels */
+    size_t kernel;
     struct launch_arg *args;
     size_t *after; /* indices of the launches that must end before this one begins, ascending */
     size_t n_after;
@@ -38,7 +38,7 @@ struct program {
     size_t n_kernels, cap_kernels;
     struct program_launch *launches;
     size_t n_launches, cap_launches;
-    const char *text; /* all kernel texts, one after the other */
+    const char *text;
 };
 
 /* Lowers every group. `hint`: the expected value of symbolic dims. NULL with a diagnostic if the verifier refuses a

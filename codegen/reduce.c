@@ -17,10 +17,10 @@ struct reduce {
     struct kmem **acc, **parts;
     size_t n;
     const struct index *outer, *inner, *length; /* the operand is [outer, length, inner] */
-    const struct index *part;                   /* number of terms in a part */
+    const struct index *part;
     const struct index *first, *end;
-    const struct index *o;      /* this block's index along `outer` */
-    const struct index *column; /* this thread's first index along `inner` */
+    const struct index *o;      /* index along `outer` */
+    const struct index *column; /* first index along `inner` */
     int width;
 };
 
@@ -50,7 +50,6 @@ static void operand_index(const struct reduce *r, const struct node *n, const st
         index[i] = out[which[i]][at[which[i]]++];
 }
 
-/* The row-major position of the result at (r->o, column). */
 static const struct index *result_number(const struct reduce *r, const struct index *column)
 {
     return index_add(r->l->indices, index_mul(r->l->indices, r->o, r->inner), column);
@@ -276,7 +275,8 @@ static void chunks(struct reduce *r)
     lower_leave(l, p);
 }
 
-/* The number of neighbours that a thread takes at once. It divides the dimension along which they lie. */
+/* The number of neighbouring elements that a thread takes at once. It divides the dimension along which the elements
+   lie. */
 static int width_for(const struct reduce *r, bool along_columns)
 {
     const struct index *along = along_columns ? r->inner : type_last(r->l->s, &r->of[0]->in[0]->type);

@@ -89,7 +89,7 @@ static void stage_contraction(struct rows *r, const struct node *n)
         fill_accumulators(l, acc, some, KACC_SUM);
         struct sweep s = sweep_begin(r, c.k);
         const struct index *ia[MAX_RANK], *ib[MAX_RANK];
-        int batch = b->type.rank - 2; /* number of b's leading dims */
+        int batch = b->type.rank - 2;
         full_index(r, s.i, ia);
         full_index(r, s.i, ib);
         if (c.transpose_a) {
@@ -144,7 +144,6 @@ static void store_out_vector(struct rows *r, const struct sweep *s, const struct
     kstmt_store_vector(&outer, m, NULL, best_index, held, index_const(l->indices, 0), r->width, NULL);
 }
 
-/* Does n have only one value per row? */
 static bool is_one_a_row(const struct rows *r, const struct node *n)
 {
     const struct index *last = type_last(r->l->s, &n->type);

@@ -13,9 +13,9 @@ struct rows {
     const struct index *lead[MAX_RANK]; /* `row` as indices of the leading dims */
     int width; /* neighbouring elements per thread and turn, in rows of vector_length; else 1 */
     const struct index *vector_length;
-    const struct index *same_turn; /* of struct vector (codegen/lower.h) */
-    size_t n_spilled;              /* number of selections with scores in scratch */
-    bool keep;                     /* a thread's elements of a row of vector_length fit in registers */
+    const struct index *same_turn;
+    size_t n_spilled;
+    bool keep; /* a thread's elements of a row of vector_length fit in registers */
 };
 
 void full_index(const struct rows *r, const struct index *last, const struct index **index);
@@ -38,7 +38,6 @@ void team_barrier(struct rows *r);
 void team_combine(struct rows *r, struct kmem *acc, int n, enum kacc op);
 /* Allocates shared memory for one row of n in each team. Returns this team's row. */
 struct value_loc row_buffer(struct rows *r, const struct node *n, enum dtype t, const char *stem);
-/* "acc", 3 -> "acc3" */
 const char *numbered(struct lower *l, const char *stem, size_t i);
 
 void stage_select(struct rows *r, const struct node *n);

@@ -81,7 +81,7 @@ static void write0(struct lower *l, const struct kmem *m, const struct kexpr *v)
     kstmt_store(&l->b, m, NULL, index_const(l->indices, 0), v, NULL);
 }
 
-/* Computes each element's result from its rank: the number of elements before it in the selection's order. */
+/* Computes each element's result from its rank, the number of elements that precede it. */
 static void select_each(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
@@ -181,8 +181,6 @@ static void select_first(struct rows *r, const struct node *n)
     w.value = kstmt_let(&l->b, kexpr_cast(&l->b, n->type.dtype, kexpr_load(&l->b, first, NULL, team, NULL, 0)));
     value_loc_set(l, w);
 }
-
-/* ---- long rows: bisection for the last element chosen ---- */
 
 /* The state of a bisection, the same in all threads of the team. */
 struct bisection {

@@ -1,4 +1,3 @@
-/* What a team of threads does with a row: sweeps over its elements, reductions over the team, shared buffers. */
 #include <string.h>
 
 #include "codegen/rows.h"
@@ -9,7 +8,6 @@ void full_index(const struct rows *r, const struct index *last, const struct ind
     index[r->space.rank] = last;
 }
 
-/* Opens the inner loop over neighbours and sets up the vectoriser for this loop. */
 static void sweep_neighbours(struct rows *r, struct sweep *s, const struct index *turn, int64_t turns)
 {
     struct lower *l = r->l;

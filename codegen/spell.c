@@ -6,11 +6,11 @@
 #include "codegen/prelude/emu_abi.h"
 #include "ir/memory.h"
 
-extern const char prelude_math[];    /* codegen/prelude/math.h */
-extern const char prelude_emu_abi[]; /* codegen/prelude/emu_abi.h */
+extern const char prelude_math[];
+extern const char prelude_emu_abi[];
 
 enum row_kind {
-    PURE, /* a function of its operands */
+    PURE,
     ITEM, /* needs the work-item; in the emulator it gets tk_me and tk_line */
     READ, /* accesses `width` elements from p + i on */
     WRITE
@@ -98,7 +98,6 @@ struct row {
             "return __shfl_xor_sync(0xffffffffu, v, mask);", "return tk_shfl_" #T "(v, tk_lane() ^ mask);"             \
     }
 
-/* Payload texts have these functions too (spell_integers). */
 static const struct row integer_rows[] = {
     INTEGER(i32, u32),
     INTEGER(i64, u64),
@@ -109,7 +108,6 @@ static const struct row integer_rows[] = {
 };
 
 static const struct row rows[] = {
-    /* ids; blocks are one-dimensional */
     { "tk_tid", "tk_i32", "void", ITEM, 0, "return tk_me->tid;", "return (tk_i32)threadIdx.x;",
       "return (tk_i32)__builtin_amdgcn_workitem_id_x();" },
     { "tk_lane", "tk_i32", "void", ITEM, 0, "return tk_me->lane;", "return tk_tid() & (TK_WAVE - 1);",
@@ -257,14 +255,13 @@ static const struct row rows[] = {
       "return __ballot_sync(0xffffffffu, p);", "return __builtin_amdgcn_uicmp((tk_u32)(p != 0), 0u, 33);" },
 };
 
-/* ---- vector accesses: tk_ldw_T_N and tk_stw_T_N, N elements between memory and private values ---- */
+/* Vector accesses: tk_ldw_T_N and tk_stw_T_N. load and store are the C for element k. */
 
 static const struct vector_type {
     const char *name, *value;
     int size;
     const char *load, *store;
 } vector_types[] = {
-    /* load and store are of element k */
     { "f16", "tk_f32", 2, "tk_from_f16(p[i + k])", "tk_to_f16(v[k])" },
     { "bf16", "tk_f32", 2, "tk_from_bf16(p[i + k])", "tk_to_bf16(v[k])" },
     { "f32", "tk_f32", 4, "p[i + k]", "v[k]" },
@@ -273,7 +270,7 @@ static const struct vector_type {
     { "i64", "tk_i64", 8, "p[i + k]", "v[k]" },
 };
 
-/* ---- matrix instructions, by the unit's name; the emulator calls its host for all of them ---- */
+/* Matrix instructions, by the unit's name. The emulator calls its host for all of them. */
 
 struct matrix_row {
     const char *unit, *body;
@@ -292,8 +289,6 @@ static const struct matrix_row matrix_rows[] = {
                                 "    z = __builtin_amdgcn_mfma_f32_16x16x16f16(x, y, z, 0, 0, 0);\n"
                                 "    c[0] = z[0], c[1] = z[1], c[2] = z[2], c[3] = z[3];\n" },
 };
-
-/* ---- types and macros ---- */
 
 static const char scalar_types[] =
     "typedef float tk_f32;\ntypedef double tk_f64;\ntypedef int tk_i32;\ntypedef unsigned tk_u32;\ntypedef long long "
@@ -476,10 +471,9 @@ static void print_row(FILE *to, const struct row *r, enum spelling how)
 struct vector {
     const struct vector_type *type;
     int elems, bytes;
-    int piece; /* bytes of one access */
+    int piece;
 };
 
-/* The body of a vector access on GPUs, as moves of 32-bit words. */
 static void print_vector_words(FILE *to, const struct vector *w, bool store)
 {
     fprintf(to, "    tk_u32 w[%d];\n", w->bytes / 4);
@@ -576,7 +570,6 @@ static void print_copies(FILE *to, const struct target *t, enum spelling how)
     fputs(copies_staged, to);
 }
 
-/* Closes the stream and moves its text to the run arena. */
 static const char *finish_text(struct session *s, FILE *to, char **text, const size_t *size)
 {
     if (fclose(to))

@@ -67,10 +67,9 @@ enum spelling { SPELL_CUDA, SPELL_HIP, SPELL_EMU, SPELL_EMU_CHECKED };
 /* Ends every prelude: the lines after it are numbered from 1, so messages name lines of the kernels. */
 #define SPELL_KERNELS "#line 1 \"KERNELS\"\n"
 
-/* The dialect for the device itself. */
 enum spelling spell_device(const struct target *t);
-/* The prelude for a target in a dialect, from the run arena. */
+/* Allocated in the run arena. */
 const char *spell_prelude(struct session *s, const struct target *t, enum spelling how);
-/* The integer types and functions and the conversions to integers, in C, for payload texts. */
+/* The prelude of payload texts: integer types and functions, and conversions to integers. */
 const char *spell_integers(struct session *s);
 #endif

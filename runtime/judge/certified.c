@@ -6,7 +6,6 @@
 #include "ir/ops/op.h"
 #include "runtime/judge/walk.h"
 
-/* Sets each source's error: the error of its rounding to the storage dtype. */
 static void set_load_errors(struct walk *w, const struct graph *g)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {

@@ -1,10 +1,10 @@
 #ifndef TOKIC_RUNTIME_JUDGE_DUMP_H
 #define TOKIC_RUNTIME_JUDGE_DUMP_H
-/* --dump-launches: every launch as a reproducer that another program can replay. In the directory:
-     kernels.txt             the kernels' text: the same bytes for every compiler
-     TARGET.o                the text's code object (emulated launches: if the target's compiler is there)
-     emulated.so             emulated launches: the code that ran
-     NNN-KERNEL/launch.json  kernel, grid, block, shared bytes; arguments in order, first the buffers as
+/* --dump-launches saves every launch, so that another program can replay it. The directory contains:
+     kernels.txt             the kernels' text, without a prelude
+     TARGET.o                the text's code object (for emulated launches: if the target's compiler is installed)
+     emulated.so             for emulated launches: the code that ran
+     NNN-KERNEL/launch.json  kernel, grid, block, shared bytes; the arguments in order: first buffers as
                              {name, dtype, shape, before, after, written}, then i32 scalars
      NNN-KERNEL/argK.before.npy, argK.after.npy
      NNN-KERNEL/outK.want.npy, outK.bound.npy    verify only: the reference's K-th result and its error bounds (f64) */

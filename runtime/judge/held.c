@@ -15,7 +15,7 @@ struct value {
 struct held {
     struct exec *e;
     const struct binding *b;
-    struct value *value; /* by node id */
+    struct value *value;
 };
 
 static bool is_source(const struct node *n) { return n->op->class == CLS_SOURCE && !n->materialised; }

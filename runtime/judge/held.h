@@ -7,7 +7,6 @@
 struct held;
 struct held *held_begin(struct exec *e, const struct binding *b);
 void held_end(struct held *h);
-/* Keeps a copy of n's judged value t. */
 void held_keep(struct held *h, const struct node *n, const struct tensor *t);
 /* Compares t with the value that n should have. `reader` is the kernel that reads t ("kernel softmax"; NULL: read at
    the end). Reports the first difference in out->memory_ok, memory_why and memory_loc. */

@@ -12,7 +12,7 @@ struct judge {
     struct walk *w;
     const struct group *gr;
     struct kernel_verdict *v;
-    struct coverage *of;         /* coverage of the current result */
+    struct coverage *of;
     struct tensor *want, *bound; /* of the current result, for the dump; NULL: no dump */
 };
 
@@ -102,7 +102,7 @@ static double store_error(const struct node *n, double reach)
     return t->mantissa < dtype_table[DT_F32].mantissa ? dtype_half_ulp(n->storage, fmin(reach, t->max)) : 0;
 }
 
-/* Judges one float. `e` bounds the error of the kernel's arithmetic. The store's rounding error is added here. */
+/* `e` bounds the error of the kernel's arithmetic. The store's rounding error is added here. */
 static void judge_float(struct judge *j, const struct node *n, int64_t i, double got, double want, double e)
 {
     const struct dtype_info *t = &dtype_table[n->storage];

@@ -27,8 +27,8 @@ static void compare_reads(struct exec *e, struct held *h, const struct group *gr
         held_compare(h, gr->ins[i], ins[i], reader, r);
 }
 
-/* Runs all launches of a group in order and judges them together. exec_forget clears the group's results and scratch
-   first, so that an element that no launch writes is noticed. */
+/* Runs a group's launches and judges the group. First fills the group's results and scratch with NaNs, so that an
+   element that no launch writes is noticed. */
 static bool judge_launches(struct exec *e, struct held *h, const struct group *gr, int threads,
                            struct kernel_verdict *v, struct verify_report *r)
 {
@@ -77,13 +77,11 @@ static struct drift drift_of(const char *name, const struct tensor *a, const str
     return d;
 }
 
-/* The value of an output after the program ran. For a source: the tensor that is bound to it. */
 static const struct tensor *output_of(struct exec *e, const struct node *n, const struct binding *b, struct arena *a)
 {
     return n->op->class == CLS_SOURCE && !n->materialised ? binding_find(b, n->name) : exec_read(e, n, a);
 }
 
-/* Counts the rows, and those whose chosen set on the device is the same as in real numbers. */
 static void compare_sets(struct verify_report *r, const struct tensor *got, const struct tensor *real)
 {
     int64_t length = real->dim[real->rank - 1];
@@ -98,7 +96,6 @@ static void compare_sets(struct verify_report *r, const struct tensor *got, cons
 
 static bool is_set(const struct node *n) { return n->op->class == CLS_SELECT && n->type.dtype == DT_BOOL; }
 
-/* A chosen set of the parsed graph, and its value on the device. */
 struct chosen {
     const struct node *parsed;
     const struct tensor *got;

@@ -6,33 +6,34 @@
 #include "runtime/device/exec.h"
 #include "runtime/judge/walk.h"
 
-/* How much of a value was judged, in elements. */
+/* How much of a value was judged. */
 struct coverage {
-    int64_t elements; /* judged */
-    int64_t range;    /* not judged: an intermediate value may overflow or leave a function's domain */
-    int64_t beyond;   /* of `range`: the reference itself overflows the value's dtype */
+    int64_t elements; /* number of judged elements */
+    int64_t range;    /* number of the others: an intermediate value may overflow or leave a function's domain */
+    int64_t beyond;   /* of `range`: those where the reference itself overflows the value's dtype */
 };
 
-/* The verdict on one kernel, over every element of every value that its group materialises. */
+/* The verdict on the kernels of one group, over all elements of the group's results. */
 struct kernel_verdict {
     const struct group *group;
-    size_t kernel; /* index in program->kernels */
+    size_t kernel;
     bool pass;
-    int64_t elements; /* number of judged elements */
-    int64_t wrong;    /* of `elements`: beyond the error bound */
-    int64_t range;    /* number of elements that were not judged */
+    int64_t elements;
+    int64_t wrong; /* of `elements`: those whose error exceeds the bound */
+    int64_t range;
     /* Number of elements that are not finite, but right: a NaN where the reference is NaN, or an infinity where the
        reference is infinite or may overflow the dtype. */
     int64_t not_finite;
-    double observed; /* error of the worst element, whose ratio is the largest */
-    double bound;    /* error bound of the worst element */
-    double ratio;    /* observed / bound */
+    /* The element with the largest ratio of error (observed) to bound: element worst_at of node `worst`. */
+    double observed;
+    double bound;
+    double ratio;
     const struct node *worst;
-    int64_t worst_at;       /* the worst element's number in node `worst` */
-    double got;             /* the kernel's value of the worst element */
-    double want;            /* the reference's value of the worst element */
+    int64_t worst_at;
+    double got;             /* by the kernel */
+    double want;            /* by the reference */
     int64_t uncertain_rows; /* chosen sets that differ from the reference's within the scores' errors */
-    struct coverage *outs;  /* one for each result of the group */
+    struct coverage *outs;
     /* The first element that was not judged is element blind_at of node `blind` (NULL: none). Among the values that the
        element is computed from, blind_of is the first without an error bound. */
     const struct node *blind;
@@ -46,10 +47,10 @@ struct drift {
     const char *name;
     double relative; /* max|a−b| / max|b| over the elements that are finite on both sides */
     int64_t elements;
-    int64_t finite;    /* a and b are finite */
-    int64_t nans;      /* a and b are NaN */
-    int64_t infinite;  /* a and b are the same infinity */
-    int64_t one_sided; /* only one of a and b is finite */
+    int64_t finite;    /* both are finite */
+    int64_t nans;      /* both are NaN */
+    int64_t infinite;  /* both are the same infinity */
+    int64_t one_sided; /* only one is finite */
     int64_t unlike;    /* neither is finite, and they differ */
 };
 
@@ -68,23 +69,23 @@ enum verdict {
 struct verify_report {
     struct kernel_verdict *kernels; /* one for each group, in launch order */
     size_t n_kernels;
-    struct drift *drifts; /* one for each output */
+    struct drift *drifts;
     size_t n_drifts;
-    struct output_verdict *outputs; /* the outputs that kernels compute */
+    struct output_verdict *outputs;
     size_t n_outputs;
-    bool memory_ok;         /* all values were right whenever they were read (held.h) */
-    const char *memory_why; /* a sentence about the first wrong value */
+    bool memory_ok; /* all values were right whenever they were read (held.h) */
+    const char *memory_why;
     struct loc memory_loc;
-    int64_t rows;           /* number of rows that are routed; 0: no routing */
-    int64_t rows_equal;     /* of `rows`: the chosen set is the same in real numbers */
+    int64_t rows;           /* number of routed rows */
+    int64_t rows_equal;     /* of `rows`: those whose chosen set is the same in real numbers */
     int64_t rows_certified; /* number of rows whose chosen set no rounding can change */
-    size_t pass_values;     /* number of values that verify_passes has compared */
+    size_t pass_values;
     bool passes_ok;
     const char *pass_failed; /* the first pass that broke a value; NULL: none */
-    const char *pass_value;  /* a sentence about that value */
+    const char *pass_value;
     struct loc pass_loc;
-    double worst; /* largest ratio of all kernels */
-    bool pass;    /* nothing is wrong */
+    double worst; /* largest ratio of error to bound */
+    bool pass;
 };
 
 enum verdict verify_verdict(const struct verify_report *r);

@@ -21,7 +21,7 @@ struct beside {
     const struct width *width;
     size_t compared;
     const char *value;
-    struct loc loc; /* of the first value that differs */
+    struct loc loc;
 };
 
 /* The node of g that holds the parsed node's value; NULL if it is gone. */

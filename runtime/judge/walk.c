@@ -101,7 +101,6 @@ static struct wval *make_room(struct walk *w, const struct node *n, int64_t coun
     return v;
 }
 
-/* The dtype to which float results of n are rounded. */
 static enum dtype store_dtype(const struct walk *w, const struct node *n)
 {
     if (w->numerics == NUMERICS_REAL)
@@ -160,7 +159,6 @@ static void add_store_error(struct walk *w, const struct node *n)
     }
 }
 
-/* One thread's part of the evaluation of a node. */
 struct share {
     struct bd b;
     bool bounds;

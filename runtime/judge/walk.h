@@ -30,7 +30,7 @@ struct walk {
     struct dim_values dims;
     enum numerics numerics; /* NUMERICS_F16 rounds to node->storage, which the precision pass has set */
     int threads;
-    struct wval *val; /* by node id */
+    struct wval *val;
     int n_val;
     bool bounds; /* compute error bounds; the fields below matter only then */
     double u;    /* unit roundoff: 2^-24 (kernels) or 2^-53 */
@@ -44,7 +44,7 @@ struct walk *walk_begin(struct session *s, const struct graph *g, const struct d
                         int threads);
 /* Adds the levels of summation trees that kernel k records. The launches of a group must come in order. */
 void walk_take_sums(struct walk *w, const struct kernel *k);
-void walk_end(struct walk *w); /* frees every value */
+void walk_end(struct walk *w);
 /* Sets n's value to a copy of t, rounded as the numerics ask. */
 void walk_set_tensor(struct walk *w, const struct node *n, const struct tensor *t);
 /* walk_bind sets the values of all bound sources; walk_bind_for only of those that n depends on. */

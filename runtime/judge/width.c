@@ -5,7 +5,7 @@
 struct width {
     struct session *s;
     const struct graph *expanded;
-    const struct node **node; /* the nodes of `expanded`, by id */
+    const struct node **node;
     int n;
 };
 

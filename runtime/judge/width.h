@@ -12,7 +12,6 @@
 #include "passes/pass.h"
 
 struct width;
-/* Prepares the checks for a parsed graph. */
 struct width *width_of(struct session *s, const struct graph *parsed, const struct pass_ctx *c);
 /* The first node of `after` that is too narrow; NULL: none. *why is a sentence about it. `after`: a graph after the
    precision pass. */

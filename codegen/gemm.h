@@ -15,8 +15,8 @@ struct side {
     const struct index *outer0, *outer; /* the tile's first row (A) or column (B); their number in the matrix */
 };
 
-/* Without a matrix unit: the `n` rows (columns) of the tile of results that a thread keeps in registers. `lanes` lanes
-   share the rows (columns) of their wave in turns: `run` neighbours to each lane, then the next `run`, and so on. */
+/* The rows (columns) of results that a thread keeps in registers, if there is no matrix unit. `lanes` lanes take the
+   wave's rows (columns) in turns, `run` neighbours at a time, until each lane has `n`. */
 struct reg_side {
     int n, lanes, run;
     const struct index *first;

@@ -54,8 +54,8 @@ const struct index *lanes_at(const struct gemm *g, const struct reg_side *s, con
     return index_add(t, s->first, index_add(t, run, mine));
 }
 
-/* Loads the thread's values of one operand into registers: at depth k if the ring slot is stored as [k][outer], else at
-   depths k .. k + RUN_DEPTH - 1. */
+/* Loads the thread's values of one operand into registers: at depth k if s->depth_first, else at depths k .. k +
+   RUN_DEPTH - 1. */
 static void read_side(struct gemm *g, const struct side *s, const struct reg_side *r, const struct index *slot,
                       const struct index *k)
 {

@@ -11,7 +11,7 @@ struct payload {
     int live; /* nesting depth of ifs and loops outside regions; live<N>_[tid]: does the thread run at depth N? */
     const struct index **outer; /* index variables declared outside regions */
     size_t n_outer, cap_outer;
-    const struct kexpr **outer_read; /* other variables declared outside regions, by the K_READ values of their lets */
+    const struct kexpr **outer_read; /* other variables declared outside regions, as the K_READ values that read them */
     size_t n_outer_read, cap_outer_read;
 };
 
@@ -133,7 +133,7 @@ static void move(struct kprint *p, const struct kstmt *it, const char *to, const
     kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s = %s;", it->elems, to, from);
 }
 
-/* The e_-th element from `index` on: "sA[4*tid + e_]". */
+/* Element index + e_ of m, as C: "sA[4*tid + e_]". */
 static const char *from_on(struct kprint *p, const struct kmem *m, const struct index *slot, const struct index *index)
 {
     return arena_printf(p->o.arena, "%s%s[%s + e_]", m->name, m->space == KS_PRIVATE ? "[tid]" : "",

@@ -5,7 +5,7 @@
 #include "codegen/print_value.h"
 
 struct kform {
-    bool temporaries; /* a statement's temporaries are declared before it */
+    bool temporaries; /* declare each statement's temporaries before the statement */
     void (*stmt[KSTMT_COUNT])(struct kprint *p, const struct kstmt *it);
 };
 

@@ -68,8 +68,8 @@ static const struct kexpr *term(struct reduce *r, size_t which, const struct ind
     return kexpr_cast(&l->b, r->acc[which]->dtype, lower_value(l, x, index));
 }
 
-/* Stores one element of each of the group's results that have the operand's shape. They are stored in the reduction's
-   own pass over the operand. */
+/* Stores element (k, column) of each result of the group that has the operand's shape. Such results are stored while
+   the operand is reduced. */
 static void store_elements(struct reduce *r, const struct index *k, const struct index *column)
 {
     struct lower *l = r->l;

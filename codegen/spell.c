@@ -56,8 +56,8 @@ struct row {
              "return r != 0 && (r < 0) != (b < 0) ? q - 1 : q;"),                                                      \
         INT2(mod, T, "tk_" #T " r = tk_rem_" #T "(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r;")
 
-/* Converts float type F to integer type T with values from -2^BITS to 2^BITS - 1. F represents both powers of two
-   exactly, so the comparisons are exact. */
+/* Converts float type F to integer type T, whose values are -2^BITS .. 2^BITS - 1. A NaN becomes 0, values outside
+   saturate. F represents both powers of two exactly, so the comparisons are exact. */
 #define TO_INT(T, F, BITS, LEAST)                                                                                      \
     {                                                                                                                  \
         "tk_" #T "_" #F, "tk_" #T, "tk_" #F " x", PURE, 0,                                                             \

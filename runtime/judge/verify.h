@@ -9,7 +9,7 @@
 /* How much of a value was judged. */
 struct coverage {
     int64_t elements; /* number of judged elements */
-    int64_t range;    /* number of the others: an intermediate value may overflow or leave a function's domain */
+    int64_t range;    /* number of elements not judged: an intermediate value may overflow or leave its domain */
     int64_t beyond;   /* of `range`: those where the reference itself overflows the value's dtype */
 };
 
@@ -24,8 +24,8 @@ struct kernel_verdict {
     /* Number of elements that are not finite, but right: a NaN where the reference is NaN, or an infinity where the
        reference is infinite or may overflow the dtype. */
     int64_t not_finite;
-    /* The element with the largest ratio of error (observed) to bound: element worst_at of node `worst`. */
-    double observed;
+    /* Of all elements, the one with the largest ratio of error to bound: element worst_at of node `worst`. */
+    double observed; /* the error */
     double bound;
     double ratio;
     const struct node *worst;
@@ -98,12 +98,12 @@ struct verify_watch {
     void (*begins)(void *ctx, size_t group);
     void (*judged)(void *ctx, const struct kernel_verdict *v);
 };
-/* Runs program `e`, judges each group and measures the drift. `parsed`: the graph as parsed. `b`: its sources. `watch`:
-   callbacks for progress, or NULL. false with diagnostics if the program cannot be judged. */
+/* Runs program `e`, judges each group and measures the drift. `parsed`: the graph as parsed. `b`: the tensors of its
+   sources. `watch`: callbacks for progress, or NULL. false with diagnostics if the program cannot be judged. */
 bool verify_kernels(struct exec *e, const struct graph *parsed, const struct binding *b, int threads,
                     const struct verify_watch *watch, struct verify_report *out);
 /* Compares the values of `after`, the graph after the passes, with those of `parsed`. If a value differs, runs the
-   passes again one by one, to name the first that is wrong. false if the graph cannot be evaluated. */
+   passes again one by one, to name the first wrong one. false if the graph cannot be evaluated. */
 bool verify_passes(struct session *s, const struct graph *parsed, const struct graph *after, const struct binding *b,
                    struct pass_ctx *c, struct pass_options *o, int threads, struct verify_report *out);
 /* Judges the group whose last launch is `launch`, on given inputs and outputs. `dump`: NULL, or a directory for

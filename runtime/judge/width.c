@@ -55,7 +55,7 @@ struct reason {
     bool stored;
 };
 
-/* The reason for each node, by id. One backward sweep suffices, since operands precede their users. */
+/* Finds for each node, by id, why it must be wide. One backward sweep suffices, since operands precede their users. */
 static struct reason *reasons(const struct width *w, struct arena *a, const struct graph *g)
 {
     enum { CONE = 1, DECLARED = 2 };

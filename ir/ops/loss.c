@@ -1,9 +1,8 @@
-/* Losses: one number from predictions and labels. */
+/* mse: the mean of (x − y)² over all elements. */
 #include <math.h>
 
 #include "ir/ops/row.h"
 
-/* ---- mse ---- */
 static bool mse_infer(struct graph *g, struct node *n)
 {
     if (!need_float(g, n, 0) || !need_float(g, n, 1) || !need_shape_of_first(g, n, 1))
@@ -40,7 +39,6 @@ static void mse_work(struct session *s, const struct node *n, struct work *w)
     w->macs = w->sum_length = type_count(s, &n->in[0]->type);
 }
 
-/* Σ (x − y)² / n over all elements */
 static void mse_eval(struct ev *c)
 {
     int64_t n = c->in[0].count;

@@ -1,5 +1,5 @@
-/* Reductions along one or several dimensions, which are removed or, with keepdim, become 1. The sum of no terms is 0,
-   their max −∞ or the least integer, their mean a NaN. Sums and maxima of integers keep their dtype; sums wrap. */
+/* sum, mean and max along one or more dimensions, which are removed ([3, 4] -> [3]) or become 1 with keepdim ([3, 4] ->
+   [3, 1]). Over no elements, the sum is 0, the max −∞ or the least integer, the mean a NaN. */
 #include "ir/ops/integer.h"
 #include "ir/ops/reduction.h"
 
@@ -106,8 +106,7 @@ static void reduce_sample(struct sample *d)
 }
 
 /* ---- the terms of one result ---- */
-/* An iterator over the n elements of the operand that one result reduces, in row-major order. at: the flat index of the
-   current element. */
+/* Visits, in row-major order, the n elements of the operand that one result reduces. `at`: the current flat index. */
 struct terms {
     int rank;
     int64_t dim[MAX_RANK], stride[MAX_RANK], index[MAX_RANK];
@@ -162,7 +161,6 @@ static NUM sum_of(const struct ev *c, int64_t i, int64_t *n)
     return n_sum_end(&sum);
 }
 
-/* A sum that wraps is the same in any order of its terms. */
 static int64_t int_sum_of(const struct ev *c, int64_t i)
 {
     uint64_t sum = 0;
@@ -195,8 +193,8 @@ static void mean_eval(struct ev *c)
         }
 }
 
-/* Error of one sum. A NaN or infinity among terms of finite error occurs in every computation and decides the result,
-   so the error is 0, unless the other terms overflow. */
+/* A term that is certainly NaN or infinite decides the sum. The error is then 0, unless the other terms may
+   overflow. */
 static double sum_error(const struct bd *b, int64_t i, int64_t *n)
 {
     double mass = 0;
@@ -217,11 +215,10 @@ static double sum_error(const struct bd *b, int64_t i, int64_t *n)
     }
     double e = bd_sum(b, mass, err, t.n);
     if (!(mass + e <= bd_max(b)))
-        return INFINITY; /* a partial sum may overflow */
+        return INFINITY;
     return decided ? 0 : e;
 }
 
-/* The error is the sum of the terms' errors, unless the sum of the terms may wrap. */
 static double int_sum_error(const struct bd *b, int64_t i)
 {
     enum dtype dtype = b->v.out.dtype;
@@ -246,7 +243,8 @@ static void sum_bound(struct bd *b)
             b->e_out[i] = ints ? int_sum_error(b, i) : sum_error(b, i, &n);
 }
 
-/* The sum's error divided by n, with the rounding of the division. n is exact in f32 only up to 2^24. */
+/* The sum's error divided by n, plus the rounding of the division. Above 2^24, the conversion of n to f32 rounds
+   too. */
 static double mean_error(const struct bd *b, int64_t i)
 {
     int64_t terms;
@@ -399,8 +397,7 @@ static void max_eval(struct ev *c)
         }
 }
 
-/* The error is the farthest that any element's interval reaches past the result. The largest element's interval reaches
-   past it by that element's error. */
+/* The largest distance by which the interval x ± e of an element reaches beyond the result y: e − |x − y|. */
 static double max_error(const struct bd *b, int64_t i)
 {
     double y = b->v.out.v[i].d;

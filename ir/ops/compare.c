@@ -478,7 +478,7 @@ static void cast_sample(struct sample *d)
     d->attrs[0] = sample_attr_int(sample_range(d, 0, DT_COUNT - 1));
 }
 
-/* Between floats. Rounding counts as the identity; integers and booleans have no gradient. */
+/* A cast between floats counts as the identity: its rounding is ignored. Other casts have no gradient. */
 static struct node *cast_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     (void)b;

@@ -635,7 +635,7 @@ static void linear_sample(struct sample *d)
     d->attrs[0] = sample_attr_int(sample_range(d, 0, 1) ? features : 0);
 }
 
-/* dx = gy·W, dW = gyᵀ·x, db = Σ_rows gy. */
+/* y = x·Wᵀ + b gives dx = gy·W, dW = gyᵀ·x and db = Σ_rows gy. */
 static struct node *linear_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[0];

@@ -43,7 +43,7 @@ struct ev {
     struct view out;
     const struct run *runs; /* the elements of `out` to compute; concurrent calls get disjoint runs */
     size_t n_runs;
-    const struct dim_values *dims; /* values of the symbolic dims; NULL: there are none */
+    const struct dim_values *dims; /* values of the symbolic dims; NULL: no dim is symbolic */
     enum dtype acc;                /* sums are rounded to this dtype after each addition; DT_F64: no rounding */
     enum dtype store;              /* n_store rounds to this dtype; DT_F64: no rounding */
     uint64_t key;                  /* NUM_FIELD: key of the hashes that replace exp, log, … */

@@ -68,7 +68,7 @@ static struct node *mse_expand(struct builder *b, struct node *n)
 
 static void mse_sample(struct sample *d) { sample_same(d, 2, -2, 2); }
 
-/* ±2·(x − y)/n times gy */
+/* dx = gy·2·(x − y)/n and dy = −dx, where n is the number of elements. */
 static struct node *mse_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];

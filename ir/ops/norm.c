@@ -70,7 +70,7 @@ static struct node *gelu_expand(struct builder *b, struct node *n)
     return build2(b, "mul", build2(b, "mul", x, build_scalar(b, 0.5)), build2(b, "add", t, build_scalar(b, 1)));
 }
 
-/* With t the tanh: ½(1 + t) + ½x(1 − t)(1 + t)·√(2/π)(1 + 3·0.044715·x²) = ½(1 + t)·(1 + x(1 − t)·√(2/π)(1 + …)) */
+/* With t = gelu_tanh(x): gelu'(x) = ½(1 + t)·(1 + x·(1 − t)·√(2/π)·(1 + 3·0.044715·x²)). */
 static struct node *gelu_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];
@@ -165,7 +165,7 @@ static void row_sample(struct sample *d)
     sample_operand(d, 0, &t, -4, 4);
 }
 
-/* p·(gy − Σ_j gy_j·p_j) */
+/* dx = p·(gy − Σ_j gy_j·p_j), where p is the softmax. */
 static struct node *softmax_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     (void)operand;
@@ -310,7 +310,8 @@ static struct node *layernorm_expand(struct builder *b, struct node *n)
     return build2(b, "add", y, n->in[2]);
 }
 
-/* dx = (g − mean(g) − x̂·mean(g·x̂)) / deviation with g = gy·gamma; dgamma = Σ_rows gy·x̂; dbeta = Σ_rows gy. */
+/* With x̂ = (x − mean)/deviation and g = gy·gamma: dx = (g − mean(g) − x̂·mean(g·x̂)) / deviation, dgamma = Σ_rows
+   gy·x̂, dbeta = Σ_rows gy. */
 static struct node *layernorm_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *deviation;

@@ -47,15 +47,16 @@ struct node *build_broadcast(struct builder *b, struct node *x, const struct typ
    stays as it is, for `infer` to report. False: a broadcast node could not be built. */
 bool build_align(struct builder *b, struct node **in, int n_in);
 struct node *build_reshape(struct builder *b, struct node *x, const struct type *to);
-/* The adjoint of build_broadcast from the shape `to`: x summed over the dims that the broadcast added or grew. */
+/* The gradient of build_broadcast: sums x over the dims that a broadcast from `to` adds or grows, [3, 4] -> [4] or [3,
+   1]. */
 struct node *build_reduce_to(struct builder *b, struct node *x, const struct type *to);
-/* x summed over the axes (0 or more); reduced dims stay as 1 if keepdim is set. */
+/* x summed over n axes; x itself if n is 0. */
 struct node *build_sum(struct builder *b, struct node *x, const int64_t *axes, int n, bool keepdim);
 struct node *build_transpose(struct builder *b, struct node *x, const int64_t *perm);
 struct node *build_cast(struct builder *b, struct node *x, enum dtype to);
-/* The number of elements of a shape, as a float scalar. */
+/* The number of elements of shape t, as a float scalar. */
 struct node *build_extent(struct builder *b, const struct type *t);
-/* A float constant of rank 0, which broadcasts to any shape. */
+/* A float constant of rank 0. */
 struct node *build_scalar(struct builder *b, double value);
 
 /* The context of an op's `contract`. It writes the facts of node n (value range, finiteness, …) to *out, and adds

@@ -369,7 +369,7 @@ static void div_sample(struct sample *d)
     d->hi[1] = d->lo[1] < 0 ? -0.25 : 4;
 }
 
-/* d(x/y)/dy = −(x/y)/y, from the result. */
+/* dx = gy / y and dy = −dx·(x / y), where node n is x / y. */
 static struct node *div_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *gx = build2(b, "div", gy, n->in[1]);
@@ -432,7 +432,7 @@ static struct node *neg_grad(struct builder *b, struct node *n, struct node *gy,
     return build1(b, "neg", gy);
 }
 
-/* 0 at 0. A NaN of x stays in the gradient: it is neither above nor below 0, and x − x passes it on. */
+/* gy·sign(x), and 0 at 0. If x is a NaN, both comparisons fail, and x − x makes the gradient a NaN. */
 static struct node *abs_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];
@@ -602,7 +602,7 @@ static void sqrt_contract(struct contract *c)
 static const struct kexpr *sqrt_at(struct at *c) { return at1(c, K_SQRT); }
 static void sqrt_sample(struct sample *d) { sample_same(d, 1, 0, 8); }
 
-/* gy / (2·√x); infinite at 0. */
+/* gy / (2·√x), which is infinite at x = 0. Node n is √x. */
 static struct node *sqrt_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     (void)operand;
@@ -652,7 +652,7 @@ static void tanh_contract(struct contract *c)
 
 static const struct kexpr *tanh_at(struct at *c) { return at1(c, K_TANH); }
 
-/* 1 − t² as (1 − t)·(1 + t), which keeps its relative accuracy near t = ±1. */
+/* 1 − t² is computed as (1 − t)·(1 + t), which keeps its relative accuracy near t = ±1. */
 static struct node *tanh_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *one = build_scalar(b, 1);
@@ -716,7 +716,7 @@ OF_NUMBERS(minimum, INT_MIN_OF, n_min(c, x[0], x[1]))
 static const struct kexpr *maximum_at(struct at *c) { return at2(c, K_MAX); }
 static const struct kexpr *minimum_at(struct at *c) { return at2(c, K_MIN); }
 
-/* Where the result is taken from x: the operand of lower index wins a tie, and a NaN wins. */
+/* True where the result is x: x wins by `op` (a tie included), or x is a NaN. */
 static struct node *taken_from_x(struct builder *b, struct node *n, const char *op)
 {
     struct node *x = n->in[0];

@@ -292,7 +292,7 @@ static void mean_contract(struct contract *c)
     facts_set(c, x->lo, x->hi, x->finite && length_of(c)->lo > 0, false);
 }
 
-/* A value for each result, [.., 1, ..] where a dimension is reduced, broadcast over the operand. */
+/* Broadcasts one value for each result over that result's terms: for a sum [3, 4] -> [3], from [3] to [3, 4]. */
 static struct node *over_terms(struct builder *b, struct node *n, struct node *value)
 {
     const struct type *x = &n->in[0]->type;
@@ -309,7 +309,6 @@ static struct node *sum_grad(struct builder *b, struct node *n, struct node *gy,
     return over_terms(b, n, gy);
 }
 
-/* The number of terms of each result, as a float. */
 static struct node *terms_count(struct builder *b, struct node *n)
 {
     const struct type *x = &n->in[0]->type;
@@ -445,7 +444,8 @@ static void max_contract(struct contract *c)
     facts_set(c, some ? x->lo : -INFINITY, x->hi, x->finite && some, x->integral && some);
 }
 
-/* x as [kept dims.., terms], with one row for each result; perm is the order of x's dims that makes such rows. */
+/* Moves the reduced dims of x last and merges them. The result has shape *rows, [kept dims.., terms]: one row for each
+   result of the reduction. perm: the new order of x's dims. */
 static struct node *rows_of_terms(struct builder *b, struct node *n, struct node *x, int64_t *perm, struct type *rows)
 {
     struct index_table *t = b->g->s->indices;
@@ -467,8 +467,7 @@ static struct node *rows_of_terms(struct builder *b, struct node *n, struct node
     return build_reshape(b, build_transpose(b, x, perm), rows);
 }
 
-/* All of gy goes to one element of each result: the first of the largest, whose index is materialised, so that forward
-   and backward agree on ties. */
+/* gy goes to a single term of each result: the first of the largest, which argmax finds. */
 static struct node *max_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];

@@ -132,8 +132,8 @@ static void padic_encode_sample(struct sample *d)
     padic_sample_ring(d, &top);
 }
 
-/* The largest z that is not clamped, that is, for which round-half-even(s·z) <= L. s·z and the quotient by s are
-   exact. From 2⁵² on every double is an integer. */
+/* The largest z that padic_encode does not clamp: round-half-even(s·z) <= L, with L = a->limit. Division by s is exact.
+   From 2⁵² on every double is an integer. */
 static double largest_unclamped(const struct padic *a)
 {
     double top = (double)a->limit;
@@ -145,7 +145,7 @@ static double largest_unclamped(const struct padic *a)
     return (rint(half) <= top ? half : nextafter(half, 0)) / (double)a->s;
 }
 
-/* Straight through, 0 where clamped: dq/dz = s. The gradient of an i64 is a float. A NaN of z passes. */
+/* A straight-through gradient: dq/dz = s, or 0 where z is clamped. A NaN counts as not clamped. */
 static struct node *padic_encode_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct padic a = padic_of(n);
@@ -474,7 +474,7 @@ static void combine_sample(struct sample *d)
         sample_operand(d, e, &y, -2, 2);
 }
 
-/* The weights of one expert, [.., 1]. */
+/* Column `expert` of w, as [.., 1]. */
 static struct node *weights_of(struct builder *b, const struct node *n, int expert)
 {
     struct node *w = n->in[0];
@@ -489,7 +489,7 @@ static struct node *weights_of(struct builder *b, const struct node *n, int expe
                  (struct attr[]){ { .n = last + 1, .dims = start }, { .n = last + 1, .dims = size } });
 }
 
-/* Σ_j gy[.., j]·y_e[.., j] as column e of the result. */
+/* The gradient of w: column e is Σ_j gy[.., j]·y_e[.., j]. */
 static struct node *weights_grad(struct builder *b, struct node *n, struct node *gy)
 {
     struct node **columns = arena_array(b->g->arena, struct node *, n->n_in);
@@ -499,7 +499,7 @@ static struct node *weights_grad(struct builder *b, struct node *n, struct node 
     return build(b, "concat", columns, n->n_in - 1, (struct attr[]){ { .i = -1 } });
 }
 
-/* An expert that was not chosen contributes nothing, so neither its weight nor its result gets a gradient. */
+/* If an expert was not chosen (weight 0), neither its weight nor its result gets a gradient. */
 static struct node *combine_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     bool keep = b->keep_f32;

@@ -1,7 +1,8 @@
-/* Ops without operands. Inputs, labels and parameters get their data at run time; constant and iota compute theirs. */
+/* Ops without operands. Inputs, labels and parameters get their data at run time; constant, extent and iota compute
+   theirs. */
 #include "ir/ops/row.h"
 
-enum { DIMS, DTYPE, THIRD, FOURTH }; /* attribute numbers: all ops here begin with dims and dtype */
+enum { DIMS, DTYPE, THIRD, FOURTH }; /* attribute numbers: most ops here begin with dims and dtype */
 #define DIMS_DTYPE                                                                                                     \
     { .name = "dims", .kind = ATTR_DIMS, .required = true, .doc = "its shape" },                                       \
     {                                                                                                                  \

@@ -664,7 +664,7 @@ static void concat_sample(struct sample *d)
     d->attrs[0] = sample_attr_int(sample_range(d, 0, 1) ? axis : axis - t.rank);
 }
 
-/* The part of gy that the operand fills. */
+/* The part of gy that belongs to this operand. */
 static struct node *concat_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct index_table *t = b->g->s->indices;

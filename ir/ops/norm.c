@@ -290,8 +290,8 @@ static void layernorm_eval(struct ev *c)
     }
 }
 
-/* Returns (x − mean) / deviation, and the deviation of each row, [.., 1]. The variance is the mean of (x − mean)², since
-   Σx² − (Σx)²/n would cancel. */
+/* Returns (x − mean) / deviation, and sets *deviation [.., 1]. The variance is the mean of (x − mean)², since Σx² −
+   (Σx)²/n would cancel. */
 static struct node *normalised(struct builder *b, struct node *n, struct node **deviation)
 {
     struct node *d = build2(b, "sub", n->in[0], per_row(b, build1(b, "mean", n->in[0])));

@@ -1,4 +1,4 @@
-/* Selections that give an index: argmax over the last dimension, which the result lacks. An empty row gives −1. */
+/* argmax along the last dimension: [3, 4] -> [3]. An empty row gives −1. */
 #include "ir/ops/row.h"
 
 static const struct index *length_of(const struct contract *c) { return type_last(c->g->s, &c->n->in[0]->type); }
@@ -20,7 +20,7 @@ static bool argmax_infer(struct graph *g, struct node *n)
     return true;
 }
 
-/* The first of the largest elements; the first NaN if there is one. */
+/* The index of the first NaN, or else of the first largest element. */
 static int64_t row_argmax(const struct ev *c, int64_t row)
 {
     int64_t n = c->in[0].last;
@@ -39,7 +39,7 @@ static void argmax_eval(struct ev *c)
             n_store_i(c, i, row_argmax(c, i));
 }
 
-/* The ends of an element's interval, rounded outward. */
+/* The ends of x ± e, rounded outward. */
 static double lower_end(double x, double e)
 {
     return isnan(x) || e == INFINITY ? -INFINITY : e == 0 ? x : nextafter(x - e, -INFINITY);
@@ -49,8 +49,8 @@ static double upper_end(double x, double e)
     return isnan(x) || e == INFINITY ? INFINITY : e == 0 ? x : nextafter(x + e, INFINITY);
 }
 
-/* Of a row of n elements: the largest lower end, the first index at which it occurs, and the index of the first certain
-   NaN (n: none). */
+/* The largest lower end (x − e) in a row of n elements, and the first index at which it occurs. nan: the index of the
+   first certain NaN, or n. */
 struct floor {
     double value;
     int64_t first, nan;
@@ -74,9 +74,9 @@ static struct floor floor_of(const struct bd *b, int64_t row)
     return f;
 }
 
-/* The distance to the farthest element that may be the result. Without a certain NaN these are the elements whose upper
-   end reaches the largest lower end; on a tie the lower index wins. Otherwise they are the first certain NaN and the
-   elements before it that may be a NaN. */
+/* The distance from the result y to the farthest index that may be the true argmax. If the row has a certain NaN, that
+   NaN wins, or an earlier element that may be a NaN. Otherwise an element may win if its upper end reaches the largest
+   lower end. */
 static double argmax_error(const struct bd *b, int64_t row)
 {
     int64_t n = b->v.in[0].last;
@@ -108,7 +108,6 @@ static void argmax_contract(struct contract *c)
     facts_set(c, n->lo > 0 ? 0 : -1, n->hi > 0 ? (double)n->hi - 1 : -1, true, true);
 }
 
-/* Element j precedes i if only sj is a NaN, if sj > si, or if both are equal (or NaN) and j < i. */
 static const struct kexpr *argmax_precedes(struct at *c, const struct kexpr *sj, const struct kexpr *j,
                                            const struct kexpr *si, const struct kexpr *i)
 {

@@ -1,5 +1,5 @@
-/* Pointwise comparisons, logic, select and cast. The error of a boolean or integer is the distance to the farthest
-   other outcome that the operands' errors allow; 0: certain. */
+/* Pointwise comparisons, logic, select and cast. The error of a boolean is 0 if the operands' errors cannot change it,
+   else 1. The error of an integer is its distance to the farthest value that the operands' errors allow. */
 #include "ir/ops/integer.h"
 
 /* ---- comparisons: of floats, of integers of one dtype, of booleans ---- */
@@ -38,8 +38,8 @@ static NUM greater_equal_eval1(const struct ev *c, const NUM *x)
     return (NUM){ .i = order_of(c, x) == AFTER || order_of(c, x) == SAME };
 }
 
-/* Is the outcome certain? It is if the operands are exact, if they differ by more than their errors, or if one is
-   certainly a NaN. Unless one is, sets *gap to the distance of the operands. */
+/* Is the outcome certain? It is if the operands are exact, or differ by more than their errors, or if one is certainly
+   a NaN. */
 static bool apart(const struct bd *b, const NUM *x, const double *e, double *gap)
 {
     bool is_float = dtype_is_float(b->v.in[0].dtype);
@@ -51,7 +51,6 @@ static bool apart(const struct bd *b, const NUM *x, const double *e, double *gap
     return e[0] + e[1] == 0 || *gap > (e[0] + e[1]) * (1 + 0x1p-50);
 }
 
-/* The outcome is uncertain as soon as the operands' intervals touch. */
 static double compare_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double gap;
@@ -61,7 +60,7 @@ static double compare_bound1(const struct bd *b, const NUM *x, const double *e, 
 
 static void truth_contract(struct contract *c) { facts_set(c, 0, 1, true, true); }
 
-/* Floats are compared as f32, or as f64 if either operand is f64, so no conversion rounds. Booleans are compared as
+/* Floats are compared as f32, or as f64 if either operand is f64, so the conversion is exact. Booleans are compared as
    0 and 1. */
 static const struct kexpr *compare_at(struct at *c, enum kop op)
 {
@@ -82,7 +81,6 @@ static const struct kexpr *not_equal_at(struct at *c) { return compare_at(c, K_N
 static const struct kexpr *greater_at(struct at *c) { return compare_at(c, K_GT); }
 static const struct kexpr *greater_equal_at(struct at *c) { return compare_at(c, K_GE); }
 
-/* Small integral values, half of the time as floats, so that ties occur. */
 static void compare_sample(struct sample *d)
 {
     static const enum dtype dtypes[] = { DT_FLOAT, DT_F32, DT_I32, DT_I64 };
@@ -143,7 +141,8 @@ static NUM logical_not_eval1(const struct ev *c, const NUM *x)
     return (NUM){ .i = !x[0].i };
 }
 
-/* 0 if the outcome is certain: both operands are, or one certainly has the value `settles`, which decides alone. */
+/* The error of `and` (settles = 0) or `or` (settles = 1): 0 if both operands are certain, or if one is certainly equal
+   to `settles`, which alone decides the result. */
 static double deciding(const NUM *x, const double *e, int64_t settles)
 {
     for (int i = 0; i < 2; i++)
@@ -260,8 +259,8 @@ static NUM select_eval1(const struct ev *c, const NUM *x)
     return x[0].i ? x[1] : x[2];
 }
 
-/* If the condition is certain, the error is that of the chosen branch. Else it is the largest distance between the
-   result and a value in either branch's interval. */
+/* If the condition is certain, the error is that of the chosen operand. Otherwise it is the largest distance from the
+   result y to a value in either operand's interval x ± e. */
 static double select_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (e[0] == 0)
@@ -342,8 +341,7 @@ static bool cast_infer(struct graph *g, struct node *n)
     return true;
 }
 
-/* A cast to a float does not round here, since n_store rounds the result. Over the finite field (NUM_FIELD), a cast
-   from float to integer is a keyed hash of 31 bits. */
+/* A cast to a float is not rounded here: n_store rounds it. */
 static NUM cast_eval1(const struct ev *c, const NUM *x)
 {
     enum dtype from = c->in[0].dtype;
@@ -361,7 +359,7 @@ static NUM cast_eval1(const struct ev *c, const NUM *x)
                                              : (int64_t)(field_mix(c->key, FIELD_CAST, x[0].u, 0) >> 30) };
 }
 
-/* The error of a cast from a float. The farthest outcome lies at an end of the operand's interval. */
+/* A cast from a float is monotone, so the value farthest from y is at an end of x ± e. */
 static double to_integer_bound(enum dtype to, double x, double e, int64_t y)
 {
     if (isnan(x) && e < INFINITY)
@@ -374,7 +372,6 @@ static double to_integer_bound(enum dtype to, double x, double e, int64_t y)
     return fmax(int_gap(int_of_double(to, x + wide), y), int_gap(y, int_of_double(to, x - wide)));
 }
 
-/* A cast to i32 wraps if the operand may lie outside of i32's range. */
 static double between_integers_bound(enum dtype to, double e, int64_t y)
 {
     if (e == 0 || e == INFINITY || to == DT_I64)
@@ -382,8 +379,8 @@ static double between_integers_bound(enum dtype to, double e, int64_t y)
     return (double)y - e >= INT32_MIN && (double)y + e <= INT32_MAX ? e : int_farthest(to, y);
 }
 
-/* Kernels compute in f32, or in f64 for a cast to f64, and round once more on a store to a narrower dtype. e already
-   includes the rounding of an f64 operand to f32. */
+/* Kernels cast in f32, or in f64 if `to` is f64. A cast to f16 or bf16 then rounds once more. e already includes the
+   rounding of an f64 operand to f32. */
 static double to_float_bound(const struct bd *b, enum dtype from, enum dtype to, double x, double e)
 {
     if (isnan(x) && e < INFINITY)
@@ -422,7 +419,6 @@ static double cast_bound1(const struct bd *b, const NUM *x, const double *e, NUM
     return between_integers_bound(to, e[0], y.i);
 }
 
-/* A cast from a float truncates, saturates at the ends of the dtype's range, and gives 0 for a NaN. */
 static void to_integer_contract(struct contract *c, enum dtype from)
 {
     const struct facts *x = fact(c, 0);
@@ -449,7 +445,7 @@ static void cast_contract(struct contract *c)
     const struct facts *x = fact(c, 0);
     enum dtype from = c->n->in[0]->type.dtype;
     enum dtype to = cast_to(c->n);
-    bool missing = from == DT_I64 && !x->finite; /* the least i64 may occur, and lies outside of lo..hi */
+    bool missing = from == DT_I64 && !x->finite; /* x may be the least i64, which lo..hi does not cover */
     if (to == DT_BOOL)
         facts_set(c, 0, 1, true, true);
     else if (!dtype_is_float(to))
@@ -482,7 +478,7 @@ static void cast_sample(struct sample *d)
     d->attrs[0] = sample_attr_int(sample_range(d, 0, DT_COUNT - 1));
 }
 
-/* Between floats. Rounding counts as the identity; integers and booleans have no gradient. */
+/* A cast between floats counts as the identity: its rounding is ignored. Other casts have no gradient. */
 static struct node *cast_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     (void)b;

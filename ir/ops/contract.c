@@ -1,7 +1,6 @@
-/* The contracts engine. It propagates facts from operands to results and turns an op's requirements into obligations.
-   Facts hold in real arithmetic: lo..hi covers every element that is not NaN, and `finite` says that there is no NaN or
-   infinity. The least i64 is a missing value, the integers' NaN; an index may rely on lo..hi only if `finite` holds.
-   Obligations are appended to the graph. The pass decides what to do about a contradicted one. */
+/* Derives the facts of a node (value range, finiteness, …) from the facts of its operands, and adds the op's
+   requirements to the graph as obligations. lo..hi bounds every element in real arithmetic, except NaN and the least
+   i64, which stands for a missing value. `finite`: no element is NaN, infinite or missing. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -10,7 +9,6 @@
 
 static const struct facts unknown = { .lo = -INFINITY, .hi = INFINITY, .max_nonzero = -1 };
 
-/* The facts that hold for any value of a dtype. */
 static struct facts facts_of_dtype(enum dtype t)
 {
     struct facts f = unknown;
@@ -34,8 +32,8 @@ static struct facts facts_of_dtype(enum dtype t)
     return f;
 }
 
-/* The facts of a view or gather, whose elements are elements of its operands. A float result takes elements only of
-   float operands, any other result only of the others. */
+/* A view or gather copies elements, so its facts are those that hold for all operands. For a float result only float
+   operands count; for an integer or boolean result, only the others. */
 static struct facts facts_of_moved(const struct node *n)
 {
     struct facts out = facts_of_dtype(n->type.dtype);
@@ -72,7 +70,6 @@ static bool operands_exact(const struct node *n)
     return true;
 }
 
-/* The default facts of a class. A pointwise op's range is unknown, and so is its finiteness. */
 static struct facts facts_by_class(const struct node *n)
 {
     struct facts f = facts_of_dtype(n->type.dtype);
@@ -83,15 +80,15 @@ static struct facts facts_by_class(const struct node *n)
     case CLS_SELECT:
     case CLS_REDUCE:
     case CLS_SCAN: f.exact = n->op->exact && operands_exact(n); break;
-    case CLS_SOURCE: /* each has a contract of its own */
+    case CLS_SOURCE:
     case CLS_CONTRACT:
     case CLS_EFFECT: break;
     }
     return f;
 }
 
-/* A value beyond its format's largest number becomes infinite, even if it is finite in real arithmetic. A `float` may
-   still become any format, so only the largest double limits it. */
+/* Values beyond the dtype's largest number overflow to infinity. A `float` may become any float dtype later, so only
+   DBL_MAX limits it. */
 static void settle(const struct node *n, struct facts *f)
 {
     if (isnan(f->lo))
@@ -126,8 +123,7 @@ static void append(struct contract *c, struct obligation o)
     *arena_push(g->arena, g->obligations, g->n_obligations, g->cap_obligations) = o;
 }
 
-/* Does `known` imply the facts of `need` that no run-time guard can check? Guards check only the range and finiteness
-   of each element. */
+/* A run-time guard checks the range and finiteness of each element. Does `known` imply the other facts in `need`? */
 static bool rest_implied(const struct facts *known, const struct facts *need)
 {
     return (need->max_nonzero < 0 || (known->max_nonzero >= 0 && known->max_nonzero <= need->max_nonzero)) &&

@@ -1,11 +1,11 @@
-/* Sums of products. matmul is the primitive that templates lower to matrix units; linear is x·Wᵀ + b. */
+/* matmul, which kernels compute on matrix units, and linear, which is x·Wᵀ + b. */
 #include <math.h>
 #include <string.h>
 
 #include "ir/ops/row.h"
 
 /* ---- matmul ---- */
-/* a [.., M, K] · b [K, N]: all leading dims of a are rows. If b is [batch.., K, N], a has the same leading dims. */
+/* a [.., M, K] · b [K, N] -> [.., M, N]. If b is [batch.., K, N], a must be [batch.., M, K]. */
 static const struct attr_def matmul_attrs[] = {
     { "transpose_a", ATTR_BOOL, false, { .i = 0 }, "a is stored [K, M]; rank 2 only" },
     { "transpose_b", ATTR_BOOL, false, { .i = 0 }, "b is stored [N, K]" },
@@ -90,7 +90,7 @@ static void matmul_needs(const struct node *n, int operand, const struct dim_val
 {
     const struct type *t = &n->in[operand]->type;
     int last = out->rank - 1;
-    int own = operand == 0 ? last - 1 : last; /* the dim of the result that comes from this operand alone */
+    int own = operand == 0 ? last - 1 : last; /* the result's dimension M (operand a) or N (operand b) */
     bool k_first = operand == 0 ? is_ta(n) : !is_tb(n);
     *in = (struct box){ .rank = t->rank };
     for (int i = 0; i + 2 < t->rank; i++) {
@@ -110,8 +110,7 @@ static void matmul_work(struct session *s, const struct node *n, struct work *w)
     w->macs = index_mul(s->indices, type_count(s, &n->type), w->sum_length);
 }
 
-/* The row of a and the column of b whose product is an element of the result: flat index of the first element and
-   stride of each, and their length k. */
+/* One element of the result: Σ x[a + i·sa]·y[b + i·sb] over i < k, where x and y are the flat operands. */
 struct dot {
     int64_t a, sa, b, sb, k;
 };
@@ -144,17 +143,17 @@ static void matmul_eval(struct ev *c)
 }
 
 /* ---- matmul: bound ---- */
-/* What a bound needs to know of the terms a·b of one sum. A computed operand a' has |a'| ≤ |a| + error, where the error
-   includes rounding to the unit's format. */
+/* Sums over the terms a·b of one dot product, for its error bound. A kernel multiplies a' and b', which lie within the
+   errors of a and b. max: over all possible a' and b'. */
 struct mass {
-    double mass;    /* Σ of the largest |a'·b'| */
-    double err;     /* Σ of the largest |a'·b' − a·b| */
-    double flushed; /* Σ of the largest |a'·b'| that is lost if a unit flushes subnormal operands */
-    /* The largest sum of the exponents of a' and b'. A subnormal or zero has its format's smallest exponent. */
+    double mass;    /* Σ max |a'·b'| */
+    double err;     /* Σ max |a'·b' − a·b| */
+    double flushed; /* at least the part of `mass` that a unit loses if it flushes subnormal operands to 0 */
+    /* The largest (exponent of a') + (exponent of b'). Subnormals and 0 have their format's smallest exponent. */
     int exponent;
-    bool lost;             /* nothing bounds the sum, such as if an operand is unbounded or overflows its format */
-    bool special;          /* an operand is a NaN or an infinity */
-    bool inf_by_subnormal; /* a term is infinity times a subnormal: a NaN if the unit flushes subnormals */
+    bool lost; /* no bound exists: an operand is unbounded, or may overflow its format */
+    bool special;
+    bool inf_by_subnormal; /* a term may be ∞ times a subnormal, which is a NaN if the unit flushes subnormals */
 };
 
 static enum dtype multiplied_in(const struct bd *b)
@@ -165,8 +164,8 @@ static enum dtype multiplied_in(const struct bd *b)
     return b->sum && b->sum->level[0].unit ? DT_F16 : DT_F64;
 }
 
-/* The error of an operand as the sum uses it: a matrix unit reads it rounded to the unit's format. If the graph says
-   f32, that rounding is not allowed for, even if a unit multiplies. */
+/* The operand's error, plus its rounding to `in`, the format of the multiplication. If n->compute is f32, a kernel must
+   not round operands to f16, so the bound does not allow for that. */
 static double operand_error(const struct bd *b, enum dtype in, int operand, int64_t i)
 {
     double x = b->v.in[operand].v[i].d;
@@ -198,7 +197,7 @@ static void add_term(struct mass *m, enum dtype in, double a, double ea, double 
         m->special = true;
     m->inf_by_subnormal |=
         (isinf(a) && ub > 0 && fabs(b) - eb < normal) || (isinf(b) && ua > 0 && fabs(a) - ea < normal);
-    /* An infinity is exact, but the other operand decides the product's sign, and whether the product is a NaN. */
+    /* ∞·b is uncertain if b ± eb includes 0. */
     if (isinf(ea) || isinf(eb) || (isinf(a) && eb >= fabs(b) && eb > 0) || (isinf(b) && ea >= fabs(a) && ea > 0))
         m->lost = true;
     if (!isfinite(a) || !isfinite(b))
@@ -232,25 +231,25 @@ static struct mass mass_of(const struct bd *b, const struct dot *d)
     return m;
 }
 
-/* The number of groups that the unit adds to one running sum, one after the other. */
+/* The number of groups, of `group` products each, that a running sum adds one after the other. */
 static double groups_of(const struct sum_level *r)
 {
     return (double)r->chain * ceil((double)r->block / r->unit->group);
 }
 
-/* The number of running sums that n terms are spread over. */
 static double sums_of(const struct sum_level *r, int64_t n)
 {
     double tree = ldexp(1, r->depth);
     return tree * fmax(1, ceil((double)n / ((double)r->block * (double)r->chain * tree)));
 }
 
-/* A group adds n products and the running sum c to the aligned sum d, with |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F). E is
-   the largest exponent of the products and c, and F is fbits. Terms and d are truncated, so |c|, |d| ≤ mass in every
-   order of the terms. Let P be the largest exponent of the products. s sums of g groups each, which share the mass,
-   have a total error of at most
-     g·mass·2⁻²³ + g·(n + 1)·2^−F·Σ max(2^P, a sum's mass),
-   where Σ runs over the s sums. This Σ is at most s·2^P + mass, and at most s·max(2^P, mass). */
+/* The error of a unit of kind MODEL_ALIGNED_SUM. In one step, it adds the n products of a group and the running sum c
+   to d, all aligned to the largest exponent E among them. |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F), with F = fbits. It
+   truncates, so |c|, |d| ≤ mass.
+   Let P be the largest exponent of a product. There are s running sums of g groups each; running sum i has mass M_i,
+   and Σ M_i = mass. The total error is at most
+     g·mass·2⁻²³ + g·(n + 1)·2^−F·Σ max(2^P, M_i),
+   and Σ max(2^P, M_i) is at most s·2^P + mass, and at most s·max(2^P, mass). */
 static double aligned_error(const struct sum_level *r, const struct mass *m, double s)
 {
     double n = r->unit->group;
@@ -261,9 +260,10 @@ static double aligned_error(const struct sum_level *r, const struct mass *m, dou
     return g * (m->mass * 0x1p-23 + one * aligned + s * 0x1p-149);
 }
 
-/* Products are exact in f32, down to its smallest number. A product takes part in two additions in its group, then in
-   at most g additions of groups. Each rounds to nearest, which gives γ_{g+2} (Higham, section 3.1). Flushing drops the
-   products of subnormal operands, and up to 2⁻¹²⁶ at each partial sum and result. */
+/* The error of a unit of kind MODEL_TREE4. A product passes through two additions in its group of four, then through at
+   most g additions to the running sum, each rounded to nearest: γ_{g+2} (Higham, section 3.1). Products are exact
+   unless they underflow. A unit that flushes loses the products of subnormal operands, and at most 2⁻¹²⁶ at each
+   result. */
 static double tree4_error(const struct bd *b, const struct sum_level *r, const struct mass *m, double s)
 {
     double g = groups_of(r);
@@ -275,7 +275,6 @@ static double tree4_error(const struct bd *b, const struct sum_level *r, const s
 static double unit_error(const struct bd *b, const struct mass *m, int64_t n)
 {
     const struct sum_level *r = &b->sum->level[0];
-    /* e begins as the error of the operands and of the reference's sum in f64. */
     struct bd ref = *b;
     ref.kernel = false;
     ref.sum = NULL;
@@ -286,14 +285,13 @@ static double unit_error(const struct bd *b, const struct mass *m, int64_t n)
     return e + bd_gamma(r->depth + bd_sum_steps(b->sum, 1, n), b->u) * (m->mass + e);
 }
 
-/* An fma does not round its product; a separately rounded product adds at most one roundoff of the mass. */
+/* Rounding each product, instead of using an fma, adds at most u·mass. */
 static double plain_error(const struct bd *b, const struct mass *m, int64_t n)
 {
     double u = b->kernel ? b->u : fmax(0x1p-53, dtype_unit(b->v.acc));
     return bd_sum(b, m->mass, m->err, n) + u * (m->mass + m->err);
 }
 
-/* The most terms that a recorded tree can sum. */
 static double terms_of(const struct sum_record *r)
 {
     double n = 1;
@@ -302,7 +300,6 @@ static double terms_of(const struct sum_record *r)
     return n;
 }
 
-/* The bound of one sum from its terms. */
 static double dot_error(const struct bd *b, const struct mass *m, int64_t k)
 {
     bool unit = b->sum && b->sum->level[0].unit;
@@ -314,11 +311,11 @@ static double dot_error(const struct bd *b, const struct mass *m, int64_t k)
     return m->special ? 0 : e * (1 + 0x1p-40);
 }
 
-/* ---- matmul: the same terms, faster: what depends on one operand is computed once per vector ---- */
 enum { COLUMNS_AT_ONCE = 128 };
 
-/* One row of a or column of b. For each element: x its magnitude, e its error, u = x + e, f the part that may be
-   flushed, ex its exponent. tame: no element is special or lost (struct mass). exact: all errors are 0. */
+/* A row of a or a column of b, prepared for all dot products that it is part of. Of each element: x = magnitude, e =
+   error, u = x + e, f = what a flush to 0 may remove, ex = exponent. tame: all u are finite and in the format's range.
+   exact: all e are 0. */
 struct vector {
     double *x, *e, *u, *f;
     int *ex;
@@ -355,7 +352,6 @@ static void vector_fill(const struct bd *b, enum dtype in, int operand, int64_t 
     }
 }
 
-/* The same as mass_of, for two tame vectors. */
 static struct mass mass_of_vectors(enum dtype in, const struct vector *a, const struct vector *b, int64_t k)
 {
     double mass = 0;
@@ -374,7 +370,6 @@ static struct mass mass_of_vectors(enum dtype in, const struct vector *a, const 
     return (struct mass){ .mass = mass, .err = err, .flushed = in == DT_F64 ? 0 : flushed, .exponent = exponent };
 }
 
-/* Bounds the part of a run that lies in columns first..last-1. */
 static void bound_columns(struct bd *b, enum dtype in, const struct run *r, int64_t first, int64_t last,
                           struct vector *row, const struct vector *columns)
 {
@@ -394,7 +389,7 @@ static void bound_columns(struct bd *b, enum dtype in, const struct run *r, int6
     }
 }
 
-/* The bound if operand b is one matrix: each block of its columns is prepared once and serves every row of a. */
+/* For b of rank 2: each block of b's columns is prepared once, then used for all rows of a. */
 static void bound_matrix(struct bd *b)
 {
     enum dtype in = multiplied_in(b);
@@ -437,7 +432,7 @@ static struct node *product(struct builder *b, struct node *x, bool tx, struct n
     return build(b, "matmul", (struct node *[]){ x, y }, 2, (struct attr[]){ { .i = tx }, { .i = ty } });
 }
 
-/* x as one matrix, leading dims merged. */
+/* Merges the leading dims of x: [2, 3, 4] -> [6, 4]. */
 static struct node *joined(struct builder *b, struct node *x)
 {
     struct index_table *indices = b->g->s->indices;
@@ -450,7 +445,6 @@ static struct node *joined(struct builder *b, struct node *x)
     return build_reshape(b, x, &to);
 }
 
-/* x with the last two dims transposed. */
 static struct node *turned(struct builder *b, struct node *x)
 {
     int64_t *perm = arena_array(b->g->arena, int64_t, x->type.rank);
@@ -461,7 +455,7 @@ static struct node *turned(struct builder *b, struct node *x)
     return build(b, "transpose", &x, 1, (struct attr[]){ { .n = x->type.rank, .ints = perm } });
 }
 
-/* y = A·B: dA = gy·Bᵀ, dB = Aᵀ·gy, each transposed as its operand is stored. */
+/* y = A·B gives dA = gy·Bᵀ and dB = Aᵀ·gy. The gradient is transposed if the operand is stored transposed. */
 static struct node *matmul_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[0];
@@ -603,7 +597,6 @@ static void linear_work(struct session *s, const struct node *n, struct work *w)
     w->macs = index_mul(s->indices, type_count(s, &n->type), w->sum_length);
 }
 
-/* y[r, j] = Σ_k x[r, k]·w[j, k] + b[j] */
 static void linear_eval(struct ev *c)
 {
     int64_t k = c->in[0].last;
@@ -642,7 +635,7 @@ static void linear_sample(struct sample *d)
     d->attrs[0] = sample_attr_int(sample_range(d, 0, 1) ? features : 0);
 }
 
-/* dx = gy·W, dW = gyᵀ·x, db = Σ_rows gy. */
+/* y = x·Wᵀ + b gives dx = gy·W, dW = gyᵀ·x and db = Σ_rows gy. */
 static struct node *linear_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[0];

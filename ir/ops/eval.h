@@ -1,7 +1,7 @@
 #ifndef TOKIC_IR_OPS_EVAL_H
 #define TOKIC_IR_OPS_EVAL_H
-/* The abstract number that ops are evaluated over, and the context of one evaluation. An op's `eval` is plain loops.
-   The walker (runtime/judge/walk.c) decides what a number is and how it rounds; `eval` never does. */
+/* The numbers that ops are evaluated on (NUM), and the contexts of an op's `eval` and `bound`. An `eval` is plain loops
+   over NUMs. The caller decides whether NUMs are doubles or elements of a finite field, and how results are rounded. */
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +10,8 @@
 #include "ir/dtype.h"
 #include "ir/graph/graph.h"
 
-/* A float is `d` (or, over the field of 2^61 − 1, `u`); an integer or boolean is `i`. */
+/* A float is stored in d (NUM_DOUBLE), or in u as an element of the field of integers modulo 2^61 − 1 (NUM_FIELD). An
+   integer or boolean is stored in i. */
 typedef union num {
     double d;
     int64_t i;
@@ -24,11 +25,11 @@ struct view {
     enum dtype dtype;
     int rank;
     int64_t dim[MAX_RANK];
-    int64_t count; /* elements */
-    int64_t last;  /* length of the last dimension; 1 for rank 0 */
+    int64_t count;
+    int64_t last; /* length of the last dimension; 1 for rank 0 */
 };
 
-/* Requested elements lo..hi-1 of the result, in row-major order. A run stays within one row (the last dimension). */
+/* Elements lo..hi-1 of a row-major result. All lie in one row, along the last dimension. */
 struct run {
     int64_t lo, hi;
 };
@@ -40,19 +41,18 @@ struct ev {
     int n_in;
     const struct view *in;
     struct view out;
-    const struct run *runs; /* the requested elements; concurrent calls for one result get disjoint runs */
+    const struct run *runs; /* the elements of `out` to compute; concurrent calls get disjoint runs */
     size_t n_runs;
-    const struct dim_values *dims; /* values of the symbolic dims; NULL: there are none */
-    enum dtype acc;                /* format to which sums are rounded after each addition; DT_F64: they are not */
-    enum dtype store;              /* format to which n_store rounds float results; DT_F64: it does not */
-    uint64_t key;                  /* over the field: key of the uninterpreted functions */
+    const struct dim_values *dims; /* values of the symbolic dims; NULL: no dim is symbolic */
+    enum dtype acc;                /* sums are rounded to this dtype after each addition; DT_F64: no rounding */
+    enum dtype store;              /* n_store rounds to this dtype; DT_F64: no rounding */
+    uint64_t key;                  /* NUM_FIELD: key of the hashes that replace exp, log, … */
 };
 
-/* Operations on numbers: C's over doubles, the field's over the field. Over the field the functions (exp, log, …) are
-   uninterpreted: keyed hashes of their arguments. */
+/* Over the field, a keyed hash of the argument replaces each function. */
 enum num_fn { FN_EXP, FN_LOG, FN_SQRT, FN_TANH, FN_ERF, FN_COUNT };
-/* Further uninterpreted functions of the field, for field_mix. A max or min reduction is the sum of FIELD_ROW_MAX or
-   FIELD_ROW_MIN over its terms. */
+/* More operations that field_mix replaces by hashes. Over the field, a max reduction is the sum of field_mix(key,
+   FIELD_ROW_MAX, x, 0) over its terms x, so it does not depend on their order. */
 enum field_op {
     FIELD_MAX = FN_COUNT,
     FIELD_MIN,
@@ -68,8 +68,7 @@ uint64_t field_add(uint64_t a, uint64_t b);
 uint64_t field_sub(uint64_t a, uint64_t b);
 uint64_t field_mul(uint64_t a, uint64_t b);
 uint64_t field_inv(uint64_t a); /* field_inv(0) = 0 */
-/* The element of the field that equals x, since a finite double is a rational m·2^e. NaN and the infinities map to one
-   fixed element each. */
+/* x = m·2^e as an element of the field. NaN, +∞ and −∞ each give one fixed element. */
 uint64_t field_of_double(double x);
 uint64_t field_of_int(int64_t x);
 uint64_t field_mix(uint64_t key, unsigned op, uint64_t a, uint64_t b);
@@ -78,7 +77,6 @@ static inline NUM n_const(const struct ev *c, double x)
 {
     return c->kind == NUM_DOUBLE ? (NUM){ .d = x } : (NUM){ .u = field_of_double(x) };
 }
-/* p/q: exact over the field, rounded once over doubles. */
 static inline NUM n_ratio(const struct ev *c, int64_t p, int64_t q)
 {
     if (c->kind == NUM_DOUBLE)
@@ -106,22 +104,22 @@ static inline NUM n_neg(const struct ev *c, NUM a)
     return c->kind == NUM_DOUBLE ? (NUM){ .d = -a.d } : (NUM){ .u = field_sub(0, a.u) };
 }
 NUM n_fn(const struct ev *c, enum num_fn f, NUM x);
-/* A NaN if either operand is one; a if they are equal. Over the field: a symmetric keyed hash. */
+/* A NaN if a or b is one; a if they are equal. Over the field: a hash that is symmetric in a and b. */
 NUM n_max(const struct ev *c, NUM a, NUM b);
 NUM n_min(const struct ev *c, NUM a, NUM b);
 NUM n_abs(const struct ev *c, NUM a);
-/* Is a < b? Over the field, the representatives in 0..FIELD_P−1 are compared. */
 static inline bool n_less(const struct ev *c, NUM a, NUM b) { return c->kind == NUM_DOUBLE ? a.d < b.d : a.u < b.u; }
 static inline bool n_is_nan(const struct ev *c, NUM a) { return c->kind == NUM_DOUBLE && a.d != a.d; }
 
-/* Writes element i of the result, rounded to c->store. Integers and booleans: n_store_i. */
+/* Stores element i of a float result, rounded to c->store. n_store_i: of an integer or boolean result. */
 static inline void n_store(struct ev *c, int64_t i, NUM x)
 {
     c->out.v[i] = c->kind == NUM_DOUBLE ? (NUM){ .d = c->store == DT_F64 ? x.d : dtype_round(c->store, x.d) } : x;
 }
 static inline void n_store_i(struct ev *c, int64_t i, int64_t x) { c->out.v[i].i = x; }
 
-/* A sum. Over doubles it is compensated (Neumaier 1974) or, if acc is f32, rounded to f32 after each addition. */
+/* A running sum. Over doubles: compensated (Neumaier 1974) if c->acc is DT_F64, else rounded to c->acc after each
+   addition. */
 struct n_sum {
     const struct ev *c;
     double s, e;
@@ -130,55 +128,55 @@ struct n_sum {
 struct n_sum n_sum_begin(const struct ev *c);
 void n_sum_add(struct n_sum *t, NUM x);
 NUM n_sum_end(const struct n_sum *t);
-/* Σ_k x[k·sx]·w[k·sw] over k < n, summed like struct n_sum. Over doubles only the sums of blocks are compensated. */
+/* Σ x[k·sx]·w[k·sw] for k < n, added as by n_sum; over doubles in blocks, for speed. */
 NUM n_dot(const struct ev *c, const NUM *x, int64_t sx, const NUM *w, int64_t sw, int64_t n);
 
-/* A level of a sum's tree of additions, which lowering records and a test derives again from the kernels. Each launch
-   is one level: the unit adds blocks of `block` terms to a running sum, `chain` blocks in sequence; then `depth` levels
-   of pairwise additions join the running sums. The results are the terms of the next level. */
+/* One level of the tree of additions in a kernel's sum; a launch computes one level. A running sum adds `chain` blocks
+   of `block` terms, one block after the other. Then `depth` rounds of pairwise additions join 2^depth running sums. The
+   results are the terms of the next level. */
 struct sum_level {
     int64_t block, chain;
     int depth;
-    const struct matrix_model *unit; /* how a block is added; NULL: f32 additions or fma of single terms (block 1) */
-    int unit_k;                      /* products summed by one instruction */
-    const struct index *chain_of;    /* a symbolic chain, whose value is put in `chain` before bounds; NULL: constant */
+    const struct matrix_model
+        *unit;  /* the matrix unit that adds a block; NULL: f32 additions or fmas of single terms (block is 1) */
+    int unit_k; /* products that one matrix instruction sums */
+    const struct index *chain_of; /* if `chain` depends on symbolic dims, its expression; else NULL */
 };
 enum { MAX_SUM_LEVELS = 4 };
 struct sum_record {
     int n;
-    struct sum_level level[MAX_SUM_LEVELS]; /* from the terms up; only level 0 may have a unit */
+    struct sum_level level[MAX_SUM_LEVELS]; /* level[0] adds the terms; only level[0] may have a unit */
 };
 
-/* The context in which an op's `bound` is evaluated, after `eval` has filled v.out. Errors are absolute and per
+/* The context of an op's `bound`, which sets e_out after `eval` has filled v.out. Errors are absolute, one for each
    element; INFINITY: unbounded. */
 struct bd {
     struct ev v;
-    const double *const *e_in; /* operand errors, one array per operand; NULL: exact */
+    const double *const *e_in; /* errors of each operand; NULL: the operand is exact */
     double *e_out;
-    double u;                     /* unit roundoff of the arithmetic: 2^-24 in kernels, 2^-53 in walks over doubles */
-    const struct sum_record *sum; /* how the kernel sums; NULL: pairwise over the whole length */
-    bool kernel;                  /* function errors are those of ir/mathfn.h; else those of the C library */
+    double u;                     /* unit roundoff: 2^-24 for f32 kernels, 2^-53 for evaluation in doubles */
+    const struct sum_record *sum; /* how the kernel sums; NULL: pairwise over all terms */
+    bool kernel; /* true: exp, log, … have the errors in ir/mathfn.h; false: those of the C library */
 };
 static inline double bd_err(const struct bd *b, int operand, int64_t i)
 {
     return b->e_in[operand] ? b->e_in[operand][i] : 0;
 }
-/* Error of a sum of n terms t_i that are added as b->sum says, with mass = Σ|t_i| and err = Σ error of t_i. Not for
-   sums on a matrix unit. */
+/* Bounds the error of a sum of n terms t_i, added as b->sum says. mass = Σ|t_i|, err = Σ (error of t_i). Not for sums
+   on a matrix unit. */
 double bd_sum(const struct bd *b, double mass, double err, int64_t n);
-/* The largest number of additions that one of n terms takes part in, in levels `from` and up. */
+/* The largest number of additions that one of n terms passes through in levels `from` and up. */
 double bd_sum_steps(const struct sum_record *r, int from, int64_t n);
 /* γ_n = n·u / (1 − n·u); INFINITY where n·u ≥ 1 (Higham, Accuracy and Stability, section 3.1). */
 double bd_gamma(double n, double u);
-/* Error of one correctly rounded operation whose exact result is at most mag in magnitude: half an ulp at mag in b's
-   arithmetic, plus the reference's own rounding. */
+/* Bounds the error of one correctly rounded operation with |result| ≤ mag: half an ulp of mag. If the kernel computes
+   in f32, half an ulp of the reference's double is added. */
 double bd_round(const struct bd *b, double mag);
-/* bd_round for function f, with the error of its implementation instead of half an ulp. */
+/* As bd_round, for function f: the documented error of f's implementation replaces half an ulp. */
 double bd_fn(const struct bd *b, enum num_fn f, double mag);
-/* The largest finite number of b's arithmetic. */
 double bd_max(const struct bd *b);
 
-/* A box of indices, both ends inclusive. */
+/* The elements with lo[d] ≤ index[d] ≤ hi[d] in each dimension d. */
 struct box {
     int rank;
     int64_t lo[MAX_RANK], hi[MAX_RANK];

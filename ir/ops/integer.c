@@ -1,4 +1,4 @@
-/* Integer arithmetic, and the records that only integers have: quotients and remainders. */
+/* Wrapping integer arithmetic, and the ops floor_div, trunc_div, mod and rem. */
 #include "ir/ops/integer.h"
 
 __extension__ typedef __int128 i128;
@@ -9,11 +9,12 @@ int64_t int_most(enum dtype t) { return t == DT_I32 ? INT32_MAX : INT64_MAX; }
 
 int64_t int_wrapped(enum dtype t, uint64_t x) { return t == DT_I32 ? (int64_t)(int32_t)(uint32_t)x : (int64_t)x; }
 
-/* The exact value. |x|, |y| <= 2^63, so nothing here overflows. */
+/* The result before wrapping. |x|, |y| <= 2^63, so 128 bits hold it. */
 static i128 exact(enum int_op op, i128 x, i128 y)
 {
     i128 r = y ? x % y : 0;
-    bool apart = r != 0 && (r < 0) != (y < 0); /* rounding down differs from rounding towards 0 */
+    bool apart =
+        r != 0 && (r < 0) != (y < 0); /* the quotient rounded down differs from the quotient rounded towards 0 */
     switch (op) {
     case INT_ADD: return x + y;
     case INT_SUB: return x - y;
@@ -45,7 +46,7 @@ int64_t int_of_double(enum dtype t, double x)
     return x >= end ? int_most(t) : (int64_t)x;
 }
 
-/* x as a double, rounded up: above 2^53 the conversion may round down. */
+/* x as a double, rounded up. Above 2^53 the conversion may round down. */
 static double up(i128 x) { return x <= (i128)1 << 53 ? (double)x : nextafter((double)x, INFINITY); }
 
 double int_gap(int64_t x, int64_t y) { return up(x > y ? (i128)x - y : (i128)y - x); }
@@ -66,7 +67,8 @@ static void include(struct hull *h, i128 x)
 static bool is_division(enum int_op op) { return op == INT_TRUNC_DIV || op == INT_FLOOR_DIV; }
 static bool is_remainder(enum int_op op) { return op == INT_REM || op == INT_MOD; }
 
-/* If all divisors in y have one sign, the operation is monotone in each operand, so its extremes are at corners. */
+/* The operation is monotone in each operand (a division: if all divisors in y have one sign), so its extremes are at
+   the corners of x × y. */
 static void include_corners(struct hull *h, enum int_op op, struct hull x, struct hull y)
 {
     include(h, exact(op, x.lo, y.lo));
@@ -88,8 +90,8 @@ static struct hull hull_of_quotients(enum int_op op, struct hull x, struct hull 
     return h;
 }
 
-/* If there is one divisor and all of x has one quotient, the remainders run from the remainder of x.lo to that of x.hi.
-   Else any remainder that the signs allow is possible. */
+/* If there is one divisor, and all of x has the same quotient, the remainder increases with x. Otherwise every
+   remainder is possible that is smaller than the largest divisor and has the sign of x (rem) or y (mod). */
 static struct hull hull_of_remainders(enum int_op op, struct hull x, struct hull y)
 {
     enum int_op quotient = op == INT_REM ? INT_TRUNC_DIV : INT_FLOOR_DIV;
@@ -102,7 +104,6 @@ static struct hull hull_of_remainders(enum int_op op, struct hull x, struct hull
     return (struct hull){ sign.lo < 0 ? -most : 0, sign.hi > 0 ? most : 0 };
 }
 
-/* The hull of all exact values for operands in x and y. */
 static struct hull hull_of(enum int_op op, struct hull x, struct hull y)
 {
     if (is_division(op))
@@ -119,13 +120,12 @@ static struct hull hull_of(enum int_op op, struct hull x, struct hull y)
 
 static bool fits(enum dtype t, struct hull h) { return h.lo >= int_least(t) && h.hi <= int_most(t); }
 
-/* ---- slots ---- */
+/* ---- eval, bound, contract ---- */
 NUM int_eval1(const struct ev *c, enum int_op op, const NUM *x)
 {
     return (NUM){ .i = int_value(op, c->out.dtype, x[0].i, c->n_in > 1 ? x[1].i : 0) };
 }
 
-/* The values of dtype t within e of x. */
 static struct hull around(enum dtype t, int64_t x, double e)
 {
     i128 by = e < 0x1p64 ? (i128)e : (i128)1 << 64;
@@ -139,7 +139,6 @@ static bool is_small(struct hull x, struct hull y)
     return x.hi - x.lo < MOST && y.hi - y.lo < MOST;
 }
 
-/* The largest distance of an outcome from `from`, over all operands in x and y. */
 static double farthest_outcome(enum int_op op, enum dtype t, struct hull x, struct hull y, int64_t from)
 {
     double far = 0;
@@ -162,7 +161,7 @@ double int_bound1(const struct bd *b, enum int_op op, const NUM *x, const double
     if (is_small(a, c))
         return farthest_outcome(op, t, a, c, y.i);
     struct hull h = hull_of(op, a, c);
-    i128 turns = y.i - exact(op, x[0].i, two ? x[1].i : 0); /* how far the result has moved by wrapping */
+    i128 turns = y.i - exact(op, x[0].i, two ? x[1].i : 0); /* how far wrapping has moved the result */
     h = (struct hull){ h.lo + turns, h.hi + turns };
     return fits(t, h) ? fmax(up(h.hi - y.i), up(y.i - h.lo)) : int_farthest(t, y.i);
 }
@@ -176,7 +175,7 @@ static struct hull known(const struct facts *f, enum dtype t)
     return (struct hull){ exact(INT_MIN_OF, (i128)floor(f->lo), all.hi), exact(INT_MIN_OF, (i128)ceil(f->hi), all.hi) };
 }
 
-/* The least i64 stands for a missing value, so an i64 result that may be the least i64 is not finite. */
+/* The least i64 stands for a missing value, so a result that may be the least i64 is not `finite`. */
 static void facts_of_hull(struct contract *c, struct hull h)
 {
     enum dtype t = c->n->type.dtype;
@@ -213,7 +212,6 @@ static bool divide_infer(struct graph *g, struct node *n)
     return infer_numbers(g, n);
 }
 
-/* Draws small numbers, so that remainders of 0 and divisors of 0 occur, and at times from the dtype's whole range. */
 static void divide_sample(struct sample *d) { sample_ints(d, 2); }
 
 #define DIVIDE(NAME, TEXT, OP, KOP)                                                                                    \

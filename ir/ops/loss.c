@@ -1,9 +1,8 @@
-/* Losses: one number from predictions and labels. */
+/* mse: the mean of (x − y)² over all elements. */
 #include <math.h>
 
 #include "ir/ops/row.h"
 
-/* ---- mse ---- */
 static bool mse_infer(struct graph *g, struct node *n)
 {
     if (!need_float(g, n, 0) || !need_float(g, n, 1) || !need_shape_of_first(g, n, 1))
@@ -40,7 +39,6 @@ static void mse_work(struct session *s, const struct node *n, struct work *w)
     w->macs = w->sum_length = type_count(s, &n->in[0]->type);
 }
 
-/* Σ (x − y)² / n over all elements */
 static void mse_eval(struct ev *c)
 {
     int64_t n = c->in[0].count;
@@ -70,7 +68,7 @@ static struct node *mse_expand(struct builder *b, struct node *n)
 
 static void mse_sample(struct sample *d) { sample_same(d, 2, -2, 2); }
 
-/* ±2·(x − y)/n times gy */
+/* dx = gy·2·(x − y)/n and dy = −dx, where n is the number of elements. */
 static struct node *mse_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];

@@ -1,10 +1,8 @@
-/* Composites along a row, and gelu. Each `eval` is the textbook's formula, not the expansion. */
+/* gelu, softmax and layernorm. Each `eval` is the textbook formula and does not use the op's expansion. */
 #include <math.h>
 
 #include "ir/ops/row.h"
 
-/* ---- shared ---- */
-/* Reshapes one value per row, [..], to [.., 1], which broadcasts along the row. */
 static struct node *per_row(struct builder *b, struct node *x)
 {
     struct type t = x ? x->type : (struct type){ 0 };
@@ -23,7 +21,6 @@ static bool need_row(struct graph *g, struct node *n)
     return true;
 }
 
-/* Of operand 0: the whole rows of the result's box. Of a vector along the row, such as gamma: the box's columns. */
 static void row_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                       struct box *in)
 {
@@ -42,9 +39,8 @@ static void row_needs(const struct node *n, int operand, const struct dim_values
 /* x·½·(1 + tanh(√(2/π)·(x + 0.044715·x³))): Hendrycks and Gimpel, arXiv 1606.08415. */
 #define GELU_CUBIC 0.044715
 #define GELU_SCALE 0.79788456080286535588 /* √(2/π) */
-#define GELU_LEAST (-0.1701) /* below gelu's minimum, −0.17004… at x = −0.7524…, by more than rounding */
+#define GELU_LEAST (-0.1701)              /* just below the minimum, −0.17004… at x = −0.7524… */
 
-/* At −inf the formula is −inf·0, a NaN. */
 static NUM gelu_eval1(const struct ev *c, const NUM *x)
 {
     NUM cube = n_mul(c, *x, n_mul(c, *x, *x));
@@ -52,7 +48,7 @@ static NUM gelu_eval1(const struct ev *c, const NUM *x)
     return n_mul(c, n_mul(c, n_const(c, 0.5), *x), n_add(c, n_const(c, 1), n_fn(c, FN_TANH, arg)));
 }
 
-/* gelu never exceeds max(x, 0), and is nonnegative for x >= 0. */
+/* gelu(x) <= max(x, 0), and gelu(x) >= 0 for x >= 0. */
 static void gelu_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
@@ -74,7 +70,7 @@ static struct node *gelu_expand(struct builder *b, struct node *n)
     return build2(b, "mul", build2(b, "mul", x, build_scalar(b, 0.5)), build2(b, "add", t, build_scalar(b, 1)));
 }
 
-/* With t the tanh: ½(1 + t) + ½x(1 − t)(1 + t)·√(2/π)(1 + 3·0.044715·x²) = ½(1 + t)·(1 + x(1 − t)·√(2/π)(1 + …)) */
+/* With t = gelu_tanh(x): gelu'(x) = ½(1 + t)·(1 + x·(1 − t)·√(2/π)·(1 + 3·0.044715·x²)). */
 static struct node *gelu_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];
@@ -106,8 +102,7 @@ const struct op_def op_gelu = {
 /* ---- softmax ---- */
 static bool softmax_infer(struct graph *g, struct node *n) { return need_row(g, n); }
 
-/* The largest element of a row, which softmax subtracts to avoid overflow. Over the finite field (NUM_FIELD), a max
-   reduction is the sum of a hash of each element. */
+/* Over the finite field (NUM_FIELD), a sum of hashes of the elements replaces the maximum. */
 static NUM row_max(const struct ev *c, const NUM *x, int64_t n)
 {
     NUM m = c->kind == NUM_DOUBLE ? (NUM){ .d = -INFINITY } : (NUM){ .u = 0 };
@@ -117,7 +112,7 @@ static NUM row_max(const struct ev *c, const NUM *x, int64_t n)
     return m;
 }
 
-/* p_i = exp(x_i − m) / Σ_j exp(x_j − m), where m is the row's largest element. */
+/* p_i = exp(x_i − m) / Σ_j exp(x_j − m). m is the row's largest element, which prevents overflow. */
 static void softmax_eval(struct ev *c)
 {
     int64_t n = c->out.last;
@@ -142,7 +137,6 @@ static void softmax_eval(struct ev *c)
     }
 }
 
-/* A row that holds a NaN becomes all NaN, which facts ignore. */
 static void softmax_contract(struct contract *c)
 {
     facts_set(c, 0, 1, fact(c, 0)->finite, false);
@@ -171,7 +165,7 @@ static void row_sample(struct sample *d)
     sample_operand(d, 0, &t, -4, 4);
 }
 
-/* p·(gy − Σ_j gy_j·p_j) */
+/* dx = p·(gy − Σ_j gy_j·p_j), where p is the softmax. */
 static struct node *softmax_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     (void)operand;
@@ -229,8 +223,8 @@ static bool layernorm_infer(struct graph *g, struct node *n)
     return good;
 }
 
-/* |x − mean| ≤ √(n−1)·√var (the extreme: one element against n−1 equal ones), so |y| ≤ √n·|gamma| + |beta| with room
-   for rounding. The result is finite in a format if the squares of x and their sum are. */
+/* |x − mean| ≤ √(n−1)·√var; the extreme is one element against n−1 equal ones. So |y| ≤ √n·|gamma| + |beta|. The result
+   is finite if the squares of x and their sum are finite in f32. */
 static void layernorm_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
@@ -296,8 +290,8 @@ static void layernorm_eval(struct ev *c)
     }
 }
 
-/* x̂ = (x − mean)/deviation, and the deviation of each row, [.., 1]. Two passes: the variance is computed from the
-   differences, since Σx² − (Σx)²/n would cancel. */
+/* Returns (x − mean) / deviation, and sets *deviation [.., 1]. The variance is the mean of (x − mean)², since Σx² −
+   (Σx)²/n would cancel. */
 static struct node *normalised(struct builder *b, struct node *n, struct node **deviation)
 {
     struct node *d = build2(b, "sub", n->in[0], per_row(b, build1(b, "mean", n->in[0])));
@@ -316,7 +310,8 @@ static struct node *layernorm_expand(struct builder *b, struct node *n)
     return build2(b, "add", y, n->in[2]);
 }
 
-/* dx = (g − mean(g) − x̂·mean(g·x̂)) / deviation with g = gy·gamma; dgamma = Σ_rows gy·x̂; dbeta = Σ_rows gy. */
+/* With x̂ = (x − mean)/deviation and g = gy·gamma: dx = (g − mean(g) − x̂·mean(g·x̂)) / deviation, dgamma = Σ_rows
+   gy·x̂, dbeta = Σ_rows gy. */
 static struct node *layernorm_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *deviation;

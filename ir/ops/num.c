@@ -1,5 +1,6 @@
-/* Numbers that ops are evaluated over: doubles, and the field of 2^61 − 1, where an identity that holds on random
-   elements almost surely holds. Also the bounds that ops share: of one rounding, a function, a sum. */
+/* Arithmetic on NUMs: in doubles, and in the field of integers modulo 2^61 − 1. The field does not round, so two
+   formulas that agree on random elements are almost surely equal. Also error bounds of one rounding, a function, a
+   sum. */
 #include <float.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 __extension__ typedef unsigned __int128 u128;
 
 /* ---- the field ---- */
-/* x modulo 2^61 − 1. Since 2^61 ≡ 1, the bits from 61 on are added to those below. */
+/* x modulo 2^61 − 1. Since 2^61 ≡ 1, the bits above the low 61 are added to them. */
 static uint64_t reduce(u128 x)
 {
     x = (x & FIELD_P) + (x >> 61);
@@ -26,7 +27,7 @@ uint64_t field_add(uint64_t a, uint64_t b)
 uint64_t field_sub(uint64_t a, uint64_t b) { return a >= b ? a - b : a + FIELD_P - b; }
 uint64_t field_mul(uint64_t a, uint64_t b) { return reduce((u128)a * b); }
 
-/* a^(p−2) (Fermat). */
+/* a^(p−2), which is 1/a modulo the prime p (Fermat). */
 uint64_t field_inv(uint64_t a)
 {
     uint64_t r = 1;
@@ -114,7 +115,7 @@ NUM n_abs(const struct ev *c, NUM a)
 /* ---- sums ---- */
 struct n_sum n_sum_begin(const struct ev *c) { return (struct n_sum){ .c = c }; }
 
-/* Neumaier, Z. angew. Math. Mech. 54 (1974) 39: the rounding errors are summed separately. */
+/* Adds the rounding error of each addition to t->e (Neumaier, Z. angew. Math. Mech. 54 (1974) 39). */
 static void add_double(struct n_sum *t, double x)
 {
     double s = t->s + x;
@@ -132,7 +133,7 @@ void n_sum_add(struct n_sum *t, NUM x)
         t->s = dtype_round(t->c->acc, t->s + x.d);
 }
 
-/* If a term is infinite the correction is a NaN, and the plain sum is right. */
+/* If a term is infinite, the correction t->e is a NaN, and t->s alone is the sum. */
 NUM n_sum_end(const struct n_sum *t)
 {
     if (t->c->kind == NUM_FIELD)
@@ -140,7 +141,7 @@ NUM n_sum_end(const struct n_sum *t)
     return (NUM){ .d = isfinite(t->e) ? t->s + t->e : t->s };
 }
 
-/* Each product is below 2^122, so a u128 holds the sum of 32. */
+/* Each product is below 2^122, so a u128 holds the sum of 32 products. */
 static uint64_t dot_field(const NUM *x, int64_t sx, const NUM *w, int64_t sw, int64_t n)
 {
     uint64_t sum = 0;
@@ -153,8 +154,8 @@ static uint64_t dot_field(const NUM *x, int64_t sx, const NUM *w, int64_t sw, in
     return sum;
 }
 
-/* 64 products in 8 running sums of 8, then 3 levels of pairwise additions: at most DOT_ROUNDINGS roundings for a term,
-   its product's included. */
+/* A block of 64 products is added in 8 running sums of 8, then in 3 rounds of pairwise additions. A term is rounded at
+   most 1 + 8 + 3 times, the rounding of its product included. */
 enum { DOT_LANES = 8, DOT_BLOCK = 64, DOT_ROUNDINGS = 12 };
 
 static double dot_block(const NUM *x, int64_t sx, const NUM *w, int64_t sw)
@@ -220,9 +221,8 @@ double bd_fn(const struct bd *b, enum num_fn f, double mag)
     return 2 * ulp * dtype_half_ulp(DT_F32, mag) + c_library;
 }
 
-/* Error of n_dot and n_sum over doubles. n_sum compensates each term, n_dot each block of terms. What remains are the
-   roundings within a block, one rounding at the end, and γ_n² times the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput.
-   26 (2005), prop. 4.5). */
+/* The error of n_sum and n_dot over doubles. A compensated sum leaves one rounding at the end and at most 2·γ_n² times
+   the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26 (2005), prop. 4.5). n_dot adds the roundings within a block. */
 static double reference_sum(const struct bd *b, double mass, int64_t n)
 {
     double g = bd_gamma((double)n, 0x1p-53);
@@ -243,13 +243,14 @@ double bd_sum(const struct bd *b, double mass, double err, int64_t n)
 {
     BUG_IF(b->sum && b->sum->level[0].unit, "bd_sum of a sum that a matrix unit makes");
     double all = mass + err;
-    /* The underflow of one product: half the least subnormal, or all of it where a double holds no half. */
+    /* The largest error of a product that underflows: half the least subnormal of f32. For double the whole is used,
+       since its half is not a double. */
     double tiny = arithmetic(b) == DT_F64 ? 0x1p-1074 : 0x1p-150;
     if (n == 0 || all == 0)
         return 0;
     double e = err + reference_sum(b, all, n) + (double)n * tiny;
     if (b->kernel || b->v.acc != DT_F64) {
-        double steps = (double)(n - 1); /* n_sum adds the terms one after the other */
+        double steps = (double)(n - 1);
         if (b->sum)
             steps = bd_sum_steps(b->sum, 0, n);
         else if (b->kernel)

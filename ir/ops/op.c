@@ -1,4 +1,4 @@
-/* The defaults of each class for functions that a record lacks. */
+/* What an op's class does for functions that the op's record lacks. Also the `infer` functions that records share. */
 #include "ir/ops/op.h"
 
 #include "ir/ops/row.h"
@@ -6,7 +6,6 @@
 enum { MAX_POINTWISE = 8 };
 
 /* ---- eval ---- */
-/* Evaluates a pointwise op element by element. */
 static void eval_pointwise(struct ev *c)
 {
     NUM x[MAX_POINTWISE];
@@ -73,7 +72,8 @@ static void whole(const struct type *t, const struct dim_values *dims, struct bo
         in->hi[i] = dims_eval(dims, t->dim[i]) - 1;
 }
 
-/* Without `needs` in the record: the same element, the whole row, or everything, by the op's class. */
+/* If the record has no `needs`: the same elements (pointwise), the whole rows (reductions, scans, selections), or else
+   the whole operand. */
 void op_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
 {
     const struct op_def *op = n->op;
@@ -100,8 +100,8 @@ static const struct index *bytes_of(struct session *s, const struct node *n)
     return index_mulk(s->indices, type_count(s, &n->type), t == DT_FLOAT ? 4 : dtype_size(t));
 }
 
-/* The default: one multiply-add for each element of a pointwise op and for each term of a row op, none for views and
-   sources. */
+/* If the record has no `work`: no multiply-adds for views and sources, one for each element of a pointwise result, and
+   otherwise one for each element of the first operand. */
 void op_work(struct session *s, const struct node *n, struct work *w)
 {
     const struct op_def *op = n->op;

@@ -1,9 +1,10 @@
-/* Pointwise arithmetic, and functions of floats. In a bound, e bounds |computed − exact| of an operand whose value is
-   x. The interval x ± e therefore holds both values, and what holds on all of it holds for both. */
+/* Pointwise arithmetic, and functions of floats. In a bound function, operand i has value x[i] and error e[i]. The
+   interval x[i] ± e[i] holds the exact and the computed value, so a property of the whole interval holds for both. */
 #include "ir/ops/integer.h"
 
-/* Sets *out to the error in cases that the operands decide: a certain NaN gives a certain NaN, an unbounded operand an
-   unbounded result, and an infinite result is certain only from exact operands. False: none of these cases. */
+/* Sets *out to the error of a result with NaNs, infinities or unbounded errors; returns false if there are none. A
+   certain NaN gives a certain NaN. An operand of unbounded error gives an unbounded error. An infinite result has error
+   0 only if all operands are exact. */
 static bool settled(int n, const NUM *x, const double *e, NUM y, double *out)
 {
     bool exact = true;
@@ -22,8 +23,7 @@ static bool settled(int n, const NUM *x, const double *e, NUM y, double *out)
     return true;
 }
 
-/* An infinity of finite error is the same infinity in every computation. Whether a result computed from it is certain
-   depends on the other operands alone: on whether they stay finite, and away from 0. */
+/* An infinite value with a finite error is certainly that infinity. */
 static bool is_infinite(const NUM *x, const double *e, int i) { return isinf(x[i].d) && e[i] < INFINITY; }
 static bool stays_nonzero(const NUM *x, const double *e, int i) { return fabs(x[i].d) > e[i]; }
 static bool stays_finite(const struct bd *b, const NUM *x, const double *e, int i)
@@ -41,7 +41,6 @@ static bool product_is_infinite(const NUM *x, const double *e)
     return (is_infinite(x, e, 0) && stays_nonzero(x, e, 1)) || (is_infinite(x, e, 1) && stays_nonzero(x, e, 0));
 }
 
-/* The error of an operation that rounds once, given the error that its operands propagate. */
 static double rounded(const struct bd *b, NUM y, double propagated)
 {
     return bd_done(b, y.d, propagated, bd_round(b, (fabs(y.d) + propagated) * (1 + 0x1p-50)));
@@ -87,8 +86,8 @@ static void sample_numbers(struct sample *d, int n)
 static void sample_numbers1(struct sample *d) { sample_numbers(d, 1); }
 static void sample_numbers2(struct sample *d) { sample_numbers(d, 2); }
 
-/* Defines NAME_eval1, NAME_bound1 and NAME_contract of an op that takes floats or integers. For floats, FLOAT is the
-   value, NAME_float_bound gives its error, and NAME_float_contract its facts. */
+/* Defines NAME_eval1, NAME_bound1 and NAME_contract of an op on integers or floats. Integers use operation OP
+   (ir/ops/integer.h). Floats use the expression FLOAT, NAME_float_bound and NAME_float_contract. */
 #define OF_NUMBERS(NAME, OP, FLOAT)                                                                                    \
     static NUM NAME##_eval1(const struct ev *c, const NUM *x)                                                          \
     {                                                                                                                  \
@@ -108,7 +107,8 @@ static void sample_numbers2(struct sample *d) { sample_numbers(d, 2); }
 
 /* ---- add, sub ---- */
 
-/* A sum of exact operands that is 0 is exact. So is the sum of an infinity and a value that stays finite. */
+/* The error is 0 if one operand is certainly infinite and the other is certainly infinite or finite. It is also 0 if
+   both operands are exact and their sum is 0. */
 static double add_float_bound(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
@@ -194,7 +194,7 @@ const struct op_def op_sub = {
 
 /* ---- mul ---- */
 
-/* |x'y' − xy| for |x' − x| <= ex, |y' − y| <= ey */
+/* The largest |x'y' − xy| for |x' − x| <= e[0], |y' − y| <= e[1]. */
 static double product_error(const NUM *x, const double *e)
 {
     return times(fabs(x[0].d), e[1]) + times(fabs(x[1].d), e[0]) + times(e[0], e[1]);
@@ -212,7 +212,7 @@ static double mul_float_bound(const struct bd *b, const NUM *x, const double *e,
     return is_zero(x, e, 0) || is_zero(x, e, 1) ? 0 : rounded(b, y, product_error(x, e));
 }
 
-/* The interval of a product; 0·∞ is a NaN, which facts ignore. */
+/* The range of x·y. 0·∞ counts as 0, since its value is a NaN, which ranges do not cover. */
 static void product_range(const struct facts *x, const struct facts *y, double *lo, double *hi)
 {
     double c[4] = { times(x->lo, y->lo), times(x->lo, y->hi), times(x->hi, y->lo), times(x->hi, y->hi) };
@@ -369,7 +369,7 @@ static void div_sample(struct sample *d)
     d->hi[1] = d->lo[1] < 0 ? -0.25 : 4;
 }
 
-/* d(x/y)/dy = −(x/y)/y, from the result. */
+/* dx = gy / y and dy = −dx·(x / y), where node n is x / y. */
 static struct node *div_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *gx = build2(b, "div", gy, n->in[1]);
@@ -432,7 +432,7 @@ static struct node *neg_grad(struct builder *b, struct node *n, struct node *gy,
     return build1(b, "neg", gy);
 }
 
-/* 0 at 0. A NaN of x stays in the gradient: it is neither above nor below 0, and x − x passes it on. */
+/* gy·sign(x), and 0 at 0. If x is a NaN, both comparisons fail, and x − x makes the gradient a NaN. */
 static struct node *abs_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];
@@ -475,8 +475,8 @@ const struct op_def op_abs = {
 /* ---- exp ---- */
 static NUM exp_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_EXP, x[0]); }
 
-/* The operand's error moves the result by at most exp(x + e) − exp(x) = exp(x)·(exp(e) − 1), which is more than
-   exp(x) − exp(x − e). Where exp(x) underflows, exp(x + e) is the bound. */
+/* An error e of x moves exp(x) by at most exp(x + e) − exp(x) = exp(x)·(exp(e) − 1). Where exp(x) underflows, exp(x +
+   e) is the bound. */
 static double exp_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
@@ -523,8 +523,8 @@ const struct op_def op_exp = {
 /* ---- log ---- */
 static NUM log_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_LOG, x[0]); }
 
-/* The operand's error moves the result by at most log x − log(x − e) = −log(1 − e/x), which is more than
-   log(x + e) − log x. If every x' in x ± e is negative, the result is certainly a NaN. */
+/* An error e of x moves log x by at most log x − log(x − e) = −log(1 − e/x). If all of x ± e is negative, the result is
+   certainly a NaN. */
 static double log_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, v = x[0].d;
@@ -573,8 +573,8 @@ const struct op_def op_log = {
 /* ---- sqrt ---- */
 static NUM sqrt_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_SQRT, x[0]); }
 
-/* |√x' − √x| = |x' − x| / (√x' + √x) ≤ e / (√x + √(x − e)), and ≤ √e where x' may be 0. If the interval reaches below 0
-   and no fact excludes that, the result may be a NaN. */
+/* |√x' − √x| = |x' − x| / (√x' + √x) ≤ e / (√x + √(x − e)), or ≤ √e if x' may be 0. The result may be a NaN if x ± e
+   reaches below 0 and no fact says that x is nonnegative. */
 static double sqrt_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, v = x[0].d;
@@ -602,7 +602,7 @@ static void sqrt_contract(struct contract *c)
 static const struct kexpr *sqrt_at(struct at *c) { return at1(c, K_SQRT); }
 static void sqrt_sample(struct sample *d) { sample_same(d, 1, 0, 8); }
 
-/* gy / (2·√x); infinite at 0. */
+/* gy / (2·√x), which is infinite at x = 0. Node n is √x. */
 static struct node *sqrt_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     (void)operand;
@@ -626,14 +626,14 @@ const struct op_def op_sqrt = {
 /* ---- tanh ---- */
 static NUM tanh_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_TANH, x[0]); }
 
-/* tanh increases, so it is farthest from y at an end of x ± e: `ends`. Another bound, without cancellation, is e times
-   the slope 1/cosh² at the point of x ± e nearest to 0. The smaller counts. At an infinity tanh is exactly ±1. */
+/* The smaller of two bounds. `ends`: tanh is monotone, so its value farthest from y is at an end of x ± e. The other
+   bound is e times the largest slope in x ± e, which is 1/cosh² at the point nearest to 0. */
 static double tanh_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (isnan(x[0].d) && e[0] < INFINITY)
         return 0;
     if (e[0] == INFINITY)
-        return INFINITY; /* perhaps a NaN */
+        return INFINITY; /* the operand may be a NaN */
     if (is_zero(x, e, 0) || isinf(x[0].d))
         return 0;
     double ch = cosh(fmax(fabs(x[0].d) - e[0], 0));
@@ -652,7 +652,7 @@ static void tanh_contract(struct contract *c)
 
 static const struct kexpr *tanh_at(struct at *c) { return at1(c, K_TANH); }
 
-/* 1 − t² as (1 − t)·(1 + t), which keeps its relative accuracy near t = ±1. */
+/* 1 − t² is computed as (1 − t)·(1 + t), which keeps its relative accuracy near t = ±1. */
 static struct node *tanh_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *one = build_scalar(b, 1);
@@ -676,8 +676,7 @@ const struct op_def op_tanh = {
 
 /* ---- maximum, minimum ---- */
 
-/* The interval x ± e of each operand reaches past the result by e − |x − y|, which is e for the operand that is the
-   result. The error is the larger of the two. */
+/* The interval x[i] ± e[i] reaches beyond the result y by e[i] − |x[i] − y|. The error is the larger of the two. */
 static double maximum_float_bound(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     (void)b;
@@ -717,7 +716,7 @@ OF_NUMBERS(minimum, INT_MIN_OF, n_min(c, x[0], x[1]))
 static const struct kexpr *maximum_at(struct at *c) { return at2(c, K_MAX); }
 static const struct kexpr *minimum_at(struct at *c) { return at2(c, K_MIN); }
 
-/* Where the result is taken from x: the operand of lower index wins a tie, and a NaN wins. */
+/* True where the result is x: x wins by `op` (a tie included), or x is a NaN. */
 static struct node *taken_from_x(struct builder *b, struct node *n, const char *op)
 {
     struct node *x = n->in[0];

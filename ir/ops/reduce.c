@@ -1,5 +1,5 @@
-/* Reductions along one or several dimensions, which are removed or, with keepdim, become 1. The sum of no terms is 0,
-   their max −∞ or the least integer, their mean a NaN. Sums and maxima of integers keep their dtype; sums wrap. */
+/* sum, mean and max along one or more dimensions, which are removed ([3, 4] -> [3]) or become 1 with keepdim ([3, 4] ->
+   [3, 1]). Over no elements, the sum is 0, the max −∞ or the least integer, the mean a NaN. */
 #include "ir/ops/integer.h"
 #include "ir/ops/reduction.h"
 
@@ -106,8 +106,7 @@ static void reduce_sample(struct sample *d)
 }
 
 /* ---- the terms of one result ---- */
-/* An iterator over the n elements of the operand that one result reduces, in row-major order. at: the flat index of the
-   current element. */
+/* Visits, in row-major order, the n elements of the operand that one result reduces. `at`: the current flat index. */
 struct terms {
     int rank;
     int64_t dim[MAX_RANK], stride[MAX_RANK], index[MAX_RANK];
@@ -162,7 +161,6 @@ static NUM sum_of(const struct ev *c, int64_t i, int64_t *n)
     return n_sum_end(&sum);
 }
 
-/* A sum that wraps is the same in any order of its terms. */
 static int64_t int_sum_of(const struct ev *c, int64_t i)
 {
     uint64_t sum = 0;
@@ -195,8 +193,8 @@ static void mean_eval(struct ev *c)
         }
 }
 
-/* Error of one sum. A NaN or infinity among terms of finite error occurs in every computation and decides the result,
-   so the error is 0, unless the other terms overflow. */
+/* A term that is certainly NaN or infinite decides the sum. The error is then 0, unless the other terms may
+   overflow. */
 static double sum_error(const struct bd *b, int64_t i, int64_t *n)
 {
     double mass = 0;
@@ -217,11 +215,10 @@ static double sum_error(const struct bd *b, int64_t i, int64_t *n)
     }
     double e = bd_sum(b, mass, err, t.n);
     if (!(mass + e <= bd_max(b)))
-        return INFINITY; /* a partial sum may overflow */
+        return INFINITY;
     return decided ? 0 : e;
 }
 
-/* The error is the sum of the terms' errors, unless the sum of the terms may wrap. */
 static double int_sum_error(const struct bd *b, int64_t i)
 {
     enum dtype dtype = b->v.out.dtype;
@@ -246,7 +243,8 @@ static void sum_bound(struct bd *b)
             b->e_out[i] = ints ? int_sum_error(b, i) : sum_error(b, i, &n);
 }
 
-/* The sum's error divided by n, with the rounding of the division. n is exact in f32 only up to 2^24. */
+/* The sum's error divided by n, plus the rounding of the division. Above 2^24, the conversion of n to f32 rounds
+   too. */
 static double mean_error(const struct bd *b, int64_t i)
 {
     int64_t terms;
@@ -294,7 +292,7 @@ static void mean_contract(struct contract *c)
     facts_set(c, x->lo, x->hi, x->finite && length_of(c)->lo > 0, false);
 }
 
-/* A value for each result, [.., 1, ..] where a dimension is reduced, broadcast over the operand. */
+/* Broadcasts one value for each result over that result's terms: for a sum [3, 4] -> [3], from [3] to [3, 4]. */
 static struct node *over_terms(struct builder *b, struct node *n, struct node *value)
 {
     const struct type *x = &n->in[0]->type;
@@ -311,7 +309,6 @@ static struct node *sum_grad(struct builder *b, struct node *n, struct node *gy,
     return over_terms(b, n, gy);
 }
 
-/* The number of terms of each result, as a float. */
 static struct node *terms_count(struct builder *b, struct node *n)
 {
     const struct type *x = &n->in[0]->type;
@@ -399,8 +396,7 @@ static void max_eval(struct ev *c)
         }
 }
 
-/* The error is the farthest that any element's interval reaches past the result. The largest element's interval reaches
-   past it by that element's error. */
+/* The largest distance by which the interval x ± e of an element reaches beyond the result y: e − |x − y|. */
 static double max_error(const struct bd *b, int64_t i)
 {
     double y = b->v.out.v[i].d;
@@ -448,7 +444,8 @@ static void max_contract(struct contract *c)
     facts_set(c, some ? x->lo : -INFINITY, x->hi, x->finite && some, x->integral && some);
 }
 
-/* x as [kept dims.., terms], with one row for each result; perm is the order of x's dims that makes such rows. */
+/* Moves the reduced dims of x last and merges them. The result has shape *rows, [kept dims.., terms]: one row for each
+   result of the reduction. perm: the new order of x's dims. */
 static struct node *rows_of_terms(struct builder *b, struct node *n, struct node *x, int64_t *perm, struct type *rows)
 {
     struct index_table *t = b->g->s->indices;
@@ -470,8 +467,7 @@ static struct node *rows_of_terms(struct builder *b, struct node *n, struct node
     return build_reshape(b, build_transpose(b, x, perm), rows);
 }
 
-/* All of gy goes to one element of each result: the first of the largest, whose index is materialised, so that forward
-   and backward agree on ties. */
+/* gy goes to a single term of each result: the first of the largest, which argmax finds. */
 static struct node *max_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];

@@ -1,5 +1,5 @@
-/* Routing: scores to integers and back (ir/route/certify.h), and the weighted sum over the chosen experts. The choice
-   of experts is in ir/ops/topk.c. */
+/* Routing of rows to experts: scores to integers and back (ir/route/certify.h), and the weighted sum over the chosen
+   experts. The experts are chosen in ir/ops/topk.c. */
 #include <math.h>
 
 #include "ir/route/certify.h"
@@ -21,7 +21,6 @@ static struct padic padic_of(const struct node *n)
     return a;
 }
 
-/* infer requires that the ring exists, since an op without a ring cannot be evaluated or lowered. */
 static bool padic_infer(struct graph *g, struct node *n, enum dtype to)
 {
     struct padic a;
@@ -45,7 +44,7 @@ static bool padic_encode_infer(struct graph *g, struct node *n)
     return need_float(g, n, 0) && padic_infer(g, n, DT_I64);
 }
 
-/* A NaN becomes the least i64, which an integer's range ignores, as a float's range ignores NaN. */
+/* A NaN becomes the least i64. The range covers neither of them. */
 static void padic_encode_contract(struct contract *c)
 {
     struct padic a = padic_of(c->n);
@@ -53,7 +52,7 @@ static void padic_encode_contract(struct contract *c)
     padic_needs_ring(c);
     double lo = isfinite(z->lo) ? (double)padic_encode(&a, z->lo) : -(double)a.limit;
     double hi = isfinite(z->hi) ? (double)padic_encode(&a, z->hi) : (double)a.limit;
-    /* Beyond 2⁵³ a range end is rounded outward. */
+    /* Beyond 2⁵³ the conversion to double rounds, so the ends move outward. */
     if (fabs(lo) > 0x1p53)
         lo = nextafter(lo, -INFINITY);
     if (fabs(hi) > 0x1p53)
@@ -61,12 +60,13 @@ static void padic_encode_contract(struct contract *c)
     facts_set(c, lo, hi, z->finite, true);
 }
 
-/* If L is exact in double, the double is clamped to ±L. Else it is clamped to ±2⁶², and the integer then to ±L. */
+/* The integer is clamped to ±L, L = a->limit. If L is exact in double, the double is clamped before the conversion.
+   Otherwise the double is clamped to ±2⁶², and the integer to ±L. */
 static bool limit_is_double(const struct padic *a) { return a->limit <= INT64_C(1) << 53; }
 static double clamp_of(const struct padic *a) { return limit_is_double(a) ? (double)a->limit : 0x1p62; }
 
-/* Over the finite field (NUM_FIELD), the rounding, the clamps and the cast are uninterpreted functions, as the kernel's
-   operations are. The result may then exceed ±L, but decode accepts any i64. */
+/* Over the finite field (NUM_FIELD), hashes replace the rounding, the clamps and the cast, here and in kernels. The
+   result may exceed ±L, which decode accepts. */
 static NUM padic_encode_eval1(const struct ev *c, const NUM *z)
 {
     struct padic a = padic_of(c->n);
@@ -83,7 +83,7 @@ static double distance(int64_t x, int64_t y)
     return d > UINT64_C(1) << 53 ? nextafter((double)d, INFINITY) : (double)d;
 }
 
-/* encode is nondecreasing, so its result is farthest from y at z − e or z + e. */
+/* encode is nondecreasing, so the result farthest from y is at z − e or z + e. */
 static double padic_encode_bound1(const struct bd *b, const NUM *z, const double *e, NUM y)
 {
     struct padic a = padic_of(b->v.n);
@@ -95,7 +95,6 @@ static double padic_encode_bound1(const struct bd *b, const NUM *z, const double
                 distance(y.i, padic_encode(&a, round_down(z->d, e[0]))));
 }
 
-/* A NaN is replaced by 0 in the computation; the last select then gives PADIC_NONE for it. */
 static const struct kexpr *padic_encode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
@@ -133,8 +132,8 @@ static void padic_encode_sample(struct sample *d)
     padic_sample_ring(d, &top);
 }
 
-/* The largest z that is not clamped, that is, for which round-half-even(s·z) <= L. s·z and the quotient by s are
-   exact. From 2⁵² on every double is an integer. */
+/* The largest z that padic_encode does not clamp: round-half-even(s·z) <= L, with L = a->limit. Division by s is exact.
+   From 2⁵² on every double is an integer. */
 static double largest_unclamped(const struct padic *a)
 {
     double top = (double)a->limit;
@@ -146,7 +145,7 @@ static double largest_unclamped(const struct padic *a)
     return (rint(half) <= top ? half : nextafter(half, 0)) / (double)a->s;
 }
 
-/* Straight through, 0 where clamped: dq/dz = s. The gradient of an i64 is a float. A NaN of z passes. */
+/* A straight-through gradient: dq/dz = s, or 0 where z is clamped. A NaN counts as not clamped. */
 static struct node *padic_encode_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct padic a = padic_of(n);
@@ -183,7 +182,7 @@ static bool padic_decode_infer(struct graph *g, struct node *n)
     return padic_infer(g, n, DT_FLOAT);
 }
 
-/* Balanced representatives lie in −(pⁿ − 1 − L)..L. */
+/* The balanced representative of a residue lies in −(pⁿ − 1 − L)..L, where L = ⌊(pⁿ − 1)/2⌋. */
 static double least_of(const struct padic *a) { return -(double)(a->top - a->limit); }
 static bool is_balanced(const struct padic *a, const struct facts *q)
 {
@@ -211,8 +210,8 @@ static NUM padic_decode_eval1(const struct ev *c, const NUM *q)
                                  : n_mul(c, (NUM){ .u = field_of_int(r) }, n_const(c, 1 / (double)a.s));
 }
 
-/* The error is e/s, plus one rounding if q has more bits than the arithmetic. If q is uncertain, its representative may
-   also be at the other end of the balanced range. */
+/* The error is e/s, plus one rounding if the integer has too many bits for the arithmetic (f32, or double in the
+   reference). If q ± e leaves the balanced range, the representative may jump to the other end: by pⁿ. */
 static double padic_decode_bound1(const struct bd *b, const NUM *q, const double *e, NUM y)
 {
     struct padic a = padic_of(b->v.n);
@@ -231,15 +230,12 @@ static double padic_decode_bound1(const struct bd *b, const NUM *q, const double
     return bd_done(b, y.d, moved / s, bd_round(b, (fabs(y.d) + moved / s) * (1 + 0x1p-50)));
 }
 
-/* What is added to a remainder to bring it into the balanced range: -`by` where `high` holds, +`by` where `low` holds,
-   else 0. */
 static const struct kexpr *into_range(struct kbuild *k, const struct kexpr *high, const struct kexpr *low, int64_t by)
 {
     return kexpr_op(k, K_SELECT, high, kexpr_i64(k, -by),
                     kexpr_op(k, K_SELECT, low, kexpr_i64(k, by), kexpr_i64(k, 0)));
 }
 
-/* r/s as f32; a NaN if q is PADIC_NONE. */
 static const struct kexpr *decoded(struct at *c, const struct padic *a, const struct kexpr *q, const struct kexpr *r)
 {
     struct kbuild *k = c->k;
@@ -252,9 +248,9 @@ static const struct kexpr *padic_decode_at(struct at *c)
 {
     struct padic a = padic_of(c->n);
     struct kbuild *k = c->k;
-    /* If q is known to be balanced, as results of encode are, it is its own representative. Otherwise the
-       representative is the remainder of q by pⁿ, which has the sign of q, moved into the balanced range. pⁿ = 2⁶³ is
-       no i64; in that case every i64 but the least is its own remainder. */
+    /* A balanced q, such as a result of encode, is its own representative. Otherwise the representative is the
+       remainder of q by pⁿ, plus or minus pⁿ if it is out of range. If pⁿ = 2⁶³, which is no i64, q is its own
+       remainder, and pⁿ is added in two steps: 2⁶³ − 1 and 1. */
     bool fits = a.top < INT64_MAX;
     bool reduced = is_balanced(&a, &c->n->in[0]->facts);
     const struct kexpr *q = at_plain(c, 0);
@@ -302,9 +298,8 @@ const struct op_def op_padic_decode = {
 };
 
 /* ---- combine ---- */
-/* w is [.., E], and y_0 … y_{E−1} are all [.., N] with the same leading dims. Element [.., j] of the result reads w[..,
-   e] and y_e[.., j]. combine is not pointwise, since it reads w at other indices. Like a gather, it is lowered element
-   by element. */
+/* Operands: w [.., E] and y_0, …, y_{E−1}, each [.., N]. Result [.., N]: element [.., j] is Σ_e w[.., e]·y_e[.., j].
+   The op is not pointwise, since all j of a row use the same weights. */
 static bool combine_infer(struct graph *g, struct node *n)
 {
     const struct type *w = &n->in[0]->type;
@@ -372,7 +367,8 @@ static void combine_work(struct session *s, const struct node *n, struct work *w
     w->sum_length = index_const(s->indices, n->n_in - 1);
 }
 
-/* An expert whose weight is exactly 0 was not chosen: it contributes nothing, rather than 0·y. A NaN is not 0. */
+/* A weight of exactly 0 marks an expert that was not chosen. Its term is left out: 0·y would be a NaN for an infinite
+   y. */
 static bool is_chosen(const struct ev *c, NUM w) { return c->kind == NUM_DOUBLE ? w.d != 0 : w.u != 0; }
 
 static void combine_eval(struct ev *c)
@@ -388,9 +384,8 @@ static void combine_eval(struct ev *c)
         }
 }
 
-/* One expert's part in a bound. mass: the largest |w·y|. err: |w'y' − wy| ≤ |w|·ey + |y|·ew + ew·ey, which also holds
-   where w or w' is 0, that is, where an expert drops out or comes in. nan: the term is certainly a NaN. open: nothing
-   bounds the term. */
+/* Bounds on one term w·y. A kernel computes w'·y', with w' and y' within ew and ey of w and y. mass: the largest
+   |w'y'|. err: |w'y' − wy| ≤ |w|·ey + |y|·ew + ew·ey. nan: the term is certainly a NaN. open: the term is unbounded. */
 struct term {
     double mass, err;
     bool nan, open;
@@ -406,7 +401,7 @@ static struct term term_of(NUM w, double ew, NUM y, double ey)
     bool sure = isnan(w.d) || fabs(w.d) > ew;
     if (isnan(w.d) || isnan(y.d))
         return (struct term){ .nan = sure, .open = !sure };
-    /* An infinity is exact: its product is certain if the other factor's sign is. */
+    /* A product with an infinity is certain if the sign of the other factor is. */
     if (isinf(w.d))
         return (struct term){ .open = ey > 0 && fabs(y.d) <= ey };
     if (isinf(y.d))
@@ -416,8 +411,8 @@ static struct term term_of(NUM w, double ew, NUM y, double ey)
     return t;
 }
 
-/* A term takes part in the rounding of its product and in up to E additions in sequence, which gives γ_{E+1} (Higham,
-   section 3.1). This holds for the kernel and for a reference that rounds. */
+/* A term is rounded once in its product, and in at most E additions one after the other (E experts): γ_{E+1} (Higham,
+   section 3.1). This is counted for the kernel and for the reference. */
 static void combine_bound(struct bd *b)
 {
     for (size_t r = 0; r < b->v.n_runs; r++)
@@ -479,7 +474,7 @@ static void combine_sample(struct sample *d)
         sample_operand(d, e, &y, -2, 2);
 }
 
-/* The weights of one expert, [.., 1]. */
+/* Column `expert` of w, as [.., 1]. */
 static struct node *weights_of(struct builder *b, const struct node *n, int expert)
 {
     struct node *w = n->in[0];
@@ -494,7 +489,7 @@ static struct node *weights_of(struct builder *b, const struct node *n, int expe
                  (struct attr[]){ { .n = last + 1, .dims = start }, { .n = last + 1, .dims = size } });
 }
 
-/* Σ_j gy[.., j]·y_e[.., j] as column e of the result. */
+/* The gradient of w: column e is Σ_j gy[.., j]·y_e[.., j]. */
 static struct node *weights_grad(struct builder *b, struct node *n, struct node *gy)
 {
     struct node **columns = arena_array(b->g->arena, struct node *, n->n_in);
@@ -504,7 +499,7 @@ static struct node *weights_grad(struct builder *b, struct node *n, struct node 
     return build(b, "concat", columns, n->n_in - 1, (struct attr[]){ { .i = -1 } });
 }
 
-/* An expert that was not chosen contributes nothing, so neither its weight nor its result gets a gradient. */
+/* If an expert was not chosen (weight 0), neither its weight nor its result gets a gradient. */
 static struct node *combine_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     bool keep = b->keep_f32;

@@ -10,7 +10,7 @@ static bool same_loc(const struct loc *x, const struct loc *y)
     return x->line == y->line && x->col == y->col && x->src == y->src;
 }
 
-/* "the second operand (y) of add": a bare operand name could be mistaken for a name in the user's file. */
+/* "the second operand (y) of add". A bare "y" could be taken for a name in the user's file. */
 static const char *operand_text(struct arena *a, const struct node *n, int operand)
 {
     static const char *const ordinals[] = { "first ", "second ",  "third ",  "fourth ", "fifth ",
@@ -44,7 +44,7 @@ bool need_float(struct graph *g, const struct node *n, int operand)
     return dtype_is_float(n->in[operand]->type.dtype) || infer_error(g, n, operand, "must be a float (cast makes one)");
 }
 
-/* An operand as the file has it: without the broadcast that the call itself made of it. */
+/* The operand as the user wrote it: without the broadcast that the call has inserted. */
 static const struct node *as_written(const struct node *n, int operand)
 {
     const struct node *x = n->in[operand];
@@ -59,8 +59,8 @@ static bool is_one(const struct index *dim)
     return index_const_value(dim, &k) && k == 1;
 }
 
-/* Suggests a remedy if x comes from a reduction that has dropped a dimension, or if x's dims are the leading ones of
-   `whole`. */
+/* Suggests keepdim=true if x is a reduction. Otherwise suggests a reshape if x's dims are the leading dims of `whole`:
+   [B] and [B, 74] -> reshape x to [B, 1]. */
 static void note_leading_dims(struct graph *g, const struct node *x, const struct node *whole)
 {
     int keepdim = op_attr(x->op, "keepdim");
@@ -84,8 +84,6 @@ static const char *typed_name(struct arena *a, const struct node *x)
     return arena_printf(a, "%s%s %s", name_of(x), x->name ? "" : "(…)", type_text(a, &x->type));
 }
 
-/* Compares the dims from the last one back. At the first pair that does not fit, reports an error that shows both
-   operands, and returns false. */
 static bool dims_align(struct graph *g, const struct node *n, int operand)
 {
     const struct node *x = as_written(n, 0);
@@ -128,13 +126,13 @@ bool need_axis(struct graph *g, const struct node *n, int64_t axis, int rank, in
 
 void set_type(struct node *n, enum dtype dtype, int rank, const struct index *const *dims)
 {
-    n->type = (struct type){ .dtype = dtype, .rank = rank }; /* too high a rank is refused by graph_add */
+    n->type = (struct type){ .dtype = dtype, .rank = rank };
     for (int i = 0; i < rank && i < MAX_RANK; i++)
         n->type.dim[i] = dims[i];
 }
 
 /* ---- facts ---- */
-/* An integral end counts as exact: 0 must stay 0. */
+/* Integers are not moved, so a range that begins at 0 does not reach below 0. */
 double facts_down(double x) { return isfinite(x) && x != rint(x) ? nextafter(x, -INFINITY) : x; }
 double facts_up(double x) { return isfinite(x) && x != rint(x) ? nextafter(x, INFINITY) : x; }
 
@@ -169,7 +167,7 @@ double bd_operand(const struct bd *b, int operand, int64_t i)
     return e;
 }
 
-/* The bound itself is computed in double: a factor covers that rounding. */
+/* The factor covers the rounding of the bound's own computation. */
 double bd_done(const struct bd *b, double y, double propagated, double own)
 {
     double e = (propagated + own) * (1 + 0x1p-40);
@@ -178,8 +176,7 @@ double bd_done(const struct bd *b, double y, double propagated, double own)
     return isfinite(y) && fabs(y) + e > bd_max(b) ? INFINITY : e;
 }
 
-/* Do the operand's facts say that it is nonnegative? Its computed value is then nonnegative too: sums, products and
-   roundings of nonnegative values are. */
+/* Sums, products and roundings of nonnegative values are nonnegative, so facts hold for computed values too. */
 bool known_nonnegative(const struct bd *b, int operand, double x)
 {
     const struct facts *f = &b->v.n->in[operand]->facts;
@@ -205,7 +202,7 @@ uint64_t sample_bits(struct sample *d)
 
 int64_t sample_range(struct sample *d, int64_t lo, int64_t hi)
 {
-    uint64_t n = (uint64_t)hi - (uint64_t)lo + 1; /* 0: every value of the type */
+    uint64_t n = (uint64_t)hi - (uint64_t)lo + 1; /* 0 if lo..hi is all of int64_t */
     uint64_t bits = sample_bits(d);
     return (int64_t)((uint64_t)lo + (n ? bits % n : bits));
 }
@@ -215,7 +212,7 @@ int64_t sample_dim(struct sample *d)
 }
 const struct index *draw_index(const struct sample *d, int64_t k) { return index_const(d->s->indices, k); }
 
-/* At most one long dimension, so that tests stay short. */
+/* At most one dimension is above 7, so that tests are fast. */
 struct type sample_type(struct sample *d, enum dtype dtype, int rank_lo, int rank_hi)
 {
     struct type t = { .dtype = dtype, .rank = (int)sample_range(d, rank_lo, rank_hi) };

@@ -1,38 +1,39 @@
 #ifndef TOKIC_IR_OPS_ROW_H
 #define TOKIC_IR_OPS_ROW_H
-/* Helpers that op records share, by function: infer, contract, bound, at, sample. */
 #include "ir/ops/op.h"
 
 #define N_ATTRS(a) (int)(sizeof(a) / sizeof *(a))
 
 /* ---- infer ---- */
-/* Requirements of operands: false and an error if they fail. */
+/* Each returns false, and reports an error, if the requirement does not hold. */
 bool need_float(struct graph *g, const struct node *n, int operand);
 bool need_shape_of_first(struct graph *g, const struct node *n, int operand);
-/* Resolves an axis attribute; a negative one counts from the end. */
+/* Sets *out to the dimension that `axis` names. A negative axis counts from the end. */
 bool need_axis(struct graph *g, const struct node *n, int64_t axis, int rank, int *out);
 void set_type(struct node *n, enum dtype dtype, int rank, const struct index *const *dims);
 
-/* ---- facts: facts_down and facts_up move an inexact end of an interval outward by one ulp ---- */
+/* ---- contract ---- */
 static inline const struct facts *fact(const struct contract *c, int operand) { return &c->n->in[operand]->facts; }
 void facts_set(struct contract *c, double lo, double hi, bool finite, bool integral);
+/* The next double below or above x, for the ends of a rounded range. Integers and infinities stay as they are. */
 double facts_down(double x);
 double facts_up(double x);
 
 /* ---- bounds ---- */
-/* a·b for error terms: 0·∞ = 0. */
+/* a·b for error terms, with 0·∞ = 0. */
 static inline double times(double a, double b) { return a == 0 || b == 0 ? 0 : a * b; }
-/* The error of an operand as the op uses it. In a kernel it includes the rounding of an f64 operand to f32. An infinity
-   of finite error is exact: 0. */
+/* The error of element i of an operand. In a kernel, it includes the rounding of an f64 operand to f32. A certain
+   infinity has error 0. */
 double bd_operand(const struct bd *b, int operand, int64_t i);
-/* The total error of a result y: the propagated errors of its operands and its own rounding; INFINITY where the
-   arithmetic may overflow. */
+/* The error of a result y: the errors of its operands as they propagate, plus its own rounding. INFINITY if the result
+   may overflow. */
 double bd_done(const struct bd *b, double y, double propagated, double own);
-/* Do the operand's facts say that its value x is nonnegative? Then the computed value is nonnegative too. */
+/* Do the operand's facts say that its value x is nonnegative? The computed value is then nonnegative too. */
 bool known_nonnegative(const struct bd *b, int operand, double x);
 
 /* ---- at ---- */
-/* The operand at the result's index, as f32; at_plain: in its own type; at_number: as f32 if it is a float. */
+/* The operand's value at the result's index: as f32 (at_float), in its own type (at_plain), or as f32 if it is a float
+   (at_number). */
 const struct kexpr *at_float(struct at *c, int operand);
 const struct kexpr *at_number(struct at *c, int operand);
 static inline const struct kexpr *at_plain(struct at *c, int operand) { return c->value(c, operand, c->index); }
@@ -40,13 +41,12 @@ static inline struct index_table *at_index(const struct at *c) { return c->k->in
 
 /* ---- samples ---- */
 uint64_t sample_bits(struct sample *d);
-int64_t sample_range(struct sample *d, int64_t lo, int64_t hi); /* inclusive */
-int64_t sample_dim(struct sample *d);                           /* 0..7, rarely up to 70 */
+int64_t sample_range(struct sample *d, int64_t lo, int64_t hi);
+int64_t sample_dim(struct sample *d); /* 0..7, rarely up to 70 */
 struct type sample_type(struct sample *d, enum dtype dtype, int rank_lo, int rank_hi);
 void sample_operand(struct sample *d, int i, const struct type *t, double lo, double hi);
-/* n float operands of one shape, values in lo..hi. */
 void sample_same(struct sample *d, int n, double lo, double hi);
-/* n operands of one shape, all i32 or all i64: small, or from the dtype's whole range. */
+/* n operands of one shape, all i32 or all i64, with small values or with any. */
 void sample_ints(struct sample *d, int n);
 struct attr sample_attr_int(int64_t i);
 struct attr sample_attr_float(double f);
@@ -54,5 +54,5 @@ struct attr sample_attr_ints(struct sample *d, int n, const int64_t *ints);
 struct attr sample_attr_dims(const struct sample *d, int n, const struct index *const *dims);
 struct attr sample_attr_dims_of(const struct sample *d, const struct type *t);
 const struct index *draw_index(const struct sample *d, int64_t k);
-int64_t sample_dim_of(const struct type *t, int i); /* the constant value of dim i */
+int64_t sample_dim_of(const struct type *t, int i);
 #endif

@@ -1,19 +1,21 @@
-/* sheaf_check: is the dispatch that the experts consumed the one that the router made (ir/route/sheaf.h)? */
+/* The op sheaf_check: did the experts receive what the router sent them (ir/route/sheaf.h)? */
 #include "ir/route/sheaf.h"
 
 #include <math.h>
 
 #include "ir/ops/row.h"
 
-/* The operands, in the order of op_sheaf_check. q: the residues (i64), or a softmax router's scores. */
+/* Operand numbers, in the order of op_sheaf_check. Q: i64 residues, or the scores of a softmax router. B_…: copies that
+   the experts' buckets carry. */
 enum { X, Q, CHOSEN, W, COUNT, ROW, B_CHOSEN, B_W, B_Q, B_X, READ_ROW, READ_W, N_OPERANDS };
-enum { RESULT = 7 }; /* elements of the result: clause (0: right), a, b, row, column, the bits of both values */
+enum { RESULT = 7 }; /* number of elements of the result: the members of struct sheaf_obstruction */
 
 static const struct attr_def sheaf_attrs[] = { { "k", ATTR_INT, true, { .i = 0 }, "experts a row" } };
 
 static bool is_index(enum dtype t) { return t == DT_I64 || t == DT_I32; }
 
-/* The shape that an operand must have, as x [rows, width], chosen [rows, experts] and row [experts, cap] imply it. */
+/* The shape that an operand must have. x [rows, width], chosen [rows, experts] and row [experts, cap] give the
+   sizes. */
 static struct type shape_of(const struct node *n, int operand)
 {
     const struct index *rows = n->in[X]->type.dim[0];
@@ -55,7 +57,6 @@ static struct type shape_of(const struct node *n, int operand)
     return t;
 }
 
-/* A bucket's table has the dtype of the router's table. */
 static bool kind_fits(struct graph *g, const struct node *n, int operand)
 {
     static const int like[N_OPERANDS] = { [B_CHOSEN] = CHOSEN, [B_W] = W, [B_Q] = Q, [B_X] = X, [READ_W] = W };
@@ -112,7 +113,6 @@ static struct sheaf_table table(const struct ev *c, int operand)
     return (struct sheaf_table){ c->in[operand].v, sizeof(NUM) };
 }
 
-/* Compares numbers by their bits in memory: −0 differs from 0, and a NaN equals a NaN of the same bits. */
 static void sheaf_check_eval(struct ev *c)
 {
     struct sheaf_site site = { .rows = c->in[X].dim[0],
@@ -139,7 +139,7 @@ static void sheaf_check_eval(struct ev *c)
             n_store_i(c, i, result[i]);
 }
 
-/* sheaf_check compares bits, so an operand with an error leaves the result unbounded. */
+/* The op compares bits, so any error of an operand makes the result unbounded. */
 static void sheaf_check_bound(struct bd *b)
 {
     bool certain = true;

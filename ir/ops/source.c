@@ -1,8 +1,8 @@
-/* Sources: nodes without operands. Inputs, labels and parameters are bound from outside; constant and iota compute
-   their elements. */
+/* Ops without operands. Inputs, labels and parameters get their data at run time; constant, extent and iota compute
+   theirs. */
 #include "ir/ops/row.h"
 
-enum { DIMS, DTYPE, THIRD, FOURTH }; /* the attributes of all ops here start with dims and dtype */
+enum { DIMS, DTYPE, THIRD, FOURTH }; /* attribute numbers: most ops here begin with dims and dtype */
 #define DIMS_DTYPE                                                                                                     \
     { .name = "dims", .kind = ATTR_DIMS, .required = true, .doc = "its shape" },                                       \
     {                                                                                                                  \
@@ -45,7 +45,7 @@ static bool input_infer(struct graph *g, struct node *n)
     return source_infer(g, n);
 }
 
-/* A file's values outside the range are refused, so a finite range means finite elements. */
+/* Data outside lo..hi is rejected, so a finite range means finite elements. */
 static void input_contract(struct contract *c)
 {
     double lo = node_attr(c->n, THIRD)->f;
@@ -135,7 +135,7 @@ const struct op_def op_param = {
     .sample = param_sample,
 };
 
-/* ---- constant, iota: one loop over the elements' exact values ---- */
+/* ---- constant, iota ---- */
 typedef double value_fn(const struct ev *c, int64_t i);
 
 static void eval_values(struct ev *c, value_fn *value)
@@ -151,7 +151,7 @@ static void eval_values(struct ev *c, value_fn *value)
     }
 }
 
-/* The value as a kernel has it: rounded to its dtype, `float` as f32. */
+/* x as a kernel computes it: rounded to n's dtype, where `float` is f32. */
 static double in_kernel(const struct node *n, double x)
 {
     enum dtype t = n->type.dtype;
@@ -174,7 +174,6 @@ static const struct attr_def constant_attrs[] = {
     { .name = "value", .kind = ATTR_FLOAT, .required = true, .doc = "the number" },
 };
 
-/* An integer dtype needs an integral value in its range. */
 static bool constant_infer(struct graph *g, struct node *n)
 {
     double x = node_attr(n, THIRD)->f;

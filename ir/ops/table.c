@@ -1,4 +1,4 @@
-/* The op table: records by name, and lookups of operands and attributes in a record. */
+/* The op table, and lookups by name: of ops, and of an op's operands and attributes. */
 #include <string.h>
 
 #include "ir/ops/op.h"

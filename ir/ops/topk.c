@@ -1,5 +1,5 @@
-/* The choice of the K largest of each row. It compares integers or scores exactly, so equal scores
-   choose equal sets on every backend. */
+/* topk_mask marks the k largest elements of each row. Comparisons are exact, so equal scores give equal masks on every
+   backend. */
 #include <math.h>
 
 #include "ir/route/certify.h"
@@ -36,7 +36,7 @@ static void topk_mask_contract(struct contract *c)
     c->out->max_nonzero = k < 0 || k > INT32_MAX ? -1 : (int)k;
 }
 
-/* Does score x of element i precede y of element j? Larger first, ties to the lower index, NaN last. */
+/* Does score x of element i precede score y of element j? The larger first, ties by index, NaN last. */
 static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j)
 {
     if (!dtype_is_float(c->in[0].dtype))
@@ -46,7 +46,7 @@ static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j
     return n_less(c, y, x) || (!n_less(c, x, y) && i < j);
 }
 
-/* One row of scores, n from flat index `at` on: of an evaluation (c) or of a bound (b). */
+/* A row of n scores, which begins at flat index `at`. An evaluation sets c, a bound sets b. */
 struct row {
     const struct ev *c;
     const struct bd *b;
@@ -60,7 +60,7 @@ static uint64_t score_key(const void *row, int64_t i)
     return !dtype_is_float(r->c->in[0].dtype) ? rank_of_int(x.i) : r->c->kind == NUM_FIELD ? x.u : rank_of_double(x.d);
 }
 
-/* Up to this many requested elements of a row are ranked one by one. */
+/* If at most this many elements of a row are requested, each is ranked by counting its predecessors. */
 enum { FEW = 64 };
 
 static int64_t rank_of(const struct ev *c, const NUM *row, int64_t n, int64_t i)
@@ -97,7 +97,6 @@ static void topk_mask_eval(struct ev *c)
             eval_run(c, c->runs[r]);
 }
 
-/* The interval that a score lies in. */
 struct span {
     double lo, hi;
 };
@@ -111,8 +110,6 @@ static struct span span_of(const struct bd *b, int64_t i)
     return (struct span){ round_down(x.d, e), round_up(x.d, e) };
 }
 
-/* May, and must, element i precede element j? If both scores are certain, they are compared themselves, since two large
-   integers may be equal as doubles. */
 struct outcome {
     bool may, must;
 };
@@ -124,7 +121,8 @@ static struct outcome compare(const struct bd *b, int64_t row, int64_t i, int64_
     double ej = bd_err(b, 0, row + j);
     if (ei == INFINITY || ej == INFINITY)
         return (struct outcome){ true, false };
-    /* If one score is certainly a NaN, its order with any other score is certain. */
+    /* Certain scores are compared directly, since unequal large integers may be equal as doubles. A certain NaN comes
+       last, whatever the other score is. */
     bool whole = !dtype_is_float(b->v.in[0].dtype);
     if ((ei == 0 && ej == 0) || (!whole && (isnan(v[i].d) || isnan(v[j].d)))) {
         bool is = stands_before(&b->v, v[i], i, v[j], j);
@@ -132,15 +130,14 @@ static struct outcome compare(const struct bd *b, int64_t row, int64_t i, int64_
     }
     struct span x = span_of(b, row + i);
     struct span y = span_of(b, row + j);
-    /* An i64 end above 2⁵³ is rounded, so equal ends decide nothing. */
+    /* Doubles above 2⁵³ round an i64, so equal ends need not be equal integers. */
     bool sure_ties =
         !whole || (fabs(x.lo) < 0x1p52 && fabs(x.hi) < 0x1p52 && fabs(y.lo) < 0x1p52 && fabs(y.hi) < 0x1p52);
     return (struct outcome){ x.hi > y.lo || (x.hi == y.lo && (i < j || !sure_ties)),
                              x.lo > y.hi || (x.lo == y.hi && i < j && sure_ties) };
 }
 
-/* Is it uncertain whether element i is chosen? It is if the intervals allow both fewer than k and at least k elements
-   to precede i. */
+/* The choice of element i is uncertain if fewer than k elements must precede it, but at least k may. */
 static bool is_uncertain(const struct bd *b, int64_t row, int64_t i)
 {
     int64_t n = b->v.out.last;
@@ -157,9 +154,9 @@ static bool is_uncertain(const struct bd *b, int64_t row, int64_t i)
     return must < k && may >= k;
 }
 
-/* Do the ends of all scores' intervals have keys (end_key) whose order agrees with `compare`? The ends of an integer
-   with an error must be integers below 2⁵², which `compare` represents exactly. The two largest i64 are excluded, since
-   their keys stand for unbounded ends. */
+/* Does end_key order the ends of all intervals x ± e as `compare` does? The ends of an integer with an error must be
+   integers below 2⁵², which are exact in double. The two largest i64 are excluded, since the key of an unbounded end
+   equals theirs. */
 static bool has_keys(const struct row *r)
 {
     bool is_float = dtype_is_float(r->b->v.in[0].dtype);
@@ -200,8 +197,9 @@ static bool is_exact(const struct bd *b, int64_t row)
     return true;
 }
 
-/* At least k others may precede element i if the k-th of their high ends precedes i's low end. At least k others must
-   precede i if the k-th of their low ends precedes i's high end. */
+/* Element i may be left out if the k-th largest high end of the others precedes i's low end. It must be left out if the
+   k-th largest low end of the others precedes i's high end. The choice is uncertain if i may, but need not, be left
+   out. */
 static void bound_run(struct bd *b, struct run run)
 {
     int64_t n = b->v.out.last;
@@ -244,7 +242,6 @@ static void topk_mask_work(struct session *s, const struct node *n, struct work 
     w->macs = index_mul(s->indices, type_count(s, &n->type), type_last(s, &n->type));
 }
 
-/* Element j precedes i if sj > si, if only si is a NaN, or if both are equal (or NaN) and j < i. */
 static const struct kexpr *topk_mask_precedes(struct at *c, const struct kexpr *sj, const struct kexpr *j,
                                               const struct kexpr *si, const struct kexpr *i)
 {
@@ -272,7 +269,7 @@ static void topk_mask_sample(struct sample *d)
     struct type t = sample_type(d, sample_range(d, 0, 1) ? DT_I64 : DT_FLOAT, 1, 3);
     int64_t n = sample_range(d, 1, 9);
     t.dim[t.rank - 1] = draw_index(d, n);
-    sample_operand(d, 0, &t, t.dtype == DT_I64 ? -3 : -4, t.dtype == DT_I64 ? 3 : 4); /* integers: ties occur */
+    sample_operand(d, 0, &t, t.dtype == DT_I64 ? -3 : -4, t.dtype == DT_I64 ? 3 : 4);
     d->scores[0] = t.dtype != DT_I64;
     d->attrs[0] = sample_attr_int(sample_range(d, 1, n));
 }

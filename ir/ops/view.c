@@ -1,11 +1,10 @@
-/* Views: the result's elements are operand elements at other indices. Each op describes the mapping for flat indices
-   (eval, bound), as index arithmetic (at), and for boxes (needs). */
+/* Views: reshape, transpose, broadcast, slice, concat. Each op maps an element of the result to an element of an
+   operand: by flat index (eval, bound), as an index expression (at), and for boxes of elements (needs). */
 #include "ir/ops/row.h"
 
 #include <string.h>
 
 /* ---- shared loops ---- */
-/* The operand that the element at `index` comes from, and its flat index there. */
 struct from {
     int operand;
     int64_t i;
@@ -69,7 +68,6 @@ static void sample_source(struct sample *d, int i, const struct type *t)
     sample_operand(d, i, t, t->dtype == DT_BOOL ? 0 : -4, t->dtype == DT_BOOL ? 1 : 4);
 }
 
-/* Is the dimension 1? Then its index is 0, even if the expression of the index does not show it. */
 static bool is_one(const struct index *d) { return index_is_const(d) && d->k == 1; }
 
 /* ---- reshape ---- */
@@ -82,13 +80,13 @@ static bool reshape_infer(struct graph *g, struct node *n)
     const struct attr *a = node_attr(n, 0);
     set_type(n, n->in[0]->type.dtype, a->n, a->dims);
     if (type_misfit(g->s, &n->type))
-        return true; /* graph_add reports this */
+        return true; /* graph_add reports the error */
     if (type_count(g->s, &n->type) == type_count(g->s, &n->in[0]->type))
         return true;
     return infer_error(g, n, 0, "must have as many elements as %s", type_text(g->arena, &n->type));
 }
 
-/* Flat indices do not change. */
+/* A reshape does not change flat indices. */
 static void reshape_eval(struct ev *c)
 {
     for (size_t r = 0; r < c->n_runs; r++) {
@@ -108,13 +106,13 @@ static void reshape_bound(struct bd *b)
             b->e_out[i] = bd_err(b, 0, i);
 }
 
-/* Dims x0..x1-1 of the operand hold the same elements as dims y0..y1-1 of the result. */
+/* Dims x0..x1-1 of the operand become dims y0..y1-1 of the result. [2, 3, 5] -> [6, 5] has two such blocks: [2, 3] ->
+   [6] and [5] -> [5]. */
 struct block {
     int x0, x1, y0, y1;
 };
 
-/* The smallest such block that begins at (x0, y0). It ends where the products of the dims from x0 and from y0 on are
-   equal expressions. */
+/* The smallest block that begins at x0 and y0. The product of its operand dims equals that of its result dims. */
 static struct block block_after(struct index_table *t, const struct type *x, int x0, const struct type *y, int y0)
 {
     const struct index *py = index_const(t, 1);
@@ -144,7 +142,8 @@ static const struct kexpr *reshape_at(struct at *c)
         for (int d = b.y0; d < b.y1; d++)
             flat = index_add(t, index_mul(t, flat, y->dim[d]), is_one(y->dim[d]) ? index_const(t, 0) : c->index[d]);
         for (int d = b.x1 - 1; d >= b.x0; d--) {
-            bool empty = index_is_const(x->dim[d]) && x->dim[d]->k == 0; /* an operand without elements is never read */
+            bool empty =
+                index_is_const(x->dim[d]) && x->dim[d]->k == 0; /* such an operand has no elements and is never read */
             index[d] = empty ? flat : d == b.x0 ? flat : index_mod(t, flat, x->dim[d]);
             if (!empty && d > b.x0)
                 flat = index_div(t, flat, x->dim[d]);
@@ -153,8 +152,7 @@ static const struct kexpr *reshape_at(struct at *c)
     return c->value(c, 0, index);
 }
 
-/* box_range: the flat range first..last that a box covers in dims lo..hi-1, whose sizes are in `dim`. range_box: the
-   smallest box around such a range. */
+/* The flat indices, within dims lo..hi-1, of the first and last element of a box. dim: the sizes of the dims. */
 static void box_range(const int64_t *dim, const struct box *b, int lo, int hi, int64_t *first, int64_t *last)
 {
     *first = *last = 0;
@@ -164,12 +162,13 @@ static void box_range(const int64_t *dim, const struct box *b, int lo, int hi, i
     }
 }
 
+/* The smallest box, in dims lo..hi-1, that holds the flat indices first..last. */
 static void range_box(const int64_t *dim, struct box *b, int lo, int hi, int64_t first, int64_t last)
 {
     int64_t stride = 1;
     for (int d = lo; d < hi; d++)
         stride *= dim[d];
-    bool whole = false; /* an outer index varies: the inner ones take all values */
+    bool whole = false; /* set once an outer index varies: then the inner ones take all values */
     for (int d = lo; d < hi; d++) {
         if (dim[d] == 0) {
             b->lo[d] = 0;
@@ -191,8 +190,6 @@ static void dims_at(const struct dim_values *v, const struct type *t, int64_t *d
         dim[d] = dims_eval(v, t->dim[d]);
 }
 
-/* Maps the box block by block. Blocks are found from the dims' values: a block ends where the products of its operand
-   dims and of its result dims are equal. */
 static void reshape_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                           struct box *in)
 {
@@ -369,7 +366,7 @@ static bool broadcast_infer(struct graph *g, struct node *n)
     const struct type *x = &n->in[0]->type;
     set_type(n, x->dtype, a->n, a->dims);
     if (a->n > MAX_RANK)
-        return true; /* graph_add reports this */
+        return true; /* graph_add reports the error */
     bool fits = x->rank <= a->n;
     for (int i = 1; fits && i <= x->rank; i++)
         fits = x->dim[x->rank - i] == a->dims[a->n - i] || is_one(x->dim[x->rank - i]);
@@ -464,7 +461,7 @@ static bool slice_infer(struct graph *g, struct node *n)
         return infer_error(g, n, 0, "must have a dimension for each entry of start (%d) and size (%d)", start->n,
                            size->n);
     if (type_misfit(g->s, &n->type))
-        return true; /* graph_add reports this */
+        return true; /* graph_add reports the error */
     for (int i = 0; i < x->rank; i++) {
         const struct index *from = start->dims[i];
         bool starts = from->lo >= 0 && from->hi <= INDEX_DIM_MAX;
@@ -581,7 +578,7 @@ static bool concat_infer(struct graph *g, struct node *n)
         }
         n->type.dim[axis] = index_add(g->s->indices, n->type.dim[axis], y->dim[axis]);
         if (type_misfit(g->s, &n->type))
-            return true; /* graph_add reports this */
+            return true; /* graph_add reports the error */
     }
     return true;
 }
@@ -601,7 +598,7 @@ static struct from concat_from(const struct ev *c, const int64_t *index)
 static void concat_eval(struct ev *c) { eval_from(c, concat_from); }
 static void concat_bound(struct bd *b) { bound_from(b, concat_from); }
 
-/* The part of the box that lies in the operand; an empty part has lo 0, hi −1 along the axis. */
+/* The part of the box *out that comes from the operand. An empty part has lo 0 and hi −1 along the axis. */
 static void concat_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                          struct box *in)
 {
@@ -621,8 +618,9 @@ static void concat_needs(const struct node *n, int operand, const struct dim_val
     }
 }
 
-/* A chain of selects by the index along the axis, from the last operand back. Each operand is read at an index clamped
-   to its range. An operand that turns out to be empty is read at 0 but never chosen. */
+/* Builds i < end_0 ? x_0 : i < end_1 ? x_1 : …, from the last operand back. A select computes both values, so each
+   operand is read at an index clamped to its range. An operand that is empty at run time is read at 0, but never
+   chosen. */
 static const struct kexpr *concat_at(struct at *c)
 {
     struct index_table *t = at_index(c);
@@ -666,7 +664,7 @@ static void concat_sample(struct sample *d)
     d->attrs[0] = sample_attr_int(sample_range(d, 0, 1) ? axis : axis - t.rank);
 }
 
-/* The part of gy that the operand fills. */
+/* The part of gy that belongs to this operand. */
 static struct node *concat_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct index_table *t = b->g->s->indices;

@@ -5,7 +5,7 @@
 
 #include "ir/rank.h"
 
-__extension__ typedef unsigned __int128 u128; /* products of two 64-bit numbers */
+__extension__ typedef unsigned __int128 u128;
 
 /* Is x a strong probable prime to base b? x is odd, and x − 1 = odd·2^twos. */
 static bool passes_base(uint64_t x, uint64_t b, uint64_t odd, int twos)
@@ -22,8 +22,8 @@ static bool passes_base(uint64_t x, uint64_t b, uint64_t odd, int twos)
     return false;
 }
 
-/* Miller and Rabin's test. With these bases it is right for all numbers below 2⁶⁴ (Sorenson and Webster, Strong
-   pseudoprimes to twelve prime bases, 2015). */
+/* The Miller–Rabin test. With these bases it is exact for all x < 2⁶⁴ (Sorenson and Webster, Strong pseudoprimes to
+   twelve prime bases, 2015). */
 static bool is_prime(uint64_t x)
 {
     static const uint64_t bases[] = { 2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37 };
@@ -72,6 +72,7 @@ bool padic_make(int64_t p, int64_t n, int64_t s, struct padic *out, const char *
     return true;
 }
 
+/* s is a power of two, so s·z is exact unless it overflows. */
 static double scaled(const struct padic *a, double z) { return rint((double)a->s * z); }
 
 int64_t padic_encode(const struct padic *a, double z)
@@ -104,8 +105,7 @@ int64_t padic_balanced(const struct padic *a, int64_t q)
     return r > a->limit ? r - a->top - 1 : r;
 }
 
-/* The exact error of `sum`, which is x + y rounded: Knuth, The Art of Computer Programming 2, section 4.2.2,
-   theorem B. */
+/* The exact error of sum, the rounded x + y (Knuth, The Art of Computer Programming 2, section 4.2.2, theorem B). */
 static double sum_error(double x, double y, double sum)
 {
     double yy = sum - x;
@@ -117,8 +117,7 @@ double round_up(double z, double e)
 {
     double sum = z + e;
     double err = sum_error(z, e, sum);
-    /* An infinite sum has no error term. +∞ is never below the exact sum. A sum of finite numbers that overflowed to −∞
-       rounds up to −DBL_MAX. */
+    /* A sum of finite numbers that overflows to −∞ is rounded up to −DBL_MAX. Other infinite sums stay. */
     return isinf(sum) ? (sum < 0 && !isinf(z) && !isinf(e) ? -0x1.fffffffffffffp1023 : sum)
            : err > 0  ? nextafter(sum, INFINITY)
                       : sum;
@@ -140,7 +139,6 @@ static bool row_is_sound(const struct row *r)
     return true;
 }
 
-/* The key that a choice compares: larger first, ties to the lower index. */
 static uint64_t key_of(const struct row *r, double z)
 {
     return r->a ? rank_of_int(padic_encode(r->a, z)) : rank_of_double(z);
@@ -152,8 +150,8 @@ static uint64_t score_key(const void *row, int64_t i)
     return key_of(r, r->z[i]);
 }
 
-/* Is the row's choice certain? Each chosen expert at its lowest score must precede each other expert at its highest. It
-   suffices that the last chosen expert precedes the first of the others. */
+/* The choice is certain if each chosen expert, at its lowest score, precedes each other expert at its highest. So the
+   last of the chosen is compared with the first of the others. */
 static bool row_is_certified(const struct row *r, int k)
 {
     if (!row_is_sound(r))

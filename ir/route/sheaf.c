@@ -27,13 +27,12 @@ static int64_t int_of(const struct sheaf_table *t, int64_t i)
     return t->size == 4 ? (int32_t)(uint32_t)v : (int64_t)v;
 }
 
-/* The state of the check. */
 struct check {
     const struct sheaf_site *s;
     const struct sheaf_buckets *b;
     struct sheaf_obstruction found;
-    int64_t *first; /* [rows]: the first record as e·cap + slot; −1: none yet */
-    int64_t *opens; /* [rows]: the number of open sets that hold the row */
+    int64_t *first; /* [rows]: the slot e·cap + i of the row's first record; −1: none yet */
+    int64_t *opens; /* [rows]: the number of buckets that hold the row */
 };
 
 static bool fail(struct check *c, enum sheaf_clause clause, int64_t a, int64_t b, int64_t row, int64_t column,
@@ -43,7 +42,7 @@ static bool fail(struct check *c, enum sheaf_clause clause, int64_t a, int64_t b
     return false;
 }
 
-/* Calls `visit` for every record (expert e, flat slot at = e·cap + i) in order; stops at the first failure. */
+/* Calls `visit` for each record of each expert e, in order, until one fails. at: the flat slot e·cap + i. */
 static bool each_record(struct check *c, bool (*visit)(struct check *c, int64_t e, int64_t at, int64_t row))
 {
     for (int64_t e = 0; e < c->s->experts; e++)
@@ -55,8 +54,8 @@ static bool each_record(struct check *c, bool (*visit)(struct check *c, int64_t 
     return true;
 }
 
-/* Checks clause (a), and that all rows and counts are in range, since the other clauses index by them. Here `first`
-   holds the last slot so far that lists the row, so a slot of the current bucket means that the row is listed twice. */
+/* Checks clause (a), and that all rows and counts are in range, since later checks index by them. Here first[row] is
+   the latest slot that lists the row. If that slot is in the current bucket, the row is listed twice. */
 static bool check_listed_once(struct check *c)
 {
     for (int64_t e = 0; e < c->s->experts; e++) {
@@ -101,12 +100,10 @@ static bool check_cover(struct check *c)
     return true;
 }
 
-/* The tables that hold the three parts of a record. */
 struct parts {
     const struct sheaf_table *chosen, *w, *q;
 };
 
-/* The first column where record i of x and record j of y differ; −1 if none. */
 static int64_t record_differs(int64_t experts, struct parts x, int64_t i, struct parts y, int64_t j, uint64_t *left,
                               uint64_t *right)
 {
@@ -124,7 +121,7 @@ static int64_t record_differs(int64_t experts, struct parts x, int64_t i, struct
 static struct parts of_buckets(const struct sheaf_buckets *b) { return (struct parts){ &b->chosen, &b->w, &b->q }; }
 static struct parts of_router(const struct sheaf_site *s) { return (struct parts){ &s->chosen, &s->w, &s->q }; }
 
-/* Bit equality is transitive, so each record is compared with the row's first one. */
+/* Equality is transitive, so comparing each record with the row's first one suffices. */
 static bool check_overlap(struct check *c, int64_t e, int64_t at, int64_t row)
 {
     uint64_t left, right;

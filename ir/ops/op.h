@@ -122,8 +122,18 @@ struct op_operand {
     bool decides;  /* a condition, as in select(c, x, 0): a scalar operand (0) does not take its dtype */
 };
 
+/* What `tokic ops NAME` says of an op, apart from its doc. NULL: nothing to say. */
+struct op_about {
+    const char *shapes;   /* "x [.., n] -> [.., n]" */
+    const char *formula;  /* "p_i = exp(x_i - m) / sum_j exp(x_j - m), m = max_j x_j" */
+    const char *source;   /* "Ba, Kiros, Hinton, arXiv 1607.06450" */
+    const char *gradient; /* with its value at kinks, ties and NaNs: "gy * sign(x); 0 at 0" */
+};
+
 struct op_call {
     const char *name, *doc;
+    const char *alias; /* a second name that a .graph may use: "where" of select; NULL: none */
+    struct op_about about;
     struct op_operand operands[MAX_OPERANDS]; /* ends at the first entry without a name */
     const char *stem;                         /* prefix of the names of created parameters: "lin", "ln" */
     const struct param_def *params;

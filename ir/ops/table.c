@@ -19,7 +19,7 @@ const struct op_def *op_at(int i) { return i >= 0 && i < N_OPS ? table[i] : NULL
 const struct op_def *op_find(const char *name)
 {
     for (int i = 0; i < N_OPS; i++)
-        if (strcmp(table[i]->call.name, name) == 0)
+        if (!strcmp(table[i]->call.name, name) || (table[i]->call.alias && !strcmp(table[i]->call.alias, name)))
             return table[i];
     return NULL;
 }

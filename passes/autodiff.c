@@ -68,24 +68,22 @@ static bool want_named(struct reverse *r, const char *name)
 static bool find_wanted(struct reverse *r)
 {
     const struct gradients *o = &r->c->gradients;
-    for (size_t i = 0; i < r->g->n_nodes && o->of_params; i++)
-        if (node_is_param(r->g->nodes[i]) && dtype_is_float(r->g->nodes[i]->type.dtype))
-            want(r, r->g->nodes[i]);
+    for (size_t i = 0; i < r->g->n_nodes; i++) {
+        struct node *n = r->g->nodes[i];
+        if (n->name && is_bound_float(n) && (node_is_param(n) ? o->of_params : o->of_inputs))
+            want(r, n);
+    }
     for (size_t i = 0; i < o->n_names; i++)
         if (!want_named(r, o->names[i]))
             return false;
     return true;
 }
 
-static bool loss_is_a_number(const struct graph *g)
+static bool has_loss(const struct graph *g)
 {
-    if (!g->loss)
-        return diag_error(g->s, FAIL_INPUT, NOWHERE,
-                          "graph %s has no loss, and a gradient is that of a loss: write loss = mse(…)", g->name);
-    if (g->loss->type.rank == 0 && dtype_is_float(g->loss->type.dtype))
-        return true;
-    return diag_error(g->s, FAIL_INPUT, g->loss->loc, "a gradient needs a loss that is one float, and this is %s",
-                      type_text(g->arena, &g->loss->type));
+    return g->loss ||
+           diag_error(g->s, FAIL_INPUT, NOWHERE,
+                      "graph %s has no loss, and a gradient is that of a loss: write loss = mse(…)", g->name);
 }
 
 /* ---- the nodes on the way ---- */
@@ -226,7 +224,7 @@ static bool add_output(struct reverse *r, struct node *w)
     struct node *gw = r->adjoint[w->id];
     const char *name = arena_printf(g->arena, "grad:%s", w->name);
     if (!gw)
-        return say_unreached(r, w);
+        return r->c->gradients.where_they_reach || say_unreached(r, w);
     b.keep_f32 = gw->keep_f32;
     size_t first = g->n_nodes;
     if (r->c->gradients.scale != 1)
@@ -257,10 +255,10 @@ bool pass_autodiff(struct graph *g, struct pass_ctx *c)
 {
     struct reverse r = { .g = g, .c = c, .n_ids = g->next_id };
     size_t first = g->n_nodes;
-    if (!c->gradients.of_params && !c->gradients.n_names)
+    if (!c->gradients.of_params && !c->gradients.of_inputs && !c->gradients.n_names)
         return false;
     r.keep_f32 = graph_keep_f32_cones(g, c->step);
-    bool ok = loss_is_a_number(g) && find_wanted(&r) && add_steps(&r) && sweep_back(&r);
+    bool ok = has_loss(g) && find_wanted(&r) && add_steps(&r) && sweep_back(&r);
     bool said = false;
     for (size_t i = 0; i < g->n_outs; i++)
         said |= g->outs[i].node == g->loss;

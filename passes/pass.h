@@ -15,6 +15,8 @@ struct rule {
 /* What autodiff is asked for. Nothing, if of_params is false and there are no names. */
 struct gradients {
     bool of_params;           /* of every parameter */
+    bool of_inputs;           /* of every float input and label */
+    bool where_they_reach;    /* leaves out what no gradient reaches, which is an error otherwise */
     const char *const *names; /* of these parameters and inputs */
     size_t n_names;
     double scale; /* the loss scale, a power of two */

@@ -62,7 +62,8 @@ static void chunk_begin(struct chunk *c, const char *target)
 static void chunk_add(struct chunk *c, const char *text)
 {
     at_work = text;
-    struct chain *l = chain_new(c->s, c->t, source_of_string(c->s, "random", text), NULL);
+    struct chain_options o = { .gradients = strstr(text, "\nloss = ") };
+    struct chain *l = chain_new(c->s, c->t, source_of_string(c->s, "random", text), &o);
     if (!l)
         fail_graph(c->s, c->t, text, -1, "");
     assert_true(c->n < MAX_CHAINS);
@@ -110,7 +111,8 @@ static void judge_random(const struct shard *shard, const char *target, uint64_t
         chunk_begin(&c, target);
         for (; number < GRAPHS && c.n < CHUNK; number += shard->of) {
             seeds[c.n] = first + number;
-            chunk_add(&c, random_graph_text(c.s->run, first + number));
+            chunk_add(&c, seeds[c.n] % 2 ? random_loss_text(c.s->run, seeds[c.n])
+                                         : random_graph_text(c.s->run, seeds[c.n]));
         }
         chunk_compile(&c, false);
         for (size_t i = 0; i < c.n; i++) {
@@ -173,7 +175,7 @@ static void test_no_alarm(void **state)
         struct chunk c;
         chunk_begin(&c, targets[i]);
         for (uint64_t seed = shard->at; seed < CHECKED; seed += shard->of)
-            chunk_add(&c, random_graph_text(c.s->run, 3000 + seed));
+            chunk_add(&c, random_loss_text(c.s->run, 3000 + seed));
         chunk_compile(&c, true);
         for (size_t k = 0; k < c.n; k++) {
             at_work = c.chains[k]->src->text;

@@ -464,7 +464,7 @@ static bool slice_infer(struct graph *g, struct node *n)
         return true; /* graph_add reports the error */
     for (int i = 0; i < x->rank; i++) {
         const struct index *from = start->dims[i];
-        bool starts = from->lo >= 0 && from->hi <= INDEX_DIM_MAX;
+        bool starts = from->lo >= 0 && index_weight(from) <= INDEX_DIM_MAX;
         if (starts && index_less_eq(g->s->indices, index_add(g->s->indices, size->dims[i], from), x->dim[i]))
             continue;
         return infer_error(g, n, 0, "must provably have %s elements from index %s on in dimension %d",

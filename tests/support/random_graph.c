@@ -737,7 +737,33 @@ static void put_outputs(struct gen *g)
     }
 }
 
-const char *random_graph_text(struct arena *a, uint64_t seed)
+/* loss = the sum of a weighted sum of each float that nobody uses. */
+static void put_loss(struct gen *g)
+{
+    char *loss = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&loss, &size);
+    int n = g->n;
+    const char *plus = "";
+    BUG_IF(!to, "out of memory");
+    for (int i = 0; i < n && g->n < MAX_VALUES; i++) {
+        const struct value *x = &g->v[i];
+        if (x->used || !is_float(x))
+            continue;
+        const struct value *r = input(g, x, -1, 1);
+        fprintf(to, "%s%s%s * %s", plus, x->rank ? "sum(" : "", x->name, r->name);
+        for (int k = 0; k < x->rank; k++)
+            fprintf(to, "%s%d", k ? ", " : ", axis=[", k);
+        fputs(x->rank ? "])" : "", to);
+        plus = " + ";
+    }
+    BUG_IF(fclose(to), "out of memory");
+    if (*loss)
+        fprintf(g->to, "loss = %s\n", loss);
+    free(loss);
+}
+
+static const char *drawn(struct arena *a, uint64_t seed, bool loss)
 {
     char *text = NULL;
     size_t size = 0;
@@ -751,9 +777,14 @@ const char *random_graph_text(struct arena *a, uint64_t seed)
     for (int made = 0, tries = 0; made < length && tries < 200 && g->n < MAX_VALUES - 8; tries++)
         made += random_step(g);
     put_outputs(g);
+    if (loss)
+        put_loss(g);
     BUG_IF(fclose(g->to), "out of memory");
     const char *kept = arena_strndup(a, text, size);
     free(text);
     free(g);
     return kept;
 }
+
+const char *random_graph_text(struct arena *a, uint64_t seed) { return drawn(a, seed, false); }
+const char *random_loss_text(struct arena *a, uint64_t seed) { return drawn(a, seed, true); }

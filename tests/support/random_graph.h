@@ -8,6 +8,8 @@
 #include "ir/ops/op.h"
 
 const char *random_graph_text(struct arena *a, uint64_t seed);
+/* The same graph with a loss over its outputs, unless none of them is a float. */
+const char *random_loss_text(struct arena *a, uint64_t seed);
 /* One op on inputs of the types, ranges and attributes that its row draws. Integers and booleans are made from floats.
    NULL: the row draws nothing that a kernel could compute (a source that is bound, an effect). */
 const char *random_op_text(struct session *s, const struct op_def *op, uint64_t seed);

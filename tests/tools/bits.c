@@ -2,8 +2,9 @@
    by launch on emu and on the device, from one text; every result of every kernel is compared bit for bit, and each
    kernel is judged on the device, and the passes against the parsed graph.
 
-   usage: bits [--device nvidia:N | amd:N | emu:TARGET] [--random N] [--seed S] [--wild] [--threads T]
+   usage: bits [--device nvidia:N | amd:N | emu:TARGET] [--random N] [--seed S] [--wild] [--grad] [--threads T]
                [GRAPH[:SIZE[:BATCH]]]...
+   --grad: also the gradients of the graph's loss by all that it reaches.
    --wild: inputs with subnormals, huge values, ties, NaN, infinities, integers' extremes; batches of 0 to 1,000.
    Prints a line a graph, with what was not judged and why; exit 1 on any difference, wrong kernel or pass, element
    unjudged without a reason, or failure. */
@@ -18,7 +19,7 @@ struct job {
     const char *spec;
     long random, seed;
     int threads;
-    bool wild;
+    bool wild, grad;
 };
 struct total {
     int graphs, bad;
@@ -90,10 +91,15 @@ static void run_one(const struct job *j, const char *name, const char *size, int
     struct device *dev = device_open(s, j->spec);
     struct device *emu = dev ? emu_open(s, dev->target, false, j->threads) : NULL;
     const struct source *src = NULL;
-    const char *text = emu && !name ? random_graph_text(s->run, (uint64_t)random) : NULL;
+    const char *text = emu && !name ? j->grad ? random_loss_text(s->run, (uint64_t)random)
+                                              : random_graph_text(s->run, (uint64_t)random)
+                                    : NULL;
     if (emu)
         src = name ? source_read(s, name) : source_of_string(s, "random", j->wild ? wild_text(s->run, text) : text);
-    struct chain *c = src ? chain_new(s, emu->target, src, &(struct chain_options){ .size = size }) : NULL;
+    struct chain *c =
+        src ? chain_new(s, emu->target, src,
+                        &(struct chain_options){ .size = size, .gradients = j->grad && strstr(src->text, "loss =") })
+            : NULL;
     bool ok = c && compare(c, emu, dev, batch, j, &bits, &r);
     bool good = ok && !bits.differing && r.pass && r.passes_ok && !chain_culprit(&r);
     const char *title =
@@ -163,6 +169,8 @@ int main(int argc, char **argv)
         } else if (!strcmp(argv[i], "--threads")) {
             j.threads = atoi(value);
             i++;
+        } else if (!strcmp(argv[i], "--grad")) {
+            j.grad = true;
         } else if (!strcmp(argv[i], "--wild")) {
             j.wild = true;
         } else

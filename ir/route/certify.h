@@ -31,8 +31,9 @@ int64_t padic_balanced(const struct padic *a, int64_t q);
 double round_down(double z, double e);
 double round_up(double z, double e);
 
-/* Finds the certified rows of the scores z [rows, experts]. A row is certified if every z' with |z' − z| ≤ β gives the
-   same choice of k experts. β [rows, experts] bounds the rounding error of z for unrounded weights and inputs.
+/* Finds the certified rows of the scores z [rows, experts]. A row is certified only if all scores z' with |z' − z| ≤ β
+   lead to the same choice of k experts. β [rows, experts] bounds |z − exact z|. The exact z has no rounding error,
+   neither in its computation nor in the weights and x.
    If a is not NULL (p-adic router), experts are ranked by padic_encode(z), else by z (softmax router).
    Among equal ranks, the lower index comes first. A row with a NaN, or with a β that is not finite, is not certified.
    Sets certified [rows] unless it is NULL. Returns the number of certified rows. */

@@ -14,9 +14,8 @@ int fusion_index_copies(struct fusion *f, const struct node *n);
 struct group *fusion_open(struct fusion *f, struct node *n);
 /* True if n may join the group. Call only if an operand of n is computed in the group. */
 bool fusion_admits(struct fusion *f, struct group *gr, struct node *n);
-/* Merges group a into group b and empties a, so that the pointwise node n, which reads both, can join b.
-   Requires that b comes after a. If they cannot merge, changes nothing and returns false.
-   Two groups with a node that is not pointwise in each cannot merge. */
+/* Merges group a into the later group b and empties a, so that the pointwise node n, which reads both, can join b.
+   If the groups cannot merge, changes nothing and returns false. At least one group must have only pointwise nodes. */
 bool fusion_merge(struct fusion *f, struct group *a, struct group *b, struct node *n);
 /* Adds n to the group. Requires that fusion_admits returned true for n. */
 void fusion_join(struct fusion *f, struct group *gr, struct node *n);

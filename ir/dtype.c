@@ -64,8 +64,8 @@ bool dtype_parse(const char *name, enum dtype *out)
 }
 
 /* Rounds |x| to `mantissa` significant bits, ties to even. `a` holds the bits of |x|, which must not be a NaN.
-   Bit number `drop` of `a` is the lowest bit to keep; h is half its weight. To round, adds h if that bit is set, else
-   h - 1, and clears the lower bits. A carry out of the mantissa increments the exponent.
+   Bit number `drop` of `a` is the lowest bit to keep; h is half its weight. To round, adds h if that bit is set, else h
+   - 1, and clears the lower bits. A carry out of the mantissa increments the exponent.
    Below 2^emin, `drop` grows. Let u be the smallest subnormal of the format:
    drop 52, |x| in [u, 2u): only the implicit leading 1 is kept, and it counts as set.
    drop 53, |x| in [u/2, u): the result is u, or 0 for the tie |x| = u/2.

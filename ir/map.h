@@ -28,7 +28,6 @@ void **map_at_address(struct map *m, const void *key);
 /* Returns the key of `m` that is most similar to `name`; NULL if no key is similar enough to suggest. */
 const char *map_near(const struct map *m, const char *name);
 /* Returns the one of `best` and `candidate` that is more similar to `name`; NULL if neither is similar enough to
-   suggest.
-   `best` may be NULL. */
+   suggest. `best` may be NULL. */
 const char *name_nearer(const char *name, const char *best, const char *candidate);
 #endif

@@ -36,8 +36,8 @@ struct fusion {
     bool *spread;                /* by node id: true if a reader changes the size of the value, as a broadcast does */
 };
 
-/* True if n is a view or pointwise op, and n or a reader of n changes the size of x. Requires that x is an operand
-   of n. */
+/* True if n is a view or pointwise op, and n or a reader of n changes the size of x. Requires that x is an operand of
+   n. */
 static bool is_spread_by(const struct fusion *f, const struct node *n, const struct node *x)
 {
     struct session *s = f->g->s;
@@ -256,9 +256,8 @@ static unsigned char follows_of(const struct fusion *f, const struct group *gr, 
     return all;
 }
 
-/* True if n is a pointwise op that may follow the group's reductions.
-   All operands of n in the group must depend on the same reductions. n must not read a value of the group via a
-   view. */
+/* True if n is a pointwise op that may follow the group's reductions. All operands of n in the group must depend on the
+   same reductions. n must not read a value of the group via a view. */
 static bool is_epilogue(const struct fusion *f, const struct group *gr, const struct node *n)
 {
     unsigned char all = follows_of(f, gr, n);

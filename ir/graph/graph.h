@@ -188,8 +188,7 @@ struct graph {
     struct obligation *obligations;
     size_t n_obligations, cap_obligations;
     /* Node id in the original graph -> the node that now has this value; NULL: none has. Each pass updates the array,
-       so
-       that results can be compared with the original graph. */
+       so that results can be compared with the original graph. */
     struct node **value_of;
     size_t n_values;
     /* Set by fuse and memplan: */

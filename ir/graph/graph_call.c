@@ -340,10 +340,9 @@ static bool make_params(struct call *c)
     return true;
 }
 
-/* Replaces each number among the operands of a pointwise op by a constant tensor.
-   The constant has the type of the first float operand; without one, the type of the first tensor operand.
-   These two rules skip conditions, such as c in select(c, 0, 1). If all tensors are conditions, the constants have the
-   shape of the first one and dtype `float`. */
+/* Replaces each number among the operands of a pointwise op by a constant tensor. The constant has the type of the
+   first float operand; without one, the type of the first tensor operand. These two rules skip conditions, such as c in
+   select(c, 0, 1). If all tensors are conditions, the constants have the shape of the first one and dtype `float`. */
 static bool make_scalars(struct call *c)
 {
     const struct type *like = NULL;

@@ -62,8 +62,7 @@ static void plan_reduce(struct planner *p)
     l->parts = index_const(t, parts);
     l->part = part;
     /* If an operand is short, some parts have no terms, and no launch writes their scratch. For a sum, this scratch
-       must
-       be zero. */
+       must be zero. */
     bool sums = true;
     for (size_t i = 0; i < gr->n_nodes; i++)
         sums &= !node_is_reduce(gr->nodes[i]) || gr->nodes[i]->op->kernel.acc == KACC_SUM;

@@ -1,9 +1,8 @@
 #ifndef TOKIC_IR_KERNEL_KIR_H
 #define TOKIC_IR_KERNEL_KIR_H
-/* The kernel IR. A kernel is a tree of statements that a grid of thread blocks runs.
-   Memory is typed, and an index counts elements. Indices are index expressions (ir/index.h).
-   Float arithmetic is IEEE, rounded to nearest even. No value is f16 or bf16: a load converts to f32, a store
-   rounds. */
+/* The kernel IR. A kernel is a tree of statements that a grid of thread blocks runs. Memory is typed, and an index
+   counts elements. Indices are index expressions (ir/index.h). Float arithmetic is IEEE, rounded to nearest even. No
+   value is f16 or bf16: a load converts to f32, a store rounds. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -132,12 +131,10 @@ enum kstmt_kind {
        The order of the sum is a butterfly with log2(span/first) levels. */
     KSTMT_COMBINE,
     /* Runs `body` for var = lo, lo + step, … below hi. If threads must reach a statement of `body` together (enum kteam
-       in
-       ir/kernel/kstmt.h), their bounds must be equal. */
+       in ir/kernel/kstmt.h), their bounds must be equal. */
     KSTMT_FOR,
     /* Runs `body` if the mask is true, else `orelse`. If threads must reach a statement inside together, their masks
-       must
-       be equal. */
+       must be equal. */
     KSTMT_IF,
     /* Starts an asynchronous copy of `elems` elements from argument mem2[index2] to shared mem[slot, index].
        If the mask is false, the copy writes zeros. */
@@ -212,8 +209,7 @@ struct kstmt {
     struct kfrag *frag;
     struct kfrag *frag_a, *frag_b; /* MMA: the operands; FRAG_CAST: frag_a is the source */
     /* FRAG_LOAD: row and column of the first fragment. The next fragment of A is m rows below, and that of B is n
-       columns
-       to the right, with m and n of the matrix unit. EACH: row and column of the first element. */
+       columns to the right, with m and n of the matrix unit. EACH: row and column of the first element. */
     const struct index *row, *col;
     bool transposed;
 };
@@ -339,8 +335,7 @@ void kstmt_store_vector(struct kbuild *b, const struct kmem *dst, const struct i
 void kstmt_accumulate(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op,
                       const struct kexpr *value, bool fma);
 /* kstmt_combine combines each aligned group of `span` lanes. kstmt_combine_from splits each such group: it combines
-   lanes
-   whose numbers are equal modulo `first`. Example: first 2, span 4 combines lanes 0 and 2, and lanes 1 and 3. */
+   lanes whose numbers are equal modulo `first`. Example: first 2, span 4 combines lanes 0 and 2, and lanes 1 and 3. */
 void kstmt_combine(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int span);
 void kstmt_combine_from(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int first,
                         int span);
@@ -378,8 +373,7 @@ const char *kernel_text(struct arena *a, const struct kernel *k);
 struct kernel *kernel_parse(struct session *s, const struct source *src);
 /* Checks types, index ranges, masks and matrix units. Requires uniform control flow around collective statements.
    After each ISSUE there must be a LAND, a COMMIT and a BARRIER that waits for the copy. Before this barrier no
-   statement
-   may access the memory of the copy at the same slot.
+   statement may access the memory of the copy at the same slot.
    On errors, reports them with the name of the statement and returns false. */
 bool kernel_verify(const struct kernel *k);
 #endif

@@ -1,8 +1,7 @@
 #ifndef TOKIC_IR_ROUTE_CERTIFY_H
 #define TOKIC_IR_ROUTE_CERTIFY_H
 /* Integer scores for routing, and certified routing: finding the rows in which no rounding can change the chosen
-   experts.
-   The integer of a score z is q = round-half-even(s·z), clamped to [-L, L]. q stands for a residue of Z/pⁿ.
+   experts. The integer of a score z is q = round-half-even(s·z), clamped to [-L, L]. q stands for a residue of Z/pⁿ.
    The choice of experts depends only on q, so backends with equal q choose equally. p-adic valuations are not used. */
 #include <stdbool.h>
 #include <stdint.h>

@@ -54,9 +54,8 @@ static bool each_record(struct check *c, bool (*visit)(struct check *c, int64_t 
     return true;
 }
 
-/* Checks clause (a). Later checks rely on this to index by rows and counts.
-   During this check, first[row] is the latest position that lists the row. If that position is in the current bucket,
-   the row is listed twice. */
+/* Checks clause (a). Later checks rely on this to index by rows and counts. During this check, first[row] is the latest
+   position that lists the row. If that position is in the current bucket, the row is listed twice. */
 static bool check_listed_once(struct check *c)
 {
     for (int64_t e = 0; e < c->s->experts; e++) {

@@ -22,7 +22,7 @@ enum index_kind {
     INDEX_MAX,
 };
 
-/* The threads for which a value is equal: all of a grid, all of a block, all of a wave, or one thread. */
+/* Which threads have the same value: all threads of the grid, of a block, of a wave, or only one thread. */
 enum uniform { UNIFORM_GRID, UNIFORM_BLOCK, UNIFORM_WAVE, UNIFORM_THREAD };
 
 struct index;

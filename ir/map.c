@@ -13,8 +13,7 @@ static size_t hash_of(const char *s)
     return (size_t)(h ^ h >> 32);
 }
 
-/* The low bits of a hash select a slot, but aligned addresses have equal low bits. So the hash mixes in the high
-   bits. */
+/* The low bits of a hash select a slot. Aligned addresses have equal low bits, so the hash mixes in the high bits. */
 static size_t hash_of_address(const void *p)
 {
     uint64_t h = (uint64_t)(uintptr_t)p * 0x9e3779b97f4a7c15u;

@@ -14,8 +14,7 @@ size_t memory_left(void);
 /* 64 MiB. Larger allocations are compared with memory_left first, since malloc may grant more memory than there is. */
 enum { MEMORY_LARGE = 1 << 26 };
 
-/* Returns p if it is not NULL. Otherwise ends the process with a message that `bytes` bytes are missing (0:
-   unknown). */
+/* Returns p. If p is NULL, ends the process with a message that `bytes` bytes are missing; 0: unknown number. */
 void *memory_must(void *p, size_t bytes);
 _Noreturn void out_of_memory(size_t bytes);
 #endif

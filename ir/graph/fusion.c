@@ -7,8 +7,7 @@
 
 /* Limits on a kernel, so that it compiles in a second or two. A recomputed value counts once for each use. */
 enum { MOST_VALUES = 256, MOST_BUFFERS = 96 };
-/* Most reductions of the result of one gemm. A thread needs a register per reduction for each of its rows or
-   columns. */
+/* Most reductions of one gemm's result. For each reduction, a thread needs a register per row or column. */
 enum { MOST_MARGINS = 4 };
 
 struct growth {
@@ -36,8 +35,7 @@ struct fusion {
     bool *spread;                /* by node id: true if a reader changes the size of the value, as a broadcast does */
 };
 
-/* True if n is a view or pointwise op, and n or a reader of n changes the size of x. Requires that x is an operand of
-   n. */
+/* True if n is a view or pointwise op that changes the size of its operand x, or has a reader that does. */
 static bool is_spread_by(const struct fusion *f, const struct node *n, const struct node *x)
 {
     struct session *s = f->g->s;
@@ -149,7 +147,7 @@ static void follow_contraction(struct reading *r, const struct node *n)
     follow(r, n->in[1], b);
 }
 
-/* True if row i of n depends on no other row of the group's values than row i. */
+/* True if row i of n depends only on row i of the group's values. */
 static bool reads_its_row(struct fusion *f, const struct group *gr, const struct growth *w, const struct node *n)
 {
     struct reading r = { f, gr, f->merging, w, true };

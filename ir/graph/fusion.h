@@ -1,8 +1,7 @@
 #ifndef TOKIC_IR_GRAPH_FUSION_H
 #define TOKIC_IR_GRAPH_FUSION_H
-/* Decides which nodes may share a kernel. The fuse pass calls these functions node by node while it builds groups.
-   The decision depends on which elements a node reads. If the index expressions do not prove this, the node is not
-   fused. */
+/* Decides which nodes may share a kernel. The fuse pass builds groups node by node with these functions.
+   The decision depends on which elements a node reads. If the index expressions leave this open, the answer is no. */
 #include "ir/graph/group.h"
 
 struct fusion;

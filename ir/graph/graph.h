@@ -32,7 +32,7 @@ struct facts {
 
 enum attr_kind { ATTR_INT, ATTR_FLOAT, ATTR_BOOL, ATTR_DTYPE, ATTR_INTS, ATTR_DIMS };
 struct attr {
-    int64_t i; /* ATTR_INT, ATTR_BOOL, ATTR_DTYPE */
+    int64_t i; /* value of an ATTR_INT, ATTR_BOOL or ATTR_DTYPE */
     double f;
     int n;
     const int64_t *ints;
@@ -156,8 +156,7 @@ struct group {
     size_t n_after, cap_after;
 };
 
-/* The place of a value or of scratch in the memory for activations, which is one allocation. Set by the memplan
-   pass. */
+/* The place of a value or of scratch in the one allocation for all activations. Set by the memplan pass. */
 struct slot {
     const struct node *node;   /* the value; NULL: the slot holds scratch */
     const struct group *group; /* if the slot holds scratch: the group whose scratch[scratch] it is; else NULL */
@@ -224,8 +223,7 @@ void node_replace(struct graph *g, struct node *old, struct node *by);
 struct node *node_now(struct node *n);
 void node_settle(struct node *n);
 void graph_settle(struct graph *g); /* graph_sort and graph_sweep call this first */
-/* Sorts the nodes so that operands precede their users; otherwise keeps the order. Returns false if there is a
-   cycle. */
+/* Sorts the nodes so that operands precede users; otherwise keeps the order. Returns false if there is a cycle. */
 bool graph_sort(struct graph *g);
 /* Removes every node on which no output, loss or effect depends, except named sources. Returns how many. */
 size_t graph_sweep(struct graph *g);
@@ -260,8 +258,7 @@ struct dim_values {
 int64_t dims_eval(const struct dim_values *v, const struct index *e);
 int64_t type_count_at(const struct type *t, const struct dim_values *v);
 
-/* Returns the graph as flat text, which has no blocks and repeats. graph_parse reads the text back to an equal
-   graph. */
+/* Returns the graph as flat text, without blocks and repeats. graph_parse reads the text back to an equal graph. */
 const char *graph_text(const struct graph *g);
 const char *graph_dot(const struct graph *g);
 struct graph_options {

@@ -98,8 +98,7 @@ struct taken *name_take(struct unfold *u, const char *name, struct loc loc, cons
     return t;
 }
 
-/* Reserves and returns the first free name base.N with N >= *times; sets *times to N + 1. base.0 is written as
-   `base`. */
+/* Reserves and returns the first free name base.N with N >= *times. Sets *times to N + 1. Writes base.0 as `base`. */
 static const char *unused_name(struct unfold *u, const char *base, int64_t *times, struct loc loc)
 {
     for (;;) {

@@ -46,8 +46,7 @@ static struct map *names_of(struct unfold *u, const struct stmt *size)
     return names;
 }
 
-/* Checks that size `st` defines the same names as the first size. Otherwise the file could be valid for only one of
-   them. */
+/* Checks that size `st` defines the same names as `first`. Otherwise the file may be valid for only one of them. */
 static void check_size(struct unfold *u, const struct stmt *st, const struct stmt *first)
 {
     const struct map *here = names_of(u, st);

@@ -54,8 +54,7 @@ bool node_is_rematerialised(const struct node *n)
     return true;
 }
 
-/* Limits for a contraction in a rows kernel, since the threads of a row keep the results of all columns in
-   registers. */
+/* Limits for a contraction in a rows kernel: the threads of a row hold the results of all columns in registers. */
 enum { STAGE_COLUMNS = 16, STAGE_DEPTH = 1024 };
 static bool contraction_is_row_stage(const struct node *n)
 {

@@ -44,8 +44,7 @@ bool cursor_take(struct cursor *c, int punct);
 bool cursor_expect(struct cursor *c, int punct, const char *where);
 /* Consumes a name, in which with_dots allows dots. If there is none, reports "expected `what`" and returns NULL. */
 const char *cursor_name(struct cursor *c, const char *what, bool with_dots);
-/* True if a statement may end here: at a new line outside parentheses, before a closing brace, at the end of the
-   file. */
+/* True if a statement may end here: at a new line outside parentheses, before a closing brace, or at the file's end. */
 bool cursor_at_end(const struct cursor *c);
 /* Reports an error at the current token. If this token begins a line, the location is the end of the previous token.
    Reports nothing during panic. Returns false. */

@@ -19,8 +19,8 @@ static int64_t parts_for(const struct planner *p, const struct reduce_shape *r, 
     return at_least(at_most(at_most(wanted, plan_hint(p, r->length) / least), MOST_PARTS), 1);
 }
 
-/* Returns how many terms a part has if each sum is split into `parts` parts: a multiple of the terms that a block reads
-   in one round. */
+/* Returns the number of terms of each part. A part is a whole number of rounds of a block, and `parts` parts
+   suffice. */
 static const struct index *part_of(const struct planner *p, const struct reduce_shape *r, int64_t parts, bool columns)
 {
     struct index_table *t = p->g->s->indices;
@@ -61,8 +61,7 @@ static void plan_reduce(struct planner *p)
     const struct index *part = part_of(p, &r, parts, columns);
     l->parts = index_const(t, parts);
     l->part = part;
-    /* If an operand is short, some parts have no terms, and no launch writes their scratch. For a sum, this scratch
-       must be zero. */
+    /* if an operand is short, some parts have no terms and nobody writes their scratch; a sum needs zeros there */
     bool sums = true;
     for (size_t i = 0; i < gr->n_nodes; i++)
         sums &= !node_is_reduce(gr->nodes[i]) || gr->nodes[i]->op->kernel.acc == KACC_SUM;

@@ -29,8 +29,7 @@ static void plan_sinks(struct planner *p, int follows, const struct type *shape)
             plan_sink(p, &gr->launches[gr->n_launches - 1], SINK_FULL, gr->outs[i], -1);
 }
 
-/* Splits K. The first launch writes the sums of each part to scratch. The second adds these sums and runs the
-   epilogue. */
+/* Splits K. The first launch writes the sums of each part to scratch. The second adds them and runs the epilogue. */
 static void plan_split(struct planner *p, const struct contraction *c, int64_t parts)
 {
     struct index_table *t = p->g->s->indices;

@@ -36,8 +36,8 @@ struct frag_source {
 };
 struct frag_source frag_source_of(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
                                   const struct index *elem);
-/* The inverse of frag_source_of: for element `elem` of a lane's C fragment, its element number in A. The lane in A may
-   differ. */
+/* The inverse of frag_source_of. Returns the element number in A of element `elem` of a lane's C fragment.
+   This element of A may be in another lane. */
 const struct index *frag_target_elem(struct index_table *t, const struct matrix_unit *u, const struct index *lane,
                                      const struct index *elem);
 

@@ -56,8 +56,7 @@ struct kmask {
     struct kguard g[4];
 };
 
-/* Sets *lower if 0 <= e needs a test at run time, and *upper if e < bound does. The bounds of e may prove either
-   one. */
+/* Sets *lower if 0 <= e needs a test at run time, and *upper if e < bound needs one. */
 void kguard_open(struct index_table *t, const struct kguard *g, bool *lower, bool *upper);
 
 struct kexpr {
@@ -77,7 +76,7 @@ struct kexpr {
 
 /* ---- memory ---- */
 enum kspace { KS_ARG, KS_SHARED, KS_PRIVATE };
-/* The position of element (r, c) in shared memory, for a tile with `cols` columns. */
+/* The position of element (r, c) of a tile in shared memory. The tile has `cols` columns. */
 enum klayout {
     KL_ROWS, /* r·cols + c */
     KL_PAD8, /* r·(cols + 8) + c: padded against bank conflicts, for 16-bit elements */
@@ -113,39 +112,38 @@ struct kfrag {
 enum kstmt_kind {
     /* Runs `body` in each thread on its own, so `body` has no collective statement (barrier, mma, …). */
     KSTMT_REGION,
-    /* Gives `value` a name for the rest of the statement list. An integer may become an index variable. */
+    /* Gives `value` a name for the rest of the statement list. A named integer may be an index variable (var). */
     KSTMT_LET,
     /* mem[slot, index] := value. Does nothing if the mask is false. */
     KSTMT_STORE,
-    /* mem[index + e] := mem2[slot, index2 + e], for 0 <= e < elems. If the mask is false, uses `value` instead of mem2.
-       `mem` is private. */
+    /* mem[index + e] := mem2[slot, index2 + e], for 0 <= e < elems. `mem` is private.
+       If the mask is false, each element is `value`. */
     KSTMT_LOAD_VECTOR,
-    /* mem[slot, index + e] := mem2[index2 + e], for 0 <= e < elems. Rounds each element once.
-       Does nothing if the mask is false. `mem2` is private. */
+    /* mem[slot, index + e] := mem2[index2 + e], for 0 <= e < elems. `mem2` is private. Rounds each element once.
+       Does nothing if the mask is false. */
     KSTMT_STORE_VECTOR,
-    /* mem[index] := mem[index] ⊕ value, where `acc` tells ⊕. `mem` is private. */
+    /* mem[index] := mem[index] ⊕ value, where ⊕ is `acc`. `mem` is private. */
     KSTMT_ACCUMULATE,
     /* Reduces the private mem[index] over groups of lanes by ⊕ (`acc`). Each lane gets the result of its group.
        The lanes of a group differ only in the bits first, 2·first, …, span/2 of their numbers.
        Example: first 1, span 4 combines lanes 0..3, lanes 4..7, …. `first` and `span` are powers of two.
        The order of the sum is a butterfly with log2(span/first) levels. */
     KSTMT_COMBINE,
-    /* Runs `body` for var = lo, lo + step, … below hi. If threads must reach a statement of `body` together (enum kteam
-       in ir/kernel/kstmt.h), their bounds must be equal. */
+    /* Runs `body` for var = lo, lo + step, … below hi.
+       Threads that must reach a statement inside together (enum kteam in ir/kernel/kstmt.h) must have equal bounds. */
     KSTMT_FOR,
-    /* Runs `body` if the mask is true, else `orelse`. If threads must reach a statement inside together, their masks
-       must be equal. */
+    /* Runs `body` if the mask is true, else `orelse`.
+       Threads that must reach a statement inside together (enum kteam) must have equal masks. */
     KSTMT_IF,
     /* Starts an asynchronous copy of `elems` elements from argument mem2[index2] to shared mem[slot, index].
        If the mask is false, the copy writes zeros. */
     KSTMT_ISSUE,
-    /* Finishes an ISSUE. On targets without asynchronous copies, ISSUE loads to registers and LAND stores these
-       registers. */
+    /* Finishes an ISSUE. Without asynchronous copies, ISSUE loads to registers, and LAND stores the registers. */
     KSTMT_LAND,
-    /* Collects all copies that this thread has issued since its last COMMIT into a group, which may be empty. */
+    /* Makes a group of all copies that this thread has issued since its last COMMIT. The group may be empty. */
     KSTMT_COMMIT,
     /* Waits until at most `pending` groups of copies are unfinished; -1: does not wait for copies.
-       Then synchronises the threads of `scope`. After it they see each other's writes to shared memory. */
+       Then synchronises the threads of `scope`. These threads then see each other's writes to shared memory. */
     KSTMT_BARRIER,
     /* Waits until all earlier launches of the stream are done and their writes are visible (CUDA: griddepcontrol.wait).
        A kernel that begins with AWAIT may start while earlier launches still run. */
@@ -156,8 +154,7 @@ enum kstmt_kind {
     KSTMT_FRAG_LOAD,
     /* frag[i, j] += frag_a[i] · frag_b[j] for all i and j. */
     KSTMT_MMA,
-    /* Runs `body` for each element of `frag`. In `body`, var and var2 are the row and column of the element, and
-       KEXPR_FRAG is its value. */
+    /* Runs `body` for each element of `frag`. var and var2 are its row and column, and KEXPR_FRAG is its value. */
     KSTMT_EACH,
     /* Sets the current element of an EACH to `value`. */
     KSTMT_FRAG_SET,
@@ -208,8 +205,8 @@ struct kstmt {
     int pending;
     struct kfrag *frag;
     struct kfrag *frag_a, *frag_b; /* MMA: the operands; FRAG_CAST: frag_a is the source */
-    /* FRAG_LOAD: row and column of the first fragment. The next fragment of A is m rows below, and that of B is n
-       columns to the right, with m and n of the matrix unit. EACH: row and column of the first element. */
+    /* FRAG_LOAD: row and column of the first fragment. Each next fragment of A is m rows further, and each next one of
+       B n columns further, with m and n of the matrix unit. EACH: row and column of the first element. */
     const struct index *row, *col;
     bool transposed;
 };
@@ -305,8 +302,9 @@ const struct kexpr *kexpr_cast(struct kbuild *b, enum dtype to, const struct kex
 /* Rounds the f32 value x to f16 or bf16 precision; the result has type f32. If `to` is f32, returns x. */
 const struct kexpr *kexpr_round(struct kbuild *b, enum dtype to, const struct kexpr *x);
 const struct kexpr *kexpr_frag(struct kbuild *b);
-/* In an EACH: the slot of the current element's row, or column. A slot numbers the rows (columns) of which the lane
-   holds elements. It indexes private memory with frag_rows (frag_cols) elements. */
+/* In an EACH: the slot of the row, or column, of the current element.
+   A lane numbers the rows (columns) of its elements; the number of a row (column) is its slot.
+   A slot indexes private memory with frag_rows (frag_cols) elements. */
 const struct index *kb_row_slot(struct kbuild *b);
 const struct index *kb_col_slot(struct kbuild *b);
 /* In an EACH: m[kb_row_slot(b)]. `m` is private. */
@@ -334,8 +332,8 @@ void kstmt_store_vector(struct kbuild *b, const struct kmem *dst, const struct i
                         const struct kmem *src, const struct index *at, int elems, const struct kmask *mask);
 void kstmt_accumulate(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op,
                       const struct kexpr *value, bool fma);
-/* kstmt_combine combines each aligned group of `span` lanes. kstmt_combine_from splits each such group: it combines
-   lanes whose numbers are equal modulo `first`. Example: first 2, span 4 combines lanes 0 and 2, and lanes 1 and 3. */
+/* kstmt_combine combines each aligned group of `span` lanes. kstmt_combine_from splits such a group by the lane number
+   modulo `first`, and combines each part. Example: first 2, span 4 combines lanes 0 and 2, and lanes 1 and 3. */
 void kstmt_combine(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int span);
 void kstmt_combine_from(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int first,
                         int span);

@@ -239,8 +239,7 @@ static void declarations(struct kparse *p, struct uses *uses)
 /* ---- statements ---- */
 static void stmts(struct kparse *p);
 
-/* Parses "{" { statement } "}" into `inside`. In it, `name` means `var`, and `name2` means `var2`, unless they are
-   NULL. */
+/* Parses "{" { statement } "}" into `inside`. There, `name` means var and `name2` means var2. Each name may be NULL. */
 static void block(struct kparse *p, struct kbuild inside, const char *name, const struct index *var, const char *name2,
                   const struct index *var2)
 {

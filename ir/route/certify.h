@@ -20,9 +20,9 @@ bool padic_make(int64_t p, int64_t n, int64_t s, struct padic *out, const char *
 int64_t padic_encode(const struct padic *a, double z);
 /* True if padic_encode clamps z: |round(s·z)| > L. False for a NaN. */
 bool padic_clamps(const struct padic *a, double z);
-/* q mod pⁿ, in 0..pⁿ−1. */
+/* Returns q mod pⁿ, in 0..pⁿ−1. */
 int64_t padic_residue(const struct padic *a, int64_t q);
-/* The number in −⌊pⁿ/2⌋..L that is congruent to q modulo pⁿ. */
+/* Returns the number in −⌊pⁿ/2⌋..L that is congruent to q modulo pⁿ. */
 int64_t padic_balanced(const struct padic *a, int64_t q);
 
 /* round_down returns z − e rounded down to a double; round_up returns z + e rounded up. Requires e ≥ 0.

@@ -64,13 +64,13 @@ bool dtype_parse(const char *name, enum dtype *out)
 }
 
 /* Rounds |x| to `mantissa` significant bits, ties to even. `a` holds the bits of |x|, which must not be a NaN.
-   Bit number `drop` of `a` is the lowest bit to keep; h is half its weight. To round, adds h if that bit is set, else h
-   - 1, and clears the lower bits. A carry out of the mantissa increments the exponent.
+   Bit number `drop` of `a` is the lowest bit to keep. Let h be half its weight.
+   To round, adds h (if that bit is set) or h-1 (if not), and clears the lower bits.
+   A carry out of the mantissa increments the exponent. The result may exceed the largest number of the format.
    Below 2^emin, `drop` grows. Let u be the smallest subnormal of the format:
    drop 52, |x| in [u, 2u): only the implicit leading 1 is kept, and it counts as set.
    drop 53, |x| in [u/2, u): the result is u, or 0 for the tie |x| = u/2.
-   drop > 53, |x| < u/2: the result is 0.
-   The result may exceed the largest number of the format. */
+   drop > 53, |x| < u/2: the result is 0. */
 static uint64_t magnitude_round(uint64_t a, int mantissa, int emin)
 {
     int e = (int)(a >> 52) - 1023;

@@ -145,7 +145,7 @@ static bool mentions_vars(const struct index *e)
 }
 
 /* Returns the stored copy of e. If there is none, stores e first. `e` and its terms may be on the stack.
-   A variable is never equal to another expression, so variables are not in the table. */
+   A variable is always new, so variables are not in the table. */
 static const struct index *intern(struct index_table *t, const struct index *e)
 {
     uint64_t hash = e->kind == INDEX_VAR ? 0 : hash_of(e);

@@ -1,8 +1,8 @@
 #ifndef TOKIC_IR_MEMORY_H
 #define TOKIC_IR_MEMORY_H
-/* Running out of memory.
-   If the input decides the size of an allocation, session_affords checks the size first and reports an error if it is
-   too large. If any other allocation fails, the process prints a message and exits with code 3 (bad input). */
+/* What happens when memory runs out.
+   session_affords checks allocations whose size depends on the input, and reports an error if the size is too large.
+   If any other allocation fails, the process prints a message and exits with code 3 (bad input). */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

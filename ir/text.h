@@ -5,8 +5,7 @@ struct arena;
 
 enum { TEXT_DOUBLE = 32 }; /* buffer size for any result of text_double */
 
-/* Writes x to `out`: the shortest decimal that strtod reads back as x, but with at least `digits` digits. Returns
-   `out`.
+/* Writes x to `out` as the shortest decimal that reads back as x and has at least `digits` digits. Returns `out`.
    100000 becomes "1e+05" with digits = 1, and "100000" with digits = 15. Other results are "nan", "inf" and "-inf". */
 const char *text_double(char out[TEXT_DOUBLE], double x, int digits);
 /* Like text_double with digits = 1, but a whole number gets a point or an exponent: "3.0", not "3". */

@@ -38,7 +38,7 @@ static const struct tile lane_tiles[] = {
 };
 
 /* Picks the largest tile that is at most half padding and gives at least one block for each multiprocessor.
-   In a larger tile a thread has more results, so it uses each loaded value more often. */
+   In a larger tile, each thread has more results and uses each loaded value more often. */
 struct tile tile_for_lanes(const struct target *t, int64_t m, int64_t n, int64_t k)
 {
     (void)k;

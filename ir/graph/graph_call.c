@@ -341,8 +341,8 @@ static bool make_params(struct call *c)
 }
 
 /* Replaces each number among the operands of a pointwise op by a constant tensor. The constant has the type of the
-   first float operand; without one, the type of the first tensor operand. These two rules skip conditions, such as c in
-   select(c, 0, 1). If all tensors are conditions, the constants have the shape of the first one and dtype `float`. */
+   first float tensor, or else of the first tensor, among the operands. A condition, such as c in select(c, 0, 1), does
+   not count. If all tensors are conditions, the constant has dtype `float` and the shape of the first one. */
 static bool make_scalars(struct call *c)
 {
     const struct type *like = NULL;

@@ -45,8 +45,8 @@ static void plan_split(struct planner *p, const struct contraction *c, int64_t p
     plan_sinks(p, MARGIN_NONE, &c->n->type);
 }
 
-/* Sets the mark of each node to the kinds of reductions (enum gemm_margin, or'ed) from which it is computed.
-   A reduction counts for its own mark too. Returns false if the group has no reduction. */
+/* Sets the mark of each node: the kinds (enum gemm_margin, or'ed) of all reductions that the node is or depends on.
+   Returns false if the group has no reduction. */
 static bool mark_margins(struct group *gr)
 {
     bool any = false;

@@ -46,11 +46,12 @@ struct kop_info {
 extern const struct kop_info kop_table[K_COUNT];
 
 struct kmem;
-/* The condition 0 <= e < bound. A mask is true if its n conditions are true.
-   If the mask is false, a load gives its fill value, and a store does nothing. */
+/* The condition 0 <= e < bound. */
 struct kguard {
     const struct index *e, *bound;
 };
+/* True if all n conditions are true. If the mask of a load is false, the load gives its fill value.
+   If the mask of a store is false, the store does nothing. */
 struct kmask {
     int n;
     struct kguard g[4];
@@ -125,8 +126,8 @@ enum kstmt_kind {
     /* mem[index] := mem[index] ⊕ value, where ⊕ is `acc`. `mem` is private. */
     KSTMT_ACCUMULATE,
     /* Reduces the private mem[index] over groups of lanes by ⊕ (`acc`). Each lane gets the result of its group.
-       The lanes of a group differ only in the bits first, 2·first, …, span/2 of their numbers.
-       Example: first 1, span 4 combines lanes 0..3, lanes 4..7, …. `first` and `span` are powers of two.
+       Lanes are in one group if their numbers differ only in the bits `first`, 2·`first`, …, `span`/2.
+       Example: `first` 1, `span` 4 combines lanes 0..3, lanes 4..7, …. `first` and `span` are powers of two.
        The order of the sum is a butterfly with log2(span/first) levels. */
     KSTMT_COMBINE,
     /* Runs `body` for var = lo, lo + step, … below hi.
@@ -149,8 +150,8 @@ enum kstmt_kind {
        A kernel that begins with AWAIT may start while earlier launches still run. */
     KSTMT_AWAIT,
     KSTMT_FRAG_FILL,
-    /* Loads the fragments of `frag` from the tile `mem`, starting at (row, col).
-       transposed: `mem` stores element (r, c) at (c, r). */
+    /* Loads the fragments of `frag` from the tile `mem`, beginning at element (row, col).
+       If `transposed` is set, `mem` stores element (r, c) at (c, r). */
     KSTMT_FRAG_LOAD,
     /* frag[i, j] += frag_a[i] · frag_b[j] for all i and j. */
     KSTMT_MMA,
@@ -321,10 +322,10 @@ const struct index *kstmt_let_index(struct kbuild *b, const char *name, const st
 struct kstmt *kstmt_region(struct kbuild *b);
 void kstmt_store(struct kbuild *b, const struct kmem *m, const struct index *slot, const struct index *index,
                  const struct kexpr *value, const struct kmask *mask);
-/* Both functions copy 2, 4 or 8 contiguous elements of f16, bf16, f32, f64, i32 or i64.
+/* kstmt_load_vector and kstmt_store_vector copy 2, 4 or 8 contiguous elements of f16, bf16, f32, f64, i32 or i64.
    One side is argument or shared memory at `index`, which must be provably a multiple of `elems`.
    The other side is private memory at `at`, with the value type (kexpr_value_type).
-   One mask covers all elements. If it is false, a load gives `fill`. */
+   One mask covers all elements. If the mask is false, a load gives `fill`. */
 void kstmt_load_vector(struct kbuild *b, const struct kmem *dst, const struct index *at, const struct kmem *src,
                        const struct index *slot, const struct index *index, int elems, const struct kmask *mask,
                        double fill);

@@ -64,7 +64,7 @@ struct target {
     uint64_t max_grid[3]; /* blocks per launch along x, y, z */
     uint64_t max_items;   /* work-items per launch along x */
     int shared_bytes;     /* most bytes of shared memory (LDS) for a block */
-    int static_shared;    /* a block with more shared memory than this must allocate it dynamically */
+    int static_shared;    /* more bytes of shared memory than this must be allocated dynamically */
     int copy_stages;      /* a gemm loads A and B in steps along K, and holds this many steps in shared memory */
     bool async_copy;      /* has copies from global to shared memory that bypass registers (cp.async) */
     bool early_launch;    /* a kernel can start before earlier kernels end, and wait for them (dependent launch) */

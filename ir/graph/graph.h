@@ -60,7 +60,8 @@ struct node {
     enum dtype compute;
     enum dtype storage; /* dtype in memory */
     bool keep_f32;      /* must not become f16 or bf16: routing, statistics, losses */
-    /* Set by the fuse pass: the group that computes the node. NULL for a source, and if node_is_rematerialised. */
+    /* Set by the fuse pass: the group that computes the node.
+       NULL for a source, and for a node that its readers recompute (node_is_rematerialised). */
     struct group *group;
     bool materialised;
     bool recomputed; /* a pointwise node that each reader computes again, which is cheaper than storing it */
@@ -87,7 +88,7 @@ enum obligation_status { OBLIGATION_PROVED, OBLIGATION_CHECKED, OBLIGATION_OPEN,
 /* A requirement of an op on an operand or an attribute. The contracts pass tries to prove it. */
 struct obligation {
     struct node *node;
-    int operand;      /* number of the operand; -1: an attribute */
+    int operand;      /* number of the operand; -1: the requirement is on an attribute */
     const char *text; /* "0 <= x <= 1", "finite" */
     enum obligation_status status;
     struct facts need;

@@ -67,12 +67,12 @@ struct unfold {
 
 struct scope *scope_new(struct unfold *u, struct scope *parent, const char *instance);
 /* Returns the binding of a name; if there is none, reports an error and returns NULL.
-   Inside a block, of the names of the file only numbers and blocks are visible. */
+   A block sees its own names, and the numbers and blocks of the file, but not the tensors of the file. */
 const struct binding *scope_find(struct unfold *u, const struct scope *sc, const char *name, struct loc loc);
 /* Defines a name. If the scope already defines it, reports an error and returns false. */
 bool scope_define(struct unfold *u, struct scope *sc, const char *name, struct value v, struct loc loc);
-/* Binds a name to a value and, for a tensor, names the tensor: expert0.h. The name may be bound again.
-   The second tensor is then named expert0.h.1. */
+/* Binds a name to a value. A tensor also gets a full name: expert0.h. The name may be bound again.
+   The full name of the second tensor is expert0.h.1. */
 bool scope_bind(struct unfold *u, struct scope *sc, const char *name, struct value v, struct loc loc);
 /* Returns the name with the block instance in front: "expert0.h". */
 const char *scope_path(struct unfold *u, const struct scope *sc, const char *name);

@@ -50,7 +50,7 @@ struct kmem;
 struct kguard {
     const struct index *e, *bound;
 };
-/* True if all n conditions are true. If the mask of a load is false, the load gives its fill value.
+/* A mask is true if all its n conditions are true. If the mask of a load is false, the load gives its fill value.
    If the mask of a store is false, the store does nothing. */
 struct kmask {
     int n;

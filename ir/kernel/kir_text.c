@@ -59,7 +59,8 @@ static const char *constant(struct ktext *t, const struct kexpr *x)
     }
 }
 
-/* Returns the text of x: its temporary if it has one. `defining`: write x in full. */
+/* Returns the text of x: the name of its temporary, if there is one and `defining` is false, else the full
+   expression. */
 static const char *value(struct ktext *t, const struct kexpr *x, bool defining)
 {
     struct arena *a = t->o.arena;

@@ -118,7 +118,7 @@ double round_up(double z, double e)
 {
     double sum = z + e;
     double err = sum_error(z, e, sum);
-    /* −inf from finite z and e is an overflow, and the next double above the exact sum is −DBL_MAX */
+    /* if finite z and e overflow to −inf, the exact sum rounds up to −DBL_MAX */
     return isinf(sum) ? (sum < 0 && !isinf(z) && !isinf(e) ? -0x1.fffffffffffffp1023 : sum)
            : err > 0  ? nextafter(sum, INFINITY)
                       : sum;

@@ -49,9 +49,8 @@ struct sheaf_buckets {
     struct sheaf_table row;          /* [experts, cap], signed integers */
     struct sheaf_table chosen, w, q; /* [experts, cap, experts] */
     struct sheaf_table x;            /* [experts, cap, width]: gathered activations */
-    struct sheaf_table
-        read_row; /* [experts, cap]: the row of the output to which combine adds the result of the record */
-    struct sheaf_table read_w; /* [experts, cap]: the weight by which combine multiplies the result of the record */
+    struct sheaf_table read_row;     /* [experts, cap]: the output row to which combine adds the result */
+    struct sheaf_table read_w;       /* [experts, cap]: the weight by which combine multiplies the result */
 };
 
 /* The first clause that fails, the place, and two differing values (left, right) as bits:

@@ -11,7 +11,7 @@
    This is the available memory of the machine, or less under a process limit (RLIMIT_AS). */
 size_t memory_left(void);
 
-/* 64 MiB. Larger allocations are compared with memory_left first, since malloc may grant more memory than there is. */
+/* 64 MiB. Allocations of at least this size are first compared with memory_left, since malloc may grant too much. */
 enum { MEMORY_LARGE = 1 << 26 };
 
 /* Returns p. If p is NULL, ends the process with a message that `bytes` bytes are missing; 0: unknown number. */

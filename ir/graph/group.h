@@ -32,7 +32,7 @@ bool node_is_stage(const struct node *n);
 /* True if n is a reduction that needs a GROUP_REDUCE kernel: it reduces across rows, or reduces a few long rows. */
 bool node_is_reduce(const struct node *n);
 struct row_space row_space_of(const struct node *n);
-/* True if x is in memory when the group starts: a source, a value that another group stores, or a view of these. */
+/* True if x is in memory when the group starts: an input, a weight, a value of another group, or a view of these. */
 bool group_finds_in_memory(const struct group *gr, const struct node *x);
 /* True if n is a selection, such as topk_mask, with one result for each element of the row. */
 bool node_is_row_selection(const struct node *n);

@@ -483,7 +483,8 @@ static void each(struct verify *v, const struct kstmt *it)
     v->eaches--;
 }
 
-/* True if a barrier in the list waits for copies. In a loop, it also waits for copies of the previous iteration. */
+/* True if a barrier in the list waits for copies. In a loop, a barrier also waits for the previous iteration's
+   copies. */
 static bool has_wait(struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

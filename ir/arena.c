@@ -75,8 +75,9 @@ static struct block *block_new(size_t size)
     return b;
 }
 
-/* Each new block is twice as large as the head, up to 1 MiB. An allocation of more than a quarter of that gets a block
-   of its own. That block goes behind the head, so that the head still serves small allocations. */
+/* Each new block is twice as large as the previous one, up to 1 MiB.
+   An allocation of more than a quarter of a new block gets its own block, placed behind the head.
+   The head then still serves small allocations. */
 void *arena_alloc(struct arena *a, size_t bytes)
 {
     if (bytes > SIZE_MAX / 2)

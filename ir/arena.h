@@ -1,19 +1,18 @@
 #ifndef TOKIC_IR_ARENA_H
 #define TOKIC_IR_ARENA_H
-/* Arenas: memory that is allocated in pieces and freed all at once. */
+/* An arena: many allocations that are freed all at once. */
 #include <stdarg.h>
 #include <stddef.h>
 
 struct arena;
 
 struct arena *arena_new(void);
-/* Freeing the parent also frees the child. arena_free may free the child earlier. */
+/* Makes a child arena. Freeing `parent` also frees the child. */
 struct arena *arena_child(struct arena *parent);
 void arena_free(struct arena *a);
-/* Bytes allocated from `a` and its children. */
+/* Total bytes allocated from `a` and its children. */
 size_t arena_bytes(const struct arena *a);
-/* Zeroed memory, aligned to 16 bytes. Never returns NULL: if memory runs out, the process ends with an error
-   message. */
+/* Returns zeroed memory, aligned to 16 bytes. If no memory is left, prints an error and ends the process. */
 void *arena_alloc(struct arena *a, size_t bytes);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_strdup(struct arena *a, const char *s);
@@ -23,13 +22,14 @@ char *arena_vprintf(struct arena *a, const char *fmt, va_list ap);
 #define arena_new_of(a, type) ((type *)arena_alloc((a), sizeof(type)))
 #define arena_array(a, type, n) ((type *)arena_alloc((a), sizeof(type) * (size_t)(n)))
 
-/* arena_push appends an element to the array `vec`, which has n elements and room for cap, and gives the address of the
-   element. It grows the array if n == cap. */
+/* Moves the n elements of `old` to a larger array, and updates *cap.
+   size: bytes of an element. */
 void *arena_grow(struct arena *a, void *old, size_t n, size_t *cap, size_t size);
+/* Appends an element to the array `vec` of n elements and room for cap. Returns the address of the new element. */
 #define arena_push(a, vec, n, cap)                                                                                     \
     ((void)((n) < (cap) || ((vec) = arena_grow((a), (vec), (n), &(cap), sizeof *(vec)), 1)), &(vec)[(n)++])
 
-/* BUG reports an error in tokic itself, not in the input: it prints file and line, and aborts. */
+/* Prints file, line and message, and aborts. For errors in tokic itself, not in the input. */
 _Noreturn __attribute__((format(printf, 3, 4))) void bug_at(const char *file, int line, const char *fmt, ...);
 #define BUG(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
 #define BUG_IF(cond, ...)                                                                                              \

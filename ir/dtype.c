@@ -1,5 +1,5 @@
-/* Rounding works on the bits of a double with integer arithmetic. So it does not depend on the rounding mode of the
-   host, or on its support of f16. */
+/* Rounding uses integer arithmetic on the bits of a double.
+   So the result does not depend on the rounding mode of the host, or on host support of f16. */
 #include "ir/dtype.h"
 
 #include <float.h>
@@ -63,13 +63,14 @@ bool dtype_parse(const char *name, enum dtype *out)
     return false;
 }
 
-/* Rounds a double to `mantissa` significant bits, ties to even. `a` holds the bits of |x|, which is not a NaN. The
-   result may exceed the largest number of the format.
-   The lowest bit that is kept is bit `drop` of a. The code adds just under half of that bit, plus one if the bit is
-   set, and clears the bits below. A carry out of the mantissa increments the exponent.
-   Below 2^emin fewer bits are kept. Let u be the smallest subnormal. For |x| in [u, 2u), drop is 52: only the hidden
-   bit, which is set, is kept. For |x| in [u/2, u), drop is 53: the result is u, or 0 for the tie |x| = u/2. Smaller |x|
-   give 0. */
+/* Rounds |x| to `mantissa` significant bits, ties to even. `a` holds the bits of |x|, which must not be a NaN.
+   Bit number `drop` of `a` is the lowest bit to keep. Let h be half its weight.
+   To round, adds h (if that bit is set) or h-1 (if not), and clears the lower bits.
+   A carry out of the mantissa increments the exponent. The result may exceed the largest number of the format.
+   Below 2^emin, `drop` grows. Let u be the smallest subnormal of the format:
+   drop 52, |x| in [u, 2u): only the implicit leading 1 is kept, and it counts as set.
+   drop 53, |x| in [u/2, u): the result is u, or 0 for the tie |x| = u/2.
+   drop > 53, |x| < u/2: the result is 0. */
 static uint64_t magnitude_round(uint64_t a, int mantissa, int emin)
 {
     int e = (int)(a >> 52) - 1023;
@@ -122,14 +123,13 @@ double dtype_unit(enum dtype t)
     return power_of_two(-d->mantissa);
 }
 
-/* Packs |x| into a format with `frac` stored mantissa bits and the smallest normal exponent emin. `a` holds the bits of
-   |x| as a double. |x| must be infinite or exact in the format. */
+/* Packs |x| into a format with `frac` stored mantissa bits and smallest normal exponent `emin`.
+   `a` holds the bits of |x| as a double. Requires that |x| is infinite or exact in the format. */
 static uint32_t magnitude_pack(uint64_t a, int frac, int emin)
 {
     int e = (int)(a >> 52) - 1023;
     uint64_t m = a & 0xFFFFFFFFFFFFFu;
-    uint32_t inf = (uint32_t)(2 * (1 - emin) + 1)
-                   << frac; /* exponent field of all ones: 2·bias + 1, where bias = 1 - emin */
+    uint32_t inf = (uint32_t)(2 * (1 - emin) + 1) << frac; /* all exponent bits set */
     if (a >= INF64)
         return inf;
     if (e >= emin)
@@ -139,7 +139,7 @@ static uint32_t magnitude_pack(uint64_t a, int frac, int emin)
     return (uint32_t)((m | (uint64_t)1 << 52) >> (52 - frac + emin - e));
 }
 
-/* A NaN keeps its sign and the top of its payload and becomes quiet, as in the F16C instructions. */
+/* A NaN becomes quiet. Its sign and the top bits of its payload stay, as in the F16C instructions. */
 static uint16_t half_from_double(enum dtype t, double x)
 {
     const struct dtype_info *d = &dtype_table[t];
@@ -158,11 +158,10 @@ static uint16_t half_from_double(enum dtype t, double x)
 uint16_t f16_from_double(double x) { return half_from_double(DT_F16, x); }
 uint16_t bf16_from_double(double x) { return half_from_double(DT_BF16, x); }
 
-/* Widening a float to a double is exact, so x is rounded only once. */
+/* Rounds x only once, since widening a float to a double is exact. */
 uint16_t f16_from_float(float x) { return half_from_double(DT_F16, (double)x); }
 
-/* bf16 is the upper half of an f32. To round to nearest even, adds 0x7FFF, plus 1 if the lowest kept bit is set, and
-   drops the lower half. */
+/* bf16 is the upper half of an f32. Adding 0x7FFF, or 0x8000 if the lowest kept bit is set, rounds to nearest even. */
 uint16_t bf16_from_float(float x)
 {
     uint32_t b = float_bits(x);

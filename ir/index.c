@@ -26,7 +26,7 @@ struct index_table {
     const struct index *small[SMALL];
 };
 
-/* The first slot at or after number `from` that is free or has this hash. */
+/* Searches from slot number `from` on, and wraps. Returns the first slot that is free or has this hash. */
 static struct slot *probe(const struct index_table *t, uint64_t hash, size_t from)
 {
     for (;; from++) {
@@ -45,7 +45,7 @@ static void put(struct index_table *t, uint64_t hash, struct entry *e)
     t->n++;
 }
 
-/* Moves the entries to a new array of n slots. Without vars_too, leaves out entries that contain variables. */
+/* Moves the entries to a new array of n slots. If vars_too is false, drops entries that contain variables. */
 static void rehash(struct index_table *t, size_t n, bool vars_too)
 {
     struct arena *old_room = t->room;
@@ -70,7 +70,7 @@ struct index_table *index_table_new(struct arena *a)
     return t;
 }
 
-/* The first rehash drops entries; the second shrinks the array to fit those that remain. */
+/* The first rehash drops the entries with variables. The second one shrinks the array to fit the other entries. */
 void index_forget_vars(struct index_table *t)
 {
     rehash(t, t->n_slots, false);
@@ -144,8 +144,8 @@ static bool mentions_vars(const struct index *e)
     return false;
 }
 
-/* Returns the stored copy of e, and makes it first if there is none. `e` and its terms may be on the stack. A variable
-   is always new, so it is not put into the table. */
+/* Returns the stored copy of e. If there is none, stores e first. `e` and its terms may be on the stack.
+   A variable is always new, so variables are not in the table. */
 static const struct index *intern(struct index_table *t, const struct index *e)
 {
     uint64_t hash = e->kind == INDEX_VAR ? 0 : hash_of(e);
@@ -188,7 +188,7 @@ static void range_mul(int64_t *lo, int64_t *hi, int64_t lo2, int64_t hi2)
     }
 }
 
-/* Writes e as *k plus terms, and returns the number of terms. An atom is one term: 1·atom. */
+/* Writes the terms of e to `out` and the constant to *k. Returns the number of terms. An atom a is the term 1·a. */
 static int terms_of(const struct index *e, struct index_term *out, int64_t *k)
 {
     if (e->kind == INDEX_SUM) {
@@ -208,8 +208,8 @@ static bool same_atoms(const struct index_term *a, const struct index_term *b)
     return a->n == b->n && !memcmp(a->atom, b->atom, sizeof a->atom);
 }
 
-/* Applies d·(x / d) + x % d = x. Finds two terms p·(x % d) and p·d·(x / d), where p is any product, and replaces both
-   by p·x. Returns the new sum; NULL if there is no such pair. */
+/* Replaces two terms p·(x % d) and p·d·(x / d) by p·x, where p is any product.
+   Returns the new sum, or NULL if there are no two such terms. */
 static const struct index *rejoin(struct index_table *t, int64_t k, const struct index_term *terms, int n)
 {
     for (int i = 0; i < n; i++)
@@ -242,8 +242,8 @@ static const struct index *rejoin(struct index_table *t, int64_t k, const struct
     return NULL;
 }
 
-/* Brings a sum to its canonical form: sorts the terms, merges terms with the same atoms, drops terms with coefficient
-   0. Returns the atom itself for 1·atom + 0. */
+/* Returns the sum k + terms in canonical form.
+   Sorts the terms, merges terms with the same atoms, and drops terms with coefficient 0. */
 static const struct index *make_sum(struct index_table *t, int64_t k, struct index_term *terms, int n)
 {
     struct index_term out[MAX_TERMS];
@@ -378,8 +378,8 @@ static const struct index *make_pair(struct index_table *t, enum index_kind kind
     return intern(t, &(struct index){ .kind = kind, .a = a, .b = b, .lo = lo, .hi = hi, .uniform = u });
 }
 
-/* Splits a = d·whole + rest. The terms whose coefficient is a multiple of d go into `whole`. For d = 4: 8·i + j + 6
-   gives whole = 2·i + 1 and rest = j + 2. Then a / d = whole + rest / d, and a % d = rest % d. */
+/* Splits a into d·whole + rest, so that a / d = whole + rest / d and a % d = rest % d.
+   Example for d = 4: 8·i + j + 6 gives whole = 2·i + 1 and rest = j + 2. */
 static void split(struct index_table *t, const struct index *a, int64_t d, const struct index **whole,
                   const struct index **rest)
 {
@@ -495,7 +495,7 @@ bool index_multiple_of(const struct index *e, int64_t m)
         return false;
     for (int i = 0; i < e->n_terms; i++) {
         const struct index_term *t = &e->terms[i];
-        /* coef·atoms is a multiple of m if one of the atoms is a multiple of `left` */
+        /* it suffices that one atom is a multiple of m / gcd(coef, m) */
         int64_t left = m / common_divisor(t->coef, m);
         bool good = left == 1;
         for (int j = 0; j < t->n && !good; j++)

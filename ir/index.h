@@ -1,10 +1,10 @@
 #ifndef TOKIC_IR_INDEX_H
 #define TOKIC_IR_INDEX_H
-/* Index expressions: integer expressions over symbolic dims, loop variables, thread and block ids, and integers loaded
-   from memory. Shapes, subscripts, grids and masks are made of them.
-   Every expression has one canonical form, a sum of products of atoms. An atom is anything but a sum: B, i0, i0 / 4,
-   min(a, b). Each form is stored once per session, so equal forms are the same pointer. Every expression carries a
-   range of its values. */
+/* Index expressions: integer expressions over symbolic dims, loop variables, thread and block ids, and loaded integers.
+   Shapes, subscripts, grids and masks consist of index expressions.
+   The canonical form is a sum of products of atoms. An atom is any expression but a sum: B, i0, i0 / 4, min(a, b).
+   A session stores each canonical form once, so equal expressions have equal pointers.
+   Each expression carries bounds of its value. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,21 +13,21 @@ struct arena;
 struct index_table;
 
 enum index_kind {
-    INDEX_SUM, /* k + terms; a constant is a sum without terms */
+    INDEX_SUM, /* k + terms; a constant has no terms */
     INDEX_SYM,
-    INDEX_VAR, /* a loop variable, an id or a loaded integer; each call of index_var makes a new one */
+    INDEX_VAR, /* a loop variable, an id or a loaded integer; each call of index_var makes a new variable */
     INDEX_DIV, /* floor(a / b), b > 0 */
     INDEX_MOD, /* a - b·floor(a / b), b > 0 */
     INDEX_MIN,
     INDEX_MAX,
 };
 
-/* Which threads see the same value: all of the grid, of a block, of a wave, or only one thread. */
+/* Which threads have the same value: all threads of the grid, of a block, of a wave, or only one thread. */
 enum uniform { UNIFORM_GRID, UNIFORM_BLOCK, UNIFORM_WAVE, UNIFORM_THREAD };
 
 struct index;
 enum { INDEX_DEGREE = 4 };
-/* coef · atom[0] · … · atom[n - 1], with n >= 1. Atoms are sorted by id. */
+/* coef · atom[0] · … · atom[n - 1], with 1 <= n <= INDEX_DEGREE. Atoms are sorted by id. */
 struct index_term {
     int64_t coef;
     int n;
@@ -37,9 +37,9 @@ struct index_term {
 struct index {
     enum index_kind kind;
     unsigned id;
-    int64_t lo, hi; /* value range, inclusive; ±INDEX_INF: unbounded */
+    int64_t lo, hi; /* bounds of the value, inclusive; ±INDEX_INF: unbounded */
     enum uniform uniform;
-    int64_t k; /* INDEX_SUM: k + terms */
+    int64_t k;
     int n_terms;
     const struct index_term *terms;
     const char *name;
@@ -50,8 +50,8 @@ struct index {
 #define INDEX_DIM_MAX (((int64_t)1 << 31) - 1)
 
 struct index_table *index_table_new(struct arena *a);
-/* Frees all variables and the expressions that contain one. Constants and expressions of symbolic dims stay. No kernel
-   that uses a variable may be left. */
+/* Frees all variables and all expressions that contain a variable. Requires that no kernel uses them.
+   Constants and expressions of symbolic dims stay. */
 void index_forget_vars(struct index_table *t);
 
 const struct index *index_const(struct index_table *t, int64_t k);
@@ -60,8 +60,8 @@ const struct index *index_var(struct index_table *t, const char *name, int64_t l
 const struct index *index_add(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_sub(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_mul(struct index_table *t, const struct index *a, const struct index *b);
-/* Floor division and its remainder. b must be positive: this is checked here for a constant b, and by index_eval for
-   others. */
+/* Floor division and its remainder. b must be positive.
+   These functions check a constant b; index_eval checks any other. */
 const struct index *index_div(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_mod(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_min(struct index_table *t, const struct index *a, const struct index *b);
@@ -72,19 +72,19 @@ const struct index *index_ceil_div(struct index_table *t, const struct index *a,
 
 static inline bool index_is_const(const struct index *e) { return e->kind == INDEX_SUM && e->n_terms == 0; }
 bool index_const_value(const struct index *e, int64_t *out);
-/* True if e is proved to be a multiple of m; false if not known. */
+/* True if e is provably a multiple of m. */
 bool index_multiple_of(const struct index *e, int64_t m);
-/* True if the range of b - a proves a < b (a <= b); false if not known. */
+/* True if the bounds of b - a prove a < b, or a <= b. */
 bool index_less(struct index_table *t, const struct index *a, const struct index *b);
 bool index_less_eq(struct index_table *t, const struct index *a, const struct index *b);
 const struct index *index_subst(struct index_table *t, const struct index *e, const struct index *what,
                                 const struct index *with);
 bool index_mentions(const struct index *e, const struct index *atom);
 
-/* Evaluates e. value(ctx, atom) gives the value of an INDEX_SYM or INDEX_VAR. */
+/* Evaluates e. `value` returns the value of an INDEX_SYM or INDEX_VAR. */
 int64_t index_eval(const struct index *e, int64_t (*value)(void *ctx, const struct index *atom), void *ctx);
-/* Evaluates e with the value `hint` for every INDEX_SYM and INDEX_VAR: a guess for dims that are not known yet. */
+/* Evaluates e as if every symbolic dim and variable were equal to `hint`. */
 int64_t index_eval_hint(const struct index *e, int64_t hint);
-/* Text such as `64*i0 + ((B/2)%4)`. */
+/* Returns a text such as "64*i0 + ((B/2)%4)". */
 const char *index_text(struct arena *a, const struct index *e);
 #endif

@@ -13,8 +13,7 @@ static size_t hash_of(const char *s)
     return (size_t)(h ^ h >> 32);
 }
 
-/* The low bits of a hash select the slot. The low bits of aligned addresses are zero, so the multiplication mixes in
-   the high bits. */
+/* The low bits of a hash select a slot. Aligned addresses have equal low bits, so the hash mixes in the high bits. */
 static size_t hash_of_address(const void *p)
 {
     uint64_t h = (uint64_t)(uintptr_t)p * 0x9e3779b97f4a7c15u;
@@ -28,7 +27,7 @@ struct map *map_new(struct arena *a)
     return m;
 }
 
-/* The slot that holds the key, or the free slot where the key belongs. */
+/* Returns the slot that holds the key; if the key is missing, the free slot where the key belongs. */
 static size_t slot_of(const struct map *m, const char *key, size_t hash, bool address)
 {
     size_t i = hash & (m->n_slots - 1);
@@ -80,8 +79,8 @@ void **map_at_address(struct map *m, const void *key) { return value_at(m, key, 
 
 enum { NEAR_MAX = 40 }; /* longer names get no suggestion */
 
-/* Optimal string alignment distance: the number of letters to insert, delete, change, or swap with a neighbour. 99 if
-   the lengths differ by more than 2. */
+/* Optimal string alignment distance: how many letters to insert, delete, change, or swap with a neighbour.
+   Returns 99 if the lengths differ by more than 2. */
 static int distance(const char *a, const char *b)
 {
     int la = (int)strlen(a);

@@ -5,7 +5,7 @@
 
 #include "ir/arena.h"
 
-/* `measured` is rounded up to three decimals. codegen/prelude/math.h lists the worst inputs. */
+/* Each `measured` is rounded up to three decimals. codegen/prelude/math.h lists the worst inputs. */
 const struct mathfn mathfn_table[MATHFN_COUNT] = {
     { .name = "exp", .ulp = 2.0, .measured = 0.892 },   { .name = "exp2", .ulp = 2.0, .measured = 0.879 },
     { .name = "log", .ulp = 2.0, .measured = 0.934 },   { .name = "log2", .ulp = 2.0, .measured = 0.976 },

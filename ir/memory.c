@@ -8,7 +8,7 @@
 
 enum { EXIT_INPUT = 3 }; /* equals FAIL_INPUT in ir/session.h */
 
-/* The number after `word` in a file such as /proc/meminfo; 0 if there is none. */
+/* Returns the number after `word` in a file such as /proc/meminfo; 0 if there is none. */
 static size_t number_in(const char *path, const char *word)
 {
     char text[4096];

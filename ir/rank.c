@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Maps the bits of a double to an unsigned integer of the same order: inverts all bits of a negative number, and sets
-   the sign bit of any other. */
+/* Reads the bits of x as an integer. For a negative x inverts all bits, otherwise sets the sign bit.
+   The resulting unsigned integers have the order of the doubles. */
 uint64_t rank_of_double(double x)
 {
     uint64_t bits;
@@ -32,7 +32,7 @@ struct ranked rank_kth(rank_key *key, const void *row, int64_t n, int64_t k)
 {
     uint64_t lo, hi = RANK_MOST, least;
     count_from(key, row, n, 0, &lo);
-    while (lo < hi) { /* at least k keys are >= lo, and fewer than k are > hi */
+    while (lo < hi) { /* invariant: at least k keys are >= lo, and fewer than k keys are > hi */
         uint64_t mid = hi - (hi - lo) / 2;
         int64_t count = count_from(key, row, n, mid, &least);
         if (count < k)

@@ -63,11 +63,11 @@ void diag_note(struct session *s, struct loc loc, const char *fmt, ...)
     va_end(ap);
 }
 
-/* False for the second and later bytes of a UTF-8 character. */
+/* True for the first byte of a UTF-8 character. */
 static bool begins(char byte) { return ((unsigned char)byte & 0xC0) != 0x80; }
 
-/* Prints the source line and, below it, a caret under the location. Both lines keep tabs, and each character takes one
-   column, so that the caret aligns. */
+/* Prints the source line and, on the next line, a caret under the location.
+   The line with the caret repeats tabs and has one space for each other character, so that the caret aligns. */
 static void print_caret(const struct loc *loc, FILE *to, const char *on, const char *off)
 {
     const char *p = loc->src->text;

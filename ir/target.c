@@ -22,8 +22,8 @@ static int map_sum(const struct map_term *t, int lane, int elem)
 int map_row(const struct coord_map *m, int lane, int elem) { return map_sum(m->row, lane, elem); }
 int map_col(const struct coord_map *m, int lane, int elem) { return map_sum(m->col, lane, elem); }
 
-/* Layout from AMD's matrix instruction calculator. Element e of a lane is A[lane % 16, 4·(lane / 16) + e]. For B, C and
-   D it is [4·(lane / 16) + e, lane % 16]. */
+/* Layout from AMD's matrix instruction calculator. Element e of a lane is A[lane % 16, 4·(lane / 16) + e].
+   In B, C and D, row and column are swapped: [4·(lane / 16) + e, lane % 16]. */
 #define MFMA_16X16X16_F16(FLUSH)                                                                                       \
     &(const struct matrix_unit)                                                                                        \
     {                                                                                                                  \
@@ -39,8 +39,8 @@ int map_col(const struct coord_map *m, int lane, int elem) { return map_sum(m->c
         }                                                                                                              \
     }
 
-/* Layout from the PTX ISA, "Matrix fragments for mma.m16n8k16". With q = lane / 4, a lane holds elements of rows q and
-   q + 8 of A and C, and of column q of B. */
+/* Layout from the PTX ISA, "Matrix fragments for mma.m16n8k16". Let q = lane / 4.
+   A lane holds elements of rows q and q + 8 of A and C, and of column q of B. */
 #define MMA_M16N8K16_F16(GROUP, FBITS, KNOWN)                                                                          \
     &(const struct matrix_unit)                                                                                        \
     {                                                                                                                  \
@@ -57,20 +57,20 @@ int map_col(const struct coord_map *m, int lane, int elem) { return map_sum(m->c
         }                                                                                                              \
     }
 
-/* The fields of each target are a macro, so that another target can extend them: { .name = "x", .base = "sm_90", SM_90,
-   .units = 78 }. If a field has two initialisers, the later one counts (C17 6.7.9p19). The pragma turns off the warning
-   about this. */
+/* A macro holds the fields of each target, so that another target can reuse them and override some:
+   { .name = "x", .base = "sm_90", SM_90, .units = 78 }. The last initialiser of a field counts (C17 6.7.9p19).
+   The pragma disables the warning about overridden initialisers. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 
-/* Reference card: MI250X, one of its two dies. */
+/* Reference card: one of the two dies of an MI250X. */
 #define GFX90A                                                                                                         \
     .dialect = DIALECT_HIP, .compiler = COMPILER_HIPRTC, .wave = 64, .max_block = 1024,                                \
     .max_grid = { INT32_MAX, 65535, 65535 }, .max_items = UINT32_MAX, .shared_bytes = 64 << 10,                        \
     .static_shared = 64 << 10, .copy_stages = 2, .units = 110, .mem_gbs = 1638, .fp16_tflops = 191,                    \
     .matrix = MFMA_16X16X16_F16(true), .simd_regs = 512, .reg_granule = 8, .simd_waves = 8, .known = DOCUMENTED
 
-/* Reference card: H200. Bandwidth and rate are measured. More than 48 KiB of shared memory must be dynamic and needs an
-   opt-in. */
+/* Reference card: H200. mem_gbs and fp16_tflops are measured.
+   A kernel must opt in to more than 48 KiB of shared memory, and allocate it dynamically. */
 #define SM_90                                                                                                          \
     .dialect = DIALECT_CUDA, .compiler = COMPILER_NVRTC, .wave = 32, .max_block = 1024,                                \
     .max_grid = { INT32_MAX, 65535, 65535 }, .max_items = (uint64_t)INT32_MAX * 1024, .shared_bytes = 227 << 10,       \

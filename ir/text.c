@@ -8,7 +8,7 @@
 
 #include "ir/arena.h"
 
-/* Stops at 17 digits, which are enough for every double. */
+/* 17 digits suffice for every double. */
 const char *text_double(char out[TEXT_DOUBLE], double x, int digits)
 {
     if (isnan(x))

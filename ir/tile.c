@@ -1,9 +1,9 @@
 #include "ir/tile.h"
 
-/* Tiles from small to large. Their rows, columns and depth are multiples of 16, so every matrix unit can compute them.
-   Each thread loads at least one 16-byte piece of A and one of B for each slice. */
+/* Tiles from small to large. All extents are multiples of 16, so every matrix unit can compute the tiles.
+   For each step along K, each thread loads at least 16 bytes of A and 16 bytes of B. */
 static const struct tile tiles[] = {
-    { 16, 32, 64, 1, 2 }, /* for few rows; narrow, so that there are many blocks */
+    { 16, 32, 64, 1, 2 }, /* for few rows; a narrow tile gives more blocks */
     { 32, 64, 64, 2, 2 },
     { 64, 64, 32, 2, 2 },
     { 128, 128, 32, 2, 2 },
@@ -14,8 +14,8 @@ static int64_t blocks(const struct tile *t, int64_t m, int64_t n)
     return ((m + t->m - 1) / t->m) * ((n + t->n - 1) / t->n);
 }
 
-/* Picks the largest tile that is not mostly padding and makes at least two blocks for each multiprocessor. If no tile
-   does, picks the second tile for m > 16 and n > 32, else the first. */
+/* Picks the largest tile that is at most half padding and gives at least two blocks for each multiprocessor.
+   A tile of at most 32 rows needs only m > 16, however few the blocks. If no tile qualifies, picks the first one. */
 struct tile tile_for(const struct target *t, int64_t m, int64_t n, int64_t k)
 {
     (void)k;
@@ -28,7 +28,7 @@ struct tile tile_for(const struct target *t, int64_t m, int64_t n, int64_t k)
     return *best;
 }
 
-/* A block has 16 x 16 threads, each with 1 x 4 to 8 x 8 results. */
+/* A block has 16 x 16 threads. Each thread computes 1 x 4 to 8 x 8 results. */
 enum { THREADS_SIDE = 16 };
 static const struct tile lane_tiles[] = {
     { .m = 16, .n = 64, .k = 64 },
@@ -37,8 +37,8 @@ static const struct tile lane_tiles[] = {
     { .m = 128, .n = 128, .k = 16 },
 };
 
-/* Picks the largest tile that is not mostly padding and makes at least one block for each multiprocessor. A thread with
-   more results uses each loaded value more often. */
+/* Picks the largest tile that is at most half padding and gives at least one block for each multiprocessor.
+   In a larger tile, each thread has more results and uses each loaded value more often. */
 struct tile tile_for_lanes(const struct target *t, int64_t m, int64_t n, int64_t k)
 {
     (void)k;

@@ -30,8 +30,8 @@ static const struct index *one_of(const struct index *a, const struct index *b)
     return index_is_const(a) && a->k == 1 ? b : a;
 }
 
-/* Sets `to` to the common shape of a broadcast of `to` and `t`: [3, 1] and [4] -> [3, 4]. Where dims do not fit, keeps
-   the dim of `to`; the op's infer then reports the error. */
+/* Broadcasts `to` with `t`: [3, 1] and [4] -> [3, 4]. If two dims do not match, keeps the dim of `to`; the check of the
+   op then reports the error. */
 static void broaden(struct graph *g, struct type *to, const struct type *t)
 {
     const struct index *one = index_const(g->s->indices, 1);

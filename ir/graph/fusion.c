@@ -5,18 +5,18 @@
 
 #include "ir/ops/reduction.h"
 
-/* Limits that keep the compile time of a kernel to a second or two. A recomputed value counts at each use. */
+/* Limits on a kernel, so that it compiles in a second or two. A recomputed value counts once for each use. */
 enum { MOST_VALUES = 256, MOST_BUFFERS = 96 };
-/* Most reductions of one gemm result. Each takes a register for every row, or every column, that a thread computes. */
+/* Most reductions of one gemm's result. For each reduction, a thread needs a register per row or column. */
 enum { MOST_MARGINS = 4 };
 
 struct growth {
     struct row_space space;
-    const struct index *row[MAX_RANK]; /* one index variable for each dim of `space` */
+    const struct index *row[MAX_RANK]; /* an index variable for each dim of `space` */
     int values, buffers, margins;
     int totals;
     bool pointwise;
-    int first_reader; /* least id of the groups that read this one; NOBODY: none */
+    int first_reader; /* least id of all groups that read this group; NOBODY: none */
     size_t cap;
 };
 enum { NOBODY = INT_MAX };
@@ -24,18 +24,18 @@ enum { NOBODY = INT_MAX };
 struct fusion {
     struct graph *g;
     struct arena *a;
-    struct kbuild probe; /* a dummy kernel; the `at` functions build their code into it */
+    struct kbuild probe; /* a dummy kernel, to which the `at` functions of ops append code */
     struct growth *of;
     size_t cap;
     int *order;
-    /* By node id: nonzero if the node is a reduction of its group or is computed from one. In a GROUP_GEMM: the margins
-       of these reductions (enum gemm_margin), or'ed. */
+    /* By node id: nonzero if the node is a reduction of its group, or is computed from one. In a GROUP_GEMM, the bits
+       tell the kinds of these reductions (enum gemm_margin). */
     unsigned char *follows;
-    const struct group *merging; /* during fusion_merge: the group that would be added to another; NULL: none */
-    bool *spread;                /* by node id: a reader changes the size of the value, as a broadcast does */
+    const struct group *merging; /* during fusion_merge: the group that is being added to another; else NULL */
+    bool *spread;                /* by node id: true if a reader changes the size of the value, as a broadcast does */
 };
 
-/* Does n, a view or pointwise op, change the size of its operand x? Also true if a reader of n does. */
+/* True if n is a view or pointwise op that changes the size of its operand x, or has a reader that does. */
 static bool is_spread_by(const struct fusion *f, const struct node *n, const struct node *x)
 {
     struct session *s = f->g->s;
@@ -62,7 +62,7 @@ struct fusion *fusion_begin(struct graph *g, const struct target *t, struct aren
 
 static bool is_one(const struct index *dim) { return index_is_const(dim) && dim->k == 1; }
 
-/* A new index variable for a dimension; the constant 0 if the dimension is 1. */
+/* Returns a new index variable for a dimension; for a dimension of 1, the constant 0. */
 static const struct index *over(struct fusion *f, const struct index *dim)
 {
     struct index_table *t = f->g->s->indices;
@@ -84,7 +84,7 @@ static bool same_dims(const struct type *t, const struct row_space *r)
     return true;
 }
 
-/* Does the type have one value, or one row of values, for each row of the space? */
+/* True if t has one value, or one row of values, for each row of the row space r. */
 static bool stands_in(const struct type *t, const struct row_space *r)
 {
     return t->rank >= r->rank && t->rank <= r->rank + !r->flat && same_dims(t, r);
@@ -92,7 +92,7 @@ static bool stands_in(const struct type *t, const struct row_space *r)
 
 struct reading {
     struct fusion *f;
-    const struct group *gr, *other; /* other: NULL, or a group about to be merged with gr */
+    const struct group *gr, *other; /* other: a group that may be merged with gr, or NULL */
     const struct growth *w;
     bool same_row;
 };
@@ -106,7 +106,7 @@ static const struct kexpr *probed(struct at *c, int operand, const struct index 
     return kexpr_const(c->k, kexpr_value_type(x->storage), 0);
 }
 
-/* Clears r->same_row if x at `index` depends on a value of the group in another row. */
+/* Sets r->same_row to false if x[index] depends on a value of the group in another row. */
 static void follow(struct reading *r, const struct node *x, const struct index *const *index)
 {
     if (!r->same_row || x->op->class == CLS_SOURCE)
@@ -123,7 +123,7 @@ static void follow(struct reading *r, const struct node *x, const struct index *
         r->same_row = index[i] == r->w->row[i];
 }
 
-/* Makes an index into a value of type t: the variables of the row, then a new variable for each further dimension. */
+/* Sets `index` to the index of a value of type t: first the variables of the row, then new variables. */
 static void own_index(const struct reading *r, const struct type *t, const struct index **index)
 {
     memcpy(index, r->w->row, sizeof *index * (size_t)r->w->space.rank);
@@ -147,7 +147,7 @@ static void follow_contraction(struct reading *r, const struct node *n)
     follow(r, n->in[1], b);
 }
 
-/* Computing row r of n: is row r of the group's values enough? */
+/* True if row i of n depends only on row i of the group's values. */
 static bool reads_its_row(struct fusion *f, const struct group *gr, const struct growth *w, const struct node *n)
 {
     struct reading r = { f, gr, f->merging, w, true };
@@ -220,7 +220,7 @@ static bool rows_admit(struct fusion *f, struct group *gr, struct growth *w, con
     struct row_space want = row_space_of(n);
     if (!w->space.flat)
         return want.rank == w->space.rank && stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
-    /* n is the first stage: its rows, instead of single elements, become the row space */
+    /* n is the first stage: an element was a row of the space, and now a row of n is */
     if (want.rank + 1 != w->space.rank || !same_dims(&gr->nodes[0]->type, &want))
         return false;
     struct growth rows = *w;
@@ -228,11 +228,11 @@ static bool rows_admit(struct fusion *f, struct group *gr, struct growth *w, con
     return reads_its_row(f, gr, &rows, n);
 }
 
-/* The reduction n takes in one element after the other. For element e, does n need the group's values only at e? */
+/* True if the reduction n needs only element e of the group's values when it adds element e of its operand. */
 static bool reads_its_element(struct fusion *f, struct group *gr, const struct growth *w, const struct node *n)
 {
     if (type_same_shape(&n->type, &n->in[0]->type))
-        return false; /* results could then not be told from elements by shape */
+        return false; /* same shape: later checks could not tell results from elements */
     return same_dims(&n->in[0]->type, &w->space) && n->in[0]->type.rank == w->space.rank && reads_its_row(f, gr, w, n);
 }
 
@@ -244,7 +244,7 @@ static bool same_reduction(const struct node *a, const struct node *b)
            !memcmp(x.reduced, y.reduced, sizeof x.reduced);
 }
 
-/* The reductions of the group that n's operands depend on: their f->follows, or'ed. 0: none. */
+/* Returns f->follows of all operands of n in the group, or'ed. 0: no operand depends on a reduction of the group. */
 static unsigned char follows_of(const struct fusion *f, const struct group *gr, const struct node *n)
 {
     unsigned char all = 0;
@@ -254,8 +254,8 @@ static unsigned char follows_of(const struct fusion *f, const struct group *gr, 
     return all;
 }
 
-/* Is n a pointwise op on results of the group's reductions? All its operands in the group must come from the same
-   reductions, and none may be read through a view. */
+/* True if n is a pointwise op that may follow the group's reductions. All operands of n in the group must depend on the
+   same reductions. n must not read a value of the group via a view. */
 static bool is_epilogue(const struct fusion *f, const struct group *gr, const struct node *n)
 {
     unsigned char all = follows_of(f, gr, n);
@@ -269,7 +269,7 @@ static bool is_epilogue(const struct fusion *f, const struct group *gr, const st
     return n->op->class == CLS_POINTWISE;
 }
 
-/* Bytes of shared memory that reduction n needs: one total for each wave and column of a block. */
+/* Bytes of shared memory for the totals of the reduction n. A block has a total for each wave and each column. */
 static int total_bytes(const struct node *n)
 {
     return node_is_reduce(n) ? REDUCE_BLOCK * REDUCE_WIDTH * dtype_size(node_accumulator_type(n)) : 0;
@@ -287,8 +287,8 @@ static bool reduce_admits(struct fusion *f, struct group *gr, struct growth *w, 
     return n->op->class == CLS_POINTWISE && stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
 }
 
-/* Refuses a reduction of rows whose results are broadcast over the rows again, as in softmax. The rows kernel that
-   follows computes both steps. */
+/* Refuses a reduction of rows whose result is broadcast over the rows again, as in softmax. A rows kernel after the
+   gemm then computes the reduction and its reader. */
 static bool gemm_admits(const struct fusion *f, const struct group *gr, const struct growth *w, const struct node *n)
 {
     if (follows_of(f, gr, n))
@@ -366,7 +366,7 @@ struct group *fusion_open(struct fusion *f, struct node *n)
     size_t at = (size_t)gr->id;
     struct growth w = { .space = { .rank = 0 }, .pointwise = true, .first_reader = NOBODY };
     *arena_push(f->a, f->of, at, f->cap) = w;
-    /* for a reduction across rows, the row space holds the elements that it reduces */
+    /* a reduction has elements as row space: those of its operand */
     struct row_space elements = { .rank = n->n_in ? n->in[0]->type.rank : 0, .flat = true };
     if (node_is_reduce(n))
         memcpy(elements.dim, n->in[0]->type.dim, sizeof elements.dim);
@@ -383,8 +383,8 @@ static bool reads_by_view(const struct node *n, const struct group *p)
     return false;
 }
 
-/* May n join gr if the nodes of p are in the same kernel? In the epilogue of a gemm, a thread has one element of each
-   value of p. So n must not read another element through a view. */
+/* True if n may join gr when the nodes of p are in the same kernel.
+   In the epilogue of a gemm, a thread has one element of each value of p. So n must not read p through a view. */
 static bool admits_beside(struct fusion *f, struct group *gr, const struct group *p, struct node *n)
 {
     return fusion_admits(f, gr, n) && !(gr->kind == GROUP_GEMM && reads_by_view(n, p));
@@ -398,7 +398,7 @@ static bool admits_all(struct fusion *f, struct group *gr, const struct group *p
     return true;
 }
 
-/* Moves the nodes of a into b. b takes the kind and row space of `into`, which is a or b. */
+/* Moves the nodes of a into b. `into` is the one of a and b whose kind and row space b gets. */
 static void merge_into(struct fusion *f, struct group *a, struct group *b, const struct group *into)
 {
     struct growth *wa = &f->of[a->id];

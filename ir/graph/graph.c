@@ -26,7 +26,7 @@ void graph_free(struct graph *g)
         index_forget_vars(s->indices);
 }
 
-/* `of` maps the id of a node to the copy of the node. */
+/* `of` maps a node id to the copy of the node. */
 static struct node *copied(struct node *const *of, const struct node *n) { return n ? of[n->id] : NULL; }
 
 static struct node **copy_list(struct graph *c, struct node *const *of, struct node *const *list, size_t n)
@@ -187,7 +187,7 @@ struct node *node_now(struct node *n)
     struct node *now = n;
     while (now->by)
         now = now->by;
-    while (n != now) { /* path compression */
+    while (n != now) { /* path compression, as in union-find */
         struct node *next = n->by;
         n->by = now;
         n = next;
@@ -247,8 +247,8 @@ void graph_settle(struct graph *g)
 
 enum { UNSEEN = -1, OPEN = 0, DONE = 1 };
 
-/* Appends n to `out` after its operands. False if there is a cycle. The walk is not recursive, since a graph may be a
-   million nodes deep. */
+/* Appends n and all nodes from which n is computed to `out`, operands first. Returns false if there is a cycle.
+   The walk is not recursive, since a chain of operands may have a million nodes. */
 static bool visit(struct node *n, struct node **stack, int *next, struct node **out, size_t *n_out)
 {
     size_t top = 0;
@@ -299,7 +299,7 @@ bool graph_sort(struct graph *g)
     return ok;
 }
 
-/* Does graph_sweep always keep n? It keeps effects, and sources that the file declares. */
+/* True if graph_sweep must keep n: an effect, or a source with a name. */
 static bool is_root(const struct node *n)
 {
     return n->op->class == CLS_EFFECT || (n->op->class == CLS_SOURCE && n->name);

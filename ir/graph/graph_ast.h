@@ -5,37 +5,37 @@
 #include "ir/graph/lex.h"
 
 enum expr_kind {
-    EX_BAD, /* syntax error, already reported */
+    EX_BAD, /* a syntax error that was reported */
     EX_INT,
     EX_FLOAT,
     EX_NAME,
     EX_LIST,  /* [a, b] */
     EX_CALL,  /* linear(x, 16) named lin */
-    EX_CHAIN, /* a + b - c: operators of one precedence, left to right */
+    EX_CHAIN, /* a + b - c: operators of equal precedence, from left to right */
     EX_NEG,
 };
 
 struct expr;
 struct arg {
-    const char *name; /* NULL: a positional argument */
+    const char *name; /* NULL if positional */
     struct loc name_loc;
     struct expr *value;
 };
 
 struct expr {
     enum expr_kind kind;
-    struct loc loc; /* of the first operator for EX_CHAIN */
+    struct loc loc; /* EX_CHAIN: of the first operator */
     int64_t i;
     double f;
     const char *name;
-    const char *named; /* the label after `named` in a call; NULL: none */
+    const char *named; /* the name after `named` in a call; NULL: none */
     struct loc named_loc;
     struct arg *args;
     size_t n, cap;
     const struct tok_op {
         char op;
         struct loc loc;
-    } * ops; /* the n - 1 operators of an EX_CHAIN */
+    } * ops; /* EX_CHAIN: the n - 1 operators */
 };
 
 struct type_expr {
@@ -77,9 +77,9 @@ struct stmt {
     size_t n_params, cap_params;
     struct stmt **body;
     size_t n_body, cap_body;
-    bool failed; /* an error was reported here, so later instances of the statement report none */
-    bool used;   /* blocks: inlined at least once */
-    bool open;   /* blocks: being inlined now; a call then is a recursion */
+    bool failed; /* an error in this statement was reported; do not report it again when it is unfolded again */
+    bool used;   /* ST_BLOCK: inlined at least once */
+    bool open;   /* ST_BLOCK: being inlined; a call of the block is now a recursion */
 };
 
 struct file_ast {
@@ -89,11 +89,11 @@ struct file_ast {
     size_t n_body, cap_body;
 };
 
-/* Parses a file; allocates the tree in `step`. After errors, the tree holds what could be read. NULL if the file does
-   not begin with `graph NAME`. */
+/* Parses a file into a tree in the arena `step`. After syntax errors the tree lacks the bad parts.
+   Returns NULL if the file does not begin with `graph NAME`. */
 struct file_ast *ast_parse(struct session *s, struct arena *step, const struct source *src);
 
-/* Also used for flat texts, which write types and expressions in the same way. */
+/* Parsers for an expression and a type. Flat texts have the same syntax for both. */
 struct expr *ast_expr(struct cursor *c);
 struct type_expr *ast_type(struct cursor *c);
 #endif

@@ -1,5 +1,4 @@
-/* Calls: binds arguments to the operands and attributes of an op, makes omitted parameters (weights), inlines
-   blocks. */
+/* Calls in a .graph file: binds arguments to operands and attributes, makes omitted weights, inlines blocks. */
 #include <math.h>
 #include <string.h>
 
@@ -16,9 +15,9 @@ struct call {
     int n_fixed, next_operand, next_attr;
     bool variadic;
     struct value *in;
-    int n_in; /* length of `in`: n_fixed operands, then the variadic ones */
+    int n_in; /* number of values in `in`: n_fixed operands, then the variadic ones */
     struct attr *attrs;
-    struct loc *attr_loc; /* of each attribute; line 0: not given */
+    struct loc *attr_loc; /* location of each attribute; line 0: not given */
 };
 
 static const char *operands_text(const struct call *c) { return op_operands_text(c->u->step, c->op); }
@@ -171,8 +170,8 @@ static bool bind_operand(struct call *c, int i, const struct value *v)
     return true;
 }
 
-/* A tensor becomes the next operand. A number becomes the next operand of a pointwise op, but the next attribute of any
-   other op. */
+/* Binds an argument without a name. A tensor becomes the next operand.
+   A number becomes the next operand of a pointwise op, and the next attribute of any other op. */
 static bool bind_positional(struct call *c, const struct value *v)
 {
     bool number = v->kind == VAL_INT || v->kind == VAL_FLOAT;
@@ -198,7 +197,7 @@ static const char *attr_meant(const struct call *c, const char *name)
     return here && op_attr(c->op, here) >= 0 ? here : NULL;
 }
 
-/* Is `name` an axis attribute, while the op always works along the last dimension? */
+/* True if `name` means an axis, and the op always works along the last dimension. */
 static bool is_missing_axis(const struct call *c, const char *name)
 {
     const char *here = hint_attr(name);
@@ -264,7 +263,7 @@ static bool all_given(struct call *c)
     return good;
 }
 
-/* The parameter of this name: the one that a weight statement declares, else a new one. */
+/* Returns the parameter of this name. If no weight statement declares it, makes it. */
 static struct node *param_node(struct call *c, const char *name, const struct type *t, enum init init)
 {
     struct unfold *u = c->u;
@@ -292,7 +291,7 @@ static struct node *param_node(struct call *c, const char *name, const struct ty
     return n;
 }
 
-/* The common start of the names of a call's parameters: "expert0.lin1", or the name after `named`. */
+/* Returns the prefix of the names of a call's parameters: "expert0.lin1", or the name after `named`. */
 static const char *param_stem(struct call *c)
 {
     if (c->e->named)
@@ -341,9 +340,9 @@ static bool make_params(struct call *c)
     return true;
 }
 
-/* Replaces numbers among the operands of a pointwise op by constant tensors. Their type is that of the first float
-   tensor among the operands, else of the first tensor. A condition, such as c in select(c, 0, 1), counts only if there
-   is no other tensor; the constants are then `float` in its shape. */
+/* Replaces each number among the operands of a pointwise op by a constant tensor. The constant has the type of the
+   first float tensor, or else of the first tensor, among the operands. A condition, such as c in select(c, 0, 1), does
+   not count. If all tensors are conditions, the constant has dtype `float` and the shape of the first one. */
 static bool make_scalars(struct call *c)
 {
     const struct type *like = NULL;
@@ -366,7 +365,7 @@ static bool make_scalars(struct call *c)
     return true;
 }
 
-/* Inputs, labels and weights have statements of their own and cannot be called. */
+/* True for ops that a file cannot call, since inputs, labels and weights have statements of their own. */
 static bool is_bound_source(const struct op_def *op)
 {
     return !strcmp(op->call.name, "input") || !strcmp(op->call.name, "label") || !strcmp(op->call.name, "param");
@@ -403,7 +402,7 @@ static struct value call_block(struct unfold *u, struct scope *sc, const struct 
     return block_unfold(u, block, args, e->n, name, e->loc);
 }
 
-/* moe(x, w, block, E) means combine(w, y0, y1, …): instance i of the block gives yi from x. */
+/* moe(x, w, block, E) means combine(w, y0, y1, …), where yi is the result of instance i of the block for x. */
 static struct value call_moe(struct unfold *u, struct scope *sc, const struct expr *e, const struct value *args)
 {
     static const char *const form =
@@ -460,7 +459,7 @@ static struct value unknown_call(struct unfold *u, const struct expr *e)
     return poison;
 }
 
-/* A block takes precedence over an op of the same name. */
+/* A call of a name that is both a block and an op calls the block. */
 struct value call_eval(struct unfold *u, struct scope *sc, const struct expr *e)
 {
     struct value *args = arena_array(u->step, struct value, e->n);

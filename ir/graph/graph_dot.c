@@ -1,5 +1,5 @@
-/* A graph in Graphviz's language. Each node is a box. Each group is a cluster; before the fuse pass, each block
-   instance is one. */
+/* Writes a graph in Graphviz's language. Each node is a box, and each group is a cluster of boxes.
+   Before the fuse pass, each block instance is a cluster instead. */
 #include <stdlib.h>
 #include <string.h>
 

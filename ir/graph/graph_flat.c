@@ -26,7 +26,7 @@ struct flat {
     struct cursor c;
     struct unfold u;
     struct graph *g;
-    struct node **by_id; /* by id; NULL: not defined; &lost: the line of the node had an error */
+    struct node **by_id; /* NULL: not defined; &lost: the line that defines the node had an error */
     size_t n_ids;
     struct node lost;
     const struct source *origin;
@@ -81,7 +81,7 @@ static struct node **slot(struct flat *f, int64_t id)
     return &f->by_id[id];
 }
 
-/* Parses a reference to a node. NULL after an error in this line or in the line of the node. */
+/* Parses a reference to a node. Returns NULL if this line, or the line that defines the node, has an error. */
 static struct node *flat_ref(struct flat *f)
 {
     struct loc loc = f->c.cur.loc;
@@ -197,7 +197,7 @@ static bool flat_call(struct flat *f, struct line *l)
     return true;
 }
 
-/* Stores the id of the group in n->mark, for join_groups. */
+/* Parses the marks of a node. Stores the group id in n->mark; join_groups turns the id into a pointer. */
 static void flat_marks(struct flat *f, struct node *n)
 {
     int64_t group;
@@ -313,7 +313,8 @@ static void flat_size(struct flat *f)
         *arena_push(f->g->arena, f->g->sizes, f->g->n_sizes, f->g->cap_sizes) = (struct graph_size){ name, loc };
 }
 
-/* The line stands after all nodes. Each node holds its own value unless a `value` line says otherwise. */
+/* Parses the line `values`, which comes after all nodes. Each node has its own value at first.
+   Lines `value` may change this later. */
 static void flat_values(struct flat *f)
 {
     int64_t n;
@@ -573,7 +574,7 @@ static void flat_line(struct flat *f)
         cursor_next(&f->c);
 }
 
-/* Sets the group of each node from the id in n->mark (see flat_marks). */
+/* Sets the group of each node from the group id in n->mark. */
 static void join_groups(struct flat *f)
 {
     for (size_t i = 0; i < f->g->n_groups; i++)

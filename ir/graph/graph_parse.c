@@ -49,7 +49,7 @@ static bool is_reserved(const char *name)
     return dtype_parse(name, &t);
 }
 
-/* Consumes a name that the file defines. A keyword is an error. */
+/* Consumes a name that the file defines here. Reports an error if the name is a keyword. */
 static const char *new_name(struct cursor *c, const char *what, bool with_dots)
 {
     if (c->cur.kind == TOK_NAME && !cursor_at_end(c) && is_reserved(c->cur.text)) {
@@ -67,8 +67,8 @@ static struct expr *expr_new(struct cursor *c, enum expr_kind kind)
     return e;
 }
 
-/* Describes the current token, which is unexpected, for a message. For an operator of another language, adds what to
-   write: "'@'; write matmul(x, y)". */
+/* Describes the current, unexpected token for a message. For an operator of another language, adds a hint:
+   "'@'; write matmul(x, y)". */
 static const char *stray(struct cursor *c)
 {
     const char *what = cursor_what(c);
@@ -166,7 +166,7 @@ static struct expr *parse_factor(struct cursor *c)
     return e && !c->panic ? e : expr_new(c, EX_BAD);
 }
 
-/* Parses part { op part }, where op is one of the characters in `which`. */
+/* Parses part { op part }. `which` is a string of the characters allowed as op. */
 static struct expr *parse_chain(struct cursor *c, const char *which, struct expr *(*part)(struct cursor *))
 {
     struct expr *first = part(c);
@@ -200,7 +200,7 @@ static struct expr *parse_expr(struct cursor *c) { return parse_chain(c, "+-", p
 
 struct expr *ast_expr(struct cursor *c) { return parse_expr(c); }
 
-/* An unknown dtype is reported when the type is used. */
+/* Accepts any name as dtype. type_eval reports an unknown one. */
 struct type_expr *ast_type(struct cursor *c)
 {
     struct type_expr *t = arena_new_of(c->step, struct type_expr);
@@ -265,7 +265,7 @@ static void parse_size(struct cursor *c, struct list *to)
     push(c, to, st);
 }
 
-/* A line may end after a comma. */
+/* A binding may follow on the next line after a comma. */
 static void parse_let(struct cursor *c, struct list *to)
 {
     for (bool more = true; more;) {
@@ -408,7 +408,7 @@ static void parse_repeat(struct cursor *c, struct list *to, struct stmt *block)
     cursor_leave(c);
 }
 
-/* Also parses the statements `output` and `loss`, after their first word. */
+/* Parses an assignment. Also parses the rest of `output` and `loss` statements after their first word. */
 static void parse_assign(struct cursor *c, struct list *to, enum stmt_kind kind)
 {
     struct stmt *st = stmt_new(c, kind);
@@ -505,7 +505,7 @@ static void parse_statement(struct cursor *c, struct list *to, struct stmt *bloc
     const char *word = c->cur.kind == TOK_NAME ? c->cur.text : "";
     bool assigns = c->next.kind == TOK_PUNCT && !c->next.line_start && (c->next.punct == '=' || c->next.punct == ':');
     struct loc at = c->cur.loc;
-    c->cur.line_start = false; /* errors at this word belong to this line, not to the line above */
+    c->cur.line_start = false; /* report errors at this word in this line, not at the end of the line above */
     if (*word && assigns && !is_top_word(word) && strcmp(word, "weight") && strcmp(word, "repeat") &&
         strcmp(word, "return")) {
         parse_assign(c, to, ST_ASSIGN);

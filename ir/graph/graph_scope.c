@@ -16,8 +16,8 @@ static struct binding *find(const struct scope *sc, const char *name)
     return at ? *at : NULL;
 }
 
-/* The visible name that is most similar to `name`; NULL if there is none, or if errors are no longer kept. A search
-   walks over all names. */
+/* Returns the visible name that is most similar to `name`; NULL if there is none.
+   The search reads all names, so it is skipped if the session no longer keeps errors. */
 static const char *near_name(struct unfold *u, const struct scope *sc, const char *name)
 {
     if (u->s->errors_full)
@@ -98,7 +98,7 @@ struct taken *name_take(struct unfold *u, const char *name, struct loc loc, cons
     return t;
 }
 
-/* Reserves the first unused name base.N with N >= *times, and sets *times to N + 1. base.0 is written `base`. */
+/* Reserves and returns the first free name base.N with N >= *times. Sets *times to N + 1. Writes base.0 as `base`. */
 static const char *unused_name(struct unfold *u, const char *base, int64_t *times, struct loc loc)
 {
     for (;;) {
@@ -113,7 +113,7 @@ static const char *unused_name(struct unfold *u, const char *base, int64_t *time
 
 const char *instance_take(struct unfold *u, const char *wanted, struct loc loc)
 {
-    /* the space keeps the key apart from stems of parameter names */
+    /* u->file->counts also has stems of parameter names as keys; they contain no space */
     const char *key = arena_printf(u->step, "%s ", wanted);
     void **count = map_at(u->file->counts, key);
     int64_t times = (intptr_t)*count;

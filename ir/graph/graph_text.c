@@ -1,5 +1,6 @@
-/* Writes a graph as flat text, one node per line. graph_flat.c reads it and has the grammar. Left out are facts and
-   obligations (the contracts pass computes them again), locations of operands, the source file's text, and marks. */
+/* Writes a graph as flat text, one node per line. graph_flat.c reads the text and has its grammar.
+   The text omits facts and obligations, which the contracts pass recomputes. It also omits the locations of operands,
+   the text of the source file, and marks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -218,7 +219,7 @@ static void put_head(FILE *to, const struct graph *g)
     }
 }
 
-/* Node i holds value i by default. Writes a line for each value that another node holds, or none. */
+/* By default, node i has value i. Writes a line for each exception. */
 static void put_values(FILE *to, const struct graph *g)
 {
     if (g->n_values)
@@ -256,7 +257,7 @@ static void put_plan(FILE *to, const struct graph *g)
 
 const char *graph_text(const struct graph *graph)
 {
-    struct graph copy = *graph; /* the arena of the copy is temporary, for printing */
+    struct graph copy = *graph; /* the copy has a temporary arena for printing */
     const struct graph *g = &copy;
     copy.arena = arena_new();
     char *buf = NULL;

@@ -1,4 +1,4 @@
-/* Unfolds the statements of a file in order: unrolls every repeat, and inlines every block. */
+/* Unfolds the statements of a file in order: unrolls each repeat, and inlines each block. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@ enum { MAX_LISTED = 40 };
 
 static const char *kept(struct unfold *u, const char *name) { return arena_strdup(u->g->arena, name); }
 
-/* The text after NAME= in the last --set for this name; NULL if there is none. */
+/* Returns the text after `name`= in the last --set of this name; NULL if there is none. */
 static const char *set_for(struct unfold *u, const char *name)
 {
     const char *value = NULL;
@@ -46,8 +46,7 @@ static struct map *names_of(struct unfold *u, const struct stmt *size)
     return names;
 }
 
-/* Every size must define the same names, so that a graph that is valid for one size has no undefined name
-   for another. */
+/* Checks that size `st` defines the same names as `first`. Otherwise the file may be valid for only one of them. */
 static void check_size(struct unfold *u, const struct stmt *st, const struct stmt *first)
 {
     const struct map *here = names_of(u, st);
@@ -68,7 +67,7 @@ static void check_size(struct unfold *u, const struct stmt *st, const struct stm
     }
 }
 
-/* Sizes come first: the chosen one defines names that all other statements may use. */
+/* Unfolds the chosen size before all other statements, which may use its names. */
 static void unfold_sizes(struct unfold *u, const struct file_ast *file)
 {
     const struct stmt *first = NULL;
@@ -318,7 +317,7 @@ static bool unfold_stmt(struct unfold *u, struct scope *sc, struct stmt *st, str
     BUG("statement kind %d", st->kind);
 }
 
-/* A statement that has reported an error is not unfolded again. Its name is bound to poison. */
+/* Unfolds the statements of a body. Skips a statement that has reported an error, and binds its name to poison. */
 static bool unfold_body(struct unfold *u, struct scope *sc, struct stmt *body, struct value *result)
 {
     bool good = true;
@@ -393,7 +392,7 @@ struct value block_unfold(struct unfold *u, struct stmt *block, const struct val
     return result;
 }
 
-/* Unfolds a block that is never called into a temporary graph, so that its errors are reported. */
+/* Unfolds an unused block into a temporary graph, to report the errors in the block. */
 static void check_unused(struct unfold *u, struct stmt *block)
 {
     struct graph *keep = u->g;
@@ -416,7 +415,7 @@ static void check_unused(struct unfold *u, struct stmt *block)
     u->taken = taken;
 }
 
-/* Blocks are visible in the whole file, even before their definition. */
+/* Defines all blocks before other statements, so that a call may precede the definition. */
 static void define_blocks(struct unfold *u, const struct file_ast *file)
 {
     for (size_t i = 0; i < file->n_body; i++) {

@@ -1,12 +1,12 @@
 #ifndef TOKIC_IR_GRAPH_GRAPH_UNFOLD_H
 #define TOKIC_IR_GRAPH_GRAPH_UNFOLD_H
-/* From the syntax tree to the graph: inlines blocks, unrolls repeats, resolves names. */
+/* Turns the syntax tree into a graph: inlines blocks, unrolls repeats, resolves names. */
 #include "ir/graph/graph_ast.h"
 #include "ir/map.h"
 #include "ir/ops/op.h"
 
 enum value_kind {
-    VAL_POISON, /* the result of an error; its use reports no further error */
+    VAL_POISON, /* an error was reported; using the value reports no further error */
     VAL_NODE,
     VAL_INT,
     VAL_FLOAT,
@@ -23,9 +23,9 @@ struct value {
     struct node *node;
     int64_t i;
     double f;
-    bool inexact; /* VAL_INT: computed with a division that had a remainder */
+    bool inexact; /* VAL_INT: a division left a remainder */
     const struct index *index;
-    int ops; /* VAL_DIM: number of operations in the expression */
+    int ops; /* VAL_DIM: number of operations in its expression */
     struct value *list;
     size_t n;
     struct stmt *block;
@@ -34,20 +34,20 @@ struct value {
 struct binding {
     struct value v;
     struct loc defined;
-    int64_t times; /* next number for tensors of this name: x, x.1, x.2 */
+    int64_t times; /* number for the next tensor of this name: x, x.1, x.2 */
 };
 
 struct scope {
-    struct scope *parent; /* the file's scope; NULL for the file's own */
+    struct scope *parent; /* in a block: the scope of the file; else NULL */
     struct map *names;
-    struct map *counts;   /* stem of parameter names -> next number: lin0, lin1 */
-    const char *instance; /* block instance of this scope: "expert0"; NULL: top level */
+    struct map *counts;   /* stem of a parameter's name -> next number: lin0, lin1 */
+    const char *instance; /* the block instance: "expert0"; NULL: top level */
 };
 
 struct taken {
     struct loc loc;
     struct node *weight;
-    bool declared; /* a weight statement declares it */
+    bool declared; /* by a weight statement */
 };
 
 struct unfold {
@@ -61,27 +61,27 @@ struct unfold {
     struct map *outs;
     size_t max_nodes, steps;
     int depth;
-    bool fatal; /* a limit was exceeded; unfolding stops */
-    bool flat;  /* parsing a flat text; expressions then contain only numbers, dims, min and max */
+    bool fatal; /* a limit was exceeded, so unfolding stops */
+    bool flat;  /* parsing a flat text, whose expressions contain only numbers, dims, min and max */
 };
 
 struct scope *scope_new(struct unfold *u, struct scope *parent, const char *instance);
-/* The binding of a name. A block sees its own names, and the numbers and blocks of the file. NULL with an error if
-   there is none. */
+/* Returns the binding of a name; if there is none, reports an error and returns NULL.
+   A block sees its own names, and the numbers and blocks of the file, but not the tensors of the file. */
 const struct binding *scope_find(struct unfold *u, const struct scope *sc, const char *name, struct loc loc);
-/* Defines a name. False with an error if it is already defined in the scope. */
+/* Defines a name. If the scope already defines it, reports an error and returns false. */
 bool scope_define(struct unfold *u, struct scope *sc, const char *name, struct value v, struct loc loc);
-/* Binds a name to a tensor, which is then called expert0.h. The name may be bound again: the next tensor is
-   expert0.h.1. */
+/* Binds a name to a value. A tensor also gets a full name: expert0.h. The name may be bound again.
+   The full name of the second tensor is expert0.h.1. */
 bool scope_bind(struct unfold *u, struct scope *sc, const char *name, struct value v, struct loc loc);
-/* The name with the block instance in front: "expert0.h". */
+/* Returns the name with the block instance in front: "expert0.h". */
 const char *scope_path(struct unfold *u, const struct scope *sc, const char *name);
-/* Reserves a tensor name. NULL with an error if it is in use. `what` begins the message: "weight". */
+/* Reserves a tensor name. If it is in use, reports an error that begins with `what` ("weight"), and returns NULL. */
 struct taken *name_take(struct unfold *u, const char *name, struct loc loc, const char *what);
-/* Reserves the first unused name among wanted, wanted.1, wanted.2, … */
+/* Reserves the first free name of `wanted`, `wanted`.1, `wanted`.2, …, and returns it. */
 const char *instance_take(struct unfold *u, const char *wanted, struct loc loc);
-/* unfold_step counts a step, unfold_enter a level of nesting. Both return false beyond the limit. Only the first
-   failure reports an error. */
+/* unfold_step counts a step. unfold_enter counts a level of nesting.
+   Beyond the limit both return false. Only the first such failure reports an error. */
 bool unfold_step(struct unfold *u, struct loc loc);
 bool unfold_enter(struct unfold *u, struct loc loc);
 
@@ -92,16 +92,16 @@ bool value_dim(struct unfold *u, struct value v, const char *what, const struct 
 /* Describes a value for messages: "f32[B, 96]", "the number 3", "block expert". */
 const char *value_text(struct unfold *u, const struct value *v);
 bool type_eval(struct unfold *u, struct scope *sc, const struct type_expr *t, struct type *out);
-/* Converts a value to an attribute. `what` names the attribute in errors: "attribute k of topk_mask". */
+/* Converts a value to an attribute. In errors, `what` names the attribute: "attribute k of topk_mask". */
 bool attr_of_value(struct unfold *u, enum attr_kind kind, const struct value *v, const char *what, struct attr *out);
 
 struct value call_eval(struct unfold *u, struct scope *sc, const struct expr *e);
 struct value infix_eval(struct unfold *u, struct scope *sc, struct value x, struct value y, char op, struct loc loc);
 struct value negate_node(struct unfold *u, struct scope *sc, struct value x, struct loc loc);
-/* Replaces a number by a constant tensor with the dtype and shape of `like`. Leaves a tensor as it is. */
+/* Replaces a number by a constant tensor with the dtype and shape of `like`. Does not change a tensor. */
 bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const struct type *like);
-/* Checks that v has the shape of its declared type, and casts it to the dtype. `float` accepts any float dtype. `what`
-   names v in errors: "h". */
+/* Checks that v has the shape of the declared type t, and casts v to the dtype of t. `float` accepts any float dtype.
+   In errors, `what` names the value: "h". */
 bool value_as_type(struct unfold *u, struct scope *sc, struct value *v, const struct type *t, const char *what,
                    struct loc declared);
 

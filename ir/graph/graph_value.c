@@ -4,7 +4,7 @@
 #include "ir/graph/graph_unfold.h"
 #include "ir/graph/hint.h"
 
-enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* most operations in a dim; those in flat texts are longer */
+enum { DIM_OPS_MAX = 64, FLAT_OPS_MAX = 4096 }; /* most operations in a dim; dims in flat texts are longer */
 #define WEIGHT_MAX ((int64_t)1 << 60)
 
 static const struct value poison;
@@ -43,7 +43,7 @@ bool value_int(struct unfold *u, struct value v, const char *what, int64_t *out)
     return true;
 }
 
-/* Rejects an integer that comes from a division with a remainder: x * (1/2) hardly means x * 0. */
+/* Rejects an integer that comes from a division with a remainder: the author of x * (1/2) hardly means x * 0. */
 bool value_float(struct unfold *u, struct value v, const char *what, double *out)
 {
     if (v.kind == VAL_INT && v.inexact)
@@ -131,7 +131,7 @@ static int degree(const struct index *e)
     return d;
 }
 
-/* Why `a op b` is not supported, or not defined for some values of the dims; NULL if it is fine. */
+/* Returns why `a op b` is not supported, or not defined for some values of the dims; NULL if neither. */
 static const char *dim_op_misfit(const struct index *a, const struct index *b, char op)
 {
     int64_t w;
@@ -151,7 +151,7 @@ static const char *dim_op_misfit(const struct index *a, const struct index *b, c
     return NULL;
 }
 
-/* op is one of + - * / %, or < for min, or > for max. */
+/* Evaluates x op y for dims. `op` is one of + - * / %, < for min, or > for max. */
 static struct value dim_op(struct unfold *u, struct value x, struct value y, char op, struct loc loc)
 {
     const struct index *a, *b, *r = NULL;
@@ -258,7 +258,7 @@ static struct value list_eval(struct unfold *u, struct scope *sc, const struct e
     return v;
 }
 
-/* Evaluates min(a, b) and max(a, b) of integers and dims. Leaves other calls to call_eval. */
+/* Evaluates min(a, b) and max(a, b) of integers and dims. Passes any other call to call_eval. */
 static struct value call_or_extremum(struct unfold *u, struct scope *sc, const struct expr *e)
 {
     bool is_min = !strcmp(e->name, "min");
@@ -382,7 +382,7 @@ bool attr_of_value(struct unfold *u, enum attr_kind kind, const struct value *v,
         out->i = v->i;
         return true;
     case ATTR_INTS:
-        if (v->kind == VAL_INT) { /* axis=0 is axis=[0] */
+        if (v->kind == VAL_INT) { /* axis=0 means axis=[0] */
             out->n = 1;
             out->ints = arena_array(u->step, int64_t, 1);
             *(int64_t *)out->ints = v->i;

@@ -1,4 +1,4 @@
-/* Checks the invariants between passes. A failure is an error in the last pass, or in a hand-written flat text. */
+/* Checks the invariants between passes. A failure means a bug in the last pass, or an error in a flat text. */
 #include <stdarg.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@ struct check {
     const struct graph *g;
     struct arena *step;
     const struct node **at;
-    size_t *position; /* by node id: index in g->nodes */
+    size_t *position; /* node id -> index in g->nodes */
     bool good;
 };
 

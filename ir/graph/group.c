@@ -54,7 +54,7 @@ bool node_is_rematerialised(const struct node *n)
     return true;
 }
 
-/* Limits for a contraction inside a rows kernel. The threads of a row keep the results for all columns in registers. */
+/* Limits for a contraction in a rows kernel: the threads of a row hold the results of all columns in registers. */
 enum { STAGE_COLUMNS = 16, STAGE_DEPTH = 1024 };
 static bool contraction_is_row_stage(const struct node *n)
 {
@@ -74,7 +74,7 @@ bool node_is_stage(const struct node *n)
            (n->op->class == CLS_CONTRACT && !node_is_gemm(n));
 }
 
-/* With few but long rows, one block for each row would leave most of the device idle. */
+/* A rows kernel has one block for each row. With few but long rows, most of the device would be idle. */
 enum { FEW_ROWS = 32, LONG_ROW = 1 << 16 };
 static bool has_few_long_rows(const struct node *n)
 {
@@ -99,7 +99,7 @@ struct row_space row_space_of(const struct node *n)
     if (n->op->class == CLS_SELECT)
         r.rank = n->in[0]->type.rank - 1;
     if (n->op->class == CLS_CONTRACT || (n->op->class == CLS_REDUCE && r.rank == n->in[0]->type.rank))
-        r.rank--; /* drops the columns of a contraction, or the 1 of keepdim: [3, 4] -> [3, 1] */
+        r.rank--; /* drops the columns of a contraction, or the last dim of a reduction [3, 4] -> [3, 1] */
     memcpy(r.dim, n->type.dim, sizeof r.dim);
     return r;
 }
@@ -112,7 +112,7 @@ bool node_reads_group(const struct node *x, const struct group *gr)
     return false;
 }
 
-/* An epilogue has one element of the gemm's result at hand. So it must not read another element through a view. */
+/* In an epilogue, a thread has one element of the gemm's result. So n must not read another element through a view. */
 bool group_gemm_admits(const struct group *gr, const struct node *n)
 {
     if (n->op->class != CLS_POINTWISE || !type_same_shape(&n->type, &gr->anchor->type))
@@ -164,7 +164,7 @@ int64_t group_row_bytes(struct session *s, const struct group *gr)
 
 bool group_rows_fit(struct session *s, const struct group *gr, const struct target *t)
 {
-    enum { SPARE = 1024 }; /* bytes for the totals of reductions */
+    enum { SPARE = 1024 }; /* bytes kept free for the totals of reductions */
     int64_t bytes = group_row_bytes(s, gr);
     return bytes >= 0 && bytes <= t->shared_bytes - SPARE;
 }

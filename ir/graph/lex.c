@@ -104,8 +104,8 @@ static void lex_string(struct cursor *c, struct tok *t)
         diag_error(c->s, FAIL_INPUT, t->loc, "this text has no closing quote on its line");
 }
 
-/* The length in bytes of the non-ASCII letter (UTF-8) at p; 0 if there is none. Ranges of punctuation and symbols do
-   not count as letters. */
+/* Returns the length in bytes of the non-ASCII letter (UTF-8) at p, or 0 if there is no such letter.
+   The blocks of punctuation and symbols in Unicode are not letters. */
 static int foreign_letter(const char *p)
 {
     const unsigned char *b = (const unsigned char *)p;
@@ -122,14 +122,14 @@ static int foreign_letter(const char *p)
                : 0;
 }
 
-/* What to write instead of an operator of another language: "; write less(x, y)". */
+/* Returns a hint for an operator of another language: "; write less(x, y)". */
 static const char *meant(struct cursor *c, const char *from, int n)
 {
     const char *call = hint_operator(arena_strndup(c->step, from, (size_t)n));
     return call ? arena_printf(c->step, "; write %s", call) : "";
 }
 
-/* Reports one error for a run of bytes that begin no token. */
+/* Skips a run of bytes that begin no token, and reports one error for all of them. */
 static void lex_junk(struct cursor *c)
 {
     const char *from = c->at;

@@ -2,13 +2,13 @@
 
 #include "ir/ops/reduction.h"
 
-/* A part has at least LEAST_TERMS terms for each thread. BLOCKS_A_UNIT blocks fill a multiprocessor. */
+/* LEAST_TERMS: least terms of a part for each thread. BLOCKS_A_UNIT: blocks that fill a multiprocessor. */
 enum { LEAST_TERMS = 16, BLOCKS_A_UNIT = 4, MOST_PARTS = 1024 };
 
 static int64_t at_most(int64_t x, int64_t most) { return x < most ? x : most; }
 static int64_t at_least(int64_t x, int64_t least) { return x > least ? x : least; }
 
-/* The number of parts to split each sum into, so that the blocks fill the device. 1: no split. */
+/* Returns how many parts to split each sum into, so that the blocks fill the device. 1: no split. */
 static int64_t parts_for(const struct planner *p, const struct reduce_shape *r, bool columns)
 {
     int64_t inner = plan_hint(p, r->inner);
@@ -19,7 +19,8 @@ static int64_t parts_for(const struct planner *p, const struct reduce_shape *r, 
     return at_least(at_most(at_most(wanted, plan_hint(p, r->length) / least), MOST_PARTS), 1);
 }
 
-/* The number of terms of a part if each sum is split into `parts` parts, rounded up to whole rounds of a block. */
+/* Returns the number of terms of each part. A part is a whole number of rounds of a block, and `parts` parts
+   suffice. */
 static const struct index *part_of(const struct planner *p, const struct reduce_shape *r, int64_t parts, bool columns)
 {
     struct index_table *t = p->g->s->indices;
@@ -28,7 +29,7 @@ static const struct index *part_of(const struct planner *p, const struct reduce_
     return index_mulk(t, index_max(t, rounds, index_const(t, 1)), round);
 }
 
-/* Sets the mark of each node: 1 for a reduction and for a node computed from one, else 0. */
+/* Sets the mark of each node: 1 for a reduction or a node that is computed from one, else 0. */
 static void mark_following(struct group *gr)
 {
     for (size_t i = 0; i < gr->n_nodes; i++) {
@@ -39,8 +40,9 @@ static void mark_following(struct group *gr)
     }
 }
 
-/* Plans one launch if a block can read all terms of a result. Otherwise the first launch writes partial results to
-   scratch[part, result], and a second launch reduces them. The first launch also stores the element-wise outputs. */
+/* Plans one launch if each block reads all terms of a result. Otherwise plans two launches.
+   The first writes partial results to scratch[part, result], and writes the outputs that precede the reductions.
+   The second reduces the partial results. */
 static void plan_reduce(struct planner *p)
 {
     struct group *gr = p->gr;
@@ -59,8 +61,7 @@ static void plan_reduce(struct planner *p)
     const struct index *part = part_of(p, &r, parts, columns);
     l->parts = index_const(t, parts);
     l->part = part;
-    /* If an operand is short, some parts have no terms, and no launch writes their scratch. A sum must read zeros
-       there. */
+    /* if an operand is short, some parts have no terms and nobody writes their scratch; a sum needs zeros there */
     bool sums = true;
     for (size_t i = 0; i < gr->n_nodes; i++)
         sums &= !node_is_reduce(gr->nodes[i]) || gr->nodes[i]->op->kernel.acc == KACC_SUM;
@@ -76,7 +77,8 @@ static void plan_reduce(struct planner *p)
             plan_sink(p, &gr->launches[1], SINK_FULL, gr->outs[i], -1);
 }
 
-/* For rows too long for shared memory: adds scratch for the scores of each selection, unless they are in memory. */
+/* For rows that do not fit in shared memory: adds scratch for the scores of each selection.
+   A selection whose operand is in memory needs none. */
 static void plan_spills(struct planner *p)
 {
     struct group *gr = p->gr;

@@ -26,7 +26,7 @@ int plan_scratch(struct planner *p, const char *name, const struct index *count,
 
 void plan_finish(struct planner *p, struct node *anchor, int from, const struct index *parts, const struct index *part)
 {
-    enum { FEW_RESULTS = 64 }; /* fewer results would leave most threads of a LAUNCH_COLUMNS idle */
+    enum { FEW_RESULTS = 64 }; /* with fewer results, most threads of a LAUNCH_COLUMNS would be idle */
     bool few = plan_hint(p, type_count(p->g->s, &anchor->type)) < FEW_RESULTS;
     struct group_launch *l = plan_launch(p, few ? LAUNCH_CHUNKS : LAUNCH_COLUMNS, anchor);
     l->from = from;

@@ -2,7 +2,7 @@
 
 #include "ir/graph/graph.h"
 
-/* DEGREE_MAX is one less than INDEX_DEGREE, since code that uses a shape multiplies by one more symbolic factor. */
+/* A user of a shape may multiply by one more symbolic factor, so DEGREE_MAX is INDEX_DEGREE - 1. */
 enum { DEGREE_MAX = 3, TERMS_MAX = 24 };
 #define COUNT_MAX ((int64_t)1 << 40)
 

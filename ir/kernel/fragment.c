@@ -19,8 +19,8 @@ const struct index *frag_coord(struct index_table *t, const struct map_term *ter
     return sum;
 }
 
-/* Inverts a map: the part of the lane or element number (`of`) that the coordinate determines. Each term's digit moves
-   from its place in the coordinate to its place in that number. */
+/* Inverts a map: returns the part of the lane number or element number (`of`) that depends on this coordinate.
+   Each term of the map takes a digit of that number. The inverse puts the digit back. */
 static const struct index *from_coord(struct index_table *t, const struct map_term *terms, int of,
                                       const struct index *coord)
 {
@@ -163,7 +163,7 @@ const struct index *frag_target_elem(struct index_table *t, const struct matrix_
     return holder(t, &u->a, BY_ELEM, frag_coord(t, u->c.row, lane, elem), frag_coord(t, u->c.col, lane, elem));
 }
 
-/* frag_source_of with constants. False if the element found in C has another row or column than element e in A. */
+/* frag_source_of for constants. Returns false if the place in C has another row or column than element e of A. */
 struct stand {
     int lane, elem, frag;
 };

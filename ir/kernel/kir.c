@@ -42,7 +42,7 @@ const struct index *kl_index(struct index_table *t, enum klayout l, int cols, co
 }
 
 /* ---- the kernel and its declarations ---- */
-/* CUDA's grid limits (CUDA C++ Programming Guide, table of compute capabilities). HIP's are no smaller. */
+/* Grid limits of CUDA (CUDA C++ Programming Guide, table of compute capabilities). Those of HIP are no smaller. */
 enum { GRID_X_MAX = 2147483647, GRID_YZ_MAX = 65535 };
 
 struct kernel *kernel_new(struct session *s, struct arena *a, const char *name, const struct target *t, int block)
@@ -198,7 +198,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct karg *)a)->sym->name, ((const struct karg *)b)->sym->name);
 }
 
-/* Gives each dim a C name. A dim `n` becomes `n_2` if a buffer is named `n`. */
+/* Gives each dim a C name. If a buffer is named `n`, the dim `n` becomes `n_2`. */
 static void name_dims(struct kernel *k)
 {
     for (size_t i = 0; i < k->n_dims; i++) {
@@ -325,7 +325,7 @@ void kguard_open(struct index_table *t, const struct kguard *g, bool *lower, boo
     *upper = !index_less(t, g->e, g->bound);
 }
 
-/* The mask without the conditions that always hold. */
+/* Returns the mask without the conditions that are provably true. */
 static struct kmask mask_open(struct index_table *t, const struct kmask *m)
 {
     struct kmask out = { 0 };
@@ -461,7 +461,7 @@ const struct index *kb_row_slot(struct kbuild *b)
 
 const struct index *kb_col_slot(struct kbuild *b)
 {
-    kb_row_slot(b); /* in the text, `each f (row, col, slot, col_slot)`, col_slot needs slot before it */
+    kb_row_slot(b); /* the text `each f (row, col, slot, col_slot)` has no col_slot without slot */
     if (!b->each->var4)
         b->each->var4 = index_var(b->indices, "col_slot", 0, frag_cols(b->each->frag) - 1, UNIFORM_THREAD);
     return b->each->var4;

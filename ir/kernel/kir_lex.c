@@ -44,7 +44,7 @@ static void skip_blank(struct klex *l)
     }
 }
 
-/* The end of the number at p. In `0..3` the number is `0`. */
+/* Returns the end of the number at p. The number in `0..3` is `0`. */
 static const char *number_end(const char *p, bool *is_float)
 {
     bool hex = p[0] == '0' && (p[1] == 'x' || p[1] == 'X');

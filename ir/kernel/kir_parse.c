@@ -239,7 +239,7 @@ static void declarations(struct kparse *p, struct uses *uses)
 /* ---- statements ---- */
 static void stmts(struct kparse *p);
 
-/* Parses "{" { statement } "}" into `inside`. `name` and `name2`, if not NULL, are visible in it as var and var2. */
+/* Parses "{" { statement } "}" into `inside`. There, `name` means var and `name2` means var2. Each name may be NULL. */
 static void block(struct kparse *p, struct kbuild inside, const char *name, const struct index *var, const char *name2,
                   const struct index *var2)
 {
@@ -567,7 +567,7 @@ static void reduce(struct kparse *p)
         kstmt_frag_reduce(&p->b, m, acc, f);
 }
 
-/* Parses a store or an accumulation after the memory's name. */
+/* Parses the rest of a store or an accumulation, whose memory is `name`. */
 static void write_to(struct kparse *p, const char *name, struct loc loc)
 {
     struct mem_ref at = mem_ref(p, name, loc);
@@ -597,7 +597,7 @@ static void write_to(struct kparse *p, const char *name, struct loc loc)
         kstmt_accumulate(&p->b, at.m, at.index, acc, v, fma);
 }
 
-/* Kinds of statements that begin with the same word share a parser. */
+/* Kinds of statements with the same first word share a parser. */
 static void (*const parse[KSTMT_COUNT])(struct kparse *) = {
     [KSTMT_REGION] = region,       [KSTMT_LET] = let,
     [KSTMT_LOAD_VECTOR] = vector,  [KSTMT_STORE_VECTOR] = vector,

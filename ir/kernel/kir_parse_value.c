@@ -39,7 +39,7 @@ static const struct kbound *lookup(const struct kparse *p, const char *name)
 
 /* ---- index expressions ---- */
 
-/* Limits on parsed index expressions: larger ones would overflow in ir/index.c. */
+/* Limits on parsed index expressions, since larger ones would overflow in ir/index.c. */
 enum { TERMS = 16 };
 static const int64_t MAGNITUDE = (int64_t)1 << 48;
 
@@ -225,8 +225,8 @@ static const struct kexpr *load(struct kparse *p, const char *name, struct loc l
     return p->l.failed ? kexpr_f32(&p->b, 0) : kexpr_load(&p->b, m, slot, index, &mask, fill);
 }
 
-/* Parses an integer before a closing parenthesis, as in `i64(-7)`. It may be too large for an index. False, with
-   nothing consumed, if the parentheses hold anything else. */
+/* Parses an integer before a closing parenthesis, as in `i64(-7)`. The integer may be too large for an index.
+   If the parentheses hold anything else, consumes nothing and returns false. */
 static bool integer(struct kparse *p, enum dtype t, const struct kexpr **out)
 {
     struct klex saved = p->l;

@@ -10,7 +10,7 @@ struct entry {
     const struct kexpr *x;
     int uses;
     int temp;
-    bool dead; /* memory that x reads has been written since */
+    bool dead; /* memory that x reads was written after x was evaluated */
 };
 struct stmt_plan {
     struct kref *refs;
@@ -19,34 +19,34 @@ struct stmt_plan {
 struct visit {
     const struct kexpr *x;
     int arg;
-    int size; /* operations counted so far in x's text */
+    int size; /* operations in the text of x, as far as counted */
 };
 
 struct kplan {
     struct arena *arena;
     const struct kernel *k;
     struct map *vars;
-    const char **reads; /* id of a K_READ value -> the name of its let */
-    struct map *taken;  /* name -> not NULL while in use */
+    const char **reads; /* value id of a K_READ -> name of its let */
+    struct map *taken;  /* name -> not NULL while the name is in use */
     const char **used;
     size_t n_used, cap_used;
     int n_lets;
     struct stmt_plan *stmts;
     struct entry *entries;
     size_t n_entries, cap_entries;
-    size_t *live; /* positions in `entries` of those in scope, outer scopes first */
+    size_t *live; /* positions in `entries` of the entries in scope, outer scopes first */
     size_t n_live, cap_live;
-    int *current; /* value id -> position of its valid entry; -1: none */
+    int *current; /* value id -> position in `entries` of its valid entry; -1: none */
     struct visit *stack;
     size_t cap_stack;
     struct kwalk known;
-    uint64_t *deps; /* value id -> the memories that the value reads (mem_bit, FRAGMENTS) */
+    uint64_t *deps; /* value id -> set of the private memories that the value reads (see mem_bit) */
     const struct kstmt *shown;
-    int *temp;         /* value id -> its temporary in the statement `shown` */
-    unsigned *temp_of; /* value id -> 1 + id of the statement in which `temp` is valid */
+    int *temp;         /* value id -> temporary of the value in the statement `shown` */
+    unsigned *temp_of; /* value id -> 1 + id of the statement for which temp[value id] is valid */
 };
 
-enum { LONG_VALUE = 12 }; /* the most operations in one printed expression; longer ones get temporaries */
+enum { LONG_VALUE = 12 }; /* most operations in one printed expression; a longer value becomes a temporary */
 
 /* ---- names ---- */
 static bool is_taken(const struct kplan *p, const char *name)
@@ -132,8 +132,8 @@ static void name_all(struct kplan *p)
 }
 
 /* ---- values that are evaluated again ---- */
-/* A set of private memories is a word of 64 bits. With more than 64 memories some share a bit, which only causes values
-   to be evaluated again too often. Other memory has no bit. */
+/* A set of private memories has 64 bits, one for each memory. With more than 64 memories, some share a bit.
+   Then values are evaluated again more often than necessary. Other memory has no bit. */
 static uint64_t mem_bit(const struct kplan *p, const struct kmem *m)
 {
     for (size_t i = 0; m && m->space == KS_PRIVATE && i < p->k->n_priv; i++)
@@ -142,7 +142,7 @@ static uint64_t mem_bit(const struct kplan *p, const struct kmem *m)
     return 0;
 }
 
-/* All fragments share one bit of these sets. */
+/* The bit for all fragments in a set of memories. */
 static const uint64_t FRAGMENTS = (uint64_t)1 << 63;
 static uint64_t writes_of(const struct kplan *p, const struct kstmt *it)
 {
@@ -179,8 +179,8 @@ static void add_ref(struct kplan *p, const struct kstmt *it, const struct kexpr 
     *arena_push(p->arena, ip->refs, ip->n, ip->cap) = (struct kref){ x, entry, def };
 }
 
-/* Records a use of x, if x is never a temporary or has a valid entry. False: x must be visited first. Until
-   number_temps, kref.temp is a position in `entries`. */
+/* Records a use of x and returns true, if x has a valid entry or is never a temporary.
+   Returns false if x must be visited first. Until number_temps, kref.temp is a position in `entries`. */
 static bool is_use(struct kplan *p, const struct kstmt *it, const struct kexpr *x)
 {
     if (always_written_out(x))
@@ -193,8 +193,8 @@ static bool is_use(struct kplan *p, const struct kstmt *it, const struct kexpr *
     return true;
 }
 
-/* Records the first use of x, after its operands. Returns how many operations x adds to the text of its user: 0 if x is
-   so long that it becomes a temporary. */
+/* Records the first use of x. Call after its operands are recorded.
+   Returns how many operations x adds to the text of its user. A long x becomes a temporary, and adds 0. */
 static int define(struct kplan *p, const struct kstmt *it, const struct kexpr *x, int size)
 {
     bool named = size > LONG_VALUE;
@@ -235,7 +235,7 @@ static void leave_scope(struct kplan *p, size_t outer)
     }
 }
 
-/* Ends the entries of values that read any of the memories in the set `written`. */
+/* Marks as dead the entries of all values that read a memory in the set `written`. */
 static void forget(struct kplan *p, uint64_t written)
 {
     for (size_t i = 0; written && i < p->n_live; i++) {
@@ -281,7 +281,7 @@ static void plan_stmts(struct kplan *p, struct kstmt *const *stmts, size_t n, bo
     }
 }
 
-/* Numbers the values used more than once as temporaries, and drops the references to the others. */
+/* Makes each value with more than one use a temporary, and numbers these. Drops the references to other values. */
 static void number_temps(struct kplan *p)
 {
     int next = 0;

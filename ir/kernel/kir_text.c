@@ -27,7 +27,7 @@ static const char *number(struct ktext *t, double v)
     return arena_strdup(t->o.arena, text_float(text, v));
 }
 
-/* "0 <= e < bound, 0 <= e2 < bound2" */
+/* Returns a text such as "0 <= e < bound, 0 <= e2 < bound2". */
 static const char *guards(struct ktext *t, const struct kmask *m)
 {
     const char *out = "";
@@ -59,7 +59,8 @@ static const char *constant(struct ktext *t, const struct kexpr *x)
     }
 }
 
-/* defining: write x in full, even if it has a temporary. */
+/* Returns the text of x: the name of its temporary, if there is one and `defining` is false, else the full
+   expression. */
 static const char *value(struct ktext *t, const struct kexpr *x, bool defining)
 {
     struct arena *a = t->o.arena;
@@ -86,7 +87,7 @@ static const char *value(struct ktext *t, const struct kexpr *x, bool defining)
     return arena_printf(a, "%s)", out);
 }
 
-/* ` at "m.graph":7` */
+/* Returns a text such as ` at "m.graph":7`. */
 static const char *origin(struct ktext *t, struct loc loc)
 {
     return loc.line && loc.src != t->k->src
@@ -101,7 +102,7 @@ static const char *word(const struct kstmt *it) { return kstmt_table[it->kind].w
 static void accumulate(struct ktext *t, const struct kstmt *it)
 {
     const char *to = mem_ref(t, it->mem, NULL, it->index);
-    if (it->fma) /* one fma, so the product has no temporary */
+    if (it->fma) /* the product is part of the fma, so the product has no temporary */
         kout_line(&t->o, "%s fma= %s", to, value(t, it->value, true));
     else
         kout_line(&t->o, "%s %s= %s", to, it->acc == KACC_SUM ? "+" : acc_name[it->acc], value(t, it->value, false));
@@ -314,7 +315,7 @@ static void collect(void *ctx, const struct index *e)
             collect(d, e->terms[i].atom[j]);
 }
 
-/* Declares every symbolic dim that the text mentions. */
+/* Declares each symbolic dim that occurs in the text. */
 static void dims(struct ktext *t)
 {
     const struct kernel *k = t->k;

@@ -1,5 +1,5 @@
-/* Checks a kernel before it is printed, in one walk in text order: a loop's body is visited once, and both branches of
-   an if, one after the other. */
+/* Checks a kernel before it is printed, in one walk in text order.
+   The walk visits the body of a loop once, and both branches of an if one after the other. */
 #include <string.h>
 
 #include "ir/kernel/fragment.h"
@@ -9,8 +9,8 @@
 struct flight {
     const struct kstmt *stmt;
     int group;
-    bool waited;  /* a barrier has waited for its group */
-    bool barrier; /* some barrier that waits for copies comes later */
+    bool waited;  /* a barrier has waited for the group of this copy */
+    bool barrier; /* a later barrier waits for copies */
 };
 
 struct verify {
@@ -23,7 +23,7 @@ struct verify {
     size_t n_vars, cap_vars;
     struct flight *flights;
     size_t n_flights, cap_flights;
-    int stage_owner[256]; /* staging register -> 1 + position of its flight; 0: free */
+    int stage_owner[256]; /* staging register -> 1 + index into `flights` of its copy; 0: free */
     int group;
     const struct kstmt *stmt;
     const struct kexpr **reads;
@@ -75,8 +75,8 @@ static void see(struct verify *v, const struct index *var) { *arena_push(v->a, v
 
 /* ---- accesses ---- */
 
-/* Errors if the index is out of range for all values of its variables. For private memory, errors if it is out of range
-   for any. */
+/* Reports an error if the index is out of range for all values of its variables.
+   For private memory, reports an error if the index is out of range for any of these values. */
 static void check_access(struct verify *v, const struct kmem *m, const struct index *slot, const struct index *index)
 {
     if (m->space == KS_PRIVATE && (index->lo < 0 || index->hi >= m->count->k))
@@ -364,7 +364,7 @@ static void store(struct verify *v, const struct kstmt *it)
     check_mask(v, &it->mask);
 }
 
-/* m: the argument or shared memory; own: the private memory. */
+/* `m` is the argument or shared memory, `own` the private memory. */
 static void check_vector(struct verify *v, const struct kstmt *it, const struct kmem *m, const struct index *index,
                          const struct kmem *own, const struct index *at)
 {
@@ -423,7 +423,7 @@ static enum uniform guard_uniform(const struct kmask *m)
 /* ---- scopes ---- */
 static void stmts(struct verify *v, struct kstmt *const *list, size_t n);
 
-/* The lengths of vars, reads and checked at the start of a scope. `leave` cuts them back to these lengths. */
+/* The lengths of the lists vars, reads and checked when a scope begins. `leave` restores these lengths. */
 struct scope {
     size_t n_vars, n_reads, n_checked;
 };
@@ -483,8 +483,8 @@ static void each(struct verify *v, const struct kstmt *it)
     v->eaches--;
 }
 
-/* Does a barrier in the list wait for copies? In a loop it also waits, one iteration later, for copies issued after it
-   in the body. */
+/* True if a barrier in the list waits for copies. In a loop, a barrier also waits for the previous iteration's
+   copies. */
 static bool has_wait(struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -548,7 +548,7 @@ static void check_team(struct verify *v, const struct kstmt *it)
         wrong(v, "a block of %d threads is no whole number of waves", v->k->block);
 }
 
-/* Statements of a copy (issue, land) may access memory that a copy is still writing; others may not. */
+/* Only the statements of a copy itself (issue, land) may access memory that a copy is still writing. */
 static void check_touches(struct verify *v, const struct kstmt *it)
 {
     if (kstmt_table[it->kind].copy)
@@ -596,7 +596,7 @@ static void stmt(struct verify *v, const struct kstmt *it)
     check[it->kind](v, it);
 }
 
-/* Outside regions each statement is a scope of its own (ir/kernel/kir_plan.h). */
+/* Outside regions, each statement is a scope (ir/kernel/kir_plan.h). */
 static void stmts(struct verify *v, struct kstmt *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -5,7 +5,7 @@
 
 #include "ir/kernel/kstmt.h"
 
-/* Keywords of the kernel text, except the first words of statements (kstmt_table). */
+/* The keywords of the kernel text. The first words of statements are in kstmt_table instead. */
 static const char *const in_kernels[] = { "a",   "at",  "block", "else", "false",      "from", "in",     "inf",  "mask",
                                           "max", "min", "nan",   "step", "transposed", "true", "unroll", "where" };
 static const char *const in_c[] = {

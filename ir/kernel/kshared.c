@@ -1,11 +1,12 @@
-/* Offsets of shared buffers. Buffers may overlap if block barriers separate their uses. */
+/* Assigns offsets to shared buffers. Two buffers may overlap if a block barrier separates their uses. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "ir/kernel/kstmt.h"
 
-/* Block barriers at the top level of the kernel's body divide it into numbered spans. A buffer is live from the first
-   to the last span that uses it, or to the end of the kernel if an asynchronous copy writes it. */
+/* Block barriers at the top level of the kernel's body divide the body into numbered spans.
+   A buffer is live from the first to the last span that uses it.
+   If an asynchronous copy writes the buffer, it is live to the end of the kernel. */
 struct live {
     int first, last;
 };
@@ -49,7 +50,7 @@ static void touch_stmts(struct lives *v, struct kstmt *const *stmts, size_t n, b
         if (!top || it->kind != KSTMT_BARRIER || it->scope != KSCOPE_BLOCK)
             continue;
         v->now++;
-        v->walk = kwalk_new(v->k->arena, v->k); /* values used again after the barrier count again */
+        v->walk = kwalk_new(v->k->arena, v->k); /* forget seen values, since a use after the barrier is in a new span */
     }
 }
 
@@ -74,7 +75,7 @@ int kshared_place(struct kernel *k)
     for (size_t i = 0; i < k->n_shared; i++) {
         struct kmem *m = k->shared[i];
         m->offset = 0;
-        for (size_t j = 0; j < i;) { /* first fit: move past each overlapping buffer that is live at the same time */
+        for (size_t j = 0; j < i;) { /* first fit: move behind each overlapping buffer that is live at the same time */
             const struct kmem *other = k->shared[j++];
             bool apart = m->offset + bytes_of(m) <= other->offset || other->offset + bytes_of(other) <= m->offset;
             if (apart || !meet(&v.of[i], &v.of[j - 1]))

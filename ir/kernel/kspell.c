@@ -59,7 +59,7 @@ struct piece {
     const char *text;
 };
 
-/* Orders the terms of a sum: positive ones first, then by falling degree, falling |coefficient|, and text. */
+/* Orders the terms of a sum: first positive ones, then by degree and |coefficient| (both falling), then by text. */
 static int by_order(const void *x, const void *y)
 {
     const struct piece *a = x;

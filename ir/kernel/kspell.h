@@ -1,6 +1,6 @@
 #ifndef TOKIC_IR_KERNEL_KSPELL_H
 #define TOKIC_IR_KERNEL_KSPELL_H
-/* Helpers for printing kernels: lines, and index expressions with their terms in a fixed order. */
+/* Helpers to print kernels: growing text, and index expressions with their terms in a fixed order. */
 #include <stdarg.h>
 
 #include "ir/arena.h"
@@ -15,21 +15,21 @@ struct kout {
     int step;
 };
 __attribute__((format(printf, 2, 3))) void kout_add(struct kout *o, const char *fmt, ...);
-/* Adds a line, indented by depth · step spaces, and a newline. */
+/* Adds a line with a newline, indented by depth · step spaces. */
 __attribute__((format(printf, 2, 3))) void kout_line(struct kout *o, const char *fmt, ...);
 const char *kout_text(struct kout *o);
 
 /* ---- index expressions ---- */
-/* How a language spells index expressions. div, min and max may be NULL: then `x/y`, `x%y`, `min` and `max`. */
+/* How a language writes index expressions. NULL fields mean the defaults: atom->name, `x/y` and `x%y`, `min`, `max`. */
 struct kspell {
     struct arena *arena;
-    /* The name of an INDEX_SYM or INDEX_VAR; NULL: atom->name. */
+    /* Returns the name of an INDEX_SYM or INDEX_VAR. */
     const char *(*atom)(void *ctx, const struct index *atom);
     void *ctx;
-    /* Spells an INDEX_DIV or INDEX_MOD with operands x and y; NULL: `x/y` or `x%y`. */
+    /* Returns the text of an INDEX_DIV or INDEX_MOD with operands x and y. */
     const char *(*div)(struct arena *a, const struct index *e, const char *x, const char *y);
     const char *min, *max;
 };
-/* nested: e is an operand, so a sum or quotient gets parentheses. */
+/* Returns the text of e. `nested`: e is an operand, so a sum or quotient gets parentheses. */
 const char *kspell_index(const struct kspell *s, const struct index *e, bool nested);
 #endif

@@ -7,7 +7,7 @@
 
 __extension__ typedef unsigned __int128 u128;
 
-/* Is x a strong probable prime to base b? x is odd, and x − 1 = odd·2^twos. */
+/* True if x is a strong probable prime to base b. Requires an odd x, with x − 1 = odd·2^twos. */
 static bool passes_base(uint64_t x, uint64_t b, uint64_t odd, int twos)
 {
     uint64_t y = 1;
@@ -22,8 +22,8 @@ static bool passes_base(uint64_t x, uint64_t b, uint64_t odd, int twos)
     return false;
 }
 
-/* The Miller–Rabin test. With these bases it is exact for all x < 2⁶⁴ (Sorenson and Webster, Strong pseudoprimes to
-   twelve prime bases, 2015). */
+/* The Miller–Rabin test. These bases make the test exact for all x < 2⁶⁴.
+   Source: Sorenson and Webster, Strong pseudoprimes to twelve prime bases, 2015. */
 static bool is_prime(uint64_t x)
 {
     static const uint64_t bases[] = { 2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37 };
@@ -72,7 +72,7 @@ bool padic_make(int64_t p, int64_t n, int64_t s, struct padic *out, const char *
     return true;
 }
 
-/* s is a power of two, so s·z is exact unless it overflows. */
+/* The product is exact unless it overflows, since s is a power of two. */
 static double scaled(const struct padic *a, double z) { return rint((double)a->s * z); }
 
 int64_t padic_encode(const struct padic *a, double z)
@@ -92,7 +92,7 @@ bool padic_clamps(const struct padic *a, double z)
 
 int64_t padic_residue(const struct padic *a, int64_t q)
 {
-    /* If pⁿ is 2⁶³, the residue is the low 63 bits. */
+    /* pⁿ = 2⁶³: the residue is the low 63 bits */
     if (a->top == INT64_MAX)
         return (int64_t)((uint64_t)q & INT64_MAX);
     int64_t r = q % (a->top + 1);
@@ -105,7 +105,8 @@ int64_t padic_balanced(const struct padic *a, int64_t q)
     return r > a->limit ? r - a->top - 1 : r;
 }
 
-/* The exact error of sum, the rounded x + y (Knuth, The Art of Computer Programming 2, section 4.2.2, theorem B). */
+/* Returns the exact value of x + y - sum, where `sum` is x + y rounded.
+   Source: Knuth, The Art of Computer Programming 2, section 4.2.2, theorem B. */
 static double sum_error(double x, double y, double sum)
 {
     double yy = sum - x;
@@ -117,7 +118,7 @@ double round_up(double z, double e)
 {
     double sum = z + e;
     double err = sum_error(z, e, sum);
-    /* A sum of finite numbers that overflows to −∞ is rounded up to −DBL_MAX. Other infinite sums stay. */
+    /* if finite z and e overflow to −inf, the exact sum rounds up to −DBL_MAX */
     return isinf(sum) ? (sum < 0 && !isinf(z) && !isinf(e) ? -0x1.fffffffffffffp1023 : sum)
            : err > 0  ? nextafter(sum, INFINITY)
                       : sum;
@@ -150,8 +151,8 @@ static uint64_t score_key(const void *row, int64_t i)
     return key_of(r, r->z[i]);
 }
 
-/* The choice is certain if each chosen expert, at its lowest score, precedes each other expert at its highest. So the
-   last of the chosen is compared with the first of the others. */
+/* Compares the lowest possible score of each chosen expert with the highest possible score of each other expert.
+   It suffices to compare the last-ranked chosen expert with the first-ranked other one. */
 static bool row_is_certified(const struct row *r, int k)
 {
     if (!row_is_sound(r))

@@ -31,7 +31,7 @@ struct check {
     const struct sheaf_site *s;
     const struct sheaf_buckets *b;
     struct sheaf_obstruction found;
-    int64_t *first; /* [rows]: the slot e·cap + i of the row's first record; −1: none yet */
+    int64_t *first; /* [rows]: position e·cap + i of the first record of the row; −1: none yet */
     int64_t *opens; /* [rows]: the number of buckets that hold the row */
 };
 
@@ -42,7 +42,7 @@ static bool fail(struct check *c, enum sheaf_clause clause, int64_t a, int64_t b
     return false;
 }
 
-/* Calls `visit` for each record of each expert e, in order, until one fails. at: the flat slot e·cap + i. */
+/* Calls `visit` for all records, expert by expert, until a call returns false. `at` is the position e·cap + i. */
 static bool each_record(struct check *c, bool (*visit)(struct check *c, int64_t e, int64_t at, int64_t row))
 {
     for (int64_t e = 0; e < c->s->experts; e++)
@@ -54,8 +54,8 @@ static bool each_record(struct check *c, bool (*visit)(struct check *c, int64_t 
     return true;
 }
 
-/* Checks clause (a), and that all rows and counts are in range, since later checks index by them. Here first[row] is
-   the latest slot that lists the row. If that slot is in the current bucket, the row is listed twice. */
+/* Checks clause (a). Later checks rely on this to index by rows and counts. During this check, first[row] is the latest
+   position that lists the row. If that position is in the current bucket, the row is listed twice. */
 static bool check_listed_once(struct check *c)
 {
     for (int64_t e = 0; e < c->s->experts; e++) {
@@ -121,7 +121,7 @@ static int64_t record_differs(int64_t experts, struct parts x, int64_t i, struct
 static struct parts of_buckets(const struct sheaf_buckets *b) { return (struct parts){ &b->chosen, &b->w, &b->q }; }
 static struct parts of_router(const struct sheaf_site *s) { return (struct parts){ &s->chosen, &s->w, &s->q }; }
 
-/* Equality is transitive, so comparing each record with the row's first one suffices. */
+/* It suffices to compare each record with the first record of the same row. */
 static bool check_overlap(struct check *c, int64_t e, int64_t at, int64_t row)
 {
     uint64_t left, right;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ir/graph/fusion.h"
+#include "passes/keep.h"
 #include "passes/recompute.h"
 
 struct list {
@@ -87,7 +88,7 @@ static void mark_reads(const struct node *n, const struct group *gr)
 {
     for (int i = 0; i < n->n_in; i++) {
         struct node *x = n->in[i];
-        if (node_is_rematerialised(x))
+        if (group_computes_again(gr, x))
             mark_reads(x, gr);
         else if (x->group && x->group != gr)
             x->materialised = true;
@@ -101,7 +102,7 @@ static void add_rematerialised(struct arena *a, struct list *nodes, struct list 
 {
     for (int i = 0; i < n->n_in; i++) {
         struct node *x = n->in[i];
-        if (node_is_rematerialised(x)) {
+        if (group_computes_again(gr, x)) {
             add_rematerialised(a, nodes, ins, gr, x);
             add_once(a, nodes, x);
         } else if (x->group != gr) {
@@ -241,13 +242,16 @@ bool pass_fuse(struct graph *g, struct pass_ctx *c)
         ok = operands_fit(c->s, n);
         merge_siblings(f, n);
         struct group *gr = last_read(n);
-        if (gr && fusion_admits(f, gr, n))
+        if (!gr || !fusion_admits(f, gr, n))
+            gr = fusion_sibling(f, n, gr);
+        if (gr)
             fusion_join(f, gr, n);
         else
             fusion_open(f, n);
     }
     recompute_cheap(g, c);
     drop_empty(g);
+    keep_or_recompute(g, c);
     for (size_t i = 0; i < g->n_nodes; i++)
         if (g->nodes[i]->group)
             mark_reads(g->nodes[i], g->nodes[i]->group);

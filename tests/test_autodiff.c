@@ -1,5 +1,5 @@
-/* autodiff as a pass and on the command line: what it refuses and says, sums of adjoints, the loss scale, what stays f32,
-   and composites that are differentiated through their expansion. test_ops_grad has the records' own gradients. */
+/* autodiff as a pass and on the command line: what it refuses, sums of adjoints, the loss scale, what stays f32, and
+   composites that are differentiated through their expansion. test_ops_grad has the records' own gradients. */
 #include "tests/support/cli_command.h" /* before cmocka, which makes fail() a macro */
 #include "tests/support/support.h"
 
@@ -136,6 +136,30 @@ static void the_argmax_of_a_max_is_one_node(void **state)
     session_end(s);
 }
 
+/* Of what layernorm's gradient reads, the rows' means and deviations are stored and the normalised rows computed again:
+   no f32 value of [B, H] moves. */
+static void wide_rows_are_computed_again(void **state)
+{
+    (void)state;
+    struct session *s = session_begin();
+    struct pass_ctx c = pass_ctx_for(s, target_find("gfx90a"));
+    c.gradients = (struct gradients){ .of_params = true, .scale = 1 };
+    struct graph *g = compiled_parse(source_read(s, SOURCE_DIR "/models/dense.graph"), NULL, &c, NULL);
+    struct compiled k;
+    int again = 0;
+    assert_true(g && compiled_passes(g, &c, NULL, &k));
+    for (size_t i = 0; i < k.after->n_nodes; i++) {
+        const struct node *n = k.after->nodes[i];
+        int64_t width;
+        bool wide = n->type.rank == 2 && !index_is_const(n->type.dim[0]) && index_const_value(n->type.dim[1], &width) &&
+                    width > 20;
+        assert_false(wide && n->materialised && n->storage == DT_F32);
+        again += n->recomputed && n->group;
+    }
+    assert_true(again >= 6);
+    session_end(s);
+}
+
 /* ---- on the command line ---- */
 static const char *const shared = "graph shared\n"
                                   "dim B\n"
@@ -170,6 +194,7 @@ int main(void)
         cmocka_unit_test(gradients_are_f32_outputs_beside_the_loss),
         cmocka_unit_test(adjoints_of_the_routing_stay_f32),
         cmocka_unit_test(the_argmax_of_a_max_is_one_node),
+        cmocka_unit_test(wide_rows_are_computed_again),
         cmocka_unit_test(commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@ struct fusion {
     struct growth *of;
     size_t cap;
     int *order;
+    int *reader; /* by node id: the greatest id of a group that reads the node, plus 1; 0: none does */
     /* By node id: nonzero if the node is a reduction of its group, or is computed from one. In a GROUP_GEMM, the bits
        tell the kinds of these reductions (enum gemm_margin). */
     unsigned char *follows;
@@ -52,6 +53,7 @@ struct fusion *fusion_begin(struct graph *g, const struct target *t, struct aren
     f->follows = arena_array(a, unsigned char, g->next_id + 1);
     f->spread = arena_array(a, bool, g->next_id + 1);
     f->order = arena_array(a, int, g->next_id + 1);
+    f->reader = arena_array(a, int, g->next_id + 1);
     for (size_t i = 0; i < g->n_nodes; i++)
         f->order[g->nodes[i]->id] = (int)i;
     for (size_t i = g->n_nodes; i-- > 0;)
@@ -326,11 +328,37 @@ static void note_reads(struct fusion *f, const struct group *gr, const struct no
 {
     for (int i = 0; i < n->n_in; i++) {
         const struct node *x = n->in[i];
-        if (node_is_rematerialised(x))
+        if (node_is_rematerialised(x)) {
             note_reads(f, gr, x);
-        else if (x->group && x->group != gr && f->of[x->group->id].first_reader > gr->id)
+            continue;
+        }
+        if (x->group != gr && f->reader[x->id] <= gr->id)
+            f->reader[x->id] = gr->id + 1;
+        if (x->group && x->group != gr && f->of[x->group->id].first_reader > gr->id)
             f->of[x->group->id].first_reader = gr->id;
     }
+}
+
+/* The greatest f->reader of what n reads, directly or through rematerialised nodes. */
+static int last_reader(const struct fusion *f, const struct node *n)
+{
+    int last = 0;
+    for (int i = 0; i < n->n_in; i++) {
+        const struct node *x = n->in[i];
+        int r = node_is_rematerialised(x) ? last_reader(f, x) : f->reader[x->id];
+        last = r > last ? r : last;
+    }
+    return last;
+}
+
+struct group *fusion_sibling(struct fusion *f, struct node *n, const struct group *after)
+{
+    int last = node_is_stage(n) || node_is_reduce(n) ? last_reader(f, n) : 0;
+    struct group *gr = last ? f->g->groups[last - 1] : NULL;
+    if (!gr || !gr->n_nodes || (after && gr->id <= after->id) || gr->kind == GROUP_GEMM)
+        return NULL;
+    bool has_stage = gr->kind == GROUP_REDUCE || !f->of[gr->id].space.flat;
+    return has_stage && fusion_admits(f, gr, n) ? gr : NULL;
 }
 
 void fusion_join(struct fusion *f, struct group *gr, struct node *n)
@@ -424,13 +452,21 @@ static void merge_into(struct fusion *f, struct group *a, struct group *b, const
     *wb = both;
 }
 
+/* True if gr, which has the growth w, has stages and the rows of r. */
+static bool is_rows_of(const struct group *gr, const struct growth *w, const struct row_space *r)
+{
+    return gr->kind == GROUP_ROWS && !w->space.flat && w->space.rank == r->rank &&
+           !memcmp(w->space.dim, r->dim, sizeof *r->dim * (size_t)r->rank);
+}
+
 bool fusion_merge(struct fusion *f, struct group *a, struct group *b, struct node *n)
 {
     struct growth *wa = &f->of[a->id];
     struct growth *wb = &f->of[b->id];
-    struct group *into = wa->pointwise ? b : a;
-    struct group *p = wa->pointwise ? a : b;
-    if (n->op->class != CLS_POINTWISE || !(wa->pointwise || wb->pointwise) || into->kind == GROUP_REDUCE ||
+    bool same_rows = is_rows_of(a, wa, &wb->space) && is_rows_of(b, wb, &wa->space);
+    struct group *into = wa->pointwise || same_rows ? b : a;
+    struct group *p = wa->pointwise || same_rows ? a : b;
+    if (n->op->class != CLS_POINTWISE || !(wa->pointwise || wb->pointwise || same_rows) || into->kind == GROUP_REDUCE ||
         wa->first_reader <= b->id || wa->values + wb->values > MOST_VALUES || wa->buffers + wb->buffers > MOST_BUFFERS)
         return false;
     f->merging = p;

@@ -13,8 +13,13 @@ int fusion_index_copies(struct fusion *f, const struct node *n);
 struct group *fusion_open(struct fusion *f, struct node *n);
 /* True if n may join the group. Call only if an operand of n is computed in the group. */
 bool fusion_admits(struct fusion *f, struct group *gr, struct node *n);
+/* The last group that reads a value which the reduction n reads too, if n may join it, so that both share the loads:
+   mean(g) and mean(g * x). The group must come after `after`, the last group that computes an operand of n (NULL: none
+   does). NULL: there is no such group. */
+struct group *fusion_sibling(struct fusion *f, struct node *n, const struct group *after);
 /* Merges group a into the later group b and empties a, so that the pointwise node n, which reads both, can join b.
-   If the groups cannot merge, changes nothing and returns false. At least one group must have only pointwise nodes. */
+   If the groups cannot merge, changes nothing and returns false. At least one group must have only pointwise nodes, or
+   both must be rows kernels over the same rows. */
 bool fusion_merge(struct fusion *f, struct group *a, struct group *b, struct node *n);
 /* Adds n to the group. Requires that fusion_admits returned true for n. */
 void fusion_join(struct fusion *f, struct group *gr, struct node *n);

@@ -44,7 +44,7 @@ bool node_is_rematerialised(const struct node *n)
 {
     if (n->materialised || is_source(n))
         return false;
-    if (n->op->class == CLS_VIEW || n->recomputed)
+    if (n->op->class == CLS_VIEW || (n->recomputed && !n->group))
         return true;
     if (n->op->class != CLS_POINTWISE || !n->op->cheap)
         return false;
@@ -123,11 +123,18 @@ bool group_gemm_admits(const struct group *gr, const struct node *n)
     return true;
 }
 
+bool group_computes_again(const struct group *gr, const struct node *x)
+{
+    return node_is_rematerialised(x) || (x->recomputed && !x->materialised && x->group != gr);
+}
+
 bool group_finds_in_memory(const struct group *gr, const struct node *x)
 {
     while (x->op->class == CLS_VIEW && x->n_in == 1 && node_is_rematerialised(x))
         x = x->in[0];
-    return x->op->class == CLS_SOURCE && !x->materialised ? !x->op->kernel.at : x->group && x->group != gr;
+    if (x->op->class == CLS_SOURCE && !x->materialised)
+        return !x->op->kernel.at;
+    return x->group && x->group != gr && !group_computes_again(gr, x);
 }
 
 bool node_is_row_selection(const struct node *n)

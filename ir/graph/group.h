@@ -17,6 +17,8 @@ struct contraction contraction_of(struct session *s, const struct node *n);
 /* True if each reader computes n again, so that n is not stored and belongs to no group.
    Such nodes are views, cheap ops on sources (a cast of a weight), and nodes with `recomputed` set. */
 bool node_is_rematerialised(const struct node *n);
+/* True if gr computes x again where it reads x: x is rematerialised, or `recomputed` and a value of another group. */
+bool group_computes_again(const struct group *gr, const struct node *x);
 /* True if n is a contraction with a gemm kernel. False for an f32 contraction with few columns and a short K, both
    constant: a rows kernel computes it. */
 bool node_is_gemm(const struct node *n);

@@ -1,5 +1,7 @@
-/* Replaces composite ops by primitives. Requires types; keeps values. Runs before simplify, whose rules know only
-   primitives. An expansion may contain composites. The loop visits these too, since new nodes are appended. */
+/* Replaces every composite op by primitives. Requires typed nodes. Changes no value. Runs before simplify, since the
+   rules of simplify contain only primitives.
+   An expansion may contain composites. New nodes are appended to the graph, so the loop also visits these
+   composites. */
 #include "passes/pass.h"
 
 bool pass_expand(struct graph *g, struct pass_ctx *c)

@@ -32,7 +32,7 @@ void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op)
     int waves = l->k->block / l->t->wave;
     combine_wave(l, acc, n, op);
     struct kmem *part = kernel_shared(l->k, "part", acc->dtype, 1, KL_ROWS, n, waves);
-    kstmt_barrier(&l->b, KSCOPE_BLOCK, -1); /* other threads may still read the totals of the previous reduction */
+    kstmt_barrier(&l->b, KSCOPE_BLOCK, -1); /* before it, threads may still read the previous reduction's totals */
     struct kmask first = mask_of(l->k->lane, index_const(t, 1));
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     l->b = kb_in(&l->b, kstmt_if(&l->b, &first));

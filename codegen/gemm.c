@@ -9,12 +9,11 @@
        multiply    multiply slice i
        land        store slice i + stages − 1, on a target that stages copies through registers
    An operand in memory is copied asynchronously, 4, 8 or 16 bytes at a time, if its rows are a multiple of 4 bytes.
-   Any other operand (a cast, a transposed view, odd rows) is computed and stored element by element in the issue step.
+   Any other operand (a cast, a transposed view, rows of odd length) is computed element by element in the issue step.
    Elements outside the matrix are zeros. */
 #include "codegen/gemm.h"
 
-/* Sets `index` to the index of an element of A or B. `outer`: the element's row in A, or column in B. `depth`: its
-   k. */
+/* Sets `index` to the tensor index of an element of A (row `outer`, k = `depth`) or of B (column `outer`). */
 static void operand_index(const struct gemm *g, const struct side *s, const struct index *outer,
                           const struct index *depth, const struct index **index)
 {
@@ -77,9 +76,9 @@ static struct kmask slice_mask(const struct gemm *g, const struct side *s, const
     return (struct kmask){ .n = 2, .g = { { *outer, s->outer }, { *depth, g->end } } };
 }
 
-/* Brings `slice` of one operand into ring slot `slot`. This takes two calls. The call with land = false issues copies,
-   or computes and stores the elements. The call with land = true lands the copies. The copies use staging registers
-   from number `stage0` on. Returns the number of staging registers used. */
+/* Brings `slice` of one operand into ring slot `slot`. Call fetch twice. With land = false, fetch issues
+   copies, or computes and stores the elements. With land = true, fetch lands the copies. The copies use staging
+   registers from number `stage0` on. Returns the number of staging registers used. */
 static int fetch(struct gemm *g, const struct side *s, const struct index *slice, const struct index *slot, int stage0,
                  bool land)
 {
@@ -117,7 +116,8 @@ static int fetch(struct gemm *g, const struct side *s, const struct index *slice
         struct kmask m = slice_mask(g, s, slice, r, c, &outer, &depth);
         operand_index(g, s, outer, depth, index);
         if (s->src) {
-            /* If `never`, the copy lies outside the matrix in all blocks. It then reads nothing, so index 0 will do. */
+            /* If `never`, the copy is outside the matrix in all blocks. Then it reads nothing, and any index will
+               do. */
             bool never = mask_never_holds(t, &m);
             kstmt_issue(&l->b, s->ring, slot, at, s->src, never ? index_const(t, 0) : flat_index(t, &s->n->type, index),
                         piece, stage0 + i, &m);

@@ -13,13 +13,13 @@ struct side {
     int rows, cols;   /* shape of a ring slot */
     bool depth_first; /* a ring slot is [k][m] (A) or [k][n] (B); otherwise [m][k] or [n][k] */
     int piece;
-    const struct index *outer0, *outer; /* first row (A) or column (B) of the tile; number of rows or columns in the
-    matrix */
+    /* outer0: first row (A) or column (B) of the tile. outer: number of rows (columns) of the matrix. */
+    const struct index *outer0, *outer;
 };
 
 /* The rows (columns) of results that a lane computes without a matrix unit. The rows of a wave are dealt out to `lanes`
-   lanes, `run` neighbouring rows at a time, until each lane has `n` rows. With lanes = 4, run = 2, n = 4, lane 0 has
-   rows 0, 1, 8, 9. */
+   lanes, `run` neighbouring rows at a time, until each lane has `n` rows. Example: with lanes = 4, run = 2 and n = 4,
+   lane 0 has rows 0, 1, 8, 9. */
 struct reg_side {
     int n, lanes, run;
     const struct index *first;
@@ -55,7 +55,7 @@ struct gemm {
 void lanes_begin(struct gemm *g);
 /* Adds the products of the slice in ring slot `slot` to the accumulators. */
 void lanes_multiply(struct gemm *g, const struct index *slot);
-/* Returns the row (column) in the tile of the lane's row (column) number i, 0 <= i < s->n. */
+/* Returns the i-th row (column) of the tile that the thread computes, 0 <= i < s->n. */
 const struct index *lanes_at(const struct gemm *g, const struct reg_side *s, const struct index *i);
 
 /* ---- reductions of the results along rows and columns (SINK_ROW_PARTIAL, SINK_COLUMN_PARTIAL) ---- */
@@ -63,8 +63,7 @@ const struct index *lanes_at(const struct gemm *g, const struct reg_side *s, con
 void margins_begin(struct gemm *g);
 /* True if the launch has a SINK_COLUMN_PARTIAL. */
 bool margins_of_columns(const struct gemm *g);
-/* Accumulates the result at `index`. row_slot and col_slot: index of the accumulator for the result's row and
-   column. */
+/* Accumulates the result at `index`. row_slot, col_slot: index of the accumulator of the result's row, column. */
 void margins_take(struct gemm *g, const struct index *row_slot, const struct index *col_slot,
                   const struct index *const *index);
 /* Combines the accumulators of all threads, and stores the tile's totals in scratch. */

@@ -75,7 +75,7 @@ static void read_side(struct gemm *g, const struct side *s, const struct reg_sid
     lower_leave(l, p);
 }
 
-/* For all i and j: acc[i][j] += a[i]·b[j], with the operand values at depth q, 0 <= q < RUN_DEPTH. */
+/* For all i and j: acc[i][j] += a[i]·b[j]. a and b are the operand values at depth q, 0 <= q < RUN_DEPTH. */
 static void multiply_depth(struct gemm *g, const struct index *q)
 {
     struct lower *l = g->l;

@@ -29,8 +29,8 @@ struct memo {
 };
 
 /* Vector loads. A sweep is a loop over a row. Each turn of a sweep has an inner loop over `width` neighbouring
-   elements, e = 0 .. width - 1. In place of the loads of x[first + e] in the inner loop, one vector load stands before
-   the inner loop. If a thread's elements of the row fit in registers, later sweeps use the same vector loads. */
+   elements, e = 0 .. width - 1. One vector load before the inner loop replaces the loads of x[first + e] in the inner
+   loop. If a thread's elements of the row fit in registers, later sweeps use the same vector loads. */
 struct vector_load {
     const struct kmem *from, *held;
     const struct index *first;
@@ -40,10 +40,8 @@ struct vector {
     int width; /* 1: no vector loads */
     const struct index *e;
     const struct index *turn;      /* loop variable of the sweep; NULL: the sweep has one turn */
-    const struct index *same_turn; /* stands for `turn` in vector_load.first, so that equal loads of two sweeps compare
-    equal */
-    const struct index *thread;    /* lane or thread number; a load whose index does not contain `thread` stays
-    scalar */
+    const struct index *same_turn; /* replaces `turn` in vector_load.first; one variable for all sweeps */
+    const struct index *thread;    /* lane or thread number; a load that all threads share stays scalar */
     int turns;                     /* number of turns; 0: a thread's elements do not fit in registers */
     struct kbuild outer;
     struct kstmt *loop;
@@ -82,9 +80,9 @@ struct insert_point {
     struct kbuild b;
     size_t n_memo;
 };
-/* Moves l->b into the body of `stmt`. Returns the previous position, for lower_leave. */
+/* Moves the insertion point l->b into the body of `stmt`. Returns the old insertion point, for lower_leave. */
 struct insert_point lower_enter(struct lower *l, struct kstmt *stmt);
-/* Moves l->b back to p. Forgets the values that were lowered in the body. */
+/* Moves the insertion point back to p. Forgets the values that were lowered in the body. */
 void lower_leave(struct lower *l, struct insert_point p);
 /* Forgets the vector loads that later sweeps cannot use. Call at the end of a turn. */
 void lower_forget_turn(struct lower *l);
@@ -96,8 +94,7 @@ const struct index *flat_index(struct index_table *t, const struct type *type, c
 void split_index(struct index_table *t, const struct index *const *dims, int rank, const struct index *flat,
                  const struct index **index);
 struct kmask mask_of(const struct index *e, const struct index *bound);
-/* Reduce each of acc[0..n-1] over the lanes of a wave, or over the threads of the block. Every thread gets the
-   totals. */
+/* Reduce each of acc[0..n-1] over the wave's lanes, or over the block's threads. Every thread gets the totals. */
 void combine_wave(struct lower *l, struct kmem *acc, int n, enum kacc op);
 void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op);
 void fill_accumulators(struct lower *l, struct kmem *acc, int n, enum kacc op);
@@ -111,8 +108,8 @@ bool mask_never_holds(struct index_table *t, const struct kmask *m);
 /* Returns the kernel argument that holds the value of n. NULL if there is none. */
 struct kmem *arg_of(const struct lower *l, const struct node *n);
 /* Launches count[0] x count[1] x count[2] blocks. Sets at[0..2] to the block's coordinates. If count[1] or count[2] may
-   exceed the target's limit, it is multiplied into the x dimension of the grid. The x dimension needs no limit: each
-   block computes at least one element of a result, and a result has fewer than 2^31 elements. */
+   exceed the target's limit, that count is multiplied into the x dimension of the grid. The x dimension needs no limit:
+   each block computes at least one element of a result, and a result has fewer than 2^31 elements. */
 void lower_grid(struct lower *l, const struct index *const *count, const struct index **at);
 int log2_ceil(int64_t n);
 

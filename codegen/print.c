@@ -9,7 +9,7 @@
 
 enum { IDS = 6 };
 struct device {
-    struct kprint p; /* first, since functions cast a pointer to p to struct device * */
+    struct kprint p; /* first, so that a pointer to p can be cast to a pointer to the device */
     const struct index *id[IDS];
     bool used[IDS];
     int stages;
@@ -118,7 +118,7 @@ static const char *guard(struct kprint *p, const struct kmask *m)
     return strcmp(on, "1") ? arena_printf(p->o.arena, "if (%s) ", on) : "";
 }
 
-/* If the mask may be false, prints a loop that stores the fill value first. The load then overwrites the fill value. */
+/* If the mask may be false, prints a loop that stores the fill value, and after it the load under the mask. */
 static void load_vector(struct kprint *p, const struct kstmt *it)
 {
     const char *on = guard(p, &it->mask);
@@ -259,8 +259,7 @@ static void memory(struct device *d)
         kout_line(&p->o, "tk_v16 st%d;", i);
 }
 
-/* Prints the body. The body is printed before the head, since the head declares only the ids and staging registers that
-   the body uses. */
+/* Prints the body. The head is printed later: it declares only the ids and staging registers that the body uses. */
 static const char *body_text(struct device *d)
 {
     struct kout *o = &d->p.o;

@@ -1,7 +1,7 @@
 #ifndef TOKIC_CODEGEN_PRINT_STMT_H
 #define TOKIC_CODEGEN_PRINT_STMT_H
-/* Prints the statements of a kernel, in either language of codegen/print_value.h. Variables that only the printed text
-   has end in `_`, such as i_. Names in a kernel never end in `_`. */
+/* Prints the statements of a kernel, in either language of codegen/print_value.h. Variables that exist only in the
+   printed text end in `_`, such as i_. Names in a kernel never end in `_`. */
 #include "codegen/print_value.h"
 
 struct kform {

@@ -8,8 +8,8 @@
 static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf16", [DT_F32] = "f32", [DT_F64] = "f64",
                                               [DT_I32] = "i32", [DT_I64] = "i64",   [DT_BOOL] = "u8" };
 
-/* Prints floor division or modulo, the meaning of / and % in index expressions. C's / and % round toward zero, which
-   differs for a negative dividend. Returns NULL if the dividend is never negative. */
+/* Prints the / or % of an index expression. In index expressions / and % round down, in C toward zero. The two agree if
+   the dividend is never negative: then returns NULL. */
 static const char *floor_div(struct arena *a, const struct index *e, const char *x, const char *y)
 {
     if (e->a->lo >= 0)

@@ -43,8 +43,7 @@ struct kspell print_indices(struct arena *a, const char *(*atom)(void *ctx, cons
 const char *print_index(struct kprint *p, const struct index *e, bool nested);
 /* Prints the conditions of a mask, joined by &&. Leaves out conditions that always hold. Prints "1" if none is left. */
 const char *print_guards(struct kprint *p, const struct kmask *m);
-/* Prints x: the name of x's temporary, or, if x has no temporary, an expression. `nested`: adds parentheses where
-   needed.
+/* Prints the name of x's temporary, or, if x has no temporary, an expression. `nested`: adds parentheses where needed.
    `defining`: prints the expression in any case. */
 const char *print_value(struct kprint *p, const struct kexpr *x, bool nested, bool defining);
 /* Returns the position in the whole ring m of element `index` of slot `slot`. */
@@ -62,10 +61,10 @@ const char *print_acc(struct kprint *p, enum kacc op, enum dtype t, const char *
 /* Prints an array element, such as "acc[3]". */
 const char *print_cell_at(struct kprint *p, const struct kmem *m, const struct index *slot, const struct index *index);
 
-/* Returns the row or column of a fragment's element `elem` as a function of the lane. NULL means element 0. */
+/* Returns the row or column of a fragment's element `elem` as a function of the lane. `elem` NULL: element 0. */
 const struct index *print_map(const struct kprint *p, const struct map_term *terms, const struct index *elem);
-/* A lane holds elements of some rows only, and numbers these rows; the numbers are slots. Returns the slot of the row
-   that contains element `elem` of fragment row `row`. */
+/* A lane holds elements of only some rows. The lane numbers these rows from 0; such a number is a slot. Returns the
+   slot of the row that contains element `elem` of fragment row `row`. */
 const struct index *print_row_slot(const struct kprint *p, const struct kfrag *c, const struct index *row,
                                    const struct index *elem);
 /* Returns the position in the ring it->mem of element `elem` of fragment number `frag`. */

@@ -135,7 +135,7 @@ static const char *identifier(struct arena *a, const struct group *gr)
 }
 
 /* Returns the index in p->kernels of a kernel with the same text as k. If there is none, adds k under a new name.
-   Before texts are compared, kernels are named "unnamed" and lose their comments. */
+   Kernels are compared under the name "unnamed" and without comments. */
 static size_t share_text(struct program *p, struct kernel *k, const struct group *gr, struct map *bodies)
 {
     k->name = "unnamed";

@@ -41,9 +41,8 @@ struct program {
     const char *text;
 };
 
-/* Lowers every group of g and prints the kernels. `hint`: expected value of symbolic dims. The program lives in
-   g->arena.
-   Returns NULL, with a diagnostic, if the kernel verifier rejects a kernel. */
+/* Lowers every group of g and prints the kernels. `hint`: expected value of symbolic dims. Returns a program in
+   g->arena, or NULL, with a diagnostic, if the kernel verifier rejects a kernel. */
 struct program *codegen_program(struct session *s, const struct graph *g, const struct target *t, int64_t hint);
 /* Prints all kernels again. Tests call this function after they change a kernel. */
 void program_print(struct program *p);

@@ -5,8 +5,8 @@
    among themselves and combine their totals in shared memory.
    LAUNCH_CHUNKS: a block reduces one part of the terms of one result. Each thread takes `width` neighbouring terms at a
    time.
-   A launch that reads scratch reduces the partial results of an earlier launch. In that launch, `length` is the number
-   of partial results, `inner` is the number of results, and `outer` is 1. */
+   A launch that reads scratch combines the partial results of an earlier launch. Then `length` is the number of partial
+   results of each result, `inner` is the number of results, and `outer` is 1. */
 #include <string.h>
 
 #include "codegen/lower.h"
@@ -108,8 +108,8 @@ static void take(struct reduce *r, const struct index *k, const struct index *co
 }
 
 /* Loops over the block's terms. A step takes `round` terms, and the loop body has REDUCE_UNROLL steps. One bounds check
-   covers all steps of the body, so that all their loads are in flight at once. Near the end this check fails, and each
-   step has its own check. */
+   covers all steps of the body, so that all loads of the body are in flight at once. Near the end this check fails, and
+   each step has its own check. */
 static void sweep(struct reduce *r, const struct index *mine, int round, bool along_columns)
 {
     struct lower *l = r->l;
@@ -165,9 +165,8 @@ static void store_partial(struct reduce *r, size_t which, const struct index *nu
     }
 }
 
-/* Computes element `number` of the group's results from `totals`, the results of the reductions, and stores the
-   element.
-   If the terms are split into parts, stores the totals as partial results in scratch instead. */
+/* Computes element `number` of the group's results from the totals of the reductions, and stores it. If the terms are
+   split into parts, stores the totals in scratch instead, as partial results. */
 static void store_results(struct reduce *r, const struct index *number, const struct kexpr *const *totals)
 {
     struct lower *l = r->l;

@@ -13,9 +13,9 @@
 
 enum { BLOCK = 256, CONTRACT_AT_ONCE = 8, SHARED_SPARE = 1024, KEPT = 64 };
 
-/* Sets r->width to the largest of 8, 4 and 2 that divides the row's length and leaves no thread idle. Sets 1 if there
-   is none, or if the length is symbolic. Also sets 1 if the group has a selection or a contraction, since these read
-   rows in another order. */
+/* Sets r->width to the largest of 8, 4 and 2 that divides the row's length and leaves no thread idle. Sets 1 if none of
+   these fits, or if the length is symbolic. Also sets 1 if the group has a selection or a contraction, since selections
+   and contractions read rows in another order. */
 static void choose_width(struct rows *r)
 {
     const struct group *gr = r->l->gr;
@@ -128,7 +128,7 @@ static void store_out(struct lower *l, const struct node *n, const struct index 
     kstmt_store(&l->b, m, NULL, flat_index(l->indices, &n->type, index), lower_value(l, n, index), NULL);
 }
 
-/* Computes r->width neighbouring elements into private memory, then stores all with one vector access. Calls store_out
+/* Computes r->width neighbouring elements into private memory, then stores them with one vector access. Calls store_out
    instead if the dtype or the alignment allows no vector access. */
 static void store_out_vector(struct rows *r, const struct sweep *s, const struct node *n,
                              const struct index *const *index)

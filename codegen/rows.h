@@ -11,11 +11,11 @@ struct rows {
     const struct index *row;
     const struct index *member;
     const struct index *lead[MAX_RANK]; /* the row number `row`, split into indices of the leading dims */
-    int width; /* in rows of vector_length, a thread takes `width` neighbours per turn; in others 1 */
+    int width; /* neighbours that a thread takes per turn, in rows of length vector_length; else 1 */
     const struct index *vector_length;
     const struct index *same_turn;
     size_t n_spilled;
-    bool keep; /* a thread's part of a row of vector_length fits in registers */
+    bool keep; /* a thread's part of a row of length vector_length fits in registers */
 };
 
 void full_index(const struct rows *r, const struct index *last, const struct index **index);

@@ -181,7 +181,7 @@ static void select_first(struct rows *r, const struct node *n)
     value_loc_set(l, w);
 }
 
-/* The state of a bisection. It is the same in all threads of the team. */
+/* The state of a bisection. All threads of the team hold the same state. */
 struct bisection {
     struct rows *r;
     const struct node *n;

@@ -11,13 +11,12 @@ extern const char prelude_emu_abi[];
 
 enum row_kind {
     PURE,
-    ITEM, /* uses the work-item; the emulator passes tk_me and tk_line */
+    ITEM, /* uses the work-item, so the emulator passes tk_me and tk_line */
     READ, /* reads `width` elements from p + i on */
     WRITE
 };
 
-/* One function of the kernel language, with its body in each dialect. If `cuda` or `hip` is NULL, the body `c` is
-   used. */
+/* One function of the language. `c`, `cuda` and `hip` are its bodies. If `cuda` or `hip` is NULL, `c` is used. */
 struct row {
     const char *name, *result, *params;
     enum row_kind kind;
@@ -113,7 +112,7 @@ static const struct row rows[] = {
       "return (tk_i32)__builtin_amdgcn_workitem_id_x();" },
     { "tk_lane", "tk_i32", "void", ITEM, 0, "return tk_me->lane;", "return tk_tid() & (TK_WAVE - 1);",
       "return tk_tid() & (TK_WAVE - 1);" },
-    /* AMD: readfirstlane tells the compiler that all lanes have the same value. It then uses scalar registers. */
+    /* AMD: readfirstlane tells the compiler that all lanes have the same value, so a scalar register can hold it. */
     { "tk_wave", "tk_i32", "void", ITEM, 0, "return tk_me->wave;", "return tk_tid() / TK_WAVE;",
       "return __builtin_amdgcn_readfirstlane(tk_tid() / TK_WAVE);" },
     { "tk_bid_x", "tk_i32", "void", ITEM, 0, "return tk_me->bid[0];", "return (tk_i32)blockIdx.x;",
@@ -123,7 +122,6 @@ static const struct row rows[] = {
     { "tk_bid_z", "tk_i32", "void", ITEM, 0, "return tk_me->bid[2];", "return (tk_i32)blockIdx.z;",
       "return (tk_i32)__builtin_amdgcn_workgroup_id_z();" },
 
-    /* f16 -> f32 is exact. f32 -> f16 rounds once, to nearest even, and keeps subnormals. */
     { "tk_f32_bits", "tk_u32", "tk_f32 x", PURE, 0, "tk_u32 u; __builtin_memcpy(&u, &x, 4); return u;",
       "return __float_as_uint(x);", NULL },
     { "tk_bits_f32", "tk_f32", "tk_u32 u", PURE, 0, "tk_f32 x; __builtin_memcpy(&x, &u, 4); return x;",
@@ -132,6 +130,7 @@ static const struct row rows[] = {
       "return (tk_u64)__double_as_longlong(x);", NULL },
     { "tk_bits_f64", "tk_f64", "tk_u64 u", PURE, 0, "tk_f64 x; __builtin_memcpy(&x, &u, 8); return x;",
       "return __longlong_as_double((tk_i64)u);", NULL },
+    /* tk_from_f16 is exact. tk_to_f16 rounds once, to nearest even, and keeps subnormals. */
     { "tk_from_f16", "tk_f32", "tk_f16 h", PURE, 0,
       "\n#if defined(__F16C__)\n"
       "    tk_x8 v = { (short)h, 0, 0, 0, 0, 0, 0, 0 };\n    return __builtin_ia32_vcvtph2ps(v)[0];\n"
@@ -172,7 +171,7 @@ static const struct row rows[] = {
     { "tk_fma_f64", "tk_f64", "tk_f64 a, tk_f64 b, tk_f64 c", PURE, 0, "return __builtin_fma(a, b, c);",
       "return __fma_rn(a, b, c);", NULL },
     /* AMD: before LLVM 17, __builtin_sqrtf is an instruction with an error of up to 1 ulp. So the correctly rounded
-       root is the instruction's result s, or one of its neighbours, down and up. The signs of y - s·down and y - s·up
+       root is the instruction's result s, or a neighbour of s: `down` or `up`. The signs of y - s·down and y - s·up
        select the root. Small x are scaled, so that no term is subnormal. */
     { "tk_sqrt_f32", "tk_f32", "tk_f32 x", PURE, 0, "return __builtin_sqrtf(x);", "return __fsqrt_rn(x);",
       "\n    tk_f32 y = x < 0x1p-96f ? x * 0x1p32f : x, s = __builtin_amdgcn_sqrtf(y);\n"
@@ -235,10 +234,10 @@ static const struct row rows[] = {
              "(tk_u32)((tk_u64)v[j / 2] >> j % 2 * 32)"),
     { "tk_ld2_f16", "tk_u32", "const tk_f16 *p, tk_i64 i", READ, 2, "return *(const tk_word *)(p + i);", NULL, NULL },
 
-    /* On AMD the lanes of a wave run in lockstep, so tk_sync_wave only orders memory accesses. */
     { "tk_sync_block", "void", "void", ITEM, 0, "tk_me->host->sync_block(tk_me, tk_line);", "__syncthreads();",
       "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"workgroup\"); __builtin_amdgcn_s_barrier(); "
       "__builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"workgroup\");" },
+    /* AMD: the lanes of a wave run in lockstep, so tk_sync_wave only orders memory accesses. */
     { "tk_sync_wave", "void", "void", ITEM, 0, "tk_me->host->sync_wave(tk_me, tk_line);", "__syncwarp();",
       "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"wavefront\"); __builtin_amdgcn_wave_barrier(); "
       "__builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"wavefront\");" },
@@ -257,7 +256,6 @@ static const struct row rows[] = {
 };
 
 /* The types T of tk_ldw_T_N and tk_stw_T_N. `load` and `store` are the C expressions for element k. */
-
 static const struct vector_type {
     const char *name, *value;
     int size;
@@ -272,7 +270,6 @@ static const struct vector_type {
 };
 
 /* The body of tk_mma on a device, by the name of the matrix unit. The emulator calls its host instead. */
-
 struct matrix_row {
     const char *unit, *body;
 };
@@ -411,7 +408,7 @@ static const char copies_emu[] =
     "#define tk_wait(n) (tk_checked ? tk_me->host->wait(tk_me, (n)) : (void)0)\n";
 
 /* On a CUDA target with early_launch, a kernel may start before earlier launches have ended, so tk_await() waits for
-   these. On other targets tk_await() does nothing. */
+   those launches. On other targets tk_await() does nothing. */
 static const char await_cuda[] = "#define tk_await() asm volatile(\"griddepcontrol.wait;\" ::: \"memory\")\n";
 static const char await_nothing[] = "#define tk_await() ((void)0)\n";
 

@@ -189,9 +189,9 @@ static const char *group_title(struct arena *a, const struct group *gr)
     return *title ? title : gr->nodes[gr->n_nodes - 1]->op->call.name;
 }
 
-/* Sets n->materialised if each reader would pay too much to recompute n, as for a long chain of views. Sets n->mark to
-   this cost: (n->n_in + marks of rematerialised operands) · fusion_index_copies. */
 enum { MOST_RECOMPUTED = 32 };
+/* Sets n->materialised if n is too costly to recompute in each reader, as for a long chain of views. Sets n->mark to
+   the cost: (n->n_in + marks of rematerialised operands) · fusion_index_copies. */
 static void limit_rematerialisation(struct fusion *f, struct node *n)
 {
     if (!node_is_rematerialised(n))

@@ -118,7 +118,7 @@ static void take_all(struct plan *p, struct attempt *a, const struct group *gr)
 }
 
 /* Frees the memory that no group after gr uses. A group that reuses the memory of a value must wait for the value's
-   readers. A value without readers was written by gr, so then the reusing group must wait for gr. */
+   readers. If the value has no readers, gr has written the value, and the reusing group must wait for gr. */
 static void give_dead(struct plan *p, struct attempt *a, const struct group *gr)
 {
     const int *self = &gr->id;

@@ -299,7 +299,7 @@ static struct extent append(struct packer *p, const struct size *want)
 
 /* Rounds the size `least` up to a multiple of 256. Sets *exact if the result is the smallest multiple,
    256·ceil(least / 256). A ceil makes all later offsets longer by a term, so only the first MOST_ROUNDED symbolic sizes
-   use one. round_terms rounds the others. */
+   use a ceil. round_terms rounds the others. */
 static const struct index *rounded(struct packer *p, const struct index *least, bool *exact)
 {
     struct index_table *t = p->s->indices;

@@ -30,7 +30,6 @@ struct extent packer_take(struct packer *p, const struct index *bytes);
 void packer_give(struct packer *p, struct extent x, const int *users, size_t n_users);
 /* The size of the allocation in bytes, as a function of the dims. NULL if this expression became too long. */
 const struct index *packer_memory(const struct packer *p);
-/* The size of the allocation in bytes, with every symbolic dim equal to the hint. INT64_MAX if packer_memory is
-   NULL. */
+/* The size in bytes with every symbolic dim equal to the hint. INT64_MAX if packer_memory returns NULL. */
 int64_t packer_peak(const struct packer *p);
 #endif

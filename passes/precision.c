@@ -11,7 +11,7 @@
 #include "ir/graph/cone.h"
 #include "passes/pass.h"
 
-/* Rules 1 and 2. */
+/* Applies rules 1 and 2. */
 static void mark_keep_f32(struct graph *g, struct arena *step)
 {
     const bool *keep = graph_keep_f32_cones(g, step);
@@ -32,8 +32,8 @@ static bool reads_routing(const struct node *n, const bool *routing)
     return some && n->op->class != CLS_CONTRACT;
 }
 
-/* Rule 3. Routing values are operands marked keep_f32, results of top-k, and values computed only from routing values
-   and sources. */
+/* Applies rule 3. Routing values are operands marked keep_f32, results of top-k, and values computed only from routing
+   values and sources. */
 static void keep_routing(struct graph *g, struct arena *step)
 {
     bool *routing = arena_array(step, bool, g->next_id + 1);

@@ -2,8 +2,8 @@
 
 #include "ir/graph/group.h"
 
-/* A recomputed group has at most MOST_RECOMPUTED nodes. Each reader has at most MOST_NODES nodes and MOST_READS reads
-   afterwards. MOST_PATHS: see has_few_paths. */
+/* A recomputed group has at most MOST_RECOMPUTED nodes. Afterwards, each reader has at most MOST_NODES nodes and
+   MOST_READS reads. MOST_PATHS: see has_few_paths. */
 enum { MOST_RECOMPUTED = 32, MOST_NODES = 192, MOST_READS = 64, MOST_PATHS = 256 };
 
 struct list {
@@ -26,7 +26,7 @@ struct recompute {
     struct arena *a;
     int64_t hint;
     struct traffic *of;
-    int *paths; /* by node id: number of paths counted by has_few_paths */
+    int *paths; /* by node id: the number of paths that has_few_paths has counted */
 };
 
 static bool contains(const struct list *l, const struct node *n)
@@ -43,8 +43,8 @@ static void add(struct recompute *r, struct list *l, const struct node *n)
         *arena_push(r->a, l->v, l->n, l->cap) = n;
 }
 
-/* n is a node of gr, or a rematerialised node that gr recomputes. Adds each value that n reads from memory to the reads
-   of gr. Adds gr to the readers of the group that computes the value. */
+/* Requires that gr computes or recomputes n. Adds each value that n reads from memory to the reads of gr. Adds gr to
+   the readers of the group that computes the value. */
 static void add_reads(struct recompute *r, struct group *gr, const struct node *n, bool contraction)
 {
     struct traffic *to = &r->of[gr->id];

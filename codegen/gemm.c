@@ -76,9 +76,9 @@ static struct kmask slice_mask(const struct gemm *g, const struct side *s, const
     return (struct kmask){ .n = 2, .g = { { *outer, s->outer }, { *depth, g->end } } };
 }
 
-/* Brings `slice` of one operand into ring slot `slot`. Call fetch twice. With land = false, fetch issues
-   copies, or computes and stores the elements. With land = true, fetch lands the copies. The copies use staging
-   registers from number `stage0` on. Returns the number of staging registers used. */
+/* Brings `slice` of one operand into ring slot `slot`. Call fetch twice. With land = false, fetch issues copies, or
+   computes and stores the elements. With land = true, fetch lands the copies. The copies use staging registers from
+   number `stage0` on. Returns the number of staging registers used. */
 static int fetch(struct gemm *g, const struct side *s, const struct index *slice, const struct index *slot, int stage0,
                  bool land)
 {
@@ -116,8 +116,7 @@ static int fetch(struct gemm *g, const struct side *s, const struct index *slice
         struct kmask m = slice_mask(g, s, slice, r, c, &outer, &depth);
         operand_index(g, s, outer, depth, index);
         if (s->src) {
-            /* If `never`, the copy is outside the matrix in all blocks. Then it reads nothing, and any index will
-               do. */
+            /* If `never`, the copy is outside the matrix in all blocks, and reads nothing. Any index will do. */
             bool never = mask_never_holds(t, &m);
             kstmt_issue(&l->b, s->ring, slot, at, s->src, never ? index_const(t, 0) : flat_index(t, &s->n->type, index),
                         piece, stage0 + i, &m);

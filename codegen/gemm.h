@@ -51,15 +51,13 @@ struct gemm {
 };
 
 /* ---- multiplication without a matrix unit ---- */
-/* Declares and zeroes the accumulators. */
 void lanes_begin(struct gemm *g);
 /* Adds the products of the slice in ring slot `slot` to the accumulators. */
 void lanes_multiply(struct gemm *g, const struct index *slot);
-/* Returns the i-th row (column) of the tile that the thread computes, 0 <= i < s->n. */
+/* Returns the number, in the tile, of the thread's i-th row (column), 0 <= i < s->n. */
 const struct index *lanes_at(const struct gemm *g, const struct reg_side *s, const struct index *i);
 
 /* ---- reductions of the results along rows and columns (SINK_ROW_PARTIAL, SINK_COLUMN_PARTIAL) ---- */
-/* Declares and initialises the accumulators. */
 void margins_begin(struct gemm *g);
 /* True if the launch has a SINK_COLUMN_PARTIAL. */
 bool margins_of_columns(const struct gemm *g);

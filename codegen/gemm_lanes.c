@@ -5,8 +5,7 @@
 #include "codegen/gemm.h"
 
 enum { RUN_DEPTH = 4 }; /* 16 bytes of f32: one vector access */
-/* The loop over the depth of a slice is unrolled if it has at most this many turns. With more turns, pending loads
-   would fill the registers. */
+/* A loop over the depth with more turns than this is not unrolled: pending loads would fill the registers. */
 enum { MOST_UNROLLED = 4 };
 
 static const struct index *number(const struct gemm *g, int64_t v) { return index_const(g->l->indices, v); }

@@ -17,7 +17,7 @@ struct reduce {
     const struct node **of;
     struct kmem **acc, **parts;
     size_t n;
-    const struct index *outer, *inner, *length; /* the operand is [outer, length, inner] */
+    const struct index *outer, *inner, *length;
     const struct index *part;
     const struct index *first, *end;
     const struct index *o;      /* index along `outer` */
@@ -214,8 +214,6 @@ static void columns(struct reduce *r)
     sweep(r, l->k->wave_id, waves, true);
     lower_leave(l, p);
     record_sum(r, waves, waves - 1);
-    /* Each wave stores its totals in shared memory. Then one thread for each column combines the totals of all waves,
-       in wave order. */
     struct kmem **shared = arena_array(l->k->arena, struct kmem *, r->n);
     p = lower_enter(l, kstmt_region(&l->b));
     for (size_t i = 0; i < r->n; i++) {

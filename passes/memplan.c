@@ -33,7 +33,7 @@ struct attempt {
 
 /* ---- liveness ---- */
 
-/* Turns l->from from lengths (from[i + 1]: length of list i) into bounds, and allocates l->v. */
+/* On entry, l->from[i + 1] is the length of list i. Turns l->from into bounds, and allocates l->v. */
 static void lists_begin(struct plan *p, struct lists *l, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -105,8 +105,8 @@ static bool is_at_most(struct packer *p, const struct index *a, const struct ind
 }
 
 /* True if a->bytes <= b->bytes is proved for all dims. Often a->least <= b->least is easier to prove. If a is exact,
-   that suffices: b->bytes is a multiple of 256 and >= b->least >= a->least, and a->bytes is the smallest multiple of
-   256 that is >= a->least. */
+   that proof suffices: b->bytes is a multiple of 256 and >= b->least >= a->least, and a->bytes is the smallest multiple
+   of 256 that is >= a->least. */
 static bool size_at_most(struct packer *p, const struct size *a, const struct size *b)
 {
     return (a->exact && is_at_most(p, a->least, b->least)) || is_at_most(p, a->bytes, b->bytes);

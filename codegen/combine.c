@@ -1,4 +1,4 @@
-/* Reduces accumulators over the threads of a wave or block, in a fixed order. */
+/* Reduces accumulators over the threads of a wave or a block, in a fixed order. */
 #include <math.h>
 
 #include "codegen/lower.h"
@@ -25,14 +25,14 @@ void combine_wave(struct lower *l, struct kmem *acc, int n, enum kacc op)
         kstmt_combine(&l->b, acc, index_const(l->indices, i), op, l->t->wave);
 }
 
-/* Stores each wave's total in shared memory. Then every thread combines these totals, wave by wave. */
+/* Each wave stores its total in shared memory. Then every thread combines the totals in wave order. */
 void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op)
 {
     struct index_table *t = l->indices;
     int waves = l->k->block / l->t->wave;
     combine_wave(l, acc, n, op);
     struct kmem *part = kernel_shared(l->k, "part", acc->dtype, 1, KL_ROWS, n, waves);
-    kstmt_barrier(&l->b, KSCOPE_BLOCK, -1); /* until here, threads may still read the previous reduction's totals */
+    kstmt_barrier(&l->b, KSCOPE_BLOCK, -1); /* before it, threads may still read the previous reduction's totals */
     struct kmask first = mask_of(l->k->lane, index_const(t, 1));
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     l->b = kb_in(&l->b, kstmt_if(&l->b, &first));

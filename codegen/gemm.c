@@ -1,18 +1,19 @@
 /* The gemm template: Y[m, n] = Σ_k A[m, k]·B[k, n], then the group's pointwise epilogue. A matrix unit multiplies f16
-   operands. If the target has no unit, or the contraction must stay f32, threads multiply by f32 fma (gemm_lanes.c).
+   operands. If the target has no matrix unit, or if the contraction must stay f32, threads multiply by f32 fma
+   (gemm_lanes.c).
 
-   A block computes one tile of Y. Slices of A and B, `tile.k` deep, go through a ring of shared memory with `stages`
-   slots. Iteration i of the loop over slices:
-       barrier     slice i has arrived for all threads; no thread still reads slice i − 1
-       issue       slice i + stages − 1, into the slot that held slice i − 1
-       multiply    slice i
-       land        slice i + stages − 1, on a target that stages copies through registers
-   An operand in memory whose rows are a multiple of 4 bytes is copied asynchronously, 4, 8 or 16 bytes at a time. Any
-   other operand (a cast, a transposed view, odd rows) is computed element by element and stored in the issue step.
+   A block computes one tile of Y. A and B are cut along k into slices of depth `tile.k`. Slices pass through a ring of
+   `stages` slots in shared memory. Iteration i of the loop over slices has four steps:
+       barrier     wait until slice i has arrived and no thread reads slice i − 1
+       issue       start the copy of slice i + stages − 1 into the slot of slice i − 1
+       multiply    multiply slice i
+       land        store slice i + stages − 1, on a target that stages copies through registers
+   An operand in memory is copied asynchronously, 4, 8 or 16 bytes at a time, if its rows are a multiple of 4 bytes.
+   Any other operand (a cast, a transposed view, rows of odd length) is computed element by element in the issue step.
    Elements outside the matrix are zeros. */
 #include "codegen/gemm.h"
 
-/* Sets `index` to the index of an operand's element. `outer`: its row in A or column in B. `depth`: its k. */
+/* Sets `index` to the tensor index of an element of A (row `outer`, k = `depth`) or of B (column `outer`). */
 static void operand_index(const struct gemm *g, const struct side *s, const struct index *outer,
                           const struct index *depth, const struct index **index)
 {
@@ -32,9 +33,9 @@ static void operand_index(const struct gemm *g, const struct side *s, const stru
     index[lead + 1] = second;
 }
 
-/* The number of elements, of `size` bytes each, in one asynchronous copy. A copy is 16, 8 or 4 bytes long, the longest
-   that divides the rows of the buffer and of the slice. It is aligned, since buffers start at multiples of 256 bytes.
-   0: no length divides both. */
+/* Returns the number of elements in one asynchronous copy. `size`: bytes per element. A copy is 16, 8 or 4 bytes long:
+   the longest length that divides the rows of the buffer and of the slice. Returns 0 if no length divides both. Copies
+   are aligned, since buffers start at multiples of 256 bytes. */
 static int piece_of(const struct index *row_length, int cols, int size)
 {
     for (int piece = 16 / size; piece * size >= 4; piece /= 2)
@@ -63,8 +64,8 @@ static const struct index *slice_depth(const struct gemm *g, const struct index 
     return index_add(g->l->indices, index_mulk(g->l->indices, slice, g->tile.k), g->start);
 }
 
-/* Sets `outer` and `depth` to the matrix coordinates of element (r, c) of a slice. The returned mask holds if the
-   element lies inside the matrix and inside this block's part of K. */
+/* Sets `outer` and `depth` to the matrix coordinates of element (r, c) of `slice`. The returned mask is true if the
+   element lies inside the matrix and inside this block's range of k. */
 static struct kmask slice_mask(const struct gemm *g, const struct side *s, const struct index *slice,
                                const struct index *r, const struct index *c, const struct index **outer,
                                const struct index **depth)
@@ -75,9 +76,9 @@ static struct kmask slice_mask(const struct gemm *g, const struct side *s, const
     return (struct kmask){ .n = 2, .g = { { *outer, s->outer }, { *depth, g->end } } };
 }
 
-/* Brings a slice of one operand into a ring slot, in two steps. With land = false: issues copies, or computes and
-   stores the elements. With land = true: lands the copies. stage0: the first staging register. Returns the number of
-   staging registers in use. */
+/* Brings `slice` of one operand into ring slot `slot`. Call fetch twice. With land = false, fetch issues copies, or
+   computes and stores the elements. With land = true, fetch lands the copies. The copies use staging registers from
+   number `stage0` on. Returns the number of staging registers used. */
 static int fetch(struct gemm *g, const struct side *s, const struct index *slice, const struct index *slot, int stage0,
                  bool land)
 {
@@ -91,7 +92,7 @@ static int fetch(struct gemm *g, const struct side *s, const struct index *slice
     if (!s->src && land)
         return 0;
     if (index_less_eq(t, g->end, slice_depth(g, slice)))
-        return 0; /* past the end of K, whatever the values of the dims */
+        return 0; /* for all values of the dims, the slice lies past the end of K */
     const struct index *index[MAX_RANK], *outer, *depth;
     struct insert_point p = { 0 };
     const struct index *turn = NULL;
@@ -115,7 +116,7 @@ static int fetch(struct gemm *g, const struct side *s, const struct index *slice
         struct kmask m = slice_mask(g, s, slice, r, c, &outer, &depth);
         operand_index(g, s, outer, depth, index);
         if (s->src) {
-            /* A copy that lies outside the matrix in every block only writes zeros: its address does not matter. */
+            /* If `never`, the copy is outside the matrix in all blocks, and reads nothing. Any index will do. */
             bool never = mask_never_holds(t, &m);
             kstmt_issue(&l->b, s->ring, slot, at, s->src, never ? index_const(t, 0) : flat_index(t, &s->n->type, index),
                         piece, stage0 + i, &m);
@@ -139,8 +140,8 @@ static void fetch_both(struct gemm *g, const struct index *slice, const struct i
     fetch(g, &g->b, slice, slot, used, land);
 }
 
-/* Fetches the first `stages` − 1 slices. Each slice lands before the next one is issued, since staged copies share
-   their registers. */
+/* Fetches the first `stages` − 1 slices. Each slice lands before the next is issued, since all slices use the same
+   staging registers. */
 static void prologue(struct gemm *g)
 {
     struct index_table *t = g->l->indices;
@@ -178,7 +179,7 @@ static void record_sum(struct gemm *g)
     kernel_sum(g->l->k, g->c.n, level);
 }
 
-/* Sets this block's range of k: all of K, or one of launch->parts parts. */
+/* Sets this block's range of k: all k, or one of launch->parts parts. */
 static void set_depth(struct gemm *g)
 {
     struct lower *l = g->l;
@@ -264,7 +265,7 @@ void lower_gemm(struct lower *l)
     lower_forget(l);
     fetch_both(&g, next, next_slot, true);
     lower_leave(l, p);
-    /* The last copies lie past the end of K and write zeros. They must land before the block ends. */
+    /* The last copies lie past the end of K and write zeros. The block waits for these copies before it ends. */
     kstmt_barrier(&l->b, KSCOPE_WAVE, 0);
     gemm_sinks(&g);
     record_sum(&g);

@@ -1,12 +1,11 @@
-/* Multiplication without a matrix unit. Each thread keeps a tile of results in registers and reads its operands from
-   the ring in vectors of four. The lanes of a wave form a grid with TILE_LANES_N columns. Lanes in one row of the grid
-   read the same elements of A, lanes in one column the same elements of B. Padding puts the rows of a ring slot in
-   different banks. Each result is one chain of fma, in ascending order of k. */
+/* Gemm without a matrix unit. Each thread keeps a small tile of results in registers. The thread reads operands from
+   shared memory in vectors of four. The lanes of a wave form a grid with TILE_LANES_N columns. Lanes in one row of the
+   grid read the same elements of A. Lanes in one column of the grid read the same elements of B. Rows in shared memory
+   are padded against bank conflicts. Each result is one chain of fma, in ascending order of k. */
 #include "codegen/gemm.h"
 
 enum { RUN_DEPTH = 4 }; /* 16 bytes of f32: one vector access */
-/* The loop over the k of a slice is unrolled up to this many turns. More turns would fill the registers with pending
-   loads. */
+/* A loop over the depth with more turns than this is not unrolled: pending loads would fill the registers. */
 enum { MOST_UNROLLED = 4 };
 
 static const struct index *number(const struct gemm *g, int64_t v) { return index_const(g->l->indices, v); }
@@ -54,8 +53,8 @@ const struct index *lanes_at(const struct gemm *g, const struct reg_side *s, con
     return index_add(t, s->first, index_add(t, run, mine));
 }
 
-/* Loads the thread's values of one operand into registers: at depth k if s->depth_first, else at depths k .. k +
-   RUN_DEPTH - 1. */
+/* Loads the thread's values of operand s into r->value. If s->depth_first, loads the values at depth k. Otherwise loads
+   the values at depths k .. k + RUN_DEPTH - 1. */
 static void read_side(struct gemm *g, const struct side *s, const struct reg_side *r, const struct index *slot,
                       const struct index *k)
 {
@@ -75,7 +74,7 @@ static void read_side(struct gemm *g, const struct side *s, const struct reg_sid
     lower_leave(l, p);
 }
 
-/* acc[i][j] += a[i]·b[j] for all i and j, at depth q of the current RUN_DEPTH depths. */
+/* For all i and j: acc[i][j] += a[i]·b[j]. a and b are the operand values at depth q, 0 <= q < RUN_DEPTH. */
 static void multiply_depth(struct gemm *g, const struct index *q)
 {
     struct lower *l = g->l;

@@ -1,6 +1,6 @@
-/* Reductions of a gemm's results along rows or columns. First each thread reduces its own results. Then lanes that
-   share a row (column) combine by shuffles, and the waves through shared memory. Each tile's totals go to scratch. A
-   later launch reduces the totals of all tiles. */
+/* Reduces the results of a gemm along rows or columns. Each thread reduces its own results. Then lanes that share a row
+   (column) combine their totals by shuffles. Then waves combine their totals through shared memory. The totals of a
+   tile go to scratch. A later launch reduces the totals of all tiles. */
 #include "codegen/gemm.h"
 #include "ir/kernel/fragment.h"
 
@@ -9,8 +9,8 @@ struct margin {
     bool of_rows;
     enum kacc op;
     int slots;       /* number of rows (columns) in which a thread has results */
-    int chain;       /* number of the thread's results in each of them */
-    int first, span; /* of each `span` neighbouring lanes, those equal modulo `first` share a row (column) */
+    int chain;       /* number of results that a thread has in one row (column) */
+    int first, span; /* lanes i and j share a row (column) if i / span == j / span and i % first == j % first */
     int waves;       /* number of waves that share a row (column) */
     const struct index *wave;
     int extent;
@@ -88,7 +88,7 @@ void margins_take(struct gemm *g, const struct index *row_slot, const struct ind
     }
 }
 
-/* The row (column) of the tile that the thread accumulates in acc[slot]. */
+/* Returns the row (column) of the tile whose results the thread accumulates in acc[slot]. */
 static const struct index *at_slot(const struct gemm *g, const struct margin *m, const struct index *slot)
 {
     struct index_table *t = g->l->indices;
@@ -103,7 +103,7 @@ static const struct index *at_slot(const struct gemm *g, const struct margin *m,
     return index_add(t, index_add(t, m->of_rows ? g->wave_m : g->wave_n, frag), at);
 }
 
-/* Of the lanes that share a row (column), the first stores the wave's total in shared memory. */
+/* Stores the wave's totals in shared memory. Of the lanes that share a row (column), only the first stores. */
 static void write_wave(struct gemm *g, const struct margin *m)
 {
     struct lower *l = g->l;

@@ -1,5 +1,5 @@
-/* Stores a gemm's results: the values after the pointwise epilogue, reductions of these values, or, if K is split, the
-   sums over one part of K. */
+/* Stores the results of a gemm: the values after the pointwise epilogue, and reductions of these values. If the sum
+   over k is split into parts, stores the sums of one part instead. */
 #include "codegen/gemm.h"
 
 #include <string.h>
@@ -23,7 +23,7 @@ static struct kmask inside(const struct gemm *g, const struct index *row, const 
     return (struct kmask){ .n = 2, .g = { { row, g->c.m }, { col, g->c.nn } } };
 }
 
-/* Writes the sum over this block's part of K to scratch[part, result]. */
+/* Writes this block's part of a result's sum over k to scratch[part, result]. */
 static void write_partial(struct gemm *g, const struct sink *s, const struct value_loc *w)
 {
     struct lower *l = g->l;

@@ -40,7 +40,7 @@ void lower_grid(struct lower *l, const struct index *const *count, const struct 
     const struct index **grid = l->k->grid;
     const struct index *const *bid = l->k->bid;
     const struct index *rest = bid[0];
-    int inner = 0; /* the axis that was folded into x last; 0: none */
+    int inner = 0; /* the axis that was last multiplied into x; 0: none */
     for (int i = 0; i < 3; i++) {
         grid[i] = count[i];
         at[i] = bid[i];
@@ -64,8 +64,9 @@ int log2_ceil(int64_t n)
     return l;
 }
 
-/* Normalises an index of n, so that equal indices compare equal. The index along a dimension of size 1 becomes 0. If n
-   belongs to the kernel's own group, the leading indices become l->own: views spell the same row in different ways. */
+/* Normalises an index of n, so that two indices of one element compare equal. The index along a dimension of size 1
+   becomes 0. If n belongs to the kernel's group, the leading indices become l->own, since two views may write the index
+   of one row differently. */
 static void canonical(const struct lower *l, const struct node *n, const struct index *const *index,
                       const struct index **out)
 {
@@ -118,14 +119,14 @@ static const struct value_loc *value_loc_of(const struct lower *l, const struct 
         if (w->node != n)
             continue;
         if (w->kind != LOC_ARG)
-            return w; /* nearer than memory, and not rounded to the storage type */
+            return w; /* preferred to LOC_ARG, whose values are rounded to the storage type */
         if (n->group != l->gr)
-            found = w; /* own values are computed again, not read from memory */
+            found = w; /* values of the own group are computed again, not read from memory */
     }
     return found;
 }
 
-enum { HELD = 64 }; /* most elements of vector loads that a thread keeps in registers */
+enum { HELD = 64 }; /* a thread keeps at most this many elements in registers for later sweeps */
 
 void lower_forget_turn(struct lower *l)
 {
@@ -136,7 +137,7 @@ void lower_forget_turn(struct lower *l)
     l->n_loads = n;
 }
 
-/* Appends a vector load to the statement list, then moves it to before the inner loop. */
+/* Inserts a vector load before the inner loop: appends the load to the statement list, then moves the load up. */
 static struct vector_load load_vector(struct lower *l, const struct kmem *m, const struct index *first,
                                       const struct index *named)
 {
@@ -161,7 +162,7 @@ static struct vector_load load_vector(struct lower *l, const struct kmem *m, con
     return w;
 }
 
-/* Element `flat` of argument m, read from a vector load; NULL if no vector load can contain it. */
+/* Returns element `flat` of the argument m, read from a vector load. NULL if no vector load can contain the element. */
 static const struct kexpr *read_vector(struct lower *l, const struct kmem *m, const struct index *flat)
 {
     const struct vector *v = &l->vec;

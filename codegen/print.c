@@ -9,7 +9,7 @@
 
 enum { IDS = 6 };
 struct device {
-    struct kprint p; /* first member: functions cast their kprint back to the device */
+    struct kprint p; /* first, so that a pointer to p can be cast to a pointer to the device */
     const struct index *id[IDS];
     bool used[IDS];
     int stages;
@@ -46,7 +46,8 @@ static const char *store(struct kprint *p, const struct kmem *m, const struct in
                         print_index(p, at, false), value);
 }
 
-/* A store by tk_st_T rounds to the element's type. Private memory is written by `=`, so its values are rounded here. */
+/* Returns `value` as memory of type t stores it. tk_st_T itself rounds to T. Private memory is written by `=`, so
+   values for private memory are rounded here. */
 static const char *stored(struct kprint *p, enum kspace space, enum dtype t, const char *value)
 {
     struct arena *a = p->o.arena;
@@ -62,8 +63,8 @@ static const char *elem(struct kprint *p, const struct kfrag *f, const char *fra
     return arena_printf(p->o.arena, "%s[%s][%s]", f->name, frag, e);
 }
 
-/* A literal whose value is exactly v: a short decimal if one is exact, else hexadecimal with the decimal in a comment.
-   A decimal with d digits after the point is exact only if v is a multiple of 2^-d. */
+/* Returns a C literal whose value is exactly v: a decimal if a short one is exact, else a hexadecimal literal, with
+   `written` in a comment. A decimal with d digits after the point can equal v only if v is a multiple of 2^-d. */
 static const char *literal(struct arena *a, double v, const char *suffix, double written)
 {
     for (int digits = 1; digits <= 8; digits++) {
@@ -117,7 +118,7 @@ static const char *guard(struct kprint *p, const struct kmask *m)
     return strcmp(on, "1") ? arena_printf(p->o.arena, "if (%s) ", on) : "";
 }
 
-/* If the mask may fail, the fill is written first and the load overwrites it. */
+/* If the mask may be false, prints a loop that stores the fill value, and after it the load under the mask. */
 static void load_vector(struct kprint *p, const struct kstmt *it)
 {
     const char *on = guard(p, &it->mask);
@@ -148,7 +149,7 @@ static void combine(struct kprint *p, const struct kstmt *it)
               print_acc(p, it->acc, it->acc_type, "combine", cell, other));
 }
 
-/* The arguments that tk_issue_N and tk_land_N begin with: staging register, destination, element. */
+/* Prints the first three arguments of tk_issue_N and tk_land_N: staging register, destination, element number. */
 static const char *staged(struct kprint *p, const struct kstmt *it)
 {
     return arena_printf(p->o.arena, "st%d, %s, %s", it->stage, it->mem->name,
@@ -258,8 +259,7 @@ static void memory(struct device *d)
         kout_line(&p->o, "tk_v16 st%d;", i);
 }
 
-/* Prints the body. The head is printed later, since it declares only the ids and staging registers that the body
-   uses. */
+/* Prints the body. The head is printed later: it declares only the ids and staging registers that the body uses. */
 static const char *body_text(struct device *d)
 {
     struct kout *o = &d->p.o;

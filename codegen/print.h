@@ -3,7 +3,7 @@
 /* Prints kernels in the language of codegen/spell.h. All compilers of a target get the same text. */
 #include "ir/kernel/kir.h"
 
-/* The text of a kernel after kernel_finish, allocated in the kernel's arena. Source locations are printed only if the
-   kernel has a comment. Without them, equal kernels from different lines of a graph print alike. */
+/* Returns the text of kernel k, allocated in k's arena. Requires that kernel_finish has run. Source locations are
+   printed only if k->comment is set. Without locations, equal kernels from different lines have equal texts. */
 const char *print_kernel(const struct kernel *k);
 #endif

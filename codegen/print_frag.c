@@ -1,10 +1,11 @@
-/* Fragments in kernel texts are arrays of registers, c[fragment][register]. A register holds one f32 of a result, or
-   two f16 of an operand. */
+/* In a kernel's text, fragments are arrays of registers: c[fragment][register]. A register holds one f32 of a result,
+   or two f16 of an operand. */
 #include "codegen/print_frag.h"
 
 #include "ir/kernel/fragment.h"
 
-/* Prints the index `at`. The text's variable at_ holds `first`: if at - first is a constant, prints "at_ + 8", say. */
+/* Prints the index `at`. In the text, the variable at_ equals `first`. If at - first is a constant, such as 8, prints
+   "at_ + 8". */
 static const char *from_first(struct kprint *p, const struct index *first, const struct index *at)
 {
     const struct index *d = index_sub(p->k->s->indices, at, first);
@@ -14,7 +15,8 @@ static const char *from_first(struct kprint *p, const struct index *first, const
                 : "at_";
 }
 
-/* One load fills a register of two elements if they are neighbours in memory. Else two loads are packed. */
+/* A register holds two elements. If these are neighbours in memory, one load fills the register. Otherwise two loads
+   are packed. */
 void print_frag_load(struct kprint *p, const struct kstmt *it)
 {
     struct index_table *t = p->k->s->indices;
@@ -70,8 +72,8 @@ void print_frag_reduce(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-/* Collects the lane's elements of A's fragment i_ in the array x_, one in each turn (FRAG_TURNS in
-   ir/kernel/fragment.h). */
+/* Prints a loop that collects the lane's elements of A's fragment i_ in the array x_. In each turn, lanes exchange one
+   element (FRAG_TURNS in ir/kernel/fragment.h). */
 static void cast_turns(struct kprint *p, const struct kstmt *it, const char *from)
 {
     struct index_table *t = p->k->s->indices;

@@ -46,7 +46,7 @@ const char *print_remark(struct arena *a, const char *text)
     return out;
 }
 
-/* The source location is printed without its folder, so that the text does not depend on where the graph's file is. */
+/* Prints the name of the source file without its folder, so that the text does not depend on the folder. */
 void print_region(struct kprint *p, const struct kstmt *it)
 {
     if (p->k->comment && it->loc.line && it->loc.src != p->k->src) {

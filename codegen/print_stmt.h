@@ -1,11 +1,11 @@
 #ifndef TOKIC_CODEGEN_PRINT_STMT_H
 #define TOKIC_CODEGEN_PRINT_STMT_H
-/* Prints a kernel's statements. The functions here serve both languages of codegen/print_value.h. Names that a printer
-   invents end in `_`; a kernel's own names never do. */
+/* Prints the statements of a kernel, in either language of codegen/print_value.h. Variables that exist only in the
+   printed text end in `_`, such as i_. Names in a kernel never end in `_`. */
 #include "codegen/print_value.h"
 
 struct kform {
-    bool temporaries; /* declare each statement's temporaries before the statement */
+    bool temporaries; /* print declarations of a statement's temporaries before the statement */
     void (*stmt[KSTMT_COUNT])(struct kprint *p, const struct kstmt *it);
 };
 
@@ -22,15 +22,15 @@ void print_if(struct kprint *p, const struct kstmt *it);
 void print_frag_fill(struct kprint *p, const struct kstmt *it);
 void print_each(struct kprint *p, const struct kstmt *it);
 void print_frag_set(struct kprint *p, const struct kstmt *it);
-/* Prints a row reduction within one lane: over the lane's own elements of fragment row i_. */
+/* Prints loops in which each lane reduces its own elements of fragment row i_. */
 void print_lane_reduce(struct kprint *p, const struct kstmt *it);
 
-/* Prints "for (VAR = 0; VAR < COUNT; VAR++) {", unrolled, and indents the lines that follow. */
+/* Prints TK_UNROLL and "for (VAR = 0; VAR < COUNT; VAR++) {". Indents the following lines. */
 void print_loop(struct kprint *p, const char *var, const char *count);
 void print_loop_of(struct kprint *p, const char *var, int count);
 void print_close(struct kprint *p);
-/* The number of the fragment in row i_ and column j_, as C: "2*i_ + j_". */
+/* Prints the number of the fragment in row i_ and column j_: "2*i_ + j_" if f has 2 columns. */
 const char *print_frag_number(struct kprint *p, const struct kfrag *f);
-/* The text as it may stand in a comment: without "*", newlines and backslashes. */
+/* Returns a copy of `text` for use in a C comment: spaces replace "*", newlines and backslashes. */
 const char *print_remark(struct arena *a, const char *text);
 #endif

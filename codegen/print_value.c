@@ -8,8 +8,8 @@
 static const char *const suffix[DT_COUNT] = { [DT_F16] = "f16", [DT_BF16] = "bf16", [DT_F32] = "f32", [DT_F64] = "f64",
                                               [DT_I32] = "i32", [DT_I64] = "i64",   [DT_BOOL] = "u8" };
 
-/* Index expressions use floor division. C's `/` and `%` round toward zero, which differs for negative dividends. NULL:
-   the dividend is never negative. */
+/* Prints the / or % of an index expression. In index expressions / and % round down, in C toward zero. The two agree if
+   the dividend is never negative: then returns NULL. */
 static const char *floor_div(struct arena *a, const struct index *e, const char *x, const char *y)
 {
     if (e->a->lo >= 0)
@@ -93,7 +93,7 @@ const char *print_type(const struct kprint *p, enum dtype t)
     return t == DT_BOOL ? "tk_i32" : arena_printf(p->o.arena, "tk_%s", suffix[t]);
 }
 
-/* Private memory holds f16 and bf16 values as f32, already rounded, since kernels do no arithmetic on 16-bit floats. */
+/* Private memory holds f16 and bf16 values as rounded f32, since kernels do no arithmetic on 16-bit floats. */
 const char *print_cell(const struct kprint *p, const struct kmem *m)
 {
     enum dtype t = m->space == KS_PRIVATE ? kexpr_value_type(m->dtype) : m->dtype;

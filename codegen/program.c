@@ -11,8 +11,8 @@ enum { ROWS_BLOCK = 256, LONGEST_NAME = 32 };
 
 static const struct index *count_of(struct session *s, const struct node *n) { return type_count(s, &n->type); }
 
-/* Removes loops that never run and branches whose condition never holds. Small dims leave such code: a loop over a dim
-   of size 0, for example. */
+/* Removes loops that never run, and branches whose condition never holds. Small dims lead to such code, for example to
+   a loop over a dim of size 0. */
 static void drop_dead(struct index_table *t, struct kstmt **stmts, size_t *n)
 {
     size_t kept = 0;
@@ -73,7 +73,7 @@ static void drop_unused_args(struct kernel *k, struct launch_arg *args)
     k->n_args = kept;
 }
 
-/* Are all results of the group empty, whatever the values of the dims? */
+/* True if, for all values of the dims, all results of the group are empty. */
 static bool is_empty(struct session *s, const struct group *gr)
 {
     int64_t n;
@@ -111,7 +111,8 @@ static struct program_launch lower_launch(struct program *p, const struct group 
     return launch;
 }
 
-/* A C identifier from the group's name, without the name of the block instance: "expert0.lin0 gelu" -> lin0_gelu. */
+/* Returns a C identifier made from the group's name. Drops the instance name at the front: in instance "expert0",
+   "expert0.lin0 gelu" becomes lin0_gelu. */
 static const char *identifier(struct arena *a, const struct group *gr)
 {
     const char *name = gr->name;
@@ -133,8 +134,8 @@ static const char *identifier(struct arena *a, const struct group *gr)
     return id;
 }
 
-/* Returns the index in p->kernels of a kernel with the same text. If there is none, adds k under a new name. For the
-   comparison every kernel is printed under the name "unnamed" and without its comment. */
+/* Returns the index in p->kernels of a kernel with the same text as k. If there is none, adds k under a new name.
+   Kernels are compared under the name "unnamed" and without comments. */
 static size_t share_text(struct program *p, struct kernel *k, const struct group *gr, struct map *bodies)
 {
     k->name = "unnamed";
@@ -180,8 +181,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Sets l->after. A launch waits for the previous launch of its group. A group's first launch waits for the last
-   launches of the groups in group->after. last_of[id]: the last launch of group id. */
+/* Sets l->after. The first launch of a group waits for the last launches of the groups in group->after. Any other
+   launch waits for the previous launch of its group. last_of[id]: index of the last launch of group `id`. */
 static void order_launch(struct program *p, struct program_launch *l, const size_t *last_of)
 {
     size_t n = l->first ? l->group->n_after : 1;

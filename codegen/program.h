@@ -13,15 +13,15 @@ struct program_kernel {
 
 /* The memory that a launch passes as a kernel argument. */
 struct launch_arg {
-    const struct node *node;    /* NULL: a scratch buffer */
+    const struct node *node;    /* the value in this memory; NULL: scratch */
     int scratch;                /* index in group->scratch; -1: none */
     const struct index *offset; /* start of the argument in that memory, in bytes; NULL: 0 */
 };
 
 struct program_launch {
     const struct group *group;
-    bool first;             /* first launch of its group: the group's scratch is zeroed before it */
-    bool last;              /* last launch of its group: the group is judged after it */
+    bool first;             /* first launch of its group; the group's scratch is zeroed before this launch */
+    bool last;              /* last launch of its group; the group's results are complete after this launch */
     const struct kernel *k; /* this launch's own kernel, even if its text is shared */
     size_t kernel;
     struct launch_arg *args;
@@ -41,9 +41,9 @@ struct program {
     const char *text;
 };
 
-/* Lowers every group. `hint`: the expected value of symbolic dims. NULL with a diagnostic if the verifier refuses a
-   kernel or no template takes an op. */
+/* Lowers every group of g and prints the kernels. `hint`: expected value of symbolic dims. Returns a program in
+   g->arena, or NULL, with a diagnostic, if the kernel verifier rejects a kernel. */
 struct program *codegen_program(struct session *s, const struct graph *g, const struct target *t, int64_t hint);
-/* Prints all texts again. Tests call it after they change a kernel. */
+/* Prints all kernels again. Tests call this function after they change a kernel. */
 void program_print(struct program *p);
 #endif

@@ -1,11 +1,12 @@
-/* Reductions across rows, and of few long rows. Several reductions of one operand share a pass over it. The operand is
-   seen as [outer, length, inner], the results as [outer, inner].
+/* Reductions across rows, and reductions of a few long rows. All reductions of one operand share a pass over the
+   operand. The operand has the shape [outer, length, inner] and is reduced to [outer, inner].
 
-   LAUNCH_COLUMNS: neighbouring lanes compute neighbouring results along `inner`, `width` results to a lane. The waves
-   of a block share the terms and combine their totals in shared memory.
-   LAUNCH_CHUNKS: a block reduces one part of the terms of one result. Neighbouring threads take neighbouring terms,
-   `width` at a time.
-   A launch that reads scratch reduces the partial results of an earlier launch. Its results lie along `inner`. */
+   LAUNCH_COLUMNS: each lane computes `width` neighbouring results along `inner`. The waves of a block divide the terms
+   among themselves and combine their totals in shared memory.
+   LAUNCH_CHUNKS: a block reduces one part of the terms of one result. Each thread takes `width` neighbouring terms at a
+   time.
+   A launch that reads scratch combines the partial results of an earlier launch. Then `length` is the number of partial
+   results of each result, `inner` is the number of results, and `outer` is 1. */
 #include <string.h>
 
 #include "codegen/lower.h"
@@ -16,7 +17,7 @@ struct reduce {
     const struct node **of;
     struct kmem **acc, **parts;
     size_t n;
-    const struct index *outer, *inner, *length; /* the operand is [outer, length, inner] */
+    const struct index *outer, *inner, *length;
     const struct index *part;
     const struct index *first, *end;
     const struct index *o;      /* index along `outer` */
@@ -26,7 +27,7 @@ struct reduce {
 
 static bool is_finish(const struct reduce *r) { return r->l->launch->from >= 0; }
 
-/* Sets `index` to the index in n's operand of term `k` of the result at (r->o, column). */
+/* The result of n at (r->o, column) is a reduction of r->length terms. Sets `index` to the operand index of term k. */
 static void operand_index(const struct reduce *r, const struct node *n, const struct index *k,
                           const struct index *column, const struct index **index)
 {
@@ -68,7 +69,7 @@ static const struct kexpr *term(struct reduce *r, size_t which, const struct ind
     return kexpr_cast(&l->b, r->acc[which]->dtype, lower_value(l, x, index));
 }
 
-/* Stores element (k, column) of each result of the group that has the operand's shape. Such results are stored while
+/* Some results of the group have the operand's shape. Stores element (r->o, k, column) of each of these results, while
    the operand is reduced. */
 static void store_elements(struct reduce *r, const struct index *k, const struct index *column)
 {
@@ -84,8 +85,8 @@ static void store_elements(struct reduce *r, const struct index *k, const struct
     }
 }
 
-/* Accumulates `width` neighbouring elements, the e-th into accumulator e. along_columns: the neighbours belong to
-   `width` results; else they are terms of one result. */
+/* Takes `width` neighbouring elements, and accumulates element e in accumulator e. If along_columns, the elements
+   belong to `width` results. Otherwise the elements are terms of one result. */
 static void take(struct reduce *r, const struct index *k, const struct index *column, bool along_columns)
 {
     struct lower *l = r->l;
@@ -106,8 +107,9 @@ static void take(struct reduce *r, const struct index *k, const struct index *co
     lower_forget(l);
 }
 
-/* Loops over the block's terms, `round` per turn. REDUCE_UNROLL turns share one bounds check, so that their loads are
-   in flight at once. Where this check fails, near the end, each turn has its own. */
+/* Loops over the block's terms. A step takes `round` terms, and the loop body has REDUCE_UNROLL steps. One bounds check
+   covers all steps of the body, so that all loads of the body are in flight at once. Near the end this check fails, and
+   each step has its own check. */
 static void sweep(struct reduce *r, const struct index *mine, int round, bool along_columns)
 {
     struct lower *l = r->l;
@@ -163,8 +165,8 @@ static void store_partial(struct reduce *r, size_t which, const struct index *nu
     }
 }
 
-/* Stores element `number` of the group's results, computed from the reductions' totals. If the terms are split into
-   parts, the totals are partial results, and are stored as such. */
+/* Computes element `number` of the group's results from the totals of the reductions, and stores it. If the terms are
+   split into parts, stores the totals in scratch instead, as partial results. */
 static void store_results(struct reduce *r, const struct index *number, const struct kexpr *const *totals)
 {
     struct lower *l = r->l;
@@ -212,8 +214,6 @@ static void columns(struct reduce *r)
     sweep(r, l->k->wave_id, waves, true);
     lower_leave(l, p);
     record_sum(r, waves, waves - 1);
-    /* Each wave stores its totals in shared memory. Then one thread for each column combines them in the waves'
-       order. */
     struct kmem **shared = arena_array(l->k->arena, struct kmem *, r->n);
     p = lower_enter(l, kstmt_region(&l->b));
     for (size_t i = 0; i < r->n; i++) {
@@ -275,8 +275,8 @@ static void chunks(struct reduce *r)
     lower_leave(l, p);
 }
 
-/* The number of neighbouring elements that a thread takes at once. It divides the dimension along which the elements
-   lie. */
+/* Returns the number of neighbouring elements that a thread takes at once: REDUCE_WIDTH if the elements always come in
+   multiples of REDUCE_WIDTH, else 1. */
 static int width_for(const struct reduce *r, bool along_columns)
 {
     const struct index *along = along_columns ? r->inner : type_last(r->l->s, &r->of[0]->in[0]->type);
@@ -287,8 +287,8 @@ static int width_for(const struct reduce *r, bool along_columns)
     return index_multiple_of(along, REDUCE_WIDTH) ? REDUCE_WIDTH : 1;
 }
 
-/* The launch's reductions: all of the group's. A launch that reads scratch takes only those whose partial results have
-   the same sink kind and shape as its anchor's. */
+/* Sets r->of to the reductions of this launch. A launch that reads operands computes all reductions of the group. A
+   launch that reads scratch finishes the reductions whose sink kind and shape equal those of its anchor. */
 static void find_reductions(struct reduce *r)
 {
     struct lower *l = r->l;

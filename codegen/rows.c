@@ -1,10 +1,11 @@
 /* The rows template: pointwise work, and reductions, selections and small contractions along the last dimension.
 
-   Ops that need a whole row at once are stages (node_is_stage). Without a stage, each thread computes one element. With
-   stages, a team of threads computes a row: one wave, or the whole block. Stages run in node order.
+   A stage is an op that needs a whole row at once (node_is_stage). In a group without stages, each thread computes one
+   element. In a group with stages, a team of threads computes a row. A team is one wave or the whole block. Stages run
+   in node order:
        reduction     each thread accumulates its elements, then the team combines the accumulators
-       selection     scores and results are in shared memory, or, if the row does not fit, in scratch and in memory
-       contraction   results are in shared memory
+       selection     scores and results stay in shared memory if a row fits there, else in global memory
+       contraction   results stay in shared memory
    Other nodes are computed where they are used. The group's results are stored last. */
 #include <string.h>
 
@@ -12,8 +13,9 @@
 
 enum { BLOCK = 256, CONTRACT_AT_ONCE = 8, SHARED_SPARE = 1024, KEPT = 64 };
 
-/* Sets r->width to the largest of 8, 4 and 2 that divides the row and leaves no thread idle; else 1. It is also 1 if
-   the row's length is symbolic, or if the group has a selection or contraction: those read rows in another order. */
+/* Sets r->width to the largest of 8, 4 and 2 that divides the row's length and leaves no thread idle. Sets 1 if none of
+   these fits, or if the length is symbolic. Also sets 1 if the group has a selection or a contraction, since selections
+   and contractions read rows in another order. */
 static void choose_width(struct rows *r)
 {
     const struct group *gr = r->l->gr;
@@ -71,8 +73,8 @@ static void stage_reduce(struct rows *r, const struct node *n)
     record_sum(r, n, length);
 }
 
-/* y[row, e] = Σ_k a[row, k]·b[k, e], for CONTRACT_AT_ONCE columns e at a time. Each thread sums over its own k, then
-   the team combines the sums. */
+/* Computes y[row, e] = Σ_k a[row, k]·b[k, e] for CONTRACT_AT_ONCE columns e at a time. Each thread sums over its own k.
+   Then the team combines the sums. */
 static void stage_contraction(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
@@ -126,7 +128,8 @@ static void store_out(struct lower *l, const struct node *n, const struct index 
     kstmt_store(&l->b, m, NULL, flat_index(l->indices, &n->type, index), lower_value(l, n, index), NULL);
 }
 
-/* Computes neighbours into private memory and stores them with one vector access, if the address allows it. */
+/* Computes r->width neighbouring elements into private memory, then stores them with one vector access. Calls store_out
+   instead if the dtype or the alignment allows no vector access. */
 static void store_out_vector(struct rows *r, const struct sweep *s, const struct node *n,
                              const struct index *const *index)
 {
@@ -158,8 +161,8 @@ static bool is_stored(const struct lower *l, const struct node *n)
     return false;
 }
 
-/* Stores the group's results. Results of equal row length are stored in one sweep. Results with one value per row are
-   stored last, by the team's first thread. */
+/* Stores the group's results. One sweep stores all results of equal row length. Last, the team's first thread stores
+   results with one value per row. */
 static void store_results(struct rows *r)
 {
     struct lower *l = r->l;
@@ -223,8 +226,8 @@ static void lower_flat(struct lower *l)
     lower_leave(l, p);
 }
 
-/* Sets up the teams. A team is the whole block if there is only one row, or if the shared buffers for several rows do
-   not fit. Else a team is one wave. */
+/* Sets up the teams. A team is the whole block if there is only one row, or if buffers for several rows do not fit in
+   shared memory. Otherwise a team is one wave. */
 static struct rows rows_of(struct lower *l, const struct node *anchor)
 {
     struct index_table *t = l->indices;
@@ -249,7 +252,7 @@ static struct rows rows_of(struct lower *l, const struct node *anchor)
     set_own(l, r.lead, r.space.rank);
     if (!r.by_block) {
         struct kmask m = mask_of(r.row, count);
-        l->b = kb_in(&l->b, kstmt_if(&l->b, &m)); /* the same condition for all lanes of the wave */
+        l->b = kb_in(&l->b, kstmt_if(&l->b, &m)); /* all lanes of a wave have equal masks */
     }
     return r;
 }

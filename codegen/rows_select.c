@@ -1,15 +1,15 @@
-/* Selections along rows, in three ways: every element by its rank, the first element only, or the k first of a long row
-   by bisection. */
+/* Selections along rows, such as top-k. select_each computes the rank of every element. select_first finds only the
+   first element. select_by_bisection finds the first k elements of a long row. */
 #include <string.h>
 
 #include "codegen/rows.h"
 
-/* The scores of a row. All threads of the team read them, many times. If they are not in memory, the team first
-   computes them into a buffer. */
+/* The scores of a row. All threads of the team read the scores many times. If the scores are not in memory, the team
+   first computes them into `buffer`. */
 struct scores {
     const struct node *x;
     enum dtype type;
-    struct kmem *buffer; /* NULL: no buffer, scores are read with lower_value */
+    struct kmem *buffer; /* NULL: scores are read with lower_value */
     const struct index *base;
 };
 
@@ -48,8 +48,7 @@ static struct scores gather_scores(struct rows *r, const struct node *n)
     return out;
 }
 
-/* Where a selection keeps the results of a row: in shared memory, or, if rows do not fit there, in the node's own
-   memory. */
+/* Returns the place for a row's results: shared memory, or, if rows do not fit there, the output buffer of n. */
 static struct value_loc results_of(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
@@ -81,7 +80,7 @@ static void write0(struct lower *l, const struct kmem *m, const struct kexpr *v)
     kstmt_store(&l->b, m, NULL, index_const(l->indices, 0), v, NULL);
 }
 
-/* Computes each element's result from its rank, the number of elements that precede it. */
+/* Computes the result for each element from the element's rank: the number of elements that precede the element. */
 static void select_each(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
@@ -106,12 +105,12 @@ static void select_each(struct rows *r, const struct node *n)
     value_loc_set(l, chosen);
 }
 
-/* Of the thread's own elements, finds the first in the selection's order: its score and its index. Index -1: the thread
-   has no elements. */
+/* Finds the first of the thread's own elements in the selection's order. Sets `score` and `best_index` to the score and
+   index of this element. Sets best_index to -1 if the thread has no elements. */
 static void best_of_mine(struct rows *r, const struct node *n, struct kmem *score, struct kmem *best_index)
 {
     struct lower *l = r->l;
-    struct scores scores = { .x = n->in[0], .type = node_score_type(n) }; /* no buffer: each score is read only once */
+    struct scores scores = { .x = n->in[0], .type = node_score_type(n) }; /* no buffer, since each score is read once */
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     write0(l, score, kexpr_const(&l->b, score->dtype, 0));
     write0(l, best_index, kexpr_i32(&l->b, -1));
@@ -129,8 +128,8 @@ static void best_of_mine(struct rows *r, const struct node *n, struct kmem *scor
     sweep_end(r, s);
 }
 
-/* Finds the index of the row's first element in the selection's order. Each thread finds the best of its own elements,
-   then the team finds the best of these. */
+/* Finds the index of the row's first element in the selection's order. Each thread finds the first of its own elements.
+   Then the team finds the first of the threads' elements. */
 static void select_first(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
@@ -158,7 +157,7 @@ static void select_first(struct rows *r, const struct node *n)
     p = lower_enter(l, kstmt_region(&l->b));
     const struct kexpr *my_index = kstmt_let(&l->b, read0(l, best_index));
     const struct kexpr *my_score = kstmt_let(&l->b, read0(l, score));
-    /* Rank 1 for a thread without elements: such a thread is never the first. */
+    /* A thread without elements begins with rank 1, so it never has the first element. */
     write0(l, rank, one_if(l, kexpr_op2(&l->b, K_LT, my_index, kexpr_i32(&l->b, 0))));
     struct kstmt *loop = kstmt_for(&l->b, "other", index_const(t, 0), index_const(t, r->team), 1, false);
     struct insert_point q = lower_enter(l, loop);
@@ -182,18 +181,18 @@ static void select_first(struct rows *r, const struct node *n)
     value_loc_set(l, w);
 }
 
-/* The state of a bisection, the same in all threads of the team. */
+/* The state of a bisection. All threads of the team hold the same state. */
 struct bisection {
     struct rows *r;
     const struct node *n;
     struct scores scores;
     const struct index *length;
     struct kmem *count;
-    struct kmem *last; /* the key of the last chosen element; later its index */
+    struct kmem *last; /* the key of the last chosen element; later the index of that element */
     struct kmem *step;
 };
 
-/* The score as an i64 key: elements with larger keys are chosen first. */
+/* Returns the score of element i as an i64 key. Elements with larger keys are chosen first. */
 static const struct kexpr *key_at(struct bisection *b, const struct index *i)
 {
     struct kbuild *k = &b->r->l->b;
@@ -201,8 +200,9 @@ static const struct kexpr *key_at(struct bisection *b, const struct index *i)
     return kexpr_cast(k, DT_I64, b->scores.type == DT_F32 ? kexpr_op1(k, K_ORDER, s) : s);
 }
 
-/* Counts the elements of the row whose key is above `key`, above or equal, or equal with an index below `end`. */
 enum counted { ABOVE, ABOVE_OR_EQUAL, EQUAL_BEFORE };
+/* Sets b->count to the number of elements in the row with a key above `key` (ABOVE), with a key above or equal to `key`
+   (ABOVE_OR_EQUAL), or with a key equal to `key` and an index below `end` (EQUAL_BEFORE). */
 static void count_keys(struct bisection *b, enum counted what, const struct kexpr *key, const struct kexpr *end)
 {
     struct lower *l = b->r->l;
@@ -226,7 +226,7 @@ static void set0(struct lower *l, const struct kmem *m, const struct kexpr *v)
     lower_leave(l, p);
 }
 
-/* One step of the bisection: if `stays` holds, last := to. Then step := step / 2. */
+/* One step of the bisection. If `stays` is true, sets last = to. Then sets step = step / 2. */
 static void narrow(struct bisection *b, const struct kexpr *stays, const struct kexpr *to)
 {
     struct lower *l = b->r->l;
@@ -236,8 +236,8 @@ static void narrow(struct bisection *b, const struct kexpr *stays, const struct 
     lower_leave(l, p);
 }
 
-/* The key of the last chosen element: the largest K such that at least `chosen` elements have a key >= K. K is found
-   bit by bit from the top. Keys of f32 scores have 32 bits. */
+/* Returns the key of the last chosen element: the largest K such that at least `chosen` elements have a key >= K. Finds
+   K bit by bit, from the highest bit down. Keys have 64 bits for i64 scores, and 32 bits for other scores. */
 static const struct kexpr *last_key(struct bisection *b, int64_t chosen)
 {
     struct lower *l = b->r->l;
@@ -261,7 +261,8 @@ static const struct kexpr *last_key(struct bisection *b, int64_t chosen)
     return kstmt_let(&l->b, read0(l, b->last));
 }
 
-/* Several elements may have the last chosen key. Of these, the elements before the returned index are chosen. */
+/* Several elements may have the key `key` of the last chosen element. Of these, the elements with an index below the
+   returned index are chosen. */
 static const struct kexpr *last_index(struct bisection *b, int64_t chosen, const struct kexpr *key)
 {
     struct lower *l = b->r->l;
@@ -307,7 +308,8 @@ static void select_by_bisection(struct rows *r, const struct node *n)
     value_loc_set(l, results);
 }
 
-/* Longer rows are bisected. Comparing all pairs takes quadratic time, but is faster for short rows. */
+/* Rows longer than this are bisected. For shorter rows, comparing all pairs is faster, although it takes quadratic
+   time. */
 enum { LONG_SELECTION = 1024 };
 static bool is_long(const struct rows *r, const struct node *n)
 {

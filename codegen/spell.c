@@ -11,12 +11,12 @@ extern const char prelude_emu_abi[];
 
 enum row_kind {
     PURE,
-    ITEM, /* needs the work-item; in the emulator it gets tk_me and tk_line */
-    READ, /* accesses `width` elements from p + i on */
+    ITEM, /* uses the work-item, so the emulator passes tk_me and tk_line */
+    READ, /* reads `width` elements from p + i on */
     WRITE
 };
 
-/* One function of the language. cuda or hip is NULL if the body `c` serves there too. */
+/* One function of the language. `c`, `cuda` and `hip` are its bodies. If `cuda` or `hip` is NULL, `c` is used. */
 struct row {
     const char *name, *result, *params;
     enum row_kind kind;
@@ -33,8 +33,8 @@ struct row {
         "tk_st_" #T, "void", "tk_" #T " *p, tk_i64 i, " V " v", WRITE, 1, "p[i] = " PUT ";", NULL, NULL                \
     }
 
-/* Arithmetic on integer type T. Its unsigned type U makes results wrap. The least integer divided by -1 wraps too,
-   where C's own division would trap on a CPU. */
+/* Arithmetic on the integer type T. The unsigned type U makes results wrap. The least integer divided by -1 wraps too;
+   C's own division would trap on a CPU. */
 #define INT1(NAME, T, BODY)                                                                                            \
     {                                                                                                                  \
         "tk_" #NAME "_" #T, "tk_" #T, "tk_" #T " a", PURE, 0, BODY, NULL, NULL                                         \
@@ -56,8 +56,8 @@ struct row {
              "return r != 0 && (r < 0) != (b < 0) ? q - 1 : q;"),                                                      \
         INT2(mod, T, "tk_" #T " r = tk_rem_" #T "(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r;")
 
-/* Converts float type F to integer type T, whose values are -2^BITS .. 2^BITS - 1. A NaN becomes 0, values outside
-   saturate. F represents both powers of two exactly, so the comparisons are exact. */
+/* Converts float type F to integer type T, whose values are -2^BITS .. 2^BITS - 1. A NaN becomes 0. Values out of range
+   saturate. F represents -2^BITS and 2^BITS exactly, so the comparisons are exact. */
 #define TO_INT(T, F, BITS, LEAST)                                                                                      \
     {                                                                                                                  \
         "tk_" #T "_" #F, "tk_" #T, "tk_" #F " x", PURE, 0,                                                             \
@@ -68,8 +68,8 @@ struct row {
 #define LEAST_I32 "-2147483647 - 1"
 #define LEAST_I64 "-9223372036854775807ll - 1"
 
-/* Vector accesses go through 32-bit words w. WORDS: tk_get_N and tk_set_N move N bytes between memory and w. IN_WORDS:
-   tk_in_T is element k of w; tk_word_T is word j of the elements v. */
+/* Vector accesses move 32-bit words. tk_get_N copies N bytes from memory p to the words w, and tk_set_N from w to p.
+   tk_in_T returns element k of the words w. tk_word_T returns word j of the elements v. */
 #define WORDS(N, GET, PUT)                                                                                             \
     { "tk_get_" #N, "void", "tk_u32 *w, const void *p", PURE, 0, GET, NULL, NULL },                                    \
     {                                                                                                                  \
@@ -81,7 +81,7 @@ struct row {
         "tk_word_" #T, "tk_u32", "const " V " *v, tk_i32 j", PURE, 0, "return " PUT ";", NULL, NULL                    \
     }
 
-/* Shuffles of type T. Bits are shuffled, 32 at a time on AMD and 64 in the emulator. */
+/* Shuffles of type T. A shuffle moves the bits of a value: 32 bits at a time on AMD, 64 in the emulator. */
 #define SHUFFLE(T, TO_U64, FROM_U64, HIP_BODY)                                                                         \
     { "tk_shfl_" #T,                                                                                                   \
       "tk_" #T,                                                                                                        \
@@ -112,7 +112,7 @@ static const struct row rows[] = {
       "return (tk_i32)__builtin_amdgcn_workitem_id_x();" },
     { "tk_lane", "tk_i32", "void", ITEM, 0, "return tk_me->lane;", "return tk_tid() & (TK_WAVE - 1);",
       "return tk_tid() & (TK_WAVE - 1);" },
-    /* AMD: readfirstlane tells the compiler that all lanes have the same value, which then stays in scalar registers */
+    /* AMD: readfirstlane tells the compiler that all lanes have the same value, so a scalar register can hold it. */
     { "tk_wave", "tk_i32", "void", ITEM, 0, "return tk_me->wave;", "return tk_tid() / TK_WAVE;",
       "return __builtin_amdgcn_readfirstlane(tk_tid() / TK_WAVE);" },
     { "tk_bid_x", "tk_i32", "void", ITEM, 0, "return tk_me->bid[0];", "return (tk_i32)blockIdx.x;",
@@ -122,7 +122,6 @@ static const struct row rows[] = {
     { "tk_bid_z", "tk_i32", "void", ITEM, 0, "return tk_me->bid[2];", "return (tk_i32)blockIdx.z;",
       "return (tk_i32)__builtin_amdgcn_workgroup_id_z();" },
 
-    /* bits and conversions; f16 -> f32 is exact, f32 -> f16 rounds once to nearest even, subnormals kept */
     { "tk_f32_bits", "tk_u32", "tk_f32 x", PURE, 0, "tk_u32 u; __builtin_memcpy(&u, &x, 4); return u;",
       "return __float_as_uint(x);", NULL },
     { "tk_bits_f32", "tk_f32", "tk_u32 u", PURE, 0, "tk_f32 x; __builtin_memcpy(&x, &u, 4); return x;",
@@ -131,6 +130,7 @@ static const struct row rows[] = {
       "return (tk_u64)__double_as_longlong(x);", NULL },
     { "tk_bits_f64", "tk_f64", "tk_u64 u", PURE, 0, "tk_f64 x; __builtin_memcpy(&x, &u, 8); return x;",
       "return __longlong_as_double((tk_i64)u);", NULL },
+    /* tk_from_f16 is exact. tk_to_f16 rounds once, to nearest even, and keeps subnormals. */
     { "tk_from_f16", "tk_f32", "tk_f16 h", PURE, 0,
       "\n#if defined(__F16C__)\n"
       "    tk_x8 v = { (short)h, 0, 0, 0, 0, 0, 0, 0 };\n    return __builtin_ia32_vcvtph2ps(v)[0];\n"
@@ -170,9 +170,9 @@ static const struct row rows[] = {
       "return __fmaf_rn(a, b, c);", NULL },
     { "tk_fma_f64", "tk_f64", "tk_f64 a, tk_f64 b, tk_f64 c", PURE, 0, "return __builtin_fma(a, b, c);",
       "return __fma_rn(a, b, c);", NULL },
-    /* AMD: before LLVM 17, __builtin_sqrtf is an instruction with an error of 1 ulp. The correct root is the
-       instruction's result s or a neighbour of s. The signs of y - s·down and y - s·up tell which. Small x are scaled,
-       so that no term is subnormal. */
+    /* AMD: before LLVM 17, __builtin_sqrtf is an instruction with an error of up to 1 ulp. So the correctly rounded
+       root is the instruction's result s, or a neighbour of s: `down` or `up`. The signs of y - s·down and y - s·up
+       select the root. Small x are scaled, so that no term is subnormal. */
     { "tk_sqrt_f32", "tk_f32", "tk_f32 x", PURE, 0, "return __builtin_sqrtf(x);", "return __fsqrt_rn(x);",
       "\n    tk_f32 y = x < 0x1p-96f ? x * 0x1p32f : x, s = __builtin_amdgcn_sqrtf(y);\n"
       "    tk_f32 down = tk_bits_f32(tk_f32_bits(s) - 1), up = tk_bits_f32(tk_f32_bits(s) + 1);\n"
@@ -180,8 +180,8 @@ static const struct row rows[] = {
       "    r = __builtin_fmaf(-up, s, y) > 0 ? up : r;\n"
       "    r = x < 0x1p-96f ? r * 0x1p-16f : r;\n"
       "    return y == 0 || y == tk_bits_f32(0x7f800000u) ? y : r;\n" },
-    /* AMD: Goldschmidt's iteration, which starts from the 28 correct bits of the rsq instruction. The last steps add
-       the residual z - g·g, computed by fma (Markstein, IA-64 and Elementary Functions). */
+    /* AMD: Goldschmidt's iteration. It starts from the rsq instruction, which gives 28 correct bits. The last two steps
+       correct the root g by the residual z - g·g, computed by fma (Markstein, IA-64 and Elementary Functions). */
     { "tk_sqrt_f64", "tk_f64", "tk_f64 x", PURE, 0, "return __builtin_sqrt(x);", "return __dsqrt_rn(x);",
       "\n    tk_f64 z = x < 0x1p-767 ? x * 0x1p256 : x, y = __builtin_amdgcn_rsq(z), g = z * y, h = 0.5 * y;\n"
       "    tk_f64 r = __builtin_fma(-h, g, 0.5);\n"
@@ -234,10 +234,10 @@ static const struct row rows[] = {
              "(tk_u32)((tk_u64)v[j / 2] >> j % 2 * 32)"),
     { "tk_ld2_f16", "tk_u32", "const tk_f16 *p, tk_i64 i", READ, 2, "return *(const tk_word *)(p + i);", NULL, NULL },
 
-    /* On AMD the lanes of a wave run in step, so a wave's barrier only orders memory. */
     { "tk_sync_block", "void", "void", ITEM, 0, "tk_me->host->sync_block(tk_me, tk_line);", "__syncthreads();",
       "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"workgroup\"); __builtin_amdgcn_s_barrier(); "
       "__builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"workgroup\");" },
+    /* AMD: the lanes of a wave run in lockstep, so tk_sync_wave only orders memory accesses. */
     { "tk_sync_wave", "void", "void", ITEM, 0, "tk_me->host->sync_wave(tk_me, tk_line);", "__syncwarp();",
       "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"wavefront\"); __builtin_amdgcn_wave_barrier(); "
       "__builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"wavefront\");" },
@@ -250,13 +250,12 @@ static const struct row rows[] = {
             "return (tk_i64)((tk_u64)hi << 32 | lo);"),
     SHUFFLE(f64, "tk_f64_bits(v)", "tk_bits_f64(b)",
             "return tk_bits_f64((tk_u64)tk_shfl_i64((tk_i64)tk_f64_bits(v), lane));"),
-    /* AMD: 33 is LLVM's code for "not equal"; hiprtc 5.2 does not have the ballot builtins */
+    /* AMD: hiprtc 5.2 has no ballot builtin, but has uicmp. 33 is LLVM's code for "not equal". */
     { "tk_ballot", "tk_u64", "tk_i32 p", ITEM, 0, "return tk_me->host->ballot(tk_me, tk_line, p != 0);",
       "return __ballot_sync(0xffffffffu, p);", "return __builtin_amdgcn_uicmp((tk_u32)(p != 0), 0u, 33);" },
 };
 
-/* Vector accesses: tk_ldw_T_N and tk_stw_T_N. load and store are the C for element k. */
-
+/* The types T of tk_ldw_T_N and tk_stw_T_N. `load` and `store` are the C expressions for element k. */
 static const struct vector_type {
     const char *name, *value;
     int size;
@@ -270,8 +269,7 @@ static const struct vector_type {
     { "i64", "tk_i64", 8, "p[i + k]", "v[k]" },
 };
 
-/* Matrix instructions, by the unit's name. The emulator calls its host for all of them. */
-
+/* The body of tk_mma on a device, by the name of the matrix unit. The emulator calls its host instead. */
 struct matrix_row {
     const char *unit, *body;
 };
@@ -302,8 +300,8 @@ static const char memory_types[] =
     "typedef struct TK_ALIAS TK_ALIGN(16) tk_v16 { tk_u32 w[4]; } tk_v16;\n"
     "#define TK_PTR(T) T *\n#define TK_INF tk_bits_f32(0x7f800000u)\n#define TK_NAN tk_bits_f32(0x7fc00000u)\n";
 
-/* A kernel with more than TK_STATIC_SHARED bytes uses dynamic shared memory, whose size the launch sets. The unused
-   array takes no space. */
+/* A kernel with more than TK_STATIC_SHARED bytes of shared memory uses tk_dynamic, whose size the launch sets. Other
+   kernels use tk_static. An unused array takes no space. */
 static const char head_cuda[] =
     "#pragma nv_diag_suppress 177\n#define TK_UNROLL _Pragma(\"unroll\")\n#define TK_FN static __device__ "
     "__forceinline__\n"
@@ -346,8 +344,8 @@ static const char head_emu[] =
     "typedef float tk_x4 __attribute__((vector_size(16)));\ntypedef short tk_x8 __attribute__((vector_size(16)));\n"
     "#endif\n";
 
-/* cp.async takes two sizes: it writes N bytes, reads only `on ? N : 0` of them and writes zeros for the others. Copies
-   of 16 bytes bypass the L1 cache (.cg). */
+/* cp.async takes two sizes. It writes N bytes, but reads only `on ? N : 0` bytes; the other bytes are written as zeros.
+   Copies of 16 bytes bypass the L1 cache (.cg). */
 static const char copies_cuda[] =
     "#define TK_COPY(N, CACHE) \\\n"
     "    TK_FN void tk_copy_##N(void *dst, const void *src, tk_i32 on) \\\n"
@@ -368,8 +366,8 @@ static const char copies_cuda[] =
     "#define tk_commit() asm volatile(\"cp.async.commit_group;\" ::: \"memory\")\n"
     "#define tk_wait(n) asm volatile(\"cp.async.wait_group %0;\" :: \"n\"(n) : \"memory\")\n";
 
-/* Copies through registers: tk_issue loads, and tk_land stores. TK_MAY(p, n, w) asks the checking emulator whether the
-   kernel may read (w = 0) or write (w = 1) n bytes at p. */
+/* Copies through registers: tk_issue_N loads, and tk_land_N stores. TK_MAY(p, n, w) asks the checking emulator whether
+   the kernel may read (w = 0) or write (w = 1) n bytes at p. Elsewhere TK_MAY is 1. */
 static const char copies_staged[] =
     "TK_FN tk_v16 tk_stage_4(TK_ME const void *src, tk_i32 on)\n"
     "{ tk_v16 v = { { 0, 0, 0, 0 } }; if (on && TK_MAY(src, 4, 0)) v.w[0] = *(const tk_word *)src; return v; }\n"
@@ -390,7 +388,7 @@ static const char copies_staged[] =
     "#define tk_land_16(stage, dst, di) tk_put_16(TK_AT (stage), (dst) + (di))\n"
     "#define tk_commit() ((void)0)\n#define tk_wait(n) ((void)(n))\n";
 
-/* Asynchronous copies in the emulator are done at once, or, if accesses are checked, at the wait. */
+/* The emulator does an asynchronous copy at once. The checking emulator does the copy at the wait. */
 static const char copies_emu[] =
     "TK_FN void tk_copy(struct tk_item *tk_me, int tk_line, void *dst, const void *src, int bytes, tk_i32 on)\n"
     "{\n"
@@ -409,12 +407,13 @@ static const char copies_emu[] =
     "#define tk_commit() (tk_checked ? tk_me->host->commit(tk_me) : (void)0)\n"
     "#define tk_wait(n) (tk_checked ? tk_me->host->wait(tk_me, (n)) : (void)0)\n";
 
-/* Only on CUDA targets with early_launch can a kernel start before the launches that it depends on have ended.
-   Elsewhere tk_await() does nothing. */
+/* On a CUDA target with early_launch, a kernel may start before earlier launches have ended, so tk_await() waits for
+   those launches. On other targets tk_await() does nothing. */
 static const char await_cuda[] = "#define tk_await() asm volatile(\"griddepcontrol.wait;\" ::: \"memory\")\n";
 static const char await_nothing[] = "#define tk_await() ((void)0)\n";
 
-/* Extra arguments of the staged copies: the work-item and the line of the call, in the checking emulator only. */
+/* In the checking emulator, the functions for staged copies have two more parameters: the work-item and the line of the
+   call. TK_ME declares these parameters, and TK_AT passes them. */
 static const char staged_plain[] = "#define TK_ME\n#define TK_AT\n#define TK_MAY(p, n, w) 1\n";
 static const char staged_checked[] =
     "#define TK_ME struct tk_item *tk_me, int tk_line,\n#define TK_AT tk_me, __LINE__,\n"
@@ -428,8 +427,8 @@ static const char *row_body(const struct row *r, enum spelling how)
     return own ? own : r->c;
 }
 
-/* Prints the names of parameters: "const tk_f16 *p, tk_i64 i" -> "p, i", or "(p), (i)" with before "(" and after
-   ")". */
+/* Prints the parameters' names, each between the strings `before` and `after`. For "const tk_f16 *p, tk_i64 i" and
+   parentheses, prints "(p), (i)". */
 static void print_names(FILE *to, const char *params, const char *before, const char *after)
 {
     for (const char *p = params; p; p = strchr(p, ',')) {
@@ -445,8 +444,8 @@ static void print_names(FILE *to, const char *params, const char *before, const 
     }
 }
 
-/* In the emulator, a function that needs the work-item or the line of its call is NAME_at(tk_me, tk_line, ...). A macro
-   NAME passes both. */
+/* Prints one function. In the emulator, a function that needs the work-item or the line of the call is named NAME_at
+   and has both as first parameters. A macro NAME calls NAME_at and passes both. */
 static void print_row(FILE *to, const struct row *r, enum spelling how)
 {
     bool touch = how == SPELL_EMU_CHECKED && (r->kind == READ || r->kind == WRITE);

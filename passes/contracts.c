@@ -1,5 +1,5 @@
-/* Propagates facts (ranges of values) and checks every obligation, such as "the operand of log is positive". An
-   obligation that cannot hold is an error. Requires types; keeps the graph. */
+/* Derives the range of every value. Checks every obligation of an op, such as "the operand of log is positive". An
+   obligation that contradicts a range is an error. Requires typed nodes. Does not change the graph. */
 #include "passes/pass.h"
 
 bool pass_contracts(struct graph *g, struct pass_ctx *c)

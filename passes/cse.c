@@ -1,5 +1,5 @@
-/* Merges nodes of the same op, operands, attributes and type. Operands may be swapped if the op commutes. Requires
-   types; keeps values. Runs again after precision, which adds a cast for each matrix operand. */
+/* Merges nodes with equal op, operands, attributes and type. For an op that commutes, (a, b) equals (b, a). Requires
+   typed nodes. Changes no value. Runs again after precision, which can add several equal casts. */
 #include <string.h>
 
 #include "passes/pass.h"
@@ -29,7 +29,7 @@ static bool operands_equal(const struct node *a, const struct node *b)
     return straight || (a->op->commutes && a->n_in == 2 && a->in[0] == b->in[1] && a->in[1] == b->in[0]);
 }
 
-/* False for effects, and for sources of outside data: two inputs of one type are different values. */
+/* True if equal nodes may be merged. Effects may not. Inputs may not: two inputs of equal type hold different data. */
 static bool is_shareable(const struct node *n)
 {
     return n->op->class != CLS_EFFECT && (n->op->class != CLS_SOURCE || n->op->kernel.at);
@@ -48,7 +48,7 @@ static uint64_t mixed(uint64_t h, uint64_t v)
     return h ^ h >> 29;
 }
 
-/* Equal nodes have equal hashes. Attributes and shapes count, since constants differ only in these. */
+/* Equal nodes have equal hashes. The hash covers attributes and shapes, since constants differ in nothing else. */
 static uint64_t hash_of(const struct node *n)
 {
     uint64_t h = (uint64_t)(uintptr_t)n->op;
@@ -56,7 +56,7 @@ static uint64_t hash_of(const struct node *n)
     for (int i = 0; i < n->n_in; i++) {
         uint64_t id = (uint64_t)(n->in[i]->id + 1) * 0x9e3779b97f4a7c15u;
         if (n->op->commutes)
-            ins += id; /* a sum, since the order of operands does not matter */
+            ins += id; /* a sum does not depend on the order of the operands */
         else
             ins = mixed(ins, id);
     }

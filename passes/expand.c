@@ -1,5 +1,6 @@
-/* Replaces composite ops by primitives. Requires types; keeps values. Runs before simplify, whose rules know only
-   primitives. An expansion may contain composites. The loop visits these too, since new nodes are appended. */
+/* Replaces every composite op by primitives. Requires typed nodes. Changes no value. Runs before simplify, since the
+   rules of simplify contain only primitives.
+   An expansion may contain composites. The loop expands these too, since new nodes are appended to the graph. */
 #include "passes/pass.h"
 
 bool pass_expand(struct graph *g, struct pass_ctx *c)

@@ -1,10 +1,12 @@
-/* Gathers nodes into groups; each group becomes one kernel. Requires precision, which decides what runs on the matrix
-   unit; keeps values.
-   Nodes are visited in order. First the pointwise groups that the node reads are merged. Then the node joins the last
-   group that it reads, if fusion_admits allows it; otherwise it starts a new group. So groups read only from earlier
-   groups, and can be launched in order.
-   Rematerialised nodes, such as views, join no group: each reader recomputes them. Materialised values are written to
-   memory: outputs, results of selections (top-k), and values that another group reads. */
+/* Gathers nodes into groups. Each group becomes one kernel, or a few. Requires precision, which chooses the
+   contractions for the matrix unit. Changes no value.
+   The pass visits nodes in order, and does two steps for a node n:
+   1. It merges the pointwise groups that n reads.
+   2. It adds n to the last group that n reads, if fusion_admits allows this. Otherwise n starts a new group.
+   So a group reads only from earlier groups, and groups can be launched in order.
+   A rematerialised node, such as a view, joins no group: each reader recomputes the node.
+   A materialised value is written to memory. These values are materialised: outputs, results of selections (top-k), and
+   values that another group reads. */
 #include <string.h>
 
 #include "ir/graph/fusion.h"
@@ -24,7 +26,7 @@ static void add_once(struct arena *a, struct list *l, struct node *n)
     *arena_push(a, l->v, l->n, l->cap) = n;
 }
 
-/* The last group that n reads, directly or through rematerialised nodes; NULL if none. */
+/* Returns the last group that n reads, directly or through rematerialised nodes. NULL if n reads no group. */
 static struct group *last_read(const struct node *n)
 {
     struct group *last = NULL;
@@ -37,9 +39,9 @@ static struct group *last_read(const struct node *n)
     return last;
 }
 
-/* Lists the groups that n reads, directly or through rematerialised nodes, in order of id: at most MOST_SIBLINGS.
-   Returns their number. */
 enum { MOST_SIBLINGS = 16 };
+/* Adds the groups that n reads to `list`, which is sorted by id. `list` has `count` groups on entry, and never more
+   than MOST_SIBLINGS. Returns the new number of groups. */
 static int groups_read(const struct node *n, struct group **list, int count)
 {
     for (int i = 0; i < n->n_in; i++) {
@@ -60,8 +62,8 @@ static int groups_read(const struct node *n, struct group **list, int count)
     return count;
 }
 
-/* Merges the groups that n reads into the last of them, where fusion_merge allows it. For `exp(x) + exp(z)` this makes
-   one group of both exps. */
+/* Merges the groups that n reads into the last of these groups, where fusion_merge allows this. Example: if n adds
+   exp(x) and exp(z), both exps get into one group. */
 static void merge_siblings(struct fusion *f, struct node *n)
 {
     struct group *list[MOST_SIBLINGS];
@@ -81,7 +83,7 @@ static void drop_empty(struct graph *g)
     g->n_groups = kept;
 }
 
-/* Is n outside data (an input or parameter)? Other sources, constants and iota, are computed by kernels. */
+/* True if n is an input or a parameter. Constants and iota are sources too, but kernels compute them. */
 static bool is_bound(const struct node *n) { return n->op->class == CLS_SOURCE && !n->op->kernel.at; }
 
 static void mark_reads(const struct node *n, const struct group *gr)
@@ -95,8 +97,9 @@ static void mark_reads(const struct node *n, const struct group *gr)
     }
 }
 
-/* Sorts the operands of n that do not belong to the group. `nodes` receives those that the kernel computes
-   (rematerialised nodes, constants, iota), operands first. `ins` receives those that it loads from memory. */
+/* Lists the operands of n that do not belong to gr. Rematerialised nodes, constants and iota go to `nodes`: the kernel
+   of gr computes them. Other operands go to `ins`: the kernel loads them from memory. `nodes` lists the operands of a
+   node before the node. */
 static void add_rematerialised(struct arena *a, struct list *nodes, struct list *ins, const struct group *gr,
                                struct node *n)
 {
@@ -145,7 +148,8 @@ static void close_group(struct graph *g, struct group *gr)
         add_after(g, gr, ins.v[i]->group);
 }
 
-/* The layer of the first parameter that n reads: "expert0.lin0" for expert0.lin0.weight. NULL if n reads none. */
+/* Returns the layer of the first parameter that n reads: "expert0.lin0" for expert0.lin0.weight. NULL if n reads no
+   parameter. */
 static const char *param_scope(struct arena *a, const struct node *n)
 {
     for (int i = 0; i < n->n_in; i++) {
@@ -161,7 +165,8 @@ static const char *param_scope(struct arena *a, const struct node *n)
     return NULL;
 }
 
-/* A name for messages, such as "expert0.lin0 softmax": layers whose parameters the group reads, and ops, each once. */
+/* Returns a name for messages, such as "expert0.lin0 softmax". Each node adds a word to the name: the layer of the
+   parameter that the node reads, or else the node's op. No word occurs twice. */
 static const char *group_title(struct arena *a, const struct group *gr)
 {
     const char *seen[16], *title = "";
@@ -185,9 +190,9 @@ static const char *group_title(struct arena *a, const struct group *gr)
     return *title ? title : gr->nodes[gr->n_nodes - 1]->op->call.name;
 }
 
-/* Materialises values that cost too much to recompute, such as a long chain of views. n->mark becomes the cost for each
-   reader: the number of operands plus the marks of rematerialised operands, times fusion_index_copies. */
 enum { MOST_RECOMPUTED = 32 };
+/* Sets n->materialised if n is too costly to recompute in each reader, as for a long chain of views. Sets n->mark to
+   the cost: (n->n_in + marks of rematerialised operands) · fusion_index_copies. */
 static void limit_rematerialisation(struct fusion *f, struct node *n)
 {
     if (!node_is_rematerialised(n))
@@ -219,7 +224,7 @@ static bool belongs_to_a_group(const struct node *n)
     return n->op->class == CLS_SOURCE ? n->materialised : n->op->class != CLS_EFFECT && !node_is_rematerialised(n);
 }
 
-/* Each operand may need a buffer argument of the kernel. */
+/* Operands are limited, since each operand may become an argument of the kernel. */
 enum { MOST_OPERANDS = 96 };
 static bool operands_fit(struct session *s, const struct node *n)
 {

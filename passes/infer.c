@@ -1,5 +1,5 @@
-/* Derives every type from the op records and compares it with the type in the graph. Requires nothing; keeps the graph.
-   Runs first, so that later passes can trust types. */
+/* Derives the type of every node from its op record, and compares the result with the node's type. Requires nothing.
+   Does not change the graph. Runs first, so that later passes can trust types. */
 #include "passes/pass.h"
 
 bool pass_infer(struct graph *g, struct pass_ctx *c)

@@ -1,14 +1,15 @@
-/* Gives every materialised value and every group's scratch an offset in one allocation. Offsets are functions of the
-   symbolic dims. Requires fuse; keeps values.
-   Groups are visited in launch order. A value's memory is freed after its last reader, scratch after its group, outputs
-   never. A group that writes to reused memory must run after all previous users of that memory, so edges are added to
-   the graph of groups. Two packing policies are tried, and the smaller plan is kept. */
+/* Assigns every materialised value and all scratch of groups an offset in one allocation. Offsets are functions of the
+   symbolic dims. Requires fuse. Changes no value.
+   The pass visits groups in launch order. The memory of a value is freed after the last group that reads the value. The
+   memory of scratch is freed after the scratch's group. The memory of outputs is never freed.
+   A group that reuses memory must run after all earlier users of this memory. So the pass adds edges between groups.
+   The pass tries two packing policies and keeps the smaller plan. */
 #include <stdlib.h>
 
 #include "passes/pack.h"
 #include "passes/pass.h"
 
-/* Many lists of numbers in one array: list i is v[from[i]] … v[from[i + 1] - 1]. */
+/* Several lists of numbers in one array. List i is v[from[i]] … v[from[i + 1] - 1]. */
 struct lists {
     size_t *from;
     int *v;
@@ -17,8 +18,8 @@ struct lists {
 struct plan {
     struct graph *g;
     struct arena *arena;
-    struct lists readers; /* position in g->nodes -> ids of the groups that read the node */
-    struct lists dying;   /* group id -> positions of the nodes that no later group uses */
+    struct lists readers; /* list i: ids of the groups that read g->nodes[i] */
+    struct lists dying;   /* list i: positions in g->nodes of the values that group i is the last to use */
     int64_t hint;
 };
 
@@ -26,13 +27,13 @@ struct attempt {
     struct packer *packer;
     struct extent *values;
     struct extent **scratch;
-    int **users; /* group id -> the groups that used its memory before */
+    int **users; /* users[i]: ids of the earlier users of memory that group i writes */
     size_t *n_users;
 };
 
 /* ---- liveness ---- */
 
-/* Before: from[i + 1] is the length of list i. After: `from` holds the bounds, and v is allocated. */
+/* On entry, l->from[i + 1] is the length of list i. Turns l->from into bounds, and allocates l->v. */
 static void lists_begin(struct plan *p, struct lists *l, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -40,7 +41,7 @@ static void lists_begin(struct plan *p, struct lists *l, size_t n)
     l->v = arena_array(p->arena, int, l->from[n] + 1);
 }
 
-/* node->mark is the node's position in g->nodes. */
+/* Sets p->readers. In this pass, node->mark is the node's position in g->nodes. */
 static void find_readers(struct plan *p)
 {
     const struct graph *g = p->g;
@@ -60,7 +61,8 @@ static void find_readers(struct plan *p)
         }
 }
 
-/* The last group that uses n, which gr writes: the last reader, or gr if there is none. -1 if n is kept. */
+/* Returns the id of the last group that reads n. If no group reads n, returns the id of gr, the group that writes n.
+   -1 if n is an output. */
 static int last_use(const struct plan *p, const struct group *gr, const struct node *n, const bool *kept)
 {
     size_t from = p->readers.from[n->mark];
@@ -115,8 +117,8 @@ static void take_all(struct plan *p, struct attempt *a, const struct group *gr)
         a->scratch[gr->id][i] = take(p, a, gr, gr->scratch[i].count, gr->scratch[i].dtype, &cap);
 }
 
-/* Frees the memory that gr is the last to use. The next writer of a value's memory must wait for the value's readers.
-   If a value has no readers, gr is its writer, and the next writer waits for gr. */
+/* Frees the memory that no group after gr uses. A group that reuses the memory of a value must wait for the value's
+   readers. If the value has no readers, gr has written the value, and the reusing group must wait for gr. */
 static void give_dead(struct plan *p, struct attempt *a, const struct group *gr)
 {
     const int *self = &gr->id;
@@ -167,16 +169,16 @@ static void write_slots(struct graph *g, const struct attempt *a)
 
 /* ---- edges ---- */
 
-/* A search for the predecessors of a group, along the edges group->after. */
+/* The state of a search for all predecessors of a group, along the edges group->after. */
 struct search {
     struct graph *g;
-    int *seen; /* group id -> 1 + id of the group whose predecessor it was last found to be */
+    int *seen; /* seen[i] == j + 1: group i was found to precede group j */
     int *stack;
     size_t n;
 };
 
-/* Marks and pushes the direct predecessors of `from`, except those with an id below `least`. Returns the number of
-   edges that it has looked at. */
+/* Marks the direct predecessors of `from` as predecessors of gr, and pushes them on the stack. Ignores groups with an
+   id below `least`. Returns the number of edges of `from`. */
 static size_t search_push(struct search *s, const struct group *gr, const struct group *from, int least)
 {
     for (size_t i = 0; i < from->n_after; i++) {
@@ -189,8 +191,8 @@ static size_t search_push(struct search *s, const struct group *gr, const struct
     return from->n_after;
 }
 
-/* Marks all predecessors of `from` as predecessors of gr, except those with an id below `least`. Stops after about
-   MOST_EDGES edges; then add_edges may add an edge that is not needed. */
+/* Marks all predecessors of `from` as predecessors of gr. Ignores groups with an id below `least`. Stops after about
+   MOST_EDGES edges; add_edges may then add redundant edges. */
 static void search_back(struct search *s, const struct group *gr, const struct group *from, int least)
 {
     enum { MOST_EDGES = 512 };
@@ -202,7 +204,7 @@ static void search_back(struct search *s, const struct group *gr, const struct g
 
 static int descending(const void *a, const void *b) { return *(const int *)b - *(const int *)a; }
 
-/* Makes gr run after each of the users. An edge is added only if no path of other edges is found. */
+/* Makes gr run after all groups in `users`. Adds an edge from gr to a user only if no path to this user is found. */
 static void add_edges(struct search *s, struct group *gr, int *users, size_t n)
 {
     if (!n)

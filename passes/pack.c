@@ -7,8 +7,8 @@ enum {
     BUCKETS = 256,
     MOST_TRIES = 64,   /* sizes that find_fit looks at */
     MOST_PROOFS = 6,   /* proofs that find_fit tries */
-    MOST_USERS = 64,   /* users of a block that may be split or joined */
-    MOST_ROUNDED = 20, /* symbolic sizes that are rounded up exactly (see `rounded`) */
+    MOST_USERS = 64,   /* a block with more users is neither split nor joined */
+    MOST_ROUNDED = 20, /* symbolic sizes that `rounded` rounds up exactly */
     MOST_TERMS = 60,
 };
 
@@ -24,9 +24,9 @@ struct block {
 struct size {
     const struct index *least; /* the size before rounding */
     const struct index *bytes; /* a multiple of 256, at least `least` */
-    bool exact;                /* `bytes` is the smallest such multiple for all dims */
-    int64_t hint;              /* `bytes` with every dim at the packer's hint */
-    int64_t one;               /* `bytes` with every dim 1 */
+    bool exact;                /* for all dims, `bytes` is the smallest multiple of 256 that is >= `least` */
+    int64_t hint;              /* value of `bytes` with every dim equal to packer.hint */
+    int64_t one;               /* value of `bytes` with every dim equal to 1 */
     struct block *free;
     struct size *prev, *next;
 };
@@ -46,8 +46,8 @@ struct packer {
     const struct index *memory;
     int n_rounded;
     bool failed;
-    struct slots sizes;        /* bytes -> struct size */
-    struct slots starts, ends; /* offset, end -> free block */
+    struct slots sizes;        /* each struct size, by its `bytes` */
+    struct slots starts, ends; /* each free block, by its offset and by its end */
     struct size *buckets[BUCKETS];
 };
 
@@ -85,7 +85,7 @@ static void **slots_at(struct arena *a, struct slots *m, const struct index *key
 
 /* ---- sizes ---- */
 
-/* Four buckets for each power of two: 4, 5, 6, 7, 8..9, 10..11, …. */
+/* Each power of two has four buckets. The buckets hold the sizes 4, 5, 6, 7, 8..9, 10..11, 12..13, 14..15, 16..19, … */
 static int bucket_of(int64_t bytes)
 {
     uint64_t n = bytes < 4 ? 4 : (uint64_t)bytes;
@@ -104,8 +104,9 @@ static bool is_at_most(struct packer *p, const struct index *a, const struct ind
     return sum_fits(a, b) && index_less_eq(p->s->indices, a, b);
 }
 
-/* Proves a->bytes <= b->bytes for all dims. The sizes before rounding are often easier to compare. They suffice if
-   a->bytes is exact: then b->bytes, a multiple of 256 and at least a->least, is at least the smallest such multiple. */
+/* True if a->bytes <= b->bytes is proved for all dims. Often a->least <= b->least is easier to prove. If a is exact,
+   that proof suffices: b->bytes is a multiple of 256 and >= b->least >= a->least, and a->bytes is the smallest multiple
+   of 256 that is >= a->least. */
 static bool size_at_most(struct packer *p, const struct size *a, const struct size *b)
 {
     return (a->exact && is_at_most(p, a->least, b->least)) || is_at_most(p, a->bytes, b->bytes);
@@ -176,7 +177,8 @@ static struct block *block_new(struct packer *p, struct extent x)
     return b;
 }
 
-/* Joins b with its free neighbour `with`, which may be NULL. Returns b if there are too many users or terms. */
+/* Joins b with the free block `with` next to b, and returns the joined block. Returns b if `with` is NULL, or if the
+   joined block would have too many users or terms. */
 static struct block *join(struct packer *p, struct block *b, struct block *with)
 {
     if (!with || b->x.n_users + with->x.n_users > MOST_USERS || !sum_fits(b->x.bytes, with->x.bytes) ||
@@ -216,7 +218,7 @@ void packer_give(struct packer *p, struct extent x, const int *users, size_t n_u
 
 /* ---- taking ---- */
 
-/* Finds a free block that is provably large enough, among the smallest first. */
+/* Finds a free block that is provably large enough. Tries small blocks first. Returns NULL if none is found. */
 static struct block *find_fit(struct packer *p, const struct size *want)
 {
     int tries = 0;
@@ -238,7 +240,8 @@ static struct block *find_fit(struct packer *p, const struct size *want)
 
 static int64_t round_up(int64_t k) { return (k + ALIGN - 1) / ALIGN * ALIGN; }
 
-/* Rounds every coefficient up to a multiple of 256: 300·n + 10 -> 512·n + 256. NULL if a variable may be negative. */
+/* Rounds every coefficient up to a multiple of 256: 300·n + 10 -> 512·n + 256. Returns NULL if a variable may be
+   negative. */
 static const struct index *round_terms(struct packer *p, const struct index *e)
 {
     struct index_table *t = p->s->indices;
@@ -258,8 +261,8 @@ static const struct index *round_terms(struct packer *p, const struct index *e)
     return sum;
 }
 
-/* Takes the beginning of a block; the rest stays free. Prefers the size rounded by round_terms, if it fits: then the
-   size of the rest has no ceil, and is easier to compare. */
+/* Takes the beginning of block b. The rest of b stays free. Uses the size given by round_terms if b is large enough:
+   that size has no ceil, so the size of the rest is easier to compare. */
 static struct extent take_part(struct packer *p, struct block *b, const struct size *want)
 {
     struct index_table *t = p->s->indices;
@@ -274,7 +277,8 @@ static struct extent take_part(struct packer *p, struct block *b, const struct s
     return b->x;
 }
 
-/* Extends the allocation. With PACK_FIT, a free block at its end that is not larger than `want` is grown. */
+/* Extends the allocation by `want`. With PACK_FIT, a free block at the end of the allocation is grown to `want`
+   instead, unless the block is larger than `want`. */
 static struct extent append(struct packer *p, const struct size *want)
 {
     struct extent x = { .offset = p->memory, .bytes = want->bytes };
@@ -293,8 +297,9 @@ static struct extent append(struct packer *p, const struct size *want)
     return x;
 }
 
-/* Rounds a size up to a multiple of 256. The smallest such multiple, 256·ceil(least / 256), adds a term to every later
-   offset, so only the first MOST_ROUNDED sizes get it. The others are rounded by round_terms. */
+/* Rounds the size `least` up to a multiple of 256. Sets *exact if the result is the smallest multiple,
+   256·ceil(least / 256). A ceil makes all later offsets longer by a term, so only the first MOST_ROUNDED symbolic sizes
+   use a ceil. round_terms rounds the others. */
 static const struct index *rounded(struct packer *p, const struct index *least, bool *exact)
 {
     struct index_table *t = p->s->indices;
@@ -327,8 +332,6 @@ struct extent packer_take(struct packer *p, const struct index *least)
         return take_part(p, b, want);
     return append(p, want);
 }
-
-/* ---- */
 
 struct packer *packer_new(struct session *s, struct arena *a, enum pack_policy policy, int64_t hint)
 {

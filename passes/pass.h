@@ -5,19 +5,19 @@
 #include "ir/ops/op.h"
 #include "ir/target.h"
 
-/* A rewrite rule: two patterns, in the syntax given in passes/simplify.c. */
+/* A rewrite rule: replaces the pattern `from` by the pattern `to`. passes/simplify.c gives the syntax of patterns. */
 struct rule {
     const char *from, *to;
     bool exact;
     const char *why;
 };
 
-/* What autodiff is asked for. Nothing, if of_params is false and there are no names. */
+/* The gradients that autodiff adds: none if of_params and of_inputs are false and n_names is 0. */
 struct gradients {
-    bool of_params;           /* of every parameter */
-    bool of_inputs;           /* of every float input and label */
-    bool where_they_reach;    /* leaves out what no gradient reaches, which is an error otherwise */
-    const char *const *names; /* of these parameters and inputs */
+    bool of_params;           /* add the gradient of every parameter */
+    bool of_inputs;           /* add the gradient of every float input and label */
+    bool where_they_reach;    /* if no gradient reaches a value: true leaves the value out, false is an error */
+    const char *const *names; /* add the gradients of these parameters and inputs */
     size_t n_names;
     double scale; /* the loss scale, a power of two */
 };
@@ -34,9 +34,9 @@ struct pass_ctx {
 
 struct pass {
     const char *name;
-    bool (*run)(struct graph *g, struct pass_ctx *c); /* true: the graph has changed */
+    bool (*run)(struct graph *g, struct pass_ctx *c); /* returns true if it changed the graph */
     const char *needs;                                /* passes that must have run before, separated by spaces */
-    const char *keeps; /* "all": changes nothing; "values": may drop values, but changes the meaning of none */
+    const char *keeps; /* "all": does not change the graph; "values": may drop nodes, but changes no value */
     const char *doc;
 };
 
@@ -45,12 +45,12 @@ struct pass_options {
     const char *stop_after;
     FILE *dump_to;
     bool reparse;               /* check after each pass that the printed graph parses to the same graph */
-    const struct pass *instead; /* for tests: passes that replace those of the same name */
+    const struct pass *instead; /* for tests: each runs in place of the pass of the same name */
     size_t n_instead;
     struct {
         const char *name;
         double seconds;
-    } * times; /* out: one entry per pass, room for 32; NULL: not wanted */
+    } * times; /* output: one entry for each pass that ran; room for 32 entries, or NULL */
     size_t n_times;
 };
 
@@ -58,12 +58,13 @@ const struct pass *pass_find(const char *name);
 const struct pass *pass_at(int i);
 
 /* Names of passes in the order in which they run; NULL ends the list. */
-extern const char *const pipeline_all[];    /* for every parsed graph */
-extern const char *const pipeline_target[]; /* then for each target, on a clone */
+extern const char *const pipeline_all[];    /* runs on every parsed graph */
+extern const char *const pipeline_target[]; /* runs for each target, on a clone of the graph */
 
-/* o may be NULL. False on errors, with a diagnostic; if a pass broke the graph, the diagnostic names it. */
+/* Runs the passes named in `pipeline`. `o` may be NULL. Returns false after an error, with a diagnostic. If a pass
+   broke the graph, the diagnostic names the pass. */
 bool passes_run(struct graph *g, struct pass_ctx *c, const char *const *pipeline, struct pass_options *o);
-/* With simplify_rules, and 128 as the expected value of symbolic dims. */
+/* Returns a context with the rules simplify_rules, and with 128 as `hint`, the expected value of symbolic dims. */
 struct pass_ctx pass_ctx_for(struct session *s, const struct target *t);
 
 bool pass_infer(struct graph *g, struct pass_ctx *c);

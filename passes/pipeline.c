@@ -33,8 +33,8 @@ struct pass_ctx pass_ctx_for(struct session *s, const struct target *t)
                               .gradients = { .scale = 1 } };
 }
 
-/* Are all passes named in `needs` among the n_run passes that have run? infer always counts as run, since every parsed
-   graph has types. */
+/* True if each pass named in `needs` is among the first n_run passes of `pipeline`. infer always counts as run, since
+   every parsed graph has types. */
 static bool needs_met(const char *needs, const char *const *pipeline, size_t n_run)
 {
     while (*needs) {

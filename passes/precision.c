@@ -1,16 +1,17 @@
-/* Decides the dtype of every float whose dtype the graph leaves open. Activations and operands of contractions get f16.
-   Requires primitives; keeps values, since a cast is the identity over the reals. Rules for f32:
-   1. Results that an op record or an expansion marks keep_f32 get f32: statistics, losses.
-   2. Operands that an op record marks keep_f32 get f32, such as routing scores. So do all values that they are
-   computed from, back to the nearest contraction, which then multiplies in f32.
-   3. Values computed only from routing scores, chosen sets (results of top-k) and sources get f32.
-   4. A value that is cast to f32 is stored in f32. */
+/* Chooses the dtype of every float whose dtype the graph leaves open. The default is f16 for activations and for
+   operands of contractions. Requires primitives. Over the reals this pass changes no value, since a cast is the
+   identity there. Rules for f32:
+   1. A result gets f32 if an op record or an expansion marks the result keep_f32. Examples: statistics, losses.
+   2. An operand gets f32 if an op record marks the operand keep_f32. Example: routing scores. All values that the
+   operand is computed from get f32 too, back to the nearest contraction. This contraction multiplies in f32.
+   3. A value gets f32 if it is computed only from routing scores, results of top-k, and sources.
+   4. A value gets f32 if a node casts it to f32. */
 #include <string.h>
 
 #include "ir/graph/cone.h"
 #include "passes/pass.h"
 
-/* Rules 1 and 2. */
+/* Applies rules 1 and 2. */
 static void mark_keep_f32(struct graph *g, struct arena *step)
 {
     const bool *keep = graph_keep_f32_cones(g, step);
@@ -18,7 +19,7 @@ static void mark_keep_f32(struct graph *g, struct arena *step)
         g->nodes[i]->keep_f32 |= keep[g->nodes[i]->id];
 }
 
-/* Does n read at least one routing value, and no other floats except sources? Contractions do not count. */
+/* True if n reads a routing value (see keep_routing), and no other float except sources. False for a contraction. */
 static bool reads_routing(const struct node *n, const bool *routing)
 {
     bool some = false;
@@ -31,7 +32,8 @@ static bool reads_routing(const struct node *n, const bool *routing)
     return some && n->op->class != CLS_CONTRACT;
 }
 
-/* Rule 3. Routing values are keep_f32 operands, results of top-k, and values computed only from these and sources. */
+/* Applies rule 3. Routing values are operands marked keep_f32, results of top-k, and values computed only from routing
+   values and sources. */
 static void keep_routing(struct graph *g, struct arena *step)
 {
     bool *routing = arena_array(step, bool, g->next_id + 1);
@@ -45,7 +47,8 @@ static void keep_routing(struct graph *g, struct arena *step)
     }
 }
 
-/* Marks, by id, the nodes that are cast to f32, directly or through views. A type declared in the graph is a cast. */
+/* Returns a flag for each node id: true if the node is cast to f32, directly or through views. A type that the graph
+   declares is a cast too. */
 static bool *wanted_in_f32(const struct graph *g, const struct op_def *cast, struct arena *step)
 {
     bool *wanted = arena_array(step, bool, g->next_id + 1);
@@ -58,7 +61,8 @@ static bool *wanted_in_f32(const struct graph *g, const struct op_def *cast, str
     return wanted;
 }
 
-/* Sets the storage of sources. A parameter that only matrix units read is stored in f16, rounded once, on upload. */
+/* Sets the dtype in which float sources are stored: f16 for a parameter that only matrix units read, else f32. A
+   parameter is rounded once, on upload. */
 static void mark_params(struct graph *g)
 {
     for (size_t i = 0; i < g->n_nodes; i++)

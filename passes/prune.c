@@ -1,5 +1,5 @@
-/* Drops nodes that no output depends on. Requires types; keeps values. Runs first for a target, so that the other
-   passes see only nodes that are compiled. The loss is dropped too, unless it is also an output. */
+/* Drops nodes that no output depends on. Drops the loss too, unless the loss is an output. Requires typed nodes.
+   Changes no value. Runs first for a target, so that later passes see only nodes that will be compiled. */
 #include "passes/pass.h"
 
 bool pass_prune(struct graph *g, struct pass_ctx *c)

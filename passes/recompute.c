@@ -2,7 +2,8 @@
 
 #include "ir/graph/group.h"
 
-/* Limits: nodes of a group that is recomputed; nodes and reads of a reader; paths (has_few_paths). */
+/* A recomputed group has at most MOST_RECOMPUTED nodes. Afterwards, each reader has at most MOST_NODES nodes and
+   MOST_READS reads. MOST_PATHS: see has_few_paths. */
 enum { MOST_RECOMPUTED = 32, MOST_NODES = 192, MOST_READS = 64, MOST_PATHS = 256 };
 
 struct list {
@@ -10,7 +11,8 @@ struct list {
     size_t n, cap;
 };
 
-/* What a group reads from memory, and which groups read its values. */
+/* Memory traffic of one group. `reads`: values that the group reads. `readers`: ids of the groups that read its
+   values. */
 struct traffic {
     struct list reads;
     int *readers;
@@ -24,7 +26,7 @@ struct recompute {
     struct arena *a;
     int64_t hint;
     struct traffic *of;
-    int *paths; /* node id -> paths (has_few_paths), for nodes of dissolved groups */
+    int *paths; /* by node id: the number of paths that has_few_paths has counted */
 };
 
 static bool contains(const struct list *l, const struct node *n)
@@ -41,8 +43,8 @@ static void add(struct recompute *r, struct list *l, const struct node *n)
         *arena_push(r->a, l->v, l->n, l->cap) = n;
 }
 
-/* Adds the values that n reads from memory, directly or through rematerialised nodes, to gr's reads, and gr to the
-   readers of their groups. */
+/* Requires that gr computes or recomputes n. Adds each value that n reads from memory to the reads of gr. Adds gr to
+   the readers of the group that computes the value. */
 static void add_reads(struct recompute *r, struct group *gr, const struct node *n, bool contraction)
 {
     struct traffic *to = &r->of[gr->id];
@@ -81,8 +83,8 @@ static double bytes_of(const struct recompute *r, const struct node *n)
     return (double)index_eval_hint(type_count(r->g->s, &n->type), r->hint) * dtype_size(n->storage);
 }
 
-/* Bytes moved if p is a kernel of its own: p's reads, one write of each of its values, and one read of a value by each
-   reader. */
+/* Bytes moved if p is a separate kernel. p reads its operands and writes each value once. Each reader then reads the
+   values that it uses. */
 static double price_of_storing(const struct recompute *r, const struct group *p)
 {
     const struct traffic *t = &r->of[p->id];
@@ -102,7 +104,7 @@ static double price_of_storing(const struct recompute *r, const struct group *p)
     return bytes;
 }
 
-/* Bytes moved if the readers recompute p: each reads p's operands, except those that it reads anyway. */
+/* Bytes moved if the readers recompute p. Each reader reads the operands of p, except those that it already reads. */
 static double price_of_recomputing(const struct recompute *r, const struct group *p)
 {
     const struct traffic *t = &r->of[p->id];
@@ -135,8 +137,8 @@ static int paths_of(const struct recompute *r, const struct group *p, const stru
     return paths;
 }
 
-/* Counts the paths from each node of p back along operands, since fuse follows each of them. h = h·h, repeated n times,
-   has 2^n paths. */
+/* True if each node of p has at most MOST_PATHS paths back along operands, through recomputed nodes. fuse follows every
+   path, and there can be exponentially many: h = h·h, repeated n times, has 2^n paths. */
 static bool has_few_paths(struct recompute *r, const struct group *p)
 {
     for (size_t i = 0; i < p->n_nodes; i++) {

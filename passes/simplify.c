@@ -1,8 +1,9 @@
-/* Applies rewrite rules until none matches. Requires primitives; keeps values: the two sides of a rule are equal over
-   the reals, and those of an `exact` rule also bit for bit. Runs after expand, which leaves terms such as x·1.
-   pattern = "?" LETTER | NUMBER | OP "(" pattern { "," pattern } ")"
-   ?x matches any value, and the same value wherever ?x occurs again. A number matches a constant tensor with this
-   number in every element. */
+/* Applies rewrite rules until none matches. Requires primitives. The two sides of a rule are equal over the reals. The
+   two sides of an `exact` rule are equal bit for bit. Runs after expand, which leaves terms such as x·1.
+   Syntax of a pattern:
+       pattern = "?" LETTER | NUMBER | OP "(" pattern { "," pattern } ")"
+   ?x matches any value. Where ?x occurs again, it matches only the same value. A number matches a constant tensor with
+   this number in every element. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,7 @@ struct simplify {
     struct arena *step;
     struct compiled_rule *rules;
     size_t n_rules;
-    const double **constant; /* node id -> the number that fills this constant, or view of a constant; NULL: none */
+    const double **constant; /* by id of a constant or a view of one: the number in all its elements; else NULL */
     size_t n_seen, cap;
     size_t applied;
 };
@@ -139,7 +140,7 @@ static struct node *rewrite(struct simplify *s, struct node *n, const struct com
 {
     struct binding bind = { 0 };
     if (!r->exact && !dtype_is_float(n->type.dtype))
-        return NULL; /* inexact rules change the rounding, so they apply to floats only */
+        return NULL; /* inexact rules change the rounding, so they apply only to floats */
     if (!match(s, r->from, n, &bind))
         return NULL;
     struct builder b = build_at(s->g, n);
@@ -181,9 +182,9 @@ static struct simplify compile_rules(struct graph *g, const struct pass_ctx *c)
     return s;
 }
 
-/* Visits the nodes in order, and after each node those that its rewrite made. Operands are final before their readers
-   are visited, so one sweep reaches the fixed point. Each rule of the table removes a node or makes one cheaper, so the
-   rewrites end. The limit catches cyclic rules. */
+/* Visits the nodes in order. If a visit makes new nodes, these are visited next. Operands are final before their
+   readers are visited, so one sweep suffices. The rewrites end, since each rule removes a node or makes a node cheaper.
+   `limit` stops rules that form a cycle. */
 bool pass_simplify(struct graph *g, struct pass_ctx *c)
 {
     struct simplify s = compile_rules(g, c);

@@ -1,9 +1,9 @@
-/* Splits an associative node with more than MOST_OPERANDS operands into a tree: concat of 20 becomes
-   concat(concat of 16, concat of 4). Requires primitives; keeps values. Runs before precision, which sets the dtypes of
-   the new nodes. */
+/* Splits an associative node with more than MOST_OPERANDS operands into a tree. Example: a concat of 20 operands
+   becomes concat(concat of 16, concat of 4). Requires primitives. Changes no value. Runs before precision, which sets
+   the dtypes of the new nodes. */
 #include "passes/pass.h"
 
-enum { MOST_OPERANDS = 16 }; /* C compilers take minutes for a concat of 64: it becomes 64 nested conditionals */
+enum { MOST_OPERANDS = 16 }; /* a concat of 64 becomes 64 nested conditionals, which take C compilers minutes */
 
 bool pass_split(struct graph *g, struct pass_ctx *c)
 {

@@ -1,5 +1,5 @@
-/* Files are read first, since their shapes decide the symbolic dims. Then shapes and values are checked, and the
-   tensors without a file are drawn. */
+/* Reads the files first, since their shapes decide the symbolic dims. Then checks shapes and values. Last, draws the
+   tensors that have no file. */
 #include "runtime/bind.h"
 
 #include <errno.h>
@@ -25,14 +25,14 @@ enum { DEFAULT_DIM = 128, MAX_THREADS = 16 };
 struct want {
     const struct node *node;
     bool param;
-    bool needed;               /* a parameter, or an output depends on it */
+    bool needed;               /* true for a parameter, and for an input or label that an output depends on */
     const struct tensor *file; /* NULL: values are drawn */
     const char *path;
 };
 
 struct dim_state {
     int64_t value;
-    const char *from; /* the file that decides the dim: "x in x.npy is f32[3, 4]"; NULL: none */
+    const char *from; /* why `value`: "x in x.npy is f32[3, 4]"; NULL: no file decides the dim */
     int64_t asked;    /* the value that `flag` gives */
     const char *flag; /* "--dim T=64"; NULL: none */
 };
@@ -58,7 +58,7 @@ static bool *reached(struct bind *b)
     bool *seen = arena_array(b->a, bool, g->next_id + 1);
     for (size_t i = 0; i < g->n_outs; i++)
         seen[g->outs[i].node->id] = true;
-    for (size_t i = g->n_nodes; i-- > 0;) /* backwards, since operands stand before their users */
+    for (size_t i = g->n_nodes; i-- > 0;) /* backwards: a node comes after its operands */
         for (int k = 0; seen[g->nodes[i]->id] && k < g->nodes[i]->n_in; k++)
             seen[g->nodes[i]->in[k]->id] = true;
     return seen;
@@ -84,8 +84,8 @@ static struct want *want_find(struct bind *b, const char *name)
     return NULL;
 }
 
-/* An integer source gets its own dtype. For a float source, integers in the file become f64. Floats stay as they are,
-   but must not overflow the source's dtype. */
+/* Converts a file's tensor for a source. An integer source gets its own dtype. For a float source, integers become f64.
+   Floats stay as they are, but a value that overflows the source's dtype is an error. */
 static const struct tensor *as_kind(struct bind *b, const struct want *w, const struct tensor *t)
 {
     enum dtype to = w->node->type.dtype;
@@ -163,7 +163,7 @@ static bool may_have_shape(const struct type *type, const struct tensor *t)
     return same;
 }
 
-/* The file must hold exactly the graph's parameters. All mismatches are reported together. */
+/* The file must have all parameters of the graph and no other tensors. All mismatches are reported together. */
 static bool read_weights(struct bind *b)
 {
     if (!b->o->weights)
@@ -235,7 +235,7 @@ static bool misshapen(struct bind *b, const struct want *w)
     return false;
 }
 
-/* If e is coef·D + k, solves e = value for the symbolic dim D: 2·D + 1 = 9 gives D = 4. */
+/* Solves `e` = `value` if `e` is coef·D + k for one symbolic dim D. Example: 2·D + 1 = 9 gives D = 4. */
 static bool solve(struct bind *b, const struct want *w, const struct index *e, int64_t value)
 {
     const struct index *atom = e->kind == INDEX_SYM                                            ? e
@@ -332,7 +332,7 @@ static bool ask_dims(struct bind *b)
     return ask(b, 0, b->o->batch, arena_printf(b->a, "--batch %" PRId64, b->o->batch));
 }
 
-/* A dim comes from the files, else from a flag, else it is 128. */
+/* Takes the value of a dim from the files, else from a flag, else 128. */
 static bool choose_dim(struct bind *b, size_t i, int64_t *out)
 {
     const struct dim_state *d = &b->dims[i];
@@ -360,7 +360,8 @@ static bool fill_dims(struct bind *b)
     return true;
 }
 
-/* Evaluates a shape for the bound dims. false if a dim is negative, or if there are more than ELEMENTS_MAX elements. */
+/* Evaluates a shape for the bound dims. Returns false if a dim is negative, or if there are more than ELEMENTS_MAX
+   elements. */
 static bool shape_at(const struct bind *b, const struct type *t, int64_t dim[MAX_RANK])
 {
     int64_t count = 1;
@@ -412,7 +413,8 @@ static bool check_shapes(struct bind *b)
     return good;
 }
 
-/* The range is rounded outward to the file's dtype: if it ends at 0.1, the f16 nearest to 0.1 is still inside. */
+/* Refuses values outside the declared range. A bound of 0.1 also allows the value nearest to 0.1 in the file's
+   dtype. */
 static bool check_values(struct bind *b, const struct want *w)
 {
     const struct tensor *t = w->file;
@@ -516,7 +518,10 @@ static void draw_floats(uint64_t seed, const char *name, double lo, double hi, s
     }
 }
 
-/* Weights: ±1/√columns. Biases: 0, or ±½ under INIT_JUDGE. Norm scales: 1, or ½ to 3/2 under INIT_JUDGE. */
+/* Sets the range that a parameter is drawn from.
+       Weights:      -1/√columns to 1/√columns
+       Biases:       0; with INIT_JUDGE -½ to ½
+       Norm scales:  1; with INIT_JUDGE ½ to 3/2 */
 static void param_range(const struct bind *b, const struct node *n, const int64_t *dim, double *lo, double *hi)
 {
     enum init init = (enum init)node_attr(n, op_attr(n->op, "init"))->i;
@@ -528,8 +533,8 @@ static void param_range(const struct bind *b, const struct node *n, const int64_
     *hi = middle + half;
 }
 
-/* The range declared for an input, or [0, 1] if there is none. A range with one infinite end gets the length 1. An
-   integer's range shrinks to whole numbers. */
+/* Sets the range that an input is drawn from: its declared range, or [0, 1] if none is declared. If one end is
+   infinite, the range gets the length 1. For an integer input, the ends are rounded inward to integers. */
 static bool data_range(struct bind *b, const struct node *n, double *lo, double *hi)
 {
     *lo = float_attr(n, "lo");

@@ -1,5 +1,5 @@
-/* The two GPU devices: nvidia over libcuda, amd over libamdhip64. Most calls go through the table of gpu_driver.c,
-   which hides the difference. */
+/* The GPU devices: nvidia over libcuda, amd over libamdhip64. Most calls go through struct gpu_driver, the same for
+   both. */
 #include "runtime/device/gpu_stream.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@ enum {
 struct function {
     const char *name;
     void *handle;
-    unsigned shared; /* CUDA: the dynamic shared memory that is allowed so far, in bytes */
+    unsigned shared; /* CUDA: current limit on dynamic shared memory, in bytes */
 };
 struct module {
     void *handle;
@@ -126,7 +126,7 @@ static bool gpu_prepare(struct device *d, const struct launch *l)
 
 static bool gpu_current(struct device *d) { return gpu_use(gpu_of(d)); }
 
-/* The kernel may start before earlier launches end. This saves a fifth of a launch's time on the host. */
+/* Launches a kernel that may start before earlier launches end. Such a launch takes a fifth less time on the host. */
 static bool launch_early(struct gpu *g, void *stream, const struct launch *l, void **config)
 {
     static const struct cuda_launch_attribute early = { .id = PROGRAMMATIC_STREAM_SERIALIZATION, .value.flag = 1 };
@@ -210,8 +210,8 @@ static bool nvidia_arch(struct gpu *g, char arch[static 64])
     return true;
 }
 
-/* Finds "gfx90a:sramecc+:xnack-" in hipDeviceProp_t and keeps "gfx90a". The struct differs between releases, but always
-   begins with 256 bytes for the device's name. */
+/* Searches hipDeviceProp_t for a text like "gfx90a:sramecc+:xnack-" and keeps "gfx90a". The struct's layout depends on
+   the release, but its first 256 bytes are always the device's name. */
 static bool amd_arch(struct gpu *g, char arch[static 64])
 {
     enum { ROOM = 8192, NAME = 256 };

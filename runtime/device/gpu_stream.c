@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { CAPTURE_OF_THIS_THREAD = 1 }; /* in both drivers: other threads may call the driver meanwhile */
+enum { CAPTURE_OF_THIS_THREAD = 1 }; /* "thread local" in both drivers: other threads may use the driver meanwhile */
 
 struct stream {
     void *handle;

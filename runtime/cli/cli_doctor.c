@@ -1,5 +1,5 @@
-/* tokic doctor: what works on this machine, what is missing, and how to get it. Each check has a session of its own, so
-   that its errors are not errors of the command. */
+/* tokic doctor: shows what works on this machine, what is missing, and how to install it. Each check has its own
+   session, since a failed check is not an error of the command. */
 #include <stdlib.h>
 #include <string.h>
 

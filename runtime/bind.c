@@ -1,5 +1,4 @@
-/* Reads the files first, since their shapes decide the symbolic dims. Then checks shapes and values. Last, draws the
-   tensors that have no file. */
+/* Reads files first, since their shapes decide the symbolic dims; then checks values; then draws the other tensors. */
 #include "runtime/bind.h"
 
 #include <errno.h>
@@ -18,14 +17,13 @@
 #include "runtime/format/safetensors.h"
 
 enum { DEFAULT_DIM = 128, MAX_THREADS = 16 };
-#define THREADED (1 << 20) /* a tensor of at least this many elements is drawn by several threads */
+#define THREADED (1 << 20) /* tensors of at least this many elements are drawn by several threads */
 #define ELEMENTS_MAX (INT64_C(1) << 40)
 
-/* An input, label or parameter. */
 struct want {
     const struct node *node;
     bool param;
-    bool needed;               /* true for a parameter, and for an input or label that an output depends on */
+    bool needed;               /* false for an input or label that no output depends on */
     const struct tensor *file; /* NULL: values are drawn */
     const char *path;
 };
@@ -33,7 +31,7 @@ struct want {
 struct dim_state {
     int64_t value;
     const char *from; /* why `value`: "x in x.npy is f32[3, 4]"; NULL: no file decides the dim */
-    int64_t asked;    /* the value that `flag` gives */
+    int64_t asked;
     const char *flag; /* "--dim T=64"; NULL: none */
 };
 
@@ -84,8 +82,8 @@ static struct want *want_find(struct bind *b, const char *name)
     return NULL;
 }
 
-/* Converts a file's tensor for a source. An integer source gets its own dtype. For a float source, integers become f64.
-   Floats stay as they are, but a value that overflows the source's dtype is an error. */
+/* Integers become the source's dtype, or f64 for a float source. Floats stay, but must not overflow the source's
+   dtype. */
 static const struct tensor *as_kind(struct bind *b, const struct want *w, const struct tensor *t)
 {
     enum dtype to = w->node->type.dtype;
@@ -104,7 +102,7 @@ static const struct tensor *as_kind(struct bind *b, const struct want *w, const 
         return tensor_convert(b->s, b->a, name, t, DT_F64);
     if (to == DT_FLOAT || dtype_size(to) >= dtype_size(t->dtype))
         return t;
-    struct arena *scratch = arena_new(); /* only to test whether the values fit */
+    struct arena *scratch = arena_new();
     bool fits = tensor_convert(b->s, scratch, name, t, to) != NULL;
     arena_free(scratch);
     if (!fits)
@@ -154,7 +152,7 @@ static void add_name(struct bind *b, const char **list, const char *name)
     *list = arena_printf(b->a, "%s%s%s", *list, **list ? ", " : "", name);
 }
 
-/* Compares ranks and constant dims, since symbolic dims are not known yet. */
+/* Compares only ranks and constant dims. The symbolic dims are not known yet. */
 static bool may_have_shape(const struct type *type, const struct tensor *t)
 {
     bool same = type->rank == t->rank;
@@ -163,7 +161,7 @@ static bool may_have_shape(const struct type *type, const struct tensor *t)
     return same;
 }
 
-/* The file must have all parameters of the graph and no other tensors. All mismatches are reported together. */
+/* Requires exactly the parameters of the graph. Reports all mismatches together. */
 static bool read_weights(struct bind *b)
 {
     if (!b->o->weights)
@@ -332,7 +330,6 @@ static bool ask_dims(struct bind *b)
     return ask(b, 0, b->o->batch, arena_printf(b->a, "--batch %" PRId64, b->o->batch));
 }
 
-/* Takes the value of a dim from the files, else from a flag, else 128. */
 static bool choose_dim(struct bind *b, size_t i, int64_t *out)
 {
     const struct dim_state *d = &b->dims[i];
@@ -360,8 +357,7 @@ static bool fill_dims(struct bind *b)
     return true;
 }
 
-/* Evaluates a shape for the bound dims. Returns false if a dim is negative, or if there are more than ELEMENTS_MAX
-   elements. */
+/* Returns false if a dim is negative, or if there are more than ELEMENTS_MAX elements. */
 static bool shape_at(const struct bind *b, const struct type *t, int64_t dim[MAX_RANK])
 {
     int64_t count = 1;
@@ -413,8 +409,7 @@ static bool check_shapes(struct bind *b)
     return good;
 }
 
-/* Refuses values outside the declared range. A bound of 0.1 also allows the value nearest to 0.1 in the file's
-   dtype. */
+/* A bound of 0.1 also allows the value nearest to 0.1 in the file's dtype. */
 static bool check_values(struct bind *b, const struct want *w)
 {
     const struct tensor *t = w->file;
@@ -451,7 +446,7 @@ static bool check_files(struct bind *b)
     return good;
 }
 
-/* Refuses draws that do not fit in memory. The error points at the largest tensor's declaration. */
+/* Refuses draws that do not fit in memory. Reports the largest tensor. */
 static bool check_memory(struct bind *b)
 {
     double need = 0;
@@ -533,8 +528,7 @@ static void param_range(const struct bind *b, const struct node *n, const int64_
     *hi = middle + half;
 }
 
-/* Sets the range that an input is drawn from: its declared range, or [0, 1] if none is declared. If one end is
-   infinite, the range gets the length 1. For an integer input, the ends are rounded inward to integers. */
+/* The declared range, or [0, 1]. With one infinite end, the range gets the length 1. */
 static bool data_range(struct bind *b, const struct node *n, double *lo, double *hi)
 {
     *lo = float_attr(n, "lo");

@@ -15,7 +15,7 @@ struct bind_options {
     size_t n_inputs;
     const char *const *dims; /* each "T=64" */
     size_t n_dims;
-    int64_t batch; /* value of the first symbolic dim; -1: not given */
+    int64_t batch; /* first symbolic dim; -1: not given */
     uint64_t seed;
     enum init_mode init;
     bool check; /* refuses NaN and infinities in files */

@@ -1,5 +1,4 @@
-/* tokic doctor: shows what works on this machine, what is missing, and how to install it. Each check has its own
-   session, since a failed check is not an error of the command. */
+/* tokic doctor. Each check has its own session, since a failed check is not an error of the command. */
 #include <stdlib.h>
 #include <string.h>
 

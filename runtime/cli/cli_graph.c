@@ -119,7 +119,6 @@ enum fail cli_print(struct cli *c)
     return FAIL_NONE;
 }
 
-/* An input, label, output or loss. */
 struct port {
     const char *word, *name;
     const struct type *type;
@@ -188,8 +187,7 @@ static void print_summary(const struct line *l)
     table_print(t, 2, out);
 }
 
-/* Prints one line of JSON for the graph, then one for each port. A symbolic dim is printed as the text of its
-   expression. */
+/* Prints a JSON line for the graph, then one for each port. A symbolic dim is a string. */
 static bool summary_json(const struct line *l)
 {
     const struct graph *g = l->parsed;

@@ -94,7 +94,6 @@ static bool open_what(struct line *l)
     return l->src != NULL;
 }
 
-/* Adds a note with names that --output accepts: outputs first, then other tensors. */
 static void list_names(const struct line *l)
 {
     const struct graph *g = l->parsed;
@@ -150,7 +149,6 @@ static bool gradients_are_extra(const struct line *l)
     return l->build && wanted && (l->build->loss_scale != g.scale || g.n_names);
 }
 
-/* Adds a tensor of the graph to the outputs. `option`: "NAME" or "NAME=FILE". */
 static bool add_output(struct line *l, const char *option)
 {
     struct graph *g = l->parsed;
@@ -244,7 +242,6 @@ static bool check_files(const struct line *l)
     return true;
 }
 
-/* Warns of inputs, labels and parameters that no output or loss depends on, which is usually a mistake. */
 static void warn_of_unused(struct session *s, const struct graph *g)
 {
     enum { MOST = 8 };
@@ -347,8 +344,7 @@ static const struct build_target *target_of_build(const struct line *l, const st
     return NULL;
 }
 
-/* Returns the build's record of k's target if its kernels equal those of `k`. NULL if not: another version of tokic
-   made the build, or --output changes the kernels. */
+/* NULL if another version of tokic made the build, or if the build's kernels differ from those of `k`. */
 static const struct build_target *kernels_of_build(const struct line *l, const struct compiled *k)
 {
     const struct build_target *t = l->build ? target_of_build(l, k->target) : NULL;

@@ -50,8 +50,7 @@ const struct target *line_target(const struct line *l);
    (FAIL_DEVICE) if there is none, or (FAIL_USAGE) if --target does not name the device's target. */
 struct device *line_device(const struct line *l, bool or_emu);
 int line_threads(const struct cli *c);
-/* Makes the directory of --dump-launches. Refuses a non-empty directory, since old dumps could be taken for new
-   ones. */
+/* Makes the directory of --dump-launches. Refuses a non-empty directory, which could hold old dumps. */
 bool line_dump_dir(struct cli *c);
 
 /* Binds inputs and parameters as the flags say. For a .graph file, sets l->hint to the value of the first symbolic dim:

@@ -266,8 +266,7 @@ static const struct cli_flag *flag_of(int got)
     BUG("getopt gave %d", got);
 }
 
-/* True for an abbreviated flag: getopt_long takes "--dev" for "--device". tokic refuses abbreviations, since a flag
-   added later could make one ambiguous. */
+/* tokic refuses abbreviated flags ("--dev"): a flag added later could make an abbreviation ambiguous. */
 static bool is_abbreviated(const struct cli_flag *f, char **argv, bool is_long)
 {
     const char *said = argv[optind - 1 - (optarg && optarg == argv[optind - 1])];

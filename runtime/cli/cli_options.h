@@ -12,7 +12,7 @@ struct verb {
     const char *name;
     const char *args; /* "[GRAPH|DIR]", as help shows it; NULL: takes no argument */
     const char *summary;
-    const char *flags; /* names of flags, space-separated */
+    const char *flags;
     const char *about;
     /* Returns FAIL_NONE on success. If the session has errors, the first error decides the exit code instead. */
     enum fail (*run)(struct cli *c);
@@ -59,7 +59,7 @@ struct cli_flag {
     const char *name;
     char letter;
     enum flag_kind kind;
-    size_t at;       /* offset of the value in struct cli_options */
+    size_t at;       /* offset in struct cli_options */
     const char *arg; /* the value as help shows it; for FLAG_WORD the allowed words: "cpu|hip" */
     const char *help;
 };

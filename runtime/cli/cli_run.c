@@ -1,4 +1,4 @@
-/* tokic run: runs a graph in the reference interpreter, or its kernels on a device. Shows and writes the outputs. */
+/* tokic run: runs a graph in the reference interpreter, or its kernels on a device. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "runtime/format/safetensors.h"
 #include "runtime/judge/walk.h"
 
-enum { SHOWN = 8 }; /* outputs of up to 8 elements are shown whole */
+enum { SHOWN = 8 }; /* outputs of at most this many elements are shown whole */
 
 struct run_job {
     struct line l;
@@ -65,8 +65,7 @@ static void take(struct run_job *j, const struct walk *w, size_t i, const struct
     j->outs[i] = walk_tensor(w, n, j->l.s->run);
 }
 
-/* Runs the graph in the reference interpreter. For --numerics f16, first runs the passes up to `precision`, which
-   chooses the dtype that each value is rounded to. */
+/* --numerics f16 needs the pass `precision`, which chooses the dtype that each value is rounded to. */
 static bool run_cpu(struct run_job *j)
 {
     struct compiled k = { .after = j->l.parsed };
@@ -123,7 +122,7 @@ static bool guard_node(void *ctx, struct walk *w, const struct node *n)
     return good;
 }
 
-/* Checks the values of a reference run for any backend. Kernels do not store most values. */
+/* Checks the values of a reference run, since kernels do not store most values. */
 static bool check_guards(struct run_job *j)
 {
     const struct graph *g = j->l.parsed;
@@ -141,7 +140,7 @@ static bool check_guards(struct run_job *j)
     return ok;
 }
 
-/* Returns an output that is itself an input or parameter. The device has its value only if a kernel reads it. */
+/* Call for an output that is an input or parameter. The device has such a value only if a kernel reads it. */
 static struct tensor *source_value(struct run_job *j, const struct graph *g, struct node *n)
 {
     struct walk *w = walk_begin(j->l.s, g, &j->b->dims, NUMERICS_F16, 1);
@@ -350,7 +349,6 @@ static bool save_weights(struct run_job *j)
     return true;
 }
 
-/* Checks the --output flags before the run, so that a mistake does not waste the run. */
 static bool check_outputs(struct cli *c)
 {
     for (size_t i = 0; i < c->o.outputs.n; i++) {

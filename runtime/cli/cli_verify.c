@@ -1,5 +1,4 @@
-/* tokic verify: judges every kernel on its actual inputs, and the passes against the parsed graph. Reports how far the
-   outputs are from exact real arithmetic. */
+/* tokic verify: judges every kernel on its actual inputs, and the passes against the parsed graph. */
 #include <string.h>
 
 #include "ir/ops/op.h"
@@ -10,8 +9,7 @@
 #include "runtime/cli/report.h"
 #include "runtime/judge/verify.h"
 
-/* Estimated times for the progress line: to compare the outputs, and to judge the passes. Both are shares of the
-   kernels' time, measured with moe_sheaf tiny, batch 128, emulated. */
+/* For the progress line, in units of the kernels' time. Measured with moe_sheaf tiny, batch 128, emulated. */
 #define COMPARE_SHARE 0.15
 #define PASSES_SHARE 0.6
 
@@ -24,7 +22,7 @@ struct verify_job {
     struct verify_context ctx;
     struct verify_lines *lines;
     struct progress progress;
-    double *work; /* estimated work: of each group, of comparing outputs, of judging passes */
+    double *work; /* estimates: [i] group i; then comparing the outputs; last, judging the passes */
 };
 
 static struct cJSON *head(const struct verify_job *j) { return line_json(&j->l, "verify", j->b, INIT_JUDGE); }

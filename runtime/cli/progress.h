@@ -7,7 +7,7 @@
 
 struct progress {
     FILE *to;
-    double begun; /* seconds on a monotonic clock */
+    double begun;
     double done, all;
 };
 

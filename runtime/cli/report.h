@@ -13,7 +13,7 @@ struct table {
     const char *align;
     const char ***rows;
     size_t n, cap;
-    /* Longest line; 0: no limit. Longer lines get a shorter name in the first column. */
+    /* longest line; 0: no limit; names in the first column are shortened to fit */
     size_t most;
     const size_t *least;
 };
@@ -28,13 +28,12 @@ const char *number_text(struct arena *a, int64_t n);
 /* Rounds a ratio towards zero: 0.997 gives "0.99". Only a ratio above 1 gives "1.00" or more. */
 const char *ratio_text(struct arena *a, double x);
 const char *plural(int64_t n, const char *one, const char *many);
-/* Returns "1 kernel" or "2 launches". */
+/* count_text(a, 2, "launch") gives "2 launches". */
 const char *count_text(struct arena *a, size_t n, const char *one);
 /* Returns "file.graph:12:17", or "" if unknown. */
 const char *loc_text(struct arena *a, struct loc loc);
 
-/* Version of the JSON reports. Every object of a report begins with "schema": JSON_SCHEMA and "kind". The version
-   changes when a key changes its meaning. */
+/* The value of "schema" in every JSON object of a report. Increases when a key changes its meaning. */
 enum { JSON_SCHEMA = 1 };
 struct cJSON *report_json(const char *kind);
 
@@ -51,8 +50,7 @@ struct obligation_counts obligations_count(const struct graph *g);
 /* Returns the name of an element: "expert2.h[17, 45]". */
 const char *element_text(struct arena *a, const struct node *n, const struct dim_values *dims, int64_t at);
 
-/* Returns a group's name without the number of its expert or layer: "expert2.lin0 gelu" gives "expert.lin0 gelu". The
-   report uses this name for a line of equal kernels. */
+/* Leaves out the number of an expert or layer: "expert2.lin0 gelu" gives "expert.lin0 gelu". */
 const char *group_stem(struct arena *a, const struct group *gr);
 const char *provenance_word(enum provenance p);
 
@@ -72,7 +70,7 @@ struct verify_context {
     const struct dim_values *dims;
     const char *weights; /* "weights: judge, seed 42" */
     const char *what;    /* the graph or build, for commands that the report suggests */
-    const char *with;    /* flags that reproduce the inputs, for the same commands: " --batch 9" */
+    const char *with;    /* flags for such commands that give the same inputs: " --batch 9" */
     bool sanitized;      /* true if the checking emulator found no fault */
     enum verdict verdict;
 };
@@ -83,8 +81,8 @@ struct verify_lines *report_kernels_begin(struct session *s, const struct verify
 void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *v);
 void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet,
                    FILE *to);
-/* The JSON report: a line for the run, one for each kernel, and one for the verdict. report_verify_head_json adds keys
-   to `head`, the description of the run. */
+/* The JSON report: a line for the run, one for each kernel, one for the verdict. `head`: the line for the run, to which
+   report_verify_head_json adds keys. */
 bool report_verify_head_json(struct session *s, struct cJSON *head, const struct verify_context *c, FILE *to);
 bool report_kernel_json(struct session *s, const struct kernel_verdict *v, const struct verify_context *c, FILE *to);
 bool report_verify_json(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to);

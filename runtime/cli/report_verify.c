@@ -26,7 +26,7 @@ struct verify_lines {
     size_t width[COLUMNS];
 };
 
-/* True if `a` is worse than `b`. A wrong kernel is worse than a right one. Otherwise the larger ratio is worse. */
+/* A wrong kernel is worse than a right one. Otherwise the larger ratio is worse. */
 static bool is_worse(const struct kernel_verdict *a, const struct kernel_verdict *b)
 {
     return a->pass != b->pass ? !a->pass : a->ratio > b->ratio;
@@ -139,7 +139,7 @@ void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *
                                    number_text(a, line->range), w->pass ? NULL : "wrong" });
 }
 
-/* Returns "y 8.9e-04 from real, end to end". If some elements are not finite, adds their numbers. */
+/* "y 8.9e-04 from real, end to end". If some elements are not finite, the text says how many. */
 static const char *drift_text(struct arena *a, const struct drift *d)
 {
     if (!d->elements)
@@ -248,7 +248,7 @@ static void print_fail(struct session *s, const struct verify_report *r, const s
                     : "runs the same kernels on the CPU, looking for races, out-of-range and unwritten accesses");
 }
 
-/* Sums over all kernels. `blind`: number of kernels without a judged element. `kernels`: number of all others. */
+/* Sums over all kernels. `blind`: number of kernels without a judged element; `kernels`: all others. */
 struct judged {
     int64_t elements, range, not_finite;
     size_t kernels, blind;
@@ -289,8 +289,6 @@ static const char *blind_text(struct arena *a, const struct kernel_verdict *v, c
                                    : arena_printf(a, "%s: %s in it %s", at, v->blind_of->op->call.name, v->blind_why);
 }
 
-/* Lists the kernels with unjudged elements, the kernels without a finite element, and the outputs without a judged
-   element. */
 static void print_unjudged(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
 {
     struct arena *a = s->run;

@@ -201,8 +201,7 @@ const char *element_text(struct arena *a, const struct node *n, const struct dim
     return n->type.rank ? arena_printf(a, "%s[%s]", name, index) : name;
 }
 
-/* Returns the name of the expert or layer that a group belongs to: "expert12". *stem: length of the name without its
-   number, 6. */
+/* Returns the expert or layer of a group: "expert12". *stem: length of that name without its number, 6. */
 static const char *instance_of(const struct group *gr, size_t *stem)
 {
     const char *instance = NULL;

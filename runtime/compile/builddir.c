@@ -153,7 +153,6 @@ static enum in_way what_is_at(struct session *s, const char *dir)
     return !access(manifest, F_OK) && (!access(checked, F_OK) || !access(graph, F_OK)) ? WAY_BUILD : WAY_OTHER;
 }
 
-/* True if builds have a file or directory of this name. */
 static bool is_ours(const char *name)
 {
     static const char *const names[] = { ".", "..", "graph.graph", "graph.checked", "manifest.json", "kernels" };
@@ -187,7 +186,7 @@ static bool move_new(const char *from, const char *to)
     return errno != EEXIST && !rename(from, to);
 }
 
-/* Moves the user's own files from the old build to the new one. Returns false if one of them cannot be moved. */
+/* Moves the user's own files from the old build to the new one. False if one of them cannot be moved. */
 static bool keep_foreign(struct session *s, const char *old, const char *dir)
 {
     bool all = true;
@@ -346,7 +345,7 @@ static bool read_sets(struct session *s, const cJSON *list, struct build *b)
     return true;
 }
 
-/* Stores a file's bytes in `b` after their hash was checked, so that the file is not read again. */
+/* Keeps bytes whose hash was checked, so that the file is not read again. */
 static bool keep_file(struct build *b, const char *name, const char *bytes, size_t size)
 {
     if (!strcmp(name, "graph.graph")) {
@@ -387,7 +386,7 @@ static bool is_named(const struct build *b, const char *name)
     return false;
 }
 
-/* Reports files that have a name used by builds but are not in the manifest. Ignores the user's other files. */
+/* Reports files that are named like a build's files but are not in the manifest. */
 static bool no_strays(struct session *s, const struct build *b, const char *under, int depth)
 {
     struct dirent **list;

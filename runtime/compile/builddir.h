@@ -26,7 +26,7 @@ struct build_target {
 struct build {
     /* Set by build_read only. */
     const char *dir;
-    const char *tokic;  /* tokic's version */
+    const char *tokic;  /* version of tokic that made the build */
     const char **files; /* relative to dir; without manifest.json */
     size_t n_files;
     /* Given to build_write, and set by build_read. */

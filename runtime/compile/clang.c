@@ -11,8 +11,7 @@
 
 enum { MAX_ARGS = 32 };
 
-/* Runs the compiler's command. `out_path`: a file for stdout, or NULL. Returns the exit code, or -1 if the command
-   could not run or was killed. */
+/* `out_path`: a file for stdout, or NULL. Returns the exit code, or -1 if the command could not run or was killed. */
 static int command_run(const struct compile_job *job, char *const *argv, const char *out_path)
 {
     posix_spawn_file_actions_t io;

@@ -4,15 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Some elf.h lack EM_CUDA, EM_AMDGPU and NT_AMDGPU_METADATA. Source: LLVM, "User Guide for AMDGPU Backend", Code Object
-   Metadata. */
+/* Some elf.h lack these. Source: LLVM, "User Guide for AMDGPU Backend", Code Object Metadata. */
 enum { MACHINE_CUDA = 190, MACHINE_AMDGPU = 224, NOTE_METADATA = 32, MAX_NAME = 4096 };
 
 /* STO_CUDA_ENTRY: the bit of st_other that marks a kernel. */
 enum { ENTRY_CUDA = 0x10 };
 
-/* An untrusted ELF file. Every offset is checked before a read. `budget` limits the bytes read, since overlapping
-   sections could make the work quadratic. */
+/* An untrusted ELF file. `budget` limits the work of parsing: overlapping sections could make the work quadratic. */
 struct object {
     const uint8_t *p;
     size_t size;
@@ -40,7 +38,6 @@ static uint32_t word(const uint8_t *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* Copies section header i, which may be unaligned in the file. */
 static bool section_at(const struct object *o, unsigned i, Elf64_Shdr *out)
 {
     if (i >= o->head.e_shnum || o->head.e_shentsize != sizeof *out || o->head.e_shoff > o->size)
@@ -52,7 +49,7 @@ static bool section_at(const struct object *o, unsigned i, Elf64_Shdr *out)
     return true;
 }
 
-/* Like range(), for bytes that the caller scans. Takes the number of bytes from the budget. */
+/* Like range(). Takes the bytes from the budget. */
 static struct bytes range_spend(struct object *o, uint64_t at, uint64_t size)
 {
     struct bytes b = range(o, at, size);
@@ -124,8 +121,8 @@ static struct item item_body(struct bytes *b, enum item_kind kind, uint64_t n)
     return it;
 }
 
-/* Reads a MessagePack item. The first byte tells the format (github.com/msgpack/msgpack/blob/master/spec.md). A
-   negative integer gives ITEM_OTHER, since the metadata has none. */
+/* The first byte tells the format (github.com/msgpack/msgpack/blob/master/spec.md). The metadata has no negative
+   integers, so they give ITEM_OTHER. */
 static struct item item_read(struct bytes *b)
 {
     if (!left(b))
@@ -164,8 +161,7 @@ static struct item item_read(struct bytes *b)
     return (struct item){ c <= 0xdd ? ITEM_ARRAY : ITEM_MAP, n, NULL };
 }
 
-/* Skips the content of an array or map. Counts the items left instead of recursing, so that deep nesting cannot
-   overflow the stack. */
+/* Counts the items to skip. Recursion could overflow the stack on deep nesting. */
 static void item_skip(struct bytes *b, struct item it)
 {
     uint64_t todo = it.kind == ITEM_ARRAY ? it.n : it.kind == ITEM_MAP ? 2 * it.n : 0;
@@ -250,8 +246,8 @@ static void metadata_read(struct object *o, struct bytes b)
     }
 }
 
-/* Reads ELF notes. A note has three u32: size of the owner's name, size of the data, type. The name and the data
-   follow, each padded to 4 bytes. */
+/* An ELF note has three u32: size of the owner's name, size of the data, type. The name and the data follow, each
+   padded to 4 bytes. */
 static void notes_read(struct object *o, struct bytes b)
 {
     while (left(&b) >= 12) {
@@ -282,8 +278,7 @@ static bool is_matrix(uint32_t first, uint32_t second)
     return (mfma || wmma) && (second & 0x100) && (second & 0x20000);
 }
 
-/* True for s_endpgm: the first number up to gfx10, the second since gfx11. Only padding follows a kernel's last
-   s_endpgm. */
+/* The encodings of s_endpgm up to gfx10, and since gfx11. Only padding follows a kernel's last s_endpgm. */
 static bool is_end(uint32_t w) { return w == 0xbf810000 || w == 0xbfb00000; }
 
 static int matrix_count_amd(struct bytes code)
@@ -300,8 +295,7 @@ static int matrix_count_amd(struct bytes code)
     return (int)count;
 }
 
-/* Since sm_70 an instruction has 16 bytes. The low 12 bits of an f16 HMMA are 0x23c, found by comparing cubins with
-   their PTX. */
+/* Since sm_70 an instruction has 16 bytes. The low 12 bits of an f16 HMMA are 0x23c, as seen in cubins. */
 static int matrix_count_cuda(struct bytes code)
 {
     int count = 0;
@@ -310,8 +304,7 @@ static int matrix_count_cuda(struct bytes code)
     return count;
 }
 
-/* Counts the matrix instructions of each kernel. A function symbol gives the range of a kernel's code. In a cubin, only
-   the symbols list the kernels. */
+/* Counts the matrix instructions of each kernel. In a cubin, only the symbols list the kernels. */
 static void symbols_read(struct object *o, const Elf64_Shdr *table)
 {
     bool cuda = o->head.e_machine == MACHINE_CUDA;
@@ -336,8 +329,7 @@ static void symbols_read(struct object *o, const Elf64_Shdr *table)
     }
 }
 
-/* Returns the number before `unit` in a line: 18 for "Used 18 registers" and the unit " registers". -1 if there is
-   none. */
+/* 18 for the line "Used 18 registers" and the unit " registers"; -1 for a line without the unit. */
 static int number_before(const char *line, size_t len, const char *unit)
 {
     const char *at = memmem(line, len, unit, strlen(unit));

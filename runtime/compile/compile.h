@@ -8,8 +8,7 @@
    how to install the compiler. */
 bool compile_gpu(struct session *s, const struct target *t, const char *text, const char *const *names, size_t n_names,
                  struct code *out);
-/* True if the files of the target's compiler are found. Else *why says what is missing and how to install it. `why` may
-   be NULL. */
+/* True if the target's compiler is installed. Else *why says how to install it. `why` may be NULL. */
 bool compile_available(struct session *s, const struct target *t, const char **why);
 /* Sets *path to the compiler's file and *flags to its flags. Returns false with a diagnostic if there is no
    compiler. */

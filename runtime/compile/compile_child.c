@@ -49,8 +49,7 @@ int child_say(const struct compile_job *job, int code, const char *fmt, ...)
     return child_put(job, CHILD_LOG, words, strlen(words), code);
 }
 
-/* Prepares the child: resets signals, redirects stdin, stdout and stderr, turns off core files. The child dies with its
-   parent or at the time limit. The limit is a timer, since a timer survives exec. */
+/* The child has default signals and no core files. It dies with its parent, or by a timer, which survives exec. */
 static bool child_settle(const struct compile_job *job, pid_t parent, double limit)
 {
     setpgid(0, 0);
@@ -90,7 +89,6 @@ static bool child_wait(struct session *s, pid_t pid, struct child_result *out)
     return true;
 }
 
-/* Reads at most `max` bytes of a result file and adds a NUL. Returns NULL if the file cannot be read. */
 static char *result_read(struct session *s, const struct compile_job *job, enum child_file which, size_t max,
                          size_t *size)
 {
@@ -131,8 +129,7 @@ static const char *result_words(struct session *s, const struct compile_job *job
     return p;
 }
 
-/* A disk with fewer free bytes counts as full. The limit is not 0, since the compiler may have deleted its files by
-   now. */
+/* A disk with fewer free bytes counts as full. The compiler may have freed some bytes when it failed. */
 #define ROOM_NEEDED (16 << 20)
 
 static const char *full_text(struct session *s, const char *base, const char *dir)

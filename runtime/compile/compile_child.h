@@ -37,7 +37,7 @@ bool child_run(struct session *s, int (*work)(const struct compile_job *), struc
 /* Returns advice for the end of an error message if the disk is full, else "". */
 const char *child_remedy(struct session *s, const struct child_result *r);
 
-/* Functions for the child. child_put and child_say write a result file. They return `code`, or CHILD_FAILED on an
+/* Call these in the child. child_put and child_say write a result file. They return `code`, or CHILD_FAILED on an
    error. */
 enum child_file { CHILD_OBJECT, CHILD_LOG, CHILD_VERSION, CHILD_STDERR };
 const char *child_path(const struct compile_job *job, enum child_file which, char path[static 600]);

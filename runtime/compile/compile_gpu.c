@@ -38,8 +38,8 @@ static const char *const clang_commands[] = {
     "clang-19", "clang-20", "clang-21", "clang-22", "/opt/rocm/llvm/bin/clang", NULL
 };
 
-/* Kernels need float operations that are rounded one by one (no fused multiply-add), correctly rounded division and
-   square root, and subnormals. Defaults of a compiler are not repeated as flags; its machine code was checked. */
+/* Each float operation must be rounded separately: no fused multiply-add. Division and square root must be correctly
+   rounded, and subnormals kept. Where no flag says so, the compiler's default is right, as its machine code shows. */
 static const char *const hiprtc_flags[] = { "-O3", "-ffp-contract=off", NULL };
 static const char *const clang_flags[] = { "-x",
                                            "hip",
@@ -89,7 +89,7 @@ static const struct gpu_compiler compilers[] = {
     },
 };
 
-/* True if ld.lld is found, which clang calls. In Debian, lld is a package of its own. */
+/* clang needs ld.lld. Debian has lld in a package of its own. */
 static bool linker_beside(struct session *s, const char *command)
 {
     char *real = realpath(command, NULL);

@@ -14,8 +14,8 @@
 enum { MAX_ARGS = 24, LOG_LINES = 40 };
 static const double time_limit = 600;
 
-/* No -march=native: results and objects must not depend on the machine. -mfma and -mf16c: fma and f16 conversions
-   become single instructions. -w: a kernel does not use everything in the prelude. */
+/* No -march=native: the results must not depend on the machine. -mfma and -mf16c make fma and f16 conversions single
+   instructions. -w: kernels do not use everything in the prelude. */
 static const char *const flags[] = {
     "-std=gnu17", "-O2",    "-fPIC", "-shared", "-w", "-ffp-contract=off", "-fno-math-errno",
 #if defined(__x86_64__)

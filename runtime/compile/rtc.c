@@ -1,5 +1,5 @@
-/* Compiles with hiprtc or NVRTC. Both have the same functions under different names. This code runs in a child process
-   that soon ends, so it frees nothing. */
+/* hiprtc and NVRTC have the same functions under different names. Nothing is freed, since the child process soon
+   ends. */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,7 @@ static const struct rtc_name rtc_names[] = {
     { offsetof(struct rtc, error_string), "hiprtcGetErrorString", "nvrtcGetErrorString" },
 };
 
-/* Looks up a function. memcpy replaces a cast from void * to a function pointer, which ISO C lacks. */
+/* memcpy, since ISO C has no cast from void * to a function pointer. */
 static bool symbol(void *lib, const char *name, void *function)
 {
     void *p = dlsym(lib, name);
@@ -57,8 +57,8 @@ static int rtc_open(const struct compile_job *job, bool hip, struct rtc *r, void
     return CHILD_GOOD;
 }
 
-/* Reports the compiler's version. hiprtcVersion of release 5.2 returns 9.0, so the version of HIP's runtime is used if
-   there is one: major·10⁷ + minor·10⁵ + patch. */
+/* hiprtcVersion of release 5.2 returns 9.0, so HIP's runtime is asked first. HIP's runtime encodes its version as
+   major·10⁷ + minor·10⁵ + patch. */
 static int version_put(const struct compile_job *job, const struct rtc *r, void *lib)
 {
     char words[64] = "";
@@ -111,7 +111,7 @@ static bool same_arch(const char *isa, const char *arch)
     return strcmp(last ? last + 1 : isa, arch) == 0;
 }
 
-/* Refuses a target that libamd_comgr does not list, since hiprtc 5.2 would abort. The list has names like
+/* hiprtc 5.2 aborts on a target that libamd_comgr does not list. The list has names like
    "amdgcn-amd-amdhsa--gfx90a". */
 static int arch_check(const struct compile_job *job)
 {
@@ -178,8 +178,7 @@ static int compile_nvrtc(const struct compile_job *job, const struct rtc *r)
     return rtc_compile(job, r, job->n_flags + n_more, flags);
 }
 
-/* Turns off the cache that NVRTC has since 12.9. A cubin from the cache comes without the log of ptxas, the only source
-   of register and spill counts. */
+/* The cache that NVRTC has since 12.9 gives no ptxas log, but registers and spills are read from the log. */
 int child_nvrtc(const struct compile_job *job)
 {
     struct rtc r;

@@ -8,7 +8,7 @@
 #include "ir/session.h"
 #include "ir/target.h"
 
-typedef uint64_t dptr; /* an address in device memory; 0: none */
+typedef uint64_t dptr; /* device address; 0: none */
 
 /* The resources of a kernel, as the compiler reports them. -1: unknown. */
 struct kernel_info {
@@ -81,8 +81,8 @@ struct device_ops {
     bool (*copy_out)(struct device *d, struct stream *st, void *dst, dptr src, size_t bytes);
     bool (*copy)(struct device *d, struct stream *st, dptr dst, dptr src, size_t bytes);
     bool (*fill)(struct device *d, struct stream *st, dptr dst, int byte, size_t bytes);
-    /* Discards the content by setting every bit to 1. The checking emulator reports a later read of a discarded byte
-       that nothing has written since. */
+    /* Sets every bit to 1. The checking emulator then reports reads of these bytes until a launch or copy writes
+       them. */
     bool (*forget)(struct device *d, struct stream *st, dptr dst, size_t bytes);
     struct module *(*load)(struct device *d, const struct code *code); /* freed with the device */
     struct function *(*find)(struct device *d, struct module *m, const char *kernel);
@@ -110,7 +110,7 @@ struct device_ops {
        event of a recorded stream is recorded too. Work in the default stream is an error during a recording. */
     bool (*capture_begin)(struct device *d, struct stream *st);
     struct captured *(*capture_end)(struct device *d, struct stream *st);
-    /* Ends a recording after a failure, without a diagnostic. */
+    /* Ends a recording after a failure. No diagnostic. */
     void (*capture_drop)(struct device *d, struct stream *st);
     bool (*captured_submit)(struct device *d, struct captured *c, struct stream *st);
     void (*captured_free)(struct device *d, struct captured *c);

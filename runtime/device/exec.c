@@ -83,9 +83,8 @@ static bool start_in_order(struct exec *e)
     return true;
 }
 
-/* Runs the launches in a random order, to find missing dependences. Discards all activations first, and the scratch of
-   each group after the group. So a launch that runs too early reads discarded bytes or another value. The checking
-   emulator reports both. */
+/* Runs the launches in a random order, to find missing dependences. A launch that runs too early reads discarded memory
+   or another value. The checking emulator reports both. */
 static bool start_in_random_order(struct exec *e)
 {
     exec_order(e->p, e->seed++, e->order);

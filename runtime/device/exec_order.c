@@ -32,8 +32,8 @@ static struct waiters waiters_of(const struct program *p, struct arena *a)
     return w;
 }
 
-/* Gives each launch one random rank. The ready launch of highest rank runs next. A launch of low rank then comes very
-   late. With a new random choice at each step, that would be unlikely. */
+/* Each launch gets a random rank once; the ready launch of highest rank runs next. A launch of low rank runs very
+   late. */
 void exec_order(const struct program *p, uint64_t seed, size_t *order)
 {
     struct arena *a = arena_new();

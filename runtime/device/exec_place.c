@@ -1,5 +1,5 @@
-/* Allocates a program's device memory: one block for parameters, one for inputs, one for activations and scratch. The
-   pass memplan has chosen the offsets in the third block. */
+/* Allocates one block for parameters, one for inputs, one for activations and scratch. The pass memplan has chosen the
+   offsets in the third block. */
 #include "runtime/device/exec_place.h"
 
 #include "ir/ops/op.h"
@@ -43,8 +43,7 @@ static const bool *sources_read(const struct exec *e)
     return read;
 }
 
-/* Allocates one block for all parameters or, if not `params`, for all other sources. Each source begins at a multiple
-   of ALIGN bytes. */
+/* `params`: parameters, else all other sources. They form one block, each at a multiple of ALIGN bytes. */
 static bool alloc_sources(struct exec *e, const bool *read, bool params, dptr *base)
 {
     const struct graph *g = e->p->g;

@@ -10,8 +10,7 @@ static dptr address_of(const struct exec *e, const struct program_launch *l, con
     return base + (a->offset ? (dptr)dims_eval(&e->dims, a->offset) : 0);
 }
 
-/* Describes buffer argument i of a launch. `value` of a node is id + 1. Scratch buffers have higher numbers. `first`:
-   number of the group's first scratch buffer. */
+/* Numbers the values: node id + 1; higher numbers for scratch. `first`: number of the group's first scratch buffer. */
 static struct launch_buffer buffer_of(const struct exec *e, const struct program_launch *l, size_t i, uint32_t first)
 {
     const struct launch_arg *arg = &l->args[i];

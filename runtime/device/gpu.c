@@ -1,5 +1,4 @@
-/* The GPU devices: nvidia over libcuda, amd over libamdhip64. Most calls go through struct gpu_driver, the same for
-   both. */
+/* The devices nvidia (libcuda) and amd (libamdhip64). Both use struct gpu_driver. */
 #include "runtime/device/gpu_stream.h"
 
 #include <stdlib.h>
@@ -126,7 +125,7 @@ static bool gpu_prepare(struct device *d, const struct launch *l)
 
 static bool gpu_current(struct device *d) { return gpu_use(gpu_of(d)); }
 
-/* Launches a kernel that may start before earlier launches end. Such a launch takes a fifth less time on the host. */
+/* The kernel may start before earlier launches end. The launch then takes a fifth less time on the host. */
 static bool launch_early(struct gpu *g, void *stream, const struct launch *l, void **config)
 {
     static const struct cuda_launch_attribute early = { .id = PROGRAMMATIC_STREAM_SERIALIZATION, .value.flag = 1 };
@@ -210,8 +209,8 @@ static bool nvidia_arch(struct gpu *g, char arch[static 64])
     return true;
 }
 
-/* Searches hipDeviceProp_t for a text like "gfx90a:sramecc+:xnack-" and keeps "gfx90a". The struct's layout depends on
-   the release, but its first 256 bytes are always the device's name. */
+/* Finds "gfx90a" in hipDeviceProp_t. The offset depends on the HIP release; only the first 256 bytes, the device's
+   name, are fixed. */
 static bool amd_arch(struct gpu *g, char arch[static 64])
 {
     enum { ROOM = 8192, NAME = 256 };

@@ -28,8 +28,7 @@ const struct gpu_vendor gpu_amd = {
     .param_end = (void *)3, /* HIP_LAUNCH_PARAM_END */
 };
 
-/* The names of a function in the two drivers. NULL: tokic does not use the function there. `maybe`: some versions of
-   the driver lack the function. */
+/* NULL: tokic does not use the function in this driver. `maybe`: some versions of the driver lack the function. */
 struct function_name {
     size_t field;
     const char *hip, *cuda;
@@ -120,7 +119,7 @@ static bool node_there(const struct gpu_vendor *v)
     return !v->nodes;
 }
 
-/* Looks up the driver's functions. memcpy replaces a cast from void * to a function pointer, which ISO C lacks. */
+/* memcpy, since ISO C has no cast from void * to a function pointer. */
 static bool fill_in(struct session *s, struct gpu_driver *g, void *lib, const char *path, const char **why)
 {
     for (int i = 0; i < FUNCTIONS; i++) {

@@ -82,7 +82,7 @@ struct gpu_driver {
     const char *(*hip_error_name)(int code);
     const char *(*hip_error_text)(int code);
     int (*device_use)(int device);
-    int (*properties)(void *properties, int device); /* a version of HIP has one of these two */
+    int (*properties)(void *properties, int device); /* HIP has this function or the next one */
     int (*properties_6)(void *properties, int device);
 };
 

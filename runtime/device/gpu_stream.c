@@ -118,7 +118,6 @@ void gpu_capture_drop(struct device *d, struct stream *st)
         (void)g->api.graph_destroy(graph);
 }
 
-/* The driver's graph is only needed to make the executable recording. */
 struct captured *gpu_capture_end(struct device *d, struct stream *st)
 {
     struct gpu *g = gpu_of(d);

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-/* Packs the kernel's arguments like a C struct: the pointers, then an int32 for each symbolic dim, then padding to a
-   multiple of 8 bytes. An empty struct gets 8 bytes. */
+/* Layout: pointers, an int32 for each symbolic dim, padding to a multiple of 8 bytes. An empty struct has 8 bytes. */
 static void pack_args(struct arena *a, const struct kernel *k, const dptr *at, const struct dim_values *dims,
                       struct launch *to)
 {

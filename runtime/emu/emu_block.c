@@ -37,7 +37,6 @@ struct worker {
 
 static struct lane *lane_of(struct tk_item *me) { return (struct lane *)me; }
 
-/* Ends the launch and switches to the worker's own stack. Does not return. */
 __attribute__((format(printf, 3, 4))) static void lane_fail(struct lane *me, int line, const char *fmt, ...)
 {
     struct worker *w = me->worker;
@@ -196,7 +195,7 @@ static bool wave_shuffle(struct worker *w, int first, int n)
     return true;
 }
 
-/* Performs one wave operation. Requires that all lanes of the wave have stopped at this operation. */
+/* Requires that all lanes of the wave have stopped at the same wave operation. */
 static bool wave_serve(struct worker *w, int first, int n)
 {
     const struct target *t = w->job->target;
@@ -229,7 +228,6 @@ static bool wave_serve(struct worker *w, int first, int n)
     BUG("a wave does not wait for a wave operation");
 }
 
-/* Runs a wave until a block barrier or the end of the kernel. */
 static bool wave_run(struct worker *w, int first, int n)
 {
     for (;;) {
@@ -300,8 +298,8 @@ static bool block_run(struct worker *w, uint64_t block)
     return stacks_intact(w, lanes);
 }
 
-/* Workers take blocks in ascending order. When a block fails, all lower blocks have run or are running. So the lowest
-   failed block does not depend on the number of threads. */
+/* Workers take blocks in ascending order, so all blocks below a failed one run. The lowest failed block therefore does
+   not depend on the number of threads. */
 static void *worker_run(void *arg)
 {
     struct worker *w = arg;

@@ -35,7 +35,7 @@ struct cell {
     int32_t other_line;
     uint32_t other_block;
     bool many_waves, many_threads, many_blocks;
-    bool written;     /* the cell holds a value, of this launch or an earlier one */
+    bool written;     /* by this launch or an earlier one */
     uint16_t flying;  /* the thread whose asynchronous copy will write this cell, or NOBODY */
     uint16_t readers; /* number of unfinished asynchronous copies that read this cell */
     int32_t flying_line;
@@ -96,7 +96,7 @@ static int by_address(const void *a, const void *b)
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* Merges overlapping buffers into one region. An in-place operation has such buffers. */
+/* Buffers of an in-place operation overlap. They become one region. */
 static void regions_merge(struct checker *c)
 {
     int n = 0;
@@ -120,8 +120,7 @@ static void regions_merge(struct checker *c)
     c->n_regions = n;
 }
 
-/* Returns the first number in bytes [from, end) of r->held that differs from r->value, or r->value if none differs.
-   HOLDS_ANY, written by the host, never differs. */
+/* The first number in bytes [from, end) of r->held that is not r->value, or else r->value. HOLDS_ANY does not count. */
 static uint32_t value_held(const struct region *r, size_t from, size_t end)
 {
     for (size_t i = from; r->value && r->held && i < end && i < r->bytes; i++)
@@ -260,8 +259,7 @@ static const char *what_is_wrong(struct session *s, const struct finding *f)
     BUG("unknown finding");
 }
 
-/* Names the place of a finding: "scores[37]". For an address outside all buffers: the distance from the nearest buffer
-   below. */
+/* "scores[37]", or the distance from the nearest buffer below the address. */
 static const char *cell_name(struct session *s, const struct checker *c, const struct finding *f)
 {
     const struct region *below = f->where;
@@ -358,8 +356,7 @@ static void remember_read(const struct checker *c, struct cell *cell, const stru
     *was = *me;
 }
 
-/* Returns cell i of a region. A block's first touch resets a cell of shared memory, which is empty when a block
-   starts. */
+/* A block's first touch resets a cell of shared memory, which is empty when a block starts. */
 static struct cell *cell_at(struct checker *c, struct region *r, size_t i)
 {
     struct cell *cell = &r->cells[i];
@@ -404,7 +401,7 @@ static void touch_cell(struct checker *c, struct region *r, size_t i, const stru
         remember_read(c, cell, me);
 }
 
-/* Returns the region that has these bytes. NULL and a finding if the launch must not access them. */
+/* Returns NULL and adds a finding if the launch must not access these bytes. */
 static struct region *region_asked(struct checker *c, int tid, int line, const void *at, int bytes, bool write)
 {
     struct region *r = region_of(c, at, bytes);

@@ -5,7 +5,7 @@
 #include "runtime/device/device.h"
 
 enum { FRESH_BYTE = 0xff }; /* fills unwritten memory: NaN in every float dtype, -1 in integers */
-/* Numbers with a special meaning. */
+/* Numbers in `held` that are no value's number. */
 #define HOLDS_NOTHING 0u
 #define HOLDS_ANY UINT32_MAX /* written by the host, or unknown: any launch may read it */
 

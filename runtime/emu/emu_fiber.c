@@ -36,8 +36,7 @@ static void arrive(struct fiber *me) { (void)me; }
 static void forget(unsigned char *stack) { (void)stack; }
 #endif
 
-/* The lowest words of each stack hold a canary, which a stack overflow overwrites. Guard pages would need two mappings
-   for each work-item, and the system limits the number of mappings. */
+/* The lowest words of a stack. A stack overflow overwrites them. Guard pages would need too many memory mappings. */
 enum { CANARY_WORDS = 8 };
 static const uint64_t canary = 0x746f6b6963206573u;
 
@@ -94,8 +93,7 @@ static void swap(struct fiber *from, struct fiber *to) { fiber_swap(&from->sp, t
 
 #else
 
-/* Other processors use ucontext. A switch then takes twenty times longer, since ucontext saves the signal mask each
-   time. */
+/* Other processors use ucontext: twenty times slower, since each switch saves the signal mask. */
 #include <ucontext.h>
 
 static void first_step_of(unsigned low, unsigned high)

@@ -5,8 +5,7 @@
 
 #include "ir/target.h"
 
-/* Limits. MATRIX_SIDE: of m, n and k. MATRIX_LANES: of lanes in a wave. MATRIX_ELEMS: of elements of one matrix in a
-   lane. */
+/* Limits on m, n and k; on lanes of a wave; on elements of a matrix in a lane. */
 enum { MATRIX_SIDE = 16, MATRIX_LANES = 64, MATRIX_ELEMS = 8 };
 
 /* a[lane][e]: index in A [m][k], in C order, of the element that `lane` holds as its e-th. Likewise b in B [k][n] and c

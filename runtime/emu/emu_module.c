@@ -44,8 +44,8 @@ static bool write_all(int fd, const void *bytes, size_t n)
     return true;
 }
 
-/* Opens a module and keeps its file open. dlopen identifies a library by its path, /proc/self/fd/N. If a later file got
-   the same N, dlopen would return the old library. */
+/* The file stays open, since dlopen identifies a library by its path /proc/self/fd/N. A later file with the same N
+   would give the old library. */
 static bool module_open(struct device *d, const struct code *code, struct module *m)
 {
     char path[64];

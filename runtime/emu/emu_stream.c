@@ -1,5 +1,4 @@
-/* The emulator runs work when it is submitted, so there is nothing to wait for. Work in a recorded stream is stored
-   instead. This work runs when the recording is submitted. */
+/* Work runs at submission, so nothing waits. Work in a recorded stream runs when the recording is submitted. */
 #include "runtime/emu/emu_stream.h"
 
 #include <stdlib.h>
@@ -84,8 +83,7 @@ static void *copy_of(const void *from, size_t bytes)
     return to;
 }
 
-/* Adds a task to a recording. Copies a launch's arguments and buffers, since the recording may outlive those of the
-   caller. */
+/* Copies a launch's arguments and buffers, since the recording may outlive the caller's. */
 static void task_keep(struct captured *c, const struct task *w)
 {
     if (c->n == c->cap) {

@@ -82,8 +82,7 @@ static bool cannot_write(struct file_out *f)
     return diag_error(f->s, FAIL_INPUT, NOWHERE, "cannot write %s: %s", f->path, strerror(errno));
 }
 
-/* Follows symbolic links: file_commit must replace the target of a link, not the link. Refuses devices such as
-   /dev/null. */
+/* Follows symbolic links, so that file_commit replaces the target of a link. Refuses devices such as /dev/null. */
 static bool find_real(struct file_out *f, mode_t *mode)
 {
     struct stat st;

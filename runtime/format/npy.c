@@ -199,8 +199,8 @@ static bool parse_header(struct header *h)
                                        : "'shape'");
 }
 
-/* Finds the header. A file begins with 6 bytes of magic, a byte for the major and one for the minor version, and the
-   header's length. The length is a u16 in version 1.0, a u32 in 2.0 and 3.0. */
+/* A file begins with 6 bytes of magic, major version, minor version, and the header's length: u16 in version 1.0, else
+   u32. */
 static bool find_header(struct file_in *f, size_t *at, size_t *len)
 {
     unsigned char b[MAGIC_BYTES + 6] = { 0 };

@@ -58,8 +58,8 @@ static bool bad_header(const struct reader *r, const char *why)
     return diag_error(r->s, FAIL_INPUT, NOWHERE, "%s: bad safetensors header: %s", r->f->path, why);
 }
 
-/* Checks the header before cJSON parses it. Limits the depth, since cJSON recurses. Limits the number of values, since
-   cJSON allocates memory for each. Refuses \u0000, which would cut a name short. */
+/* Limits the depth, since cJSON recurses, and the number of values, since cJSON allocates memory for each. Refuses
+   \u0000, which would cut a name short. */
 static bool scan_header(const struct reader *r, const char *p, size_t n)
 {
     int depth = 0;

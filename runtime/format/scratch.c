@@ -28,8 +28,7 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 
 void tree_remove(const char *dir) { nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
 
-/* True if `rest`, the name after the prefix, is "123-aB3xYz" or, from older versions, "aB3xYz". ".old" may follow.
-   *pid: 123, or 0. */
+/* True if `rest` is "123-aB3xYz", or "aB3xYz" of older versions. ".old" may follow. *pid: 123, or 0. */
 static bool is_ours(const char *rest, long *pid)
 {
     size_t digits = strspn(rest, "0123456789");
@@ -45,8 +44,7 @@ static bool is_ours(const char *rest, long *pid)
     return n == RANDOM && (!rest[n] || !strcmp(rest + n, ".old"));
 }
 
-/* True if the directory's process has ended, or if the directory is older than an hour. The age counts too, since a new
-   process can have the same id. */
+/* The age counts too, since a new process can have the id of an old one. */
 static bool is_left(const char *path, long pid)
 {
     struct stat st;

@@ -95,8 +95,7 @@ static enum misfit store_int(struct tensor *t, int64_t i, int64_t x)
     }
 }
 
-/* Stores x as element i. A float dtype rounds x, also to infinity. An integer dtype stores nothing if x does not
-   fit. */
+/* Floats round, also to infinity. An integer tensor stores nothing if x does not fit. */
 static enum misfit store_real(struct tensor *t, int64_t i, double x)
 {
     double y;

@@ -28,8 +28,7 @@ struct tensor_list {
 };
 const struct tensor *tensor_list_find(const struct tensor_list *list, const char *name);
 
-/* Computes the bytes of a tensor. Returns false for a negative dim, a rank over TENSOR_RANK, or over 2^62 bytes. For
-   this limit, dims of 0 count as 1. */
+/* Computes the bytes of a tensor. Returns false for a negative dim, a rank over TENSOR_RANK, or over 2^62 bytes. */
 bool tensor_size(enum dtype dtype, int rank, const int64_t *dim, size_t *bytes);
 /* A zeroed tensor. A shape that tensor_size refuses is a BUG. */
 struct tensor *tensor_new(struct arena *a, enum dtype dtype, int rank, const int64_t *dim);

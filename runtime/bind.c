@@ -30,7 +30,7 @@ struct want {
 
 struct dim_state {
     int64_t value;
-    const char *from; /* why `value`: "x in x.npy is f32[3, 4]"; NULL: no file decides the dim */
+    const char *from; /* the file that gives `value`: "x in x.npy is f32[3, 4]"; NULL: none */
     int64_t asked;
     const char *flag; /* "--dim T=64"; NULL: none */
 };

@@ -20,7 +20,7 @@ struct run_job {
     struct binding *b;
     enum numerics numerics;
     bool cpu;
-    const char *on; /* "cpu real", "emu:gfx90a" */
+    const char *on; /* where the graph runs: "cpu real", "emu:gfx90a" */
     const char *target;
     struct tensor **outs;
 };

@@ -70,7 +70,7 @@ struct verify_context {
     const struct dim_values *dims;
     const char *weights; /* "weights: judge, seed 42" */
     const char *what;    /* the graph or build, for commands that the report suggests */
-    const char *with;    /* flags for such commands that give the same inputs: " --batch 9" */
+    const char *with;    /* flags that repeat the inputs in such commands: " --batch 9" */
     bool sanitized;      /* true if the checking emulator found no fault */
     enum verdict verdict;
 };

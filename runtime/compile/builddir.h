@@ -58,7 +58,7 @@ bool build_set_last(struct session *s, const char *name);
    "tokic-out/". */
 const char *build_default_dir(struct session *s, const char *graph, const char *size, const char *const *sets,
                               size_t n_sets, const char **name);
-/* True unless `dir` has a build of another file than `source`. Then false with a diagnostic that names both files. */
+/* Returns false with a diagnostic if `dir` has a build of another file than `source`. */
 bool build_is_of(struct session *s, const char *dir, const char *source);
 bool dir_make(struct session *s, const char *path);
 #endif

@@ -13,7 +13,7 @@ typedef uint64_t dptr; /* device address; 0: none */
 /* The resources of a kernel, as the compiler reports them. -1: unknown. */
 struct kernel_info {
     const char *name;
-    int regs;         /* NVIDIA: registers; AMD: VGPRs, since gfx90a VGPRs and AGPRs */
+    int regs;         /* NVIDIA: registers; AMD: VGPRs (since gfx90a with AGPRs) */
     int agprs, sgprs; /* AMD only */
     int spills;       /* in registers (AMD) or bytes (NVIDIA) */
     int stack;        /* bytes per work-item */
@@ -40,7 +40,7 @@ struct launch_buffer {
     bool written;
     bool read;
     int elem;
-    uint32_t value; /* number of the value that the launch reads or writes here; 0: unknown */
+    uint32_t value; /* number of the graph's value that the launch reads or writes here; 0: unknown */
 };
 
 /* Handles. Each belongs to one device. */

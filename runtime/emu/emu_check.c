@@ -26,7 +26,7 @@ struct past {
 
 struct cell {
     struct past write, read; /* the last write and the last read; epoch 0: none */
-    /* Reads before the last read.
+    /* Reads of the cell before `read`.
          other_*: the last one by another thread or block
          many_waves: several waves have read the cell in this epoch
          many_threads: several threads of a wave have read the cell since the wave's last barrier

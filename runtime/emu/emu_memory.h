@@ -1,6 +1,7 @@
 #ifndef TOKIC_RUNTIME_EMU_EMU_MEMORY_H
 #define TOKIC_RUNTIME_EMU_EMU_MEMORY_H
-/* The emulator's memory. The checking emulator also keeps the number of the value in each byte (see emu_check.h). */
+/* The emulator's memory. The checking emulator also keeps, for each byte, the number of the value in it
+   (emu_check.h). */
 #include "runtime/emu/emu_device.h"
 
 bool emu_alloc(struct device *d, size_t bytes, dptr *out);

@@ -446,7 +446,7 @@ static bool check_files(struct bind *b)
     return good;
 }
 
-/* Refuses draws that do not fit in memory. Reports the largest tensor. */
+/* Refuses draws that do not fit in memory. The error points at the largest tensor. */
 static bool check_memory(struct bind *b)
 {
     double need = 0;

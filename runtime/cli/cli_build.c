@@ -196,7 +196,7 @@ static bool write_build(const struct build_job *j)
     return json_line(s, line, j->l.c->out);
 }
 
-/* A default directory must not hold a build of another file. */
+/* Refuses a default directory that has a build of another file. */
 static bool choose_dir(struct build_job *j)
 {
     const struct graph *g = j->l.parsed;

@@ -344,7 +344,7 @@ static const struct build_target *target_of_build(const struct line *l, const st
     return NULL;
 }
 
-/* NULL if another version of tokic made the build, or if the build's kernels differ from those of `k`. */
+/* Returns NULL if another version of tokic made the build, or if the build's kernels differ from those of `k`. */
 static const struct build_target *kernels_of_build(const struct line *l, const struct compiled *k)
 {
     const struct build_target *t = l->build ? target_of_build(l, k->target) : NULL;

@@ -28,7 +28,8 @@ const struct gpu_vendor gpu_amd = {
     .param_end = (void *)3, /* HIP_LAUNCH_PARAM_END */
 };
 
-/* NULL: tokic does not use the function in this driver. `maybe`: some versions of the driver lack the function. */
+/* A function of the two drivers. A name is NULL if tokic does not use the function in that driver. `maybe`: some
+   versions of the driver lack the function. */
 struct function_name {
     size_t field;
     const char *hip, *cuda;
@@ -119,7 +120,6 @@ static bool node_there(const struct gpu_vendor *v)
     return !v->nodes;
 }
 
-/* memcpy, since ISO C has no cast from void * to a function pointer. */
 static bool fill_in(struct session *s, struct gpu_driver *g, void *lib, const char *path, const char **why)
 {
     for (int i = 0; i < FUNCTIONS; i++) {
@@ -131,6 +131,7 @@ static bool fill_in(struct session *s, struct gpu_driver *g, void *lib, const ch
             *why = arena_printf(s->run, "%s has no %s", path, name);
             return false;
         }
+        /* memcpy, since ISO C has no cast from void * to a function pointer */
         memcpy((char *)g + functions[i].field, &p, sizeof p);
     }
     return true;

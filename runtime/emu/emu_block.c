@@ -298,8 +298,8 @@ static bool block_run(struct worker *w, uint64_t block)
     return stacks_intact(w, lanes);
 }
 
-/* Workers take blocks in ascending order, so all blocks below a failed one run. The lowest failed block therefore does
-   not depend on the number of threads. */
+/* Workers take blocks in ascending order. When a block fails, all lower blocks have started, and they run to their end.
+   So the lowest failed block does not depend on the number of threads. */
 static void *worker_run(void *arg)
 {
     struct worker *w = arg;

@@ -44,7 +44,7 @@ static bool is_ours(const char *rest, long *pid)
     return n == RANDOM && (!rest[n] || !strcmp(rest + n, ".old"));
 }
 
-/* The age counts too, since a new process can have the id of an old one. */
+/* A directory is left over if its process has ended. After an hour it always is: a new process may have the same id. */
 static bool is_left(const char *path, long pid)
 {
     struct stat st;

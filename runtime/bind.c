@@ -1,5 +1,4 @@
-/* Files are read first, since their shapes decide the symbolic dims. Then shapes and values are checked, and the
-   tensors without a file are drawn. */
+/* Reads files first, since their shapes decide the symbolic dims; then checks values; then draws the other tensors. */
 #include "runtime/bind.h"
 
 #include <errno.h>
@@ -18,22 +17,21 @@
 #include "runtime/format/safetensors.h"
 
 enum { DEFAULT_DIM = 128, MAX_THREADS = 16 };
-#define THREADED (1 << 20) /* a tensor of at least this many elements is drawn by several threads */
+#define THREADED (1 << 20) /* tensors of at least this many elements are drawn by several threads */
 #define ELEMENTS_MAX (INT64_C(1) << 40)
 
-/* An input, label or parameter. */
 struct want {
     const struct node *node;
     bool param;
-    bool needed;               /* a parameter, or an output depends on it */
+    bool needed;               /* false for an input or label that no output depends on */
     const struct tensor *file; /* NULL: values are drawn */
     const char *path;
 };
 
 struct dim_state {
     int64_t value;
-    const char *from; /* the file that decides the dim: "x in x.npy is f32[3, 4]"; NULL: none */
-    int64_t asked;    /* the value that `flag` gives */
+    const char *from; /* the file that gives `value`: "x in x.npy is f32[3, 4]"; NULL: none */
+    int64_t asked;
     const char *flag; /* "--dim T=64"; NULL: none */
 };
 
@@ -58,7 +56,7 @@ static bool *reached(struct bind *b)
     bool *seen = arena_array(b->a, bool, g->next_id + 1);
     for (size_t i = 0; i < g->n_outs; i++)
         seen[g->outs[i].node->id] = true;
-    for (size_t i = g->n_nodes; i-- > 0;) /* backwards, since operands stand before their users */
+    for (size_t i = g->n_nodes; i-- > 0;) /* backwards: a node comes after its operands */
         for (int k = 0; seen[g->nodes[i]->id] && k < g->nodes[i]->n_in; k++)
             seen[g->nodes[i]->in[k]->id] = true;
     return seen;
@@ -84,8 +82,8 @@ static struct want *want_find(struct bind *b, const char *name)
     return NULL;
 }
 
-/* An integer source gets its own dtype. For a float source, integers in the file become f64. Floats stay as they are,
-   but must not overflow the source's dtype. */
+/* Integers become the source's dtype, or f64 for a float source. Floats stay, but must not overflow the source's
+   dtype. */
 static const struct tensor *as_kind(struct bind *b, const struct want *w, const struct tensor *t)
 {
     enum dtype to = w->node->type.dtype;
@@ -104,7 +102,7 @@ static const struct tensor *as_kind(struct bind *b, const struct want *w, const 
         return tensor_convert(b->s, b->a, name, t, DT_F64);
     if (to == DT_FLOAT || dtype_size(to) >= dtype_size(t->dtype))
         return t;
-    struct arena *scratch = arena_new(); /* only to test whether the values fit */
+    struct arena *scratch = arena_new();
     bool fits = tensor_convert(b->s, scratch, name, t, to) != NULL;
     arena_free(scratch);
     if (!fits)
@@ -154,7 +152,7 @@ static void add_name(struct bind *b, const char **list, const char *name)
     *list = arena_printf(b->a, "%s%s%s", *list, **list ? ", " : "", name);
 }
 
-/* Compares ranks and constant dims, since symbolic dims are not known yet. */
+/* Compares only ranks and constant dims. The symbolic dims are not known yet. */
 static bool may_have_shape(const struct type *type, const struct tensor *t)
 {
     bool same = type->rank == t->rank;
@@ -163,7 +161,7 @@ static bool may_have_shape(const struct type *type, const struct tensor *t)
     return same;
 }
 
-/* The file must hold exactly the graph's parameters. All mismatches are reported together. */
+/* Requires exactly the parameters of the graph. Reports all mismatches together. */
 static bool read_weights(struct bind *b)
 {
     if (!b->o->weights)
@@ -235,7 +233,7 @@ static bool misshapen(struct bind *b, const struct want *w)
     return false;
 }
 
-/* If e is coef·D + k, solves e = value for the symbolic dim D: 2·D + 1 = 9 gives D = 4. */
+/* Solves `e` = `value` if `e` is coef·D + k for one symbolic dim D. Example: 2·D + 1 = 9 gives D = 4. */
 static bool solve(struct bind *b, const struct want *w, const struct index *e, int64_t value)
 {
     const struct index *atom = e->kind == INDEX_SYM                                            ? e
@@ -332,7 +330,6 @@ static bool ask_dims(struct bind *b)
     return ask(b, 0, b->o->batch, arena_printf(b->a, "--batch %" PRId64, b->o->batch));
 }
 
-/* A dim comes from the files, else from a flag, else it is 128. */
 static bool choose_dim(struct bind *b, size_t i, int64_t *out)
 {
     const struct dim_state *d = &b->dims[i];
@@ -360,7 +357,7 @@ static bool fill_dims(struct bind *b)
     return true;
 }
 
-/* Evaluates a shape for the bound dims. false if a dim is negative, or if there are more than ELEMENTS_MAX elements. */
+/* Returns false if a dim is negative, or if there are more than ELEMENTS_MAX elements. */
 static bool shape_at(const struct bind *b, const struct type *t, int64_t dim[MAX_RANK])
 {
     int64_t count = 1;
@@ -412,7 +409,7 @@ static bool check_shapes(struct bind *b)
     return good;
 }
 
-/* The range is rounded outward to the file's dtype: if it ends at 0.1, the f16 nearest to 0.1 is still inside. */
+/* A bound of 0.1 also allows the value nearest to 0.1 in the file's dtype. */
 static bool check_values(struct bind *b, const struct want *w)
 {
     const struct tensor *t = w->file;
@@ -449,7 +446,7 @@ static bool check_files(struct bind *b)
     return good;
 }
 
-/* Refuses draws that do not fit in memory. The error points at the largest tensor's declaration. */
+/* Refuses draws that do not fit in memory. The error points at the largest tensor. */
 static bool check_memory(struct bind *b)
 {
     double need = 0;
@@ -516,7 +513,10 @@ static void draw_floats(uint64_t seed, const char *name, double lo, double hi, s
     }
 }
 
-/* Weights: ±1/√columns. Biases: 0, or ±½ under INIT_JUDGE. Norm scales: 1, or ½ to 3/2 under INIT_JUDGE. */
+/* Sets the range that a parameter is drawn from.
+       Weights:      -1/√columns to 1/√columns
+       Biases:       0; with INIT_JUDGE -½ to ½
+       Norm scales:  1; with INIT_JUDGE ½ to 3/2 */
 static void param_range(const struct bind *b, const struct node *n, const int64_t *dim, double *lo, double *hi)
 {
     enum init init = (enum init)node_attr(n, op_attr(n->op, "init"))->i;
@@ -528,8 +528,7 @@ static void param_range(const struct bind *b, const struct node *n, const int64_
     *hi = middle + half;
 }
 
-/* The range declared for an input, or [0, 1] if there is none. A range with one infinite end gets the length 1. An
-   integer's range shrinks to whole numbers. */
+/* The declared range, or [0, 1]. With one infinite end, the range gets the length 1. */
 static bool data_range(struct bind *b, const struct node *n, double *lo, double *hi)
 {
     *lo = float_attr(n, "lo");

@@ -1,12 +1,12 @@
 #ifndef TOKIC_RUNTIME_BIND_H
 #define TOKIC_RUNTIME_BIND_H
-/* Gives a graph values for its symbolic dims, and a tensor for each input, label and parameter: from a file, or drawn
-   at random. */
+/* Binds a graph to data: a value for each symbolic dim, and a tensor for each input, label and parameter. A tensor
+   comes from a file or is drawn at random. */
 #include "ir/graph/graph.h"
 #include "runtime/format/tensor.h"
 
-/* How biases and norm scales are set when no file gives them. INIT_TRAIN: to 0 and 1, as before training. INIT_JUDGE:
-   to random values, so that verify notices a kernel that drops one of them. */
+/* How biases and norm scales are drawn. INIT_TRAIN: as 0 and 1, as before training. INIT_JUDGE: at random, so that
+   verify notices a kernel that drops a bias or a scale. */
 enum init_mode { INIT_TRAIN, INIT_JUDGE };
 
 struct bind_options {
@@ -15,10 +15,10 @@ struct bind_options {
     size_t n_inputs;
     const char *const *dims; /* each "T=64" */
     size_t n_dims;
-    int64_t batch; /* value of the first symbolic dim; -1: not given */
+    int64_t batch; /* first symbolic dim; -1: not given */
     uint64_t seed;
     enum init_mode init;
-    bool check; /* also refuse NaN and infinities in files */
+    bool check; /* refuses NaN and infinities in files */
 };
 
 struct bound_source {
@@ -34,11 +34,11 @@ struct binding {
     size_t n;
 };
 
-/* Binds every parameter, and every input and label that an output depends on. Floats from a file keep the file's dtype;
-   drawn floats are f32; integers get the dtype that the graph declares. NULL with diagnostics if tensors are missing,
-   unknown or wrongly shaped, if dims disagree, or if values lie outside the range that the graph declares. */
+/* Binds every parameter, and each input and label that an output depends on. Floats read from a file keep the file's
+   dtype. Drawn floats are f32. Integers get the dtype that the graph declares. Returns NULL with diagnostics for a
+   missing, unknown or wrongly shaped tensor, for contradicting dims, or for a value outside its declared range. */
 struct binding *bind_sources(struct session *s, const struct graph *g, const struct bind_options *o);
 const struct tensor *binding_find(const struct binding *b, const char *name);
-/* The values of all parameters, in the graph's order: for --save-weights. */
+/* Returns all parameters, in the graph's order, for --save-weights. */
 struct tensor_list *binding_weights(struct session *s, const struct graph *g, const struct binding *b);
 #endif

@@ -152,7 +152,6 @@ static bool wants_colour(FILE *to)
     return !(no && *no) && is_terminal(to);
 }
 
-/* Finds --json even if other arguments are wrong. */
 static bool asks_json(int argc, char **argv)
 {
     bool asked = false;

@@ -1,14 +1,14 @@
 #ifndef TOKIC_RUNTIME_CLI_CLI_H
 #define TOKIC_RUNTIME_CLI_CLI_H
-/* The command line. Results go to stdout, everything else to stderr. Only here are diagnostics printed. */
+/* The command line. Results go to stdout, everything else to stderr. No other part of tokic prints diagnostics. */
 #include "passes/pass.h"
 #include "runtime/cli/cli_options.h"
 
-/* Replacements that a test plants. */
+/* Passes and rewrite rules that a test puts in place of tokic's own. */
 struct cli_env {
     const struct pass *passes_instead;
     size_t n_instead;
-    const struct rule *rules; /* rewrite rules for the pass simplify; NULL: its own */
+    const struct rule *rules; /* for the pass simplify; NULL: its own rules */
     size_t n_rules;
 };
 

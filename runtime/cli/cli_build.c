@@ -12,14 +12,13 @@ struct build_job {
     struct line l;
     const struct target *targets[MAX_TARGETS];
     size_t n_targets;
-    bool must_compile; /* a target without a compiler is an error */
+    bool must_compile; /* true: a target without a compiler is an error */
     struct compiled compiled[MAX_TARGETS];
-    const char *why[MAX_TARGETS]; /* why a target is not compiled; NULL: compiled */
+    const char *why[MAX_TARGETS]; /* NULL: compiled */
     const char *dir;
     const char *name; /* the build's name in tokic-out; NULL with -o */
 };
 
-/* Opens a GPU to learn its target. NULL with a warning if the GPU cannot be used. */
 static const struct target *gpu_target(struct session *s, struct device *(*open)(struct session *, int), int ordinal)
 {
     struct session *probe = session_begin();
@@ -45,8 +44,7 @@ static void add_gpus(struct build_job *j, int count, struct device *(*open)(stru
     }
 }
 
-/* The targets of --target, else those of the GPUs present, else gfx90a. A build for gfx90a is useful even without its
-   compiler, since the emulator needs only cc. */
+/* Default: the targets of the GPUs present, else gfx90a, which the emulator can run without a GPU compiler. */
 static bool choose_targets(struct build_job *j)
 {
     const struct cli_options *o = &j->l.c->o;
@@ -198,7 +196,7 @@ static bool write_build(const struct build_job *j)
     return json_line(s, line, j->l.c->out);
 }
 
-/* Without -o, the directory must not hold a build of another file. */
+/* Refuses a default directory that has a build of another file. */
 static bool choose_dir(struct build_job *j)
 {
     const struct graph *g = j->l.parsed;
@@ -210,7 +208,6 @@ static bool choose_dir(struct build_job *j)
     return build_is_of(j->l.s, j->dir, j->l.src->name);
 }
 
-/* --stop: runs the passes up to the named one and prints the graph. */
 static enum fail stop(struct build_job *j)
 {
     static const char *const early[] = { "infer", "contracts" };

@@ -1,5 +1,4 @@
-/* tokic doctor: what works on this machine, what is missing, and how to get it. Each check has a session of its own, so
-   that its errors are not errors of the command. */
+/* tokic doctor. Each check has its own session, since a failed check is not an error of the command. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* tokic print, graph, ops: shows a graph, or the ops that a graph may use. */
+/* tokic print, graph, ops: show a graph, or the ops that a graph may use. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -81,7 +81,7 @@ static bool needs_file(struct cli *c)
                       c->verb->name);
 }
 
-/* Does the command name a target, or a pass that runs only for a target? */
+/* True if the command names a target, or a pass that runs only for a target. */
 static bool wants_target(const struct cli_options *o)
 {
     const char *pass = o->stop ? o->stop : o->dump;
@@ -119,7 +119,6 @@ enum fail cli_print(struct cli *c)
     return FAIL_NONE;
 }
 
-/* An input, label, output or loss. */
 struct port {
     const char *word, *name;
     const struct type *type;
@@ -188,7 +187,7 @@ static void print_summary(const struct line *l)
     table_print(t, 2, out);
 }
 
-/* One line of JSON for the graph, then one for each port. A symbolic dimension is the text of its expression. */
+/* Prints a JSON line for the graph, then one for each port. A symbolic dim is a string. */
 static bool summary_json(const struct line *l)
 {
     const struct graph *g = l->parsed;

@@ -43,7 +43,7 @@ static bool is_dir(const char *path)
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
-/* A build has its own copy of the graph's text. Warns if the file has another text now. */
+/* Warns if the graph's file has changed since the build. The build has its own copy of the text. */
 static void warn_if_stale(const struct line *l)
 {
     const struct build *b = l->build;
@@ -62,7 +62,7 @@ static void warn_if_stale(const struct line *l)
     session_end(probe);
 }
 
-/* The graph of a build is fixed: --size and --set need a new build. */
+/* Opens a build. Refuses --set and another --size, since the graph of a build is fixed. */
 static bool open_build(struct line *l)
 {
     const struct cli_options *o = &l->c->o;
@@ -94,7 +94,6 @@ static bool open_what(struct line *l)
     return l->src != NULL;
 }
 
-/* Adds a note with names that --output accepts: outputs first, then other tensors. */
 static void list_names(const struct line *l)
 {
     const struct graph *g = l->parsed;
@@ -118,7 +117,7 @@ static void list_names(const struct line *l)
 #define GRAD_PREFIX "grad:"
 static const double default_loss_scale = 1024;
 
-/* "w" of --output grad:w=w.npy; NULL: it asks for no gradient. */
+/* Returns "w" for the option "grad:w=w.npy". NULL if the option asks for no gradient. */
 static const char *gradient_asked(const struct line *l, const char *option)
 {
     size_t skip = strlen(GRAD_PREFIX);
@@ -142,7 +141,7 @@ struct gradients line_gradients(const struct line *l)
     return g;
 }
 
-/* Does the command ask for gradients that its build does not compute? */
+/* True if the command asks for gradients that its build does not compute. */
 static bool gradients_are_extra(const struct line *l)
 {
     struct gradients g = line_gradients(l);
@@ -150,7 +149,6 @@ static bool gradients_are_extra(const struct line *l)
     return l->build && wanted && (l->build->loss_scale != g.scale || g.n_names);
 }
 
-/* option: "NAME" or "NAME=FILE", where NAME is any tensor that the graph names. */
 static bool add_output(struct line *l, const char *option)
 {
     struct graph *g = l->parsed;
@@ -244,7 +242,6 @@ static bool check_files(const struct line *l)
     return true;
 }
 
-/* An input, label or parameter that no output depends on is usually a mistake. */
 static void warn_of_unused(struct session *s, const struct graph *g)
 {
     enum { MOST = 8 };
@@ -254,7 +251,7 @@ static void warn_of_unused(struct session *s, const struct graph *g)
         used[g->outs[i].node->id] = true;
     if (g->loss)
         used[g->loss->id] = true;
-    for (size_t i = g->n_nodes; i-- > 0;) { /* backwards, since operands stand before their users */
+    for (size_t i = g->n_nodes; i-- > 0;) { /* backwards: a node comes after its operands */
         const struct node *x = g->nodes[i];
         used[x->id] |= x->op->class == CLS_EFFECT;
         for (int k = 0; used[x->id] && k < x->n_in; k++)
@@ -308,7 +305,7 @@ struct pass_ctx line_pass_ctx(const struct line *l, const struct target *t)
     return ctx;
 }
 
-/* Dumps go to stdout; with --json, where stdout must hold only JSON, they go to stderr. */
+/* Dumps go to stdout. With --json they go to stderr, since stdout must hold only JSON. */
 struct pass_options line_pass_options(const struct line *l)
 {
     const struct cli_options *o = &l->c->o;
@@ -347,8 +344,7 @@ static const struct build_target *target_of_build(const struct line *l, const st
     return NULL;
 }
 
-/* Returns the build's target if its kernels equal those of k. Else NULL, since another version of tokic or --output
-   changed them. */
+/* Returns NULL if another version of tokic made the build, or if the build's kernels differ from those of `k`. */
 static const struct build_target *kernels_of_build(const struct line *l, const struct compiled *k)
 {
     const struct build_target *t = l->build ? target_of_build(l, k->target) : NULL;

@@ -266,7 +266,7 @@ static const struct cli_flag *flag_of(int got)
     BUG("getopt gave %d", got);
 }
 
-/* getopt_long accepts "--dev" for "--device". tokic refuses that, since a flag added later could make it ambiguous. */
+/* tokic refuses abbreviated flags ("--dev"): a flag added later could make an abbreviation ambiguous. */
 static bool is_abbreviated(const struct cli_flag *f, char **argv, bool is_long)
 {
     const char *said = argv[optind - 1 - (optarg && optarg == argv[optind - 1])];
@@ -293,7 +293,7 @@ bool cli_options_read(struct session *s, const struct verbs *all, const struct v
                       struct cli_options *o)
 {
     struct option longs[N_FLAGS + 1];
-    char shorts[3 * N_FLAGS + 2], **args = arena_array(s->run, char *, argc + 1); /* a copy, since getopt reorders it */
+    char shorts[3 * N_FLAGS + 2], **args = arena_array(s->run, char *, argc + 1); /* a copy: getopt reorders it */
     memcpy(args, argv, (size_t)argc * sizeof *argv);
     tables_of(v, longs, shorts);
     *o = (struct cli_options){ .batch = -1, .seed = 42 };

@@ -12,9 +12,9 @@ struct verb {
     const char *name;
     const char *args; /* "[GRAPH|DIR]", as help shows it; NULL: takes no argument */
     const char *summary;
-    const char *flags; /* names of flags, space-separated */
+    const char *flags;
     const char *about;
-    /* FAIL_NONE: success. If the session has errors, the first one decides the exit code instead. */
+    /* Returns FAIL_NONE on success. If the session has errors, the first error decides the exit code instead. */
     enum fail (*run)(struct cli *c);
 };
 
@@ -59,20 +59,20 @@ struct cli_flag {
     const char *name;
     char letter;
     enum flag_kind kind;
-    size_t at;       /* offset of the value in struct cli_options */
-    const char *arg; /* the value as help shows it; for FLAG_WORD the choices, "cpu|hip" */
+    size_t at;       /* offset in struct cli_options */
+    const char *arg; /* the value as help shows it; for FLAG_WORD the allowed words: "cpu|hip" */
     const char *help;
 };
 
 const struct cli_flag *cli_flag_at(int i);
-/* "; did you mean NEAR?", or "" if `near` is NULL. */
+/* Returns "; did you mean NEAR?", or "" if `near` is NULL. */
 const char *cli_meant(struct session *s, const char *near);
-/* Translates the words of other tools: "cuda" for --device is "nvidia:0". `of`: the flag's name. NULL: unknown. */
+/* Translates a word of other tools for the flag `of`: "cuda" for --device gives "nvidia:0". NULL if unknown. */
 const char *cli_word_meant(const char *of, const char *said);
 bool cli_has_word(const char *words, const char *word);
 
-/* Reads the flags in argv[1..] for verb v. The strings of `out` point into argv. false with a diagnostic
-   (FAIL_USAGE). */
+/* Reads the flags of verb `v` from argv[1] on. The strings of `out` point into argv. Returns false with a diagnostic
+   (FAIL_USAGE) on failure. */
 bool cli_options_read(struct session *s, const struct verbs *all, const struct verb *v, int argc, char **argv,
                       struct cli_options *out);
 void cli_options_help(const struct verb *v, FILE *to);

@@ -1,5 +1,4 @@
-/* tokic run: runs a graph in the reference interpreter, or its kernels on a device, and shows and writes the
-   outputs. */
+/* tokic run: runs a graph in the reference interpreter, or its kernels on a device. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -14,14 +13,14 @@
 #include "runtime/format/safetensors.h"
 #include "runtime/judge/walk.h"
 
-enum { SHOWN = 8 }; /* outputs of up to 8 elements are shown whole */
+enum { SHOWN = 8 }; /* outputs of at most this many elements are shown whole */
 
 struct run_job {
     struct line l;
     struct binding *b;
     enum numerics numerics;
     bool cpu;
-    const char *on; /* "cpu real", "emu:gfx90a" */
+    const char *on; /* where the graph runs: "cpu real", "emu:gfx90a" */
     const char *target;
     struct tensor **outs;
 };
@@ -66,8 +65,7 @@ static void take(struct run_job *j, const struct walk *w, size_t i, const struct
     j->outs[i] = walk_tensor(w, n, j->l.s->run);
 }
 
-/* For --numerics f16 this runs the graph after the pass precision, which chooses the dtype that each node is rounded
-   to. */
+/* --numerics f16 needs the pass `precision`, which chooses the dtype that each value is rounded to. */
 static bool run_cpu(struct run_job *j)
 {
     struct compiled k = { .after = j->l.parsed };
@@ -124,7 +122,7 @@ static bool guard_node(void *ctx, struct walk *w, const struct node *n)
     return good;
 }
 
-/* Checks values of a reference run for any backend, since kernels do not store most values. */
+/* Checks the values of a reference run, since kernels do not store most values. */
 static bool check_guards(struct run_job *j)
 {
     const struct graph *g = j->l.parsed;
@@ -142,7 +140,7 @@ static bool check_guards(struct run_job *j)
     return ok;
 }
 
-/* For an output that is an input or parameter: if no kernel reads it, it is not on the device. */
+/* Call for an output that is an input or parameter. The device has such a value only if a kernel reads it. */
 static struct tensor *source_value(struct run_job *j, const struct graph *g, struct node *n)
 {
     struct walk *w = walk_begin(j->l.s, g, &j->b->dims, NUMERICS_F16, 1);
@@ -198,7 +196,7 @@ struct stats {
     int64_t nans, infinite;
 };
 
-/* min, max and mean leave out elements that are not finite. */
+/* The minimum, maximum and mean leave out elements that are not finite. */
 static struct stats stats_of(const struct tensor *t)
 {
     struct stats st = { INFINITY, -INFINITY, 0, 0, 0 };
@@ -351,7 +349,6 @@ static bool save_weights(struct run_job *j)
     return true;
 }
 
-/* Done before the run, so that no run is wasted. */
 static bool check_outputs(struct cli *c)
 {
     for (size_t i = 0; i < c->o.outputs.n; i++) {

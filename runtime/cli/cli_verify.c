@@ -1,5 +1,4 @@
-/* tokic verify: judges every kernel on its actual inputs, and the passes against the graph as parsed. Reports how far
-   the outputs are from real numbers. */
+/* tokic verify: judges every kernel on its actual inputs, and the passes against the parsed graph. */
 #include <string.h>
 
 #include "ir/ops/op.h"
@@ -10,8 +9,7 @@
 #include "runtime/cli/report.h"
 #include "runtime/judge/verify.h"
 
-/* For the progress line: the time to compare the outputs and to judge the passes, as shares of the kernels' time
-   (measured: moe_sheaf tiny, batch 128, emulated). */
+/* For the progress line, in units of the kernels' time. Measured with moe_sheaf tiny, batch 128, emulated. */
 #define COMPARE_SHARE 0.15
 #define PASSES_SHARE 0.6
 
@@ -24,7 +22,7 @@ struct verify_job {
     struct verify_context ctx;
     struct verify_lines *lines;
     struct progress progress;
-    double *work; /* work of each group in multiply-adds, of comparing outputs, and of judging passes */
+    double *work; /* estimates: [i] group i; then comparing the outputs; last, judging the passes */
 };
 
 static struct cJSON *head(const struct verify_job *j) { return line_json(&j->l, "verify", j->b, INIT_JUDGE); }
@@ -161,7 +159,7 @@ static enum fail say(struct verify_job *j)
     return j->ctx.verdict <= VERDICT_PARTLY ? FAIL_NONE : FAIL_JUDGED;
 }
 
-/* verify takes --output NAME, but not --output NAME=FILE, since it writes no outputs. */
+/* Refuses --output NAME=FILE, since verify writes no outputs. --output NAME is allowed. */
 static bool check_outputs(struct cli *c)
 {
     for (size_t i = 0; i < c->o.outputs.n; i++)

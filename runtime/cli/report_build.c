@@ -26,8 +26,7 @@ static double bytes_of(struct session *s, struct node *const *list, size_t n, in
     return sum;
 }
 
-/* A multiply-add of a contraction is two operations, an element of a pointwise op is one. Each value is counted as read
-   or written once. */
+/* A multiply-add counts as two operations, an element of a pointwise op as one. Each value is read or written once. */
 static void add_group(struct session *s, struct line *l, const struct group *gr, int64_t hint)
 {
     for (size_t i = 0; i < gr->n_nodes; i++) {
@@ -64,8 +63,7 @@ static struct line *lines_of(struct session *s, const struct build_report *r, si
     return lines;
 }
 
-/* Is a launch limited by compute, by memory, or by the launch itself? Uses the peak rates of the target's usual
-   card. */
+/* Estimates what limits a launch: its operations, its bytes, or LAUNCH_SECONDS. */
 static const char *bound_by(const struct target *t, const struct line *l)
 {
     double n = (double)l->launches;

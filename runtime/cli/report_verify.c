@@ -26,7 +26,7 @@ struct verify_lines {
     size_t width[COLUMNS];
 };
 
-/* A wrong kernel is worse than a right one; otherwise the larger ratio is worse. */
+/* A wrong kernel is worse than a right one. Otherwise the larger ratio is worse. */
 static bool is_worse(const struct kernel_verdict *a, const struct kernel_verdict *b)
 {
     return a->pass != b->pass ? !a->pass : a->ratio > b->ratio;
@@ -70,7 +70,7 @@ static const char *dims_text(struct arena *a, const struct dim_values *d)
     return text;
 }
 
-/* The widths must fit lines that are not known yet: they fit the longest title and the last element of every result. */
+/* Sets the column widths before the lines are known: for the longest title and the last element of every result. */
 static void set_widths(struct verify_lines *l)
 {
     static const char *const widest[COLUMNS] = { "kernel",        "1.0e-100", "1.0e-10", "1,000",
@@ -139,7 +139,7 @@ void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *
                                    number_text(a, line->range), w->pass ? NULL : "wrong" });
 }
 
-/* "y 8.9e-04 from real, end to end". For a tensor with elements that are not finite, counts them. */
+/* "y 8.9e-04 from real, end to end". If some elements are not finite, the text says how many. */
 static const char *drift_text(struct arena *a, const struct drift *d)
 {
     if (!d->elements)
@@ -248,7 +248,7 @@ static void print_fail(struct session *s, const struct verify_report *r, const s
                     : "runs the same kernels on the CPU, looking for races, out-of-range and unwritten accesses");
 }
 
-/* Sums over all kernels. blind: kernels of which no element was judged. kernels: all others. */
+/* Sums over all kernels. `blind`: number of kernels without a judged element; `kernels`: all others. */
 struct judged {
     int64_t elements, range, not_finite;
     size_t kernels, blind;
@@ -269,7 +269,7 @@ static struct judged judged_of(const struct verify_report *r)
     return j;
 }
 
-/* Why nothing was judged: "no kernels", or "B 0" if the dim B is 0. */
+/* Says why nothing was judged: "no kernels", or "B 0" if the dim B is 0. */
 static const char *nothing_text(struct arena *a, const struct verify_report *r, const struct dim_values *d)
 {
     const char *text = "";
@@ -281,7 +281,7 @@ static const char *nothing_text(struct arena *a, const struct verify_report *r, 
     return *text ? text : "no value has elements";
 }
 
-/* "div of y[3, 1] may leave its domain" */
+/* Says why an element was not judged: "y[3, 1]: div in it may leave its domain". */
 static const char *blind_text(struct arena *a, const struct kernel_verdict *v, const struct dim_values *dims)
 {
     const char *at = element_text(a, v->blind, dims, v->blind_at);
@@ -289,8 +289,6 @@ static const char *blind_text(struct arena *a, const struct kernel_verdict *v, c
                                    : arena_printf(a, "%s: %s in it %s", at, v->blind_of->op->call.name, v->blind_why);
 }
 
-/* Names the kernels with elements that were not judged, the kernels without a finite element, and the outputs of which
-   nothing was judged. */
 static void print_unjudged(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
 {
     struct arena *a = s->run;

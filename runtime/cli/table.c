@@ -117,7 +117,7 @@ const char *ratio_text(struct arena *a, double x)
         return isnan(x) ? "NaN" : "∞";
     if (x >= 10)
         return number_text(a, x < 1e15 ? (int64_t)x : INT64_C(1000000000000000));
-    double cut = floor(x * 100 + 1e-9) / 100; /* 1e-9, since 0.29 · 100 is below 29 */
+    double cut = floor(x * 100 + 1e-9) / 100; /* + 1e-9: in double, 0.29 · 100 is below 29 */
     return arena_printf(a, "%.2f", x <= 1 ? fmin(cut, 0.99) : cut);
 }
 
@@ -201,7 +201,7 @@ const char *element_text(struct arena *a, const struct node *n, const struct dim
     return n->type.rank ? arena_printf(a, "%s[%s]", name, index) : name;
 }
 
-/* The name of the expert or layer that a group belongs to: "expert12". *stem: its length without the number, 6. */
+/* Returns the expert or layer of a group: "expert12". *stem: length of that name without its number, 6. */
 static const char *instance_of(const struct group *gr, size_t *stem)
 {
     const char *instance = NULL;

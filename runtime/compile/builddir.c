@@ -130,8 +130,7 @@ static bool put_all(struct session *s, const struct build *b, const char *dir)
     return false;
 }
 
-/* What stands at the path of a new build: nothing, an empty directory, an old build, or anything else, which must not
-   be replaced. */
+/* What exists at the path of a new build. WAY_OTHER: something that is not a build and must not be replaced. */
 enum in_way { WAY_FREE, WAY_EMPTY, WAY_BUILD, WAY_OTHER };
 
 static enum in_way what_is_at(struct session *s, const char *dir)
@@ -150,11 +149,10 @@ static enum in_way what_is_at(struct session *s, const char *dir)
         return WAY_EMPTY;
     const char *manifest = arena_printf(s->run, "%s/manifest.json", dir);
     const char *checked = arena_printf(s->run, "%s/graph.checked", dir);
-    const char *graph = arena_printf(s->run, "%s/graph.graph", dir); /* a build may have lost one of the two */
+    const char *graph = arena_printf(s->run, "%s/graph.graph", dir); /* one of these two may be missing */
     return !access(manifest, F_OK) && (!access(checked, F_OK) || !access(graph, F_OK)) ? WAY_BUILD : WAY_OTHER;
 }
 
-/* Is this the name of a file or directory that builds have? */
 static bool is_ours(const char *name)
 {
     static const char *const names[] = { ".", "..", "graph.graph", "graph.checked", "manifest.json", "kernels" };
@@ -169,7 +167,7 @@ static bool is_ours(const char *name)
     return target_find(target) != NULL;
 }
 
-/* Names like ".tokic-aB3xYz.tmp", which killed processes leave. */
+/* True for a name like ".tokic-aB3xYz.tmp", left by a killed process. */
 static bool is_temporary(const char *name)
 {
     size_t n = strlen(name);
@@ -188,7 +186,7 @@ static bool move_new(const char *from, const char *to)
     return errno != EEXIST && !rename(from, to);
 }
 
-/* Moves the user's own files from the old build to the new one. false if some cannot be moved. */
+/* Moves the user's own files from the old build to the new one. False if one of them cannot be moved. */
 static bool keep_foreign(struct session *s, const char *old, const char *dir)
 {
     bool all = true;
@@ -213,8 +211,7 @@ struct build_place {
     const char *dir;
 };
 
-/* Removes an old build, or what a killed process left of one. The user's own files in it move to the new build
-   first. */
+/* Removes `left`, an old build or the remains of one. First moves the user's own files from `left` to the new build. */
 static void drop_left(void *ctx, const char *left)
 {
     const struct build_place *p = ctx;
@@ -222,7 +219,7 @@ static void drop_left(void *ctx, const char *left)
         tree_remove(left);
 }
 
-/* If the file system cannot swap two names, `dir` does not exist for a moment. */
+/* Swaps `fresh` and an old build at `dir`. If the file system cannot swap names, `dir` does not exist for a moment. */
 static bool move_into_place(struct session *s, const char *fresh, const char *dir, enum in_way way)
 {
     if (way == WAY_FREE || way == WAY_EMPTY)
@@ -348,7 +345,7 @@ static bool read_sets(struct session *s, const cJSON *list, struct build *b)
     return true;
 }
 
-/* Keeps the bytes whose hash was checked, so that the files are not read again. */
+/* Keeps bytes whose hash was checked, so that the file is not read again. */
 static bool keep_file(struct build *b, const char *name, const char *bytes, size_t size)
 {
     if (!strcmp(name, "graph.graph")) {
@@ -389,8 +386,7 @@ static bool is_named(const struct build *b, const char *name)
     return false;
 }
 
-/* Reports files that have a name which builds use, but which the manifest does not list. The user's other files are
-   ignored. */
+/* Reports files that are named like a build's files but are not in the manifest. */
 static bool no_strays(struct session *s, const struct build *b, const char *under, int depth)
 {
     struct dirent **list;
@@ -529,7 +525,7 @@ static bool same_name(const char *a, const char *b)
 
 static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
-/* "-D=1-H=64": sorted by name; a name's last value counts. */
+/* Joins --set flags, sorted by name: "H=64" and "D=1" give "-D=1-H=64". A name's last value counts. */
 static const char *sets_text(struct session *s, const char *const *sets, size_t n)
 {
     const char **kept = arena_array(s->run, const char *, n + 1);
@@ -558,7 +554,7 @@ const char *build_default_dir(struct session *s, const char *graph, const char *
     return arena_printf(s->run, OUT_DIR "/%s", *name);
 }
 
-/* If one of the files does not exist, the paths are compared as texts. */
+/* Compares two files by device and inode. If one does not exist, compares the paths as texts. */
 static bool same_path(const char *a, const char *b)
 {
     struct stat x, y;

@@ -7,8 +7,8 @@
        kernels/TARGET/NAME.txt  each kernel
        TARGET.o                 the target's code object
        manifest.json            SHA-256 of every file, tokic's version, targets, compilers
-   A build is written to a temporary directory DIR.tokic-*, which is then renamed to DIR. So a killed tokic leaves the
-   old build or the new one. The next build removes leftover temporary directories. */
+   build_write fills a temporary directory DIR.tokic-* and renames it to DIR. If tokic is killed, DIR is the old build
+   or the new one. The next build removes leftover temporary directories. */
 #include "runtime/device/device.h"
 
 struct build_kernel {
@@ -17,7 +17,7 @@ struct build_kernel {
 struct build_target {
     const struct target *target;
     const char *text;                   /* prelude and kernels; NULL after build_read */
-    char text_hash[65];                 /* of the text; set by build_read */
+    char text_hash[65];                 /* SHA-256 of the text, in hex; set by build_read */
     const struct build_kernel *kernels; /* NULL after build_read */
     size_t n_kernels;
     bool compiled;
@@ -26,7 +26,7 @@ struct build_target {
 struct build {
     /* Set by build_read only. */
     const char *dir;
-    const char *tokic;  /* tokic's version */
+    const char *tokic;  /* version of tokic that made the build */
     const char **files; /* relative to dir; without manifest.json */
     size_t n_files;
     /* Given to build_write, and set by build_read. */
@@ -37,27 +37,28 @@ struct build {
     const char *checked; /* content of graph.checked; NULL after build_read */
     const char *const *sets;
     size_t n_sets;
-    double loss_scale; /* of the build's gradients; 0: it has none */
+    double loss_scale; /* scale of the gradients; 0: the build computes no gradients */
     int64_t hint;
     struct build_target *targets;
     size_t n_targets;
 };
 
-/* Writes a build to `dir`, replacing a build there. The user's own files in the old build are kept. A non-empty
-   directory that is not a build is refused. If this fails, false with a diagnostic, and nothing has changed. */
+/* Writes a build to `dir` and replaces an old build there. Keeps the user's own files in the old build. Refuses a
+   non-empty directory that is not a build. On failure, returns false with a diagnostic and changes nothing. */
 bool build_write(struct session *s, const struct build *b, const char *dir);
-/* Reads a build. Every file must have the SHA-256 that the manifest gives, and files in kernels/ and the like must be
-   in the manifest. NULL with a diagnostic for each bad file. */
+/* Reads a build. Refuses a file whose SHA-256 differs from the manifest's, and a kernel or code object that the
+   manifest does not list. Returns NULL with a diagnostic for each bad file. */
 struct build *build_read(struct session *s, const char *dir);
 
-/* The last build's directory, as the file tokic-out/last names it. NULL with a diagnostic (FAIL_USAGE) if there is
-   none. */
+/* Returns the directory of the last build, which the file tokic-out/last names. NULL with a diagnostic (FAIL_USAGE) if
+   there is none. */
 const char *build_last(struct session *s);
 bool build_set_last(struct session *s, const char *name);
-/* "tokic-out/moe_sheaf-nano-H=64": graph, size, and --set flags sorted by name. *name: the part after "tokic-out/". */
+/* Returns "tokic-out/moe_sheaf-nano-H=64": graph, size, and --set flags sorted by name. *name: the part after
+   "tokic-out/". */
 const char *build_default_dir(struct session *s, const char *graph, const char *size, const char *const *sets,
                               size_t n_sets, const char **name);
-/* Is `dir` free, or a build of the file `source`? Else false with a diagnostic that names both files. */
+/* Returns false with a diagnostic if `dir` has a build of another file than `source`. */
 bool build_is_of(struct session *s, const char *dir, const char *source);
 bool dir_make(struct session *s, const char *path);
 #endif

@@ -11,7 +11,7 @@
 
 enum { MAX_ARGS = 32 };
 
-/* Returns the exit code, or -1 if the command could not run or was killed. out_path: a file for stdout, or NULL. */
+/* `out_path`: a file for stdout, or NULL. Returns the exit code, or -1 if the command could not run or was killed. */
 static int command_run(const struct compile_job *job, char *const *argv, const char *out_path)
 {
     posix_spawn_file_actions_t io;
@@ -32,7 +32,7 @@ static int command_run(const struct compile_job *job, char *const *argv, const c
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* "Debian clang version 19.1.7 (3+b1)" gives "19.1.7". */
+/* Reports the version: "Debian clang version 19.1.7 (3+b1)" gives "19.1.7". */
 static int version_put(const struct compile_job *job)
 {
     char path[600], words[512] = "";

@@ -4,15 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Not every elf.h has EM_CUDA, EM_AMDGPU and NT_AMDGPU_METADATA (LLVM, "User Guide for AMDGPU Backend", Code Object
-   Metadata). */
+/* Some elf.h lack these. Source: LLVM, "User Guide for AMDGPU Backend", Code Object Metadata. */
 enum { MACHINE_CUDA = 190, MACHINE_AMDGPU = 224, NOTE_METADATA = 32, MAX_NAME = 4096 };
 
-/* STO_CUDA_ENTRY, a bit of st_other: the function is a kernel. */
+/* STO_CUDA_ENTRY: the bit of st_other that marks a kernel. */
 enum { ENTRY_CUDA = 0x10 };
 
-/* An untrusted object. Every offset is checked before a read. `budget` is the number of steps left: overlapping
-   sections must not make the work quadratic. */
+/* An untrusted ELF file. `budget` limits the work of parsing: overlapping sections could make the work quadratic. */
 struct object {
     const uint8_t *p;
     size_t size;
@@ -40,7 +38,6 @@ static uint32_t word(const uint8_t *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* Copies the header, since it may be unaligned. */
 static bool section_at(const struct object *o, unsigned i, Elf64_Shdr *out)
 {
     if (i >= o->head.e_shnum || o->head.e_shentsize != sizeof *out || o->head.e_shoff > o->size)
@@ -52,7 +49,7 @@ static bool section_at(const struct object *o, unsigned i, Elf64_Shdr *out)
     return true;
 }
 
-/* Like range(), for bytes that the caller scans: takes their number from the budget. */
+/* Like range(). Takes the bytes from the budget. */
 static struct bytes range_spend(struct object *o, uint64_t at, uint64_t size)
 {
     struct bytes b = range(o, at, size);
@@ -93,7 +90,7 @@ static struct kernel_info *kernel_find(struct object *o, const char *name, size_
     return NULL;
 }
 
-/* n: bytes of a string, items of an array, pairs of a map, or the value of an integer. */
+/* An item of MessagePack. n: bytes of a string, items of an array, pairs of a map, or the value of an integer. */
 enum item_kind { ITEM_END, ITEM_INT, ITEM_STRING, ITEM_ARRAY, ITEM_MAP, ITEM_OTHER };
 struct item {
     enum item_kind kind;
@@ -124,8 +121,8 @@ static struct item item_body(struct bytes *b, enum item_kind kind, uint64_t n)
     return it;
 }
 
-/* The first byte tells the format: github.com/msgpack/msgpack/blob/master/spec.md. Negative integers count as
-   ITEM_OTHER, since the metadata has none. */
+/* The first byte tells the format (github.com/msgpack/msgpack/blob/master/spec.md). The metadata has no negative
+   integers, so they give ITEM_OTHER. */
 static struct item item_read(struct bytes *b)
 {
     if (!left(b))
@@ -141,7 +138,7 @@ static struct item item_read(struct bytes *b)
         return item_body(b, ITEM_STRING, c & 31);
     if (c >= 0xe0 || c <= 0xc3)
         return (struct item){ ITEM_OTHER, 0, NULL }; /* negative fixint; nil, unused, false, true */
-    /* [c - 0xc4]: size of the number that follows the first byte c */
+    /* [c - 0xc4]: size of the number, or of the fixed-size data, after c */
     static const uint8_t sizes[] = {
         1, 2, 4, 1, 2, 4, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17, 1, 2, 4, 2, 4, 2, 4
     };
@@ -164,7 +161,7 @@ static struct item item_read(struct bytes *b)
     return (struct item){ c <= 0xdd ? ITEM_ARRAY : ITEM_MAP, n, NULL };
 }
 
-/* Counts the items to skip instead of recursing, so that deep nesting cannot overflow the stack. */
+/* Counts the items to skip. Recursion could overflow the stack on deep nesting. */
 static void item_skip(struct bytes *b, struct item it)
 {
     uint64_t todo = it.kind == ITEM_ARRAY ? it.n : it.kind == ITEM_MAP ? 2 * it.n : 0;
@@ -227,7 +224,7 @@ static void kernel_metadata(struct object *o, struct bytes *b, uint64_t pairs)
     *to = k;
 }
 
-/* { "amdhsa.kernels": [ {...}, ... ], ... } */
+/* Reads AMD's metadata: { "amdhsa.kernels": [ {...}, ... ], ... } */
 static void metadata_read(struct object *o, struct bytes b)
 {
     struct item top = item_read(&b);
@@ -249,7 +246,8 @@ static void metadata_read(struct object *o, struct bytes b)
     }
 }
 
-/* An ELF note: size of the owner, size of the data, type; then owner and data, each padded to 4 bytes. */
+/* An ELF note has three u32: size of the owner's name, size of the data, type. The name and the data follow, each
+   padded to 4 bytes. */
 static void notes_read(struct object *o, struct bytes b)
 {
     while (left(&b) >= 12) {
@@ -267,10 +265,11 @@ static void notes_read(struct object *o, struct bytes b)
     }
 }
 
-/* MFMA (gfx9, VOP3P-MAI) has bits 31..23 = 0x1a7. WMMA (gfx11, gfx12, VOP3P) has bits 31..24 = 0xcc. Bits 22..16 are
-   the opcode (LLVM, VOP3PInstructions.td). MAI's opcodes 0x58 and 0x59 only move accumulation registers. Bits 8 and 17
-   of the second word say that both sources are vector registers. MFMA's pattern is no instruction of gfx11 and gfx12,
-   nor WMMA's of gfx9. */
+/* True for a matrix instruction of AMD, given its two words (LLVM, VOP3PInstructions.td).
+       First word, bits 31..23: 0x1a7 for MFMA (gfx9); bits 31..24: 0xcc for WMMA (gfx11, gfx12).
+       First word, bits 22..16: the opcode. MFMA's opcodes 0x58 and 0x59 only move accumulation registers.
+       Second word, bits 8 and 17: both sources are vector registers.
+   MFMA's bits encode no instruction of gfx11 and gfx12. WMMA's bits encode no instruction of gfx9. */
 static bool is_matrix(uint32_t first, uint32_t second)
 {
     uint32_t op = first >> 16 & 0x7f;
@@ -279,7 +278,7 @@ static bool is_matrix(uint32_t first, uint32_t second)
     return (mfma || wmma) && (second & 0x100) && (second & 0x20000);
 }
 
-/* s_endpgm: the first encoding up to gfx10, the second since gfx11. Only padding follows a kernel's last s_endpgm. */
+/* The encodings of s_endpgm up to gfx10, and since gfx11. Only padding follows a kernel's last s_endpgm. */
 static bool is_end(uint32_t w) { return w == 0xbf810000 || w == 0xbfb00000; }
 
 static int matrix_count_amd(struct bytes code)
@@ -296,8 +295,7 @@ static int matrix_count_amd(struct bytes code)
     return (int)count;
 }
 
-/* Since sm_70 an instruction has 16 bytes. The low 12 bits of an f16 HMMA are 0x23c (seen in cubins beside their
-   PTX). */
+/* Since sm_70 an instruction has 16 bytes. The low 12 bits of an f16 HMMA are 0x23c, as seen in cubins. */
 static int matrix_count_cuda(struct bytes code)
 {
     int count = 0;
@@ -306,7 +304,7 @@ static int matrix_count_cuda(struct bytes code)
     return count;
 }
 
-/* A function symbol gives the range of a kernel's code. For a cubin, symbols are also the only list of kernels. */
+/* Counts the matrix instructions of each kernel. In a cubin, only the symbols list the kernels. */
 static void symbols_read(struct object *o, const Elf64_Shdr *table)
 {
     bool cuda = o->head.e_machine == MACHINE_CUDA;
@@ -331,7 +329,7 @@ static void symbols_read(struct object *o, const Elf64_Shdr *table)
     }
 }
 
-/* The number before `unit`: 18 for "Used 18 registers" and " registers". -1 if there is none. */
+/* 18 for the line "Used 18 registers" and the unit " registers"; -1 for a line without the unit. */
 static int number_before(const char *line, size_t len, const char *unit)
 {
     const char *at = memmem(line, len, unit, strlen(unit));
@@ -362,7 +360,7 @@ static bool name_after(const char *line, size_t len, const char *before, const c
        ptxas info    : Function properties for k
        ptxas         .     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
        ptxas info    : Used 18 registers, used 1 barriers, 256 bytes smem
-   Functions that a kernel calls have properties too; these are skipped. */
+   The properties of functions that are not kernels are skipped. */
 static void ptxas_log_read(struct object *o, const char *log)
 {
     struct kernel_info *entry = NULL;

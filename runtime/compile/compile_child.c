@@ -49,8 +49,7 @@ int child_say(const struct compile_job *job, int code, const char *fmt, ...)
     return child_put(job, CHILD_LOG, words, strlen(words), code);
 }
 
-/* Resets signals and redirects stdin, stdout and stderr. The child writes no core file and dies with its parent. The
-   time limit is a timer, since timers survive exec. */
+/* The child has default signals and no core files. It dies with its parent, or by a timer, which survives exec. */
 static bool child_settle(const struct compile_job *job, pid_t parent, double limit)
 {
     setpgid(0, 0);
@@ -90,7 +89,6 @@ static bool child_wait(struct session *s, pid_t pid, struct child_result *out)
     return true;
 }
 
-/* Reads at most `max` bytes and adds a NUL. NULL if the file does not exist or cannot be read. */
 static char *result_read(struct session *s, const struct compile_job *job, enum child_file which, size_t max,
                          size_t *size)
 {
@@ -116,7 +114,7 @@ static char *result_read(struct session *s, const struct compile_job *job, enum 
     return *size == want ? p : NULL;
 }
 
-/* Drops control characters, which could drive a terminal. */
+/* Reads a result file as text. Drops control characters, which could drive a terminal. */
 static const char *result_words(struct session *s, const struct compile_job *job, enum child_file which)
 {
     size_t n;
@@ -131,7 +129,7 @@ static const char *result_words(struct session *s, const struct compile_job *job
     return p;
 }
 
-/* A disk with less free space counts as full. The compiler may have deleted its files by now, so this is not 0. */
+/* A disk with fewer free bytes counts as full. The compiler may have freed some bytes when it failed. */
 #define ROOM_NEEDED (16 << 20)
 
 static const char *full_text(struct session *s, const char *base, const char *dir)
@@ -169,7 +167,7 @@ bool child_run(struct session *s, int (*work)(const struct compile_job *), struc
                           base, strerror(errno));
     *out = (struct child_result){ 0 };
     job->dir = dir;
-    fflush(NULL); /* a compiler that calls exit() in the child would write our buffers again */
+    fflush(NULL); /* else exit() in the child would write the parent's buffers again */
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0)

@@ -4,7 +4,7 @@
 #include "ir/session.h"
 #include "ir/target.h"
 
-/* The child leaves its results as files in `dir`, which is also its TMPDIR. */
+/* The child process writes its results as files in `dir`, which is also its TMPDIR. */
 struct compile_job {
     const struct target *target;
     const char *text;
@@ -26,24 +26,25 @@ struct child_result {
     const char *log;
     const char *errors;
     const char *version;
-    const char *full; /* "/tmp is full (12 KiB left)" if the child failed; NULL: not full */
+    const char *full; /* "/tmp is full (12 KiB left)"; NULL: not full, or the child succeeded */
 };
 
-/* Runs `work` in a child and puts the results into s->run. false with a diagnostic if no child can be started or its
-   results cannot be read. */
+/* Runs `work` in a child process. The results live in s->run. Returns false with a diagnostic if no child can be
+   started or its results cannot be read. */
 bool child_run(struct session *s, int (*work)(const struct compile_job *), struct compile_job *job,
                double limit_seconds, struct child_result *out);
 
-/* Advice to make room on a full disk, for the end of an error message; else "". */
+/* Returns advice for the end of an error message if the disk is full, else "". */
 const char *child_remedy(struct session *s, const struct child_result *r);
 
-/* Called in the child. child_put and child_say write a result file and return `code`, or CHILD_FAILED on an error. */
+/* Call these in the child. child_put and child_say write a result file. They return `code`, or CHILD_FAILED on an
+   error. */
 enum child_file { CHILD_OBJECT, CHILD_LOG, CHILD_VERSION, CHILD_STDERR };
 const char *child_path(const struct compile_job *job, enum child_file which, char path[static 600]);
 int child_put(const struct compile_job *job, enum child_file which, const void *bytes, size_t n, int code);
 __attribute__((format(printf, 3, 4))) int child_say(const struct compile_job *job, int code, const char *fmt, ...);
 
-/* Values for child_run's `work`. */
+/* Functions to pass as `work` to child_run. */
 int child_hiprtc(const struct compile_job *job);
 int child_nvrtc(const struct compile_job *job);
 int child_clang(const struct compile_job *job);

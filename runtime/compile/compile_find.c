@@ -29,7 +29,7 @@ static const char *in_list(struct arena *a, const char *list, const char *const 
     return found;
 }
 
-/* conf: a file with a directory in each line; '#' begins a comment. */
+/* `conf`: a file with one directory a line. '#' begins a comment. */
 static const char *in_conf(struct arena *a, const char *conf, const char *const *names)
 {
     char line[4096];

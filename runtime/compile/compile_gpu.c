@@ -13,7 +13,7 @@ static const double time_limit = 120;
 struct gpu_compiler {
     const char *name;
     const char *switch_env;       /* an environment variable; "none" disables the compiler */
-    const char *command_env;      /* an environment variable: a command to try first */
+    const char *command_env;      /* an environment variable that names another command */
     const char *const *libraries; /* NULL: the compiler is a command */
     const char *const *commands;
     const struct find_dir *dirs;
@@ -38,8 +38,8 @@ static const char *const clang_commands[] = {
     "clang-19", "clang-20", "clang-21", "clang-22", "/opt/rocm/llvm/bin/clang", NULL
 };
 
-/* Every float operation must be rounded separately: no fused multiply-add, correctly rounded division and square root,
-   subnormals kept. What no flag says is the compiler's default, which was checked in its machine code. */
+/* Each float operation must be rounded separately: no fused multiply-add. Division and square root must be correctly
+   rounded, and subnormals kept. Where no flag says so, the compiler's default is right, as its machine code shows. */
 static const char *const hiprtc_flags[] = { "-O3", "-ffp-contract=off", NULL };
 static const char *const clang_flags[] = { "-x",
                                            "hip",
@@ -89,7 +89,7 @@ static const struct gpu_compiler compilers[] = {
     },
 };
 
-/* clang calls lld, which is a separate package in Debian. */
+/* clang needs ld.lld. Debian has lld in a package of its own. */
 static bool linker_beside(struct session *s, const char *command)
 {
     char *real = realpath(command, NULL);
@@ -101,7 +101,7 @@ static bool linker_beside(struct session *s, const char *command)
     return find_command(s->run, names) != NULL;
 }
 
-/* NULL with the reason in *why. */
+/* Returns the compiler's file, or NULL with the reason in *why. */
 static const char *compiler_path(struct session *s, const struct gpu_compiler *c, const char **why)
 {
     const char *hidden = getenv(c->switch_env);

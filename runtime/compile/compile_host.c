@@ -14,8 +14,8 @@
 enum { MAX_ARGS = 24, LOG_LINES = 40 };
 static const double time_limit = 600;
 
-/* No -march=native: results and cached objects must not depend on the machine. -mfma and -mf16c make fma and f16
-   conversions single instructions. -w, since a kernel does not use everything in the prelude. */
+/* No -march=native: the results must not depend on the machine. -mfma and -mf16c make fma and f16 conversions single
+   instructions. -w: kernels do not use everything in the prelude. */
 static const char *const flags[] = {
     "-std=gnu17", "-O2",    "-fPIC", "-shared", "-w", "-ffp-contract=off", "-fno-math-errno",
 #if defined(__x86_64__)
@@ -48,7 +48,7 @@ static int child_cc(const struct compile_job *job)
     return child_say(job, CHILD_ABSENT, "cannot run %s: %s", job->path, strerror(errno));
 }
 
-/* Appends the kernels' text to the module as a string, so that diagnostics can quote its lines. */
+/* Appends the kernels' text to the module as a string constant, so that diagnostics can quote lines. */
 static const char *text_with_itself(struct session *s, const char *text)
 {
     const char *kernels = strstr(text, SPELL_KERNELS);
@@ -67,7 +67,7 @@ static const char *text_with_itself(struct session *s, const char *text)
             *p++ = '\\';
             *p++ = *c;
         } else if (*c < ' ' || *c == '?')
-            p += sprintf(p, "\\%03o", (unsigned char)*c); /* also '?', because of trigraphs */
+            p += sprintf(p, "\\%03o", (unsigned char)*c); /* also '?': no trigraphs */
         else
             *p++ = *c;
     strcpy(p, "\";\n");

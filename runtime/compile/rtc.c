@@ -1,5 +1,5 @@
-/* hiprtc and NVRTC, which have one interface under two sets of names. They run in a child process that soon ends, so
-   nothing is closed or freed. */
+/* hiprtc and NVRTC have the same functions under different names. Nothing is freed, since the child process soon
+   ends. */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,7 @@ static const struct rtc_name rtc_names[] = {
     { offsetof(struct rtc, error_string), "hiprtcGetErrorString", "nvrtcGetErrorString" },
 };
 
-/* ISO C has no cast from an object pointer to a function pointer, but on POSIX systems the bytes are the same. */
+/* memcpy, since ISO C has no cast from void * to a function pointer. */
 static bool symbol(void *lib, const char *name, void *function)
 {
     void *p = dlsym(lib, name);
@@ -57,8 +57,8 @@ static int rtc_open(const struct compile_job *job, bool hip, struct rtc *r, void
     return CHILD_GOOD;
 }
 
-/* HIP encodes its version as major·10⁷ + minor·10⁵ + patch. hiprtcVersion is not used first, since in release 5.2 it
-   says 9.0. */
+/* hiprtcVersion of release 5.2 returns 9.0, so HIP's runtime is asked first. HIP's runtime encodes its version as
+   major·10⁷ + minor·10⁵ + patch. */
 static int version_put(const struct compile_job *job, const struct rtc *r, void *lib)
 {
     char words[64] = "";
@@ -111,8 +111,8 @@ static bool same_arch(const char *isa, const char *arch)
     return strcmp(last ? last + 1 : isa, arch) == 0;
 }
 
-/* hiprtc 5.2 aborts on an architecture that libamd_comgr does not know. So libamd_comgr is asked for its list first,
-   which has names like "amdgcn-amd-amdhsa--gfx90a". */
+/* hiprtc 5.2 aborts on a target that libamd_comgr does not list. The list has names like
+   "amdgcn-amd-amdhsa--gfx90a". */
 static int arch_check(const struct compile_job *job)
 {
     static const char *const names[] = { "libamd_comgr.so.2", "libamd_comgr.so.3", "libamd_comgr.so" };
@@ -154,10 +154,10 @@ int child_hiprtc(const struct compile_job *job)
     return code == CHILD_GOOD ? rtc_compile(job, &r, job->n_flags, job->flags) : code;
 }
 
-/* A bug in the loop strength reduction of NVRTC 12.0 to 13.0 drops a constant from the address of a store after a loop.
-   Two argmax in one kernel then write 1,024 bytes beyond their shared memory (tests/graphs/two_argmax.graph). 13.1 to
-   13.5 are correct. Without the pass the models take at most 1.5 % longer on an H200. The options are not documented;
-   12.0 to 13.0 accept them. */
+/* These undocumented options turn off loop strength reduction. In NVRTC 12.0 to 13.0, this pass drops a constant from
+   the address of a store after a loop. For example, two argmax in one kernel write 1,024 bytes beyond their shared
+   memory (tests/graphs/two_argmax.graph). NVRTC 13.1 to 13.5 are correct. Without the pass, the models take at most 1.5
+   % longer on an H200. */
 static const char *const faulty_pass_off[] = { "-Xnvvm=-Xllc", "-Xnvvm=-disable-lsr" };
 
 static bool has_faulty_pass(const struct rtc *r)
@@ -178,8 +178,7 @@ static int compile_nvrtc(const struct compile_job *job, const struct rtc *r)
     return rtc_compile(job, r, job->n_flags + n_more, flags);
 }
 
-/* Turns off the cache that NVRTC has since 12.9: a cubin from the cache comes without the report of ptxas, which has
-   the registers and spills. */
+/* The cache that NVRTC has since 12.9 gives no ptxas log, but registers and spills are read from the log. */
 int child_nvrtc(const struct compile_job *job)
 {
     struct rtc r;

@@ -83,9 +83,8 @@ static bool start_in_order(struct exec *e)
     return true;
 }
 
-/* Runs the launches in a random order, to find missing dependences. Activations are discarded first, and a group's
-   scratch after the group. A launch that runs too early then reads discarded bytes or another value, which the checking
-   emulator reports. */
+/* Runs the launches in a random order, to find missing dependences. A launch that runs too early reads discarded memory
+   or another value. The checking emulator reports both. */
 static bool start_in_random_order(struct exec *e)
 {
     exec_order(e->p, e->seed++, e->order);

@@ -8,7 +8,7 @@ static uint64_t next_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* The launches that wait for launch i: to[from[i]] ... to[from[i + 1] - 1]. */
+/* to[from[i]] to to[from[i + 1] - 1]: the launches that wait for launch i. */
 struct waiters {
     size_t *from, *to;
 };
@@ -32,8 +32,8 @@ static struct waiters waiters_of(const struct program *p, struct arena *a)
     return w;
 }
 
-/* Each launch gets one random rank, and the ready launch of highest rank runs next. Thus a launch may come very late,
-   which is unlikely with a new random choice at each step. */
+/* Each launch gets a random rank once; the ready launch of highest rank runs next. A launch of low rank runs very
+   late. */
 void exec_order(const struct program *p, uint64_t seed, size_t *order)
 {
     struct arena *a = arena_new();

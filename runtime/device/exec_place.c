@@ -1,5 +1,5 @@
-/* Allocates a program's device memory: one block for parameters, one for inputs, one for activations and scratch.
-   Offsets in the last one come from the pass memplan. */
+/* Allocates one block for parameters, one for inputs, one for activations and scratch. The pass memplan has chosen the
+   offsets in the third block. */
 #include "runtime/device/exec_place.h"
 
 #include "ir/ops/op.h"
@@ -19,7 +19,6 @@ size_t exec_scratch_bytes(const struct exec *e, const struct group *gr, int scra
     return (size_t)dims_eval(&e->dims, s->count) * (size_t)dtype_size(s->dtype);
 }
 
-/* Kernels number elements in 32 bits. */
 static bool sizes_fit(struct exec *e)
 {
     for (size_t i = 0; i < e->p->g->n_nodes; i++) {
@@ -32,7 +31,7 @@ static bool sizes_fit(struct exec *e)
     return true;
 }
 
-/* Returns a flag for each node id: does some group read this source? */
+/* [node id]: true if the node is a source that some group reads. */
 static const bool *sources_read(const struct exec *e)
 {
     bool *read = arena_array(e->arena, bool, e->n_at + 1);
@@ -44,8 +43,7 @@ static const bool *sources_read(const struct exec *e)
     return read;
 }
 
-/* Allocates the parameters, or all other sources, as one block: in the order of nodes, each at a multiple of 256
-   bytes. */
+/* `params`: parameters, else all other sources. They form one block, each at a multiple of ALIGN bytes. */
 static bool alloc_sources(struct exec *e, const bool *read, bool params, dptr *base)
 {
     const struct graph *g = e->p->g;
@@ -67,7 +65,7 @@ static bool alloc_sources(struct exec *e, const bool *read, bool params, dptr *b
     return true;
 }
 
-/* Uploads the sources in their storage dtypes, with zeros in the gaps between tensors. */
+/* Uploads the sources in their storage dtypes. Zeros fill the gaps between tensors. */
 static bool upload(struct exec *e, const bool *read, const struct binding *b)
 {
     const struct graph *g = e->p->g;

@@ -1,4 +1,4 @@
-/* Prepares every launch once: looks up its function, packs its arguments, and evaluates its grid and buffers. */
+/* Prepares each launch: looks up its function, packs its arguments, and evaluates its grid and buffers. */
 #include <string.h>
 
 #include "runtime/device/exec_place.h"
@@ -10,8 +10,7 @@ static dptr address_of(const struct exec *e, const struct program_launch *l, con
     return base + (a->offset ? (dptr)dims_eval(&e->dims, a->offset) : 0);
 }
 
-/* The record of buffer argument i. A node's value has the number id + 1. Scratch buffers have the numbers after all
-   nodes, the group's from `first` on. */
+/* Numbers the values: node id + 1; higher numbers for scratch. `first`: number of the group's first scratch buffer. */
 static struct launch_buffer buffer_of(const struct exec *e, const struct program_launch *l, size_t i, uint32_t first)
 {
     const struct launch_arg *arg = &l->args[i];

@@ -1,5 +1,4 @@
-/* The two GPU devices: nvidia over libcuda, amd over libamdhip64. Most calls go through the table of gpu_driver.c,
-   which hides the difference. */
+/* The devices nvidia (libcuda) and amd (libamdhip64). Both use struct gpu_driver. */
 #include "runtime/device/gpu_stream.h"
 
 #include <stdlib.h>
@@ -16,7 +15,7 @@ enum {
 struct function {
     const char *name;
     void *handle;
-    unsigned shared; /* CUDA: the dynamic shared memory that is allowed so far, in bytes */
+    unsigned shared; /* CUDA: current limit on dynamic shared memory, in bytes */
 };
 struct module {
     void *handle;
@@ -126,7 +125,7 @@ static bool gpu_prepare(struct device *d, const struct launch *l)
 
 static bool gpu_current(struct device *d) { return gpu_use(gpu_of(d)); }
 
-/* The kernel may start before earlier launches end. This saves a fifth of a launch's time on the host. */
+/* The kernel may start before earlier launches end. The launch then takes a fifth less time on the host. */
 static bool launch_early(struct gpu *g, void *stream, const struct launch *l, void **config)
 {
     static const struct cuda_launch_attribute early = { .id = PROGRAMMATIC_STREAM_SERIALIZATION, .value.flag = 1 };
@@ -210,8 +209,8 @@ static bool nvidia_arch(struct gpu *g, char arch[static 64])
     return true;
 }
 
-/* Finds "gfx90a:sramecc+:xnack-" in hipDeviceProp_t and keeps "gfx90a". The struct differs between releases, but always
-   begins with 256 bytes for the device's name. */
+/* Finds "gfx90a" in hipDeviceProp_t. The offset depends on the HIP release; only the first 256 bytes, the device's
+   name, are fixed. */
 static bool amd_arch(struct gpu *g, char arch[static 64])
 {
     enum { ROOM = 8192, NAME = 256 };

@@ -16,7 +16,7 @@ bool gpu_call_done(struct gpu *g, size_t field, int code)
     g->failed = true;
     diag_error(s, FAIL_DEVICE, NOWHERE, "%s: %s failed: %s (%d), %s", g->d.spec,
                gpu_function_name(g->api.vendor, field), name, code, text);
-    /* A kernel runs asynchronously: its failure appears in a later call. */
+    /* Kernels run asynchronously, so a later driver call reports a kernel's failure. */
     if (g->last)
         diag_note(s, NOWHERE, "the last kernel launched before it was %s", g->last);
     return false;

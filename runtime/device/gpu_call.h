@@ -18,17 +18,17 @@ struct gpu {
 
 static inline struct gpu *gpu_of(struct device *d) { return (struct gpu *)d; }
 
-/* The code of a failure that a test injects: both drivers call it "unknown error". */
+/* The error code of a failure that a test injects. Both drivers describe this code as "unknown error". */
 enum { GPU_FAULT_CODE = 999 };
-/* Is this the driver call that a test wants to fail? */
+/* Counts driver calls for fault injection. True for the call that a test makes fail. */
 bool gpu_fault(struct gpu *g);
-/* Reports a failed call (code not 0) with the driver's error text. `field` is the call's offset in struct
-   gpu_driver. */
+/* Returns true if `code` is 0. Else reports the failed call with the driver's error text. `field`: offset of the
+   function in struct gpu_driver. */
 bool gpu_call_done(struct gpu *g, size_t field, int code);
-/* Like gpu_call_done, for a call that frees a resource. Silent after a reported failure, which is the likely cause. */
+/* Like gpu_call_done, for a call that frees a resource. Reports nothing after an earlier failure, the likely cause. */
 void gpu_release_done(struct gpu *g, size_t field, int code);
 
-/* CALL(g, copy, (dst, src, bytes, stream)) calls the driver. false with a diagnostic. */
+/* CALL(g, copy, (dst, src, bytes, stream)) calls the driver's copy function. On failure: false with a diagnostic. */
 #define CALL(g, field, args)                                                                                           \
     gpu_call_done((g), offsetof(struct gpu_driver, field), gpu_fault(g) ? GPU_FAULT_CODE : (g)->api.field args)
 #define RELEASE(g, field, args)                                                                                        \
@@ -36,6 +36,6 @@ void gpu_release_done(struct gpu *g, size_t field, int code);
                      !(g)->failed && gpu_fault(g) ? GPU_FAULT_CODE : (g)->api.field args)
 
 bool gpu_use(struct gpu *g);
-/* Like gpu_use, before a resource is freed. Silent after a reported failure. */
+/* Like gpu_use; call before freeing a resource. Reports nothing after an earlier failure. */
 bool gpu_use_release(struct gpu *g);
 #endif

@@ -22,14 +22,14 @@ const struct gpu_vendor gpu_amd = {
     .library_env = "TOKIC_HIP_LIB",
     .libraries =
         (const char *const[]){ "libamdhip64.so.5", "libamdhip64.so.6", "libamdhip64.so.7", "libamdhip64.so", NULL },
-    /* Checked first, since opening HIP takes tens of milliseconds. /dev/dxg is WSL's driver. */
+    /* These files are checked first, since loading HIP takes tens of milliseconds. /dev/dxg exists under WSL. */
     .nodes = (const char *const[]){ "/dev/kfd", "/dev/dxg", NULL },
     .remedy = "install the amdgpu driver and libamdhip64 (apt-get install libamdhip64-5), or use --device emu",
     .param_end = (void *)3, /* HIP_LAUNCH_PARAM_END */
 };
 
-/* The names of one function in the two drivers. NULL: tokic does not use it there. maybe: some versions of the driver
-   lack it. */
+/* A function of the two drivers. A name is NULL if tokic does not use the function in that driver. `maybe`: some
+   versions of the driver lack the function. */
 struct function_name {
     size_t field;
     const char *hip, *cuda;
@@ -120,7 +120,6 @@ static bool node_there(const struct gpu_vendor *v)
     return !v->nodes;
 }
 
-/* ISO C has no cast from an object pointer to a function pointer, but on POSIX systems the bytes are the same. */
 static bool fill_in(struct session *s, struct gpu_driver *g, void *lib, const char *path, const char **why)
 {
     for (int i = 0; i < FUNCTIONS; i++) {
@@ -132,6 +131,7 @@ static bool fill_in(struct session *s, struct gpu_driver *g, void *lib, const ch
             *why = arena_printf(s->run, "%s has no %s", path, name);
             return false;
         }
+        /* memcpy, since ISO C has no cast from void * to a function pointer */
         memcpy((char *)g + functions[i].field, &p, sizeof p);
     }
     return true;

@@ -1,6 +1,6 @@
 #ifndef TOKIC_RUNTIME_DEVICE_GPU_DRIVER_H
 #define TOKIC_RUNTIME_DEVICE_GPU_DRIVER_H
-/* The CUDA and HIP drivers, opened at run time: one table of functions, which have two sets of names. */
+/* The CUDA or HIP driver, loaded at run time. One struct of function pointers serves both. */
 #include "runtime/device/device.h"
 
 /* The differences between the vendors, apart from function names. */
@@ -9,7 +9,7 @@ struct gpu_vendor {
     const char *switch_env;   /* an environment variable; "none" disables the driver */
     const char *library_env;  /* an environment variable that names another library */
     const char *const *libraries;
-    const char *const *nodes; /* device files, one of which exists if there is a GPU; NULL: not checked */
+    const char *const *nodes; /* device files; if none exists, there is no GPU; NULL: not checked */
     const char *remedy;
     void *param_end; /* the driver's CU_LAUNCH_PARAM_END */
     bool cuda;
@@ -82,14 +82,15 @@ struct gpu_driver {
     const char *(*hip_error_name)(int code);
     const char *(*hip_error_text)(int code);
     int (*device_use)(int device);
-    int (*properties)(void *properties, int device); /* one of these two, depending on the version */
+    int (*properties)(void *properties, int device); /* HIP has this function or the next one */
     int (*properties_6)(void *properties, int device);
 };
 
-/* Opens a driver and looks up its functions. Its library is never closed, since it leaves threads and exit handlers
-   behind. false with the reason in *why. */
+/* Loads a driver and looks up its functions. The driver's library stays loaded, since its threads and exit handlers
+   stay too. On failure: false with the reason in *why. */
 bool gpu_driver_open(struct session *s, const struct gpu_vendor *v, struct gpu_driver *out, const char **why);
-/* The driver's name for a function, which is given by its offset in struct gpu_driver. */
+/* Returns the driver's own name of a function, such as "cuInit". `field`: offset of the function in struct
+   gpu_driver. */
 const char *gpu_function_name(const struct gpu_vendor *v, size_t field);
 void gpu_error_words(const struct gpu_driver *g, int code, const char **name, const char **text);
 #endif

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { CAPTURE_OF_THIS_THREAD = 1 }; /* in both drivers: other threads may call the driver meanwhile */
+enum { CAPTURE_OF_THIS_THREAD = 1 }; /* "thread local" in both drivers: other threads may use the driver meanwhile */
 
 struct stream {
     void *handle;
@@ -118,7 +118,6 @@ void gpu_capture_drop(struct device *d, struct stream *st)
         (void)g->api.graph_destroy(graph);
 }
 
-/* The driver's graph is only needed to make the executable recording. */
 struct captured *gpu_capture_end(struct device *d, struct stream *st)
 {
     struct gpu *g = gpu_of(d);

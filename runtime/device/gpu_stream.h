@@ -2,7 +2,7 @@
 #define TOKIC_RUNTIME_DEVICE_GPU_STREAM_H
 #include "runtime/device/gpu_call.h"
 
-/* st may be NULL, the default stream. */
+/* `st` NULL: the default stream. */
 void *gpu_stream_handle(const struct stream *st);
 struct stream *gpu_stream_new(struct device *d);
 void gpu_stream_free(struct device *d, struct stream *st);

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-/* Packs the argument struct as C lays it out: the pointers, then an int32 for each symbolic dim, padded to a multiple
-   of 8 bytes. Without members the struct still has 8 bytes. */
+/* Layout: pointers, an int32 for each symbolic dim, padding to a multiple of 8 bytes. An empty struct has 8 bytes. */
 static void pack_args(struct arena *a, const struct kernel *k, const dptr *at, const struct dim_values *dims,
                       struct launch *to)
 {

@@ -4,7 +4,7 @@
 #include "ir/kernel/kir.h"
 #include "runtime/device/device.h"
 
-/* One launch of k for these dims: grid, block, shared memory and packed arguments. `at` has k->n_args addresses. The
-   caller adds the function and the buffers. */
+/* Returns a launch of `k` for given dims, with grid, block, shared memory and packed arguments. `at`: addresses of the
+   k->n_args buffers. The caller sets `function` and `buffers`. */
 struct launch launch_of(struct arena *a, const struct kernel *k, const dptr *at, const struct dim_values *dims);
 #endif

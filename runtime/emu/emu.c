@@ -51,7 +51,7 @@ static bool emu_launch(struct device *d, struct stream *st, const struct launch 
     return launch_is_empty(l) || emu_submit(d, st, &(struct task){ .kind = TASK_LAUNCH, .launch = *l });
 }
 
-/* Checks memory even if a test makes the call fail, so that both errors are reported. */
+/* Checks the guards around allocations even if a test makes this call fail, so that both errors are reported. */
 static bool emu_sync(struct device *d)
 {
     bool allowed = emu_allows(d, "sync");

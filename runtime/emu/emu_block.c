@@ -11,13 +11,13 @@ enum wait { WAIT_NOT, WAIT_BLOCK, WAIT_WAVE, WAIT_SHUFFLE, WAIT_BALLOT, WAIT_MMA
 
 /* A work-item and its fiber. In a launch that is not collective, one fiber runs all work-items of the block. */
 struct lane {
-    struct tk_item item; /* first, since a pointer to it is cast to a pointer to the lane */
+    struct tk_item item; /* first member: lane_of casts a pointer to `item` to a pointer to the lane */
     struct fiber fiber;
     struct worker *worker;
     int items;
     enum wait wait;
     int line;
-    uint64_t bits; /* operand of a shuffle or ballot, later its result */
+    uint64_t bits; /* operand of a shuffle or ballot, then its result */
     int source;
     struct matrix_regs regs;
 };
@@ -37,7 +37,6 @@ struct worker {
 
 static struct lane *lane_of(struct tk_item *me) { return (struct lane *)me; }
 
-/* Ends the launch: continues on the worker's own stack and does not return. */
 __attribute__((format(printf, 3, 4))) static void lane_fail(struct lane *me, int line, const char *fmt, ...)
 {
     struct worker *w = me->worker;
@@ -149,7 +148,7 @@ static void lane_run(struct fiber *f)
     lane_pass(me, true);
 }
 
-/* For failures that the worker itself finds. */
+/* Like lane_fail, for code that runs on the worker's own stack. Returns false. */
 __attribute__((format(printf, 3, 4))) static bool block_fail(struct worker *w, int line, const char *fmt, ...)
 {
     va_list ap;
@@ -161,7 +160,7 @@ __attribute__((format(printf, 3, 4))) static bool block_fail(struct worker *w, i
     return false;
 }
 
-/* Have the n lanes from `first` on stopped at the same line, for the same reason? */
+/* True if lanes `first` to `first` + n - 1 have stopped at the same line, for the same reason. */
 static bool lanes_agree(struct worker *w, int first, int n)
 {
     const struct lane *a = &w->lanes[first];
@@ -196,7 +195,7 @@ static bool wave_shuffle(struct worker *w, int first, int n)
     return true;
 }
 
-/* Performs the wave operation at which all lanes have stopped. */
+/* Requires that all lanes of the wave have stopped at the same wave operation. */
 static bool wave_serve(struct worker *w, int first, int n)
 {
     const struct target *t = w->job->target;
@@ -229,7 +228,6 @@ static bool wave_serve(struct worker *w, int first, int n)
     BUG("a wave does not wait for a wave operation");
 }
 
-/* Runs a wave up to a block barrier or to its end. */
 static bool wave_run(struct worker *w, int first, int n)
 {
     for (;;) {
@@ -300,8 +298,8 @@ static bool block_run(struct worker *w, uint64_t block)
     return stacks_intact(w, lanes);
 }
 
-/* Blocks are handed out in order, so the blocks before a failed one have run or are running. Therefore the first
-   failure does not depend on the number of threads. */
+/* Workers take blocks in ascending order. When a block fails, all lower blocks have started, and they run to their end.
+   So the lowest failed block does not depend on the number of threads. */
 static void *worker_run(void *arg)
 {
     struct worker *w = arg;

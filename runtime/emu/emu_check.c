@@ -1,9 +1,13 @@
-/* Finds races and bad reads in a launch. For each cell of memory there is a record of its last accesses ("touches").
+/* Finds races and bad reads in a launch. A cell is an element of a buffer, or a byte of shared memory. Each cell has a
+   record of its last accesses ("touches").
 
-   Time is counted in barriers. The epoch increases when a block starts and at each block barrier. A wave's count
-   increases at each barrier of that wave. Two touches of a cell by different threads, one of them a write, are a race
-   if no barrier lies between them: the epoch is the same and, within a wave, so is the wave's count. No barrier orders
-   two blocks, so touches by two blocks are always a race. */
+   Two counters stand for time. The epoch increases when a block starts and at each block barrier. Each wave has a
+   count, which increases at each barrier of the wave.
+
+   Two touches of a cell by different threads, one of them a write, are a race in these cases:
+     - different blocks: no barrier orders blocks
+     - one block, different waves, same epoch
+     - one wave, same epoch, same count of the wave */
 #include "runtime/emu/emu_check.h"
 #include "ir/memory.h"
 
@@ -21,14 +25,17 @@ struct past {
 };
 
 struct cell {
-    struct past write, read; /* the last ones; epoch 0: none */
-    /* Earlier reads. other_*: the last read by another thread or block than the one in `read`. many_*: several waves in
-       this epoch, several threads since the wave's last barrier, or several blocks have read the cell. */
+    struct past write, read; /* the last write and the last read; epoch 0: none */
+    /* Reads of the cell before `read`.
+         other_*: the last one by another thread or block
+         many_waves: several waves have read the cell in this epoch
+         many_threads: several threads of a wave have read the cell since the wave's last barrier
+         many_blocks: several blocks have read the cell */
     uint16_t other_tid;
     int32_t other_line;
     uint32_t other_block;
     bool many_waves, many_threads, many_blocks;
-    bool written;     /* holds a value, from this launch or an earlier one */
+    bool written;     /* by this launch or an earlier one */
     uint16_t flying;  /* the thread whose asynchronous copy will write this cell, or NOBODY */
     uint16_t readers; /* number of unfinished asynchronous copies that read this cell */
     int32_t flying_line;
@@ -40,12 +47,13 @@ struct region {
     size_t bytes;
     int elem;
     bool written, read, shared;
-    uint32_t *held;     /* [i]: the value in byte i before the launch; NULL: unknown */
-    uint32_t value;     /* what the launch reads or writes here, as launch_buffer.value; 0: unknown */
+    uint32_t *held;     /* [i]: number of the value in byte i before the launch; NULL: unknown */
+    uint32_t value;     /* launch_buffer.value; 0: unknown */
     struct cell *cells; /* NULL if the launch only reads the region */
 };
 
-/* An asynchronous copy in progress. group: the number of groups that the thread had committed before. */
+/* An asynchronous copy in progress. `group`: number of its commit group, counted from 0 for each thread. `on` false:
+   the copy writes zeros. */
 struct flight {
     int line, group;
     void *dst;
@@ -88,7 +96,7 @@ static int by_address(const void *a, const void *b)
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* An operation in place has overlapping buffers. They become one region. */
+/* Buffers of an in-place operation overlap. They become one region. */
 static void regions_merge(struct checker *c)
 {
     int n = 0;
@@ -112,8 +120,7 @@ static void regions_merge(struct checker *c)
     c->n_regions = n;
 }
 
-/* Returns the first value in bytes [from, end) that is not the expected r->value, or r->value if there is none. Bytes
-   that the host wrote are always as expected. */
+/* The first number in bytes [from, end) of r->held that is not r->value, or else r->value. HOLDS_ANY does not count. */
 static uint32_t value_held(const struct region *r, size_t from, size_t end)
 {
     for (size_t i = from; r->value && r->held && i < end && i < r->bytes; i++)
@@ -210,7 +217,7 @@ static struct region *region_of(struct checker *c, const void *at, int bytes)
     return NULL;
 }
 
-/* Keeps the first finding of each (kind, line, other line, region), up to MAX_FINDINGS, and counts all. */
+/* Counts every finding. Keeps up to MAX_FINDINGS, one for each (kind, line, other line, region). */
 static void found(struct checker *c, struct finding f)
 {
     c->n_all++;
@@ -252,7 +259,7 @@ static const char *what_is_wrong(struct session *s, const struct finding *f)
     BUG("unknown finding");
 }
 
-/* "scores[37]"; outside of all buffers, the distance from the nearest buffer below. */
+/* "scores[37]", or the distance from the nearest buffer below the address. */
 static const char *cell_name(struct session *s, const struct checker *c, const struct finding *f)
 {
     const struct region *below = f->where;
@@ -288,7 +295,7 @@ static struct past now(const struct checker *c, int tid, int line)
     return (struct past){ c->epoch, c->wave_count[wave_of(c, tid)], c->block, line, (uint16_t)tid };
 }
 
-/* Are these touches by different threads, without a barrier in between? */
+/* True if two touches are by different threads without a barrier between them. */
 static bool unordered(const struct checker *c, const struct past *was, const struct past *me)
 {
     if (!was->epoch)
@@ -300,7 +307,7 @@ static bool unordered(const struct checker *c, const struct past *was, const str
     return wave_of(c, was->tid) != wave_of(c, me->tid) || was->wave_count == me->wave_count;
 }
 
-/* Does the write `me` race with a read that the cell remembers? */
+/* True if the write `me` races with an earlier read of the cell. Stores that read's thread, line and block in `f`. */
 static bool read_unordered(const struct checker *c, const struct cell *cell, const struct past *me, struct finding *f)
 {
     const struct past *was = &cell->read;
@@ -349,7 +356,7 @@ static void remember_read(const struct checker *c, struct cell *cell, const stru
     *was = *me;
 }
 
-/* Shared memory begins empty in every block, so a block's first touch resets the cell. */
+/* A block's first touch resets a cell of shared memory, which is empty when a block starts. */
 static struct cell *cell_at(struct checker *c, struct region *r, size_t i)
 {
     struct cell *cell = &r->cells[i];
@@ -394,7 +401,7 @@ static void touch_cell(struct checker *c, struct region *r, size_t i, const stru
         remember_read(c, cell, me);
 }
 
-/* NULL and a finding if the launch must not access these bytes. */
+/* Returns NULL and adds a finding if the launch must not access these bytes. */
 static struct region *region_asked(struct checker *c, int tid, int line, const void *at, int bytes, bool write)
 {
     struct region *r = region_of(c, at, bytes);
@@ -422,7 +429,7 @@ static size_t end_cell(const struct region *r, const void *at, int bytes)
     return ((size_t)((const unsigned char *)at - r->at) + (size_t)bytes - 1) / (size_t)r->elem + 1;
 }
 
-/* For memory that the launch only reads. */
+/* Checks a read of a region that the launch does not write. Such a region has no cells. */
 static void read_held(struct checker *c, struct region *r, const struct past *me, const void *at, int bytes)
 {
     size_t from = (size_t)((const unsigned char *)at - r->at);
@@ -456,8 +463,8 @@ bool checker_touch(struct checker *c, int tid, int line, const void *at, int byt
     return r != NULL;
 }
 
-/* Asynchronous copies. A copy counts as a read of src and a write of dst twice: when it is issued and when it
-   completes. In between, any touch of dst and any write of src is a fault. The bytes are copied at the end. */
+/* Asynchronous copies. A copy counts as a read of `src` and a write of `dst` twice: at its issue and at its completion.
+   Between the two, any touch of `dst` and any write of `src` is a fault. The bytes are copied at completion. */
 
 static void fly(struct checker *c, const struct flight *f, int tid, bool up)
 {
@@ -503,7 +510,7 @@ void checker_issue(struct checker *c, int tid, int line, void *dst, const void *
 
 void checker_commit(struct checker *c, int tid) { c->flights[tid].committed++; }
 
-/* Completes the copies whose group is below `end`, in the order of issue. */
+/* Completes a thread's copies of groups below `end`, in the order of issue. */
 static void land(struct checker *c, int tid, int end)
 {
     struct flights *mine = &c->flights[tid];

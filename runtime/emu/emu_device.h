@@ -16,6 +16,6 @@ struct emu {
 };
 
 static inline struct emu *emu_of(struct device *d) { return (struct emu *)d; }
-/* false with a diagnostic if a test wants this call to fail. */
+/* Returns false with a diagnostic if a test makes this call fail. `call`: name of the call, for the message. */
 bool emu_allows(struct device *d, const char *call);
 #endif

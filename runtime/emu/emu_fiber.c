@@ -36,8 +36,7 @@ static void arrive(struct fiber *me) { (void)me; }
 static void forget(unsigned char *stack) { (void)stack; }
 #endif
 
-/* A stack overflow changes the canary in the stack's lowest words. Guard pages would need two mappings for each
-   work-item, more than the system allows. */
+/* The lowest words of a stack. A stack overflow overwrites them. Guard pages would need too many memory mappings. */
 enum { CANARY_WORDS = 8 };
 static const uint64_t canary = 0x746f6b6963206573u;
 
@@ -94,7 +93,7 @@ static void swap(struct fiber *from, struct fiber *to) { fiber_swap(&from->sp, t
 
 #else
 
-/* Other processors use ucontext. Each switch then saves the signal mask, which makes it twenty times slower. */
+/* Other processors use ucontext: twenty times slower, since each switch saves the signal mask. */
 #include <ucontext.h>
 
 static void first_step_of(unsigned low, unsigned high)

@@ -8,7 +8,7 @@ struct fiber {
     void *sp;                      /* x86-64: the saved stack pointer; elsewhere: a ucontext_t */
     void (*run)(struct fiber *me); /* ends with fiber_switch(me, to, true) and must not return */
     unsigned char *stack;          /* lowest address; NULL for a thread's own stack */
-    const void *bottom;            /* for AddressSanitizer, as are size and fake */
+    const void *bottom;            /* bottom, size, fake: for AddressSanitizer */
     size_t size;
     void *fake;
     struct fiber *from; /* the fiber that last switched to this one */

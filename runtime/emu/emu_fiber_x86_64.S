@@ -1,5 +1,6 @@
-/* void fiber_swap(void **save, void *to): pushes what the System V ABI asks a callee to keep, leaves the stack pointer
-   in *save, takes up `to`. A new fiber's stack holds the same seven words, the last of them fiber_begin's address. */
+/* void fiber_swap(void **save, void *to)
+   Pushes the registers that a callee must keep (System V ABI), stores the stack pointer in *save, and continues on
+   stack `to`. The stack of a new fiber has words for six registers, then the address of fiber_begin. */
 #if defined(__x86_64__)
     .text
     .globl  fiber_swap
@@ -22,7 +23,8 @@ fiber_swap:
     ret
     .size   fiber_swap, . - fiber_swap
 
-/* A fiber's first step: its struct was left in rbx, its function in r12. The stack is aligned as after a call. */
+/* The first step of a fiber. fiber_start has put a pointer to the fiber into rbx and the function to call into r12. The
+   stack pointer is a multiple of 16, as the ABI requires before a call. */
     .globl  fiber_begin
     .type   fiber_begin, @function
 fiber_begin:

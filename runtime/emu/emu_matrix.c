@@ -6,15 +6,15 @@
 
 enum { SIDE = MATRIX_SIDE };
 
-/* The functions below map (lane, element) to an index in the matrix. They follow the vendors' documents and not the
-   target's record, so that a test can compare the two. */
+/* The functions below map (lane, element) to a row and a column. Their formulas come from the vendors' documents. The
+   target's record has formulas of its own, and a test compares the two. */
 
 struct coord {
     int row, col;
 };
 
-/* PTX ISA 8.x, "Matrix Fragments for mma.m16n8k16 with floating point type". i: index of an element among the lane's
-   registers. */
+/* Source: PTX ISA 8.x, "Matrix Fragments for mma.m16n8k16 with floating point type". i: number of the element in the
+   lane's registers. */
 static struct coord ptx_a(int laneid, int i)
 {
     int group = laneid >> 2;
@@ -40,9 +40,11 @@ static struct coord ptx_c(int laneid, int i)
     return (struct coord){ row, thread_in_group * 2 + (i & 1) };
 }
 
-/* AMD Instinct MI200 ISA: A[i][k] is element k % 4 of lane i + 16·(k / 4). B[k][j] is element k % 4 of lane j + 16·(k /
-   4). D[i][j] is element i % 4 of lane j + 16·(i / 4). A search inverts these formulas, since the target's record has
-   the inverse ones. */
+/* Source: AMD Instinct MI200 ISA, which gives the place of each element:
+       A[i][k]: element k % 4 of lane i + 16·(k / 4)
+       B[k][j]: element k % 4 of lane j + 16·(k / 4)
+       D[i][j]: element i % 4 of lane j + 16·(i / 4)
+   The functions search for the indices. A formula for them would repeat the target's record. */
 static struct coord mfma_a(int lane, int e)
 {
     for (int i = 0; i < 16; i++)
@@ -54,7 +56,7 @@ static struct coord mfma_a(int lane, int e)
 
 static struct coord mfma_b(int lane, int e)
 {
-    struct coord p = mfma_a(lane, e); /* B is laid out as A transposed */
+    struct coord p = mfma_a(lane, e); /* B has the layout of A transposed */
     return (struct coord){ p.col, p.row };
 }
 
@@ -111,7 +113,8 @@ static float float_of(uint32_t u)
     return x;
 }
 
-/* In the fields of an f32, the bits of an f16 mean its value times 2^-112, also for subnormals. */
+/* Converts f16 bits to f32. The exponent and fraction of an f16, moved to those of an f32, give the f16's value times
+   2^-112. This also holds for subnormals. */
 static float widen(uint16_t h)
 {
     uint32_t m = (uint32_t)(h & 0x7fff) << 13;
@@ -121,7 +124,8 @@ static float widen(uint16_t h)
 
 static bool is_special(float x) { return (bits_of(x) & 0x7f800000u) == 0x7f800000u; }
 
-/* The IEEE result of a·b + c, where an operand is infinite or NaN. */
+/* Returns the IEEE result of the dot product a·b plus c. Requires an infinite or NaN operand. `step`: stride of b.
+   `nan`: bits of the NaN result. */
 static float special_sum(const float *a, const float *b, int step, int k, float c, uint32_t nan)
 {
     bool bad = c != c;
@@ -141,10 +145,15 @@ static float special_sum(const float *a, const float *b, int step, int k, float 
     return bad || (plus && minus) ? float_of(nan) : float_of(minus ? 0xff800000u : 0x7f800000u);
 }
 
-/* MODEL_ALIGNED_SUM, as measured on an H200. The terms are c and the products of a group, each s·2^e. Let E be the
-   largest e, and F the model's fbits, at most 25. Each term is truncated to a multiple of 2^(E-F). The truncated terms
-   are added exactly, and the sum is truncated to f32. A product with a zero operand has no exponent: 0·2^15 does not
-   count for E. In units of 2^(E-F), a product is below 2^(F+2) <= 2^27, so a sum of eight fits in an int32. */
+/* MODEL_ALIGNED_SUM, as measured on an H200. A group of products and c are added in four steps:
+       1. E becomes the largest exponent of c and the products. A product's exponent is the sum of its factors'
+       exponents.
+       2. Each product, and c, is truncated to a multiple of 2^(E-F). F is the model's fbits, at most 25.
+       3. The truncated numbers are added exactly.
+       4. The sum is truncated to f32.
+   A product with a zero factor has no exponent: 0·2^15 does not count for E.
+   A factor of exponent e is below 2^(e+1), so a product is below 2^(E+2). In units of 2^(E-F), a product is below
+   2^(F+2) <= 2^27. So a sum of eight products fits in an int32. */
 
 enum { NO_EXPONENT = -1000 };
 
@@ -179,8 +188,8 @@ struct aligned_operands {
     int16_t ea[SIDE][SIDE], eb[SIDE][SIDE];
 };
 
-/* Adds the products of k0 .. k0 + group - 1 to row i of the result. One caller passes a constant n, so that loops over
-   columns become vector code. */
+/* Adds the products of k0 <= k < k0 + group to row i of C, which has n columns. Inlined with a constant n, the loops
+   over columns become vector code. */
 static inline __attribute__((always_inline)) void aligned_row(const struct aligned_operands *o, int i, int k0,
                                                               int group, int fbits, int n, float *c)
 {
@@ -253,15 +262,15 @@ static void multiply_aligned(const struct matrix_unit *u, const uint16_t *a, con
             c[at] = special[at];
 }
 
-/* A subnormal becomes a zero of its sign. */
+/* With `flush`, replaces a subnormal by a zero of the same sign. */
 static float flushed(float x, bool flush)
 {
     uint32_t u = bits_of(x);
     return flush && !(u & 0x7f800000u) ? float_of(u & 0x80000000u) : x;
 }
 
-/* MODEL_TREE4: c + ((p0 + p1) + (p2 + p3)), each sum rounded to nearest even. A product p of two f16 is exact in
-   f32. */
+/* MODEL_TREE4: adds four products p at a time, as c + ((p0 + p1) + (p2 + p3)). Each sum is rounded to nearest even. A
+   product of two f16 is exact in f32. */
 static void tree4_row(const float *a, const float (*b)[SIDE], int k, int n, bool flush, float *c)
 {
     for (int j = 0; j < n; j++)

@@ -1,4 +1,4 @@
-/* Each allocation lies between two guards, which show writes beyond its ends. */
+/* Guard bytes before and after each allocation show writes beyond its ends. */
 #include "runtime/emu/emu_memory.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@ struct memory {
     struct memory *next;
     unsigned char *block, *data; /* block: guard, data, guard */
     size_t bytes;
-    uint32_t *held; /* [i]: the value in byte i of data; NULL: not checking */
+    uint32_t *held; /* [i]: number of the value in data[i]; NULL: not checking */
 };
 
 bool emu_alloc(struct device *d, size_t bytes, dptr *out)

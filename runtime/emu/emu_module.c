@@ -44,8 +44,8 @@ static bool write_all(int fd, const void *bytes, size_t n)
     return true;
 }
 
-/* dlopen knows a library by its path, /proc/self/fd/N. So the file stays open: a later file with the same N would give
-   the old library. */
+/* The file stays open, since dlopen identifies a library by its path /proc/self/fd/N. A later file with the same N
+   would give the old library. */
 static bool module_open(struct device *d, const struct code *code, struct module *m)
 {
     char path[64];

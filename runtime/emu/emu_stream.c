@@ -1,5 +1,4 @@
-/* The emulator does a stream's work at once, so nothing waits. While a stream is recorded, its work is stored, and done
-   when the recording is submitted. */
+/* Work runs at submission, so nothing waits. Work in a recorded stream runs when the recording is submitted. */
 #include "runtime/emu/emu_stream.h"
 
 #include <stdlib.h>
@@ -84,7 +83,7 @@ static void *copy_of(const void *from, size_t bytes)
     return to;
 }
 
-/* Copies the arguments and buffers of a launch, since the caller's may not live as long as the recording. */
+/* Copies a launch's arguments and buffers, since the recording may outlive the caller's. */
 static void task_keep(struct captured *c, const struct task *w)
 {
     if (c->n == c->cap) {
@@ -232,7 +231,7 @@ static void recording_free(struct captured *c)
     free(c);
 }
 
-/* Its events count as not recorded from now on. */
+/* Ends the current recording. Events recorded during it become unrecorded. */
 static struct captured *recording_close(struct emu *e)
 {
     struct captured *c = e->recording;

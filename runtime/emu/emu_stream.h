@@ -12,7 +12,7 @@ struct task {
     struct launch launch;
 };
 bool emu_submit(struct device *d, struct stream *st, const struct task *w);
-/* Does recorded work use memory in [at, at + bytes)? */
+/* True if recorded work uses memory in [at, at + bytes). */
 bool captured_uses(const struct emu *e, dptr at, size_t bytes);
 void streams_free(struct emu *e);
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Is this the system call that a test wants to fail? */
+/* Counts system calls for fault injection. True for the call that a test makes fail. */
 static bool faulted(struct session *s, int as_errno)
 {
     if (s->faults.file_at <= 0 || --s->faults.file_at)
@@ -82,7 +82,7 @@ static bool cannot_write(struct file_out *f)
     return diag_error(f->s, FAIL_INPUT, NOWHERE, "cannot write %s: %s", f->path, strerror(errno));
 }
 
-/* Follows links, so that the target is replaced and not the link. Devices such as /dev/null are refused. */
+/* Follows symbolic links, so that file_commit replaces the target of a link. Refuses devices such as /dev/null. */
 static bool find_real(struct file_out *f, mode_t *mode)
 {
     struct stat st;

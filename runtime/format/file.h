@@ -1,7 +1,7 @@
 #ifndef TOKIC_RUNTIME_FORMAT_FILE_H
 #define TOKIC_RUNTIME_FORMAT_FILE_H
-/* Reading and writing whole files. Failures are diagnostics (FAIL_INPUT) that name the file. Tests make the n-th system
-   call fail: session->faults.file_at. */
+/* Reads and writes whole files. Each failure is a diagnostic (FAIL_INPUT) that names the file. A test makes the n-th
+   system call fail with session->faults.file_at = n. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,17 +13,18 @@ struct file_in {
     const char *path;
     uint64_t size;
     int fd;
-    const unsigned char *bytes; /* bytes in memory, read like a file; NULL: a real file */
+    const unsigned char *bytes; /* content in memory; NULL: a real file */
 };
 /* Opens a regular file. Devices and pipes are refused, since callers allocate memory by the file's size. */
 bool file_open(struct session *s, struct file_in *f, const char *path);
 struct file_in file_of_bytes(struct session *s, const char *name, const void *bytes, size_t size);
-/* Reads exactly n bytes from offset `at`. false with a diagnostic if there are fewer. */
+/* Reads exactly n bytes from offset `at`. Returns false with a diagnostic if the file is shorter. */
 bool file_read(struct file_in *f, uint64_t at, void *to, size_t n);
 void file_close(struct file_in *f);
 
-/* A file being replaced. New content goes to a temporary file `.tokic-*.tmp` in the same directory, and file_commit
-   renames that file. Until then the old file is untouched. After a failed file_write, later calls do nothing. */
+/* Replaces a file. file_write writes to a temporary file `.tokic-*.tmp` in the same directory. file_commit renames the
+   temporary file to the real name; until then, the old file is untouched. After a failed file_write, later calls do
+   nothing. */
 struct file_out {
     struct session *s;
     const char *path;

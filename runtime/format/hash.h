@@ -13,13 +13,13 @@ void sha256_hex(const void *data, size_t size, char out[SHA256_HEX]);
 /* false with a diagnostic (FAIL_INPUT) if the file cannot be read. */
 bool sha256_file(struct session *s, const char *path, char out[SHA256_HEX]);
 
-/* The hash of data in pieces: sha256_begin, any number of sha256_add, then sha256_end, which frees the state. */
+/* Hash data in pieces: call sha256_begin, sha256_add any number of times, and sha256_end, which frees the state. */
 struct sha256_state;
 struct sha256_state *sha256_begin(void);
 void sha256_add(struct sha256_state *h, const void *data, size_t size);
 void sha256_end(struct sha256_state *h, uint8_t out[SHA256_BYTES]);
 void sha256_to_hex(const uint8_t digest[SHA256_BYTES], char out[SHA256_HEX]);
 
-/* h = 0xcbf29ce484222325; for each byte: h = (h ^ byte) * 0x100000001b3 mod 2^64   (Fowler, Noll, Vo; RFC 9923) */
+/* FNV-1a (RFC 9923): h = 0xcbf29ce484222325; for each byte: h = (h ^ byte) * 0x100000001b3 mod 2^64 */
 uint64_t fnv1a64(const void *data, size_t size);
 #endif

@@ -6,7 +6,7 @@
 
 #include "runtime/format/file.h"
 
-enum { MAGIC_BYTES = 6, MAX_HEADER = 1 << 16 }; /* a header usually has under 250 bytes */
+enum { MAGIC_BYTES = 6, MAX_HEADER = 1 << 16 };
 static const char magic[MAGIC_BYTES + 1] = "\x93NUMPY";
 #define READABLE "tokic reads <f2 <f4 <f8 <i4 <i8 and |b1"
 
@@ -50,7 +50,7 @@ static bool accept(struct header *h, char c)
     return true;
 }
 
-/* string = "'" { any character but "'" and "\" } "'", or the same with '"' */
+/* Parses a string in single or double quotes, without backslashes. */
 static bool parse_string(struct header *h, const char **text, size_t *n)
 {
     skip_space(h);
@@ -71,7 +71,7 @@ static bool parse_string(struct header *h, const char **text, size_t *n)
 
 static bool is_text(const char *p, size_t n, const char *word) { return n == strlen(word) && !memcmp(p, word, n); }
 
-/* descr = string; a list here means a structured dtype, which is refused */
+/* Parses a dtype such as '<f4'. A list stands for a structured dtype, which tokic refuses. */
 static bool parse_descr(struct header *h)
 {
     const char *p;
@@ -93,7 +93,6 @@ static bool parse_descr(struct header *h)
                       file_quote(h->f->s->run, p, n), remedy);
 }
 
-/* order = "True" | "False" */
 static bool parse_order(struct header *h)
 {
     skip_space(h);
@@ -110,7 +109,7 @@ static bool parse_order(struct header *h)
     return expected(h, "True or False");
 }
 
-/* dim = digit { digit } [ "L" ], where Python 2 writes the "L" */
+/* Parses digits and an optional "L", which Python 2 writes. */
 static bool parse_dim(struct header *h, int64_t *dim)
 {
     skip_space(h);
@@ -128,7 +127,7 @@ static bool parse_dim(struct header *h, int64_t *dim)
     return true;
 }
 
-/* shape = "(" [ dim { "," dim } [ "," ] ] ")" */
+/* Parses a Python tuple: (), (3,) or (3, 4). */
 static bool parse_shape(struct header *h)
 {
     if (!accept(h, '('))
@@ -175,8 +174,7 @@ static bool parse_pair(struct header *h)
     return expected(h, "'descr', 'fortran_order' and 'shape', each once");
 }
 
-/* header = "{" [ pair { "," pair } [ "," ] ] "}"
-   pair = "'descr':" descr | "'fortran_order':" order | "'shape':" shape */
+/* Parses {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, with the keys in any order. */
 static bool parse_header(struct header *h)
 {
     if (!accept(h, '{'))
@@ -201,8 +199,8 @@ static bool parse_header(struct header *h)
                                        : "'shape'");
 }
 
-/* The file begins with 6 bytes of magic, the major and minor version, and the header's length: a u16 in version 1.0, a
-   u32 in 2.0 and 3.0. The header follows. */
+/* A file begins with 6 bytes of magic, major version, minor version, and the header's length: u16 in version 1.0, else
+   u32. */
 static bool find_header(struct file_in *f, size_t *at, size_t *len)
 {
     unsigned char b[MAGIC_BYTES + 6] = { 0 };

@@ -7,7 +7,7 @@
    is replaced atomically. */
 #include "runtime/format/tensor.h"
 
-/* The tensor lives in s->run. NULL with a diagnostic. */
+/* npy_read and npy_parse return a tensor in s->run, or NULL with a diagnostic. */
 struct tensor *npy_read(struct session *s, const char *path);
 struct tensor *npy_parse(struct session *s, const char *name, const void *bytes, size_t size);
 bool npy_write(struct session *s, const char *path, const struct tensor *t);

@@ -58,8 +58,8 @@ static bool bad_header(const struct reader *r, const char *why)
     return diag_error(r->s, FAIL_INPUT, NOWHERE, "%s: bad safetensors header: %s", r->f->path, why);
 }
 
-/* Limits the header before cJSON parses it: its depth, since cJSON recurses, and its number of values, since cJSON
-   allocates memory for each. Refuses \u0000, which would cut a name short. */
+/* Limits the depth, since cJSON recurses, and the number of values, since cJSON allocates memory for each. Refuses
+   \u0000, which would cut a name short. */
 static bool scan_header(const struct reader *r, const char *p, size_t n)
 {
     int depth = 0;
@@ -137,7 +137,7 @@ static bool read_offsets(const struct reader *r, struct entry *e, const cJSON *v
     return true;
 }
 
-/* entry = { "dtype": string, "shape": [ integers ], "data_offsets": [ begin, end ] }, with its fields in any order */
+/* Reads { "dtype": string, "shape": [ integers ], "data_offsets": [ begin, end ] }, with the fields in any order. */
 static bool read_entry(struct reader *r, const cJSON *v)
 {
     static const struct {
@@ -187,7 +187,7 @@ static int by_name(const void *x, const void *y)
     return strcmp(((const struct entry *)x)->name, ((const struct entry *)y)->name);
 }
 
-/* An empty tensor comes before the tensor that begins at the same offset. */
+/* Of two tensors that begin at the same offset, the empty one comes first. */
 static int by_offset(const void *x, const void *y)
 {
     const struct entry *a = x;

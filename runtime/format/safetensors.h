@@ -14,6 +14,6 @@
 struct tensor_list *safetensors_read(struct session *s, const char *path);
 struct tensor_list *safetensors_parse(struct session *s, const char *name, const void *bytes, size_t size);
 /* Writes float tensors as F32, in the order of the list, and replaces the file atomically. A finite f64 value that
-   overflows f32 is an error. Other dtypes, and names that the reader would refuse, are a BUG. */
+   overflows f32 is an error. A tensor that is not float, or a name that safetensors_read would refuse, is a BUG. */
 bool safetensors_write(struct session *s, const char *path, const struct tensor_list *list);
 #endif

@@ -28,8 +28,7 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 
 void tree_remove(const char *dir) { nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
 
-/* Does the name after the prefix read "123-aB3xYz", or "aB3xYz" as older versions wrote it? ".old" may follow. *pid:
-   123, or 0. */
+/* True if `rest` is "123-aB3xYz", or "aB3xYz" of older versions. ".old" may follow. *pid: 123, or 0. */
 static bool is_ours(const char *rest, long *pid)
 {
     size_t digits = strspn(rest, "0123456789");
@@ -45,8 +44,7 @@ static bool is_ours(const char *rest, long *pid)
     return n == RANDOM && (!rest[n] || !strcmp(rest + n, ".old"));
 }
 
-/* Has the directory's process ended? A directory older than an hour counts as left over, since a new process can have
-   the same id. */
+/* A directory is left over if its process has ended. After an hour it always is: a new process may have the same id. */
 static bool is_left(const char *path, long pid)
 {
     struct stat st;

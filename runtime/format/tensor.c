@@ -95,7 +95,7 @@ static enum misfit store_int(struct tensor *t, int64_t i, int64_t x)
     }
 }
 
-/* Floats: stores x rounded, also if it overflows to infinity. Integers: stores nothing if x does not fit. */
+/* Floats round, also to infinity. An integer tensor stores nothing if x does not fit. */
 static enum misfit store_real(struct tensor *t, int64_t i, double x)
 {
     double y;
@@ -112,9 +112,9 @@ static enum misfit store_real(struct tensor *t, int64_t i, double x)
     return isinf(y) && isfinite(x) ? TOO_LARGE : FITS;
 }
 
-/* Converts an integer to a double, rounding to odd: if |x| >= 2^53, bits 0 to 10 are cleared, and bit 11 is set if one
-   of them was set. Rounding the double to 51 bits or fewer then gives the same as rounding x itself (Boldo and
-   Melquiond, "Emulation of FMA and correctly rounded sums", 2008). */
+/* Converts an integer to a double, rounding to odd. If |x| >= 2^53, the last 11 bits of |x| are dropped; the last bit
+   kept becomes 1 if one of them was 1. Rounding the double to 51 bits or fewer then gives the same as rounding x itself
+   (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008). */
 static double int_to_odd(int64_t x)
 {
     uint64_t m = x < 0 ? 0 - (uint64_t)x : (uint64_t)x;

@@ -28,8 +28,7 @@ struct tensor_list {
 };
 const struct tensor *tensor_list_find(const struct tensor_list *list, const char *name);
 
-/* Computes the bytes that a shape needs. false: a negative dim, a rank over TENSOR_RANK, or non-zero dims whose product
-   needs over 2^62 bytes. */
+/* Computes the bytes of a tensor. Returns false for a negative dim, a rank over TENSOR_RANK, or over 2^62 bytes. */
 bool tensor_size(enum dtype dtype, int rank, const int64_t *dim, size_t *bytes);
 /* A zeroed tensor. A shape that tensor_size refuses is a BUG. */
 struct tensor *tensor_new(struct arena *a, enum dtype dtype, int rank, const int64_t *dim);
@@ -39,24 +38,27 @@ static inline int64_t tensor_count(const struct tensor *t)
 }
 bool tensor_same_shape(const struct tensor *a, const struct tensor *b);
 
-/* Element i in memory order. tensor_get rounds an i64 beyond 2^53. tensor_get_i64 takes i32, i64 and bool. */
+/* Return element i in memory order. tensor_get rounds an i64 beyond 2^53. tensor_get_i64 requires i32, i64 or bool. */
 double tensor_get(const struct tensor *t, int64_t i);
 int64_t tensor_get_i64(const struct tensor *t, int64_t i);
-/* Rounds to nearest even; overflow gives infinity. An integer or bool tensor takes only values of its dtype, else
-   BUG. */
+/* Set element i. A float tensor rounds x to nearest even; overflow gives infinity. For an integer or bool tensor, a
+   value that does not fit the dtype is a BUG. */
 void tensor_set(struct tensor *t, int64_t i, double x);
 void tensor_set_i64(struct tensor *t, int64_t i, int64_t x);
 
-/* Converts to another dtype, rounding to nearest even. NaN and infinities stay. These elements are errors: a finite
-   value that becomes infinite, a non-integer or too large value for an integer dtype, a value other than 0 and 1 for a
-   bool. NULL then, with one diagnostic (FAIL_INPUT) that names the first such element and their number. */
+/* Converts to another dtype, rounding to nearest even. NaN and infinities stay. Errors:
+       to a float: a finite value becomes infinite
+       to an integer: a value is not an integer, or too large
+       to bool: a value is neither 0 nor 1
+   On error, returns NULL with one diagnostic (FAIL_INPUT) that names the first bad element and the number of bad
+   elements. */
 struct tensor *tensor_convert(struct session *s, struct arena *a, const char *name, const struct tensor *t,
                               enum dtype dtype);
 
-/* The first element of a bool tensor that is neither 0 nor 1. -1: none, or another dtype. */
+/* Returns the first element of a bool tensor that is neither 0 nor 1. -1: there is none, or the dtype is not bool. */
 int64_t tensor_bad_bool(const struct tensor *t);
 
-/* tensor_text: "f32[3, 4]". tensor_index_text: the index of element i, "[2, 1]"; "" for a scalar. */
+/* tensor_text returns "f32[3, 4]". tensor_index_text returns the index of element i, "[2, 1]", or "" for a scalar. */
 const char *tensor_text(struct arena *a, enum dtype dtype, int rank, const int64_t *dim);
 const char *tensor_index_text(struct arena *a, const struct tensor *t, int64_t i);
 #endif

@@ -121,7 +121,8 @@ which subscripts can use. */
     /* For 0 <= e < elems: mem[slot, index + e] := mem2[index2 + e], if the mask holds. mem2 is private. Each element is
        rounded once. */
     KSTMT_STORE_VECTOR,
-    /* mem[index] := mem[index] ⊕ value, where ⊕ is `acc`. mem is private. */
+    /* mem[index] := mem[index] ⊕ value, where ⊕ is `acc`. mem is private. With `join`, the value is itself a total of
+       terms, else it is a term. */
     KSTMT_ACCUMULATE,
     /* Reduces the private mem[index] by ⊕ (`acc`) over lanes, and gives each lane the result. Lanes belong together if
        their numbers differ only in the bits first, 2·first, …, span/2. Example: first 1, span 4 combines lanes 0..3,
@@ -198,6 +199,7 @@ struct kstmt {
     enum kacc acc;
     enum dtype acc_type;
     bool fma; /* ACCUMULATE by KACC_SUM: value is a K_MUL; multiply and add by one fma */
+    bool join;
     int first, span;
     enum kscope scope;
     int pending;
@@ -328,6 +330,9 @@ void kstmt_store_vector(struct kbuild *b, const struct kmem *dst, const struct i
                         const struct kmem *src, const struct index *at, int elems, const struct kmask *mask);
 void kstmt_accumulate(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op,
                       const struct kexpr *value, bool fma);
+/* Accumulates a value that is itself a total of terms: of another thread, wave, block or launch. */
+void kstmt_join(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op,
+                const struct kexpr *total);
 /* Combines the lanes of each aligned group of `span` lanes. kstmt_combine_from combines only lanes with equal numbers
    modulo `first`: first 2, span 4 combines lanes 0 and 2, and lanes 1 and 3. */
 void kstmt_combine(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int span);

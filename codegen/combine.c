@@ -46,8 +46,8 @@ void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op)
         kstmt_store(&l->b, acc, NULL, index_const(t, i),
                     kexpr_load(&l->b, part, NULL, index_const(t, i * waves), NULL, 0), NULL);
         for (int w = 1; w < waves; w++)
-            kstmt_accumulate(&l->b, acc, index_const(t, i), op,
-                             kexpr_load(&l->b, part, NULL, index_const(t, i * waves + w), NULL, 0), false);
+            kstmt_join(&l->b, acc, index_const(t, i), op,
+                       kexpr_load(&l->b, part, NULL, index_const(t, i * waves + w), NULL, 0));
     }
     lower_leave(l, p);
 }

@@ -134,9 +134,8 @@ static void write_tile(struct gemm *g, const struct margin *m)
     l->b = kb_in(&l->b, kstmt_if(&l->b, &mine));
     kstmt_store(&l->b, m->acc, NULL, zero, kexpr_load(&l->b, m->totals, NULL, tid, NULL, 0), NULL);
     for (int w = 1; w < m->waves; w++)
-        kstmt_accumulate(&l->b, m->acc, zero, m->op,
-                         kexpr_load(&l->b, m->totals, NULL, index_addk(t, tid, (int64_t)w * m->extent), NULL, 0),
-                         false);
+        kstmt_join(&l->b, m->acc, zero, m->op,
+                   kexpr_load(&l->b, m->totals, NULL, index_addk(t, tid, (int64_t)w * m->extent), NULL, 0));
     const struct index *result = m->of_rows && g->batch ? index_add(t, index_mul(t, g->batch, g->c.m), at) : at;
     const struct index *part = index_mul(t, m->of_rows ? g->tile_n : g->tile_m, type_count(l->s, &m->sink->node->type));
     kstmt_store(&l->b, l->scratch[m->sink->scratch], NULL, index_add(t, part, result),

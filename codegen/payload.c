@@ -54,6 +54,27 @@ static void make_outer(struct payload *y, const struct index *var)
     *arena_push(y->p.o.arena, y->outer, y->n_outer, y->cap_outer) = var;
 }
 
+static const char *inside(struct kprint *p, const struct kmem *m, const struct index *at, int elems, const char *text)
+{
+    struct arena *a = p->o.arena;
+    int64_t n = -1;
+    if (m->space == KS_ARG) {
+        for (size_t i = 0; i < p->k->n_args; i++)
+            if (p->k->args[i] == m)
+                return arena_printf(a, "TK_IN_ARG(%s, %zu)", text, i);
+        BUG("kernel %s: %s is not among its arguments", p->k->name, m->name);
+    }
+    BUG_IF(!index_const_value(m->count, &n), "kernel %s: %s of symbolic size", p->k->name, m->name);
+    n *= m->space == KS_SHARED ? m->slots : 1;
+    bool proved = at && at->lo >= 0 && at->hi + elems <= n;
+    return proved ? text : arena_printf(a, "TK_IN(%s, %lld)", text, (long long)n);
+}
+
+static const char *subscript(struct kprint *p, const struct kmem *m, const struct index *at, const char *text)
+{
+    return inside(p, m, at, 1, text);
+}
+
 static const char *load(struct kprint *p, const struct kmem *m, const struct index *at)
 {
     return print_cell_at(p, m, NULL, at);
@@ -117,6 +138,7 @@ static const char *fma_of(struct kprint *p, enum dtype t, const char *acc, const
 static const struct klang language = {
     .real = "P",
     .own = "[tid]",
+    .subscript = subscript,
     .load = load,
     .stored = stored,
     .let = let_name,
@@ -134,10 +156,12 @@ static void move(struct kprint *p, const struct kstmt *it, const char *to, const
 }
 
 /* Element index + e_ of m, as C: "sA[4*tid + e_]". */
-static const char *from_on(struct kprint *p, const struct kmem *m, const struct index *slot, const struct index *index)
+static const char *from_on(struct kprint *p, const struct kmem *m, const struct index *slot, const struct index *index,
+                           int elems)
 {
-    return arena_printf(p->o.arena, "%s%s[%s + e_]", m->name, m->space == KS_PRIVATE ? "[tid]" : "",
-                        print_index(p, print_ring_index(p, m, slot, index), true));
+    const struct index *at = print_ring_index(p, m, slot, index);
+    return arena_printf(p->o.arena, "%s%s[%s]", m->name, m->space == KS_PRIVATE ? "[tid]" : "",
+                        inside(p, m, at, elems, arena_printf(p->o.arena, "%s + e_", print_index(p, at, true))));
 }
 
 static const char *masked(struct kprint *p, const struct kmask *m, const char *value, const char *otherwise)
@@ -147,24 +171,25 @@ static const char *masked(struct kprint *p, const struct kmask *m, const char *v
 
 static void load_vector(struct kprint *p, const struct kstmt *it)
 {
-    move(p, it, from_on(p, it->mem, NULL, it->index),
-         masked(p, &it->mask, from_on(p, it->mem2, it->slot, it->index2), print_value(p, it->value, false, false)));
+    move(p, it, from_on(p, it->mem, NULL, it->index, it->elems),
+         masked(p, &it->mask, from_on(p, it->mem2, it->slot, it->index2, it->elems),
+                print_value(p, it->value, false, false)));
 }
 
 static void store_vector(struct kprint *p, const struct kstmt *it)
 {
     kout_line(&p->o, "if (%s)", print_guards(p, &it->mask));
     p->o.depth++;
-    move(p, it, from_on(p, it->mem, it->slot, it->index),
-         stored(p, it->mem->space, it->mem->dtype, from_on(p, it->mem2, NULL, it->index2)));
+    move(p, it, from_on(p, it->mem, it->slot, it->index, it->elems),
+         stored(p, it->mem->space, it->mem->dtype, from_on(p, it->mem2, NULL, it->index2, it->elems)));
     p->o.depth--;
 }
 
 static void issue(struct kprint *p, const struct kstmt *it)
 {
     const char *zero = dtype_is_float(it->mem->dtype) ? "p_const(0)" : "0";
-    move(p, it, from_on(p, it->mem, it->slot, it->index),
-         masked(p, &it->mask, from_on(p, it->mem2, NULL, it->index2), zero));
+    move(p, it, from_on(p, it->mem, it->slot, it->index, it->elems),
+         masked(p, &it->mask, from_on(p, it->mem2, NULL, it->index2, it->elems), zero));
 }
 
 /* Copies are done at their issue, so land and commit print nothing. A launch on payloads runs alone, so await prints
@@ -185,8 +210,9 @@ static void frag_load(struct kprint *p, const struct kstmt *it)
     const struct index *e = index_var(t, "e_", 0, elems - 1, UNIFORM_GRID);
     print_loop_of(p, "i_", n);
     print_loop_of(p, "e_", elems);
+    const struct index *at = print_frag_index(p, it, i, e);
     kout_line(&p->o, "%s = %s[%s];", elem(p, f, "i_", "e_"), it->mem->name,
-              print_index(p, print_frag_index(p, it, i, e), false));
+              subscript(p, it->mem, at, print_index(p, at, false)));
     print_close(p);
     print_close(p);
 }
@@ -449,6 +475,10 @@ const char *print_payload(struct session *s, const struct kernel *k)
     p->sp = print_indices(s->run, atom, &y);
     kout_line(&p->o, "#define THREADS_(LIVE) for (tk_i32 tid = 0; tid < N_; tid++) if (LIVE[tid])");
     kout_line(&p->o, "#define TK_UNROLL");
+    kout_line(&p->o, "#ifndef TK_IN");
+    kout_line(&p->o, "#define TK_IN(I, N) I");
+    kout_line(&p->o, "#define TK_IN_ARG(I, K) I");
+    kout_line(&p->o, "#endif");
     kout_line(&p->o, "static void %s_block(void *const *args_, const tk_i64 *dims_, tk_i32 bx, tk_i32 by, tk_i32 bz)",
               k->name);
     open(p, "");

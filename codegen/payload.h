@@ -12,15 +12,23 @@
    the next statement begins. If a region reads what another thread writes in the same region, the result differs from a
    device's. Asynchronous copies are done at their issue. Uninitialised elements hold p_unset().
 
+   A subscript that is not provably inside its array is TK_IN(subscript, elements), one of argument K is
+   TK_IN_ARG(subscript, K). The text before the function may define both; else they check nothing.
+
    The C text before the function must define tk_f64 tk_i32 tk_u32 tk_i64 tk_u8, tk_max_T and tk_min_T (T i32, i64), P,
    and on P:
        p_order(P) -> tk_i32: a key; keys compare as the payloads do
        p_const(double)   p_unset()   p_of_int(tk_i64)   p_int(P) -> tk_i64, toward zero
        p_to_T(P), T in f16 bf16 f32 f64: the value as a store or a cast to T rounds it
        p_NAME for each operation of ir/kernel/kop.def that takes floats; the comparisons give an int
-       p_accumulate_OP(acc, x), p_combine_OP(acc, acc), OP in sum max min; p_accumulate_fma(acc, x, y): acc + x·y
+       p_accumulate_OP(acc, x), p_join_OP(acc, total), p_combine_OP(acc, acc), OP in sum max min
+       p_accumulate_fma(acc, x, y): acc + x·y
        p_mma(c, a, b, n): c + Σ a[i]·b[i], i < n: one instruction of the matrix unit */
 #include "ir/kernel/kir.h"
 
 const char *print_payload(struct session *s, const struct kernel *k);
+/* The first part of a text before payloads: the types and functions of integers, and TK_IN. */
+const char *payload_guards(struct session *s);
+/* The text before payloads over the field of ir/ops/eval.h (codegen/prelude/field.h). */
+const char *payload_field(struct session *s);
 #endif

@@ -118,7 +118,7 @@ void print_accumulate(struct kprint *p, const struct kstmt *it)
         return;
     }
     const char *v = print_value(p, it->value, it->acc == KACC_SUM && dtype_is_float(it->acc_type), false);
-    kout_line(&p->o, "%s = %s;", cell, print_acc(p, it->acc, it->acc_type, "accumulate", cell, v));
+    kout_line(&p->o, "%s = %s;", cell, print_acc(p, it->acc, it->acc_type, it->join ? "join" : "accumulate", cell, v));
 }
 
 void print_loop(struct kprint *p, const char *var, const char *count)

@@ -102,7 +102,10 @@ const char *print_cell(const struct kprint *p, const struct kmem *m)
 
 const char *print_cell_at(struct kprint *p, const struct kmem *m, const struct index *slot, const struct index *index)
 {
-    const char *i = print_index(p, print_ring_index(p, m, slot, index), false);
+    const struct index *at = print_ring_index(p, m, slot, index);
+    const char *i = print_index(p, at, false);
+    if (p->lang->subscript)
+        i = p->lang->subscript(p, m, at, i);
     return arena_printf(p->o.arena, "%s%s[%s]", m->name, m->space == KS_PRIVATE ? p->lang->own : "", i);
 }
 

@@ -8,8 +8,10 @@
 struct kprint;
 
 struct klang {
-    const char *real; /* C type of all floats; NULL: tk_f32, tk_f64, ... */
-    const char *own;  /* "[tid]" if an array holds the private memory of all threads, else "" */
+    const char *real; /* C type of every float; NULL: tk_f32, tk_f64, ... */
+    const char *own;  /* the thread's subscript in private memory: "[tid]" or "" */
+    /* The subscript of element `at` of m, which is printed as `text`. NULL: `text`. */
+    const char *(*subscript)(struct kprint *p, const struct kmem *m, const struct index *at, const char *text);
     /* Loads element `at` of an argument or of shared memory. */
     const char *(*load)(struct kprint *p, const struct kmem *m, const struct index *at);
     /* Stores `value` at element `at` of memory that is not private. NULL: prints an assignment. */
@@ -55,8 +57,8 @@ const char *print_type(const struct kprint *p, enum dtype t);
 const char *print_cell(const struct kprint *p, const struct kmem *m);
 /* The suffix for type t in function names: "f16" as in tk_ld_f16. */
 const char *print_suffix(enum dtype t);
-/* Prints a ⊕ b, where ⊕ is `op`. Payloads have two functions for each ⊕, and `how` selects one. "accumulate": a is an
-   accumulator and b is a term. "combine": a and b are accumulators. */
+/* Prints a ⊕ b, where ⊕ is `op`. A payload has three functions for each ⊕; `how` names one of them: "accumulate" adds a
+   term to an accumulator, "join" a total of terms, "combine" adds the accumulators of two lanes. */
 const char *print_acc(struct kprint *p, enum kacc op, enum dtype t, const char *how, const char *a, const char *b);
 /* Prints an array element, such as "acc[3]". */
 const char *print_cell_at(struct kprint *p, const struct kmem *m, const struct index *slot, const struct index *index);

@@ -99,7 +99,10 @@ static void take(struct reduce *r, const struct index *k, const struct index *co
     const struct index *kk = along_columns ? k : index_add(t, k, loop->var);
     const struct index *cc = along_columns ? index_add(t, column, loop->var) : column;
     for (size_t i = 0; i < r->n; i++)
-        kstmt_accumulate(&l->b, r->acc[i], loop->var, r->of[i]->op->kernel.acc, term(r, i, kk, cc), false);
+        if (is_finish(r))
+            kstmt_join(&l->b, r->acc[i], loop->var, r->of[i]->op->kernel.acc, term(r, i, kk, cc));
+        else
+            kstmt_accumulate(&l->b, r->acc[i], loop->var, r->of[i]->op->kernel.acc, term(r, i, kk, cc), false);
     store_elements(r, kk, cc);
     l->vec.width = 1;
     lower_leave(l, p);
@@ -235,9 +238,8 @@ static void columns(struct reduce *r)
         kstmt_store(&l->b, r->acc[i], NULL, index_const(t, 0), kexpr_load(&l->b, shared[i], NULL, l->k->tid, NULL, 0),
                     NULL);
         for (int w = 1; w < waves; w++)
-            kstmt_accumulate(&l->b, r->acc[i], index_const(t, 0), r->of[i]->op->kernel.acc,
-                             kexpr_load(&l->b, shared[i], NULL, index_addk(t, l->k->tid, (int64_t)w * across), NULL, 0),
-                             false);
+            kstmt_join(&l->b, r->acc[i], index_const(t, 0), r->of[i]->op->kernel.acc,
+                       kexpr_load(&l->b, shared[i], NULL, index_addk(t, l->k->tid, (int64_t)w * across), NULL, 0));
         totals[i] = kstmt_let(&l->b, kexpr_load(&l->b, r->acc[i], NULL, index_const(t, 0), NULL, 0));
     }
     store_results(r, result_number(r, column), totals);
@@ -258,8 +260,8 @@ static void chunks(struct reduce *r)
     sweep(r, index_mulk(t, l->k->tid, r->width), round, false);
     for (size_t i = 0; i < r->n; i++)
         for (int e = 1; e < r->width; e++)
-            kstmt_accumulate(&l->b, r->acc[i], index_const(t, 0), r->of[i]->op->kernel.acc,
-                             kexpr_load(&l->b, r->acc[i], NULL, index_const(t, e), NULL, 0), false);
+            kstmt_join(&l->b, r->acc[i], index_const(t, 0), r->of[i]->op->kernel.acc,
+                       kexpr_load(&l->b, r->acc[i], NULL, index_const(t, e), NULL, 0));
     lower_leave(l, p);
     int waves = l->k->block / l->t->wave;
     record_sum(r, round, r->width - 1 + log2_ceil(l->t->wave) + waves - 1);

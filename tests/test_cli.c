@@ -82,7 +82,7 @@ static void wrong_usage_is_exit_2(void **state)
         { "run small.graph --backend cpu --input x", "NAME=FILE.npy is needed" },
         { "run --backend cpu", "no last build" },
         { "verify small.graph --backend cpu", "cpu is what it judges against" },
-        { "verify small.graph --exact", "no flag --exact" },
+        { "run small.graph --exact", "tokic run has no flag --exact" },
         { "verify small.graph --against host", "no against host" },
         { "graph small.graph --target gfx90a", "tokic graph takes a target only with --dot" },
         { "print small.graph --contracts --target gfx90a", "it takes no --target, --dump or --stop" },

@@ -47,6 +47,22 @@ static void a_clean_sanitize_says_so(void **state)
     leave_place(&p);
 }
 
+static void exact_says_what_it_compared(void **state)
+{
+    (void)state;
+    struct place p = enter_small();
+    command_expect("verify small.graph --device emu --batch 3 --exact", 0,
+                   " kernels equal over 2⁶¹−1, error probability ", NULL);
+    struct command c = command_run(NULL, "verify small.graph --device emu --batch 3 --exact --json");
+    assert_non_null(strstr(c.out, "\"exact\":{\"pass\":true,"));
+    assert_non_null(strstr(c.out, "\"error_probability\":"));
+    command_free(&c);
+    c = command_run(NULL, "verify small.graph --device emu --batch 3");
+    assert_null(strstr(c.out, "exact"));
+    command_free(&c);
+    leave_place(&p);
+}
+
 /* Lines of the kernels are there before the last of them is judged: a run that fails on the way has printed the others.
    Here the device fails. */
 static void kernels_are_printed_as_they_are_judged(void **state)
@@ -235,6 +251,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ratios_are_rounded_towards_zero),
         cmocka_unit_test(a_clean_sanitize_says_so),
+        cmocka_unit_test(exact_says_what_it_compared),
         cmocka_unit_test(kernels_are_printed_as_they_are_judged),
         cmocka_unit_test(the_time_to_go),
         cmocka_unit_test(a_used_directory_of_launches_is_refused),

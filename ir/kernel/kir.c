@@ -546,6 +546,13 @@ void kstmt_accumulate(struct kbuild *b, const struct kmem *m, const struct index
     it->fma = fma;
 }
 
+void kstmt_join(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op,
+                const struct kexpr *total)
+{
+    kstmt_accumulate(b, m, index, op, total, false);
+    (*b->list)[*b->n - 1]->join = true;
+}
+
 void kstmt_combine(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int span)
 {
     kstmt_combine_from(b, m, index, op, 1, span);

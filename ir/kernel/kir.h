@@ -123,7 +123,8 @@ enum kstmt_kind {
     /* mem[slot, index + e] := mem2[index2 + e], for 0 <= e < elems. `mem2` is private. Rounds each element once.
        Does nothing if the mask is false. */
     KSTMT_STORE_VECTOR,
-    /* mem[index] := mem[index] ⊕ value, where ⊕ is `acc`. `mem` is private. */
+    /* mem[index] := mem[index] ⊕ value, where ⊕ is `acc`. mem is private. With `join`, the value is itself a total of
+       terms, else it is a term. */
     KSTMT_ACCUMULATE,
     /* Reduces the private mem[index] over groups of lanes by ⊕ (`acc`). Each lane gets the result of its group.
        Lanes are in one group if their numbers differ only in the bits `first`, 2·`first`, …, `span`/2.
@@ -200,7 +201,8 @@ struct kstmt {
     int stage; /* ISSUE, LAND: staging register; two unfinished copies have different ones */
     enum kacc acc;
     enum dtype acc_type;
-    bool fma; /* ACCUMULATE by KACC_SUM of a product (K_MUL): multiply and add by one fma */
+    bool fma; /* ACCUMULATE by KACC_SUM: value is a K_MUL; multiply and add by one fma */
+    bool join;
     int first, span;
     enum kscope scope;
     int pending;
@@ -333,8 +335,11 @@ void kstmt_store_vector(struct kbuild *b, const struct kmem *dst, const struct i
                         const struct kmem *src, const struct index *at, int elems, const struct kmask *mask);
 void kstmt_accumulate(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op,
                       const struct kexpr *value, bool fma);
-/* kstmt_combine combines each aligned group of `span` lanes. kstmt_combine_from splits such a group by the lane number
-   modulo `first`, and combines each part. Example: first 2, span 4 combines lanes 0 and 2, and lanes 1 and 3. */
+/* Accumulates a value that is itself a total of terms: of another thread, wave, block or launch. */
+void kstmt_join(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op,
+                const struct kexpr *total);
+/* Combines the lanes of each aligned group of `span` lanes. kstmt_combine_from combines only lanes with equal numbers
+   modulo `first`: first 2, span 4 combines lanes 0 and 2, and lanes 1 and 3. */
 void kstmt_combine(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int span);
 void kstmt_combine_from(struct kbuild *b, const struct kmem *m, const struct index *index, enum kacc op, int first,
                         int span);

@@ -14,6 +14,7 @@
            | "let" NAME [ "in" INT ".." INT ] "=" value           with a range, inclusive: an index variable
            | ref "=" value [ "mask" guards ]
            | ref ( "+=" | "max" "=" | "min" "=" | "fma" "=" ) value      fma: the value is a product
+           | ref "join" ( "+=" | "max" "=" | "min" "=" ) value           the value is a total of terms
            | "vector" ref "=" ref "by" INT "where" guards "else" number                          a load
            | "vector" ref "=" ref "by" INT [ "mask" guards ]                 a store, or a load without a mask
            | "combine" ( "sum" | "max" | "min" ) ref "over" INT [ "from" INT ]
@@ -579,7 +580,8 @@ static void write_to(struct kparse *p, const char *name, struct loc loc)
             kstmt_store(&p->b, at.m, at.slot, at.index, v, &m);
         return;
     }
-    bool fma = klex_is_word(&p->l, "fma");
+    bool join = klex_take_word(&p->l, "join");
+    bool fma = !join && klex_is_word(&p->l, "fma");
     enum kacc acc = KACC_SUM;
     if (!klex_take(&p->l, KPUNCT_ADD_TO)) {
         if (fma)
@@ -593,7 +595,9 @@ static void write_to(struct kparse *p, const char *name, struct loc loc)
         klex_error(&p->l, how, "fma= takes a product, mul(x, y)");
     if (at.slot)
         klex_error(&p->l, how, "an accumulator is private memory: it has no slots");
-    if (!p->l.failed)
+    if (!p->l.failed && join)
+        kstmt_join(&p->b, at.m, at.index, acc, v);
+    else if (!p->l.failed)
         kstmt_accumulate(&p->b, at.m, at.index, acc, v, fma);
 }
 

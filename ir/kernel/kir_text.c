@@ -105,7 +105,8 @@ static void accumulate(struct ktext *t, const struct kstmt *it)
     if (it->fma) /* the product is part of the fma, so the product has no temporary */
         kout_line(&t->o, "%s fma= %s", to, value(t, it->value, true));
     else
-        kout_line(&t->o, "%s %s= %s", to, it->acc == KACC_SUM ? "+" : acc_name[it->acc], value(t, it->value, false));
+        kout_line(&t->o, "%s %s%s= %s", to, it->join ? "join " : "", it->acc == KACC_SUM ? "+" : acc_name[it->acc],
+                  value(t, it->value, false));
 }
 
 static void let(struct ktext *t, const struct kstmt *it)

@@ -349,14 +349,13 @@ static NUM cast_eval1(const struct ev *c, const NUM *x)
     if (dtype_is_float(to)) {
         if (dtype_is_float(from))
             return x[0];
-        return c->kind == NUM_DOUBLE ? (NUM){ .d = (double)x[0].i } : (NUM){ .u = field_of_int(x[0].i) };
+        return n_of_int(c, x[0].i);
     }
     if (to == DT_BOOL)
-        return (NUM){ .i = !dtype_is_float(from) ? x[0].i != 0 : c->kind == NUM_DOUBLE ? x[0].d != 0 : x[0].u != 0 };
+        return (NUM){ .i = !dtype_is_float(from) ? x[0].i != 0 : !n_is_zero(c, x[0]) };
     if (!dtype_is_float(from))
         return (NUM){ .i = int_wrapped(to, (uint64_t)x[0].i) };
-    return (NUM){ .i = c->kind == NUM_DOUBLE ? int_of_double(to, x[0].d)
-                                             : (int64_t)(field_mix(c->key, FIELD_CAST, x[0].u, 0) >> 30) };
+    return (NUM){ .i = n_to_int(c, to, x[0]) };
 }
 
 /* A cast from a float is monotone, so the value farthest from y is at an end of x ± e. */

@@ -10,14 +10,14 @@
 #include "ir/dtype.h"
 #include "ir/graph/graph.h"
 
-/* A float is stored in d (NUM_DOUBLE), or in u as an element of the field of integers modulo 2^61 − 1 (NUM_FIELD). An
-   integer or boolean is stored in i. */
+/* A float is stored in d (NUM_DOUBLE), in u as an element of the field of integers modulo 2^61 − 1 (NUM_FIELD), or in u
+   as a degree (NUM_DEGREE, see below). An integer or boolean is stored in i. */
 typedef union num {
     double d;
     int64_t i;
     uint64_t u;
 } NUM;
-enum num_kind { NUM_DOUBLE, NUM_FIELD };
+enum num_kind { NUM_DOUBLE, NUM_FIELD, NUM_DEGREE };
 
 /* A dense row-major tensor of numbers. */
 struct view {
@@ -34,6 +34,20 @@ struct run {
     int64_t lo, hi;
 };
 
+/* The degree of a number as a polynomial in the operands, where each call of a hash and each inverse counts as one more
+   variable; plus nest·2^32, where an inverse of what has no inverses has nest 1, and so on. A constant is 0. */
+enum { DEGREE_NEST = 32 };
+uint64_t degree_max(uint64_t a, uint64_t b);
+uint64_t degree_product(uint64_t a, uint64_t b);
+uint64_t degree_quotient(uint64_t a, uint64_t b);
+
+/* What an evaluation over the field or over degrees counts. */
+struct ev_tally {
+    int64_t calls;    /* of hashes */
+    int64_t inverses; /* of what is no constant, if NUM_DEGREE */
+    uint64_t divisor; /* NUM_DEGREE: the largest degree of a divisor */
+};
+
 struct ev {
     enum num_kind kind;
     struct session *s;
@@ -47,12 +61,12 @@ struct ev {
     enum dtype acc;                /* sums are rounded to this dtype after each addition; DT_F64: no rounding */
     enum dtype store;              /* n_store rounds to this dtype; DT_F64: no rounding */
     uint64_t key;                  /* NUM_FIELD: key of the hashes that replace exp, log, … */
+    struct ev_tally *tally;        /* NULL: nothing is counted */
 };
 
 /* Over the field, a keyed hash of the argument replaces each function. */
 enum num_fn { FN_EXP, FN_LOG, FN_SQRT, FN_TANH, FN_ERF, FN_COUNT };
-/* More operations that field_mix replaces by hashes. Over the field, a max reduction is the sum of field_mix(key,
-   FIELD_ROW_MAX, x, 0) over its terms x, so it does not depend on their order. */
+/* More operations that field_mix replaces by hashes. */
 enum field_op {
     FIELD_MAX = FN_COUNT,
     FIELD_MIN,
@@ -61,6 +75,7 @@ enum field_op {
     FIELD_ROW_MIN,
     FIELD_CAST,
     FIELD_RINT,
+    FIELD_FLOOR,
     FIELD_OP_COUNT
 };
 #define FIELD_P ((UINT64_C(1) << 61) - 1)
@@ -73,42 +88,77 @@ uint64_t field_of_double(double x);
 uint64_t field_of_int(int64_t x);
 uint64_t field_mix(uint64_t key, unsigned op, uint64_t a, uint64_t b);
 
+NUM n_div_degree(const struct ev *c, NUM a, NUM b);
 static inline NUM n_const(const struct ev *c, double x)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){ .d = x } : (NUM){ .u = field_of_double(x) };
+    return c->kind == NUM_DOUBLE ? (NUM){ .d = x } : (NUM){ .u = c->kind == NUM_FIELD ? field_of_double(x) : 0 };
 }
 static inline NUM n_ratio(const struct ev *c, int64_t p, int64_t q)
 {
     if (c->kind == NUM_DOUBLE)
         return (NUM){ .d = (double)p / (double)q };
+    if (c->kind == NUM_DEGREE)
+        return (NUM){ .u = 0 };
     return (NUM){ .u = field_mul(field_of_double((double)p), field_inv(field_of_double((double)q))) };
 }
 static inline NUM n_add(const struct ev *c, NUM a, NUM b)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){ .d = a.d + b.d } : (NUM){ .u = field_add(a.u, b.u) };
+    if (c->kind == NUM_DOUBLE)
+        return (NUM){ .d = a.d + b.d };
+    return (NUM){ .u = c->kind == NUM_FIELD ? field_add(a.u, b.u) : degree_max(a.u, b.u) };
 }
 static inline NUM n_sub(const struct ev *c, NUM a, NUM b)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){ .d = a.d - b.d } : (NUM){ .u = field_sub(a.u, b.u) };
+    if (c->kind == NUM_DOUBLE)
+        return (NUM){ .d = a.d - b.d };
+    return (NUM){ .u = c->kind == NUM_FIELD ? field_sub(a.u, b.u) : degree_max(a.u, b.u) };
 }
 static inline NUM n_mul(const struct ev *c, NUM a, NUM b)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){ .d = a.d * b.d } : (NUM){ .u = field_mul(a.u, b.u) };
+    if (c->kind == NUM_DOUBLE)
+        return (NUM){ .d = a.d * b.d };
+    return (NUM){ .u = c->kind == NUM_FIELD ? field_mul(a.u, b.u) : degree_product(a.u, b.u) };
 }
 static inline NUM n_div(const struct ev *c, NUM a, NUM b)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){ .d = a.d / b.d } : (NUM){ .u = field_mul(a.u, field_inv(b.u)) };
+    if (c->kind == NUM_DOUBLE)
+        return (NUM){ .d = a.d / b.d };
+    return c->kind == NUM_FIELD ? (NUM){ .u = field_mul(a.u, field_inv(b.u)) } : n_div_degree(c, a, b);
 }
 static inline NUM n_neg(const struct ev *c, NUM a)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){ .d = -a.d } : (NUM){ .u = field_sub(0, a.u) };
+    if (c->kind == NUM_DOUBLE)
+        return (NUM){ .d = -a.d };
+    return (NUM){ .u = c->kind == NUM_FIELD ? field_sub(0, a.u) : a.u };
 }
+NUM n_of_int(const struct ev *c, int64_t x);
 NUM n_fn(const struct ev *c, enum num_fn f, NUM x);
 /* A NaN if a or b is one; a if they are equal. Over the field: a hash that is symmetric in a and b. */
 NUM n_max(const struct ev *c, NUM a, NUM b);
 NUM n_min(const struct ev *c, NUM a, NUM b);
 NUM n_abs(const struct ev *c, NUM a);
-static inline bool n_less(const struct ev *c, NUM a, NUM b) { return c->kind == NUM_DOUBLE ? a.d < b.d : a.u < b.u; }
+NUM n_rint(const struct ev *c, NUM a);
+NUM n_floor(const struct ev *c, NUM a);
+/* A float as an i32 or i64, truncated. Over the field: a hash in 0..2^31 − 1. */
+int64_t n_to_int(const struct ev *c, enum dtype to, NUM a);
+/* A running maximum: begins with −∞, then takes term after term. Over the field it is a fixed element for −∞, plus a
+   hash of each term; so it depends on every term, but not on their order. A term of −∞ changes nothing there either. A
+   minimum begins with +∞. */
+NUM n_max_begin(const struct ev *c);
+NUM n_max_take(const struct ev *c, NUM total, NUM x);
+NUM n_min_begin(const struct ev *c);
+NUM n_min_take(const struct ev *c, NUM total, NUM x);
+/* Elements of the field are ordered by their upper 31 bits, so that an i32 can hold their order (K_ORDER in
+   ir/kernel/kop.def); elements with equal upper bits count as equal. */
+static inline int64_t field_order(uint64_t a) { return (int64_t)(a >> 30); }
+static inline bool n_less(const struct ev *c, NUM a, NUM b)
+{
+    return c->kind == NUM_DOUBLE ? a.d < b.d : field_order(a.u) < field_order(b.u);
+}
+static inline bool n_is_zero(const struct ev *c, NUM a)
+{
+    return c->kind == NUM_DOUBLE ? a.d == 0 : field_order(a.u) == 0;
+}
 static inline bool n_is_nan(const struct ev *c, NUM a) { return c->kind == NUM_DOUBLE && a.d != a.d; }
 
 /* Stores element i of a float result, rounded to c->store. n_store_i: of an integer or boolean result. */

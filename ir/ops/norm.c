@@ -102,13 +102,11 @@ const struct op_def op_gelu = {
 /* ---- softmax ---- */
 static bool softmax_infer(struct graph *g, struct node *n) { return need_row(g, n); }
 
-/* Over the finite field (NUM_FIELD), a sum of hashes of the elements replaces the maximum. */
 static NUM row_max(const struct ev *c, const NUM *x, int64_t n)
 {
-    NUM m = c->kind == NUM_DOUBLE ? (NUM){ .d = -INFINITY } : (NUM){ .u = 0 };
+    NUM m = n_max_begin(c);
     for (int64_t i = 0; i < n; i++)
-        m = c->kind == NUM_DOUBLE ? n_max(c, m, x[i])
-                                  : (NUM){ .u = field_add(m.u, field_mix(c->key, FIELD_ROW_MAX, x[i].u, 0)) };
+        m = n_max_take(c, m, x[i]);
     return m;
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ir/arena.h"
-#include "ir/ops/op.h"
+#include "ir/ops/integer.h"
 #include "ir/mathfn.h"
 
 __extension__ typedef unsigned __int128 u128;
@@ -69,7 +69,58 @@ uint64_t field_mix(uint64_t key, unsigned op, uint64_t a, uint64_t b)
     return reduce(h);
 }
 
+/* ---- degrees ---- */
+static const uint64_t degree_low = (UINT64_C(1) << DEGREE_NEST) - 1;
+
+static uint64_t degree_of(uint64_t low, uint64_t nest)
+{
+    return (low < degree_low ? low : degree_low) | nest << DEGREE_NEST;
+}
+static uint64_t nest_of(uint64_t a, uint64_t b)
+{
+    return a >> DEGREE_NEST > b >> DEGREE_NEST ? a >> DEGREE_NEST : b >> DEGREE_NEST;
+}
+uint64_t degree_max(uint64_t a, uint64_t b)
+{
+    uint64_t x = a & degree_low;
+    uint64_t y = b & degree_low;
+    return degree_of(x > y ? x : y, nest_of(a, b));
+}
+uint64_t degree_product(uint64_t a, uint64_t b)
+{
+    return degree_of((a & degree_low) + (b & degree_low), nest_of(a, b));
+}
+uint64_t degree_quotient(uint64_t a, uint64_t b)
+{
+    if (!b)
+        return a;
+    uint64_t nest = (b >> DEGREE_NEST) + 1;
+    return degree_of((a & degree_low) + 1, nest > a >> DEGREE_NEST ? nest : a >> DEGREE_NEST);
+}
+
+NUM n_div_degree(const struct ev *c, NUM a, NUM b)
+{
+    if (b.u && c->tally) {
+        c->tally->inverses++;
+        c->tally->divisor = degree_max(c->tally->divisor, b.u);
+    }
+    return (NUM){ .u = degree_quotient(a.u, b.u) };
+}
+
 /* ---- numbers ---- */
+/* A hash of a, or of a and b. */
+static NUM call(const struct ev *c, unsigned op, uint64_t a, uint64_t b)
+{
+    if (c->tally)
+        c->tally->calls++;
+    return (NUM){ .u = c->kind == NUM_FIELD ? field_mix(c->key, op, a, b) : 1 };
+}
+
+NUM n_of_int(const struct ev *c, int64_t x)
+{
+    return c->kind == NUM_DOUBLE ? (NUM){ .d = (double)x } : (NUM){ .u = c->kind == NUM_FIELD ? field_of_int(x) : 0 };
+}
+
 static double fn_double(enum num_fn f, double x)
 {
     switch (f) {
@@ -85,31 +136,66 @@ static double fn_double(enum num_fn f, double x)
 
 NUM n_fn(const struct ev *c, enum num_fn f, NUM x)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){ .d = fn_double(f, x.d) } : (NUM){ .u = field_mix(c->key, f, x.u, 0) };
+    return c->kind == NUM_DOUBLE ? (NUM){ .d = fn_double(f, x.d) } : call(c, f, x.u, 0);
 }
 
 static NUM symmetric_mix(const struct ev *c, unsigned op, NUM a, NUM b)
 {
-    return (NUM){ .u = a.u < b.u ? field_mix(c->key, op, a.u, b.u) : field_mix(c->key, op, b.u, a.u) };
+    return a.u < b.u ? call(c, op, a.u, b.u) : call(c, op, b.u, a.u);
 }
 
 NUM n_max(const struct ev *c, NUM a, NUM b)
 {
-    if (c->kind == NUM_FIELD)
+    if (c->kind != NUM_DOUBLE)
         return symmetric_mix(c, FIELD_MAX, a, b);
     return isnan(a.d) || !(isnan(b.d) || b.d > a.d) ? a : b;
 }
 
 NUM n_min(const struct ev *c, NUM a, NUM b)
 {
-    if (c->kind == NUM_FIELD)
+    if (c->kind != NUM_DOUBLE)
         return symmetric_mix(c, FIELD_MIN, a, b);
     return isnan(a.d) || !(isnan(b.d) || b.d < a.d) ? a : b;
 }
 
 NUM n_abs(const struct ev *c, NUM a)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){ .d = fabs(a.d) } : (NUM){ .u = field_mix(c->key, FIELD_ABS, a.u, 0) };
+    return c->kind == NUM_DOUBLE ? (NUM){ .d = fabs(a.d) } : call(c, FIELD_ABS, a.u, 0);
+}
+
+NUM n_rint(const struct ev *c, NUM a)
+{
+    return c->kind == NUM_DOUBLE ? (NUM){ .d = rint(a.d) } : call(c, FIELD_RINT, a.u, 0);
+}
+
+NUM n_floor(const struct ev *c, NUM a)
+{
+    return c->kind == NUM_DOUBLE ? (NUM){ .d = floor(a.d) } : call(c, FIELD_FLOOR, a.u, 0);
+}
+
+int64_t n_to_int(const struct ev *c, enum dtype to, NUM a)
+{
+    return c->kind == NUM_DOUBLE ? int_of_double(to, a.d) : field_order(call(c, FIELD_CAST, a.u, 0).u);
+}
+
+static NUM take_field(const struct ev *c, unsigned op, double fill, NUM total, NUM x)
+{
+    if (c->kind == NUM_FIELD && x.u == field_of_double(fill))
+        return total;
+    return n_add(c, total, call(c, op, x.u, 0));
+}
+
+NUM n_max_begin(const struct ev *c) { return n_const(c, -INFINITY); }
+NUM n_min_begin(const struct ev *c) { return n_const(c, INFINITY); }
+
+NUM n_max_take(const struct ev *c, NUM total, NUM x)
+{
+    return c->kind == NUM_DOUBLE ? n_max(c, total, x) : take_field(c, FIELD_ROW_MAX, -INFINITY, total, x);
+}
+
+NUM n_min_take(const struct ev *c, NUM total, NUM x)
+{
+    return c->kind == NUM_DOUBLE ? n_min(c, total, x) : take_field(c, FIELD_ROW_MIN, INFINITY, total, x);
 }
 
 /* ---- sums ---- */
@@ -125,8 +211,8 @@ static void add_double(struct n_sum *t, double x)
 
 void n_sum_add(struct n_sum *t, NUM x)
 {
-    if (t->c->kind == NUM_FIELD)
-        t->u = field_add(t->u, x.u);
+    if (t->c->kind != NUM_DOUBLE)
+        t->u = n_add(t->c, (NUM){ .u = t->u }, x).u;
     else if (t->c->acc == DT_F64)
         add_double(t, x.d);
     else
@@ -136,7 +222,7 @@ void n_sum_add(struct n_sum *t, NUM x)
 /* If a term is infinite, the correction t->e is a NaN, and t->s alone is the sum. */
 NUM n_sum_end(const struct n_sum *t)
 {
-    if (t->c->kind == NUM_FIELD)
+    if (t->c->kind != NUM_DOUBLE)
         return (NUM){ .u = t->u };
     return (NUM){ .d = isfinite(t->e) ? t->s + t->e : t->s };
 }
@@ -179,6 +265,8 @@ NUM n_dot(const struct ev *c, const NUM *x, int64_t sx, const NUM *w, int64_t sw
         return (NUM){ .u = dot_field(x, sx, w, sw, n) };
     struct n_sum t = n_sum_begin(c);
     int64_t k = 0;
+    for (; k < n && c->kind == NUM_DEGREE; k++)
+        n_sum_add(&t, n_mul(c, x[k * sx], w[k * sw]));
     if (c->acc == DT_F64)
         for (; k + DOT_BLOCK <= n; k += DOT_BLOCK)
             add_double(&t, dot_block(x + k * sx, sx, w + k * sw, sw));

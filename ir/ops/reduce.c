@@ -361,17 +361,10 @@ const struct op_def op_mean = {
 /* ---- max ---- */
 static NUM max_of(const struct ev *c, int64_t i)
 {
-    NUM best = { .d = -INFINITY };
-    if (c->kind == NUM_FIELD)
-        best.u = 0;
+    NUM best = n_max_begin(c);
     struct terms t = terms_of(c, i);
-    for (int64_t k = 0; k < t.n; k++, terms_next(&t)) {
-        NUM x = c->in[0].v[t.at];
-        if (c->kind == NUM_FIELD)
-            best.u = field_add(best.u, field_mix(c->key, FIELD_ROW_MAX, x.u, 0));
-        else
-            best = k ? n_max(c, best, x) : x;
-    }
+    for (int64_t k = 0; k < t.n; k++, terms_next(&t))
+        best = n_max_take(c, best, c->in[0].v[t.at]);
     return best;
 }
 

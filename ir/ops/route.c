@@ -72,9 +72,9 @@ static NUM padic_encode_eval1(const struct ev *c, const NUM *z)
     struct padic a = padic_of(c->n);
     if (c->kind == NUM_DOUBLE)
         return (NUM){ .i = padic_encode(&a, z->d) };
-    NUM t = { .u = field_mix(c->key, FIELD_RINT, n_mul(c, *z, n_const(c, (double)a.s)).u, 0) };
+    NUM t = n_rint(c, n_mul(c, *z, n_const(c, (double)a.s)));
     t = n_min(c, n_max(c, t, n_const(c, -clamp_of(&a))), n_const(c, clamp_of(&a)));
-    return (NUM){ .i = (int64_t)(field_mix(c->key, FIELD_CAST, t.u, 0) >> 30) };
+    return (NUM){ .i = n_to_int(c, DT_I64, t) };
 }
 
 static double distance(int64_t x, int64_t y)
@@ -207,7 +207,7 @@ static NUM padic_decode_eval1(const struct ev *c, const NUM *q)
         return n_const(c, NAN);
     int64_t r = is_balanced(&a, &c->n->in[0]->facts) ? q->i : padic_balanced(&a, q->i);
     return c->kind == NUM_DOUBLE ? (NUM){ .d = (double)r / (double)a.s }
-                                 : n_mul(c, (NUM){ .u = field_of_int(r) }, n_const(c, 1 / (double)a.s));
+                                 : n_mul(c, n_of_int(c, r), n_const(c, 1 / (double)a.s));
 }
 
 /* The error is e/s, plus one rounding if the integer has too many bits for the arithmetic (f32, or double in the
@@ -369,7 +369,7 @@ static void combine_work(struct session *s, const struct node *n, struct work *w
 
 /* A weight of exactly 0 marks an expert that was not chosen. Its term is left out: 0·y would be a NaN for an infinite
    y. */
-static bool is_chosen(const struct ev *c, NUM w) { return c->kind == NUM_DOUBLE ? w.d != 0 : w.u != 0; }
+static bool is_chosen(const struct ev *c, NUM w) { return !n_is_zero(c, w); }
 
 static void combine_eval(struct ev *c)
 {

@@ -185,10 +185,12 @@ static bool constant_infer(struct graph *g, struct node *n)
     return fits || infer_error(g, n, -1, "%g is no %s", x, d->name);
 }
 
+/* Over the field nothing rounds, so there a constant is the kernel's number. */
 static double constant_value(const struct ev *c, int64_t i)
 {
     (void)i;
-    return node_attr(c->n, THIRD)->f;
+    double x = node_attr(c->n, THIRD)->f;
+    return c->kind == NUM_DOUBLE ? x : in_kernel(c->n, x);
 }
 static void constant_eval(struct ev *c) { eval_values(c, constant_value); }
 static void constant_bound(struct bd *b) { bound_values(b, constant_value); }

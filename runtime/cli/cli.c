@@ -27,14 +27,16 @@ static const struct verb verbs[] = {
       "--output takes any tensor that the graph names, including internal ones.\n",
       cli_run },
     { "verify", "[GRAPH|DIR]", "judge every kernel against the reference",
-      "size set against backend device target batch dim weights input output grad loss-scale seed init report sanitize "
-      "dump-launches "
+      "size set against backend device target batch dim weights input output grad loss-scale seed init report exact "
+      "sanitize dump-launches "
       "threads "
       "json quiet verbose",
       "Runs the kernels and the reference on the same inputs. Each kernel is judged on the inputs that it\n"
       "actually read, within a bound that is computed from its rounding errors, never chosen. The graph after\n"
       "the passes is compared, value by value, with the graph as written. Without --device: the first GPU,\n"
       "else emu. --output adds any tensor that the graph names, its loss too.\n"
+      "--exact also runs the kernels over the integers modulo 2^61 - 1, where nothing rounds: a wrong index, a\n"
+      "missing term or another operation makes them unequal to the reference, however small its effect is.\n"
       "Exit code 1: a kernel or a pass is wrong.\n",
       cli_verify },
     { "print", "GRAPH|DIR", "the graph as text, after the passes",

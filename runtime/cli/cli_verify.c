@@ -107,6 +107,18 @@ static bool judge_passes(struct verify_job *j)
     return ok;
 }
 
+static bool judge_exactly(struct verify_job *j)
+{
+    struct exact_report *r = arena_new_of(j->l.s->run, struct exact_report);
+    if (!j->l.c->o.exact)
+        return true;
+    progress_show(&j->progress, "running the kernels over a finite field");
+    bool ok = exact_field(j->l.s, j->k.program, j->b, line_threads(j->l.c), r);
+    progress_clear(&j->progress);
+    j->r.exact = r;
+    return ok;
+}
+
 static const char *inputs_text(const struct cli *c)
 {
     const struct cli_options *o = &c->o;
@@ -187,7 +199,7 @@ enum fail cli_verify(struct cli *c)
         return FAIL_INPUT;
     bool ok = line_program(&j->l, j->d->target, &j->k) && line_compile(&j->l, &j->k, j->d->ops->kind);
     j->ctx = ok ? context(j) : j->ctx;
-    ok = ok && begin_report(j) && judge_kernels(j) && judge_passes(j);
+    ok = ok && begin_report(j) && judge_kernels(j) && judge_passes(j) && judge_exactly(j);
     enum fail result = ok ? say(j) : FAIL_INPUT;
     j->d->ops->close(j->d);
     return result;

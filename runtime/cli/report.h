@@ -81,8 +81,13 @@ struct verify_lines *report_kernels_begin(struct session *s, const struct verify
 void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *v);
 void report_verify(struct session *s, const struct verify_report *r, const struct verify_context *c, bool quiet,
                    FILE *to);
-/* The JSON report: a line for the run, one for each kernel, one for the verdict. `head`: the line for the run, to which
-   report_verify_head_json adds keys. */
+/* The part of --exact: a summary, the kernels that are unequal, and both as JSON. */
+void report_exact(struct session *s, const struct exact_report *r, FILE *to);
+void report_exact_fails(struct session *s, const struct exact_report *r, const struct verify_context *c, FILE *to);
+void report_exact_json(struct session *s, struct cJSON *o, const struct exact_report *r,
+                       const struct verify_context *c);
+/* The JSON report: a line for the run, one for each kernel, and one for the verdict. `head` describes the run; keys are
+   added to it. */
 bool report_verify_head_json(struct session *s, struct cJSON *head, const struct verify_context *c, FILE *to);
 bool report_kernel_json(struct session *s, const struct kernel_verdict *v, const struct verify_context *c, FILE *to);
 bool report_verify_json(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to);

@@ -195,6 +195,8 @@ static void print_rest(struct session *s, const struct verify_report *r, const s
                 count_text(s->run, c->program->n_launches, "launch"));
     for (size_t i = 0; i < r->n_drifts; i++)
         fprintf(to, "  %s       %s\n", i ? "     " : "drift", drift_text(s->run, &r->drifts[i]));
+    if (r->exact)
+        report_exact(s, r->exact, to);
     fprintf(to, "  rests on    %s\n", stands_on(s, c));
 }
 
@@ -241,6 +243,8 @@ static void print_fail(struct session *s, const struct verify_report *r, const s
             fprintf(to, "       tokic print %s --target %s --dump=after:%s    to see the graph that it made\n", c->what,
                     c->device->target->name, r->pass_failed);
     }
+    if (r->exact)
+        report_exact_fails(s, r->exact, c, to);
     if (wrong)
         fprintf(to, "       tokic verify %s%s --device emu:%s --sanitize    %s\n", c->what, c->with,
                 c->device->target->name,
@@ -379,7 +383,8 @@ static void add_header(struct session *s, struct cJSON *o, const struct verify_c
     json_bool(o, "loss_not_judged", graph_drops_loss(c->parsed));
 }
 
-static void add_verdicts(struct cJSON *o, const struct verify_report *r, const struct verify_context *c)
+static void add_verdicts(struct session *s, struct cJSON *o, const struct verify_report *r,
+                         const struct verify_context *c)
 {
     static const char *const verdicts[] = {
         [VERDICT_PASS] = "PASS",
@@ -417,6 +422,8 @@ static void add_verdicts(struct cJSON *o, const struct verify_report *r, const s
     json_bool(o, "passes_ok", r->passes_ok);
     json_text(o, "pass_failed", r->pass_failed);
     json_text(o, "pass_value", r->pass_value);
+    if (r->exact)
+        report_exact_json(s, json_object(o, "exact"), r->exact, c);
     struct cJSON *drift = json_object(o, "drift");
     for (size_t i = 0; i < r->n_drifts; i++)
         json_real(drift, r->drifts[i].name, r->drifts[i].relative);
@@ -450,7 +457,7 @@ bool report_kernel_json(struct session *s, const struct kernel_verdict *v, const
 bool report_verify_json(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
 {
     struct cJSON *o = report_json("verdict");
-    add_verdicts(o, r, c);
+    add_verdicts(s, o, r, c);
     return json_line(s, o, to);
 }
 
@@ -460,7 +467,7 @@ struct cJSON *report_verify_object(struct session *s, struct cJSON *head, const 
     struct cJSON *o = head;
     struct cJSON *list;
     add_header(s, o, c);
-    add_verdicts(o, r, c);
+    add_verdicts(s, o, r, c);
     list = json_array(o, "kernels");
     for (size_t i = 0; i < r->n_kernels; i++)
         add_verdict(s, json_object(list, NULL), &r->kernels[i], c);

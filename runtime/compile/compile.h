@@ -15,4 +15,6 @@ bool compile_available(struct session *s, const struct target *t, const char **w
 bool compile_identity(struct session *s, const struct target *t, const char **path, const char **flags);
 /* Compiles for the emulator with the host's C compiler ($TOKIC_CC, else cc). */
 bool compile_host(struct session *s, const struct target *t, const char *text, bool checking, struct code *out);
+/* Compiles payloads (codegen/payload.h) and their prelude to a library, with the same compiler. */
+bool compile_payload_text(struct session *s, const struct target *t, const char *text, struct code *out);
 #endif

@@ -24,6 +24,9 @@ static const char *const flags[] = {
     NULL
 };
 
+/* Payloads run once, so they are compiled fast. */
+static const char *const payload_flags[] = { "-std=gnu17", "-Og", "-fPIC", "-shared", "-w", NULL };
+
 static int child_cc(const struct compile_job *job)
 {
     char source[600], object[600], *argv[MAX_ARGS];
@@ -108,7 +111,8 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-bool compile_host(struct session *s, const struct target *t, const char *text, bool checking, struct code *out)
+static bool compile_text(struct session *s, const struct target *t, const char *text, const char *const *with,
+                         struct code *out)
 {
     const char *asked;
     const char *cc = cc_path(s, &asked);
@@ -118,9 +122,9 @@ bool compile_host(struct session *s, const struct target *t, const char *text, b
             s, FAIL_DEVICE, NOWHERE,
             "the emulator needs a C compiler, and %s is not found: apt-get install gcc, or name one in TOKIC_CC",
             asked);
-    struct compile_job job = { .target = t, .text = text_with_itself(s, text), .path = cc, .flags = flags };
-    while (flags[job.n_flags]) {
-        joined = arena_printf(s->run, "%s%s%s", joined, job.n_flags ? " " : "", flags[job.n_flags]);
+    struct compile_job job = { .target = t, .text = text, .path = cc, .flags = with };
+    while (with[job.n_flags]) {
+        joined = arena_printf(s->run, "%s%s%s", joined, job.n_flags ? " " : "", with[job.n_flags]);
         job.n_flags++;
     }
     struct child_result r;
@@ -130,7 +134,22 @@ bool compile_host(struct session *s, const struct target *t, const char *text, b
     *out = (struct code){
         .target = t, .object = r.object, .size = r.size, .compiler = cc, .flags = joined, .seconds = now() - start
     };
-    log_line(s, LOG_COMPILE, "%s: %zu bytes for emu:%s%s in %.2f s", cc, out->size, t->name,
+    return true;
+}
+
+bool compile_host(struct session *s, const struct target *t, const char *text, bool checking, struct code *out)
+{
+    if (!compile_text(s, t, text_with_itself(s, text), flags, out))
+        return false;
+    log_line(s, LOG_COMPILE, "%s: %zu bytes for emu:%s%s in %.2f s", out->compiler, out->size, t->name,
              checking ? ", checking" : "", out->seconds);
+    return true;
+}
+
+bool compile_payload_text(struct session *s, const struct target *t, const char *text, struct code *out)
+{
+    if (!compile_text(s, t, text, payload_flags, out))
+        return false;
+    log_line(s, LOG_COMPILE, "%s: %zu bytes of payloads in %.2f s", out->compiler, out->size, out->seconds);
     return true;
 }

@@ -172,7 +172,7 @@ static const double most_unjudged = 0.01;
 enum verdict verify_verdict(const struct verify_report *r)
 {
     enum verdict v = VERDICT_PASS;
-    if (!r->pass)
+    if (!r->pass || (r->exact && !r->exact->pass))
         return VERDICT_FAIL;
     for (size_t i = 0; i < r->n_kernels; i++)
         if (!r->kernels[i].elements && r->kernels[i].range)

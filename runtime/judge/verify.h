@@ -4,6 +4,7 @@
    judgement, how far the outputs are from their values in real numbers. */
 #include "passes/pass.h"
 #include "runtime/device/exec.h"
+#include "runtime/judge/exact.h"
 #include "runtime/judge/walk.h"
 
 /* How much of a value was judged. */
@@ -84,7 +85,8 @@ struct verify_report {
     const char *pass_failed; /* the first pass that broke a value; NULL: none */
     const char *pass_value;
     struct loc pass_loc;
-    double worst; /* largest ratio of error to bound */
+    const struct exact_report *exact; /* NULL: not asked for */
+    double worst;                     /* largest ratio of error to bound */
     bool pass;
 };
 

@@ -110,6 +110,8 @@ static enum dtype store_dtype(const struct walk *w, const struct node *n)
     return n->storage == DT_FLOAT ? DT_F32 : n->storage;
 }
 
+NUM *walk_room(struct walk *w, const struct node *n) { return make_room(w, n, type_count_at(&n->type, &w->dims))->v; }
+
 void walk_set_tensor(struct walk *w, const struct node *n, const struct tensor *t)
 {
     int64_t count = tensor_count(t);
@@ -218,7 +220,8 @@ void walk_node(struct walk *w, const struct node *n)
         int64_t first = n_runs * t / threads;
         int64_t last = n_runs * (t + 1) / threads;
         shares[t] = (struct share){ .bounds = w->bounds,
-                                    .b = { .v = { .kind = NUM_DOUBLE,
+                                    .b = { .v = { .kind = w->kind,
+                                                  .key = w->key,
                                                   .s = w->s,
                                                   .n = n,
                                                   .n_in = n->n_in,
@@ -246,6 +249,42 @@ void walk_node(struct walk *w, const struct node *n)
             pthread_join(shares[t].thread, NULL);
     free(runs);
     add_store_error(w, n);
+}
+
+void walk_node_degree(struct walk *w, const struct node *n, struct ev_tally *most)
+{
+    struct view *in = arena_array(w->arena, struct view, n->n_in + 1);
+    struct view out;
+    for (int i = 0; i < n->n_in; i++)
+        view_of(w, n->in[i], walk_value(w, n->in[i])->v, &in[i]);
+    view_of(w, n, NULL, &out);
+    out.v = make_room(w, n, out.count)->v;
+    *most = (struct ev_tally){ 0 };
+    NUM value = { 0 };
+    for (int i = 0; i < 3 && out.count; i++) {
+        int64_t at = i * (out.count - 1) / 2;
+        struct run run = { at, at + 1 };
+        struct ev_tally tally = { 0 };
+        struct ev c = { .kind = NUM_DEGREE,
+                        .s = w->s,
+                        .n = n,
+                        .n_in = n->n_in,
+                        .in = in,
+                        .out = out,
+                        .runs = &run,
+                        .n_runs = 1,
+                        .dims = &w->dims,
+                        .acc = DT_F64,
+                        .store = DT_F64,
+                        .tally = &tally };
+        op_eval(&c);
+        value.u = degree_max(value.u, out.v[at].u);
+        most->calls = tally.calls > most->calls ? tally.calls : most->calls;
+        most->inverses = tally.inverses > most->inverses ? tally.inverses : most->inverses;
+        most->divisor = degree_max(most->divisor, tally.divisor);
+    }
+    for (int64_t i = 0; i < out.count; i++)
+        out.v[i] = value;
 }
 
 /* On entry, needs[id] counts a node's uses as an output. Adds the uses by every node that an output depends on. One

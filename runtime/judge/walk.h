@@ -29,6 +29,8 @@ struct walk {
     struct arena *arena;
     struct dim_values dims;
     enum numerics numerics; /* NUMERICS_F16 rounds to node->storage, which the precision pass has set */
+    enum num_kind kind;     /* NUM_FIELD: nothing is rounded, and `numerics` does not matter */
+    uint64_t key;           /* NUM_FIELD: of the hashes */
     int threads;
     struct wval *val;
     int n_val;
@@ -50,7 +52,12 @@ void walk_set_tensor(struct walk *w, const struct node *n, const struct tensor *
 /* walk_bind sets the values of all bound sources; walk_bind_for only of those that n depends on. */
 void walk_bind(struct walk *w, const struct binding *b);
 void walk_bind_for(struct walk *w, const struct binding *b, const struct node *n);
+/* Makes room for n's value, which the caller fills: type_count_at elements. */
+NUM *walk_room(struct walk *w, const struct node *n);
 void walk_node(struct walk *w, const struct node *n);
+/* Evaluates the first, the middle and the last element of n over degrees (NUM_DEGREE). All elements of n then get the
+   largest of the three. `most`: the largest counts of one element. */
+void walk_node_degree(struct walk *w, const struct node *n, struct ev_tally *most);
 /* Evaluates `outs` and the nodes that they depend on. Unless `keep` is set, a value is dropped after its last use.
    `tap`, if not NULL, is called after each node. false: `tap` returned false, or memory is short (with a
    diagnostic). */

@@ -27,7 +27,8 @@ static const struct verb verbs[] = {
       "--output takes any tensor that the graph names, including internal ones.\n",
       cli_run },
     { "verify", "[GRAPH|DIR]", "judge every kernel against the reference",
-      "size set against backend device target batch dim weights input output grad loss-scale seed init report sanitize "
+      "size set against backend device target batch dim weights input output grad loss-scale seed init full report "
+      "sanitize "
       "dump-launches "
       "threads "
       "json quiet verbose",

@@ -604,7 +604,7 @@ static void beyond_the_largest_number(void **state)
         tensor_set(y, 0, cases[i].got);
         struct kernel_verdict v;
         assert_true(judge_group(r.s, r.program, 0, &dims, (const struct tensor *[]){ x },
-                                (const struct tensor *[]){ y }, 1, NULL, &v));
+                                (const struct tensor *[]){ y }, &(struct judge_how){ .threads = 1 }, NULL, &v));
         if (v.pass != cases[i].right || v.not_finite != cases[i].not_finite || !isfinite(v.bound) || v.elements != 1 ||
             v.range)
             fail_msg("x = %g, y = %g: pass %d, bound %g, not finite %lld", cases[i].x, cases[i].got, v.pass, v.bound,

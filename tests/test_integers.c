@@ -439,8 +439,10 @@ static void check_graph(const char *target)
     }
     assert_true(c->parsed->n_outs > 100);
     walk_end(w);
-    if (!verify_kernels(e, c->parsed, b, 1, NULL, &r) || !r.pass)
+    struct reference *ref = reference_begin(s, c->parsed, b, &(struct judge_how){ .threads = 1 });
+    if (!verify_kernels(e, ref, NULL, &r) || !r.pass)
         fail_msg("%s", chain_wrong(s, &r));
+    reference_end(ref);
     for (size_t i = 0; i < r.n_kernels; i++)
         if (r.kernels[i].bound != 0 || r.kernels[i].range)
             fail_msg("kernel %s: bound %g, %lld out of range", r.kernels[i].group->name, r.kernels[i].bound,
@@ -524,7 +526,9 @@ static struct kernel_verdict verdict_on(struct session *s, const char *graph, co
     struct device *d = emu_open(s, t, false, 1);
     struct exec *e = exec_open(s, c->program, d, &c->code, b);
     struct verify_report v = { 0 };
-    assert_true(e && verify_kernels(e, c->parsed, b, 1, NULL, &v));
+    struct reference *ref = reference_begin(s, c->parsed, b, &(struct judge_how){ .threads = 1 });
+    assert_true(e && verify_kernels(e, ref, NULL, &v));
+    reference_end(ref);
     assert_int_equal(v.n_kernels, 1);
     struct kernel_verdict out = v.kernels[0];
     exec_close(e);

@@ -37,7 +37,8 @@ static struct kernel_verdict judged(struct small_run *r, const struct tensor *co
 {
     const struct dim_values dims = { 0 };
     struct kernel_verdict v;
-    assert_true(judge_group(r->s, r->program, r->program->n_launches - 1, &dims, ins, outs, 1, NULL, &v));
+    assert_true(judge_group(r->s, r->program, r->program->n_launches - 1, &dims, ins, outs,
+                            &(struct judge_how){ .threads = 1 }, NULL, &v));
     return v;
 }
 

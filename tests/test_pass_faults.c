@@ -167,7 +167,9 @@ static struct verify_report judge_passes(struct session *s, const char *target, 
         fail_msg("%s", chain_why(s, 0));
     struct binding *b = chain_bind(c, 5, 42);
     assert_non_null(b);
-    assert_true(verify_passes(s, c->parsed, c->after, b, &c->ctx, &c->passes, 1, &r));
+    struct reference *ref = reference_begin(s, c->parsed, b, &(struct judge_how){ .threads = 1 });
+    assert_true(verify_passes(ref, c->after, &c->ctx, &c->passes, &r));
+    reference_end(ref);
     return r;
 }
 

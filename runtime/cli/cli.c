@@ -27,8 +27,8 @@ static const struct verb verbs[] = {
       "--output takes any tensor that the graph names, including internal ones.\n",
       cli_run },
     { "verify", "[GRAPH|DIR]", "judge every kernel against the reference",
-      "size set against backend device target batch dim weights input output grad loss-scale seed init report exact "
-      "sanitize dump-launches "
+      "size set against backend device target batch dim weights input output grad loss-scale seed init exact full "
+      "report sanitize dump-launches "
       "threads "
       "json quiet verbose",
       "Runs the kernels and the reference on the same inputs. Each kernel is judged on the inputs that it\n"

@@ -39,6 +39,7 @@ static const struct cli_flag flags[] = {
     { "report", 0, FLAG_TEXT, AT(report), "FILE.json", "write the whole report to a file" },
     { "check", 0, FLAG_BOOL, AT(check), NULL, "check the contracts that only a run can decide" },
     { "exact", 0, FLAG_BOOL, AT(exact), NULL, "also judge the kernels without rounding, over a finite field" },
+    { "full", 0, FLAG_BOOL, AT(full), NULL, "judge every element of large kernels and outputs, not 4,096 chosen ones" },
     { "sanitize", 0, FLAG_BOOL, AT(sanitize), NULL, "emu looks for races, out-of-range and unwritten accesses" },
     { "dump-launches", 0, FLAG_TEXT, AT(dump_launches), "DIR", "save every launch as a reproducer" },
     { "threads", 0, FLAG_POSITIVE, AT(threads), "N", "CPU threads to use (all if not given)" },

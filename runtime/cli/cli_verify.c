@@ -19,6 +19,7 @@ struct verify_job {
     struct device *d;
     struct binding *b;
     struct verify_report r;
+    struct reference *ref;
     struct verify_context ctx;
     struct verify_lines *lines;
     struct progress progress;
@@ -89,8 +90,7 @@ static bool judge_kernels(struct verify_job *j)
     if (!e)
         return false;
     bool ok = (!j->l.c->o.dump_launches || dump_begin(e, j->l.c->o.dump_launches)) &&
-              verify_kernels(e, j->l.parsed, j->b, line_threads(j->l.c),
-                             &(struct verify_watch){ .ctx = j, .begins = begins, .judged = judged }, &j->r);
+              verify_kernels(e, j->ref, &(struct verify_watch){ .ctx = j, .begins = begins, .judged = judged }, &j->r);
     progress_clear(&j->progress);
     exec_close(e);
     return ok;
@@ -102,7 +102,7 @@ static bool judge_passes(struct verify_job *j)
     struct pass_options o = line_pass_options(&j->l);
     j->progress.done += j->work[j->k.after->n_groups];
     progress_show(&j->progress, "comparing the graph before and after the passes");
-    bool ok = verify_passes(j->l.s, j->l.parsed, j->k.after, j->b, &ctx, &o, line_threads(j->l.c), &j->r);
+    bool ok = verify_passes(j->ref, j->k.after, &ctx, &o, &j->r);
     progress_clear(&j->progress);
     return ok;
 }
@@ -137,6 +137,8 @@ static const char *inputs_text(const struct cli *c)
         text = arena_printf(c->s->run, "%s --dim %s", text, o->dims.v[i]);
     if (o->seed != 42)
         text = arena_printf(c->s->run, "%s --seed %llu", text, (unsigned long long)o->seed);
+    if (o->full)
+        text = arena_printf(c->s->run, "%s --full", text);
     if (o->init)
         text = arena_printf(c->s->run, "%s --init %s", text, o->init);
     if (o->weights)
@@ -199,7 +201,10 @@ enum fail cli_verify(struct cli *c)
         return FAIL_INPUT;
     bool ok = line_program(&j->l, j->d->target, &j->k) && line_compile(&j->l, &j->k, j->d->ops->kind);
     j->ctx = ok ? context(j) : j->ctx;
+    struct judge_how how = { .threads = line_threads(c), .full = c->o.full, .seed = c->o.seed };
+    j->ref = reference_begin(c->s, j->l.parsed, j->b, &how);
     ok = ok && begin_report(j) && judge_kernels(j) && judge_passes(j) && judge_exactly(j);
+    reference_end(j->ref);
     enum fail result = ok ? say(j) : FAIL_INPUT;
     j->d->ops->close(j->d);
     return result;

@@ -139,13 +139,25 @@ void report_kernels_judged(struct verify_lines *l, const struct kernel_verdict *
                                    number_text(a, line->range), w->pass ? NULL : "wrong" });
 }
 
-/* "y 8.9e-04 from real, end to end". If some elements are not finite, the text says how many. */
+/* BEFORE and "4,096 of 262,144"; "" if n is all. */
+static const char *of_text(struct arena *a, const char *before, double n, double all)
+{
+    return n == all ? ""
+                    : arena_printf(a, "%s%s of %s", before, number_text(a, (int64_t)n), number_text(a, (int64_t)all));
+}
+
+/* "y 8.9e-04 from real, end to end, in 320 of 2,560 elements". Counts the elements that are not finite. */
 static const char *drift_text(struct arena *a, const struct drift *d)
 {
+    const char *in = of_text(a, ", in ", (double)d->elements, (double)d->all);
+    in = *in ? arena_printf(a, "%s elements", in) : in;
+    if (d->left_out > 0)
+        return arena_printf(a, "%s not computed: %.1e multiply-adds of the reference (--full computes it)", d->name,
+                            d->left_out);
     if (!d->elements)
         return arena_printf(a, "%s has no elements", d->name);
     if (d->finite == d->elements)
-        return arena_printf(a, "%s %s from real, end to end", d->name, error_text(a, d->relative));
+        return arena_printf(a, "%s %s from real, end to end%s", d->name, error_text(a, d->relative), in);
     const struct {
         int64_t n;
         const char *what;
@@ -163,7 +175,45 @@ static const char *drift_text(struct arena *a, const struct drift *d)
             text = arena_printf(a, "%s%s%s %s", text, sep, number_text(a, rest[i].n), rest[i].what);
             sep = ", ";
         }
-    return text;
+    return arena_printf(a, "%s%s", text, in);
+}
+
+/* For each number of judged elements, the number of kernels: "24 kernels on 4,096 of 262,144 elements". */
+static void print_sampled(struct session *s, const struct verify_report *r, FILE *to)
+{
+    struct arena *a = s->run;
+    bool *said = arena_array(a, bool, r->n_kernels + 1);
+    const char *title = "sampled";
+    for (size_t i = 0; i < r->n_kernels; i++) {
+        const struct kernel_verdict *v = &r->kernels[i];
+        int64_t n = 0;
+        if (said[i] || v->elements + v->range == v->all)
+            continue;
+        for (size_t k = i; k < r->n_kernels; k++) {
+            const struct kernel_verdict *w = &r->kernels[k];
+            said[k] |= w->all == v->all && w->elements + w->range == v->elements + v->range;
+            n += w->all == v->all && w->elements + w->range == v->elements + v->range;
+        }
+        fprintf(to, "  %-7s     %s %s%s elements%s\n", title, number_text(a, n), plural(n, "kernel", "kernels"),
+                of_text(a, " on ", (double)(v->elements + v->range), (double)v->all),
+                *title ? "; --full judges all" : "");
+        title = "";
+    }
+}
+
+static void print_passes(struct session *s, const struct verify_report *r, FILE *to)
+{
+    const char *in = of_text(s->run, ", in ", r->pass_elements, r->pass_all);
+    in = *in ? arena_printf(s->run, "%s elements", in) : in;
+    if (r->passes_ok)
+        fprintf(to, "  passes      %zu %s equal to the parsed graph's within 2⁻⁵³ bounds%s\n", r->pass_values,
+                plural((int64_t)r->pass_values, "value", "values"), in);
+    else
+        fprintf(to, "  passes      a value differs from the parsed graph's, among %zu compared%s\n", r->pass_values,
+                in);
+    if (r->pass_left_out)
+        fprintf(to, "              %zu %s not compared: the reference is too large; --full compares all\n",
+                r->pass_left_out, plural((int64_t)r->pass_left_out, "value", "values"));
 }
 
 static void print_rest(struct session *s, const struct verify_report *r, const struct verify_context *c, FILE *to)
@@ -181,11 +231,8 @@ static void print_rest(struct session *s, const struct verify_report *r, const s
                 "              %" PRId64
                 " chosen sets differ from the reference's, as the bounds on their scores allow\n",
                 uncertain);
-    if (r->passes_ok)
-        fprintf(to, "  passes      %zu %s equal to the parsed graph's within 2⁻⁵³ bounds\n", r->pass_values,
-                plural((int64_t)r->pass_values, "value", "values"));
-    else
-        fprintf(to, "  passes      a value differs from the parsed graph's, among %zu compared\n", r->pass_values);
+    print_sampled(s, r, to);
+    print_passes(s, r, to);
     if (graph_uses(c->parsed, "combine"))
         fprintf(to, "  dispatch    dense, no buckets: not checked\n");
     if (graph_drops_loss(c->parsed))
@@ -255,6 +302,7 @@ static void print_fail(struct session *s, const struct verify_report *r, const s
 /* Sums over all kernels. `blind`: number of kernels without a judged element; `kernels`: all others. */
 struct judged {
     int64_t elements, range, not_finite;
+    int64_t all; /* of the results, of which large kernels are judged on some */
     size_t kernels, blind;
 };
 
@@ -267,6 +315,7 @@ static struct judged judged_of(const struct verify_report *r)
         j.elements += r->kernels[i].elements;
         j.range += r->kernels[i].range;
         j.not_finite += r->kernels[i].not_finite;
+        j.all += r->kernels[i].all;
         j.blind += is_blind(&r->kernels[i]);
     }
     j.kernels = r->n_kernels - j.blind;
@@ -359,6 +408,7 @@ static void add_verdict(struct session *s, struct cJSON *o, const struct kernel_
     json_text(o, "text", c->program->kernels[v->kernel].k->name);
     json_bool(o, "pass", v->pass);
     json_int(o, "elements", v->elements);
+    json_int(o, "elements_all", v->all);
     json_int(o, "wrong", v->wrong);
     json_int(o, "range", v->range);
     json_int(o, "not_finite", v->not_finite);
@@ -383,6 +433,26 @@ static void add_header(struct session *s, struct cJSON *o, const struct verify_c
     json_bool(o, "loss_not_judged", graph_drops_loss(c->parsed));
 }
 
+static void add_drifts(struct cJSON *o, const struct verify_report *r)
+{
+    struct cJSON *drift = json_object(o, "drift");
+    struct cJSON *sampled = json_object(o, "drift_sampled");
+    struct cJSON *left_out = json_object(o, "drift_not_computed");
+    for (size_t i = 0; i < r->n_drifts; i++) {
+        const struct drift *d = &r->drifts[i];
+        if (d->left_out > 0) {
+            json_real(json_object(left_out, d->name), "multiply_adds", d->left_out);
+            continue;
+        }
+        json_real(drift, d->name, d->relative);
+        if (d->elements == d->all)
+            continue;
+        struct cJSON *one = json_object(sampled, d->name);
+        json_int(one, "elements", d->elements);
+        json_int(one, "elements_all", d->all);
+    }
+}
+
 static void add_verdicts(struct session *s, struct cJSON *o, const struct verify_report *r,
                          const struct verify_context *c)
 {
@@ -398,6 +468,7 @@ static void add_verdicts(struct session *s, struct cJSON *o, const struct verify
     json_int(o, "kernels_judged", j.elements ? (int64_t)j.kernels : 0);
     json_int(o, "elements_judged", j.elements);
     json_int(o, "elements_not_judged", j.range);
+    json_int(o, "elements_all", j.all);
     json_int(o, "elements_not_finite", j.not_finite);
     struct cJSON *blind = json_array(o, "kernels_not_judged");
     for (size_t i = 0; i < r->n_kernels; i++)
@@ -419,14 +490,15 @@ static void add_verdicts(struct session *s, struct cJSON *o, const struct verify
     json_bool(o, "memory_ok", r->memory_ok);
     json_text(o, "memory_why", r->memory_why);
     json_int(o, "pass_values", (int64_t)r->pass_values);
+    json_real(o, "pass_elements", r->pass_elements);
+    json_real(o, "pass_elements_all", r->pass_all);
+    json_int(o, "pass_values_left_out", (int64_t)r->pass_left_out);
     json_bool(o, "passes_ok", r->passes_ok);
     json_text(o, "pass_failed", r->pass_failed);
     json_text(o, "pass_value", r->pass_value);
     if (r->exact)
         report_exact_json(s, json_object(o, "exact"), r->exact, c);
-    struct cJSON *drift = json_object(o, "drift");
-    for (size_t i = 0; i < r->n_drifts; i++)
-        json_real(drift, r->drifts[i].name, r->drifts[i].relative);
+    add_drifts(o, r);
     struct cJSON *odd = json_object(o, "not_finite");
     for (size_t i = 0; i < r->n_drifts; i++) {
         const struct drift *d = &r->drifts[i];

@@ -1,11 +1,17 @@
 /* Judges a group: evaluates it in double, on the inputs that its kernels have read, and compares their results with
    this reference. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/ops/integer.h"
+#include "ir/ops/op.h"
 #include "runtime/format/npy.h"
 #include "runtime/judge/verify.h"
+
+/* Kernels from SAMPLE_WHOLE multiply-adds on are judged on chosen elements of each result. */
+#define SAMPLE_WHOLE 1e8
+enum { SAMPLE_ELEMENTS = 4096, SAMPLE_ROWS = 64 };
 
 struct judge {
     struct session *s;
@@ -13,6 +19,8 @@ struct judge {
     const struct group *gr;
     struct kernel_verdict *v;
     struct coverage *of;
+    struct run *runs; /* the judged elements of the current result */
+    size_t n_runs;
     struct tensor *want, *bound; /* of the current result, for the dump; NULL: no dump */
 };
 
@@ -138,8 +146,11 @@ static bool judge_floats(struct judge *j, const struct node *n, const struct ten
         j->want = tensor_new(j->w->arena, DT_F64, out->rank, out->dim);
         j->bound = tensor_new(j->w->arena, DT_F64, out->rank, out->dim);
     }
-    for (int64_t i = 0; i < x->count; i++)
-        judge_float(j, n, i, tensor_get(out, i), x->v[i].d, x->e[i]);
+    for (int64_t i = 0; save && i < x->count; i++)
+        tensor_set(j->bound, i, INFINITY);
+    for (size_t r = 0; r < j->n_runs; r++)
+        for (int64_t i = j->runs[r].lo; i < j->runs[r].hi; i++)
+            judge_float(j, n, i, tensor_get(out, i), x->v[i].d, x->e[i]);
     bool ok = !save || (npy_write(j->s, arena_printf(j->w->arena, "%s.want.npy", save), j->want) &&
                         npy_write(j->s, arena_printf(j->w->arena, "%s.bound.npy", save), j->bound));
     j->want = j->bound = NULL;
@@ -151,16 +162,17 @@ static bool judge_floats(struct judge *j, const struct node *n, const struct ten
 static void judge_integers(struct judge *j, const struct node *n, const struct tensor *out)
 {
     struct wval *x = &j->w->val[n->id];
-    for (int64_t i = 0; i < x->count; i++) {
-        int64_t got = tensor_get_i64(out, i);
-        int64_t want = x->v[i].i;
-        if (!(x->e[i] < INFINITY))
-            note_range(j, n, i, false);
-        else
-            note(j, n, i, (double)got, (double)want, int_gap(got, want), x->e[i]);
-        x->v[i].i = got;
-        x->e[i] = 0;
-    }
+    for (size_t r = 0; r < j->n_runs; r++)
+        for (int64_t i = j->runs[r].lo; i < j->runs[r].hi; i++) {
+            int64_t got = tensor_get_i64(out, i);
+            int64_t want = x->v[i].i;
+            if (!(x->e[i] < INFINITY))
+                note_range(j, n, i, false);
+            else
+                note(j, n, i, (double)got, (double)want, int_gap(got, want), x->e[i]);
+            x->v[i].i = got;
+            x->e[i] = 0;
+        }
 }
 
 /* May element a precede element b in the order of the scores, given the scores' errors? NaN comes last. The lower index
@@ -224,16 +236,59 @@ static void judge_sets(struct judge *j, const struct node *n, const struct tenso
 {
     int64_t length = dims_eval(&j->w->dims, n->type.dim[n->type.rank - 1]);
     for (int64_t row = 0; length && row < walk_value(j->w, n)->count; row += length)
-        judge_set(j, n, out, row, length);
+        if (!j->w->subsets || subsets_has(j->w->subsets, n, row))
+            judge_set(j, n, out, row, length);
+}
+
+/* ---- groups ---- */
+static bool is_large(const struct walk *w, const struct group *gr)
+{
+    double sum = 0;
+    for (size_t i = 0; i < gr->n_nodes; i++) {
+        struct work work = { 0 };
+        op_work(w->s, gr->nodes[i], &work);
+        sum += work.macs ? (double)dims_eval(&w->dims, work.macs) : 0;
+    }
+    return sum >= SAMPLE_WHOLE;
+}
+
+/* The elements of a large group that are judged. Fewer are if that would take SAMPLE_WHOLE multiply-adds, for example
+   since a result sums over all rows. */
+static struct subsets *choose_elements(const struct walk *w, const struct group *gr, uint64_t seed)
+{
+    for (int64_t elements = SAMPLE_ELEMENTS, rows = SAMPLE_ROWS;; elements /= 4, rows /= 2) {
+        struct subsets *p = subsets_new(w->s, w->g, &w->dims);
+        for (size_t i = 0; i < gr->n_outs; i++)
+            subsets_draw(p, gr->outs[i], elements, rows, seed);
+        subsets_spread(p, gr->nodes, gr->n_nodes);
+        if (rows <= 4 || subsets_work(p, gr->nodes, gr->n_nodes) <= SAMPLE_WHOLE)
+            return p;
+        subsets_free(p);
+    }
+}
+
+static bool judge_result(struct judge *j, const struct node *n, const struct tensor *out, const char *save)
+{
+    bool ok = true;
+    j->runs = walk_runs(j->w, n, &j->n_runs);
+    j->v->all += tensor_count(out);
+    if (is_chosen_set(n))
+        judge_sets(j, n, out);
+    else if (dtype_is_float(n->type.dtype))
+        ok = judge_floats(j, n, out, save);
+    else
+        judge_integers(j, n, out);
+    free(j->runs);
+    return ok;
 }
 
 bool judge_group(struct session *s, const struct program *p, size_t launch, const struct dim_values *dims,
-                 const struct tensor *const *ins, const struct tensor *const *outs, int threads, const char *dump,
-                 struct kernel_verdict *v)
+                 const struct tensor *const *ins, const struct tensor *const *outs, const struct judge_how *how,
+                 const char *dump, struct kernel_verdict *v)
 {
     const struct program_launch *l = &p->launches[launch];
     const struct group *gr = l->group;
-    struct judge j = { .s = s, .w = walk_begin(s, p->g, dims, NUMERICS_REAL, threads), .gr = gr, .v = v };
+    struct judge j = { .s = s, .w = walk_begin(s, p->g, dims, NUMERICS_REAL, how->threads), .gr = gr, .v = v };
     bool ok = true;
     *v = (struct kernel_verdict){ .group = gr, .kernel = l->kernel };
     v->outs = arena_array(s->run, struct coverage, gr->n_outs + 1);
@@ -245,6 +300,8 @@ bool judge_group(struct session *s, const struct program *p, size_t launch, cons
         first--;
     for (size_t i = first; i <= launch; i++)
         walk_take_sums(j.w, p->launches[i].k);
+    struct subsets *subsets = !how->full && is_large(j.w, gr) ? choose_elements(j.w, gr, how->seed) : NULL;
+    j.w->subsets = subsets;
     for (size_t i = 0; i < gr->n_ins; i++)
         walk_set_tensor(j.w, gr->ins[i], ins[i]);
     for (size_t i = 0; i < gr->n_nodes; i++) {
@@ -256,14 +313,10 @@ bool judge_group(struct session *s, const struct program *p, size_t launch, cons
         if (out == gr->n_outs)
             continue;
         j.of = &v->outs[out];
-        if (n->op->class == CLS_SELECT && n->type.dtype == DT_BOOL)
-            judge_sets(&j, n, outs[out]);
-        else if (dtype_is_float(n->type.dtype))
-            ok = judge_floats(&j, n, outs[out], dump ? arena_printf(j.w->arena, "%s/out%zu", dump, out) : NULL) && ok;
-        else
-            judge_integers(&j, n, outs[out]);
+        ok = judge_result(&j, n, outs[out], dump ? arena_printf(j.w->arena, "%s/out%zu", dump, out) : NULL) && ok;
     }
     v->pass = v->wrong == 0;
     walk_end(j.w);
+    subsets_free(subsets);
     return ok;
 }

@@ -3,6 +3,7 @@
 #include "runtime/judge/verify.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/ops/op.h"
@@ -29,17 +30,16 @@ static void compare_reads(struct exec *e, struct held *h, const struct group *gr
 
 /* Runs a group's launches and judges the group. First fills the group's results and scratch with NaNs, so that an
    element that no launch writes is noticed. */
-static bool judge_launches(struct exec *e, struct held *h, const struct group *gr, int threads,
+static bool judge_launches(struct exec *e, struct held *h, const struct group *gr, const struct judge_how *how,
                            struct kernel_verdict *v, struct verify_report *r)
 {
     size_t last = e->first_launch[gr->id + 1] - 1;
     struct arena *a = arena_new();
     const struct tensor **ins = arena_array(a, const struct tensor *, gr->n_ins + 1);
     const struct tensor **outs = arena_array(a, const struct tensor *, gr->n_outs + 1);
-    bool ok =
-        read_values(e, gr->ins, gr->n_ins, ins, a) && exec_forget(e, gr) && exec_group(e, gr) && exec_sync(e) &&
-        read_values(e, gr->outs, gr->n_outs, outs, a) &&
-        judge_group(e->s, e->p, last, &e->dims, ins, outs, threads, e->dump_dir ? dump_launch_dir(e, last) : NULL, v);
+    bool ok = read_values(e, gr->ins, gr->n_ins, ins, a) && exec_forget(e, gr) && exec_group(e, gr) && exec_sync(e) &&
+              read_values(e, gr->outs, gr->n_outs, outs, a) &&
+              judge_group(e->s, e->p, last, &e->dims, ins, outs, how, e->dump_dir ? dump_launch_dir(e, last) : NULL, v);
     if (ok) {
         compare_reads(e, h, gr, ins, r);
         for (size_t i = 0; i < gr->n_outs; i++)
@@ -49,30 +49,39 @@ static bool judge_launches(struct exec *e, struct held *h, const struct group *g
     return ok;
 }
 
-/* drift.relative is 0 if no element differs, and infinite if b is all zero and a is not. */
-static struct drift drift_of(const char *name, const struct tensor *a, const struct tensor *b)
+static void drift_add(struct drift *d, double x, double y, double *worst, double *size)
 {
-    struct drift d = { .name = name, .elements = tensor_count(b) };
+    bool fx = isfinite(x);
+    bool fy = isfinite(y);
+    d->elements++;
+    if (fx && fy) {
+        d->finite++;
+        *worst = fmax(*worst, fabs(x - y));
+        *size = fmax(*size, fabs(y));
+    } else if (fx != fy)
+        d->one_sided++;
+    else if (isnan(x) && isnan(y))
+        d->nans++;
+    else if (x == y)
+        d->infinite++;
+    else
+        d->unlike++;
+}
+
+/* drift.relative is 0 if no element differs, and infinite if the reference is all zero and a is not. */
+static struct drift drift_of(const char *name, const struct tensor *a, const struct walk *w, const struct node *n)
+{
+    struct drift d = { .name = name, .all = tensor_count(a) };
+    const struct wval *v = walk_value(w, n);
+    bool is_float = dtype_is_float(n->type.dtype);
     double worst = 0;
     double size = 0;
-    for (int64_t i = 0; i < d.elements; i++) {
-        double x = tensor_get(a, i);
-        double y = tensor_get(b, i);
-        bool fx = isfinite(x);
-        bool fy = isfinite(y);
-        if (fx && fy) {
-            d.finite++;
-            worst = fmax(worst, fabs(x - y));
-            size = fmax(size, fabs(y));
-        } else if (fx != fy)
-            d.one_sided++;
-        else if (isnan(x) && isnan(y))
-            d.nans++;
-        else if (x == y)
-            d.infinite++;
-        else
-            d.unlike++;
-    }
+    size_t n_runs;
+    struct run *runs = walk_runs(w, n, &n_runs);
+    for (size_t r = 0; r < n_runs; r++)
+        for (int64_t i = runs[r].lo; i < runs[r].hi; i++)
+            drift_add(&d, tensor_get(a, i), is_float ? v->v[i].d : (double)v->v[i].i, &worst, &size);
+    free(runs);
     d.relative = worst == 0 ? 0 : size == 0 ? INFINITY : worst / size;
     return d;
 }
@@ -82,51 +91,48 @@ static const struct tensor *output_of(struct exec *e, const struct node *n, cons
     return n->op->class == CLS_SOURCE && !n->materialised ? binding_find(b, n->name) : exec_read(e, n, a);
 }
 
-static void compare_sets(struct verify_report *r, const struct tensor *got, const struct tensor *real)
-{
-    int64_t length = real->dim[real->rank - 1];
-    for (int64_t row = 0; length && row < tensor_count(real); row += length) {
-        bool equal = true;
-        for (int64_t i = 0; i < length; i++)
-            equal &= tensor_get_i64(got, row + i) == tensor_get_i64(real, row + i);
-        r->rows++;
-        r->rows_equal += equal;
-    }
-}
-
-static bool is_set(const struct node *n) { return n->op->class == CLS_SELECT && n->type.dtype == DT_BOOL; }
-
 struct chosen {
     const struct node *parsed;
     const struct tensor *got;
 };
 
-static bool drift(struct exec *e, const struct graph *parsed, const struct binding *b, const struct chosen *sets,
-                  size_t n_sets, int threads, struct verify_report *r)
+static void compare_sets(struct verify_report *r, const struct walk *w, const struct chosen *c)
+{
+    int64_t length = c->got->dim[c->got->rank - 1];
+    if (!w->val[c->parsed->id].set)
+        return;
+    const struct wval *real = walk_value(w, c->parsed);
+    for (int64_t row = 0; length && row < real->count; row += length) {
+        bool equal = true;
+        if (w->subsets && !subsets_has(w->subsets, c->parsed, row))
+            continue;
+        for (int64_t i = 0; i < length; i++)
+            equal &= tensor_get_i64(c->got, row + i) == real->v[row + i].i;
+        r->rows++;
+        r->rows_equal += equal;
+    }
+}
+
+static bool drift(struct exec *e, struct reference *ref, const struct chosen *sets, size_t n_sets,
+                  struct verify_report *r)
 {
     const struct graph *g = e->p->g;
-    struct arena *a = e->s->run;
-    struct walk *w = walk_begin(e->s, parsed, &e->dims, NUMERICS_REAL, threads);
-    walk_bind(w, b);
-    struct node **want = arena_array(a, struct node *, parsed->n_outs + n_sets + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < parsed->n_outs; i++)
-        want[n++] = parsed->outs[i].node;
-    for (size_t i = 0; i < n_sets; i++)
-        want[n++] = (struct node *)sets[i].parsed;
-    bool ok = walk_run(w, want, n, false, NULL, NULL);
-    r->drifts = arena_array(a, struct drift, parsed->n_outs + 1);
-    for (size_t i = 0; i < parsed->n_outs && ok; i++) {
+    bool ok = reference_run(ref);
+    r->drifts = arena_array(e->s->run, struct drift, ref->g->n_outs + 1);
+    for (size_t i = 0; i < ref->g->n_outs && ok; i++) {
+        const char *name = ref->g->outs[i].name;
         struct arena *t = arena_new();
-        const struct tensor *got = output_of(e, g->outs[i].node, b, t);
+        const struct tensor *got = output_of(e, g->outs[i].node, ref->b, t);
         ok = got != NULL;
         if (ok)
-            r->drifts[r->n_drifts++] = drift_of(parsed->outs[i].name, got, walk_tensor(w, parsed->outs[i].node, t));
+            r->drifts[r->n_drifts++] =
+                ref->left_out[i] > 0
+                    ? (struct drift){ .name = name, .left_out = ref->left_out[i], .all = tensor_count(got) }
+                    : drift_of(name, got, ref->w, ref->g->outs[i].node);
         arena_free(t);
     }
     for (size_t i = 0; i < n_sets && ok; i++)
-        compare_sets(r, sets[i].got, walk_tensor(w, sets[i].parsed, a));
-    walk_end(w);
+        compare_sets(r, ref->w, &sets[i]);
     return ok;
 }
 
@@ -137,7 +143,7 @@ static bool keep_sets(struct exec *e, const struct graph *parsed, const struct g
     for (size_t i = 0; i < parsed->n_nodes; i++) {
         const struct node *n = parsed->nodes[i];
         const struct node *now = (size_t)n->id < e->p->g->n_values ? e->p->g->value_of[n->id] : NULL;
-        if (!is_set(n) || !now || now->group != gr || !now->materialised)
+        if (!is_chosen_set(n) || !now || now->group != gr || !now->materialised)
             continue;
         sets[*n_sets].parsed = n;
         if (!(sets[(*n_sets)++].got = exec_read(e, now, e->s->run)))
@@ -187,9 +193,9 @@ enum verdict verify_verdict(const struct verify_report *r)
     return v;
 }
 
-bool verify_kernels(struct exec *e, const struct graph *parsed, const struct binding *b, int threads,
-                    const struct verify_watch *watch, struct verify_report *out)
+bool verify_kernels(struct exec *e, struct reference *ref, const struct verify_watch *watch, struct verify_report *out)
 {
+    const struct graph *parsed = ref->g;
     struct arena *a = e->s->run;
     out->kernels = arena_array(a, struct kernel_verdict, e->p->g->n_groups + 1);
     struct chosen *sets = arena_array(a, struct chosen, parsed->n_nodes + 1);
@@ -197,14 +203,14 @@ bool verify_kernels(struct exec *e, const struct graph *parsed, const struct bin
     out->pass = true;
     out->memory_ok = true;
     out->worst = 0;
-    struct held *held = held_begin(e, b);
+    struct held *held = held_begin(e, ref->b);
     bool ok = true;
     for (size_t i = 0; i < e->p->g->n_groups && ok; i++) {
         const struct group *gr = e->p->g->groups[i];
         struct kernel_verdict *v = &out->kernels[out->n_kernels++];
         if (watch)
             watch->begins(watch->ctx, i);
-        ok = judge_launches(e, held, gr, threads, v, out) && keep_sets(e, parsed, gr, sets, &n_sets);
+        ok = judge_launches(e, held, gr, &ref->how, v, out) && keep_sets(e, parsed, gr, sets, &n_sets);
         out->pass &= v->pass;
         if (v->ratio > out->worst)
             out->worst = v->ratio;
@@ -220,6 +226,6 @@ bool verify_kernels(struct exec *e, const struct graph *parsed, const struct bin
     if (watch)
         watch->begins(watch->ctx, e->p->g->n_groups);
     int64_t rows = 0;
-    certified_rows(e->s, e->p, b, threads, &rows, &out->rows_certified);
-    return drift(e, parsed, b, sets, n_sets, threads, out);
+    certified_rows(e->s, e->p, ref->b, ref->how.threads, &rows, &out->rows_certified);
+    return drift(e, ref, sets, n_sets, out);
 }

@@ -5,7 +5,7 @@
 #include "passes/pass.h"
 #include "runtime/device/exec.h"
 #include "runtime/judge/exact.h"
-#include "runtime/judge/walk.h"
+#include "runtime/judge/reference.h"
 
 /* How much of a value was judged. */
 struct coverage {
@@ -14,12 +14,13 @@ struct coverage {
     int64_t beyond;   /* of `range`: those where the reference itself overflows the value's dtype */
 };
 
-/* The verdict on the kernels of one group, over all elements of the group's results. */
+/* The verdict on the kernels of one group. */
 struct kernel_verdict {
     const struct group *group;
     size_t kernel;
     bool pass;
     int64_t elements;
+    int64_t all;   /* number of elements of the results, of which a large kernel is judged on some */
     int64_t wrong; /* of `elements`: those whose error exceeds the bound */
     int64_t range;
     /* Number of elements that are not finite, but right: a NaN where the reference is NaN, or an infinity where the
@@ -46,8 +47,10 @@ struct kernel_verdict {
 /* Compares an output a with its value b in real numbers. The integers count elements. */
 struct drift {
     const char *name;
-    double relative; /* max|a−b| / max|b| over the elements that are finite on both sides */
-    int64_t elements;
+    double relative;   /* max|a−b| / max|b| over the elements that are finite on both sides */
+    double left_out;   /* if not 0: nothing is compared, since that would take so many multiply-adds more */
+    int64_t all;       /* of the output */
+    int64_t elements;  /* that are compared */
     int64_t finite;    /* both are finite */
     int64_t nans;      /* both are NaN */
     int64_t infinite;  /* both are the same infinity */
@@ -81,6 +84,9 @@ struct verify_report {
     int64_t rows_equal;     /* of `rows`: those whose chosen set is the same in real numbers */
     int64_t rows_certified; /* number of rows whose chosen set no rounding can change */
     size_t pass_values;
+    size_t pass_left_out; /* number of further values that are not compared, since the reference lacks them */
+    double pass_elements; /* number of compared elements of these values, which have pass_all */
+    double pass_all;
     bool passes_ok;
     const char *pass_failed; /* the first pass that broke a value; NULL: none */
     const char *pass_value;
@@ -100,18 +106,17 @@ struct verify_watch {
     void (*begins)(void *ctx, size_t group);
     void (*judged)(void *ctx, const struct kernel_verdict *v);
 };
-/* Runs program `e`, judges each group and measures the drift. `parsed`: the graph as parsed. `b`: the tensors of its
-   sources. `watch`: callbacks for progress, or NULL. false with diagnostics if the program cannot be judged. */
-bool verify_kernels(struct exec *e, const struct graph *parsed, const struct binding *b, int threads,
-                    const struct verify_watch *watch, struct verify_report *out);
-/* Compares the values of `after`, the graph after the passes, with those of `parsed`. If a value differs, runs the
-   passes again one by one, to name the first wrong one. false if the graph cannot be evaluated. */
-bool verify_passes(struct session *s, const struct graph *parsed, const struct graph *after, const struct binding *b,
-                   struct pass_ctx *c, struct pass_options *o, int threads, struct verify_report *out);
+/* Runs program `e`, judges each group and measures the drift. `watch`: callbacks for progress, or NULL. false with
+   diagnostics if the program cannot be judged. */
+bool verify_kernels(struct exec *e, struct reference *ref, const struct verify_watch *watch, struct verify_report *out);
+/* Compares the values of `after`, the graph after the passes, with those of the parsed graph. If a value differs, runs
+   the passes again one by one, to name the first wrong one. false if the graph cannot be evaluated. */
+bool verify_passes(struct reference *ref, const struct graph *after, struct pass_ctx *c, struct pass_options *o,
+                   struct verify_report *out);
 /* Judges the group whose last launch is `launch`, on given inputs and outputs. `dump`: NULL, or a directory for
    outK.want.npy and outK.bound.npy, which hold the reference and the error bounds of float result K (f64; an infinite
    bound: not judged). */
 bool judge_group(struct session *s, const struct program *p, size_t launch, const struct dim_values *dims,
-                 const struct tensor *const *ins, const struct tensor *const *outs, int threads, const char *dump,
-                 struct kernel_verdict *v);
+                 const struct tensor *const *ins, const struct tensor *const *outs, const struct judge_how *how,
+                 const char *dump, struct kernel_verdict *v);
 #endif

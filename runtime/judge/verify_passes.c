@@ -12,14 +12,14 @@
 
 struct beside {
     struct session *s;
+    struct reference *ref;
     const struct graph *parsed, *after;
-    const struct binding *b;
-    int threads;
-    struct walk *wp, *wa;          /* walk of `parsed`, which keeps all values; walk of `after` */
+    struct walk *wp, *wa;          /* walk of `parsed`, the reference's; walk of `after` */
     const struct node **parsed_of; /* by id of a node of `after`: the parsed node with the same value */
     struct graph *expanded;        /* `parsed` with composite ops expanded; made on first use */
     const struct width *width;
-    size_t compared;
+    size_t compared, left_out; /* numbers of values */
+    double elements, all;      /* of the compared values: compared, and in total */
     const char *value;
     struct loc loc;
 };
@@ -68,23 +68,57 @@ static void mark_cone(const struct graph *g, const bool *cut, bool *need)
     }
 }
 
-static void take_value(struct walk *w, const struct node *n, const struct wval *from)
+/* Replaces n's value by pn's, where the parsed walk has that. n keeps its errors. */
+static void take_value(const struct beside *x, struct walk *w, const struct node *n, const struct node *pn)
 {
     struct wval *v = &w->val[n->id];
+    const struct wval *from = walk_value(x->wp, pn);
     if (!v->set) {
         size_t count = (size_t)(from->count + !from->count);
         *v = (struct wval){
-            .v = malloc(sizeof *v->v * count), .e = calloc(count, sizeof *v->e), .count = from->count, .set = true
+            .v = calloc(count, sizeof *v->v), .e = calloc(count, sizeof *v->e), .count = from->count, .set = true
         };
         if (!v->v || !v->e)
             out_of_memory(count * (sizeof *v->v + sizeof *v->e));
     }
-    memcpy(v->v, from->v, sizeof *v->v * (size_t)from->count);
+    size_t n_runs;
+    struct run *runs = walk_runs(x->wp, pn, &n_runs);
+    for (size_t r = 0; r < n_runs; r++)
+        memcpy(v->v + runs[r].lo, from->v + runs[r].lo, sizeof *v->v * (size_t)(runs[r].hi - runs[r].lo));
+    free(runs);
+}
+
+/* The same elements of n are exact. */
+static void forget_errors(const struct beside *x, const struct node *n, const struct node *pn)
+{
+    double *e = x->wa->val[n->id].e;
+    size_t n_runs;
+    struct run *runs = walk_runs(x->wp, pn, &n_runs);
+    for (size_t r = 0; r < n_runs && e; r++)
+        memset(e + runs[r].lo, 0, sizeof *e * (size_t)(runs[r].hi - runs[r].lo));
+    free(runs);
+}
+
+/* In a walk of a graph whose node `target` (NULL: any) has the value of a parsed node: the elements of these that the
+   parsed walk has, and all that they are computed from. NULL: every element. */
+static struct subsets *subsets_beside(const struct beside *x, const struct graph *g, const struct node **of,
+                                      const struct node *target)
+{
+    if (!x->wp->subsets)
+        return NULL;
+    struct subsets *p = subsets_new(x->s, g, &x->wp->dims);
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const struct node *pn = of[g->nodes[i]->id];
+        if (pn && (!target || g->nodes[i] == target))
+            subsets_add_same(p, g->nodes[i], x->wp->subsets, pn);
+    }
+    subsets_spread(p, g->nodes, g->n_nodes);
+    return p;
 }
 
 /* A bound on the rounding error of pn's value in the parsed walk. `an` holds the same value in `after`. The values from
    which `after` computes `an` (mark_cut) are taken as exact. Every operation of the expanded parsed graph from these
-   values to pn adds its error. */
+   values to pn adds its error. The caller frees the array. */
 static double *own_error(struct beside *x, const struct node *pn, const struct node *an)
 {
     if (!x->expanded) {
@@ -94,9 +128,10 @@ static double *own_error(struct beside *x, const struct node *pn, const struct n
         passes_run(x->expanded, &c, expand, NULL);
     }
     const struct graph *g = x->expanded;
-    struct walk *w = walk_begin(x->s, g, &x->wp->dims, NUMERICS_REAL, x->threads);
+    struct walk *w = walk_begin(x->s, g, &x->wp->dims, NUMERICS_REAL, x->wp->threads);
     const struct node **of = parsed_of(w->arena, x->parsed, g);
     const struct node *target = value_in(g, pn);
+    struct subsets *subsets = subsets_beside(x, g, of, target);
     bool *cut = arena_array(w->arena, bool, x->parsed->next_id + 1);
     bool *cut_here = arena_array(w->arena, bool, g->next_id + 1);
     bool *need = arena_array(w->arena, bool, g->next_id + 1);
@@ -109,27 +144,29 @@ static double *own_error(struct beside *x, const struct node *pn, const struct n
     need[target->id] = true;
     mark_cone(g, cut_here, need);
     w->bounds = true;
+    w->subsets = subsets;
     for (size_t i = 0; i < g->n_nodes; i++) {
         const struct node *n = g->nodes[i];
-        const struct wval *p = of[n->id] && x->wp->val[of[n->id]->id].set ? &x->wp->val[of[n->id]->id] : NULL;
+        const struct node *same = of[n->id] && x->wp->val[of[n->id]->id].set ? of[n->id] : NULL;
         if (!need[n->id])
             continue;
-        if (!p || !(cut_here[n->id] || n->op->class == CLS_SOURCE))
+        if (!same || !(cut_here[n->id] || n->op->class == CLS_SOURCE))
             walk_node(w, n);
-        if (p)
-            take_value(w, n, p);
+        if (same)
+            take_value(x, w, n, same);
     }
-    const struct wval *v = walk_value(w, target);
-    double *e = arena_array(x->wp->arena, double, v->count + 1);
-    memcpy(e, v->e, sizeof *e * (size_t)v->count);
+    double *e = w->val[target->id].e;
+    w->val[target->id].e = NULL;
     walk_end(w);
+    subsets_free(subsets);
     return e;
 }
 
 /* The first element at which p and a differ by more than their error bounds, a->e and `own` (NULL: 0); -1: none. */
-static int64_t first_apart(const struct wval *p, const struct wval *a, const double *own, bool is_float)
+static int64_t first_apart(const struct wval *p, const struct wval *a, const double *own, bool is_float,
+                           const struct run *r)
 {
-    for (int64_t i = 0; i < p->count; i++) {
+    for (int64_t i = r->lo; i < r->hi; i++) {
         double bound = (a->e ? a->e[i] : 0) + (own ? own[i] : 0);
         double got = a->v[i].d;
         double want = p->v[i].d;
@@ -141,6 +178,20 @@ static int64_t first_apart(const struct wval *p, const struct wval *a, const dou
     return -1;
 }
 
+static int64_t first_apart_in(const struct beside *x, const struct node *pn, const struct node *an, const double *own)
+{
+    const struct wval *p = walk_value(x->wp, pn);
+    const struct wval *a = walk_value(x->wa, an);
+    bool is_float = dtype_is_float(pn->type.dtype);
+    int64_t at = -1;
+    size_t n_runs;
+    struct run *runs = walk_runs(x->wp, pn, &n_runs);
+    for (size_t r = 0; r < n_runs && at < 0; r++)
+        at = first_apart(p, a, own, is_float, &runs[r]);
+    free(runs);
+    return at;
+}
+
 /* Do the two values differ by more than their errors? own_error is slow, so it is called only if the error of `after`
    alone does not explain the difference. */
 static bool differs(struct beside *x, const struct node *pn, const struct node *an)
@@ -148,18 +199,28 @@ static bool differs(struct beside *x, const struct node *pn, const struct node *
     const struct wval *p = walk_value(x->wp, pn);
     const struct wval *a = walk_value(x->wa, an);
     bool is_float = dtype_is_float(pn->type.dtype);
-    if (first_apart(p, a, NULL, is_float) < 0)
+    if (first_apart_in(x, pn, an, NULL) < 0)
         return false;
-    const double *own = own_error(x, pn, an);
-    int64_t i = first_apart(p, a, own, is_float);
-    if (i < 0)
-        return false;
-    x->value =
-        arena_printf(x->s->run, "%s, element %lld: is %.17g, should be %.17g ± %.3g",
-                     pn->name ? pn->name : pn->op->call.name, (long long)i, is_float ? a->v[i].d : (double)a->v[i].i,
-                     is_float ? p->v[i].d : (double)p->v[i].i, (a->e ? a->e[i] : 0) + own[i]);
-    x->loc = pn->loc;
-    return true;
+    double *own = own_error(x, pn, an);
+    int64_t i = first_apart_in(x, pn, an, own);
+    if (i >= 0) {
+        x->value = arena_printf(x->s->run, "%s, element %lld: is %.17g, should be %.17g ± %.3g",
+                                pn->name ? pn->name : pn->op->call.name, (long long)i,
+                                is_float ? a->v[i].d : (double)a->v[i].i, is_float ? p->v[i].d : (double)p->v[i].i,
+                                (a->e ? a->e[i] : 0) + own[i]);
+        x->loc = pn->loc;
+    }
+    free(own);
+    return i >= 0;
+}
+
+static void count_compared(struct beside *x, const struct node *pn)
+{
+    double all = (double)walk_value(x->wp, pn)->count;
+    double n = x->wp->subsets ? (double)subsets_count(x->wp->subsets, pn) : all;
+    x->compared += n > 0 || all == 0;
+    x->all += all;
+    x->elements += n;
 }
 
 /* If the parsed graph has a node with an's value, compares the two values, then sets an's to the parsed one. false: the
@@ -167,8 +228,12 @@ static bool differs(struct beside *x, const struct node *pn, const struct node *
 static bool meet(struct beside *x, const struct node *an)
 {
     const struct node *pn = x->parsed_of[an->id];
-    if (!pn || pn->op->class == CLS_SOURCE || !x->wp->val[pn->id].set)
+    if (!pn || pn->op->class == CLS_SOURCE)
         return true;
+    if (!x->wp->val[pn->id].set) {
+        x->left_out++;
+        return true;
+    }
     struct wval *a = &x->wa->val[an->id];
     const struct wval *p = walk_value(x->wp, pn);
     if (a->count != p->count) {
@@ -177,12 +242,11 @@ static bool meet(struct beside *x, const struct node *an)
         x->loc = pn->loc;
         return false;
     }
-    x->compared++;
+    count_compared(x, pn);
     if (differs(x, pn, an))
         return false;
-    memcpy(a->v, p->v, sizeof *a->v * (size_t)a->count);
-    if (a->e)
-        memset(a->e, 0, sizeof *a->e * (size_t)a->count);
+    take_value(x, x->wa, an, pn);
+    forget_errors(x, an, pn);
     return true;
 }
 
@@ -191,9 +255,11 @@ static bool meet(struct beside *x, const struct node *an)
 static bool walk_beside(struct beside *x)
 {
     const struct graph *g = x->after;
-    x->wa = walk_begin(x->s, g, &x->wp->dims, NUMERICS_REAL, x->threads);
-    walk_bind(x->wa, x->b);
+    x->wa = walk_begin(x->s, g, &x->wp->dims, NUMERICS_REAL, x->wp->threads);
     x->parsed_of = parsed_of(x->wa->arena, x->parsed, g);
+    struct subsets *subsets = subsets_beside(x, g, x->parsed_of, NULL);
+    x->wa->subsets = subsets;
+    walk_bind(x->wa, x->ref->b);
     bool ok = true;
     for (size_t i = 0; i < g->n_nodes && ok; i++) {
         const struct node *n = g->nodes[i];
@@ -208,6 +274,7 @@ static bool walk_beside(struct beside *x)
         ok = meet(x, n);
     }
     walk_end(x->wa);
+    subsets_free(subsets);
     return ok;
 }
 
@@ -216,7 +283,8 @@ static bool walk_beside(struct beside *x)
 static bool holds(struct beside *x, const struct graph *after, bool decided)
 {
     x->after = after;
-    x->compared = 0;
+    x->compared = x->left_out = 0;
+    x->elements = x->all = 0;
     for (size_t i = 0; i < x->parsed->n_outs; i++) {
         const struct node *pn = x->parsed->outs[i].node;
         const struct node *an = value_in(after, pn);
@@ -254,28 +322,24 @@ static const char *blame(struct beside *x, const struct pass_ctx *c, const struc
     return NULL;
 }
 
-bool verify_passes(struct session *s, const struct graph *parsed, const struct graph *after, const struct binding *b,
-                   struct pass_ctx *c, struct pass_options *o, int threads, struct verify_report *out)
+bool verify_passes(struct reference *ref, const struct graph *after, struct pass_ctx *c, struct pass_options *o,
+                   struct verify_report *out)
 {
-    struct beside x = { .s = s, .parsed = parsed, .b = b, .threads = threads };
-    x.wp = walk_begin(s, parsed, &b->dims, NUMERICS_REAL, threads);
-    walk_bind(x.wp, b);
-    struct node **outs = arena_array(s->run, struct node *, parsed->n_outs + 1);
-    for (size_t i = 0; i < parsed->n_outs; i++)
-        outs[i] = parsed->outs[i].node;
-    if (!walk_run(x.wp, outs, parsed->n_outs, true, NULL, NULL)) {
-        walk_end(x.wp);
+    struct beside x = { .s = ref->s, .ref = ref, .parsed = ref->g };
+    if (!reference_run(ref))
         return false;
-    }
-    x.width = width_of(s, parsed, c);
+    x.wp = ref->w;
+    x.width = width_of(x.s, x.parsed, c);
     out->passes_ok = holds(&x, after, true);
     out->pass_values = x.compared;
+    out->pass_left_out = x.left_out;
+    out->pass_elements = x.elements;
+    out->pass_all = x.all;
     if (!out->passes_ok) {
         out->pass_value = x.value;
         out->pass_loc = x.loc;
         out->pass_failed = blame(&x, c, o);
         out->pass = false;
     }
-    walk_end(x.wp);
     return true;
 }

@@ -92,8 +92,9 @@ static struct wval *make_room(struct walk *w, const struct node *n, int64_t coun
     size_t bytes = value_bytes(w, count);
     if (bytes >= MEMORY_LARGE && bytes > memory_left())
         out_of_memory(bytes);
-    v->v = malloc(sizeof *v->v * (size_t)(count + !count));
-    v->e = w->bounds ? calloc((size_t)(count + !count), sizeof *v->e) : NULL;
+    size_t room = (size_t)(count + !count);
+    v->v = w->subsets ? calloc(room, sizeof *v->v) : malloc(sizeof *v->v * room);
+    v->e = w->bounds ? calloc(room, sizeof *v->e) : NULL;
     if (!v->v || (w->bounds && !v->e))
         out_of_memory(bytes);
     v->count = count;
@@ -111,6 +112,29 @@ static enum dtype store_dtype(const struct walk *w, const struct node *n)
 }
 
 NUM *walk_room(struct walk *w, const struct node *n) { return make_room(w, n, type_count_at(&n->type, &w->dims))->v; }
+/* All elements, row by row. If there are fewer rows than threads, rows are cut into pieces. */
+static struct run *all_runs(const struct walk *w, const struct node *n, size_t *n_runs)
+{
+    int64_t count = type_count_at(&n->type, &w->dims);
+    int64_t length = n->type.rank ? dims_eval(&w->dims, n->type.dim[n->type.rank - 1]) : 1;
+    int64_t rows = count ? count / length : 0;
+    int64_t piece = rows >= w->threads ? length : (length + w->threads - 1) / w->threads;
+    int64_t per_row = count ? (length + piece - 1) / piece : 0;
+    *n_runs = (size_t)(rows * per_row);
+    struct run *runs = memory_must(malloc(sizeof *runs * (*n_runs + 1)), sizeof *runs * (*n_runs + 1));
+    for (int64_t r = 0; r < rows * per_row; r++) {
+        int64_t row = r / per_row;
+        int64_t lo = row * length + r % per_row * piece;
+        int64_t end = (row + 1) * length;
+        runs[r] = (struct run){ lo, lo + piece < end ? lo + piece : end };
+    }
+    return runs;
+}
+
+struct run *walk_runs(const struct walk *w, const struct node *n, size_t *n_runs)
+{
+    return !w->subsets || w->subsets->of[n->id].all ? all_runs(w, n, n_runs) : subsets_runs(w->subsets, n, n_runs);
+}
 
 void walk_set_tensor(struct walk *w, const struct node *n, const struct tensor *t)
 {
@@ -118,12 +142,16 @@ void walk_set_tensor(struct walk *w, const struct node *n, const struct tensor *
     struct wval *v = make_room(w, n, count);
     enum dtype to = store_dtype(w, n);
     bool whole = !dtype_is_float(t->dtype);
-    for (int64_t i = 0; i < count; i++) {
-        if (whole)
-            v->v[i].i = tensor_get_i64(t, i);
-        else
-            v->v[i].d = to == DT_F64 ? tensor_get(t, i) : dtype_round(to, tensor_get(t, i));
-    }
+    size_t n_runs;
+    struct run *runs = walk_runs(w, n, &n_runs);
+    for (size_t r = 0; r < n_runs; r++)
+        for (int64_t i = runs[r].lo; i < runs[r].hi; i++) {
+            if (whole)
+                v->v[i].i = tensor_get_i64(t, i);
+            else
+                v->v[i].d = to == DT_F64 ? tensor_get(t, i) : dtype_round(to, tensor_get(t, i));
+        }
+    free(runs);
 }
 
 static void bind_source(struct walk *w, const struct binding *b, const struct node *n)
@@ -178,13 +206,13 @@ static void *run_share(void *arg)
     return NULL;
 }
 
-static int threads_for(struct walk *w, const struct node *n, int64_t rows)
+static int threads_for(struct walk *w, const struct node *n, size_t n_runs)
 {
     struct work work = { 0 };
     op_work(w->s, n, &work);
     double macs = work.macs ? (double)dims_eval(&w->dims, work.macs) : 0;
     int threads = macs < THREAD_WORK ? 1 : w->threads;
-    return rows < threads ? (int)(rows ? rows : 1) : threads;
+    return n_runs < (size_t)threads ? (int)(n_runs ? n_runs : 1) : threads;
 }
 
 void walk_node(struct walk *w, const struct node *n)
@@ -202,23 +230,13 @@ void walk_node(struct walk *w, const struct node *n)
     out.v = v->v;
     if (!out.count)
         return;
-    /* The threads share the rows evenly. If there are fewer rows than threads, rows are cut into pieces. */
-    int64_t rows = out.last ? out.count / out.last : 0;
-    int64_t piece = rows >= w->threads ? out.last : (out.last + w->threads - 1) / w->threads;
-    int64_t per_row = (out.last + piece - 1) / piece;
-    int64_t n_runs = rows * per_row;
-    struct run *runs = memory_must(malloc(sizeof *runs * (size_t)n_runs), sizeof *runs * (size_t)n_runs);
-    for (int64_t r = 0; r < n_runs; r++) {
-        int64_t row = r / per_row;
-        int64_t lo = row * out.last + r % per_row * piece;
-        int64_t end = (row + 1) * out.last;
-        runs[r] = (struct run){ lo, lo + piece < end ? lo + piece : end };
-    }
+    size_t n_runs;
+    struct run *runs = walk_runs(w, n, &n_runs);
     int threads = threads_for(w, n, n_runs);
     struct share shares[MAX_THREADS];
     for (int t = 0; t < threads; t++) {
-        int64_t first = n_runs * t / threads;
-        int64_t last = n_runs * (t + 1) / threads;
+        size_t first = n_runs * (size_t)t / (size_t)threads;
+        size_t last = n_runs * (size_t)(t + 1) / (size_t)threads;
         shares[t] = (struct share){ .bounds = w->bounds,
                                     .b = { .v = { .kind = w->kind,
                                                   .key = w->key,
@@ -228,7 +246,7 @@ void walk_node(struct walk *w, const struct node *n)
                                                   .in = views,
                                                   .out = out,
                                                   .runs = runs + first,
-                                                  .n_runs = (size_t)(last - first),
+                                                  .n_runs = last - first,
                                                   .dims = &w->dims,
                                                   .acc = w->numerics == NUMERICS_REAL ? DT_F64 : DT_F32,
                                                   .store = store_dtype(w, n) },

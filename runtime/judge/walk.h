@@ -6,6 +6,7 @@
 #include "ir/graph/graph.h"
 #include "ir/kernel/kir.h"
 #include "runtime/bind.h"
+#include "runtime/judge/subset.h"
 
 enum numerics { NUMERICS_REAL, NUMERICS_F32, NUMERICS_F16 };
 
@@ -34,6 +35,8 @@ struct walk {
     int threads;
     struct wval *val;
     int n_val;
+    /* The elements to evaluate; NULL: all. The others are 0. Set before the first value is. */
+    const struct subsets *subsets;
     bool bounds; /* compute error bounds; the fields below matter only then */
     double u;    /* unit roundoff: 2^-24 (kernels) or 2^-53 */
     bool kernel;
@@ -65,6 +68,8 @@ bool walk_run(struct walk *w, struct node *const *outs, size_t n_outs, bool keep
               bool (*tap)(void *ctx, struct walk *w, const struct node *n), void *ctx);
 const struct wval *walk_value(const struct walk *w, const struct node *n);
 void walk_drop(struct walk *w, const struct node *n);
+/* The elements of n that the walk evaluates, as runs in order. The caller frees the array. */
+struct run *walk_runs(const struct walk *w, const struct node *n, size_t *n_runs);
 /* n's value as a tensor in arena a. Floats have dtype f64 in NUMERICS_REAL, f32 in NUMERICS_F32, and the node's storage
    in NUMERICS_F16. Other values keep their dtype. */
 struct tensor *walk_tensor(const struct walk *w, const struct node *n, struct arena *a);

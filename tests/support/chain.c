@@ -107,8 +107,10 @@ bool chain_judge(struct chain *c, struct device *d, int64_t batch, int threads, 
     *r = (struct verify_report){ 0 };
     struct binding *b = chain_bind(c, batch, seed);
     struct exec *e = b ? exec_open(c->s, c->program, d, &c->code, b) : NULL;
-    bool ok = e && verify_kernels(e, c->parsed, b, threads, NULL, r) &&
-              verify_passes(c->s, c->parsed, c->after, b, &c->ctx, &c->passes, threads, r);
+    struct reference *ref = e ? reference_begin(c->s, c->parsed, b, &(struct judge_how){ .threads = threads }) : NULL;
+    bool ok = e && verify_kernels(e, ref, NULL, r) && verify_passes(ref, c->after, &c->ctx, &c->passes, r);
+    if (ref)
+        reference_end(ref);
     exec_close(e);
     return ok;
 }

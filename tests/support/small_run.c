@@ -97,7 +97,10 @@ static bool step_read(struct small_run *r)
 static bool step_judge(struct small_run *r)
 {
     struct verify_report v = { 0 };
-    if (!verify_kernels(r->exec, r->parsed, r->binding, 1, NULL, &v))
+    struct reference *ref = reference_begin(r->s, r->parsed, r->binding, &(struct judge_how){ .threads = 1 });
+    bool ok = verify_kernels(r->exec, ref, NULL, &v);
+    reference_end(ref);
+    if (!ok)
         return false;
     for (size_t i = 0; i < v.n_kernels; i++)
         r->result = arena_printf(r->s->run, "%s%s %s %a\n", r->result, v.kernels[i].group->name,

@@ -75,8 +75,10 @@ static bool compare(struct chain *c, struct device *emu, struct device *dev, int
         wild_fill(b, (uint64_t)j->seed * 1000003 + (uint64_t)batch + strlen(c->src->text));
     struct exec *x = exec_open(c->s, c->program, emu, &c->code, b);
     struct exec *y = x ? exec_open(c->s, c->program, dev, &code, b) : NULL;
-    bool ok = y && chain_same_bits(x, y, bits) && verify_kernels(y, c->parsed, b, j->threads, NULL, r) &&
-              verify_passes(c->s, c->parsed, c->after, b, &c->ctx, &c->passes, j->threads, r);
+    struct reference *ref = reference_begin(c->s, c->parsed, b, &(struct judge_how){ .threads = j->threads });
+    bool ok = y && chain_same_bits(x, y, bits) && verify_kernels(y, ref, NULL, r) &&
+              verify_passes(ref, c->after, &c->ctx, &c->passes, r);
+    reference_end(ref);
     exec_close(x);
     exec_close(y);
     return ok;

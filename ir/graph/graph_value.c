@@ -343,15 +343,17 @@ static bool ints_of(struct unfold *u, const struct value *v, const char *what, s
     return good;
 }
 
+/* A -1 is left to the op: reshape takes one. */
 static bool dims_of(struct unfold *u, const struct value *v, const char *what, struct attr *out)
 {
     struct type t = { .rank = (int)v->n };
     const struct index **dims = arena_array(u->step, const struct index *, v->n);
+    const struct index *rest = index_const(u->s->indices, -1);
     bool good = v->n <= MAX_RANK || diag_error(u->s, FAIL_INPUT, v->loc, "%s has %zu dimensions, and the maximum is %d",
                                                what, v->n, MAX_RANK);
     for (size_t i = 0; good && i < v->n; i++) {
         good &= value_dim(u, v->list[i], what, &dims[i]);
-        t.dim[i] = dims[i];
+        t.dim[i] = good && dims[i] == rest ? index_const(u->s->indices, 1) : dims[i];
     }
     const char *why = good ? type_misfit(u->s, &t) : NULL;
     if (why)

@@ -35,6 +35,7 @@ struct chain *chain_new(struct session *s, const struct target *t, const struct 
         c->ctx.rules = o->rules;
         c->ctx.n_rules = o->n_rules;
     }
+    c->ctx.gradients.of_params = o->gradients;
     struct compiled k;
     c->parsed = compiled_parse(src, &(struct graph_options){ .size = o->size }, &c->ctx, NULL);
     if (!c->parsed || !compiled_passes(c->parsed, &c->ctx, &c->passes, &k) || !compiled_program(&c->ctx, &k))

@@ -12,6 +12,7 @@ struct chain_options {
     size_t n_instead; /* pass_options.instead */
     const struct rule *rules;
     size_t n_rules;                               /* NULL: simplify's own */
+    bool gradients;                               /* of every parameter, as further outputs */
     void (*change)(void *ctx, struct program *p); /* the kernels, before they are printed */
     const char *(*change_text)(void *ctx, struct session *s, const char *text); /* the kernels' text */
     void *ctx;

@@ -566,11 +566,11 @@ static bool above(struct index_table *t, const struct index *e, int64_t scale, i
         if (terms[i].n > 1 || !atom->a || !may_join(e, atom->a, coef) || !may_join(e, atom->b, coef))
             continue;
         if (atom->kind == INDEX_MIN || atom->kind == INDEX_MAX) {
-            bool a = above(t, with_term(t, e, coef, atom, atom->a), scale, depth - 1);
             bool one_suffices = (atom->kind == INDEX_MAX) == (coef > 0);
-            return one_suffices && a
-                       ? true
-                       : (one_suffices || a) && above(t, with_term(t, e, coef, atom, atom->b), scale, depth - 1);
+            bool a = above(t, with_term(t, e, coef, atom, atom->a), scale, depth - 1);
+            bool done = a == one_suffices;
+            if (done ? a : above(t, with_term(t, e, coef, atom, atom->b), scale, depth - 1))
+                return true;
         }
         if (atom->kind == INDEX_DIV && index_is_const(atom->b) && may_scale(e, atom->b->k) &&
             !__builtin_mul_overflow(scale, atom->b->k, &k) &&

@@ -4,7 +4,7 @@
 #include "ir/session.h"
 
 enum tok_kind { TOK_END, TOK_NAME, TOK_INT, TOK_FLOAT, TOK_STRING, TOK_PUNCT };
-enum { PUNCT_ARROW = 256, PUNCT_LESS_EQ }; /* -> and <=; any other punctuation is its character code */
+enum { PUNCT_ARROW = 256, PUNCT_LESS_EQ, PUNCT_ELLIPSIS }; /* -> <= ...; other punctuation is its character code */
 
 struct tok {
     enum tok_kind kind;
@@ -43,6 +43,8 @@ bool cursor_take(struct cursor *c, int punct);
 bool cursor_expect(struct cursor *c, int punct, const char *where);
 /* Consumes a name, which may contain dots if with_dots. If there is none, returns NULL and reports "expected WHAT". */
 const char *cursor_name(struct cursor *c, const char *what, bool with_dots);
+/* Is the current token a name with variables in braces, such as block{b}.lin0? cursor_name rejects such a name. */
+bool cursor_is_numbered(const struct cursor *c);
 /* May a statement end here? True at a new line outside parentheses, before a closing brace, and at the end of the
    file. */
 bool cursor_at_end(const struct cursor *c);

@@ -515,6 +515,73 @@ bool index_less(struct index_table *t, const struct index *a, const struct index
     return a != b && index_sub(t, b, a)->lo > 0;
 }
 
+/* Is every coefficient of e small enough to be scaled by `by`? */
+static bool may_scale(const struct index *e, int64_t by)
+{
+    const int64_t most = (int64_t)1 << 60;
+    struct index_term terms[MAX_TERMS];
+    int64_t k, scaled;
+    int n = terms_of(e, terms, &k);
+    bool fits = !__builtin_mul_overflow(k, by, &scaled) && scaled < most && scaled > -most;
+    for (int i = 0; i < n && fits; i++)
+        fits = !__builtin_mul_overflow(terms[i].coef, by, &scaled) && scaled < most && scaled > -most;
+    return fits;
+}
+
+/* May by·x be added to e? */
+static bool may_join(const struct index *e, const struct index *x, int64_t by)
+{
+    return may_scale(x, by) && e->n_terms + x->n_terms + 4 < MAX_TERMS;
+}
+
+/* e + coef·(by − atom), where e has the term coef·atom. */
+static const struct index *with_term(struct index_table *t, const struct index *e, int64_t coef,
+                                     const struct index *atom, const struct index *by)
+{
+    return index_add(t, e, index_mulk(t, index_sub(t, by, atom), coef));
+}
+
+/* A bound on e·d from below, where e has the term coef·(a / d): d·(a / d) lies in a - d + 1 .. a. */
+static const struct index *least_of_quotient(struct index_table *t, const struct index *e, int64_t coef,
+                                             const struct index *atom)
+{
+    int64_t d = atom->b->k;
+    const struct index *scaled = index_mulk(t, with_term(t, e, coef, atom, index_const(t, 0)), d);
+    const struct index *a = coef < 0 ? atom->a : index_addk(t, atom->a, 1 - d);
+    return index_add(t, scaled, index_mulk(t, a, coef));
+}
+
+/* Is e > -scale proved, that is e / scale > -1? Each level of the recursion removes one quotient, minimum or
+   maximum. */
+static bool above(struct index_table *t, const struct index *e, int64_t scale, int depth)
+{
+    struct index_term terms[MAX_TERMS];
+    int64_t k;
+    if (e->lo > -scale)
+        return true;
+    int n = depth ? terms_of(e, terms, &k) : 0;
+    for (int i = 0; i < n; i++) {
+        const struct index *atom = terms[i].atom[0];
+        int64_t coef = terms[i].coef;
+        if (terms[i].n > 1 || !atom->a || !may_join(e, atom->a, coef) || !may_join(e, atom->b, coef))
+            continue;
+        if (atom->kind == INDEX_MIN || atom->kind == INDEX_MAX) {
+            bool one_suffices = (atom->kind == INDEX_MAX) == (coef > 0);
+            bool a = above(t, with_term(t, e, coef, atom, atom->a), scale, depth - 1);
+            bool done = a == one_suffices;
+            if (done ? a : above(t, with_term(t, e, coef, atom, atom->b), scale, depth - 1))
+                return true;
+        }
+        if (atom->kind == INDEX_DIV && index_is_const(atom->b) && may_scale(e, atom->b->k) &&
+            !__builtin_mul_overflow(scale, atom->b->k, &k) &&
+            above(t, least_of_quotient(t, e, coef, atom), k, depth - 1))
+            return true;
+    }
+    return false;
+}
+
+bool index_nonnegative(struct index_table *t, const struct index *e) { return above(t, e, 1, 5); }
+
 const struct index *index_subst(struct index_table *t, const struct index *e, const struct index *what,
                                 const struct index *with)
 {

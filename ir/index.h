@@ -77,6 +77,9 @@ bool index_multiple_of(const struct index *e, int64_t m);
 /* True if the bounds of b - a prove a < b, or a <= b. */
 bool index_less(struct index_table *t, const struct index *a, const struct index *b);
 bool index_less_eq(struct index_table *t, const struct index *a, const struct index *b);
+/* True if e >= 0 is proved; false if not known. Looks into quotients by constants, minima and maxima, where ranges
+   alone do not suffice: B - 2*((B + 1)/2) + 1, B - max(B - 3, 0). */
+bool index_nonnegative(struct index_table *t, const struct index *e);
 const struct index *index_subst(struct index_table *t, const struct index *e, const struct index *what,
                                 const struct index *with);
 bool index_mentions(const struct index *e, const struct index *atom);

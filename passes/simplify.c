@@ -95,11 +95,14 @@ static void note_constant(struct simplify *s, const struct node *n)
 {
     while (s->n_seen <= (size_t)n->id)
         *arena_push(s->step, s->constant, s->n_seen, s->cap) = NULL;
-    int value = n->op->class == CLS_SOURCE ? op_attr(n->op, "value") : -1;
-    if (value >= 0)
-        s->constant[n->id] = &n->attrs[value].f;
+    int value = op_attr(n->op, "value");
+    const double *own = value >= 0 ? &n->attrs[value].f : NULL;
+    if (n->op->class == CLS_SOURCE)
+        s->constant[n->id] = own;
     else if (n->op->class == CLS_VIEW && n->n_in == 1)
         s->constant[n->id] = s->constant[n->in[0]->id];
+    if (own && s->constant[n->id] && memcmp(own, s->constant[n->id], sizeof *own))
+        s->constant[n->id] = NULL; /* a view that adds elements of another value */
 }
 
 static bool match(const struct simplify *s, const struct pattern *p, struct node *n, struct binding *b)

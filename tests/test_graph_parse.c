@@ -48,15 +48,16 @@ static const char *type_of(const struct graph *g, const char *name)
 
 /* --- models --- */
 struct expected {
-    const char *name[400];
-    int64_t rows[400], cols[400];
+    const char *name[700];
+    int64_t rows[700], cols[700];
     int n;
 }; /* cols 0: a vector */
 
 static void expect(struct expected *e, struct session *s, const char *scope, const char *suffix, int i,
                    const char *part, int64_t rows, int64_t cols)
 {
-    e->name[e->n] = arena_printf(s->run, "%s%s%d.%s", scope, suffix, i, part);
+    const char *number = i < 0 ? "" : arena_printf(s->run, "%d", i);
+    e->name[e->n] = arena_printf(s->run, "%s%s%s.%s", scope, suffix, number, part);
     e->rows[e->n] = rows;
     e->cols[e->n] = cols;
     e->n++;
@@ -131,6 +132,29 @@ static void models_have_their_parameters(void **state)
         assert_int_equal(check_params(parse_model(s, "dense", sizes[i].size), &e), sizes[i].dense);
         session_end(s);
     }
+}
+
+/* stem, 84 × (lin0 1024 → 4096, ln0, lin1 4096 → 1024, ln1), head */
+static void dense84_has_its_parameters(void **state)
+{
+    (void)state;
+    struct session *s = session_begin();
+    struct expected *e = arena_new_of(s->run, struct expected);
+    expect(e, s, "", "stem", -1, "weight", 1024, 96);
+    expect(e, s, "", "stem", -1, "bias", 1024, 0);
+    for (int b = 0; b < 84; b++)
+        for (int i = 0; i < 2; i++) {
+            const char *scope = arena_printf(s->run, "block%d.", b);
+            int wide = i ? 1024 : 4096;
+            expect(e, s, scope, "lin", i, "weight", wide, i ? 4096 : 1024);
+            expect(e, s, scope, "lin", i, "bias", wide, 0);
+            expect(e, s, scope, "ln", i, "gamma", wide, 0);
+            expect(e, s, scope, "ln", i, "beta", wide, 0);
+        }
+    expect(e, s, "", "head", -1, "weight", 20, 1024);
+    expect(e, s, "", "head", -1, "bias", 20, 0);
+    assert_int_equal(check_params(parse_model(s, "dense", "dense84"), e), 706053140);
+    session_end(s);
 }
 
 static void moe_sheaf_is_wired_right(void **state)
@@ -547,6 +571,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models_have_their_parameters),
+        cmocka_unit_test(dense84_has_its_parameters),
         cmocka_unit_test(moe_sheaf_is_wired_right),
         cmocka_unit_test(texts_read_back),
         cmocka_unit_test(decorated_graph_reads_back),

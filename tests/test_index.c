@@ -152,6 +152,7 @@ static void check_one(const struct bench *b, const struct written *w, uint64_t *
     static const int64_t moduli[] = { 2, 4, 8, 16, 3, 5, 64 };
     int64_t k, m = moduli[rnd_range(rnd, 0, 6)];
     bool multiple = index_multiple_of(w->index, m);
+    bool nonnegative = index_nonnegative(b->t, w->index);
     for (int p = 0; p < POINTS; p++) {
         int64_t v = value_at(b, w->index, p);
         if (v != w->value[p])
@@ -159,6 +160,8 @@ static void check_one(const struct bench *b, const struct written *w, uint64_t *
                      (long long)w->value[p]);
         if (v < w->index->lo || v > w->index->hi)
             fail_msg("%s is %lld, outside its range", index_text(b->a, w->index), (long long)v);
+        if (nonnegative && v < 0)
+            fail_msg("%s is %lld, and is proved not to be negative", index_text(b->a, w->index), (long long)v);
         if (multiple && v % m)
             fail_msg("%s is %lld, no multiple of %lld", index_text(b->a, w->index), (long long)v, (long long)m);
         if (index_const_value(w->index, &k))
@@ -290,6 +293,29 @@ static void test_tiles_come_apart(void **state)
     arena_free(a);
 }
 
+/* What slices and pads of symbolic dims rely on. */
+static void test_quotients_and_extrema_are_compared(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct index_table *t = index_table_new(a);
+    const struct index *n = index_sym(t, "N");
+    const struct index *zero = index_const(t, 0);
+    const struct index *half = index_ceil_div(t, n, index_const(t, 2));
+    const struct index *tail = index_max(t, index_addk(t, n, -3), zero);
+    const struct index *gaps = index_max(t, index_addk(t, half, -1), zero);
+    const struct index *rest = index_sub(t, index_sub(t, n, half), gaps);
+    assert_true(rest->lo < 0 && index_nonnegative(t, rest));
+    assert_true(index_nonnegative(t, index_addk(t, index_sub(t, n, index_mulk(t, half, 2)), 1)));
+    assert_false(index_nonnegative(t, index_sub(t, n, index_mulk(t, half, 2)))); /* -1 at N = 1 */
+    assert_true(index_nonnegative(t, index_sub(t, n, tail)));
+    assert_false(index_nonnegative(t, index_addk(t, index_sub(t, n, tail), -1))); /* -1 at N = 0 */
+    assert_false(index_nonnegative(t, index_sub(t, tail, n)));
+    assert_true(index_nonnegative(t, index_sub(t, index_const(t, 3), index_min(t, n, index_const(t, 3)))));
+    assert_false(index_nonnegative(t, index_addk(t, index_min(t, n, index_const(t, 3)), -1)));
+    arena_free(a);
+}
+
 static void test_text(void **state)
 {
     (void)state;
@@ -310,11 +336,9 @@ static void test_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_expressions_keep_their_values),
-        cmocka_unit_test(test_substitution),
-        cmocka_unit_test(test_equal_expressions_are_one),
-        cmocka_unit_test(test_tiles_come_apart),
-        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_expressions_keep_their_values),      cmocka_unit_test(test_substitution),
+        cmocka_unit_test(test_equal_expressions_are_one),          cmocka_unit_test(test_tiles_come_apart),
+        cmocka_unit_test(test_quotients_and_extrema_are_compared), cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

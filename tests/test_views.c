@@ -33,7 +33,13 @@ static const char *const views[] = {
     "concat(slice(%s, [0, 0, 4], [5, 5, 1]), slice(%s, [0, 0, 0], [5, 5, 4]), axis=2)",
     "broadcast(slice(%s, [2, 0, 0], [1, 5, 5]), [5, 5, 5])",
     "broadcast(slice(%s, [0, 0, 3], [5, 5, 1]), [5, 5, 5])",
-    "reshape(reshape(%s, [125]), [5, 5, 5])",
+    "reshape(reshape(%s, [125]), [5, -1, 5])",
+    "reverse(%s, [0, -1])",
+    "reverse(%s, 1)",
+    "pad(slice(%s, [1, 0, 0], [3, 5, 3], [1, 1, 2]), [0, 0, 0], [2, 0, 0], [0, 0, 1], 0.5)",
+    "pad(slice(%s, [0, 1, 0], [5, 2, 5], [1, 2, 1]), [0, 2, 0], [0, 1, 0])",
+    "tile(slice(%s, [4, 0, 0], [1, 5, 5]), [5, 1, 1])",
+    "reshape(tile(reshape(slice(%s, [0, 2, 0], [5, 1, 5]), [1, 25]), [5, 1]), [5, 5, 5])",
 };
 enum { VIEWS = sizeof views / sizeof *views, CHAINS = STAGES * STAGES };
 

@@ -13,6 +13,9 @@ enum expr_kind {
     EX_CALL,  /* linear(x, 16) named lin */
     EX_CHAIN, /* a + b - c: operators of equal precedence, from left to right */
     EX_NEG,
+    EX_INDEX,    /* x[a:b:s, ...]: args[0] is x, the others are the items */
+    EX_RANGE,    /* a:b:s, an item of EX_INDEX: three args, of value NULL where left out */
+    EX_ELLIPSIS, /* ..., an item of EX_INDEX */
 };
 
 struct expr;
@@ -28,7 +31,7 @@ struct expr {
     int64_t i;
     double f;
     const char *name;
-    const char *named; /* the name after `named` in a call; NULL: none */
+    const char *named; /* the label after `named` in a call, such as block{b}.lin0; NULL: none */
     struct loc named_loc;
     struct arg *args;
     size_t n, cap;
@@ -55,7 +58,8 @@ enum stmt_kind {
     ST_ASSIGN, /* h: float[B, H] = linear(x, H) */
     ST_OUTPUT, /* output y = exp(h), or output h */
     ST_LOSS,   /* loss = mse(y, t) */
-    ST_REPEAT, /* repeat 3 { … } */
+    ST_REPEAT, /* repeat 3 as b { … } */
+    ST_IF,     /* if N { … } else { … } */
     ST_RETURN, /* return h */
 };
 
@@ -71,15 +75,17 @@ struct stmt {
     const char *name;
     struct type_expr *type;
     struct expr *value, *lo, *hi;
+    struct loc name_loc; /* ST_REPEAT: of its variable, which is `name` */
     const char *init;
     struct loc init_loc;
     struct param *params;
     size_t n_params, cap_params;
     struct stmt **body;
     size_t n_body, cap_body;
-    bool failed; /* an error in this statement was reported; do not report it again when it is unfolded again */
-    bool used;   /* ST_BLOCK: inlined at least once */
-    bool open;   /* ST_BLOCK: being inlined; a call of the block is now a recursion */
+    struct stmt *orelse; /* ST_IF: holds the statements after else; NULL: none */
+    bool failed;         /* an error was reported here, so later instances of the statement report none */
+    bool used;           /* blocks: inlined at least once */
+    bool open;           /* blocks: being inlined now; a call then is a recursion */
 };
 
 struct file_ast {

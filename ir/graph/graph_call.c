@@ -85,7 +85,9 @@ static const struct op_def *row(const char *name)
 
 struct value infix_eval(struct unfold *u, struct scope *sc, struct value x, struct value y, char op, struct loc loc)
 {
-    static const char *const names[] = { ['+'] = "add", ['-'] = "sub", ['*'] = "mul", ['/'] = "div", ['%'] = "mod" };
+    static const char *const names[] = {
+        ['+'] = "add", ['-'] = "sub", ['*'] = "mul", ['/'] = "div", ['%'] = "mod", ['@'] = "matmul"
+    };
     struct value in[2] = { x, y };
     if (!unfold_step(u, loc))
         return poison;
@@ -294,8 +296,9 @@ static struct node *param_node(struct call *c, const char *name, const struct ty
 /* Returns the prefix of the names of a call's parameters: "expert0.lin1", or the name after `named`. */
 static const char *param_stem(struct call *c)
 {
+    const char *named = c->e->named ? scope_numbered(c->u, c->sc, c->e->named, c->e->named_loc) : NULL;
     if (c->e->named)
-        return scope_path(c->u, c->sc, c->e->named);
+        return named ? scope_path(c->u, c->sc, named) : NULL;
     const char *stem = c->op->call.stem ? c->op->call.stem : c->op->call.name;
     void **count = map_at(c->sc->counts, stem);
     intptr_t i = (intptr_t)*count;
@@ -321,6 +324,8 @@ static bool make_params(struct call *c)
             continue;
         if (!stem)
             stem = param_stem(c);
+        if (!stem)
+            return false;
         const struct param_def *p = param_for(c, i);
         if (!c->op->call.param_type(c->u->g, &call, c->attr_loc, i, &t))
             return false;
@@ -397,8 +402,10 @@ static struct value call_block(struct unfold *u, struct scope *sc, const struct 
             diag_error(u->s, FAIL_INPUT, e->args[i].name_loc, "block %s takes its arguments by position", block->name);
             return poison;
         }
-    const char *name =
-        instance_take(u, scope_path(u, sc, e->named ? e->named : block->name), e->named ? e->named_loc : e->loc);
+    const char *stem = e->named ? scope_numbered(u, sc, e->named, e->named_loc) : block->name;
+    if (!stem)
+        return poison;
+    const char *name = instance_take(u, scope_path(u, sc, stem), e->named ? e->named_loc : e->loc);
     return block_unfold(u, block, args, e->n, name, e->loc);
 }
 
@@ -428,7 +435,10 @@ static struct value call_moe(struct unfold *u, struct scope *sc, const struct ex
     }
     struct value *in = arena_array(u->step, struct value, n + 1);
     in[0] = args[1];
-    const char *stem = scope_path(u, sc, e->named ? e->named : args[2].block->name);
+    const char *named = e->named ? scope_numbered(u, sc, e->named, e->named_loc) : args[2].block->name;
+    if (!named)
+        return poison;
+    const char *stem = scope_path(u, sc, named);
     for (int64_t i = 0; i < n; i++) {
         const char *name = instance_take(u, arena_printf(u->step, "%s%lld", stem, (long long)i), e->loc);
         in[i + 1] = block_unfold(u, args[2].block, args, 1, name, e->loc);

@@ -2,7 +2,7 @@
    line ends are white space; "#" begins a comment.
 
    file      = "graph" name { statement }
-   statement = size | dim | let | block | input | weight | repeat | output | loss | assign | return
+   statement = size | dim | let | block | input | weight | repeat | if | output | loss | assign | return
    size      = "size" name "{" [ binding { "," binding } ] "}"                   at top level; the first is the default
    dim       = "dim" name { "," name }                                           at top level
    let       = "let" binding { "," binding }                                     at top level
@@ -13,7 +13,8 @@
    input     = ( "input" | "label" ) name ":" type [ where ]                     at top level
    where     = "where" ( expr "<=" name [ "<=" expr ] | name "<=" expr )
    weight    = "weight" dotted ":" type [ "init" ( "fan_in" | "zero" | "one" ) ]
-   repeat    = "repeat" expr body
+   repeat    = "repeat" expr [ "as" name ] body
+   if        = "if" expr body [ "else" body ]                                    at top level, may hold output and loss
    output    = "output" ( name [ ":" type ] "=" expr | name { "," name } )       at top level
    loss      = "loss" "=" expr                                                   at top level
    assign    = name [ ":" type ] "=" expr
@@ -21,12 +22,14 @@
    type      = dtype [ "[" [ expr { "," expr } ] "]" ]
    dtype     = "float" | "f16" | "bf16" | "f32" | "f64" | "i32" | "i64" | "bool"
    expr      = term { ( "+" | "-" ) term }
-   term      = factor { ( "*" | "/" | "%" ) factor }
-   factor    = "-" factor | number | dotted | call | list | "(" expr ")"
-   call      = name "(" [ argument { "," argument } ] ")" [ "named" dotted ]
+   term      = factor { ( "*" | "/" | "%" | "@" ) factor }
+   factor    = "-" factor | number | list | primary { "[" item { "," item } "]" }
+   primary   = dotted | call | "(" expr ")"
+   item      = "..." | expr | [ expr ] ":" [ expr ] [ ":" [ expr ] ]
+   call      = name "(" [ argument { "," argument } ] ")" [ "named" ( dotted | numbered ) ]
    argument  = [ name "=" ] expr
    list      = "[" [ expr { "," expr } ] "]"
-   dotted    = a name that may have dots; name, number: ir/graph/lex.c */
+   dotted    = a name that may have dots; name, numbered, number: ir/graph/lex.c */
 #include "ir/graph/graph_ast.h"
 
 #include <string.h>
@@ -35,8 +38,8 @@
 #include "ir/map.h"
 
 static const char *const words[] = {
-    "graph",  "size",   "dim",    "let",  "block",  "input", "label",
-    "weight", "repeat", "output", "loss", "return", "named", "where",
+    "graph",  "size",   "dim",  "let",    "block", "input", "label", "weight",
+    "repeat", "output", "loss", "return", "named", "where", "if",    "else",
 };
 enum { N_WORDS = sizeof words / sizeof *words };
 
@@ -117,8 +120,83 @@ static struct expr *parse_call(struct cursor *c)
     if (!c->panic && cursor_is_word(c, "named") && !cursor_at_end(c)) {
         cursor_next(c);
         e->named_loc = c->cur.loc;
-        e->named = new_name(c, "a call", true);
+        e->named = cursor_is_numbered(c) ? c->cur.text : new_name(c, "a call", true);
+        if (cursor_is_numbered(c))
+            cursor_next(c);
     }
+    return e;
+}
+
+/* item = "..." | expr | [ expr ] ":" [ expr ] [ ":" [ expr ] ] */
+static struct expr *parse_item(struct cursor *c)
+{
+    if (cursor_is(c, PUNCT_ELLIPSIS)) {
+        struct expr *all = expr_new(c, EX_ELLIPSIS);
+        cursor_next(c);
+        return all;
+    }
+    struct expr *range = expr_new(c, EX_RANGE);
+    struct expr *first = cursor_is(c, ':') ? NULL : parse_expr(c);
+    if (c->panic || !cursor_is(c, ':'))
+        return first;
+    range->n = 3;
+    range->args = arena_array(c->step, struct arg, 3);
+    range->args[0].value = first;
+    for (int i = 1; i < 3 && !c->panic && cursor_take(c, ':'); i++)
+        if (!cursor_is(c, ':') && !cursor_is(c, ',') && !cursor_is(c, ']'))
+            range->args[i].value = parse_expr(c);
+    return range;
+}
+
+/* "[" item { "," item } "]" after the tensor x */
+static struct expr *parse_index(struct cursor *c, struct expr *x)
+{
+    struct expr *e = expr_new(c, EX_INDEX);
+    *arena_push(c->step, e->args, e->n, e->cap) = (struct arg){ .value = x };
+    cursor_next(c);
+    c->parens++;
+    do {
+        struct expr *item = cursor_is(c, ']') && e->n > 1 ? NULL : parse_item(c);
+        if (item)
+            *arena_push(c->step, e->args, e->n, e->cap) = (struct arg){ .value = item };
+    } while (!c->panic && cursor_take(c, ','));
+    if (!c->panic && !cursor_is(c, ']')) {
+        cursor_error(c, "expected ',' or ']', not %s", stray(c));
+        diag_note(c->s, e->loc, "the '[' is here");
+    }
+    c->parens -= c->parens > 0;
+    cursor_take(c, ']');
+    return e;
+}
+
+static struct expr *parse_parenthesised(struct cursor *c)
+{
+    struct loc open = c->cur.loc;
+    cursor_next(c);
+    c->parens++;
+    struct expr *e = parse_expr(c);
+    c->parens -= c->parens > 0;
+    if (!c->panic && !cursor_take(c, ')')) {
+        cursor_error(c, "expected ')', not %s", stray(c));
+        diag_note(c->s, open, "the '(' is here");
+    }
+    return e;
+}
+
+/* primary { "[" item { "," item } "]" } */
+static struct expr *parse_indexed(struct cursor *c)
+{
+    struct expr *e;
+    if (cursor_is(c, '(')) {
+        e = parse_parenthesised(c);
+    } else if (c->next.kind == TOK_PUNCT && c->next.punct == '(' && !c->next.line_start) {
+        e = parse_call(c);
+    } else {
+        e = expr_new(c, EX_NAME);
+        e->name = cursor_name(c, "a value", true);
+    }
+    while (!c->panic && !cursor_at_end(c) && cursor_is(c, '['))
+        e = parse_index(c, e);
     return e;
 }
 
@@ -127,19 +205,15 @@ static struct expr *parse_factor(struct cursor *c)
     if (c->panic || !cursor_enter(c))
         return expr_new(c, EX_BAD);
     struct expr *e = NULL;
-    bool ended = cursor_at_end(c);
-    if (ended) {
+    if (cursor_at_end(c)) {
         cursor_error(c, "expected a value, not %s", cursor_what(c));
     } else if (c->cur.kind == TOK_INT || c->cur.kind == TOK_FLOAT) {
         e = expr_new(c, c->cur.kind == TOK_INT ? EX_INT : EX_FLOAT);
         e->i = c->cur.i;
         e->f = c->cur.f;
         cursor_next(c);
-    } else if (c->cur.kind == TOK_NAME && c->next.kind == TOK_PUNCT && c->next.punct == '(' && !c->next.line_start) {
-        e = parse_call(c);
-    } else if (c->cur.kind == TOK_NAME) {
-        e = expr_new(c, EX_NAME);
-        e->name = cursor_name(c, "a value", true);
+    } else if (c->cur.kind == TOK_NAME || cursor_is(c, '(')) {
+        e = parse_indexed(c);
     } else if (cursor_is(c, '[')) {
         e = expr_new(c, EX_LIST);
         cursor_next(c);
@@ -149,16 +223,6 @@ static struct expr *parse_factor(struct cursor *c)
         cursor_next(c);
         struct expr *of = parse_factor(c);
         *arena_push(c->step, e->args, e->n, e->cap) = (struct arg){ .value = of };
-    } else if (cursor_is(c, '(')) {
-        struct loc open = c->cur.loc;
-        cursor_next(c);
-        c->parens++;
-        e = parse_expr(c);
-        c->parens -= c->parens > 0;
-        if (!c->panic && !cursor_take(c, ')')) {
-            cursor_error(c, "expected ')', not %s", stray(c));
-            diag_note(c->s, open, "the '(' is here");
-        }
     } else {
         cursor_error(c, "expected a value, not %s%s", cursor_what(c), cursor_is(c, '=') ? "; write equal(x, y)" : "");
     }
@@ -194,7 +258,7 @@ static struct expr *parse_chain(struct cursor *c, const char *which, struct expr
     return chain;
 }
 
-static struct expr *parse_term(struct cursor *c) { return parse_chain(c, "*/%", parse_factor); }
+static struct expr *parse_term(struct cursor *c) { return parse_chain(c, "*/%@", parse_factor); }
 
 static struct expr *parse_expr(struct cursor *c) { return parse_chain(c, "+-", parse_term); }
 
@@ -218,7 +282,10 @@ struct list {
     struct stmt **v;
     size_t n, cap;
 };
-static void parse_statement(struct cursor *c, struct list *to, struct stmt *block, bool top);
+/* Where a statement stands: in the file itself; in an if of the file, where outputs and a loss may stand too;
+   elsewhere. */
+enum place { PLACE_FILE, PLACE_IF, PLACE_BODY };
+static void parse_statement(struct cursor *c, struct list *to, struct stmt *block, enum place place);
 
 static struct stmt *stmt_new(struct cursor *c, enum stmt_kind kind)
 {
@@ -290,14 +357,17 @@ static void parse_dim(struct cursor *c, struct list *to)
     } while (!c->panic && !cursor_at_end(c) && cursor_take(c, ','));
 }
 
-static void parse_body(struct cursor *c, struct stmt *st, struct stmt *block)
+static void parse_body(struct cursor *c, struct stmt *st, struct stmt *block, enum place place)
 {
+    const char *after = st->kind == ST_BLOCK ? "the block's type"
+                        : st->kind == ST_IF  ? "the condition"
+                                             : "the repeat count";
     struct loc open = c->cur.loc;
     struct list body = { 0 };
-    if (!cursor_expect(c, '{', st->kind == ST_BLOCK ? "the block's type" : "the repeat count"))
+    if (!cursor_expect(c, '{', after))
         return;
     while (!cursor_is(c, '}') && c->cur.kind != TOK_END)
-        parse_statement(c, &body, block, false);
+        parse_statement(c, &body, block, place);
     if (c->fatal)
         c->panic = true;
     if (!c->panic && !cursor_take(c, '}')) {
@@ -337,7 +407,7 @@ static void parse_block(struct cursor *c, struct list *to)
     if (!c->panic)
         st->type = ast_type(c);
     if (!c->panic)
-        parse_body(c, st, st);
+        parse_body(c, st, st, PLACE_BODY);
     if (c->panic || (st->n_body && st->body[st->n_body - 1]->kind == ST_RETURN))
         return;
     diag_error(c->s, FAIL_INPUT, st->loc, "block %s returns nothing: its last statement must be `return VALUE`",
@@ -401,8 +471,32 @@ static void parse_repeat(struct cursor *c, struct list *to, struct stmt *block)
     if (!cursor_enter(c))
         return;
     st->value = parse_expr(c);
+    if (!c->panic && cursor_is_word(c, "as")) {
+        cursor_next(c);
+        st->name_loc = c->cur.loc;
+        st->name = new_name(c, "the number of a turn", false);
+    }
     if (!c->panic)
-        parse_body(c, st, block);
+        parse_body(c, st, block, PLACE_BODY);
+    if (!c->panic)
+        push(c, to, st);
+    cursor_leave(c);
+}
+
+static void parse_if(struct cursor *c, struct list *to, struct stmt *block, enum place place)
+{
+    struct stmt *st = stmt_new(c, ST_IF);
+    if (!cursor_enter(c))
+        return;
+    place = place == PLACE_FILE ? PLACE_IF : place;
+    st->value = parse_expr(c);
+    if (!c->panic)
+        parse_body(c, st, block, place);
+    if (!c->panic && cursor_is_word(c, "else")) {
+        cursor_next(c);
+        st->orelse = stmt_new(c, ST_IF);
+        parse_body(c, st->orelse, block, place);
+    }
     if (!c->panic)
         push(c, to, st);
     cursor_leave(c);
@@ -500,32 +594,49 @@ static bool is_top_word(const char *w)
     return false;
 }
 
-static void parse_statement(struct cursor *c, struct list *to, struct stmt *block, bool top)
+static bool may_stand(const char *top_word, enum place place)
+{
+    return place == PLACE_FILE || (place == PLACE_IF && (!strcmp(top_word, "output") || !strcmp(top_word, "loss")));
+}
+
+static bool is_inner_word(const char *w)
+{
+    return !strcmp(w, "weight") || !strcmp(w, "repeat") || !strcmp(w, "if") || !strcmp(w, "return");
+}
+
+/* A statement that begins with such a word. */
+static void parse_inner(struct cursor *c, struct list *to, const char *word, struct stmt *block, enum place place)
+{
+    if (!strcmp(word, "return") && !block)
+        diag_error(c->s, FAIL_INPUT, c->cur.loc, "return outside of a block");
+    cursor_next(c);
+    if (!strcmp(word, "weight"))
+        parse_weight(c, to);
+    else if (!strcmp(word, "repeat"))
+        parse_repeat(c, to, block);
+    else if (!strcmp(word, "if"))
+        parse_if(c, to, block, place);
+    else
+        parse_return(c, to);
+}
+
+static void parse_statement(struct cursor *c, struct list *to, struct stmt *block, enum place place)
 {
     const char *word = c->cur.kind == TOK_NAME ? c->cur.text : "";
     bool assigns = c->next.kind == TOK_PUNCT && !c->next.line_start && (c->next.punct == '=' || c->next.punct == ':');
     struct loc at = c->cur.loc;
-    c->cur.line_start = false; /* report errors at this word in this line, not at the end of the line above */
-    if (*word && assigns && !is_top_word(word) && strcmp(word, "weight") && strcmp(word, "repeat") &&
-        strcmp(word, "return")) {
+    c->cur.line_start = false; /* errors at this word belong to this line, not to the line above */
+    if (*word && assigns && !is_top_word(word) && !is_inner_word(word)) {
         parse_assign(c, to, ST_ASSIGN);
-    } else if (is_top_word(word) && !(block == NULL && top)) {
+    } else if (is_top_word(word) && !may_stand(word, place)) {
         diag_error(c->s, FAIL_INPUT, at, "'%s' is allowed at top level only", word);
         c->panic = true;
         cursor_next(c);
     } else if (is_top_word(word)) {
         cursor_next(c);
         parse_top(c, to, word);
-    } else if (!strcmp(word, "weight") || !strcmp(word, "repeat") || !strcmp(word, "return")) {
-        if (*word == 'r' && word[2] == 't' && !block)
-            diag_error(c->s, FAIL_INPUT, at, "return outside of a block");
-        cursor_next(c);
-        if (*word == 'w')
-            parse_weight(c, to);
-        else if (word[2] == 'p')
-            parse_repeat(c, to, block);
-        else
-            parse_return(c, to);
+    } else if (is_inner_word(word)) {
+        parse_inner(c, to, word, block, place);
     } else {
         unknown_statement(c);
     }
@@ -534,7 +645,7 @@ static void parse_statement(struct cursor *c, struct list *to, struct stmt *bloc
     if (!c->panic)
         return;
     cursor_recover(c);
-    if (top)
+    if (place == PLACE_FILE)
         cursor_take(c, '}');
 }
 
@@ -542,10 +653,13 @@ static void check_returns(struct cursor *c, const struct stmt *st, bool in_block
 {
     for (size_t i = 0; i < st->n_body; i++) {
         const struct stmt *b = st->body[i];
-        if (b->kind == ST_RETURN && in_block && (st->kind == ST_REPEAT || i + 1 < st->n_body))
-            diag_error(c->s, FAIL_INPUT, b->loc, "return must be the last statement of a block, outside of any repeat");
-        if (b->kind == ST_REPEAT)
+        if (b->kind == ST_RETURN && in_block && (st->kind != ST_BLOCK || i + 1 < st->n_body))
+            diag_error(c->s, FAIL_INPUT, b->loc, "return must be the last statement of a block, outside of any %s",
+                       st->kind == ST_IF ? "if" : "repeat");
+        if (b->kind == ST_REPEAT || b->kind == ST_IF)
             check_returns(c, b, in_block);
+        if (b->orelse)
+            check_returns(c, b->orelse, in_block);
     }
 }
 
@@ -567,7 +681,7 @@ struct file_ast *ast_parse(struct session *s, struct arena *step, const struct s
         cursor_recover(&c);
     struct list body = { 0 };
     while (c.cur.kind != TOK_END)
-        parse_statement(&c, &body, NULL, true);
+        parse_statement(&c, &body, NULL, PLACE_FILE);
     for (size_t i = 0; i < body.n; i++)
         if (body.v[i]->kind == ST_BLOCK)
             check_returns(&c, body.v[i], true);

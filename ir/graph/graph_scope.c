@@ -6,12 +6,15 @@ struct scope *scope_new(struct unfold *u, struct scope *parent, const char *inst
 {
     struct scope *sc = arena_new_of(u->step, struct scope);
     const char *kept = instance ? arena_strdup(u->g->arena, instance) : NULL;
-    *sc = (struct scope){ parent, map_new(u->step), map_new(u->step), kept };
+    *sc = (struct scope){ .parent = parent, .names = map_new(u->step), .counts = map_new(u->step), .instance = kept };
     return sc;
 }
 
 static struct binding *find(const struct scope *sc, const char *name)
 {
+    for (struct turn *t = sc->turns; t; t = t->outer)
+        if (!strcmp(t->name, name))
+            return &t->binding;
     void **at = map_find(sc->names, name);
     return at ? *at : NULL;
 }
@@ -79,6 +82,43 @@ bool scope_define(struct unfold *u, struct scope *sc, const char *name, struct v
     return true;
 }
 
+bool scope_enter_turn(struct unfold *u, struct scope *sc, struct turn *t, const char *name, struct loc loc)
+{
+    const struct binding *b = find(sc, name);
+    if (!b && sc->parent)
+        b = find(sc->parent, name);
+    if (b && b->v.kind == VAL_POISON)
+        return false;
+    if (b) {
+        diag_error(u->s, FAIL_INPUT, loc, "%s is already defined, and cannot number the turns of a repeat", name);
+        diag_note(u->s, b->defined, "the first %s is here, as %s", name, value_text(u, &b->v));
+        return false;
+    }
+    *t = (struct turn){ name, { .v = { .kind = VAL_INT, .loc = loc }, .defined = loc }, sc->turns };
+    sc->turns = t;
+    return true;
+}
+
+void scope_leave_turn(struct scope *sc) { sc->turns = sc->turns->outer; }
+
+const char *scope_numbered(struct unfold *u, const struct scope *sc, const char *name, struct loc loc)
+{
+    const char *out = "";
+    for (const char *open; (open = strchr(name, '{')); name = strchr(open, '}') + 1) {
+        const char *variable = arena_strndup(u->step, open + 1, strcspn(open + 1, "}"));
+        const struct binding *b = scope_find(u, sc, variable, loc);
+        if (!b || b->v.kind == VAL_POISON)
+            return NULL;
+        if (b->v.kind != VAL_INT || b->v.i < 0) {
+            diag_error(u->s, FAIL_INPUT, loc, "a number in a name is an integer of at least 0, but %s is %s", variable,
+                       value_text(u, &b->v));
+            return NULL;
+        }
+        out = arena_printf(u->step, "%s%.*s%lld", out, (int)(open - name), name, (long long)b->v.i);
+    }
+    return arena_printf(u->step, "%s%s", out, name);
+}
+
 const char *scope_path(struct unfold *u, const struct scope *sc, const char *name)
 {
     return sc->instance ? arena_printf(u->step, "%s.%s", sc->instance, name) : name;
@@ -126,6 +166,8 @@ bool scope_bind(struct unfold *u, struct scope *sc, const char *name, struct val
 {
     struct binding *b = find(sc, name);
     enum value_kind k = b ? b->v.kind : VAL_POISON;
+    if (k != VAL_POISON && k != VAL_NODE && v.kind == VAL_POISON)
+        return false;
     if (k != VAL_POISON && k != VAL_NODE) {
         diag_error(u->s, FAIL_INPUT, loc, "%s is %s and cannot be bound to a tensor", name, value_text(u, &b->v));
         diag_note(u->s, b->defined, "it is defined here");

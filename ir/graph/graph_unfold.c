@@ -280,11 +280,34 @@ static bool unfold_repeat(struct unfold *u, struct scope *sc, struct stmt *st, s
                           (long long)turns);
     if (!unfold_enter(u, st->loc))
         return false;
-    bool good = true;
-    for (int64_t i = 0; i < turns && !u->fatal; i++) {
+    struct turn turn;
+    bool all = true;
+    bool good = !st->name || scope_enter_turn(u, sc, &turn, st->name, st->name_loc);
+    bool numbered = st->name && good;
+    for (int64_t i = 0; i < turns && good && !u->fatal; i++) {
+        turn.binding.v.i = i;
         if (unfold_step(u, st->loc))
-            good &= unfold_body(u, sc, st, result);
+            all &= unfold_body(u, sc, st, result);
     }
+    if (numbered)
+        scope_leave_turn(sc);
+    u->depth--;
+    return good && all && !u->fatal;
+}
+
+/* Unfolds the statements that the condition chooses: those after else if it is 0. */
+static bool unfold_if(struct unfold *u, struct scope *sc, struct stmt *st, struct value *result)
+{
+    struct value v = value_eval(u, sc, st->value);
+    int64_t condition;
+    if (v.kind == VAL_POISON || !value_int(u, v, "the condition", &condition))
+        return false;
+    struct stmt *chosen = condition ? st : st->orelse;
+    if (!chosen)
+        return true;
+    if (!unfold_enter(u, st->loc))
+        return false;
+    bool good = unfold_body(u, sc, chosen, result);
     u->depth--;
     return good && !u->fatal;
 }
@@ -312,6 +335,7 @@ static bool unfold_stmt(struct unfold *u, struct scope *sc, struct stmt *st, str
     case ST_OUTPUT: return unfold_output(u, st);
     case ST_LOSS: return unfold_loss(u, st);
     case ST_REPEAT: return unfold_repeat(u, sc, st, result);
+    case ST_IF: return unfold_if(u, sc, st, result);
     case ST_RETURN: *result = value_eval(u, sc, st->value); return result->kind != VAL_POISON;
     }
     BUG("statement kind %d", st->kind);
@@ -336,7 +360,7 @@ static bool unfold_body(struct unfold *u, struct scope *sc, struct stmt *body, s
             continue;
         good = false;
         st->failed = u->s->n_errors > errors;
-        if (st->failed && st->kind != ST_REPEAT)
+        if (st->failed && st->kind != ST_REPEAT && st->kind != ST_IF)
             note_instance(u, sc);
     }
     return good;

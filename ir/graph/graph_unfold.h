@@ -37,11 +37,19 @@ struct binding {
     int64_t times; /* number for the next tensor of this name: x, x.1, x.2 */
 };
 
+/* The variable of a repeat: the number of the current turn, from 0. */
+struct turn {
+    const char *name;
+    struct binding binding;
+    struct turn *outer;
+};
+
 struct scope {
     struct scope *parent; /* in a block: the scope of the file; else NULL */
     struct map *names;
-    struct map *counts;   /* stem of a parameter's name -> next number: lin0, lin1 */
-    const char *instance; /* the block instance: "expert0"; NULL: top level */
+    struct map *counts;   /* stem of parameter names -> next number: lin0, lin1 */
+    struct turn *turns;   /* of the open repeats, the innermost first */
+    const char *instance; /* block instance of this scope: "expert0"; NULL: top level */
 };
 
 struct taken {
@@ -74,7 +82,14 @@ bool scope_define(struct unfold *u, struct scope *sc, const char *name, struct v
 /* Binds a name to a value. A tensor also gets a full name: expert0.h. The name may be bound again.
    The full name of the second tensor is expert0.h.1. */
 bool scope_bind(struct unfold *u, struct scope *sc, const char *name, struct value v, struct loc loc);
-/* Returns the name with the block instance in front: "expert0.h". */
+/* Opens a repeat whose turns are numbered. False with an error if the name is already defined. scope_leave_turn closes
+   it. */
+bool scope_enter_turn(struct unfold *u, struct scope *sc, struct turn *t, const char *name, struct loc loc);
+void scope_leave_turn(struct scope *sc);
+/* A name after `named`, each variable in braces replaced by its integer: "block{b}.lin0" -> "block3.lin0". NULL with an
+   error. */
+const char *scope_numbered(struct unfold *u, const struct scope *sc, const char *name, struct loc loc);
+/* The name with the block instance in front: "expert0.h". */
 const char *scope_path(struct unfold *u, const struct scope *sc, const char *name);
 /* Reserves a tensor name. If it is in use, reports an error that begins with `what` ("weight"), and returns NULL. */
 struct taken *name_take(struct unfold *u, const char *name, struct loc loc, const char *what);
@@ -97,6 +112,8 @@ bool attr_of_value(struct unfold *u, enum attr_kind kind, const struct value *v,
 
 struct value call_eval(struct unfold *u, struct scope *sc, const struct expr *e);
 struct value infix_eval(struct unfold *u, struct scope *sc, struct value x, struct value y, char op, struct loc loc);
+/* x[items]: e is an EX_INDEX. */
+struct value index_value(struct unfold *u, struct scope *sc, const struct expr *e);
 struct value negate_node(struct unfold *u, struct scope *sc, struct value x, struct loc loc);
 /* Replaces a number by a constant tensor with the dtype and shape of `like`. Does not change a tensor. */
 bool scalar_node(struct unfold *u, struct scope *sc, struct value *v, const struct type *like);

@@ -190,6 +190,11 @@ static struct value binary(struct unfold *u, struct scope *sc, struct value x, s
 {
     if (x.kind == VAL_POISON || y.kind == VAL_POISON)
         return poison;
+    if (op == '@' && (x.kind != VAL_NODE || y.kind != VAL_NODE)) {
+        diag_error(u->s, FAIL_INPUT, loc, "@ takes two tensors, but these are %s and %s", value_text(u, &x),
+                   value_text(u, &y));
+        return poison;
+    }
     if ((x.kind != VAL_NODE && !is_number(&x)) || (y.kind != VAL_NODE && !is_number(&y))) {
         diag_error(u->s, FAIL_INPUT, loc, "%c takes tensors and numbers, but these are %s and %s", op,
                    value_text(u, &x), value_text(u, &y));
@@ -295,6 +300,9 @@ struct value value_eval(struct unfold *u, struct scope *sc, const struct expr *e
     case EX_NAME: v = name_eval(u, sc, e); break;
     case EX_LIST: v = list_eval(u, sc, e); break;
     case EX_CALL: v = call_or_extremum(u, sc, e); break;
+    case EX_INDEX: v = index_value(u, sc, e); break;
+    case EX_RANGE:
+    case EX_ELLIPSIS: BUG("an index outside of brackets");
     case EX_NEG: v = negate(u, sc, value_eval(u, sc, e->args[0].value), e->loc); break;
     case EX_CHAIN:
         v = value_eval(u, sc, e->args[0].value);
@@ -343,15 +351,17 @@ static bool ints_of(struct unfold *u, const struct value *v, const char *what, s
     return good;
 }
 
+/* A -1 is left to the op: reshape takes one. */
 static bool dims_of(struct unfold *u, const struct value *v, const char *what, struct attr *out)
 {
     struct type t = { .rank = (int)v->n };
     const struct index **dims = arena_array(u->step, const struct index *, v->n);
+    const struct index *rest = index_const(u->s->indices, -1);
     bool good = v->n <= MAX_RANK || diag_error(u->s, FAIL_INPUT, v->loc, "%s has %zu dimensions, and the maximum is %d",
                                                what, v->n, MAX_RANK);
     for (size_t i = 0; good && i < v->n; i++) {
         good &= value_dim(u, v->list[i], what, &dims[i]);
-        t.dim[i] = dims[i];
+        t.dim[i] = good && dims[i] == rest ? index_const(u->s->indices, 1) : dims[i];
     }
     const char *why = good ? type_misfit(u->s, &t) : NULL;
     if (why)

@@ -1,5 +1,6 @@
 /* token   = name | number | string | punctuation
    name    = letter { letter | digit } { "." ( letter | digit ) { letter | digit } }      letter includes "_"
+   numbered = a name with "{" letter { letter | digit } "}" at one or more places after its first letter
    number  = digit { digit } [ "." digit { digit } ] [ ( "e" | "E" ) [ "+" | "-" ] digit { digit } ]
    string  = '"' { any but '"', "\" and line end | "\" ( '"' | "\" ) } '"'                (flat texts only)
    A "#" begins a comment that ends with its line. */
@@ -147,13 +148,27 @@ static void lex_junk(struct cursor *c)
         diag_error(c->s, FAIL_INPUT, loc_at(c, from), "the byte 0x%02x has no meaning here", (unsigned char)*from);
 }
 
+/* The length of "{b}" at p; 0 if it is not there. */
+static int braced_name(const char *p)
+{
+    int n = 1;
+    if (*p != '{' || !is_letter(p[1]))
+        return 0;
+    while (is_word(p[n]))
+        n++;
+    return p[n] == '}' ? n + 1 : 0;
+}
+
 static void lex_name(struct cursor *c, struct tok *t)
 {
     const char *from = c->at;
     bool foreign = false;
-    for (int n = 0; is_word(*c->at) || (n = foreign_letter(c->at)) || (*c->at == '.' && is_word(c->at[1])); n = 0) {
-        c->at += n ? n : 1;
-        foreign |= n > 0;
+    for (int n = 0;; foreign |= n > 0) {
+        int braced = braced_name(c->at);
+        n = foreign_letter(c->at);
+        if (!is_word(*c->at) && !n && !braced && !(*c->at == '.' && (is_word(c->at[1]) || braced_name(c->at + 1))))
+            break;
+        c->at += braced ? braced : n ? n : 1;
     }
     t->kind = TOK_NAME;
     t->loc = loc_at(c, from);
@@ -184,6 +199,10 @@ static struct tok lex(struct cursor *c)
         else if ((from[0] == '-' && from[1] == '>') || (from[0] == '<' && from[1] == '=')) {
             t.punct = from[0] == '-' ? PUNCT_ARROW : PUNCT_LESS_EQ;
             c->at += 2;
+            t.loc = loc_at(c, from);
+        } else if (!strncmp(from, "...", 3)) {
+            t.punct = PUNCT_ELLIPSIS;
+            c->at += 3;
             t.loc = loc_at(c, from);
         } else if (strchr("()[]{},:=+-*/%@", *from)) {
             t.punct = *from;
@@ -246,6 +265,8 @@ bool cursor_expect(struct cursor *c, int punct, const char *where)
                         where, cursor_what(c));
 }
 
+bool cursor_is_numbered(const struct cursor *c) { return c->cur.kind == TOK_NAME && strchr(c->cur.text, '{'); }
+
 const char *cursor_name(struct cursor *c, const char *what, bool with_dots)
 {
     if (c->cur.kind != TOK_NAME || cursor_at_end(c)) {
@@ -253,6 +274,10 @@ const char *cursor_name(struct cursor *c, const char *what, bool with_dots)
         return NULL;
     }
     const char *name = c->cur.text;
+    if (cursor_is_numbered(c)) {
+        cursor_error(c, "only a name after `named` has braces, but this is '%s'", name);
+        return NULL;
+    }
     if (!with_dots && strchr(name, '.')) {
         cursor_error(c, "%s has no dots, but this is '%s'", what, name);
         return NULL;
@@ -285,6 +310,8 @@ const char *cursor_what(const struct cursor *c)
         return "'->'";
     if (c->cur.punct == PUNCT_LESS_EQ)
         return "'<='";
+    if (c->cur.punct == PUNCT_ELLIPSIS)
+        return "'...'";
     return arena_printf(c->step, "'%c'", c->cur.punct);
 }
 

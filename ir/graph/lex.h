@@ -5,7 +5,7 @@
 #include "ir/session.h"
 
 enum tok_kind { TOK_END, TOK_NAME, TOK_INT, TOK_FLOAT, TOK_STRING, TOK_PUNCT };
-enum { PUNCT_ARROW = 256, PUNCT_LESS_EQ }; /* -> and <=; other punctuation is its character code */
+enum { PUNCT_ARROW = 256, PUNCT_LESS_EQ, PUNCT_ELLIPSIS }; /* -> <= ...; other punctuation is its character code */
 
 struct tok {
     enum tok_kind kind;
@@ -44,7 +44,10 @@ bool cursor_take(struct cursor *c, int punct);
 bool cursor_expect(struct cursor *c, int punct, const char *where);
 /* Consumes a name, in which with_dots allows dots. If there is none, reports "expected `what`" and returns NULL. */
 const char *cursor_name(struct cursor *c, const char *what, bool with_dots);
-/* True if a statement may end here: at a new line outside parentheses, before a closing brace, or at the file's end. */
+/* Is the current token a name with variables in braces, such as block{b}.lin0? cursor_name rejects such a name. */
+bool cursor_is_numbered(const struct cursor *c);
+/* May a statement end here? True at a new line outside parentheses, before a closing brace, and at the end of the
+   file. */
 bool cursor_at_end(const struct cursor *c);
 /* Reports an error at the current token. If this token begins a line, the location is the end of the previous token.
    Reports nothing during panic. Returns false. */

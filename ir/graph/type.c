@@ -49,7 +49,7 @@ const char *type_misfit(struct session *s, const struct type *t)
     bool zero = false;
     for (int i = 0; i < t->rank; i++) {
         const struct index *d = t->dim[i];
-        if (d->lo < 0)
+        if (!index_nonnegative(s->indices, d))
             return arena_printf(s->run, "its dimension %d, %s, %s", i, index_text(s->run, d),
                                 index_is_const(d) ? "is negative" : "may be negative");
         if (index_is_const(d) && d->k > INDEX_DIM_MAX)

@@ -486,7 +486,7 @@ static struct node *weights_of(struct builder *b, const struct node *n, int expe
         size[i] = i == last ? index_const(b->g->s->indices, 1) : w->type.dim[i];
     }
     return build(b, "slice", &w, 1,
-                 (struct attr[]){ { .n = last + 1, .dims = start }, { .n = last + 1, .dims = size } });
+                 (struct attr[]){ { .n = last + 1, .dims = start }, { .n = last + 1, .dims = size }, { .n = 0 } });
 }
 
 /* The gradient of w: column e is Σ_j gy[.., j]·y_e[.., j]. */

@@ -131,6 +131,13 @@ void set_type(struct node *n, enum dtype dtype, int rank, const struct index *co
         n->type.dim[i] = dims[i];
 }
 
+bool constant_fits(enum dtype t, double x)
+{
+    const struct dtype_info *d = &dtype_table[t];
+    double least = t == DT_BOOL ? 0 : -d->max - (t == DT_I32);
+    return d->is_float || (x == rint(x) && x >= least && x <= d->max && x < 0x1p63);
+}
+
 /* ---- facts ---- */
 /* Integers are not moved, so a range that begins at 0 does not reach below 0. */
 double facts_down(double x) { return isfinite(x) && x != rint(x) ? nextafter(x, -INFINITY) : x; }
@@ -184,6 +191,11 @@ bool known_nonnegative(const struct bd *b, int operand, double x)
 }
 
 /* ---- at ---- */
+double constant_in_kernel(enum dtype t, double x)
+{
+    return !dtype_is_float(t) || t == DT_F64 ? x : dtype_round(t == DT_FLOAT ? DT_F32 : t, x);
+}
+
 const struct kexpr *at_float(struct at *c, int operand) { return kexpr_cast(c->k, DT_F32, at_plain(c, operand)); }
 const struct kexpr *at_number(struct at *c, int operand)
 {

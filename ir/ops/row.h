@@ -12,6 +12,9 @@ bool need_shape_of_first(struct graph *g, const struct node *n, int operand);
 bool need_axis(struct graph *g, const struct node *n, int64_t axis, int rank, int *out);
 void set_type(struct node *n, enum dtype dtype, int rank, const struct index *const *dims);
 
+/* Is x a value of this dtype? Of a float, every number is. */
+bool constant_fits(enum dtype t, double x);
+
 /* ---- contract ---- */
 static inline const struct facts *fact(const struct contract *c, int operand) { return &c->n->in[operand]->facts; }
 void facts_set(struct contract *c, double lo, double hi, bool finite, bool integral);
@@ -32,6 +35,8 @@ double bd_done(const struct bd *b, double y, double propagated, double own);
 bool known_nonnegative(const struct bd *b, int operand, double x);
 
 /* ---- at ---- */
+/* The constant x as a kernel computes it: rounded to the dtype, where `float` is f32. */
+double constant_in_kernel(enum dtype t, double x);
 /* The operand's value at the result's index: as f32 (at_float), in its own type (at_plain), or as f32 if it is a float
    (at_number). */
 const struct kexpr *at_float(struct at *c, int operand);

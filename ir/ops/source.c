@@ -70,6 +70,10 @@ const struct op_def op_input = {
     .call = {
         .name = "input",
         .doc = "data given to a run",
+        .about = { .shapes = "-> dims",
+                   .formula = "elements of a file, or uniform in lo..hi (0..1 if unbounded)",
+                   .source = "counter-based draws: Salmon et al., SC 2011, Philox4x32-10",
+                   .gradient = "an input may be asked for: grad:NAME" },
         .attrs = input_attrs,
         .n_attrs = N_ATTRS(input_attrs),
     },
@@ -83,6 +87,9 @@ const struct op_def op_label = {
     .call = {
         .name = "label",
         .doc = "data that only losses use",
+        .about = { .shapes = "-> dims",
+                   .formula = "as input",
+                   .gradient = "as input" },
         .attrs = input_attrs,
         .n_attrs = N_ATTRS(input_attrs),
     },
@@ -126,6 +133,10 @@ const struct op_def op_param = {
     .call = {
         .name = "param",
         .doc = "a trained tensor",
+        .about = { .shapes = "-> dims",
+                   .formula = "first values: uniform in +-1/sqrt(last dimension), 0 or 1",
+                   .source = "LeCun et al., Efficient BackProp, 1998, section 4.6",
+                   .gradient = "what training moves it along" },
         .attrs = param_attrs,
         .n_attrs = N_ATTRS(param_attrs),
     },
@@ -151,19 +162,12 @@ static void eval_values(struct ev *c, value_fn *value)
     }
 }
 
-/* x as a kernel computes it: rounded to n's dtype, where `float` is f32. */
-static double in_kernel(const struct node *n, double x)
-{
-    enum dtype t = n->type.dtype;
-    return !dtype_is_float(t) || t == DT_F64 ? x : dtype_round(t == DT_FLOAT ? DT_F32 : t, x);
-}
-
 static void bound_values(struct bd *b, value_fn *value)
 {
     for (size_t r = 0; r < b->v.n_runs; r++) {
         for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) {
             double x = value(&b->v, i);
-            double k = in_kernel(b->v.n, x);
+            double k = constant_in_kernel(b->v.n->type.dtype, x);
             b->e_out[i] = !b->kernel || isnan(x) || k == x ? 0 : fabs(k - x);
         }
     }
@@ -179,10 +183,7 @@ static bool constant_infer(struct graph *g, struct node *n)
     double x = node_attr(n, THIRD)->f;
     if (!source_infer(g, n))
         return false;
-    const struct dtype_info *d = &dtype_table[n->type.dtype];
-    double least = n->type.dtype == DT_BOOL ? 0 : -d->max - (n->type.dtype == DT_I32);
-    bool fits = d->is_float || (x == rint(x) && x >= least && x <= d->max && x < 0x1p63);
-    return fits || infer_error(g, n, -1, "%g is no %s", x, d->name);
+    return constant_fits(n->type.dtype, x) || infer_error(g, n, -1, "%g is no %s", x, dtype_name(n->type.dtype));
 }
 
 /* Over the field nothing rounds, so there a constant is the kernel's number. */
@@ -190,7 +191,7 @@ static double constant_value(const struct ev *c, int64_t i)
 {
     (void)i;
     double x = node_attr(c->n, THIRD)->f;
-    return c->kind == NUM_DOUBLE ? x : in_kernel(c->n, x);
+    return c->kind == NUM_DOUBLE ? x : constant_in_kernel(c->n->type.dtype, x);
 }
 static void constant_eval(struct ev *c) { eval_values(c, constant_value); }
 static void constant_bound(struct bd *b) { bound_values(b, constant_value); }
@@ -199,7 +200,7 @@ static void constant_contract(struct contract *c)
 {
     double x = node_attr(c->n, THIRD)->f;
     facts_set(c, x, x, isfinite(x), x == rint(x));
-    c->out->exact = isnan(x) || in_kernel(c->n, x) == x;
+    c->out->exact = isnan(x) || constant_in_kernel(c->n->type.dtype, x) == x;
     if (x == 0)
         c->out->max_nonzero = 0;
 }
@@ -207,7 +208,8 @@ static void constant_contract(struct contract *c)
 static const struct kexpr *constant_at(struct at *c)
 {
     enum dtype t = c->n->type.dtype;
-    return kexpr_const(c->k, t == DT_FLOAT ? DT_F32 : kexpr_value_type(t), in_kernel(c->n, node_attr(c->n, THIRD)->f));
+    return kexpr_const(c->k, t == DT_FLOAT ? DT_F32 : kexpr_value_type(t),
+                       constant_in_kernel(t, node_attr(c->n, THIRD)->f));
 }
 
 static void constant_sample(struct sample *d)
@@ -221,6 +223,9 @@ const struct op_def op_constant = {
     .call = {
         .name = "constant",
         .doc = "the same number in every element",
+        .about = { .shapes = "-> dims",
+                   .formula = "y[i, ..] = value, rounded once to dtype",
+                   .gradient = "no operands" },
         .attrs = constant_attrs,
         .n_attrs = N_ATTRS(constant_attrs),
     },
@@ -291,6 +296,9 @@ const struct op_def op_extent = {
     .call = {
         .name = "extent",
         .doc = "the number of elements of a shape",
+        .about = { .shapes = "-> []",
+                   .formula = "y = of0 * of1 * ..",
+                   .gradient = "no operands; an integer" },
         .attrs = extent_attrs,
         .n_attrs = N_ATTRS(extent_attrs),
     },
@@ -340,7 +348,7 @@ static void iota_contract(struct contract *c)
     const struct index *n = c->n->type.dim[iota_axis(c->n)];
     double hi = n->hi > 0 ? (double)n->hi - 1 : 0;
     facts_set(c, 0, hi, hi <= dtype_table[c->n->type.dtype].max, true);
-    c->out->exact = !dtype_is_float(c->n->type.dtype) || in_kernel(c->n, hi) == hi;
+    c->out->exact = !dtype_is_float(c->n->type.dtype) || constant_in_kernel(c->n->type.dtype, hi) == hi;
 }
 
 static const struct kexpr *iota_at(struct at *c)
@@ -364,6 +372,10 @@ const struct op_def op_iota = {
     .call = {
         .name = "iota",
         .doc = "0, 1, 2 … along a dimension",
+        .about = { .shapes = "-> dims",
+                   .formula = "y[.., i, ..] = i",
+                   .source = "APL, index generator",
+                   .gradient = "no operands" },
         .attrs = iota_attrs,
         .n_attrs = N_ATTRS(iota_attrs),
     },

@@ -50,4 +50,5 @@ struct value *gen_partner(struct gen *g, const struct value *v);
 bool random_ints(struct gen *g);
 bool random_masked(struct gen *g);
 bool random_siblings(struct gen *g);
+bool random_moved(struct gen *g);
 #endif

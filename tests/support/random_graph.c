@@ -678,6 +678,7 @@ static const struct {
     { step_cast, 3 },      { step_topk, 4 },      { step_padic, 3 },         { step_combine, 4 },
     { step_mse, 2 },       { step_turned, 6 },    { step_axis_sum, 4 },      { step_input, 2 },
     { step_long, 2 },      { random_ints, 14 },   { random_masked, 5 },      { random_siblings, 5 },
+    { random_moved, 5 },
 };
 
 static bool random_step(struct gen *g)

@@ -93,6 +93,8 @@ static int fetch(struct gemm *g, const struct side *s, const struct index *slice
         return 0;
     if (index_less_eq(t, g->end, slice_depth(g, slice)))
         return 0; /* for all values of the dims, the slice lies past the end of K */
+    if (index_is_const(s->outer) && s->outer->k == 0)
+        return 0; /* an operand without elements, and so a result without elements: no block runs */
     const struct index *index[MAX_RANK], *outer, *depth;
     struct insert_point p = { 0 };
     const struct index *turn = NULL;

@@ -170,6 +170,13 @@ static const char *const shared = "graph shared\n"
                                   "output y = matmul(h, w) + x\n"
                                   "loss = mse(y, t)\n";
 
+/* No rows, no columns, and no depth: the products of the gradients have each of these. */
+static const char *const empty = "graph empty\n"
+                                 "input x: float[0, 0] where -2 <= x <= 2\n"
+                                 "label t: f32[0, 20]\n"
+                                 "output y = layernorm(linear(linear(x, 4), 20))\n"
+                                 "loss = sum(y * t, axis=[0, 1])\n";
+
 static void commands(void **state)
 {
     (void)state;
@@ -181,6 +188,9 @@ static void commands(void **state)
     command_expect("run shared.graph --backend cpu --grad --loss-scale 3", 2, NULL, "a power of two");
     command_expect("verify shared.graph --grad --device emu:gfx90a --batch 5", 0, "PASS", NULL);
     command_expect("verify shared.graph --grad --loss-scale 65536 --device emu:sm_90 --batch 33", 0, "PASS", NULL);
+    write_text("empty.graph", empty);
+    command_expect("verify empty.graph --grad --output grad:x --device emu:gfx90a", 0, "7 gradients, at most 0", NULL);
+    command_expect("verify empty.graph --grad --device emu:sm_90 -v", 0, "grad:ln0.beta", NULL);
     command_expect("build shared.graph --grad", 0, "wrote", NULL);
     command_expect("verify --device emu --batch 4", 0, "grad:w", NULL);
     command_expect("print shared.graph --grad", 0, "output \"grad:w\"", NULL);

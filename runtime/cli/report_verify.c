@@ -201,6 +201,42 @@ static void print_sampled(struct session *s, const struct verify_report *r, FILE
     }
 }
 
+static bool is_gradient(const struct drift *d) { return !strncmp(d->name, "grad:", 5); }
+
+/* True if every element of d was compared and is finite. */
+static bool is_plain(const struct drift *d)
+{
+    return d->left_out <= 0 && d->elements == d->all && d->finite == d->elements;
+}
+
+/* A line for each output. More than FEW gradients share one line, which names the worst; those with something else to
+   say, and with -v all, have their own. */
+static void print_drifts(struct session *s, const struct verify_report *r, FILE *to)
+{
+    enum { FEW = 6 };
+    const struct drift *worst = NULL;
+    size_t together = 0;
+    const char *head = "drift";
+    for (size_t i = 0; i < r->n_drifts; i++) {
+        const struct drift *d = &r->drifts[i];
+        bool plain = is_gradient(d) && is_plain(d);
+        together += plain;
+        if (plain && (!worst || d->relative > worst->relative))
+            worst = d;
+    }
+    bool all = together <= FEW || s->log;
+    for (size_t i = 0; i < r->n_drifts; i++) {
+        const struct drift *d = &r->drifts[i];
+        if (!all && is_gradient(d) && is_plain(d))
+            continue;
+        fprintf(to, "  %-5s       %s\n", head, drift_text(s->run, d));
+        head = "";
+    }
+    if (!all)
+        fprintf(to, "  %-5s       %zu gradients, at most %s from real, end to end: %s (-v shows each)\n", head,
+                together, error_text(s->run, worst->relative), worst->name);
+}
+
 static void print_passes(struct session *s, const struct verify_report *r, FILE *to)
 {
     const char *in = of_text(s->run, ", in ", r->pass_elements, r->pass_all);
@@ -240,8 +276,7 @@ static void print_rest(struct session *s, const struct verify_report *r, const s
     if (c->sanitized)
         fprintf(to, "  sanitize    no race, no unwritten and no out-of-range access in %s\n",
                 count_text(s->run, c->program->n_launches, "launch"));
-    for (size_t i = 0; i < r->n_drifts; i++)
-        fprintf(to, "  %s       %s\n", i ? "     " : "drift", drift_text(s->run, &r->drifts[i]));
+    print_drifts(s, r, to);
     if (r->exact)
         report_exact(s, r->exact, to);
     fprintf(to, "  rests on    %s\n", stands_on(s, c));

@@ -369,11 +369,11 @@ static void div_sample(struct sample *d)
     d->hi[1] = d->lo[1] < 0 ? -0.25 : 4;
 }
 
-/* dx = gy / y and dy = −dx·(x / y), where node n is x / y. */
+/* d(x/y)/dy = −(x/y)/y. Unlike gy/y, it does not overflow where x is 0 and y is tiny. */
 static struct node *div_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
-    struct node *gx = build2(b, "div", gy, n->in[1]);
-    return operand == 0 ? gx : build1(b, "neg", build2(b, "mul", gx, n));
+    struct node *y = n->in[1];
+    return operand == 0 ? build2(b, "div", gy, y) : build1(b, "neg", build2(b, "mul", gy, build2(b, "div", n, y)));
 }
 
 const struct op_def op_div = {
@@ -432,13 +432,12 @@ static struct node *neg_grad(struct builder *b, struct node *n, struct node *gy,
     return build1(b, "neg", gy);
 }
 
-/* gy·sign(x), and 0 at 0. If x is a NaN, both comparisons fail, and x − x makes the gradient a NaN. */
+/* 0 at 0 and at a NaN. */
 static struct node *abs_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];
     struct node *zero = build_scalar(b, 0);
-    struct node *other = build2(b, "mul", gy, build2(b, "sub", x, x));
-    struct node *below = build3(b, "select", build2(b, "less", x, zero), build1(b, "neg", gy), other);
+    struct node *below = build3(b, "select", build2(b, "less", x, zero), build1(b, "neg", gy), zero);
     return build3(b, "select", build2(b, "greater", x, zero), gy, below);
 }
 

@@ -63,6 +63,14 @@ static bool has_numpy(struct session *s, const char **why)
     return WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
+static bool has_torch(struct session *s, const char **why)
+{
+    (void)s;
+    *why = "no /usr/bin/python3 with PyTorch: apt-get install python3-torch";
+    int status = system("/usr/bin/python3 -c 'import torch' >/dev/null 2>&1");
+    return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
 static bool has_terminal(struct session *s, const char **why)
 {
     (void)s;
@@ -106,9 +114,9 @@ static const struct need {
     const char *name;
     bool (*present)(struct session *s, const char **why);
 } all[] = {
-    { "hiprtc", has_hiprtc },     { "nvrtc", has_nvrtc }, { "clang", has_clang },
-    { "nvidia", has_nvidia },     { "amd", has_amd },     { "numpy", has_numpy },
-    { "terminal", has_terminal }, { "f16c", has_f16c },   { "mounts", has_mounts },
+    { "hiprtc", has_hiprtc }, { "nvrtc", has_nvrtc },   { "clang", has_clang }, { "nvidia", has_nvidia },
+    { "amd", has_amd },       { "numpy", has_numpy },   { "torch", has_torch }, { "terminal", has_terminal },
+    { "f16c", has_f16c },     { "mounts", has_mounts },
 };
 
 /* Is `name` an item of a list divided by commas? */

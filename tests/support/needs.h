@@ -8,7 +8,7 @@
 enum { NEEDS_SKIPPED = 77 };
 
 /* A row of a program's tests. `what`: hiprtc, nvrtc or clang (a compiler for its targets), nvidia or amd (a GPU and its
-   compiler), numpy, terminal, f16c, mounts (a file system may be mounted). tests/CMakeLists.txt lists it for the
+   compiler), numpy, torch, terminal, f16c, mounts (a file system may be mounted). tests/CMakeLists.txt lists it for the
    program. */
 #define needs(what, test) cmocka_unit_test_prestate(test, what)
 

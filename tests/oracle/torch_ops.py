@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+"""Every op and its gradient against PyTorch in float64.
+
+usage: op_cases | torch_ops.py        prints a line an op; exit 1 if any differs, or has no counterpart here and none in ALONE
+"""
+import json, math, sys
+import torch
+import torch.nn.functional as F
+
+TYPES = {"bool": torch.bool, "i32": torch.int32, "i64": torch.int64}
+
+# ---- what PyTorch has no counterpart of ----
+ALONE = {"padic_encode": "an integer code of routing scores", "padic_decode": "its inverse"}
+
+
+def number(x):
+    return float.fromhex(x) if x not in ("nan", "inf", "-inf") else float(x)
+
+
+def tensor(t):
+    if t["dtype"] in TYPES:
+        return torch.tensor(t["data"], dtype=torch.int64).reshape(t["shape"]).to(TYPES[t["dtype"]])
+    return torch.tensor([number(x) for x in t["data"]], dtype=torch.float64).reshape(t["shape"])
+
+
+def is_float(x):
+    return x.dtype.is_floating_point
+
+
+# ---- counterparts ----
+def axes(a, x):
+    return [i % x.dim() for i in a["axis"]]
+
+
+def over_axes(f):
+    """f reduces the last dimension; of several axes it reduces their product."""
+    def reduced(a, x):
+        dims = axes(a, x)
+        keep = [i for i in range(x.dim()) if i not in dims]
+        y = f(x.permute(keep + sorted(dims)).reshape([x.shape[i] for i in keep] + [-1] if x.numel() else
+                                                     [x.shape[i] for i in keep] + [math.prod(x.shape[i] for i in dims)]))
+        return y.reshape([1 if i in dims else x.shape[i] for i in range(x.dim())]) if a["keepdim"] else y
+    return reduced
+
+
+def max_of_rows(x):
+    if x.shape[-1] == 0:
+        return torch.full(x.shape[:-1], -math.inf if is_float(x) else torch.iinfo(x.dtype).min, dtype=x.dtype)
+    return x.gather(-1, first_largest(x).unsqueeze(-1)).squeeze(-1)
+
+
+def first_largest(x):
+    """The first of the largest, or the first NaN."""
+    if x.shape[-1] == 0:
+        return torch.full(x.shape[:-1], -1, dtype=torch.int64)
+    key = torch.where(torch.isnan(x), torch.full_like(x, math.inf), x) if is_float(x) else x
+    best = (torch.isnan(x) if is_float(x) else x != x)
+    at = torch.where(best.any(-1, keepdim=True), best, key == key.max(-1, keepdim=True).values)
+    return at.to(torch.int64).argmax(-1)
+
+
+def concat(a, *xs):
+    return torch.cat(xs, a["axis"])
+
+
+def slice_of(a, x):
+    for d, (start, size) in enumerate(zip(a["start"], a["size"])):
+        step = a.get("step", [1] * x.dim())[d] if a.get("step") else 1
+        x = x.index_select(d, torch.arange(size) * step + start)
+    return x
+
+
+def pad(a, x):
+    """Interior padding by strided assignment; a negative low or high crops."""
+    for d in range(x.dim()):
+        low, high, inner = a["low"][d], a["high"][d], (a["interior"] or [0] * x.dim())[d]
+        n = x.shape[d] + max(x.shape[d] - 1, 0) * inner
+        where = torch.arange(x.shape[d]) * (inner + 1) + low
+        shape = list(x.shape)
+        shape[d] = n + low + high
+        keep = ((where >= 0) & (where < shape[d])).nonzero().flatten()
+        fill = torch.full(shape, a["value"], dtype=torch.float64).to(x.dtype)
+        x = fill.index_copy(d, where[keep], x.index_select(d, keep))
+    return x
+
+
+def layernorm(a, x, gamma, beta):
+    return F.layer_norm(x, [x.shape[-1]], gamma, beta, a["eps"]) if x.shape[-1] else x * gamma + beta
+
+
+def select(a, c, x, y):
+    return torch.where(c, x, y)
+
+
+def cast(a, x):
+    to = a["dtype"]
+    if to == "bool":
+        return x != 0
+    if to not in TYPES:
+        return x.to(torch.float64)
+    if not is_float(x):
+        return x.to(TYPES[to])
+    least, most = torch.iinfo(TYPES[to]).min, torch.iinfo(TYPES[to]).max
+    y = torch.nan_to_num(x.detach(), nan=0.0, posinf=1e300, neginf=-1e300).trunc()
+    whole = y.clamp(-2.0 ** 62, 2.0 ** 62).to(torch.int64)
+    whole = torch.where(y >= float(most), torch.tensor(most), torch.where(y <= float(least), torch.tensor(least), whole))
+    return whole.to(TYPES[to])
+
+
+def combine(a, w, *ys):
+    """An expert of weight 0 does not take part: neither its result nor its weight has a gradient."""
+    terms = [torch.where(w[..., [e]] != 0, w[..., [e]], 0.0) * torch.where(w[..., [e]] != 0, y, 0.0)
+             for e, y in enumerate(ys)]
+    return sum(terms[1:], terms[0])
+
+
+def topk_mask(a, x):
+    if is_float(x):
+        x = torch.where(torch.isnan(x), torch.full_like(x, -math.inf), x)
+    order = torch.sort(x, dim=-1, descending=True, stable=True).indices
+    return torch.zeros(x.shape, dtype=torch.bool).scatter(-1, order[..., :a["k"]], True)
+
+
+def matmul(a, x, w):
+    return torch.matmul(x.transpose(-1, -2) if a["transpose_a"] else x, w.transpose(-1, -2) if a["transpose_b"] else w)
+
+
+def rounding_to_minus_inf(a, x, y):
+    zero = y == 0
+    q = torch.div(x, torch.where(zero, torch.ones_like(y), y), rounding_mode="floor")
+    return torch.where(zero, torch.zeros_like(q), q)
+
+
+def rounding_to_zero(a, x, y):
+    zero = y == 0
+    q = torch.div(x, torch.where(zero, torch.ones_like(y), y), rounding_mode="trunc")
+    return torch.where(zero, torch.zeros_like(q), q)
+
+
+def extreme(pick_x, x, y):
+    """One operand's value, gradient and all: x on a tie, and a NaN."""
+    return torch.where(pick_x | (x != x), x, y)
+
+
+OPS = {
+    "add": lambda a, x, y: x + y,
+    "sub": lambda a, x, y: x - y,
+    "mul": lambda a, x, y: x * y,
+    "fma": lambda a, x, y, z: x * y + z,
+    "div": lambda a, x, y: x / y,
+    "floor_div": rounding_to_minus_inf,
+    "trunc_div": rounding_to_zero,
+    "mod": lambda a, x, y: torch.where(y == 0, torch.zeros_like(x), x - y * rounding_to_minus_inf(a, x, y)),
+    "rem": lambda a, x, y: torch.where(y == 0, torch.zeros_like(x), x - y * rounding_to_zero(a, x, y)),
+    "neg": lambda a, x: -x,
+    "abs": lambda a, x: x.abs(),
+    "exp": lambda a, x: x.exp(),
+    "log": lambda a, x: x.log(),
+    "sqrt": lambda a, x: x.sqrt(),
+    "tanh": lambda a, x: x.tanh(),
+    "maximum": lambda a, x, y: extreme(x >= y, x, y),
+    "minimum": lambda a, x, y: extreme(x <= y, x, y),
+    "less": lambda a, x, y: x < y,
+    "less_equal": lambda a, x, y: x <= y,
+    "equal": lambda a, x, y: x == y,
+    "not_equal": lambda a, x, y: x != y,
+    "greater": lambda a, x, y: x > y,
+    "greater_equal": lambda a, x, y: x >= y,
+    "logical_and": lambda a, x, y: x & y,
+    "logical_or": lambda a, x, y: x | y,
+    "logical_not": lambda a, x: ~x,
+    "select": select,
+    "cast": cast,
+    "reshape": lambda a, x: x.reshape(a["dims"]),
+    "transpose": lambda a, x: x.permute(a["perm"]),
+    "broadcast": lambda a, x: x.expand(a["dims"]),
+    "slice": slice_of,
+    "concat": concat,
+    "pad": pad,
+    "reverse": lambda a, x: x.flip(a["axis"] if isinstance(a["axis"], list) else [a["axis"]]),
+    "tile": lambda a, x: x.repeat(a["repeats"]),
+    "sum": over_axes(lambda x: x.sum(-1, dtype=x.dtype)),
+    "mean": over_axes(lambda x: x.mean(-1)),
+    "max": over_axes(max_of_rows),
+    "argmax": lambda a, x: first_largest(x),
+    "matmul": matmul,
+    "linear": lambda a, x, w, b: F.linear(x, w, b),
+    "gelu": lambda a, x: F.gelu(x, approximate="tanh"),
+    "softmax": lambda a, x: x.softmax(-1),
+    "layernorm": layernorm,
+    "mse": lambda a, x, y: F.mse_loss(x, y),
+    "topk_mask": topk_mask,
+    "combine": combine,
+}
+
+# ---- what differs on purpose: where, and why ----
+# Each takes a case's operands, attributes and the operand's number (None: the result); a mask of elements, True: all.
+DIFFERS = {
+    "layernorm": (lambda a, xs, k: k == 0 and not torch.isfinite(xs[1]).all(),
+                  "the gradient by x where gamma is not finite: which infinities meet depends on the order of the sums"),
+    "gelu": (lambda a, xs, k: xs[0] < -1e100, "at -inf and below -1e102 tokic's formula gives NaN: -inf times 0"),
+}
+
+
+# ---- the comparison ----
+def largest(xs):
+    finite = [torch.nan_to_num(x.abs(), nan=0, posinf=0).max() for x in xs if is_float(x) and x.numel()]
+    return max([float(m) for m in finite], default=0)
+
+
+def differs(got, want, xs):
+    """By more than 1e-9, relative to the element and to the largest result, or than sums of huge operands cancel."""
+    if not is_float(want):
+        return got != want
+    same = (got == want) | (torch.isnan(got) & torch.isnan(want))
+    size = min(max(largest([want]), 1e-3), 1e6)
+    cancelled = 1e-12 * largest(xs) if largest(xs) > 1e100 else 0
+    return ~(same | ((got - want).abs() <= 1e-9 * want.abs().clamp(min=size) + cancelled))
+
+
+def run(case):
+    xs = [tensor(x["x"]) for x in case["in"]]
+    attrs = {k: number(v) if isinstance(v, str) and k not in ("dtype",) else v for k, v in case["attrs"].items()}
+    for x in xs:
+        x.requires_grad_(is_float(x))
+    y = OPS[case["op"]](attrs, *xs)
+    grads = {}
+    if case["grads"] and is_float(y) and y.requires_grad:
+        wanted = [int(k) for k in case["grads"]]
+        got = torch.autograd.grad((y * tensor(case["r"])).sum(), [xs[k] for k in wanted], allow_unused=True)
+        grads = {k: torch.zeros_like(xs[k]) if g is None else g for k, g in zip(wanted, got)}
+    return attrs, [x.detach() for x in xs], y.detach(), grads
+
+
+def excused(op, attrs, xs, k, bad):
+    if op not in DIFFERS:
+        return bad & False
+    where = DIFFERS[op][0](attrs, xs, k)
+    return bad & where if isinstance(where, torch.Tensor) and where.shape == bad.shape else bad & bool(torch.as_tensor(where).any())
+
+
+def compare(case, tally):
+    op = case["op"]
+    attrs, xs, y, grads = run(case)
+    pairs = [(None, tensor(case["y"]), y)] + [(k, tensor(case["grads"][str(k)]), g) for k, g in grads.items()]
+    for k, ours, theirs in pairs:
+        what = "result" if k is None else f"gradient of operand {k}"
+        if ours.shape != theirs.shape:
+            return f"{what} has shape {list(ours.shape)}, PyTorch's {list(theirs.shape)}"
+        bad = differs(ours, theirs, xs)
+        free = excused(op, attrs, xs, k, bad)
+        tally["elements"] += bad.numel()
+        tally["on purpose"] += int(free.sum())
+        if (bad & ~free).any():
+            at = tuple(int(i) for i in (bad & ~free).nonzero()[0])
+            return (f"{what} at {list(at)} is {ours[at].item()!r}, PyTorch's {theirs[at].item()!r}; attributes {attrs}, "
+                    f"operands {[x.flatten()[:8].tolist() for x in xs]}")
+    return None
+
+
+def main():
+    tallies, wrong = {}, 0
+    for line in sys.stdin:
+        case = json.loads(line)
+        op = case["op"]
+        if op in ALONE:
+            continue
+        tally = tallies.setdefault(op, {"cases": 0, "gradients": 0, "elements": 0, "on purpose": 0, "wrong": 0})
+        if op not in OPS:
+            tally["wrong"] += 1
+            continue
+        tally["cases"] += 1
+        tally["gradients"] += len(case["grads"])
+        why = compare(case, tally)
+        if why:
+            tally["wrong"] += 1
+            if tally["wrong"] <= 2:
+                print(f"{op}: {why}")
+    for op, t in tallies.items():
+        wrong += t["wrong"]
+        note = "no counterpart in this file" if op not in OPS else "WRONG" if t["wrong"] else "ok"
+        print(f"{op:<20} {t['cases']:>4} cases {t['gradients']:>4} gradients {t['elements']:>8} elements "
+              f"{t['on purpose']:>6} differ on purpose  {note}")
+    for op, (_, why) in DIFFERS.items():
+        print(f"on purpose: {op}: {why}")
+    for op, why in ALONE.items():
+        print(f"not in PyTorch: {op}: {why}")
+    sys.exit(1 if wrong or not tallies else 0)
+
+
+main()

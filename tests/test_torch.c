@@ -1,4 +1,4 @@
-/* Every op and its gradient against PyTorch, on random uses with special numbers among them: tests/oracle/torch_ops.py. */
+/* Every op and its gradient against PyTorch, on random uses, some with special numbers: tests/oracle/torch_ops.py. */
 #include "tests/support/needs.h"
 
 #include <stdlib.h>

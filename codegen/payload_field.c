@@ -23,6 +23,7 @@ static const struct {
     { "CAST", FIELD_CAST },
     { "RINT", FIELD_RINT },
     { "FLOOR", FIELD_FLOOR },
+    { "ORDER", FIELD_ORDER },
     { "NOT_FINITE", FIELD_OP_COUNT },
     { "EXP2", FIELD_OP_COUNT + 1 },
     { "LOG2", FIELD_OP_COUNT + 2 },

@@ -8,6 +8,7 @@
 #include "ir/ops/op.h"
 #include "runtime/judge/exact.h"
 #include "tests/support/chain.h"
+#include "tests/support/kernel_mutant.h"
 #include "tests/support/random_graph.h"
 
 static const char *const targets[] = { "gfx90a", "sm_90" };
@@ -111,11 +112,44 @@ static void test_random_graphs(void **state)
     }
 }
 
+/* A wrong kernel alone is blamed, and fails the verdict that the other judgements pass. */
+static void plant(void *ctx, struct program *p)
+{
+    struct mutant m;
+    uint64_t rnd = 5;
+    (void)ctx;
+    assert_non_null(mutant_make(p->kernels[1].k, MUTANT_STRIDE, &rnd, &m));
+}
+
+static void test_a_wrong_kernel(void **state)
+{
+    (void)state;
+    struct session *s = session_begin();
+    const char *text = "graph g\ndim B\ninput x: f32[B, 40]\ny = softmax(x)\noutput z: f32[40] = sum(y, axis=0)\n"
+                       "output w: f32[B, 40] = softmax(y * 2.0)\n";
+    struct chain_options o = { .change = plant };
+    struct exact_report r;
+    struct chain *c = chain_new(s, target_find("sm_90"), source_of_string(s, "wrong", text), &o);
+    assert_non_null(c);
+    assert_true(exact_field(s, c->program, chain_bind(c, 9, 42), 1, &r));
+    assert_false(r.pass);
+    for (size_t i = 0; i < r.n_kernels; i++) {
+        assert_int_equal(exact_is_equal(&r.kernels[i]), r.kernels[i].kernel != 1);
+        assert_true(r.kernels[i].kernel != 1 || r.kernels[i].first || r.kernels[i].outside);
+    }
+    struct verify_report all = { .pass = true };
+    assert_int_equal(verify_verdict(&all), VERDICT_PASS);
+    all.exact = &r;
+    assert_int_equal(verify_verdict(&all), VERDICT_FAIL);
+    session_end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_op),
         cmocka_unit_test(test_random_graphs),
+        cmocka_unit_test(test_a_wrong_kernel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

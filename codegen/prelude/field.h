@@ -94,8 +94,13 @@ static inline P p_unset(void) { return 0x0bad0bad0badull; }
 #define p_round_f16(x) (x)
 #define p_round_bf16(x) (x)
 
-static inline tk_i32 p_order(P x) { return (tk_i32)(x >> 30); }
-static inline tk_i32 p_to_i32(P x) { return p_order(p_mix(MIX_CAST, x)); }
+/* 31 bits of a hash, with 0 in the middle. */
+static P_CALL tk_i32 p_order(P x)
+{
+    tk_u64 away = p_mix(MIX_ORDER, x) - p_mix(MIX_ORDER, 0) + (1ull << 60);
+    return (tk_i32)((away & P_MOD) >> 30);
+}
+static inline tk_i32 p_to_i32(P x) { return (tk_i32)(p_mix(MIX_CAST, x) >> 30); }
 static inline tk_i64 p_to_i64(P x) { return p_to_i32(x); }
 #define p_eq(a, b) (p_order(a) == p_order(b))
 #define p_ne(a, b) (p_order(a) != p_order(b))

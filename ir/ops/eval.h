@@ -76,6 +76,7 @@ enum field_op {
     FIELD_CAST,
     FIELD_RINT,
     FIELD_FLOOR,
+    FIELD_ORDER,
     FIELD_OP_COUNT
 };
 #define FIELD_P ((UINT64_C(1) << 61) - 1)
@@ -148,16 +149,16 @@ NUM n_max_begin(const struct ev *c);
 NUM n_max_take(const struct ev *c, NUM total, NUM x);
 NUM n_min_begin(const struct ev *c);
 NUM n_min_take(const struct ev *c, NUM total, NUM x);
-/* Elements of the field are ordered by their upper 31 bits, so that an i32 can hold their order (K_ORDER in
-   ir/kernel/kop.def); elements with equal upper bits count as equal. */
-static inline int64_t field_order(uint64_t a) { return (int64_t)(a >> 30); }
+/* The place of an element of the field in their order: 31 bits of a hash, which an i32 can hold (K_ORDER in
+   ir/kernel/kop.def), with 0 in the middle. Elements with equal places count as equal. */
+int64_t field_order(uint64_t key, uint64_t x);
 static inline bool n_less(const struct ev *c, NUM a, NUM b)
 {
-    return c->kind == NUM_DOUBLE ? a.d < b.d : field_order(a.u) < field_order(b.u);
+    return c->kind == NUM_DOUBLE ? a.d < b.d : field_order(c->key, a.u) < field_order(c->key, b.u);
 }
 static inline bool n_is_zero(const struct ev *c, NUM a)
 {
-    return c->kind == NUM_DOUBLE ? a.d == 0 : field_order(a.u) == 0;
+    return c->kind == NUM_DOUBLE ? a.d == 0 : field_order(c->key, a.u) == field_order(c->key, 0);
 }
 static inline bool n_is_nan(const struct ev *c, NUM a) { return c->kind == NUM_DOUBLE && a.d != a.d; }
 

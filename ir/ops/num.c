@@ -69,6 +69,12 @@ uint64_t field_mix(uint64_t key, unsigned op, uint64_t a, uint64_t b)
     return reduce(h);
 }
 
+int64_t field_order(uint64_t key, uint64_t x)
+{
+    uint64_t away = field_mix(key, FIELD_ORDER, x, 0) - field_mix(key, FIELD_ORDER, 0, 0) + (UINT64_C(1) << 60);
+    return (int64_t)((away & FIELD_P) >> 30);
+}
+
 /* ---- degrees ---- */
 static const uint64_t degree_low = (UINT64_C(1) << DEGREE_NEST) - 1;
 
@@ -175,7 +181,7 @@ NUM n_floor(const struct ev *c, NUM a)
 
 int64_t n_to_int(const struct ev *c, enum dtype to, NUM a)
 {
-    return c->kind == NUM_DOUBLE ? int_of_double(to, a.d) : field_order(call(c, FIELD_CAST, a.u, 0).u);
+    return c->kind == NUM_DOUBLE ? int_of_double(to, a.d) : (int64_t)(call(c, FIELD_CAST, a.u, 0).u >> 30);
 }
 
 static NUM take_field(const struct ev *c, unsigned op, double fill, NUM total, NUM x)

@@ -58,7 +58,7 @@ static uint64_t score_key(const void *row, int64_t i)
     const struct row *r = row;
     NUM x = r->c->in[0].v[r->at + i];
     return !dtype_is_float(r->c->in[0].dtype) ? rank_of_int(x.i)
-           : r->c->kind == NUM_FIELD          ? rank_of_int(field_order(x.u))
+           : r->c->kind == NUM_FIELD          ? rank_of_int(field_order(r->c->key, x.u))
                                               : rank_of_double(x.d);
 }
 

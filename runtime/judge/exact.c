@@ -182,6 +182,7 @@ struct exact *exact_begin(struct session *s, const struct program *p, const stru
 void exact_end(struct exact *x) { walk_end(x->w); }
 bool exact_is_done(const struct exact *x) { return x->next == x->p->n_launches; }
 const struct program_launch *exact_launch(const struct exact *x) { return &x->p->launches[x->next]; }
+const struct walk *exact_values(const struct exact *x) { return x->w; }
 payload_run **exact_code(struct exact *x, size_t kernel) { return &x->run[kernel]; }
 
 void exact_all(struct session *s, const struct program *p, const struct binding *b, int threads,

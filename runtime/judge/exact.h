@@ -7,6 +7,7 @@
 #include "codegen/program.h"
 #include "runtime/bind.h"
 #include "runtime/judge/exact_run.h"
+#include "runtime/judge/walk.h"
 
 /* The verdict on the kernels of one group. */
 struct exact_verdict {
@@ -50,6 +51,7 @@ void exact_end(struct exact *x);
 bool exact_is_done(const struct exact *x);
 const struct program_launch *exact_launch(const struct exact *x); /* the next group's first */
 payload_run **exact_code(struct exact *x, size_t kernel);         /* what runs as that kernel; may be replaced */
+const struct walk *exact_values(const struct exact *x);           /* of all groups so far */
 /* Judges the next group; exact_pass_on goes on to the one after it. */
 void exact_judge(struct exact *x, struct exact_verdict *v);
 void exact_pass_on(struct exact *x);

@@ -12,12 +12,11 @@
 #include "runtime/compile/compile.h"
 
 /* ---- the library ---- */
-static const char *library_text(struct session *s, const char *prelude, struct kernel *const *k, size_t n)
+static const char *library_text(struct session *s, const char *prelude, const char *const *texts, size_t n)
 {
-    const char **texts = arena_array(s->run, const char *, n + 1);
     size_t size = strlen(prelude) + 1;
     for (size_t i = 0; i < n; i++)
-        size += strlen(texts[i] = print_payload(s, k[i])) + 1;
+        size += strlen(texts[i]) + 1;
     char *text = arena_alloc(s->run, size);
     char *at = stpcpy(text, prelude);
     for (size_t i = 0; i < n; i++)
@@ -40,17 +39,17 @@ static bool library_open(struct session *s, const struct code *code, struct payl
                                  good ? dlerror() : "no room for them");
 }
 
-bool payloads_compile(struct session *s, const struct target *t, const char *prelude, struct kernel *const *k, size_t n,
-                      struct payloads *lib)
+bool payloads_of_texts(struct session *s, const struct target *t, const char *prelude, const char *const *texts,
+                       const char *const *names, size_t n, struct payloads *lib)
 {
     struct code code;
     *lib = (struct payloads){ .fd = -1 };
-    if (!compile_payload_text(s, t, library_text(s, prelude, k, n), &code) || !library_open(s, &code, lib))
+    if (!compile_payload_text(s, t, library_text(s, prelude, texts, n), &code) || !library_open(s, &code, lib))
         return false;
     lib->run = arena_array(s->run, payload_run *, n + 1);
     for (size_t i = 0; i < n; i++) {
-        void *run = dlsym(lib->so, arena_printf(s->run, "%s_run", k[i]->name));
-        BUG_IF(!run, "payloads without %s", k[i]->name);
+        void *run = dlsym(lib->so, arena_printf(s->run, "%s_run", names[i]));
+        BUG_IF(!run, "payloads without %s", names[i]);
         memcpy(&lib->run[i], &run, sizeof run); /* ISO C has no cast from void * to a function pointer */
     }
     lib->outside = dlsym(lib->so, "p_outside");
@@ -58,6 +57,18 @@ bool payloads_compile(struct session *s, const struct target *t, const char *pre
     lib->key = dlsym(lib->so, "p_key");
     BUG_IF(!lib->outside || !lib->counts, "payloads without guards");
     return true;
+}
+
+bool payloads_compile(struct session *s, const struct target *t, const char *prelude, struct kernel *const *k, size_t n,
+                      struct payloads *lib)
+{
+    const char **texts = arena_array(s->run, const char *, n + 1);
+    const char **names = arena_array(s->run, const char *, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        names[i] = k[i]->name;
+        texts[i] = print_payload(s, k[i]);
+    }
+    return payloads_of_texts(s, t, prelude, texts, names, n, lib);
 }
 
 void payloads_close(struct payloads *lib)

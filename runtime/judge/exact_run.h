@@ -19,6 +19,9 @@ struct payloads {
    due in any case. */
 bool payloads_compile(struct session *s, const struct target *t, const char *prelude, struct kernel *const *k, size_t n,
                       struct payloads *out);
+/* The same from printed payloads. */
+bool payloads_of_texts(struct session *s, const struct target *t, const char *prelude, const char *const *texts,
+                       const char *const *names, size_t n, struct payloads *out);
 void payloads_close(struct payloads *lib);
 
 struct cells {

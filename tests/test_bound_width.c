@@ -3,6 +3,7 @@
 #include "tests/support/support.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/mathfn.h"
@@ -537,12 +538,114 @@ static void bounds_of_units_are_near(void **state)
     }
 }
 
+/* ---- matrix units: random and adversarial terms ---- */
+enum { SHAPES = 8, HELD = 6000 };
+
+/* Values of f16: of one sign or both, of close or wide magnitudes; each term cancelled by the next, or all by the second
+   half; running sums that grow, or shrink to less than what was lost. */
+static double unit_term(int shape, int k, int n, double half, uint64_t *rnd)
+{
+    double x = 1 + rnd_unit(rnd);
+    double sign = rnd_range(rnd, 0, 1) ? 1 : -1;
+    switch (shape) {
+    case 0: return sign * x;
+    case 1: return x;
+    case 2: return sign * ldexp(x, -(int)rnd_range(rnd, 0, 16));
+    case 3: return sign * ldexp(x, (int)rnd_range(rnd, -24, 7));
+    case 4: return k % 2 ? -half : x;
+    case 5: return sign * ldexp(x, 7 - 20 * k / n);
+    case 6: return sign * ldexp(x, 20 * k / n - 13);
+    default: return k < n / 2 ? x : -ldexp(x, -(int)rnd_range(rnd, 0, 1));
+    }
+}
+
+struct unit_case {
+    int n, parts;
+    double a[LONGEST], b[LONGEST];   /* the reference's */
+    double ma[LONGEST], mb[LONGEST]; /* the unit's, within the errors */
+    double ea[LONGEST], eb[LONGEST];
+};
+
+static double drawn(double x, double size, uint64_t *rnd, double *moved, double *error)
+{
+    x = dtype_round(DT_F16, x);
+    *moved = dtype_round(DT_F16, x * (1 + size * (2 * rnd_unit(rnd) - 1)));
+    *error = fabs(*moved - x) * (1 + rnd_unit(rnd));
+    return x;
+}
+
+static void draw_unit_case(struct unit_case *c, const struct matrix_unit *u, int round, uint64_t *rnd)
+{
+    int shape = round % SHAPES;
+    double size = round / SHAPES % 3 ? 0 : ldexp(1, -(int)rnd_range(rnd, 4, 12));
+    c->parts = round % 5 ? 1 : (int)rnd_range(rnd, 1, 6);
+    c->n = u->k * c->parts * (int)rnd_range(rnd, 1, 1 << rnd_range(rnd, 0, 5));
+    for (int k = 0; k < c->n; k++) {
+        double x = unit_term(shape, k, c->n, k ? c->a[k - 1] : 0, rnd);
+        double y = shape == 4 || shape == 7 ? 1 : unit_term(shape, k, c->n, 0, rnd);
+        c->a[k] = drawn(x, size, rnd, &c->ma[k], &c->ea[k]);
+        c->b[k] = drawn(y, size, rnd, &c->mb[k], &c->eb[k]);
+    }
+}
+
+static double hold_unit(struct session *s, const struct matrix_unit *u, const struct unit_case *c)
+{
+    struct graph *g = graph_new(s, "unit");
+    struct node *in[] = { input(g, DT_F16, 2, 1, c->n), input(g, DT_F16, 2, c->n, 1) };
+    struct node *dot = node_of(g, "matmul", in, 2);
+    dot->compute = DT_F16;
+    struct sum_record r = {
+        2,
+        { { .block = u->k, .chain = c->n / u->k / c->parts, .unit = &u->model, .unit_k = u->k },
+          { .block = 1, .chain = c->parts } },
+    };
+    double real;
+    double *values[] = { (double *)c->a, (double *)c->b };
+    const double *errors[] = { c->ea, c->eb };
+    double e = bound_with(g, dot, values, errors, &r, true, &real);
+    double error = fabs(by_unit(u, c->ma, c->mb, c->n, c->parts) - real);
+    if (!(error <= e))
+        fail_msg("unit, %d terms in %d parts: error %g, bound %g", c->n, c->parts, error, e);
+    return e > 0 ? error / e : 0;
+}
+
+static int by_size(const void *x, const void *y)
+{
+    double a = *(const double *)x;
+    double b = *(const double *)y;
+    return (a > b) - (a < b);
+}
+
+static void bounds_of_units_hold(void **state)
+{
+    (void)state;
+    static const char *const targets[] = { "sm_90", "gfx90a" };
+    static struct unit_case c;
+    static double ratio[HELD];
+    uint64_t rnd = 5;
+    for (int t = 0; t < 2; t++) {
+        const struct matrix_unit *u = target_find(targets[t])->matrix;
+        for (int at = 0; at < HELD; at += 100) {
+            struct session *s = session_begin();
+            for (int i = at; i < at + 100; i++) {
+                draw_unit_case(&c, u, i, &rnd);
+                ratio[i] = hold_unit(s, u, &c);
+            }
+            session_end(s);
+        }
+        qsort(ratio, HELD, sizeof *ratio, by_size);
+        print_message("%s: of %d sums, median error %.3f of the bound, worst %.3f\n", targets[t], HELD, ratio[HELD / 2],
+                      ratio[HELD - 1]);
+        assert_true(ratio[HELD / 2] > 0.02 && ratio[HELD - 1] > 0.5);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pointwise_bounds_are_near), cmocka_unit_test(bounds_of_sums_are_near),
         cmocka_unit_test(errors_of_operands_add_up), cmocka_unit_test(sums_in_doubles_are_near),
-        cmocka_unit_test(bounds_of_units_are_near),
+        cmocka_unit_test(bounds_of_units_are_near),  cmocka_unit_test(bounds_of_units_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,13 +148,35 @@ bool columns_wanted(const struct ev *c, int64_t first, int64_t last, bool *wante
     return any;
 }
 
+static int64_t matrix_size(const struct ev *c)
+{
+    return c->in[1].rank == 2 ? c->out.count : c->out.dim[c->out.rank - 2] * c->out.last;
+}
+
+int64_t matrix_begin(const struct ev *c) { return c->runs[0].lo / matrix_size(c) * matrix_size(c); }
+
+void each_matrix(const struct ev *c, void (*each)(void *ctx, const struct ev *c), void *ctx)
+{
+    struct ev one = *c;
+    for (size_t r = 0; r < c->n_runs; r += one.n_runs) {
+        one.runs = c->runs + r;
+        one.n_runs = 1;
+        int64_t begin = matrix_begin(&one);
+        while (r + one.n_runs < c->n_runs && one.runs[one.n_runs].lo >= begin &&
+               one.runs[one.n_runs].lo < begin + matrix_size(c))
+            one.n_runs++;
+        each(ctx, &one);
+    }
+}
+
 enum { EVAL_COLUMNS = 32 }; /* of b, at a time: so that they stay in the cache for all rows of a */
 
 /* Copies the wanted columns of b; column j to out[(j - first)·k]. */
 static void gather_columns(const struct ev *c, int64_t first, int64_t last, const bool *wanted, NUM *out)
 {
-    struct dot d = dot_of(c, first);
-    int64_t step = dot_of(c, last - 1).b - d.b;
+    int64_t base = matrix_begin(c);
+    struct dot d = dot_of(c, base + first);
+    int64_t step = dot_of(c, base + last - 1).b - d.b;
     step = last - first > 1 ? step / (last - first - 1) : 0;
     for (int64_t i = 0; i < d.k; i++)
         for (int64_t j = 0; j < last - first; j++)
@@ -171,8 +193,7 @@ static const NUM *gather_row(const struct ev *c, const struct dot *d, NUM *out)
     return out;
 }
 
-/* For b of rank 2. */
-static void eval_matrix(struct ev *c)
+static void eval_matrix(void *ctx, const struct ev *c)
 {
     int64_t length = c->out.last;
     int64_t k = dot_of(c, c->runs[0].lo).k;
@@ -192,24 +213,13 @@ static void eval_matrix(struct ev *c)
             struct dot d = dot_of(c, part.lo);
             const NUM *x = gather_row(c, &d, row);
             for (int64_t i = part.lo; i < part.hi; i++)
-                n_store(c, i, n_dot(c, x, 1, columns + (i % length - first) * k, 1, k));
+                n_store(ctx, i, n_dot(c, x, 1, columns + (i % length - first) * k, 1, k));
         }
     }
     arena_free(a);
 }
 
-static void matmul_eval(struct ev *c)
-{
-    if (c->in[1].rank == 2 && c->n_runs) {
-        eval_matrix(c);
-        return;
-    }
-    for (size_t r = 0; r < c->n_runs; r++)
-        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
-            struct dot d = dot_of(c, i);
-            n_store(c, i, n_dot(c, c->in[0].v + d.a, d.sa, c->in[1].v + d.b, d.sb, d.k));
-        }
-}
+static void matmul_eval(struct ev *c) { each_matrix(c, eval_matrix, c); }
 
 /* ---- matmul: adjoints ---- */
 static struct node *product(struct builder *b, struct node *x, bool tx, struct node *y, bool ty)

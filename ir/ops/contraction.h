@@ -14,5 +14,10 @@ struct run run_within(const struct run *r, int64_t length, int64_t first, int64_
 /* Sets wanted[j - first] where a run has an element of column j, first <= j < last; else clears it. Returns whether one
    is set. */
 bool columns_wanted(const struct ev *c, int64_t first, int64_t last, bool *wanted);
+/* The first element of the result's matrix that the first run lies in: 0 if b has rank 2, since all rows of a then
+   multiply the same matrix. */
+int64_t matrix_begin(const struct ev *c);
+/* Calls each() with the runs of one matrix after the other. */
+void each_matrix(const struct ev *c, void (*each)(void *ctx, const struct ev *c), void *ctx);
 void matmul_bound(struct bd *b);
 #endif

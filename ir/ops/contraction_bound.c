@@ -10,9 +10,9 @@ struct mass {
     double mass;    /* Σ max |a'·b'| */
     double err;     /* Σ max |a'·b' − a·b| */
     double flushed; /* at least the part of `mass` that a unit loses if it flushes subnormal operands to 0 */
-    /* The largest (exponent of a') + (exponent of b'). Subnormals and 0 have their format's smallest exponent. */
-    int exponent;
-    bool lost; /* no bound exists: an operand is unbounded, or may overflow its format */
+    double unit;    /* a unit's rounding errors in its running sums */
+    double parts;   /* at least Σ |computed running sum| */
+    bool lost;      /* no bound exists: an operand is unbounded, or may overflow its format */
     bool special;
     bool inf_by_subnormal; /* a term may be ∞ times a subnormal, which is a NaN if the unit flushes subnormals */
 };
@@ -38,14 +38,15 @@ static double operand_error(const struct bd *b, enum dtype in, int operand, int6
     return e + dtype_half_ulp(in, fabs(x) + e);
 }
 
-static int exponent_of(double mag, int emin)
+/* The power of two 2^e ≤ mag < 2^(e+1), at least `least`. */
+static double power_of(double mag, double least)
 {
-    int e = emin;
-    if (mag > 0) {
-        frexp(mag, &e);
-        e--;
-    }
-    return e > emin ? e : emin;
+    union {
+        double d;
+        uint64_t u;
+    } x = { .d = mag };
+    x.u &= UINT64_C(0x7ff0000000000000);
+    return x.d > least ? x.d : least;
 }
 
 static void add_term(struct mass *m, enum dtype in, double a, double ea, double b, double eb)
@@ -69,70 +70,28 @@ static void add_term(struct mass *m, enum dtype in, double a, double ea, double 
     m->err += times(fabs(a), eb) + times(fabs(b), ea) + times(ea, eb);
     if (in == DT_F64)
         return;
-    int emin = dtype_table[in].emin;
-    int e = exponent_of(ua, emin) + exponent_of(ub, emin);
-    if (e > m->exponent)
-        m->exponent = e;
     if (fabs(a) - ea < normal)
         m->flushed += fmin(ua, normal) * ub;
     if (fabs(b) - eb < normal)
         m->flushed += fmin(ub, normal) * ua;
 }
 
+/* For operands that are not all finite: the result is special or has no bound, whatever a unit loses. */
 static struct mass mass_of(const struct bd *b, const struct dot *d)
 {
     enum dtype in = multiplied_in(b);
-    struct mass m = { .exponent = in == DT_F64 ? 0 : 2 * dtype_table[in].emin };
+    struct mass m = { 0 };
     for (int64_t k = 0; k < d->k; k++) {
         int64_t ia = d->a + k * d->sa;
         int64_t ib = d->b + k * d->sb;
         add_term(&m, in, b->v.in[0].v[ia].d, operand_error(b, in, 0, ia), b->v.in[1].v[ib].d,
                  operand_error(b, in, 1, ib));
     }
+    m.unit = m.parts = m.mass;
     return m;
 }
 
-/* The number of groups, of `group` products each, that a running sum adds one after the other. */
-static double groups_of(const struct sum_level *r)
-{
-    return (double)r->chain * ceil((double)r->block / r->unit->group);
-}
-
-static double sums_of(const struct sum_level *r, int64_t n)
-{
-    double tree = ldexp(1, r->depth);
-    return tree * fmax(1, ceil((double)n / ((double)r->block * (double)r->chain * tree)));
-}
-
-/* The error of a unit of kind MODEL_ALIGNED_SUM. In one step, it adds the n products of a group and the running sum c
-   to d, all aligned to the largest exponent E among them. |error| ≤ 2⁻²³|d| + (n + 1)·2^(E−F), with F = fbits. It
-   truncates, so |c|, |d| ≤ mass.
-   Let P be the largest exponent of a product. There are s running sums of g groups each; running sum i has mass M_i,
-   and Σ M_i = mass. The total error is at most
-     g·mass·2⁻²³ + g·(n + 1)·2^−F·Σ max(2^P, M_i),
-   and Σ max(2^P, M_i) is at most s·2^P + mass, and at most s·max(2^P, mass). */
-static double aligned_error(const struct sum_level *r, const struct mass *m, double s)
-{
-    double n = r->unit->group;
-    double g = groups_of(r);
-    double one = (n + 1) * ldexp(1, -r->unit->fbits);
-    double top = ldexp(1, m->exponent);
-    double aligned = fmin(s * top + m->mass, s * fmax(top, m->mass));
-    return g * (m->mass * 0x1p-23 + one * aligned + s * 0x1p-149);
-}
-
-/* The error of a unit of kind MODEL_TREE4. A product passes through two additions in its group of four, then through at
-   most g additions to the running sum, each rounded to nearest: γ_{g+2} (Higham, section 3.1). Products are exact
-   unless they underflow. A unit that flushes loses the products of subnormal operands, and at most 2⁻¹²⁶ at each
-   result. */
-static double tree4_error(const struct bd *b, const struct sum_level *r, const struct mass *m, double s)
-{
-    double g = groups_of(r);
-    double sums = s * g * r->unit->group;
-    double e = bd_gamma(g + 2, b->u) * m->mass + sums * 0x1p-149;
-    return r->unit->flush ? e + m->flushed + sums * 0x1p-126 : e;
-}
-
+/* The running sums' errors, and those of the additions that join them. */
 static double unit_error(const struct bd *b, const struct mass *m, int64_t n)
 {
     const struct sum_level *r = &b->sum->level[0];
@@ -140,10 +99,8 @@ static double unit_error(const struct bd *b, const struct mass *m, int64_t n)
     ref.kernel = false;
     ref.sum = NULL;
     ref.v.acc = DT_F64;
-    double e = bd_sum(&ref, m->mass, m->err, n);
-    double sums = sums_of(r, n);
-    e += r->unit->kind == MODEL_ALIGNED_SUM ? aligned_error(r, m, sums) : tree4_error(b, r, m, sums);
-    return e + bd_gamma(r->depth + bd_sum_steps(b->sum, 1, n), b->u) * (m->mass + e);
+    double joins = r->depth + bd_sum_steps(b->sum, 1, n);
+    return bd_sum(&ref, m->mass, m->err, n) + m->unit + bd_gamma(joins, b->u) * m->parts;
 }
 
 /* Rounding each product, instead of using an fma, adds at most u·mass. */
@@ -172,63 +129,137 @@ static double dot_error(const struct bd *b, const struct mass *m, int64_t k)
     return m->special ? 0 : e * (1 + 0x1p-40);
 }
 
-enum { COLUMNS_AT_ONCE = 128 };
+enum { COLUMNS_AT_ONCE = 32 };
 
-/* A row of a or a column of b, prepared for all dot products that it is part of. Of each element: x = magnitude, e =
-   error, u = x + e, f = what a flush to 0 may remove, ex = exponent. tame: all u are finite and in the format's range.
-   exact: all e are 0. */
+/* A row of a or a column of b, prepared for all dot products that it is part of. Of each element: v = value, x =
+   magnitude, e = error, u = x + e, f = what a flush to 0 may remove, p = 2^exponent of u in the format of the unit.
+   tame: all u are finite and in the format's range. exact: all e are 0. */
 struct vector {
-    double *x, *e, *u, *f;
-    int *ex;
+    double *v, *x, *e, *u, *f, *p;
     bool tame, exact;
 };
 
 static struct vector vector_new(struct arena *a, int64_t k)
 {
-    return (struct vector){ .x = arena_array(a, double, k),
+    return (struct vector){ .v = arena_array(a, double, k),
+                            .x = arena_array(a, double, k),
                             .e = arena_array(a, double, k),
                             .u = arena_array(a, double, k),
                             .f = arena_array(a, double, k),
-                            .ex = arena_array(a, int, k) };
+                            .p = arena_array(a, double, k) };
 }
 
 static void vector_fill(const struct bd *b, enum dtype in, int operand, int64_t at, int64_t stride, int64_t k,
                         struct vector *v)
 {
-    int emin = in == DT_F64 ? 0 : dtype_table[in].emin;
     double max = in == DT_F64 ? INFINITY : dtype_table[in].max;
-    double normal = in == DT_F64 ? 0 : ldexp(1, emin);
+    double normal = in == DT_F64 ? 0 : ldexp(1, dtype_table[in].emin);
     v->tame = v->exact = true;
     for (int64_t i = 0; i < k; i++, at += stride) {
         double x = fabs(b->v.in[operand].v[at].d);
         double e = operand_error(b, in, operand, at);
         double u = x + e;
+        v->v[i] = b->v.in[operand].v[at].d;
         v->x[i] = x;
         v->e[i] = e;
         v->u[i] = u;
         v->f[i] = x - e < normal ? fmin(u, normal) : 0;
-        v->ex[i] = in == DT_F64 ? 0 : exponent_of(u, emin);
+        v->p[i] = power_of(u, normal);
         v->tame &= isfinite(u) && u <= max;
         v->exact &= e == 0;
     }
 }
 
-static struct mass mass_of_vectors(enum dtype in, const struct vector *a, const struct vector *b, int64_t k)
+/* Σ x·y of nonnegative numbers, in four running sums. */
+static double dot_of_magnitudes(const double *x, const double *y, int64_t n)
+{
+    double s[4] = { 0 };
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int j = 0; j < 4; j++)
+            s[j] += x[i + j] * y[i + j];
+    for (; i < n; i++)
+        s[0] += x[i] * y[i];
+    return (s[0] + s[1]) + (s[2] + s[3]);
+}
+
+/* The state of a running sum after n terms: s = exact sum of a·b, mass = Σ max |a'·b'|, err = Σ max |a'·b' − a·b|, e =
+   bound on the unit's own errors so far. The magnitude of the computed sum is then at most reach(), whose last term
+   allows for the rounding of s and mass here. */
+struct running {
+    double n, s, mass, err, e;
+};
+static double reach(const struct running *r, double more)
+{
+    return fmin(fabs(r->s) + r->err + r->e + more, r->mass) + r->n * 0x1p-52 * r->mass;
+}
+
+/* One step of a unit, which adds terms first..last-1 to the running sum c: d = c + Σ a'·b'.
+   MODEL_ALIGNED_SUM: let E be the largest exponent of c and of the n products of a group. Each of these terms is cut to a
+   multiple of 2^(E−F), F = fbits, and d is cut to f32: |error| ≤ (n + 1)·2^(E−F) + 2⁻²³·|d|. The exponent of c is that of
+   its reach at most. All cuts are towards 0, so that mass bounds |c| and |d| without the errors.
+   MODEL_TREE4: the sum of four products rounds twice, to nearest: γ₂ of their mass. The addition to c rounds once. A
+   unit that flushes subnormals loses at most 2⁻¹²⁶ at each result. */
+static void unit_step(const struct matrix_model *u, const struct vector *a, const struct vector *b, int64_t first,
+                      int64_t last, struct running *r)
 {
     double mass = 0;
     double err = 0;
-    double flushed = 0;
-    int exponent = in == DT_F64 ? 0 : 2 * dtype_table[in].emin;
-    for (int64_t i = 0; i < k; i++)
+    double top = 0x1p-126;
+    double before = reach(r, 0);
+    for (int64_t i = first; i < last; i++) {
+        r->s += a->v[i] * b->v[i];
         mass += a->u[i] * b->u[i];
-    for (int64_t i = 0; i < k; i++)
-        flushed += a->f[i] * b->u[i] + b->f[i] * a->u[i];
+        err += a->x[i] * b->e[i] + a->e[i] * b->u[i];
+    }
+    if (mass == 0)
+        return;
+    r->n += (double)(last - first);
+    r->mass += mass;
+    r->err += err;
+    if (u->kind == MODEL_ALIGNED_SUM) {
+        for (int64_t i = first; i < last; i++)
+            top = fmax(top, a->p[i] * b->p[i]);
+        double cut = (u->group + 1) * ldexp(power_of(before, top), -u->fbits);
+        r->e += cut + 0x1p-23 * reach(r, cut) + 0x1p-149;
+    } else {
+        double tree = bd_gamma(2, 0x1p-24) * mass + u->group * (u->flush ? 0x1p-126 + 0x1p-149 : 0x1p-149);
+        r->mass += tree;
+        r->e += tree;
+        r->e += 0x1p-24 * reach(r, 0) * (1 + 0x1p-23);
+        r->mass += 0x1p-24 * r->mass * (1 + 0x1p-23);
+    }
+}
+
+/* The terms of a running sum are consecutive, and so are those of a group. */
+static void add_unit(const struct sum_level *l, const struct vector *a, const struct vector *b, int64_t k,
+                     struct mass *m)
+{
+    int64_t length = (int64_t)l->block * l->chain;
+    for (int64_t first = 0; first < k; first += length) {
+        struct running r = { 0 };
+        int64_t last = first + length < k ? first + length : k;
+        for (int64_t i = first; i < last; i += l->unit->group)
+            unit_step(l->unit, a, b, i, i + l->unit->group < last ? i + l->unit->group : last, &r);
+        m->unit += r.e;
+        m->parts += reach(&r, 0);
+    }
+    if (l->unit->flush)
+        m->unit += m->flushed;
+}
+
+static struct mass mass_of_vectors(const struct bd *bd, enum dtype in, const struct vector *a, const struct vector *b,
+                                   int64_t k)
+{
+    const struct sum_level *l = bd->sum ? &bd->sum->level[0] : NULL;
+    struct mass m = { .mass = dot_of_magnitudes(a->u, b->u, k) };
     if (!a->exact || !b->exact)
-        for (int64_t i = 0; i < k; i++)
-            err += a->x[i] * b->e[i] + b->x[i] * a->e[i] + a->e[i] * b->e[i];
-    for (int64_t i = 0; i < k; i++)
-        exponent = a->ex[i] + b->ex[i] > exponent ? a->ex[i] + b->ex[i] : exponent;
-    return (struct mass){ .mass = mass, .err = err, .flushed = in == DT_F64 ? 0 : flushed, .exponent = exponent };
+        m.err = dot_of_magnitudes(a->x, b->e, k) + dot_of_magnitudes(a->e, b->u, k);
+    if (in != DT_F64)
+        m.flushed = dot_of_magnitudes(a->f, b->u, k) + dot_of_magnitudes(b->f, a->u, k);
+    if (l && l->unit)
+        add_unit(l, a, b, k, &m);
+    return m;
 }
 
 static void bound_columns(struct bd *b, enum dtype in, const struct run *r, int64_t first, int64_t last,
@@ -242,17 +273,20 @@ static void bound_columns(struct bd *b, enum dtype in, const struct run *r, int6
     for (int64_t at = part.lo; at < part.hi; at++) {
         const struct vector *column = &columns[at % b->v.out.last - first];
         d = dot_of(&b->v, at);
-        struct mass m = row->tame && column->tame ? mass_of_vectors(in, row, column, d.k) : mass_of(b, &d);
+        struct mass m = row->tame && column->tame ? mass_of_vectors(b, in, row, column, d.k) : mass_of(b, &d);
         b->e_out[at] = dot_error(b, &m, d.k);
     }
 }
 
-/* For b of rank 2: each block of b's columns is prepared once, then used for all rows of a. */
-static void bound_matrix(struct bd *b)
+/* The runs of v lie in one matrix. Each block of b's columns is prepared once, then used for all rows of a. */
+static void bound_matrix(void *ctx, const struct ev *v)
 {
-    enum dtype in = multiplied_in(b);
-    int64_t n = b->v.out.last;
-    int64_t k = dot_of(&b->v, b->v.runs[0].lo).k;
+    struct bd b = *(const struct bd *)ctx;
+    b.v = *v;
+    enum dtype in = multiplied_in(&b);
+    int64_t n = v->out.last;
+    int64_t k = dot_of(v, v->runs[0].lo).k;
+    int64_t base = matrix_begin(v);
     struct arena *a = arena_new();
     struct vector row = vector_new(a, k);
     struct vector *columns = arena_array(a, struct vector, COLUMNS_AT_ONCE);
@@ -261,29 +295,17 @@ static void bound_matrix(struct bd *b)
     for (int64_t first = 0; first < n; first += COLUMNS_AT_ONCE) {
         int64_t last = first + COLUMNS_AT_ONCE < n ? first + COLUMNS_AT_ONCE : n;
         bool wanted[COLUMNS_AT_ONCE];
-        if (!columns_wanted(&b->v, first, last, wanted))
+        if (!columns_wanted(v, first, last, wanted))
             continue;
         for (int64_t c = first; c < last; c++) {
-            struct dot d = dot_of(&b->v, c);
+            struct dot d = dot_of(v, base + c);
             if (wanted[c - first])
-                vector_fill(b, in, 1, d.b, d.sb, k, &columns[c - first]);
+                vector_fill(&b, in, 1, d.b, d.sb, k, &columns[c - first]);
         }
-        for (size_t r = 0; r < b->v.n_runs; r++)
-            bound_columns(b, in, &b->v.runs[r], first, last, &row, columns);
+        for (size_t r = 0; r < v->n_runs; r++)
+            bound_columns(&b, in, &v->runs[r], first, last, &row, columns);
     }
     arena_free(a);
 }
 
-void matmul_bound(struct bd *b)
-{
-    if (b->v.in[1].rank == 2 && b->v.n_runs) {
-        bound_matrix(b);
-        return;
-    }
-    for (size_t r = 0; r < b->v.n_runs; r++)
-        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) {
-            struct dot d = dot_of(&b->v, i);
-            struct mass m = mass_of(b, &d);
-            b->e_out[i] = dot_error(b, &m, d.k);
-        }
-}
+void matmul_bound(struct bd *b) { each_matrix(&b->v, bound_matrix, b); }

@@ -188,9 +188,10 @@ NUM n_dot(const struct ev *c, const NUM *x, int64_t sx, const NUM *w, int64_t sw
 struct sum_level {
     int64_t block, chain;
     int depth;
-    const struct matrix_model
-        *unit;  /* the matrix unit that adds a block; NULL: f32 additions or fmas of single terms (block is 1) */
-    int unit_k; /* products that one matrix instruction sums */
+    /* The matrix unit that adds a block; the terms of a running sum are then consecutive. NULL: f32 additions or fmas
+       of single terms (block is 1). */
+    const struct matrix_model *unit;
+    int unit_k;                   /* products that one matrix instruction sums */
     const struct index *chain_of; /* if `chain` depends on symbolic dims, its expression; else NULL */
 };
 enum { MAX_SUM_LEVELS = 4 };

@@ -55,34 +55,49 @@ static void add_everything(struct subset *x)
 {
     free(x->bits);
     x->bits = NULL;
+    x->n = x->count;
     x->all = x->count > 0;
 }
 
 void subsets_add_all(struct subsets *p, const struct node *n) { add_everything(&p->of[n->id]); }
+
+static void add_word(struct subset *x, int64_t word, uint64_t bits)
+{
+    x->n += __builtin_popcountll(bits & ~x->bits[word]);
+    x->bits[word] |= bits;
+}
+
+static void begin(struct subset *x)
+{
+    if (!x->bits)
+        x->bits = new_bits(x->count);
+}
+
+static void end(struct subset *x)
+{
+    if (x->n == x->count)
+        add_everything(x);
+}
 
 /* Adds elements lo..hi-1. */
 static void add_range(struct subset *x, int64_t lo, int64_t hi)
 {
     if (x->all || lo >= hi)
         return;
-    if (hi - lo == x->count) {
-        add_everything(x);
-        return;
-    }
-    if (!x->bits)
-        x->bits = new_bits(x->count);
+    begin(x);
     int64_t first = lo / WORD;
     int64_t last = (hi - 1) / WORD;
     uint64_t head = ~UINT64_C(0) << (lo % WORD);
     uint64_t tail = ~UINT64_C(0) >> (WORD - 1 - (hi - 1) % WORD);
     if (first == last) {
-        x->bits[first] |= head & tail;
-        return;
+        add_word(x, first, head & tail);
+    } else {
+        add_word(x, first, head);
+        for (int64_t i = first + 1; i < last; i++)
+            add_word(x, i, ~UINT64_C(0));
+        add_word(x, last, tail);
     }
-    x->bits[first] |= head;
-    for (int64_t i = first + 1; i < last; i++)
-        x->bits[i] = ~UINT64_C(0);
-    x->bits[last] |= tail;
+    end(x);
 }
 
 static void add_subset(struct subset *x, const struct subset *y)
@@ -93,10 +108,10 @@ static void add_subset(struct subset *x, const struct subset *y)
         add_everything(x);
         return;
     }
-    if (!x->bits)
-        x->bits = new_bits(x->count);
+    begin(x);
     for (size_t i = 0; i < words_of(x->count); i++)
-        x->bits[i] |= y->bits[i];
+        add_word(x, (int64_t)i, y->bits[i]);
+    end(x);
 }
 
 void subsets_add_same(struct subsets *p, const struct node *n, const struct subsets *q, const struct node *other)
@@ -110,16 +125,7 @@ bool subsets_has(const struct subsets *p, const struct node *n, int64_t i)
     return x->all || (x->bits && has_bit(x->bits, i));
 }
 
-int64_t subsets_count(const struct subsets *p, const struct node *n)
-{
-    const struct subset *x = &p->of[n->id];
-    int64_t sum = 0;
-    if (!x->bits)
-        return x->all ? x->count : 0;
-    for (size_t i = 0; i < words_of(x->count); i++)
-        sum += __builtin_popcountll(x->bits[i]);
-    return sum;
-}
+int64_t subsets_count(const struct subsets *p, const struct node *n) { return p->of[n->id].n; }
 
 static int64_t last_dim(const struct subsets *p, const struct node *n)
 {
@@ -175,15 +181,14 @@ static uint64_t draw(uint64_t *state)
 
 struct choice {
     struct subset at; /* positions along one dimension */
-    int64_t n, k;     /* number of chosen positions; number to choose */
+    int64_t k;        /* number of positions to choose */
 };
 
 static void choose(struct choice *c, int64_t i)
 {
-    if (c->n >= c->k || i < 0 || i >= c->at.count || (c->at.bits && has_bit(c->at.bits, i)))
+    if (c->at.n >= c->k || i < 0 || i >= c->at.count || (c->at.bits && has_bit(c->at.bits, i)))
         return;
     add_range(&c->at, i, i + 1);
-    c->n++;
 }
 
 /* Of a dimension of n positions that begins at `from`: its ends, and the edges of its last tile. */
@@ -200,13 +205,13 @@ static void choose_tails(struct choice *c, int64_t from, int64_t n)
 
 static void choose_rest(struct choice *c, uint64_t *rnd)
 {
-    int64_t strata = c->k - c->n;
+    int64_t strata = c->k - c->at.n;
     for (int64_t i = 0; i < strata; i++) {
         int64_t lo = (int64_t)((double)c->at.count / (double)strata * (double)i);
         int64_t hi = (int64_t)((double)c->at.count / (double)strata * (double)(i + 1));
         choose(c, lo + (hi > lo ? (int64_t)(draw(rnd) % (uint64_t)(hi - lo)) : 0));
     }
-    while (c->n < c->k)
+    while (c->at.n < c->k)
         choose(c, (int64_t)(draw(rnd) % (uint64_t)c->at.count));
 }
 
@@ -283,11 +288,6 @@ static void box_of_all(const struct subsets *p, const struct type *t, struct box
         out->hi[d] = dims_eval(p->dims, t->dim[d]) - 1;
 }
 
-static bool is_filled(const struct subset *x, int64_t lo, int64_t hi)
-{
-    return x->all || (x->bits && find_bit(x->bits, lo, hi, false) == hi);
-}
-
 /* Adds the elements of a box. Dimensions from `inner` on lie together in memory. */
 static void add_box(const struct subsets *p, struct subset *x, const struct type *t, const struct box *b)
 {
@@ -311,18 +311,44 @@ static void add_box(const struct subsets *p, struct subset *x, const struct type
         int64_t lo = 0;
         for (int i = 0; i < t->rank; i++)
             lo = lo * dim[i] + at[i];
-        if (!is_filled(x, lo, lo + size))
-            add_range(x, lo, lo + size);
+        add_range(x, lo, lo + size);
         for (d = inner - 1; d >= 0 && ++at[d] > b->hi[d]; d--)
             at[d] = b->lo[d];
     }
 }
 
-static void add_needed(struct subsets *p, const struct node *n, int operand, const struct box *out)
+/* The last boxes that were added, by operand and by the run's number in its row: where the same columns of each row are
+   chosen, a product's row needs the same columns as the row before. */
+enum { SEEN_OPERANDS = 4, SEEN_RUNS = 64 };
+struct seen {
+    struct box box[SEEN_OPERANDS][SEEN_RUNS];
+    bool is[SEEN_OPERANDS][SEEN_RUNS];
+};
+
+static bool is_seen(struct seen *seen, int operand, int64_t run, const struct box *in)
 {
-    struct box in;
-    op_needs(n, operand, p->dims, out, &in);
-    add_box(p, &p->of[n->in[operand]->id], &n->in[operand]->type, &in);
+    if (operand >= SEEN_OPERANDS)
+        return false;
+    bool *is = &seen->is[operand][run % SEEN_RUNS];
+    struct box *last = &seen->box[operand][run % SEEN_RUNS];
+    if (*is && !memcmp(last, in, sizeof *in))
+        return true;
+    *is = true;
+    *last = *in;
+    return false;
+}
+
+static void add_needed(struct subsets *p, const struct node *n, const struct box *out, int64_t run, struct seen *seen)
+{
+    for (int k = 0; k < n->n_in; k++) {
+        struct subset *x = &p->of[n->in[k]->id];
+        struct box in;
+        if (x->all)
+            continue;
+        op_needs(n, k, p->dims, out, &in);
+        if (!is_seen(seen, k, run, &in))
+            add_box(p, x, &n->in[k]->type, &in);
+    }
 }
 
 static void fill_rows(struct subsets *p, const struct node *n)
@@ -337,27 +363,28 @@ static void fill_rows(struct subsets *p, const struct node *n)
 static void spread_node(struct subsets *p, const struct node *n)
 {
     const struct subset *x = &p->of[n->id];
+    struct seen seen = { 0 };
     struct box out;
     if (is_chosen_set(n))
         fill_rows(p, n);
-    if (n->op->class == CLS_POINTWISE && x->bits) {
+    if (n->op->class == CLS_POINTWISE) {
         for (int k = 0; k < n->n_in; k++)
             add_subset(&p->of[n->in[k]->id], x);
         return;
     }
     if (x->all) {
         box_of_all(p, &n->type, &out);
-        for (int k = 0; k < n->n_in; k++)
-            add_needed(p, n, k, &out);
+        add_needed(p, n, &out, 0, &seen);
         return;
     }
     size_t n_runs;
     struct run *runs = subsets_runs(p, n, &n_runs);
+    int64_t length = last_dim(p, n);
+    int64_t run = 0;
     for (size_t r = 0; r < n_runs; r++) {
+        run = r && runs[r].lo / length == runs[r - 1].lo / length ? run + 1 : 0;
         box_of_run(p, &n->type, &runs[r], &out);
-        for (int k = 0; k < n->n_in; k++)
-            if (!p->of[n->in[k]->id].all)
-                add_needed(p, n, k, &out);
+        add_needed(p, n, &out, run, &seen);
     }
     free(runs);
 }

@@ -9,6 +9,7 @@
 struct subset {
     uint64_t *bits;
     int64_t count; /* of the whole value */
+    int64_t n;     /* of the set */
     bool all;
 };
 struct subsets {

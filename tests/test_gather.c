@@ -1,5 +1,5 @@
-/* gather, scatter_add and the sort behind it, forward and backward on symbolic dims: in range, beyond it, and where no row,
-   no index or no destination is left. */
+/* gather, scatter_add and the sort behind it, forward and backward on symbolic dims: in range, beyond it, and where no
+   row, no index or no destination is left. */
 #include "tests/support/support.h"
 
 #include <string.h>
@@ -33,30 +33,13 @@ static const char *graph_of(struct session *s, int use, bool beyond)
                         text, uses[use]);
 }
 
-/* All uses in one module of the checking emulator, each at every batch. */
 static void judge(const char *target, bool beyond, const int64_t *batches, int n)
 {
-    const struct chain_options backward = { .gradients = true };
     struct session *s = session_begin();
-    struct chain *chains[USES];
-    for (int i = 0; i < USES; i++) {
-        const char *text = graph_of(s, i, beyond);
-        chains[i] = chain_new(s, target_find(target), source_of_string(s, "rows.graph", text), &backward);
-        if (!chains[i])
-            fail_msg("%s\n%s", chain_why(s, 0), text);
-    }
-    assert_true(chain_compile(chains, USES, true));
-    struct device *d = emu_open(s, target_find(target), true, 1);
-    assert_non_null(d);
+    const char *texts[USES];
     for (int i = 0; i < USES; i++)
-        for (int k = 0; k < n; k++) {
-            struct verify_report v;
-            bool ran = chain_judge(chains[i], d, batches[k], 1, &v);
-            if (!ran || !v.pass || !v.passes_ok)
-                fail_msg("B = %lld: %s%s\n%s", (long long)batches[k], ran ? chain_wrong(s, &v) : "", chain_why(s, 0),
-                         chains[i]->src->text);
-        }
-    d->ops->close(d);
+        texts[i] = graph_of(s, i, beyond);
+    chains_must_pass(s, target_find(target), texts, USES, batches, n);
     session_end(s);
 }
 

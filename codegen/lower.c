@@ -162,6 +162,17 @@ static struct vector_load load_vector(struct lower *l, const struct kmem *m, con
     return w;
 }
 
+/* Does e mention a variable that a statement in the loop's body gives its value? */
+static bool mentions_loaded(const struct index *e, const struct kstmt *loop)
+{
+    for (size_t i = 0; i < loop->n_body; i++) {
+        const struct kstmt *s = loop->body[i];
+        if ((s->var && index_mentions(e, s->var)) || mentions_loaded(e, s))
+            return true;
+    }
+    return false;
+}
+
 /* Returns element `flat` of the argument m, read from a vector load. NULL if no vector load can contain the element. */
 static const struct kexpr *read_vector(struct lower *l, const struct kmem *m, const struct index *flat)
 {
@@ -169,6 +180,8 @@ static const struct kexpr *read_vector(struct lower *l, const struct kmem *m, co
     if (v->width < 2 || (m->dtype != DT_F16 && m->dtype != DT_F32))
         return NULL;
     const struct index *first = index_sub(l->indices, flat, v->e);
+    if (mentions_loaded(first, v->loop))
+        return NULL; /* the vector load stands before the loop, and the variable gets its value in it */
     if (index_mentions(first, v->e) || !index_mentions(first, v->thread) || !index_multiple_of(first, v->width))
         return NULL;
     const struct index *named = v->turn ? index_subst(l->indices, first, v->turn, v->same_turn) : first;
@@ -229,7 +242,7 @@ const struct kexpr *lower_value(struct lower *l, const struct node *n, const str
         v = read_loc(l, w, index);
     } else {
         BUG_IF(!n->op->kernel.at, "no kernel value for %s", n->op->call.name);
-        struct at c = { .k = &l->b, .n = n, .index = index, .value = lower_operand, .lower = l };
+        struct at c = { .k = &l->b, .n = n, .index = index, .value = lower_operand, .lower = l, .n_memo = &l->n_memo };
         v = n->op->kernel.at(&c);
     }
     struct memo m = { .node = n, .value = v };

@@ -8,7 +8,7 @@
 #include "ir/ops/op.h"
 #include "tests/support/op_case.h"
 
-enum { CASES = 600, SESSION_CASES = 50 };
+enum { CASES = 600, SESSION_CASES = 50, MAX_STATE = 32 };
 
 struct seen {
     double worst;
@@ -156,6 +156,12 @@ struct value_reader {
     const struct kmem *arg[MAX_SAMPLE];
     const struct index *var[MAX_RANK];
     int64_t value[MAX_RANK];
+    /* what statements have set: index variables, and the cell of each private memory */
+    const struct index *set[MAX_STATE];
+    int64_t to[MAX_STATE];
+    const struct kmem *mem[MAX_STATE];
+    NUM cell[MAX_STATE];
+    int n_set, n_mem;
 };
 
 static const struct kexpr *lower_value(struct at *at, int operand, const struct index *const *index)
@@ -174,12 +180,28 @@ static int64_t value_of(void *ctx, const struct index *atom)
     for (int d = 0; d < MAX_RANK; d++)
         if (p->var[d] == atom)
             return p->value[d];
+    for (int i = 0; i < p->n_set; i++)
+        if (p->set[i] == atom)
+            return p->to[i];
     fail_msg("at names an index that it was not given: %s", atom->name);
     return 0;
 }
 
+static NUM *cell_of(struct value_reader *p, const struct kmem *m)
+{
+    int i = 0;
+    while (i < p->n_mem && p->mem[i] != m)
+        i++;
+    assert_true(i < MAX_STATE && m->space == KS_PRIVATE && m->count->k == 1);
+    p->mem[i] = m;
+    p->n_mem = i == p->n_mem ? i + 1 : p->n_mem;
+    return &p->cell[i];
+}
+
 static NUM load(struct value_reader *p, const struct kexpr *x)
 {
+    if (x->mem->space == KS_PRIVATE)
+        return *cell_of(p, x->mem);
     int k = 0;
     while (p->arg[k] != x->mem)
         k++;
@@ -312,6 +334,45 @@ static NUM kexpr_value(struct value_reader *p, const struct kexpr *x)
     return (NUM){ 0 };
 }
 
+static void set_var(struct value_reader *p, const struct index *var, int64_t to)
+{
+    int i = 0;
+    while (i < p->n_set && p->set[i] != var)
+        i++;
+    assert_true(i < MAX_STATE);
+    p->set[i] = var;
+    p->to[i] = to;
+    p->n_set = i == p->n_set ? i + 1 : p->n_set;
+    if (to < var->lo || to > var->hi)
+        fail_msg("%s: %s is %lld, outside its range", p->c->op->call.name, var->name, (long long)to);
+}
+
+/* The statements that `at` has made: loops, variables, and counters in private memory. */
+static void run_statements(struct value_reader *p, struct kstmt *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct kstmt *s = list[i];
+        if (s->kind == KSTMT_LET && s->var) {
+            set_var(p, s->var, kexpr_value(p, s->value).i);
+        } else if (s->kind == KSTMT_STORE) {
+            NUM v = kexpr_value(p, s->value);
+            *cell_of(p, s->mem) = v;
+        } else if (s->kind == KSTMT_ACCUMULATE && s->acc == KACC_SUM) {
+            double term = kexpr_value(p, s->value).d;
+            NUM *sum = cell_of(p, s->mem);
+            sum->d = rounded_to(s->mem->dtype, sum->d + term);
+        } else if (s->kind == KSTMT_FOR) {
+            int64_t hi = index_eval(s->hi, value_of, p);
+            for (int64_t k = index_eval(s->lo, value_of, p); k < hi; k += index_eval(s->step, value_of, p)) {
+                set_var(p, s->var, k);
+                run_statements(p, s->body, s->n_body);
+            }
+        } else {
+            fail_msg("%s: at makes a statement of kind %d", p->c->op->call.name, (int)s->kind);
+        }
+    }
+}
+
 static const struct kexpr *pull_node(struct value_reader *p, struct kbuild *b, struct kernel *k)
 {
     static const char *const names[MAX_RANK] = { "i0", "i1", "i2", "i3", "i4", "i5" };
@@ -351,6 +412,7 @@ static void check_at(struct op_case *c, uint64_t *rnd, struct seen *seen)
             p.value[d] = rest % y->dim[d];
             rest /= y->dim[d];
         }
+        run_statements(&p, k->body, k->n_body);
         judge(c, y->dtype, y->v[i], kexpr_value(&p, x), w.err[c->node->id][i], seen);
     }
 }

@@ -39,6 +39,9 @@ static const char *const views[] = {
     "pad(slice(%s, [1, 0, 0], [3, 5, 3], [1, 1, 2]), [0, 0, 0], [2, 0, 0], [0, 0, 1], 0.5)",
     "pad(slice(%s, [0, 1, 0], [5, 2, 5], [1, 2, 1]), [0, 2, 0], [0, 1, 0])",
     "tile(slice(%s, [4, 0, 0], [1, 5, 5]), [5, 1, 1])",
+    "gather(%s, 4 - iota([5], i32))",
+    "gather(%s, (3 * iota([5], i64)) % 5, axis=-1)",
+    "scatter_add((2 * iota([5], i32)) % 5, %s, 5)",
     "reshape(tile(reshape(slice(%s, [0, 2, 0], [5, 1, 5]), [1, 25]), [5, 1]), [5, 5, 5])",
 };
 enum { VIEWS = sizeof views / sizeof *views, CHAINS = STAGES * STAGES };

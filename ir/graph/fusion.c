@@ -158,7 +158,7 @@ static bool reads_its_row(struct fusion *f, const struct group *gr, const struct
         follow_contraction(&r, n);
         return r.same_row;
     }
-    if (n->op->class == CLS_VIEW) {
+    if (n->op->class == CLS_VIEW || n->op->class == CLS_INDEX) {
         struct at c = { .k = &f->probe, .n = n, .index = index, .value = probed, .lower = &r };
         own_index(&r, &n->type, index);
         n->op->kernel.at(&c);

@@ -404,6 +404,9 @@ bool attr_of_value(struct unfold *u, enum attr_kind kind, const struct value *v,
         }
         return ints_of(u, v, what, out);
     case ATTR_DIMS:
+        if (v->kind == VAL_INT || v->kind == VAL_DIM) /* n=B is n=[B] */
+            return dims_of(u, &(struct value){ .kind = VAL_LIST, .loc = v->loc, .list = (struct value *)v, .n = 1 },
+                           what, out);
         if (v->kind != VAL_LIST) {
             failed(u, v, "a list of dimensions", what);
             return false;

@@ -83,6 +83,7 @@ struct sample {
     struct type in[MAX_SAMPLE];
     double lo[MAX_SAMPLE], hi[MAX_SAMPLE]; /* range of the values, ends included */
     bool scores[MAX_SAMPLE];               /* the values of a row must be distinct and well separated */
+    bool rising[MAX_SAMPLE];               /* the integers of a row never fall */
     struct attr attrs[MAX_ATTRS];
 };
 
@@ -99,7 +100,15 @@ struct at {
     const struct index *const *index; /* the element's index, one entry for each dimension */
     const struct kexpr *(*value)(struct at *c, int operand, const struct index *const *index);
     void *lower;
+    size_t *n_memo; /* number of values that are known here and need not be built again; NULL: none are kept */
 };
+/* at_enter moves c->k into a statement's body; at_leave moves it back and forgets the values built in the body. */
+struct at_scope {
+    struct kbuild k;
+    size_t n_memo;
+};
+struct at_scope at_enter(struct at *c, struct kstmt *stmt);
+void at_leave(struct at *c, struct at_scope s);
 
 /* Initial values of a parameter. The judge, which compares kernels with the reference, replaces constants by random
    values. */

@@ -202,6 +202,39 @@ const struct kexpr *at_number(struct at *c, int operand)
     return dtype_is_float(c->n->in[operand]->type.dtype) ? at_float(c, operand) : at_plain(c, operand);
 }
 
+struct at_scope at_enter(struct at *c, struct kstmt *stmt)
+{
+    struct at_scope s = { *c->k, c->n_memo ? *c->n_memo : 0 };
+    *c->k = kb_in(&s.k, stmt);
+    return s;
+}
+
+void at_leave(struct at *c, struct at_scope s)
+{
+    *c->k = s.k;
+    if (c->n_memo)
+        *c->n_memo = s.n_memo;
+}
+
+const struct index *at_loaded(struct at *c, const char *name, const struct kexpr *x)
+{
+    bool is_i32 = x->type == DT_I32;
+    const struct kexpr *low = is_i32 ? kexpr_i32(c->k, -1) : kexpr_i64(c->k, -1);
+    const struct kexpr *high = is_i32 ? kexpr_i32(c->k, INDEX_DIM_MAX) : kexpr_i64(c->k, INDEX_DIM_MAX);
+    const struct kexpr *in = kexpr_op2(c->k, K_MIN, kexpr_op2(c->k, K_MAX, x, low), high);
+    return kstmt_let_index(c->k, name, in, -1, INDEX_DIM_MAX);
+}
+
+const struct index *clamped_index(struct index_table *t, const struct index *x, const struct index *n)
+{
+    return index_max(t, index_const(t, 0), index_min(t, x, index_addk(t, n, -1)));
+}
+
+const struct kexpr *at_compare(struct at *c, enum kop op, const struct index *x, const struct index *y)
+{
+    return kexpr_op2(c->k, op, kexpr_index(c->k, DT_I64, x), kexpr_index(c->k, DT_I64, y));
+}
+
 /* ---- samples ---- */
 /* splitmix64 (Steele, Lea, Flood 2014). */
 uint64_t sample_bits(struct sample *d)

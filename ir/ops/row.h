@@ -44,6 +44,13 @@ const struct kexpr *at_number(struct at *c, int operand);
 static inline const struct kexpr *at_plain(struct at *c, int operand) { return c->value(c, operand, c->index); }
 static inline struct index_table *at_index(const struct at *c) { return c->k->indices; }
 
+/* An index variable with an integer's value, at least -1 and at most INDEX_DIM_MAX: beyond, it is one of these. */
+const struct index *at_loaded(struct at *c, const char *name, const struct kexpr *x);
+/* x clamped to 0..n-1; 0 if n is 0. */
+const struct index *clamped_index(struct index_table *t, const struct index *x, const struct index *n);
+/* x op y, of indices. */
+const struct kexpr *at_compare(struct at *c, enum kop op, const struct index *x, const struct index *y);
+
 /* ---- samples ---- */
 uint64_t sample_bits(struct sample *d);
 int64_t sample_range(struct sample *d, int64_t lo, int64_t hi);

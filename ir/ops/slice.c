@@ -291,17 +291,6 @@ static const struct kexpr *both(struct kbuild *k, const struct kexpr *x, const s
     return x ? kexpr_op2(k, K_AND, x, y) : y;
 }
 
-static const struct kexpr *compared(struct kbuild *k, enum kop op, const struct index *x, const struct index *y)
-{
-    return kexpr_op2(k, op, kexpr_index(k, DT_I64, x), kexpr_index(k, DT_I64, y));
-}
-
-/* Clamps x to 0..n-1; 0 if n is 0. */
-static const struct index *clamped(struct index_table *t, const struct index *x, const struct index *n)
-{
-    return index_max(t, index_const(t, 0), index_min(t, x, index_addk(t, n, -1)));
-}
-
 /* A select computes both values, so the operand is read at an index clamped to its range. */
 static const struct kexpr *pad_at(struct at *c)
 {
@@ -321,12 +310,12 @@ static const struct kexpr *pad_at(struct at *c)
         const struct index *past = index_max(t, index_sub(t, c->index[i], low), index_const(t, 0));
         const struct index *at = index_div(t, past, stride);
         if (!index_less_eq(t, low, c->index[i]))
-            inside = both(k, inside, compared(k, K_GE, c->index[i], low));
+            inside = both(k, inside, at_compare(c, K_GE, c->index[i], low));
         if (stride->k > 1)
-            inside = both(k, inside, compared(k, K_EQ, index_mod(t, past, stride), index_const(t, 0)));
+            inside = both(k, inside, at_compare(c, K_EQ, index_mod(t, past, stride), index_const(t, 0)));
         if (!dim_is(node_attr(c->n, HIGH)->dims[i], 0))
-            inside = both(k, inside, compared(k, K_LT, at, size));
-        index[i] = clamped(t, at, size);
+            inside = both(k, inside, at_compare(c, K_LT, at, size));
+        index[i] = clamped_index(t, at, size);
     }
     const struct kexpr *x = c->value(c, 0, index);
     return inside ? kexpr_op(k, K_SELECT, inside, x, added) : x;

@@ -1,5 +1,7 @@
 #include "tests/support/chain.h"
 
+#include "tests/support/support.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,4 +207,28 @@ const char *chain_wrong(struct session *s, const struct verify_report *r)
     return arena_printf(s->run, "kernel %s: %s[%lld] is %.9g, should be %.9g within %.3g; %lld of %lld wrong",
                         v->group->name, v->worst ? v->worst->name ? v->worst->name : v->worst->op->call.name : "?",
                         (long long)v->worst_at, v->got, v->want, v->bound, (long long)v->wrong, (long long)v->elements);
+}
+
+void chains_must_pass(struct session *s, const struct target *t, const char *const *texts, int n,
+                      const int64_t *batches, int n_batches)
+{
+    const struct chain_options backward = { .gradients = true };
+    struct chain **chains = arena_array(s->run, struct chain *, n);
+    for (int i = 0; i < n; i++) {
+        chains[i] = chain_new(s, t, source_of_string(s, "test.graph", texts[i]), &backward);
+        if (!chains[i])
+            fail_msg("%s\n%s", chain_why(s, 0), texts[i]);
+    }
+    assert_true(chain_compile(chains, (size_t)n, true));
+    struct device *d = emu_open(s, t, true, 1);
+    assert_non_null(d);
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < n_batches; k++) {
+            struct verify_report v;
+            bool ran = chain_judge(chains[i], d, batches[k], 1, &v);
+            if (!ran || !v.pass || !v.passes_ok)
+                fail_msg("B = %lld: %s%s\n%s", (long long)batches[k], ran ? chain_wrong(s, &v) : "", chain_why(s, 0),
+                         texts[i]);
+        }
+    d->ops->close(d);
 }

@@ -44,6 +44,10 @@ const char *chain_module(struct chain *const *chains, size_t n);
 /* Binds sources for a batch (judge's init), opens the program on a device, judges kernels and passes. false with
    diagnostics. */
 bool chain_judge(struct chain *c, struct device *d, int64_t batch, int threads, struct verify_report *r);
+/* Fails the test unless each text, with the gradient of every parameter, is judged right at each batch, in the checking
+   emulator. All texts are one module. */
+void chains_must_pass(struct session *s, const struct target *t, const char *const *texts, int n,
+                      const int64_t *batches, int n_batches);
 /* The same on a device of its own, from text to report, in one call. */
 bool chain_run(struct session *s, const struct target *t, const struct source *src, const struct chain_options *o,
                bool checked, int64_t batch, struct verify_report *r);

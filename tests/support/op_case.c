@@ -51,6 +51,17 @@ NUM op_case_number(const struct op_case *c, int k, uint64_t *rnd)
     return (NUM){ .d = r < lo || r > hi ? lo + (hi - lo) / 2 : r };
 }
 
+/* Integers, in rising order along each row. */
+static void sort_rows(struct view *v)
+{
+    for (int64_t i = 0; i < v->count; i++)
+        for (int64_t j = i; j % v->last && v->v[j - 1].i > v->v[j].i; j--) {
+            NUM x = v->v[j];
+            v->v[j] = v->v[j - 1];
+            v->v[j - 1] = x;
+        }
+}
+
 void op_case_values(struct op_case *c, uint64_t *rnd)
 {
     for (int k = 0; k < c->sample.n_in; k++) {
@@ -58,6 +69,8 @@ void op_case_values(struct op_case *c, uint64_t *rnd)
         *v = op_walk_view(c->g->arena, &c->sample.in[k]);
         for (int64_t i = 0; i < v->count; i++)
             v->v[i] = op_case_number(c, k, rnd);
+        if (c->sample.rising[k])
+            sort_rows(v);
         if (!c->sample.scores[k])
             continue;
         for (int64_t i = 0; i < v->count; i++) { /* distinct along each row: a shuffled grid */
@@ -116,6 +129,7 @@ const char *op_case_expansion_differs(struct op_case *c, struct op_case_seen *se
         if (!dtype_is_float(own.out.dtype)) {
             if (own.out.v[i].i != w.value[by->id].v[i].i)
                 return arena_printf(c->s->run, "%s: its expansion gives another integer", c->op->call.name);
+            seen->judged++;
             continue;
         }
         double a = own.out.v[i].d;

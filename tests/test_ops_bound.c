@@ -246,6 +246,9 @@ static double float_value(enum kop op, double a, double b, double c)
     case K_ERF: return erf(a);
     case K_RSQRT: return 1 / sqrt(a);
     case K_SIGMOID: return 1 / (1 + exp(-a));
+    case K_SIN: return sin(a);
+    case K_COS: return cos(a);
+    case K_LOG1P: return log1p(a);
     case K_ROUND16: return dtype_round(DT_F16, a);
     case K_ROUNDB16: return dtype_round(DT_BF16, a);
     default: fail_msg("no float operation %d", (int)op); return 0;

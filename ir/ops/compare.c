@@ -312,6 +312,7 @@ static struct node *select_grad(struct builder *b, struct node *n, struct node *
 const struct op_def op_select = {
     .call = {
         .name = "select",
+        .alias = "where",
         .doc = "x where c holds, else y",
         .operands = { { .name = "c", .decides = true }, { .name = "x" }, { .name = "y" } },
     },

@@ -50,7 +50,7 @@ struct ev {
 };
 
 /* Over the field, a keyed hash of the argument replaces each function. */
-enum num_fn { FN_EXP, FN_LOG, FN_SQRT, FN_TANH, FN_ERF, FN_COUNT };
+enum num_fn { FN_EXP, FN_LOG, FN_LOG1P, FN_SQRT, FN_RSQRT, FN_TANH, FN_ERF, FN_SIGMOID, FN_SIN, FN_COS, FN_COUNT };
 /* More operations that field_mix replaces by hashes. Over the field, a max reduction is the sum of field_mix(key,
    FIELD_ROW_MAX, x, 0) over its terms x, so it does not depend on their order. */
 enum field_op {
@@ -61,6 +61,7 @@ enum field_op {
     FIELD_ROW_MIN,
     FIELD_CAST,
     FIELD_RINT,
+    FIELD_FLOOR,
     FIELD_OP_COUNT
 };
 #define FIELD_P ((UINT64_C(1) << 61) - 1)
@@ -108,6 +109,8 @@ NUM n_fn(const struct ev *c, enum num_fn f, NUM x);
 NUM n_max(const struct ev *c, NUM a, NUM b);
 NUM n_min(const struct ev *c, NUM a, NUM b);
 NUM n_abs(const struct ev *c, NUM a);
+NUM n_rint(const struct ev *c, NUM a);
+NUM n_floor(const struct ev *c, NUM a);
 static inline bool n_less(const struct ev *c, NUM a, NUM b) { return c->kind == NUM_DOUBLE ? a.d < b.d : a.u < b.u; }
 static inline bool n_is_nan(const struct ev *c, NUM a) { return c->kind == NUM_DOUBLE && a.d != a.d; }
 

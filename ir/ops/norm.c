@@ -88,7 +88,7 @@ static void gelu_sample(struct sample *d) { sample_same(d, 1, -6, 6); }
 const struct op_def op_gelu = {
     .call = {
         .name = "gelu",
-        .doc = "Gaussian error linear unit in its tanh form",
+        .doc = "Gaussian error linear unit in its tanh form; gelu_erf is the erf form",
         .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,

@@ -129,6 +129,11 @@ const struct op_def op_add = {
     .call = {
         .name = "add",
         .doc = "x + y; integers wrap",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x + y",
+            .gradient = "gy to x and to y",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -150,6 +155,11 @@ const struct op_def op_sub = {
     .call = {
         .name = "sub",
         .doc = "x - y; integers wrap",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x - y",
+            .gradient = "gy to x, -gy to y",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -210,6 +220,11 @@ const struct op_def op_mul = {
     .call = {
         .name = "mul",
         .doc = "x · y; integers wrap",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x * y",
+            .gradient = "gy * y to x, gy * x to y",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -270,6 +285,11 @@ const struct op_def op_fma = {
     .call = {
         .name = "fma",
         .doc = "x · y + z, rounded once",
+        .about = {
+            .shapes = "x [..], y [..], z [..] -> [..], broadcast to a common shape",
+            .formula = "x * y + z",
+            .gradient = "gy * y to x, gy * x to y, gy to z",
+        },
         .operands = { { .name = "x" }, { .name = "y" }, { .name = "z" } },
     },
     .class = CLS_POINTWISE,
@@ -346,6 +366,11 @@ const struct op_def op_div = {
     .call = {
         .name = "div",
         .doc = "x / y",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x / y",
+            .gradient = "gy / y to x, -gy / y * (x / y) to y",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -412,6 +437,11 @@ const struct op_def op_neg = {
     .call = {
         .name = "neg",
         .doc = "-x: of floats the sign alone; the least integer stays",
+        .about = {
+            .shapes = "x [..] -> [..]",
+            .formula = "-x",
+            .gradient = "-gy",
+        },
         .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
@@ -427,6 +457,11 @@ const struct op_def op_abs = {
     .call = {
         .name = "abs",
         .doc = "|x|; the least integer stays",
+        .about = {
+            .shapes = "x [..] -> [..]",
+            .formula = "|x|",
+            .gradient = "gy * sign(x); 0 at 0, a NaN at a NaN",
+        },
         .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
@@ -508,6 +543,11 @@ const struct op_def op_maximum = {
     .call = {
         .name = "maximum",
         .doc = "the larger of x and y; a NaN wins, x on a tie",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x if x >= y, else y",
+            .gradient = "gy to the larger; of equal ones to x; to an operand that is a NaN, x first",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -523,6 +563,11 @@ const struct op_def op_minimum = {
     .call = {
         .name = "minimum",
         .doc = "the smaller of x and y; a NaN wins, x on a tie",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x if x <= y, else y",
+            .gradient = "gy to the smaller; of equal ones to x; to an operand that is a NaN, x first",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,

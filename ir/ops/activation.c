@@ -362,3 +362,53 @@ const struct op_def op_gelu_erf = {
     .gradient = gelu_erf_grad,
     .sample = sample_wide1,
 };
+
+/* ---- softplus ---- */
+/* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), where nothing overflows. */
+static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
+
+static NUM softplus_eval1(const struct ev *c, const NUM *x)
+{
+    NUM rest = n_fn(c, FN_LOG1P, n_fn(c, FN_EXP, n_neg(c, n_abs(c, x[0]))));
+    return n_add(c, n_max(c, x[0], n_const(c, 0)), rest);
+}
+
+static void softplus_contract(struct contract *c)
+{
+    const struct facts *x = fact(c, 0);
+    double lo = softplus(x->lo);
+    double hi = softplus(x->hi);
+    facts_set(c, lo - lo * 0x1p-49, hi + hi * 0x1p-49, x->finite && hi < INFINITY, false);
+}
+
+static struct node *softplus_expand(struct builder *b, struct node *n)
+{
+    struct node *x = n->in[0];
+    struct node *small = build1(b, "exp", build1(b, "neg", build1(b, "abs", x)));
+    return build2(b, "add", build2(b, "maximum", x, build_scalar(b, 0)), build1(b, "log1p", small));
+}
+
+static struct node *softplus_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    return build2(b, "mul", gy, build1(b, "sigmoid", n->in[operand]));
+}
+
+const struct op_def op_softplus = {
+    .call = {
+        .name = "softplus",
+        .doc = "log(1 + exp(x)), a smooth relu",
+        .about = {
+            .shapes = "x [..] -> [..]",
+            .formula = "max(x, 0) + log(1 + exp(-|x|))",
+            .source = "Dugas, Bengio, Belisle, Nadeau, Garcia, NIPS 2000",
+            .gradient = "gy * sigmoid(x)",
+        },
+        .operands = { { .name = "x" } },
+    },
+    .class = CLS_POINTWISE,
+    .type = { .infer = infer_same, .contract = softplus_contract },
+    .reference = { .eval1 = softplus_eval1 },
+    .kernel = { .expand = softplus_expand },
+    .gradient = softplus_grad,
+    .sample = sample_wide1,
+};

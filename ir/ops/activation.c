@@ -412,3 +412,54 @@ const struct op_def op_softplus = {
     .gradient = softplus_grad,
     .sample = sample_wide1,
 };
+
+/* ---- hardswish ---- */
+static NUM hardswish_eval1(const struct ev *c, const NUM *x)
+{
+    NUM gate = n_min(c, n_max(c, n_add(c, x[0], n_const(c, 3)), n_const(c, 0)), n_const(c, 6));
+    return n_div(c, n_mul(c, x[0], gate), n_const(c, 6));
+}
+
+/* The minimum is −3/8, at x = −3/2. Beyond −3 and 3 the value is 0 and x. */
+static void hardswish_contract(struct contract *c)
+{
+    const struct facts *x = fact(c, 0);
+    facts_set(c, x->lo >= 0 ? 0 : -0.375 * (1 + 0x1p-50), fmax(x->hi, 0) * (1 + 0x1p-50), x->finite, false);
+}
+
+static struct node *hardswish_expand(struct builder *b, struct node *n)
+{
+    struct attr ends[] = { [CLAMP_LO] = { .f = 0 }, [CLAMP_HI] = { .f = 6 } };
+    struct node *grown = plus(b, n->in[0], 3);
+    struct node *gate = build(b, "clamp", &grown, 1, ends);
+    return build2(b, "div", build2(b, "mul", n->in[0], gate), build_scalar(b, 6));
+}
+
+/* 0 below −3, x/3 + 1/2 up to 3, then 1; the kinks belong to the middle. */
+static struct node *hardswish_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    struct node *x = n->in[operand];
+    struct node *inner = build2(b, "mul", gy, plus(b, build2(b, "div", x, build_scalar(b, 3)), 0.5));
+    struct node *above = build3(b, "select", build2(b, "greater", x, build_scalar(b, 3)), gy, inner);
+    return build3(b, "select", build2(b, "less", x, build_scalar(b, -3)), build_const(b, &gy->type, 0), above);
+}
+
+const struct op_def op_hardswish = {
+    .call = {
+        .name = "hardswish",
+        .doc = "x times a sigmoid of three straight lines",
+        .about = {
+            .shapes = "x [..] -> [..]",
+            .formula = "x * min(max(x + 3, 0), 6) / 6",
+            .source = "Howard et al., arXiv 1905.02244",
+            .gradient = "gy * (x / 3 + 1 / 2) for -3 <= x <= 3, 0 below, gy above; a NaN at a NaN",
+        },
+        .operands = { { .name = "x" } },
+    },
+    .class = CLS_POINTWISE,
+    .type = { .infer = infer_same, .contract = hardswish_contract },
+    .reference = { .eval1 = hardswish_eval1 },
+    .kernel = { .expand = hardswish_expand },
+    .gradient = hardswish_grad,
+    .sample = sample_wide1,
+};

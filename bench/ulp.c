@@ -1,7 +1,7 @@
 /* Measures tokic's math functions (codegen/prelude/math.h) on this machine: the worst error in f32 ulp over all 2^32
    inputs, or every N-th.
 
-       ulp [--stride N] [exp|exp2|log|log2|tanh|erf|rsqrt|sigmoid ...]
+       ulp [--stride N] [exp|exp2|log|log2|tanh|erf|rsqrt|sigmoid|sin|cos|log1p ...]
 
    The bits are those of every device, so the numbers are too. */
 #include <pthread.h>

@@ -53,6 +53,7 @@
                                                             truncate, saturate, turn NaN into 0; other conversions
                                                             are C casts
               tk_exp_f32 tk_exp2_f32 tk_log_f32 tk_log2_f32 tk_tanh_f32 tk_erf_f32 tk_rsqrt_f32 tk_sigmoid_f32
+              tk_sin_f32 tk_cos_f32 tk_log1p_f32
                   prelude/math.h, at most 2 ulp
               TK_INF TK_NAN
    Integers   tk_add_i32(a, b) tk_sub_i32 tk_mul_i32 tk_neg_i32 tk_abs_i32

@@ -11,7 +11,7 @@
 #include "runtime/emu/emu_matrix.h"
 #include "tests/support/op_case.h"
 
-enum { CASES = 400, MAX_IN = 3, MAX_POINTS = 12 };
+enum { CASES = 400, MAX_IN = 3, MAX_POINTS = 80, GRID = 64 };
 
 /* ---- pointwise: the worst error over the operands' intervals ---- */
 /* One element of one op: operands, their errors, and the points of each interval that are tried. */
@@ -41,7 +41,8 @@ static void add_point(struct element *t, int k, double at)
         p->i = p->i != 0;
 }
 
-/* The ends, the middle, 0, its neighbours, and the ends of the other operands' intervals. */
+/* The ends, the middle, 0, its neighbours, and the ends of the other operands' intervals. Of an only operand, also
+   points between the ends: sin is not monotone. */
 static void add_points(struct element *t)
 {
     for (int k = 0; k < t->n; k++) {
@@ -53,6 +54,8 @@ static void add_points(struct element *t)
         add_point(t, k, x - t->e[k]);
         add_point(t, k, x + t->e[k]);
         add_point(t, k, 0);
+        for (int i = 1; i < GRID && t->n == 1 && is_float_in(t, k); i++)
+            add_point(t, k, x + t->e[k] * (2.0 * i / GRID - 1));
         if (!is_float_in(t, k)) {
             for (int by = 1; by <= 2; by++) {
                 add_point(t, k, x - by);

@@ -322,6 +322,9 @@ static double op_real(enum kop op, double x, double y, double z)
     case K_ERF: return erf(x);
     case K_RSQRT: return 1 / sqrt(x);
     case K_SIGMOID: return 1 / (1 + exp(-x));
+    case K_SIN: return sin(x);
+    case K_COS: return cos(x);
+    case K_LOG1P: return log1p(x);
     case K_EQ: return x == y;
     case K_NE: return x != y;
     case K_LT: return x < y;
@@ -376,7 +379,7 @@ static double operand(struct operation o, int i, double v)
     bool divides = o.op == K_DIV || o.op == K_REM || o.op == K_FLOORDIV || o.op == K_MOD;
     if (divides && i == 1 && v == 0)
         v = 3;
-    if (o.op == K_SQRT || o.op == K_LOG || o.op == K_LOG2 || o.op == K_RSQRT)
+    if (o.op == K_SQRT || o.op == K_LOG || o.op == K_LOG2 || o.op == K_LOG1P || o.op == K_RSQRT)
         v = fabs(v) + 0.25;
     return v;
 }

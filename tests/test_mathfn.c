@@ -45,8 +45,10 @@ static void expect_within(const struct fn *fn, float x, double bound, double *wo
 static void test_within_table(void **state)
 {
     (void)state;
-    static const float edges[] = { 0.6f,         0.85f,        4.0f,    10.0f,   9.0109f,  3.9192f,  88.7228394f,
-                                   -87.3365479f, -103.972084f, -126.0f, -149.5f, 2.0f / 3, 4.0f / 3, 0.707106769f };
+    static const float edges[] = { 0.6f,        0.85f,        4.0f,         10.0f,    9.0109f, 3.9192f,
+                                   88.7228394f, -87.3365479f, -103.972084f, -126.0f,  -149.5f, 2.0f / 3,
+                                   4.0f / 3,    0.707106769f, -1.0f / 3,    1.0f / 3, -1.0f,   0.785398163f,
+                                   1.57079637f, 3.14159274f,  131072.0f };
     for (int i = 0; i < N_FNS; i++) {
         const struct fn *fn = &fns[i];
         const struct mathfn *row = mathfn_find(fn->name);
@@ -72,6 +74,39 @@ static void test_within_table(void **state)
         }
         assert_true(worst >
                     0.5 * row->measured); /* the sample does reach the hard places: the measured bound is not idle */
+    }
+}
+
+/* Of the floats in [2^e, 2^(e+1)), e = 0 … 127, the one nearest to a multiple of π/2: there the error of the argument's
+   reduction is that of sin or cos. */
+static void test_near_multiples_of_half_pi(void **state)
+{
+    (void)state;
+    static const uint32_t hard[128] = {
+        0x3FC90FDB, 0x40490FDB, 0x4096CBE4, 0x4116CBE4, 0x4196CBE4, 0x4216CBE4, 0x4296CBE4, 0x437CE5F1, 0x43FCE5F1,
+        0x447CE5F1, 0x44FCE5F1, 0x450BE628, 0x458BE628, 0x460BE628, 0x468BE628, 0x474D246F, 0x47CD246F, 0x484D246F,
+        0x4882665E, 0x4902665E, 0x4982665E, 0x4A2562AE, 0x4AA562AE, 0x4B2562AE, 0x4BF3B47B, 0x4C2332E9, 0x4CA332E9,
+        0x4D2332E9, 0x4D847661, 0x4E13D4A5, 0x4E93D4A5, 0x4F0FFD14, 0x4FDBD32F, 0x507FD274, 0x50A3E87F, 0x5123E87F,
+        0x51A3E87F, 0x5223E87F, 0x52A3E87F, 0x5323E87F, 0x53B146A6, 0x543146A6, 0x54B146A6, 0x553146A6, 0x55B146A6,
+        0x56787577, 0x56F87577, 0x57787577, 0x57B82989, 0x58382989, 0x58DC36C9, 0x596E3D69, 0x59F740B9, 0x5A7BC261,
+        0x5AFE0335, 0x5B7F239F, 0x5BFFB3D4, 0x5C07BCD0, 0x5C87BCD0, 0x5D07BCD0, 0x5D87BCD0, 0x5E07BCD0, 0x5E87BCD0,
+        0x5F07BCD0, 0x5FE4112C, 0x6064112C, 0x60AB0CE1, 0x617C556B, 0x61D3B126, 0x6253B126, 0x62EC1B4A, 0x636C1B4A,
+        0x63E600C1, 0x642E0733, 0x64AE0733, 0x652E0733, 0x65898498, 0x66098498, 0x66898498, 0x67098498, 0x67898498,
+        0x68098498, 0x68898498, 0x6946E3BB, 0x69C6E3BB, 0x6A1976F1, 0x6A9976F1, 0x6B1976F1, 0x6B9976F1, 0x6C55DA58,
+        0x6CD5DA58, 0x6D2063C2, 0x6D85A877, 0x6E05A877, 0x6E85A877, 0x6F79BE45, 0x6FF9BE45, 0x7079BE45, 0x70F9BE45,
+        0x7179BE45, 0x71F9BE45, 0x723FA09A, 0x72BFA09A, 0x733FA09A, 0x73E61C18, 0x7452DE59, 0x74D2DE59, 0x756FA1DC,
+        0x75949471, 0x76507CE8, 0x76A426EB, 0x77584625, 0x77D84625, 0x78584625, 0x78A8B883, 0x79407F54, 0x79C07F54,
+        0x7A105F7F, 0x7AFCCBAB, 0x7B1675C0, 0x7B9675C0, 0x7C6C3305, 0x7CFF01BD, 0x7D7F01BD, 0x7DFF01BD, 0x7E7F01BD,
+        0x7EBDCDA0, 0x7F3DCDA0
+    };
+    for (int i = 0; i < 128; i++) {
+        double worst = 0;
+        for (uint32_t sign = 0; sign < 2; sign++) {
+            float x = tk_bits_f32(hard[i] | sign << 31);
+            expect_within(fn_find("sin"), x, mathfn_find("sin")->measured, &worst);
+            expect_within(fn_find("cos"), x, mathfn_find("cos")->measured, &worst);
+        }
+        assert_true(fmin(fabs(sin((double)tk_bits_f32(hard[i]))), fabs(cos((double)tk_bits_f32(hard[i])))) < 1e-5);
     }
 }
 
@@ -150,6 +185,23 @@ static void test_special_values(void **state)
         { "sigmoid", 100, 1 },
         { "sigmoid", -103.9f, 0x1p-149f },
         { "sigmoid", -105, 0 },
+        { "sin", 0, 0 },
+        { "sin", -0.0f, -0.0f },
+        { "sin", 0x1p-149f, 0x1p-149f },
+        { "sin", INFINITY, NAN },
+        { "sin", -INFINITY, NAN },
+        { "cos", 0, 1 },
+        { "cos", -0.0f, 1 },
+        { "cos", 0x1p-149f, 1 },
+        { "cos", INFINITY, NAN },
+        { "cos", -INFINITY, NAN },
+        { "log1p", 0, 0 },
+        { "log1p", -0.0f, -0.0f },
+        { "log1p", 0x1p-149f, 0x1p-149f },
+        { "log1p", -1, -INFINITY },
+        { "log1p", -1.5f, NAN },
+        { "log1p", INFINITY, INFINITY },
+        { "log1p", -INFINITY, NAN },
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         float y = fn_find(table[i].name)->eval(table[i].x);
@@ -202,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_error_measure),
         cmocka_unit_test(test_special_values),
         cmocka_unit_test(test_within_table),
+        cmocka_unit_test(test_near_multiples_of_half_pi),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,6 +142,9 @@ static void each_record_of(const struct op_def *op)
     int arity = op_arity(op, &variadic);
     if (!op->call.doc || !op->call.doc[0])
         fail_msg("%s has no doc", op->call.name);
+    const struct op_about *about = &op->call.about;
+    if (op->class == CLS_POINTWISE && !(about->shapes && about->formula && about->gradient))
+        fail_msg("%s does not say its shapes, its formula and its gradient", op->call.name);
     if (op->commutes && arity != 2)
         fail_msg("%s commutes with %d operands", op->call.name, arity);
     if ((op->class == CLS_SOURCE) != (arity == 0))

@@ -119,8 +119,11 @@ static inline tk_i64 p_to_i64(P x) { return p_to_i32(x); }
 #define p_sqrt(a) p_mix(MIX_SQRT, a)
 #define p_tanh(a) p_mix(MIX_TANH, a)
 #define p_erf(a) p_mix(MIX_ERF, a)
-#define p_rsqrt(a) p_inv(p_sqrt(a))
-#define p_sigmoid(a) p_inv(p_add(1, p_exp(p_neg(a))))
+#define p_rsqrt(a) p_mix(MIX_RSQRT, a)
+#define p_sigmoid(a) p_mix(MIX_SIGMOID, a)
+#define p_log1p(a) p_mix(MIX_LOG1P, a)
+#define p_sin(a) p_mix(MIX_SIN, a)
+#define p_cos(a) p_mix(MIX_COS, a)
 #define p_exp2(a) p_mix(MIX_EXP2, a)
 #define p_log2(a) p_mix(MIX_LOG2, a)
 

@@ -2,14 +2,15 @@
    and for the host.
 
    Only IEEE f32 + - * /, fma, sqrt, bit casts, comparisons and unsigned arithmetic, no table, no wider type, so a
-   compiler that neither fuses nor reorders gives the same bits everywhere. Subnormal arguments and results are
-   correct, exp, exp2 and sigmoid underflow gradually with one rounding; a NaN gives a NaN, and so do log and rsqrt of
-   negative numbers; log 0 = -inf, rsqrt 0 = inf.
+   compiler that neither fuses nor reorders gives the same bits everywhere. sin and cos of arguments above 131072 also
+   use 64-bit integers and f64. Subnormal arguments and results are correct, exp, exp2 and sigmoid underflow gradually
+   with one rounding; a NaN gives a NaN, and so do log and rsqrt of negative numbers, log1p below -1, and sin and cos of
+   infinities; log 0 = -inf, log1p -1 = -inf, rsqrt 0 = inf.
 
    Worst error over all 2^32 inputs, in f32 units in the last place at the exact value, against libm's double functions;
    `above 1`: inputs that err by more than one unit; no NaN, infinity or sign of zero differs. From `ulp` (bench/ulp.c,
    build target ulp) on an x86-64 with FMA, gcc 12, -O3 -ffp-contract=off -mfma; an H200 (nvcc 13.0, --fmad=false) gave
-   the same bits for every input.
+   the same bits for every input of the first eight.
 
        function      ulp  at input (bits)            above 1
        exp        0.8913  c0bb2813   -5.84864187           0
@@ -20,6 +21,9 @@
        erf        1.1579  3f59ace3   0.850294292        1244
        rsqrt      1.4903  0080cab3   1.18276583e-38 36261346
        sigmoid    1.4797  c09b1629    -4.8464551      205962
+       sin        0.8443  5226931f   1.78858213e+11        0
+       cos        0.8468  60b36b07   1.03427479e+20        0
+       log1p      1.5422  3eab4c3b   0.334565967      580536
 
    The bounds that kernels are judged by are in ir/mathfn.c. After a change here, measure again and update them.
    Coefficients: minimax on the stated interval (weighted least squares, reweighted to equal ripple), rounded to f32 one
@@ -90,17 +94,10 @@ TK_FN tk_f32 tk_exp2_f32(tk_f32 x)
     return tk_exp_scale(tk_fma_f32(q, r, 1.0f), tk_f32_bits(big));
 }
 
-/* log x = e·ln 2 + log(1 + f), x = 2^e·(1 + f), 1 + f in [2/3, 4/3): there no e cancels against log(1 + f).
-   log(1 + f) = f + f²·(-1/2 + f·q(f)), q of degree 7, relative error 2^-27.7. Subnormals are scaled by 2^23 first.
-   0x00D55555 is 128·2^23 minus the bits of 2/3: adding it carries into the exponent exactly from 2/3 on. 0.934 ulp. */
-TK_FN tk_f32 tk_log_f32(tk_f32 x)
+/* e·ln 2 + log(1 + f), 1 + f in [2/3, 4/3): there no e cancels against log(1 + f). log(1 + f) = f + f²·(-1/2 +
+   f·q(f)), q of degree 7, relative error 2^-27.7. */
+TK_FN tk_f32 tk_log_part(tk_f32 f, tk_f32 e)
 {
-    tk_f32 y = x < 1.17549435e-38f ? x * 8388608.0f : x;
-    tk_f32 bias = x < 1.17549435e-38f ? 151.0f : 128.0f;
-    tk_u32 u = tk_f32_bits(y);
-    tk_u32 k = (u + 0x00D55555u) >> 23;
-    tk_f32 f = tk_bits_f32(u - (k << 23) + 0x40000000u) - 1.0f;
-    tk_f32 e = (tk_f32)(tk_i32)k - bias;
     tk_f32 q = -1.28792912e-01f;
     q = tk_fma_f32(q, f, 1.39855936e-01f);
     q = tk_fma_f32(q, f, -1.21874534e-01f);
@@ -111,8 +108,34 @@ TK_FN tk_f32 tk_log_f32(tk_f32 x)
     q = tk_fma_f32(q, f, 3.33332151e-01f);
     q = tk_fma_f32(q, f, -0.5f);
     q = tk_fma_f32(q, f * f, f);
-    q = tk_fma_f32(e, 0.693147182f, q);
+    return tk_fma_f32(e, 0.693147182f, q);
+}
+
+/* x = 2^e·(1 + f). Subnormals are scaled by 2^23 first. 0x00D55555 is 128·2^23 minus the bits of 2/3: adding it carries
+   into the exponent exactly from 2/3 on. 0.934 ulp. */
+TK_FN tk_f32 tk_log_f32(tk_f32 x)
+{
+    tk_f32 y = x < 1.17549435e-38f ? x * 8388608.0f : x;
+    tk_f32 bias = x < 1.17549435e-38f ? 151.0f : 128.0f;
+    tk_u32 u = tk_f32_bits(y);
+    tk_u32 k = (u + 0x00D55555u) >> 23;
+    tk_f32 f = tk_bits_f32(u - (k << 23) + 0x40000000u) - 1.0f;
+    tk_f32 e = (tk_f32)(tk_i32)k - bias;
+    tk_f32 q = tk_log_part(f, e);
     return x > 0.0f ? (x < TK_INF ? q : x) : (x == 0.0f ? -TK_INF : TK_NAN);
+}
+
+/* 1 + x = 2^e·(1 + f), e as for log(1 + x), f = 2^-e·x + (2^-e - 1) with one rounding. 2^(2-e) and x/4 in place of 2^-e
+   and x, since 2^-e is subnormal for the largest x. Below 2^-25, log1p x = x. 1.543 ulp. */
+TK_FN tk_f32 tk_log1p_f32(tk_f32 x)
+{
+    tk_u32 k = (tk_f32_bits(1.0f + x) + 0x00D55555u) >> 23;
+    tk_f32 scale = tk_bits_f32((257u - k) << 23);
+    tk_f32 f = tk_fma_f32(0.25f * x, scale, tk_fma_f32(0.25f, scale, -1.0f));
+    tk_f32 r = tk_log_part(f, (tk_f32)(tk_i32)k - 128.0f);
+    tk_u32 a = tk_f32_bits(x) & 0x7FFFFFFFu;
+    r = a < 0x33000000u ? x : r;
+    return x > -1.0f ? (x < TK_INF ? r : x) : (x == -1.0f ? -TK_INF : TK_NAN);
 }
 
 /* log2 x = e + log2(1 + f), 1 + f in [sqrt(1/2), sqrt 2): powers of two are exact. log2(1 + f) = f·log2 e + f²·q(f),
@@ -208,3 +231,101 @@ TK_FN tk_f32 tk_sigmoid_f32(tk_f32 x)
     tk_f32 q = n * y;
     return tk_fma_f32(tk_fma_f32(-q, c, tk_fma_f32(-q, d, n)), y, q);
 }
+
+/* sin and cos: a = q·π/2 + r with r in [-π/4, π/4], up to multiples of 2π. r is a sum of two floats, the returned one
+   and *lo, since a may lie as close as 2^-30 to a multiple of π/2. q is in the low bits of *q.
+
+   a <= 131072: π/2 in three parts (Cody and Waite). n·1.57079637 is exact inside its fma, and so is the difference: a
+   multiple of 2^-24 below 1. n times the second part is p + d exactly, and r + p is h + e exactly (Knuth's sum). */
+TK_FN tk_f32 tk_quarter_near(tk_f32 a, tk_f32 *lo, tk_u32 *q)
+{
+    tk_f32 big = tk_fma_f32(a, 0.636619772f, 12582912.0f);
+    tk_f32 n = big - 12582912.0f;
+    tk_f32 r = tk_fma_f32(n, -1.57079637f, a);
+    tk_f32 p = n * 4.37113883e-08f;
+    tk_f32 d = tk_fma_f32(n, 4.37113883e-08f, -p);
+    tk_f32 h = r + p;
+    tk_f32 b = h - r;
+    tk_f32 e = (r - (h - b)) + (p - b);
+    *lo = tk_fma_f32(n, 1.71512451e-15f, e + d);
+    *q = tk_f32_bits(big);
+    return h;
+}
+
+/* Word i of 32 zero bits and the first 224 bits of 2/π. */
+TK_FN tk_u32 tk_two_over_pi(tk_u32 i)
+{
+    tk_u32 low = i == 0u ? 0u : i == 1u ? 0xA2F9836Eu : i == 2u ? 0x4E441529u : 0xFC2757D1u;
+    tk_u32 high = i == 4u ? 0xF534DDC0u : i == 5u ? 0xDB629599u : i == 6u ? 0x3C439041u : 0xFE5163ABu;
+    return i < 4u ? low : high;
+}
+
+/* a >= 2^17 (Payne and Hanek 1983). a = m·2^(e-23) with m < 2^24. Bits of 2/π with a weight of at least 2^(25-e) add
+   multiples of 4 to a·2/π. The 96 bits after those are w0, w1, w2, and m·w modulo 2^96 is a·2/π modulo 4 in units of
+   2^-94. p is its upper 64 bits, whose top two bits are the quarter turns. */
+TK_FN tk_f32 tk_quarter_far(tk_f32 a, tk_f32 *lo, tk_u32 *q)
+{
+    tk_u32 bits = tk_f32_bits(a);
+    tk_u32 m = (bits & 0x007FFFFFu) | 0x00800000u;
+    tk_u32 at = (bits >> 23) - 120u; /* of the first of the 96 bits: 32 zeros + e - 25 */
+    tk_u32 i = at >> 5;
+    tk_u32 c1 = tk_two_over_pi(i + 1u);
+    tk_u32 c2 = tk_two_over_pi(i + 2u);
+    tk_u32 w0 = (tk_u32)((((tk_u64)tk_two_over_pi(i) << 32) | c1) << (at & 31u) >> 32);
+    tk_u32 w1 = (tk_u32)((((tk_u64)c1 << 32) | c2) << (at & 31u) >> 32);
+    tk_u32 w2 = (tk_u32)((((tk_u64)c2 << 32) | tk_two_over_pi(i + 3u)) << (at & 31u) >> 32);
+    tk_u64 p = ((tk_u64)(m * w0) << 32) + (tk_u64)m * w1 + ((tk_u64)m * w2 >> 32);
+    tk_f64 r = (tk_f64)(tk_i64)(p << 2) * 0x1.921fb54442d18p-64; /* signed: less than half a quarter turn */
+    tk_f32 h = (tk_f32)r;
+    *lo = (tk_f32)(r - (tk_f64)h);
+    *q = (tk_u32)((p + ((tk_u64)1 << 61)) >> 62);
+    return h;
+}
+
+/* sin(r + lo) = r + (r³·q(r²) + lo), q of degree 3, relative error 2^-32.5. */
+TK_FN tk_f32 tk_sin_part(tk_f32 r, tk_f32 lo)
+{
+    tk_f32 s = r * r;
+    tk_f32 q = 2.83268014e-06f;
+    q = tk_fma_f32(q, s, -1.98530717e-04f);
+    q = tk_fma_f32(q, s, 8.3333794e-03f);
+    q = tk_fma_f32(q, s, -1.66666672e-01f);
+    return r + tk_fma_f32(q, s * r, lo);
+}
+
+/* cos(r + lo) = 1 - s/2 + s²·q(s) - r·lo, s = r², q of degree 2, relative error 2^-33. w + (1 - w - s/2) is 1 - s/2
+   exactly. */
+TK_FN tk_f32 tk_cos_part(tk_f32 r, tk_f32 lo)
+{
+    tk_f32 s = r * r;
+    tk_f32 w = tk_fma_f32(s, -0.5f, 1.0f);
+    tk_f32 q = 2.44323364e-05f;
+    q = tk_fma_f32(q, s, -1.38873095e-03f);
+    q = tk_fma_f32(q, s, 4.16666456e-02f);
+    return w + tk_fma_f32(q, s * s, tk_fma_f32(-r, lo, tk_fma_f32(s, -0.5f, 1.0f - w)));
+}
+
+/* sin(a + k·π/2) for a >= 0. */
+TK_FN tk_f32 tk_sin_turned(tk_f32 a, tk_u32 k)
+{
+    tk_f32 lo, r;
+    tk_u32 q;
+    if (a <= 131072.0f)
+        r = tk_quarter_near(a, &lo, &q);
+    else
+        r = tk_quarter_far(a, &lo, &q);
+    q += k;
+    r = (q & 1u) ? tk_cos_part(r, lo) : tk_sin_part(r, lo);
+    r = (q & 2u) ? -r : r;
+    return a < TK_INF ? r : TK_NAN;
+}
+
+/* 0.845 ulp. */
+TK_FN tk_f32 tk_sin_f32(tk_f32 x)
+{
+    tk_f32 r = tk_sin_turned(tk_bits_f32(tk_f32_bits(x) & 0x7FFFFFFFu), 0u);
+    return tk_bits_f32(tk_f32_bits(r) ^ (tk_f32_bits(x) & 0x80000000u));
+}
+
+/* 0.847 ulp. */
+TK_FN tk_f32 tk_cos_f32(tk_f32 x) { return tk_sin_turned(tk_bits_f32(tk_f32_bits(x) & 0x7FFFFFFFu), 1u); }

@@ -3,17 +3,26 @@
 #include <string.h>
 
 static const struct hint ops[] = {
-    { "relu", "maximum(x, 0)" },
-    { "relu6", "minimum(maximum(x, 0), 6)" },
+    { "relu6", "clamp(x, lo=0, hi=6)" },
     { "leaky_relu", "maximum(x, 0.01 * x)" },
-    { "sigmoid", "1 / (1 + exp(-x))" },
-    { "silu", "x / (1 + exp(-x))" },
-    { "swish", "x / (1 + exp(-x))" },
-    { "softplus", "log(1 + exp(x))" },
+    { "elu", "select(greater(x, 0), x, exp(x) - 1)" },
+    { "logistic", "sigmoid(x)" },
+    { "expit", "sigmoid(x)" },
+    { "hardsigmoid", "clamp(x / 6 + 0.5, lo=0, hi=1)" },
+    { "hardtanh", "clamp(x, lo=-1, hi=1)" },
+    { "logsigmoid", "-log1p(exp(-x))" },
+    { "swish", "silu(x)" },
+    { "gelu_tanh", "gelu(x)" },
+    { "gelu_exact", "gelu_erf(x)" },
     { "log_softmax", "log(softmax(x))" },
-    { "where", "select(c, x, y)" },
-    { "clamp", "minimum(maximum(x, 0), 1)" },
-    { "clip", "minimum(maximum(x, 0), 1)" },
+    { "clip", "clamp(x, lo=0, hi=1)" },
+    { "sgn", "sign(x)" },
+    { "rint", "round(x)" },
+    { "ceil", "-floor(-x)" },
+    { "trunc", "select(less(x, 0), -floor(-x), floor(x))" },
+    { "tan", "sin(x) / cos(x)" },
+    { "erfc", "1 - erf(x)" },
+    { "expm1", "exp(x) - 1" },
     { "min", "-max(-x)" },
     { "amax", "max(x)" },
     { "amin", "-max(-x)" },
@@ -25,9 +34,8 @@ static const struct hint ops[] = {
     { "norm", "sqrt(sum(x * x))" },
     { "topk", "topk_mask(x, 2)" },
     { "top_k", "topk_mask(x, 2)" },
-    { "pow", "exp(y * log(x))" },
+    { "power", "pow(x, 2)" },
     { "square", "x * x" },
-    { "rsqrt", "1 / sqrt(x)" },
     { "reciprocal", "1 / x" },
     { "ln", "log(x)" },
     { "exp2", "exp(0.6931471805599453 * x)" },
@@ -81,6 +89,9 @@ static const struct hint attrs[] = {
     { "perms", "perm" },
     { "axes_order", "perm" },
     { "shape", "dims" },
+    { "min", "lo" },
+    { "max", "hi" },
+    { "power", "exponent" },
 };
 
 static const struct hint dtypes[] = {
@@ -90,7 +101,7 @@ static const struct hint dtypes[] = {
 };
 
 static const struct hint operators[] = {
-    { "**", "x * x, or exp(y * log(x))" },
+    { "**", "pow(x, 2), or exp(y * log(x))" },
     { "==", "equal(x, y)" },
     { "!", "not_equal(x, y) or logical_not(c)" },
     { "<", "less(x, y)" },

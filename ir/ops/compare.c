@@ -90,11 +90,16 @@ static void compare_sample(struct sample *d)
         sample_operand(d, i, &t, -3, 3);
 }
 
-#define COMPARE(NAME, TEXT, COMMUTES)                                                                                  \
+#define COMPARE(NAME, TEXT, SIGN, COMMUTES)                                                                            \
     const struct op_def op_##NAME = {                                                                                  \
         .call = {                                                                                                      \
             .name = #NAME,                                                                                             \
             .doc = TEXT,                                                                                               \
+            .about = {                                                                                                 \
+                .shapes = "x [..], y [..] -> bool [..], broadcast to a common shape",                                  \
+                .formula = "x " SIGN " y",                                                                             \
+                .gradient = "none: the result is a bool",                                                              \
+            },                                                                                                         \
             .operands = { { .name = "x" }, { .name = "y" } },                                                          \
         },                                                                                                             \
         .class = CLS_POINTWISE,                                                                                        \
@@ -105,12 +110,12 @@ static void compare_sample(struct sample *d)
         .kernel = { .at = NAME##_at },                                                                                 \
         .sample = compare_sample,                                                                                      \
     }
-COMPARE(less, "x < y, false with a NaN", false);
-COMPARE(less_equal, "x <= y, false with a NaN", false);
-COMPARE(equal, "x = y, false with a NaN", true);
-COMPARE(not_equal, "x differs from y, true with a NaN", true);
-COMPARE(greater, "x > y, false with a NaN", false);
-COMPARE(greater_equal, "x >= y, false with a NaN", false);
+COMPARE(less, "x < y, false with a NaN", "<", false);
+COMPARE(less_equal, "x <= y, false with a NaN", "<=", false);
+COMPARE(equal, "x = y, false with a NaN", "=", true);
+COMPARE(not_equal, "x differs from y, true with a NaN", "!=", true);
+COMPARE(greater, "x > y, false with a NaN", ">", false);
+COMPARE(greater_equal, "x >= y, false with a NaN", ">=", false);
 
 /* ---- logic ---- */
 static bool logical_infer(struct graph *g, struct node *n)
@@ -199,6 +204,11 @@ const struct op_def op_logical_and = {
     .call = {
         .name = "logical_and",
         .doc = "both",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x and y",
+            .gradient = "none: the result is a bool",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -214,6 +224,11 @@ const struct op_def op_logical_or = {
     .call = {
         .name = "logical_or",
         .doc = "true where at least one is true",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x or y",
+            .gradient = "none: the result is a bool",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -229,6 +244,11 @@ const struct op_def op_logical_not = {
     .call = {
         .name = "logical_not",
         .doc = "not x",
+        .about = {
+            .shapes = "x [..] -> [..]",
+            .formula = "not x",
+            .gradient = "none: the result is a bool",
+        },
         .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
@@ -312,7 +332,13 @@ static struct node *select_grad(struct builder *b, struct node *n, struct node *
 const struct op_def op_select = {
     .call = {
         .name = "select",
+        .alias = "where",
         .doc = "x where c holds, else y",
+        .about = {
+            .shapes = "c [..], x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x if c, else y",
+            .gradient = "gy to x where c holds, to y elsewhere; none to c",
+        },
         .operands = { { .name = "c", .decides = true }, { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -489,6 +515,11 @@ const struct op_def op_cast = {
         .name = "cast",
         .doc = "x as another dtype: floats round to nearest even; a float is truncated to an integer, at most and at "
                "least what it holds, a NaN to 0; i64 wraps to i32; bool is x != 0",
+        .about = {
+            .shapes = "x [..] -> [..]",
+            .formula = "x, rounded or wrapped as above",
+            .gradient = "gy between floats; none from or to an integer or bool",
+        },
         .operands = { { .name = "x" } },
         .attrs = cast_attrs,
         .n_attrs = N_ATTRS(cast_attrs),

@@ -65,7 +65,7 @@ struct ev {
 };
 
 /* Over the field, a keyed hash of the argument replaces each function. */
-enum num_fn { FN_EXP, FN_LOG, FN_SQRT, FN_TANH, FN_ERF, FN_COUNT };
+enum num_fn { FN_EXP, FN_LOG, FN_LOG1P, FN_SQRT, FN_RSQRT, FN_TANH, FN_ERF, FN_SIGMOID, FN_SIN, FN_COS, FN_COUNT };
 /* More operations that field_mix replaces by hashes. */
 enum field_op {
     FIELD_MAX = FN_COUNT,

@@ -214,7 +214,7 @@ static bool divide_infer(struct graph *g, struct node *n)
 
 static void divide_sample(struct sample *d) { sample_ints(d, 2); }
 
-#define DIVIDE(NAME, TEXT, OP, KOP)                                                                                    \
+#define DIVIDE(NAME, TEXT, FORMULA, OP, KOP)                                                                           \
     static NUM NAME##_eval1(const struct ev *c, const NUM *x) { return int_eval1(c, OP, x); }                          \
     static double NAME##_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)                              \
     {                                                                                                                  \
@@ -230,6 +230,11 @@ static void divide_sample(struct sample *d) { sample_ints(d, 2); }
         .call = {                                                                                                      \
             .name = #NAME,                                                                                             \
             .doc = TEXT,                                                                                               \
+            .about = {                                                                                                 \
+                .shapes = "x [..], y [..] -> [..], broadcast to a common shape",                                       \
+                .formula = FORMULA,                                                                                    \
+                .gradient = "none: the result is an integer",                                                          \
+            },                                                                                                         \
             .operands = { { .name = "x" }, { .name = "y" } },                                                          \
         },                                                                                                             \
         .class = CLS_POINTWISE,                                                                                        \
@@ -239,7 +244,8 @@ static void divide_sample(struct sample *d) { sample_ints(d, 2); }
         .kernel = { .at = NAME##_at },                                                                                 \
         .sample = divide_sample,                                                                                       \
     }
-DIVIDE(floor_div, "x / y of integers, rounded down; 0 if y is 0", INT_FLOOR_DIV, K_FLOORDIV);
-DIVIDE(trunc_div, "x / y of integers, rounded towards 0; 0 if y is 0", INT_TRUNC_DIV, K_DIV);
-DIVIDE(mod, "x - y * floor_div(x, y): the remainder with the sign of y; 0 if y is 0", INT_MOD, K_MOD);
-DIVIDE(rem, "x - y * trunc_div(x, y): the remainder with the sign of x; 0 if y is 0", INT_REM, K_REM);
+DIVIDE(floor_div, "x / y of integers, rounded down; 0 if y is 0", "floor(x / y)", INT_FLOOR_DIV, K_FLOORDIV);
+DIVIDE(trunc_div, "x / y of integers, rounded towards 0; 0 if y is 0", "sign(x / y) * floor(|x / y|)", INT_TRUNC_DIV,
+       K_DIV);
+DIVIDE(mod, "the remainder with the sign of y; 0 if y is 0", "x - y * floor_div(x, y)", INT_MOD, K_MOD);
+DIVIDE(rem, "the remainder with the sign of x; 0 if y is 0", "x - y * trunc_div(x, y)", INT_REM, K_REM);

@@ -88,7 +88,13 @@ static void gelu_sample(struct sample *d) { sample_same(d, 1, -6, 6); }
 const struct op_def op_gelu = {
     .call = {
         .name = "gelu",
-        .doc = "Gaussian error linear unit in its tanh form",
+        .doc = "Gaussian error linear unit in its tanh form; gelu_erf is the erf form",
+        .about = {
+            .shapes = "x [..] -> [..]",
+            .formula = "x * (1 + t) / 2, t = tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))",
+            .source = "Hendrycks, Gimpel, arXiv 1606.08415",
+            .gradient = "gy * (1 + t) / 2 * (1 + x * (1 - t) * sqrt(2 / pi) * (1 + 3 * 0.044715 * x^2))",
+        },
         .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,

@@ -1,34 +1,15 @@
-/* Pointwise arithmetic, and functions of floats. In a bound function, operand i has value x[i] and error e[i]. The
-   interval x[i] ± e[i] holds the exact and the computed value, so a property of the whole interval holds for both. */
-#include "ir/ops/integer.h"
+/* Pointwise arithmetic. */
+#include "ir/ops/pointwise.h"
 
-/* Sets *out to the error of a result with NaNs, infinities or unbounded errors; returns false if there are none. A
-   certain NaN gives a certain NaN. An operand of unbounded error gives an unbounded error. An infinite result has error
-   0 only if all operands are exact. */
-static bool settled(int n, const NUM *x, const double *e, NUM y, double *out)
-{
-    bool exact = true;
-    bool unbounded = false;
-    for (int i = 0; i < n; i++) {
-        if (isnan(x[i].d) && e[i] < INFINITY) {
-            *out = 0;
-            return true;
-        }
-        exact &= e[i] == 0;
-        unbounded |= e[i] == INFINITY;
-    }
-    if (!unbounded && isfinite(y.d))
-        return false;
-    *out = exact ? 0 : INFINITY;
-    return true;
-}
-
-/* An infinite value with a finite error is certainly that infinity. */
-static bool is_infinite(const NUM *x, const double *e, int i) { return isinf(x[i].d) && e[i] < INFINITY; }
 static bool stays_nonzero(const NUM *x, const double *e, int i) { return fabs(x[i].d) > e[i]; }
 static bool stays_finite(const struct bd *b, const NUM *x, const double *e, int i)
 {
     return isfinite(x[i].d) && fabs(x[i].d) + e[i] <= bd_max(b);
+}
+
+static double rounded(const struct bd *b, NUM y, double propagated)
+{
+    return bd_done(b, y.d, propagated, bd_round(b, (fabs(y.d) + propagated) * (1 + 0x1p-50)));
 }
 
 static bool is_settled(const struct bd *b, const NUM *x, const double *e, int i)
@@ -39,16 +20,6 @@ static bool is_settled(const struct bd *b, const NUM *x, const double *e, int i)
 static bool product_is_infinite(const NUM *x, const double *e)
 {
     return (is_infinite(x, e, 0) && stays_nonzero(x, e, 1)) || (is_infinite(x, e, 1) && stays_nonzero(x, e, 0));
-}
-
-static double rounded(const struct bd *b, NUM y, double propagated)
-{
-    return bd_done(b, y.d, propagated, bd_round(b, (fabs(y.d) + propagated) * (1 + 0x1p-50)));
-}
-
-static double of_function(const struct bd *b, enum num_fn f, NUM y, double propagated)
-{
-    return bd_done(b, y.d, propagated, bd_fn(b, f, (fabs(y.d) + propagated) * (1 + 0x1p-50)));
 }
 
 static bool all_finite(const struct contract *c)
@@ -67,14 +38,11 @@ static bool all_integral(const struct contract *c)
     return true;
 }
 
-static const struct kexpr *at1(struct at *c, enum kop op) { return kexpr_op1(c->k, op, at_number(c, 0)); }
 static const struct kexpr *at2(struct at *c, enum kop op)
 {
     const struct kexpr *x = at_number(c, 0);
     return kexpr_op2(c->k, op, x, at_number(c, 1));
 }
-
-static void sample_any1(struct sample *d) { sample_same(d, 1, -4, 4); }
 
 static void sample_numbers(struct sample *d, int n)
 {
@@ -161,6 +129,11 @@ const struct op_def op_add = {
     .call = {
         .name = "add",
         .doc = "x + y; integers wrap",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x + y",
+            .gradient = "gy to x and to y",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -182,6 +155,11 @@ const struct op_def op_sub = {
     .call = {
         .name = "sub",
         .doc = "x - y; integers wrap",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x - y",
+            .gradient = "gy to x, -gy to y",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -199,8 +177,6 @@ static double product_error(const NUM *x, const double *e)
 {
     return times(fabs(x[0].d), e[1]) + times(fabs(x[1].d), e[0]) + times(e[0], e[1]);
 }
-
-static bool is_zero(const NUM *x, const double *e, int i) { return x[i].d == 0 && e[i] == 0; }
 
 static double mul_float_bound(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
@@ -244,6 +220,11 @@ const struct op_def op_mul = {
     .call = {
         .name = "mul",
         .doc = "x · y; integers wrap",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x * y",
+            .gradient = "gy * y to x, gy * x to y",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -304,6 +285,11 @@ const struct op_def op_fma = {
     .call = {
         .name = "fma",
         .doc = "x · y + z, rounded once",
+        .about = {
+            .shapes = "x [..], y [..], z [..] -> [..], broadcast to a common shape",
+            .formula = "x * y + z",
+            .gradient = "gy * y to x, gy * x to y, gy to z",
+        },
         .operands = { { .name = "x" }, { .name = "y" }, { .name = "z" } },
     },
     .class = CLS_POINTWISE,
@@ -380,6 +366,11 @@ const struct op_def op_div = {
     .call = {
         .name = "div",
         .doc = "x / y",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x / y",
+            .gradient = "gy / y to x, -gy / y * (x / y) to y",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -445,6 +436,11 @@ const struct op_def op_neg = {
     .call = {
         .name = "neg",
         .doc = "-x: of floats the sign alone; the least integer stays",
+        .about = {
+            .shapes = "x [..] -> [..]",
+            .formula = "-x",
+            .gradient = "-gy",
+        },
         .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
@@ -460,6 +456,11 @@ const struct op_def op_abs = {
     .call = {
         .name = "abs",
         .doc = "|x|; the least integer stays",
+        .about = {
+            .shapes = "x [..] -> [..]",
+            .formula = "|x|",
+            .gradient = "gy * sign(x); 0 at 0, a NaN at a NaN",
+        },
         .operands = { { .name = "x" } },
     },
     .class = CLS_POINTWISE,
@@ -469,208 +470,6 @@ const struct op_def op_abs = {
     .kernel = { .at = abs_at },
     .gradient = abs_grad,
     .sample = sample_numbers1,
-};
-
-/* ---- exp ---- */
-static NUM exp_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_EXP, x[0]); }
-
-/* An error e of x moves exp(x) by at most exp(x + e) − exp(x) = exp(x)·(exp(e) − 1). Where exp(x) underflows, exp(x +
-   e) is the bound. */
-static double exp_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
-{
-    double out;
-    if (settled(1, x, e, y, &out))
-        return out;
-    if (isinf(x[0].d))
-        return 0;
-    double grown = y.d > 0x1p-1000 ? times(y.d, expm1(e[0])) : e[0] > 0 ? exp(x[0].d + e[0]) : 0;
-    return of_function(b, FN_EXP, y, grown * (1 + 0x1p-50));
-}
-
-static void exp_contract(struct contract *c)
-{
-    const struct facts *x = fact(c, 0);
-    double lo = exp(x->lo);
-    double hi = exp(x->hi);
-    lo = fmax(lo - lo * 0x1p-51, 0);
-    hi += hi * 0x1p-51;
-    facts_set(c, lo, hi, x->finite && hi < INFINITY, false);
-}
-
-static const struct kexpr *exp_at(struct at *c) { return at1(c, K_EXP); }
-
-static struct node *exp_grad(struct builder *b, struct node *n, struct node *gy, int operand)
-{
-    (void)operand;
-    return build2(b, "mul", gy, n);
-}
-
-const struct op_def op_exp = {
-    .call = {
-        .name = "exp",
-        .doc = "e to the power of x",
-        .operands = { { .name = "x" } },
-    },
-    .class = CLS_POINTWISE,
-    .type = { .infer = infer_same, .contract = exp_contract },
-    .reference = { .eval1 = exp_eval1, .bound1 = exp_bound1 },
-    .kernel = { .at = exp_at },
-    .gradient = exp_grad,
-    .sample = sample_any1,
-};
-
-/* ---- log ---- */
-static NUM log_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_LOG, x[0]); }
-
-/* An error e of x moves log x by at most log x − log(x − e) = −log(1 − e/x). If all of x ± e is negative, the result is
-   certainly a NaN. */
-static double log_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
-{
-    double out, v = x[0].d;
-    if (v + e[0] < 0)
-        return 0;
-    if (e[0] > 0 && v - e[0] <= 0)
-        return INFINITY;
-    if (settled(1, x, e, y, &out))
-        return out;
-    return of_function(b, FN_LOG, y, -log1p(-e[0] / v) * (1 + 0x1p-50));
-}
-
-static void log_contract(struct contract *c)
-{
-    const struct facts *x = fact(c, 0);
-    contract_need(c, 0, "x > 0", (struct facts){ .lo = 0x1p-1074, .hi = INFINITY, .max_nonzero = -1 });
-    double lo = x->lo > 0 ? log(x->lo) : -INFINITY;
-    double hi = x->hi > 0 ? log(x->hi) : INFINITY;
-    lo -= fabs(lo) * 0x1p-51;
-    hi += fabs(hi) * 0x1p-51;
-    facts_set(c, lo, hi, x->finite && x->lo > 0 && hi < INFINITY, false);
-}
-
-static const struct kexpr *log_at(struct at *c) { return at1(c, K_LOG); }
-static void log_sample(struct sample *d) { sample_same(d, 1, 0.0625, 8); }
-
-static struct node *log_grad(struct builder *b, struct node *n, struct node *gy, int operand)
-{
-    return build2(b, "div", gy, n->in[operand]);
-}
-
-const struct op_def op_log = {
-    .call = {
-        .name = "log",
-        .doc = "natural logarithm",
-        .operands = { { .name = "x" } },
-    },
-    .class = CLS_POINTWISE,
-    .type = { .infer = infer_same, .contract = log_contract },
-    .reference = { .eval1 = log_eval1, .bound1 = log_bound1 },
-    .kernel = { .at = log_at },
-    .gradient = log_grad,
-    .sample = log_sample,
-};
-
-/* ---- sqrt ---- */
-static NUM sqrt_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_SQRT, x[0]); }
-
-/* |√x' − √x| = |x' − x| / (√x' + √x) ≤ e / (√x + √(x − e)), or ≤ √e if x' may be 0. The result may be a NaN if x ± e
-   reaches below 0 and no fact says that x is nonnegative. */
-static double sqrt_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
-{
-    double out, v = x[0].d;
-    if (v + e[0] < 0)
-        return 0;
-    if (e[0] > 0 && v < e[0] && !known_nonnegative(b, 0, v))
-        return INFINITY;
-    if (settled(1, x, e, y, &out))
-        return out;
-    if (is_zero(x, e, 0))
-        return 0;
-    double moved = v > e[0] ? e[0] / (y.d + sqrt(v - e[0])) : fmin(sqrt(e[0]), e[0] / y.d);
-    return of_function(b, FN_SQRT, y, moved * (1 + 0x1p-50));
-}
-
-static void sqrt_contract(struct contract *c)
-{
-    const struct facts *x = fact(c, 0);
-    contract_need(c, 0, "x >= 0", (struct facts){ .lo = 0, .hi = INFINITY, .max_nonzero = -1 });
-    double lo = x->lo > 0 ? facts_down(sqrt(x->lo)) : 0;
-    double hi = x->hi > 0 ? facts_up(sqrt(x->hi)) : 0;
-    facts_set(c, lo, hi, x->finite && x->lo >= 0, false);
-}
-
-static const struct kexpr *sqrt_at(struct at *c) { return at1(c, K_SQRT); }
-static void sqrt_sample(struct sample *d) { sample_same(d, 1, 0, 8); }
-
-/* gy / (2·√x), which is infinite at x = 0. Node n is √x. */
-static struct node *sqrt_grad(struct builder *b, struct node *n, struct node *gy, int operand)
-{
-    (void)operand;
-    return build2(b, "div", build2(b, "mul", gy, build_scalar(b, 0.5)), n);
-}
-
-const struct op_def op_sqrt = {
-    .call = {
-        .name = "sqrt",
-        .doc = "square root",
-        .operands = { { .name = "x" } },
-    },
-    .class = CLS_POINTWISE,
-    .type = { .infer = infer_same, .contract = sqrt_contract },
-    .reference = { .eval1 = sqrt_eval1, .bound1 = sqrt_bound1 },
-    .kernel = { .at = sqrt_at },
-    .gradient = sqrt_grad,
-    .sample = sqrt_sample,
-};
-
-/* ---- tanh ---- */
-static NUM tanh_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_TANH, x[0]); }
-
-/* The smaller of two bounds. `ends`: tanh is monotone, so its value farthest from y is at an end of x ± e. The other
-   bound is e times the largest slope in x ± e, which is 1/cosh² at the point nearest to 0. */
-static double tanh_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
-{
-    if (isnan(x[0].d) && e[0] < INFINITY)
-        return 0;
-    if (e[0] == INFINITY)
-        return INFINITY; /* the operand may be a NaN */
-    if (is_zero(x, e, 0) || isinf(x[0].d))
-        return 0;
-    double ch = cosh(fmax(fabs(x[0].d) - e[0], 0));
-    double ends = fmax(tanh(x[0].d + e[0]) - y.d, y.d - tanh(x[0].d - e[0])) + 0x1p-50;
-    double moved = e[0] == 0 ? 0 : fmin(e[0] / ch / ch, ends);
-    return of_function(b, FN_TANH, y, moved * (1 + 0x1p-48));
-}
-
-static void tanh_contract(struct contract *c)
-{
-    const struct facts *x = fact(c, 0);
-    double lo = tanh(x->lo);
-    double hi = tanh(x->hi);
-    facts_set(c, fmax(lo - fabs(lo) * 0x1p-50, -1), fmin(hi + fabs(hi) * 0x1p-50, 1), x->finite, false);
-}
-
-static const struct kexpr *tanh_at(struct at *c) { return at1(c, K_TANH); }
-
-/* 1 − t² is computed as (1 − t)·(1 + t), which keeps its relative accuracy near t = ±1. */
-static struct node *tanh_grad(struct builder *b, struct node *n, struct node *gy, int operand)
-{
-    struct node *one = build_scalar(b, 1);
-    (void)operand;
-    return build2(b, "mul", gy, build2(b, "mul", build2(b, "sub", one, n), build2(b, "add", one, n)));
-}
-
-const struct op_def op_tanh = {
-    .call = {
-        .name = "tanh",
-        .doc = "hyperbolic tangent",
-        .operands = { { .name = "x" } },
-    },
-    .class = CLS_POINTWISE,
-    .type = { .infer = infer_same, .contract = tanh_contract },
-    .reference = { .eval1 = tanh_eval1, .bound1 = tanh_bound1 },
-    .kernel = { .at = tanh_at },
-    .gradient = tanh_grad,
-    .sample = sample_any1,
 };
 
 /* ---- maximum, minimum ---- */
@@ -743,6 +542,11 @@ const struct op_def op_maximum = {
     .call = {
         .name = "maximum",
         .doc = "the larger of x and y; a NaN wins, x on a tie",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x if x >= y, else y",
+            .gradient = "gy to the larger; of equal ones to x; to an operand that is a NaN, x first",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,
@@ -758,6 +562,11 @@ const struct op_def op_minimum = {
     .call = {
         .name = "minimum",
         .doc = "the smaller of x and y; a NaN wins, x on a tie",
+        .about = {
+            .shapes = "x [..], y [..] -> [..], broadcast to a common shape",
+            .formula = "x if x <= y, else y",
+            .gradient = "gy to the smaller; of equal ones to x; to an operand that is a NaN, x first",
+        },
         .operands = { { .name = "x" }, { .name = "y" } },
     },
     .class = CLS_POINTWISE,

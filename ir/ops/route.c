@@ -162,6 +162,11 @@ const struct op_def op_padic_encode = {
         .name = "padic_encode",
         .doc = "round-half-even(s·z), clamped to ±⌊(p^n − 1)/2⌋, as i64: fixed-point residues of Z/p^n; a NaN is the "
                "least i64",
+        .about = {
+            .shapes = "z [..] -> i64 [..]",
+            .formula = "min(max(round(s * z), -L), L), L = floor((p^n - 1) / 2)",
+            .gradient = "straight through: gy * s, 0 where z is clamped; gy * s at a NaN",
+        },
         .operands = { { .name = "z", .keep_f32 = true } },
         .attrs = padic_attrs,
         .n_attrs = N_ATTRS(padic_attrs),
@@ -284,6 +289,11 @@ const struct op_def op_padic_decode = {
     .call = {
         .name = "padic_decode",
         .doc = "the balanced representative of a residue, divided by s; a NaN for the least i64",
+        .about = {
+            .shapes = "q i64 [..] -> [..]",
+            .formula = "r / s, r = q modulo p^n with |r| <= p^n / 2; -p^n / 2 rather than p^n / 2",
+            .gradient = "straight through: gy / s",
+        },
         .operands = { { .name = "q" } },
         .attrs = padic_attrs,
         .n_attrs = N_ATTRS(padic_attrs),

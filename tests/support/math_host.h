@@ -9,8 +9,11 @@
 #include <string.h>
 
 typedef float tk_f32;
+typedef double tk_f64;
 typedef int32_t tk_i32;
+typedef int64_t tk_i64;
 typedef uint32_t tk_u32;
+typedef uint64_t tk_u64;
 #define TK_FN static inline
 #define TK_INF __builtin_inff()
 #define TK_NAN __builtin_nanf("")
@@ -30,7 +33,7 @@ TK_FN tk_u32 tk_f32_bits(tk_f32 x)
 }
 #include "codegen/prelude/math.h"
 
-#define MATH_HOST_NAMES(X) X(exp) X(exp2) X(log) X(log2) X(tanh) X(erf) X(rsqrt) X(sigmoid)
+#define MATH_HOST_NAMES(X) X(exp) X(exp2) X(log) X(log2) X(tanh) X(erf) X(rsqrt) X(sigmoid) X(sin) X(cos) X(log1p)
 
 static inline double exp_ref(double x) { return exp(x); }
 static inline double exp2_ref(double x) { return exp2(x); }
@@ -40,6 +43,10 @@ static inline double tanh_ref(double x) { return tanh(x); }
 static inline double erf_ref(double x) { return erf(x); }
 static inline double rsqrt_ref(double x) { return 1 / sqrt(x); }
 static inline double sigmoid_ref(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
+
+static inline double sin_ref(double x) { return sin(x); }
+static inline double cos_ref(double x) { return cos(x); }
+static inline double log1p_ref(double x) { return log1p(x); }
 
 /* |y - ref| in units of the last place that f32 has at ref (2^-149 for subnormals). Infinite or too large counts as
    2^128, where f32 would go on: an infinity for a value that rounds to the largest finite number errs by less than one.

@@ -544,8 +544,8 @@ static void bounds_of_units_are_near(void **state)
 /* ---- matrix units: random and adversarial terms ---- */
 enum { SHAPES = 8, HELD = 6000 };
 
-/* Values of f16: of one sign or both, of close or wide magnitudes; each term cancelled by the next, or all by the second
-   half; running sums that grow, or shrink to less than what was lost. */
+/* Values of f16: of one sign or both, of close or wide magnitudes; each term cancelled by the next, or all by the
+   second half; running sums that grow, or shrink to less than what was lost. */
 static double unit_term(int shape, int k, int n, double half, uint64_t *rnd)
 {
     double x = 1 + rnd_unit(rnd);

@@ -72,9 +72,10 @@ static P_CALL P p_of_int(tk_i64 i)
     P m = p_reduce(i < 0 ? -(p_wide)i : (p_wide)i);
     return i < 0 ? p_neg(m) : m;
 }
-/* A double is a multiple of a power of two, so it is a rational; infinities and NaN are fixed elements. */
-static inline P p_const(double x)
+/* An f32 is a multiple of a power of two, so it is a rational; infinities and NaN are fixed elements. */
+static inline P p_const(double constant)
 {
+    double x = (float)constant;
     tk_u64 bits;
     __builtin_memcpy(&bits, &x, 8);
     tk_u64 m = bits & ((1ull << 52) - 1);

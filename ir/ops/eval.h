@@ -137,6 +137,7 @@ static inline NUM n_neg(const struct ev *c, NUM a)
 }
 NUM n_of_int(const struct ev *c, int64_t x);
 NUM n_fn(const struct ev *c, enum num_fn f, NUM x);
+const char *num_fn_name(enum num_fn f); /* as in ir/kernel/kop.def */
 /* A NaN if a or b is one; a if they are equal. Over the field: a hash that is symmetric in a and b. */
 NUM n_max(const struct ev *c, NUM a, NUM b);
 NUM n_min(const struct ev *c, NUM a, NUM b);

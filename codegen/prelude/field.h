@@ -1,7 +1,7 @@
 /* The payload (codegen/payload.h) of the integers modulo 2^61 - 1: sums, products and quotients are the field's, every
    other function is a hash of its operands, and nothing rounds. ir/ops/num.c has the same arithmetic for the reference:
    equal hashes of equal operands are all that the two share. The text before this one defines the hashes' numbers,
-   MIX_EXP, MIX_MAX, .... */
+   MIX_MAX, MIX_ABS, ..., and p_exp, p_log, ... as hashes. */
 typedef tk_u64 P;
 __extension__ typedef unsigned __int128 p_wide;
 #define P_MOD ((1ull << 61) - 1)
@@ -72,9 +72,10 @@ static P_CALL P p_of_int(tk_i64 i)
     P m = p_reduce(i < 0 ? -(p_wide)i : (p_wide)i);
     return i < 0 ? p_neg(m) : m;
 }
-/* A double is a multiple of a power of two, so it is a rational; infinities and NaN are fixed elements. */
-static inline P p_const(double x)
+/* An f32 is a multiple of a power of two, so it is a rational; infinities and NaN are fixed elements. */
+static inline P p_const(double constant)
 {
+    double x = (float)constant;
     tk_u64 bits;
     __builtin_memcpy(&bits, &x, 8);
     tk_u64 m = bits & ((1ull << 52) - 1);
@@ -114,18 +115,6 @@ static inline tk_i64 p_to_i64(P x) { return p_to_i32(x); }
 #define p_abs(a) p_mix(MIX_ABS, a)
 #define p_rint(a) p_mix(MIX_RINT, a)
 #define p_floor(a) p_mix(MIX_FLOOR, a)
-#define p_exp(a) p_mix(MIX_EXP, a)
-#define p_log(a) p_mix(MIX_LOG, a)
-#define p_sqrt(a) p_mix(MIX_SQRT, a)
-#define p_tanh(a) p_mix(MIX_TANH, a)
-#define p_erf(a) p_mix(MIX_ERF, a)
-#define p_rsqrt(a) p_mix(MIX_RSQRT, a)
-#define p_sigmoid(a) p_mix(MIX_SIGMOID, a)
-#define p_log1p(a) p_mix(MIX_LOG1P, a)
-#define p_sin(a) p_mix(MIX_SIN, a)
-#define p_cos(a) p_mix(MIX_COS, a)
-#define p_exp2(a) p_mix(MIX_EXP2, a)
-#define p_log2(a) p_mix(MIX_LOG2, a)
 
 #define p_accumulate_sum p_add
 #define p_join_sum p_add

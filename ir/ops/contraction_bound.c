@@ -196,8 +196,8 @@ static double reach(const struct running *r, double more)
 
 /* One step of a unit, which adds terms first..last-1 to the running sum c: d = c + Σ a'·b'.
    MODEL_ALIGNED_SUM: let E be the largest exponent of c and of the n products of a group. Each of these terms is cut to
-   a multiple of 2^(E−F), F = fbits, and d is cut to f32: |error| ≤ (n + 1)·2^(E−F) + 2⁻²³·|d|. The exponent of c is that
-   of its reach at most. All cuts are towards 0, so that mass bounds |c| and |d| without the errors.
+   a multiple of 2^(E−F), F = fbits, and d is cut to f32: |error| ≤ (n + 1)·2^(E−F) + 2⁻²³·|d|. The exponent of c is at
+   most that of its reach. All cuts are towards 0, so that mass bounds |c| and |d| without the errors.
    MODEL_TREE4: the sum of four products rounds twice, to nearest: γ₂ of their mass. The addition to c rounds once. A
    unit that flushes subnormals loses at most 2⁻¹²⁶ at each result. */
 static void unit_step(const struct matrix_model *u, const struct vector *a, const struct vector *b, int64_t first,

@@ -90,9 +90,12 @@ uint64_t field_of_int(int64_t x);
 uint64_t field_mix(uint64_t key, unsigned op, uint64_t a, uint64_t b);
 
 NUM n_div_degree(const struct ev *c, NUM a, NUM b);
+/* Over the field, where nothing else rounds, a constant is the f32 that kernels have; n_of_int is exact. */
 static inline NUM n_const(const struct ev *c, double x)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){ .d = x } : (NUM){ .u = c->kind == NUM_FIELD ? field_of_double(x) : 0 };
+    if (c->kind == NUM_DOUBLE)
+        return (NUM){ .d = x };
+    return (NUM){ .u = c->kind == NUM_FIELD ? field_of_double(dtype_round(DT_F32, x)) : 0 };
 }
 static inline NUM n_ratio(const struct ev *c, int64_t p, int64_t q)
 {
@@ -134,6 +137,7 @@ static inline NUM n_neg(const struct ev *c, NUM a)
 }
 NUM n_of_int(const struct ev *c, int64_t x);
 NUM n_fn(const struct ev *c, enum num_fn f, NUM x);
+const char *num_fn_name(enum num_fn f); /* as in ir/kernel/kop.def */
 /* A NaN if a or b is one; a if they are equal. Over the field: a hash that is symmetric in a and b. */
 NUM n_max(const struct ev *c, NUM a, NUM b);
 NUM n_min(const struct ev *c, NUM a, NUM b);

@@ -50,7 +50,7 @@ static void mse_eval(struct ev *c)
             NUM d = n_sub(c, c->in[0].v[i], c->in[1].v[i]);
             n_sum_add(&t, n_mul(c, d, d));
         }
-        n_store(c, 0, n_div(c, n_sum_end(&t), n_const(c, (double)n)));
+        n_store(c, 0, n_div(c, n_sum_end(&t), n_of_int(c, n)));
     }
 }
 

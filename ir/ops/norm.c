@@ -260,7 +260,7 @@ struct moments {
 /* mean = Σx / n, var = Σ(x − mean)² / n (biased), deviation = √(var + eps) */
 static struct moments moments_of(const struct ev *c, const NUM *x, int64_t n)
 {
-    NUM count = n_const(c, (double)n);
+    NUM count = n_of_int(c, n);
     struct n_sum t = n_sum_begin(c);
     for (int64_t i = 0; i < n; i++)
         n_sum_add(&t, x[i]);

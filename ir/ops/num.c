@@ -312,6 +312,8 @@ static const struct {
     [FN_COS] = { "cos", 1 },
 };
 
+const char *num_fn_name(enum num_fn f) { return fn_table[f].name; }
+
 double bd_fn(const struct bd *b, enum num_fn f, double mag)
 {
     if (f == FN_SQRT)

@@ -189,7 +189,7 @@ static void mean_eval(struct ev *c)
     for (size_t r = 0; r < c->n_runs; r++)
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
             NUM sum = sum_of(c, i, &n);
-            n_store(c, i, n_div(c, sum, n_const(c, (double)n)));
+            n_store(c, i, n_div(c, sum, n_of_int(c, n)));
         }
 }
 

@@ -196,6 +196,11 @@ double constant_in_kernel(enum dtype t, double x)
     return !dtype_is_float(t) || t == DT_F64 ? x : dtype_round(t == DT_FLOAT ? DT_F32 : t, x);
 }
 
+NUM eval_constant(const struct ev *c, double x)
+{
+    return n_const(c, c->kind == NUM_DOUBLE ? x : constant_in_kernel(c->out.dtype, x));
+}
+
 const struct kexpr *at_float(struct at *c, int operand) { return kexpr_cast(c->k, DT_F32, at_plain(c, operand)); }
 const struct kexpr *at_number(struct at *c, int operand)
 {

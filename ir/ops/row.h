@@ -37,6 +37,8 @@ bool known_nonnegative(const struct bd *b, int operand, double x);
 /* ---- at ---- */
 /* The constant x as a kernel computes it: rounded to the dtype, where `float` is f32. */
 double constant_in_kernel(enum dtype t, double x);
+/* The constant x in the result's dtype. Over the field, where nothing else rounds, it is the kernel's. */
+NUM eval_constant(const struct ev *c, double x);
 /* The operand's value at the result's index: as f32 (at_float), in its own type (at_plain), or as f32 if it is a float
    (at_number). */
 const struct kexpr *at_float(struct at *c, int operand);

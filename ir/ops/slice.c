@@ -244,7 +244,7 @@ static void pad_eval(struct ev *c)
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
             struct from from;
             view_unflatten(c->out.dim, c->out.rank, i, index);
-            NUM y = is_float ? n_const(c, value) : (NUM){ .i = (int64_t)value };
+            NUM y = is_float ? eval_constant(c, value) : (NUM){ .i = (int64_t)value };
             if (pad_from(c, index, &from))
                 y = c->in[0].v[from.i];
             if (is_float)

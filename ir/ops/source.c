@@ -149,13 +149,14 @@ const struct op_def op_param = {
 /* ---- constant, iota ---- */
 typedef double value_fn(const struct ev *c, int64_t i);
 
-static void eval_values(struct ev *c, value_fn *value)
+/* `whole`: the values are integers, which kernels convert to floats. */
+static void eval_values(struct ev *c, value_fn *value, bool whole)
 {
     for (size_t r = 0; r < c->n_runs; r++) {
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
             double x = value(c, i);
             if (dtype_is_float(c->out.dtype))
-                n_store(c, i, n_const(c, x));
+                n_store(c, i, whole ? n_of_int(c, (int64_t)x) : eval_constant(c, x));
             else
                 n_store_i(c, i, (int64_t)x);
         }
@@ -186,14 +187,12 @@ static bool constant_infer(struct graph *g, struct node *n)
     return constant_fits(n->type.dtype, x) || infer_error(g, n, -1, "%g is no %s", x, dtype_name(n->type.dtype));
 }
 
-/* Over the field nothing rounds, so there a constant is the kernel's number. */
 static double constant_value(const struct ev *c, int64_t i)
 {
     (void)i;
-    double x = node_attr(c->n, THIRD)->f;
-    return c->kind == NUM_DOUBLE ? x : constant_in_kernel(c->n->type.dtype, x);
+    return node_attr(c->n, THIRD)->f;
 }
-static void constant_eval(struct ev *c) { eval_values(c, constant_value); }
+static void constant_eval(struct ev *c) { eval_values(c, constant_value, false); }
 static void constant_bound(struct bd *b) { bound_values(b, constant_value); }
 
 static void constant_contract(struct contract *c)
@@ -271,7 +270,7 @@ static double extent_value(const struct ev *c, int64_t i)
     return (double)product;
 }
 
-static void extent_eval(struct ev *c) { eval_values(c, extent_value); }
+static void extent_eval(struct ev *c) { eval_values(c, extent_value, true); }
 static void extent_bound(struct bd *b) { bound_values(b, extent_value); }
 
 static void extent_contract(struct contract *c)
@@ -340,7 +339,7 @@ static double iota_value(const struct ev *c, int64_t i)
     return (double)(i % c->out.dim[axis]);
 }
 
-static void iota_eval(struct ev *c) { eval_values(c, iota_value); }
+static void iota_eval(struct ev *c) { eval_values(c, iota_value, true); }
 static void iota_bound(struct bd *b) { bound_values(b, iota_value); }
 
 static void iota_contract(struct contract *c)

@@ -174,10 +174,6 @@ static uint64_t degree_of_op(struct flow *f, const struct kexpr *x)
     case K_ROUND16:
     case K_ROUNDB16: return dtype_is_float(x->arg[0]->type) ? d[0] : 0;
     case K_DIV: f->side.divisor = degree_max(f->side.divisor, d[1]); return degree_quotient(d[0], d[1]);
-    case K_RSQRT:
-    case K_SIGMOID: /* the inverse of a hash */
-        f->side.divisor = degree_max(f->side.divisor, 1);
-        return degree_quotient(0, 1);
     default: return 1; /* a hash */
     }
 }

@@ -98,7 +98,6 @@ struct kmask mask_of(const struct index *e, const struct index *bound);
 void combine_wave(struct lower *l, struct kmem *acc, int n, enum kacc op);
 void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op);
 void fill_accumulators(struct lower *l, struct kmem *acc, int n, enum kacc op);
-double accumulator_neutral(enum kacc op, enum dtype t);
 const struct kexpr *finish_reduction(struct lower *l, const struct node *n, const struct kexpr *total,
                                      const struct index *length);
 /* Loads element `flat` of the argument m, as part of a vector load where possible. */

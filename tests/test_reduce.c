@@ -11,15 +11,15 @@ static const char *const targets[] = { "gfx90a", "sm_90" };
 /* Every set of axes of a shape, dimensions kept or dropped; the ops take turns, beginning with number `first`. */
 static const char *all_axes(struct session *s, const char *shape, int rank, int first)
 {
-    static const char *const ops[] = { "sum", "mean", "max" };
-    const char *text = arena_printf(s->run, "graph axes\ndim B\ninput x: f32[%s] where -2 <= x <= 2\n", shape);
+    static const char *const ops[] = { "sum", "mean", "max", "prod", "min" };
+    const char *text = arena_printf(s->run, "graph axes\ndim B\ninput x: f32[%s] where 0.5 <= x <= 1.5\n", shape);
     const char *outs = "output";
     for (int set = 1; set < 1 << rank; set++) {
         const char *axes = "";
         for (int i = 0; i < rank; i++)
             if (set >> i & 1)
                 axes = arena_printf(s->run, "%s%s%d", axes, *axes ? ", " : "", set % 2 ? i : i - rank);
-        const char *op = ops[(set + first) % 3];
+        const char *op = ops[(set + first) % 5];
         text = arena_printf(s->run, "%sy%d = %s(x, axis=[%s], keepdim=%s)\n", text, set, op, axes,
                             set % 2 ? "false" : "true");
         outs = arena_printf(s->run, "%s%s y%d", outs, set > 1 ? "," : "", set);
@@ -93,6 +93,9 @@ static const char parts[] = "graph parts\n"
                             "input y: f32[30000, 40] where 0.5 <= y <= 1\n"
                             "output all: f32[] = sum(x, axis=[0, 1])\n"
                             "output most: f32[] = max(x, axis=[0, 1])\n"
+                            "output least: f32[] = min(x, axis=[0, 1])\n"
+                            "output some: bool[] = any(greater(x, 2), axis=[0, 1])\n"
+                            "output product: f32[40] = prod(0.9995 + y * 0.0001, axis=0)\n"
                             "output columns: f32[40] = mean(y, axis=0)\n";
 
 static struct group *group_of(struct program *p, const char *out)

@@ -150,7 +150,8 @@ enum dtype node_score_type(const struct node *n)
 
 enum dtype node_accumulator_type(const struct node *n)
 {
-    return dtype_is_float(n->type.dtype) ? DT_F32 : n->type.dtype;
+    enum dtype t = n->type.dtype;
+    return dtype_is_float(t) ? DT_F32 : t == DT_BOOL ? DT_I32 : t;
 }
 
 int64_t group_row_bytes(struct session *s, const struct group *gr)

@@ -40,7 +40,7 @@ bool group_finds_in_memory(const struct group *gr, const struct node *x);
 bool node_is_row_selection(const struct node *n);
 /* The dtype in which the selection n compares elements. */
 enum dtype node_score_type(const struct node *n);
-/* The dtype in which the reduction n accumulates: f32, or its own integer type. */
+/* The dtype in which the reduction n accumulates: f32, its own integer type, or i32 for booleans. */
 enum dtype node_accumulator_type(const struct node *n);
 /* Bytes of shared memory for the stages of one row; -1 if the length of a row is symbolic. */
 int64_t group_row_bytes(struct session *s, const struct group *gr);

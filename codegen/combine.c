@@ -3,19 +3,21 @@
 
 #include "codegen/lower.h"
 
-double accumulator_neutral(enum kacc op, enum dtype t)
+/* kacc_table's neutral value in type t. Integers have no infinity. */
+static const struct kexpr *neutral(struct kbuild *b, enum kacc op, enum dtype t)
 {
-    double least = t == DT_I32 ? INT32_MIN : t == DT_I64 ? -0x1p63 : -INFINITY;
-    BUG_IF(op == KACC_MIN && !dtype_is_float(t), "the least of integers");
-    return op == KACC_SUM ? 0 : op == KACC_MAX ? least : INFINITY;
+    if (dtype_is_float(t) || isfinite(kacc_table[op].neutral))
+        return kexpr_const(b, t, kacc_table[op].neutral);
+    if (t == DT_I32)
+        return kexpr_i32(b, op == KACC_MAX ? INT32_MIN : INT32_MAX);
+    return kexpr_i64(b, op == KACC_MAX ? INT64_MIN : INT64_MAX);
 }
 
 void fill_accumulators(struct lower *l, struct kmem *acc, int n, enum kacc op)
 {
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     for (int i = 0; i < n; i++)
-        kstmt_store(&l->b, acc, NULL, index_const(l->indices, i),
-                    kexpr_const(&l->b, acc->dtype, accumulator_neutral(op, acc->dtype)), NULL);
+        kstmt_store(&l->b, acc, NULL, index_const(l->indices, i), neutral(&l->b, op, acc->dtype), NULL);
     lower_leave(l, p);
 }
 

@@ -65,15 +65,18 @@ int log2_ceil(int64_t n)
 }
 
 /* Normalises an index of n, so that two indices of one element compare equal. The index along a dimension of size 1
-   becomes 0. If n belongs to the kernel's group, the leading indices become l->own, since two views may write the index
-   of one row differently. */
+   becomes 0. If n belongs to the kernel's group, the indices of the row become l->own, since two views may write the
+   index of one row differently. */
 static void canonical(const struct lower *l, const struct node *n, const struct index *const *index,
                       const struct index **out)
 {
     for (int i = 0; i < n->type.rank; i++) {
         const struct index *dim = n->type.dim[i];
-        bool own = i < l->own_rank && n->group == l->gr;
-        out[i] = index_is_const(dim) && dim->k == 1 ? index_const(l->indices, 0) : own ? l->own[i] : index[i];
+        int own = n->group == l->gr ? row_space_dim(&l->own_space, n->type.rank, i) : -1;
+        if (index_is_const(dim) && dim->k == 1)
+            out[i] = index_const(l->indices, 0);
+        else
+            out[i] = own >= 0 ? l->own[own] : index[i];
     }
 }
 
@@ -210,9 +213,9 @@ static const struct kexpr *read_loc(struct lower *l, const struct value_loc *w, 
     const struct node *n = w->node;
     switch (w->kind) {
     case LOC_ARG: return load_arg(l, w->mem, flat_index(l->indices, &n->type, index));
-    case LOC_STORED:
+    case LOC_STORED: return kexpr_load(&l->b, w->mem, NULL, flat_index(l->indices, &n->type, index), NULL, 0);
     case LOC_SHARED:
-        return kexpr_load(&l->b, w->mem, NULL, index_add(l->indices, w->base, index[n->type.rank - 1]), NULL, 0);
+        return kexpr_load(&l->b, w->mem, NULL, index_add(l->indices, w->base, index[l->own_space.axis]), NULL, 0);
     case LOC_FRAG:
     case LOC_VALUE:
         for (int i = 0; i < n->type.rank; i++)

@@ -8,8 +8,8 @@
 /* A place where lower_value reads a node's value. A node without a place is computed from its operands. */
 enum value_loc_kind {
     LOC_ARG,    /* in the kernel argument `mem`, at the row-major position of the index */
-    LOC_SHARED, /* in shared memory `mem`, at base + the last index */
-    LOC_STORED, /* in the node's output buffer `mem`, written earlier in this launch, at base + the last index */
+    LOC_SHARED, /* in shared memory `mem`, at base + the index along the row */
+    LOC_STORED, /* in the node's output buffer `mem`, written earlier in this launch, at its row-major position */
     LOC_VALUE,  /* the expression `value` */
     LOC_FRAG    /* the fragment element that the enclosing KSTMT_EACH visits */
 };
@@ -67,7 +67,7 @@ struct lower {
     /* LAUNCH_ROWS: index of the row or element that a thread computes. Fusion guarantees that the thread reads values
        of its own group at this index only. */
     const struct index *own[MAX_RANK];
-    int own_rank; /* number of indices in `own`; 0 in other launches */
+    struct row_space own_space; /* the dims of `own`; rank 0 in other launches */
     int n_held;
     int64_t hint; /* expected value of symbolic dims */
 };
@@ -98,7 +98,6 @@ struct kmask mask_of(const struct index *e, const struct index *bound);
 void combine_wave(struct lower *l, struct kmem *acc, int n, enum kacc op);
 void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op);
 void fill_accumulators(struct lower *l, struct kmem *acc, int n, enum kacc op);
-double accumulator_neutral(enum kacc op, enum dtype t);
 const struct kexpr *finish_reduction(struct lower *l, const struct node *n, const struct kexpr *total,
                                      const struct index *length);
 /* Loads element `flat` of the argument m, as part of a vector load where possible. */

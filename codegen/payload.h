@@ -21,7 +21,7 @@
        p_const(double)   p_unset()   p_of_int(tk_i64)   p_int(P) -> tk_i64, toward zero
        p_to_T(P), T in f16 bf16 f32 f64: the value as a store or a cast to T rounds it
        p_NAME for each operation of ir/kernel/kop.def that takes floats; the comparisons give an int
-       p_accumulate_OP(acc, x), p_join_OP(acc, total), p_combine_OP(acc, acc), OP in sum max min
+       p_accumulate_OP(acc, x), p_join_OP(acc, total), p_combine_OP(acc, acc), OP in sum max min prod
        p_accumulate_fma(acc, x, y): acc + x·y
        p_mma(c, a, b, n): c + Σ a[i]·b[i], i < n: one instruction of the matrix unit */
 #include "ir/kernel/kir.h"

@@ -117,7 +117,8 @@ void print_accumulate(struct kprint *p, const struct kstmt *it)
         kout_line(&p->o, "%s = %s;", cell, p->lang->fma(p, it->acc_type, cell, x, y));
         return;
     }
-    const char *v = print_value(p, it->value, it->acc == KACC_SUM && dtype_is_float(it->acc_type), false);
+    bool infix = kop_table[kacc_table[it->acc].op].infix && dtype_is_float(it->acc_type);
+    const char *v = print_value(p, it->value, infix, false);
     kout_line(&p->o, "%s = %s;", cell, print_acc(p, it->acc, it->acc_type, it->join ? "join" : "accumulate", cell, v));
 }
 

@@ -206,11 +206,10 @@ const char *print_value(struct kprint *p, const struct kexpr *x, bool nested, bo
 
 const char *print_acc(struct kprint *p, enum kacc acc, enum dtype t, const char *how, const char *a, const char *b)
 {
-    static const char *const names[] = { [KACC_SUM] = "sum", [KACC_MAX] = "max", [KACC_MIN] = "min" };
+    const struct kacc_info *info = &kacc_table[acc];
     if (p->lang->acc && dtype_is_float(t))
-        return p->lang->acc(p, how, names[acc], a, b);
-    if (acc == KACC_SUM && dtype_is_float(t))
-        return arena_printf(p->o.arena, "%s + %s", a, b);
-    return arena_printf(p->o.arena, "tk_%s_%s(%s, %s)", acc == KACC_SUM ? kop_table[K_ADD].call : names[acc], suffix[t],
-                        a, b);
+        return p->lang->acc(p, how, info->name, a, b);
+    if (kop_table[info->op].infix && dtype_is_float(t))
+        return arena_printf(p->o.arena, "%s %s %s", a, kop_table[info->op].infix, b);
+    return arena_printf(p->o.arena, "tk_%s_%s(%s, %s)", kop_table[info->op].call, suffix[t], a, b);
 }

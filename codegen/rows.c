@@ -1,4 +1,5 @@
-/* The rows template: pointwise work, and reductions, selections and small contractions along the last dimension.
+/* The rows template: pointwise work, and reductions, selections and small contractions along rows. Rows lie along the
+   last dimension or, for reductions and selections, along any.
 
    A stage is an op that needs a whole row at once (node_is_stage). In a group without stages, each thread computes one
    element. In a group with stages, a team of threads computes a row. A team is one wave or the whole block. Stages run
@@ -14,20 +15,22 @@
 enum { BLOCK = 256, CONTRACT_AT_ONCE = 8, SHARED_SPARE = 1024, KEPT = 64 };
 
 /* Sets r->width to the largest of 8, 4 and 2 that divides the row's length and leaves no thread idle. Sets 1 if none of
-   these fits, or if the length is symbolic. Also sets 1 if the group has a selection or a contraction, since selections
-   and contractions read rows in another order. */
+   these fits, if the length is symbolic, or if a row's elements are not neighbours in memory. Also sets 1 if the group
+   has a selection or a contraction, since selections and contractions read rows in another order. */
 static void choose_width(struct rows *r)
 {
     const struct group *gr = r->l->gr;
     const struct index *n = NULL;
     int64_t length = 0;
     r->width = 1;
+    if (r->space.axis != r->space.rank)
+        return;
     for (size_t i = 0; i < gr->n_nodes; i++) {
         const struct node *x = gr->nodes[i];
         if (x->op->class == CLS_SELECT || x->op->class == CLS_CONTRACT)
             return;
         if (x->op->class == CLS_REDUCE && !n)
-            n = type_last(r->l->s, &x->in[0]->type);
+            n = row_space_length(r->l->s, &r->space, &x->in[0]->type);
     }
     if (!n || !index_const_value(n, &length))
         return;
@@ -56,17 +59,17 @@ static void stage_reduce(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
     const struct node *x = n->in[0];
-    const struct index *length = type_last(l->s, &x->type), *index[MAX_RANK];
+    const struct index *length = row_space_length(l->s, &r->space, &x->type), *index[MAX_RANK];
     struct kmem *acc = kernel_private(l->k, numbered(l, "acc", l->k->n_priv), node_accumulator_type(n), 1);
     fill_accumulators(l, acc, 1, n->op->kernel.acc);
     struct sweep s = sweep_begin(r, length);
-    full_index(r, s.i, index);
+    full_index(r, &x->type, s.i, index);
     kstmt_accumulate(&l->b, acc, index_const(l->indices, 0), n->op->kernel.acc,
                      kexpr_cast(&l->b, acc->dtype, lower_value(l, x, index)), false);
     sweep_end(r, s);
     team_combine(r, acc, 1, n->op->kernel.acc);
     struct value_loc w = { .node = n, .kind = LOC_VALUE };
-    full_index(r, index_const(l->indices, 0), w.index);
+    full_index(r, &n->type, index_const(l->indices, 0), w.index);
     w.value = kstmt_let(
         &l->b, finish_reduction(l, n, kexpr_load(&l->b, acc, NULL, index_const(l->indices, 0), NULL, 0), length));
     value_loc_set(l, w);
@@ -92,8 +95,8 @@ static void stage_contraction(struct rows *r, const struct node *n)
         struct sweep s = sweep_begin(r, c.k);
         const struct index *ia[MAX_RANK], *ib[MAX_RANK];
         int batch = b->type.rank - 2;
-        full_index(r, s.i, ia);
-        full_index(r, s.i, ib);
+        full_index(r, &a->type, s.i, ia);
+        full_index(r, &a->type, s.i, ib);
         if (c.transpose_a) {
             ia[0] = s.i;
             ia[1] = r->lead[0];
@@ -147,10 +150,15 @@ static void store_out_vector(struct rows *r, const struct sweep *s, const struct
     kstmt_store_vector(&outer, m, NULL, best_index, held, index_const(l->indices, 0), r->width, NULL);
 }
 
+static const struct index *length_of(const struct rows *r, const struct node *n)
+{
+    return row_space_length(r->l->s, &r->space, &n->type);
+}
+
 static bool is_one_a_row(const struct rows *r, const struct node *n)
 {
-    const struct index *last = type_last(r->l->s, &n->type);
-    return n->type.rank == r->space.rank || (index_is_const(last) && last->k == 1);
+    const struct index *length = length_of(r, n);
+    return index_is_const(length) && length->k == 1;
 }
 
 static bool is_stored(const struct lower *l, const struct node *n)
@@ -174,11 +182,11 @@ static void store_results(struct rows *r)
         done[i] |= is_stored(l, n);
         if (done[i] || is_one_a_row(r, n))
             continue;
-        struct sweep s = sweep_begin(r, type_last(l->s, &n->type));
-        full_index(r, s.i, index);
+        struct sweep s = sweep_begin(r, length_of(r, n));
+        full_index(r, &n->type, s.i, index);
         for (size_t k = i; k < gr->n_outs; k++) {
             const struct node *m = gr->outs[k];
-            if (is_one_a_row(r, m) || is_stored(l, m) || type_last(l->s, &m->type) != type_last(l->s, &n->type))
+            if (is_one_a_row(r, m) || is_stored(l, m) || length_of(r, m) != length_of(r, n))
                 continue;
             if (s.e)
                 store_out_vector(r, &s, m, index);
@@ -196,17 +204,18 @@ static void store_results(struct rows *r)
         return;
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     l->b = kb_in(&l->b, kstmt_if(&l->b, &one));
-    full_index(r, index_const(l->indices, 0), index);
     for (size_t i = 0; i < gr->n_outs; i++)
-        if (!done[i])
+        if (!done[i]) {
+            full_index(r, &gr->outs[i]->type, index_const(l->indices, 0), index);
             store_out(l, gr->outs[i], index);
+        }
     lower_leave(l, p);
 }
 
-static void set_own(struct lower *l, const struct index *const *index, int rank)
+static void set_own(struct lower *l, const struct index *const *index, struct row_space space)
 {
-    memcpy(l->own, index, sizeof *index * (size_t)rank);
-    l->own_rank = rank;
+    memcpy(l->own, index, sizeof *index * (size_t)space.rank);
+    l->own_space = space;
 }
 
 static void lower_flat(struct lower *l)
@@ -220,7 +229,7 @@ static void lower_flat(struct lower *l)
     struct insert_point p = lower_enter(l, kstmt_region(&l->b));
     l->b = kb_in(&l->b, kstmt_if(&l->b, &m));
     split_index(t, type->dim, type->rank, e, index);
-    set_own(l, index, type->rank);
+    set_own(l, index, row_space_of(l->gr->outs[0]));
     for (size_t i = 0; i < l->gr->n_outs; i++)
         store_out(l, l->gr->outs[i], index);
     lower_leave(l, p);
@@ -237,8 +246,8 @@ static struct rows rows_of(struct lower *l, const struct node *anchor)
         count = index_mul(t, count, r.space.dim[i]);
     int64_t rows;
     bool alone = index_const_value(count, &rows) && rows == 1;
-    r.by_block = alone || !group_rows_fit(l->s, l->gr, l->t) ||
-                 group_row_bytes(l->s, l->gr) * r.teams > l->t->shared_bytes - SHARED_SPARE;
+    r.by_block =
+        alone || !group_rows_fit(l->gr, l->t) || group_row_bytes(l->gr) * r.teams > l->t->shared_bytes - SHARED_SPARE;
     if (r.by_block) {
         r.team = BLOCK;
         r.teams = 1;
@@ -249,7 +258,7 @@ static struct rows rows_of(struct lower *l, const struct node *anchor)
             : r.by_block ? l->k->bid[0]
                          : index_add(t, index_mulk(t, l->k->bid[0], r.teams), l->k->wave_id);
     split_index(t, r.space.dim, r.space.rank, r.row, r.lead);
-    set_own(l, r.lead, r.space.rank);
+    set_own(l, r.lead, r.space);
     if (!r.by_block) {
         struct kmask m = mask_of(r.row, count);
         l->b = kb_in(&l->b, kstmt_if(&l->b, &m)); /* all lanes of a wave have equal masks */

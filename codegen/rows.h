@@ -10,7 +10,7 @@ struct rows {
     bool by_block;   /* a team is the whole block; otherwise a wave */
     const struct index *row;
     const struct index *member;
-    const struct index *lead[MAX_RANK]; /* the row number `row`, split into indices of the leading dims */
+    const struct index *lead[MAX_RANK]; /* the row number `row`, split into indices of the dims of `space` */
     int width; /* neighbours that a thread takes per turn, in rows of length vector_length; else 1 */
     const struct index *vector_length;
     const struct index *same_turn;
@@ -18,7 +18,9 @@ struct rows {
     bool keep; /* a thread's part of a row of length vector_length fits in registers */
 };
 
-void full_index(const struct rows *r, const struct index *last, const struct index **index);
+/* The index of element i of the team's row of a value of this type. i is not used if the type lacks the rows'
+   dimension. */
+void full_index(const struct rows *r, const struct type *t, const struct index *i, const struct index **index);
 
 /* A loop over a thread's elements of a row. sweep_begin enters the loop. `i` is the index of the current element in the
    row. If rows.width > 1, an inner loop over e = 0 .. width - 1 visits neighbours. `outer` is the statement list that

@@ -19,8 +19,13 @@ static const struct kexpr *score_at(struct rows *r, const struct scores *s, cons
     if (s->buffer)
         return kexpr_load(&l->b, s->buffer, NULL, index_add(l->indices, s->base, i), NULL, 0);
     const struct index *index[MAX_RANK];
-    full_index(r, i, index);
+    full_index(r, &s->x->type, i, index);
     return kexpr_cast(&l->b, s->type, lower_value(l, s->x, index));
+}
+
+static const struct index *length_of(const struct rows *r, const struct node *x)
+{
+    return row_space_length(r->l->s, &r->space, &x->type);
 }
 
 static struct scores gather_scores(struct rows *r, const struct node *n)
@@ -30,17 +35,17 @@ static struct scores gather_scores(struct rows *r, const struct node *n)
     struct scores out = { .x = x, .type = node_score_type(n) };
     if (group_finds_in_memory(l->gr, x))
         return out;
-    if (group_rows_fit(l->s, l->gr, l->t)) {
+    if (group_rows_fit(l->gr, l->t)) {
         struct value_loc w = row_buffer(r, x, out.type, "score");
         out.base = w.base;
         out.buffer = w.mem;
     } else {
-        out.base = index_mul(l->indices, r->row, type_last(l->s, &x->type));
+        out.base = index_mul(l->indices, r->row, length_of(r, x));
         out.buffer = l->scratch[r->n_spilled++];
     }
     const struct index *index[MAX_RANK];
-    struct sweep s = sweep_begin(r, type_last(l->s, &x->type));
-    full_index(r, s.i, index);
+    struct sweep s = sweep_begin(r, length_of(r, x));
+    full_index(r, &x->type, s.i, index);
     kstmt_store(&l->b, out.buffer, NULL, index_add(l->indices, out.base, s.i), lower_value(l, x, index), NULL);
     sweep_end(r, s);
     team_barrier(r);
@@ -52,12 +57,20 @@ static struct scores gather_scores(struct rows *r, const struct node *n)
 static struct value_loc results_of(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
-    if (group_rows_fit(l->s, l->gr, l->t))
+    if (group_rows_fit(l->gr, l->t))
         return row_buffer(r, n, n->type.dtype, "chosen");
-    return (struct value_loc){ .node = n,
-                               .kind = LOC_STORED,
-                               .mem = arg_of(l, n),
-                               .base = index_mul(l->indices, r->row, type_last(l->s, &n->type)) };
+    return (struct value_loc){ .node = n, .kind = LOC_STORED, .mem = arg_of(l, n) };
+}
+
+/* Stores result i of the row. */
+static void store_result(struct rows *r, const struct value_loc *w, const struct index *i, const struct kexpr *value,
+                         const struct kmask *mask)
+{
+    struct index_table *t = r->l->indices;
+    const struct index *index[MAX_RANK];
+    full_index(r, &w->node->type, i, index);
+    const struct index *at = w->kind == LOC_STORED ? flat_index(t, &w->node->type, index) : index_add(t, w->base, i);
+    kstmt_store(&r->l->b, w->mem, NULL, at, value, mask);
 }
 
 static const struct kexpr *precedes(struct rows *r, const struct node *n, const struct kexpr *sj, const struct kexpr *j,
@@ -88,18 +101,17 @@ static void select_each(struct rows *r, const struct node *n)
     struct scores scores = gather_scores(r, n);
     struct value_loc chosen = results_of(r, n);
     struct kmem *rank = kernel_private(l->k, numbered(l, "rank", l->k->n_priv), DT_I32, 1);
-    struct sweep s = sweep_begin(r, type_last(l->s, &n->type));
+    struct sweep s = sweep_begin(r, length_of(r, n->in[0]));
     write0(l, rank, kexpr_i32(&l->b, 0));
     const struct kexpr *si = kstmt_let(&l->b, score_at(r, &scores, s.i));
-    struct kstmt *loop = kstmt_for(&l->b, "other", index_const(t, 0), type_last(l->s, &n->type), 1, false);
+    struct kstmt *loop = kstmt_for(&l->b, "other", index_const(t, 0), length_of(r, n->in[0]), 1, false);
     struct insert_point p = lower_enter(l, loop);
     const struct kexpr *before = precedes(r, n, score_at(r, &scores, loop->var), kexpr_index(&l->b, DT_I32, loop->var),
                                           si, kexpr_index(&l->b, DT_I32, s.i));
     kstmt_accumulate(&l->b, rank, index_const(t, 0), KACC_SUM, one_if(l, before), false);
     lower_leave(l, p);
     struct at c = { .k = &l->b, .n = n, .lower = l };
-    kstmt_store(&l->b, chosen.mem, NULL, index_add(t, chosen.base, s.i), n->op->kernel.from_rank(&c, read0(l, rank)),
-                NULL);
+    store_result(r, &chosen, s.i, n->op->kernel.from_rank(&c, read0(l, rank)), NULL);
     sweep_end(r, s);
     team_barrier(r);
     value_loc_set(l, chosen);
@@ -115,7 +127,7 @@ static void best_of_mine(struct rows *r, const struct node *n, struct kmem *scor
     write0(l, score, kexpr_const(&l->b, score->dtype, 0));
     write0(l, best_index, kexpr_i32(&l->b, -1));
     lower_leave(l, p);
-    struct sweep s = sweep_begin(r, type_last(l->s, &n->in[0]->type));
+    struct sweep s = sweep_begin(r, length_of(r, n->in[0]));
     const struct kexpr *si = kstmt_let(&l->b, score_at(r, &scores, s.i));
     const struct kexpr *i = kexpr_index(&l->b, DT_I32, s.i);
     const struct kexpr *old = kstmt_let(&l->b, read0(l, best_index));
@@ -176,7 +188,7 @@ static void select_first(struct rows *r, const struct node *n)
     lower_leave(l, p);
     team_barrier(r);
     struct value_loc w = { .node = n, .kind = LOC_VALUE };
-    memcpy(w.index, r->lead, sizeof w.index);
+    full_index(r, &n->type, index_const(t, 0), w.index);
     w.value = kstmt_let(&l->b, kexpr_cast(&l->b, n->type.dtype, kexpr_load(&l->b, first, NULL, team, NULL, 0)));
     value_loc_set(l, w);
 }
@@ -285,9 +297,8 @@ static const struct kexpr *last_index(struct bisection *b, int64_t chosen, const
 static void select_by_bisection(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
-    struct index_table *t = l->indices;
     size_t id = l->k->n_priv;
-    struct bisection b = { .r = r, .n = n, .length = type_last(l->s, &n->type) };
+    struct bisection b = { .r = r, .n = n, .length = length_of(r, n->in[0]) };
     int64_t chosen = n->op->kernel.chosen(n);
     b.scores = gather_scores(r, n);
     b.count = kernel_private(l->k, numbered(l, "count", id), DT_I32, 1);
@@ -300,8 +311,7 @@ static void select_by_bisection(struct rows *r, const struct node *n)
     const struct kexpr *mine = kstmt_let(&l->b, key_at(&b, s.i));
     const struct kexpr *among = kexpr_op2(&l->b, K_AND, kexpr_op2(&l->b, K_EQ, mine, key),
                                           kexpr_op2(&l->b, K_LT, kexpr_index(&l->b, DT_I64, s.i), end));
-    kstmt_store(&l->b, results.mem, NULL, index_add(t, results.base, s.i),
-                kexpr_op2(&l->b, K_OR, kexpr_op2(&l->b, K_GT, mine, key), among), NULL);
+    store_result(r, &results, s.i, kexpr_op2(&l->b, K_OR, kexpr_op2(&l->b, K_GT, mine, key), among), NULL);
     sweep_end(r, s);
     team_barrier(r);
     lower_forget(l);
@@ -314,7 +324,7 @@ enum { LONG_SELECTION = 1024 };
 static bool is_long(const struct rows *r, const struct node *n)
 {
     int64_t length;
-    return !index_const_value(type_last(r->l->s, &n->type), &length) || length > LONG_SELECTION;
+    return !index_const_value(length_of(r, n->in[0]), &length) || length > LONG_SELECTION;
 }
 
 void stage_select(struct rows *r, const struct node *n)

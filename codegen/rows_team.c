@@ -2,10 +2,12 @@
 
 #include "codegen/rows.h"
 
-void full_index(const struct rows *r, const struct index *last, const struct index **index)
+void full_index(const struct rows *r, const struct type *t, const struct index *i, const struct index **index)
 {
-    memcpy(index, r->lead, sizeof *index * (size_t)r->space.rank);
-    index[r->space.rank] = last;
+    for (int d = 0; d < t->rank; d++) {
+        int at = row_space_dim(&r->space, t->rank, d);
+        index[d] = at < 0 ? i : r->lead[at];
+    }
 }
 
 static void sweep_neighbours(struct rows *r, struct sweep *s, const struct index *turn, int64_t turns)
@@ -83,7 +85,7 @@ struct value_loc row_buffer(struct rows *r, const struct node *n, enum dtype t, 
 {
     struct lower *l = r->l;
     int64_t length = 0;
-    BUG_IF(!index_const_value(type_last(l->s, &n->type), &length), "a row buffer of symbolic length");
+    BUG_IF(!index_const_value(row_space_length(l->s, &r->space, &n->type), &length), "a row buffer of symbolic length");
     struct kmem *m =
         kernel_shared(l->k, numbered(l, stem, l->k->n_shared), t, 1, KL_ROWS, r->teams, length ? (int)length : 1);
     return (struct value_loc){ .node = n,

@@ -211,6 +211,7 @@ static void mark_kept(struct graph *g, struct fusion *f)
         n->group = NULL;
         n->recomputed = false;
         n->materialised = n->op->class == CLS_SELECT;
+        n->by_rows = fusion_reduces_by_rows(f, n);
     }
     for (size_t i = 0; i < g->n_outs; i++)
         if (!is_bound(g->outs[i].node))

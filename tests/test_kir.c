@@ -55,6 +55,7 @@ static void built_reads_back(void **state)
     const struct kexpr *sum = kexpr_op2(&b, K_ADD, v, kexpr_load(&b, acc, NULL, zero, NULL, 0));
     kstmt_store(&b, acc, NULL, zero, kexpr_f32(&b, -0.1), NULL);
     kstmt_accumulate(&b, acc, zero, KACC_MAX, sum, false);
+    kstmt_accumulate(&b, acc, zero, KACC_PROD, sum, false);
     for (int i = 0; i < 2; i++) {
         struct kstmt *loop = kstmt_for(&b, "tid", zero, n, 3, i);
         struct kbuild in = kb_in(&b, loop);

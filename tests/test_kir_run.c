@@ -112,21 +112,24 @@ static void row_sums(void **state)
     uint64_t r = 2;
     const struct kdim dims[] = { { "N", 700 }, { "R", 3 }, { NULL, 0 } };
     struct vec x = vec_new(s, DT_F32, 2100, &r);
-    struct vec y = vec_new(s, DT_F32, 9, NULL);
+    struct vec y = vec_new(s, DT_F32, 12, NULL);
     run_both(s, k, (struct vec *[]){ &x, &y }, dims);
     for (size_t row = 0; row < 3; row++) {
         double sum = 0;
         double top = -INFINITY;
         double squares = 0;
+        double product = 1;
         for (size_t i = 0; i < 700; i++) {
             double v = vec_at(&x, 700 * row + i);
             sum += v;
             squares += v * v;
+            product *= fmax(v, 0.75);
             top = fmax(top, v);
         }
-        expect(&y, 3 * row, sum, 0);
-        expect(&y, 3 * row + 1, top, 0);
-        expect(&y, 3 * row + 2, squares, 0);
+        expect(&y, 4 * row, sum, 0);
+        expect(&y, 4 * row + 1, top, 0);
+        expect(&y, 4 * row + 2, squares, 0);
+        expect(&y, 4 * row + 3, product, product * 700 * 0x1p-24);
     }
     session_end(s);
 }
@@ -457,7 +460,7 @@ static void sum_trees(void **state)
 {
     (void)state;
     struct session *s = session_begin();
-    struct count zero[3 * 700] = { { 0, 0 } }, y[9];
+    struct count zero[3 * 700] = { { 0, 0 } }, y[12];
     const struct kdim rows[] = { { "N", 700 }, { "R", 3 }, { NULL, 0 } };
     const struct kdim dim_m[] = { { "M", 70 }, { NULL, 0 } };
     const size_t M = 70;
@@ -466,8 +469,8 @@ static void sum_trees(void **state)
     int64_t n = 700;
     int64_t chain = index_eval(k->sums[0].level.chain_of, of_n, &n);
     for (int row = 0; row < 3; row++) {
-        expect_tree(k, &y[3 * row], 1, chain, "row sum");
-        expect_tree(k, &y[3 * row + 2], 1, chain, "row sum of squares");
+        expect_tree(k, &y[4 * row], 1, chain, "row sum");
+        expect_tree(k, &y[4 * row + 2], 1, chain, "row sum of squares");
     }
     static const char *const gemms[] = { "gemm_gfx90a", "gemm_sm_90" };
     struct count *a = calloc(96 * 128, sizeof *a);

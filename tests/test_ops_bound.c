@@ -17,11 +17,13 @@ struct seen {
 
 /* ---- bound ---- */
 /* What an operand's element is where it is computed: near the reference's, at a distance that the bound is told; an f32
-   number. Errors of integers are whole, and only for ops that say what they do with them (pointwise and views). */
+   number. Errors of integers are whole, and only for ops that say what they do with them (pointwise, views and
+   reductions). */
 static double move(const struct op_case *c, int k, enum dtype t, NUM x, NUM *moved, uint64_t *rnd)
 {
     *moved = x;
-    bool decides = c->op->class == CLS_POINTWISE || c->op->class == CLS_VIEW;
+    enum op_class class = c->op->class;
+    bool decides = class == CLS_POINTWISE || class == CLS_VIEW || class == CLS_REDUCE;
     if (!dtype_is_float(t)) {
         if (!decides || rnd_range(rnd, 0, 3))
             return 0;

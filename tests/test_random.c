@@ -10,7 +10,7 @@
 #include "tests/support/chain.h"
 #include "tests/support/random_graph.h"
 
-enum { GRAPHS = 100, CHUNK = 25, OP_SEEDS = 3, MAX_CHAINS = 160, CLEAN_KERNELS = 200, CHECKED = 30 };
+enum { GRAPHS = 100, CHUNK = 25, OP_SEEDS = 3, MAX_CHAINS = 512, CLEAN_KERNELS = 200, CHECKED = 30 };
 
 /* This run does every graph whose number, from 0, is `at` modulo `of`: the runs of all shards do all graphs once. */
 struct shard {

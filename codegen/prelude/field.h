@@ -119,6 +119,9 @@ static inline tk_i64 p_to_i64(P x) { return p_to_i32(x); }
 #define p_accumulate_sum p_add
 #define p_join_sum p_add
 #define p_combine_sum p_add
+#define p_accumulate_prod p_mul
+#define p_join_prod p_mul
+#define p_combine_prod p_mul
 #define p_accumulate_fma(c, a, b) p_fma(a, b, c)
 /* A running maximum is a fixed element for -inf, which accumulators begin with, plus a hash of each term. */
 static inline P p_take(P total, tk_u64 op, P fill, P x) { return x == fill ? total : p_add(total, p_mix(op, x)); }

@@ -34,6 +34,8 @@ struct fusion {
     unsigned char *follows;
     const struct group *merging; /* during fusion_merge: the group that is being added to another; else NULL */
     bool *spread;                /* by node id: true if a reader changes the size of the value, as a broadcast does */
+    /* By node id: the type to which a reader extends the value along a dimension, as a broadcast does; NULL: none. */
+    const struct type **grown;
 };
 
 /* True if n is a view or pointwise op that changes the size of its operand x, or has a reader that does. */
@@ -45,6 +47,30 @@ static bool is_spread_by(const struct fusion *f, const struct node *n, const str
     return f->spread[n->id] || type_count(s, &n->type) != type_count(s, &x->type);
 }
 
+static bool is_one(const struct index *dim) { return index_is_const(dim) && dim->k == 1; }
+
+static int extents(const struct type *t)
+{
+    int n = 0;
+    for (int i = 0; i < t->rank; i++)
+        n += !is_one(t->dim[i]);
+    return n;
+}
+
+/* The type to which n, a view or pointwise op, or a reader of n extends its operand x along a dimension. */
+static const struct type *grown_by(const struct fusion *f, const struct node *n, const struct node *x)
+{
+    if (n->op->class != CLS_VIEW && n->op->class != CLS_POINTWISE)
+        return NULL;
+    return extents(&n->type) > extents(&x->type) ? &n->type : f->grown[n->id];
+}
+
+bool fusion_reduces_by_rows(const struct fusion *f, const struct node *n)
+{
+    const struct type *t = f->grown[n->id];
+    return t && node_may_reduce_by_rows(n) && type_same_shape(t, &n->in[0]->type);
+}
+
 struct fusion *fusion_begin(struct graph *g, const struct target *t, struct arena *a)
 {
     struct fusion *f = arena_new_of(a, struct fusion);
@@ -52,17 +78,21 @@ struct fusion *fusion_begin(struct graph *g, const struct target *t, struct aren
     f->probe = kb_at(kernel_new(g->s, a, "probe", t, 1));
     f->follows = arena_array(a, unsigned char, g->next_id + 1);
     f->spread = arena_array(a, bool, g->next_id + 1);
+    f->grown = arena_array(a, const struct type *, g->next_id + 1);
     f->order = arena_array(a, int, g->next_id + 1);
     f->reader = arena_array(a, int, g->next_id + 1);
     for (size_t i = 0; i < g->n_nodes; i++)
         f->order[g->nodes[i]->id] = (int)i;
     for (size_t i = g->n_nodes; i-- > 0;)
-        for (int k = 0; k < g->nodes[i]->n_in; k++)
-            f->spread[g->nodes[i]->in[k]->id] |= is_spread_by(f, g->nodes[i], g->nodes[i]->in[k]);
+        for (int k = 0; k < g->nodes[i]->n_in; k++) {
+            const struct node *x = g->nodes[i]->in[k];
+            const struct type *to = grown_by(f, g->nodes[i], x);
+            f->spread[x->id] |= is_spread_by(f, g->nodes[i], x);
+            if (to)
+                f->grown[x->id] = to;
+        }
     return f;
 }
-
-static bool is_one(const struct index *dim) { return index_is_const(dim) && dim->k == 1; }
 
 /* Returns a new index variable for a dimension; for a dimension of 1, the constant 0. */
 static const struct index *over(struct fusion *f, const struct index *dim)
@@ -73,16 +103,18 @@ static const struct index *over(struct fusion *f, const struct index *dim)
 
 static void set_space(struct fusion *f, struct growth *w, struct row_space space)
 {
-    for (int i = w->space.rank; i < space.rank; i++)
+    for (int i = 0; i < space.rank; i++)
         w->row[i] = over(f, space.dim[i]);
     w->space = space;
 }
 
 static bool same_dims(const struct type *t, const struct row_space *r)
 {
-    for (int i = 0; i < r->rank; i++)
-        if (t->dim[i] != r->dim[i])
+    for (int i = 0; i < t->rank; i++) {
+        int at = row_space_dim(r, t->rank, i);
+        if (at >= 0 && t->dim[i] != r->dim[at])
             return false;
+    }
     return true;
 }
 
@@ -121,16 +153,19 @@ static void follow(struct reading *r, const struct node *x, const struct index *
     if (!x->group || (x->group != r->gr && x->group != r->other))
         return;
     r->same_row = stands_in(&x->type, &r->w->space);
-    for (int i = 0; i < r->w->space.rank && r->same_row; i++)
-        r->same_row = index[i] == r->w->row[i];
+    for (int i = 0; i < x->type.rank && r->same_row; i++) {
+        int at = row_space_dim(&r->w->space, x->type.rank, i);
+        r->same_row = at < 0 || index[i] == r->w->row[at];
+    }
 }
 
-/* Sets `index` to the index of a value of type t: first the variables of the row, then new variables. */
+/* Sets `index` to the index of a value of type t: the variables of the row, and new variables for other dims. */
 static void own_index(const struct reading *r, const struct type *t, const struct index **index)
 {
-    memcpy(index, r->w->row, sizeof *index * (size_t)r->w->space.rank);
-    for (int i = r->w->space.rank; i < t->rank; i++)
-        index[i] = over(r->f, t->dim[i]);
+    for (int i = 0; i < t->rank; i++) {
+        int at = row_space_dim(&r->w->space, t->rank, i);
+        index[i] = at < 0 ? over(r->f, t->dim[i]) : r->w->row[at];
+    }
 }
 
 static void follow_contraction(struct reading *r, const struct node *n)
@@ -221,12 +256,13 @@ static bool rows_admit(struct fusion *f, struct group *gr, struct growth *w, con
         return stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
     struct row_space want = row_space_of(n);
     if (!w->space.flat)
-        return want.rank == w->space.rank && stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
+        return want.rank == w->space.rank && want.axis == w->space.axis && stands_in(&n->type, &w->space) &&
+               reads_its_row(f, gr, w, n);
     /* n is the first stage: an element was a row of the space, and now a row of n is */
     if (want.rank + 1 != w->space.rank || !same_dims(&gr->nodes[0]->type, &want))
         return false;
     struct growth rows = *w;
-    rows.space = want;
+    set_space(f, &rows, want);
     return reads_its_row(f, gr, &rows, n);
 }
 
@@ -289,7 +325,7 @@ static bool reduce_admits(struct fusion *f, struct group *gr, struct growth *w, 
     return n->op->class == CLS_POINTWISE && stands_in(&n->type, &w->space) && reads_its_row(f, gr, w, n);
 }
 
-/* Refuses a reduction of rows whose result is broadcast over the rows again, as in softmax. A rows kernel after the
+/* Refuses a reduction by rows whose result is broadcast over the rows again, as in softmax. A rows kernel after the
    gemm then computes the reduction and its reader. */
 static bool gemm_admits(const struct fusion *f, const struct group *gr, const struct growth *w, const struct node *n)
 {
@@ -298,7 +334,7 @@ static bool gemm_admits(const struct fusion *f, const struct group *gr, const st
     enum gemm_margin margin = group_gemm_margin(gr, n);
     if (margin == MARGIN_NONE)
         return group_gemm_admits(gr, n);
-    return w->margins < MOST_MARGINS && !(margin == MARGIN_ROWS && f->spread[n->id]);
+    return w->margins < MOST_MARGINS && !n->by_rows && !(margin == MARGIN_ROWS && f->spread[n->id]);
 }
 
 static int values_of(const struct node *n)
@@ -368,7 +404,7 @@ void fusion_join(struct fusion *f, struct group *gr, struct node *n)
         gr->kind = GROUP_REDUCE;
         gr->anchor = n;
     } else if (gr->kind == GROUP_ROWS && w->space.flat && node_is_stage(n) && gr->n_nodes) {
-        w->space = row_space_of(n);
+        set_space(f, w, row_space_of(n));
     }
     enum gemm_margin margin = gr->kind == GROUP_GEMM ? group_gemm_margin(gr, n) : MARGIN_NONE;
     if (gr->kind != GROUP_ROWS)
@@ -396,6 +432,7 @@ struct group *fusion_open(struct fusion *f, struct node *n)
     *arena_push(f->a, f->of, at, f->cap) = w;
     /* a reduction has elements as row space: those of its operand */
     struct row_space elements = { .rank = n->n_in ? n->in[0]->type.rank : 0, .flat = true };
+    elements.axis = elements.rank;
     if (node_is_reduce(n))
         memcpy(elements.dim, n->in[0]->type.dim, sizeof elements.dim);
     set_space(f, &f->of[gr->id], node_is_reduce(n) ? elements : row_space_of(n));

@@ -10,6 +10,8 @@ struct fusion *fusion_begin(struct graph *g, const struct target *t, struct aren
    one result variable in an operand index. Example: a reshape [3, 4] -> [12] reads x[i / 4, i % 4], so 2.
    Returns 1 if n is not a view. Nested views multiply these numbers, and the kernel text grows with the product. */
 int fusion_index_copies(struct fusion *f, const struct node *n);
+/* Do readers of the reduction n broadcast its result over the operand's shape again? */
+bool fusion_reduces_by_rows(const struct fusion *f, const struct node *n);
 struct group *fusion_open(struct fusion *f, struct node *n);
 /* True if n may join the group. Call only if an operand of n is computed in the group. */
 bool fusion_admits(struct fusion *f, struct group *gr, struct node *n);

@@ -65,6 +65,9 @@ struct node {
     struct group *group;
     bool materialised;
     bool recomputed; /* a pointwise node that each reader computes again, which is cheaper than storing it */
+    /* A reduction along one dimension, not the last, that a rows kernel computes: its readers need the result along
+       that dimension again, as a softmax does. */
+    bool by_rows;
     int mark;        /* free for use within one pass; -1 otherwise */
     struct node *by; /* the node that replaces this node, until graph_settle; NULL: none */
 };

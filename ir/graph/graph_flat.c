@@ -13,7 +13,8 @@
    sink    = ( "full" | "partial" | "row_partial" | "column_partial" ) ref [ "scratch" int ]
    node    = ref [ name ] ":" type "=" name "(" [ argument { "," argument } ] ")" { mark } [ at ]
    argument = ref | name "=" expr
-   mark    = "in" name | "compute" dtype | "storage" dtype | "keep_f32" | "materialised" | "recomputed" | "group" int
+   mark    = "in" name | "compute" dtype | "storage" dtype | "keep_f32" | "materialised" | "recomputed" | "by_rows" |
+             "group" int
    list    = name "(" { ref } ")"
    ref     = "%" int
    at      = "@" int ":" int [ "+" int ]
@@ -214,6 +215,8 @@ static void flat_marks(struct flat *f, struct node *n)
             n->materialised = true;
         else if (take_word(f, "recomputed"))
             n->recomputed = true;
+        else if (take_word(f, "by_rows"))
+            n->by_rows = true;
         else if (take_word(f, "group"))
             n->mark = flat_int(f, "a group's id", max_id(f), &group) ? (int)group : -1;
         else

@@ -118,6 +118,8 @@ static void put_node(FILE *to, const struct graph *g, const struct node *n)
         fputs(" materialised", to);
     if (n->recomputed)
         fputs(" recomputed", to);
+    if (n->by_rows)
+        fputs(" by_rows", to);
     if (n->group)
         fprintf(to, " group %d", n->group->id);
     put_loc(to, &n->loc);

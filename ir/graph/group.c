@@ -79,29 +79,46 @@ enum { FEW_ROWS = 32, LONG_ROW = 1 << 16 };
 static bool has_few_long_rows(const struct node *n)
 {
     const struct type *x = &n->in[0]->type;
+    int axis = op_axis(n);
     int64_t rows = 1;
-    for (int i = 0; i + 1 < x->rank; i++) {
+    for (int i = 0; i < x->rank; i++) {
         int64_t d;
-        if (!index_const_value(x->dim[i], &d) || (rows *= d) > FEW_ROWS)
+        if (i != axis && (!index_const_value(x->dim[i], &d) || (rows *= d) > FEW_ROWS))
             return false;
     }
-    return x->dim[x->rank - 1]->lo >= LONG_ROW;
+    return x->dim[axis]->lo >= LONG_ROW;
 }
 
 bool node_is_reduce(const struct node *n)
 {
-    return n->op->class == CLS_REDUCE && (!reduction_is_of_rows(n) || has_few_long_rows(n));
+    return n->op->class == CLS_REDUCE && !n->by_rows && (!reduction_is_of_rows(n) || has_few_long_rows(n));
+}
+
+bool node_may_reduce_by_rows(const struct node *n)
+{
+    return n->op->class == CLS_REDUCE && node_attr(n, op_attr(n->op, "axis"))->n == 1 && !reduction_is_of_rows(n) &&
+           !has_few_long_rows(n);
 }
 
 struct row_space row_space_of(const struct node *n)
 {
-    struct row_space r = { .rank = n->type.rank, .flat = !node_is_stage(n) && !node_is_gemm(n) };
-    if (n->op->class == CLS_SELECT)
-        r.rank = n->in[0]->type.rank - 1;
-    if (n->op->class == CLS_CONTRACT || (n->op->class == CLS_REDUCE && r.rank == n->in[0]->type.rank))
-        r.rank--; /* drops the columns of a contraction, or the last dim of a reduction [3, 4] -> [3, 1] */
+    struct row_space r = { .rank = n->type.rank, .axis = n->type.rank, .flat = true };
     memcpy(r.dim, n->type.dim, sizeof r.dim);
+    if (!node_is_stage(n) && !node_is_gemm(n))
+        return r;
+    const struct type *x = n->op->class == CLS_CONTRACT ? &n->type : &n->in[0]->type;
+    r.axis = n->op->class == CLS_CONTRACT ? x->rank - 1 : op_axis(n);
+    r.rank = 0;
+    r.flat = false;
+    for (int i = 0; i < x->rank; i++)
+        if (i != r.axis)
+            r.dim[r.rank++] = x->dim[i];
     return r;
+}
+
+const struct index *row_space_length(struct session *s, const struct row_space *r, const struct type *t)
+{
+    return t->rank > r->rank ? t->dim[r->axis] : index_const(s->indices, 1);
 }
 
 bool node_reads_group(const struct node *x, const struct group *gr)
@@ -137,10 +154,7 @@ bool group_finds_in_memory(const struct group *gr, const struct node *x)
     return x->group && x->group != gr && !group_computes_again(gr, x);
 }
 
-bool node_is_row_selection(const struct node *n)
-{
-    return n->op->class == CLS_SELECT && n->type.rank == n->in[0]->type.rank;
-}
+bool node_is_row_selection(const struct node *n) { return n->op->class == CLS_SELECT && n->op->kernel.from_rank; }
 
 enum dtype node_score_type(const struct node *n)
 {
@@ -150,10 +164,11 @@ enum dtype node_score_type(const struct node *n)
 
 enum dtype node_accumulator_type(const struct node *n)
 {
-    return dtype_is_float(n->type.dtype) ? DT_F32 : n->type.dtype;
+    enum dtype t = n->type.dtype;
+    return dtype_is_float(t) ? DT_F32 : t == DT_BOOL ? DT_I32 : t;
 }
 
-int64_t group_row_bytes(struct session *s, const struct group *gr)
+int64_t group_row_bytes(const struct group *gr)
 {
     int64_t bytes = 0, length;
     for (size_t i = 0; i < gr->n_nodes; i++) {
@@ -161,7 +176,7 @@ int64_t group_row_bytes(struct session *s, const struct group *gr)
         bool contract = n->op->class == CLS_CONTRACT;
         if (!node_is_row_selection(n) && !contract)
             continue;
-        if (!index_const_value(type_last(s, &n->type), &length))
+        if (!index_const_value(n->type.dim[contract ? n->type.rank - 1 : op_axis(n)], &length))
             return -1;
         bool scores = !contract && !group_finds_in_memory(gr, n->in[0]);
         bytes += length * (contract ? 4 : 1 + (scores ? dtype_size(node_score_type(n)) : 0));
@@ -169,10 +184,10 @@ int64_t group_row_bytes(struct session *s, const struct group *gr)
     return bytes;
 }
 
-bool group_rows_fit(struct session *s, const struct group *gr, const struct target *t)
+bool group_rows_fit(const struct group *gr, const struct target *t)
 {
     enum { SPARE = 1024 }; /* bytes kept free for the totals of reductions */
-    int64_t bytes = group_row_bytes(s, gr);
+    int64_t bytes = group_row_bytes(gr);
     return bytes >= 0 && bytes <= t->shared_bytes - SPARE;
 }
 

@@ -23,16 +23,30 @@ bool group_computes_again(const struct group *gr, const struct node *x);
    constant: a rows kernel computes it. */
 bool node_is_gemm(const struct node *n);
 
-/* The leading dims that number the rows of a GROUP_ROWS group. */
+/* The row space of a GROUP_ROWS group: the dims that number its rows. A row lies along dimension `axis` of a value; the
+   value's other dims are those of the space. A value with one element a row has dimension `axis` as 1, or lacks it. */
 struct row_space {
     int rank;
+    int axis; /* rows along the last dimension: axis = rank */
     const struct index *dim[MAX_RANK];
     bool flat; /* true without stages: all nodes have the same shape, and each element is a row */
 };
+/* The dim of the space that is dimension i of a value of this rank; -1 for the dimension along the rows. */
+static inline int row_space_dim(const struct row_space *r, int rank, int i)
+{
+    if (rank <= r->rank)
+        return i;
+    int at = i - (i > r->axis);
+    return i == r->axis || at >= r->rank ? -1 : at;
+}
+/* The length of a value's rows; 1 if it has one element a row. */
+const struct index *row_space_length(struct session *s, const struct row_space *r, const struct type *t);
 /* True if n is a stage: in a rows kernel, n needs a whole row at once, as a sum does. */
 bool node_is_stage(const struct node *n);
 /* True if n is a reduction that needs a GROUP_REDUCE kernel: it reduces across rows, or reduces a few long rows. */
 bool node_is_reduce(const struct node *n);
+/* May the fuse pass set n->by_rows? */
+bool node_may_reduce_by_rows(const struct node *n);
 struct row_space row_space_of(const struct node *n);
 /* True if x is in memory when the group starts: an input, a weight, a value of another group, or a view of these. */
 bool group_finds_in_memory(const struct group *gr, const struct node *x);
@@ -40,12 +54,12 @@ bool group_finds_in_memory(const struct group *gr, const struct node *x);
 bool node_is_row_selection(const struct node *n);
 /* The dtype in which the selection n compares elements. */
 enum dtype node_score_type(const struct node *n);
-/* The dtype in which the reduction n accumulates: f32, or its own integer type. */
+/* The dtype in which the reduction n accumulates: f32, its own integer type, or i32 for booleans. */
 enum dtype node_accumulator_type(const struct node *n);
 /* Bytes of shared memory for the stages of one row; -1 if the length of a row is symbolic. */
-int64_t group_row_bytes(struct session *s, const struct group *gr);
+int64_t group_row_bytes(const struct group *gr);
 /* True if the stages of one row fit in shared memory. Otherwise, selections keep their scores in scratch. */
-bool group_rows_fit(struct session *s, const struct group *gr, const struct target *t);
+bool group_rows_fit(const struct group *gr, const struct target *t);
 /* In LAUNCH_COLUMNS and LAUNCH_CHUNKS, a block works in rounds.
    In each round, each thread loads REDUCE_UNROLL times REDUCE_WIDTH elements. */
 enum {

@@ -93,7 +93,7 @@ static void plan_spills(struct planner *p)
 
 static void plan_rows(struct planner *p)
 {
-    if (!group_rows_fit(p->g->s, p->gr, p->t))
+    if (!group_rows_fit(p->gr, p->t))
         plan_spills(p);
     struct group_launch *l = plan_launch(p, LAUNCH_ROWS, NULL);
     for (size_t i = 0; i < p->gr->n_outs; i++)

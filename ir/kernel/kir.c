@@ -22,6 +22,13 @@ const struct kop_info kop_table[K_COUNT] = {
 #undef I32
 };
 
+const struct kacc_info kacc_table[KACC_COUNT] = {
+    [KACC_SUM] = { "sum", K_ADD, 0 },
+    [KACC_MAX] = { "max", K_MAX, -INFINITY },
+    [KACC_MIN] = { "min", K_MIN, INFINITY },
+    [KACC_PROD] = { "prod", K_MUL, 1 },
+};
+
 /* ---- layouts ---- */
 static int row_stride(enum klayout l, int cols)
 {
@@ -681,8 +688,7 @@ int frag_cols(const struct kfrag *c) { return c->cols * frag_col_slots(c->unit);
 
 void kstmt_frag_reduce(struct kbuild *b, const struct kmem *dst, enum kacc op, struct kfrag *c)
 {
-    static const double begins[] = { [KACC_SUM] = 0, [KACC_MAX] = -INFINITY, [KACC_MIN] = INFINITY };
-    const struct kexpr *first = kexpr_f32(b, begins[op]);
+    const struct kexpr *first = kexpr_f32(b, kacc_table[op].neutral);
     struct kstmt *it = stmt_new(b, KSTMT_FRAG_REDUCE);
     it->mem = dst;
     it->acc = op;

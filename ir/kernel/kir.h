@@ -171,7 +171,14 @@ enum kstmt_kind {
     KSTMT_COUNT
 };
 enum kscope { KSCOPE_WAVE, KSCOPE_BLOCK };
-enum kacc { KACC_SUM, KACC_MAX, KACC_MIN }; /* max and min give NaN if an operand is NaN */
+enum kacc { KACC_SUM, KACC_MAX, KACC_MIN, KACC_PROD, KACC_COUNT }; /* max and min give NaN if an operand is NaN */
+/* Accumulating x is acc = op(acc, x); a float accumulator begins with `neutral`. */
+struct kacc_info {
+    const char *name;
+    enum kop op;
+    double neutral;
+};
+extern const struct kacc_info kacc_table[KACC_COUNT];
 
 struct kstmt {
     enum kstmt_kind kind;

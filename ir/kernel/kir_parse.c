@@ -42,8 +42,6 @@
 #include "ir/kernel/kname.h"
 #include "ir/kernel/kstmt.h"
 
-static const char *const acc_name[] = { [KACC_SUM] = "sum", [KACC_MAX] = "max", [KACC_MIN] = "min" };
-
 /* ---- declarations ---- */
 static enum dtype storage_type(struct kparse *p)
 {
@@ -402,11 +400,11 @@ static void vector(struct kparse *p)
 static enum kacc acc_of(struct kparse *p)
 {
     struct loc loc = p->l.cur.loc;
-    const char *name = klex_name(&p->l, "sum, max or min");
-    for (int i = KACC_SUM; i <= KACC_MIN; i++)
-        if (!strcmp(acc_name[i], name))
+    const char *name = klex_name(&p->l, "sum, max, min or prod");
+    for (int i = KACC_SUM; i < KACC_COUNT; i++)
+        if (!strcmp(kacc_table[i].name, name))
             return (enum kacc)i;
-    klex_error(&p->l, loc, "expected sum, max or min, found '%s'", name);
+    klex_error(&p->l, loc, "expected sum, max, min or prod, found '%s'", name);
     return KACC_SUM;
 }
 

@@ -95,8 +95,6 @@ static const char *origin(struct ktext *t, struct loc loc)
                : "";
 }
 
-static const char *const acc_name[] = { [KACC_SUM] = "sum", [KACC_MAX] = "max", [KACC_MIN] = "min" };
-
 static const char *word(const struct kstmt *it) { return kstmt_table[it->kind].word; }
 
 static void accumulate(struct ktext *t, const struct kstmt *it)
@@ -105,8 +103,8 @@ static void accumulate(struct ktext *t, const struct kstmt *it)
     if (it->fma) /* the product is part of the fma, so the product has no temporary */
         kout_line(&t->o, "%s fma= %s", to, value(t, it->value, true));
     else
-        kout_line(&t->o, "%s %s%s= %s", to, it->join ? "join " : "", it->acc == KACC_SUM ? "+" : acc_name[it->acc],
-                  value(t, it->value, false));
+        kout_line(&t->o, "%s %s%s= %s", to, it->join ? "join " : "",
+                  it->acc == KACC_SUM ? "+" : kacc_table[it->acc].name, value(t, it->value, false));
 }
 
 static void let(struct ktext *t, const struct kstmt *it)
@@ -202,8 +200,8 @@ static void store_vector(struct ktext *t, const struct kstmt *it)
 static void combine(struct ktext *t, const struct kstmt *it)
 {
     const char *from = it->first > 1 ? arena_printf(t->o.arena, " from %d", it->first) : "";
-    kout_line(&t->o, "%s %s %s over %d%s", word(it), acc_name[it->acc], mem_ref(t, it->mem, NULL, it->index), it->span,
-              from);
+    kout_line(&t->o, "%s %s %s over %d%s", word(it), kacc_table[it->acc].name, mem_ref(t, it->mem, NULL, it->index),
+              it->span, from);
 }
 
 static void issue(struct ktext *t, const struct kstmt *it)
@@ -242,7 +240,7 @@ static void frag_set(struct ktext *t, const struct kstmt *it)
 
 static void frag_reduce(struct ktext *t, const struct kstmt *it)
 {
-    kout_line(&t->o, "%s %s %s = %s", word(it), acc_name[it->acc], it->mem->name, it->frag->name);
+    kout_line(&t->o, "%s %s %s = %s", word(it), kacc_table[it->acc].name, it->mem->name, it->frag->name);
 }
 
 static void frag_cast(struct ktext *t, const struct kstmt *it)

@@ -72,6 +72,17 @@ static void whole(const struct type *t, const struct dim_values *dims, struct bo
         in->hi[i] = dims_eval(dims, t->dim[i]) - 1;
 }
 
+int op_axis(const struct node *n)
+{
+    int rank = n->in[0]->type.rank;
+    int at = op_attr(n->op, "axis");
+    if (at < 0)
+        return rank - 1;
+    const struct attr *a = node_attr(n, at);
+    int64_t axis = n->op->call.attrs[at].kind == ATTR_INTS ? a->ints[0] : a->i;
+    return (int)(axis < 0 ? axis + rank : axis);
+}
+
 /* If the record has no `needs`: the same elements (pointwise), the whole rows (reductions, scans, selections), or else
    the whole operand. */
 void op_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
@@ -86,9 +97,13 @@ void op_needs(const struct node *n, int operand, const struct dim_values *dims, 
     if (op->class == CLS_POINTWISE)
         *in = *out;
     if (op->class == CLS_REDUCE || op->class == CLS_SCAN || (op->class == CLS_SELECT && out->rank >= t->rank - 1)) {
-        for (int i = 0; i + 1 < t->rank; i++) {
-            in->lo[i] = out->lo[i];
-            in->hi[i] = out->hi[i];
+        int axis = op_axis(n);
+        for (int i = 0; i < t->rank; i++) {
+            int at = out->rank < t->rank ? i - (i > axis) : i;
+            if (i == axis)
+                continue;
+            in->lo[i] = out->lo[at];
+            in->hi[i] = out->hi[at];
         }
     }
 }

@@ -2,7 +2,8 @@
 #define TOKIC_IR_OPS_OP_H
 /* Everything that tokic knows about an op is its record, a struct op_def. The records are in ir/ops/FAMILY.c, and
    ir/ops.def lists their names. Passes and codegen read the record or switch on its class; they do not test for an op
-   by name. A row is a row of a tensor, along its last dimension. */
+   by name. A row is a row of a tensor, along its last dimension, or along the one that the attribute
+   axis names. */
 #include "ir/ops/eval.h"
 #include "ir/graph/graph.h"
 #include "ir/kernel/kir.h"
@@ -218,6 +219,9 @@ const struct op_def *op_at(int i);              /* in ops.def's order; NULL past
 /* The index of an operand or attribute by name; -1 if there is none. */
 int op_operand(const struct op_def *op, const char *name);
 int op_attr(const struct op_def *op, const char *name);
+/* The dimension of the first operand along which a stage of a rows kernel (a scan, a selection, a reduction of one
+   dimension) works: its attribute axis, or the last dimension if it has none. */
+int op_axis(const struct node *n);
 /* Write the attributes' defaults to `out`, which has room for MAX_ATTRS. op_defaults_of_type then sets the attributes
    dims and dtype from t; its dims point into t. */
 void op_defaults(const struct op_def *op, struct attr *out);

@@ -1,5 +1,7 @@
 #include "ir/ops/reduction.h"
 
+#include "ir/ops/integer.h"
+
 struct reduction reduction_of(const struct node *n)
 {
     struct reduction d = { .keepdim = node_attr(n, op_attr(n->op, "keepdim"))->i };
@@ -44,4 +46,138 @@ struct reduce_shape reduction_shape(struct session *s, const struct node *n)
             r.outer = index_mul(t, r.outer, x->dim[i]);
     }
     return r;
+}
+
+/* ---- what the records share ---- */
+static const int64_t last_axis[] = { -1 };
+const struct attr_def reduce_attrs[N_REDUCE_ATTRS] = {
+    { .name = "axis",
+      .kind = ATTR_INTS,
+      .value = { .n = 1, .ints = last_axis },
+      .doc = "the dimensions that are reduced, from the end if negative; the last one where it is not given" },
+    { .name = "keepdim", .kind = ATTR_BOOL, .doc = "a reduced dimension stays, as 1" },
+};
+
+bool reduce_shape_infer(struct graph *g, struct node *n, enum dtype to)
+{
+    const struct attr *axes = node_attr(n, 0);
+    const struct type *x = &n->in[0]->type;
+    bool reduced[MAX_RANK] = { false };
+    if (x->rank < 1)
+        return infer_error(g, n, 0, "must have at least 1 dimension");
+    for (int i = 0; i < axes->n; i++) {
+        int axis;
+        if (!need_axis(g, n, axes->ints[i], x->rank, &axis))
+            return false;
+        if (reduced[axis])
+            return infer_error(g, n, -1, "axis %d is named twice", axis);
+        reduced[axis] = true;
+    }
+    if (!axes->n)
+        return infer_error(g, n, -1, "axis must name at least one dimension");
+    const struct index *dims[MAX_RANK];
+    int rank = 0;
+    for (int i = 0; i < x->rank; i++) {
+        if (reduced[i] && !node_attr(n, 1)->i)
+            continue;
+        dims[rank++] = reduced[i] ? index_const(g->s->indices, 1) : x->dim[i];
+    }
+    set_type(n, to, rank, dims);
+    return true;
+}
+
+bool reduce_infer(struct graph *g, struct node *n)
+{
+    enum dtype t = n->in[0]->type.dtype;
+    if (dtype_is_int(t))
+        return reduce_shape_infer(g, n, t);
+    return need_float(g, n, 0) && reduce_shape_infer(g, n, DT_FLOAT);
+}
+
+void reduce_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                  struct box *in)
+{
+    struct reduction d = reduction_of(n);
+    const struct type *x = &n->in[operand]->type;
+    *in = (struct box){ .rank = x->rank };
+    for (int i = 0, at = 0; i < x->rank; i++) {
+        if (d.reduced[i]) {
+            in->hi[i] = dims_eval(dims, x->dim[i]) - 1;
+            at += d.keepdim;
+            continue;
+        }
+        in->lo[i] = out->lo[at];
+        in->hi[i] = out->hi[at++];
+    }
+}
+
+void reduce_work(struct session *s, const struct node *n, struct work *w) { w->sum_length = reduction_length(s, n); }
+
+void sample_reduction(struct sample *d, enum dtype dtype)
+{
+    struct type t = sample_type(d, dtype, 1, 4);
+    double reach = dtype == DT_I32 ? 0x1p31 - 1 : dtype == DT_I64 ? 0x1.fffffffffffffp62 : 4;
+    sample_operand(d, 0, &t, dtype == DT_BOOL ? 0 : -reach, dtype == DT_BOOL ? 1 : reach);
+    int64_t axes[MAX_RANK];
+    int n = 0;
+    uint64_t set = (uint64_t)sample_range(d, 1, (1 << t.rank) - 1);
+    for (int i = 0; i < t.rank; i++)
+        if (set >> i & 1)
+            axes[n++] = sample_range(d, 0, 1) ? i : i - t.rank;
+    bool usual = sample_range(d, 0, 2) == 0;
+    d->attrs[0] = usual ? sample_attr_ints(d, 1, last_axis) : sample_attr_ints(d, n, axes);
+    d->attrs[1] = sample_attr_int(sample_range(d, 0, 1));
+}
+
+void reduce_sample(struct sample *d)
+{
+    static const enum dtype dtypes[] = { DT_FLOAT, DT_FLOAT, DT_FLOAT, DT_F32, DT_F16, DT_I32, DT_I64 };
+    sample_reduction(d, dtypes[sample_range(d, 0, 6)]);
+}
+
+struct terms terms_of(const struct ev *c, int64_t i)
+{
+    struct reduction d = reduction_of(c->n);
+    const struct view *x = &c->in[0];
+    struct terms t = { .n = 1 };
+    int64_t stride = 1;
+    for (int k = x->rank - 1; k >= 0; k--) {
+        if (d.reduced[k]) {
+            t.n *= x->dim[k];
+        } else {
+            t.at += i % x->dim[k] * stride;
+            i /= x->dim[k];
+        }
+        stride *= x->dim[k];
+    }
+    stride = 1;
+    for (int k = x->rank - 1; k >= 0; k--) {
+        if (d.reduced[k]) {
+            t.dim[t.rank] = x->dim[k];
+            t.stride[t.rank++] = stride;
+        }
+        stride *= x->dim[k];
+    }
+    return t;
+}
+
+void terms_next(struct terms *t)
+{
+    for (int k = 0; k < t->rank; k++) {
+        t->at += t->stride[k];
+        if (++t->index[k] < t->dim[k])
+            return;
+        t->at -= t->stride[k] * t->dim[k];
+        t->index[k] = 0;
+    }
+}
+
+struct node *over_terms(struct builder *b, struct node *n, struct node *value)
+{
+    const struct type *x = &n->in[0]->type;
+    struct reduction d = reduction_of(n);
+    struct type kept = { .dtype = value->type.dtype, .rank = x->rank };
+    for (int i = 0; i < x->rank; i++)
+        kept.dim[i] = d.reduced[i] ? index_const(b->g->s->indices, 1) : x->dim[i];
+    return build_broadcast(b, build_reshape(b, value, &kept), x);
 }

@@ -1,6 +1,7 @@
 #ifndef TOKIC_IR_OPS_REDUCTION_H
 #define TOKIC_IR_OPS_REDUCTION_H
-/* The dimensions that a sum, mean or max reduces. */
+/* Ops that reduce along one or more dimensions, which are removed ([3, 4] -> [3]) or become 1 with keepdim ([3, 4] ->
+   [3, 1]). The records have the attributes reduce_attrs. */
 #include "ir/ops/row.h"
 
 struct reduction {
@@ -17,4 +18,30 @@ struct reduce_shape {
 };
 struct reduce_shape reduction_shape(struct session *s, const struct node *n);
 bool reduction_is_of_rows(const struct node *n);
+
+/* ---- what the records share ---- */
+enum { N_REDUCE_ATTRS = 2 };
+extern const struct attr_def reduce_attrs[N_REDUCE_ATTRS]; /* axis, keepdim */
+/* Sets n->type to the shape that axis and keepdim give, of dtype `to`. */
+bool reduce_shape_infer(struct graph *g, struct node *n, enum dtype to);
+/* Floats give a `float`, integers their own dtype. */
+bool reduce_infer(struct graph *g, struct node *n);
+void reduce_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
+                  struct box *in);
+void reduce_work(struct session *s, const struct node *n, struct work *w);
+/* Draws an operand of this dtype, a set of axes and keepdim. reduce_sample also draws the dtype. */
+void sample_reduction(struct sample *d, enum dtype dtype);
+void reduce_sample(struct sample *d);
+
+/* Visits, in row-major order, the n elements of the operand that one result reduces. `at`: the current flat index. */
+struct terms {
+    int rank;
+    int64_t dim[MAX_RANK], stride[MAX_RANK], index[MAX_RANK];
+    int64_t n, at;
+};
+
+struct terms terms_of(const struct ev *c, int64_t i);
+void terms_next(struct terms *t);
+/* Broadcasts one value for each result over that result's terms: for a sum [3, 4] -> [3], from [3] to [3, 4]. */
+struct node *over_terms(struct builder *b, struct node *n, struct node *value);
 #endif

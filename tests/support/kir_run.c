@@ -270,8 +270,10 @@ const char kir_doubles[] =
     "p_accumulate_min(a, x) fmin(a, x)\n"
     "#define p_accumulate_fma(a, x, y) ((a) + (x) * (y))\n#define p_combine_sum(a, b) ((a) + (b))\n#define "
     "p_combine_max(a, b) fmax(a, b)\n"
+    "#define p_accumulate_prod(a, x) ((a) * (x))\n#define p_combine_prod(a, b) ((a) * (b))\n"
     "#define p_combine_min(a, b) fmin(a, b)\n"
     "#define p_join_sum p_combine_sum\n#define p_join_max p_combine_max\n#define p_join_min p_combine_min\n"
+    "#define p_join_prod p_combine_prod\n"
     "static P p_mma(P c, const P *a, const P *b, int n) { for (int i = 0; i < n; i++) c += a[i] * b[i]; return c; }\n";
 
 /* An element is (0, 0); an accumulator that took n elements or blocks in sequence is (n, 0); two accumulators added are
@@ -288,6 +290,8 @@ const char kir_counting[] =
     "p_combine_sum p_level\n"
     "static P p_accumulate_max(P a, P x) { return a; }\n#define p_combine_max p_accumulate_max\n"
     "#define p_join_sum p_accumulate_sum\n#define p_join_max p_accumulate_max\n"
+    "#define p_accumulate_prod p_accumulate_max\n#define p_combine_prod p_accumulate_max\n#define p_join_prod "
+    "p_accumulate_max\n"
     "static P p_add(P a, P b) { return a; }\n#define p_max p_add\n"
     "static P p_mma(P c, const P *a, const P *b, int n)\n"
     "{ for (int i = 0; i < n; i++) if (a[i].chain || b[i].chain) c.chain = -1000000; return (P){ c.chain + 1, "
@@ -330,9 +334,10 @@ const char kir_steps[] =
     "acc }; }\n"
     "#define P_NUMBER(a) ({ static int number_; if (!number_) number_ = p_number(a); number_; })\n"
     "#define p_accumulate_sum(a, x) p_take(a, x, P_NUMBER(#a))\n#define p_accumulate_max p_accumulate_sum\n#define "
-    "p_accumulate_min p_accumulate_sum\n"
+    "p_accumulate_min p_accumulate_sum\n#define p_accumulate_prod p_accumulate_sum\n"
     "#define p_accumulate_fma(a, x, y) p_take(a, p_use2(x, y), P_NUMBER(#a))\n"
     "#define p_combine_sum p_join\n#define p_combine_max p_join\n#define p_combine_min p_join\n"
     "#define p_join_sum p_accumulate_sum\n#define p_join_max p_accumulate_sum\n#define p_join_min p_accumulate_sum\n"
+    "#define p_combine_prod p_join\n#define p_join_prod p_accumulate_sum\n"
     "static P p_mma(P c, const P *a, const P *b, int n) { for (int i = 0; i < n; i++) p_use2(a[i], b[i]);\n"
     "return (P){ c.steps + 1, P_NUMBER(\"mma\") }; }\n";

@@ -71,6 +71,15 @@ static const struct hint ops[] = {
     { "full", "constant([4], f32, 3)" },
     { "arange", "iota([4], f32)" },
     { "mse_loss", "mse(x, y)" },
+    { "l1_loss", "mean(abs(reshape(x - y, [-1])))" },
+    { "huber_loss", "huber(x, y)" },
+    { "smooth_l1_loss", "huber(x, y)" },
+    { "bce_with_logits", "bce(x, y)" },
+    { "binary_cross_entropy_with_logits", "bce(x, y)" },
+    { "binary_cross_entropy", "bce(log(x) - log(1 - x), y)" },
+    { "cross_entropy_loss", "cross_entropy(x, y)" },
+    { "softmax_cross_entropy", "cross_entropy(x, y)" },
+    { "nll_loss", "cross_entropy(x, y)" },
 };
 
 static const struct hint attrs[] = {

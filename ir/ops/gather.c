@@ -211,6 +211,8 @@ static struct node *to_front(struct builder *b, struct node *x, int from, int n,
 static struct node *gather_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     int axis = axis_of(n);
+    if (operand != 0)
+        return NULL; /* the indices are integers */
     const struct index **size = arena_array(b->g->arena, const struct index *, 1);
     size[0] = n->in[operand]->type.dim[axis];
     struct node *rows = to_front(b, gy, axis, n->in[1]->type.rank, false);

@@ -230,7 +230,8 @@ static struct node *segment_sum_grad(struct builder *b, struct node *n, struct n
                            .dim = { offsets->type.dim[0], index_const(t, 1) } };
     struct type whole = { .dtype = offsets->type.dtype, .rank = 2, .dim = { offsets->type.dim[0], slots } };
     struct attr iota[MAX_ATTRS];
-    (void)operand;
+    if (operand != VALUES)
+        return NULL;
     op_defaults_of_type(op_find("iota"), &whole, iota);
     struct node *begun = build2(b, "less_equal", build_broadcast(b, build_reshape(b, offsets, &column), &whole),
                                 build(b, "iota", NULL, 0, iota));
@@ -326,8 +327,7 @@ static struct node *scatter_add_expand(struct builder *b, struct node *n)
 
 static struct node *scatter_add_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
-    (void)operand;
-    return gather_or_zero(b, gy, n->in[0]);
+    return operand == 1 ? gather_or_zero(b, gy, n->in[0]) : NULL; /* the indices are integers */
 }
 
 static void scatter_add_sample(struct sample *d)

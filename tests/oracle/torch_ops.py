@@ -10,7 +10,9 @@ import torch.nn.functional as F
 TYPES = {"bool": torch.bool, "i32": torch.int32, "i64": torch.int64}
 
 # ---- what PyTorch has no counterpart of ----
-ALONE = {"padic_encode": "an integer code of routing scores", "padic_decode": "its inverse"}
+ALONE = {"padic_encode": "an integer code of routing scores", "padic_decode": "its inverse",
+         "bucket_offsets": "a step of scatter_add", "bucket_fill": "a step of scatter_add",
+         "sort_by_bucket": "a step of scatter_add"}
 
 
 def number(x):
@@ -41,12 +43,6 @@ def over_axes(f):
                                                      [x.shape[i] for i in keep] + [math.prod(x.shape[i] for i in dims)]))
         return y.reshape([1 if i in dims else x.shape[i] for i in range(x.dim())]) if a["keepdim"] else y
     return reduced
-
-
-def max_of_rows(x):
-    if x.shape[-1] == 0:
-        return torch.full(x.shape[:-1], -math.inf if is_float(x) else torch.iinfo(x.dtype).min, dtype=x.dtype)
-    return x.gather(-1, first_largest(x).unsqueeze(-1)).squeeze(-1)
 
 
 def first_largest(x):
@@ -84,8 +80,89 @@ def pad(a, x):
     return x
 
 
+def last(f):
+    """f works along the last dimension; the op along `axis`."""
+    return lambda a, x, *more: f(a, x.movedim(a["axis"], -1), *more).movedim(-1, a["axis"]) if x.dim() else f(a, x, *more)
+
+
 def layernorm(a, x, gamma, beta):
     return F.layer_norm(x, [x.shape[-1]], gamma, beta, a["eps"]) if x.shape[-1] else x * gamma + beta
+
+
+def rmsnorm(a, x, gamma):
+    return x / torch.sqrt((x * x).mean(-1, keepdim=True) + a["eps"]) * gamma
+
+
+def gather(a, table, at):
+    """Outside the table: NaN, or 0 of integers; no gradient."""
+    n = table.shape[a["axis"]]
+    inside = (at >= 0) & (at < n)
+    axis = a["axis"] % table.dim()
+    shape = list(table.shape[:axis]) + list(at.shape) + list(table.shape[axis + 1:])
+    if n == 0:
+        y = torch.zeros(shape, dtype=table.dtype) + table.sum() * 0
+    else:
+        y = table.index_select(axis, at.clamp(0, n - 1).flatten().to(torch.int64)).reshape(shape)
+    mask = inside.reshape([1] * axis + list(at.shape) + [1] * (table.dim() - axis - 1)).expand(shape)
+    none = torch.tensor(math.nan) if is_float(table) else torch.tensor(0)
+    return torch.where(mask, y, none.to(table.dtype))
+
+
+def one_hot(a, at):
+    return (at.unsqueeze(-1) == torch.arange(count(a["n"]))).to(torch.float64)
+
+
+def count(n):
+    return n[0] if isinstance(n, list) else n
+
+
+def scatter_add(a, at, values):
+    n = count(a["n"])
+    inside = (at >= 0) & (at < n)
+    rows = values.reshape([at.numel()] + list(values.shape[at.dim():]))
+    picked = inside.flatten().nonzero().flatten()
+    out = torch.zeros([n] + list(rows.shape[1:]), dtype=values.dtype)
+    return out.index_add(0, at.flatten()[picked].to(torch.int64), rows.index_select(0, picked))
+
+
+def segment_sum(a, values, order, offsets):
+    sums = []
+    for lo, hi in zip(offsets[:-1].tolist(), offsets[1:].tolist()):
+        picked = [i for i in order[lo:hi].tolist() if 0 <= i < values.shape[0]]
+        sums.append(values[picked].sum(0, dtype=values.dtype))
+    return torch.stack(sums) if sums else torch.zeros([0] + list(values.shape[1:]), dtype=values.dtype)
+
+
+def cross_entropy(a, logits, target):
+    rows = logits.reshape(math.prod(logits.shape[:-1]), logits.shape[-1]).log_softmax(-1)
+    if is_float(target):
+        return -(target.reshape(rows.shape) * rows).sum(-1).mean()
+    at = target.flatten()
+    inside = (at >= 0) & (at < rows.shape[-1])
+    if rows.shape[-1] == 0:
+        return torch.tensor(math.nan, dtype=torch.float64) + logits.sum() * 0
+    picked = rows.gather(-1, at.clamp(0, rows.shape[-1] - 1).to(torch.int64).unsqueeze(-1)).squeeze(-1)
+    return torch.where(inside, -picked, torch.tensor(math.nan, dtype=torch.float64)).mean()
+
+
+def topk_indices(a, x):
+    key = torch.where(torch.isnan(x), torch.full_like(x, -math.inf), x) if is_float(x) else x
+    return torch.sort(key.detach(), dim=-1, descending=True, stable=True).indices[..., :a["k"]]
+
+
+def extreme_of_rows(sign):
+    def f(x):
+        if x.shape[-1] == 0:
+            if is_float(x):
+                return torch.full(x.shape[:-1], -sign * math.inf, dtype=x.dtype)
+            worst = torch.iinfo(x.dtype).min if sign > 0 else torch.iinfo(x.dtype).max
+            return torch.full(x.shape[:-1], worst, dtype=x.dtype)
+        return x.gather(-1, first_extreme(x, sign).unsqueeze(-1)).squeeze(-1)
+    return f
+
+
+def first_extreme(x, sign):
+    return first_largest(x if sign > 0 else -x if is_float(x) else ~x)
 
 
 def select(a, c, x, y):
@@ -181,14 +258,46 @@ OPS = {
     "tile": lambda a, x: x.repeat(a["repeats"]),
     "sum": over_axes(lambda x: x.sum(-1, dtype=x.dtype)),
     "mean": over_axes(lambda x: x.mean(-1)),
-    "max": over_axes(max_of_rows),
-    "argmax": lambda a, x: first_largest(x),
+    "prod": over_axes(lambda x: x.prod(-1, dtype=x.dtype)),
+    "max": over_axes(extreme_of_rows(1)),
+    "min": over_axes(extreme_of_rows(-1)),
+    "any": over_axes(lambda x: x.any(-1)),
+    "all": over_axes(lambda x: x.all(-1)),
+    "argmax": lambda a, x: first_extreme(x, 1),
+    "argmin": lambda a, x: first_extreme(x, -1),
     "matmul": matmul,
     "linear": lambda a, x, w, b: F.linear(x, w, b),
     "gelu": lambda a, x: F.gelu(x, approximate="tanh"),
-    "softmax": lambda a, x: x.softmax(-1),
-    "layernorm": layernorm,
+    "gelu_erf": lambda a, x: F.gelu(x),
+    "softplus": lambda a, x: torch.logaddexp(x, torch.zeros_like(x)),
+    "hardswish": lambda a, x: F.hardswish(x),
+    "silu": lambda a, x: F.silu(x),
+    "relu": lambda a, x: F.relu(x),
+    "clamp": lambda a, x: x.clamp(a["lo"], a["hi"]),
+    "pow": lambda a, x: x ** a["exponent"],
+    "log1p": lambda a, x: x.log1p(),
+    "rsqrt": lambda a, x: x.rsqrt(),
+    "erf": lambda a, x: x.erf(),
+    "sigmoid": lambda a, x: x.sigmoid(),
+    "sin": lambda a, x: x.sin(),
+    "cos": lambda a, x: x.cos(),
+    "sign": lambda a, x: x.sign(),
+    "round": lambda a, x: x.round(),
+    "floor": lambda a, x: x.floor(),
+    "softmax": last(lambda a, x: x.softmax(-1)),
+    "log_softmax": last(lambda a, x: x.log_softmax(-1)),
+    "logsumexp": over_axes(lambda x: x.logsumexp(-1)),
+    "layernorm": last(layernorm),
+    "rmsnorm": last(rmsnorm),
+    "norm": lambda a, *xs: torch.cat([x.flatten() for x in xs]).norm(),
     "mse": lambda a, x, y: F.mse_loss(x, y),
+    "huber": lambda a, x, y: F.huber_loss(x, y, delta=a["delta"]),
+    "bce": lambda a, x, t: F.binary_cross_entropy_with_logits(x, t),
+    "cross_entropy": cross_entropy,
+    "gather": gather,
+    "one_hot": one_hot,
+    "scatter_add": scatter_add,
+    "segment_sum": segment_sum,
     "topk_mask": topk_mask,
     "combine": combine,
 }
@@ -198,6 +307,11 @@ OPS = {
 DIFFERS = {
     "layernorm": (lambda a, xs, k: k == 0 and not torch.isfinite(xs[1]).all(),
                   "the gradient by x where gamma is not finite: which infinities meet depends on the order of the sums"),
+    "prod": (lambda a, xs, k: k == 0 and not (xs[0].abs() < 1e100).all(), "the gradient where the product overflows"),
+    "hardswish": (lambda a, xs, k: xs[0].abs() == 3, "at ±3 the slope from inside; PyTorch takes it from outside at 3"),
+    "logsumexp": (lambda a, xs, k: not torch.isfinite(xs[0]).all(), "gradients of rows with an infinity"),
+    "bce": (lambda a, xs, k: not torch.isfinite(xs[0]).all(), "an infinite logit of target 0 or 1"),
+    "sign": (lambda a, xs, k: torch.isnan(xs[0]), "of NaN: NaN, PyTorch's is 0"),
     "gelu": (lambda a, xs, k: xs[0] < -1e100, "at -inf and below -1e102 tokic's formula gives NaN: -inf times 0"),
 }
 

@@ -238,8 +238,6 @@ static void pad_eval(struct ev *c)
     int64_t index[MAX_RANK];
     double value = node_attr(c->n, VALUE)->f;
     bool is_float = dtype_is_float(c->out.dtype);
-    if (c->kind == NUM_FIELD)
-        value = constant_in_kernel(c->out.dtype, value); /* nothing rounds there */
     for (size_t r = 0; r < c->n_runs; r++)
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
             struct from from;

@@ -435,13 +435,13 @@ static struct node *hardswish_expand(struct builder *b, struct node *n)
     return build2(b, "div", build2(b, "mul", n->in[0], gate), build_scalar(b, 6));
 }
 
-/* 0 below −3, x/3 + 1/2 up to 3, then 1; the kinks belong to the middle. */
+/* 0 up to −3, x/3 + 1/2 between, 1 from 3 on. */
 static struct node *hardswish_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];
     struct node *inner = build2(b, "mul", gy, plus(b, build2(b, "div", x, build_scalar(b, 3)), 0.5));
-    struct node *above = build3(b, "select", build2(b, "greater", x, build_scalar(b, 3)), gy, inner);
-    return build3(b, "select", build2(b, "less", x, build_scalar(b, -3)), build_const(b, &gy->type, 0), above);
+    struct node *above = build3(b, "select", build2(b, "greater_equal", x, build_scalar(b, 3)), gy, inner);
+    return build3(b, "select", build2(b, "less_equal", x, build_scalar(b, -3)), build_const(b, &gy->type, 0), above);
 }
 
 const struct op_def op_hardswish = {
@@ -452,7 +452,7 @@ const struct op_def op_hardswish = {
             .shapes = "x [..] -> [..]",
             .formula = "x * min(max(x + 3, 0), 6) / 6",
             .source = "Howard et al., arXiv 1905.02244",
-            .gradient = "gy * (x / 3 + 1 / 2) for -3 <= x <= 3, 0 below, gy above; a NaN at a NaN",
+            .gradient = "gy * (x / 3 + 1 / 2) for -3 < x < 3; 0 for x <= -3, gy for x >= 3",
         },
         .operands = { { .name = "x" } },
     },

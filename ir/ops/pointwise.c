@@ -459,7 +459,7 @@ const struct op_def op_abs = {
         .about = {
             .shapes = "x [..] -> [..]",
             .formula = "|x|",
-            .gradient = "gy * sign(x); 0 at 0, a NaN at a NaN",
+            .gradient = "gy * sign(x); 0 at 0 and at a NaN",
         },
         .operands = { { .name = "x" } },
     },

@@ -233,8 +233,17 @@ OPS = {
     "abs": lambda a, x: x.abs(),
     "exp": lambda a, x: x.exp(),
     "log": lambda a, x: x.log(),
+    "log1p": lambda a, x: x.log1p(),
     "sqrt": lambda a, x: x.sqrt(),
+    "rsqrt": lambda a, x: x.rsqrt(),
     "tanh": lambda a, x: x.tanh(),
+    "erf": lambda a, x: x.erf(),
+    "sigmoid": lambda a, x: x.sigmoid(),
+    "sin": lambda a, x: x.sin(),
+    "cos": lambda a, x: x.cos(),
+    "sign": lambda a, x: x.sign(),
+    "round": lambda a, x: x.round(),
+    "floor": lambda a, x: x.floor(),
     "maximum": lambda a, x, y: extreme(x >= y, x, y),
     "minimum": lambda a, x, y: extreme(x <= y, x, y),
     "less": lambda a, x, y: x < y,
@@ -305,6 +314,9 @@ OPS = {
 # ---- what differs on purpose: where, and why ----
 # Each takes a case's operands, attributes and the operand's number (None: the result); a mask of elements, True: all.
 DIFFERS = {
+    "sign": (lambda a, xs, k: torch.isnan(xs[0]), "the sign of a NaN is a NaN; PyTorch's is 0"),
+    "hardswish": (lambda a, xs, k: ((xs[0].abs() == 3) | torch.isnan(xs[0])) & (k == 0),
+                  "the gradient is the outer line's at -3 and 3, NaN at a NaN; PyTorch's depends on its vectorisation"),
     "layernorm": (lambda a, xs, k: k == 0 and not torch.isfinite(xs[1]).all(),
                   "the gradient by x where gamma is not finite: which infinities meet depends on the order of the sums"),
     "prod": (lambda a, xs, k: k == 0 and not (xs[0].abs() < 1e100).all(), "the gradient where the product overflows"),

@@ -90,9 +90,10 @@ static void what_joins_a_reduction(void **state)
 static const char parts[] = "graph parts\n"
                             "dim B\n"
                             "input x: f32[B, 40000] where 0.5 <= x <= 1\n"
+                            "input z: f32[B, 40000] where 0.5 <= z <= 1\n"
                             "input y: f32[30000, 40] where 0.5 <= y <= 1\n"
                             "output all: f32[] = sum(x, axis=[0, 1])\n"
-                            "output most: f32[] = max(x, axis=[0, 1])\n"
+                            "output most: f32[] = max(z, axis=[0, 1])\n"
                             "output columns: f32[40] = mean(y, axis=0)\n";
 
 /* As `parts`, with accumulations that do not begin with 0. */

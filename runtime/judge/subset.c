@@ -63,7 +63,10 @@ void subsets_add_all(struct subsets *p, const struct node *n) { add_everything(&
 
 static void add_word(struct subset *x, int64_t word, uint64_t bits)
 {
-    x->n += __builtin_popcountll(bits & ~x->bits[word]);
+    uint64_t added = bits & ~x->bits[word];
+    if (!added)
+        return;
+    x->n += added & (added - 1) ? __builtin_popcountll(added) : 1;
     x->bits[word] |= bits;
 }
 
@@ -250,8 +253,8 @@ static void add_columns(struct subset *x, int64_t row, int64_t length, const str
 void subsets_draw(struct subsets *p, const struct node *n, int64_t elements, int64_t min_rows, uint64_t seed)
 {
     struct subset *x = &p->of[n->id];
-    uint64_t rnd = seed + UINT64_C(0x632be59bd9b4e019) * (uint64_t)(n->id + 1);
     int64_t length = last_dim(p, n);
+    uint64_t rnd = seed + UINT64_C(0x632be59bd9b4e019) * (uint64_t)(length + 1); /* equal shapes: equal choices */
     if (x->count == 0)
         return;
     int64_t rows = x->count / length;
@@ -319,7 +322,7 @@ static void add_box(const struct subsets *p, struct subset *x, const struct type
 
 /* The last boxes that were added, by operand and by the run's number in its row: where the same columns of each row are
    chosen, a product's row needs the same columns as the row before. */
-enum { SEEN_OPERANDS = 4, SEEN_RUNS = 64 };
+enum { SEEN_OPERANDS = 3, SEEN_RUNS = 512 };
 struct seen {
     struct box box[SEEN_OPERANDS][SEEN_RUNS];
     bool is[SEEN_OPERANDS][SEEN_RUNS];
@@ -327,7 +330,7 @@ struct seen {
 
 static bool is_seen(struct seen *seen, int operand, int64_t run, const struct box *in)
 {
-    if (operand >= SEEN_OPERANDS)
+    if (!seen || operand >= SEEN_OPERANDS)
         return false;
     bool *is = &seen->is[operand][run % SEEN_RUNS];
     struct box *last = &seen->box[operand][run % SEEN_RUNS];
@@ -360,33 +363,38 @@ static void fill_rows(struct subsets *p, const struct node *n)
             add_range(x, i, i + length);
 }
 
+static void spread_runs(struct subsets *p, const struct node *n)
+{
+    struct seen *seen = memory_must(calloc(1, sizeof *seen), sizeof *seen);
+    int64_t length = last_dim(p, n);
+    int64_t run = 0;
+    size_t n_runs;
+    struct run *runs = subsets_runs(p, n, &n_runs);
+    for (size_t r = 0; r < n_runs; r++) {
+        struct box out;
+        run = r && runs[r].lo / length == runs[r - 1].lo / length ? run + 1 : 0;
+        box_of_run(p, &n->type, &runs[r], &out);
+        add_needed(p, n, &out, run, seen);
+    }
+    free(runs);
+    free(seen);
+}
+
 static void spread_node(struct subsets *p, const struct node *n)
 {
     const struct subset *x = &p->of[n->id];
-    struct seen seen = { 0 };
-    struct box out;
+    struct box all;
     if (is_chosen_set(n))
         fill_rows(p, n);
     if (n->op->class == CLS_POINTWISE) {
         for (int k = 0; k < n->n_in; k++)
             add_subset(&p->of[n->in[k]->id], x);
-        return;
+    } else if (x->all) {
+        box_of_all(p, &n->type, &all);
+        add_needed(p, n, &all, 0, NULL);
+    } else {
+        spread_runs(p, n);
     }
-    if (x->all) {
-        box_of_all(p, &n->type, &out);
-        add_needed(p, n, &out, 0, &seen);
-        return;
-    }
-    size_t n_runs;
-    struct run *runs = subsets_runs(p, n, &n_runs);
-    int64_t length = last_dim(p, n);
-    int64_t run = 0;
-    for (size_t r = 0; r < n_runs; r++) {
-        run = r && runs[r].lo / length == runs[r - 1].lo / length ? run + 1 : 0;
-        box_of_run(p, &n->type, &runs[r], &out);
-        add_needed(p, n, &out, run, &seen);
-    }
-    free(runs);
 }
 
 void subsets_spread(struct subsets *p, struct node *const *nodes, size_t n_nodes)

@@ -249,7 +249,7 @@ static const struct exception op_words[] = {
     { "runtime/cli/cli_options.c", "input", "a flag" },
     { "runtime/cli/cli_options.c", "all", "every pass" },
     { "runtime/cli/cli_run.c", "min", "a member of the JSON" },
-    { "runtime/cli/cli_graph.c", "select", "a class of ops" },
+    { "runtime/cli/cli_ops.c", "select", "a class of ops" },
     { "runtime/cli/cli_run.c", "mean", "a key of JSON" },
     { "runtime/cli/cli_run.c", "max", "a key of JSON" },
     { "runtime/cli/cli_build.c", "combine",

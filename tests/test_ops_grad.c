@@ -227,18 +227,12 @@ static struct seen each_case(const struct op_def *op, check_fn *check)
     return seen;
 }
 
-/* Can a float result's gradient be asked for by a float operand? */
-static bool is_differentiable(const struct op_def *op)
-{
-    return op->class != CLS_SOURCE && op->class != CLS_EFFECT && (op->gradient || op_is_composite(op));
-}
-
 static void each_op(check_fn *check, double *worst)
 {
     int ops = 0;
     for (int i = 0; op_at(i); i++) {
         const struct op_def *op = op_at(i);
-        if (!is_differentiable(op))
+        if (!op_is_differentiable(op))
             continue;
         struct seen seen = each_case(op, check);
         ops += seen.compared > 0;

@@ -156,6 +156,11 @@ const struct op_def op_argmax = {
     .call = {
         .name = "argmax",
         .doc = "index of the largest of each row: the first on a tie; a NaN wins",
+        .about = {
+            .shapes = "x [.., n] -> i64 [..]",
+            .formula = "the least i with x_i = max_j x_j, or the first NaN; -1 in an empty row",
+            .gradient = "none: an integer",
+        },
         .operands = { { .name = "x" } },
     },
     .class = CLS_SELECT,

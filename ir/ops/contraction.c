@@ -290,6 +290,12 @@ const struct op_def op_matmul = {
     .call = {
         .name = "matmul",
         .doc = "sums of products: a [.., M, K] times b [K, N], or batch by batch",
+        .about = {
+            .shapes = "a [.., M, K], b [K, N] -> [.., M, N]; a [.., M, K], b [.., K, N] -> [.., M, N] batch by batch",
+            .formula = "y[.., m, n] = sum_k a[.., m, k] * b[.., k, n]; over no k it is 0",
+            .source = "BLAS level 3, gemm: Dongarra et al., 1990",
+            .gradient = "gy b^T to a; a^T gy to b, summed over the dimensions that b lacks",
+        },
         .operands = { { .name = "a" }, { .name = "b" } },
         .attrs = matmul_attrs,
         .n_attrs = N_ATTRS(matmul_attrs),
@@ -450,6 +456,12 @@ const struct op_def op_linear = {
     .call = {
         .name = "linear",
         .doc = "x·Wᵀ + b with W [features, in]",
+        .about = {
+            .shapes = "x [.., in], w [features, in], b [features] -> [.., features]",
+            .formula = "y[.., o] = sum_i x[.., i] * w[o, i] + b[o]",
+            .source = "as PyTorch's Linear",
+            .gradient = "gy w to x; gy^T x to w and gy to b, both summed over the rows",
+        },
         .operands = { { .name = "x" }, { .name = "w" }, { .name = "b" } },
         .stem = "lin",
         .params = linear_params,

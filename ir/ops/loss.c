@@ -1,6 +1,7 @@
 /* Losses, each a scalar: mse, huber and bce are means over elements, cross_entropy is a mean over rows. */
 #include <math.h>
 
+#include "ir/ops/gather.h"
 #include "ir/ops/integer.h"
 
 /* ---- what the means share ---- */
@@ -250,7 +251,7 @@ static NUM bce_term(const struct ev *c, int64_t i)
     NUM x = c->in[0].v[i];
     NUM e = n_fn(c, FN_EXP, n_neg(c, n_abs(c, x)));
     NUM linear = n_sub(c, n_max(c, x, n_const(c, 0)), n_mul(c, x, c->in[1].v[i]));
-    return n_add(c, linear, n_fn(c, FN_LOG, n_add(c, n_const(c, 1), e)));
+    return n_add(c, linear, n_fn(c, FN_LOG1P, e));
 }
 
 static void bce_eval(struct ev *c) { eval_mean(c, c->in[0].count, bce_term); }
@@ -261,7 +262,7 @@ static struct node *bce_expand(struct builder *b, struct node *n)
     bool keep = b->keep_f32;
     b->keep_f32 = true;
     struct node *e = build1(b, "exp", build1(b, "neg", build1(b, "abs", x)));
-    struct node *bend = build1(b, "log", build2(b, "add", e, build_scalar(b, 1)));
+    struct node *bend = build1(b, "log1p", e);
     struct node *linear = build2(b, "sub", build2(b, "maximum", x, build_scalar(b, 0)), build2(b, "mul", x, n->in[1]));
     struct node *mean = mean_of_all(b, build2(b, "add", linear, bend));
     b->keep_f32 = keep;
@@ -275,8 +276,7 @@ static void bce_sample(struct sample *d)
     sample_operand(d, 1, &t, 0, 1);
 }
 
-/* dlogits = gy·(1/(1 + exp(−logits)) − target)/n and dtarget = −gy·logits/n. The logistic function is written
-   ½ + ½·tanh(x/2), which has no intermediate value that overflows. */
+/* dlogits = gy·(sigmoid(logits) − target)/n and dtarget = −gy·logits/n. */
 static struct node *bce_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[0];
@@ -285,9 +285,7 @@ static struct node *bce_grad(struct builder *b, struct node *n, struct node *gy,
         return build2(b, "mul", build1(b, "neg", x), each);
     bool keep = b->keep_f32;
     b->keep_f32 = true;
-    struct node *half = build_scalar(b, 0.5);
-    struct node *t = build2(b, "mul", build1(b, "tanh", build2(b, "mul", x, half)), half);
-    struct node *off = build2(b, "sub", build2(b, "add", t, half), n->in[1]);
+    struct node *off = build2(b, "sub", build1(b, "sigmoid", x), n->in[1]);
     b->keep_f32 = keep;
     return build2(b, "mul", off, each);
 }
@@ -298,11 +296,11 @@ const struct op_def op_bce = {
         .doc = "binary cross-entropy of logits and targets in 0..1, mean over all elements",
         .about = {
             .shapes = "logits [..], target [..] -> []",
-            .formula = "mean over i of max(x, 0) - x t + log(1 + exp(-|x|)), x = logits_i, t = target_i: "
+            .formula = "mean over i of max(x, 0) - x t + log1p(exp(-|x|)), x = logits_i, t = target_i: "
                        "-t log(p) - (1 - t) log(1 - p) with p = 1 / (1 + exp(-x)); a NaN if there are no elements or "
                        "a logit is infinite",
             .source = "as PyTorch's binary_cross_entropy_with_logits",
-            .gradient = "gy * (1 / (1 + exp(-x)) - t) / n to logits, -gy * x / n to target, for n elements",
+            .gradient = "gy * (sigmoid(x) - t) / n to logits, -gy * x / n to target, for n elements",
         },
         .operands = { { .name = "logits" }, { .name = "target" } },
     },
@@ -353,21 +351,6 @@ static bool cross_entropy_infer(struct graph *g, struct node *n)
                        type_text(g->arena, &n->in[0]->type));
 }
 
-/* Requires that each index names a class. Returns true if that is proved. */
-static bool need_classes(struct contract *c, const struct index *n)
-{
-    const struct facts *t = fact(c, 1);
-    const char *text = index_text(c->g->arena, n);
-    int64_t k;
-    bool fixed = index_const_value(n, &k) && k > 0;
-    bool proved = t->finite && t->lo >= 0 && t->hi < (double)n->lo;
-    contract_need(c, 1, arena_printf(c->g->arena, "0 <= target%s%s", fixed ? " < " : "", fixed ? text : ""),
-                  (struct facts){ .lo = 0, .hi = fixed ? (double)k - 1 : INFINITY, .max_nonzero = -1 });
-    if (!fixed)
-        contract_state(c, arena_printf(c->g->arena, "target < %s", text), proved ? OBLIGATION_PROVED : OBLIGATION_OPEN);
-    return proved;
-}
-
 /* Each log p_j lies in −most..0, where most = max x − min x + log C. */
 static void cross_entropy_contract(struct contract *c)
 {
@@ -379,7 +362,8 @@ static void cross_entropy_contract(struct contract *c)
     const struct index *n = type_count(c->g->s, &rows);
     double most = (x->hi - x->lo + log(fmax((double)classes->hi, 1))) * (1 + 0x1p-46);
     if (has_classes(c->n)) {
-        bool named = need_classes(c, classes);
+        need_in_range(c, 1, classes);
+        bool named = t->finite && t->lo >= 0 && t->hi < (double)classes->lo;
         loss_facts(c, 0, most, n, named && x->finite);
         return;
     }

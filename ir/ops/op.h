@@ -238,6 +238,8 @@ static inline bool node_is_param(const struct node *n)
 {
     return n->op->class == CLS_SOURCE && op_attr(n->op, "init") >= 0;
 }
+/* Does a gradient flow to some operand? That of a composite without `gradient` is the gradient of its expansion. */
+bool op_is_differentiable(const struct op_def *op);
 static inline bool op_is_composite(const struct op_def *op) { return op->kernel.expand != NULL; }
 
 /* Each calls the record's function, or the default of the op's class. */

@@ -184,6 +184,11 @@ const struct op_def op_sum = {
     .call = {
         .name = "sum",
         .doc = "sum of the elements along the axes; integers wrap",
+        .about = {
+            .shapes = "x [3, 4], axis=0 -> [4], or [1, 4] with keepdim",
+            .formula = "y = sum_i x_i; over no elements 0",
+            .gradient = "gy, broadcast to x",
+        },
         .operands = { { .name = "x" } },
         .attrs = reduce_attrs,
         .n_attrs = N_ATTRS(reduce_attrs),
@@ -200,6 +205,11 @@ const struct op_def op_mean = {
     .call = {
         .name = "mean",
         .doc = "mean of the elements along the axes",
+        .about = {
+            .shapes = "x [3, 4], axis=0 -> [4], or [1, 4] with keepdim",
+            .formula = "y = (sum_i x_i) / n; over no elements a NaN",
+            .gradient = "gy / n, broadcast to x",
+        },
         .operands = { { .name = "x" } },
         .attrs = reduce_attrs,
         .n_attrs = N_ATTRS(reduce_attrs),

@@ -84,3 +84,8 @@ void op_defaults_of_type(const struct op_def *op, const struct type *t, struct a
 }
 
 bool op_is(const struct node *n, const char *name) { return strcmp(n->op->call.name, name) == 0; }
+
+bool op_is_differentiable(const struct op_def *op)
+{
+    return op->class != CLS_SOURCE && op->class != CLS_EFFECT && (op->gradient || op_is_composite(op));
+}

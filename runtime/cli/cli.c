@@ -48,7 +48,9 @@ static const struct verb verbs[] = {
       "Prints the sizes, dims, inputs, outputs and parameters of a graph; with --dot, its nodes for Graphviz\n"
       "(tokic graph G --dot | dot -Tsvg > g.svg), with --target after that target's passes.\n",
       cli_graph },
-    { "ops", "[NAME]", "the operations that a graph may use", "json", "Lists every operation, or shows one in full.\n",
+    { "ops", "[NAME]", "the operations that a graph may use", "json markdown",
+      "Lists every operation, or shows one in full: shapes, formula, source, gradient, attributes. --markdown writes\n"
+      "a page of all of them; the build keeps it as OPS.md.\n",
       cli_ops },
     { "doctor", NULL, "what this machine can do", "json quiet verbose",
       "Looks for GPUs and compilers, and says how to install what is missing.\n", cli_doctor },

@@ -45,6 +45,7 @@ static const struct cli_flag flags[] = {
     { "threads", 0, FLAG_POSITIVE, AT(threads), "N", "CPU threads to use (all if not given)" },
     { "contracts", 0, FLAG_BOOL, AT(contracts), NULL, "list every obligation and its outcome" },
     { "dot", 0, FLAG_BOOL, AT(dot), NULL, "as Graphviz" },
+    { "markdown", 0, FLAG_BOOL, AT(markdown), NULL, "as a page of Markdown" },
     { "dump", 0, FLAG_DUMP, AT(dump), "after:PASS", "print the graph after a pass, or after:all" },
     { "stop", 0, FLAG_PASS, AT(stop), "PASS", "stop after a pass" },
     { "json", 0, FLAG_BOOL, AT(json), NULL, "results as JSON, one object per line" },

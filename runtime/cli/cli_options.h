@@ -40,7 +40,7 @@ struct cli_options {
     const char *weights, *save_weights, *out_dir, *report, *dump_launches;
     const char *dump;
     const char *stop;
-    bool grad, full, exact, json, quiet, verbose, help, check, sanitize, dot, contracts;
+    bool grad, full, exact, json, quiet, verbose, help, check, sanitize, dot, contracts, markdown;
 };
 
 enum flag_kind {

@@ -2,8 +2,11 @@
    by launch on emu and on the device, from one text; every result of every kernel is compared bit for bit, and each
    kernel is judged on the device, and the passes against the parsed graph.
 
-   usage: bits [--device nvidia:N | amd:N | emu:TARGET] [--random N] [--seed S] [--wild] [--grad] [--threads T]
+   usage: bits [--device nvidia:N | amd:N | emu:TARGET] [--random N] [--seed S] [--wild] [--grad] [--exact]
+               [--check N] [--threads T]
                [GRAPH[:SIZE[:BATCH]]]...
+   --exact: the kernels also run over the field of 2^61 - 1 and must equal the reference there.
+   --check N: every N-th random graph also runs in the checking emulator, which must raise no alarm.
    --grad: also the gradients of the graph's loss by all that it reaches.
    --wild: inputs with subnormals, huge values, ties, NaN, infinities, integers' extremes; batches of 0 to 1,000.
    Prints a line a graph, with what was not judged and why; exit 1 on any difference, wrong kernel or pass, element
@@ -19,7 +22,8 @@ struct job {
     const char *spec;
     long random, seed;
     int threads;
-    bool wild, grad;
+    bool wild, grad, exact;
+    long check;
 };
 struct total {
     int graphs, bad;
@@ -84,6 +88,33 @@ static bool compare(struct chain *c, struct device *emu, struct device *dev, int
     return ok;
 }
 
+static bool is_exact(struct chain *c, int64_t batch, const struct job *j)
+{
+    struct exact_report r = { 0 };
+    struct binding *b = chain_bind(c, batch, 42);
+    if (!b || !exact_field(c->s, c->program, b, j->threads, &r))
+        return false;
+    for (size_t i = 0; i < r.n_kernels; i++)
+        if (!exact_is_equal(&r.kernels[i]))
+            printf("    over the field: kernel %s: %lld of %lld elements unequal, %lld accesses outside\n",
+                   r.kernels[i].group->name, (long long)r.kernels[i].unequal, (long long)r.kernels[i].elements,
+                   (long long)r.kernels[i].outside);
+    return r.pass;
+}
+
+static bool raises_no_alarm(struct chain *c, int64_t batch)
+{
+    if (!chain_compile(&c, 1, true))
+        return false;
+    struct device *d = emu_open(c->s, c->target, true, 1);
+    bool ok = d && chain_launch(c, d, batch);
+    if (d)
+        d->ops->close(d);
+    if (!ok)
+        printf("    an alarm of the checking emulator\n");
+    return ok;
+}
+
 static void run_one(const struct job *j, const char *name, const char *size, int64_t batch, long random,
                     struct total *sum)
 {
@@ -102,7 +133,8 @@ static void run_one(const struct job *j, const char *name, const char *size, int
         src ? chain_new(s, emu->target, src,
                         &(struct chain_options){ .size = size, .gradients = j->grad && strstr(src->text, "loss =") })
             : NULL;
-    bool ok = c && compare(c, emu, dev, batch, j, &bits, &r);
+    bool ok = c && compare(c, emu, dev, batch, j, &bits, &r) && (!j->exact || is_exact(c, batch, j)) &&
+              (!j->check || random % j->check || raises_no_alarm(c, batch));
     bool good = ok && !bits.differing && r.pass && r.passes_ok && !chain_culprit(&r);
     const char *title =
         name ? arena_printf(s->run, "%s:%s", name, size ? size : "") : arena_printf(s->run, "random %ld", random);
@@ -170,6 +202,11 @@ int main(int argc, char **argv)
             i++;
         } else if (!strcmp(argv[i], "--threads")) {
             j.threads = atoi(value);
+            i++;
+        } else if (!strcmp(argv[i], "--exact")) {
+            j.exact = true;
+        } else if (!strcmp(argv[i], "--check")) {
+            j.check = atol(value);
             i++;
         } else if (!strcmp(argv[i], "--grad")) {
             j.grad = true;

@@ -528,7 +528,8 @@ const struct op_def op_combine = {
         .doc = "sum over e of w[.., e] times y_e, without those whose weight is exactly 0",
         .about = {
             .shapes = "w [.., E], y_1 [.., n], .., y_E [.., n] -> [.., n]",
-            .formula = "sum over e with w[.., e] != 0 of w[.., e] * y_e[.., j]; a y_e of weight 0 counts as 0, even if it is inf or NaN",
+            .formula = "sum over e with w[.., e] != 0 of w[.., e] * y_e[.., j]; a y_e of weight 0 counts as 0, even "
+                       "if it is inf or NaN",
             .source = "Shazeer et al., arXiv 1701.06538, section 2",
             .gradient = "sum_j gy_j * y_e[.., j] to w[.., e], gy * w[.., e] to y_e; 0 to both where the weight is 0",
         },

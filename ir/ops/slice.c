@@ -53,7 +53,7 @@ static bool slice_infer(struct graph *g, struct node *n)
     for (int i = 0; i < x->rank; i++) {
         const struct index *from = start->dims[i];
         int64_t step = step_at(n, i);
-        bool starts = from->hi <= INDEX_DIM_MAX && index_nonnegative(g->s->indices, from);
+        bool starts = index_weight(from) <= INDEX_DIM_MAX && index_nonnegative(g->s->indices, from);
         if (starts && fits_from(g->s->indices, from, size->dims[i], step, x->dim[i]))
             continue;
         const char *apart = step == 1 ? "" : arena_printf(g->arena, ", %lld apart,", (long long)step);

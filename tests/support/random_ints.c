@@ -96,7 +96,7 @@ static bool step_from_float(struct gen *g)
 {
     static const char *const forms[] = { "cast(%s, %s)", "cast(cast(%s, f32) * 1e9, %s)",
                                          "cast(cast(%s, f32) * 3e18, %s)", "cast(select(less(%s, 0.25), nan, inf), %s)",
-                                         "cast(log(%s), %s)" };
+                                         "cast(log(abs(%s)), %s)" };
     const struct value *x = gen_float(g);
     if (!x)
         return false;

@@ -32,6 +32,7 @@ static bool stepped(struct gen *g, const struct value *x)
         out.dim[i].k = gen_range(g, 1, (x->dim[i].k - start[i] + step[i] - 1) / step[i]);
     }
     struct value *v = gen_new(g, &out, x->mag);
+    v->dtype = x->dtype;
     fprintf(g->to, "%s = slice(%s, ", v->name, x->name);
     put_ints(g, start, x->rank);
     fputs(", ", g->to);
@@ -56,6 +57,7 @@ static bool padded(struct gen *g, const struct value *x)
     if (size_of(&out) > MAX_MOVED)
         return false;
     struct value *v = gen_new(g, &out, x->mag > 1 ? x->mag : 1);
+    v->dtype = x->dtype;
     fprintf(g->to, "%s = pad(%s", v->name, x->name);
     for (int k = 0; k < 3; k++) {
         fputs(", ", g->to);
@@ -76,6 +78,7 @@ static bool tiled(struct gen *g, const struct value *x)
     if (size_of(&out) > MAX_MOVED)
         return false;
     struct value *v = gen_new(g, &out, x->mag);
+    v->dtype = x->dtype;
     fprintf(g->to, "%s = tile(%s, ", v->name, x->name);
     put_ints(g, by, x->rank);
     fputs(")\n", g->to);
@@ -91,6 +94,8 @@ bool random_moved(struct gen *g)
     case 0: return stepped(g, x);
     case 1: return padded(g, x);
     case 2: return tiled(g, x);
-    default: gen_assign(g, x, x->mag, "reverse(%s, %d)", x->name, gen_range(g, -x->rank, x->rank - 1)); return true;
+    default:
+        gen_assign(g, x, x->mag, "reverse(%s, %d)", x->name, gen_range(g, -x->rank, x->rank - 1))->dtype = x->dtype;
+        return true;
     }
 }

@@ -57,7 +57,7 @@ void combine_block(struct lower *l, struct kmem *acc, int n, enum kacc op)
 const struct kexpr *finish_reduction(struct lower *l, const struct node *n, const struct kexpr *total,
                                      const struct index *length)
 {
-    if (!n->op->kernel.finish)
+    if (!n->op->kernel.finish || l->stand_ins)
         return total;
     struct at c = { .k = &l->b, .n = n, .lower = l };
     return n->op->kernel.finish(&c, total, length);

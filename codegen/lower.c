@@ -231,6 +231,14 @@ static const struct kexpr *lower_operand(struct at *c, int operand, const struct
     return lower_value(c->lower, c->n->in[operand], index);
 }
 
+static const struct kexpr *stand_in(struct lower *l, const struct node *n, const struct index *const *index)
+{
+    enum dtype t = kexpr_value_type(n->type.dtype == DT_FLOAT ? DT_F32 : n->type.dtype);
+    if (n->op->class == CLS_SOURCE)
+        return kexpr_const(&l->b, t, op_stand_in_constant(n->attrs[op_attr(n->op, "value")].f));
+    return kexpr_cast(&l->b, t, lower_value(l, n->in[0], index));
+}
+
 const struct kexpr *lower_value(struct lower *l, const struct node *n, const struct index *const *any)
 {
     const struct index *index[MAX_RANK];
@@ -243,6 +251,8 @@ const struct kexpr *lower_value(struct lower *l, const struct node *n, const str
     const struct kexpr *v;
     if (w) {
         v = read_loc(l, w, index);
+    } else if (l->stand_ins && op_stands_in(n)) {
+        v = stand_in(l, n, index);
     } else {
         BUG_IF(!n->op->kernel.at, "no kernel value for %s", n->op->call.name);
         struct at c = { .k = &l->b, .n = n, .index = index, .value = lower_operand, .lower = l, .n_memo = &l->n_memo };

@@ -55,6 +55,7 @@ struct lower {
     const struct group_launch *launch;
     struct kmem **scratch;
     const struct target *t;
+    bool stand_ins; /* what does not keep integers is replaced (op_stands_in) */
     struct kernel *k;
     struct kbuild b;
     struct value_loc *locs;

@@ -86,9 +86,14 @@ static bool is_empty(struct session *s, const struct group *gr)
 static struct program_launch lower_launch(struct program *p, const struct group *gr, size_t part, int64_t hint)
 {
     const struct group_launch *gl = &gr->launches[part];
-    struct lower l = {
-        .s = p->s, .indices = p->s->indices, .g = p->g, .gr = gr, .launch = gl, .t = p->target, .hint = hint
-    };
+    struct lower l = { .s = p->s,
+                       .indices = p->s->indices,
+                       .g = p->g,
+                       .gr = gr,
+                       .launch = gl,
+                       .t = p->target,
+                       .hint = hint,
+                       .stand_ins = p->stand_ins };
     int block = gl->kind == LAUNCH_GEMM ? gr->tile.waves_m * gr->tile.waves_n * p->target->wave : ROWS_BLOCK;
     l.k = kernel_new(p->s, p->arena, "unnamed", p->target, block);
     l.b = kb_at(l.k);
@@ -208,11 +213,12 @@ static bool add_launch(struct program *p, struct program_launch launch, struct m
     return true;
 }
 
-struct program *codegen_program(struct session *s, const struct graph *g, const struct target *t, int64_t hint)
+static struct program *generate(struct session *s, const struct graph *g, const struct target *t, int64_t hint,
+                                bool stand_ins)
 {
     struct arena *step = arena_new();
     struct program *p = arena_new_of(g->arena, struct program);
-    *p = (struct program){ .s = s, .arena = g->arena, .g = g, .target = t };
+    *p = (struct program){ .s = s, .arena = g->arena, .g = g, .target = t, .stand_ins = stand_ins };
     struct map *bodies = map_new(step);
     size_t *last_of = arena_array(step, size_t, g->n_groups + 1);
     bool good = true;
@@ -224,4 +230,14 @@ struct program *codegen_program(struct session *s, const struct graph *g, const 
         return NULL;
     program_print(p);
     return p;
+}
+
+struct program *codegen_program(struct session *s, const struct graph *g, const struct target *t, int64_t hint)
+{
+    return generate(s, g, t, hint, false);
+}
+
+struct program *codegen_stand_ins(struct session *s, const struct graph *g, const struct target *t, int64_t hint)
+{
+    return generate(s, g, t, hint, true);
 }

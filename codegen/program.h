@@ -34,6 +34,7 @@ struct program {
     struct arena *arena;
     const struct graph *g; /* after the target's passes */
     const struct target *target;
+    bool stand_ins;
     struct program_kernel *kernels;
     size_t n_kernels, cap_kernels;
     struct program_launch *launches;
@@ -44,6 +45,8 @@ struct program {
 /* Lowers every group of g and prints the kernels. `hint`: expected value of symbolic dims. Returns a program in
    g->arena, or NULL, with a diagnostic, if the kernel verifier rejects a kernel. */
 struct program *codegen_program(struct session *s, const struct graph *g, const struct target *t, int64_t hint);
+/* The same with stand-ins (op_stands_in), for verify --exact. */
+struct program *codegen_stand_ins(struct session *s, const struct graph *g, const struct target *t, int64_t hint);
 /* Prints all kernels again. Tests call this function after they change a kernel. */
 void program_print(struct program *p);
 #endif

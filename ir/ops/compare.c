@@ -525,6 +525,7 @@ const struct op_def op_cast = {
         .n_attrs = N_ATTRS(cast_attrs),
     },
     .class = CLS_POINTWISE,
+    .whole = true,
     .cheap = true,
     .type = { .infer = cast_infer, .contract = cast_contract },
     .reference = { .eval1 = cast_eval1, .bound1 = cast_bound1 },

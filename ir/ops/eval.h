@@ -10,14 +10,16 @@
 #include "ir/dtype.h"
 #include "ir/graph/graph.h"
 
-/* A float is stored in d (NUM_DOUBLE), in u as an element of the field of integers modulo 2^61 − 1 (NUM_FIELD), or in u
-   as a degree (NUM_DEGREE, see below). An integer or boolean is stored in i. */
+/* A float is stored in d (NUM_DOUBLE); or as an element of the field of integers modulo 2^61 − 1, in u (NUM_FIELD); or
+   as a degree, in u (NUM_DEGREE, see below); or as a mass, in d (NUM_MASS). A mass bounds the magnitude of the value and
+   of all that is added up on the way to it, in any order; a quotient has its dividend's. An integer or boolean is
+   stored in i. */
 typedef union num {
     double d;
     int64_t i;
     uint64_t u;
 } NUM;
-enum num_kind { NUM_DOUBLE, NUM_FIELD, NUM_DEGREE };
+enum num_kind { NUM_DOUBLE, NUM_FIELD, NUM_DEGREE, NUM_MASS };
 
 /* A dense row-major tensor of numbers. */
 struct view {
@@ -89,45 +91,49 @@ uint64_t field_of_double(double x);
 uint64_t field_of_int(int64_t x);
 uint64_t field_mix(uint64_t key, unsigned op, uint64_t a, uint64_t b);
 
-NUM n_div_degree(const struct ev *c, NUM a, NUM b);
+/* Of degrees and masses. */
+NUM n_sum_bound(const struct ev *c, NUM a, NUM b);
+NUM n_product_bound(const struct ev *c, NUM a, NUM b);
+NUM n_quotient_bound(const struct ev *c, NUM a, NUM b);
+NUM n_const_bound(const struct ev *c, double x);
 /* Over the field, where nothing else rounds, a constant is the f32 that kernels have; n_of_int is exact. */
 static inline NUM n_const(const struct ev *c, double x)
 {
     if (c->kind == NUM_DOUBLE)
         return (NUM){ .d = x };
-    return (NUM){ .u = c->kind == NUM_FIELD ? field_of_double(dtype_round(DT_F32, x)) : 0 };
+    return c->kind == NUM_FIELD ? (NUM){ .u = field_of_double(dtype_round(DT_F32, x)) } : n_const_bound(c, x);
 }
 static inline NUM n_ratio(const struct ev *c, int64_t p, int64_t q)
 {
     if (c->kind == NUM_DOUBLE)
         return (NUM){ .d = (double)p / (double)q };
-    if (c->kind == NUM_DEGREE)
-        return (NUM){ .u = 0 };
+    if (c->kind != NUM_FIELD)
+        return n_const_bound(c, (double)p / (double)q);
     return (NUM){ .u = field_mul(field_of_double((double)p), field_inv(field_of_double((double)q))) };
 }
 static inline NUM n_add(const struct ev *c, NUM a, NUM b)
 {
     if (c->kind == NUM_DOUBLE)
         return (NUM){ .d = a.d + b.d };
-    return (NUM){ .u = c->kind == NUM_FIELD ? field_add(a.u, b.u) : degree_max(a.u, b.u) };
+    return c->kind == NUM_FIELD ? (NUM){ .u = field_add(a.u, b.u) } : n_sum_bound(c, a, b);
 }
 static inline NUM n_sub(const struct ev *c, NUM a, NUM b)
 {
     if (c->kind == NUM_DOUBLE)
         return (NUM){ .d = a.d - b.d };
-    return (NUM){ .u = c->kind == NUM_FIELD ? field_sub(a.u, b.u) : degree_max(a.u, b.u) };
+    return c->kind == NUM_FIELD ? (NUM){ .u = field_sub(a.u, b.u) } : n_sum_bound(c, a, b);
 }
 static inline NUM n_mul(const struct ev *c, NUM a, NUM b)
 {
     if (c->kind == NUM_DOUBLE)
         return (NUM){ .d = a.d * b.d };
-    return (NUM){ .u = c->kind == NUM_FIELD ? field_mul(a.u, b.u) : degree_product(a.u, b.u) };
+    return c->kind == NUM_FIELD ? (NUM){ .u = field_mul(a.u, b.u) } : n_product_bound(c, a, b);
 }
 static inline NUM n_div(const struct ev *c, NUM a, NUM b)
 {
     if (c->kind == NUM_DOUBLE)
         return (NUM){ .d = a.d / b.d };
-    return c->kind == NUM_FIELD ? (NUM){ .u = field_mul(a.u, field_inv(b.u)) } : n_div_degree(c, a, b);
+    return c->kind == NUM_FIELD ? (NUM){ .u = field_mul(a.u, field_inv(b.u)) } : n_quotient_bound(c, a, b);
 }
 static inline NUM n_neg(const struct ev *c, NUM a)
 {
@@ -158,11 +164,11 @@ NUM n_min_take(const struct ev *c, NUM total, NUM x);
 int64_t field_order(uint64_t key, uint64_t x);
 static inline bool n_less(const struct ev *c, NUM a, NUM b)
 {
-    return c->kind == NUM_DOUBLE ? a.d < b.d : field_order(c->key, a.u) < field_order(c->key, b.u);
+    return c->kind == NUM_FIELD ? field_order(c->key, a.u) < field_order(c->key, b.u) : a.d < b.d;
 }
 static inline bool n_is_zero(const struct ev *c, NUM a)
 {
-    return c->kind == NUM_DOUBLE ? a.d == 0 : field_order(c->key, a.u) == field_order(c->key, 0);
+    return c->kind == NUM_FIELD ? field_order(c->key, a.u) == field_order(c->key, 0) : a.d == 0;
 }
 static inline bool n_is_nan(const struct ev *c, NUM a) { return c->kind == NUM_DOUBLE && a.d != a.d; }
 

@@ -104,8 +104,22 @@ uint64_t degree_quotient(uint64_t a, uint64_t b)
     return degree_of((a & degree_low) + 1, nest > a >> DEGREE_NEST ? nest : a >> DEGREE_NEST);
 }
 
-NUM n_div_degree(const struct ev *c, NUM a, NUM b)
+/* ---- degrees and masses ---- */
+static bool is_mass(const struct ev *c) { return c->kind == NUM_MASS; }
+
+NUM n_const_bound(const struct ev *c, double x) { return is_mass(c) ? (NUM){ .d = fabs(x) } : (NUM){ .u = 0 }; }
+NUM n_sum_bound(const struct ev *c, NUM a, NUM b)
 {
+    return is_mass(c) ? (NUM){ .d = a.d + b.d } : (NUM){ .u = degree_max(a.u, b.u) };
+}
+NUM n_product_bound(const struct ev *c, NUM a, NUM b)
+{
+    return is_mass(c) ? (NUM){ .d = a.d * b.d } : (NUM){ .u = degree_product(a.u, b.u) };
+}
+NUM n_quotient_bound(const struct ev *c, NUM a, NUM b)
+{
+    if (is_mass(c))
+        return a;
     if (b.u && c->tally) {
         c->tally->inverses++;
         c->tally->divisor = degree_max(c->tally->divisor, b.u);
@@ -117,6 +131,8 @@ NUM n_div_degree(const struct ev *c, NUM a, NUM b)
 /* A hash of a, or of a and b. */
 static NUM call(const struct ev *c, unsigned op, uint64_t a, uint64_t b)
 {
+    if (is_mass(c))
+        return (NUM){ .d = fmax((NUM){ .u = a }.d, (NUM){ .u = b }.d) };
     if (c->tally)
         c->tally->calls++;
     return (NUM){ .u = c->kind == NUM_FIELD ? field_mix(c->key, op, a, b) : 1 };
@@ -124,7 +140,9 @@ static NUM call(const struct ev *c, unsigned op, uint64_t a, uint64_t b)
 
 NUM n_of_int(const struct ev *c, int64_t x)
 {
-    return c->kind == NUM_DOUBLE ? (NUM){ .d = (double)x } : (NUM){ .u = c->kind == NUM_FIELD ? field_of_int(x) : 0 };
+    if (c->kind == NUM_DOUBLE)
+        return (NUM){ .d = (double)x };
+    return c->kind == NUM_FIELD ? (NUM){ .u = field_of_int(x) } : n_const_bound(c, (double)x);
 }
 
 static double fn_double(enum num_fn f, double x)
@@ -191,13 +209,15 @@ int64_t n_to_int(const struct ev *c, enum dtype to, NUM a)
 
 static NUM take_field(const struct ev *c, unsigned op, double fill, NUM total, NUM x)
 {
+    if (is_mass(c))
+        return (NUM){ .d = fmax(total.d, x.d) };
     if (c->kind == NUM_FIELD && x.u == field_of_double(fill))
         return total;
     return n_add(c, total, call(c, op, x.u, 0));
 }
 
-NUM n_max_begin(const struct ev *c) { return n_const(c, -INFINITY); }
-NUM n_min_begin(const struct ev *c) { return n_const(c, INFINITY); }
+NUM n_max_begin(const struct ev *c) { return n_const(c, is_mass(c) ? 0 : -INFINITY); }
+NUM n_min_begin(const struct ev *c) { return n_const(c, is_mass(c) ? 0 : INFINITY); }
 
 NUM n_max_take(const struct ev *c, NUM total, NUM x)
 {
@@ -276,7 +296,7 @@ NUM n_dot(const struct ev *c, const NUM *x, int64_t sx, const NUM *w, int64_t sw
         return (NUM){ .u = dot_field(x, sx, w, sw, n) };
     struct n_sum t = n_sum_begin(c);
     int64_t k = 0;
-    for (; k < n && c->kind == NUM_DEGREE; k++)
+    for (; k < n && c->kind != NUM_DOUBLE; k++)
         n_sum_add(&t, n_mul(c, x[k * sx], w[k * sw]));
     if (c->acc == DT_F64)
         for (; k + DOT_BLOCK <= n; k += DOT_BLOCK)

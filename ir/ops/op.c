@@ -1,6 +1,8 @@
 /* What an op's class does for functions that the op's record lacks. Also the `infer` functions that records share. */
 #include "ir/ops/op.h"
 
+#include <math.h>
+
 #include "ir/ops/row.h"
 
 enum { MAX_POINTWISE = 8 };
@@ -160,3 +162,17 @@ bool infer_same(struct graph *g, struct node *n)
     n->type.dtype = DT_FLOAT;
     return good;
 }
+
+/* ---- stand-ins ---- */
+bool op_stands_in(const struct node *n)
+{
+    const struct op_def *op = n->op;
+    if (!dtype_is_float(n->type.dtype))
+        return false;
+    if (op->class == CLS_REDUCE)
+        return op->kernel.finish != NULL;
+    return (op->class == CLS_POINTWISE && !op->exact && !op->whole) ||
+           (op->class == CLS_SOURCE && op_attr(op, "value") >= 0);
+}
+
+double op_stand_in_constant(double x) { return x < 0 ? floor(x) : ceil(x); }

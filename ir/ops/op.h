@@ -174,6 +174,7 @@ struct op_reference {
     void (*needs)(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                   struct box *in);
     void (*work)(struct session *s, const struct node *n, struct work *w);
+    const struct op_def *total; /* CLS_REDUCE with a `finish`: the op with the same attributes that lacks it */
 };
 
 struct op_kernel {
@@ -204,6 +205,7 @@ struct op_def {
     bool commutes;    /* op(x, y) = op(y, x) bit for bit */
     bool associative; /* of a variadic op: op(op(a, b), c) = op(a, b, c) */
     bool exact;       /* never rounds */
+    bool whole;       /* pointwise: sums and products, so that integers give integers */
     bool cheap;       /* cheaper to recompute in each reader than to store, if all operands are sources */
     bool keep_f32;
     struct op_type type;
@@ -233,6 +235,10 @@ int op_arity(const struct op_def *op, bool *variadic);
 const struct op_operand *op_operand_at(const struct op_def *op, int i);
 /* The operands' names for messages: "x, w, b" or "w, y...". */
 const char *op_operands_text(struct arena *a, const struct op_def *op);
+/* verify --exact on the device runs kernels on small integers. What does not keep integers has a stand-in there: a
+   pointwise op (1/x, exp) its first operand, a mean the sum, a constant the next integer away from 0. */
+bool op_stands_in(const struct node *n);
+double op_stand_in_constant(double x);
 bool op_is(const struct node *n, const char *name); /* only for tests and the parser */
 static inline bool node_is_param(const struct node *n)
 {

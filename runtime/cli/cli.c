@@ -36,7 +36,8 @@ static const struct verb verbs[] = {
       "the passes is compared, value by value, with the graph as written. Without --device: the first GPU,\n"
       "else emu. --output adds any tensor that the graph names, its loss too.\n"
       "--exact also runs the kernels over the integers modulo 2^61 - 1, where nothing rounds: a wrong index, a\n"
-      "missing term or another operation makes them unequal to the reference, however small its effect is.\n"
+      "missing term or another operation makes them unequal to the reference, however small its effect is. And\n"
+      "it runs each kernel on the device on small integers, which are compared bit for bit.\n"
       "Exit code 1: a kernel or a pass is wrong.\n",
       cli_verify },
     { "print", "GRAPH|DIR", "the graph as text, after the passes",

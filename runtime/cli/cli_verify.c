@@ -7,6 +7,7 @@
 #include "runtime/cli/progress.h"
 #include "runtime/format/json_out.h"
 #include "runtime/cli/report.h"
+#include "runtime/judge/exact_device.h"
 #include "runtime/judge/verify.h"
 
 /* For the progress line, in units of the kernels' time. Measured with moe_sheaf tiny, batch 128, emulated. */
@@ -114,7 +115,14 @@ static bool judge_exactly(struct verify_job *j)
         return true;
     progress_show(&j->progress, "running the kernels over a finite field");
     bool ok = exact_field(j->l.s, j->k.program, j->b, line_threads(j->l.c), r);
+    struct exact_device_report *on = arena_new_of(j->l.s->run, struct exact_device_report);
+    progress_show(&j->progress, "running the kernels on small integers");
+    int64_t hint = line_pass_ctx(&j->l, j->k.target).hint;
+    const struct program *p = ok ? codegen_stand_ins(j->l.s, j->k.after, j->k.target, hint) : NULL;
+    ok = p && exact_device(j->l.s, p, j->d, j->b, j->l.c->o.sanitize, on);
     progress_clear(&j->progress);
+    r->device = on;
+    r->pass = r->pass && on->pass;
     j->r.exact = r;
     return ok;
 }

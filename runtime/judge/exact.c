@@ -131,15 +131,17 @@ static void find_readers(struct exact *x)
 }
 
 /* ---- what is seen with constant probability only ---- */
-/* Marks with 1 the nodes of gr whose value reaches a result by other ways than a selection. */
-static void mark_seen(const struct group *gr, char *seen)
+enum { REACHES = 1, SEEN = 2 };
+
+/* Marks the nodes of gr whose value reaches a result, and those that do by other ways than a selection. */
+static void mark_seen(const struct group *gr, char *mark)
 {
     for (size_t i = 0; i < gr->n_outs; i++)
-        seen[gr->outs[i]->id] = 1;
+        mark[gr->outs[i]->id] = REACHES | SEEN;
     for (size_t i = gr->n_nodes; i-- > 0;) {
         const struct node *n = gr->nodes[i];
         for (int k = 0; k < n->n_in; k++)
-            seen[n->in[k]->id] |= seen[n->id] && is_float(n) >= is_float(n->in[k]);
+            mark[n->in[k]->id] |= is_float(n) >= is_float(n->in[k]) ? mark[n->id] : mark[n->id] & REACHES;
     }
 }
 
@@ -149,11 +151,13 @@ static void find_selected(struct exact *x, struct exact_report *out)
     out->selected = arena_array(x->s->run, const struct node *, g->n_nodes + 1);
     for (size_t i = 0; i < g->n_groups; i++) {
         const struct group *gr = g->groups[i];
-        char *seen = arena_array(x->w->arena, char, g->next_id + 1);
-        mark_seen(gr, seen);
-        for (size_t k = 0; k < gr->n_nodes; k++)
-            if (is_float(gr->nodes[k]) && !seen[gr->nodes[k]->id] && gr->nodes[k]->op->class != CLS_SOURCE)
-                out->selected[out->n_selected++] = gr->nodes[k];
+        char *mark = arena_array(x->w->arena, char, g->next_id + 1);
+        mark_seen(gr, mark);
+        for (size_t k = 0; k < gr->n_nodes; k++) {
+            const struct node *n = gr->nodes[k];
+            if (is_float(n) && mark[n->id] == REACHES && n->op->class != CLS_SOURCE)
+                out->selected[out->n_selected++] = n;
+        }
     }
 }
 

@@ -29,8 +29,9 @@ struct exact_report {
        what is selected, and so is seen, with constant probability only. */
     const struct node **selected;
     size_t n_selected;
-    double error;   /* the sum of the kernels' error probabilities */
-    double seconds; /* without the compiler's time */
+    double error;                             /* the sum of the kernels' error probabilities */
+    double seconds;                           /* without the compiler's time */
+    const struct exact_device_report *device; /* exact_device.h; NULL: not run */
     bool pass;
 };
 

@@ -93,25 +93,58 @@ static void write0(struct lower *l, const struct kmem *m, const struct kexpr *v)
     kstmt_store(&l->b, m, NULL, index_const(l->indices, 0), v, NULL);
 }
 
+/* Sets `rank` to the number of elements that precede element i. */
+static void count_ahead(struct rows *r, const struct node *n, const struct scores *scores, const struct index *i,
+                        struct kmem *rank)
+{
+    struct lower *l = r->l;
+    struct index_table *t = l->indices;
+    write0(l, rank, kexpr_i32(&l->b, 0));
+    const struct kexpr *si = kstmt_let(&l->b, score_at(r, scores, i));
+    struct kstmt *loop = kstmt_for(&l->b, "other", index_const(t, 0), length_of(r, n->in[0]), 1, false);
+    struct insert_point p = lower_enter(l, loop);
+    const struct kexpr *before = precedes(r, n, score_at(r, scores, loop->var), kexpr_index(&l->b, DT_I32, loop->var),
+                                          si, kexpr_index(&l->b, DT_I32, i));
+    kstmt_accumulate(&l->b, rank, index_const(t, 0), KACC_SUM, one_if(l, before), false);
+    lower_leave(l, p);
+}
+
 /* Computes the result for each element from the element's rank: the number of elements that precede the element. */
 static void select_each(struct rows *r, const struct node *n)
 {
     struct lower *l = r->l;
-    struct index_table *t = l->indices;
     struct scores scores = gather_scores(r, n);
     struct value_loc chosen = results_of(r, n);
     struct kmem *rank = kernel_private(l->k, numbered(l, "rank", l->k->n_priv), DT_I32, 1);
     struct sweep s = sweep_begin(r, length_of(r, n->in[0]));
-    write0(l, rank, kexpr_i32(&l->b, 0));
-    const struct kexpr *si = kstmt_let(&l->b, score_at(r, &scores, s.i));
-    struct kstmt *loop = kstmt_for(&l->b, "other", index_const(t, 0), length_of(r, n->in[0]), 1, false);
-    struct insert_point p = lower_enter(l, loop);
-    const struct kexpr *before = precedes(r, n, score_at(r, &scores, loop->var), kexpr_index(&l->b, DT_I32, loop->var),
-                                          si, kexpr_index(&l->b, DT_I32, s.i));
-    kstmt_accumulate(&l->b, rank, index_const(t, 0), KACC_SUM, one_if(l, before), false);
-    lower_leave(l, p);
+    count_ahead(r, n, &scores, s.i, rank);
     struct at c = { .k = &l->b, .n = n, .lower = l };
     store_result(r, &chosen, s.i, n->op->kernel.from_rank(&c, read0(l, rank)), NULL);
+    sweep_end(r, s);
+    team_barrier(r);
+    value_loc_set(l, chosen);
+}
+
+/* Stores the index of each element at its rank, if that is a result. Where the row is shorter than the result, first
+   fills the result with -1. */
+static void select_in_order(struct rows *r, const struct node *n)
+{
+    struct lower *l = r->l;
+    const struct index *results = length_of(r, n);
+    struct scores scores = gather_scores(r, n);
+    struct value_loc chosen = results_of(r, n);
+    struct kmem *rank = kernel_private(l->k, numbered(l, "rank", l->k->n_priv), DT_I32, 1);
+    if (!index_less_eq(l->indices, results, length_of(r, n->in[0]))) {
+        struct sweep fill = sweep_begin(r, results);
+        store_result(r, &chosen, fill.i, kexpr_i64(&l->b, -1), NULL);
+        sweep_end(r, fill);
+        team_barrier(r);
+    }
+    struct sweep s = sweep_begin(r, length_of(r, n->in[0]));
+    count_ahead(r, n, &scores, s.i, rank);
+    const struct index *place = kstmt_let_index(&l->b, "place", read0(l, rank), 0, INDEX_DIM_MAX);
+    struct kmask inside = mask_of(place, results);
+    store_result(r, &chosen, place, kexpr_index(&l->b, DT_I64, s.i), &inside);
     sweep_end(r, s);
     team_barrier(r);
     value_loc_set(l, chosen);
@@ -331,6 +364,8 @@ void stage_select(struct rows *r, const struct node *n)
 {
     if (n->op->kernel.chosen && is_long(r, n))
         select_by_bisection(r, n);
+    else if (n->op->kernel.lists)
+        select_in_order(r, n);
     else if (node_is_row_selection(n))
         select_each(r, n);
     else

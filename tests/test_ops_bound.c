@@ -23,7 +23,7 @@ static double move(const struct op_case *c, int k, enum dtype t, NUM x, NUM *mov
 {
     *moved = x;
     enum op_class class = c->op->class;
-    bool decides = class == CLS_POINTWISE || class == CLS_VIEW || class == CLS_REDUCE;
+    bool decides = class == CLS_POINTWISE || class == CLS_VIEW || (class == CLS_REDUCE && !op_is_composite(c->op));
     if (!dtype_is_float(t)) {
         if (!decides || rnd_range(rnd, 0, 3))
             return 0;

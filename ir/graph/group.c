@@ -154,7 +154,10 @@ bool group_finds_in_memory(const struct group *gr, const struct node *x)
     return x->group && x->group != gr && !group_computes_again(gr, x);
 }
 
-bool node_is_row_selection(const struct node *n) { return n->op->class == CLS_SELECT && n->op->kernel.from_rank; }
+bool node_is_row_selection(const struct node *n)
+{
+    return n->op->class == CLS_SELECT && (n->op->kernel.from_rank || n->op->kernel.lists);
+}
 
 enum dtype node_score_type(const struct node *n)
 {
@@ -170,16 +173,20 @@ enum dtype node_accumulator_type(const struct node *n)
 
 int64_t group_row_bytes(const struct group *gr)
 {
-    int64_t bytes = 0, length;
+    int64_t bytes = 0;
     for (size_t i = 0; i < gr->n_nodes; i++) {
         const struct node *n = gr->nodes[i];
+        int64_t length, scores = 0;
         bool contract = n->op->class == CLS_CONTRACT;
         if (!node_is_row_selection(n) && !contract)
             continue;
-        if (!index_const_value(n->type.dim[contract ? n->type.rank - 1 : op_axis(n)], &length))
+        int axis = contract ? n->type.rank - 1 : op_axis(n);
+        bool gathers = !contract && !group_finds_in_memory(gr, n->in[0]);
+        if (!index_const_value(n->type.dim[axis], &length) ||
+            (!contract && !index_const_value(n->in[0]->type.dim[axis], &scores)))
             return -1;
-        bool scores = !contract && !group_finds_in_memory(gr, n->in[0]);
-        bytes += length * (contract ? 4 : 1 + (scores ? dtype_size(node_score_type(n)) : 0));
+        bytes += length * (contract ? 4 : dtype_size(n->type.dtype));
+        bytes += gathers ? scores * dtype_size(node_score_type(n)) : 0;
     }
     return bytes;
 }

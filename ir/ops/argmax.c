@@ -1,47 +1,82 @@
-/* argmax and argmin along the last dimension: [3, 4] -> [3]. An empty row gives −1. */
-#include "ir/ops/row.h"
+/* argmax and argmin along one dimension: [3, 4] -> [3]. An empty row gives −1. */
+#include "ir/ops/line.h"
 
-static const struct index *length_of(const struct contract *c) { return type_last(c->g->s, &c->n->in[0]->type); }
+static const struct attr_def arg_attrs[] = {
+    { .name = "axis",
+      .kind = ATTR_INT,
+      .value = { .i = -1 },
+      .doc = "the dimension that is searched, from the end if negative; the last one where it is not given" },
+    { .name = "keepdim", .kind = ATTR_BOOL, .doc = "the searched dimension stays, as 1" },
+};
+
+static const struct index *length_of(const struct contract *c) { return c->n->in[0]->type.dim[op_axis(c->n)]; }
 
 static void arg_sample(struct sample *d)
 {
     static const enum dtype floats[] = { DT_FLOAT, DT_FLOAT, DT_F32, DT_F16 };
     struct type t = sample_type(d, floats[sample_range(d, 0, 3)], 1, 3);
     sample_operand(d, 0, &t, -4, 4);
+    d->attrs[0] = sample_attr_int(sample_range(d, 0, 1) ? -1 : sample_range(d, -t.rank, t.rank - 1));
+    d->attrs[1] = sample_attr_int(sample_range(d, 0, 1));
 }
 
 static bool arg_infer(struct graph *g, struct node *n)
 {
-    if (n->in[0]->type.rank < 1)
-        return infer_error(g, n, 0, "must have at least 1 dimension");
-    if (!need_float(g, n, 0))
+    const struct type *x = &n->in[0]->type;
+    const struct index *dims[MAX_RANK];
+    int rank = 0;
+    if (!need_axis_attr(g, n) || !need_float(g, n, 0))
         return false;
-    set_type(n, DT_I64, n->in[0]->type.rank - 1, n->in[0]->type.dim);
+    int axis = op_axis(n);
+    for (int i = 0; i < x->rank; i++)
+        if (i != axis || node_attr(n, 1)->i)
+            dims[rank++] = i == axis ? index_const(g->s->indices, 1) : x->dim[i];
+    set_type(n, DT_I64, rank, dims);
     return true;
 }
 
+/* ---- eval ---- */
 /* The index of the first NaN, or else of the first largest (least) element. */
-static int64_t extremum_at(const struct ev *c, int64_t row, bool least)
+static int64_t extremum_at(const struct ev *c, const struct line *l, bool least)
 {
-    int64_t n = c->in[0].last;
-    int64_t best = n ? 0 : -1;
-    const NUM *x = c->in[0].v + row * n;
-    for (int64_t k = 1; k < n && !n_is_nan(c, x[best]); k++)
-        if (n_is_nan(c, x[k]) || (least ? n_less(c, x[k], x[best]) : n_less(c, x[best], x[k])))
+    int64_t best = l->n ? 0 : -1;
+    const NUM *x = c->in[0].v + l->first;
+    for (int64_t k = 1; k < l->n; k++) {
+        NUM b = x[best * l->stride];
+        NUM y = x[k * l->stride];
+        if (n_is_nan(c, b))
+            break;
+        if (n_is_nan(c, y) || (least ? n_less(c, y, b) : n_less(c, b, y)))
             best = k;
+    }
     return best;
 }
 
-static void arg_eval(struct ev *c, bool least)
+static void no_row(void *ctx, const struct line *l, NUM *shared)
 {
-    for (size_t r = 0; r < c->n_runs; r++)
-        for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++)
-            n_store_i(c, i, extremum_at(c, i, least));
+    (void)ctx;
+    (void)l;
+    (void)shared;
 }
 
-static void argmax_eval(struct ev *c) { arg_eval(c, false); }
-static void argmin_eval(struct ev *c) { arg_eval(c, true); }
+static void argmax_result(void *ctx, const struct line *l, int64_t i, int64_t k, const NUM *shared)
+{
+    (void)k;
+    (void)shared;
+    n_store_i(ctx, i, extremum_at(ctx, l, false));
+}
 
+static void argmin_result(void *ctx, const struct line *l, int64_t i, int64_t k, const NUM *shared)
+{
+    (void)k;
+    (void)shared;
+    n_store_i(ctx, i, extremum_at(ctx, l, true));
+}
+
+static void argmax_eval(struct ev *c) { each_line(c, &(struct line_fns){ no_row, argmax_result }, c); }
+static void argmin_eval(struct ev *c) { each_line(c, &(struct line_fns){ no_row, argmin_result }, c); }
+
+/* ---- bound ---- */
 /* The ends of x ± e, rounded outward. */
 static double lower_end(double x, double e)
 {
@@ -52,19 +87,20 @@ static double upper_end(double x, double e)
     return isnan(x) || e == INFINITY ? INFINITY : e == 0 ? x : nextafter(x + e, INFINITY);
 }
 
-/* A row of n elements, all negated for the least. */
+/* A row, all elements negated for the least. */
 struct row {
     const struct bd *b;
-    int64_t at, n;
+    struct line l;
+    int64_t n;
     bool least;
 };
 
 static double value_at(const struct row *r, int64_t k)
 {
-    double x = r->b->v.in[0].v[r->at + k].d;
+    double x = r->b->v.in[0].v[r->l.first + k * r->l.stride].d;
     return r->least ? -x : x;
 }
-static double error_at(const struct row *r, int64_t k) { return bd_operand(r->b, 0, r->at + k); }
+static double error_at(const struct row *r, int64_t k) { return bd_operand(r->b, 0, r->l.first + k * r->l.stride); }
 
 /* The largest lower end (x − e) in a row, and the first index at which it occurs. nan: the index of the first certain
    NaN, or n. */
@@ -108,18 +144,24 @@ static double arg_error(const struct row *r, int64_t y)
     return out;
 }
 
-static void arg_bound(struct bd *b, bool least)
+static void argmax_error(void *ctx, const struct line *l, int64_t i, int64_t k, const NUM *shared)
 {
-    struct row row = { .b = b, .n = b->v.in[0].last, .least = least };
-    for (size_t r = 0; r < b->v.n_runs; r++)
-        for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++) {
-            row.at = i * row.n;
-            b->e_out[i] = arg_error(&row, b->v.out.v[i].i);
-        }
+    struct bd *b = ctx;
+    (void)k;
+    (void)shared;
+    b->e_out[i] = arg_error(&(struct row){ b, *l, l->n, false }, b->v.out.v[i].i);
 }
 
-static void argmax_bound(struct bd *b) { arg_bound(b, false); }
-static void argmin_bound(struct bd *b) { arg_bound(b, true); }
+static void argmin_error(void *ctx, const struct line *l, int64_t i, int64_t k, const NUM *shared)
+{
+    struct bd *b = ctx;
+    (void)k;
+    (void)shared;
+    b->e_out[i] = arg_error(&(struct row){ b, *l, l->n, true }, b->v.out.v[i].i);
+}
+
+static void argmax_bound(struct bd *b) { each_line(&b->v, &(struct line_fns){ no_row, argmax_error }, b); }
+static void argmin_bound(struct bd *b) { each_line(&b->v, &(struct line_fns){ no_row, argmin_error }, b); }
 
 static void arg_contract(struct contract *c)
 {
@@ -155,13 +197,15 @@ static const struct kexpr *argmin_precedes(struct at *c, const struct kexpr *sj,
 const struct op_def op_argmax = {
     .call = {
         .name = "argmax",
-        .doc = "index of the largest of each row: the first on a tie; a NaN wins",
+        .doc = "index of the largest element along one dimension: the first on a tie; a NaN wins",
         .about = {
-            .shapes = "x [.., n] -> i64 [..]",
+            .shapes = "x [3, 4], axis=0 -> i64 [4], or [1, 4] with keepdim",
             .formula = "the least i with x_i = max_j x_j, or the first NaN; -1 in an empty row",
             .gradient = "none: an integer",
         },
         .operands = { { .name = "x" } },
+        .attrs = arg_attrs,
+        .n_attrs = N_ATTRS(arg_attrs),
     },
     .class = CLS_SELECT,
     .exact = true,
@@ -174,8 +218,15 @@ const struct op_def op_argmax = {
 const struct op_def op_argmin = {
     .call = {
         .name = "argmin",
-        .doc = "index of the least of each row: the first on a tie; a NaN wins",
+        .doc = "index of the least element along one dimension: the first on a tie; a NaN wins",
+        .about = {
+            .shapes = "x [3, 4], axis=0 -> [4], or [1, 4] with keepdim",
+            .formula = "y = the first i at which x_i is the least; -1 for an empty row",
+            .gradient = "none: the result is an integer",
+        },
         .operands = { { .name = "x" } },
+        .attrs = arg_attrs,
+        .n_attrs = N_ATTRS(arg_attrs),
     },
     .class = CLS_SELECT,
     .exact = true,

@@ -189,9 +189,11 @@ struct op_kernel {
        of elements that precede it. */
     const struct kexpr *(*precedes)(struct at *c, const struct kexpr *sj, const struct kexpr *j, const struct kexpr *si,
                                     const struct kexpr *i);
-    /* The result at i, from the rank of i (an i32). NULL if the result lacks the last dimension, as for argmax: the
+    /* The result at i, from the rank of i (an i32). NULL if the result has one element a row, as for argmax: the
        result is then the index of the element of rank 0, or -1 if the row is empty. */
     const struct kexpr *(*from_rank)(struct at *c, const struct kexpr *rank);
+    /* CLS_SELECT whose result lists indices: result j is the index of the element of rank j, -1 if there is none. */
+    bool lists;
     /* CLS_SELECT that chooses the largest scores of a row: the number of elements that it chooses. Float scores are
        ordered by K_ORDER (ir/kernel/kop.def); of equal scores the lower index comes first. Kernels find the last chosen
        element of a long row by bisection, in linear time. */

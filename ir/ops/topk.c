@@ -1,29 +1,36 @@
-/* topk_mask marks the k largest elements of each row. Comparisons are exact, so equal scores give equal masks on every
-   backend. */
+/* The k largest elements of each row: topk_mask marks them, topk_indices and topk_values list them. Comparisons are
+   exact, so equal scores give equal results on every backend. */
 #include <math.h>
 
 #include "ir/route/certify.h"
-#include "ir/ops/row.h"
+#include "ir/ops/line.h"
 #include "ir/rank.h"
 
-static const struct attr_def topk_attrs[] = { { "k", ATTR_INT, true, { .i = 0 }, "how many to choose in each row" } };
+static const struct attr_def topk_attrs[] = {
+    { "k", ATTR_INT, true, { .i = 0 }, "how many to choose in each row" },
+    { "axis", ATTR_INT, false, { .i = -1 }, "the dimension along which rows lie; the last one where it is not given" },
+};
 static int64_t k_of(const struct node *n) { return node_attr(n, 0)->i; }
 
-static bool topk_mask_infer(struct graph *g, struct node *n)
+static const struct index *length_of(const struct node *n) { return n->in[0]->type.dim[op_axis(n)]; }
+
+static bool scores_infer(struct graph *g, struct node *n, enum dtype to)
 {
     const struct type *t = &n->in[0]->type;
     if (!dtype_is_float(t->dtype) && t->dtype != DT_I64)
         return infer_error(g, n, 0, "must hold floats or i64");
-    if (t->rank < 1)
-        return infer_error(g, n, 0, "must have at least 1 dimension");
+    if (!need_axis_attr(g, n))
+        return false;
     n->type = *t;
-    n->type.dtype = DT_BOOL;
+    n->type.dtype = to;
     return true;
 }
 
-static void topk_mask_contract(struct contract *c)
+static bool topk_mask_infer(struct graph *g, struct node *n) { return scores_infer(g, n, DT_BOOL); }
+
+static void need_k(struct contract *c)
 {
-    const struct index *len = type_last(c->g->s, &c->n->in[0]->type);
+    const struct index *len = length_of(c->n);
     int64_t k = k_of(c->n);
     bool never = k < 1 || k > len->hi;
     bool always = k >= 1 && k <= len->lo;
@@ -32,10 +39,18 @@ static void topk_mask_contract(struct contract *c)
         text = arena_printf(c->g->arena, "%s, but k is %lld and a row has %s", text, (long long)k,
                             index_text(c->g->arena, len));
     contract_state(c, text, never ? OBLIGATION_CONTRADICTED : always ? OBLIGATION_PROVED : OBLIGATION_OPEN);
-    facts_set(c, 0, 1, true, true);
-    c->out->max_nonzero = k < 0 || k > INT32_MAX ? -1 : (int)k;
 }
 
+static void topk_mask_contract(struct contract *c)
+{
+    int64_t k = k_of(c->n);
+    bool last = op_axis(c->n) == c->n->type.rank - 1;
+    need_k(c);
+    facts_set(c, 0, 1, true, true);
+    c->out->max_nonzero = !last || k < 0 || k > INT32_MAX ? -1 : (int)k;
+}
+
+/* ---- the order of a row ---- */
 /* Does score x of element i precede score y of element j? The larger first, ties by index, NaN last. */
 static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j)
 {
@@ -46,59 +61,64 @@ static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j
     return n_less(c, y, x) || (!n_less(c, x, y) && i < j);
 }
 
-/* A row of n scores, which begins at flat index `at`. An evaluation sets c, a bound sets b. */
+/* A row of scores. An evaluation sets c, a bound sets b. */
 struct row {
     const struct ev *c;
     const struct bd *b;
-    int64_t at, n;
+    struct line l;
 };
+
+static int64_t place(const struct row *r, int64_t i) { return r->l.first + i * r->l.stride; }
 
 static uint64_t score_key(const void *row, int64_t i)
 {
     const struct row *r = row;
-    NUM x = r->c->in[0].v[r->at + i];
+    NUM x = r->c->in[0].v[place(r, i)];
     return !dtype_is_float(r->c->in[0].dtype) ? rank_of_int(x.i)
            : r->c->kind == NUM_FIELD          ? rank_of_int(field_order(r->c->key, x.u))
                                               : rank_of_double(x.d);
 }
 
-/* If at most this many elements of a row are requested, each is ranked by counting its predecessors. */
+/* In rows of at most this length, each element is ranked by counting its predecessors. */
 enum { FEW = 64 };
 
-static int64_t rank_of(const struct ev *c, const NUM *row, int64_t n, int64_t i)
+static int64_t rank_of(const struct row *r, int64_t i)
 {
     int64_t rank = 0;
-    for (int64_t j = 0; j < n; j++)
-        rank += j != i && stands_before(c, row[j], j, row[i], i);
+    const NUM *x = r->c->in[0].v;
+    for (int64_t j = 0; j < r->l.n; j++)
+        rank += j != i && stands_before(r->c, x[place(r, j)], j, x[place(r, i)], i);
     return rank;
 }
 
-static void eval_run(struct ev *c, struct run run)
+/* shared: key and index of the last chosen element of a long row. */
+static void mask_row(void *ctx, const struct line *l, NUM *shared)
 {
-    int64_t n = c->out.last;
-    int64_t k = k_of(c->n);
-    int64_t row = run.lo / n * n;
-    bool few = run.hi - run.lo <= FEW || k < 1 || k >= n;
-    struct row r = { .c = c, .at = row, .n = n };
-    struct ranked last = few ? (struct ranked){ 0 } : rank_kth(score_key, &r, n, k);
-    for (int64_t at = run.lo; at < run.hi; at++) {
-        int64_t i = at - row;
-        if (k < 1 || k >= n)
-            n_store_i(c, at, k >= n);
-        else if (few)
-            n_store_i(c, at, rank_of(c, c->in[0].v + row, n, i) < k);
-        else
-            n_store_i(c, at, !rank_precedes(last, (struct ranked){ score_key(&r, i), i }));
-    }
+    struct row r = { .c = ctx, .l = *l };
+    int64_t k = k_of(r.c->n);
+    if (k < 1 || k >= l->n || l->n <= FEW)
+        return;
+    struct ranked last = rank_kth(score_key, &r, l->n, k);
+    shared[0].u = last.key;
+    shared[1].i = last.i;
 }
 
-static void topk_mask_eval(struct ev *c)
+static void mask_result(void *ctx, const struct line *l, int64_t at, int64_t i, const NUM *shared)
 {
-    for (size_t r = 0; r < c->n_runs; r++)
-        if (c->runs[r].lo < c->runs[r].hi)
-            eval_run(c, c->runs[r]);
+    struct row r = { .c = ctx, .l = *l };
+    int64_t k = k_of(r.c->n);
+    if (k < 1 || k >= l->n)
+        n_store_i(ctx, at, k >= l->n);
+    else if (l->n <= FEW)
+        n_store_i(ctx, at, rank_of(&r, i) < k);
+    else
+        n_store_i(ctx, at,
+                  !rank_precedes((struct ranked){ shared[0].u, shared[1].i }, (struct ranked){ score_key(&r, i), i }));
 }
 
+static void topk_mask_eval(struct ev *c) { each_line(c, &(struct line_fns){ mask_row, mask_result }, c); }
+
+/* ---- what errors of the scores may change ---- */
 struct span {
     double lo, hi;
 };
@@ -116,44 +136,47 @@ struct outcome {
     bool may, must;
 };
 
-static struct outcome compare(const struct bd *b, int64_t row, int64_t i, int64_t j)
+static struct outcome compare(const struct row *r, int64_t i, int64_t j)
 {
-    const NUM *v = b->v.in[0].v + row;
-    double ei = bd_err(b, 0, row + i);
-    double ej = bd_err(b, 0, row + j);
+    const struct bd *b = r->b;
+    NUM x = b->v.in[0].v[place(r, i)];
+    NUM y = b->v.in[0].v[place(r, j)];
+    double ei = bd_err(b, 0, place(r, i));
+    double ej = bd_err(b, 0, place(r, j));
     if (ei == INFINITY || ej == INFINITY)
         return (struct outcome){ true, false };
     /* Certain scores are compared directly, since unequal large integers may be equal as doubles. A certain NaN comes
        last, whatever the other score is. */
     bool whole = !dtype_is_float(b->v.in[0].dtype);
-    if ((ei == 0 && ej == 0) || (!whole && (isnan(v[i].d) || isnan(v[j].d)))) {
-        bool is = stands_before(&b->v, v[i], i, v[j], j);
+    if ((ei == 0 && ej == 0) || (!whole && (isnan(x.d) || isnan(y.d)))) {
+        bool is = stands_before(&b->v, x, i, y, j);
         return (struct outcome){ is, is };
     }
-    struct span x = span_of(b, row + i);
-    struct span y = span_of(b, row + j);
+    struct span xs = span_of(b, place(r, i));
+    struct span ys = span_of(b, place(r, j));
     /* Doubles above 2⁵³ round an i64, so equal ends need not be equal integers. */
     bool sure_ties =
-        !whole || (fabs(x.lo) < 0x1p52 && fabs(x.hi) < 0x1p52 && fabs(y.lo) < 0x1p52 && fabs(y.hi) < 0x1p52);
-    return (struct outcome){ x.hi > y.lo || (x.hi == y.lo && (i < j || !sure_ties)),
-                             x.lo > y.hi || (x.lo == y.hi && i < j && sure_ties) };
+        !whole || (fabs(xs.lo) < 0x1p52 && fabs(xs.hi) < 0x1p52 && fabs(ys.lo) < 0x1p52 && fabs(ys.hi) < 0x1p52);
+    return (struct outcome){ xs.hi > ys.lo || (xs.hi == ys.lo && (i < j || !sure_ties)),
+                             xs.lo > ys.hi || (xs.lo == ys.hi && i < j && sure_ties) };
 }
 
-/* The choice of element i is uncertain if fewer than k elements must precede it, but at least k may. */
-static bool is_uncertain(const struct bd *b, int64_t row, int64_t i)
+/* How many elements may, and how many must, precede element i. */
+struct ahead {
+    int64_t may, must;
+};
+
+static struct ahead ahead_of(const struct row *r, int64_t i)
 {
-    int64_t n = b->v.out.last;
-    int64_t k = k_of(b->v.n);
-    int64_t may = 0;
-    int64_t must = 0;
-    for (int64_t j = 0; j < n; j++) {
+    struct ahead a = { 0 };
+    for (int64_t j = 0; j < r->l.n; j++) {
         if (j == i)
             continue;
-        struct outcome o = compare(b, row, j, i);
-        may += o.may;
-        must += o.must;
+        struct outcome o = compare(r, j, i);
+        a.may += o.may;
+        a.must += o.must;
     }
-    return must < k && may >= k;
+    return a;
 }
 
 /* Does end_key order the ends of all intervals x ± e as `compare` does? The ends of an integer with an error must be
@@ -162,13 +185,13 @@ static bool is_uncertain(const struct bd *b, int64_t row, int64_t i)
 static bool has_keys(const struct row *r)
 {
     bool is_float = dtype_is_float(r->b->v.in[0].dtype);
-    for (int64_t i = 0; i < r->n; i++) {
-        double e = bd_err(r->b, 0, r->at + i);
+    for (int64_t i = 0; i < r->l.n; i++) {
+        double e = bd_err(r->b, 0, place(r, i));
         if (!(e >= 0))
             return false;
         if (is_float || e == INFINITY)
             continue;
-        int64_t x = r->b->v.in[0].v[r->at + i].i;
+        int64_t x = r->b->v.in[0].v[place(r, i)].i;
         if (e == 0 ? x > INT64_MAX - 2 : e != rint(e) || fabs((double)x) + e >= 0x1p52)
             return false;
     }
@@ -177,8 +200,8 @@ static bool has_keys(const struct row *r)
 
 static uint64_t end_key(const struct row *r, int64_t i, bool high)
 {
-    NUM x = r->b->v.in[0].v[r->at + i];
-    double e = bd_err(r->b, 0, r->at + i);
+    NUM x = r->b->v.in[0].v[place(r, i)];
+    double e = bd_err(r->b, 0, place(r, i));
     if (e == INFINITY)
         return high ? RANK_MOST : RANK_LEAST;
     if (!dtype_is_float(r->b->v.in[0].dtype))
@@ -189,63 +212,72 @@ static uint64_t end_key(const struct row *r, int64_t i, bool high)
 static uint64_t low_key(const void *row, int64_t i) { return end_key(row, i, false); }
 static uint64_t high_key(const void *row, int64_t i) { return end_key(row, i, true); }
 
-static bool is_exact(const struct bd *b, int64_t row)
+static bool is_exact(const struct row *r)
 {
-    if (!b->e_in[0])
+    if (!r->b->e_in[0])
         return true;
-    for (int64_t i = 0; i < b->v.out.last; i++)
-        if (b->e_in[0][row + i] != 0)
+    for (int64_t i = 0; i < r->l.n; i++)
+        if (r->b->e_in[0][place(r, i)] != 0)
             return false;
     return true;
 }
 
+/* How a row's errors are found, in shared[0]: there are none; by pairs of elements; by keys of the ends. */
+enum how { SETTLED, BY_PAIRS, BY_KEYS };
+static enum how how_of(const struct row *r)
+{
+    return is_exact(r) ? SETTLED : r->l.n <= FEW || !has_keys(r) ? BY_PAIRS : BY_KEYS;
+}
+
+static void put_ranked(NUM *shared, struct ranked x)
+{
+    shared[0].u = x.key;
+    shared[1].i = x.i;
+}
+static struct ranked get_ranked(const NUM *shared) { return (struct ranked){ shared[0].u, shared[1].i }; }
+
+/* shared, by keys: the k-th largest low end, the k-th and the (k + 1)-th largest high end. */
+static void mask_bound_row(void *ctx, const struct line *l, NUM *shared)
+{
+    struct row r = { .b = ctx, .l = *l };
+    int64_t k = k_of(r.b->v.n);
+    shared[0].i = k < 1 || k >= l->n ? SETTLED : how_of(&r);
+    if (shared[0].i != BY_KEYS)
+        return;
+    put_ranked(shared + 1, rank_kth(low_key, &r, l->n, k));
+    put_ranked(shared + 3, rank_kth(high_key, &r, l->n, k));
+    put_ranked(shared + 5, rank_kth(high_key, &r, l->n, k + 1));
+}
+
 /* Element i may be left out if the k-th largest high end of the others precedes i's low end. It must be left out if the
    k-th largest low end of the others precedes i's high end. The choice is uncertain if i may, but need not, be left
-   out. */
-static void bound_run(struct bd *b, struct run run)
+   out: if fewer than k elements must precede it, but at least k may. */
+static void mask_error(void *ctx, const struct line *l, int64_t at, int64_t i, const NUM *shared)
 {
-    int64_t n = b->v.out.last;
+    struct bd *b = ctx;
+    struct row r = { .b = b, .l = *l };
     int64_t k = k_of(b->v.n);
-    int64_t row = run.lo / n * n;
-    struct row r = { .b = b, .at = row, .n = n };
-    bool settled = k < 1 || k >= n || is_exact(b, row);
-    bool few = settled || run.hi - run.lo <= FEW || !has_keys(&r);
-    struct ranked must = { 0 };
-    struct ranked may = { 0 };
-    struct ranked may_not_i = { 0 };
-    if (!few) {
-        must = rank_kth(low_key, &r, n, k);
-        may = rank_kth(high_key, &r, n, k);
-        may_not_i = rank_kth(high_key, &r, n, k + 1);
-    }
-    for (int64_t at = run.lo; at < run.hi; at++) {
-        int64_t i = at - row;
-        if (settled)
-            b->e_out[at] = 0;
-        else if (few)
-            b->e_out[at] = is_uncertain(b, row, i);
-        else {
-            struct ranked low = { low_key(&r, i), i };
-            struct ranked high = { high_key(&r, i), i };
-            b->e_out[at] = !rank_precedes(must, high) && rank_precedes(high.key > low.key ? may_not_i : may, low);
-        }
+    b->e_out[at] = 0;
+    if (shared[0].i == BY_PAIRS) {
+        struct ahead a = ahead_of(&r, i);
+        b->e_out[at] = a.must < k && a.may >= k;
+    } else if (shared[0].i == BY_KEYS) {
+        struct ranked low = { low_key(&r, i), i };
+        struct ranked high = { high_key(&r, i), i };
+        struct ranked may = get_ranked(shared + (high.key > low.key ? 5 : 3));
+        b->e_out[at] = !rank_precedes(get_ranked(shared + 1), high) && rank_precedes(may, low);
     }
 }
 
-static void topk_mask_bound(struct bd *b)
+static void topk_mask_bound(struct bd *b) { each_line(&b->v, &(struct line_fns){ mask_bound_row, mask_error }, b); }
+
+static void topk_work(struct session *s, const struct node *n, struct work *w)
 {
-    for (size_t r = 0; r < b->v.n_runs; r++)
-        if (b->v.runs[r].lo < b->v.runs[r].hi)
-            bound_run(b, b->v.runs[r]);
+    w->macs = index_mul(s->indices, type_count(s, &n->in[0]->type), length_of(n));
 }
 
-static void topk_mask_work(struct session *s, const struct node *n, struct work *w)
-{
-    w->macs = index_mul(s->indices, type_count(s, &n->type), type_last(s, &n->type));
-}
-
-static const struct kexpr *topk_mask_precedes(struct at *c, const struct kexpr *sj, const struct kexpr *j,
-                                              const struct kexpr *si, const struct kexpr *i)
+static const struct kexpr *topk_precedes(struct at *c, const struct kexpr *sj, const struct kexpr *j,
+                                         const struct kexpr *si, const struct kexpr *i)
 {
     struct kbuild *k = c->k;
     const struct kexpr *more = kexpr_op2(k, K_GT, sj, si);
@@ -266,14 +298,16 @@ static const struct kexpr *topk_mask_from_rank(struct at *c, const struct kexpr 
     return kexpr_op2(c->k, K_LT, rank, kexpr_i32(c->k, k));
 }
 
-static void topk_mask_sample(struct sample *d)
+static void topk_sample(struct sample *d)
 {
     struct type t = sample_type(d, sample_range(d, 0, 1) ? DT_I64 : DT_FLOAT, 1, 3);
-    int64_t n = sample_range(d, 1, 9);
-    t.dim[t.rank - 1] = draw_index(d, n);
+    int64_t n = sample_range(d, 0, 9) ? sample_range(d, 1, 9) : sample_range(d, 65, 90);
+    int axis = sample_range(d, 0, 1) ? t.rank - 1 : (int)sample_range(d, 0, t.rank - 1);
+    t.dim[axis] = draw_index(d, n);
     sample_operand(d, 0, &t, t.dtype == DT_I64 ? -3 : -4, t.dtype == DT_I64 ? 3 : 4);
-    d->scores[0] = t.dtype != DT_I64;
+    d->scores[0] = t.dtype != DT_I64 && axis == t.rank - 1;
     d->attrs[0] = sample_attr_int(sample_range(d, 1, n));
+    d->attrs[1] = sample_attr_int(sample_range(d, 0, 1) ? axis : axis - t.rank);
 }
 
 const struct op_def op_topk_mask = {
@@ -281,7 +315,7 @@ const struct op_def op_topk_mask = {
         .name = "topk_mask",
         .doc = "true at the k largest of each row; ties go to the lower index, NaN and the least i64 come last",
         .about = {
-            .shapes = "scores [.., n] -> bool [.., n]",
+            .shapes = "scores [.., n, ..] -> bool [.., n, ..]",
             .formula = "y_i = (fewer than k elements precede i); j precedes i if its score is larger, or equal "
                        "with j < i",
             .gradient = "none: a bool",
@@ -293,7 +327,177 @@ const struct op_def op_topk_mask = {
     .class = CLS_SELECT,
     .exact = true,
     .type = { .infer = topk_mask_infer, .contract = topk_mask_contract },
-    .reference = { .work = topk_mask_work, .eval = topk_mask_eval, .bound = topk_mask_bound },
-    .kernel = { .precedes = topk_mask_precedes, .from_rank = topk_mask_from_rank, .chosen = k_of },
-    .sample = topk_mask_sample,
+    .reference = { .work = topk_work, .eval = topk_mask_eval, .bound = topk_mask_bound },
+    .kernel = { .precedes = topk_precedes, .from_rank = topk_mask_from_rank, .chosen = k_of },
+    .sample = topk_sample,
+};
+
+/* ---- topk_indices ---- */
+static bool topk_indices_infer(struct graph *g, struct node *n)
+{
+    if (!scores_infer(g, n, DT_I64))
+        return false;
+    if (k_of(n) < 0)
+        return infer_error(g, n, -1, "k is %lld", (long long)k_of(n));
+    n->type.dim[op_axis(n)] = index_const(g->s->indices, k_of(n));
+    return true;
+}
+
+static void topk_indices_contract(struct contract *c)
+{
+    const struct index *len = length_of(c->n);
+    need_k(c);
+    facts_set(c, k_of(c->n) <= len->lo ? 0 : -1, fmax((double)len->hi - 1, -1), true, true);
+}
+
+static void indices_row(void *ctx, const struct line *l, NUM *shared)
+{
+    (void)ctx;
+    (void)l;
+    (void)shared;
+}
+
+static void indices_result(void *ctx, const struct line *l, int64_t at, int64_t k, const NUM *shared)
+{
+    struct row r = { .c = ctx, .l = *l };
+    (void)shared;
+    n_store_i(ctx, at, k < l->n ? rank_kth(score_key, &r, l->n, k + 1).i : -1);
+}
+
+static void topk_indices_eval(struct ev *c) { each_line(c, &(struct line_fns){ indices_row, indices_result }, c); }
+
+static void indices_bound_row(void *ctx, const struct line *l, NUM *shared)
+{
+    struct row r = { .b = ctx, .l = *l };
+    shared[0].i = how_of(&r);
+}
+
+/* The distance to the farthest element that may have rank k: at most k elements must precede it, and at least k may. */
+static void indices_error(void *ctx, const struct line *l, int64_t at, int64_t k, const NUM *shared)
+{
+    struct bd *b = ctx;
+    struct row r = { .b = b, .l = *l };
+    struct ranked must = { 0 };
+    struct ranked may = { 0 };
+    struct ranked may_not_i = { 0 };
+    bool keys = shared[0].i == BY_KEYS;
+    double out = 0;
+    b->e_out[at] = 0;
+    if (k >= l->n || shared[0].i == SETTLED)
+        return;
+    if (keys) {
+        must = rank_kth(low_key, &r, l->n, k + 1);
+        may_not_i = rank_kth(high_key, &r, l->n, k + 1);
+        may = k ? rank_kth(high_key, &r, l->n, k) : may_not_i;
+    }
+    for (int64_t i = 0; i < l->n; i++) {
+        bool candidate;
+        if (keys) {
+            struct ranked low = { low_key(&r, i), i };
+            struct ranked high = { high_key(&r, i), i };
+            bool behind = k == 0 || rank_precedes(high.key > low.key ? may_not_i : may, low);
+            candidate = !rank_precedes(must, high) && behind;
+        } else {
+            struct ahead a = ahead_of(&r, i);
+            candidate = a.must <= k && a.may >= k;
+        }
+        if (candidate)
+            out = fmax(out, fabs((double)(i - b->v.out.v[at].i)));
+    }
+    b->e_out[at] = out;
+}
+
+static void topk_indices_bound(struct bd *b)
+{
+    each_line(&b->v, &(struct line_fns){ indices_bound_row, indices_error }, b);
+}
+
+const struct op_def op_topk_indices = {
+    .call = {
+        .name = "topk_indices",
+        .doc = "indices of the k largest of each row, in descending order; ties go to the lower index, NaN comes last",
+        .about = {
+            .shapes = "scores [.., n, ..] -> [.., k, ..]",
+            .formula = "y_j = the index of the element that exactly j others precede; -1 from the row's length on",
+            .gradient = "none: the result is an integer",
+        },
+        .operands = { { .name = "scores", .keep_f32 = true } },
+        .attrs = topk_attrs,
+        .n_attrs = N_ATTRS(topk_attrs),
+    },
+    .class = CLS_SELECT,
+    .exact = true,
+    .type = { .infer = topk_indices_infer, .contract = topk_indices_contract },
+    .reference = { .work = topk_work, .eval = topk_indices_eval, .bound = topk_indices_bound },
+    .kernel = { .precedes = topk_precedes, .lists = true },
+    .sample = topk_sample,
+};
+
+/* ---- topk_values ---- */
+static bool topk_values_infer(struct graph *g, struct node *n)
+{
+    enum dtype to = n->in[0]->type.dtype;
+    if (!topk_indices_infer(g, n))
+        return false;
+    n->type.dtype = to;
+    return true;
+}
+
+static void topk_values_contract(struct contract *c)
+{
+    const struct facts *x = fact(c, 0);
+    bool all = k_of(c->n) <= length_of(c->n)->lo;
+    bool is_float = dtype_is_float(c->n->type.dtype);
+    need_k(c);
+    facts_set(c, all || is_float ? x->lo : fmin(x->lo, 0), all || is_float ? x->hi : fmax(x->hi, 0),
+              x->finite && (all || !is_float), x->integral);
+}
+
+static void values_result(void *ctx, const struct line *l, int64_t at, int64_t k, const NUM *shared)
+{
+    struct ev *c = ctx;
+    struct row r = { .c = c, .l = *l };
+    bool is_float = dtype_is_float(c->out.dtype);
+    NUM y = is_float ? n_const(c, NAN) : (NUM){ .i = 0 };
+    (void)shared;
+    if (k < l->n)
+        y = c->in[0].v[place(&r, rank_kth(score_key, &r, l->n, k + 1).i)];
+    if (is_float)
+        n_store(c, at, y);
+    else
+        n_store_i(c, at, y.i);
+}
+
+static void topk_values_eval(struct ev *c) { each_line(c, &(struct line_fns){ indices_row, values_result }, c); }
+
+static struct node *indices_for(struct builder *b, struct node *n)
+{
+    return build(b, "topk_indices", n->in, 1, n->attrs);
+}
+
+static struct node *topk_values_expand(struct builder *b, struct node *n)
+{
+    struct node *in[] = { n->in[0], indices_for(b, n) };
+    return build(b, "take_along_axis", in, 2, (struct attr[]){ { .i = op_axis(n) } });
+}
+
+const struct op_def op_topk_values = {
+    .call = {
+        .name = "topk_values",
+        .doc = "the k largest of each row, in descending order: the elements at topk_indices",
+        .about = {
+            .shapes = "scores [.., n, ..] -> [.., k, ..]",
+            .formula = "y_j = scores_i, i = topk_indices(scores)_j; a NaN, of integers 0, from the row's length on",
+            .gradient = "gy_j at index i, 0 at elements that are not chosen",
+        },
+        .operands = { { .name = "scores", .keep_f32 = true } },
+        .attrs = topk_attrs,
+        .n_attrs = N_ATTRS(topk_attrs),
+    },
+    .class = CLS_SELECT,
+    .exact = true,
+    .type = { .infer = topk_values_infer, .contract = topk_values_contract },
+    .reference = { .work = topk_work, .eval = topk_values_eval },
+    .kernel = { .expand = topk_values_expand },
+    .sample = topk_sample,
 };

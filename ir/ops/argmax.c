@@ -175,6 +175,11 @@ const struct op_def op_argmin = {
     .call = {
         .name = "argmin",
         .doc = "index of the least of each row: the first on a tie; a NaN wins",
+        .about = {
+            .shapes = "x [.., n] -> i64 [..]",
+            .formula = "the least i with x_i = min_j x_j, or the first NaN; -1 in an empty row",
+            .gradient = "none: an integer",
+        },
         .operands = { { .name = "x" } },
     },
     .class = CLS_SELECT,

@@ -143,8 +143,10 @@ static void each_record_of(const struct op_def *op)
     if (!op->call.doc || !op->call.doc[0])
         fail_msg("%s has no doc", op->call.name);
     const struct op_about *about = &op->call.about;
-    if (op->class == CLS_POINTWISE && !(about->shapes && about->formula && about->gradient))
-        fail_msg("%s does not say its shapes, its formula and its gradient", op->call.name);
+    if (!about->shapes || !about->formula)
+        fail_msg("%s does not say its shapes and its formula", op->call.name);
+    if (!about->gradient && (op->class == CLS_POINTWISE || op_is_differentiable(op)))
+        fail_msg("%s does not say its gradient", op->call.name);
     if (op->commutes && arity != 2)
         fail_msg("%s commutes with %d operands", op->call.name, arity);
     if ((op->class == CLS_SOURCE) != (arity == 0))

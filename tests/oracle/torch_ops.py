@@ -150,6 +150,24 @@ def topk_indices(a, x):
     return torch.sort(key.detach(), dim=-1, descending=True, stable=True).indices[..., :a["k"]]
 
 
+def along(f):
+    """f reduces the last dimension; the op the dimension `axis`."""
+    def reduced(a, x):
+        y = f(x.movedim(a["axis"], -1))
+        return y.unsqueeze(a["axis"]) if a["keepdim"] else y
+    return reduced
+
+
+def take_along_axis(a, x, at):
+    """Outside: NaN, or 0 of integers."""
+    n = x.shape[a["axis"]]
+    inside = (at >= 0) & (at < n)
+    none = torch.tensor(math.nan if is_float(x) else 0).to(x.dtype)
+    if n == 0:
+        return torch.full(at.shape, none.item(), dtype=x.dtype) + (x.sum() * 0).to(x.dtype)
+    return torch.where(inside, x.gather(a["axis"], at.clamp(0, n - 1).to(torch.int64)), none)
+
+
 def extreme_of_rows(sign):
     def f(x):
         if x.shape[-1] == 0:
@@ -272,8 +290,11 @@ OPS = {
     "min": over_axes(extreme_of_rows(-1)),
     "any": over_axes(lambda x: x.any(-1)),
     "all": over_axes(lambda x: x.all(-1)),
-    "argmax": lambda a, x: first_extreme(x, 1),
-    "argmin": lambda a, x: first_extreme(x, -1),
+    "argmax": along(lambda x: first_extreme(x, 1)),
+    "argmin": along(lambda x: first_extreme(x, -1)),
+    "topk_indices": last(topk_indices),
+    "topk_values": last(lambda a, x: x.gather(-1, topk_indices(a, x))),
+    "take_along_axis": take_along_axis,
     "matmul": matmul,
     "linear": lambda a, x, w, b: F.linear(x, w, b),
     "gelu": lambda a, x: F.gelu(x, approximate="tanh"),
@@ -298,7 +319,7 @@ OPS = {
     "one_hot": one_hot,
     "scatter_add": scatter_add,
     "segment_sum": segment_sum,
-    "topk_mask": topk_mask,
+    "topk_mask": last(topk_mask),
     "combine": combine,
 }
 

@@ -112,7 +112,7 @@ static void facts_go_from_operands_to_results(void **state)
     op_contract(f->g, reshaped);
     assert_true(reshaped->facts.hi == 1 && !reshaped->facts.sums_to_one);
 
-    struct node *top = OP_OF(f, "topk_mask", (&(struct attr){ .i = 2 }), p);
+    struct node *top = OP_OF(f, "topk_mask", ((struct attr[]){ { .i = 2 }, { .i = -1 } }), p);
     assert_int_equal(top->facts.max_nonzero, 2);
     struct node *gelu = OP_OF(f, "gelu", NULL, y);
     struct node *none = OP_OF(f, "gelu", NULL, x);
@@ -185,18 +185,18 @@ static void obligations_end(void **state)
     assert_int_equal(last_status(f), OBLIGATION_CHECKED);
     OP_OF(f, "log", NULL, below);
     assert_int_equal(last_status(f), OBLIGATION_CONTRADICTED);
-    OP_OF(f, "layernorm", (&(struct attr){ .f = 1e-5 }), near, gamma, gamma);
+    OP_OF(f, "layernorm", ((struct attr[]){ { .f = 1e-5 }, { .i = -1 } }), near, gamma, gamma);
     assert_int_equal(last_status(f), OBLIGATION_PROVED);
-    OP_OF(f, "layernorm", (&(struct attr){ .f = 0 }), near, gamma, gamma);
+    OP_OF(f, "layernorm", ((struct attr[]){ { .f = 0 }, { .i = -1 } }), near, gamma, gamma);
     assert_int_equal(last_status(f), OBLIGATION_CONTRADICTED);
-    OP_OF(f, "topk_mask", (&(struct attr){ .i = 6 }), near);
+    OP_OF(f, "topk_mask", ((struct attr[]){ { .i = 6 }, { .i = -1 } }), near);
     assert_int_equal(last_status(f), OBLIGATION_PROVED);
-    OP_OF(f, "topk_mask", (&(struct attr){ .i = 7 }), near);
+    OP_OF(f, "topk_mask", ((struct attr[]){ { .i = 7 }, { .i = -1 } }), near);
     assert_int_equal(last_status(f), OBLIGATION_CONTRADICTED);
     struct type sym = { .dtype = DT_F32,
                         .rank = 2,
                         .dim = { index_const(f->s->indices, 4), index_sym(f->s->indices, "B") } };
-    OP_OF(f, "topk_mask", (&(struct attr){ .i = 2 }), input(f, sym, 0, 1));
+    OP_OF(f, "topk_mask", ((struct attr[]){ { .i = 2 }, { .i = -1 } }), input(f, sym, 0, 1));
     assert_int_equal(last_status(f), OBLIGATION_OPEN);
 
     /* what no guard sees stays open, what it sees is checked */
@@ -218,7 +218,7 @@ static void textbook_values(void **state)
     struct node *v = input(f, TYPE(f, DT_FLOAT, 3), -10, 10);
     struct node *c = input(f, TYPE(f, DT_FLOAT, 3), -10, 10);
     struct node *p = OP_OF(f, "softmax", NULL, x);
-    struct node *l = OP_OF(f, "layernorm", (&(struct attr){ .f = 0.5 }), x, v, c);
+    struct node *l = OP_OF(f, "layernorm", ((struct attr[]){ { .f = 0.5 }, { .i = -1 } }), x, v, c);
     struct node *g = OP_OF(f, "gelu", NULL, x);
     struct node *y = input(f, x->type, -10, 10);
     struct node *loss = OP_OF(f, "mse", NULL, x, y);

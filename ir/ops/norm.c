@@ -270,8 +270,9 @@ const struct op_def op_layernorm = {
             .shapes = "x [.., n, ..], gamma [n], beta [n] -> [.., n, ..]",
             .formula = "y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * gamma + beta",
             .source = "Ba, Kiros, Hinton, arXiv 1607.06450",
-            .gradient = "with r = sqrt(mean((x - mean(x))^2) + eps), h = (x - mean(x)) / r, g = gy * gamma: x: (g - mean(g) - "
-                        "h * mean(g * h)) / r; gamma: sum of gy * h over the rows; beta: sum of gy over the rows",
+            .gradient = "with r = sqrt(mean((x - mean(x))^2) + eps), h = (x - mean(x)) / r, g = gy * gamma: x: (g - "
+                        "mean(g) - h * mean(g * h)) / r; gamma: sum of gy * h over the rows; beta: sum of gy over the "
+                        "rows",
         },
         .operands = { { .name = "x" }, { .name = "gamma" }, { .name = "beta" } },
         .stem = "ln",

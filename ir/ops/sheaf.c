@@ -198,8 +198,8 @@ const struct op_def op_sheaf_check = {
             .shapes = "x [rows, n], q, chosen, w [rows, E], count [E], row, read_row, read_w [E, cap], "
                       "b_chosen, b_w, b_q [E, cap, E], b_x [E, cap, n] -> i64 [7]",
             .formula = "the first obstruction (clause, a, b, row, column, two values as bits), 0 if there is none. "
-                       "Clauses: 1 a bucket lists a row twice, 2 it has a row that did not choose it, 3 a row is not in "
-                       "k buckets, 4 two buckets disagree, 5 the glued table is not the router's, 6 an expert read "
+                       "Clauses: 1 a bucket lists a row twice, 2 it has a row that did not choose it, 3 a row is not "
+                       "in k buckets, 4 two buckets disagree, 5 the glued table is not the router's, 6 an expert read "
                        "another row or weight",
             .gradient = "none: a check",
         },

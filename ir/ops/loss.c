@@ -484,14 +484,16 @@ static struct node *cross_entropy_grad(struct builder *b, struct node *n, struct
 static void cross_entropy_sample(struct sample *d)
 {
     static const enum dtype dtypes[] = { DT_I32, DT_I64, DT_FLOAT };
-    struct type x = sample_type(d, DT_FLOAT, 1, 3);
+    struct type x = sample_type(d, DT_FLOAT, 1, 2);
     enum dtype dtype = dtypes[sample_range(d, 0, 2)];
     bool classes = dtype != DT_FLOAT;
     int64_t n = sample_dim_of(&x, x.rank - 1);
+    if (n == 0)
+        x.dim[x.rank - 1] = draw_index(d, n = 1);
     struct type t = classes ? rows_of(&x) : x;
     t.dtype = dtype;
-    sample_operand(d, 0, &x, -2, 2);
-    sample_operand(d, 1, &t, 0, !classes ? 1 : n ? (double)n - 1 : 0);
+    sample_operand(d, 0, &x, -1, 1);
+    sample_operand(d, 1, &t, 0, !classes ? 1 : (double)n - 1);
 }
 
 const struct op_def op_cross_entropy = {

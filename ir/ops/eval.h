@@ -10,9 +10,9 @@
 #include "ir/dtype.h"
 #include "ir/graph/graph.h"
 
-/* A float is stored in d (NUM_DOUBLE); or as an element of the field of integers modulo 2^61 − 1, in u (NUM_FIELD); or
-   as a degree, in u (NUM_DEGREE, see below); or as a mass, in d (NUM_MASS). A mass bounds the magnitude of the value and
-   of all that is added up on the way to it, in any order; a quotient has its dividend's. An integer or boolean is
+/* A float is stored in d (NUM_DOUBLE); or as an element of the field of integers modulo 2^61 − 1, in u (NUM_FIELD);
+   or as a degree, in u (NUM_DEGREE, see below); or as a mass, in d (NUM_MASS). A mass bounds the magnitude of the value
+   and of all that is added up on the way to it, in any order; a quotient has its dividend's. An integer or boolean is
    stored in i. */
 typedef union num {
     double d;

@@ -220,9 +220,9 @@ const struct op_def op_argmin = {
         .name = "argmin",
         .doc = "index of the least element along one dimension: the first on a tie; a NaN wins",
         .about = {
-            .shapes = "x [3, 4], axis=0 -> [4], or [1, 4] with keepdim",
-            .formula = "y = the first i at which x_i is the least; -1 for an empty row",
-            .gradient = "none: the result is an integer",
+            .shapes = "x [3, 4], axis=0 -> i64 [4], or [1, 4] with keepdim",
+            .formula = "the least i with x_i = min_j x_j, or the first NaN; -1 in an empty row",
+            .gradient = "none: an integer",
         },
         .operands = { { .name = "x" } },
         .attrs = arg_attrs,

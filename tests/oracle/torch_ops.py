@@ -146,8 +146,28 @@ def cross_entropy(a, logits, target):
 
 
 def topk_indices(a, x):
-    key = torch.where(torch.isnan(x), torch.full_like(x, -math.inf), x) if is_float(x) else x
-    return torch.sort(key.detach(), dim=-1, descending=True, stable=True).indices[..., :a["k"]]
+    """The k largest, ties to the lower index, NaNs last."""
+    key = torch.where(torch.isnan(x), torch.full_like(x, -math.inf), x).detach() if is_float(x) else x
+    order = torch.sort(key, dim=-1, descending=True, stable=True).indices
+    if is_float(x):
+        order = order.gather(-1, torch.sort(torch.isnan(x).gather(-1, order).to(torch.int64), stable=True).indices)
+    return order[..., :a["k"]]
+
+
+def one_a_row(f):
+    """f gives one result for each row along the last dimension; the op along `axis`, with keepdim."""
+    def selected(a, x):
+        y = f(x.movedim(a["axis"], -1))
+        return y.unsqueeze(-1).movedim(-1, a["axis"]) if a["keepdim"] else y
+    return selected
+
+
+def take_along_axis(a, x, i):
+    x = x.movedim(a["axis"], -1)
+    i = i.movedim(a["axis"], -1)
+    inside = (i >= 0) & (i < x.shape[-1])
+    y = x.gather(-1, torch.where(inside, i, 0).to(torch.int64)) if x.shape[-1] else torch.zeros(i.shape, dtype=x.dtype)
+    return torch.where(inside, y, torch.tensor(math.nan if is_float(x) else 0, dtype=x.dtype)).movedim(-1, a["axis"])
 
 
 def along(f):
@@ -210,10 +230,7 @@ def combine(a, w, *ys):
 
 
 def topk_mask(a, x):
-    if is_float(x):
-        x = torch.where(torch.isnan(x), torch.full_like(x, -math.inf), x)
-    order = torch.sort(x, dim=-1, descending=True, stable=True).indices
-    return torch.zeros(x.shape, dtype=torch.bool).scatter(-1, order[..., :a["k"]], True)
+    return torch.zeros(x.shape, dtype=torch.bool).scatter(-1, topk_indices(a, x), True)
 
 
 def matmul(a, x, w):

@@ -178,16 +178,6 @@ def along(f):
     return reduced
 
 
-def take_along_axis(a, x, at):
-    """Outside: NaN, or 0 of integers."""
-    n = x.shape[a["axis"]]
-    inside = (at >= 0) & (at < n)
-    none = torch.tensor(math.nan if is_float(x) else 0).to(x.dtype)
-    if n == 0:
-        return torch.full(at.shape, none.item(), dtype=x.dtype) + (x.sum() * 0).to(x.dtype)
-    return torch.where(inside, x.gather(a["axis"], at.clamp(0, n - 1).to(torch.int64)), none)
-
-
 def extreme_of_rows(sign):
     def f(x):
         if x.shape[-1] == 0:

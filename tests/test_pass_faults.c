@@ -576,9 +576,9 @@ static void test_command_line_says_which_pass(void **state)
 static void layernorm_with_another_epsilon(struct ev *c)
 {
     struct node n = *c->n;
-    struct attr eps = n.attrs[0];
-    eps.f *= 1.001;
-    n.attrs = &eps;
+    struct attr attrs[] = { n.attrs[0], n.attrs[1] };
+    attrs[0].f *= 1.001;
+    n.attrs = attrs;
     const struct node *was = c->n;
     c->n = &n;
     op_find("layernorm")->reference.eval(c);

@@ -431,7 +431,7 @@ static void the_k_largest_are_chosen(void **state)
         int64_t k = rnd_range(&f->rnd, 1, n);
         f->g = graph_new(f->s, "trial");
         struct node *x = input(f, trial % 2 ? DT_I64 : DT_F32, 2, rows, n, -INFINITY, INFINITY);
-        struct node *m = op(f, "topk_mask", 1, &x, &(struct attr){ .i = k });
+        struct node *m = op(f, "topk_mask", 1, &x, (struct attr[]){ { .i = k }, { .i = -1 } });
         struct view v = random_scores(f, x);
         struct ev c = evaluated(f, m, &v);
         struct at at = { .k = &kb, .n = m };
@@ -474,7 +474,7 @@ static void topk_bound_is_what_errors_allow(void **state)
         int64_t k = rnd_range(&f->rnd, 1, n);
         f->g = graph_new(f->s, "trial");
         struct node *x = input(f, trial % 2 ? DT_I64 : DT_F32, 2, 1, n, -INFINITY, INFINITY);
-        struct node *m = op(f, "topk_mask", 1, &x, &(struct attr){ .i = k });
+        struct node *m = op(f, "topk_mask", 1, &x, (struct attr[]){ { .i = k }, { .i = -1 } });
         struct view v = op_walk_view(f->g->arena, &x->type);
         struct view near = op_walk_view(f->g->arena, &x->type);
         double e[8];
@@ -539,7 +539,7 @@ static void long_rows_are_as_short_runs(void **state)
         bool near = rnd_range(&f->rnd, 0, 3) == 0;
         f->g = graph_new(f->s, "trial");
         struct node *x = input(f, trial % 2 ? DT_I64 : DT_F32, 2, ROWS, n, -INFINITY, INFINITY);
-        struct node *m = op(f, "topk_mask", 1, &x, &(struct attr){ .i = k });
+        struct node *m = op(f, "topk_mask", 1, &x, (struct attr[]){ { .i = k }, { .i = -1 } });
         struct view v = random_scores(f, x);
         double e[ROWS * LONGEST];
         for (int64_t i = 0; i < v.count; i++) {
@@ -592,7 +592,7 @@ static void a_long_row_takes_no_pairs(void **state)
     struct fixture *f = *state;
     enum { N = 1000000, K = 1000 };
     struct node *x = input(f, DT_F32, 2, 1, N, -INFINITY, INFINITY);
-    struct node *m = op(f, "topk_mask", 1, &x, &(struct attr){ .i = K });
+    struct node *m = op(f, "topk_mask", 1, &x, (struct attr[]){ { .i = K }, { .i = -1 } });
     struct view v = op_walk_view(f->g->arena, &x->type);
     double *e = arena_array(f->g->arena, double, N);
     for (int64_t i = 0; i < N; i++) {
@@ -790,7 +790,7 @@ static void the_field_sees_through_selections(void **state)
     int differ = 0;
     struct node *z = input(f, DT_F32, 2, 8, 4, -1, 1);
     struct node *q = op(f, "padic_encode", 1, &z, NULL);
-    struct node *m = op(f, "topk_mask", 1, &q, &(struct attr){ .i = 2 });
+    struct node *m = op(f, "topk_mask", 1, &q, (struct attr[]){ { .i = 2 }, { .i = -1 } });
     struct node *back = op(f, "padic_decode", 1, &q, NULL);
     for (int trial = 0; trial < 50; trial++) {
         struct view v = op_walk_view(f->g->arena, &z->type), got[2];

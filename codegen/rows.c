@@ -1,11 +1,12 @@
-/* The rows template: pointwise work, and reductions, selections and small contractions along rows. Rows lie along the
-   last dimension or, for reductions and selections, along any.
+/* The rows template: pointwise work, and reductions, selections, scans and small contractions along rows. Rows lie
+   along the last dimension or, except for contractions, along any.
 
    A stage is an op that needs a whole row at once (node_is_stage). In a group without stages, each thread computes one
    element. In a group with stages, a team of threads computes a row. A team is one wave or the whole block. Stages run
    in node order:
        reduction     each thread accumulates its elements, then the team combines the accumulators
        selection     scores and results stay in shared memory if a row fits there, else in global memory
+       scan          results are in global memory
        contraction   results stay in shared memory
    Other nodes are computed where they are used. The group's results are stored last. */
 #include <string.h>
@@ -27,7 +28,7 @@ static void choose_width(struct rows *r)
         return;
     for (size_t i = 0; i < gr->n_nodes; i++) {
         const struct node *x = gr->nodes[i];
-        if (x->op->class == CLS_SELECT || x->op->class == CLS_CONTRACT)
+        if (x->op->class == CLS_SELECT || x->op->class == CLS_SCAN || x->op->class == CLS_CONTRACT)
             return;
         if (x->op->class == CLS_REDUCE && !n)
             n = row_space_length(r->l->s, &r->space, &x->in[0]->type);
@@ -285,6 +286,8 @@ void lower_rows(struct lower *l)
             stage_reduce(&r, n);
         else if (n->op->class == CLS_SELECT)
             stage_select(&r, n);
+        else if (n->op->class == CLS_SCAN)
+            stage_scan(&r, n);
         else if (n->op->class == CLS_CONTRACT)
             stage_contraction(&r, n);
     }

@@ -43,4 +43,5 @@ struct value_loc row_buffer(struct rows *r, const struct node *n, enum dtype t, 
 const char *numbered(struct lower *l, const char *stem, size_t i);
 
 void stage_select(struct rows *r, const struct node *n);
+void stage_scan(struct rows *r, const struct node *n);
 #endif

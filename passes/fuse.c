@@ -210,7 +210,7 @@ static void mark_kept(struct graph *g, struct fusion *f)
         struct node *n = g->nodes[i];
         n->group = NULL;
         n->recomputed = false;
-        n->materialised = n->op->class == CLS_SELECT;
+        n->materialised = n->op->class == CLS_SELECT || n->op->class == CLS_SCAN;
         n->by_rows = fusion_reduces_by_rows(f, n);
     }
     for (size_t i = 0; i < g->n_outs; i++)

@@ -71,7 +71,7 @@ bool node_is_gemm(const struct node *n) { return n->op->class == CLS_CONTRACT &&
 bool node_is_stage(const struct node *n)
 {
     return (n->op->class == CLS_REDUCE && !node_is_reduce(n)) || n->op->class == CLS_SELECT ||
-           (n->op->class == CLS_CONTRACT && !node_is_gemm(n));
+           n->op->class == CLS_SCAN || (n->op->class == CLS_CONTRACT && !node_is_gemm(n));
 }
 
 /* A rows kernel has one block for each row. With few but long rows, most of the device would be idle. */

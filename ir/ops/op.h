@@ -177,6 +177,10 @@ struct op_reference {
     const struct op_def *total; /* CLS_REDUCE with a `finish`: the op with the same attributes that lacks it */
 };
 
+struct scan_form {
+    bool exclusive, reverse;
+};
+
 struct op_kernel {
     const struct kexpr *(*at)(struct at *c);
     struct node *(*expand)(struct builder *b,
@@ -192,6 +196,8 @@ struct op_kernel {
     /* The result at i, from the rank of i (an i32). NULL if the result has one element a row, as for argmax: the
        result is then the index of the element of rank 0, or -1 if the row is empty. */
     const struct kexpr *(*from_rank)(struct at *c, const struct kexpr *rank);
+    /* CLS_SCAN: exclusive sums leave out the element itself, reversed ones run from the last element to the first. */
+    struct scan_form (*scan)(const struct node *n);
     /* CLS_SELECT whose result lists indices: result j is the index of the element of rank j, -1 if there is none. */
     bool lists;
     /* CLS_SELECT that chooses the largest scores of a row: the number of elements that it chooses. Float scores are

@@ -316,8 +316,7 @@ const struct op_def op_topk_mask = {
         .doc = "true at the k largest of each row; ties go to the lower index, NaN and the least i64 come last",
         .about = {
             .shapes = "scores [.., n, ..] -> bool [.., n, ..]",
-            .formula = "y_i = (fewer than k elements precede i); j precedes i if its score is larger, or equal "
-                       "with j < i",
+            .formula = "y_i = fewer than k elements precede i: those with a larger score, or an equal one and j < i",
             .gradient = "none: a bool",
         },
         .operands = { { .name = "scores", .keep_f32 = true } },

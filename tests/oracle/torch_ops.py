@@ -154,12 +154,12 @@ def topk_indices(a, x):
     return order[..., :a["k"]]
 
 
-def one_a_row(f):
-    """f gives one result for each row along the last dimension; the op along `axis`, with keepdim."""
-    def selected(a, x):
-        y = f(x.movedim(a["axis"], -1))
-        return y.unsqueeze(-1).movedim(-1, a["axis"]) if a["keepdim"] else y
-    return selected
+def cumsum(a, x):
+    x = x.flip(-1) if a["reverse"] else x
+    y = x.cumsum(-1, dtype=x.dtype)
+    if a["exclusive"]:
+        y = torch.cat([torch.zeros_like(x[..., :1]), y[..., :-1]], -1) if x.shape[-1] else y
+    return y.flip(-1) if a["reverse"] else y
 
 
 def take_along_axis(a, x, i):
@@ -297,6 +297,7 @@ OPS = {
     "min": over_axes(extreme_of_rows(-1)),
     "any": over_axes(lambda x: x.any(-1)),
     "all": over_axes(lambda x: x.all(-1)),
+    "cumsum": last(cumsum),
     "argmax": along(lambda x: first_extreme(x, 1)),
     "argmin": along(lambda x: first_extreme(x, -1)),
     "topk_indices": last(topk_indices),

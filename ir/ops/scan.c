@@ -1,0 +1,180 @@
+/* cumsum: running sums along one dimension. */
+#include "ir/ops/integer.h"
+#include "ir/ops/line.h"
+
+static const struct attr_def cumsum_attrs[] = {
+    { "axis", ATTR_INT, false, { .i = -1 }, "the dimension along which sums run; the last one where it is not given" },
+    { .name = "exclusive", .kind = ATTR_BOOL, .doc = "an element's sum is of those before it, without itself" },
+    { .name = "reverse", .kind = ATTR_BOOL, .doc = "sums run from the last element to the first" },
+};
+
+static struct scan_form form_of(const struct node *n)
+{
+    return (struct scan_form){ node_attr(n, 1)->i, node_attr(n, 2)->i };
+}
+
+static bool cumsum_infer(struct graph *g, struct node *n)
+{
+    enum dtype t = n->in[0]->type.dtype;
+    if ((!dtype_is_int(t) && !need_float(g, n, 0)) || !need_axis_attr(g, n))
+        return false;
+    n->type = n->in[0]->type;
+    n->type.dtype = dtype_is_int(t) ? t : DT_FLOAT;
+    return true;
+}
+
+/* The terms of result k of a row, in the order in which they are added: the row's first n elements, or its last n
+   elements if the sums are reversed. */
+struct prefix {
+    int64_t n, first, step;
+};
+
+static struct prefix prefix_of(const struct node *n, const struct line *l, int64_t k)
+{
+    bool reverse = form_of(n).reverse;
+    struct prefix p = { .first = l->first, .step = l->stride };
+    p.n = (reverse ? l->n - k : k + 1) - form_of(n).exclusive;
+    if (reverse) {
+        p.first += (l->n - 1) * l->stride;
+        p.step = -p.step;
+    }
+    return p;
+}
+
+static void no_row(void *ctx, const struct line *l, NUM *shared)
+{
+    (void)ctx;
+    (void)l;
+    (void)shared;
+}
+
+/* ---- eval ---- */
+static void cumsum_result(void *ctx, const struct line *l, int64_t i, int64_t k, const NUM *shared)
+{
+    struct ev *c = ctx;
+    struct prefix p = prefix_of(c->n, l, k);
+    const NUM *x = c->in[0].v + p.first;
+    (void)shared;
+    if (dtype_is_int(c->out.dtype)) {
+        uint64_t sum = 0;
+        for (int64_t j = 0; j < p.n; j++)
+            sum += (uint64_t)x[j * p.step].i;
+        n_store_i(c, i, int_wrapped(c->out.dtype, sum));
+        return;
+    }
+    struct n_sum sum = n_sum_begin(c);
+    for (int64_t j = 0; j < p.n; j++)
+        n_sum_add(&sum, x[j * p.step]);
+    n_store(c, i, n_sum_end(&sum));
+}
+
+static void cumsum_eval(struct ev *c) { each_line(c, &(struct line_fns){ no_row, cumsum_result }, c); }
+
+/* ---- bound ---- */
+/* A term that is certainly NaN or infinite decides the sum, as in a sum of all. */
+static double float_error(const struct bd *b, const struct prefix *p)
+{
+    double mass = 0;
+    double err = 0;
+    bool decided = false;
+    for (int64_t j = 0; j < p->n; j++) {
+        int64_t at = p->first + j * p->step;
+        double x = fabs(b->v.in[0].v[at].d);
+        double e = bd_operand(b, 0, at);
+        if (isnan(x) && e < INFINITY)
+            return 0;
+        if (isinf(x) && e < INFINITY)
+            decided = true;
+        else
+            mass += x;
+        err += e;
+    }
+    double e = bd_sum(b, mass, err, p->n);
+    if (!(mass + e <= bd_max(b)))
+        return INFINITY;
+    return decided ? 0 : e;
+}
+
+static double int_error(const struct bd *b, const struct prefix *p, int64_t sum)
+{
+    enum dtype dtype = b->v.out.dtype;
+    double y = (double)sum;
+    double e = 0;
+    for (int64_t j = 0; j < p->n; j++)
+        e += bd_operand(b, 0, p->first + j * p->step);
+    e *= 1 + 0x1p-40;
+    if (e == 0 || e == INFINITY)
+        return e;
+    return y - e >= (double)int_least(dtype) && y + e < (double)int_most(dtype) ? e : int_farthest(dtype, sum);
+}
+
+static void cumsum_error(void *ctx, const struct line *l, int64_t i, int64_t k, const NUM *shared)
+{
+    struct bd *b = ctx;
+    struct prefix p = prefix_of(b->v.n, l, k);
+    (void)shared;
+    b->e_out[i] = dtype_is_int(b->v.out.dtype) ? int_error(b, &p, b->v.out.v[i].i) : float_error(b, &p);
+}
+
+static void cumsum_bound(struct bd *b) { each_line(&b->v, &(struct line_fns){ no_row, cumsum_error }, b); }
+
+static void cumsum_contract(struct contract *c)
+{
+    const struct facts *x = fact(c, 0);
+    const struct index *n = c->n->in[0]->type.dim[op_axis(c->n)];
+    double most = (double)n->hi;
+    double least = form_of(c->n).exclusive ? 0 : 1;
+    double lo = times(x->lo, x->lo < 0 ? most : least);
+    double hi = times(x->hi, x->hi > 0 ? most : least);
+    if (dtype_is_int(c->n->type.dtype))
+        int_facts(c, x->finite ? lo : -INFINITY, x->finite ? hi : INFINITY);
+    else
+        facts_set(c, facts_down(lo), facts_up(hi), x->finite && isfinite(lo) && isfinite(hi), x->integral);
+}
+
+static void cumsum_work(struct session *s, const struct node *n, struct work *w)
+{
+    (void)s;
+    w->sum_length = n->in[0]->type.dim[op_axis(n)];
+}
+
+/* Each term is in the sums of the elements after it, so its gradient is a sum that runs the other way. */
+static struct node *cumsum_grad(struct builder *b, struct node *n, struct node *gy, int operand)
+{
+    (void)operand;
+    return build(b, "cumsum", &gy, 1, (struct attr[]){ n->attrs[0], n->attrs[1], { .i = !form_of(n).reverse } });
+}
+
+static void cumsum_sample(struct sample *d)
+{
+    static const enum dtype dtypes[] = { DT_FLOAT, DT_FLOAT, DT_F32, DT_F16, DT_I32, DT_I64 };
+    struct type t = sample_type(d, dtypes[sample_range(d, 0, 5)], 1, 3);
+    double reach = t.dtype == DT_I32 ? 0x1p31 - 1 : t.dtype == DT_I64 ? 0x1.fffffffffffffp62 : 4;
+    sample_operand(d, 0, &t, -reach, reach);
+    d->attrs[0] = sample_attr_int(sample_range(d, 0, 1) ? -1 : sample_range(d, -t.rank, t.rank - 1));
+    d->attrs[1] = sample_attr_int(sample_range(d, 0, 1));
+    d->attrs[2] = sample_attr_int(sample_range(d, 0, 1));
+}
+
+const struct op_def op_cumsum = {
+    .call = {
+        .name = "cumsum",
+        .doc = "running sums along one dimension; integers wrap",
+        .about = {
+            .shapes = "x [.., n, ..] -> [.., n, ..]",
+            .formula = "y_i = x_0 + ... + x_i; exclusive: without x_i; reverse: y_i = x_i + ... + x_(n-1)",
+            .source = "NumPy, cumsum",
+            .gradient = "the cumsum of gy in the other direction",
+        },
+        .operands = { { .name = "x" } },
+        .attrs = cumsum_attrs,
+        .n_attrs = N_ATTRS(cumsum_attrs),
+    },
+    .class = CLS_SCAN,
+    .keep_f32 = true,
+    .type = { .infer = cumsum_infer, .contract = cumsum_contract },
+    .reference = { .work = cumsum_work, .eval = cumsum_eval, .bound = cumsum_bound },
+    .kernel = { .scan = form_of },
+    .gradient = cumsum_grad,
+    .sample = cumsum_sample,
+};

@@ -487,7 +487,7 @@ static void test_field_agrees_with_exact_doubles(void **state)
         int compared = 0;
         if (op_is_bound_by_walkers(op_at(i)))
             continue;
-        each_case(op_at(i), SESSION_CASES, check_field, &compared);
+        each_case(op_at(i), 3 * SESSION_CASES, check_field, &compared);
         for (size_t j = 0; j < sizeof rational / sizeof *rational; j++)
             if (!strcmp(rational[j], op_at(i)->call.name) && compared < 100)
                 fail_msg("%s was compared %d times", rational[j], compared);

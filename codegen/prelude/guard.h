@@ -11,4 +11,3 @@ static inline tk_i64 p_in(tk_i64 i, tk_i64 n)
 }
 #define TK_IN(I, N) p_in(I, N)
 #define TK_IN_ARG(I, K) p_in(I, p_counts[K])
-

@@ -1,5 +1,6 @@
 #include "runtime/emu/emu_matrix.h"
 
+#include <float.h>
 #include <string.h>
 
 #include "ir/session.h"
@@ -126,14 +127,14 @@ static bool is_special(float x) { return (bits_of(x) & 0x7f800000u) == 0x7f80000
 
 /* Returns the IEEE result of the dot product a·b plus c. Requires an infinite or NaN operand. `step`: stride of b.
    `nan`: bits of the NaN result. */
-static float special_sum(const float *a, const float *b, int step, int k, float c, uint32_t nan)
+static float special_sum(const uint16_t *a, const uint16_t *b, int step, int k, float c, uint32_t nan)
 {
     bool bad = c != c;
     bool plus = is_special(c) && c > 0;
     bool minus = is_special(c) && c < 0;
     for (int i = 0; i < k; i++) {
-        float x = a[i];
-        float y = b[i * step];
+        float x = widen(a[i]);
+        float y = widen(b[i * step]);
         if (!is_special(x) && !is_special(y))
             continue;
         bad |= x != x || y != y || x == 0 || y == 0;
@@ -143,6 +144,14 @@ static float special_sum(const float *a, const float *b, int step, int k, float 
             plus = true;
     }
     return bad || (plus && minus) ? float_of(nan) : float_of(minus ? 0xff800000u : 0x7f800000u);
+}
+
+static bool any_special(const uint16_t *h, int n, int step)
+{
+    bool any = false;
+    for (int i = 0; i < n; i++)
+        any |= (h[i * step] & 0x7c00) == 0x7c00;
+    return any;
 }
 
 /* MODEL_ALIGNED_SUM, as measured on an H200. A group of products and c are added in four steps:
@@ -157,107 +166,121 @@ static float special_sum(const float *a, const float *b, int step, int k, float 
 
 enum { NO_EXPONENT = -1000 };
 
-static int exponent_f16(uint16_t h)
-{
-    int e = h >> 10 & 31;
-    return e ? e - 15 : h & 0x7fff ? -14 : NO_EXPONENT;
-}
+enum {
+    LANES = 4,           /* columns in a vector */
+    LEAST_EXPONENT = -28 /* of the product of two subnormal factors: no product but 0 is below */
+};
+typedef int32_t ints __attribute__((vector_size(4 * LANES)));
+typedef float floats __attribute__((vector_size(4 * LANES)));
 
-static int exponent_f32(float x)
-{
-    int e = (int)(bits_of(x) >> 23 & 255);
-    return e ? e - 127 : -126;
-}
-
-static double power_of_two(int e)
-{
-    uint64_t u = (uint64_t)(e + 1023) << 52;
-    double x;
-    memcpy(&x, &u, 8);
-    return x;
-}
-
-static float toward_zero(double x)
-{
-    float f = (float)x;
-    return (f < 0 ? -f : f) > (x < 0 ? -x : x) ? float_of(bits_of(f) - 1) : f;
-}
-
-struct aligned_operands {
-    double a[SIDE][SIDE], b[SIDE][SIDE]; /* 0 instead of infinity and NaN */
-    int16_t ea[SIDE][SIDE], eb[SIDE][SIDE];
+/* Finite operands of a matrix instruction: 0 instead of infinity and NaN. */
+struct operands {
+    float value[SIDE * SIDE];
+    int32_t exponent[SIDE * SIDE];
 };
 
-/* Adds the products of k0 <= k < k0 + group to row i of C, which has n columns. Inlined with a constant n, the loops
-   over columns become vector code. */
-static inline __attribute__((always_inline)) void aligned_row(const struct aligned_operands *o, int i, int k0,
-                                                              int group, int fbits, int n, float *c)
+/* Fills n operands from f16; n is a multiple of LANES. */
+static void finite_operands(const uint16_t *from, int n, struct operands *out)
 {
-    int16_t top[SIDE];
-    double scale[SIDE];
-    int64_t sum[SIDE];
-    for (int j = 0; j < n; j++)
-        top[j] = (int16_t)exponent_f32(c[j]);
-    for (int k = k0; k < k0 + group; k++)
-        for (int j = 0; j < n; j++) {
-            int16_t e = (int16_t)(o->ea[i][k] + o->eb[k][j]);
-            top[j] = e > top[j] ? e : top[j];
-        }
-    for (int j = 0; j < n; j++) {
-        scale[j] = power_of_two(fbits - top[j]);
-        sum[j] = (int64_t)(c[j] * scale[j]);
+    for (int i = 0; i < n; i += LANES) {
+        ints h = { from[i], from[i + 1], from[i + 2], from[i + 3] };
+        ints field = h >> 10 & 31;
+        ints zero = (h & 0x7fff) == 0;
+        floats magnitude = (floats)((h & 0x7fff & (field != 31)) << 13) * 0x1p112f;
+        ints value = (ints)magnitude | (h & 0x8000) << 16;
+        ints exponent = ((field - 15 - (field == 0)) & ~zero) | (NO_EXPONENT & zero);
+        memcpy(out->value + i, &value, sizeof value);
+        memcpy(out->exponent + i, &exponent, sizeof exponent);
     }
-    for (int k8 = k0; k8 < k0 + group; k8 += 8) {
-        int32_t part[SIDE] = { 0 };
-        for (int k = k8; k < k8 + 8 && k < k0 + group; k++)
-            for (int j = 0; j < n; j++)
-                part[j] += (int32_t)(o->a[i][k] * o->b[k][j] * scale[j]);
-        for (int j = 0; j < n; j++)
+}
+
+static ints largest(ints a, ints b)
+{
+    ints m = a > b;
+    return (a & m) | (b & ~m);
+}
+
+static floats power_of_two(ints e) { return (floats)((e + 127) << 23); }
+
+/* Returns sum·scale truncated to f32. It is not subnormal. */
+static float truncate_to_f32(int64_t sum, float scale)
+{
+    double x = (double)sum;
+    uint64_t u;
+    memcpy(&u, &x, 8);
+    u &= ~(uint64_t)0x1fffffff; /* the bits that f32 has no room for */
+    memcpy(&x, &u, 8);
+    x *= (double)scale;
+    x = x < FLT_MAX ? x : FLT_MAX;
+    return (float)(x > -FLT_MAX ? x : -FLT_MAX);
+}
+
+/* Adds to LANES elements of C, at `out`, the products of group operands from a0 in A's row and from b0 in B's columns.
+   f32 is exact here: a product has 22 bits, and a scaled number that f32 rounds is below 1, so it becomes 0. If E is
+   below LEAST_EXPONENT, every product is 0 and c stays. */
+static void aligned_sum(const struct matrix_unit *u, const struct operands *a, int a0, const struct operands *b, int b0,
+                        float *out)
+{
+    int group = u->model.group;
+    ints c, e;
+    floats values;
+    int64_t sum[LANES];
+    memcpy(&c, out, sizeof c);
+    ints top = largest(c >> 23 & 255, (ints){ 1, 1, 1, 1 }) - 127;
+    for (int k = 0; k < group; k++) {
+        memcpy(&e, b->exponent + b0 + k * u->n, sizeof e);
+        top = largest(top, a->exponent[a0 + k] + e);
+    }
+    floats scale = power_of_two(u->model.fbits - largest(top, (ints){ 0 } + LEAST_EXPONENT));
+    ints part = __builtin_convertvector((floats)c * scale, ints);
+    for (int j = 0; j < LANES; j++)
+        sum[j] = part[j];
+    for (int k8 = 0; k8 < group; k8 += 8) {
+        part = (ints){ 0 };
+        for (int k = k8; k < k8 + 8 && k < group; k++) {
+            memcpy(&values, b->value + b0 + k * u->n, sizeof values);
+            part += __builtin_convertvector(a->value[a0 + k] * values * scale, ints);
+        }
+        for (int j = 0; j < LANES; j++)
             sum[j] += part[j];
     }
-    for (int j = 0; j < n; j++)
-        c[j] = toward_zero((double)sum[j] * power_of_two(top[j] - fbits));
+    floats unit = power_of_two(top - u->model.fbits);
+    for (int j = 0; j < LANES; j++)
+        if (top[j] >= LEAST_EXPONENT)
+            out[j] = truncate_to_f32(sum[j], unit[j]);
+}
+
+static void multiply_finite(const struct matrix_unit *u, const uint16_t *a, const uint16_t *b, float *c)
+{
+    struct operands va, vb;
+    finite_operands(a, u->m * u->k, &va);
+    finite_operands(b, u->k * u->n, &vb);
+    for (int k = 0; k < u->k; k += u->model.group)
+        for (int i = 0; i < u->m; i++)
+            for (int j = 0; j < u->n; j += LANES)
+                aligned_sum(u, &va, i * u->k + k, &vb, k * u->n + j, c + i * u->n + j);
 }
 
 static void multiply_aligned(const struct matrix_unit *u, const uint16_t *a, const uint16_t *b, float *c)
 {
-    struct aligned_operands o;
-    float fa[SIDE * SIDE], fb[SIDE * SIDE], special[SIDE * SIDE];
-    bool row_special[SIDE] = { false };
-    bool col_special[SIDE] = { false };
-    bool is[SIDE * SIDE];
-    BUG_IF(u->model.fbits > 25, "%s: terms of more than 27 bits", u->name);
-    for (int i = 0; i < u->m; i++)
-        for (int k = 0; k < u->k; k++) {
-            float x = fa[i * u->k + k] = widen(a[i * u->k + k]);
-            row_special[i] |= is_special(x);
-            o.a[i][k] = is_special(x) ? 0 : x;
-            o.ea[i][k] = (int16_t)exponent_f16(a[i * u->k + k]);
-        }
-    for (int k = 0; k < u->k; k++)
-        for (int j = 0; j < u->n; j++) {
-            float x = fb[k * u->n + j] = widen(b[k * u->n + j]);
-            col_special[j] |= is_special(x);
-            o.b[k][j] = is_special(x) ? 0 : x;
-            o.eb[k][j] = (int16_t)exponent_f16(b[k * u->n + j]);
-        }
-    for (int i = 0; i < u->m; i++)
+    float special[SIDE * SIDE];
+    bool is[SIDE * SIDE] = { false };
+    bool any = any_special(a, u->m * u->k, 1) || any_special(b, u->k * u->n, 1);
+    BUG_IF(u->model.fbits > 25 || u->model.fbits < 23, "%s: terms of %d bits", u->name, u->model.fbits + 2);
+    for (int at = 0; at < u->m * u->n; at++)
+        any |= is_special(c[at]);
+    for (int i = 0; any && i < u->m; i++)
         for (int j = 0; j < u->n; j++) {
             int at = i * u->n + j;
-            is[at] = row_special[i] || col_special[j] || is_special(c[at]);
+            const uint16_t *row = a + i * u->k;
+            is[at] = any_special(row, u->k, 1) || any_special(b + j, u->k, u->n) || is_special(c[at]);
             if (is[at]) {
-                special[at] = special_sum(fa + i * u->k, fb + j, u->n, u->k, c[at], 0x7fffffffu);
+                special[at] = special_sum(row, b + j, u->n, u->k, c[at], 0x7fffffffu);
                 c[at] = 0;
             }
         }
-    for (int k0 = 0; k0 < u->k; k0 += u->model.group)
-        for (int i = 0; i < u->m; i++) {
-            if (u->n == 8)
-                aligned_row(&o, i, k0, u->model.group, u->model.fbits, 8, c + i * 8);
-            else
-                aligned_row(&o, i, k0, u->model.group, u->model.fbits, u->n, c + i * u->n);
-        }
-    for (int at = 0; at < u->m * u->n; at++)
+    multiply_finite(u, a, b, c);
+    for (int at = 0; any && at < u->m * u->n; at++)
         if (is[at])
             c[at] = special[at];
 }

@@ -31,7 +31,7 @@ static struct exact_device_report run(struct session *s, const char *target, con
     }
     struct device *d = emu_open(s, t, false, 1);
     struct exact_device_report r;
-    if (!d || !exact_device(s, p, d, chain_bind(c, BATCH, 42), false, &r))
+    if (!d || !exact_device(s, p, d, chain_bind(c, BATCH, 42), false, 1, &r))
         fail_msg("%s%s\n%s", class_text, text, chain_why(s, 0));
     d->ops->close(d);
     sum->kernels += r.n_kernels;

@@ -119,7 +119,7 @@ static bool judge_exactly(struct verify_job *j)
     progress_show(&j->progress, "running the kernels on small integers");
     int64_t hint = line_pass_ctx(&j->l, j->k.target).hint;
     const struct program *p = ok ? codegen_stand_ins(j->l.s, j->k.after, j->k.target, hint) : NULL;
-    ok = p && exact_device(j->l.s, p, j->d, j->b, j->l.c->o.sanitize, on);
+    ok = p && exact_device(j->l.s, p, j->d, j->b, j->l.c->o.sanitize, line_threads(j->l.c), on);
     progress_clear(&j->progress);
     r->device = on;
     r->pass = r->pass && on->pass;

@@ -163,15 +163,15 @@ static bool compare(struct trial *t, const struct node *n, struct exact_device_v
 }
 
 /* Draws sparser inputs until every value is exact. */
-static bool judge(struct exec *e, const struct group *gr, struct exact_device_verdict *v)
+static bool judge(struct exec *e, const struct group *gr, int threads, struct exact_device_verdict *v)
 {
     static const double densities[] = { 1, 0.25, 0x1p-4, 0x1p-6 };
     bool ok = true;
     *v = (struct exact_device_verdict){ .group = gr };
     for (int i = 0; i < 4; i++) {
         struct trial t = { .s = e->s, .e = e, .gr = gr };
-        t.value = walk_begin(e->s, e->p->g, &e->dims, NUMERICS_REAL, 1);
-        t.mass = walk_begin(e->s, e->p->g, &e->dims, NUMERICS_REAL, 1);
+        t.value = walk_begin(e->s, e->p->g, &e->dims, NUMERICS_REAL, threads);
+        t.mass = walk_begin(e->s, e->p->g, &e->dims, NUMERICS_REAL, threads);
         t.mass->kind = NUM_MASS;
         for (size_t k = 0; k < gr->n_ins; k++)
             fill(&t, gr->ins[k], densities[i]);
@@ -189,7 +189,7 @@ static bool judge(struct exec *e, const struct group *gr, struct exact_device_ve
 }
 
 bool exact_device(struct session *s, const struct program *p, struct device *d, const struct binding *b, bool checked,
-                  struct exact_device_report *out)
+                  int threads, struct exact_device_report *out)
 {
     struct compiled k = { .target = d->target, .program = (struct program *)p };
     const struct graph *g = p->g;
@@ -202,7 +202,7 @@ bool exact_device(struct session *s, const struct program *p, struct device *d, 
     out->kernels = arena_array(s->run, struct exact_device_verdict, g->n_groups + 1);
     for (size_t i = 0; i < g->n_groups && ok; i++) {
         struct exact_device_verdict *v = &out->kernels[out->n_kernels++];
-        ok = judge(e, g->groups[i], v);
+        ok = judge(e, g->groups[i], threads, v);
         out->n_judged += !v->why_not;
         out->pass &= !v->unequal;
     }

@@ -23,7 +23,7 @@ struct exact_device_report {
 };
 
 /* Compiles p, a program of codegen_stand_ins, for d, and runs each group on inputs of its own. `checked`: d is the
-   checking emulator. false with diagnostics if it does not compile or run. */
+   checking emulator. `threads`: of the reference. false with diagnostics if it does not compile or run. */
 bool exact_device(struct session *s, const struct program *p, struct device *d, const struct binding *b, bool checked,
-                  struct exact_device_report *out);
+                  int threads, struct exact_device_report *out);
 #endif

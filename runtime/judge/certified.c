@@ -18,8 +18,8 @@ static void set_load_errors(struct walk *w, const struct graph *g)
     }
 }
 
-/* The float scores from which `set` is chosen. If an op with attributes p, n and s encodes the scores first, sets
-   *encoded and *ring. */
+/* Returns the float scores from which `set` is chosen. If an op with attributes p, n and s encodes these scores,
+   *encoded is true and *ring is filled in. */
 static const struct node *scores_of(const struct node *set, struct padic *ring, bool *encoded)
 {
     const struct node *x = set->in[0];

@@ -1,12 +1,13 @@
 #ifndef TOKIC_RUNTIME_JUDGE_CERTIFIED_H
 #define TOKIC_RUNTIME_JUDGE_CERTIFIED_H
-/* Certified routing (ir/route/certify.h): counts the rows whose chosen set no rounding in the program can change, for
-   one binding of the sources. */
+/* Certified routing counts the routed rows whose chosen set no rounding in the program can change. See
+   ir/route/certify.h. */
 #include "codegen/program.h"
 #include "runtime/bind.h"
 
-/* Adds the number of routed rows to *rows, and of certified rows to *certified. Scores are evaluated in real numbers,
-   with a bound on the program's error from the sources on: sums, stores, and the rounding of sources on upload. */
+/* Adds the number of routed rows to *rows, and the number of certified rows to *certified.
+   Scores are evaluated in real numbers. Their error bounds cover the program's sums and stores, and the rounding of
+   sources on upload. */
 void certified_rows(struct session *s, const struct program *p, const struct binding *b, int threads, int64_t *rows,
                     int64_t *certified);
 #endif

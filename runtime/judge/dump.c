@@ -23,8 +23,8 @@ static bool save_bytes(struct session *s, const char *path, const void *bytes, s
     return file_create(s, &f, path) && file_write(&f, bytes, n) && file_commit(&f);
 }
 
-/* For emulated launches: also saves the code object for the target itself. Saves nothing if the target's compiler is
-   absent. */
+/* For emulated launches: compiles the kernels for the target too, and saves the code object. Does nothing if the
+   target's compiler is absent. */
 static bool save_target_object(struct exec *e, const char *dir)
 {
     const struct target *t = e->p->target;
@@ -80,7 +80,7 @@ static void describe_args(struct exec *e, const struct program_launch *pl, const
     }
 }
 
-/* The index of the first argument that the group itself writes: a result, else scratch. */
+/* Returns the index of the first argument that is a result or scratch of the group. */
 static int64_t first_result(const struct program_launch *pl)
 {
     size_t k = 0;

@@ -10,8 +10,8 @@
      NNN-KERNEL/outK.want.npy, outK.bound.npy    verify only: the reference's K-th result and its error bounds (f64) */
 #include "runtime/device/exec.h"
 
-/* Writes the kernels' text and code into the directory, which is created if needed. From then on each launch also
-   writes launch.json, its buffers before it, and its results after it. */
+/* Creates directory `dir` if needed, and writes the kernels' text and code into it. From then on, every launch
+   writes launch.json, its buffers before the launch, and the written buffers after the launch. */
 bool dump_begin(struct exec *e, const char *dir);
 const char *dump_launch_dir(struct exec *e, size_t number);
 #endif

@@ -11,17 +11,17 @@ struct exact {
     struct session *s;
     const struct program *p;
     const struct binding *b;
-    struct walk *w; /* holds the value of each node that a later group reads */
+    struct walk *w; /* holds every value that a later group reads */
     const struct payloads *lib;
-    payload_run **run;   /* of each of the program's kernels */
-    size_t next;         /* the next launch */
-    size_t *last_reader; /* for each node id: the last group that reads it, plus 1 */
+    payload_run **run;   /* by number of a kernel of the program */
+    size_t next;         /* number of the next launch */
+    size_t *last_reader; /* by node id: the last group that reads the node, plus 1 */
 };
 
 /* ---- inputs ---- */
 static bool is_float(const struct node *n) { return dtype_is_float(n->type.dtype); }
 
-/* Element i of value `of`: uniform in the field. A function of both alone, so that it is the same in every run. */
+/* Returns element i of node number `of`: uniform in the field, and the same in every run. */
 static uint64_t draw(const struct exact *x, uint64_t of, int64_t i)
 {
     enum { DRAWN = FIELD_OP_COUNT + 16 };
@@ -38,7 +38,7 @@ static void bind_source(struct exact *x, const struct node *n)
         v[i] = is_float(n) ? (NUM){ .u = draw(x, (uint64_t)n->id, i) } : (NUM){ .i = tensor_get_i64(t, i) };
 }
 
-/* Gives a judged value to its readers: floats other than zero are drawn anew. */
+/* Draws the elements of a judged float value anew for its readers. Zeros stay. */
 static void renew(struct exact *x, const struct node *n)
 {
     struct wval *v = &x->w->val[n->id];
@@ -78,7 +78,7 @@ static size_t last_launch(const struct exact *x)
     return i;
 }
 
-/* Evaluates the next group's nodes, and binds the sources that it reads. */
+/* Evaluates the next group in the reference. Binds the sources that the group reads first. */
 static const struct group *evaluate(struct exact *x)
 {
     const struct group *gr = x->p->launches[x->next].group;
@@ -106,7 +106,7 @@ void exact_judge(struct exact *x, struct exact_verdict *v)
     v->error = exact_error(x->p, x->next, last, x->w);
 }
 
-/* Frees what no later group reads, and prepares the rest for its readers. */
+/* Moves on to the next group: frees values without further readers, and draws the group's results anew. */
 void exact_pass_on(struct exact *x)
 {
     const struct group *gr = x->p->launches[x->next].group;
@@ -130,10 +130,10 @@ static void find_readers(struct exact *x)
             x->last_reader[g->groups[i]->ins[k]->id] = i + 1;
 }
 
-/* ---- what is seen with constant probability only ---- */
+/* ---- values that only selections read ---- */
 enum { REACHES = 1, SEEN = 2 };
 
-/* Marks the nodes of gr whose value reaches a result, and those that do by other ways than a selection. */
+/* Marks nodes of gr. REACHES: a result depends on the node. SEEN: one does so without a selection in between. */
 static void mark_seen(const struct group *gr, char *mark)
 {
     for (size_t i = 0; i < gr->n_outs; i++)

@@ -8,7 +8,7 @@
 #include "runtime/device/exec.h"
 #include "runtime/judge/walk.h"
 
-/* Integers up to this magnitude are exact in f32. A mass (NUM_MASS) up to it bounds every partial sum. */
+/* f32 holds every integer up to this magnitude. The mass of a value (NUM_MASS) bounds all its partial sums. */
 static const double most_f32 = 0x1p24;
 
 struct trial {
@@ -21,8 +21,8 @@ struct trial {
 static bool is_float(const struct node *n) { return dtype_is_float(n->type.dtype); }
 
 /* ---- inputs ---- */
-/* Element i of input n: −1 or 1 with probability density/2 each, else 0. Integers keep their range, since they may be
-   indices. */
+/* Returns element i of input n. A float is −1 or 1 with probability density/2 each, else 0. An integer stays in its
+   range (n->facts), since it may be an index. */
 static int64_t draw(const struct node *n, int64_t i, double density)
 {
     uint64_t x = field_mix(7, FIELD_OP_COUNT + 17, (uint64_t)n->id, (uint64_t)i);
@@ -85,7 +85,7 @@ static void evaluate(struct trial *t, const struct node *n)
 /* ---- is every value an exact integer? ---- */
 static bool fits(enum dtype t, double x) { return t == DT_FLOAT || dtype_round(t, x) == x; }
 
-/* Is n held exactly wherever it is rounded: in memory, by its dtype, and as the operand of a matrix unit? */
+/* True if n's dtype, dtype `as` and f32 all hold n's elements exactly. */
 static bool is_held(const struct trial *t, const struct node *n, enum dtype as)
 {
     const struct wval *v = walk_value(t->value, n);
@@ -162,7 +162,7 @@ static bool compare(struct trial *t, const struct node *n, struct exact_device_v
     return got || !want->count;
 }
 
-/* Draws sparser inputs until every value is exact. */
+/* Judges the group on inputs with more and more zeros, until every value is exact. */
 static bool judge(struct exec *e, const struct group *gr, int threads, struct exact_device_verdict *v)
 {
     static const double densities[] = { 1, 0.25, 0x1p-4, 0x1p-6 };

@@ -1,10 +1,16 @@
-/* Both sides are polynomials of degree at most D in the inputs, the results of hashes, and the inverses of divisors.
+/* Two sides are compared: the graph and the kernel. Each side is a polynomial of degree at most D in the inputs, the
+   results of hashes, and the inverses of divisors.
+
    Two different polynomials of degree d agree at a random point of a field of P elements with probability at most d/P
-   (Schwartz 1980). Operands of hashes that are different polynomials must also have different values: of m hashes on
-   each side, this fails for one of (2m)²/2 pairs, with probability at most d/P each. Together: d(1 + (2m)²/2)/P.
-   Inverses are not independent variables. Multiplying by all Q divisors, each of degree at most e, as often as they
-   occur, at most D times, removes the inverses: d = D(1 + Q·e). A divisor that contains inverses needs one more such
-   step. */
+   (Schwartz 1980).
+
+   Hashes: each side has at most m. If the operands of two hashes are different polynomials, their values must differ
+   too. There are (2m)²/2 pairs of hashes, and each fails with probability at most d/P. Together with the two sides: d(1
+   + (2m)²/2)/P.
+
+   Inverses: they are not independent variables. Each side has at most Q divisors, each of degree at most e.
+   Multiplying both sides by all divisors, D times, removes the inverses. Then d = D(1 + Q·e). A divisor that
+   contains inverses needs one more such step. */
 #include "runtime/judge/exact_error.h"
 
 #include <math.h>
@@ -12,7 +18,7 @@
 
 #include "ir/ops/op.h"
 
-/* Degrees (NUM_DEGREE) of all that a side computes, and of its divisors. */
+/* The largest degree (NUM_DEGREE) of any value of one side, and of any divisor. */
 struct side {
     uint64_t most, divisor;
 };
@@ -22,8 +28,8 @@ struct cone {
     struct arena *a;
     const struct group *gr;
     const struct dim_values *dims;
-    struct ev_tally *tally; /* of one element, for each node id */
-    struct box *box;        /* the needed elements of each node id; rank -1: none */
+    struct ev_tally *tally; /* by node id: hashes and inverses of one element */
+    struct box *box;        /* by node id: the needed elements; rank -1: none */
 };
 
 static bool computes(const struct group *gr, const struct node *n)
@@ -54,7 +60,7 @@ static double box_count(const struct box *b)
     return b->rank < 0 ? 0 : n;
 }
 
-/* Counts the hashes and inverses that element `at` of result `out` is computed from. */
+/* Counts the hashes and inverses from which element `at` of result `out` is computed. */
 static void count_cone(struct cone *c, const struct node *out, int64_t at, double *calls, double *inverses)
 {
     const struct group *gr = c->gr;
@@ -117,13 +123,13 @@ static struct side side_of_graph(struct walk *w, const struct group *gr, const s
 }
 
 /* ---- the kernel ---- */
-/* Degrees of a kernel's values and memory, whatever the order of its statements. */
+/* The degrees of a kernel's values. An array has one degree: the largest of its elements. */
 struct flow {
     const struct kernel *k;
     const struct program_launch *l;
-    uint64_t *value; /* for each kexpr id, plus 1; 0: not computed in this round */
+    uint64_t *value; /* by kexpr id: the degree plus 1; 0: not computed in this round */
     uint64_t *arg, *shared, *priv, *frag;
-    uint64_t *elem; /* in an EACH: the fragment's */
+    uint64_t *elem; /* inside an EACH statement: the degree of its fragment */
     struct side side;
     bool grew;
 };
@@ -227,8 +233,8 @@ static void flow_stmts(struct flow *f, struct kstmt *const *list, size_t n)
         flow_stmt(f, list[i]);
 }
 
-/* `scratch`: the degrees in the group's scratch, which this launch reads and raises. false: a value grows with every
-   turn of a loop. */
+/* Finds the largest degrees of a launch. `scratch`: degrees of the group's scratch buffers, which are raised to
+   those that the launch stores. Returns false if a degree grows with every turn of a loop. */
 static bool side_of_launch(struct arena *a, const struct program_launch *l, uint64_t *scratch, struct side *out)
 {
     enum { MOST_ROUNDS = 64 };

@@ -24,7 +24,8 @@ static const char *library_text(struct session *s, const char *prelude, const ch
     return text;
 }
 
-/* dlopen knows a library by its path, so the file stays open as long as the library: see emu_module.c. */
+/* Keeps the file open as long as the library. dlopen knows a library by its path, and a later file could get the
+   same path. */
 static bool library_open(struct session *s, const struct code *code, struct payloads *lib)
 {
     char path[64];
@@ -80,7 +81,7 @@ void payloads_close(struct payloads *lib)
 }
 
 /* ---- memory ---- */
-/* What kernels store of a type: an element of the field for any float. */
+/* A float of any dtype is stored as an 8-byte payload. */
 static size_t cell_size(enum dtype t) { return dtype_is_float(t) ? sizeof(uint64_t) : (size_t)dtype_size(t); }
 
 void cells_set(const struct cells *c, int64_t i, NUM v)

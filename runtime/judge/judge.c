@@ -1,5 +1,5 @@
-/* Judges a group: evaluates it in double, on the inputs that its kernels have read, and compares their results with
-   this reference. */
+/* Judges a group. Evaluates the group in double, on the inputs that its kernels have read, and compares the kernels'
+   results with this reference. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "runtime/format/npy.h"
 #include "runtime/judge/verify.h"
 
-/* Kernels from SAMPLE_WHOLE multiply-adds on are judged on chosen elements of each result. */
+/* A group of SAMPLE_WHOLE multiply-adds or more is judged only on some elements of each result. */
 #define SAMPLE_WHOLE 1e8
 enum { SAMPLE_ELEMENTS = 4096, SAMPLE_ROWS = 64 };
 
@@ -19,9 +19,9 @@ struct judge {
     const struct group *gr;
     struct kernel_verdict *v;
     struct coverage *of;
-    struct run *runs; /* the judged elements of the current result */
+    struct run *runs; /* judged elements of the current result */
     size_t n_runs;
-    struct tensor *want, *bound; /* of the current result, for the dump; NULL: no dump */
+    struct tensor *want, *bound; /* reference and bounds of the current result; NULL: no dump */
 };
 
 static void index_of(const struct walk *w, const struct type *t, int64_t at, struct box *out)
@@ -34,7 +34,7 @@ static void index_of(const struct walk *w, const struct type *t, int64_t at, str
     }
 }
 
-/* The first element of n in `box` whose error bound is infinite; -1: none. */
+/* Returns the first element of n in `box` whose error bound is infinite; -1: none. */
 static int64_t first_unbounded(const struct walk *w, const struct node *n, const struct box *box)
 {
     const struct wval *x = walk_value(w, n);
@@ -52,7 +52,7 @@ static int64_t first_unbounded(const struct walk *w, const struct node *n, const
     return -1;
 }
 
-/* Finds out why element i of n has no error bound. Goes back along operands without a bound to the first value that
+/* Finds out why element i of n has no error bound. Follows operands without a bound back to the first value that has
    lost its bound. */
 static void blame_range(struct judge *j, const struct node *n, int64_t i)
 {
@@ -102,15 +102,16 @@ static void note(struct judge *j, const struct node *n, int64_t i, double got, d
     j->v->ratio = ratio;
 }
 
-/* The rounding error of a store of n, for values of magnitude up to `reach`. A finite result was rounded from at most
-   half an ulp above the dtype's largest number, so `reach` is cut there. 0 if the store does not narrow an f32. */
+/* Bounds the rounding error of storing a value of magnitude up to `reach` in n's storage dtype. 0 if this is no
+   narrower than f32. `reach` is cut at the dtype's largest number: a finite result comes from at most half an ulp
+   above it. */
 static double store_error(const struct node *n, double reach)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
     return t->mantissa < dtype_table[DT_F32].mantissa ? dtype_half_ulp(n->storage, fmin(reach, t->max)) : 0;
 }
 
-/* `e` bounds the error of the kernel's arithmetic. The store's rounding error is added here. */
+/* `e` bounds the error of the kernel's arithmetic, without the rounding of the store. */
 static void judge_float(struct judge *j, const struct node *n, int64_t i, double got, double want, double e)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
@@ -157,8 +158,8 @@ static bool judge_floats(struct judge *j, const struct node *n, const struct ten
     return ok;
 }
 
-/* Judges integers and booleans. The kernel's value then replaces the reference's, so that later values of the group are
-   judged by what the kernel chose. */
+/* Judges integers and booleans. The kernel's value then replaces the reference's, so that later values of the group
+   follow the kernel's choice. */
 static void judge_integers(struct judge *j, const struct node *n, const struct tensor *out)
 {
     struct wval *x = &j->w->val[n->id];
@@ -175,8 +176,8 @@ static void judge_integers(struct judge *j, const struct node *n, const struct t
         }
 }
 
-/* May element a precede element b in the order of the scores, given the scores' errors? NaN comes last. The lower index
-   wins a tie. */
+/* True if element a may precede element b in the order of the scores, given the scores' errors. Higher scores come
+   first, NaNs last. Of equal scores, the lower index comes first. */
 static bool may_precede(const struct wval *x, bool is_float, int64_t a, int64_t b, int64_t row)
 {
     double ea = x->e[row + a];
@@ -196,8 +197,7 @@ static bool may_precede(const struct wval *x, bool is_float, int64_t a, int64_t 
     return sa + ea > sb - eb || (sa + ea == sb - eb && (a < b || ea + eb > 0));
 }
 
-/* A chosen set is right if it has as many members as the reference's, and each member may precede each element that is
-   not chosen. */
+/* A chosen set is right if it has as many members as the reference's, and each member may precede each non-member. */
 static void judge_set(struct judge *j, const struct node *n, const struct tensor *out, int64_t row, int64_t length)
 {
     const struct wval *scores = walk_value(j->w, n->in[0]);
@@ -252,8 +252,8 @@ static bool is_large(const struct walk *w, const struct group *gr)
     return sum >= SAMPLE_WHOLE;
 }
 
-/* The elements of a large group that are judged. Fewer are if that would take SAMPLE_WHOLE multiply-adds, for example
-   since a result sums over all rows. */
+/* Chooses the judged elements of a large group. Chooses fewer if the choice takes over SAMPLE_WHOLE multiply-adds,
+   for example because a result sums over all rows. */
 static struct subsets *choose_elements(const struct walk *w, const struct group *gr, uint64_t seed)
 {
     for (int64_t elements = SAMPLE_ELEMENTS, rows = SAMPLE_ROWS;; elements /= 4, rows /= 2) {

@@ -1,6 +1,7 @@
 #include "runtime/judge/reference.h"
 
-/* Chosen elements of an output. Each row of a batch costs a whole pass over the weights, so there are few. */
+/* Numbers of chosen rows and elements of an output. Rows are few, since each row of a batch costs a pass over all
+   weights. */
 enum { REFERENCE_ROWS = 16, REFERENCE_ELEMENTS = 4096 };
 
 struct reference *reference_begin(struct session *s, const struct graph *parsed, const struct binding *b,
@@ -24,7 +25,8 @@ void reference_end(struct reference *r)
 
 static double work_of(const struct subsets *p) { return subsets_work(p, p->g->nodes, p->g->n_nodes); }
 
-/* Few rows of a result with few columns: the elements' number is limited too. */
+/* Draws REFERENCE_ELEMENTS elements of n, or fewer if rows are so short that this would be more than REFERENCE_ROWS
+   rows. */
 static void draw_output(struct subsets *p, const struct node *n, uint64_t seed)
 {
     int64_t length = n->type.rank ? dims_eval(p->dims, n->type.dim[n->type.rank - 1]) : 1;
@@ -40,7 +42,8 @@ static struct subsets *with_output(const struct subsets *p, const struct node *n
     return q;
 }
 
-/* All rows of the chosen sets, where they cost little beside the outputs. */
+/* Returns p with all rows of its chosen sets added, if these add at most REFERENCE_WHOLE multiply-adds. Otherwise
+   returns p as it was. */
 static struct subsets *with_sets(struct subsets *p)
 {
     struct subsets *q = subsets_copy(p);
@@ -53,7 +56,8 @@ static struct subsets *with_sets(struct subsets *p)
     return good ? q : p;
 }
 
-/* All outputs together, where that is within the limit; else one after the other, without those that are not. */
+/* Chooses elements of all outputs together, if they fit within REFERENCE_LIMIT. Otherwise adds one output after the
+   other, and leaves out those that do not fit. */
 static struct subsets *choose(struct reference *r)
 {
     const struct graph *g = r->g;

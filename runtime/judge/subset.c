@@ -135,7 +135,7 @@ static int64_t last_dim(const struct subsets *p, const struct node *n)
     return n->type.rank ? dims_eval(p->dims, n->type.dim[n->type.rank - 1]) : 1;
 }
 
-/* The first element from i on whose bit is `want`, before `end`; else `end`. */
+/* Returns the first i' with i <= i' < end whose bit is `want`; `end` if there is none. */
 static int64_t find_bit(const uint64_t *bits, int64_t i, int64_t end, bool want)
 {
     while (i < end) {
@@ -183,7 +183,7 @@ static uint64_t draw(uint64_t *state)
 }
 
 struct choice {
-    struct subset at; /* positions along one dimension */
+    struct subset at; /* the chosen positions */
     int64_t k;        /* number of positions to choose */
 };
 
@@ -194,7 +194,7 @@ static void choose(struct choice *c, int64_t i)
     add_range(&c->at, i, i + 1);
 }
 
-/* Of a dimension of n positions that begins at `from`: its ends, and the edges of its last tile. */
+/* Chooses the ends of the positions from..from+n-1, and the edges of their last tile of each size. */
 static void choose_tails(struct choice *c, int64_t from, int64_t n)
 {
     choose(c, from);
@@ -218,7 +218,8 @@ static void choose_rest(struct choice *c, uint64_t *rnd)
         choose(c, (int64_t)(draw(rnd) % (uint64_t)c->at.count));
 }
 
-/* k of `count` positions, which are `count / dim` stretches of length dim. */
+/* Chooses k of the positions 0..count-1. These form stretches of length `dim`. The edges of the first and the last
+   stretch come first. */
 static struct choice choose_positions(int64_t count, int64_t dim, int64_t k, uint64_t *rnd)
 {
     struct choice c = { .at = { .count = count }, .k = k };
@@ -254,7 +255,8 @@ void subsets_draw(struct subsets *p, const struct node *n, int64_t elements, int
 {
     struct subset *x = &p->of[n->id];
     int64_t length = last_dim(p, n);
-    uint64_t rnd = seed + UINT64_C(0x632be59bd9b4e019) * (uint64_t)(length + 1); /* equal shapes: equal choices */
+    /* Values with rows of equal length get the same choice. */
+    uint64_t rnd = seed + UINT64_C(0x632be59bd9b4e019) * (uint64_t)(length + 1);
     if (x->count == 0)
         return;
     int64_t rows = x->count / length;
@@ -291,7 +293,7 @@ static void box_of_all(const struct subsets *p, const struct type *t, struct box
         out->hi[d] = dims_eval(p->dims, t->dim[d]) - 1;
 }
 
-/* Adds the elements of a box. Dimensions from `inner` on lie together in memory. */
+/* Adds the elements of box b. Within the box, dimensions from `inner` on are contiguous in memory. */
 static void add_box(const struct subsets *p, struct subset *x, const struct type *t, const struct box *b)
 {
     int64_t dim[MAX_RANK];
@@ -320,8 +322,8 @@ static void add_box(const struct subsets *p, struct subset *x, const struct type
     }
 }
 
-/* The last boxes that were added, by operand and by the run's number in its row: where the same columns of each row are
-   chosen, a product's row needs the same columns as the row before. */
+/* The boxes added last, by operand and by the run's number in its row. A matrix product often needs the same columns
+   of an operand for every row; such a box is added only once. */
 enum { SEEN_OPERANDS = 3, SEEN_RUNS = 512 };
 struct seen {
     struct box box[SEEN_OPERANDS][SEEN_RUNS];

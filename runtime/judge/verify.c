@@ -1,5 +1,4 @@
-/* Runs a program group by group, judges each group, and measures how far the outputs are from their values in real
-   numbers. */
+/* Runs a program group by group, judges each group, and measures the drift of the outputs. */
 #include "runtime/judge/verify.h"
 
 #include <math.h>
@@ -11,7 +10,7 @@
 #include "runtime/judge/dump.h"
 #include "runtime/judge/held.h"
 
-/* Copies values from the device, since later launches may overwrite them. */
+/* Copies values from the device: later launches may overwrite them. */
 static bool read_values(struct exec *e, struct node *const *nodes, size_t n, const struct tensor **out, struct arena *a)
 {
     for (size_t i = 0; i < n; i++)
@@ -28,8 +27,8 @@ static void compare_reads(struct exec *e, struct held *h, const struct group *gr
         held_compare(h, gr->ins[i], ins[i], reader, r);
 }
 
-/* Runs a group's launches and judges the group. First fills the group's results and scratch with NaNs, so that an
-   element that no launch writes is noticed. */
+/* Runs a group's launches and judges the results. Before that, fills results and scratch with NaNs, so that a
+   missing store is noticed. */
 static bool judge_launches(struct exec *e, struct held *h, const struct group *gr, const struct judge_how *how,
                            struct kernel_verdict *v, struct verify_report *r)
 {
@@ -68,7 +67,8 @@ static void drift_add(struct drift *d, double x, double y, double *worst, double
         d->unlike++;
 }
 
-/* drift.relative is 0 if no element differs, and infinite if the reference is all zero and a is not. */
+/* Compares output a with n's value in w. drift.relative is 0 if they are equal, and infinite if n's value is all
+   zero and a is not. */
 static struct drift drift_of(const char *name, const struct tensor *a, const struct walk *w, const struct node *n)
 {
     struct drift d = { .name = name, .all = tensor_count(a) };
@@ -136,7 +136,7 @@ static bool drift(struct exec *e, struct reference *ref, const struct chosen *se
     return ok;
 }
 
-/* Copies a group's chosen sets as soon as its launches are done, since later launches reuse the memory. */
+/* Copies a group's chosen sets right after its launches: later launches reuse the memory. */
 static bool keep_sets(struct exec *e, const struct graph *parsed, const struct group *gr, struct chosen *sets,
                       size_t *n_sets)
 {
@@ -171,8 +171,8 @@ static void cover_outputs(struct session *s, const struct graph *g, struct verif
     }
 }
 
-/* If a larger share of an output is not judged, the verdict is VERDICT_PARTLY. Elements that overflow in the reference
-   itself (coverage.beyond) do not count. */
+/* Above this share of unjudged elements in an output, the verdict is VERDICT_PARTLY. Elements that overflow in the
+   reference itself (coverage.beyond) do not count. */
 static const double most_unjudged = 0.01;
 
 enum verdict verify_verdict(const struct verify_report *r)

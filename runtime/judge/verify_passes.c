@@ -1,6 +1,7 @@
-/* Are the passes right? The parsed graph and the graph after the passes are evaluated in real numbers. Each value that
-   both graphs have is compared. The parsed graph's value then replaces the other, so that differences do not
-   accumulate. Real numbers do not show that a value is stored in a too narrow dtype; width.h checks that. */
+/* Checks that the passes keep the graph's values. Evaluates the parsed graph and the graph after the passes in real
+   numbers, and compares the values that both have. After a comparison, the parsed graph's value replaces the other, so
+   that differences do not accumulate.
+   Real numbers do not show that a dtype is too narrow; width.h checks that. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,23 +15,23 @@ struct beside {
     struct session *s;
     struct reference *ref;
     const struct graph *parsed, *after;
-    struct walk *wp, *wa;          /* walk of `parsed`, the reference's; walk of `after` */
-    const struct node **parsed_of; /* by id of a node of `after`: the parsed node with the same value */
-    struct graph *expanded;        /* `parsed` with composite ops expanded; made on first use */
+    struct walk *wp, *wa;          /* wp walks `parsed` (the reference), wa walks `after` */
+    const struct node **parsed_of; /* by node id in `after`: the parsed node with the same value */
+    struct graph *expanded;        /* `parsed` with composite ops expanded; NULL: not needed yet */
     const struct width *width;
     size_t compared, left_out; /* numbers of values */
-    double elements, all;      /* of the compared values: compared, and in total */
+    double elements, all;      /* of the compared values: elements that are compared, and all elements */
     const char *value;
     struct loc loc;
 };
 
-/* The node of g that holds the parsed node's value; NULL if it is gone. */
+/* Returns the node of g that holds the value of parsed node pn; NULL: none. */
 static const struct node *value_in(const struct graph *g, const struct node *pn)
 {
     return (size_t)pn->id < g->n_values ? g->value_of[pn->id] : NULL;
 }
 
-/* By id of a node of g: the first parsed node with the same value, or NULL. */
+/* Returns an array by node id in g: the first parsed node with the same value, or NULL. */
 static const struct node **parsed_of(struct arena *a, const struct graph *parsed, const struct graph *g)
 {
     const struct node **of = arena_array(a, const struct node *, g->next_id + 1);
@@ -42,7 +43,8 @@ static const struct node **parsed_of(struct arena *a, const struct graph *parsed
     return of;
 }
 
-/* Marks the parsed values that `after` computes `an` from: the first ones on each path back from `an`. */
+/* Marks in `cut` the parsed values from which `after` computes `an`. A path back from `an` ends at the first of
+   them. */
 static void mark_cut(const struct beside *x, struct arena *a, const struct node *an, bool *cut)
 {
     const struct graph *g = x->after;
@@ -58,7 +60,7 @@ static void mark_cut(const struct beside *x, struct arena *a, const struct node 
     }
 }
 
-/* Extends `need` to all nodes that the needed nodes depend on, back to the nodes in `cut`. */
+/* Marks in `need` all nodes that the marked nodes depend on. Stops at nodes in `cut`. */
 static void mark_cone(const struct graph *g, const bool *cut, bool *need)
 {
     for (size_t i = g->n_nodes; i-- > 0;) {
@@ -68,7 +70,7 @@ static void mark_cone(const struct graph *g, const bool *cut, bool *need)
     }
 }
 
-/* Replaces n's value by pn's, where the parsed walk has that. n keeps its errors. */
+/* Sets n's value to pn's, for the elements that the parsed walk has. n's error bounds stay. */
 static void take_value(const struct beside *x, struct walk *w, const struct node *n, const struct node *pn)
 {
     struct wval *v = &w->val[n->id];
@@ -88,7 +90,7 @@ static void take_value(const struct beside *x, struct walk *w, const struct node
     free(runs);
 }
 
-/* The same elements of n are exact. */
+/* Sets n's error bounds to 0, for the elements that the parsed walk has of pn. */
 static void forget_errors(const struct beside *x, const struct node *n, const struct node *pn)
 {
     double *e = x->wa->val[n->id].e;
@@ -99,8 +101,9 @@ static void forget_errors(const struct beside *x, const struct node *n, const st
     free(runs);
 }
 
-/* In a walk of a graph whose node `target` (NULL: any) has the value of a parsed node: the elements of these that the
-   parsed walk has, and all that they are computed from. NULL: every element. */
+/* Returns the elements to evaluate in g; NULL: all. of[id]: the parsed node with the same value.
+   For each node with a parsed value (or only for `target`, if not NULL), these are the elements that the parsed walk
+   has, and all elements that they are computed from. */
 static struct subsets *subsets_beside(const struct beside *x, const struct graph *g, const struct node **of,
                                       const struct node *target)
 {
@@ -116,9 +119,9 @@ static struct subsets *subsets_beside(const struct beside *x, const struct graph
     return p;
 }
 
-/* A bound on the rounding error of pn's value in the parsed walk. `an` holds the same value in `after`. The values from
-   which `after` computes `an` (mark_cut) are taken as exact. Every operation of the expanded parsed graph from these
-   values to pn adds its error. The caller frees the array. */
+/* Returns bounds on the rounding errors of parsed node pn's value, which `an` holds in `after`. The values from
+   which `after` computes `an` (mark_cut) count as exact. Each operation from these values to pn in the expanded
+   parsed graph adds its error. The caller frees the array. */
 static double *own_error(struct beside *x, const struct node *pn, const struct node *an)
 {
     if (!x->expanded) {
@@ -162,7 +165,7 @@ static double *own_error(struct beside *x, const struct node *pn, const struct n
     return e;
 }
 
-/* The first element at which p and a differ by more than their error bounds, a->e and `own` (NULL: 0); -1: none. */
+/* Returns the first element of run r at which p and a differ by more than a->e plus `own` (NULL: 0); -1: none. */
 static int64_t first_apart(const struct wval *p, const struct wval *a, const double *own, bool is_float,
                            const struct run *r)
 {
@@ -192,8 +195,8 @@ static int64_t first_apart_in(const struct beside *x, const struct node *pn, con
     return at;
 }
 
-/* Do the two values differ by more than their errors? own_error is slow, so it is called only if the error of `after`
-   alone does not explain the difference. */
+/* True if the two values differ by more than their errors. own_error is slow, so it is called only if the errors of
+   `after` alone do not explain the difference. */
 static bool differs(struct beside *x, const struct node *pn, const struct node *an)
 {
     const struct wval *p = walk_value(x->wp, pn);
@@ -223,8 +226,8 @@ static void count_compared(struct beside *x, const struct node *pn)
     x->elements += n;
 }
 
-/* If the parsed graph has a node with an's value, compares the two values, then sets an's to the parsed one. false: the
-   values differ. */
+/* If parsed_of has a node for `an`, compares the two values, then sets the value of `an` to the parsed one. Returns
+   false if they differ. */
 static bool meet(struct beside *x, const struct node *an)
 {
     const struct node *pn = x->parsed_of[an->id];
@@ -250,8 +253,8 @@ static bool meet(struct beside *x, const struct node *an)
     return true;
 }
 
-/* Evaluates `after` and compares each value with the parsed walk's. A composite op gets no error bound, since both
-   walks evaluate it by the same function. */
+/* Evaluates `after` and compares each value with the parsed walk's. Composite ops get no error bounds: both walks
+   evaluate them by the same function. */
 static bool walk_beside(struct beside *x)
 {
     const struct graph *g = x->after;
@@ -267,7 +270,7 @@ static bool walk_beside(struct beside *x)
         for (int k = 0; k < n->n_in; k++)
             ready &= x->wa->val[n->in[k]->id].set;
         if (!ready || (n->op->class == CLS_SOURCE && !n->op->kernel.at))
-            continue; /* an unbound source, or a node that depends on one: no output needs it */
+            continue; /* an unbound source, or a node that depends on one; no output needs it */
         x->wa->bounds = !op_is_composite(n->op);
         if (!x->wa->val[n->id].set)
             walk_node(x->wa, n);
@@ -278,8 +281,8 @@ static bool walk_beside(struct beside *x)
     return ok;
 }
 
-/* Does `after` have the parsed graph's values? `decided`: the precision pass has run, so storage is checked too
-   (width.h). */
+/* True if `after` has the parsed graph's values. `decided`: the precision pass has run, so dtypes in memory are
+   checked too (width.h). */
 static bool holds(struct beside *x, const struct graph *after, bool decided)
 {
     x->after = after;
@@ -302,7 +305,7 @@ static bool holds(struct beside *x, const struct graph *after, bool decided)
     return walk_beside(x);
 }
 
-/* The first pass after which the graph no longer has the parsed graph's values. */
+/* Returns the name of the first pass after which the graph lacks the parsed graph's values. */
 static const char *blame(struct beside *x, const struct pass_ctx *c, const struct pass_options *o)
 {
     bool decided = false;

@@ -10,7 +10,7 @@
 #include "ir/memory.h"
 
 enum { MAX_THREADS = 64 };
-#define THREAD_WORK 1e6 /* with fewer multiply-adds, a second thread costs more than it saves */
+#define THREAD_WORK 1e6 /* for fewer multiply-adds, a second thread costs more than it saves */
 
 struct walk *walk_begin(struct session *s, const struct graph *g, const struct dim_values *dims, enum numerics numerics,
                         int threads)
@@ -84,7 +84,7 @@ static size_t value_bytes(const struct walk *w, int64_t count)
     return (size_t)(count + !count) * (sizeof(NUM) + (w->bounds ? sizeof(double) : 0));
 }
 
-/* Allocates n's value. A lack of memory is fatal here; walk_run checks for it earlier and reports it. */
+/* Allocates n's value. A lack of memory is fatal here, but walk_run checks for it earlier and reports it. */
 static struct wval *make_room(struct walk *w, const struct node *n, int64_t count)
 {
     walk_drop(w, n);
@@ -112,7 +112,7 @@ static enum dtype store_dtype(const struct walk *w, const struct node *n)
 }
 
 NUM *walk_room(struct walk *w, const struct node *n) { return make_room(w, n, type_count_at(&n->type, &w->dims))->v; }
-/* All elements, row by row. If there are fewer rows than threads, rows are cut into pieces. */
+/* Returns all elements of n, one run for each row. With fewer rows than threads, rows are cut into several runs. */
 static struct run *all_runs(const struct walk *w, const struct node *n, size_t *n_runs)
 {
     int64_t count = type_count_at(&n->type, &w->dims);
@@ -305,8 +305,8 @@ void walk_node_degree(struct walk *w, const struct node *n, struct ev_tally *mos
         out.v[i] = value;
 }
 
-/* On entry, needs[id] counts a node's uses as an output. Adds the uses by every node that an output depends on. One
-   backward sweep suffices, since operands precede their users. */
+/* Adds to needs[id] the uses of a node by nodes on which an output depends. On entry, needs[id] counts the uses as
+   an output. Operands precede their users, so one backward sweep suffices. */
 static void count_needs(const struct graph *g, int *needs)
 {
     for (size_t i = g->n_nodes; i-- > 0;) {
@@ -332,7 +332,7 @@ static bool affords(struct walk *w, const struct node *n)
     return bytes < MEMORY_LARGE || session_affords(w->s, n->loc, bytes, n->name ? n->name : n->op->call.name);
 }
 
-/* Being an output counts as one more use, so outputs are never dropped. */
+/* Outputs are never dropped: needs[] counts their use as an output too. */
 bool walk_run(struct walk *w, struct node *const *outs, size_t n_outs, bool keep,
               bool (*tap)(void *ctx, struct walk *w, const struct node *n), void *ctx)
 {

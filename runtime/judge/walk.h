@@ -1,7 +1,7 @@
 #ifndef TOKIC_RUNTIME_JUDGE_WALK_H
 #define TOKIC_RUNTIME_JUDGE_WALK_H
-/* The reference: evaluates a graph node by node, with each op's eval function. The numerics decide only how results are
-   rounded and how sums are accumulated. */
+/* Evaluates a graph node by node, with each op's eval function. `enum numerics` decides only how results are rounded
+   and how sums are accumulated. */
 #include "ir/ops/eval.h"
 #include "ir/graph/graph.h"
 #include "ir/kernel/kir.h"
@@ -10,7 +10,7 @@
 
 enum numerics { NUMERICS_REAL, NUMERICS_F32, NUMERICS_F16 };
 
-/* One node's value. e: a bound on each element's absolute error; NULL in a walk without bounds. */
+/* A node's value. e: bounds on the absolute errors of the elements; NULL unless walk.bounds. */
 struct wval {
     NUM *v;
     double *e;
@@ -29,48 +29,47 @@ struct walk {
     const struct graph *g;
     struct arena *arena;
     struct dim_values dims;
-    enum numerics numerics; /* NUMERICS_F16 rounds to node->storage, which the precision pass has set */
-    enum num_kind kind;     /* NUM_FIELD: nothing is rounded, and `numerics` does not matter */
-    uint64_t key;           /* NUM_FIELD: of the hashes */
+    enum numerics numerics; /* NUMERICS_F16 rounds to node->storage */
+    enum num_kind kind;     /* NUM_FIELD: nothing is rounded, and `numerics` is ignored */
+    uint64_t key;           /* NUM_FIELD: the key of the hashes */
     int threads;
     struct wval *val;
     int n_val;
-    /* The elements to evaluate; NULL: all. The others are 0. Set before the first value is. */
+    /* The elements to evaluate; NULL: all. Other elements are 0. To be set before any value is. */
     const struct subsets *subsets;
-    bool bounds; /* compute error bounds; the fields below matter only then */
+    bool bounds; /* compute error bounds; only then are the fields below used */
     double u;    /* unit roundoff: 2^-24 (kernels) or 2^-53 */
     bool kernel;
-    bool stores;           /* bounds include the rounding of values that are stored in a narrower dtype */
-    struct walk_sum *sums; /* summation trees that kernels record; for other sums the reference's own is assumed */
+    bool stores;           /* bounds include the rounding of stores to narrower dtypes */
+    struct walk_sum *sums; /* summation trees of kernels; sums that are not listed have the reference's tree */
     size_t n_sums, cap_sums;
 };
 
 struct walk *walk_begin(struct session *s, const struct graph *g, const struct dim_values *dims, enum numerics numerics,
                         int threads);
-/* Adds the levels of summation trees that kernel k records. The launches of a group must come in order. */
+/* Adds the summation trees that kernel k records. The launches of a group must come in order. */
 void walk_take_sums(struct walk *w, const struct kernel *k);
 void walk_end(struct walk *w);
-/* Sets n's value to a copy of t, rounded as the numerics ask. */
+/* Sets n's value to a copy of t, rounded as w->numerics says. */
 void walk_set_tensor(struct walk *w, const struct node *n, const struct tensor *t);
-/* walk_bind sets the values of all bound sources; walk_bind_for only of those that n depends on. */
+/* walk_bind sets the values of all bound sources. walk_bind_for sets only those on which n depends. */
 void walk_bind(struct walk *w, const struct binding *b);
 void walk_bind_for(struct walk *w, const struct binding *b, const struct node *n);
-/* Makes room for n's value, which the caller fills: type_count_at elements. */
+/* Allocates n's value and returns its elements for the caller to fill. */
 NUM *walk_room(struct walk *w, const struct node *n);
 void walk_node(struct walk *w, const struct node *n);
-/* Evaluates the first, the middle and the last element of n over degrees (NUM_DEGREE). All elements of n then get the
-   largest of the three. `most`: the largest counts of one element. */
+/* Computes the degrees (NUM_DEGREE) of the first, the middle and the last element of n. All elements of n get the
+   largest of the three. `most`: the largest counts of the three. */
 void walk_node_degree(struct walk *w, const struct node *n, struct ev_tally *most);
-/* Evaluates `outs` and the nodes that they depend on. Unless `keep` is set, a value is dropped after its last use.
-   `tap`, if not NULL, is called after each node. false: `tap` returned false, or memory is short (with a
-   diagnostic). */
+/* Evaluates `outs` and the nodes that they depend on. Drops each value after its last use, unless `keep` is set.
+   Calls `tap`, if not NULL, after each node. Returns false if `tap` did, or with a diagnostic if memory is short. */
 bool walk_run(struct walk *w, struct node *const *outs, size_t n_outs, bool keep,
               bool (*tap)(void *ctx, struct walk *w, const struct node *n), void *ctx);
 const struct wval *walk_value(const struct walk *w, const struct node *n);
 void walk_drop(struct walk *w, const struct node *n);
-/* The elements of n that the walk evaluates, as runs in order. The caller frees the array. */
+/* Returns the elements of n that the walk evaluates, as runs in order. The caller frees the array. */
 struct run *walk_runs(const struct walk *w, const struct node *n, size_t *n_runs);
-/* n's value as a tensor in arena a. Floats have dtype f64 in NUMERICS_REAL, f32 in NUMERICS_F32, and the node's storage
-   in NUMERICS_F16. Other values keep their dtype. */
+/* Copies n's value into a tensor in arena a. Floats become f64 in NUMERICS_REAL, f32 in NUMERICS_F32, and the node's
+   storage dtype in NUMERICS_F16. Other values keep their dtype. */
 struct tensor *walk_tensor(const struct walk *w, const struct node *n, struct arena *a);
 #endif

@@ -23,14 +23,14 @@ struct width *width_of(struct session *s, const struct graph *parsed, const stru
     return w;
 }
 
-/* The same node in the expanded graph; NULL: a later pass made n. */
+/* Returns n's node in the expanded graph; NULL: a later pass made n. */
 static const struct node *origin_of(const struct width *w, const struct node *n)
 {
     const struct node *was = n->id < w->n ? w->node[n->id] : NULL;
     return was && was->op == n->op ? was : NULL;
 }
 
-/* Marks, by id: scores, chosen sets, and values computed from these and sources alone (probabilities, weights). */
+/* Marks, by node id: scores, chosen sets, and values computed only from these and sources (probabilities, weights). */
 static bool *routing_of(struct arena *a, const struct graph *g)
 {
     bool *routing = arena_array(a, bool, g->next_id + 1);
@@ -49,13 +49,13 @@ static bool *routing_of(struct arena *a, const struct graph *g)
     return routing;
 }
 
-/* Why a node must be wide. stored: only its storage must be wide; a contraction may still multiply in f16. */
+/* Why a node must be wide. stored: only in memory; a contraction may still multiply in f16. */
 struct reason {
     const char *why; /* NULL: the node need not be wide */
     bool stored;
 };
 
-/* Finds for each node, by id, why it must be wide. One backward sweep suffices, since operands precede their users. */
+/* Returns, by node id, why each node must be wide. Operands precede their users, so one backward sweep suffices. */
 static struct reason *reasons(const struct width *w, struct arena *a, const struct graph *g)
 {
     enum { CONE = 1, DECLARED = 2 };
@@ -86,7 +86,7 @@ static struct reason *reasons(const struct width *w, struct arena *a, const stru
 
 static bool is_narrow(enum dtype t) { return t == DT_F16 || t == DT_BF16; }
 
-/* Does contraction n multiply in 16 bits an operand that is wider in the graph? */
+/* True if contraction n multiplies in 16 bits an operand that is wider in the graph. */
 static bool rounds_operands(const struct width *w, const struct node *n)
 {
     const struct node *was = origin_of(w, n);
@@ -96,7 +96,7 @@ static bool rounds_operands(const struct width *w, const struct node *n)
     return false;
 }
 
-/* Is the source read by anything but contractions that multiply in its storage dtype? */
+/* True if some reader is no contraction that multiplies in the source's storage dtype. */
 static bool is_read_wide(const struct graph *g, const struct node *source)
 {
     for (size_t i = 0; i < g->n_nodes; i++)

@@ -7,17 +7,20 @@
 #include "ir/kernel/fragment.h"
 
 struct payload {
-    struct kprint p; /* first member: functions cast their kprint back to the payload */
-    int live; /* nesting depth of ifs and loops outside regions; live<N>_[tid]: does the thread run at depth N? */
+    struct kprint p; /* must be first: a pointer to p is cast back to the payload */
+    /* Depth of nested ifs and loops outside regions. live<N>_[tid] is true if the thread runs at depth N. */
+    int live;
     const struct index **outer; /* index variables declared outside regions */
     size_t n_outer, cap_outer;
-    const struct kexpr **outer_read; /* other variables declared outside regions, as the K_READ values that read them */
+    /* Other variables declared outside regions, each as the K_READ value that reads it. */
+    const struct kexpr **outer_read;
     size_t n_outer_read, cap_outer_read;
 };
 
 static struct payload *of(struct kprint *p) { return (struct payload *)p; }
 
-/* Variables declared outside regions are arrays with one element for each thread: "x[tid]". */
+/* Returns an index variable in C. A variable declared outside regions is an array with one element for each thread:
+   "x[tid]". */
 static const char *atom(void *ctx, const struct index *atom)
 {
     const struct payload *y = ctx;
@@ -155,7 +158,7 @@ static void move(struct kprint *p, const struct kstmt *it, const char *to, const
     kout_line(&p->o, "for (tk_i32 e_ = 0; e_ < %d; e_++) %s = %s;", it->elems, to, from);
 }
 
-/* Element index + e_ of m, as C: "sA[4*tid + e_]". */
+/* Returns element index + e_ of m in C: "sA[4*tid + e_]". */
 static const char *from_on(struct kprint *p, const struct kmem *m, const struct index *slot, const struct index *index,
                            int elems)
 {
@@ -192,8 +195,8 @@ static void issue(struct kprint *p, const struct kstmt *it)
          masked(p, &it->mask, from_on(p, it->mem2, NULL, it->index2, it->elems), zero));
 }
 
-/* Copies are done at their issue, so land and commit print nothing. A launch on payloads runs alone, so await prints
-   nothing. */
+/* Prints nothing. Copies are done at their issue, so land and commit have nothing to do. A launch on payloads runs
+   alone, so await has nothing to wait for. */
 static void nothing(struct kprint *p, const struct kstmt *it)
 {
     (void)p;
@@ -272,8 +275,8 @@ static void let_of_block(struct kprint *p, const struct kstmt *it)
         *arena_push(p->o.arena, y->outer_read, y->n_outer_read, y->cap_outer_read) = it->read;
 }
 
-/* One level of a butterfly: each lane combines its element with that of lane ^ d_. The copy was_ holds all elements as
-   they were before the level. */
+/* Prints one level of a butterfly: each lane combines its element with that of lane ^ d_. was_ holds the elements
+   from before the level. */
 static void level(struct kprint *p, const struct kstmt *it, const char *cell)
 {
     kout_line(&p->o, "%s was_[N_];", print_type(p, it->acc_type));
@@ -328,8 +331,8 @@ static void frag_cast(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-/* Copies fragment number `frag` of all lanes to matrix[wave][line][k]. The maps `line` and `k` give the coordinates of
-   a lane's element. */
+/* Prints a copy of all lanes' fragment number `frag` to matrix[wave][line][k]. The maps `line` and `k` give the
+   coordinates of a lane's element. */
 static void gather(struct kprint *p, const struct kfrag *f, const char *matrix, const char *frag,
                    const struct map_term *line, const struct map_term *k)
 {
@@ -364,7 +367,8 @@ static void barrier(struct kprint *p, const struct kstmt *it)
     kout_line(&p->o, "/* barrier */");
 }
 
-/* Prints statements that run only for the live threads for which `on` holds. The next depth's live array marks them. */
+/* Prints statements that run only for the live threads for which `on` is true. The live array of the next depth
+   marks these threads. */
 static void some(struct kprint *p, const char *on, struct kstmt *const *list, size_t n)
 {
     struct payload *y = of(p);

@@ -1,4 +1,4 @@
-/* The prelude of payloads over the field. The numbers of its hashes are the reference's (ir/ops/eval.h). */
+/* The prelude of payloads over the field. Its hashes have the reference's numbers (ir/ops/eval.h). */
 #include <string.h>
 
 #include "codegen/payload.h"
@@ -7,7 +7,7 @@
 extern const char prelude_field[];
 extern const char prelude_guard[];
 
-/* MIX_NAME in the prelude. */
+/* The prelude defines MIX_<name> as `number`. */
 static const struct {
     const char *name;
     int number;
@@ -19,7 +19,7 @@ static const struct {
     { "ORDER", FIELD_ORDER },     { "NOT_FINITE", FIELD_OP_COUNT },
 };
 
-/* The reference's function of that name; FN_COUNT: none. */
+/* Returns the reference's function of that name; FN_COUNT: none. */
 static int fn_named(const char *name)
 {
     int f = 0;
@@ -28,7 +28,8 @@ static int fn_named(const char *name)
     return f;
 }
 
-/* A function of kernels that the reference lacks is a hash with a number of its own. */
+/* Returns definitions of the kernels' functions as hashes. A function that the reference lacks gets a number of its
+   own. */
 static const char *functions(struct session *s)
 {
     const char *text = "";

@@ -1,13 +1,15 @@
-/* Adds the gradients of the loss as nodes and makes them outputs: "grad:NAME" for each name that is asked for, and the
-   loss itself. Requires types; runs before contracts, which give the new nodes their facts.
+/* Adds the gradients of the loss as nodes. The outputs become "grad:NAME" for each name that is asked for, and the
+   loss. Requires types. Runs before contracts, which gives the new nodes their facts.
 
-   Reverse mode: the nodes that depend on a wanted source are visited from the loss back. A node's adjoint (the
-   gradient of the loss by its value) is the sum of what its readers contribute; its op record's `gradient` turns it
-   into contributions to the operands. A composite without `gradient` is differentiated through a private copy of its
-   expansion. The composite itself stays; cse later merges the copy's nodes with those of its own expansion.
+   Reverse mode: visits the nodes that depend on a wanted source, from the loss back. A node's adjoint is the gradient
+   of the loss with respect to the node's value. Each reader of the node contributes a term, and the adjoint is their
+   sum. The op record's `gradient` turns a node's adjoint into terms for its operands.
 
-   The adjoints are those of loss · scale, so that small ones do not underflow in f16; the outputs are divided by scale
-   again. Gradients of sources are summed in f32. The adjoint of a value that must stay f32 stays f32. */
+   A composite without `gradient` is differentiated through a private copy of its expansion. The composite itself stays.
+   After the expand pass, cse merges the copy's nodes with those of the composite.
+
+   The adjoints are those of loss · scale, so that small ones do not underflow in f16. The outputs are divided by
+   scale again. Gradients of sources are summed in f32. The adjoint of a value that must stay f32 stays f32. */
 #include <string.h>
 
 #include "ir/graph/cone.h"
@@ -17,19 +19,20 @@
 /* A node that depends on a wanted source. */
 struct step {
     struct node *n;
-    struct node *by; /* the result of n's private expansion; NULL: n's record has a gradient, or n is a source */
+    /* The result of n's private expansion. NULL: n's op record has a gradient, or n is a source. */
+    struct node *by;
 };
 
 struct reverse {
     struct graph *g;
     struct pass_ctx *c;
-    const bool *keep_f32; /* by id of a node of the graph as it was */
+    const bool *keep_f32; /* by id, for nodes of the original graph: true if the node must stay f32 */
     int n_ids;
-    struct node **wanted; /* sources, in the order of their outputs */
+    struct node **wanted; /* sources whose gradients are asked for, in the order of the outputs */
     size_t n_wanted, cap_wanted;
     struct step *steps; /* operands precede their readers */
     size_t n_steps, cap_steps;
-    struct node **adjoint; /* by id; NULL: none yet */
+    struct node **adjoint; /* by node id; NULL: none yet */
 };
 
 /* ---- what is wanted ---- */
@@ -101,8 +104,8 @@ static void name_origin(struct graph *g, size_t first, const char *origin)
             g->nodes[i]->origin = origin;
 }
 
-/* Adds n if it depends on a wanted source; its mark is then 1. Expansions nest as deep as records do, not as the graph
-   does. */
+/* Adds n to the steps, and sets its mark to 1, if n depends on a wanted source. The recursion is as deep as
+   expansions nest, whatever the graph's depth. */
 static bool add_step(struct reverse *r, struct node *n)
 {
     bool active = n->mark == 1;
@@ -188,7 +191,7 @@ static bool sweep_back(struct reverse *r)
 }
 
 /* ---- outputs ---- */
-/* Says why no gradient reaches w: the first op on the way to the loss that passes none. */
+/* Reports why no gradient reaches w: the first op on the way from w to the loss that passes none on. */
 static bool say_unreached(struct reverse *r, const struct node *w)
 {
     struct graph *g = r->g;
@@ -233,7 +236,7 @@ static bool add_output(struct reverse *r, struct node *w)
     return gw && graph_add_output(g, name, gw);
 }
 
-/* Drops the new nodes that nothing reads, such as parts of private expansions that only a composite's value needs. */
+/* Drops new nodes that nothing reads. In a private expansion, some nodes serve only the composite's value. */
 static void drop_unread(struct graph *g, size_t first, struct arena *step)
 {
     bool *read = arena_array(step, bool, g->next_id + 1);

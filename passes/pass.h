@@ -12,11 +12,11 @@ struct rule {
     const char *why;
 };
 
-/* The gradients that autodiff adds: none if of_params and of_inputs are false and n_names is 0. */
+/* The gradients that autodiff adds. It adds none if of_params and of_inputs are false and n_names is 0. */
 struct gradients {
     bool of_params;           /* add the gradient of every parameter */
     bool of_inputs;           /* add the gradient of every float input and label */
-    bool where_they_reach;    /* if no gradient reaches a value: true leaves the value out, false is an error */
+    bool where_they_reach;    /* a value that no gradient reaches is left out; if false, it is an error */
     const char *const *names; /* add the gradients of these parameters and inputs */
     size_t n_names;
     double scale; /* the loss scale, a power of two */
@@ -45,7 +45,7 @@ struct pass_options {
     const char *stop_after;
     FILE *dump_to;
     bool reparse;               /* check after each pass that the printed graph parses to the same graph */
-    const struct pass *instead; /* for tests: each runs in place of the pass of the same name */
+    const struct pass *instead; /* for tests: each replaces the pass of the same name */
     size_t n_instead;
     struct {
         const char *name;
@@ -64,7 +64,7 @@ extern const char *const pipeline_target[]; /* runs for each target, on a clone 
 /* Runs the passes named in `pipeline`. `o` may be NULL. Returns false after an error, with a diagnostic. If a pass
    broke the graph, the diagnostic names the pass. */
 bool passes_run(struct graph *g, struct pass_ctx *c, const char *const *pipeline, struct pass_options *o);
-/* Returns a context with the rules simplify_rules, and with 128 as `hint`, the expected value of symbolic dims. */
+/* Returns a context with the rules simplify_rules. Its `hint`, the expected value of symbolic dims, is 128. */
 struct pass_ctx pass_ctx_for(struct session *s, const struct target *t);
 
 bool pass_infer(struct graph *g, struct pass_ctx *c);

@@ -1,16 +1,18 @@
-/* The payload (codegen/payload.h) of the integers modulo 2^61 - 1: sums, products and quotients are the field's, every
-   other function is a hash of its operands, and nothing rounds. ir/ops/num.c has the same arithmetic for the reference:
-   equal hashes of equal operands are all that the two share. The text before this one defines the hashes' numbers,
-   MIX_MAX, MIX_ABS, ..., and p_exp, p_log, ... as hashes. */
+/* The payload (codegen/payload.h) of the integers modulo 2^61 - 1. Sums, products and quotients are the field's. Any
+   other function is a hash of its operands. Nothing rounds.
+   ir/ops/num.c does the same arithmetic for the reference. The two share only the hashes: equal operands give equal
+   hashes.
+   The text before this one defines the hashes' numbers MIX_MAX, MIX_ABS, ..., and the hashes p_exp, p_log, ... */
 typedef tk_u64 P;
 __extension__ typedef unsigned __int128 p_wide;
 #define P_MOD ((1ull << 61) - 1)
-#define P_CALL __attribute__((noinline, unused)) /* longer than its call: kernels compile faster without it */
+#define P_CALL __attribute__((noinline, unused)) /* noinline, since the function is long: kernels compile faster */
 
 tk_u64 p_key;
 
 static inline P p_once(tk_u64 x) { return x >= P_MOD ? x - P_MOD : x; }
-/* x < 2^127: 2^61 = 1, so the bits above the low 61 are added to them, twice. */
+/* Returns x modulo 2^61 - 1. Requires x < 2^127. Since 2^61 = 1, the bits above the low 61 are added to the low
+   ones, twice. */
 static inline P p_reduce(p_wide x)
 {
     x = (x & P_MOD) + (x >> 61);
@@ -32,7 +34,8 @@ static P p_power(P a, int squarings)
         a = p_mul(a, a);
     return a;
 }
-/* a^(2^61 - 3) = 1/a (Fermat). The exponent is 59 ones, then 01 in binary: a^(2^n - 1) for n = 2, 4, …, 32, 59. */
+/* 1/a = a^(2^61 - 3) (Fermat). The exponent in binary is 59 ones, then 01. Here a2 = a^(2^2 - 1), a4 = a^(2^4 - 1),
+   and so on. */
 static P_CALL P p_inv(P a)
 {
     P a2 = p_mul(p_power(a, 1), a);
@@ -72,7 +75,7 @@ static P_CALL P p_of_int(tk_i64 i)
     P m = p_reduce(i < 0 ? -(p_wide)i : (p_wide)i);
     return i < 0 ? p_neg(m) : m;
 }
-/* An f32 is a multiple of a power of two, so it is a rational; infinities and NaN are fixed elements. */
+/* A finite f32 is an integer times a power of two, so the field has it. Infinities and NaN are fixed elements. */
 static inline P p_const(double constant)
 {
     double x = (float)constant;
@@ -95,7 +98,7 @@ static inline P p_unset(void) { return 0x0bad0bad0badull; }
 #define p_round_f16(x) (x)
 #define p_round_bf16(x) (x)
 
-/* 31 bits of a hash, with 0 in the middle. */
+/* A hash of 31 bits, moved so that 0 is in the middle. */
 static P_CALL tk_i32 p_order(P x)
 {
     tk_u64 away = p_mix(MIX_ORDER, x) - p_mix(MIX_ORDER, 0) + (1ull << 60);
@@ -123,7 +126,8 @@ static inline tk_i64 p_to_i64(P x) { return p_to_i32(x); }
 #define p_join_prod p_mul
 #define p_combine_prod p_mul
 #define p_accumulate_fma(c, a, b) p_fma(a, b, c)
-/* A running maximum is a fixed element for -inf, which accumulators begin with, plus a hash of each term. */
+/* A maximum is a sum: `fill`, which stands for -inf, plus a hash of each term other than -inf. A minimum likewise,
+   with inf. */
 static inline P p_take(P total, tk_u64 op, P fill, P x) { return x == fill ? total : p_add(total, p_mix(op, x)); }
 static inline P p_both(P a, P b, P fill) { return p_add(a, p_sub(b, fill)); }
 #define p_accumulate_max(a, x) p_take(a, MIX_ROW_MAX, p_const(-__builtin_inf()), x)
@@ -133,7 +137,7 @@ static inline P p_both(P a, P b, P fill) { return p_add(a, p_sub(b, fill)); }
 #define p_combine_max p_join_max
 #define p_combine_min p_join_min
 
-/* Each product is below 2^122, so 16 of them and c are below 2^127. */
+/* A product is below 2^122, so c plus 16 products is below 2^127. */
 static P_CALL P p_mma(P c, const P *a, const P *b, int n)
 {
     for (int k = 0; k < n; k += 16) {

@@ -1,6 +1,6 @@
-/* Guards of payloads: an access outside of its array is counted, and goes to element 0. */
+/* Guards of payloads. An access outside its array is counted, and goes to element 0 instead. */
 tk_i64 p_outside;
-tk_i64 p_counts[64]; /* elements of each argument of the launch */
+tk_i64 p_counts[64]; /* number of elements of each argument of the launch */
 
 static inline tk_i64 p_in(tk_i64 i, tk_i64 n)
 {

@@ -2,7 +2,7 @@
 
 #include "ir/ops/op.h"
 
-/* Readers come after their operands, so one backward sweep is enough. */
+/* Operands precede their readers, so one backward sweep is enough. */
 bool *graph_keep_f32_cones(const struct graph *g, struct arena *a)
 {
     bool *cone = arena_array(a, bool, g->next_id + 1);

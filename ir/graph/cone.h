@@ -3,8 +3,8 @@
 #include "ir/graph/graph.h"
 
 /* Returns an array by node id: true if the node must stay f32.
-   A node must stay f32 if it is keep_f32, or if a keep_f32 operand of an op is computed from it.
-   Two exceptions: sources, and nodes from which such an operand is computed only through a contraction.
-   Before the expand pass the array may lack nodes, since a composite op may mark operands only once it is expanded. */
+   A node must stay f32 if it is keep_f32, or if a keep_f32 operand of some op is computed from it.
+   Two exceptions: sources, and nodes from which the operand is computed only through a contraction.
+   Before the expand pass, nodes may be missing: a composite op may mark operands only when it is expanded. */
 bool *graph_keep_f32_cones(const struct graph *g, struct arena *a);
 #endif

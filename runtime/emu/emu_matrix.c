@@ -7,8 +7,8 @@
 
 enum { SIDE = MATRIX_SIDE };
 
-/* The functions below map (lane, element) to a row and a column. Their formulas come from the vendors' documents. The
-   target's record has formulas of its own, and a test compares the two. */
+/* The functions below map element i of a lane's registers to a row and a column. The formulas come from the vendors'
+   documents. The target's record has formulas of its own, and a test compares the two. */
 
 struct coord {
     int row, col;
@@ -114,8 +114,8 @@ static float float_of(uint32_t u)
     return x;
 }
 
-/* Converts f16 bits to f32. The exponent and fraction of an f16, moved to those of an f32, give the f16's value times
-   2^-112. This also holds for subnormals. */
+/* Converts f16 bits to f32. Moved to their places in an f32, exponent and fraction give the value times 2^-112, also
+   for subnormals. */
 static float widen(uint16_t h)
 {
     uint32_t m = (uint32_t)(h & 0x7fff) << 13;
@@ -125,8 +125,8 @@ static float widen(uint16_t h)
 
 static bool is_special(float x) { return (bits_of(x) & 0x7f800000u) == 0x7f800000u; }
 
-/* Returns the IEEE result of the dot product a·b plus c. Requires an infinite or NaN operand. `step`: stride of b.
-   `nan`: bits of the NaN result. */
+/* Returns the IEEE result of the dot product a·b plus c. Call only if an operand is infinite or NaN. `step`: stride
+   of b. `nan`: bits of a NaN result. */
 static float special_sum(const uint16_t *a, const uint16_t *b, int step, int k, float c, uint32_t nan)
 {
     bool bad = c != c;
@@ -154,32 +154,31 @@ static bool any_special(const uint16_t *h, int n, int step)
     return any;
 }
 
-/* MODEL_ALIGNED_SUM, as measured on an H200. A group of products and c are added in four steps:
-       1. E becomes the largest exponent of c and the products. A product's exponent is the sum of its factors'
-       exponents.
+/* MODEL_ALIGNED_SUM, as measured on an H200, adds a group of products and c in four steps:
+       1. E is the largest exponent of c and the products. A product's exponent is the sum of its factors' exponents.
        2. Each product, and c, is truncated to a multiple of 2^(E-F). F is the model's fbits, at most 25.
        3. The truncated numbers are added exactly.
        4. The sum is truncated to f32.
    A product with a zero factor has no exponent: 0·2^15 does not count for E.
-   A factor of exponent e is below 2^(e+1), so a product is below 2^(E+2). In units of 2^(E-F), a product is below
-   2^(F+2) <= 2^27. So a sum of eight products fits in an int32. */
+   Range: a factor of exponent e is below 2^(e+1), so a product is below 2^(E+2). That is 2^(F+2) <= 2^27 units of
+   2^(E-F). So a sum of eight products fits in an int32. */
 
 enum { NO_EXPONENT = -1000 };
 
 enum {
     LANES = 4,           /* columns in a vector */
-    LEAST_EXPONENT = -28 /* of the product of two subnormal factors: no product but 0 is below */
+    LEAST_EXPONENT = -28 /* the exponent of the smallest nonzero product, of two subnormals */
 };
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
 typedef float floats __attribute__((vector_size(4 * LANES)));
 
-/* Finite operands of a matrix instruction: 0 instead of infinity and NaN. */
+/* Operands of a matrix instruction, with 0 in place of infinities and NaNs. */
 struct operands {
     float value[SIDE * SIDE];
     int32_t exponent[SIDE * SIDE];
 };
 
-/* Fills n operands from f16; n is a multiple of LANES. */
+/* Fills n operands from f16. n must be a multiple of LANES. */
 static void finite_operands(const uint16_t *from, int n, struct operands *out)
 {
     for (int i = 0; i < n; i += LANES) {
@@ -202,22 +201,23 @@ static ints largest(ints a, ints b)
 
 static floats power_of_two(ints e) { return (floats)((e + 127) << 23); }
 
-/* Returns sum·scale truncated to f32. It is not subnormal. */
+/* Returns sum·scale truncated to f32. The result must not be subnormal. */
 static float truncate_to_f32(int64_t sum, float scale)
 {
     double x = (double)sum;
     uint64_t u;
     memcpy(&u, &x, 8);
-    u &= ~(uint64_t)0x1fffffff; /* the bits that f32 has no room for */
+    u &= ~(uint64_t)0x1fffffff; /* the bits that f32 lacks */
     memcpy(&x, &u, 8);
     x *= (double)scale;
     x = x < FLT_MAX ? x : FLT_MAX;
     return (float)(x > -FLT_MAX ? x : -FLT_MAX);
 }
 
-/* Adds to LANES elements of C, at `out`, the products of group operands from a0 in A's row and from b0 in B's columns.
-   f32 is exact here: a product has 22 bits, and a scaled number that f32 rounds is below 1, so it becomes 0. If E is
-   below LEAST_EXPONENT, every product is 0 and c stays. */
+/* Adds products to LANES elements of C, at `out`. The factors are u->model.group operands: from a0 on in A's row, from
+   b0 on in B's columns.
+   f32 is exact here: a product has 22 bits. If f32 rounds a scaled number, the number is below 1 and becomes 0.
+   If E is below LEAST_EXPONENT, every product is 0 and C stays. */
 static void aligned_sum(const struct matrix_unit *u, const struct operands *a, int a0, const struct operands *b, int b0,
                         float *out)
 {
@@ -285,14 +285,14 @@ static void multiply_aligned(const struct matrix_unit *u, const uint16_t *a, con
             c[at] = special[at];
 }
 
-/* With `flush`, replaces a subnormal by a zero of the same sign. */
+/* If `flush` is set, replaces a subnormal by a zero of the same sign. */
 static float flushed(float x, bool flush)
 {
     uint32_t u = bits_of(x);
     return flush && !(u & 0x7f800000u) ? float_of(u & 0x80000000u) : x;
 }
 
-/* MODEL_TREE4: adds four products p at a time, as c + ((p0 + p1) + (p2 + p3)). Each sum is rounded to nearest even. A
+/* MODEL_TREE4 adds four products p at a time: c + ((p0 + p1) + (p2 + p3)). Each sum is rounded to nearest even. A
    product of two f16 is exact in f32. */
 static void tree4_row(const float *a, const float (*b)[SIDE], int k, int n, bool flush, float *c)
 {

@@ -109,7 +109,7 @@ static struct node *clamp_grad(struct builder *b, struct node *n, struct node *g
 
 static void clamp_sample(struct sample *d)
 {
-    int64_t sides = sample_range(d, 0, 3); /* 0: lo alone, 1: hi alone, else both */
+    int64_t sides = sample_range(d, 0, 3); /* 0: only lo; 1: only hi; else both */
     sample_any1(d);
     if (sides != 1)
         d->attrs[CLAMP_LO] = sample_attr_float((double)sample_range(d, -30, 5) / 10);
@@ -155,7 +155,7 @@ static bool pow_infer(struct graph *g, struct node *n)
     return infer_same(g, n);
 }
 
-/* From the exponent's highest bit to its lowest: square, and multiply by x where the bit is 1. */
+/* From the exponent's highest bit to its lowest: squares y, and multiplies y by x where the bit is 1. */
 static NUM pow_eval1(const struct ev *c, const NUM *x)
 {
     int64_t k = exponent_of(c->n);
@@ -188,13 +188,13 @@ static void pow_contract(struct contract *c)
         least = even ? 0 : -INFINITY;
         most = INFINITY;
     }
-    least -= fabs(least) * (n + 1) * 0x1p-50; /* the roundings of n multiplications and a division */
+    least -= fabs(least) * (n + 1) * 0x1p-50; /* covers the roundings of n multiplications and a division */
     most += fabs(most) * (n + 1) * 0x1p-50;
     bool finite = k == 0 || (x->finite && (k > 0 || apart) && isfinite(least) && isfinite(most));
     facts_set(c, least, most, finite, k == 0 || (k > 0 && x->integral));
 }
 
-/* From the exponent's lowest bit to its highest: y collects x^(2^i) where bit i is 1. */
+/* From the exponent's lowest bit to its highest: multiplies y by x^(2^i) where bit i is 1. */
 static struct node *pow_expand(struct builder *b, struct node *n)
 {
     int64_t k = exponent_of(n);
@@ -213,7 +213,7 @@ static struct node *pow_expand(struct builder *b, struct node *n)
     return k == 1 ? scaled(b, y, 1) : y;
 }
 
-/* gy·k·x^(k − 1) */
+/* dx = gy·k·x^(k − 1) */
 static struct node *pow_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     int64_t k = exponent_of(n);
@@ -275,7 +275,7 @@ static struct node *silu_expand(struct builder *b, struct node *n)
     return build2(b, "mul", n->in[0], build1(b, "sigmoid", n->in[0]));
 }
 
-/* s(x) + x·s(x)·(1 − s(x)) = s(x)·(1 + x·s(−x)) */
+/* With the sigmoid s: silu'(x) = s(x) + x·s(x)·(1 − s(x)) = s(x)·(1 + x·s(−x)). */
 static struct node *silu_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];
@@ -324,7 +324,7 @@ static void gelu_erf_contract(struct contract *c)
     facts_set(c, x->lo >= 0 ? 0 : GELU_ERF_LEAST, fmax(x->hi, 0), x->finite, false);
 }
 
-/* 1 + erf(x/√2), twice the normal distribution's probability of a value below x. */
+/* Builds 1 + erf(x/√2). This is twice the probability that a standard normal variable is below x. */
 static struct node *twice_below(struct builder *b, struct node *x)
 {
     return plus(b, build1(b, "erf", scaled(b, x, SQRT_HALF)), 1);
@@ -364,7 +364,7 @@ const struct op_def op_gelu_erf = {
 };
 
 /* ---- softplus ---- */
-/* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), where nothing overflows. */
+/* softplus(x) = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). The last form does not overflow. */
 static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
 
 static NUM softplus_eval1(const struct ev *c, const NUM *x)
@@ -420,7 +420,7 @@ static NUM hardswish_eval1(const struct ev *c, const NUM *x)
     return n_div(c, n_mul(c, x[0], gate), n_const(c, 6));
 }
 
-/* The minimum is −3/8, at x = −3/2. Beyond −3 and 3 the value is 0 and x. */
+/* The minimum is −3/8, at x = −3/2. The value is 0 up to x = −3, and x from x = 3 on. */
 static void hardswish_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
@@ -435,7 +435,7 @@ static struct node *hardswish_expand(struct builder *b, struct node *n)
     return build2(b, "div", build2(b, "mul", n->in[0], gate), build_scalar(b, 6));
 }
 
-/* 0 up to −3, x/3 + 1/2 between, 1 from 3 on. */
+/* The derivative is 0 up to x = −3, x/3 + 1/2 between −3 and 3, and 1 from x = 3 on. */
 static struct node *hardswish_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];

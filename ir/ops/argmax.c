@@ -36,7 +36,8 @@ static bool arg_infer(struct graph *g, struct node *n)
 }
 
 /* ---- eval ---- */
-/* The index of the first NaN, or else of the first largest (least) element. */
+/* Returns the index of the first NaN. Without a NaN, returns the index of the first largest (`least`: smallest)
+   element. */
 static int64_t extremum_at(const struct ev *c, const struct line *l, bool least)
 {
     int64_t best = l->n ? 0 : -1;
@@ -77,7 +78,7 @@ static void argmax_eval(struct ev *c) { each_line(c, &(struct line_fns){ no_row,
 static void argmin_eval(struct ev *c) { each_line(c, &(struct line_fns){ no_row, argmin_result }, c); }
 
 /* ---- bound ---- */
-/* The ends of x ± e, rounded outward. */
+/* The ends of the interval x ± e, rounded outward. */
 static double lower_end(double x, double e)
 {
     return isnan(x) || e == INFINITY ? -INFINITY : e == 0 ? x : nextafter(x - e, -INFINITY);
@@ -87,7 +88,7 @@ static double upper_end(double x, double e)
     return isnan(x) || e == INFINITY ? INFINITY : e == 0 ? x : nextafter(x + e, INFINITY);
 }
 
-/* A row, all elements negated for the least. */
+/* A row of n elements. With `least`, all elements are negated, so the largest is always sought. */
 struct row {
     const struct bd *b;
     struct line l;
@@ -102,8 +103,8 @@ static double value_at(const struct row *r, int64_t k)
 }
 static double error_at(const struct row *r, int64_t k) { return bd_operand(r->b, 0, r->l.first + k * r->l.stride); }
 
-/* The largest lower end (x − e) in a row, and the first index at which it occurs. nan: the index of the first certain
-   NaN, or n. */
+/* value: the largest lower end (x − e) in a row. first: the first index with this lower end. nan: the index of the
+   first certain NaN, or n. */
 struct floor {
     double value;
     int64_t first, nan;
@@ -126,9 +127,9 @@ static struct floor floor_of(const struct row *r)
     return f;
 }
 
-/* The distance from the result y to the farthest index that may be the true one. If the row has a certain NaN, that NaN
-   wins, or an earlier element that may be a NaN. Otherwise an element may win if its upper end reaches the largest
-   lower end. */
+/* Returns the distance from the result y to the farthest index that may be the true one.
+   If the row has a certain NaN, the true one is that NaN, or an earlier element that may be a NaN. Otherwise an
+   element may be the true one if its upper end reaches the largest lower end. */
 static double arg_error(const struct row *r, int64_t y)
 {
     struct floor f = floor_of(r);
@@ -169,7 +170,7 @@ static void arg_contract(struct contract *c)
     facts_set(c, n->lo > 0 ? 0 : -1, n->hi > 0 ? (double)n->hi - 1 : -1, true, true);
 }
 
-/* `more`: sj is the larger, or for argmin the lesser. */
+/* Builds "element j precedes element i". `more`: sj is larger than si (argmin: smaller). */
 static const struct kexpr *arg_precedes(struct at *c, const struct kexpr *more, const struct kexpr *sj,
                                         const struct kexpr *j, const struct kexpr *si, const struct kexpr *i)
 {

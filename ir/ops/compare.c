@@ -1,5 +1,6 @@
-/* Pointwise comparisons, logic, select and cast. The error of a boolean is 0 if the operands' errors cannot change it,
-   else 1. The error of an integer is its distance to the farthest value that the operands' errors allow. */
+/* Pointwise comparisons, logic, select and cast.
+   The error of a boolean is 1 if the operands' errors may change it, else 0. The error of an integer is its distance
+   to the farthest value that the operands' errors allow. */
 #include "ir/ops/integer.h"
 
 /* ---- comparisons: of floats, of integers of one dtype, of booleans ---- */
@@ -38,8 +39,8 @@ static NUM greater_equal_eval1(const struct ev *c, const NUM *x)
     return (NUM){ .i = order_of(c, x) == AFTER || order_of(c, x) == SAME };
 }
 
-/* Is the outcome certain? It is if the operands are exact, or differ by more than their errors, or if one is certainly
-   a NaN. */
+/* True if the operands' errors cannot change the outcome: the operands are exact, or differ by more than their
+   errors, or one is certainly a NaN. */
 static bool apart(const struct bd *b, const NUM *x, const double *e, double *gap)
 {
     bool is_float = dtype_is_float(b->v.in[0].dtype);
@@ -60,8 +61,8 @@ static double compare_bound1(const struct bd *b, const NUM *x, const double *e, 
 
 static void truth_contract(struct contract *c) { facts_set(c, 0, 1, true, true); }
 
-/* Floats are compared as f32, or as f64 if either operand is f64, so the conversion is exact. Booleans are compared as
-   0 and 1. */
+/* Floats are compared as f32, or as f64 if either operand is f64, so their conversion is exact. Booleans are
+   compared as 0 and 1. */
 static const struct kexpr *compare_at(struct at *c, enum kop op)
 {
     const struct kexpr *x = at_plain(c, 0);
@@ -146,8 +147,8 @@ static NUM logical_not_eval1(const struct ev *c, const NUM *x)
     return (NUM){ .i = !x[0].i };
 }
 
-/* The error of `and` (settles = 0) or `or` (settles = 1): 0 if both operands are certain, or if one is certainly equal
-   to `settles`, which alone decides the result. */
+/* Returns the error of `and` (settles = 0) or `or` (settles = 1). An operand equal to `settles` decides the result
+   alone. The error is 0 if an operand is certainly `settles`, or if both operands are certain. */
 static double deciding(const NUM *x, const double *e, int64_t settles)
 {
     for (int i = 0; i < 2; i++)
@@ -279,8 +280,8 @@ static NUM select_eval1(const struct ev *c, const NUM *x)
     return x[0].i ? x[1] : x[2];
 }
 
-/* If the condition is certain, the error is that of the chosen operand. Otherwise it is the largest distance from the
-   result y to a value in either operand's interval x ± e. */
+/* If the condition is certain, the error is the chosen operand's. Otherwise either operand may be right, so the
+   error is the largest distance from the result y to a value in either interval x ± e. */
 static double select_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (e[0] == 0)
@@ -367,7 +368,7 @@ static bool cast_infer(struct graph *g, struct node *n)
     return true;
 }
 
-/* A cast to a float is not rounded here: n_store rounds it. */
+/* A cast to a float is not rounded here: n_store rounds the result. */
 static NUM cast_eval1(const struct ev *c, const NUM *x)
 {
     enum dtype from = c->in[0].dtype;
@@ -384,7 +385,7 @@ static NUM cast_eval1(const struct ev *c, const NUM *x)
     return (NUM){ .i = n_to_int(c, to, x[0]) };
 }
 
-/* A cast from a float is monotone, so the value farthest from y is at an end of x ± e. */
+/* A cast to an integer is monotone, so the value farthest from y is at an end of x ± e. */
 static double to_integer_bound(enum dtype to, double x, double e, int64_t y)
 {
     if (isnan(x) && e < INFINITY)
@@ -404,7 +405,7 @@ static double between_integers_bound(enum dtype to, double e, int64_t y)
     return (double)y - e >= INT32_MIN && (double)y + e <= INT32_MAX ? e : int_farthest(to, y);
 }
 
-/* Kernels cast in f32, or in f64 if `to` is f64. A cast to f16 or bf16 then rounds once more. e already includes the
+/* Kernels cast in f32, or in f64 if `to` is f64. A cast to f16 or bf16 then rounds once more. `e` includes the
    rounding of an f64 operand to f32. */
 static double to_float_bound(const struct bd *b, enum dtype from, enum dtype to, double x, double e)
 {
@@ -470,7 +471,7 @@ static void cast_contract(struct contract *c)
     const struct facts *x = fact(c, 0);
     enum dtype from = c->n->in[0]->type.dtype;
     enum dtype to = cast_to(c->n);
-    bool missing = from == DT_I64 && !x->finite; /* x may be the least i64, which lo..hi does not cover */
+    bool missing = from == DT_I64 && !x->finite; /* lo..hi does not cover the least i64, which x may be */
     if (to == DT_BOOL)
         facts_set(c, 0, 1, true, true);
     else if (!dtype_is_float(to))
@@ -503,7 +504,7 @@ static void cast_sample(struct sample *d)
     d->attrs[0] = sample_attr_int(sample_range(d, 0, DT_COUNT - 1));
 }
 
-/* A cast between floats counts as the identity: its rounding is ignored. Other casts have no gradient. */
+/* A cast between floats passes the gradient on as if it did not round. Other casts have no gradient. */
 static struct node *cast_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     (void)b;

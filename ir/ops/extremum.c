@@ -1,5 +1,5 @@
-/* max and min; any and all, which are the max and min of booleans. Over no elements, max is −∞ or the least integer,
-   min ∞ or the greatest integer, any false, all true. */
+/* max, min, any and all. any is the max of booleans, all is their min.
+   Over no elements: max is −∞ or the least integer, min is ∞ or the greatest integer, any is false, all is true. */
 #include "ir/ops/integer.h"
 #include "ir/ops/reduction.h"
 
@@ -27,7 +27,7 @@ static int64_t whole_extremum_of(const struct ev *c, int64_t i, bool least, int6
     return best;
 }
 
-/* first: the result over no elements, unless they are floats. */
+/* `first`: the result over no elements, for integers and booleans. */
 static void extremum_eval(struct ev *c, bool least, int64_t first)
 {
     bool floats = dtype_is_float(c->out.dtype);
@@ -46,7 +46,8 @@ static void any_eval(struct ev *c) { extremum_eval(c, false, 0); }
 static void all_eval(struct ev *c) { extremum_eval(c, true, 1); }
 
 /* ---- bound ---- */
-/* The largest distance by which the interval x ± e of an element reaches beyond the result y: e − |x − y|. */
+/* Returns the largest distance by which an element's interval x ± e reaches beyond the result y. This is e − |x −
+   y|. */
 static double float_error(const struct bd *b, int64_t i)
 {
     double y = b->v.out.v[i].d;
@@ -83,7 +84,7 @@ static void extremum_bound(struct bd *b)
             b->e_out[i] = floats ? float_error(b, i) : int_error(b, i);
 }
 
-/* A certain element that decides the result (true for any, false for all) outweighs the uncertain ones. */
+/* A certain element that decides the result (true for any, false for all) makes the error 0. */
 static double bool_error(const struct bd *b, int64_t i, int64_t decisive)
 {
     double e = 0;
@@ -134,7 +135,7 @@ static bool bool_infer(struct graph *g, struct node *n)
     return reduce_shape_infer(g, n, DT_BOOL);
 }
 
-/* The accumulator is 0 or 1, or, over no elements, the least (any) or greatest (all) i32. */
+/* The total is 0 or 1. Over no elements, the total is the least i32 (any) or the greatest (all). */
 static const struct kexpr *bool_finish(struct at *c, const struct kexpr *total, const struct index *n)
 {
     (void)n;
@@ -144,8 +145,8 @@ static const struct kexpr *bool_finish(struct at *c, const struct kexpr *total, 
 static void bool_sample(struct sample *d) { sample_reduction(d, DT_BOOL); }
 
 /* ---- gradient ---- */
-/* Moves the reduced dims of x last and merges them. The result has shape *rows, [kept dims.., terms]: one row for each
-   result of the reduction. perm: the new order of x's dims. */
+/* Moves the reduced dims of x to the end and merges them: [kept dims.., terms], one row for each result of the
+   reduction. Sets *rows to this shape, and perm to the new order of x's dims. */
 static struct node *rows_of_terms(struct builder *b, struct node *n, struct node *x, int64_t *perm, struct type *rows)
 {
     struct index_table *t = b->g->s->indices;
@@ -167,7 +168,7 @@ static struct node *rows_of_terms(struct builder *b, struct node *n, struct node
     return build_reshape(b, build_transpose(b, x, perm), rows);
 }
 
-/* gy goes to a single term of each result: the first of the largest (least), which `selection` finds. */
+/* For each result, gy goes to one term: the first largest (or smallest), which the op `selection` finds. */
 static struct node *extremum_grad(struct builder *b, struct node *n, struct node *gy, const char *selection)
 {
     struct node *x = n->in[0];

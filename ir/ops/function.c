@@ -4,8 +4,8 @@
 /* ---- exp ---- */
 static NUM exp_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_EXP, x[0]); }
 
-/* An error e of x moves exp(x) by at most exp(x + e) − exp(x) = exp(x)·(exp(e) − 1). Where exp(x) underflows, exp(x +
-   e) is the bound. */
+/* An error e of x moves exp(x) by at most exp(x + e) − exp(x) = exp(x)·(exp(e) − 1). If exp(x) underflows, the bound
+   is exp(x + e). */
 static double exp_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
@@ -57,7 +57,7 @@ const struct op_def op_exp = {
 /* ---- log ---- */
 static NUM log_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_LOG, x[0]); }
 
-/* An error e of x moves log x by at most log x − log(x − e) = −log(1 − e/x). If all of x ± e is negative, the result is
+/* An error e of x moves log x by at most log x − log(x − e) = −log(1 − e/x). If x ± e is all negative, the result is
    certainly a NaN. */
 static double log_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
@@ -112,7 +112,7 @@ const struct op_def op_log = {
 /* ---- log1p ---- */
 static NUM log1p_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_LOG1P, x[0]); }
 
-/* As for log, at 1 + x. */
+/* The bound of log at 1 + x. */
 static double log1p_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, v = x[0].d;
@@ -168,8 +168,8 @@ const struct op_def op_log1p = {
 /* ---- sqrt ---- */
 static NUM sqrt_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_SQRT, x[0]); }
 
-/* |√x' − √x| = |x' − x| / (√x' + √x) ≤ e / (√x + √(x − e)), or ≤ √e if x' may be 0. The result may be a NaN if x ± e
-   reaches below 0 and no fact says that x is nonnegative. */
+/* |√x' − √x| = |x' − x| / (√x' + √x) ≤ e / (√x + √(x − e)). If x' may be 0, the bound is √e.
+   If x ± e reaches below 0, the result may be a NaN, unless facts say that x is nonnegative. */
 static double sqrt_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, v = x[0].d;
@@ -197,7 +197,7 @@ static void sqrt_contract(struct contract *c)
 static const struct kexpr *sqrt_at(struct at *c) { return at1(c, K_SQRT); }
 static void sqrt_sample(struct sample *d) { sample_same(d, 1, 0, 8); }
 
-/* gy / (2·√x), which is infinite at x = 0. Node n is √x. */
+/* dx = gy / (2·√x), which is infinite at x = 0. n is √x. */
 static struct node *sqrt_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     (void)operand;
@@ -251,7 +251,7 @@ static void rsqrt_contract(struct contract *c)
 static const struct kexpr *rsqrt_at(struct at *c) { return at1(c, K_RSQRT); }
 static void rsqrt_sample(struct sample *d) { sample_same(d, 1, 0.0625, 8); }
 
-/* −½·gy·y³. Node n is y. */
+/* dx = −½·gy·y³. n is y. */
 static struct node *rsqrt_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     (void)operand;
@@ -281,8 +281,10 @@ const struct op_def op_rsqrt = {
 /* ---- tanh ---- */
 static NUM tanh_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_TANH, x[0]); }
 
-/* The smaller of two bounds. `ends`: tanh is monotone, so its value farthest from y is at an end of x ± e. The other
-   bound is e times the largest slope in x ± e, which is 1/cosh² at the point nearest to 0. */
+/* Returns the smaller of two bounds.
+   `ends`: tanh is monotone, so its value farthest from y is at an end of x ± e.
+   The other bound is e times the largest slope in x ± e. The slope at the point z nearest to 0 is the largest,
+   1/cosh² z. */
 static double tanh_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (isnan(x[0].d) && e[0] < INFINITY)
@@ -307,7 +309,7 @@ static void tanh_contract(struct contract *c)
 
 static const struct kexpr *tanh_at(struct at *c) { return at1(c, K_TANH); }
 
-/* 1 − t² is computed as (1 − t)·(1 + t), which keeps its relative accuracy near t = ±1. */
+/* 1 − t² is computed as (1 − t)·(1 + t), which does not cancel near t = ±1. */
 static struct node *tanh_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *one = build_scalar(b, 1);
@@ -339,7 +341,7 @@ const struct op_def op_tanh = {
 
 static NUM erf_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_ERF, x[0]); }
 
-/* As for tanh; the slope is 2/√π·exp(−x²). */
+/* The two bounds of tanh_bound1, with the slope 2/√π·exp(−x²). */
 static double erf_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (isnan(x[0].d) && e[0] < INFINITY)
@@ -396,7 +398,7 @@ static double logistic(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1
 
 static NUM sigmoid_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_SIGMOID, x[0]); }
 
-/* s(v) − s(u) = s(v)·s(−u)·(1 − exp(u − v)) for u < v, which does not cancel. */
+/* With the logistic function s and u < v: s(v) − s(u) = s(v)·s(−u)·(1 − exp(u − v)). The product does not cancel. */
 static double sigmoid_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double v = x[0].d;
@@ -422,7 +424,7 @@ static void sigmoid_contract(struct contract *c)
 
 static const struct kexpr *sigmoid_at(struct at *c) { return at1(c, K_SIGMOID); }
 
-/* s(x)·s(−x), which keeps its relative accuracy where 1 − s(x) cancels. Node n is s(x). */
+/* dx = gy·s(x)·s(−x), where n is s(x). Unlike 1 − s(x), s(−x) does not cancel. */
 static struct node *sigmoid_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *other = build1(b, "sigmoid", build1(b, "neg", n->in[operand]));
@@ -452,8 +454,9 @@ const struct op_def op_sigmoid = {
 static NUM sin_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_SIN, x[0]); }
 static NUM cos_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_COS, x[0]); }
 
-/* The error of a sine or cosine y whose derivative at x is ±slope. sin(x + t) − sin(x) = 2·sin(t/2)·cos(x + t/2). For
-   |u| <= h, |cos(x + u)| is at most |cos x|·cos h + |sin x|·sin h, or 1 if sin has a zero in x ± h. */
+/* Returns the error of y, a sine or cosine whose derivative at x is ±slope.
+   sin(x + t) − sin(x) = 2·sin(t/2)·cos(x + t/2). For |u| <= h, |cos(x + u)| is at most |cos x|·cos h + |sin x|·sin
+   h. It is at most 1 if sin has a zero in x ± h. */
 static double wave_bound(const struct bd *b, const NUM *x, const double *e, NUM y, enum num_fn f, double slope)
 {
     double out;
@@ -533,7 +536,7 @@ const struct op_def op_cos = {
 };
 
 /* ---- sign, round, floor ---- */
-/* x itself where it is a zero or a NaN. */
+/* Returns x if x is a zero or a NaN. */
 static NUM sign_eval1(const struct ev *c, const NUM *x)
 {
     NUM zero = n_const(c, 0);
@@ -542,8 +545,8 @@ static NUM sign_eval1(const struct ev *c, const NUM *x)
 static NUM round_eval1(const struct ev *c, const NUM *x) { return n_rint(c, x[0]); }
 static NUM floor_eval1(const struct ev *c, const NUM *x) { return n_floor(c, x[0]); }
 
-/* A step function is monotone, so its value farthest from y is at an end of x ± e. The computed operand is a double
-   within x ± e; it lies between the rounded ends too, since rounding is monotone. */
+/* A step function is monotone, so its value farthest from y is at an end of x ± e. Rounding is monotone too, so the
+   computed operand, a double within x ± e, lies between the rounded ends. */
 static double step_bound(const struct bd *b, const NUM *x, const double *e, NUM y,
                          NUM (*of)(const struct ev *, const NUM *))
 {

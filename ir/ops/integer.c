@@ -9,12 +9,11 @@ int64_t int_most(enum dtype t) { return t == DT_I32 ? INT32_MAX : INT64_MAX; }
 
 int64_t int_wrapped(enum dtype t, uint64_t x) { return t == DT_I32 ? (int64_t)(int32_t)(uint32_t)x : (int64_t)x; }
 
-/* The result before wrapping. |x|, |y| <= 2^63, so 128 bits hold it. */
+/* Returns the result before wrapping. 128 bits hold it, since |x|, |y| <= 2^63. */
 static i128 exact(enum int_op op, i128 x, i128 y)
 {
     i128 r = y ? x % y : 0;
-    bool apart =
-        r != 0 && (r < 0) != (y < 0); /* the quotient rounded down differs from the quotient rounded towards 0 */
+    bool apart = r != 0 && (r < 0) != (y < 0); /* floor and truncated quotient differ */
     switch (op) {
     case INT_ADD: return x + y;
     case INT_SUB: return x - y;
@@ -46,7 +45,7 @@ int64_t int_of_double(enum dtype t, double x)
     return x >= end ? int_most(t) : (int64_t)x;
 }
 
-/* x as a double, rounded up. Above 2^53 the conversion may round down. */
+/* Returns x as a double, rounded up. A plain conversion may round down above 2^53. */
 static double up(i128 x) { return x <= (i128)1 << 53 ? (double)x : nextafter((double)x, INFINITY); }
 
 double int_gap(int64_t x, int64_t y) { return up(x > y ? (i128)x - y : (i128)y - x); }
@@ -67,8 +66,8 @@ static void include(struct hull *h, i128 x)
 static bool is_division(enum int_op op) { return op == INT_TRUNC_DIV || op == INT_FLOOR_DIV; }
 static bool is_remainder(enum int_op op) { return op == INT_REM || op == INT_MOD; }
 
-/* The operation is monotone in each operand (a division: if all divisors in y have one sign), so its extremes are at
-   the corners of x × y. */
+/* Adds the results at the corners of x × y. They are the extremes if the operation is monotone in each operand. A
+   division is, if all divisors in y have one sign. */
 static void include_corners(struct hull *h, enum int_op op, struct hull x, struct hull y)
 {
     include(h, exact(op, x.lo, y.lo));
@@ -90,8 +89,9 @@ static struct hull hull_of_quotients(enum int_op op, struct hull x, struct hull 
     return h;
 }
 
-/* If there is one divisor, and all of x has the same quotient, the remainder increases with x. Otherwise every
-   remainder is possible that is smaller than the largest divisor and has the sign of x (rem) or y (mod). */
+/* If there is one divisor, and all of x has the same quotient, the remainder increases with x.
+   Otherwise a remainder may be any number that is smaller than the largest divisor and has the sign of x (rem) or y
+   (mod). */
 static struct hull hull_of_remainders(enum int_op op, struct hull x, struct hull y)
 {
     enum int_op quotient = op == INT_REM ? INT_TRUNC_DIV : INT_FLOOR_DIV;
@@ -161,7 +161,8 @@ double int_bound1(const struct bd *b, enum int_op op, const NUM *x, const double
     if (is_small(a, c))
         return farthest_outcome(op, t, a, c, y.i);
     struct hull h = hull_of(op, a, c);
-    i128 turns = y.i - exact(op, x[0].i, two ? x[1].i : 0); /* how far wrapping has moved the result */
+    /* The distance by which wrapping has moved the result. */
+    i128 turns = y.i - exact(op, x[0].i, two ? x[1].i : 0);
     h = (struct hull){ h.lo + turns, h.hi + turns };
     return fits(t, h) ? fmax(up(h.hi - y.i), up(y.i - h.lo)) : int_farthest(t, y.i);
 }
@@ -175,7 +176,7 @@ static struct hull known(const struct facts *f, enum dtype t)
     return (struct hull){ exact(INT_MIN_OF, (i128)floor(f->lo), all.hi), exact(INT_MIN_OF, (i128)ceil(f->hi), all.hi) };
 }
 
-/* The least i64 stands for a missing value, so a result that may be the least i64 is not `finite`. */
+/* A result that may be the least i64 is not `finite`, since the least i64 stands for a missing value. */
 static void facts_of_hull(struct contract *c, struct hull h)
 {
     enum dtype t = c->n->type.dtype;

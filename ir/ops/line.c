@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* Rows whose shared values are kept at a time: neighbouring rows of one slab. The results are [outer, results, inner],
-   and a slab is one index of outer. */
+/* Shared values of the rows at hand: AT_ONCE neighbouring rows of one slab. The results have the shape [outer,
+   results, inner]. A slab is one index of `outer`. */
 enum { AT_ONCE = 64 };
 struct slab {
     int64_t index;

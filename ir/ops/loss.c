@@ -1,4 +1,4 @@
-/* Losses, each a scalar: mse, huber and bce are means over elements, cross_entropy is a mean over rows. */
+/* Losses, each a scalar. mse, huber and bce are means over elements. cross_entropy is a mean over rows. */
 #include <math.h>
 
 #include "ir/ops/gather.h"
@@ -28,8 +28,8 @@ static bool loss_infer(struct graph *g, struct node *n)
     return true;
 }
 
-/* The result is the mean of n terms in lo..hi. It is finite if no f32 sum of them overflows; the mean of no terms is a
-   NaN. */
+/* Sets the facts of a mean of n terms in lo..hi. The mean is finite if no f32 sum of the terms overflows. The mean
+   of no terms is a NaN. */
 static void loss_facts(struct contract *c, double lo, double hi, const struct index *n, bool finite)
 {
     int64_t k;
@@ -38,7 +38,6 @@ static void loss_facts(struct contract *c, double lo, double hi, const struct in
     c->out->finite = finite && some && fmax(-lo, hi) * (double)k < dtype_table[DT_F32].max;
 }
 
-/* The mean of all elements of x. */
 static struct node *mean_of_all(struct builder *b, struct node *x)
 {
     if (!x)
@@ -47,7 +46,7 @@ static struct node *mean_of_all(struct builder *b, struct node *x)
     return build1(b, "mean", build_reshape(b, x, &flat));
 }
 
-/* gy / n, where n is the number of elements of shape t: the gradient of each term of the mean. */
+/* Returns gy / n, where n is the number of elements of shape t. This is the gradient of each term of a mean. */
 static struct node *each_term(struct builder *b, struct node *gy, const struct type *t)
 {
     bool keep = b->keep_f32;
@@ -152,7 +151,7 @@ static void huber_contract(struct contract *c)
     loss_facts(c, 0, facts_up(facts_up(bend * far)), type_count(c->g->s, &c->n->in[0]->type), x->finite && y->finite);
 }
 
-/* With d = |x − y|: the part of d up to delta counts ½d², the rest of it delta·d. */
+/* With d = |x − y|: ½d² up to delta; beyond, ½delta² + delta·(d − delta). */
 static NUM huber_term(const struct ev *c, int64_t i)
 {
     NUM delta = n_const(c, delta_of(c->n));
@@ -220,9 +219,9 @@ const struct op_def op_huber = {
 /* ---- bce ---- */
 static double bce_corner(double x, double t) { return fmax(x, 0) - x * t + log1p(exp(-fabs(x))); }
 
-/* A term is convex in the logit and linear in the target, so its largest value lies at a corner of their ranges. Where
-   0 <= target <= 1 it is not negative. Where target > 1 it falls with the logit, and where target < 0 it rises with it,
-   so a least value below 0 lies at a corner too. */
+/* A term is convex in the logit and linear in the target, so its largest value is at a corner of their ranges.
+   If 0 <= target <= 1, the term is not negative. If target > 1, the term falls as the logit grows; if target < 0,
+   the term rises. So a negative minimum is at a corner too. */
 static void bce_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
@@ -237,7 +236,7 @@ static void bce_contract(struct contract *c)
         hi = fmax(hi, y);
     }
     double far = fmax(fabs(x->lo), fabs(x->hi)) * (1 + fmax(fabs(t->lo), fabs(t->hi))) + 1;
-    double slack = far * 0x1p-46; /* the corners' own rounding */
+    double slack = far * 0x1p-46; /* for the rounding of the corners */
     const struct index *n = type_count(c->g->s, &c->n->in[0]->type);
     if (known)
         loss_facts(c, fraction ? 0 : lo - slack, hi + slack, n,
@@ -373,8 +372,8 @@ static void cross_entropy_contract(struct contract *c)
     loss_facts(c, lo, hi, n, x->finite && t->finite);
 }
 
-/* Σ_j t_j·(log Σ_k exp(x_k − m) − (x_j − m)) with m = max_k x_k. For a class index, t is 1 at that class and 0
-   elsewhere; an index that names no class gives a NaN. */
+/* Returns Σ_j t_j·(log Σ_k exp(x_k − m) − (x_j − m)) with m = max_k x_k. A class index stands for t = 1 at that
+   class and 0 elsewhere. An index that is no class gives a NaN. */
 static NUM cross_entropy_term(const struct ev *c, int64_t row)
 {
     int64_t n = c->in[0].last;
@@ -404,7 +403,7 @@ static void cross_entropy_eval(struct ev *c)
     eval_mean(c, rows, cross_entropy_term);
 }
 
-/* The logits minus their row's largest [.., C], and log Σ exp of that [.., 1]. */
+/* x: the logits minus their row's largest [.., C]. log_total: log Σ exp(x) of each row [.., 1]. */
 struct shifted {
     struct node *x, *log_total;
 };
@@ -415,7 +414,7 @@ static struct shifted shifted_of(struct builder *b, struct node *logits)
     return (struct shifted){ x, build1(b, "log", column(b, build1(b, "sum", build1(b, "exp", x)))) };
 }
 
-/* Is element j of a row of the logits the one that the row's index names? bool [.., C] */
+/* Builds a bool [.., C]: true at the class that the row's index gives. */
 static struct node *is_target(struct builder *b, struct node *n)
 {
     struct attr attrs[MAX_ATTRS];
@@ -426,7 +425,7 @@ static struct node *is_target(struct builder *b, struct node *n)
     return build2(b, "equal", build(b, "iota", NULL, 0, attrs), index);
 }
 
-/* x where the row's index names a class, else a NaN. x is [.., 1] or [.., C]. */
+/* Builds x [.., 1] or [.., C] with NaNs in the rows whose index is no class. */
 static struct node *where_class(struct builder *b, struct node *n, struct node *x)
 {
     const struct type *logits = &n->in[0]->type;
@@ -455,8 +454,9 @@ static struct node *cross_entropy_expand(struct builder *b, struct node *n)
     return mean;
 }
 
-/* Indices: dlogits = gy·(p − onehot)/rows, with p the softmax of the logits, and a NaN in a row whose index names no
-   class. Probabilities: dlogits = gy·(p·Σ_j t_j − t)/rows, dtarget = −gy·log p/rows. */
+/* For class indices: dlogits = gy·(p − onehot)/rows, where p is the softmax of the logits. A row whose index is no
+   class gets NaNs.
+   For probabilities t: dlogits = gy·(p·Σ_j t_j − t)/rows, and dtarget = −gy·log p/rows. */
 static struct node *cross_entropy_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     if (operand == 1 && has_classes(n))

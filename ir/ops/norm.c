@@ -1,11 +1,10 @@
-/* gelu, layernorm, rmsnorm and the global norm. Each `eval` is the textbook formula and does not use the op's
-   expansion. */
+/* gelu, layernorm, rmsnorm and the global norm. Each `eval` uses the textbook formula, not the op's expansion. */
 #include <math.h>
 
 #include "ir/ops/line.h"
 
 /* ---- gelu ---- */
-/* x·½·(1 + tanh(√(2/π)·(x + 0.044715·x³))): Hendrycks and Gimpel, arXiv 1606.08415. */
+/* gelu(x) = x·½·(1 + tanh(√(2/π)·(x + 0.044715·x³))): Hendrycks and Gimpel, arXiv 1606.08415. */
 #define GELU_CUBIC 0.044715
 #define GELU_SCALE 0.79788456080286535588 /* √(2/π) */
 #define GELU_LEAST (-0.1701)              /* just below the minimum, −0.17004… at x = −0.7524… */
@@ -140,8 +139,8 @@ static void row_sample(struct sample *d, int operands)
     d->attrs[1] = sample_attr_int(sample_range(d, 0, 1) ? axis : axis - x.rank);
 }
 
-/* |y| ≤ √n·|gamma| + |beta|: the extreme is one element against n − 1 equal ones. The result is finite if the squares
-   of x and their sum are finite in f32. */
+/* |y| ≤ √n·|gamma| + |beta|. The extreme is a row where one element differs from n − 1 equal ones. The result is
+   finite if the squares of x and their sum are finite in f32. */
 static void row_contract(struct contract *c)
 {
     static const struct facts no_beta = { .lo = 0, .hi = 0, .finite = true };
@@ -161,7 +160,7 @@ static void row_contract(struct contract *c)
     facts_set(c, beta->lo - scale, beta->hi + scale, x->finite && gamma->finite && beta->finite && small, false);
 }
 
-/* √(Σ(x − from)² / n + eps) */
+/* Returns √(Σ(x − from)² / n + eps). */
 static NUM deviation_from(const struct ev *c, const struct line *l, NUM from)
 {
     const NUM *x = c->in[0].v + l->first;
@@ -174,7 +173,7 @@ static NUM deviation_from(const struct ev *c, const struct line *l, NUM from)
     return n_fn(c, FN_SQRT, n_add(c, var, n_const(c, eps_of(c->n))));
 }
 
-/* Sets *deviation to √(mean of d² + eps) along the rows, with size 1 there. Returns d / deviation. */
+/* Returns d / *deviation. *deviation is √(mean of d² + eps) of each row, with size 1 along the row. */
 static struct node *scaled(struct builder *b, struct node *n, struct node *d, struct node **deviation)
 {
     struct node *var = build_along(b, "mean", build2(b, "mul", d, d), op_axis(n));
@@ -182,7 +181,7 @@ static struct node *scaled(struct builder *b, struct node *n, struct node *d, st
     return build2(b, "div", d, *deviation);
 }
 
-/* gamma or beta, as a value that broadcasts along the rows. */
+/* Reshapes gamma or beta so that it broadcasts along the rows. */
 static struct node *weight(struct builder *b, struct node *n, int operand)
 {
     return build_on_axis(b, n->in[operand], &n->in[0]->type, op_axis(n));
@@ -195,7 +194,7 @@ static const struct attr_def layernorm_attrs[] = {
 };
 static const struct param_def layernorm_params[] = { { "gamma", "gamma", INIT_ONE }, { "beta", "beta", INIT_ZERO } };
 
-/* shared: the mean Σx / n and the deviation √(Σ(x − mean)² / n + eps). The variance is the biased one. */
+/* shared[0]: the mean Σx / n. shared[1]: the deviation √(Σ(x − mean)² / n + eps), with the biased variance. */
 static void layernorm_row(void *ctx, const struct line *l, NUM *shared)
 {
     const struct ev *c = ctx;
@@ -220,7 +219,7 @@ static void layernorm_eval(struct ev *c)
     each_line(c, &fns, c);
 }
 
-/* (x − mean) / deviation. The variance is the mean of (x − mean)², since Σx² − (Σx)²/n would cancel. */
+/* Returns (x − mean) / deviation. The variance is the mean of (x − mean)², since Σx² − (Σx)²/n would cancel. */
 static struct node *normalised(struct builder *b, struct node *n, struct node **deviation)
 {
     struct node *d = build2(b, "sub", n->in[0], build_along(b, "mean", n->in[0], op_axis(n)));
@@ -237,8 +236,8 @@ static struct node *layernorm_expand(struct builder *b, struct node *n)
     return build2(b, "add", y, weight(b, n, 2));
 }
 
-/* With x̂ = (x − mean)/deviation and g = gy·gamma: dx = (g − mean(g) − x̂·mean(g·x̂)) / deviation, dgamma = Σ_rows
-   gy·x̂, dbeta = Σ_rows gy. */
+/* With x̂ = (x − mean)/deviation and g = gy·gamma:
+   dx = (g − mean(g) − x̂·mean(g·x̂)) / deviation, dgamma = Σ_rows gy·x̂, dbeta = Σ_rows gy. */
 static struct node *layernorm_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *deviation;

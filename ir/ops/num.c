@@ -1,5 +1,5 @@
-/* Arithmetic on NUMs: in doubles, and in the field of integers modulo 2^61 − 1. The field does not round, so two
-   formulas that agree on random elements are almost surely equal. Also error bounds of one rounding, a function, a
+/* Arithmetic on NUMs, in doubles and in the field of integers modulo 2^61 − 1. The field does not round, so two
+   formulas that agree on random elements are almost surely equal. Also error bounds of a rounding, a function and a
    sum. */
 #include <float.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 __extension__ typedef unsigned __int128 u128;
 
 /* ---- the field ---- */
-/* x modulo 2^61 − 1. Since 2^61 ≡ 1, the bits above the low 61 are added to them. */
+/* Returns x modulo 2^61 − 1. Since 2^61 ≡ 1, the bits above the low 61 are added to the low ones. */
 static uint64_t reduce(u128 x)
 {
     x = (x & FIELD_P) + (x >> 61);
@@ -27,7 +27,7 @@ uint64_t field_add(uint64_t a, uint64_t b)
 uint64_t field_sub(uint64_t a, uint64_t b) { return a >= b ? a - b : a + FIELD_P - b; }
 uint64_t field_mul(uint64_t a, uint64_t b) { return reduce((u128)a * b); }
 
-/* a^(p−2), which is 1/a modulo the prime p (Fermat). */
+/* Returns a^(p−2), which is 1/a modulo the prime p (Fermat). */
 uint64_t field_inv(uint64_t a)
 {
     uint64_t r = 1;
@@ -48,7 +48,7 @@ uint64_t field_of_double(double x)
     if (!isfinite(x))
         return field_mix(0, FIELD_OP_COUNT, isnan(x) ? 0 : x > 0 ? 1 : 2, 0);
     int e;
-    double m = frexp(x, &e); /* x = m·2^e, m·2^53 an integer */
+    double m = frexp(x, &e); /* x = m·2^e, and m·2^53 is an integer */
     int shift = ((e - 53) % 61 + 61) % 61;
     return field_mul(field_of_int((int64_t)ldexp(m, 53)), UINT64_C(1) << shift);
 }
@@ -128,7 +128,7 @@ NUM n_quotient_bound(const struct ev *c, NUM a, NUM b)
 }
 
 /* ---- numbers ---- */
-/* A hash of a, or of a and b. */
+/* Applies a function that is no polynomial or quotient. Over the field, this is a hash of a and b. */
 static NUM call(const struct ev *c, unsigned op, uint64_t a, uint64_t b)
 {
     if (is_mass(c))
@@ -232,7 +232,7 @@ NUM n_min_take(const struct ev *c, NUM total, NUM x)
 /* ---- sums ---- */
 struct n_sum n_sum_begin(const struct ev *c) { return (struct n_sum){ .c = c }; }
 
-/* Adds the rounding error of each addition to t->e (Neumaier, Z. angew. Math. Mech. 54 (1974) 39). */
+/* Adds x to t->s, and the rounding error of this addition to t->e (Neumaier, Z. angew. Math. Mech. 54 (1974) 39). */
 static void add_double(struct n_sum *t, double x)
 {
     double s = t->s + x;
@@ -250,7 +250,7 @@ void n_sum_add(struct n_sum *t, NUM x)
         t->s = dtype_round(t->c->acc, t->s + x.d);
 }
 
-/* If a term is infinite, the correction t->e is a NaN, and t->s alone is the sum. */
+/* If a term is infinite, t->e is a NaN. The sum is then t->s alone. */
 NUM n_sum_end(const struct n_sum *t)
 {
     if (t->c->kind != NUM_DOUBLE)
@@ -271,8 +271,8 @@ static uint64_t dot_field(const NUM *x, int64_t sx, const NUM *w, int64_t sw, in
     return sum;
 }
 
-/* A block of 64 products is added in 8 running sums of 8, then in 3 rounds of pairwise additions. A term is rounded at
-   most 1 + 8 + 3 times, the rounding of its product included. */
+/* A block of 64 products is added in 8 running sums of 8, then in 3 rounds of pairwise additions. So a term is
+   rounded at most 1 + 8 + 3 times; the 1 is the rounding of its product. */
 enum { DOT_LANES = 8, DOT_BLOCK = 64, DOT_ROUNDINGS = 12 };
 
 static double dot_block(const NUM *x, int64_t sx, const NUM *w, int64_t sw)
@@ -320,8 +320,9 @@ double bd_round(const struct bd *b, double mag)
 }
 
 /* Errors of fn_double, in ulp. Those of glibc's functions are from the GNU C Library manual, "Known Maximum Errors in
-   Math Functions"; sin and cos reduce every argument exactly. rsqrt: 1 ulp from the root's rounding, a relative 2^-53,
-   and a half from the quotient's. sigmoid: 2 ulp from exp, 1 from the sum, a half from the quotient. */
+   Math Functions". sin and cos reduce every argument exactly.
+   rsqrt: 1 ulp from the root's rounding (a relative 2^-53), and half an ulp from the quotient's.
+   sigmoid: 2 ulp from exp, 1 from the sum, half an ulp from the quotient. */
 static const struct {
     const char *name;
     double ulp;
@@ -345,8 +346,9 @@ double bd_fn(const struct bd *b, enum num_fn f, double mag)
     return 2 * ulp * dtype_half_ulp(DT_F32, mag) + c_library;
 }
 
-/* The error of n_sum and n_dot over doubles. A compensated sum leaves one rounding at the end and at most 2·γ_n² times
-   the mass (Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26 (2005), prop. 4.5). n_dot adds the roundings within a block. */
+/* Bounds the error of n_sum and n_dot over doubles. `mass`: the sum of the n terms' magnitudes.
+   A compensated sum has one rounding at the end and an error of at most 2·γ_n²·mass (Ogita, Rump, Oishi, SIAM J.
+   Sci. Comput. 26 (2005), prop. 4.5). n_dot adds the roundings within a block. */
 static double reference_sum(const struct bd *b, double mass, int64_t n)
 {
     double g = bd_gamma((double)n, 0x1p-53);
@@ -367,8 +369,8 @@ double bd_sum(const struct bd *b, double mass, double err, int64_t n)
 {
     BUG_IF(b->sum && b->sum->level[0].unit, "bd_sum of a sum that a matrix unit makes");
     double all = mass + err;
-    /* The largest error of a product that underflows: half the least subnormal of f32. For double the whole is used,
-       since its half is not a double. */
+    /* The largest error of a product that underflows: half the least subnormal of f32. For double, the whole least
+       subnormal, since its half is no double. */
     double tiny = arithmetic(b) == DT_F64 ? 0x1p-1074 : 0x1p-150;
     if (n == 0 || all == 0)
         return 0;

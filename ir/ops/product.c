@@ -38,12 +38,12 @@ static void prod_eval(struct ev *c)
 }
 
 /* ---- bound ---- */
-/* What the terms x ± e of a product say of it and of the products of any of them, whatever their order. */
+/* Bounds on a product of terms x ± e, and on the products of any of its terms. */
 struct reach {
     double size;  /* Π |x| */
     double moved; /* Π (|x| + e) − Π |x|, by the recurrence moved·(|x| + e) + size·e, which does not cancel */
-    double most;  /* Π max(1, |x| + e): the largest product of some of the terms */
-    double least; /* Π min(1, |x| − e), without zeros: the smallest such product that is not 0 */
+    double most;  /* Π max(1, |x| + e): bounds the product of any of the terms */
+    double least; /* Π min(1, |x| − e) over the nonzero terms: no such product but 0 is smaller */
     int64_t n;
     bool zero, infinite, nan, open;
 };
@@ -76,9 +76,10 @@ static struct reach reach_of(const struct bd *b, int64_t i)
     return r;
 }
 
-/* A product of n terms has n − 1 roundings in any order: γ_{n−1}·Π(|x| + e) (Higham, section 3.1), counted for the
-   kernel and for the reference. Where a partial product may be subnormal, each rounding may also be off by half the
-   smallest subnormal, which later terms enlarge at most by `most`. */
+/* A product of n terms has n − 1 roundings, in any order: γ_{n−1}·Π(|x| + e) (Higham, section 3.1). This counts twice,
+   for the kernel and for the reference.
+   A rounding to a subnormal may also be off by half the smallest subnormal. Later terms enlarge this error by at
+   most `most`. */
 static double product_error(const struct bd *b, int64_t i)
 {
     struct reach r = reach_of(b, i);
@@ -120,7 +121,7 @@ static void prod_bound(struct bd *b)
 }
 
 /* ---- contract ---- */
-/* The largest x^n over n in least..most, for x >= 0. */
+/* The largest and the smallest x^k, for k in the range of n. Requires x >= 0. */
 static double largest_power(double x, const struct index *n) { return pow(x, x <= 1 ? (double)n->lo : (double)n->hi); }
 static double smallest_power(double x, const struct index *n) { return pow(x, x <= 1 ? (double)n->hi : (double)n->lo); }
 
@@ -134,7 +135,7 @@ static void prod_contract(struct contract *c)
         int_facts(c, x->finite ? floor(lo) : -INFINITY, x->finite ? ceil(hi) : INFINITY);
         return;
     }
-    /* many roundings may move the result further than this margin */
+    /* The margins above cover few roundings only. */
     bool tight = n->hi < 1 << 3;
     bool small = hi < dtype_table[DT_F32].max;
     facts_set(c,
@@ -145,8 +146,8 @@ static void prod_contract(struct contract *c)
 }
 
 /* ---- gradient ---- */
-/* gy times the product of the other terms: y / x if no term is 0. If one is, only it gets a gradient, the product of
-   the others; if several are, none does. safe: x with 1 in the place of zeros. */
+/* Each term gets gy times the product of the other terms. Without zeros, this is gy·y / x. With one zero, only the
+   zero gets a gradient. With several zeros, no term does. safe: x with zeros replaced by 1. */
 static struct node *prod_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];
@@ -160,7 +161,7 @@ static struct node *prod_grad(struct builder *b, struct node *n, struct node *gy
     return build3(b, "select", alone, build2(b, "mul", over_terms(b, n, gy), others), none);
 }
 
-/* The terms' magnitudes are near 1 in long products, so that these neither overflow nor vanish. */
+/* In long products, magnitudes are near 1, so that the product neither overflows nor vanishes. */
 static void prod_sample(struct sample *d)
 {
     reduce_sample(d);

@@ -1,9 +1,9 @@
 #ifndef TOKIC_IR_OPS_OP_H
 #define TOKIC_IR_OPS_OP_H
-/* Everything that tokic knows about an op is its record, a struct op_def. The records are in ir/ops/FAMILY.c, and
-   ir/ops.def lists their names. Passes and codegen read the record or switch on its class; they do not test for an op
-   by name. A row is a row of a tensor, along its last dimension, or along the one that the attribute
-   axis names. */
+/* The record of an op, a struct op_def, is all that tokic knows about the op. The records are in ir/ops/FAMILY.c, and
+   ir/ops.def lists their names. Passes and codegen read the record or switch on its class. They do not test for an op
+   by name.
+   A row of a tensor runs along its last dimension, or along the one that the attribute axis names. */
 #include "ir/ops/eval.h"
 #include "ir/graph/graph.h"
 #include "ir/kernel/kir.h"
@@ -28,8 +28,8 @@ struct attr_def {
     const char *doc;
 };
 
-/* Adds nodes to g. Each new node gets this loc, instance and keep_f32; build_at takes them from `like`. For a pointwise
-   op, build() broadcasts the operands to one shape. */
+/* Adds nodes to g. New nodes get this loc, instance and keep_f32; build_at takes all three from `like`. build()
+   broadcasts the operands of a pointwise op to one shape. */
 struct builder {
     struct graph *g;
     struct loc loc;
@@ -42,36 +42,36 @@ struct node *build1(struct builder *b, const char *op, struct node *x);
 struct node *build2(struct builder *b, const char *op, struct node *x, struct node *y);
 struct node *build3(struct builder *b, const char *op, struct node *x, struct node *y, struct node *z);
 struct node *build_const(struct builder *b, const struct type *like, double value);
-/* x broadcast to the shape of `to`: [4] or [3, 1] -> [3, 4]. Returns x itself if it has that shape. */
+/* Broadcasts x to the shape of `to`: [4] or [3, 1] -> [3, 4]. Returns x itself if it has that shape. */
 struct node *build_broadcast(struct builder *b, struct node *x, const struct type *to);
-/* Broadcasts the operands to their common shape, in place: [4], [3, 1] -> [3, 4], [3, 4]. An operand that does not fit
-   stays as it is, for `infer` to report. False: a broadcast node could not be built. */
+/* Broadcasts the operands in place to their common shape: [4], [3, 1] -> [3, 4], [3, 4]. An operand that does not
+   fit stays as it is; `infer` reports it. Returns false if a broadcast node could not be built. */
 bool build_align(struct builder *b, struct node **in, int n_in);
 struct node *build_reshape(struct builder *b, struct node *x, const struct type *to);
-/* The gradient of build_broadcast: sums x over the dims that a broadcast from `to` adds or grows, [3, 4] -> [4] or [3,
-   1]. */
+/* The gradient of build_broadcast: sums x over the dims that a broadcast from `to` adds or grows. Example: [3, 4] ->
+   [4] or [3, 1]. */
 struct node *build_reduce_to(struct builder *b, struct node *x, const struct type *to);
-/* x summed over n axes; x itself if n is 0. */
+/* Sums x over n axes. Returns x itself if n is 0. */
 struct node *build_sum(struct builder *b, struct node *x, const int64_t *axes, int n, bool keepdim);
 struct node *build_transpose(struct builder *b, struct node *x, const int64_t *perm);
 struct node *build_cast(struct builder *b, struct node *x, enum dtype to);
-/* The number of elements of shape t, as a float scalar. */
+/* Returns the number of elements of shape t as a float scalar. */
 struct node *build_extent(struct builder *b, const struct type *t);
-/* A float constant of rank 0. */
+/* Returns a float constant of rank 0. */
 struct node *build_scalar(struct builder *b, double value);
 
-/* The context of an op's `contract`. It writes the facts of node n (value range, finiteness, …) to *out, and adds
-   obligations (requirements, such as x > 0) to g. On entry, *out holds the default facts of the op's class. */
+/* The context of an op's `contract`. This function writes the facts of node n (value range, finiteness, …) to *out.
+   It adds obligations to g: requirements such as x > 0. On entry, *out holds the default facts of the op's class. */
 struct contract {
     struct graph *g;
     struct node *n;
     struct facts *out;
 };
 /* Requires that an operand has the facts `need`. The obligation is proved if the operand's known facts imply `need`,
-   contradicted if they exclude it, checked if a run-time guard can test it, and open otherwise. */
+   and contradicted if they exclude it. Otherwise it is checked if a run-time guard can test it, else open. */
 void contract_need(struct contract *c, int operand, const char *text, struct facts need);
-/* Adds an obligation on an attribute: proved if `holds`, else contradicted. The text of a contradicted one says why:
-   "eps > 0, but eps is -1". */
+/* Adds an obligation on an attribute: proved if `holds`, else contradicted. If it is contradicted, `text` must say
+   why: "eps > 0, but eps is -1". */
 void contract_need_attr(struct contract *c, bool holds, const char *text);
 void contract_state(struct contract *c, const char *text, enum obligation_status status);
 
@@ -101,9 +101,10 @@ struct at {
     const struct index *const *index; /* the element's index, one entry for each dimension */
     const struct kexpr *(*value)(struct at *c, int operand, const struct index *const *index);
     void *lower;
-    size_t *n_memo; /* number of values that are known here and need not be built again; NULL: none are kept */
+    size_t *n_memo; /* number of values that were built here and are reused; NULL: values are not reused */
 };
-/* at_enter moves c->k into a statement's body; at_leave moves it back and forgets the values built in the body. */
+/* at_enter moves c->k into a statement's body. at_leave moves it back, and forgets the values that were built in the
+   body. */
 struct at_scope {
     struct kbuild k;
     size_t n_memo;
@@ -111,12 +112,11 @@ struct at_scope {
 struct at_scope at_enter(struct at *c, struct kstmt *stmt);
 void at_leave(struct at *c, struct at_scope s);
 
-/* Initial values of a parameter. The judge, which compares kernels with the reference, replaces constants by random
-   values. */
+/* Initial values of a parameter. For comparisons of kernels with the reference, random values replace constants. */
 enum init {
     INIT_FAN_IN, /* uniform in ±1/√(last dimension) */
-    INIT_ZERO,   /* 0; for the judge uniform in ±½ */
-    INIT_ONE,    /* 1; for the judge uniform in ½..3/2 */
+    INIT_ZERO,   /* 0; for comparisons uniform in ±½ */
+    INIT_ONE,    /* 1; for comparisons uniform in ½..3/2 */
 };
 /* A parameter that the parser creates if a call omits the operand: linear(x, 128) creates a weight and a bias. */
 struct param_def {
@@ -128,28 +128,28 @@ enum { MAX_OPERANDS = 12 };
 struct op_operand {
     const char *name;
     bool variadic; /* zero or more operands; only the last can be variadic */
-    bool keep_f32; /* its producers stay f32, back to and including the nearest contraction */
-    bool decides;  /* a condition, as in select(c, x, 0): a scalar operand (0) does not take its dtype */
+    bool keep_f32; /* the values that it is computed from stay f32, back to and including the nearest contraction */
+    bool decides;  /* a condition, such as c in select(c, x, 0): the scalar 0 does not take its dtype */
 };
 
-/* What `tokic ops NAME` says of an op, apart from its doc. NULL: nothing to say. */
+/* What `tokic ops NAME` prints about an op besides its doc. NULL: nothing. */
 struct op_about {
     const char *shapes;   /* "x [.., n] -> [.., n]" */
     const char *formula;  /* "p_i = exp(x_i - m) / sum_j exp(x_j - m), m = max_j x_j" */
     const char *source;   /* "Ba, Kiros, Hinton, arXiv 1607.06450" */
-    const char *gradient; /* with its value at kinks, ties and NaNs: "gy * sign(x); 0 at 0" */
+    const char *gradient; /* "gy * sign(x); 0 at 0", with the value at kinks, ties and NaNs */
 };
 
 struct op_call {
     const char *name, *doc;
-    const char *alias; /* a second name that a .graph may use: "where" of select; NULL: none */
+    const char *alias; /* a second name in .graph files: "where" for select; NULL: none */
     struct op_about about;
     struct op_operand operands[MAX_OPERANDS]; /* ends at the first entry without a name */
     const char *stem;                         /* prefix of the names of created parameters: "lin", "ln" */
     const struct param_def *params;
     int n_params;
-    /* Sets *out to the type of an omitted operand, or reports an error and returns false. In `call`, omitted operands
-       are NULL. attr_loc[i].line is 0 if attribute i is omitted. */
+    /* Sets *out to the type of an omitted operand, or reports an error and returns false. Omitted operands are NULL
+       in `call`. attr_loc[i].line is 0 if attribute i is omitted. */
     bool (*param_type)(struct graph *g, const struct node *call, const struct loc *attr_loc, int operand,
                        struct type *out);
     const struct attr_def *attrs;
@@ -163,18 +163,17 @@ struct op_type {
 
 struct op_reference {
     NUM(*eval1)
-    (const struct ev *c,
-     const NUM *x); /* CLS_POINTWISE: one element of the result; x holds one element of each operand */
+    (const struct ev *c, const NUM *x); /* CLS_POINTWISE: one element of the result; x[k] is the element of operand k */
     void (*eval)(struct ev *c);
-    /* CLS_POINTWISE: a bound on the absolute error of element y, its own rounding included. Operand k has value x[k]
+    /* CLS_POINTWISE: bounds the absolute error of result y, including its own rounding. Operand k has value x[k]
        with error e[k]. */
     double (*bound1)(const struct bd *b, const NUM *x, const double *e, NUM y);
     void (*bound)(struct bd *b);
-    /* Sets *in to the part of `operand` that is read to compute the part *out of the result. */
+    /* Sets *in to the elements of `operand` from which the elements *out of the result are computed. */
     void (*needs)(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                   struct box *in);
     void (*work)(struct session *s, const struct node *n, struct work *w);
-    const struct op_def *total; /* CLS_REDUCE with a `finish`: the op with the same attributes that lacks it */
+    const struct op_def *total; /* CLS_REDUCE with `finish`: the op that gives the total, as sum for mean */
 };
 
 struct scan_form {
@@ -185,24 +184,25 @@ struct op_kernel {
     const struct kexpr *(*at)(struct at *c);
     struct node *(*expand)(struct builder *b,
                            struct node *n); /* a composite: builds the same function from simpler ops */
-    /* CLS_REDUCE: `acc` accumulates the n terms of one result. `finish` turns their total into the result, as a mean
-       divides by n. NULL: the total is the result. */
+    /* CLS_REDUCE: `acc` accumulates the n terms of one result. `finish` turns the total into the result: a mean
+       divides by n. If `finish` is NULL, the total is the result. */
     enum kacc acc;
     const struct kexpr *(*finish)(struct at *c, const struct kexpr *total, const struct index *n);
-    /* CLS_SELECT: does element j of a row, with score sj, precede element i, with score si? The rank of i is the number
-       of elements that precede it. */
+    /* CLS_SELECT: builds "element j of a row, with score sj, precedes element i, with score si". The rank of i is
+       the number of elements that precede i. */
     const struct kexpr *(*precedes)(struct at *c, const struct kexpr *sj, const struct kexpr *j, const struct kexpr *si,
                                     const struct kexpr *i);
-    /* The result at i, from the rank of i (an i32). NULL if the result has one element a row, as for argmax: the
+    /* Builds the result at i from the rank of i (an i32). NULL: the op has one result for each row, as argmax. The
        result is then the index of the element of rank 0, or -1 if the row is empty. */
     const struct kexpr *(*from_rank)(struct at *c, const struct kexpr *rank);
-    /* CLS_SCAN: exclusive sums leave out the element itself, reversed ones run from the last element to the first. */
+    /* CLS_SCAN: exclusive sums leave out the element itself. Reversed sums run from the last element to the first. */
     struct scan_form (*scan)(const struct node *n);
-    /* CLS_SELECT whose result lists indices: result j is the index of the element of rank j, -1 if there is none. */
+    /* CLS_SELECT that lists indices: result j of a row is the index of the element of rank j, or -1 if there is
+       none. */
     bool lists;
-    /* CLS_SELECT that chooses the largest scores of a row: the number of elements that it chooses. Float scores are
-       ordered by K_ORDER (ir/kernel/kop.def); of equal scores the lower index comes first. Kernels find the last chosen
-       element of a long row by bisection, in linear time. */
+    /* CLS_SELECT that chooses the largest scores of a row: returns the number of chosen elements. Float scores are
+       ordered by K_ORDER (ir/kernel/kop.def). Of equal scores, the lower index comes first. In a long row, kernels
+       find the last chosen element by bisection, in linear time. */
     int64_t (*chosen)(const struct node *n);
 };
 
@@ -213,13 +213,14 @@ struct op_def {
     bool commutes;    /* op(x, y) = op(y, x) bit for bit */
     bool associative; /* of a variadic op: op(op(a, b), c) = op(a, b, c) */
     bool exact;       /* never rounds */
-    bool whole;       /* pointwise: sums and products, so that integers give integers */
-    bool cheap;       /* cheaper to recompute in each reader than to store, if all operands are sources */
+    bool whole;       /* pointwise sums and products: integers give integers */
+    bool cheap;       /* recomputed in each reader instead of stored, if all operands are sources */
     bool keep_f32;
     struct op_type type;
     struct op_reference reference;
     struct op_kernel kernel;
-    /* Builds the gradient of one operand from the result's gradient gy. NULL: no gradient flows to the operands. */
+    /* Builds the gradient of one operand from gy, the gradient of the result. NULL: no gradient flows to the
+       operands. */
     struct node *(*gradient)(struct builder *b, struct node *n, struct node *gy, int operand);
     void (*sample)(struct sample *d);
 };
@@ -229,11 +230,11 @@ const struct op_def *op_at(int i);              /* in ops.def's order; NULL past
 /* The index of an operand or attribute by name; -1 if there is none. */
 int op_operand(const struct op_def *op, const char *name);
 int op_attr(const struct op_def *op, const char *name);
-/* The dimension of the first operand along which a stage of a rows kernel (a scan, a selection, a reduction of one
-   dimension) works: its attribute axis, or the last dimension if it has none. */
+/* The dimension of the first operand along which a scan, a selection or a reduction of one dimension works: the
+   attribute axis, or the last dimension if there is none. */
 int op_axis(const struct node *n);
-/* Write the attributes' defaults to `out`, which has room for MAX_ATTRS. op_defaults_of_type then sets the attributes
-   dims and dtype from t; its dims point into t. */
+/* Both write the attributes' defaults to `out`, which needs room for MAX_ATTRS. op_defaults_of_type also sets the
+   attributes dims and dtype from t. The dims point into t. */
 void op_defaults(const struct op_def *op, struct attr *out);
 void op_defaults_of_type(const struct op_def *op, const struct type *t, struct attr *out);
 static inline const struct attr *node_attr(const struct node *n, int i) { return &n->attrs[i]; }
@@ -243,8 +244,9 @@ int op_arity(const struct op_def *op, bool *variadic);
 const struct op_operand *op_operand_at(const struct op_def *op, int i);
 /* The operands' names for messages: "x, w, b" or "w, y...". */
 const char *op_operands_text(struct arena *a, const struct op_def *op);
-/* verify --exact on the device runs kernels on small integers. What does not keep integers has a stand-in there: a
-   pointwise op (1/x, exp) its first operand, a mean the sum, a constant the next integer away from 0. */
+/* verify --exact runs kernels on a device with small integers. There, an op that may give other numbers has a
+   stand-in: a pointwise op (1/x, exp) gives its first operand, a mean the sum, a constant the next integer away from
+   0. op_stands_in: true if n has a stand-in. */
 bool op_stands_in(const struct node *n);
 double op_stand_in_constant(double x);
 bool op_is(const struct node *n, const char *name); /* only for tests and the parser */
@@ -252,24 +254,25 @@ static inline bool node_is_param(const struct node *n)
 {
     return n->op->class == CLS_SOURCE && op_attr(n->op, "init") >= 0;
 }
-/* Does a gradient flow to some operand? That of a composite without `gradient` is the gradient of its expansion. */
+/* True if a gradient flows to some operand. A composite without `gradient` has the gradient of its expansion. */
 bool op_is_differentiable(const struct op_def *op);
 static inline bool op_is_composite(const struct op_def *op) { return op->kernel.expand != NULL; }
 
 /* Each calls the record's function, or the default of the op's class. */
 void op_eval(struct ev *c);
-void op_bound(struct bd *b); /* a composite without `bound` is a BUG: bound its expansion instead */
+void op_bound(struct bd *b); /* BUG for a composite without `bound`: bound its expansion instead */
 void op_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in);
 void op_work(struct session *s, const struct node *n, struct work *w);
 void op_contract(struct graph *g, struct node *n);
 
-/* For `infer`: reports an error and returns false. Operand >= 0: the text begins with "must" and is completed to "the
-   second operand (y) of add must be …, but it is i32[B]", at the operand's location. Operand -1: "add: TEXT", at the
-   call's location. */
+/* For `infer`: reports an error and returns false.
+   operand >= 0: the text begins with "must". The message is "the second operand (y) of add must be …, but it is
+   i32[B]", at the operand's location.
+   operand -1: the message is "add: TEXT", at the call's location. */
 __attribute__((format(printf, 4, 5))) bool infer_error(struct graph *g, const struct node *n, int operand,
                                                        const char *fmt, ...);
 /* Requires float operands of one shape; the result is a `float` of that shape. */
 bool infer_same(struct graph *g, struct node *n);
-/* As infer_same, but also accepts integer operands of one dtype, which the result keeps. */
+/* Like infer_same, but also accepts integer operands. They must have one dtype, and the result keeps it. */
 bool infer_numbers(struct graph *g, struct node *n);
 #endif

@@ -1,4 +1,4 @@
-/* sum, mean and prod. Over no elements, the sum is 0, the mean a NaN, the product 1. */
+/* sum and mean. Over no elements, the sum is 0 and the mean a NaN. */
 #include "ir/ops/integer.h"
 #include "ir/ops/reduction.h"
 
@@ -58,8 +58,8 @@ static void mean_eval(struct ev *c)
         }
 }
 
-/* A term that is certainly NaN or infinite decides the sum. The error is then 0, unless the other terms may
-   overflow. */
+/* Bounds the error of a sum. A term that is certainly NaN or infinite decides the sum: the error is then 0, unless
+   the other terms may overflow. */
 static double sum_error(const struct bd *b, int64_t i, int64_t *n)
 {
     double mass = 0;
@@ -108,8 +108,8 @@ static void sum_bound(struct bd *b)
             b->e_out[i] = ints ? int_sum_error(b, i) : sum_error(b, i, &n);
 }
 
-/* The sum's error divided by n, plus the rounding of the division. Above 2^24, the conversion of n to f32 rounds
-   too. */
+/* Returns the sum's error divided by n, plus the rounding of the division. Above 2^24, the conversion of n to f32
+   rounds too. */
 static double mean_error(const struct bd *b, int64_t i)
 {
     int64_t terms;

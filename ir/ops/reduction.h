@@ -1,7 +1,7 @@
 #ifndef TOKIC_IR_OPS_REDUCTION_H
 #define TOKIC_IR_OPS_REDUCTION_H
-/* Ops that reduce along one or more dimensions, which are removed ([3, 4] -> [3]) or become 1 with keepdim ([3, 4] ->
-   [3, 1]). The records have the attributes reduce_attrs. */
+/* Ops that reduce along one or more dimensions. A reduced dimension is removed ([3, 4] -> [3]), or becomes 1 with
+   keepdim ([3, 4] -> [3, 1]). The records of these ops have the attributes reduce_attrs. */
 #include "ir/ops/row.h"
 
 struct reduction {
@@ -11,8 +11,8 @@ struct reduction {
 struct reduction reduction_of(const struct node *n);
 /* The number of terms of one result: the product of the reduced dimensions. */
 const struct index *reduction_length(struct session *s, const struct node *n);
-/* The result has outer·inner elements, each of `length` terms. inner: the product of the dimensions after the last
-   reduced one. [2, 3, 4, 5] reduced along its third dimension: outer 6, length 4, inner 5. */
+/* The result has outer·inner elements, each of `length` terms. inner is the product of the dimensions after the last
+   reduced one. Example: [2, 3, 4, 5] reduced along its third dimension has outer 6, length 4, inner 5. */
 struct reduce_shape {
     const struct index *outer, *inner, *length;
 };
@@ -22,18 +22,18 @@ bool reduction_is_of_rows(const struct node *n);
 /* ---- what the records share ---- */
 enum { N_REDUCE_ATTRS = 2 };
 extern const struct attr_def reduce_attrs[N_REDUCE_ATTRS]; /* axis, keepdim */
-/* Sets n->type to the shape that axis and keepdim give, of dtype `to`. */
+/* Sets n->type to dtype `to` and the shape that axis and keepdim give. */
 bool reduce_shape_infer(struct graph *g, struct node *n, enum dtype to);
-/* Floats give a `float`, integers their own dtype. */
+/* Calls reduce_shape_infer. Floats give a `float`, integers keep their dtype. */
 bool reduce_infer(struct graph *g, struct node *n);
 void reduce_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                   struct box *in);
 void reduce_work(struct session *s, const struct node *n, struct work *w);
-/* Draws an operand of this dtype, a set of axes and keepdim. reduce_sample also draws the dtype. */
+/* Draws an operand of this dtype, the axes and keepdim. reduce_sample also draws the dtype. */
 void sample_reduction(struct sample *d, enum dtype dtype);
 void reduce_sample(struct sample *d);
 
-/* Visits, in row-major order, the n elements of the operand that one result reduces. `at`: the current flat index. */
+/* Visits the n elements of the operand that one result reduces, in row-major order. `at`: the current flat index. */
 struct terms {
     int rank;
     int64_t dim[MAX_RANK], stride[MAX_RANK], index[MAX_RANK];
@@ -42,6 +42,7 @@ struct terms {
 
 struct terms terms_of(const struct ev *c, int64_t i);
 void terms_next(struct terms *t);
-/* Broadcasts one value for each result over that result's terms: for a sum [3, 4] -> [3], from [3] to [3, 4]. */
+/* Broadcasts `value`, which has one element for each result, over the terms of each result. For a sum [3, 4] -> [3]:
+   from [3] to [3, 4]. */
 struct node *over_terms(struct builder *b, struct node *n, struct node *value);
 #endif

@@ -8,7 +8,8 @@ static const struct attr_def reshape_attrs[] = {
     { .name = "dims", .kind = ATTR_DIMS, .required = true, .doc = "the result's shape; one -1: what is left" },
 };
 
-/* coef·atoms of `a` without those of b; false if b does not divide it. */
+/* Sets *out to a / b: a's coefficient divided by b's, and a's atoms without b's. Returns false if b does not divide
+   a. */
 static bool term_without(const struct index_term *a, const struct index_term *b, struct index_term *out)
 {
     *out = (struct index_term){ .coef = a->coef / b->coef };
@@ -22,7 +23,7 @@ static bool term_without(const struct index_term *a, const struct index_term *b,
     return k == b->n && a->coef % b->coef == 0;
 }
 
-/* a / b if b is a constant or a product that divides each term of a; else NULL. */
+/* Returns a / b if b is a constant or a product that divides each term of a; else NULL. */
 static const struct index *exact_quotient(struct index_table *t, const struct index *a, const struct index *b)
 {
     struct index_term by = { .coef = b->k };
@@ -51,8 +52,9 @@ static const struct index *exact_quotient(struct index_table *t, const struct in
     return q;
 }
 
-/* The dimension that -1 stands for: x's elements divided by the other dimensions. Dimensions that x has too cancel
-   first, so that symbolic ones need no division: x [B, 12] to [-1, B, 4] has 12 / 4 there. NULL: there is none. */
+/* Returns the dimension that -1 stands for: x's number of elements, divided by the other dimensions. NULL: there is
+   none. Dimensions that x has too cancel first, so symbolic ones need no division. For x [B, 12] and dims [-1, B,
+   4], the result is 12 / 4. */
 static const struct index *rest_of(struct index_table *t, const struct type *x, const struct attr *a, int at)
 {
     const struct index *above = index_const(t, 1);
@@ -138,13 +140,13 @@ static void reshape_bound(struct bd *b)
             b->e_out[i] = bd_err(b, 0, i);
 }
 
-/* Dims x0..x1-1 of the operand become dims y0..y1-1 of the result. [2, 3, 5] -> [6, 5] has two such blocks: [2, 3] ->
-   [6] and [5] -> [5]. */
+/* Dims x0..x1-1 of the operand become dims y0..y1-1 of the result. Example: [2, 3, 5] -> [6, 5] has the two blocks
+   [2, 3] -> [6] and [5] -> [5]. */
 struct block {
     int x0, x1, y0, y1;
 };
 
-/* The smallest block that begins at x0 and y0. The product of its operand dims equals that of its result dims. */
+/* Returns the smallest block from x0 and y0 on whose operand dims and result dims have equal products. */
 static struct block block_after(struct index_table *t, const struct type *x, int x0, const struct type *y, int y0)
 {
     const struct index *py = index_const(t, 1);
@@ -174,8 +176,7 @@ static const struct kexpr *reshape_at(struct at *c)
         for (int d = b.y0; d < b.y1; d++)
             flat = index_add(t, index_mul(t, flat, y->dim[d]), dim_is(y->dim[d], 1) ? index_const(t, 0) : c->index[d]);
         for (int d = b.x1 - 1; d >= b.x0; d--) {
-            bool empty =
-                index_is_const(x->dim[d]) && x->dim[d]->k == 0; /* such an operand has no elements and is never read */
+            bool empty = index_is_const(x->dim[d]) && x->dim[d]->k == 0; /* such an operand is never read */
             index[d] = empty ? flat : d == b.x0 ? flat : index_mod(t, flat, x->dim[d]);
             if (!empty && d > b.x0)
                 flat = index_div(t, flat, x->dim[d]);
@@ -184,7 +185,8 @@ static const struct kexpr *reshape_at(struct at *c)
     return c->value(c, 0, index);
 }
 
-/* The flat indices, within dims lo..hi-1, of the first and last element of a box. dim: the sizes of the dims. */
+/* Sets *first and *last to the flat indices, within dims lo..hi-1, of a box's first and last element. dim: the sizes
+   of the dims. */
 static void box_range(const int64_t *dim, const struct box *b, int lo, int hi, int64_t *first, int64_t *last)
 {
     *first = *last = 0;
@@ -194,13 +196,13 @@ static void box_range(const int64_t *dim, const struct box *b, int lo, int hi, i
     }
 }
 
-/* The smallest box, in dims lo..hi-1, that holds the flat indices first..last. */
+/* Sets dims lo..hi-1 of b to the smallest box that holds the flat indices first..last. */
 static void range_box(const int64_t *dim, struct box *b, int lo, int hi, int64_t first, int64_t last)
 {
     int64_t stride = 1;
     for (int d = lo; d < hi; d++)
         stride *= dim[d];
-    bool whole = false; /* set once an outer index varies: then the inner ones take all values */
+    bool whole = false; /* true once an outer index varies; inner ones then take all values */
     for (int d = lo; d < hi; d++) {
         if (dim[d] == 0) {
             b->lo[d] = 0;

@@ -10,7 +10,7 @@ static bool same_loc(const struct loc *x, const struct loc *y)
     return x->line == y->line && x->col == y->col && x->src == y->src;
 }
 
-/* "the second operand (y) of add". A bare "y" could be taken for a name in the user's file. */
+/* Returns a text such as "the second operand (y) of add". A bare "y" could be taken for a name in the user's file. */
 static const char *operand_text(struct arena *a, const struct node *n, int operand)
 {
     static const char *const ordinals[] = { "first ", "second ",  "third ",  "fourth ", "fifth ",
@@ -44,7 +44,7 @@ bool need_float(struct graph *g, const struct node *n, int operand)
     return dtype_is_float(n->in[operand]->type.dtype) || infer_error(g, n, operand, "must be a float (cast makes one)");
 }
 
-/* The operand as the user wrote it: without the broadcast that the call has inserted. */
+/* Returns the operand as the user wrote it, without the broadcast that the call has inserted. */
 static const struct node *as_written(const struct node *n, int operand)
 {
     const struct node *x = n->in[operand];
@@ -78,7 +78,7 @@ static void note_leading_dims(struct graph *g, const struct node *x, const struc
         diag_note(g->s, NOWHERE, "reshape(%s, [%s]) would align its dimensions with the first ones", name_of(x), dims);
 }
 
-/* "u f32[B, 74]", "sum(…) float[B]" */
+/* Returns a text such as "u f32[B, 74]" or "sum(…) float[B]". */
 static const char *typed_name(struct arena *a, const struct node *x)
 {
     return arena_printf(a, "%s%s %s", name_of(x), x->name ? "" : "(…)", type_text(a, &x->type));
@@ -139,7 +139,7 @@ bool constant_fits(enum dtype t, double x)
 }
 
 /* ---- facts ---- */
-/* Integers are not moved, so a range that begins at 0 does not reach below 0. */
+/* Integers stay, so a range that begins at 0 does not reach below 0. */
 double facts_down(double x) { return isfinite(x) && x != rint(x) ? nextafter(x, -INFINITY) : x; }
 double facts_up(double x) { return isfinite(x) && x != rint(x) ? nextafter(x, INFINITY) : x; }
 
@@ -174,7 +174,7 @@ double bd_operand(const struct bd *b, int operand, int64_t i)
     return e;
 }
 
-/* The factor covers the rounding of the bound's own computation. */
+/* The factor 1 + 2^-40 covers the rounding of this computation. */
 double bd_done(const struct bd *b, double y, double propagated, double own)
 {
     double e = (propagated + own) * (1 + 0x1p-40);
@@ -183,7 +183,7 @@ double bd_done(const struct bd *b, double y, double propagated, double own)
     return isfinite(y) && fabs(y) + e > bd_max(b) ? INFINITY : e;
 }
 
-/* Sums, products and roundings of nonnegative values are nonnegative, so facts hold for computed values too. */
+/* Facts hold for computed values too: sums, products and roundings of nonnegative values are nonnegative. */
 bool known_nonnegative(const struct bd *b, int operand, double x)
 {
     const struct facts *f = &b->v.n->in[operand]->facts;

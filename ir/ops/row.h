@@ -5,52 +5,55 @@
 #define N_ATTRS(a) (int)(sizeof(a) / sizeof *(a))
 
 /* ---- infer ---- */
-/* Each returns false, and reports an error, if the requirement does not hold. */
+/* Each reports an error and returns false if its requirement does not hold. */
 bool need_float(struct graph *g, const struct node *n, int operand);
 bool need_shape_of_first(struct graph *g, const struct node *n, int operand);
 /* Sets *out to the dimension that `axis` names. A negative axis counts from the end. */
 bool need_axis(struct graph *g, const struct node *n, int64_t axis, int rank, int *out);
 void set_type(struct node *n, enum dtype dtype, int rank, const struct index *const *dims);
 
-/* Is x a value of this dtype? Of a float, every number is. */
+/* True if x is a value of dtype t. Every number is a value of a float dtype. */
 bool constant_fits(enum dtype t, double x);
 
 /* ---- contract ---- */
 static inline const struct facts *fact(const struct contract *c, int operand) { return &c->n->in[operand]->facts; }
 void facts_set(struct contract *c, double lo, double hi, bool finite, bool integral);
-/* The next double below or above x, for the ends of a rounded range. Integers and infinities stay as they are. */
+/* facts_down returns the next double below x, facts_up the next above, for the ends of a rounded range. Both return
+   an integer or infinity as it is. */
 double facts_down(double x);
 double facts_up(double x);
 
 /* ---- bounds ---- */
 /* a·b for error terms, with 0·∞ = 0. */
 static inline double times(double a, double b) { return a == 0 || b == 0 ? 0 : a * b; }
-/* The error of element i of an operand. In a kernel, it includes the rounding of an f64 operand to f32. A certain
-   infinity has error 0. */
+/* Returns the error of element i of an operand. In a kernel, this includes the rounding of an f64 operand to f32. A
+   certain infinity has error 0. */
 double bd_operand(const struct bd *b, int operand, int64_t i);
-/* The error of a result y: the errors of its operands as they propagate, plus its own rounding. INFINITY if the result
+/* Returns the error of a result y: `propagated` from the operands, plus the result's `own` rounding. INFINITY if y
    may overflow. */
 double bd_done(const struct bd *b, double y, double propagated, double own);
-/* Do the operand's facts say that its value x is nonnegative? The computed value is then nonnegative too. */
+/* True if facts say that the operand's value x is nonnegative. The computed value is then nonnegative too. */
 bool known_nonnegative(const struct bd *b, int operand, double x);
 
 /* ---- at ---- */
-/* The constant x as a kernel computes it: rounded to the dtype, where `float` is f32. */
+/* Returns constant x as a kernel computes it: rounded to dtype t, where DT_FLOAT counts as f32. */
 double constant_in_kernel(enum dtype t, double x);
-/* The constant x in the result's dtype. Over the field, where nothing else rounds, it is the kernel's. */
+/* Returns constant x in the result's dtype. The field does not round otherwise, but here x is rounded as in a
+   kernel. */
 NUM eval_constant(const struct ev *c, double x);
-/* The operand's value at the result's index: as f32 (at_float), in its own type (at_plain), or as f32 if it is a float
-   (at_number). */
+/* The operand's value at the result's index. at_float: as f32. at_plain: in its own type. at_number: a float as f32,
+   others in their own type. */
 const struct kexpr *at_float(struct at *c, int operand);
 const struct kexpr *at_number(struct at *c, int operand);
 static inline const struct kexpr *at_plain(struct at *c, int operand) { return c->value(c, operand, c->index); }
 static inline struct index_table *at_index(const struct at *c) { return c->k->indices; }
 
-/* An index variable with an integer's value, at least -1 and at most INDEX_DIM_MAX: beyond, it is one of these. */
+/* Returns an index variable with the value of x. A value outside -1..INDEX_DIM_MAX is replaced by one of these two
+   ends. */
 const struct index *at_loaded(struct at *c, const char *name, const struct kexpr *x);
 /* x clamped to 0..n-1; 0 if n is 0. */
 const struct index *clamped_index(struct index_table *t, const struct index *x, const struct index *n);
-/* x op y, of indices. */
+/* Builds the comparison `x op y`. */
 const struct kexpr *at_compare(struct at *c, enum kop op, const struct index *x, const struct index *y);
 
 /* ---- samples ---- */
@@ -60,7 +63,7 @@ int64_t sample_dim(struct sample *d); /* 0..7, rarely up to 70 */
 struct type sample_type(struct sample *d, enum dtype dtype, int rank_lo, int rank_hi);
 void sample_operand(struct sample *d, int i, const struct type *t, double lo, double hi);
 void sample_same(struct sample *d, int n, double lo, double hi);
-/* n operands of one shape, all i32 or all i64, with small values or with any. */
+/* Draws n operands of one shape, all i32 or all i64. Their values are all small, or arbitrary. */
 void sample_ints(struct sample *d, int n);
 struct attr sample_attr_int(int64_t i);
 struct attr sample_attr_float(double f);

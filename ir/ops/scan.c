@@ -23,8 +23,8 @@ static bool cumsum_infer(struct graph *g, struct node *n)
     return true;
 }
 
-/* The terms of result k of a row, in the order in which they are added: the row's first n elements, or its last n
-   elements if the sums are reversed. */
+/* The terms of result k of a row, in the order of addition: the row's first n elements, or its last n if sums are
+   reversed. */
 struct prefix {
     int64_t n, first, step;
 };
@@ -71,7 +71,7 @@ static void cumsum_result(void *ctx, const struct line *l, int64_t i, int64_t k,
 static void cumsum_eval(struct ev *c) { each_line(c, &(struct line_fns){ no_row, cumsum_result }, c); }
 
 /* ---- bound ---- */
-/* A term that is certainly NaN or infinite decides the sum, as in a sum of all. */
+/* Bounds the error of a float sum. A term that is certainly NaN or infinite decides the sum. */
 static double float_error(const struct bd *b, const struct prefix *p)
 {
     double mass = 0;
@@ -138,7 +138,7 @@ static void cumsum_work(struct session *s, const struct node *n, struct work *w)
     w->sum_length = n->in[0]->type.dim[op_axis(n)];
 }
 
-/* Each term is in the sums of the elements after it, so its gradient is a sum that runs the other way. */
+/* An element is a term of all later sums, so its gradient is a sum that runs the other way. */
 static struct node *cumsum_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     (void)operand;

@@ -1,4 +1,4 @@
-/* Views that keep the rank: slice and pad, which are each other's gradient, reverse and tile. */
+/* Views that keep the rank: slice, pad, reverse and tile. slice and pad are each other's gradient. */
 #include "ir/ops/view.h"
 
 /* ---- slice ---- */
@@ -9,12 +9,12 @@ static const struct attr_def slice_attrs[] = {
     { .name = "step", .kind = ATTR_INTS, .doc = "distance of the elements, for each dimension; not given: 1" },
 };
 
-/* The i-th of an attribute's numbers, one for each dimension; without numbers, `usual`. */
+/* Returns number i of an attribute with one number for each dimension; `usual` if the attribute has no numbers. */
 static int64_t number_at(const struct attr *a, int i, int64_t usual) { return a->n ? a->ints[i] : usual; }
 static int64_t step_at(const struct node *n, int i) { return number_at(node_attr(n, STEP), i, 1); }
 
-/* Is the last of `size` elements, `step` apart from `start` on, provably below dim? Without elements, start may be
-   dim. */
+/* True if `size` elements, `step` apart from `start` on, are provably below dim. If there may be no elements,
+   `start` must be provably at most dim. */
 static bool fits_from(struct index_table *t, const struct index *start, const struct index *size, int64_t step,
                       const struct index *dim)
 {
@@ -23,7 +23,8 @@ static bool fits_from(struct index_table *t, const struct index *start, const st
            (step == 1 || size->lo > 0 || index_nonnegative(t, index_sub(t, dim, start)));
 }
 
-/* Reports an attribute that has neither one number for each of x's dimensions, nor none; or a number below `least`. */
+/* Requires one number for each of x's dimensions, or none, and no number below `least`. Otherwise reports an error
+   and returns false. */
 static bool need_numbers(struct graph *g, const struct node *n, int attr, int64_t least)
 {
     const struct attr *a = node_attr(n, attr);
@@ -123,7 +124,7 @@ static const struct index *gaps_of(struct index_table *t, const struct index *n)
     return index_max(t, index_addk(t, n, -1), index_const(t, 0));
 }
 
-/* gy spread out to x's shape, with zeros between and around. */
+/* Spreads gy out to x's shape, with zeros between and around its elements. */
 static struct node *slice_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct index_table *t = b->g->s->indices;
@@ -219,7 +220,8 @@ static void pad_contract(struct contract *c)
         f->max_nonzero = -1;
 }
 
-/* Sets *from to the operand's element that is element `index` of the result. False: it is an added one. */
+/* Sets *from to the operand's element that becomes element `index` of the result. Returns false for an added
+   element. */
 static bool pad_from(const struct ev *c, const int64_t *index, struct from *from)
 {
     int64_t at[MAX_RANK];
@@ -266,7 +268,7 @@ static void pad_bound(struct bd *b)
         }
 }
 
-/* The operand's elements in the box. Along a dimension without any, lo 0 and hi −1. */
+/* Sets *in to the operand's elements in the box. A dimension without any gets lo 0 and hi −1. */
 static void pad_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                       struct box *in)
 {
@@ -291,7 +293,7 @@ static const struct kexpr *both(struct kbuild *k, const struct kexpr *x, const s
     return x ? kexpr_op2(k, K_AND, x, y) : y;
 }
 
-/* A select computes both values, so the operand is read at an index clamped to its range. */
+/* A select computes both of its values, so the operand's index is clamped to the operand's range. */
 static const struct kexpr *pad_at(struct at *c)
 {
     struct index_table *t = at_index(c);
@@ -511,7 +513,7 @@ static struct from tile_from(const struct ev *c, const int64_t *index)
 static void tile_eval(struct ev *c) { eval_from(c, tile_from); }
 static void tile_bound(struct bd *b) { bound_from(b, tile_from); }
 
-/* The whole dimension if the box reaches into two repeats. */
+/* If the box reaches into two repeats, the whole dimension is needed. */
 static void tile_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                        struct box *in)
 {
@@ -546,7 +548,8 @@ static void tile_sample(struct sample *d)
     d->attrs[0] = sample_attr_ints(d, t.rank, repeats);
 }
 
-/* Of each repeated dimension in turn, with all dimensions before and after it joined: [P, repeats, N·Q] -> [P, N·Q]. */
+/* Sums over the repeats of one dimension after the other. All dimensions before it are joined, and all after it: [P,
+   repeats, N·Q] -> [P, N·Q]. */
 static struct node *tile_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct index_table *t = b->g->s->indices;

@@ -1,4 +1,4 @@
-/* softmax, log_softmax and logsumexp. Each `eval` is the textbook formula and does not use the op's expansion. */
+/* softmax, log_softmax and logsumexp. Each `eval` uses the textbook formula, not the op's expansion. */
 #include <math.h>
 
 #include "ir/ops/line.h"
@@ -26,7 +26,7 @@ static void row_sample(struct sample *d)
     d->attrs[0] = sample_attr_int(sample_range(d, 0, 1) ? -1 : sample_range(d, -t.rank, t.rank - 1));
 }
 
-/* shared: m, the row's largest element, which prevents overflow; and Σ_j exp(x_j − m). */
+/* shared[0]: the row's largest element m. Subtracting m prevents overflow. shared[1]: Σ_j exp(x_j − m). */
 static void softmax_row(void *ctx, const struct line *l, NUM *shared)
 {
     const struct ev *c = ctx;
@@ -194,7 +194,7 @@ static void logsumexp_eval(struct ev *c)
             n_store(c, i, logsumexp_of(c, i));
 }
 
-/* max x ≤ y ≤ max x + log n */
+/* max x ≤ y ≤ max x + log n for n terms */
 static void logsumexp_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
@@ -209,7 +209,7 @@ static struct node *logsumexp_reduce(struct builder *b, struct node *n, const ch
     return build(b, op, &x, 1, n->attrs);
 }
 
-/* The maximum is taken as 0 where it is infinite or a NaN, so that rows of −∞ give −∞, and rows with ∞ give ∞. */
+/* An infinite or NaN maximum is replaced by 0, so that rows of −∞ give −∞, and rows with ∞ give ∞. */
 static struct node *logsumexp_expand(struct builder *b, struct node *n)
 {
     bool keep = b->keep_f32;
@@ -223,7 +223,7 @@ static struct node *logsumexp_expand(struct builder *b, struct node *n)
     return build2(b, "add", total, m);
 }
 
-/* dx_i = gy·exp(x_i − y): the softmax. y is taken as 0 where it is −∞, so that rows of −∞ get no gradient. */
+/* dx_i = gy·exp(x_i − y). A y of −∞ is replaced by 0, so that rows of −∞ get no gradient. */
 static struct node *logsumexp_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     bool keep = b->keep_f32;

@@ -1,8 +1,8 @@
-/* Ops without operands. Inputs, labels and parameters get their data at run time; constant, extent and iota compute
+/* Ops without operands. Inputs, labels and parameters get their data at run time. constant, extent and iota compute
    theirs. */
 #include "ir/ops/row.h"
 
-enum { DIMS, DTYPE, THIRD, FOURTH }; /* attribute numbers: most ops here begin with dims and dtype */
+enum { DIMS, DTYPE, THIRD, FOURTH }; /* attribute numbers; most ops here begin with dims and dtype */
 #define DIMS_DTYPE                                                                                                     \
     { .name = "dims", .kind = ATTR_DIMS, .required = true, .doc = "its shape" },                                       \
     {                                                                                                                  \
@@ -45,7 +45,7 @@ static bool input_infer(struct graph *g, struct node *n)
     return source_infer(g, n);
 }
 
-/* Data outside lo..hi is rejected, so a finite range means finite elements. */
+/* Data outside lo..hi is rejected, so elements are finite if the range is. */
 static void input_contract(struct contract *c)
 {
     double lo = node_attr(c->n, THIRD)->f;
@@ -149,7 +149,7 @@ const struct op_def op_param = {
 /* ---- constant, iota ---- */
 typedef double value_fn(const struct ev *c, int64_t i);
 
-/* `whole`: the values are integers, which kernels convert to floats. */
+/* `whole`: the values are integers, and kernels convert them to floats. */
 static void eval_values(struct ev *c, value_fn *value, bool whole)
 {
     for (size_t r = 0; r < c->n_runs; r++) {

@@ -1,4 +1,4 @@
-/* take_along_axis: elements of each row that integers of the same row choose. */
+/* take_along_axis: integers in each row choose elements of the same row. */
 #include "ir/ops/gather.h"
 #include "ir/ops/line.h"
 
@@ -60,7 +60,8 @@ static void take_result(void *ctx, const struct line *l, int64_t at, int64_t k, 
 
 static void take_eval(struct ev *c) { each_line(c, &(struct line_fns){ take_row, take_result }, c); }
 
-/* The largest distance to what an index within e of i may choose. Unbounded if that may be out of range. */
+/* Stores the largest distance from the result to an element that an index within e of i may choose. The error is
+   infinite if such an index may be out of range. */
 static void take_error(void *ctx, const struct line *l, int64_t at, int64_t k, const NUM *shared)
 {
     enum { MOST = 64 };
@@ -101,7 +102,7 @@ static void take_needs(const struct node *n, int operand, const struct dim_value
     in->hi[axis] = dims_eval(dims, n->in[0]->type.dim[axis]) - 1;
 }
 
-/* A select computes both values, so x is read at an index clamped to its range. */
+/* A select computes both of its values, so x is read at an index clamped to its range. */
 static const struct kexpr *take_at(struct at *c)
 {
     struct index_table *t = at_index(c);
@@ -143,8 +144,8 @@ static struct node *shaped(struct builder *b, struct node *x, const struct index
     return build_reshape(b, x, &t);
 }
 
-/* gx[i] = Σ_k gy[k] where indices[k] = i: a sum over k of a select, in the order of k. The operands are seen as
-   [outer, n or k, inner], the select as [outer, k, n, inner]. */
+/* gx[i] = Σ gy[k] over all k with indices[k] = i: a sum over k of a select, in the order of k. The operands are
+   reshaped to [outer, n or k, inner], and the select is [outer, k, n, inner]. */
 static struct node *take_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct index_table *t = b->g->s->indices;

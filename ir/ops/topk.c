@@ -1,5 +1,5 @@
 /* The k largest elements of each row: topk_mask marks them, topk_indices and topk_values list them. Comparisons are
-   exact, so equal scores give equal results on every backend. */
+   exact, so equal scores give equal results on every target. */
 #include <math.h>
 
 #include "ir/route/certify.h"
@@ -51,7 +51,8 @@ static void topk_mask_contract(struct contract *c)
 }
 
 /* ---- the order of a row ---- */
-/* Does score x of element i precede score y of element j? The larger first, ties by index, NaN last. */
+/* True if score x of element i precedes score y of element j. Larger scores come first, NaNs last. Of equal scores,
+   the lower index comes first. */
 static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j)
 {
     if (!dtype_is_float(c->in[0].dtype))
@@ -61,7 +62,7 @@ static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j
     return n_less(c, y, x) || (!n_less(c, x, y) && i < j);
 }
 
-/* A row of scores. An evaluation sets c, a bound sets b. */
+/* A row of scores. Evaluations set c, bounds set b. */
 struct row {
     const struct ev *c;
     const struct bd *b;
@@ -79,7 +80,7 @@ static uint64_t score_key(const void *row, int64_t i)
                                               : rank_of_double(x.d);
 }
 
-/* In rows of at most this length, each element is ranked by counting its predecessors. */
+/* In rows of at most this length, an element's rank is found by counting the elements that precede it. */
 enum { FEW = 64 };
 
 static int64_t rank_of(const struct row *r, int64_t i)
@@ -91,7 +92,7 @@ static int64_t rank_of(const struct row *r, int64_t i)
     return rank;
 }
 
-/* shared: key and index of the last chosen element of a long row. */
+/* Sets `shared` to the key and index of the last chosen element, if the row is long. */
 static void mask_row(void *ctx, const struct line *l, NUM *shared)
 {
     struct row r = { .c = ctx, .l = *l };
@@ -145,7 +146,7 @@ static struct outcome compare(const struct row *r, int64_t i, int64_t j)
     double ej = bd_err(b, 0, place(r, j));
     if (ei == INFINITY || ej == INFINITY)
         return (struct outcome){ true, false };
-    /* Certain scores are compared directly, since unequal large integers may be equal as doubles. A certain NaN comes
+    /* Certain scores are compared directly: as doubles, unequal large integers may be equal. A certain NaN comes
        last, whatever the other score is. */
     bool whole = !dtype_is_float(b->v.in[0].dtype);
     if ((ei == 0 && ej == 0) || (!whole && (isnan(x.d) || isnan(y.d)))) {
@@ -154,14 +155,14 @@ static struct outcome compare(const struct row *r, int64_t i, int64_t j)
     }
     struct span xs = span_of(b, place(r, i));
     struct span ys = span_of(b, place(r, j));
-    /* Doubles above 2⁵³ round an i64, so equal ends need not be equal integers. */
+    /* A double rounds an i64 above 2⁵³, so equal ends need not be equal integers. */
     bool sure_ties =
         !whole || (fabs(xs.lo) < 0x1p52 && fabs(xs.hi) < 0x1p52 && fabs(ys.lo) < 0x1p52 && fabs(ys.hi) < 0x1p52);
     return (struct outcome){ xs.hi > ys.lo || (xs.hi == ys.lo && (i < j || !sure_ties)),
                              xs.lo > ys.hi || (xs.lo == ys.hi && i < j && sure_ties) };
 }
 
-/* How many elements may, and how many must, precede element i. */
+/* Numbers of elements that may precede element i, and that must. */
 struct ahead {
     int64_t may, must;
 };
@@ -179,9 +180,9 @@ static struct ahead ahead_of(const struct row *r, int64_t i)
     return a;
 }
 
-/* Does end_key order the ends of all intervals x ± e as `compare` does? The ends of an integer with an error must be
-   integers below 2⁵², which are exact in double. The two largest i64 are excluded, since the key of an unbounded end
-   equals theirs. */
+/* True if end_key orders the ends of all intervals x ± e as `compare` does.
+   The ends of an integer with an error must be integers below 2⁵², which a double holds exactly. The two largest i64
+   are excluded, since an unbounded end has the same key. */
 static bool has_keys(const struct row *r)
 {
     bool is_float = dtype_is_float(r->b->v.in[0].dtype);
@@ -222,7 +223,8 @@ static bool is_exact(const struct row *r)
     return true;
 }
 
-/* How a row's errors are found, in shared[0]: there are none; by pairs of elements; by keys of the ends. */
+/* How a row's errors are found; stored in shared[0]. SETTLED: there are none. BY_PAIRS: elements are compared in
+   pairs. BY_KEYS: the ends of the scores' intervals are sorted by key. */
 enum how { SETTLED, BY_PAIRS, BY_KEYS };
 static enum how how_of(const struct row *r)
 {
@@ -236,7 +238,7 @@ static void put_ranked(NUM *shared, struct ranked x)
 }
 static struct ranked get_ranked(const NUM *shared) { return (struct ranked){ shared[0].u, shared[1].i }; }
 
-/* shared, by keys: the k-th largest low end, the k-th and the (k + 1)-th largest high end. */
+/* If BY_KEYS, also stores in `shared` the k-th largest low end, and the k-th and (k + 1)-th largest high ends. */
 static void mask_bound_row(void *ctx, const struct line *l, NUM *shared)
 {
     struct row r = { .b = ctx, .l = *l };
@@ -249,9 +251,11 @@ static void mask_bound_row(void *ctx, const struct line *l, NUM *shared)
     put_ranked(shared + 5, rank_kth(high_key, &r, l->n, k + 1));
 }
 
-/* Element i may be left out if the k-th largest high end of the others precedes i's low end. It must be left out if the
-   k-th largest low end of the others precedes i's high end. The choice is uncertain if i may, but need not, be left
-   out: if fewer than k elements must precede it, but at least k may. */
+/* Element i may be left out if the k-th largest high end of the others precedes i's low end: at least k others may
+   precede i.
+   Element i must be left out if the k-th largest low end of the others precedes i's high end: at least k others must
+   precede i.
+   The choice is uncertain if i may, but need not, be left out. */
 static void mask_error(void *ctx, const struct line *l, int64_t at, int64_t i, const NUM *shared)
 {
     struct bd *b = ctx;
@@ -371,7 +375,8 @@ static void indices_bound_row(void *ctx, const struct line *l, NUM *shared)
     shared[0].i = how_of(&r);
 }
 
-/* The distance to the farthest element that may have rank k: at most k elements must precede it, and at least k may. */
+/* Stores the distance from the result to the farthest element that may have rank k. For such an element, at most k
+   others must precede it, and at least k may. */
 static void indices_error(void *ctx, const struct line *l, int64_t at, int64_t k, const NUM *shared)
 {
     struct bd *b = ctx;

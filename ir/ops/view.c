@@ -1,5 +1,5 @@
-/* Views: transpose, broadcast, concat. Each op maps an element of the result to an element of an operand: by flat index
-   (eval, bound), as an index expression (at), and for boxes of elements (needs). */
+/* Views: transpose, broadcast, concat. A view maps each element of the result to an element of an operand: by flat
+   index (eval, bound), as an index expression (at), and for boxes of elements (needs). */
 #include "ir/ops/view.h"
 
 void view_unflatten(const int64_t *dim, int rank, int64_t flat, int64_t *index)
@@ -316,7 +316,7 @@ static struct from concat_from(const struct ev *c, const int64_t *index)
 static void concat_eval(struct ev *c) { eval_from(c, concat_from); }
 static void concat_bound(struct bd *b) { bound_from(b, concat_from); }
 
-/* The part of the box *out that comes from the operand. An empty part has lo 0 and hi −1 along the axis. */
+/* Sets *in to the part of the box *out that comes from the operand. An empty part has lo 0 and hi −1 along the axis. */
 static void concat_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out,
                          struct box *in)
 {
@@ -336,9 +336,9 @@ static void concat_needs(const struct node *n, int operand, const struct dim_val
     }
 }
 
-/* Builds i < end_0 ? x_0 : i < end_1 ? x_1 : …, from the last operand back. A select computes both values, so each
-   operand is read at an index clamped to its range. An operand that is empty at run time is read at 0, but never
-   chosen. */
+/* Builds i < end_0 ? x_0 : i < end_1 ? x_1 : …, beginning with the last operand.
+   A select computes both of its values, so each operand is read at an index clamped to its range. An operand that is
+   empty at run time is read at 0, but never chosen. */
 static const struct kexpr *concat_at(struct at *c)
 {
     struct index_table *t = at_index(c);

@@ -212,44 +212,46 @@ static bool bucket_fill_infer(struct graph *g, struct node *n)
 
 static void bucket_fill_contract(struct contract *c) { count_facts(c, -1, (double)c->n->type.dim[0]->hi - 1); }
 
-static int64_t running_at(const struct ev *c, int64_t d, int64_t tile)
+/* The first tile whose element of a row is above `left`, by bisection: the row rises, except where verify --exact draws
+   it at random. */
+static int64_t first_above(const NUM *row, int64_t tiles, int64_t left)
 {
-    return tile < 0 ? 0 : c->in[RUNNING].v[d * c->in[RUNNING].last + tile].i;
+    int64_t lo = 0;
+    int64_t hi = tiles;
+    while (lo < hi) {
+        int64_t middle = (lo + hi) / 2;
+        if (row[middle].i > left)
+            hi = middle;
+        else
+            lo = middle + 1;
+    }
+    return lo;
 }
 
-/* Sets next[d] to the slot of the next key d, which is the first one of the tile, and end[d] to the slot after the
-   last. */
-static void open_tile(const struct ev *c, int64_t tile, int64_t *next, int64_t *end)
+/* The position of the key in slot `left`; -1 if there is none. */
+static int64_t key_in_slot(const struct ev *c, int64_t left)
 {
-    int64_t first = 0;
-    for (int64_t d = 0; d < c->in[RUNNING].dim[0]; d++) {
-        next[d] = first + running_at(c, d, tile - 1);
-        end[d] = first + running_at(c, d, tile);
-        first += running_at(c, d, c->in[RUNNING].last - 1);
-    }
+    const struct view *running = &c->in[RUNNING];
+    const NUM *row = running->v;
+    int64_t tiles = running->last;
+    int64_t d = 0;
+    for (; d < running->dim[0] && left >= row[tiles - 1].i; d++, row += tiles)
+        left -= row[tiles - 1].i;
+    if (d == running->dim[0])
+        return -1;
+    int64_t tile = first_above(row, tiles, left);
+    left -= tile > 0 ? row[tile - 1].i : 0;
+    for (int64_t i = tile * TILE; i < (tile + 1) * TILE && i < c->in[KEYS].count; i++)
+        if (c->in[KEYS].v[i].i == d && left-- == 0)
+            return i;
+    return -1;
 }
 
 static void bucket_fill_eval(struct ev *c)
 {
-    struct arena *a = arena_new();
-    int64_t m = c->in[KEYS].count;
-    int64_t n = c->in[RUNNING].dim[0];
-    int64_t *next = arena_array(a, int64_t, n + 1);
-    int64_t *end = arena_array(a, int64_t, n + 1);
-    int64_t *slot = arena_array(a, int64_t, m + 1);
-    for (int64_t k = 0; k < m; k++)
-        slot[k] = -1;
-    for (int64_t i = 0; i < m; i++) {
-        int64_t d = c->in[KEYS].v[i].i;
-        if (i % TILE == 0)
-            open_tile(c, i / TILE, next, end);
-        if (d >= 0 && d < n && next[d] < end[d] && next[d] < m)
-            slot[next[d]++] = i;
-    }
     for (size_t r = 0; r < c->n_runs; r++)
         for (int64_t k = c->runs[r].lo; k < c->runs[r].hi; k++)
-            n_store_i(c, k, slot[k]);
-    arena_free(a);
+            n_store_i(c, k, key_in_slot(c, k));
 }
 
 /* The key of the slot. *left: the slot, less the number of smaller keys. */
@@ -327,7 +329,7 @@ static void bucket_fill_sample(struct sample *d)
     running.dim[1] = index_ceil_div(t, keys.dim[0], index_const(t, TILE));
     sample_operand(d, KEYS, &keys, -1, (double)sample_dim_of(&running, 0));
     sample_operand(d, RUNNING, &running, 0, (double)sample_dim_of(&keys, 0));
-    d->rising[RUNNING] = true;
+    d->rising[RUNNING] = sample_range(d, 0, 3) > 0;
 }
 
 const struct op_def op_bucket_fill = {
@@ -335,8 +337,10 @@ const struct op_def op_bucket_fill = {
         .name = "bucket_fill",
         .doc = "the positions of keys in stable order, from the running sums of bucket_counts over the tiles",
         .about = { .shapes = "keys [M], running [n, ceil(M / 64)] -> i32[M]",
-                   .formula = "y[running[0, last] + .. + running[d - 1, last] + running[d, t - 1] + s] = the s-th i "
-                              "with keys[i] = d and 64 t <= i < 64 t + 64; -1 elsewhere; rows of running never fall",
+                   .formula = "y[k] = the s-th i with keys[i] = d and 64 t <= i < 64 t + 64, -1 if there is none; with "
+                              "r = k - (running[0, last] + .. + running[d - 1, last]), d is the first with r < "
+                              "running[d, last], t by bisection the first with r < running[d, t], and s = r - "
+                              "running[d, t - 1]",
                    .source = "Knuth, The Art of Computer Programming 3, section 5.2, distribution counting",
                    .gradient = "none: the operands are integers" },
         .operands = { { .name = "keys" }, { .name = "running" } },

@@ -150,6 +150,7 @@ static bool search_sorted_infer(struct graph *g, struct node *n)
 
 static void search_sorted_contract(struct contract *c) { count_facts(c, 0, (double)c->n->in[SORTED]->type.dim[0]->hi); }
 
+/* By bisection, so that it is a function of any row: verify --exact draws rows at random. */
 static void search_sorted_eval(struct ev *c)
 {
     const struct view *sorted = &c->in[SORTED];

@@ -183,6 +183,7 @@ struct scan_form {
 
 struct op_kernel {
     const struct kexpr *(*at)(struct at *c);
+    bool loops; /* CLS_INDEX: `at` is a loop, too costly to repeat in each sweep over a row */
     struct node *(*expand)(struct builder *b,
                            struct node *n); /* a composite: builds the same function from simpler ops */
     /* CLS_REDUCE: `acc` accumulates the n terms of one result. `finish` turns their total into the result, as a mean

@@ -86,6 +86,7 @@ struct sample {
     bool scores[MAX_SAMPLE];               /* the values of a row must be distinct and well separated */
     bool rising[MAX_SAMPLE];               /* the integers of a row never fall */
     struct attr attrs[MAX_ATTRS];
+    int64_t longest; /* not 0: dimensions that may be long are, from 16 to this */
 };
 
 struct work {

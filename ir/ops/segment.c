@@ -5,9 +5,10 @@ enum { VALUES, ORDER, OFFSETS };
 
 static const struct index *count_of(struct builder *b, const struct node *x) { return type_count(b->g->s, &x->type); }
 
-/* Sums of at most n terms, one after the other from 0 on. mass: sum of their magnitudes, with their errors err. */
+/* Sums of n terms, one after the other from 0 on. mass: sum of their magnitudes, with their errors err. sum: of the
+   finite terms. drift: the largest error of a kernel's sum of the terms so far, if they are added in this order. */
 struct mass {
-    double mass, err;
+    double mass, err, sum, drift;
     int64_t n;
     bool nan, infinite;
 };
@@ -21,15 +22,20 @@ static void mass_add(const struct bd *b, struct mass *m, int operand, int64_t i)
     m->infinite |= isinf(x);
     m->mass += isfinite(x) ? fabs(x) + e : 0;
     m->err += e;
+    m->sum += isfinite(x) ? x : 0;
+    m->drift += e;
+    if (m->n > 1)
+        m->drift += b->u * (fabs(m->sum) + m->drift + (double)m->n * 0x1p-52 * m->mass);
 }
 
-/* Each of n terms passes through at most n - 1 additions that round: γ_{n-1} (Higham, section 3.1), in the kernel and
-   in the reference. */
+/* A kernel rounds each partial sum, by at most u times its magnitude (Higham, section 4.2). In the reference and in
+   m->sum, each of n terms passes through at most n - 1 additions that round: γ_{n-1} (section 3.1). */
 static double mass_bound(const struct bd *b, const struct mass *m, double y)
 {
-    double u = fmax(b->u, dtype_unit(b->v.acc));
     double n = m->n > 1 ? (double)m->n - 1 : 0;
-    double e = (m->err + (bd_gamma(n, u) + bd_gamma(n, 0x1p-53)) * m->mass) * (1 + 0x1p-40);
+    double u = fmax(b->u, dtype_unit(b->v.acc));
+    double e = b->kernel ? m->drift : m->err + bd_gamma(n, u) * m->mass;
+    e = (e + bd_gamma(n, 0x1p-53) * m->mass) * (1 + 0x1p-40 + n * 0x1p-51);
     if (!(m->err < INFINITY))
         return INFINITY;
     if (m->nan)

@@ -168,12 +168,14 @@ struct value_reader {
     const struct kmem *arg[MAX_SAMPLE];
     const struct index *var[MAX_RANK];
     int64_t value[MAX_RANK];
-    /* what statements have set: index variables, and the cell of each private memory */
+    /* what statements have set: index variables, the cell of each private memory, and the values of lets */
     const struct index *set[MAX_STATE];
     int64_t to[MAX_STATE];
     const struct kmem *mem[MAX_STATE];
     NUM cell[MAX_STATE];
-    int n_set, n_mem;
+    const struct kexpr *let[MAX_STATE];
+    NUM held[MAX_STATE];
+    int n_set, n_mem, n_let;
 };
 
 static const struct kexpr *lower_value(struct at *at, int operand, const struct index *const *index)
@@ -319,9 +321,23 @@ static int64_t int_value(enum kop op, enum dtype t, i128 a, i128 b)
     return t == DT_I32 ? (int32_t)(uint32_t)r : (int64_t)(uint64_t)r;
 }
 
+/* The value of the let that x reads. */
+static NUM *held(struct value_reader *p, const struct kexpr *x)
+{
+    int i = 0;
+    while (i < p->n_let && p->let[i] != x)
+        i++;
+    assert_true(i < MAX_STATE);
+    p->let[i] = x;
+    p->n_let = i == p->n_let ? i + 1 : p->n_let;
+    return &p->held[i];
+}
+
 static NUM op_value(struct value_reader *p, const struct kexpr *x)
 {
     NUM a[3] = { 0 };
+    if (x->op == K_READ)
+        return *held(p, x);
     for (int i = 0; i < kop_table[x->op].arity; i++)
         a[i] = kexpr_value(p, x->arg[i]);
     bool is_float = dtype_is_float(x->arg[0]->type);
@@ -369,6 +385,9 @@ static void run_statements(struct value_reader *p, struct kstmt *const *list, si
         const struct kstmt *s = list[i];
         if (s->kind == KSTMT_LET && s->var) {
             set_var(p, s->var, kexpr_value(p, s->value).i);
+        } else if (s->kind == KSTMT_LET) {
+            NUM v = kexpr_value(p, s->value);
+            *held(p, s->read) = v;
         } else if (s->kind == KSTMT_STORE) {
             NUM v = kexpr_value(p, s->value);
             *cell_of(p, s->mem) = v;

@@ -248,8 +248,19 @@ int fusion_index_copies(struct fusion *f, const struct node *n)
     return to.most;
 }
 
+/* A stage computes each value of its group again in each of its sweeps. */
+static bool has_loops(const struct group *gr)
+{
+    for (size_t i = 0; i < gr->n_nodes; i++)
+        if (gr->nodes[i]->op->kernel.loops)
+            return true;
+    return false;
+}
+
 static bool rows_admit(struct fusion *f, struct group *gr, struct growth *w, const struct node *n)
 {
+    if (node_is_stage(n) && has_loops(gr))
+        return false;
     if (node_is_gemm(n) || node_is_reduce(n) || (!n->op->kernel.at && !node_is_stage(n)))
         return false;
     if (!node_is_stage(n))

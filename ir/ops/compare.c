@@ -417,11 +417,11 @@ static double to_float_bound(const struct bd *b, enum dtype from, enum dtype to,
     bool narrow = to == DT_F16 || to == DT_BF16;
     if (isinf(x))
         return e < INFINITY ? 0 : e;
-    if ((from == DT_I32 || from == DT_I64) && to != DT_F64 && mag > 0 && !(mag == rint(mag) && mag <= 0x1p24))
+    if ((from == DT_I32 || from == DT_I64) && to != DT_F64 && fabs(x) + e > 0x1p24)
         e += dtype_half_ulp(DT_F32, mag);
     if (narrow && !(e == 0 && dtype_round(to, x) == x))
         e += dtype_half_ulp(to, (fabs(x) + e) * (1 + 0x1p-50));
-    if (from == DT_I64 && to == DT_F64)
+    if (from == DT_I64 && to == DT_F64 && fabs(x) + e >= 0x1p53)
         e += dtype_half_ulp(DT_F64, mag);
     return fabs(x) + e > (narrow         ? dtype_table[to].max
                           : to == DT_F64 ? dtype_table[DT_F64].max

@@ -272,7 +272,7 @@ static void matmul_sample(struct sample *d)
     bool ta = !batched && sample_range(d, 0, 2) == 0;
     bool tb = sample_range(d, 0, 1);
     const struct index *k = draw_index(d, sample_dim(d));
-    const struct index *cols = draw_index(d, sample_range(d, 0, 9));
+    const struct index *cols = draw_index(d, sample_width(d, 0, 9));
     struct type a = sample_type(d, DT_FLOAT, batched ? 3 : 2, ta ? 2 : 3), b;
     a.dim[ta ? 0 : a.rank - 1] = k;
     b = a;
@@ -430,7 +430,7 @@ static void linear_sample(struct sample *d)
     struct type x = sample_type(d, DT_FLOAT, 1, 3);
     struct type w = { .dtype = DT_FLOAT, .rank = 2 };
     struct type b = { .dtype = DT_FLOAT, .rank = 1 };
-    int64_t features = sample_range(d, 1, 12);
+    int64_t features = sample_width(d, 1, 12);
     w.dim[0] = b.dim[0] = draw_index(d, features);
     w.dim[1] = x.dim[x.rank - 1];
     sample_operand(d, 0, &x, -2, 2);

@@ -22,6 +22,19 @@ void need_in_range(struct contract *c, int operand, const struct index *n)
                        fact(c, operand)->hi < (double)n->lo ? OBLIGATION_PROVED : OBLIGATION_OPEN);
 }
 
+struct node *build_dim(struct builder *b, const struct index *n, enum dtype t)
+{
+    const struct index **dims = arena_array(b->g->arena, const struct index *, 1);
+    dims[0] = n;
+    return build_cast(b, build(b, "extent", NULL, 0, (struct attr[]){ { .n = 1, .dims = dims } }), t);
+}
+
+struct node *build_inside(struct builder *b, struct node *indices, const struct index *n)
+{
+    struct node *low = build2(b, "greater_equal", indices, build_const(b, &indices->type, 0));
+    return build2(b, "logical_and", low, build2(b, "less", indices, build_dim(b, n, indices->type.dtype)));
+}
+
 /* ---- gather ---- */
 static const struct attr_def gather_attrs[] = {
     { .name = "axis",

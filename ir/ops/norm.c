@@ -471,7 +471,8 @@ const struct op_def op_norm = {
         .doc = "Euclidean norm of all elements of all operands together: the global norm",
         .about = {
             .shapes = "x of any shape, y of any shape, .. -> []",
-            .formula = "sqrt(sum of x^2 + sum of y^2 + ..)",
+            .formula = "sqrt(sum of x^2 + sum of y^2 + ..); the sum is in f32, which overflows where the norm exceeds "
+                       "1.84e19",
             .gradient = "gy * x / norm; 0 where the norm is 0",
         },
         .operands = { { .name = "x", .variadic = true } },

@@ -86,6 +86,7 @@ struct sample {
     bool scores[MAX_SAMPLE];               /* the values of a row must be distinct and well separated */
     bool rising[MAX_SAMPLE];               /* the integers of a row never fall */
     struct attr attrs[MAX_ATTRS];
+    int64_t longest; /* not 0: dimensions that may be long are, from 16 to this */
 };
 
 struct work {
@@ -182,6 +183,7 @@ struct scan_form {
 
 struct op_kernel {
     const struct kexpr *(*at)(struct at *c);
+    bool loops; /* CLS_INDEX: `at` is a loop, too costly to repeat in each sweep over a row */
     struct node *(*expand)(struct builder *b,
                            struct node *n); /* a composite: builds the same function from simpler ops */
     /* CLS_REDUCE: `acc` accumulates the n terms of one result. `finish` turns the total into the result: a mean

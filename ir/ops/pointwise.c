@@ -7,8 +7,12 @@ static bool stays_finite(const struct bd *b, const NUM *x, const double *e, int 
     return isfinite(x[i].d) && fabs(x[i].d) + e[i] <= bd_max(b);
 }
 
+/* The error of one correctly rounded operation. Over exact operands, the double y is within 2⁻⁵³·|y| of the exact
+   result, so that f32 arithmetic also gives y if y is an f32 number. */
 static double rounded(const struct bd *b, NUM y, double propagated)
 {
+    if (propagated == 0 && b->u > 0x1p-53 && isfinite(y.d) && dtype_round(DT_F32, y.d) == y.d)
+        return 0;
     return bd_done(b, y.d, propagated, bd_round(b, (fabs(y.d) + propagated) * (1 + 0x1p-50)));
 }
 

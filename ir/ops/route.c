@@ -215,8 +215,9 @@ static NUM padic_decode_eval1(const struct ev *c, const NUM *q)
                                  : n_mul(c, n_of_int(c, r), n_const(c, 1 / (double)a.s));
 }
 
-/* The error is e/s, plus one rounding if the integer has too many bits for the arithmetic (f32, or double in the
-   reference). If q ± e leaves the balanced range, the representative may jump to the other end: by pⁿ. */
+/* The error is e/s, plus one rounding if the integer has too many bits for the arithmetic (double in the reference; a
+   kernel rounds the double r/s to f32). If q ± e leaves the balanced range, the representative may jump to the other
+   end: by pⁿ. */
 static double padic_decode_bound1(const struct bd *b, const NUM *q, const double *e, NUM y)
 {
     struct padic a = padic_of(b->v.n);
@@ -232,6 +233,8 @@ static double padic_decode_bound1(const struct bd *b, const NUM *q, const double
         moved = (double)a.top + 1;
     if (r + moved <= (b->u <= 0x1p-53 ? 0x1p53 : 0x1p24))
         return moved / s;
+    if (moved == 0 && b->u > 0x1p-53 && dtype_round(DT_F32, y.d) == y.d)
+        return 0;
     return bd_done(b, y.d, moved / s, bd_round(b, (fabs(y.d) + moved / s) * (1 + 0x1p-50)));
 }
 
@@ -275,7 +278,9 @@ static void padic_decode_sample(struct sample *d)
     int64_t top;
     struct type t = sample_type(d, DT_I64, 0, 3);
     padic_sample_ring(d, &top);
-    sample_operand(d, 0, &t, -(double)top, (double)top);
+    double most =
+        sample_range(d, 0, 1) ? (double)top : fmin(3 * pow((double)d->attrs[0].i, (double)d->attrs[1].i), 0x1p62);
+    sample_operand(d, 0, &t, -most, most);
 }
 
 static struct node *padic_decode_grad(struct builder *b, struct node *n, struct node *gy, int operand)

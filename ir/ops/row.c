@@ -256,8 +256,22 @@ int64_t sample_range(struct sample *d, int64_t lo, int64_t hi)
     uint64_t bits = sample_bits(d);
     return (int64_t)((uint64_t)lo + (n ? bits % n : bits));
 }
+/* 2^u, u uniform. */
+static int64_t long_dim(struct sample *d)
+{
+    double u = (double)sample_range(d, 0, 1000) / 1000;
+    return (int64_t)(16 * exp2(u * log2((double)d->longest / 16)));
+}
+
+int64_t sample_width(struct sample *d, int64_t lo, int64_t hi)
+{
+    return d->longest ? long_dim(d) : sample_range(d, lo, hi);
+}
+
 int64_t sample_dim(struct sample *d)
 {
+    if (d->longest)
+        return long_dim(d);
     return sample_range(d, 0, 7) ? sample_range(d, 1, 7) : sample_range(d, 0, 3) ? sample_range(d, 8, 70) : 0;
 }
 const struct index *draw_index(const struct sample *d, int64_t k) { return index_const(d->s->indices, k); }

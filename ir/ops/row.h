@@ -59,7 +59,8 @@ const struct kexpr *at_compare(struct at *c, enum kop op, const struct index *x,
 /* ---- samples ---- */
 uint64_t sample_bits(struct sample *d);
 int64_t sample_range(struct sample *d, int64_t lo, int64_t hi);
-int64_t sample_dim(struct sample *d); /* 0..7, rarely up to 70 */
+int64_t sample_width(struct sample *d, int64_t lo, int64_t hi); /* lo..hi; long if the sample is */
+int64_t sample_dim(struct sample *d);                           /* 0..7, rarely up to 70 */
 struct type sample_type(struct sample *d, enum dtype dtype, int rank_lo, int rank_hi);
 void sample_operand(struct sample *d, int i, const struct type *t, double lo, double hi);
 void sample_same(struct sample *d, int n, double lo, double hi);

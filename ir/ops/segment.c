@@ -5,9 +5,10 @@ enum { VALUES, ORDER, OFFSETS };
 
 static const struct index *count_of(struct builder *b, const struct node *x) { return type_count(b->g->s, &x->type); }
 
-/* Sums of at most n terms, one after the other from 0 on. mass: sum of their magnitudes, with their errors err. */
+/* Sums of n terms, one after the other from 0 on. mass: sum of their magnitudes, with their errors err. sum: of the
+   finite terms. drift: the largest error of a kernel's sum of the terms so far, if they are added in this order. */
 struct mass {
-    double mass, err;
+    double mass, err, sum, drift;
     int64_t n;
     bool nan, infinite;
 };
@@ -21,15 +22,20 @@ static void mass_add(const struct bd *b, struct mass *m, int operand, int64_t i)
     m->infinite |= isinf(x);
     m->mass += isfinite(x) ? fabs(x) + e : 0;
     m->err += e;
+    m->sum += isfinite(x) ? x : 0;
+    m->drift += e;
+    if (m->n > 1)
+        m->drift += b->u * (fabs(m->sum) + m->drift + (double)m->n * 0x1p-52 * m->mass);
 }
 
-/* Each of n terms passes through at most n - 1 additions that round: γ_{n-1} (Higham, section 3.1), in the kernel and
-   in the reference. */
+/* A kernel rounds each partial sum, by at most u times its magnitude (Higham, section 4.2). In the reference and in
+   m->sum, each of n terms passes through at most n - 1 additions that round: γ_{n-1} (section 3.1). */
 static double mass_bound(const struct bd *b, const struct mass *m, double y)
 {
-    double u = fmax(b->u, dtype_unit(b->v.acc));
     double n = m->n > 1 ? (double)m->n - 1 : 0;
-    double e = (m->err + (bd_gamma(n, u) + bd_gamma(n, 0x1p-53)) * m->mass) * (1 + 0x1p-40);
+    double u = fmax(b->u, dtype_unit(b->v.acc));
+    double e = b->kernel ? m->drift : m->err + bd_gamma(n, u) * m->mass;
+    e = (e + bd_gamma(n, 0x1p-53) * m->mass) * (1 + 0x1p-40 + n * 0x1p-51);
     if (!(m->err < INFINITY))
         return INFINITY;
     if (m->nan)
@@ -197,10 +203,7 @@ static struct node *gather_or_zero(struct builder *b, struct node *table, struct
     struct node *rows = build2(b, "gather", table, indices);
     if (!rows)
         return NULL;
-    struct node *n = build_cast(b, build(b, "extent", NULL, 0, (struct attr[]){ { .n = 1, .dims = table->type.dim } }),
-                                indices->type.dtype);
-    struct node *low = build2(b, "greater_equal", indices, build_const(b, &indices->type, 0));
-    struct node *inside = build2(b, "logical_and", low, build2(b, "less", indices, n));
+    struct node *inside = build_inside(b, indices, table->type.dim[0]);
     struct type column = { .dtype = DT_BOOL, .rank = rows->type.rank };
     struct type whole = rows->type;
     whole.dtype = DT_BOOL;
@@ -221,23 +224,17 @@ static struct attr one_dim(struct builder *b, const struct index *n)
    segment and after the last get none. */
 static struct node *segment_sum_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
-    struct index_table *t = b->g->s->indices;
     struct node *order = n->in[ORDER];
     struct node *offsets = n->in[OFFSETS];
     const struct index *slots = order->type.dim[0];
-    struct type column = { .dtype = offsets->type.dtype,
-                           .rank = 2,
-                           .dim = { offsets->type.dim[0], index_const(t, 1) } };
-    struct type whole = { .dtype = offsets->type.dtype, .rank = 2, .dim = { offsets->type.dim[0], slots } };
+    struct type next = { .dtype = offsets->type.dtype, .rank = 1, .dim = { slots } };
     struct attr iota[MAX_ATTRS];
     if (operand != VALUES)
         return NULL;
-    op_defaults_of_type(op_find("iota"), &whole, iota);
-    struct node *begun = build2(b, "less_equal", build_broadcast(b, build_reshape(b, offsets, &column), &whole),
-                                build(b, "iota", NULL, 0, iota));
-    const int64_t axis = 0;
-    struct node *segment = build_sum(b, build_cast(b, begun, DT_I32), &axis, 1, false);
-    segment = segment ? build2(b, "sub", segment, build_const(b, &segment->type, 1)) : NULL;
+    op_defaults_of_type(op_find("iota"), &next, iota);
+    struct node *slot = build(b, "iota", NULL, 0, iota);
+    struct node *begun = build2(b, "search_sorted", offsets, build2(b, "add", slot, build_const(b, &next, 1)));
+    struct node *segment = begun ? build2(b, "sub", begun, build_const(b, &begun->type, 1)) : NULL;
     struct node *in[] = { order, segment ? gather_or_zero(b, gy, segment) : NULL };
     return build(b, "scatter_add", in, 2, (struct attr[]){ one_dim(b, slots) });
 }
@@ -259,7 +256,7 @@ const struct op_def op_segment_sum = {
                    .work = segment_sum_work,
                    .eval = segment_sum_eval,
                    .bound = segment_sum_bound },
-    .kernel = { .at = segment_sum_at },
+    .kernel = { .at = segment_sum_at, .loops = true },
     .gradient = segment_sum_grad,
     .sample = segment_sum_sample,
 };
@@ -300,17 +297,35 @@ static void scatter_add_contract(struct contract *c)
     c->out->exact = false;
 }
 
+/* Lists of the positions of each destination, in order: first[d], then next[k] of each; -1 ends a list. */
+static void list_positions(const struct view *indices, int64_t *first, int64_t n, int64_t *next)
+{
+    for (int64_t d = 0; d < n; d++)
+        first[d] = -1;
+    for (int64_t k = indices->count - 1; k >= 0; k--) {
+        int64_t d = indices->v[k].i;
+        if (d < 0 || d >= n)
+            continue;
+        next[k] = first[d];
+        first[d] = k;
+    }
+}
+
 static void scatter_add_eval(struct ev *c)
 {
-    int64_t columns = c->out.dim[0] ? c->out.count / c->out.dim[0] : 0;
+    struct arena *a = arena_new();
+    int64_t columns = columns_of(c);
+    int64_t *first = arena_array(a, int64_t, c->out.dim[0] + 1);
+    int64_t *next = arena_array(a, int64_t, c->in[0].count + 1);
+    list_positions(&c->in[0], first, c->out.dim[0], next);
     for (size_t r = 0; r < c->n_runs; r++)
         for (int64_t i = c->runs[r].lo; i < c->runs[r].hi; i++) {
             struct n_sum sum = n_sum_begin(c);
-            for (int64_t k = 0; k < c->in[0].count; k++)
-                if (c->in[0].v[k].i == i / columns)
-                    n_sum_add(&sum, c->in[1].v[k * columns + i % columns]);
+            for (int64_t k = first[i / columns]; k >= 0; k = next[k])
+                n_sum_add(&sum, c->in[1].v[k * columns + i % columns]);
             n_store(c, i, n_sum_end(&sum));
         }
+    arena_free(a);
 }
 
 static struct node *scatter_add_expand(struct builder *b, struct node *n)

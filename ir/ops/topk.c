@@ -350,7 +350,8 @@ static void topk_indices_contract(struct contract *c)
 {
     const struct index *len = length_of(c->n);
     need_k(c);
-    facts_set(c, k_of(c->n) <= len->lo ? 0 : -1, fmax((double)len->hi - 1, -1), true, true);
+    double lo = k_of(c->n) <= len->lo ? 0 : -1;
+    facts_set(c, lo, fmax((double)len->hi - 1, lo), true, true);
 }
 
 static void indices_row(void *ctx, const struct line *l, NUM *shared)

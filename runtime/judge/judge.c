@@ -91,7 +91,9 @@ static void note(struct judge *j, const struct node *n, int64_t i, double got, d
     j->v->elements++;
     j->of->elements++;
     j->v->wrong += wrong;
-    if (j->v->worst && !(ratio > j->v->ratio) && !(isnan(ratio) && !isnan(j->v->ratio)))
+    bool worse = ratio > j->v->ratio || (isnan(ratio) && !isnan(j->v->ratio));
+    bool looser = ratio == 0 && j->v->ratio == 0 && bound > j->v->bound;
+    if (j->v->worst && !worse && !looser)
         return;
     j->v->worst = n;
     j->v->worst_at = i;
@@ -115,7 +117,8 @@ static double store_error(const struct node *n, double reach)
 static void judge_float(struct judge *j, const struct node *n, int64_t i, double got, double want, double e)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
-    double bound = e < INFINITY ? e + store_error(n, fabs(want) + e) : INFINITY;
+    bool exact = e == 0 && dtype_round(n->storage, want) == want;
+    double bound = exact ? 0 : e < INFINITY ? e + store_error(n, fabs(want) + e) : INFINITY;
     if (j->want) {
         tensor_set(j->want, i, want);
         tensor_set(j->bound, i, bound);

@@ -11,8 +11,7 @@ TYPES = {"bool": torch.bool, "i32": torch.int32, "i64": torch.int64}
 
 # ---- what PyTorch has no counterpart of ----
 ALONE = {"padic_encode": "an integer code of routing scores", "padic_decode": "its inverse",
-         "bucket_offsets": "a step of scatter_add", "bucket_fill": "a step of scatter_add",
-         "sort_by_bucket": "a step of scatter_add"}
+         "bucket_counts": "a step of sort_by_bucket", "bucket_fill": "a step of sort_by_bucket"}
 
 
 def number(x):
@@ -123,6 +122,22 @@ def scatter_add(a, at, values):
     picked = inside.flatten().nonzero().flatten()
     out = torch.zeros([n] + list(rows.shape[1:]), dtype=values.dtype)
     return out.index_add(0, at.flatten()[picked].to(torch.int64), rows.index_select(0, picked))
+
+
+def sort_by_bucket(a, at):
+    n = count(a["n"])
+    at = at.flatten()
+    return torch.where((at >= 0) & (at < n), at, torch.full_like(at, n)).sort(stable=True).indices
+
+
+def bucket_offsets(a, at):
+    n = count(a["n"])
+    at = at[(at >= 0) & (at < n)].to(torch.int64)
+    return torch.cat([torch.zeros(1, dtype=torch.int64), torch.bincount(at, minlength=n).cumsum(0)])
+
+
+def search_sorted(a, row, x):
+    return torch.searchsorted(row.to(torch.int64), x.to(torch.int64))
 
 
 def segment_sum(a, values, order, offsets):
@@ -326,6 +341,9 @@ OPS = {
     "gather": gather,
     "one_hot": one_hot,
     "scatter_add": scatter_add,
+    "sort_by_bucket": sort_by_bucket,
+    "bucket_offsets": bucket_offsets,
+    "search_sorted": search_sorted,
     "segment_sum": segment_sum,
     "topk_mask": last(topk_mask),
     "combine": combine,

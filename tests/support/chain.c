@@ -31,6 +31,7 @@ struct chain *chain_new(struct session *s, const struct target *t, const struct 
     *c = (struct chain){ .s = s,
                          .src = src,
                          .target = t,
+                         .seed = o->seed ? o->seed : seed,
                          .ctx = pass_ctx_for(s, t),
                          .passes = { .reparse = true, .instead = o->instead, .n_instead = o->n_instead } };
     if (o->rules) {
@@ -107,7 +108,7 @@ struct binding *chain_bind(struct chain *c, int64_t batch, uint64_t from)
 bool chain_judge(struct chain *c, struct device *d, int64_t batch, int threads, struct verify_report *r)
 {
     *r = (struct verify_report){ 0 };
-    struct binding *b = chain_bind(c, batch, seed);
+    struct binding *b = chain_bind(c, batch, c->seed);
     struct exec *e = b ? exec_open(c->s, c->program, d, &c->code, b) : NULL;
     struct reference *ref = e ? reference_begin(c->s, c->parsed, b, &(struct judge_how){ .threads = threads }) : NULL;
     bool ok = e && verify_kernels(e, ref, NULL, r) && verify_passes(ref, c->after, &c->ctx, &c->passes, r);

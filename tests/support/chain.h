@@ -12,6 +12,7 @@ struct chain_options {
     size_t n_instead; /* pass_options.instead */
     const struct rule *rules;
     size_t n_rules;                               /* NULL: simplify's own */
+    uint64_t seed;                                /* of what chain_judge draws; 0: the usual one */
     bool gradients;                               /* of the loss, if there is one, by all that it reaches */
     void (*change)(void *ctx, struct program *p); /* the kernels, before they are printed */
     const char *(*change_text)(void *ctx, struct session *s, const char *text); /* the kernels' text */
@@ -30,6 +31,7 @@ struct chain {
     const char *text; /* of its kernels, changed */
     struct code code; /* of the module that it is in */
     bool checked;     /* compiled for the checking emulator */
+    uint64_t seed;
 };
 
 /* Parses, runs the passes (each printed and read back), lowers, prints. NULL with diagnostics. */

@@ -51,31 +51,50 @@ static void put_attr(FILE *to, struct arena *a, const struct attr_def *def, cons
     }
 }
 
-const char *random_op_text(struct session *s, const struct op_def *op, uint64_t seed)
+struct one_op {
+    uint64_t seed;
+    const enum dtype *as;
+    int n_as;
+    int64_t longest;
+    bool wide, loss;
+};
+
+/* With limits of many bits, drawn numbers have all bits of an f32, and their sums round. */
+static void cut_ranges(struct sample *d)
 {
-    return random_op_text_of(s, op, seed, NULL, 0);
+    for (int i = 0; i < d->n_in; i++)
+        if (dtype_is_float(d->in[i].dtype)) {
+            double range = d->hi[i] - d->lo[i];
+            d->lo[i] += 0.013 * range;
+            d->hi[i] -= 0.017 * range;
+        }
 }
 
-const char *random_op_text_of(struct session *s, const struct op_def *op, uint64_t seed, const enum dtype *as, int n_as)
+static const char *text_of(struct session *s, const struct op_def *op, const struct one_op *how)
 {
     bool bound_source = op->class == CLS_SOURCE && !op->kernel.at;
     if (!op->sample || op->class == CLS_EFFECT || bound_source)
         return NULL;
     char *text = NULL;
     size_t size = 0;
-    uint64_t rnd = seed * UINT64_C(0x2545f4914f6cdd1d) + 3;
-    struct sample d = { .rnd = &rnd, .s = s };
+    uint64_t rnd = how->seed * UINT64_C(0x2545f4914f6cdd1d) + 3;
+    struct sample d = { .rnd = &rnd, .s = s, .longest = how->longest };
     for (int i = 0; i < op->call.n_attrs; i++)
         d.attrs[i] = op->call.attrs[i].value;
     op->sample(&d);
-    for (int i = 0; i < d.n_in && n_as; i++)
-        d.in[i].dtype = as[i % n_as];
+    for (int i = 0; i < d.n_in && how->n_as; i++)
+        d.in[i].dtype = how->as[i % how->n_as];
+    if (how->longest)
+        cut_ranges(&d);
+    for (int i = 0; i < d.n_in && how->wide && op->class != CLS_CONTRACT; i++)
+        if (dtype_is_float(d.in[i].dtype))
+            d.in[i].dtype = DT_F32;
     FILE *to = open_memstream(&text, &size);
     BUG_IF(!to, "out of memory");
-    fprintf(to, "graph one_%s_%llu\n", op->call.name, (unsigned long long)seed);
+    fprintf(to, "graph one_%s_%llu\n", op->call.name, (unsigned long long)how->seed);
     for (int i = 0; i < d.n_in; i++)
         put_operand(to, &d, i);
-    fprintf(to, "output y = %s(", op->call.name);
+    fprintf(to, "output y = %s%s(", how->wide ? "cast(" : "", op->call.name);
     for (int i = 0; i < d.n_in; i++)
         fprintf(to, "%sx%d", i ? ", " : "", i);
     for (int i = 0; i < op->call.n_attrs; i++) {
@@ -83,9 +102,27 @@ const char *random_op_text_of(struct session *s, const struct op_def *op, uint64
             fputs(", ", to);
         put_attr(to, s->run, &op->call.attrs[i], &d.attrs[i]);
     }
-    fputs(")\n", to);
+    fputs(how->wide ? "), f32)\n" : ")\n", to);
+    if (how->loss)
+        fputs("flat = reshape(y, [-1])\nloss = sum(flat * flat)\n", to);
     BUG_IF(fclose(to), "out of memory");
     const char *kept = arena_strndup(s->run, text, size);
     free(text);
     return kept;
+}
+
+const char *random_op_text(struct session *s, const struct op_def *op, uint64_t seed)
+{
+    return text_of(s, op, &(struct one_op){ .seed = seed });
+}
+
+const char *random_op_text_of(struct session *s, const struct op_def *op, uint64_t seed, const enum dtype *as, int n_as)
+{
+    return text_of(s, op, &(struct one_op){ .seed = seed, .as = as, .n_as = n_as });
+}
+
+const char *random_op_text_long(struct session *s, const struct op_def *op, uint64_t seed, int64_t longest, bool wide,
+                                bool loss)
+{
+    return text_of(s, op, &(struct one_op){ .seed = seed, .longest = longest, .wide = wide, .loss = loss });
 }

@@ -19,8 +19,7 @@ struct payload {
 
 static struct payload *of(struct kprint *p) { return (struct payload *)p; }
 
-/* Returns an index variable in C. A variable declared outside regions is an array with one element for each thread:
-   "x[tid]". */
+/* Returns an index variable in C. Outside regions, a variable has one element for each thread: "x[tid]". */
 static const char *atom(void *ctx, const struct index *atom)
 {
     const struct payload *y = ctx;
@@ -195,8 +194,7 @@ static void issue(struct kprint *p, const struct kstmt *it)
          masked(p, &it->mask, from_on(p, it->mem2, NULL, it->index2, it->elems), zero));
 }
 
-/* Prints nothing. Copies are done at their issue, so land and commit have nothing to do. A launch on payloads runs
-   alone, so await has nothing to wait for. */
+/* Copies are done at their issue, and a launch runs alone. So land, commit and await print nothing. */
 static void nothing(struct kprint *p, const struct kstmt *it)
 {
     (void)p;
@@ -275,8 +273,7 @@ static void let_of_block(struct kprint *p, const struct kstmt *it)
         *arena_push(p->o.arena, y->outer_read, y->n_outer_read, y->cap_outer_read) = it->read;
 }
 
-/* Prints one level of a butterfly: each lane combines its element with that of lane ^ d_. was_ holds the elements
-   from before the level. */
+/* Prints one level of a butterfly: a lane combines its element with that of lane ^ d_, both from before the level. */
 static void level(struct kprint *p, const struct kstmt *it, const char *cell)
 {
     kout_line(&p->o, "%s was_[N_];", print_type(p, it->acc_type));
@@ -331,8 +328,7 @@ static void frag_cast(struct kprint *p, const struct kstmt *it)
     print_close(p);
 }
 
-/* Prints a copy of all lanes' fragment number `frag` to matrix[wave][line][k]. The maps `line` and `k` give the
-   coordinates of a lane's element. */
+/* Prints a copy of fragment `frag` of all lanes to matrix[wave][line][k]. `line` and `k` map a lane to coordinates. */
 static void gather(struct kprint *p, const struct kfrag *f, const char *matrix, const char *frag,
                    const struct map_term *line, const struct map_term *k)
 {
@@ -367,8 +363,7 @@ static void barrier(struct kprint *p, const struct kstmt *it)
     kout_line(&p->o, "/* barrier */");
 }
 
-/* Prints statements that run only for the live threads for which `on` is true. The live array of the next depth
-   marks these threads. */
+/* Prints statements for the live threads for which `on` is true. The next depth's live array marks them. */
 static void some(struct kprint *p, const char *on, struct kstmt *const *list, size_t n)
 {
     struct payload *y = of(p);

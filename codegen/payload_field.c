@@ -28,8 +28,7 @@ static int fn_named(const char *name)
     return f;
 }
 
-/* Returns definitions of the kernels' functions as hashes. A function that the reference lacks gets a number of its
-   own. */
+/* Returns definitions of the kernels' functions as hashes. One that the reference lacks gets its own number. */
 static const char *functions(struct session *s)
 {
     const char *text = "";

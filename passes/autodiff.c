@@ -16,7 +16,6 @@
 #include "ir/map.h"
 #include "passes/pass.h"
 
-/* A node that depends on a wanted source. */
 struct step {
     struct node *n;
     /* The result of n's private expansion. NULL: n's op record has a gradient, or n is a source. */
@@ -104,8 +103,7 @@ static void name_origin(struct graph *g, size_t first, const char *origin)
             g->nodes[i]->origin = origin;
 }
 
-/* Adds n to the steps, and sets its mark to 1, if n depends on a wanted source. The recursion is as deep as
-   expansions nest, whatever the graph's depth. */
+/* Adds n to the steps and marks it 1 if it depends on a wanted source. Recurses only into expansions. */
 static bool add_step(struct reverse *r, struct node *n)
 {
     bool active = n->mark == 1;

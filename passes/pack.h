@@ -1,7 +1,7 @@
 #ifndef TOKIC_PASSES_PACK_H
 #define TOKIC_PASSES_PACK_H
-/* Plans one allocation. An extent is a part of the allocation; the packer hands out and takes back extents. Sizes
-   and offsets are functions of the symbolic dims. Extents in use never overlap, for any values of the dims. */
+/* Plans one allocation. An extent is a part of the allocation; the packer hands out and takes back extents.
+   Sizes and offsets are functions of the symbolic dims. For all values of the dims, extents in use never overlap. */
 #include "ir/graph/graph.h"
 
 struct extent {
@@ -20,13 +20,11 @@ enum pack_policy {
 };
 
 struct packer;
-/* The packer orders free extents by size, computed with every symbolic dim equal to `hint`. Before it reuses an
-   extent, it proves that the extent is large enough for all values of the dims. */
+/* Free extents are ordered by size, with every symbolic dim equal to `hint`.
+   An extent is reused only if it is provably large enough for all values of the dims. */
 struct packer *packer_new(struct session *s, struct arena *a, enum pack_policy policy, int64_t hint);
-/* Takes an extent of at least `bytes` bytes. */
 struct extent packer_take(struct packer *p, const struct index *bytes);
-/* Frees extent x. The next writer of this memory must wait for the groups in `users`. The array `users` must outlive
-   the packer. */
+/* Frees extent x. The next writer of its memory must wait for the groups `users`. `users` must outlive the packer. */
 void packer_give(struct packer *p, struct extent x, const int *users, size_t n_users);
 /* The size of the allocation in bytes, as a function of the dims. NULL if that expression is too long. */
 const struct index *packer_memory(const struct packer *p);

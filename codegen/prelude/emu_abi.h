@@ -6,8 +6,7 @@
 
 struct tk_item;
 
-/* The emulator's services for a work-item. `line`: a line of the kernel text. After a failure of the launch, they do
-   not return to the work-item. */
+/* Services for a work-item, called at `line` of the kernel text. They do not return if the launch has failed. */
 struct tk_host {
     void (*sync_block)(struct tk_item *me, int line);
     void (*sync_wave)(struct tk_item *me, int line);

@@ -11,8 +11,7 @@ __extension__ typedef unsigned __int128 p_wide;
 tk_u64 p_key;
 
 static inline P p_once(tk_u64 x) { return x >= P_MOD ? x - P_MOD : x; }
-/* Returns x modulo 2^61 - 1. Requires x < 2^127. Since 2^61 = 1, the bits above the low 61 are added to the low
-   ones, twice. */
+/* Returns x modulo 2^61 - 1, for x < 2^127. Since 2^61 = 1, the bits above the low 61 are added to those, twice. */
 static inline P p_reduce(p_wide x)
 {
     x = (x & P_MOD) + (x >> 61);
@@ -34,8 +33,7 @@ static P p_power(P a, int squarings)
         a = p_mul(a, a);
     return a;
 }
-/* 1/a = a^(2^61 - 3) (Fermat). The exponent in binary is 59 ones, then 01. Here a2 = a^(2^2 - 1), a4 = a^(2^4 - 1),
-   and so on. */
+/* 1/a = a^(2^61 - 3) (Fermat). The exponent in binary is 59 ones, then 01. aN is a^(2^N - 1). */
 static P_CALL P p_inv(P a)
 {
     P a2 = p_mul(p_power(a, 1), a);
@@ -126,8 +124,7 @@ static inline tk_i64 p_to_i64(P x) { return p_to_i32(x); }
 #define p_join_prod p_mul
 #define p_combine_prod p_mul
 #define p_accumulate_fma(c, a, b) p_fma(a, b, c)
-/* A maximum is a sum: `fill`, which stands for -inf, plus a hash of each term other than -inf. A minimum likewise,
-   with inf. */
+/* A maximum is a sum: `fill` stands for -inf, and each term other than -inf adds its hash. A minimum likewise. */
 static inline P p_take(P total, tk_u64 op, P fill, P x) { return x == fill ? total : p_add(total, p_mix(op, x)); }
 static inline P p_both(P a, P b, P fill) { return p_add(a, p_sub(b, fill)); }
 #define p_accumulate_max(a, x) p_take(a, MIX_ROW_MAX, p_const(-__builtin_inf()), x)

@@ -64,8 +64,7 @@ TK_FN tk_f32 tk_exp_scale(tk_f32 p, tk_u32 t)
     return p * tk_bits_f32(h << 23) * tk_bits_f32((k - h) << 23);
 }
 
-/* x is clamped to where the result is 0 or infinite anyway. Both comparisons let a NaN through. Worst error: 0.892
-   ulp. */
+/* x is clamped to where the result is 0 or infinite anyway. Both comparisons keep a NaN. Worst error: 0.892 ulp. */
 TK_FN tk_f32 tk_exp_f32(tk_f32 x)
 {
     tk_u32 t;
@@ -76,8 +75,7 @@ TK_FN tk_f32 tk_exp_f32(tk_f32 x)
     return tk_exp_scale(p, t);
 }
 
-/* exp(x) for |x| <= 80, where one factor 2^n is enough. The shift drops all of 1.5·2^23 and leaves n at the
-   exponent. */
+/* exp(x) for |x| <= 80: one factor 2^n is enough. The shift drops 1.5·2^23 and leaves n at the exponent. */
 TK_FN tk_f32 tk_exp_mid(tk_f32 x)
 {
     tk_u32 t;
@@ -313,8 +311,8 @@ TK_FN tk_f32 tk_sin_part(tk_f32 r, tk_f32 lo)
     return r + tk_fma_f32(q, s * r, lo);
 }
 
-/* With s = r²: cos(r + lo) = 1 - s/2 + s²·q(s) - r·lo, q of degree 2, relative error 2^-33. w + (1 - w - s/2) is
-   exactly 1 - s/2. */
+/* cos(r + lo) = 1 - s/2 + s²·q(s) - r·lo with s = r², q of degree 2, relative error 2^-33.
+   w + (1 - w - s/2) is exactly 1 - s/2. */
 TK_FN tk_f32 tk_cos_part(tk_f32 r, tk_f32 lo)
 {
     tk_f32 s = r * r;

@@ -36,8 +36,7 @@ static bool arg_infer(struct graph *g, struct node *n)
 }
 
 /* ---- eval ---- */
-/* Returns the index of the first NaN. Without a NaN, returns the index of the first largest (`least`: smallest)
-   element. */
+/* Returns the index of the first NaN, or else of the first largest (with `least`: smallest) element. */
 static int64_t extremum_at(const struct ev *c, const struct line *l, bool least)
 {
     int64_t best = l->n ? 0 : -1;
@@ -103,8 +102,8 @@ static double value_at(const struct row *r, int64_t k)
 }
 static double error_at(const struct row *r, int64_t k) { return bd_operand(r->b, 0, r->l.first + k * r->l.stride); }
 
-/* value: the largest lower end (x − e) in a row. first: the first index with this lower end. nan: the index of the
-   first certain NaN, or n. */
+/* value: the largest lower end (x − e) in a row. first: the first index with this end.
+   nan: the index of the first certain NaN, or n. */
 struct floor {
     double value;
     int64_t first, nan;
@@ -127,9 +126,9 @@ static struct floor floor_of(const struct row *r)
     return f;
 }
 
-/* Returns the distance from the result y to the farthest index that may be the true one.
-   If the row has a certain NaN, the true one is that NaN, or an earlier element that may be a NaN. Otherwise an
-   element may be the true one if its upper end reaches the largest lower end. */
+/* Returns the distance from the result y to the farthest index that may be right.
+   With a certain NaN in the row, that NaN may be right, or an earlier element that may be a NaN.
+   Otherwise an element may be right if its upper end reaches the largest lower end. */
 static double arg_error(const struct row *r, int64_t y)
 {
     struct floor f = floor_of(r);

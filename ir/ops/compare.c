@@ -1,6 +1,6 @@
 /* Pointwise comparisons, logic, select and cast.
-   The error of a boolean is 1 if the operands' errors may change it, else 0. The error of an integer is its distance
-   to the farthest value that the operands' errors allow. */
+   The error of a boolean is 1 if the operands' errors may change it, else 0.
+   The error of an integer is its distance to the farthest value that the operands' errors allow. */
 #include "ir/ops/integer.h"
 
 /* ---- comparisons: of floats, of integers of one dtype, of booleans ---- */
@@ -39,8 +39,7 @@ static NUM greater_equal_eval1(const struct ev *c, const NUM *x)
     return (NUM){ .i = order_of(c, x) == AFTER || order_of(c, x) == SAME };
 }
 
-/* True if the operands' errors cannot change the outcome: the operands are exact, or differ by more than their
-   errors, or one is certainly a NaN. */
+/* True if the operands are exact, differ by more than their errors, or one is certainly a NaN. */
 static bool apart(const struct bd *b, const NUM *x, const double *e, double *gap)
 {
     bool is_float = dtype_is_float(b->v.in[0].dtype);
@@ -61,8 +60,7 @@ static double compare_bound1(const struct bd *b, const NUM *x, const double *e, 
 
 static void truth_contract(struct contract *c) { facts_set(c, 0, 1, true, true); }
 
-/* Floats are compared as f32, or as f64 if either operand is f64, so their conversion is exact. Booleans are
-   compared as 0 and 1. */
+/* Floats are compared as f32, or as f64 if either is f64: that is exact. Booleans are compared as 0 and 1. */
 static const struct kexpr *compare_at(struct at *c, enum kop op)
 {
     const struct kexpr *x = at_plain(c, 0);
@@ -147,8 +145,8 @@ static NUM logical_not_eval1(const struct ev *c, const NUM *x)
     return (NUM){ .i = !x[0].i };
 }
 
-/* Returns the error of `and` (settles = 0) or `or` (settles = 1). An operand equal to `settles` decides the result
-   alone. The error is 0 if an operand is certainly `settles`, or if both operands are certain. */
+/* Returns the error of `and` (settles = 0) or `or` (settles = 1).
+   An operand that is certainly `settles` decides the result alone. */
 static double deciding(const NUM *x, const double *e, int64_t settles)
 {
     for (int i = 0; i < 2; i++)
@@ -280,8 +278,8 @@ static NUM select_eval1(const struct ev *c, const NUM *x)
     return x[0].i ? x[1] : x[2];
 }
 
-/* If the condition is certain, the error is the chosen operand's. Otherwise either operand may be right, so the
-   error is the largest distance from the result y to a value in either interval x ± e. */
+/* If the condition is certain, the error is the chosen operand's.
+   Otherwise the error is the largest distance from the result y to a value in either operand's x ± e. */
 static double select_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (e[0] == 0)
@@ -405,8 +403,8 @@ static double between_integers_bound(enum dtype to, double e, int64_t y)
     return (double)y - e >= INT32_MIN && (double)y + e <= INT32_MAX ? e : int_farthest(to, y);
 }
 
-/* Kernels cast in f32, or in f64 if `to` is f64. A cast to f16 or bf16 then rounds once more. `e` includes the
-   rounding of an f64 operand to f32. */
+/* Kernels cast in f32, or in f64 if `to` is f64. A cast to f16 or bf16 then rounds once more.
+   `e` includes the rounding of an f64 operand to f32. */
 static double to_float_bound(const struct bd *b, enum dtype from, enum dtype to, double x, double e)
 {
     if (isnan(x) && e < INFINITY)

@@ -1,7 +1,7 @@
 /* Derives the facts of a node (value range, finiteness, …) from the facts of its operands. Adds the op's requirements
    to the graph as obligations.
-   lo..hi bounds every element in real arithmetic. It does not cover NaN, nor the least i64, which stands for a
-   missing value. `finite`: no element is NaN, infinite or missing. */
+   lo..hi bounds every element in real arithmetic, except NaN and the least i64, which stands for a missing value.
+   `finite`: no element is NaN, infinite or missing. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -33,8 +33,8 @@ static struct facts facts_of_dtype(enum dtype t)
     return f;
 }
 
-/* A view or gather copies elements, so its facts are those that hold for all operands. A float result counts only
-   float operands. An integer or boolean result counts only the others. */
+/* A view or gather copies elements, so its facts are those that hold for all operands.
+   A float result counts only float operands. An integer or boolean result counts only the others. */
 static struct facts facts_of_moved(const struct node *n)
 {
     struct facts out = facts_of_dtype(n->type.dtype);
@@ -88,8 +88,7 @@ static struct facts facts_by_class(const struct node *n)
     return f;
 }
 
-/* Values beyond the dtype's largest number overflow to infinity. Only DBL_MAX limits a `float`, which may become any
-   float dtype later. */
+/* Values beyond the dtype's largest number overflow. A `float` may become any float dtype: only DBL_MAX limits it. */
 static void settle(const struct node *n, struct facts *f)
 {
     if (isnan(f->lo))
@@ -124,8 +123,7 @@ static void append(struct contract *c, struct obligation o)
     *arena_push(g->arena, g->obligations, g->n_obligations, g->cap_obligations) = o;
 }
 
-/* True if `known` implies the facts in `need` that a run-time guard cannot check. A guard checks the range and
-   finiteness of each element. */
+/* True if `known` implies the facts in `need` other than range and finiteness. A run-time guard checks those two. */
 static bool rest_implied(const struct facts *known, const struct facts *need)
 {
     return (need->max_nonzero < 0 || (known->max_nonzero >= 0 && known->max_nonzero <= need->max_nonzero)) &&

@@ -46,8 +46,7 @@ static void any_eval(struct ev *c) { extremum_eval(c, false, 0); }
 static void all_eval(struct ev *c) { extremum_eval(c, true, 1); }
 
 /* ---- bound ---- */
-/* Returns the largest distance by which an element's interval x ± e reaches beyond the result y. This is e − |x −
-   y|. */
+/* Returns the largest e − |x − y|: how far an element's interval x ± e reaches beyond the result y. */
 static double float_error(const struct bd *b, int64_t i)
 {
     double y = b->v.out.v[i].d;
@@ -145,8 +144,8 @@ static const struct kexpr *bool_finish(struct at *c, const struct kexpr *total, 
 static void bool_sample(struct sample *d) { sample_reduction(d, DT_BOOL); }
 
 /* ---- gradient ---- */
-/* Moves the reduced dims of x to the end and merges them: [kept dims.., terms], one row for each result of the
-   reduction. Sets *rows to this shape, and perm to the new order of x's dims. */
+/* Moves the reduced dims of x to the end and merges them. *rows: the new shape, [kept dims.., terms].
+   perm: the new order of x's dims. */
 static struct node *rows_of_terms(struct builder *b, struct node *n, struct node *x, int64_t *perm, struct type *rows)
 {
     struct index_table *t = b->g->s->indices;

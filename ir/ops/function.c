@@ -4,8 +4,7 @@
 /* ---- exp ---- */
 static NUM exp_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_EXP, x[0]); }
 
-/* An error e of x moves exp(x) by at most exp(x + e) − exp(x) = exp(x)·(exp(e) − 1). If exp(x) underflows, the bound
-   is exp(x + e). */
+/* An error e of x moves exp(x) by at most exp(x)·(exp(e) − 1). If exp(x) underflows, the bound is exp(x + e). */
 static double exp_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out;
@@ -57,8 +56,7 @@ const struct op_def op_exp = {
 /* ---- log ---- */
 static NUM log_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_LOG, x[0]); }
 
-/* An error e of x moves log x by at most log x − log(x − e) = −log(1 − e/x). If x ± e is all negative, the result is
-   certainly a NaN. */
+/* An error e of x moves log x by at most −log(1 − e/x). If all of x ± e is negative, the result is a NaN. */
 static double log_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, v = x[0].d;
@@ -226,7 +224,7 @@ const struct op_def op_sqrt = {
 /* ---- rsqrt ---- */
 static NUM rsqrt_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_RSQRT, x[0]); }
 
-/* An error e of x moves 1/√x by at most 1/√(x − e) − 1/√x = ((1 − e/x)^(−1/2) − 1)/√x. */
+/* An error e of x moves 1/√x by at most ((1 − e/x)^(−1/2) − 1)/√x. */
 static double rsqrt_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     double out, v = x[0].d;
@@ -283,8 +281,7 @@ static NUM tanh_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_TANH
 
 /* Returns the smaller of two bounds.
    `ends`: tanh is monotone, so its value farthest from y is at an end of x ± e.
-   The other bound is e times the largest slope in x ± e. The slope at the point z nearest to 0 is the largest,
-   1/cosh² z. */
+   The other bound is e times the largest slope in x ± e: 1/cosh² at the point nearest to 0. */
 static double tanh_bound1(const struct bd *b, const NUM *x, const double *e, NUM y)
 {
     if (isnan(x[0].d) && e[0] < INFINITY)
@@ -454,9 +451,9 @@ const struct op_def op_sigmoid = {
 static NUM sin_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_SIN, x[0]); }
 static NUM cos_eval1(const struct ev *c, const NUM *x) { return n_fn(c, FN_COS, x[0]); }
 
-/* Returns the error of y, a sine or cosine whose derivative at x is ±slope.
-   sin(x + t) − sin(x) = 2·sin(t/2)·cos(x + t/2). For |u| <= h, |cos(x + u)| is at most |cos x|·cos h + |sin x|·sin
-   h. It is at most 1 if sin has a zero in x ± h. */
+/* Returns the error of y, a sine or cosine with the derivative ±slope at x.
+   sin(x + t) − sin(x) = 2·sin(t/2)·cos(x + t/2).
+   For |u| <= h, |cos(x + u)| <= |cos x|·cos h + |sin x|·sin h, or 1 if sin has a zero in x ± h. */
 static double wave_bound(const struct bd *b, const NUM *x, const double *e, NUM y, enum num_fn f, double slope)
 {
     double out;
@@ -545,8 +542,8 @@ static NUM sign_eval1(const struct ev *c, const NUM *x)
 static NUM round_eval1(const struct ev *c, const NUM *x) { return n_rint(c, x[0]); }
 static NUM floor_eval1(const struct ev *c, const NUM *x) { return n_floor(c, x[0]); }
 
-/* A step function is monotone, so its value farthest from y is at an end of x ± e. Rounding is monotone too, so the
-   computed operand, a double within x ± e, lies between the rounded ends. */
+/* A step function is monotone, so its value farthest from y is at an end of x ± e.
+   The computed operand is a double in x ± e. Rounding is monotone, so this double is between the rounded ends. */
 static double step_bound(const struct bd *b, const NUM *x, const double *e, NUM y,
                          NUM (*of)(const struct ev *, const NUM *))
 {

@@ -66,8 +66,8 @@ static void include(struct hull *h, i128 x)
 static bool is_division(enum int_op op) { return op == INT_TRUNC_DIV || op == INT_FLOOR_DIV; }
 static bool is_remainder(enum int_op op) { return op == INT_REM || op == INT_MOD; }
 
-/* Adds the results at the corners of x × y. They are the extremes if the operation is monotone in each operand. A
-   division is, if all divisors in y have one sign. */
+/* Adds the results at the corners of x × y, which are the extremes of an operation monotone in each operand.
+   A division is monotone only if all divisors in y have one sign. */
 static void include_corners(struct hull *h, enum int_op op, struct hull x, struct hull y)
 {
     include(h, exact(op, x.lo, y.lo));
@@ -89,9 +89,8 @@ static struct hull hull_of_quotients(enum int_op op, struct hull x, struct hull 
     return h;
 }
 
-/* If there is one divisor, and all of x has the same quotient, the remainder increases with x.
-   Otherwise a remainder may be any number that is smaller than the largest divisor and has the sign of x (rem) or y
-   (mod). */
+/* With one divisor, and one quotient for all of x, the remainder increases with x.
+   Otherwise the remainder may be any number below the largest divisor, with the sign of x (rem) or y (mod). */
 static struct hull hull_of_remainders(enum int_op op, struct hull x, struct hull y)
 {
     enum int_op quotient = op == INT_REM ? INT_TRUNC_DIV : INT_FLOOR_DIV;

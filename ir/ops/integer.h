@@ -1,8 +1,8 @@
 #ifndef TOKIC_IR_OPS_INTEGER_H
 #define TOKIC_IR_OPS_INTEGER_H
-/* Arithmetic on i32 and i64: values, errors and facts. Results wrap at the dtype's width. A quotient or remainder by
-   0 is 0. The least integer divided by −1 is the least integer. Kernels have the same operations
-   (ir/kernel/kop.def), written independently. */
+/* Arithmetic on i32 and i64: values, errors and facts. Results wrap at the dtype's width.
+   A quotient or remainder by 0 is 0. The least integer divided by −1 is the least integer.
+   Kernels have the same operations (ir/kernel/kop.def), written independently. */
 #include "ir/ops/row.h"
 
 enum int_op {
@@ -33,8 +33,8 @@ double int_gap(int64_t x, int64_t y);
 /* Returns the distance from x to the farther end of t's range. This is the error of a result that may have wrapped. */
 double int_farthest(enum dtype t, int64_t x);
 
-/* The eval1, bound1 and contract of pointwise ops with integer results. The error of an integer bounds its distance
-   to any other value that a computation may give. */
+/* eval1, bound1 and contract of pointwise ops with integer results.
+   The error of an integer bounds its distance to any other value that a computation may give. */
 NUM int_eval1(const struct ev *c, enum int_op op, const NUM *x);
 double int_bound1(const struct bd *b, enum int_op op, const NUM *x, const double *e, NUM y);
 void int_contract(struct contract *c, enum int_op op);

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* Shared values of the rows at hand: AT_ONCE neighbouring rows of one slab. The results have the shape [outer,
-   results, inner]. A slab is one index of `outer`. */
+/* The shared values of neighbouring rows of a slab. Results are [outer, results, inner]; a slab is one index of
+   outer. */
 enum { AT_ONCE = 64 };
 struct slab {
     int64_t index;

@@ -15,8 +15,7 @@ struct line_fns {
     /* Computes result i, which is the k-th of its row. */
     void (*result)(void *ctx, const struct line *l, int64_t i, int64_t k, const NUM *shared);
 };
-/* Calls f->result for each element of the runs of c. Before that, calls f->row once for each row, even if
-   neighbouring results belong to different rows. */
+/* Calls f->result for each element of the runs of c. Calls f->row once for each row, before the row's first result. */
 void each_line(const struct ev *c, const struct line_fns *f, void *ctx);
 
 /* ---- building graphs ---- */

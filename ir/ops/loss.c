@@ -28,8 +28,7 @@ static bool loss_infer(struct graph *g, struct node *n)
     return true;
 }
 
-/* Sets the facts of a mean of n terms in lo..hi. The mean is finite if no f32 sum of the terms overflows. The mean
-   of no terms is a NaN. */
+/* Sets the facts of a mean of n terms in lo..hi. It is finite if n > 0 and no f32 sum of the terms overflows. */
 static void loss_facts(struct contract *c, double lo, double hi, const struct index *n, bool finite)
 {
     int64_t k;
@@ -219,9 +218,9 @@ const struct op_def op_huber = {
 /* ---- bce ---- */
 static double bce_corner(double x, double t) { return fmax(x, 0) - x * t + log1p(exp(-fabs(x))); }
 
-/* A term is convex in the logit and linear in the target, so its largest value is at a corner of their ranges.
-   If 0 <= target <= 1, the term is not negative. If target > 1, the term falls as the logit grows; if target < 0,
-   the term rises. So a negative minimum is at a corner too. */
+/* A term is convex in the logit and linear in the target, so its maximum is at a corner of their ranges.
+   If 0 <= target <= 1, no term is negative. If target > 1, a term falls as the logit grows; if target < 0, it rises.
+   So a negative minimum is at a corner too. */
 static void bce_contract(struct contract *c)
 {
     const struct facts *x = fact(c, 0);
@@ -372,8 +371,8 @@ static void cross_entropy_contract(struct contract *c)
     loss_facts(c, lo, hi, n, x->finite && t->finite);
 }
 
-/* Returns Σ_j t_j·(log Σ_k exp(x_k − m) − (x_j − m)) with m = max_k x_k. A class index stands for t = 1 at that
-   class and 0 elsewhere. An index that is no class gives a NaN. */
+/* Returns Σ_j t_j·(log Σ_k exp(x_k − m) − (x_j − m)) with m = max_k x_k.
+   For a class index, t is 1 at that class, else 0. An index that is no class gives a NaN. */
 static NUM cross_entropy_term(const struct ev *c, int64_t row)
 {
     int64_t n = c->in[0].last;
@@ -454,8 +453,7 @@ static struct node *cross_entropy_expand(struct builder *b, struct node *n)
     return mean;
 }
 
-/* For class indices: dlogits = gy·(p − onehot)/rows, where p is the softmax of the logits. A row whose index is no
-   class gets NaNs.
+/* For class indices: dlogits = gy·(p − onehot)/rows, with the softmax p. If the index is no class, the row gets NaNs.
    For probabilities t: dlogits = gy·(p·Σ_j t_j − t)/rows, and dtarget = −gy·log p/rows. */
 static struct node *cross_entropy_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {

@@ -139,8 +139,8 @@ static void row_sample(struct sample *d, int operands)
     d->attrs[1] = sample_attr_int(sample_range(d, 0, 1) ? axis : axis - x.rank);
 }
 
-/* |y| ≤ √n·|gamma| + |beta|. The extreme is a row where one element differs from n − 1 equal ones. The result is
-   finite if the squares of x and their sum are finite in f32. */
+/* |y| ≤ √n·|gamma| + |beta|. In the extreme row, one element differs from n − 1 equal ones.
+   The result is finite if the squares of x and their sum are finite in f32. */
 static void row_contract(struct contract *c)
 {
     static const struct facts no_beta = { .lo = 0, .hi = 0, .finite = true };
@@ -181,7 +181,6 @@ static struct node *scaled(struct builder *b, struct node *n, struct node *d, st
     return build2(b, "div", d, *deviation);
 }
 
-/* Reshapes gamma or beta so that it broadcasts along the rows. */
 static struct node *weight(struct builder *b, struct node *n, int operand)
 {
     return build_on_axis(b, n->in[operand], &n->in[0]->type, op_axis(n));

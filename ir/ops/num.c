@@ -1,6 +1,6 @@
-/* Arithmetic on NUMs, in doubles and in the field of integers modulo 2^61 − 1. The field does not round, so two
-   formulas that agree on random elements are almost surely equal. Also error bounds of a rounding, a function and a
-   sum. */
+/* Arithmetic on NUMs, in doubles and in the field of integers modulo 2^61 − 1.
+   The field does not round, so formulas that agree on random elements are almost surely equal.
+   Also error bounds of a rounding, a function and a sum. */
 #include <float.h>
 #include <string.h>
 
@@ -271,8 +271,8 @@ static uint64_t dot_field(const NUM *x, int64_t sx, const NUM *w, int64_t sw, in
     return sum;
 }
 
-/* A block of 64 products is added in 8 running sums of 8, then in 3 rounds of pairwise additions. So a term is
-   rounded at most 1 + 8 + 3 times; the 1 is the rounding of its product. */
+/* A block of 64 products is added in 8 running sums of 8, then in 3 rounds of pairwise additions.
+   So a term is rounded at most 1 + 8 + 3 times; the 1 is the rounding of its product. */
 enum { DOT_LANES = 8, DOT_BLOCK = 64, DOT_ROUNDINGS = 12 };
 
 static double dot_block(const NUM *x, int64_t sx, const NUM *w, int64_t sw)
@@ -369,8 +369,7 @@ double bd_sum(const struct bd *b, double mass, double err, int64_t n)
 {
     BUG_IF(b->sum && b->sum->level[0].unit, "bd_sum of a sum that a matrix unit makes");
     double all = mass + err;
-    /* The largest error of a product that underflows: half the least subnormal of f32. For double, the whole least
-       subnormal, since its half is no double. */
+    /* The largest error of an underflowing product: half the least subnormal in f32; in double, the least subnormal. */
     double tiny = arithmetic(b) == DT_F64 ? 0x1p-1074 : 0x1p-150;
     if (n == 0 || all == 0)
         return 0;

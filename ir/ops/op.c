@@ -85,8 +85,7 @@ int op_axis(const struct node *n)
     return (int)(axis < 0 ? axis + rank : axis);
 }
 
-/* Without `needs` in the record, the result needs the same elements (pointwise), whole rows (reductions, scans,
-   selections), or the whole operand (others). */
+/* Default: the same elements (pointwise), whole rows (reductions, scans, selections), or the whole operand. */
 void op_needs(const struct node *n, int operand, const struct dim_values *dims, const struct box *out, struct box *in)
 {
     const struct op_def *op = n->op;
@@ -117,8 +116,8 @@ static const struct index *bytes_of(struct session *s, const struct node *n)
     return index_mulk(s->indices, type_count(s, &n->type), t == DT_FLOAT ? 4 : dtype_size(t));
 }
 
-/* Without `work` in the record: views and sources take no multiply-adds, a pointwise op takes one for each element
-   of the result, and others take one for each element of the first operand. */
+/* Default: no multiply-adds for views and sources, one for each element of a pointwise result.
+   Other ops take one for each element of the first operand. */
 void op_work(struct session *s, const struct node *n, struct work *w)
 {
     const struct op_def *op = n->op;

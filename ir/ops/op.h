@@ -1,8 +1,8 @@
 #ifndef TOKIC_IR_OPS_OP_H
 #define TOKIC_IR_OPS_OP_H
 /* The record of an op, a struct op_def, is all that tokic knows about the op. The records are in ir/ops/FAMILY.c, and
-   ir/ops.def lists their names. Passes and codegen read the record or switch on its class. They do not test for an op
-   by name.
+   ir/ops.def lists their names.
+   Passes and codegen read the record or switch on its class. They do not test for an op by name.
    A row of a tensor runs along its last dimension, or along the one that the attribute axis names. */
 #include "ir/ops/eval.h"
 #include "ir/graph/graph.h"
@@ -28,8 +28,8 @@ struct attr_def {
     const char *doc;
 };
 
-/* Adds nodes to g. New nodes get this loc, instance and keep_f32; build_at takes all three from `like`. build()
-   broadcasts the operands of a pointwise op to one shape. */
+/* Adds nodes to g with this loc, instance and keep_f32; build_at takes all three from `like`.
+   build() broadcasts the operands of a pointwise op to one shape. */
 struct builder {
     struct graph *g;
     struct loc loc;
@@ -44,12 +44,11 @@ struct node *build3(struct builder *b, const char *op, struct node *x, struct no
 struct node *build_const(struct builder *b, const struct type *like, double value);
 /* Broadcasts x to the shape of `to`: [4] or [3, 1] -> [3, 4]. Returns x itself if it has that shape. */
 struct node *build_broadcast(struct builder *b, struct node *x, const struct type *to);
-/* Broadcasts the operands in place to their common shape: [4], [3, 1] -> [3, 4], [3, 4]. An operand that does not
-   fit stays as it is; `infer` reports it. Returns false if a broadcast node could not be built. */
+/* Broadcasts the operands in place to their common shape: [4], [3, 1] -> [3, 4], [3, 4].
+   An operand that does not fit stays as it is; `infer` reports it. Returns false if a broadcast could not be built. */
 bool build_align(struct builder *b, struct node **in, int n_in);
 struct node *build_reshape(struct builder *b, struct node *x, const struct type *to);
-/* The gradient of build_broadcast: sums x over the dims that a broadcast from `to` adds or grows. Example: [3, 4] ->
-   [4] or [3, 1]. */
+/* The gradient of build_broadcast: sums x over the dims that a broadcast from `to` adds or grows: [3, 4] -> [4]. */
 struct node *build_reduce_to(struct builder *b, struct node *x, const struct type *to);
 /* Sums x over n axes. Returns x itself if n is 0. */
 struct node *build_sum(struct builder *b, struct node *x, const int64_t *axes, int n, bool keepdim);
@@ -60,18 +59,18 @@ struct node *build_extent(struct builder *b, const struct type *t);
 /* Returns a float constant of rank 0. */
 struct node *build_scalar(struct builder *b, double value);
 
-/* The context of an op's `contract`. This function writes the facts of node n (value range, finiteness, …) to *out.
-   It adds obligations to g: requirements such as x > 0. On entry, *out holds the default facts of the op's class. */
+/* The context of an op's `contract`, which writes the facts of node n (value range, finiteness, …) to *out.
+   On entry, *out holds the default facts of the op's class. Obligations (requirements such as x > 0) are added to g. */
 struct contract {
     struct graph *g;
     struct node *n;
     struct facts *out;
 };
-/* Requires that an operand has the facts `need`. The obligation is proved if the operand's known facts imply `need`,
-   and contradicted if they exclude it. Otherwise it is checked if a run-time guard can test it, else open. */
+/* Requires that an operand has the facts `need`. If the known facts imply `need`, the obligation is proved.
+   If they exclude `need`, it is contradicted. Otherwise it is checked if a run-time guard can test it, else open. */
 void contract_need(struct contract *c, int operand, const char *text, struct facts need);
-/* Adds an obligation on an attribute: proved if `holds`, else contradicted. If it is contradicted, `text` must say
-   why: "eps > 0, but eps is -1". */
+/* Adds an obligation on an attribute: proved if `holds`, else contradicted.
+   If it is contradicted, `text` must say why: "eps > 0, but eps is -1". */
 void contract_need_attr(struct contract *c, bool holds, const char *text);
 void contract_state(struct contract *c, const char *text, enum obligation_status status);
 
@@ -86,7 +85,7 @@ struct sample {
     bool scores[MAX_SAMPLE];               /* the values of a row must be distinct and well separated */
     bool rising[MAX_SAMPLE];               /* the integers of a row never fall */
     struct attr attrs[MAX_ATTRS];
-    int64_t longest; /* not 0: dimensions that may be long are, from 16 to this */
+    int64_t longest; /* if not 0: dimensions that may be long are drawn from 16..longest */
 };
 
 struct work {
@@ -104,8 +103,7 @@ struct at {
     void *lower;
     size_t *n_memo; /* number of values that were built here and are reused; NULL: values are not reused */
 };
-/* at_enter moves c->k into a statement's body. at_leave moves it back, and forgets the values that were built in the
-   body. */
+/* at_enter moves c->k into a statement's body. at_leave moves it back, and forgets the values built there. */
 struct at_scope {
     struct kbuild k;
     size_t n_memo;
@@ -166,8 +164,7 @@ struct op_reference {
     NUM(*eval1)
     (const struct ev *c, const NUM *x); /* CLS_POINTWISE: one element of the result; x[k] is the element of operand k */
     void (*eval)(struct ev *c);
-    /* CLS_POINTWISE: bounds the absolute error of result y, including its own rounding. Operand k has value x[k]
-       with error e[k]. */
+    /* CLS_POINTWISE: bounds the absolute error of result y, with its own rounding. x[k], e[k]: operand k, its error. */
     double (*bound1)(const struct bd *b, const NUM *x, const double *e, NUM y);
     void (*bound)(struct bd *b);
     /* Sets *in to the elements of `operand` from which the elements *out of the result are computed. */
@@ -186,25 +183,24 @@ struct op_kernel {
     bool loops; /* CLS_INDEX: `at` is a loop, too costly to repeat in each sweep over a row */
     struct node *(*expand)(struct builder *b,
                            struct node *n); /* a composite: builds the same function from simpler ops */
-    /* CLS_REDUCE: `acc` accumulates the n terms of one result. `finish` turns the total into the result: a mean
-       divides by n. If `finish` is NULL, the total is the result. */
+    /* CLS_REDUCE: `acc` accumulates the n terms of one result.
+       `finish` turns the total into the result: a mean divides by n. NULL: the total is the result. */
     enum kacc acc;
     const struct kexpr *(*finish)(struct at *c, const struct kexpr *total, const struct index *n);
-    /* CLS_SELECT: builds "element j of a row, with score sj, precedes element i, with score si". The rank of i is
-       the number of elements that precede i. */
+    /* CLS_SELECT: builds "element j of a row, with score sj, precedes element i, with score si".
+       The rank of i is the number of elements that precede i. */
     const struct kexpr *(*precedes)(struct at *c, const struct kexpr *sj, const struct kexpr *j, const struct kexpr *si,
                                     const struct kexpr *i);
-    /* Builds the result at i from the rank of i (an i32). NULL: the op has one result for each row, as argmax. The
-       result is then the index of the element of rank 0, or -1 if the row is empty. */
+    /* Builds the result at i from the rank of i (an i32). NULL: there is one result for each row, as in argmax.
+       This is then the index of the element of rank 0, or -1 if the row is empty. */
     const struct kexpr *(*from_rank)(struct at *c, const struct kexpr *rank);
     /* CLS_SCAN: exclusive sums leave out the element itself. Reversed sums run from the last element to the first. */
     struct scan_form (*scan)(const struct node *n);
-    /* CLS_SELECT that lists indices: result j of a row is the index of the element of rank j, or -1 if there is
-       none. */
+    /* CLS_SELECT that lists indices: result j of a row is the index of the element of rank j; -1: there is none. */
     bool lists;
-    /* CLS_SELECT that chooses the largest scores of a row: returns the number of chosen elements. Float scores are
-       ordered by K_ORDER (ir/kernel/kop.def). Of equal scores, the lower index comes first. In a long row, kernels
-       find the last chosen element by bisection, in linear time. */
+    /* CLS_SELECT of the largest scores of a row: returns the number of chosen elements.
+       Float scores are ordered by K_ORDER (ir/kernel/kop.def). Of equal scores, the lower index comes first.
+       In a long row, kernels find the last chosen element by bisection, in linear time. */
     int64_t (*chosen)(const struct node *n);
 };
 
@@ -221,8 +217,7 @@ struct op_def {
     struct op_type type;
     struct op_reference reference;
     struct op_kernel kernel;
-    /* Builds the gradient of one operand from gy, the gradient of the result. NULL: no gradient flows to the
-       operands. */
+    /* Builds the gradient of one operand from the result's gradient gy. NULL: the operands get no gradient. */
     struct node *(*gradient)(struct builder *b, struct node *n, struct node *gy, int operand);
     void (*sample)(struct sample *d);
 };
@@ -232,11 +227,10 @@ const struct op_def *op_at(int i);              /* in ops.def's order; NULL past
 /* The index of an operand or attribute by name; -1 if there is none. */
 int op_operand(const struct op_def *op, const char *name);
 int op_attr(const struct op_def *op, const char *name);
-/* The dimension of the first operand along which a scan, a selection or a reduction of one dimension works: the
-   attribute axis, or the last dimension if there is none. */
+/* The dimension of the first operand along which the op works: the attribute axis, or else the last dimension. */
 int op_axis(const struct node *n);
-/* Both write the attributes' defaults to `out`, which needs room for MAX_ATTRS. op_defaults_of_type also sets the
-   attributes dims and dtype from t. The dims point into t. */
+/* Both write the attributes' defaults to `out`, which needs room for MAX_ATTRS.
+   op_defaults_of_type also sets the attributes dims and dtype from t. The dims point into t. */
 void op_defaults(const struct op_def *op, struct attr *out);
 void op_defaults_of_type(const struct op_def *op, const struct type *t, struct attr *out);
 static inline const struct attr *node_attr(const struct node *n, int i) { return &n->attrs[i]; }
@@ -246,9 +240,8 @@ int op_arity(const struct op_def *op, bool *variadic);
 const struct op_operand *op_operand_at(const struct op_def *op, int i);
 /* The operands' names for messages: "x, w, b" or "w, y...". */
 const char *op_operands_text(struct arena *a, const struct op_def *op);
-/* verify --exact runs kernels on a device with small integers. There, an op that may give other numbers has a
-   stand-in: a pointwise op (1/x, exp) gives its first operand, a mean the sum, a constant the next integer away from
-   0. op_stands_in: true if n has a stand-in. */
+/* verify --exact runs kernels on small integers. An op that can give other numbers then has a stand-in:
+   a pointwise op (1/x, exp) gives its first operand, a mean the sum, a constant the next integer away from 0. */
 bool op_stands_in(const struct node *n);
 double op_stand_in_constant(double x);
 bool op_is(const struct node *n, const char *name); /* only for tests and the parser */

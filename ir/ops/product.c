@@ -76,10 +76,9 @@ static struct reach reach_of(const struct bd *b, int64_t i)
     return r;
 }
 
-/* A product of n terms has n − 1 roundings, in any order: γ_{n−1}·Π(|x| + e) (Higham, section 3.1). This counts twice,
-   for the kernel and for the reference.
-   A rounding to a subnormal may also be off by half the smallest subnormal. Later terms enlarge this error by at
-   most `most`. */
+/* A product of n terms has n − 1 roundings in any order: γ_{n−1}·Π(|x| + e) (Higham, section 3.1).
+   This counts twice, for the kernel and for the reference.
+   A subnormal may also be off by half the smallest subnormal. Later terms enlarge this at most by `most`. */
 static double product_error(const struct bd *b, int64_t i)
 {
     struct reach r = reach_of(b, i);
@@ -146,8 +145,8 @@ static void prod_contract(struct contract *c)
 }
 
 /* ---- gradient ---- */
-/* Each term gets gy times the product of the other terms. Without zeros, this is gy·y / x. With one zero, only the
-   zero gets a gradient. With several zeros, no term does. safe: x with zeros replaced by 1. */
+/* Each term gets gy times the product of the other terms. Without zeros, this is gy·y / x.
+   With one zero, only the zero gets a gradient. With several zeros, no term does. safe: x with zeros replaced by 1. */
 static struct node *prod_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct node *x = n->in[operand];

@@ -58,8 +58,7 @@ static void mean_eval(struct ev *c)
         }
 }
 
-/* Bounds the error of a sum. A term that is certainly NaN or infinite decides the sum: the error is then 0, unless
-   the other terms may overflow. */
+/* Bounds a sum's error. A certain NaN or infinity decides the sum: error 0, unless other terms may overflow. */
 static double sum_error(const struct bd *b, int64_t i, int64_t *n)
 {
     double mass = 0;
@@ -108,8 +107,7 @@ static void sum_bound(struct bd *b)
             b->e_out[i] = ints ? int_sum_error(b, i) : sum_error(b, i, &n);
 }
 
-/* Returns the sum's error divided by n, plus the rounding of the division. Above 2^24, the conversion of n to f32
-   rounds too. */
+/* Returns the sum's error over n, plus the division's rounding. Above 2^24, the conversion of n to f32 rounds too. */
 static double mean_error(const struct bd *b, int64_t i)
 {
     int64_t terms;

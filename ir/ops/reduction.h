@@ -1,7 +1,7 @@
 #ifndef TOKIC_IR_OPS_REDUCTION_H
 #define TOKIC_IR_OPS_REDUCTION_H
-/* Ops that reduce along one or more dimensions. A reduced dimension is removed ([3, 4] -> [3]), or becomes 1 with
-   keepdim ([3, 4] -> [3, 1]). The records of these ops have the attributes reduce_attrs. */
+/* Ops that reduce along one or more dimensions, with the attributes reduce_attrs.
+   A reduced dimension is removed ([3, 4] -> [3]), or becomes 1 with keepdim ([3, 4] -> [3, 1]). */
 #include "ir/ops/row.h"
 
 struct reduction {
@@ -11,8 +11,8 @@ struct reduction {
 struct reduction reduction_of(const struct node *n);
 /* The number of terms of one result: the product of the reduced dimensions. */
 const struct index *reduction_length(struct session *s, const struct node *n);
-/* The result has outer·inner elements, each of `length` terms. inner is the product of the dimensions after the last
-   reduced one. Example: [2, 3, 4, 5] reduced along its third dimension has outer 6, length 4, inner 5. */
+/* The result has outer·inner elements, each of `length` terms. inner: the dimensions after the last reduced one.
+   Example: [2, 3, 4, 5] reduced along its third dimension has outer 6, length 4, inner 5. */
 struct reduce_shape {
     const struct index *outer, *inner, *length;
 };
@@ -42,7 +42,6 @@ struct terms {
 
 struct terms terms_of(const struct ev *c, int64_t i);
 void terms_next(struct terms *t);
-/* Broadcasts `value`, which has one element for each result, over the terms of each result. For a sum [3, 4] -> [3]:
-   from [3] to [3, 4]. */
+/* Broadcasts `value`, one element for each result, over the terms: [3] -> [3, 4] for a sum [3, 4] -> [3]. */
 struct node *over_terms(struct builder *b, struct node *n, struct node *value);
 #endif

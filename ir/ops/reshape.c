@@ -8,8 +8,7 @@ static const struct attr_def reshape_attrs[] = {
     { .name = "dims", .kind = ATTR_DIMS, .required = true, .doc = "the result's shape; one -1: what is left" },
 };
 
-/* Sets *out to a / b: a's coefficient divided by b's, and a's atoms without b's. Returns false if b does not divide
-   a. */
+/* Sets *out to a / b: divides the coefficients and removes b's atoms. Returns false if b does not divide a. */
 static bool term_without(const struct index_term *a, const struct index_term *b, struct index_term *out)
 {
     *out = (struct index_term){ .coef = a->coef / b->coef };
@@ -52,9 +51,8 @@ static const struct index *exact_quotient(struct index_table *t, const struct in
     return q;
 }
 
-/* Returns the dimension that -1 stands for: x's number of elements, divided by the other dimensions. NULL: there is
-   none. Dimensions that x has too cancel first, so symbolic ones need no division. For x [B, 12] and dims [-1, B,
-   4], the result is 12 / 4. */
+/* Returns the dimension that -1 stands for: x's elements divided by the other dimensions; NULL: there is none.
+   Dimensions that x has too cancel first, so symbolic ones need no division: x [B, 12] to [-1, B, 4] gives 12 / 4. */
 static const struct index *rest_of(struct index_table *t, const struct type *x, const struct attr *a, int at)
 {
     const struct index *above = index_const(t, 1);
@@ -140,8 +138,8 @@ static void reshape_bound(struct bd *b)
             b->e_out[i] = bd_err(b, 0, i);
 }
 
-/* Dims x0..x1-1 of the operand become dims y0..y1-1 of the result. Example: [2, 3, 5] -> [6, 5] has the two blocks
-   [2, 3] -> [6] and [5] -> [5]. */
+/* Dims x0..x1-1 of the operand become dims y0..y1-1 of the result.
+   Example: [2, 3, 5] -> [6, 5] has the two blocks [2, 3] -> [6] and [5] -> [5]. */
 struct block {
     int x0, x1, y0, y1;
 };
@@ -185,8 +183,7 @@ static const struct kexpr *reshape_at(struct at *c)
     return c->value(c, 0, index);
 }
 
-/* Sets *first and *last to the flat indices, within dims lo..hi-1, of a box's first and last element. dim: the sizes
-   of the dims. */
+/* Sets *first and *last to the flat indices of b's first and last element within dims lo..hi-1 of sizes `dim`. */
 static void box_range(const int64_t *dim, const struct box *b, int lo, int hi, int64_t *first, int64_t *last)
 {
     *first = *last = 0;

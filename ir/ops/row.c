@@ -59,8 +59,7 @@ static bool is_one(const struct index *dim)
     return index_const_value(dim, &k) && k == 1;
 }
 
-/* Suggests keepdim=true if x is a reduction. Otherwise suggests a reshape if x's dims are the leading dims of `whole`:
-   [B] and [B, 74] -> reshape x to [B, 1]. */
+/* Suggests keepdim=true if x is a reduction. Otherwise suggests [B, 1] if x is [B] and `whole` is [B, 74]. */
 static void note_leading_dims(struct graph *g, const struct node *x, const struct node *whole)
 {
     int keepdim = op_attr(x->op, "keepdim");
@@ -256,7 +255,7 @@ int64_t sample_range(struct sample *d, int64_t lo, int64_t hi)
     uint64_t bits = sample_bits(d);
     return (int64_t)((uint64_t)lo + (n ? bits % n : bits));
 }
-/* 2^u, u uniform. */
+/* Draws a dimension from 16..d->longest, uniform in its logarithm. */
 static int64_t long_dim(struct sample *d)
 {
     double u = (double)sample_range(d, 0, 1000) / 1000;

@@ -18,19 +18,17 @@ bool constant_fits(enum dtype t, double x);
 /* ---- contract ---- */
 static inline const struct facts *fact(const struct contract *c, int operand) { return &c->n->in[operand]->facts; }
 void facts_set(struct contract *c, double lo, double hi, bool finite, bool integral);
-/* facts_down returns the next double below x, facts_up the next above, for the ends of a rounded range. Both return
-   an integer or infinity as it is. */
+/* The next double below, or above, x. Integers and infinities stay as they are. */
 double facts_down(double x);
 double facts_up(double x);
 
 /* ---- bounds ---- */
 /* a·b for error terms, with 0·∞ = 0. */
 static inline double times(double a, double b) { return a == 0 || b == 0 ? 0 : a * b; }
-/* Returns the error of element i of an operand. In a kernel, this includes the rounding of an f64 operand to f32. A
-   certain infinity has error 0. */
+/* Returns the error of element i of an operand. A certain infinity has error 0.
+   In a kernel, the error includes the rounding of an f64 operand to f32. */
 double bd_operand(const struct bd *b, int operand, int64_t i);
-/* Returns the error of a result y: `propagated` from the operands, plus the result's `own` rounding. INFINITY if y
-   may overflow. */
+/* Returns the error of result y: `propagated` from operands, plus its `own` rounding. INFINITY if y may overflow. */
 double bd_done(const struct bd *b, double y, double propagated, double own);
 /* True if facts say that the operand's value x is nonnegative. The computed value is then nonnegative too. */
 bool known_nonnegative(const struct bd *b, int operand, double x);
@@ -38,18 +36,16 @@ bool known_nonnegative(const struct bd *b, int operand, double x);
 /* ---- at ---- */
 /* Returns constant x as a kernel computes it: rounded to dtype t, where DT_FLOAT counts as f32. */
 double constant_in_kernel(enum dtype t, double x);
-/* Returns constant x in the result's dtype. The field does not round otherwise, but here x is rounded as in a
-   kernel. */
+/* Returns constant x in the result's dtype. Over the field, too, x is rounded as in a kernel. */
 NUM eval_constant(const struct ev *c, double x);
-/* The operand's value at the result's index. at_float: as f32. at_plain: in its own type. at_number: a float as f32,
-   others in their own type. */
+/* The operand's value at the result's index. at_float: as f32. at_plain: in its own type.
+   at_number: as f32 if it is a float, else in its own type. */
 const struct kexpr *at_float(struct at *c, int operand);
 const struct kexpr *at_number(struct at *c, int operand);
 static inline const struct kexpr *at_plain(struct at *c, int operand) { return c->value(c, operand, c->index); }
 static inline struct index_table *at_index(const struct at *c) { return c->k->indices; }
 
-/* Returns an index variable with the value of x. A value outside -1..INDEX_DIM_MAX is replaced by one of these two
-   ends. */
+/* Returns an index variable with the value of x, clamped to -1..INDEX_DIM_MAX. */
 const struct index *at_loaded(struct at *c, const char *name, const struct kexpr *x);
 /* x clamped to 0..n-1; 0 if n is 0. */
 const struct index *clamped_index(struct index_table *t, const struct index *x, const struct index *n);

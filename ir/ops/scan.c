@@ -23,8 +23,7 @@ static bool cumsum_infer(struct graph *g, struct node *n)
     return true;
 }
 
-/* The terms of result k of a row, in the order of addition: the row's first n elements, or its last n if sums are
-   reversed. */
+/* The terms of result k, in order of addition: the row's first n elements, or its last n if sums are reversed. */
 struct prefix {
     int64_t n, first, step;
 };

@@ -13,8 +13,7 @@ static const struct attr_def slice_attrs[] = {
 static int64_t number_at(const struct attr *a, int i, int64_t usual) { return a->n ? a->ints[i] : usual; }
 static int64_t step_at(const struct node *n, int i) { return number_at(node_attr(n, STEP), i, 1); }
 
-/* True if `size` elements, `step` apart from `start` on, are provably below dim. If there may be no elements,
-   `start` must be provably at most dim. */
+/* True if `size` elements, `step` apart from `start` on, are provably below dim. If size may be 0, start <= dim too. */
 static bool fits_from(struct index_table *t, const struct index *start, const struct index *size, int64_t step,
                       const struct index *dim)
 {
@@ -23,8 +22,7 @@ static bool fits_from(struct index_table *t, const struct index *start, const st
            (step == 1 || size->lo > 0 || index_nonnegative(t, index_sub(t, dim, start)));
 }
 
-/* Requires one number for each of x's dimensions, or none, and no number below `least`. Otherwise reports an error
-   and returns false. */
+/* Requires one number for each of x's dimensions, or none, and none below `least`. Otherwise reports an error. */
 static bool need_numbers(struct graph *g, const struct node *n, int attr, int64_t least)
 {
     const struct attr *a = node_attr(n, attr);
@@ -220,8 +218,7 @@ static void pad_contract(struct contract *c)
         f->max_nonzero = -1;
 }
 
-/* Sets *from to the operand's element that becomes element `index` of the result. Returns false for an added
-   element. */
+/* Sets *from to the operand's element at `index` of the result. Returns false if that element is an added one. */
 static bool pad_from(const struct ev *c, const int64_t *index, struct from *from)
 {
     int64_t at[MAX_RANK];
@@ -548,8 +545,7 @@ static void tile_sample(struct sample *d)
     d->attrs[0] = sample_attr_ints(d, t.rank, repeats);
 }
 
-/* Sums over the repeats of one dimension after the other. All dimensions before it are joined, and all after it: [P,
-   repeats, N·Q] -> [P, N·Q]. */
+/* Sums over the repeats of each dimension in turn: [P, repeats, N·Q] -> [P, N·Q], where P and Q are joined dims. */
 static struct node *tile_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct index_table *t = b->g->s->indices;

@@ -1,5 +1,4 @@
-/* Ops without operands. Inputs, labels and parameters get their data at run time. constant, extent and iota compute
-   theirs. */
+/* Ops without operands. Inputs, labels and parameters get their data at run time; the others compute theirs. */
 #include "ir/ops/row.h"
 
 enum { DIMS, DTYPE, THIRD, FOURTH }; /* attribute numbers; most ops here begin with dims and dtype */

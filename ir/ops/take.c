@@ -60,8 +60,7 @@ static void take_result(void *ctx, const struct line *l, int64_t at, int64_t k, 
 
 static void take_eval(struct ev *c) { each_line(c, &(struct line_fns){ take_row, take_result }, c); }
 
-/* Stores the largest distance from the result to an element that an index within e of i may choose. The error is
-   infinite if such an index may be out of range. */
+/* Any index within e of i may be right. Stores the largest distance to such an element; infinite if out of range. */
 static void take_error(void *ctx, const struct line *l, int64_t at, int64_t k, const NUM *shared)
 {
     enum { MOST = 64 };
@@ -144,8 +143,8 @@ static struct node *shaped(struct builder *b, struct node *x, const struct index
     return build_reshape(b, x, &t);
 }
 
-/* gx[i] = Σ gy[k] over all k with indices[k] = i: a sum over k of a select, in the order of k. The operands are
-   reshaped to [outer, n or k, inner], and the select is [outer, k, n, inner]. */
+/* gx[i] = Σ gy[k] over all k with indices[k] = i: a sum over k of a select.
+   The operands are reshaped to [outer, n or k, inner]. The select is [outer, k, n, inner]. */
 static struct node *take_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct index_table *t = b->g->s->indices;

@@ -1,5 +1,5 @@
-/* The k largest elements of each row: topk_mask marks them, topk_indices and topk_values list them. Comparisons are
-   exact, so equal scores give equal results on every target. */
+/* The k largest elements of each row: topk_mask marks them, topk_indices and topk_values list them.
+   Comparisons are exact, so equal scores give equal results on every target. */
 #include <math.h>
 
 #include "ir/route/certify.h"
@@ -51,8 +51,8 @@ static void topk_mask_contract(struct contract *c)
 }
 
 /* ---- the order of a row ---- */
-/* True if score x of element i precedes score y of element j. Larger scores come first, NaNs last. Of equal scores,
-   the lower index comes first. */
+/* True if score x of element i precedes score y of element j.
+   Larger scores come first, NaNs last. Of equal scores, the lower index comes first. */
 static bool stands_before(const struct ev *c, NUM x, int64_t i, NUM y, int64_t j)
 {
     if (!dtype_is_float(c->in[0].dtype))
@@ -146,8 +146,7 @@ static struct outcome compare(const struct row *r, int64_t i, int64_t j)
     double ej = bd_err(b, 0, place(r, j));
     if (ei == INFINITY || ej == INFINITY)
         return (struct outcome){ true, false };
-    /* Certain scores are compared directly: as doubles, unequal large integers may be equal. A certain NaN comes
-       last, whatever the other score is. */
+    /* Certain scores are compared directly: as doubles, unequal i64 may be equal. A certain NaN comes last. */
     bool whole = !dtype_is_float(b->v.in[0].dtype);
     if ((ei == 0 && ej == 0) || (!whole && (isnan(x.d) || isnan(y.d)))) {
         bool is = stands_before(&b->v, x, i, y, j);
@@ -181,8 +180,8 @@ static struct ahead ahead_of(const struct row *r, int64_t i)
 }
 
 /* True if end_key orders the ends of all intervals x ± e as `compare` does.
-   The ends of an integer with an error must be integers below 2⁵², which a double holds exactly. The two largest i64
-   are excluded, since an unbounded end has the same key. */
+   The ends of an inexact integer must be below 2⁵², so that a double holds them exactly.
+   The two largest i64 are excluded, since an unbounded end has the same key. */
 static bool has_keys(const struct row *r)
 {
     bool is_float = dtype_is_float(r->b->v.in[0].dtype);
@@ -223,8 +222,8 @@ static bool is_exact(const struct row *r)
     return true;
 }
 
-/* How a row's errors are found; stored in shared[0]. SETTLED: there are none. BY_PAIRS: elements are compared in
-   pairs. BY_KEYS: the ends of the scores' intervals are sorted by key. */
+/* How a row's errors are found; stored in shared[0]. SETTLED: there are none.
+   BY_PAIRS: elements are compared in pairs. BY_KEYS: the ends of the intervals x ± e are ranked by key. */
 enum how { SETTLED, BY_PAIRS, BY_KEYS };
 static enum how how_of(const struct row *r)
 {
@@ -251,11 +250,10 @@ static void mask_bound_row(void *ctx, const struct line *l, NUM *shared)
     put_ranked(shared + 5, rank_kth(high_key, &r, l->n, k + 1));
 }
 
-/* Element i may be left out if the k-th largest high end of the others precedes i's low end: at least k others may
-   precede i.
-   Element i must be left out if the k-th largest low end of the others precedes i's high end: at least k others must
-   precede i.
-   The choice is uncertain if i may, but need not, be left out. */
+/* Element i may be left out if at least k others may precede i, and must be if at least k others must.
+   The choice is uncertain if i may, but need not, be left out.
+   BY_KEYS: i may be left out if the k-th largest high end of the others precedes i's low end; it must be left out if
+   the k-th largest low end of the others precedes i's high end. */
 static void mask_error(void *ctx, const struct line *l, int64_t at, int64_t i, const NUM *shared)
 {
     struct bd *b = ctx;
@@ -376,8 +374,7 @@ static void indices_bound_row(void *ctx, const struct line *l, NUM *shared)
     shared[0].i = how_of(&r);
 }
 
-/* Stores the distance from the result to the farthest element that may have rank k. For such an element, at most k
-   others must precede it, and at least k may. */
+/* Stores the distance to the farthest element that may have rank k: at most k must precede it, at least k may. */
 static void indices_error(void *ctx, const struct line *l, int64_t at, int64_t k, const NUM *shared)
 {
     struct bd *b = ctx;

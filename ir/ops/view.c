@@ -1,5 +1,5 @@
-/* Views: transpose, broadcast, concat. A view maps each element of the result to an element of an operand: by flat
-   index (eval, bound), as an index expression (at), and for boxes of elements (needs). */
+/* Views: transpose, broadcast, concat. A view maps each element of the result to an element of an operand:
+   by flat index (eval, bound), as an index expression (at), and for boxes of elements (needs). */
 #include "ir/ops/view.h"
 
 void view_unflatten(const int64_t *dim, int rank, int64_t flat, int64_t *index)
@@ -337,8 +337,8 @@ static void concat_needs(const struct node *n, int operand, const struct dim_val
 }
 
 /* Builds i < end_0 ? x_0 : i < end_1 ? x_1 : …, beginning with the last operand.
-   A select computes both of its values, so each operand is read at an index clamped to its range. An operand that is
-   empty at run time is read at 0, but never chosen. */
+   A select computes both of its values, so each operand is read at an index clamped to its range.
+   An operand that is empty at run time is read at 0, but never chosen. */
 static const struct kexpr *concat_at(struct at *c)
 {
     struct index_table *t = at_index(c);
@@ -382,7 +382,6 @@ static void concat_sample(struct sample *d)
     d->attrs[0] = sample_attr_int(sample_range(d, 0, 1) ? axis : axis - t.rank);
 }
 
-/* The part of gy that belongs to this operand. */
 static struct node *concat_grad(struct builder *b, struct node *n, struct node *gy, int operand)
 {
     struct index_table *t = b->g->s->indices;

@@ -7,15 +7,14 @@
 
 enum { SIDE = MATRIX_SIDE };
 
-/* The functions below map element i of a lane's registers to a row and a column. The formulas come from the vendors'
-   documents. The target's record has formulas of its own, and a test compares the two. */
+/* The functions below map element i of a lane's registers to a row and a column, as in the vendors' documents.
+   The target's record has formulas of its own, and a test compares the two. */
 
 struct coord {
     int row, col;
 };
 
-/* Source: PTX ISA 8.x, "Matrix Fragments for mma.m16n8k16 with floating point type". i: number of the element in the
-   lane's registers. */
+/* Source: PTX ISA 8.x, "Matrix Fragments for mma.m16n8k16 with floating point type". i: the lane's i-th element. */
 static struct coord ptx_a(int laneid, int i)
 {
     int group = laneid >> 2;
@@ -114,8 +113,7 @@ static float float_of(uint32_t u)
     return x;
 }
 
-/* Converts f16 bits to f32. Moved to their places in an f32, exponent and fraction give the value times 2^-112, also
-   for subnormals. */
+/* Converts f16 bits to f32. An f16's exponent and fraction, moved to those of an f32, give the value times 2^-112. */
 static float widen(uint16_t h)
 {
     uint32_t m = (uint32_t)(h & 0x7fff) << 13;
@@ -125,8 +123,7 @@ static float widen(uint16_t h)
 
 static bool is_special(float x) { return (bits_of(x) & 0x7f800000u) == 0x7f800000u; }
 
-/* Returns the IEEE result of the dot product a·b plus c. Call only if an operand is infinite or NaN. `step`: stride
-   of b. `nan`: bits of a NaN result. */
+/* Returns the IEEE result of a·b plus c if an operand is infinite or NaN. `step`: stride of b. `nan`: a NaN's bits. */
 static float special_sum(const uint16_t *a, const uint16_t *b, int step, int k, float c, uint32_t nan)
 {
     bool bad = c != c;
@@ -166,7 +163,7 @@ static bool any_special(const uint16_t *h, int n, int step)
 enum { NO_EXPONENT = -1000 };
 
 enum {
-    LANES = 4,           /* columns in a vector */
+    LANES = 4,
     LEAST_EXPONENT = -28 /* the exponent of the smallest nonzero product, of two subnormals */
 };
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
@@ -292,8 +289,8 @@ static float flushed(float x, bool flush)
     return flush && !(u & 0x7f800000u) ? float_of(u & 0x80000000u) : x;
 }
 
-/* MODEL_TREE4 adds four products p at a time: c + ((p0 + p1) + (p2 + p3)). Each sum is rounded to nearest even. A
-   product of two f16 is exact in f32. */
+/* MODEL_TREE4 adds four products p at a time: c + ((p0 + p1) + (p2 + p3)). Each sum is rounded to nearest even.
+   A product of two f16 is exact in f32. */
 static void tree4_row(const float *a, const float (*b)[SIDE], int k, int n, bool flush, float *c)
 {
     for (int j = 0; j < n; j++)

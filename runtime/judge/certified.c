@@ -18,8 +18,7 @@ static void set_load_errors(struct walk *w, const struct graph *g)
     }
 }
 
-/* Returns the float scores from which `set` is chosen. If an op with attributes p, n and s encodes these scores,
-   *encoded is true and *ring is filled in. */
+/* Returns the float scores behind `set`. If an op with attributes p, n and s encodes them, sets *encoded and *ring. */
 static const struct node *scores_of(const struct node *set, struct padic *ring, bool *encoded)
 {
     const struct node *x = set->in[0];

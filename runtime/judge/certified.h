@@ -1,7 +1,6 @@
 #ifndef TOKIC_RUNTIME_JUDGE_CERTIFIED_H
 #define TOKIC_RUNTIME_JUDGE_CERTIFIED_H
-/* Certified routing counts the routed rows whose chosen set no rounding in the program can change. See
-   ir/route/certify.h. */
+/* Counts the routed rows whose chosen set no rounding in the program can change (ir/route/certify.h). */
 #include "codegen/program.h"
 #include "runtime/bind.h"
 

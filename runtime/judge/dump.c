@@ -23,8 +23,7 @@ static bool save_bytes(struct session *s, const char *path, const void *bytes, s
     return file_create(s, &f, path) && file_write(&f, bytes, n) && file_commit(&f);
 }
 
-/* For emulated launches: compiles the kernels for the target too, and saves the code object. Does nothing if the
-   target's compiler is absent. */
+/* For emulated launches: also saves the target's code object, if the target's compiler is installed. */
 static bool save_target_object(struct exec *e, const char *dir)
 {
     const struct target *t = e->p->target;

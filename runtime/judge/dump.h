@@ -10,8 +10,7 @@
      NNN-KERNEL/outK.want.npy, outK.bound.npy    verify only: the reference's K-th result and its error bounds (f64) */
 #include "runtime/device/exec.h"
 
-/* Creates directory `dir` if needed, and writes the kernels' text and code into it. From then on, every launch
-   writes launch.json, its buffers before the launch, and the written buffers after the launch. */
+/* Creates `dir` and saves the kernels' text and code there. After this call, every launch saves its files there. */
 bool dump_begin(struct exec *e, const char *dir);
 const char *dump_launch_dir(struct exec *e, size_t number);
 #endif

@@ -13,8 +13,8 @@ struct exact {
     const struct binding *b;
     struct walk *w; /* holds every value that a later group reads */
     const struct payloads *lib;
-    payload_run **run;   /* by number of a kernel of the program */
-    size_t next;         /* number of the next launch */
+    payload_run **run; /* by number of a kernel of the program */
+    size_t next;
     size_t *last_reader; /* by node id: the last group that reads the node, plus 1 */
 };
 

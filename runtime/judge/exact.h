@@ -13,7 +13,7 @@ struct exact_verdict {
     const struct group *group;
     size_t kernel;
     int64_t elements;
-    int64_t unequal;          /* number of elements that differ */
+    int64_t unequal;
     int64_t outside;          /* number of accesses outside their buffer */
     const struct node *first; /* element first_at of `first` is the first that differs; NULL: none */
     int64_t first_at;
@@ -24,8 +24,8 @@ static inline bool exact_is_equal(const struct exact_verdict *v) { return !v->un
 struct exact_report {
     struct exact_verdict *kernels; /* one for each group, in launch order */
     size_t n_kernels;
-    /* Values that only a selection reads: a comparison, a top-K, a cast to an integer. A fault in such a value often
-       changes no selection, and then stays unseen. */
+    /* Values that only selections read (comparisons, top-K, casts to integers). A fault there may change no
+       selection. */
     const struct node **selected;
     size_t n_selected;
     double error;                             /* the sum of the kernels' `error` */
@@ -41,8 +41,7 @@ struct exact_report {
 bool exact_field(struct session *s, const struct program *p, const struct binding *b, int threads,
                  struct exact_report *out);
 
-/* The steps of exact_field, for tests that plant faults. `lib`: the compiled payloads over the field. lib->run[0] is
-   the program's kernel number `first`. */
+/* The steps of exact_field, for tests that plant faults. lib->run[0] is the program's kernel number `first`. */
 void exact_all(struct session *s, const struct program *p, const struct binding *b, int threads,
                const struct payloads *lib, size_t first, struct exact_report *out);
 struct exact;
@@ -50,7 +49,7 @@ struct exact *exact_begin(struct session *s, const struct program *p, const stru
                           const struct payloads *lib, size_t first);
 void exact_end(struct exact *x);
 bool exact_is_done(const struct exact *x);
-const struct program_launch *exact_launch(const struct exact *x); /* the first launch of the next group */
+const struct program_launch *exact_launch(const struct exact *x);
 payload_run **exact_code(struct exact *x, size_t kernel); /* the code that runs as `kernel`; a test may replace it */
 const struct walk *exact_values(const struct exact *x);   /* the reference's values so far */
 /* Judges the next group. exact_pass_on then moves on to the group after it. */

@@ -21,8 +21,8 @@ struct trial {
 static bool is_float(const struct node *n) { return dtype_is_float(n->type.dtype); }
 
 /* ---- inputs ---- */
-/* Returns element i of input n. A float is −1 or 1 with probability density/2 each, else 0. An integer stays in its
-   range (n->facts), since it may be an index. */
+/* Returns element i of input n. A float is −1 or 1 with probability density/2 each, else 0.
+   An integer is drawn from its range (n->facts), since it may be an index. */
 static int64_t draw(const struct node *n, int64_t i, double density)
 {
     uint64_t x = field_mix(7, FIELD_OP_COUNT + 17, (uint64_t)n->id, (uint64_t)i);

@@ -233,8 +233,8 @@ static void flow_stmts(struct flow *f, struct kstmt *const *list, size_t n)
         flow_stmt(f, list[i]);
 }
 
-/* Finds the largest degrees of a launch. `scratch`: degrees of the group's scratch buffers, which are raised to
-   those that the launch stores. Returns false if a degree grows with every turn of a loop. */
+/* Raises `scratch`, the degrees in the group's scratch, to those after launch l. Sets *out.
+   Returns false if a degree grows with every turn of a loop. */
 static bool side_of_launch(struct arena *a, const struct program_launch *l, uint64_t *scratch, struct side *out)
 {
     enum { MOST_ROUNDS = 64 };

@@ -24,8 +24,7 @@ static const char *library_text(struct session *s, const char *prelude, const ch
     return text;
 }
 
-/* Keeps the file open as long as the library. dlopen knows a library by its path, and a later file could get the
-   same path. */
+/* Keeps the file open as long as the library. dlopen knows a library by its path, which must not be reused. */
 static bool library_open(struct session *s, const struct code *code, struct payloads *lib)
 {
     char path[64];

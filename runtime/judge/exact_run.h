@@ -8,15 +8,15 @@ typedef void payload_run(void *const *args, const long long *dims, const long lo
 struct payloads {
     int fd;
     void *so;
-    payload_run **run; /* one for each compiled kernel */
-    /* Variables of the prelude (codegen/prelude/guard.h). outside: number of accesses outside their array. counts:
-       number of elements of each argument. key: the key of hashes, or NULL. */
+    payload_run **run;
+    /* Variables of the prelude. outside: number of accesses outside their array.
+       counts: number of elements of each argument. key: the key of hashes, or NULL. */
     long long *outside, *counts;
     uint64_t *key;
 };
 
-/* Compiles n kernels, whose names must differ. `prelude` must include payload_guards. Returns false with
-   diagnostics. The caller calls payloads_close in either case. */
+/* Compiles n kernels with different names. `prelude` must include payload_guards.
+   Returns false with diagnostics. Call payloads_close in either case. */
 bool payloads_compile(struct session *s, const struct target *t, const char *prelude, struct kernel *const *k, size_t n,
                       struct payloads *out);
 /* Like payloads_compile, for kernels that are printed already. */
@@ -39,8 +39,7 @@ struct group_cells {
     struct cells *in, *out, *scratch;
 };
 struct group_cells group_cells_begin(struct arena *a, const struct group *gr, const struct dim_values *dims);
-/* Prepares results and scratch for the group's first launch. Buffers that the group wants zeroed become zero; the
-   others get bytes that no kernel would write. */
+/* Zeroes the buffers that the group wants zeroed. Fills the others with bytes that no kernel would write. */
 void group_cells_forget(const struct group_cells *m);
 void group_cells_end(struct group_cells *m);
 

@@ -5,8 +5,7 @@
 
 #include "ir/ops/op.h"
 
-/* A copy of a judged value. `readers`: number of groups that still have to read the value, plus its uses as an
-   output. */
+/* A copy of a judged value. `readers`: number of groups that must still read it, plus its uses as an output. */
 struct value {
     struct arena *a;
     struct tensor *t;
@@ -59,8 +58,8 @@ void held_keep(struct held *h, const struct node *n, const struct tensor *t)
     memcpy(v->t->data, t->data, t->bytes);
 }
 
-/* True if element i of t equals element i of `bound`, rounded once to t's dtype. Zeros must have the same sign. All
-   NaNs are equal. */
+/* True if element i of t is that of `bound`, rounded once to t's dtype.
+   Zeros must have the same sign. All NaNs are equal. */
 static bool is_rounded(const struct tensor *bound, const struct tensor *t, int64_t i)
 {
     if (!dtype_is_float(t->dtype) && !dtype_is_float(bound->dtype))
@@ -72,8 +71,7 @@ static bool is_rounded(const struct tensor *bound, const struct tensor *t, int64
     return isnan(want) ? isnan(got) : want == got && signbit(want) == signbit(got);
 }
 
-/* Returns the first element at which `got` differs from `want`; -1: none. Sources may be rounded (is_rounded). Other
-   values must be equal bit for bit. */
+/* Returns the first wrong element of `got`, or -1. Sources may be rounded; other values must be bit-equal. */
 static int64_t first_other(const struct tensor *want, const struct tensor *got, bool source)
 {
     size_t size = (size_t)dtype_size(got->dtype);

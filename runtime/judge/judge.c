@@ -1,5 +1,4 @@
-/* Judges a group. Evaluates the group in double, on the inputs that its kernels have read, and compares the kernels'
-   results with this reference. */
+/* Judges a group: evaluates it in double on the inputs that its kernels have read, and compares the results. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +51,7 @@ static int64_t first_unbounded(const struct walk *w, const struct node *n, const
     return -1;
 }
 
-/* Finds out why element i of n has no error bound. Follows operands without a bound back to the first value that has
-   lost its bound. */
+/* Finds out why element i of n has no error bound. Follows operands back to the first value that lost its bound. */
 static void blame_range(struct judge *j, const struct node *n, int64_t i)
 {
     j->v->blind = n;
@@ -104,9 +102,8 @@ static void note(struct judge *j, const struct node *n, int64_t i, double got, d
     j->v->ratio = ratio;
 }
 
-/* Bounds the rounding error of storing a value of magnitude up to `reach` in n's storage dtype. 0 if this is no
-   narrower than f32. `reach` is cut at the dtype's largest number: a finite result comes from at most half an ulp
-   above it. */
+/* Bounds the rounding error of a store of n, for magnitudes up to `reach`. 0 if the store does not narrow f32.
+   A finite result was at most half an ulp above the dtype's largest number, so `reach` is cut there. */
 static double store_error(const struct node *n, double reach)
 {
     const struct dtype_info *t = &dtype_table[n->storage];
@@ -161,8 +158,7 @@ static bool judge_floats(struct judge *j, const struct node *n, const struct ten
     return ok;
 }
 
-/* Judges integers and booleans. The kernel's value then replaces the reference's, so that later values of the group
-   follow the kernel's choice. */
+/* Judges integers and booleans. Later values of the group are then judged on the kernel's choice. */
 static void judge_integers(struct judge *j, const struct node *n, const struct tensor *out)
 {
     struct wval *x = &j->w->val[n->id];
@@ -179,8 +175,8 @@ static void judge_integers(struct judge *j, const struct node *n, const struct t
         }
 }
 
-/* True if element a may precede element b in the order of the scores, given the scores' errors. Higher scores come
-   first, NaNs last. Of equal scores, the lower index comes first. */
+/* True if element a may precede element b in the order of the scores, given the scores' errors.
+   Higher scores come first, NaNs last. Of equal scores, the lower index comes first. */
 static bool may_precede(const struct wval *x, bool is_float, int64_t a, int64_t b, int64_t row)
 {
     double ea = x->e[row + a];
@@ -255,8 +251,7 @@ static bool is_large(const struct walk *w, const struct group *gr)
     return sum >= SAMPLE_WHOLE;
 }
 
-/* Chooses the judged elements of a large group. Chooses fewer if the choice takes over SAMPLE_WHOLE multiply-adds,
-   for example because a result sums over all rows. */
+/* Chooses the elements of a large group to judge. Chooses fewer while they take over SAMPLE_WHOLE multiply-adds. */
 static struct subsets *choose_elements(const struct walk *w, const struct group *gr, uint64_t seed)
 {
     for (int64_t elements = SAMPLE_ELEMENTS, rows = SAMPLE_ROWS;; elements /= 4, rows /= 2) {

@@ -1,7 +1,6 @@
 #include "runtime/judge/reference.h"
 
-/* Numbers of chosen rows and elements of an output. Rows are few, since each row of a batch costs a pass over all
-   weights. */
+/* Numbers of chosen rows and elements of an output. Each row of a batch costs a pass over all weights. */
 enum { REFERENCE_ROWS = 16, REFERENCE_ELEMENTS = 4096 };
 
 struct reference *reference_begin(struct session *s, const struct graph *parsed, const struct binding *b,
@@ -25,8 +24,7 @@ void reference_end(struct reference *r)
 
 static double work_of(const struct subsets *p) { return subsets_work(p, p->g->nodes, p->g->n_nodes); }
 
-/* Draws REFERENCE_ELEMENTS elements of n, or fewer if rows are so short that this would be more than REFERENCE_ROWS
-   rows. */
+/* Draws REFERENCE_ELEMENTS elements of n, but no more than REFERENCE_ROWS rows have. */
 static void draw_output(struct subsets *p, const struct node *n, uint64_t seed)
 {
     int64_t length = n->type.rank ? dims_eval(p->dims, n->type.dim[n->type.rank - 1]) : 1;
@@ -42,8 +40,7 @@ static struct subsets *with_output(const struct subsets *p, const struct node *n
     return q;
 }
 
-/* Returns p with all rows of its chosen sets added, if these add at most REFERENCE_WHOLE multiply-adds. Otherwise
-   returns p as it was. */
+/* Returns p, or p with all rows of its chosen sets if they add at most REFERENCE_WHOLE multiply-adds. */
 static struct subsets *with_sets(struct subsets *p)
 {
     struct subsets *q = subsets_copy(p);
@@ -56,8 +53,7 @@ static struct subsets *with_sets(struct subsets *p)
     return good ? q : p;
 }
 
-/* Chooses elements of all outputs together, if they fit within REFERENCE_LIMIT. Otherwise adds one output after the
-   other, and leaves out those that do not fit. */
+/* Chooses elements of the outputs. Leaves out outputs with which the work would exceed REFERENCE_LIMIT. */
 static struct subsets *choose(struct reference *r)
 {
     const struct graph *g = r->g;

@@ -2,8 +2,8 @@
 #define TOKIC_RUNTIME_JUDGE_REFERENCE_H
 /* The reference: the graph as parsed, evaluated in real numbers. Outputs, and values of the graph after the passes, are
    compared with the reference.
-   The first use evaluates it. If all elements take at most REFERENCE_WHOLE multiply-adds, all are evaluated. Otherwise
-   only chosen elements of the outputs are, with all elements that they are computed from.
+   If all elements take at most REFERENCE_WHOLE multiply-adds, all are evaluated. Otherwise only chosen elements of the
+   outputs are, with the elements that they are computed from.
    An output is left out if its chosen elements would raise the total above REFERENCE_LIMIT multiply-adds. */
 #include "runtime/judge/walk.h"
 

@@ -218,8 +218,7 @@ static void choose_rest(struct choice *c, uint64_t *rnd)
         choose(c, (int64_t)(draw(rnd) % (uint64_t)c->at.count));
 }
 
-/* Chooses k of the positions 0..count-1. These form stretches of length `dim`. The edges of the first and the last
-   stretch come first. */
+/* Chooses k of the positions 0..count-1, among them edges of the first and the last stretch of length `dim`. */
 static struct choice choose_positions(int64_t count, int64_t dim, int64_t k, uint64_t *rnd)
 {
     struct choice c = { .at = { .count = count }, .k = k };
@@ -322,8 +321,7 @@ static void add_box(const struct subsets *p, struct subset *x, const struct type
     }
 }
 
-/* The boxes added last, by operand and by the run's number in its row. A matrix product often needs the same columns
-   of an operand for every row; such a box is added only once. */
+/* The boxes added last, by operand and by the run's number in its row. Rows of a product often need equal boxes. */
 enum { SEEN_OPERANDS = 3, SEEN_RUNS = 512 };
 struct seen {
     struct box box[SEEN_OPERANDS][SEEN_RUNS];

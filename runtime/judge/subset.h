@@ -16,12 +16,11 @@ struct subsets {
     struct session *s;
     const struct graph *g;
     const struct dim_values *dims;
-    struct subset *of; /* by node id */
+    struct subset *of;
     int n;
 };
 
-/* True if n is a chosen set: a bool for each element of a row, true if the element is selected. Chosen sets are
-   judged in whole rows. */
+/* True if n is a chosen set: a bool for each element of a row, true if selected. It is judged in whole rows. */
 static inline bool is_chosen_set(const struct node *n)
 {
     return n->op->class == CLS_SELECT && n->type.dtype == DT_BOOL;
@@ -36,11 +35,10 @@ void subsets_add_all(struct subsets *p, const struct node *n);
 /* Adds to n's set the elements that node `other` has in q. If the two values differ in size, adds all elements of n. */
 void subsets_add_same(struct subsets *p, const struct node *n, const struct subsets *q, const struct node *other);
 /* Adds about `elements` elements of n: at least min_rows rows, and the same columns in each.
-   Rows and columns are spread evenly, each at a random place within its stretch. They include the first, the last,
-   and the edges of the last tile of 16, 32, 64, 128 and 256. */
+   Rows and columns are spread evenly, each at a random place within its stretch.
+   They include the first, the last, and the edges of the last tile of 16, 32, 64, 128 and 256. */
 void subsets_draw(struct subsets *p, const struct node *n, int64_t elements, int64_t min_rows, uint64_t seed);
-/* For the chosen elements of `nodes`, adds the elements of operands that they are computed from. `nodes` must be in
-   graph order. */
+/* Adds the elements of operands that the chosen elements of `nodes` are computed from. `nodes`: in graph order. */
 void subsets_spread(struct subsets *p, struct node *const *nodes, size_t n_nodes);
 
 static inline bool subset_is_empty(const struct subset *x) { return !x->all && !x->bits; }

@@ -27,8 +27,7 @@ static void compare_reads(struct exec *e, struct held *h, const struct group *gr
         held_compare(h, gr->ins[i], ins[i], reader, r);
 }
 
-/* Runs a group's launches and judges the results. Before that, fills results and scratch with NaNs, so that a
-   missing store is noticed. */
+/* Runs a group's launches and judges the results. First fills results and scratch with NaNs, to show missing stores. */
 static bool judge_launches(struct exec *e, struct held *h, const struct group *gr, const struct judge_how *how,
                            struct kernel_verdict *v, struct verify_report *r)
 {
@@ -67,8 +66,7 @@ static void drift_add(struct drift *d, double x, double y, double *worst, double
         d->unlike++;
 }
 
-/* Compares output a with n's value in w. drift.relative is 0 if they are equal, and infinite if n's value is all
-   zero and a is not. */
+/* Compares output a with n's value in w. drift.relative is 0 if they are equal, and infinite if only a is nonzero. */
 static struct drift drift_of(const char *name, const struct tensor *a, const struct walk *w, const struct node *n)
 {
     struct drift d = { .name = name, .all = tensor_count(a) };
@@ -171,8 +169,7 @@ static void cover_outputs(struct session *s, const struct graph *g, struct verif
     }
 }
 
-/* Above this share of unjudged elements in an output, the verdict is VERDICT_PARTLY. Elements that overflow in the
-   reference itself (coverage.beyond) do not count. */
+/* An output with a larger unjudged share gives VERDICT_PARTLY. Elements in coverage.beyond do not count. */
 static const double most_unjudged = 0.01;
 
 enum verdict verify_verdict(const struct verify_report *r)

@@ -1,7 +1,7 @@
 #ifndef TOKIC_RUNTIME_JUDGE_VERIFY_H
 #define TOKIC_RUNTIME_JUDGE_VERIFY_H
-/* Judges each kernel on the inputs that it has read, and the passes against the parsed graph. Also measures how far
-   the outputs are from their values in real numbers (the drift). */
+/* Judges each kernel on the inputs that it has read, and the passes against the parsed graph.
+   Also measures the drift: how far the outputs are from their values in real numbers. */
 #include "passes/pass.h"
 #include "runtime/device/exec.h"
 #include "runtime/judge/exact.h"
@@ -22,8 +22,8 @@ struct kernel_verdict {
     int64_t all;   /* number of elements of all results; a large kernel is judged on some */
     int64_t wrong; /* number of judged elements whose error exceeds the bound */
     int64_t range;
-    /* Number of judged elements that are rightly NaN or infinite: the reference is NaN, is infinite, or may overflow
-       the dtype. */
+    /* Number of judged elements that are rightly NaN or infinite. An infinity is right if the reference may
+       overflow. */
     int64_t not_finite;
     /* The judged element with the largest ratio of error to bound: element worst_at of node `worst`. */
     double observed; /* the element's error */
@@ -35,8 +35,8 @@ struct kernel_verdict {
     double want;            /* the reference's value */
     int64_t uncertain_rows; /* rows whose chosen set differs from the reference's, within the scores' errors */
     struct coverage *outs;
-    /* The first element that was not judged: element blind_at of node `blind`; NULL: all were judged. blind_of is
-       the first node on the way to this element that has no error bound. */
+    /* The first element that was not judged: element blind_at of node `blind`; NULL: none.
+       blind_of: the first node on the way to this element that has no error bound. */
     const struct node *blind;
     int64_t blind_at;
     const struct node *blind_of;
@@ -70,7 +70,7 @@ enum verdict {
 };
 
 struct verify_report {
-    struct kernel_verdict *kernels; /* one for each group, in launch order */
+    struct kernel_verdict *kernels;
     size_t n_kernels;
     struct drift *drifts;
     size_t n_drifts;
@@ -79,7 +79,7 @@ struct verify_report {
     bool memory_ok; /* every value was right when it was read (held.h) */
     const char *memory_why;
     struct loc memory_loc;
-    int64_t rows;           /* number of routed rows */
+    int64_t rows;
     int64_t rows_equal;     /* number of routed rows whose chosen set is the same in real numbers */
     int64_t rows_certified; /* number of routed rows whose chosen set no rounding can change */
     size_t pass_values;
@@ -105,16 +105,16 @@ struct verify_watch {
     void (*begins)(void *ctx, size_t group);
     void (*judged)(void *ctx, const struct kernel_verdict *v);
 };
-/* Runs program e, judges each group, and measures the drift of the outputs. `watch` may be NULL. Returns false with
-   diagnostics if the program cannot be judged. */
+/* Runs program e, judges each group, and measures the drift. `watch` may be NULL. Returns false with diagnostics. */
 bool verify_kernels(struct exec *e, struct reference *ref, const struct verify_watch *watch, struct verify_report *out);
-/* Compares the values of `after`, the graph after the passes, with those of the parsed graph. If a value differs,
-   runs the passes again one by one to find the first wrong pass. Returns false if the graph cannot be evaluated. */
+/* Compares the values of `after`, the graph after the passes, with those of the parsed graph.
+   If a value differs, runs the passes again one by one to find the first wrong pass.
+   Returns false if the graph cannot be evaluated. */
 bool verify_passes(struct reference *ref, const struct graph *after, struct pass_ctx *c, struct pass_options *o,
                    struct verify_report *out);
 /* Judges the group whose last launch is number `launch`, on given inputs and outputs.
-   `dump`: NULL or a directory. There, outK.want.npy gets the reference of float result K, and outK.bound.npy the
-   error bounds. Both are f64. An element with an infinite bound was not judged. */
+   `dump`: NULL, or a directory for outK.want.npy and outK.bound.npy: reference and error bounds of float result K,
+   as f64. An infinite bound means: not judged. */
 bool judge_group(struct session *s, const struct program *p, size_t launch, const struct dim_values *dims,
                  const struct tensor *const *ins, const struct tensor *const *outs, const struct judge_how *how,
                  const char *dump, struct kernel_verdict *v);

@@ -1,6 +1,6 @@
 /* Checks that the passes keep the graph's values. Evaluates the parsed graph and the graph after the passes in real
-   numbers, and compares the values that both have. After a comparison, the parsed graph's value replaces the other, so
-   that differences do not accumulate.
+   numbers, and compares the values that both have.
+   After a comparison, the parsed graph's value replaces the other, so that differences do not accumulate.
    Real numbers do not show that a dtype is too narrow; width.h checks that. */
 #include <math.h>
 #include <stdlib.h>
@@ -43,8 +43,7 @@ static const struct node **parsed_of(struct arena *a, const struct graph *parsed
     return of;
 }
 
-/* Marks in `cut` the parsed values from which `after` computes `an`. A path back from `an` ends at the first of
-   them. */
+/* Marks in `cut` the parsed values from which `after` computes `an`: the first one on each path back. */
 static void mark_cut(const struct beside *x, struct arena *a, const struct node *an, bool *cut)
 {
     const struct graph *g = x->after;
@@ -102,8 +101,8 @@ static void forget_errors(const struct beside *x, const struct node *n, const st
 }
 
 /* Returns the elements to evaluate in g; NULL: all. of[id]: the parsed node with the same value.
-   For each node with a parsed value (or only for `target`, if not NULL), these are the elements that the parsed walk
-   has, and all elements that they are computed from. */
+   These are the parsed walk's elements of `target` (NULL: of all nodes), and all elements that they are computed
+   from. */
 static struct subsets *subsets_beside(const struct beside *x, const struct graph *g, const struct node **of,
                                       const struct node *target)
 {
@@ -119,9 +118,9 @@ static struct subsets *subsets_beside(const struct beside *x, const struct graph
     return p;
 }
 
-/* Returns bounds on the rounding errors of parsed node pn's value, which `an` holds in `after`. The values from
-   which `after` computes `an` (mark_cut) count as exact. Each operation from these values to pn in the expanded
-   parsed graph adds its error. The caller frees the array. */
+/* Bounds the rounding errors of parsed node pn's value, which `an` holds in `after`. The caller frees the array.
+   The values from which `after` computes `an` (mark_cut) count as exact. Each operation from these values to pn in
+   the expanded parsed graph adds its error. */
 static double *own_error(struct beside *x, const struct node *pn, const struct node *an)
 {
     if (!x->expanded) {
@@ -195,8 +194,7 @@ static int64_t first_apart_in(const struct beside *x, const struct node *pn, con
     return at;
 }
 
-/* True if the two values differ by more than their errors. own_error is slow, so it is called only if the errors of
-   `after` alone do not explain the difference. */
+/* True if the two values differ by more than their errors. The slow own_error is called only if needed. */
 static bool differs(struct beside *x, const struct node *pn, const struct node *an)
 {
     const struct wval *p = walk_value(x->wp, pn);
@@ -226,8 +224,7 @@ static void count_compared(struct beside *x, const struct node *pn)
     x->elements += n;
 }
 
-/* If parsed_of has a node for `an`, compares the two values, then sets the value of `an` to the parsed one. Returns
-   false if they differ. */
+/* Compares the value of `an` with the parsed one, if any, then replaces it. Returns false if they differ. */
 static bool meet(struct beside *x, const struct node *an)
 {
     const struct node *pn = x->parsed_of[an->id];
@@ -253,8 +250,7 @@ static bool meet(struct beside *x, const struct node *an)
     return true;
 }
 
-/* Evaluates `after` and compares each value with the parsed walk's. Composite ops get no error bounds: both walks
-   evaluate them by the same function. */
+/* Evaluates `after` and compares its values. Composites get no error bounds: both walks evaluate them alike. */
 static bool walk_beside(struct beside *x)
 {
     const struct graph *g = x->after;
@@ -281,8 +277,7 @@ static bool walk_beside(struct beside *x)
     return ok;
 }
 
-/* True if `after` has the parsed graph's values. `decided`: the precision pass has run, so dtypes in memory are
-   checked too (width.h). */
+/* True if `after` has the parsed graph's values. `decided`: also checks the dtypes in memory (width.h). */
 static bool holds(struct beside *x, const struct graph *after, bool decided)
 {
     x->after = after;

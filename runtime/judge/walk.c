@@ -305,8 +305,7 @@ void walk_node_degree(struct walk *w, const struct node *n, struct ev_tally *mos
         out.v[i] = value;
 }
 
-/* Adds to needs[id] the uses of a node by nodes on which an output depends. On entry, needs[id] counts the uses as
-   an output. Operands precede their users, so one backward sweep suffices. */
+/* On entry, needs[id] counts a node's uses as an output. Adds its uses by nodes on which an output depends. */
 static void count_needs(const struct graph *g, int *needs)
 {
     for (size_t i = g->n_nodes; i-- > 0;) {

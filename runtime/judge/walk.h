@@ -1,7 +1,6 @@
 #ifndef TOKIC_RUNTIME_JUDGE_WALK_H
 #define TOKIC_RUNTIME_JUDGE_WALK_H
-/* Evaluates a graph node by node, with each op's eval function. `enum numerics` decides only how results are rounded
-   and how sums are accumulated. */
+/* Evaluates a graph node by node, with each op's eval function. */
 #include "ir/ops/eval.h"
 #include "ir/graph/graph.h"
 #include "ir/kernel/kir.h"
@@ -58,18 +57,19 @@ void walk_bind_for(struct walk *w, const struct binding *b, const struct node *n
 /* Allocates n's value and returns its elements for the caller to fill. */
 NUM *walk_room(struct walk *w, const struct node *n);
 void walk_node(struct walk *w, const struct node *n);
-/* Computes the degrees (NUM_DEGREE) of the first, the middle and the last element of n. All elements of n get the
-   largest of the three. `most`: the largest counts of the three. */
+/* Computes degrees (NUM_DEGREE) of the first, the middle and the last element of n. All elements get the largest.
+   `most`: the largest counts of the three. */
 void walk_node_degree(struct walk *w, const struct node *n, struct ev_tally *most);
-/* Evaluates `outs` and the nodes that they depend on. Drops each value after its last use, unless `keep` is set.
-   Calls `tap`, if not NULL, after each node. Returns false if `tap` did, or with a diagnostic if memory is short. */
+/* Evaluates `outs` and the nodes that they depend on. Calls `tap`, if not NULL, after each node.
+   Unless `keep` is set, drops each value after its last use.
+   Returns false if `tap` did, or with a diagnostic if memory is short. */
 bool walk_run(struct walk *w, struct node *const *outs, size_t n_outs, bool keep,
               bool (*tap)(void *ctx, struct walk *w, const struct node *n), void *ctx);
 const struct wval *walk_value(const struct walk *w, const struct node *n);
 void walk_drop(struct walk *w, const struct node *n);
 /* Returns the elements of n that the walk evaluates, as runs in order. The caller frees the array. */
 struct run *walk_runs(const struct walk *w, const struct node *n, size_t *n_runs);
-/* Copies n's value into a tensor in arena a. Floats become f64 in NUMERICS_REAL, f32 in NUMERICS_F32, and the node's
-   storage dtype in NUMERICS_F16. Other values keep their dtype. */
+/* Copies n's value into a tensor in arena a. Integers and booleans keep their dtype.
+   Floats become f64 in NUMERICS_REAL, f32 in NUMERICS_F32, and the storage dtype in NUMERICS_F16. */
 struct tensor *walk_tensor(const struct walk *w, const struct node *n, struct arena *a);
 #endif

@@ -13,7 +13,6 @@
 
 struct width;
 struct width *width_of(struct session *s, const struct graph *parsed, const struct pass_ctx *c);
-/* Returns the first node of `after` that is too narrow; NULL: none. *why: a sentence about it. The precision pass
-   must have run on `after`. */
+/* Returns the first node of `after` that is too narrow, and why; NULL: none. Call after the precision pass. */
 const struct node *width_lost(const struct width *w, const struct graph *after, const char **why);
 #endif

@@ -61,8 +61,8 @@ const struct pass *pass_at(int i);
 extern const char *const pipeline_all[];    /* runs on every parsed graph */
 extern const char *const pipeline_target[]; /* runs for each target, on a clone of the graph */
 
-/* Runs the passes named in `pipeline`. `o` may be NULL. Returns false after an error, with a diagnostic. If a pass
-   broke the graph, the diagnostic names the pass. */
+/* Runs the passes named in `pipeline`. `o` may be NULL.
+   Returns false with a diagnostic after an error. If a pass broke the graph, the diagnostic names the pass. */
 bool passes_run(struct graph *g, struct pass_ctx *c, const char *const *pipeline, struct pass_options *o);
 /* Returns a context with the rules simplify_rules. Its `hint`, the expected value of symbolic dims, is 128. */
 struct pass_ctx pass_ctx_for(struct session *s, const struct target *t);

@@ -1,6 +1,6 @@
-/* The interface between the emulator and the kernels compiled for it. The emulator's prelude contains this file as
-   text, so it includes nothing and uses only C's own types. Any change here must change TK_EMU_ABI: the emulator
-   refuses objects of another version. */
+/* The interface between the emulator and the kernels compiled for it.
+   The emulator's prelude contains this file as text, so it includes nothing and uses only C's own types.
+   Any change here must change TK_EMU_ABI: the emulator refuses objects of another version. */
 #ifndef TK_EMU_ABI
 #define TK_EMU_ABI 1
 
@@ -31,7 +31,7 @@ struct tk_item {
 };
 
 /* Runs a kernel for `items` neighbouring work-items, one after the other, from *me on.
-   For each kernel, a module also defines NAME_block and NAME_args_bytes (const int). Each module defines tk_abi and
-   tk_is_checked (const int), and tk_kernel_text (const char[]). */
+   For each kernel, a module also defines NAME_block and NAME_args_bytes (const int).
+   Each module defines tk_abi and tk_is_checked (const int), and tk_kernel_text (const char[]). */
 typedef void tk_entry(const void *args, struct tk_item *me, int items);
 #endif

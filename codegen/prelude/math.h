@@ -228,8 +228,8 @@ TK_FN tk_f32 tk_erf_f32(tk_f32 x)
     return tk_bits_f32(tk_f32_bits(r) | (tk_f32_bits(x) & 0x80000000u));
 }
 
-/* Two correctly rounded operations. The root's half ulp becomes at most 1 ulp, and the quotient adds half an ulp. -0
-   gives -infinity, as in IEEE 754. Worst error: 1.491 ulp. */
+/* Two correctly rounded operations: at most 1 ulp from the root, and half an ulp from the quotient.
+   -0 gives -infinity, as in IEEE 754. Worst error: 1.491 ulp. */
 TK_FN tk_f32 tk_rsqrt_f32(tk_f32 x) { return 1.0f / tk_sqrt_f32(x); }
 
 /* With e = exp(-|x|), the result is n/(1 + e); n is e for x < 0, else 1.

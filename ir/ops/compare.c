@@ -145,7 +145,7 @@ static NUM logical_not_eval1(const struct ev *c, const NUM *x)
     return (NUM){ .i = !x[0].i };
 }
 
-/* Returns the error of `and` (settles = 0) or `or` (settles = 1).
+/* Returns the error of `and` (settles = 0) or `or` (settles = 1): 0 if the result is certain, else 1.
    An operand that is certainly `settles` decides the result alone. */
 static double deciding(const NUM *x, const double *e, int64_t settles)
 {

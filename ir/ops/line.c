@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-/* The shared values of neighbouring rows of a slab. Results are [outer, results, inner]; a slab is one index of
-   outer. */
+/* The shared values of neighbouring rows of a slab. In results [outer, results, inner], a slab is one outer index. */
 enum { AT_ONCE = 64 };
 struct slab {
     int64_t index;

@@ -147,8 +147,8 @@ struct op_call {
     const char *stem;                         /* prefix of the names of created parameters: "lin", "ln" */
     const struct param_def *params;
     int n_params;
-    /* Sets *out to the type of an omitted operand, or reports an error and returns false. Omitted operands are NULL
-       in `call`. attr_loc[i].line is 0 if attribute i is omitted. */
+    /* Sets *out to the type of an omitted operand, or reports an error and returns false.
+       Omitted operands are NULL in `call`. attr_loc[i].line is 0 if attribute i is omitted. */
     bool (*param_type)(struct graph *g, const struct node *call, const struct loc *attr_loc, int operand,
                        struct type *out);
     const struct attr_def *attrs;
@@ -191,8 +191,8 @@ struct op_kernel {
        The rank of i is the number of elements that precede i. */
     const struct kexpr *(*precedes)(struct at *c, const struct kexpr *sj, const struct kexpr *j, const struct kexpr *si,
                                     const struct kexpr *i);
-    /* Builds the result at i from the rank of i (an i32). NULL: there is one result for each row, as in argmax.
-       This is then the index of the element of rank 0, or -1 if the row is empty. */
+    /* Builds the result at i from the rank of i (an i32). NULL: each row has one result, as in argmax.
+       That result is the index of the element of rank 0, or -1 if the row is empty. */
     const struct kexpr *(*from_rank)(struct at *c, const struct kexpr *rank);
     /* CLS_SCAN: exclusive sums leave out the element itself. Reversed sums run from the last element to the first. */
     struct scan_form (*scan)(const struct node *n);

@@ -5,8 +5,8 @@
 #include "runtime/bind.h"
 
 /* Adds the number of routed rows to *rows, and the number of certified rows to *certified.
-   Scores are evaluated in real numbers. Their error bounds cover the program's sums and stores, and the rounding of
-   sources on upload. */
+   Scores are evaluated in real numbers, with bounds on the errors of the program's sums and stores.
+   The bounds also cover the rounding of sources on upload. */
 void certified_rows(struct session *s, const struct program *p, const struct binding *b, int threads, int64_t *rows,
                     int64_t *certified);
 #endif

@@ -24,8 +24,7 @@ static inline bool exact_is_equal(const struct exact_verdict *v) { return !v->un
 struct exact_report {
     struct exact_verdict *kernels; /* one for each group, in launch order */
     size_t n_kernels;
-    /* Values that only selections read (comparisons, top-K, casts to integers). A fault there may change no
-       selection. */
+    /* Values that only selections read (comparisons, top-K, casts to integers). A fault may change no selection. */
     const struct node **selected;
     size_t n_selected;
     double error;                             /* the sum of the kernels' `error` */

@@ -103,7 +103,7 @@ static void note(struct judge *j, const struct node *n, int64_t i, double got, d
 }
 
 /* Bounds the rounding error of a store of n, for magnitudes up to `reach`. 0 if the store does not narrow f32.
-   A finite result was at most half an ulp above the dtype's largest number, so `reach` is cut there. */
+   A value that rounds to a finite number is at most half an ulp above the dtype's largest, so `reach` is cut there. */
 static double store_error(const struct node *n, double reach)
 {
     const struct dtype_info *t = &dtype_table[n->storage];

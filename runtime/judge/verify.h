@@ -22,8 +22,7 @@ struct kernel_verdict {
     int64_t all;   /* number of elements of all results; a large kernel is judged on some */
     int64_t wrong; /* number of judged elements whose error exceeds the bound */
     int64_t range;
-    /* Number of judged elements that are rightly NaN or infinite. An infinity is right if the reference may
-       overflow. */
+    /* Number of judged elements that are rightly NaN or infinite: the reference is too, or may overflow. */
     int64_t not_finite;
     /* The judged element with the largest ratio of error to bound: element worst_at of node `worst`. */
     double observed; /* the element's error */
@@ -113,8 +112,8 @@ bool verify_kernels(struct exec *e, struct reference *ref, const struct verify_w
 bool verify_passes(struct reference *ref, const struct graph *after, struct pass_ctx *c, struct pass_options *o,
                    struct verify_report *out);
 /* Judges the group whose last launch is number `launch`, on given inputs and outputs.
-   `dump`: NULL, or a directory for outK.want.npy and outK.bound.npy: reference and error bounds of float result K,
-   as f64. An infinite bound means: not judged. */
+   `dump`: NULL, or a directory. For float result K, outK.want.npy gets the reference, outK.bound.npy the error bounds.
+   Both files are f64. An element with an infinite bound was not judged. */
 bool judge_group(struct session *s, const struct program *p, size_t launch, const struct dim_values *dims,
                  const struct tensor *const *ins, const struct tensor *const *outs, const struct judge_how *how,
                  const char *dump, struct kernel_verdict *v);

@@ -101,8 +101,7 @@ static void forget_errors(const struct beside *x, const struct node *n, const st
 }
 
 /* Returns the elements to evaluate in g; NULL: all. of[id]: the parsed node with the same value.
-   These are the parsed walk's elements of `target` (NULL: of all nodes), and all elements that they are computed
-   from. */
+   These are the parsed walk's elements of `target` (NULL: of all nodes), and all elements on which those depend. */
 static struct subsets *subsets_beside(const struct beside *x, const struct graph *g, const struct node **of,
                                       const struct node *target)
 {

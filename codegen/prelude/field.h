@@ -124,7 +124,7 @@ static inline tk_i64 p_to_i64(P x) { return p_to_i32(x); }
 #define p_join_prod p_mul
 #define p_combine_prod p_mul
 #define p_accumulate_fma(c, a, b) p_fma(a, b, c)
-/* A maximum is a sum: `fill` stands for -inf, and each term other than -inf adds its hash. A minimum likewise. */
+/* Replaces a maximum by a sum of hashes of the terms; -inf (`fill`) adds nothing. A minimum likewise, with inf. */
 static inline P p_take(P total, tk_u64 op, P fill, P x) { return x == fill ? total : p_add(total, p_mix(op, x)); }
 static inline P p_both(P a, P b, P fill) { return p_add(a, p_sub(b, fill)); }
 #define p_accumulate_max(a, x) p_take(a, MIX_ROW_MAX, p_const(-__builtin_inf()), x)

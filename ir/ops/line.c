@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* The shared values of neighbouring rows of a slab. In results [outer, results, inner], a slab is one outer index. */
+/* The shared values of AT_ONCE rows of a slab. In results of shape [outer, results, inner], a slab is one outer
+   index. */
 enum { AT_ONCE = 64 };
 struct slab {
     int64_t index;

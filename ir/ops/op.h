@@ -136,7 +136,7 @@ struct op_about {
     const char *shapes;   /* "x [.., n] -> [.., n]" */
     const char *formula;  /* "p_i = exp(x_i - m) / sum_j exp(x_j - m), m = max_j x_j" */
     const char *source;   /* "Ba, Kiros, Hinton, arXiv 1607.06450" */
-    const char *gradient; /* "gy * sign(x); 0 at 0", with the value at kinks, ties and NaNs */
+    const char *gradient; /* "gy * sign(x); 0 at 0"; includes kinks, ties and NaNs */
 };
 
 struct op_call {
@@ -240,8 +240,8 @@ int op_arity(const struct op_def *op, bool *variadic);
 const struct op_operand *op_operand_at(const struct op_def *op, int i);
 /* The operands' names for messages: "x, w, b" or "w, y...". */
 const char *op_operands_text(struct arena *a, const struct op_def *op);
-/* verify --exact runs kernels on small integers. An op that can give other numbers then has a stand-in:
-   a pointwise op (1/x, exp) gives its first operand, a mean the sum, a constant the next integer away from 0. */
+/* verify --exact runs kernels on small integers. There, a stand-in replaces an op that can give other numbers:
+   the first operand for a pointwise op (1/x, exp), the sum for a mean, the next integer away from 0 for a constant. */
 bool op_stands_in(const struct node *n);
 double op_stand_in_constant(double x);
 bool op_is(const struct node *n, const char *name); /* only for tests and the parser */

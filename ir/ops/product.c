@@ -38,12 +38,12 @@ static void prod_eval(struct ev *c)
 }
 
 /* ---- bound ---- */
-/* Bounds on a product of terms x ± e, and on the products of any of its terms. */
+/* Bounds on the product of terms x ± e, and on products of some of the terms. */
 struct reach {
     double size;  /* Π |x| */
     double moved; /* Π (|x| + e) − Π |x|, by the recurrence moved·(|x| + e) + size·e, which does not cancel */
-    double most;  /* Π max(1, |x| + e): bounds the product of any of the terms */
-    double least; /* Π min(1, |x| − e) over the nonzero terms: no such product but 0 is smaller */
+    double most;  /* Π max(1, |x| + e): no product of some terms is larger */
+    double least; /* Π min(1, |x| − e) without zeros: no nonzero product of some terms is smaller */
     int64_t n;
     bool zero, infinite, nan, open;
 };

@@ -12,7 +12,7 @@ bool need_shape_of_first(struct graph *g, const struct node *n, int operand);
 bool need_axis(struct graph *g, const struct node *n, int64_t axis, int rank, int *out);
 void set_type(struct node *n, enum dtype dtype, int rank, const struct index *const *dims);
 
-/* True if x is a value of dtype t. Every number is a value of a float dtype. */
+/* True if dtype t can hold the constant x. A float dtype can hold every number. */
 bool constant_fits(enum dtype t, double x);
 
 /* ---- contract ---- */
@@ -52,11 +52,12 @@ const struct index *clamped_index(struct index_table *t, const struct index *x, 
 /* Builds the comparison `x op y`. */
 const struct kexpr *at_compare(struct at *c, enum kop op, const struct index *x, const struct index *y);
 
-/* ---- samples ---- */
+/* a dimension in lo..hi; a long one if d->longest is set */
 uint64_t sample_bits(struct sample *d);
 int64_t sample_range(struct sample *d, int64_t lo, int64_t hi);
-int64_t sample_width(struct sample *d, int64_t lo, int64_t hi); /* lo..hi; long if the sample is */
-int64_t sample_dim(struct sample *d);                           /* 0..7, rarely up to 70 */
+int64_t sample_width(struct sample *d, int64_t lo,
+                     int64_t hi);     /* 0..7, rarely up to 70; a long one if d->longest is set */
+int64_t sample_dim(struct sample *d); /* 0..7, rarely up to 70 */
 struct type sample_type(struct sample *d, enum dtype dtype, int rank_lo, int rank_hi);
 void sample_operand(struct sample *d, int i, const struct type *t, double lo, double hi);
 void sample_same(struct sample *d, int n, double lo, double hi);

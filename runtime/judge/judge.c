@@ -110,7 +110,7 @@ static double store_error(const struct node *n, double reach)
     return t->mantissa < dtype_table[DT_F32].mantissa ? dtype_half_ulp(n->storage, fmin(reach, t->max)) : 0;
 }
 
-/* `e` bounds the error of the kernel's arithmetic, without the rounding of the store. */
+/* Judges element i of n. `e` bounds the error of the kernel's arithmetic, without the rounding of the store. */
 static void judge_float(struct judge *j, const struct node *n, int64_t i, double got, double want, double e)
 {
     const struct dtype_info *t = &dtype_table[n->storage];

@@ -22,7 +22,7 @@ struct kernel_verdict {
     int64_t all;   /* number of elements of all results; a large kernel is judged on some */
     int64_t wrong; /* number of judged elements whose error exceeds the bound */
     int64_t range;
-    /* Number of judged elements that are rightly NaN or infinite: the reference is too, or may overflow. */
+    /* Number of judged elements that are rightly NaN or infinite, because the reference is, or may overflow. */
     int64_t not_finite;
     /* The judged element with the largest ratio of error to bound: element worst_at of node `worst`. */
     double observed; /* the element's error */
@@ -80,7 +80,7 @@ struct verify_report {
     struct loc memory_loc;
     int64_t rows;
     int64_t rows_equal;     /* number of routed rows whose chosen set is the same in real numbers */
-    int64_t rows_certified; /* number of routed rows whose chosen set no rounding can change */
+    int64_t rows_certified; /* number of compared elements, of pass_all */
     size_t pass_values;
     size_t pass_left_out; /* number of values that are not compared, since the reference lacks them */
     double pass_elements; /* `pass_elements` of the `pass_all` elements of these values are compared */

@@ -20,7 +20,7 @@ struct beside {
     struct graph *expanded;        /* `parsed` with composite ops expanded; NULL: not needed yet */
     const struct width *width;
     size_t compared, left_out; /* numbers of values */
-    double elements, all;      /* of the compared values: elements that are compared, and all elements */
+    double elements, all;      /* numbers of elements of these values: compared, and in total */
     const char *value;
     struct loc loc;
 };

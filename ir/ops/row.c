@@ -59,7 +59,7 @@ static bool is_one(const struct index *dim)
     return index_const_value(dim, &k) && k == 1;
 }
 
-/* Suggests keepdim=true if x is a reduction. Otherwise suggests [B, 1] if x is [B] and `whole` is [B, 74]. */
+/* Suggests keepdim=true if x is a reduction, else a reshape to [B, 1] if x is [B] and `whole` is [B, 74]. */
 static void note_leading_dims(struct graph *g, const struct node *x, const struct node *whole)
 {
     int keepdim = op_attr(x->op, "keepdim");

@@ -52,12 +52,13 @@ const struct index *clamped_index(struct index_table *t, const struct index *x, 
 /* Builds the comparison `x op y`. */
 const struct kexpr *at_compare(struct at *c, enum kop op, const struct index *x, const struct index *y);
 
-/* a dimension in lo..hi; a long one if d->longest is set */
+/* ---- samples ---- */
 uint64_t sample_bits(struct sample *d);
 int64_t sample_range(struct sample *d, int64_t lo, int64_t hi);
-int64_t sample_width(struct sample *d, int64_t lo,
-                     int64_t hi);     /* 0..7, rarely up to 70; a long one if d->longest is set */
-int64_t sample_dim(struct sample *d); /* 0..7, rarely up to 70 */
+/* Returns a dimension in lo..hi, or a long one if d->longest is set. */
+int64_t sample_width(struct sample *d, int64_t lo, int64_t hi);
+/* Returns 0..7, rarely up to 70, or a long dimension if d->longest is set. */
+int64_t sample_dim(struct sample *d);
 struct type sample_type(struct sample *d, enum dtype dtype, int rank_lo, int rank_hi);
 void sample_operand(struct sample *d, int i, const struct type *t, double lo, double hi);
 void sample_same(struct sample *d, int n, double lo, double hi);

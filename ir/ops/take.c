@@ -60,7 +60,7 @@ static void take_result(void *ctx, const struct line *l, int64_t at, int64_t k, 
 
 static void take_eval(struct ev *c) { each_line(c, &(struct line_fns){ take_row, take_result }, c); }
 
-/* Any index within e of i may be right. Stores the largest distance to such an element; infinite if out of range. */
+/* Any index within e of i may be the right one. Stores the largest error of the result that this allows. */
 static void take_error(void *ctx, const struct line *l, int64_t at, int64_t k, const NUM *shared)
 {
     enum { MOST = 64 };

@@ -374,7 +374,8 @@ static void indices_bound_row(void *ctx, const struct line *l, NUM *shared)
     shared[0].i = how_of(&r);
 }
 
-/* Stores the distance to the farthest element that may have rank k: at most k must precede it, at least k may. */
+/* Stores the distance to the farthest index that may have rank k: at most k elements must precede it, at least k
+   may. */
 static void indices_error(void *ctx, const struct line *l, int64_t at, int64_t k, const NUM *shared)
 {
     struct bd *b = ctx;

@@ -180,7 +180,7 @@ static uint64_t degree_of_op(struct flow *f, const struct kexpr *x)
     case K_ROUND16:
     case K_ROUNDB16: return dtype_is_float(x->arg[0]->type) ? d[0] : 0;
     case K_DIV: f->side.divisor = degree_max(f->side.divisor, d[1]); return degree_quotient(d[0], d[1]);
-    default: return 1; /* a hash */
+    default: return 1; /* a hash counts as a variable */
     }
 }
 

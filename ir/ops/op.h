@@ -56,7 +56,6 @@ struct node *build_transpose(struct builder *b, struct node *x, const int64_t *p
 struct node *build_cast(struct builder *b, struct node *x, enum dtype to);
 /* Returns the number of elements of shape t as a float scalar. */
 struct node *build_extent(struct builder *b, const struct type *t);
-/* Returns a float constant of rank 0. */
 struct node *build_scalar(struct builder *b, double value);
 
 /* The context of an op's `contract`, which writes the facts of node n (value range, finiteness, …) to *out.

@@ -25,13 +25,13 @@ struct kernel_verdict {
     /* Number of judged elements that are rightly NaN or infinite, because the reference is, or may overflow. */
     int64_t not_finite;
     /* The judged element with the largest ratio of error to bound: element worst_at of node `worst`. */
-    double observed; /* the element's error */
+    double observed;
     double bound;
     double ratio;
     const struct node *worst;
     int64_t worst_at;
-    double got;             /* the kernel's value */
-    double want;            /* the reference's value */
+    double got;
+    double want;
     int64_t uncertain_rows; /* rows whose chosen set differs from the reference's, within the scores' errors */
     struct coverage *outs;
     /* The first element that was not judged: element blind_at of node `blind`; NULL: none.

@@ -5,7 +5,7 @@ static const struct attr_def arg_attrs[] = {
     { .name = "axis",
       .kind = ATTR_INT,
       .value = { .i = -1 },
-      .doc = "the dimension that is searched, from the end if negative; the last one where it is not given" },
+      .doc = "the dimension that is searched, from the end if negative; the last one if not given" },
     { .name = "keepdim", .kind = ATTR_BOOL, .doc = "the searched dimension stays, as 1" },
 };
 

@@ -55,7 +55,7 @@ const struct attr_def axis_attr = {
     .name = "axis",
     .kind = ATTR_INT,
     .value = { .i = -1 },
-    .doc = "the dimension along which rows lie, from the end if negative; the last one where it is not given",
+    .doc = "the dimension along which rows lie, from the end if negative; the last one if not given",
 };
 
 bool need_axis_attr(struct graph *g, const struct node *n)

@@ -497,16 +497,16 @@ static void cross_entropy_sample(struct sample *d)
 const struct op_def op_cross_entropy = {
     .call = {
         .name = "cross_entropy",
-        .doc = "cross-entropy of the softmax of logits and a target: an i32 or i64 is class indices, a float "
-               "probabilities; mean over rows",
+        .doc = "cross-entropy of the softmax of logits and a target: an integer target holds class "
+               "indices, a float one probabilities; mean over rows",
         .about = {
             .shapes = "logits [.., C], target [..] of class indices or [.., C] of probabilities -> []",
             .formula = "mean over rows of sum_j t_j (log sum_k exp(x_k - m) - (x_j - m)), m = max_k x_k; for class "
                        "index c: log sum_k exp(x_k - m) - (x_c - m). An index outside 0..C-1, or no rows: a NaN",
             .source = "as PyTorch's cross_entropy, without ignore_index and weights",
-            .gradient = "for n rows and p = softmax(logits), gy * (p sum_j t_j - t) / n to logits and -gy * log(p) / n "
-                        "to target; for class indices t is their one-hot row, a NaN if out of range, and target "
-                        "gets none",
+            .gradient = "for n rows and p = softmax(logits), logits: gy * (p sum_j t_j - t) / n, where an index c "
+                        "stands for its one-hot row t, which is NaN if c is out of range; target: -gy * log(p) / n "
+                        "for probabilities, none for indices",
         },
         .operands = { { .name = "logits" }, { .name = "target" } },
     },

@@ -189,7 +189,7 @@ static struct node *weight(struct builder *b, struct node *n, int operand)
 /* ---- layernorm ---- */
 static const struct attr_def layernorm_attrs[] = {
     EPS_ATTR("added to the variance"),
-    { "axis", ATTR_INT, false, { .i = -1 }, "the dimension that is normalised; the last one where it is not given" },
+    { "axis", ATTR_INT, false, { .i = -1 }, "the dimension that is normalised; the last one if not given" },
 };
 static const struct param_def layernorm_params[] = { { "gamma", "gamma", INIT_ONE }, { "beta", "beta", INIT_ZERO } };
 
@@ -268,8 +268,8 @@ const struct op_def op_layernorm = {
             .shapes = "x [.., n, ..], gamma [n], beta [n] -> [.., n, ..]",
             .formula = "y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * gamma + beta",
             .source = "Ba, Kiros, Hinton, arXiv 1607.06450",
-            .gradient = "with r = sqrt(mean((x - mean(x))^2) + eps), h = (x - mean(x)) / r, g = gy * gamma: x: (g - "
-                        "mean(g) - h * mean(g * h)) / r; gamma: sum of gy * h over the rows; beta: sum of gy "
+            .gradient = "with r = sqrt(mean((x - mean(x))^2) + eps), h = (x - mean(x)) / r, g = gy * gamma. x: (g - "
+                        "mean(g) - h * mean(g * h)) / r. gamma: sum of gy * h over the rows. beta: sum of gy "
                         "over the rows",
         },
         .operands = { { .name = "x" }, { .name = "gamma" }, { .name = "beta" } },
@@ -291,7 +291,7 @@ const struct op_def op_layernorm = {
 /* ---- rmsnorm ---- */
 static const struct attr_def rmsnorm_attrs[] = {
     EPS_ATTR("added to the mean of the squares"),
-    { "axis", ATTR_INT, false, { .i = -1 }, "the dimension that is normalised; the last one where it is not given" },
+    { "axis", ATTR_INT, false, { .i = -1 }, "the dimension that is normalised; the last one if not given" },
 };
 static const struct param_def rmsnorm_params[] = { { "gamma", "gamma", INIT_ONE } };
 
@@ -354,7 +354,7 @@ const struct op_def op_rmsnorm = {
             .shapes = "x [.., n, ..], gamma [n] -> [.., n, ..]",
             .formula = "y = x / sqrt(mean(x^2) + eps) * gamma",
             .source = "Zhang, Sennrich, arXiv 1910.07467",
-            .gradient = "with r = sqrt(mean(x^2) + eps), h = x / r, g = gy * gamma: x: (g - h * mean(g * h)) / r; "
+            .gradient = "with r = sqrt(mean(x^2) + eps), h = x / r, g = gy * gamma. x: (g - h * mean(g * h)) / r. "
                         "gamma: sum of gy * h over the rows",
         },
         .operands = { { .name = "x" }, { .name = "gamma" } },

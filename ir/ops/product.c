@@ -182,7 +182,7 @@ const struct op_def op_prod = {
         .about = {
             .shapes = "x [3, 4], axis=0 -> [4], or [1, 4] with keepdim",
             .formula = "y = x_1 * x_2 * ...; over no elements 1",
-            .gradient = "gy times the product of the other terms: y / x, but right where terms are 0 too. The second "
+            .gradient = "gy times the product of the other terms, also where some are 0. The second "
                         "derivative is right only where no term is 0",
         },
         .operands = { { .name = "x" } },

@@ -54,7 +54,7 @@ const struct attr_def reduce_attrs[N_REDUCE_ATTRS] = {
     { .name = "axis",
       .kind = ATTR_INTS,
       .value = { .n = 1, .ints = last_axis },
-      .doc = "the dimensions that are reduced, from the end if negative; the last one where it is not given" },
+      .doc = "the dimensions that are reduced, from the end if negative; the last one if not given" },
     { .name = "keepdim", .kind = ATTR_BOOL, .doc = "a reduced dimension stays, as 1" },
 };
 

@@ -5,7 +5,10 @@
 
 /* ---- reshape ---- */
 static const struct attr_def reshape_attrs[] = {
-    { .name = "dims", .kind = ATTR_DIMS, .required = true, .doc = "the result's shape; one -1: what is left" },
+    { .name = "dims",
+      .kind = ATTR_DIMS,
+      .required = true,
+      .doc = "the result's shape; one dim may be -1, and becomes what the others leave" },
 };
 
 /* Sets *out to a / b: divides the coefficients and removes b's atoms. Returns false if b does not divide a. */

@@ -3,8 +3,8 @@
 #include "ir/ops/line.h"
 
 static const struct attr_def cumsum_attrs[] = {
-    { "axis", ATTR_INT, false, { .i = -1 }, "the dimension along which sums run; the last one where it is not given" },
-    { .name = "exclusive", .kind = ATTR_BOOL, .doc = "an element's sum is of those before it, without itself" },
+    { "axis", ATTR_INT, false, { .i = -1 }, "the dimension along which sums run; the last one if not given" },
+    { .name = "exclusive", .kind = ATTR_BOOL, .doc = "y_k leaves x_k out: the sum of the elements before it" },
     { .name = "reverse", .kind = ATTR_BOOL, .doc = "sums run from the last element to the first" },
 };
 

@@ -3,7 +3,7 @@
 #include "ir/ops/line.h"
 
 static const struct attr_def take_attrs[] = {
-    { "axis", ATTR_INT, false, { .i = -1 }, "the dimension that is indexed; the last one where it is not given" },
+    { "axis", ATTR_INT, false, { .i = -1 }, "the dimension that is indexed; the last one if not given" },
 };
 
 static bool take_infer(struct graph *g, struct node *n)
@@ -176,7 +176,7 @@ const struct op_def op_take_along_axis = {
         .doc = "elements of each row of x, chosen by integers of the same row",
         .about = {
             .shapes = "x [P.., N, Q..], indices [P.., K, Q..] -> [P.., K, Q..]",
-            .formula = "y[p, k, q] = x[p, indices[p, k, q], q]; an index outside 0..N-1 gives NaN, of integers 0",
+            .formula = "y[p, k, q] = x[p, indices[p, k, q], q]; an index outside 0..N-1 gives NaN, or 0 if x is an integer",
             .source = "NumPy, take_along_axis",
             .gradient = "x: the sum of the gy whose index chose the element",
         },

@@ -8,7 +8,7 @@
 
 static const struct attr_def topk_attrs[] = {
     { "k", ATTR_INT, true, { .i = 0 }, "how many to choose in each row" },
-    { "axis", ATTR_INT, false, { .i = -1 }, "the dimension along which rows lie; the last one where it is not given" },
+    { "axis", ATTR_INT, false, { .i = -1 }, "the dimension along which rows lie; the last one if not given" },
 };
 static int64_t k_of(const struct node *n) { return node_attr(n, 0)->i; }
 
@@ -318,7 +318,7 @@ const struct op_def op_topk_mask = {
         .doc = "true at the k largest of each row; ties go to the lower index, NaN and the least i64 come last",
         .about = {
             .shapes = "scores [.., n, ..] -> bool [.., n, ..]",
-            .formula = "y_i = fewer than k elements precede i: those with a larger score, or an equal one and j < i",
+            .formula = "y_i = fewer than k elements precede i. Element j precedes i if its score is larger, or equal with j < i",
             .gradient = "none: a bool",
         },
         .operands = { { .name = "scores", .keep_f32 = true } },
@@ -421,7 +421,7 @@ const struct op_def op_topk_indices = {
         .doc = "indices of the k largest of each row, in descending order; ties go to the lower index, NaN comes last",
         .about = {
             .shapes = "scores [.., n, ..] -> [.., k, ..]",
-            .formula = "y_j = the index of the element that exactly j others precede; -1 from the row's length on",
+            .formula = "y_j = the index of the element that exactly j others precede; -1 for j >= n",
             .gradient = "none: the result is an integer",
         },
         .operands = { { .name = "scores", .keep_f32 = true } },
@@ -490,7 +490,7 @@ const struct op_def op_topk_values = {
         .doc = "the k largest of each row, in descending order: the elements at topk_indices",
         .about = {
             .shapes = "scores [.., n, ..] -> [.., k, ..]",
-            .formula = "y_j = scores_i, i = topk_indices(scores)_j; a NaN, of integers 0, from the row's length on",
+            .formula = "y_j = scores_i, i = topk_indices(scores)_j; for j >= n a NaN, or 0 if scores are integers",
             .gradient = "gy_j at index i, 0 at elements that are not chosen",
         },
         .operands = { { .name = "scores", .keep_f32 = true } },

@@ -204,6 +204,7 @@ void lower_gemm(struct lower *l)
         frags_begin(&g);
     else
         lanes_begin(&g);
+    sums_begin(&g);
     prologue(&g);
     struct kstmt *loop = kstmt_for(&l->b, "slice", index_const(t, 0), g.slices, 1, false);
     struct insert_point p = lower_enter(l, loop);
@@ -218,11 +219,13 @@ void lower_gemm(struct lower *l)
         frags_multiply(&g, slot);
     else
         lanes_multiply(&g, slot);
+    sums_take(&g, slot);
     lower_forget(l);
     fetch_both(&g, next, next_slot, true);
     lower_leave(l, p);
     /* The last copies lie past the end of K and write zeros. The block waits for these copies before it ends. */
     kstmt_barrier(&l->b, KSCOPE_WAVE, 0);
     gemm_sinks(&g);
+    sums_end(&g);
     record_sum(&g);
 }

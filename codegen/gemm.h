@@ -2,7 +2,7 @@
 #define TOKIC_CODEGEN_GEMM_H
 /* Declarations for the files of the gemm template: gemm.c (main loop), gemm_operand.c (where operands come from),
    gemm_lanes.c (multiplication without a matrix unit), gemm_sinks.c (stores), gemm_margins.c (row and column reductions
-   of the results). */
+   of the results), gemm_sums.c (sums of an operand). */
 #include "codegen/lower.h"
 #include "ir/tile.h"
 
@@ -51,6 +51,13 @@ struct gemm {
     struct kmem *acc;           /* without a matrix unit: the thread's results, [rm.n][rn.n] */
     struct margin *margins;
     size_t n_margins;
+    struct operand_sum *sums;
+    size_t n_sums;
+    /* With n_sums > 0: the operand that is summed; the number of a block's tile along the result's other dimension;
+       the operand's rows (columns) in a tile; the teams of so many threads. */
+    const struct side *summed;
+    const struct index *sum_tile;
+    int sum_extent, sum_teams;
 };
 
 /* ---- operands ---- */
@@ -80,6 +87,13 @@ void margins_take(struct gemm *g, const struct index *row_slot, const struct ind
                   const struct index *const *index);
 /* Combines the accumulators of all threads, and stores the tile's totals in scratch. */
 void margins_end(struct gemm *g);
+
+/* ---- sums of an operand along k (SINK_OPERAND) ---- */
+void sums_begin(struct gemm *g);
+/* Accumulates the slice in ring slot `slot`. */
+void sums_take(struct gemm *g, const struct index *slot);
+/* Adds the totals of all threads, and stores the results that follow from the sums. */
+void sums_end(struct gemm *g);
 
 void gemm_sinks(struct gemm *g);
 #endif

@@ -383,6 +383,76 @@ static void margins(void **state)
     }
 }
 
+/* ---- sums of an operand ---- */
+/* A sum along k of an operand that is in memory joins the product: without a launch of its own, or with one that adds
+   the parts if K is split. */
+static void add_operand_sums(struct many *m)
+{
+    static const struct {
+        const char *text;
+        size_t launches, groups;
+    } of[] = {
+        { "input d: f16[B, 83] where -1 <= d <= 1\ninput x: f16[B, 150] where -1 <= x <= 1\n"
+          "output w: f32[83, 150] = matmul(d, x, transpose_a=true)\n"
+          "s = sum(d, axis=0)\noutput b: f32[83] = s * 2.0 + mean(d, axis=0)\noutput c: f32[83] = s",
+          1, 1 },
+        { "input d: f16[4096, 21] where -1 <= d <= 1\ninput x: f16[4096, 24] where -1 <= x <= 1\n"
+          "output w: f32[21, 24] = matmul(d, x, transpose_a=true)\noutput b: f32[21] = sum(d, axis=0) * 2.0\n"
+          "output v: f32[21] = mean(d, axis=0)",
+          3, 1 },
+        { "input x: f16[40, B] where -1 <= x <= 1\ninput d: f16[B, 130] where -1 <= d <= 1\n"
+          "output w: f32[40, 130] = gelu(matmul(x, d))\noutput b: f32[130] = abs(sum(d, axis=0))",
+          1, 1 },
+        { "input x: f16[4096, 20] where -1 <= x <= 1\ninput d: f16[4096, 40] where -1 <= d <= 1\n"
+          "output w: f32[20, 40] = matmul(x, d, transpose_a=true)\noutput b: f32[40] = sum(d, axis=0)",
+          3, 1 },
+        /* a view of what is in memory, and reductions of the product too */
+        { "input d: f16[B, 3, 40] where -1 <= d <= 1\ninput x: f16[3 * B, 24] where -1 <= x <= 1\n"
+          "r = reshape(d, [3 * B, 40])\ny = matmul(r, x, transpose_a=true)\noutput b: f32[40] = sum(r, axis=0)\n"
+          "output w: f32[40, 24] = y\noutput v: f32[24] = max(y, axis=0)",
+          2, 1 },
+        /* one operand only */
+        { "input d: f16[B, 40] where -1 <= d <= 1\ninput x: f16[B, 40] where -1 <= x <= 1\n"
+          "output w: f32[40, 40] = matmul(d, x, transpose_a=true)\noutput b: f32[40] = sum(d, axis=0)\n"
+          "output c: f32[40] = sum(x, axis=0)",
+          1, 2 },
+        /* no columns, so no block of the first ones */
+        { "input d: f16[33, 40] where -1 <= d <= 1\ninput x: f16[33, B] where -1 <= x <= 1\n"
+          "output w: f32[40, B] = matmul(d, x, transpose_a=true)\noutput b: f32[40] = sum(d, axis=0)",
+          1, 2 },
+        /* padding is not in memory */
+        { "input d: f16[B, 40] where -1 <= d <= 1\ninput x: f16[B + 2, 24] where -1 <= x <= 1\n"
+          "r = pad(d, [2, 0], [0, 0], value=0.3)\noutput w: f32[40, 24] = matmul(r, x, transpose_a=true)\n"
+          "output b: f32[40] = sum(r, axis=0)",
+          1, 2 },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        many_add(m, "%s", of[i].text);
+        const struct graph *g = m->chain[m->n - 1]->after;
+        if (g->n_groups != of[i].groups || g->groups[0]->n_launches != of[i].launches)
+            fail_msg("%zu groups, %zu launches:\n%s", g->n_groups, g->groups[0]->n_launches, of[i].text);
+    }
+}
+
+static void operand_sums(void **state)
+{
+    static const int64_t batches[] = { 0, 1, 7, 131 };
+    for (EACH_CARD(i, state)) {
+        struct many *m = many_begin(i);
+        add_operand_sums(m);
+        many_compile(m, false);
+        for (size_t k = 0; k < sizeof batches / sizeof *batches; k++)
+            many_judge(m, batches[k]);
+        many_end(m);
+        m = many_begin(i);
+        add_operand_sums(m);
+        many_compile(m, true);
+        many_launch(m, 0);
+        many_launch(m, 67);
+        many_end(m);
+    }
+}
+
 /* ---- trees of several launches ---- */
 struct count {
     int chain, depth;
@@ -468,6 +538,18 @@ static void trees(void **state)
         int columns = recorded(c, &v, reduced(c, "c"), true).depth;
         must_be_tree(counted(s, c, 33, "r"), 33, r.chain, rows / 2, rows, "rows");
         must_be_tree(counted(s, c, 33, "c"), 20, r.chain, columns / 2, columns, "columns");
+        for (int parts = 0; parts < 2; parts++) {
+            text = arena_printf(s->run,
+                                "graph tree\ndim B\ninput d: f16[%s, 20] where -1 <= d <= 1\n"
+                                "input x: f16[%s, 24] where -1 <= x <= 1\n"
+                                "output y: f32[20, 24] = matmul(d, x, transpose_a=true)\n"
+                                "output b: f32[20] = sum(d, axis=0)\n",
+                                parts ? "4096" : "B", parts ? "4096" : "B");
+            c = chain_new(s, &t, source_of_string(s, "tree", text), NULL);
+            assert_true(c && c->program->n_launches == (parts ? 3 : 1));
+            r = recorded(c, &v, reduced(c, "b"), false);
+            must_be_tree(counted(s, c, 33, "b"), 20, r.chain, parts ? r.depth / 2 : r.depth, r.depth, "an operand");
+        }
         session_end(s);
     }
 }
@@ -559,8 +641,8 @@ int main(int argc, char **argv)
         return 2;
     }
 #define CASE(test) cmocka_unit_test_prestate(test, &shard)
-    const struct CMUnitTest tests[] = { CASE(shapes),   CASE(forms),         CASE(sixteen_bits), CASE(tiles),
-                                        CASE(parts),    CASE(whole),         CASE(margins),      CASE(trees),
-                                        CASE(no_alarm), CASE(who_is_a_gemm), CASE(folded_grids) };
+    const struct CMUnitTest tests[] = { CASE(shapes), CASE(forms),    CASE(sixteen_bits),  CASE(tiles),
+                                        CASE(parts),  CASE(whole),    CASE(margins),       CASE(operand_sums),
+                                        CASE(trees),  CASE(no_alarm), CASE(who_is_a_gemm), CASE(folded_grids) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 /* Decides, of each pointwise value that groups read from another group, whether it is stored or each reader computes it
    again: whichever moves fewer bytes, with every symbolic dim equal to c->hint. A value that is computed again becomes
-   `recomputed` and keeps its group. */
-void keep_or_recompute(struct graph *g, const struct pass_ctx *c);
+   `recomputed` and keeps its group. again: by node id, values that are computed again whatever the bytes say; NULL:
+   none. */
+void keep_or_recompute(struct graph *g, const struct pass_ctx *c, const bool *again);
 #endif

@@ -1,5 +1,5 @@
 /* Matrix products on a device: the f32 gemm beside a loop of fma in registers alone, which is the most that its units
-   give, and a product of few tiles and a long sum.
+   give, the f16 gemm with its operands in each order, and a product of few tiles and a long sum.
 
    usage: gemm [--device nvidia:N | emu:TARGET] [--size N]
    It needs the device's compiler and no other file. Each figure is the median of several runs between two events; peer
@@ -184,6 +184,36 @@ static bool bench_f32(struct bench *b, const struct clock *c, int n)
     return true;
 }
 
+/* Products of f16 operands on the matrix unit: forward (x·Wᵀ), and backward (dy·W, dyᵀ·x), whose fragments are joined
+   from elements that are apart in shared memory. */
+static bool bench_f16(struct bench *b, const struct clock *c, int n)
+{
+    static const char *const forms[] = { "matmul(a, b, transpose_b=true)", "matmul(a, b)",
+                                         "matmul(a, b, transpose_a=true)" };
+    double forward = 0;
+    for (int f = 0; f < 3; f++) {
+        const char *text = arena_printf(b->s->run,
+                                        "graph bench\ninput a: f16[%d, %d] where -1 <= a <= 1\n"
+                                        "input b: f16[%d, %d] where -1 <= b <= 1\noutput y: f16[%d, %d] = %s\n",
+                                        n, n, n, n, n, n, forms[f]);
+        struct exec *e = open_product(b, text, b->d->target);
+        double rate[RUNS];
+        bool ok = e && exec_run(e);
+        for (int r = 0; r < RUNS && ok; r++) {
+            rate[r] = 2.0 * n * n * n / time_exec(b, c, e, b->emulated ? 1 : 20, exec_start);
+            ok = rate[r] > 0;
+        }
+        if (!ok)
+            return failed(b, forms[f]);
+        double of_form = median(rate);
+        forward = f ? forward : of_form;
+        printf("f16 %dx%dx%d %-32s %8.2f TFLOP/s: %.3f of the first\n", n, n, n, forms[f], of_form * 1e-12,
+               of_form / forward);
+        exec_close(e);
+    }
+    return true;
+}
+
 /* Parts of the depth, recorded and submitted as a whole, beside the same product in one launch of 8 blocks: what a card
    of one unit would plan. */
 static bool bench_long(struct bench *b, const struct clock *c)
@@ -245,7 +275,7 @@ int main(int argc, char **argv)
     struct bench b = { .s = session_begin() };
     bool good = open_device(&b, spec);
     struct clock c = { good ? b.d->ops->event_new(b.d) : NULL, good ? b.d->ops->event_new(b.d) : NULL };
-    good = good && c.from && c.to && bench_f32(&b, &c, n) && bench_long(&b, &c);
+    good = good && c.from && c.to && bench_f32(&b, &c, n) && bench_f16(&b, &c, n) && bench_long(&b, &c);
     if (b.d)
         b.d->ops->close(b.d);
     session_end(b.s);

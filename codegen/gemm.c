@@ -8,56 +8,10 @@
        issue       start the copy of slice i + stages − 1 into the slot of slice i − 1
        multiply    multiply slice i
        land        store slice i + stages − 1, on a target that stages copies through registers
-   An operand in memory is copied asynchronously, 4, 8 or 16 bytes at a time, if its rows are a multiple of 4 bytes.
-   Any other operand (a cast, a transposed view, rows of odd length) is computed element by element in the issue step.
+   An operand in memory, or a view of one, is copied asynchronously, 4, 8 or 16 bytes at a time, if its rows are a
+   multiple of 4 bytes. Any other operand (a cast, rows of odd length) is computed element by element in the issue step.
    Elements outside the matrix are zeros. */
 #include "codegen/gemm.h"
-
-/* Sets `index` to the tensor index of an element of A (row `outer`, k = `depth`) or of B (column `outer`). */
-static void operand_index(const struct gemm *g, const struct side *s, const struct index *outer,
-                          const struct index *depth, const struct index **index)
-{
-    struct index_table *t = g->l->indices;
-    const struct type *type = &s->n->type;
-    int lead = type->rank - 2;
-    const struct index *first = s->depth_first ? depth : outer;
-    const struct index *second = s->depth_first ? outer : depth;
-    if (g->batch)
-        split_index(t, type->dim, lead, g->batch, index);
-    else if (lead) {
-        split_index(t, type->dim, lead + 1, first, index);
-        index[lead + 1] = second;
-        return;
-    }
-    index[lead] = first;
-    index[lead + 1] = second;
-}
-
-/* Returns the number of elements in one asynchronous copy. `size`: bytes per element. A copy is 16, 8 or 4 bytes long:
-   the longest length that divides the rows of the buffer and of the slice. Returns 0 if no length divides both. Copies
-   are aligned, since buffers start at multiples of 256 bytes. */
-static int piece_of(const struct index *row_length, int cols, int size)
-{
-    for (int piece = 16 / size; piece * size >= 4; piece /= 2)
-        if (cols % piece == 0 && index_multiple_of(row_length, piece))
-            return piece;
-    return 0;
-}
-
-static struct side make_side(struct gemm *g, const char *name, const struct node *n, bool depth_first,
-                             const struct index *outer0, const struct index *outer, int outer_tile)
-{
-    struct side s = { .n = n, .depth_first = depth_first, .outer0 = outer0, .outer = outer };
-    s.rows = depth_first ? g->tile.k : outer_tile;
-    s.cols = depth_first ? outer_tile : g->tile.k;
-    struct kmem *buffer = arg_of(g->l, n);
-    if (buffer && buffer->dtype == g->in && n->group != g->l->gr)
-        s.piece = piece_of(type_last(g->l->s, &n->type), s.cols, dtype_size(g->in));
-    if (s.piece)
-        s.src = buffer;
-    s.ring = kernel_shared(g->l->k, name, g->in, g->stages, g->unit ? KL_PAD8 : KL_PAD4, s.rows, s.cols);
-    return s;
-}
 
 static const struct index *slice_depth(const struct gemm *g, const struct index *slice)
 {
@@ -95,7 +49,7 @@ static int fetch(struct gemm *g, const struct side *s, const struct index *slice
         return 0; /* for all values of the dims, the slice lies past the end of K */
     if (index_is_const(s->outer) && s->outer->k == 0)
         return 0; /* an operand without elements, and so a result without elements: no block runs */
-    const struct index *index[MAX_RANK], *outer, *depth;
+    const struct index *outer, *depth;
     struct insert_point p = { 0 };
     const struct index *turn = NULL;
     if (!s->src) {
@@ -116,17 +70,16 @@ static int fetch(struct gemm *g, const struct side *s, const struct index *slice
             continue;
         }
         struct kmask m = slice_mask(g, s, slice, r, c, &outer, &depth);
-        operand_index(g, s, outer, depth, index);
         if (s->src) {
             /* If `never`, the copy is outside the matrix in all blocks, and reads nothing. Any index will do. */
             bool never = mask_never_holds(t, &m);
-            kstmt_issue(&l->b, s->ring, slot, at, s->src, never ? index_const(t, 0) : flat_index(t, &s->n->type, index),
-                        piece, stage0 + i, &m);
+            kstmt_issue(&l->b, s->ring, slot, at, s->src,
+                        never ? index_const(t, 0) : side_source_index(g, s, outer, depth), piece, stage0 + i, &m);
             continue;
         }
         struct kstmt *inside = kstmt_if(&l->b, &m);
         struct insert_point q = lower_enter(l, inside);
-        kstmt_store(&l->b, s->ring, slot, at, lower_value(l, s->n, index), NULL);
+        kstmt_store(&l->b, s->ring, slot, at, side_value(g, s, outer, depth), NULL);
         lower_leave(l, q);
         struct kbuild outside = kb_else(&l->b, inside);
         kstmt_store(&outside, s->ring, slot, at, kexpr_f32(&outside, 0), NULL);
@@ -241,7 +194,8 @@ void lower_gemm(struct lower *l)
                       .tile = l->gr->tile,
                       .unit = l->gr->anchor->compute == DT_F16 ? l->t->matrix : NULL,
                       .threads = l->k->block,
-                      .stages = l->t->copy_stages };
+                      .stages = l->t->copy_stages,
+                      .probe = kernel_new(l->s, l->k->arena, "probe", l->t, 1) };
     g.in = g.unit ? g.unit->in : DT_F32;
     set_shape(&g);
     g.a = make_side(&g, "sa", l->gr->anchor->in[0], g.c.transpose_a, g.m0, g.c.m, g.tile.m);
@@ -250,6 +204,7 @@ void lower_gemm(struct lower *l)
         frags_begin(&g);
     else
         lanes_begin(&g);
+    sums_begin(&g);
     prologue(&g);
     struct kstmt *loop = kstmt_for(&l->b, "slice", index_const(t, 0), g.slices, 1, false);
     struct insert_point p = lower_enter(l, loop);
@@ -264,11 +219,13 @@ void lower_gemm(struct lower *l)
         frags_multiply(&g, slot);
     else
         lanes_multiply(&g, slot);
+    sums_take(&g, slot);
     lower_forget(l);
     fetch_both(&g, next, next_slot, true);
     lower_leave(l, p);
     /* The last copies lie past the end of K and write zeros. The block waits for these copies before it ends. */
     kstmt_barrier(&l->b, KSCOPE_WAVE, 0);
     gemm_sinks(&g);
+    sums_end(&g);
     record_sum(&g);
 }

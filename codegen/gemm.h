@@ -1,7 +1,8 @@
 #ifndef TOKIC_CODEGEN_GEMM_H
 #define TOKIC_CODEGEN_GEMM_H
-/* Declarations for the files of the gemm template: gemm.c (main loop), gemm_lanes.c (multiplication without a matrix
-   unit), gemm_sinks.c (stores), gemm_margins.c (row and column reductions of the results). */
+/* Declarations for the files of the gemm template: gemm.c (main loop), gemm_operand.c (where operands come from),
+   gemm_lanes.c (multiplication without a matrix unit), gemm_sinks.c (stores), gemm_margins.c (row and column reductions
+   of the results), gemm_sums.c (sums of an operand). */
 #include "codegen/lower.h"
 #include "ir/tile.h"
 
@@ -11,6 +12,7 @@ struct side {
     struct kmem *src; /* source of asynchronous copies; NULL: elements are computed one by one */
     struct kmem *ring;
     int rows, cols;   /* shape of a ring slot */
+    bool k_first;     /* the last two dims of the operand are [k, m] (A) or [k, n] (B); otherwise [m, k] or [n, k] */
     bool depth_first; /* a ring slot is [k][m] (A) or [k][n] (B); otherwise [m][k] or [n][k] */
     int piece;
     /* outer0: first row (A) or column (B) of the tile. outer: number of rows (columns) of the matrix. */
@@ -43,12 +45,31 @@ struct gemm {
     const struct index *slices, *most_slices; /* number of slices in this part of K, and in the longest part */
     const struct index *batch;                /* number of this block's matrix; NULL: no batch */
     struct side a, b;
+    struct kernel *probe;       /* a dummy kernel, to which the `at` functions of views append code */
     struct kfrag *fa, *fb, *fc; /* with a matrix unit */
     struct reg_side rm, rn;     /* without a matrix unit */
     struct kmem *acc;           /* without a matrix unit: the thread's results, [rm.n][rn.n] */
     struct margin *margins;
     size_t n_margins;
+    struct operand_sum *sums;
+    size_t n_sums;
+    /* With n_sums > 0: the operand that is summed; the number of a block's tile along the result's other dimension;
+       the operand's rows (columns) in a tile; the teams of so many threads. */
+    const struct side *summed;
+    const struct index *sum_tile;
+    int sum_extent, sum_teams;
 };
+
+/* ---- operands ---- */
+/* Decides how the operand n is brought to shared memory, and allocates its ring `name`. */
+struct side make_side(struct gemm *g, const char *name, const struct node *n, bool k_first, const struct index *outer0,
+                      const struct index *outer, int outer_tile);
+/* The value of an element of an operand: of A at row `outer` and k = `depth`, of B at column `outer`. */
+const struct kexpr *side_value(const struct gemm *g, const struct side *s, const struct index *outer,
+                               const struct index *depth);
+/* The position of an element in s->src. */
+const struct index *side_source_index(const struct gemm *g, const struct side *s, const struct index *outer,
+                                      const struct index *depth);
 
 /* ---- multiplication without a matrix unit ---- */
 void lanes_begin(struct gemm *g);
@@ -66,6 +87,13 @@ void margins_take(struct gemm *g, const struct index *row_slot, const struct ind
                   const struct index *const *index);
 /* Combines the accumulators of all threads, and stores the tile's totals in scratch. */
 void margins_end(struct gemm *g);
+
+/* ---- sums of an operand along k (SINK_OPERAND) ---- */
+void sums_begin(struct gemm *g);
+/* Accumulates the slice in ring slot `slot`. */
+void sums_take(struct gemm *g, const struct index *slot);
+/* Adds the totals of all threads, and stores the results that follow from the sums. */
+void sums_end(struct gemm *g);
 
 void gemm_sinks(struct gemm *g);
 #endif

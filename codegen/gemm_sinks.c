@@ -43,7 +43,7 @@ static void write_result(struct gemm *g, const struct value_loc *w, const struct
         const struct sink *s = &l->launch->sinks[i];
         if (s->kind == SINK_PARTIAL)
             write_partial(g, s, w);
-        else if (s->kind == SINK_FULL)
+        else if (s->kind == SINK_FULL && type_same_shape(&s->node->type, &g->c.n->type))
             kstmt_store(&l->b, arg_of(l, s->node), NULL, flat_index(l->indices, &s->node->type, w->index),
                         lower_value(l, s->node, w->index), NULL);
     }

@@ -46,6 +46,14 @@ static const char *store(struct kprint *p, const struct kmem *m, const struct in
                         print_index(p, at, false), value);
 }
 
+static const char *copy(struct kprint *p, const struct kmem *m, const struct index *at, const struct kmem *m2,
+                        const struct index *from)
+{
+    const char *suffix = print_suffix(m->dtype);
+    return arena_printf(p->o.arena, "tk_put_%s(%s, %s, tk_raw_%s(%s, %s));", suffix, memory_of(p, m),
+                        print_index(p, at, false), suffix, memory_of(p, m2), print_index(p, from, false));
+}
+
 /* Returns `value` as memory of type t stores it. tk_st_T itself rounds to T. Private memory is written by `=`, so
    values for private memory are rounded here. */
 static const char *stored(struct kprint *p, enum kspace space, enum dtype t, const char *value)
@@ -99,6 +107,7 @@ static const struct klang language = {
     .own = "",
     .load = load,
     .store = store,
+    .copy = copy,
     .stored = stored,
     .let = let,
     .elem = elem,

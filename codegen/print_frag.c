@@ -16,7 +16,7 @@ static const char *from_first(struct kprint *p, const struct index *first, const
 }
 
 /* A register holds two elements. If these are neighbours in memory, one load fills the register. Otherwise two loads
-   are packed. */
+   are joined, without a conversion. */
 void print_frag_load(struct kprint *p, const struct kstmt *it)
 {
     struct index_table *t = p->k->s->indices;
@@ -35,7 +35,7 @@ void print_frag_load(struct kprint *p, const struct kstmt *it)
         if (index_is_const(gap) && gap->k == 1 && index_multiple_of(lo, 2))
             kout_line(&p->o, "%s[i_][%d] = tk_ld2_f16(%s, %s);", f->name, e / 2, it->mem->name, from);
         else
-            kout_line(&p->o, "%s[i_][%d] = tk_pack_f16(tk_ld_f16(%s, %s), tk_ld_f16(%s, %s));", f->name, e / 2,
+            kout_line(&p->o, "%s[i_][%d] = tk_join_f16(tk_raw_f16(%s, %s), tk_raw_f16(%s, %s));", f->name, e / 2,
                       it->mem->name, from, it->mem->name, from_first(p, first, hi));
     }
     print_close(p);

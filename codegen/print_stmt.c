@@ -94,13 +94,32 @@ void print_let(struct kprint *p, const struct kstmt *it)
         kout_line(&p->o, "const %s %s = %s;", print_type(p, it->value->type), kplan_read(p->plan, it->read), v);
 }
 
-void print_store(struct kprint *p, const struct kstmt *it)
+/* True if the statement stores 16 bits as they are in other memory. Conversions to f32 and back would not change
+   them. */
+static bool is_copy(struct kprint *p, const struct kstmt *it)
+{
+    const struct kexpr *x = it->value;
+    enum dtype t = it->mem->dtype;
+    return p->lang->copy && (t == DT_F16 || t == DT_BF16) && it->mem->space != KS_PRIVATE && x->kind == KEXPR_LOAD &&
+           x->mem->space != KS_PRIVATE && x->mem->dtype == t && !x->mask.n && kplan_temp(p->plan, it, x) < 0;
+}
+
+static const char *store_line(struct kprint *p, const struct kstmt *it)
 {
     const struct kmem *m = it->mem;
-    const char *v = p->lang->stored(p, m->space, m->dtype, print_value(p, it->value, false, false));
-    const char *line = p->lang->store && m->space != KS_PRIVATE
-                           ? p->lang->store(p, m, print_ring_index(p, m, it->slot, it->index), v)
-                           : arena_printf(p->o.arena, "%s = %s;", print_cell_at(p, m, it->slot, it->index), v);
+    const struct index *at = print_ring_index(p, m, it->slot, it->index);
+    const struct kexpr *x = it->value;
+    if (is_copy(p, it))
+        return p->lang->copy(p, m, at, x->mem, print_ring_index(p, x->mem, x->slot, x->index));
+    const char *v = p->lang->stored(p, m->space, m->dtype, print_value(p, x, false, false));
+    return p->lang->store && m->space != KS_PRIVATE
+               ? p->lang->store(p, m, at, v)
+               : arena_printf(p->o.arena, "%s = %s;", print_cell_at(p, m, it->slot, it->index), v);
+}
+
+void print_store(struct kprint *p, const struct kstmt *it)
+{
+    const char *line = store_line(p, it);
     const char *on = print_guards(p, &it->mask);
     if (strcmp(on, "1"))
         kout_line(&p->o, "if (%s) %s", on, line);

@@ -16,6 +16,10 @@ struct klang {
     const char *(*load)(struct kprint *p, const struct kmem *m, const struct index *at);
     /* Stores `value` at element `at` of memory that is not private. NULL: prints an assignment. */
     const char *(*store)(struct kprint *p, const struct kmem *m, const struct index *at, const char *value);
+    /* Stores element `from` of m2 at element `at` of m. Both have f16 elements, or both bf16. NULL: the value is loaded
+       and stored. */
+    const char *(*copy)(struct kprint *p, const struct kmem *m, const struct index *at, const struct kmem *m2,
+                        const struct index *from);
     /* Returns `value`, rounded to t if the store itself does not round. */
     const char *(*stored)(struct kprint *p, enum kspace space, enum dtype t, const char *value);
     /* Returns the name of the variable that `read` reads. */

@@ -33,6 +33,12 @@ struct row {
         "tk_st_" #T, "void", "tk_" #T " *p, tk_i64 i, " V " v", WRITE, 1, "p[i] = " PUT ";", NULL, NULL                \
     }
 
+#define RAW(T)                                                                                                         \
+    { "tk_raw_" #T, "tk_" #T, "const tk_" #T " *p, tk_i64 i", READ, 1, "return p[i];", NULL, NULL },                   \
+    {                                                                                                                  \
+        "tk_put_" #T, "void", "tk_" #T " *p, tk_i64 i, tk_" #T " v", WRITE, 1, "p[i] = v;", NULL, NULL                 \
+    }
+
 /* Arithmetic on the integer type T. The unsigned type U makes results wrap. The least integer divided by -1 wraps too;
    C's own division would trap on a CPU. */
 #define INT1(NAME, T, BODY)                                                                                            \
@@ -233,6 +239,10 @@ static const struct row rows[] = {
     IN_WORDS(i64, "tk_i64", "(tk_i64)((tk_u64)w[2 * k + 1] << 32 | w[2 * k])",
              "(tk_u32)((tk_u64)v[j / 2] >> j % 2 * 32)"),
     { "tk_ld2_f16", "tk_u32", "const tk_f16 *p, tk_i64 i", READ, 2, "return *(const tk_word *)(p + i);", NULL, NULL },
+    RAW(f16),
+    RAW(bf16),
+    { "tk_join_f16", "tk_u32", "tk_f16 lo, tk_f16 hi", PURE, 0, "return (tk_u32)lo | (tk_u32)hi << 16;",
+      "tk_u32 u; asm(\"mov.b32 %0, {%1, %2};\" : \"=r\"(u) : \"h\"(lo), \"h\"(hi)); return u;", NULL },
 
     { "tk_sync_block", "void", "void", ITEM, 0, "tk_me->host->sync_block(tk_me, tk_line);", "__syncthreads();",
       "__builtin_amdgcn_fence(__ATOMIC_RELEASE, \"workgroup\"); __builtin_amdgcn_s_barrier(); "

@@ -26,6 +26,8 @@
                                                             p + i aligned to N elements; not for u8
               tk_ld2_f16(p, i) -> tk_u32                    two neighbouring f16 as one fragment register;
                                                             p + i aligned to 4 bytes
+              tk_raw_T(p, i) -> tk_T, tk_put_T(p, i, v)     T in f16 bf16: the 16 bits of an element, not converted
+              tk_join_f16(lo, hi) -> tk_u32                 two such elements as one fragment register
               tk_pack_f16(lo, hi) -> tk_u32                 from two f32, each rounded
               tk_lo_f16(u), tk_hi_f16(u) -> tk_f32
    Copies     tk_issue_N(stage, dst, di, src, si, on)       N bytes (4, 8, 16) from global src+si to shared dst+di,

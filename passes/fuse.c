@@ -11,6 +11,7 @@
 
 #include "ir/graph/fusion.h"
 #include "passes/keep.h"
+#include "passes/limit.h"
 #include "passes/recompute.h"
 
 struct list {
@@ -95,6 +96,23 @@ static void mark_reads(const struct node *n, const struct group *gr)
         else if (x->group && x->group != gr)
             x->materialised = true;
     }
+}
+
+/* Dissolves the groups of which every value is computed again by its readers. */
+static void dissolve_unstored(struct graph *g)
+{
+    for (size_t i = 0; i < g->n_groups; i++) {
+        struct group *gr = g->groups[i];
+        bool stored = false;
+        for (size_t k = 0; k < gr->n_nodes; k++)
+            stored |= gr->nodes[k]->materialised;
+        for (size_t k = 0; k < gr->n_nodes && !stored; k++) {
+            gr->nodes[k]->recomputed = true;
+            gr->nodes[k]->group = NULL;
+        }
+        gr->n_nodes = stored ? gr->n_nodes : 0;
+    }
+    drop_empty(g);
 }
 
 /* Lists the operands of n that do not belong to gr. Rematerialised nodes, constants and iota go to `nodes`: the kernel
@@ -234,6 +252,33 @@ static bool operands_fit(struct session *s, const struct node *n)
                       n->op->call.name, n->n_in, MOST_OPERANDS);
 }
 
+/* Decides what is stored. Completes and plans the groups. again: see keep_or_recompute. */
+static void close_groups(struct graph *g, const struct pass_ctx *c, const bool *again)
+{
+    keep_or_recompute(g, c, again);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i]->group)
+            mark_reads(g->nodes[i], g->nodes[i]->group);
+    if (again)
+        dissolve_unstored(g);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        g->nodes[i]->mark = -1;
+    for (size_t i = 0; i < g->n_groups; i++) {
+        close_group(g, g->groups[i]);
+        g->groups[i]->name = group_title(g->arena, g->groups[i]);
+        group_plan(g, g->groups[i], c->target, c->hint);
+    }
+}
+
+static void close_within_limit(struct graph *g, const struct pass_ctx *c)
+{
+    struct limit *l = limit_begin(g, c);
+    close_groups(g, c, NULL);
+    while (limit_tighten(l))
+        close_groups(g, c, limit_again(l));
+    limit_end(l);
+}
+
 bool pass_fuse(struct graph *g, struct pass_ctx *c)
 {
     struct arena *scratch = arena_new();
@@ -257,17 +302,10 @@ bool pass_fuse(struct graph *g, struct pass_ctx *c)
     }
     recompute_cheap(g, c);
     drop_empty(g);
-    keep_or_recompute(g, c);
-    for (size_t i = 0; i < g->n_nodes; i++)
-        if (g->nodes[i]->group)
-            mark_reads(g->nodes[i], g->nodes[i]->group);
-    for (size_t i = 0; i < g->n_nodes; i++)
-        g->nodes[i]->mark = -1;
-    for (size_t i = 0; i < g->n_groups; i++) {
-        close_group(g, g->groups[i]);
-        g->groups[i]->name = group_title(g->arena, g->groups[i]);
-        group_plan(g, g->groups[i], c->target, c->hint);
-    }
+    if (ok && c->memory_limit)
+        close_within_limit(g, c);
+    else
+        close_groups(g, c, NULL);
     arena_free(scratch);
     return true;
 }

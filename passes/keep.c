@@ -24,6 +24,7 @@ struct keep {
     bool *stored;        /* by node id: a reader needs the value in memory */
     struct nodes *reads; /* by group id: what it reads from memory, as decided so far */
     int *again;          /* by group id: nodes that it computes again */
+    const bool *must;    /* by node id: computed again in any case; NULL: none */
 };
 
 static double bytes_of(const struct keep *k, const struct node *n)
@@ -147,10 +148,12 @@ static void decide(struct keep *k, struct node *n)
 {
     struct ids *by = &k->readers[n->id];
     int nodes = 0;
-    if (!by->n || !n->group || is_stored(k, n))
+    bool must = k->must && k->must[n->id] && !n->materialised && n->group;
+    if (!by->n || !n->group || (is_stored(k, n) && !must))
         return;
     double again = price_of_operands(k, n, by, 1, &nodes);
-    if (nodes > MOST_AGAIN || again >= price_of_reading(k, n, by, false) || !readers_have_room(k, by, nodes)) {
+    if (!must &&
+        (nodes > MOST_AGAIN || again >= price_of_reading(k, n, by, false) || !readers_have_room(k, by, nodes))) {
         k->stored[n->id] = true;
         return;
     }
@@ -162,9 +165,9 @@ static void decide(struct keep *k, struct node *n)
     }
 }
 
-void keep_or_recompute(struct graph *g, const struct pass_ctx *c)
+void keep_or_recompute(struct graph *g, const struct pass_ctx *c, const bool *again)
 {
-    struct keep k = { .g = g, .a = arena_new(), .hint = c->hint };
+    struct keep k = { .g = g, .a = arena_new(), .hint = c->hint, .must = again };
     k.readers = arena_array(k.a, struct ids, g->next_id + 1);
     k.stored = arena_array(k.a, bool, g->next_id + 1);
     k.reads = arena_array(k.a, struct nodes, g->n_groups + 1);

@@ -6,6 +6,7 @@
    The pass tries two packing policies and keeps the smaller plan. */
 #include <stdlib.h>
 
+#include "passes/limit.h"
 #include "passes/pack.h"
 #include "passes/pass.h"
 
@@ -232,25 +233,48 @@ static void write_edges(struct plan *p, const struct attempt *a)
         add_edges(&s, p->g->groups[i], a->users[i], a->n_users[i]);
 }
 
-bool pass_memplan(struct graph *g, struct pass_ctx *c)
+static struct plan plan_begin(struct graph *g, const struct pass_ctx *c)
 {
     struct plan p = { .g = g, .arena = arena_new(), .hint = c->hint };
     for (size_t i = 0; i < g->n_nodes; i++)
         g->nodes[i]->mark = (int)i;
     find_readers(&p);
     find_dying(&p);
-    struct attempt best = attempt(&p, PACK_EQUAL);
-    struct attempt fit = attempt(&p, PACK_FIT);
-    if (packer_peak(fit.packer) < packer_peak(best.packer))
-        best = fit;
+    return p;
+}
+
+static struct attempt best_attempt(struct plan *p)
+{
+    struct attempt equal = attempt(p, PACK_EQUAL);
+    struct attempt fit = attempt(p, PACK_FIT);
+    return packer_peak(fit.packer) < packer_peak(equal.packer) ? fit : equal;
+}
+
+static void plan_end(struct plan *p)
+{
+    arena_free(p->arena);
+    for (size_t i = 0; i < p->g->n_nodes; i++)
+        p->g->nodes[i]->mark = -1;
+}
+
+int64_t memplan_peak(struct graph *g, const struct pass_ctx *c)
+{
+    struct plan p = plan_begin(g, c);
+    int64_t peak = packer_peak(best_attempt(&p).packer);
+    plan_end(&p);
+    return peak;
+}
+
+bool pass_memplan(struct graph *g, struct pass_ctx *c)
+{
+    struct plan p = plan_begin(g, c);
+    struct attempt best = best_attempt(&p);
     bool fits = packer_memory(best.packer) != NULL;
     if (fits) {
         write_slots(g, &best);
         write_edges(&p, &best);
     }
-    arena_free(p.arena);
-    for (size_t i = 0; i < g->n_nodes; i++)
-        g->nodes[i]->mark = -1;
+    plan_end(&p);
     return fits ||
            diag_error(g->s, FAIL_INPUT, g->nodes[g->n_nodes - 1]->loc,
                       "the sizes of %s depend on the symbolic dims in too many different ways to be laid out in "

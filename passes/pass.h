@@ -27,6 +27,8 @@ struct pass_ctx {
     struct arena *step; /* working memory, freed after each pass */
     const struct target *target;
     int64_t hint;
+    int64_t
+        memory_limit; /* most bytes for activations and scratch, with symbolic dims equal to the hint; 0: no limit */
     const struct rule *rules;
     size_t n_rules;
     struct gradients gradients;

@@ -164,6 +164,8 @@ static void add_forms(struct many *m)
                 "input c: f32[40] where -1 <= c <= 1\n"
                 "z = matmul(slice(a, [0, 8], [B, 32]), slice(b, [32, 0], [32, 40])) + c\n"
                 "output y = gelu(z)\noutput x = z * z");
+    many_add(m, "input a: f16[B, 32] where -1 <= a <= 1\ninput b: f16[1, 48] where -1 <= b <= 1\n"
+                "output y: f32[B + 3, 48] = matmul(pad(a, [3, 0], [0, 0]), broadcast(b, [32, 48]))");
     many_add(m, "input a: f16[B, 48] where -1 <= a <= 1\ninput w: f16[72, 48] where -1 <= w <= 1\n"
                 "output y: f32[B, 72] = matmul(a, w, transpose_b=true)");
 }
@@ -177,6 +179,68 @@ static void forms(void **state)
         many_compile(m, false);
         for (size_t k = 0; k < sizeof batches / sizeof *batches; k++)
             many_judge(m, batches[k]);
+        many_end(m);
+    }
+}
+
+/* ---- 16-bit operands ---- */
+/* Operands of f16 in memory, transposed or seen through views. `way`: how both reach shared memory. */
+static const struct {
+    const char *way, *text;
+} of_f16[] = {
+    { "tk_issue_16(", "input a: f16[B, 40] where -1 <= a <= 1\ninput b: f16[B, 24] where -1 <= b <= 1\n"
+                      "output y: f32[40, 24] = matmul(a, b, transpose_a=true)" },
+    { "tk_issue_8(", "input a: f16[B, 20] where -1 <= a <= 1\ninput b: f16[20, 36] where -1 <= b <= 1\n"
+                     "output y = gelu(matmul(a, b))" },
+    { "tk_issue_4(", "input a: f16[6 * B, 22] where -1 <= a <= 1\ninput b: f16[18, 6 * B] where -1 <= b <= 1\n"
+                     "output y: f32[22, 18] = matmul(transpose(a, perm=[1, 0]), transpose(b, perm=[1, 0]))" },
+    { "tk_put_f16(", "input a: f16[B, 23] where -1 <= a <= 1\ninput b: f16[B, 19] where -1 <= b <= 1\n"
+                     "output y: f32[23, 19] = matmul(a, b, transpose_a=true)" },
+    { "tk_issue_16(", "input a: f16[B, 4, 33, 40] where -1 <= a <= 1\ninput b: f16[B, 4, 33, 24] where -1 <= b <= 1\n"
+                      "output y = matmul(transpose(a, perm=[0, 1, 3, 2]), b)" },
+    { "tk_issue_16(", "input a: f16[B, 40, 9] where -1 <= a <= 1\ninput b: f16[64, 96] where -1 <= b <= 1\n"
+                      "c = reshape(transpose(a, perm=[2, 0, 1]), [9*B, 40])\n"
+                      "output y = matmul(slice(reshape(c, [B, 360]), [0, 8], [B, 40]), slice(b, [24, 32], [40, 48]))" },
+    { "tk_issue_8(", "input a: f16[3, B, 28] where -1 <= a <= 1\ninput b: f16[3, 28, 50] where -1 <= b <= 1\n"
+                     "output y = matmul(reverse(a, axis=[0, 1]), slice(b, [0, 0, 2], [3, 28, 48]))" },
+    { "tk_put_f16(", "input a: f16[3, B, 32] where -1 <= a <= 1\ninput b: f16[3, 32, 64] where -1 <= b <= 1\n"
+                     "output y = matmul(reverse(a, axis=[2]), slice(b, [0, 0, 0], [3, 32, 32], step=[1, 1, 2]))" },
+};
+
+static const char *gemm_text(const struct chain *c)
+{
+    for (size_t i = 0; i < c->program->n_launches; i++)
+        for (size_t k = 0; k < c->after->n_groups; k++)
+            if (c->program->launches[i].group == c->after->groups[k] && c->after->groups[k]->kind == GROUP_GEMM)
+                return c->program->kernels[c->program->launches[i].kernel].text;
+    fail_msg("no gemm:\n%s", c->src->text);
+    return NULL;
+}
+
+/* No element of an operand is converted: it is copied, and the fragments' registers are joined from its bits. */
+static void sixteen_bits(void **state)
+{
+    for (EACH_CARD(i, state)) {
+        struct many *m = many_begin(i);
+        for (size_t k = 0; k < sizeof of_f16 / sizeof *of_f16; k++) {
+            many_add(m, "%s", of_f16[k].text);
+            const char *text = gemm_text(m->chain[k]);
+            if (!m->t.matrix)
+                continue;
+            if (!strstr(text, of_f16[k].way) || strstr(text, "tk_pack_f16(") || strstr(text, "tk_ld_f16("))
+                fail_msg("%s: no %s, or a conversion, in\n%s", m->t.name, of_f16[k].way, text);
+        }
+        many_compile(m, false);
+        many_judge(m, 0);
+        many_judge(m, 1);
+        many_judge(m, 37);
+        many_end(m);
+        m = many_begin(i);
+        for (size_t k = 0; k < sizeof of_f16 / sizeof *of_f16; k++)
+            many_add(m, "%s", of_f16[k].text);
+        many_compile(m, true);
+        many_launch(m, 1);
+        many_launch(m, 37);
         many_end(m);
     }
 }
@@ -319,6 +383,76 @@ static void margins(void **state)
     }
 }
 
+/* ---- sums of an operand ---- */
+/* A sum along k of an operand that is in memory joins the product: without a launch of its own, or with one that adds
+   the parts if K is split. */
+static void add_operand_sums(struct many *m)
+{
+    static const struct {
+        const char *text;
+        size_t launches, groups;
+    } of[] = {
+        { "input d: f16[B, 83] where -1 <= d <= 1\ninput x: f16[B, 150] where -1 <= x <= 1\n"
+          "output w: f32[83, 150] = matmul(d, x, transpose_a=true)\n"
+          "s = sum(d, axis=0)\noutput b: f32[83] = s * 2.0 + mean(d, axis=0)\noutput c: f32[83] = s",
+          1, 1 },
+        { "input d: f16[4096, 21] where -1 <= d <= 1\ninput x: f16[4096, 24] where -1 <= x <= 1\n"
+          "output w: f32[21, 24] = matmul(d, x, transpose_a=true)\noutput b: f32[21] = sum(d, axis=0) * 2.0\n"
+          "output v: f32[21] = mean(d, axis=0)",
+          3, 1 },
+        { "input x: f16[40, B] where -1 <= x <= 1\ninput d: f16[B, 130] where -1 <= d <= 1\n"
+          "output w: f32[40, 130] = gelu(matmul(x, d))\noutput b: f32[130] = abs(sum(d, axis=0))",
+          1, 1 },
+        { "input x: f16[4096, 20] where -1 <= x <= 1\ninput d: f16[4096, 40] where -1 <= d <= 1\n"
+          "output w: f32[20, 40] = matmul(x, d, transpose_a=true)\noutput b: f32[40] = sum(d, axis=0)",
+          3, 1 },
+        /* a view of what is in memory, and reductions of the product too */
+        { "input d: f16[B, 3, 40] where -1 <= d <= 1\ninput x: f16[3 * B, 24] where -1 <= x <= 1\n"
+          "r = reshape(d, [3 * B, 40])\ny = matmul(r, x, transpose_a=true)\noutput b: f32[40] = sum(r, axis=0)\n"
+          "output w: f32[40, 24] = y\noutput v: f32[24] = max(y, axis=0)",
+          2, 1 },
+        /* one operand only */
+        { "input d: f16[B, 40] where -1 <= d <= 1\ninput x: f16[B, 40] where -1 <= x <= 1\n"
+          "output w: f32[40, 40] = matmul(d, x, transpose_a=true)\noutput b: f32[40] = sum(d, axis=0)\n"
+          "output c: f32[40] = sum(x, axis=0)",
+          1, 2 },
+        /* no columns, so no block of the first ones */
+        { "input d: f16[33, 40] where -1 <= d <= 1\ninput x: f16[33, B] where -1 <= x <= 1\n"
+          "output w: f32[40, B] = matmul(d, x, transpose_a=true)\noutput b: f32[40] = sum(d, axis=0)",
+          1, 2 },
+        /* padding is not in memory */
+        { "input d: f16[B, 40] where -1 <= d <= 1\ninput x: f16[B + 2, 24] where -1 <= x <= 1\n"
+          "r = pad(d, [2, 0], [0, 0], value=0.3)\noutput w: f32[40, 24] = matmul(r, x, transpose_a=true)\n"
+          "output b: f32[40] = sum(r, axis=0)",
+          1, 2 },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        many_add(m, "%s", of[i].text);
+        const struct graph *g = m->chain[m->n - 1]->after;
+        if (g->n_groups != of[i].groups || g->groups[0]->n_launches != of[i].launches)
+            fail_msg("%zu groups, %zu launches:\n%s", g->n_groups, g->groups[0]->n_launches, of[i].text);
+    }
+}
+
+static void operand_sums(void **state)
+{
+    static const int64_t batches[] = { 0, 1, 7, 131 };
+    for (EACH_CARD(i, state)) {
+        struct many *m = many_begin(i);
+        add_operand_sums(m);
+        many_compile(m, false);
+        for (size_t k = 0; k < sizeof batches / sizeof *batches; k++)
+            many_judge(m, batches[k]);
+        many_end(m);
+        m = many_begin(i);
+        add_operand_sums(m);
+        many_compile(m, true);
+        many_launch(m, 0);
+        many_launch(m, 67);
+        many_end(m);
+    }
+}
+
 /* ---- trees of several launches ---- */
 struct count {
     int chain, depth;
@@ -404,6 +538,18 @@ static void trees(void **state)
         int columns = recorded(c, &v, reduced(c, "c"), true).depth;
         must_be_tree(counted(s, c, 33, "r"), 33, r.chain, rows / 2, rows, "rows");
         must_be_tree(counted(s, c, 33, "c"), 20, r.chain, columns / 2, columns, "columns");
+        for (int parts = 0; parts < 2; parts++) {
+            text = arena_printf(s->run,
+                                "graph tree\ndim B\ninput d: f16[%s, 20] where -1 <= d <= 1\n"
+                                "input x: f16[%s, 24] where -1 <= x <= 1\n"
+                                "output y: f32[20, 24] = matmul(d, x, transpose_a=true)\n"
+                                "output b: f32[20] = sum(d, axis=0)\n",
+                                parts ? "4096" : "B", parts ? "4096" : "B");
+            c = chain_new(s, &t, source_of_string(s, "tree", text), NULL);
+            assert_true(c && c->program->n_launches == (parts ? 3 : 1));
+            r = recorded(c, &v, reduced(c, "b"), false);
+            must_be_tree(counted(s, c, 33, "b"), 20, r.chain, parts ? r.depth / 2 : r.depth, r.depth, "an operand");
+        }
         session_end(s);
     }
 }
@@ -495,8 +641,8 @@ int main(int argc, char **argv)
         return 2;
     }
 #define CASE(test) cmocka_unit_test_prestate(test, &shard)
-    const struct CMUnitTest tests[] = { CASE(shapes),        CASE(forms),       CASE(tiles), CASE(parts),
-                                        CASE(whole),         CASE(margins),     CASE(trees), CASE(no_alarm),
-                                        CASE(who_is_a_gemm), CASE(folded_grids) };
+    const struct CMUnitTest tests[] = { CASE(shapes), CASE(forms),    CASE(sixteen_bits),  CASE(tiles),
+                                        CASE(parts),  CASE(whole),    CASE(margins),       CASE(operand_sums),
+                                        CASE(trees),  CASE(no_alarm), CASE(who_is_a_gemm), CASE(folded_grids) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@ struct growth {
     struct row_space space;
     const struct index *row[MAX_RANK]; /* an index variable for each dim of `space` */
     int values, buffers, margins;
+    int margin_kinds; /* enum gemm_margin, or'ed */
     int totals;
     bool pointwise;
     int first_reader; /* least id of all groups that read this group; NOBODY: none */
@@ -342,9 +343,11 @@ static bool gemm_admits(const struct fusion *f, const struct group *gr, const st
 {
     if (follows_of(f, gr, n))
         return is_epilogue(f, gr, n);
-    enum gemm_margin margin = group_gemm_margin(gr, n);
+    enum gemm_margin margin = group_gemm_margin(f->g->s, gr, n);
     if (margin == MARGIN_NONE)
         return group_gemm_admits(gr, n);
+    if (margin & MARGIN_OF_OPERAND && w->margin_kinds & MARGIN_OF_OPERAND & ~margin)
+        return false; /* sums of A and of B can have the same shape, which would not tell their epilogues apart */
     return w->margins < MOST_MARGINS && !n->by_rows && !(margin == MARGIN_ROWS && f->spread[n->id]);
 }
 
@@ -402,8 +405,10 @@ struct group *fusion_sibling(struct fusion *f, struct node *n, const struct grou
 {
     int last = node_is_stage(n) || node_is_reduce(n) ? last_reader(f, n) : 0;
     struct group *gr = last ? f->g->groups[last - 1] : NULL;
-    if (!gr || !gr->n_nodes || (after && gr->id <= after->id) || gr->kind == GROUP_GEMM)
+    if (!gr || !gr->n_nodes || (after && gr->id <= after->id))
         return NULL;
+    if (gr->kind == GROUP_GEMM)
+        return group_gemm_margin(f->g->s, gr, n) & MARGIN_OF_OPERAND && fusion_admits(f, gr, n) ? gr : NULL;
     bool has_stage = gr->kind == GROUP_REDUCE || !f->of[gr->id].space.flat;
     return has_stage && fusion_admits(f, gr, n) ? gr : NULL;
 }
@@ -417,10 +422,11 @@ void fusion_join(struct fusion *f, struct group *gr, struct node *n)
     } else if (gr->kind == GROUP_ROWS && w->space.flat && node_is_stage(n) && gr->n_nodes) {
         set_space(f, w, row_space_of(n));
     }
-    enum gemm_margin margin = gr->kind == GROUP_GEMM ? group_gemm_margin(gr, n) : MARGIN_NONE;
+    enum gemm_margin margin = gr->kind == GROUP_GEMM ? group_gemm_margin(f->g->s, gr, n) : MARGIN_NONE;
     if (gr->kind != GROUP_ROWS)
         f->follows[n->id] = follows_of(f, gr, n) | (gr->kind == GROUP_REDUCE && node_is_reduce(n)) | margin;
     w->margins += margin != MARGIN_NONE;
+    w->margin_kinds |= margin;
     w->totals += total_bytes(n);
     w->values += values_of(n);
     w->buffers += n->n_in;

@@ -114,11 +114,12 @@ enum sink_kind {
     SINK_PARTIAL,        /* partial results of a reduction: scratch[part, result element] */
     SINK_ROW_PARTIAL,    /* each tile of a gemm reduces its part of each row: scratch[row, column tile] */
     SINK_COLUMN_PARTIAL, /* each tile of a gemm reduces its part of each column: scratch[row tile, column] */
+    SINK_OPERAND,        /* a gemm sums an operand along k: scratch[part, result element]; without parts, no scratch */
 };
 struct sink {
     enum sink_kind kind;
     struct node *node;
-    int scratch; /* index in group->scratch; -1 for SINK_FULL */
+    int scratch; /* index in group->scratch; -1: none */
 };
 
 enum launch_kind {

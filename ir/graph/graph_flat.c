@@ -10,7 +10,7 @@
            | "launch" ( "rows" | "columns" | "chunks" | "gemm" )
                    [ "anchor" ref ] [ "from" int ] [ "parts" expr "of" expr ] { sink }
            | "slot" ( ref | "group" int "scratch" int ) "offset" expr "bytes" expr | "memory" expr
-   sink    = ( "full" | "partial" | "row_partial" | "column_partial" ) ref [ "scratch" int ]
+   sink    = ( "full" | "partial" | "row_partial" | "column_partial" | "operand" ) ref [ "scratch" int ]
    node    = ref [ name ] ":" type "=" name "(" [ argument { "," argument } ] ")" { mark } [ at ]
    argument = ref | name "=" expr
    mark    = "in" name | "compute" dtype | "storage" dtype | "keep_f32" | "materialised" | "recomputed" | "by_rows" |
@@ -436,8 +436,8 @@ static void flat_scratch(struct flat *f)
 
 static bool flat_sink(struct flat *f, const struct group *p, struct sink *out)
 {
-    static const char *const words[] = { "full", "partial", "row_partial", "column_partial" };
-    for (int i = 0; i < 4; i++) {
+    static const char *const words[] = { "full", "partial", "row_partial", "column_partial", "operand" };
+    for (int i = 0; i < (int)(sizeof words / sizeof *words); i++) {
         if (!take_word(f, words[i]))
             continue;
         int64_t at = -1;

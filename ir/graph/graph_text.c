@@ -159,7 +159,8 @@ static const char *const launch_words[] = {
 static const char *const sink_words[] = { [SINK_FULL] = "full",
                                           [SINK_PARTIAL] = "partial",
                                           [SINK_ROW_PARTIAL] = "row_partial",
-                                          [SINK_COLUMN_PARTIAL] = "column_partial" };
+                                          [SINK_COLUMN_PARTIAL] = "column_partial",
+                                          [SINK_OPERAND] = "operand" };
 
 static void put_launch(FILE *to, const struct graph *g, const struct group_launch *l)
 {

@@ -126,7 +126,8 @@ static void check_launch(struct check *c, const struct group *p, const struct gr
         const struct sink *s = &l->sinks[i];
         if (!here(c, s->node))
             wrong(c, NULL, "group %d: a sink's node is gone", p->id);
-        if ((s->kind == SINK_FULL) != (s->scratch < 0) || s->scratch >= (int)p->n_scratch)
+        bool fits = s->kind == SINK_OPERAND || (s->kind == SINK_FULL) == (s->scratch < 0);
+        if (!fits || s->scratch >= (int)p->n_scratch)
             wrong(c, NULL, "group %d: a sink writes scratch %d of %zu", p->id, s->scratch, p->n_scratch);
     }
 }

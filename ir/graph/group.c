@@ -198,8 +198,38 @@ bool group_rows_fit(const struct group *gr, const struct target *t)
     return bytes >= 0 && bytes <= t->shared_bytes - SPARE;
 }
 
-enum gemm_margin group_gemm_margin(const struct group *gr, const struct node *n)
+/* True if a gemm of this compute dtype stages the elements of x unchanged: x is in memory in the operands' dtype, or is
+   a view with all elements of such a value. */
+static bool is_staged_unchanged(struct session *s, const struct group *gr, const struct node *x, enum dtype compute)
 {
+    const struct index *count = type_count(s, &x->type);
+    if (!group_finds_in_memory(gr, x))
+        return false;
+    while (x->op->class == CLS_VIEW && x->n_in == 1 && node_is_rematerialised(x))
+        x = x->in[0];
+    return type_count(s, &x->type) == count && (compute != DT_F16 || x->storage == DT_F16);
+}
+
+/* MARGIN_A or MARGIN_B if n sums an operand of the group's matrix product along k. The sums of A are computed by the
+   blocks of the result's first columns, so the result must have columns; likewise rows for B. */
+static enum gemm_margin operand_margin(struct session *s, const struct group *gr, const struct node *n)
+{
+    const struct node *y = gr->anchor;
+    const struct node *x = n->in[0];
+    struct contraction c = contraction_of(s, y);
+    struct reduction d = reduction_of(n);
+    if (n->op->kernel.acc != KACC_SUM || n->by_rows || n->type.rank != 1 || y->type.rank != 2 ||
+        !is_staged_unchanged(s, gr, x, y->compute))
+        return MARGIN_NONE;
+    if (x == y->in[0] && c.transpose_a && d.reduced[0])
+        return c.nn->lo > 0 ? MARGIN_A : MARGIN_NONE;
+    return x == y->in[1] && !c.transpose_b && d.reduced[0] && c.m->lo > 0 ? MARGIN_B : MARGIN_NONE;
+}
+
+enum gemm_margin group_gemm_margin(struct session *s, const struct group *gr, const struct node *n)
+{
+    if (n->op->class == CLS_REDUCE && n->in[0]->group != gr)
+        return operand_margin(s, gr, n);
     if (n->op->class != CLS_REDUCE || n->in[0]->group != gr || !type_same_shape(&n->in[0]->type, &gr->anchor->type))
         return MARGIN_NONE;
     struct reduction d = reduction_of(n);

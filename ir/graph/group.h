@@ -71,10 +71,19 @@ enum {
 bool node_reads_group(const struct node *x, const struct group *gr);
 /* True if n may join the epilogue of a GROUP_GEMM. */
 bool group_gemm_admits(const struct group *gr, const struct node *n);
-/* How n reduces the result of a gemm, or a value of its epilogue: each row to one result (MARGIN_ROWS), each column to
-   one result (MARGIN_COLUMNS), or not at all (MARGIN_NONE). */
-enum gemm_margin { MARGIN_NONE, MARGIN_ROWS, MARGIN_COLUMNS };
-enum gemm_margin group_gemm_margin(const struct group *gr, const struct node *n);
+/* What n reduces in a gemm; the values are bits. MARGIN_ROWS, MARGIN_COLUMNS: each row (column) of the result, or of a
+   value of the epilogue. MARGIN_A, MARGIN_B: an operand in memory, which n sums along k. Example: dW = dyᵀ·x reads dy
+   as A, and the bias's gradient is the sum of dy over the same rows. */
+enum gemm_margin {
+    MARGIN_NONE = 0,
+    MARGIN_ROWS = 1,
+    MARGIN_COLUMNS = 2,
+    MARGIN_A = 4,
+    MARGIN_B = 8,
+    MARGIN_OF_RESULT = MARGIN_ROWS | MARGIN_COLUMNS,
+    MARGIN_OF_OPERAND = MARGIN_A | MARGIN_B,
+};
+enum gemm_margin group_gemm_margin(struct session *s, const struct group *gr, const struct node *n);
 /* Plans the launches, scratch and tile of a group from the target and the shapes alone.
    Estimates each symbolic dim as `hint`. */
 void group_plan(struct graph *g, struct group *gr, const struct target *t, int64_t hint);

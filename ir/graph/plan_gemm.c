@@ -46,14 +46,14 @@ static void plan_split(struct planner *p, const struct contraction *c, int64_t p
 }
 
 /* Sets the mark of each node: the kinds (enum gemm_margin, or'ed) of all reductions that the node is or depends on.
-   Returns false if the group has no reduction. */
-static bool mark_margins(struct group *gr)
+   Returns the kinds of all reductions of the group. */
+static int mark_margins(struct session *s, struct group *gr)
 {
-    bool any = false;
+    int any = MARGIN_NONE;
     for (size_t i = 0; i < gr->n_nodes; i++) {
         struct node *n = gr->nodes[i];
-        n->mark = n->group == gr ? (int)group_gemm_margin(gr, n) : MARGIN_NONE;
-        any |= n->mark != MARGIN_NONE;
+        n->mark = n->group == gr ? (int)group_gemm_margin(s, gr, n) : MARGIN_NONE;
+        any |= n->mark;
         for (int k = 0; k < n->n_in; k++)
             if (n->in[k]->group == gr && n->group == gr)
                 n->mark |= n->in[k]->mark;
@@ -82,8 +82,8 @@ static void plan_margins(struct planner *p, const struct contraction *c)
     size_t n = gr->n_nodes;
     for (size_t i = 0; i < n; i++) {
         struct node *x = gr->nodes[i];
-        enum gemm_margin margin = x->group == gr ? group_gemm_margin(gr, x) : MARGIN_NONE;
-        if (margin == MARGIN_NONE)
+        enum gemm_margin margin = x->group == gr ? group_gemm_margin(p->g->s, gr, x) : MARGIN_NONE;
+        if (!(margin & MARGIN_OF_RESULT))
             continue;
         const struct index *count = index_mul(t, tiles[margin], type_count(p->g->s, &x->type));
         int scratch = plan_scratch(p, margin == MARGIN_ROWS ? "rows" : "columns", count, false);
@@ -96,6 +96,31 @@ static void plan_margins(struct planner *p, const struct contraction *c)
     }
 }
 
+/* The first launch sums an operand along k. If K is split, it sums each part into scratch, and a further launch adds
+   the parts. All sums of the group are of the same operand (gemm_admits). */
+static void plan_operand_sums(struct planner *p)
+{
+    struct index_table *t = p->g->s->indices;
+    struct group *gr = p->gr;
+    const struct index *parts = gr->launches[0].parts;
+    const struct index *part = gr->launches[0].part;
+    bool finished = false;
+    for (size_t i = 0; i < gr->n_nodes; i++) {
+        struct node *x = gr->nodes[i];
+        enum gemm_margin margin = x->group == gr ? group_gemm_margin(p->g->s, gr, x) : MARGIN_NONE;
+        if (!(margin & MARGIN_OF_OPERAND))
+            continue;
+        int scratch = parts ? plan_scratch(p, "sums", index_mul(t, parts, type_count(p->g->s, &x->type)), false) : -1;
+        plan_sink(p, &gr->launches[0], SINK_OPERAND, x, scratch);
+        if (finished)
+            continue;
+        if (parts)
+            plan_finish(p, x, scratch, parts, part);
+        plan_sinks(p, (int)margin, &x->type);
+        finished = true;
+    }
+}
+
 void plan_gemm(struct planner *p)
 {
     struct group *gr = p->gr;
@@ -105,12 +130,14 @@ void plan_gemm(struct planner *p)
     int64_t k = plan_hint(p, c.k);
     gr->tile = gr->anchor->compute == DT_F16 ? tile_for(p->t, m, n, k) : tile_for_lanes(p->t, m, n, k);
     plan_launch(p, LAUNCH_GEMM, gr->anchor);
-    bool margins = mark_margins(gr);
-    int64_t parts = margins ? 1 : parts_for(p, &c);
+    int margins = mark_margins(p->g->s, gr);
+    int64_t parts = margins & MARGIN_OF_RESULT ? 1 : parts_for(p, &c);
     if (parts > 1) {
         plan_split(p, &c, parts);
+        plan_operand_sums(p);
         return;
     }
     plan_sinks(p, MARGIN_NONE, &c.n->type);
+    plan_operand_sums(p);
     plan_margins(p, &c);
 }

@@ -444,7 +444,7 @@ static struct node *linear_grad(struct builder *b, struct node *n, struct node *
 {
     struct node *x = n->in[0];
     if (operand == 2)
-        return build_reduce_to(b, gy, &n->in[2]->type);
+        return build_reduce_to(b, gy->type.rank > 2 ? joined(b, gy) : gy, &n->in[2]->type);
     if (operand == 1)
         return product(b, joined(b, gy), true, joined(b, x), false);
     if (x->type.rank > 1)

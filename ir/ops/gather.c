@@ -238,7 +238,8 @@ const struct op_def op_gather = {
         .name = "gather",
         .doc = "elements of table along a dimension, chosen by integers: an embedding",
         .about = { .shapes = "table [P.., N, Q..], indices [I..] -> [P.., I.., Q..]",
-                   .formula = "y[p, i, q] = table[p, indices[i], q]; an index outside 0..N-1 gives NaN, or 0 if the table holds integers",
+                   .formula = "y[p, i, q] = table[p, indices[i], q]; an index outside 0..N-1 gives NaN, "
+                       "or 0 if the table holds integers",
                    .source = "NumPy, take",
                    .gradient = "table: gy added up by index (scatter_add); an index out of range adds nothing" },
         .operands = { { .name = "table" }, { .name = "indices" } },

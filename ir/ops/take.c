@@ -176,7 +176,8 @@ const struct op_def op_take_along_axis = {
         .doc = "elements of each row of x, chosen by integers of the same row",
         .about = {
             .shapes = "x [P.., N, Q..], indices [P.., K, Q..] -> [P.., K, Q..]",
-            .formula = "y[p, k, q] = x[p, indices[p, k, q], q]; an index outside 0..N-1 gives NaN, or 0 if x is an integer",
+            .formula = "y[p, k, q] = x[p, indices[p, k, q], q]; an index outside 0..N-1 gives NaN, "
+                       "or 0 if x is an integer",
             .source = "NumPy, take_along_axis",
             .gradient = "x: the sum of the gy whose index chose the element",
         },

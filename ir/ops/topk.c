@@ -318,7 +318,8 @@ const struct op_def op_topk_mask = {
         .doc = "true at the k largest of each row; ties go to the lower index, NaN and the least i64 come last",
         .about = {
             .shapes = "scores [.., n, ..] -> bool [.., n, ..]",
-            .formula = "y_i = fewer than k elements precede i. Element j precedes i if its score is larger, or equal with j < i",
+            .formula = "y_i = fewer than k elements precede i. Element j precedes i if its score is larger, "
+                       "or equal with j < i",
             .gradient = "none: a bool",
         },
         .operands = { { .name = "scores", .keep_f32 = true } },

@@ -11,7 +11,7 @@
 
 static const struct verb verbs[] = {
     { "build", "GRAPH", "check a graph and compile it",
-      "size set target batch grad loss-scale out dump stop json quiet verbose",
+      "size set target batch grad loss-scale memory-limit out dump stop json quiet verbose",
       "Checks shapes and contracts, fuses the graph into kernels, and compiles them for each target.\n"
       "Writes a directory that holds the graph, each kernel's text, each target's code object, and\n"
       "manifest.json with the SHA-256 of every file. run and verify take such a directory; without a file\n"
@@ -19,18 +19,15 @@ static const struct verb verbs[] = {
       "A build works for every value of its symbolic dims; tiles are chosen for --batch.\n",
       cli_build },
     { "run", "[GRAPH|DIR]", "run a graph, or the last build",
-      "size set backend device numerics target batch dim weights save-weights input output grad loss-scale seed init "
-      "check sanitize "
-      "dump-launches threads json quiet verbose",
+      "size set backend device numerics target batch dim weights save-weights input output grad loss-scale "
+      "memory-limit seed init check sanitize dump-launches threads json quiet verbose",
       "Prints each output of the graph. Without a file, the last build of this directory is run.\n"
       "--backend hip takes the first GPU; without a GPU, --device emu runs the same kernels on the CPU.\n"
       "--output takes any tensor that the graph names, including internal ones.\n",
       cli_run },
     { "verify", "[GRAPH|DIR]", "judge every kernel against the reference",
-      "size set against backend device target batch dim weights input output grad loss-scale seed init exact full "
-      "report sanitize dump-launches "
-      "threads "
-      "json quiet verbose",
+      "size set against backend device target batch dim weights input output grad loss-scale memory-limit "
+      "seed init exact full report sanitize dump-launches threads json quiet verbose",
       "Runs the kernels and the reference on the same inputs. Each kernel is judged on the inputs that it\n"
       "actually read, within a bound that is computed from its rounding errors, never chosen. The graph after\n"
       "the passes is compared, value by value, with the graph as written. Without --device: the first GPU,\n"
@@ -41,7 +38,7 @@ static const struct verb verbs[] = {
       "Exit code 1: a kernel or a pass is wrong.\n",
       cli_verify },
     { "print", "GRAPH|DIR", "the graph as text, after the passes",
-      "size set target grad loss-scale contracts dump stop json verbose",
+      "size set target grad loss-scale memory-limit contracts dump stop json verbose",
       "Prints the checked graph; with --target, as it is after that target's passes. The text can be read back.\n",
       cli_print },
     { "graph", "GRAPH|DIR", "what a graph contains; --dot for Graphviz",

@@ -120,6 +120,8 @@ static bool head_json(const struct build_job *j)
     json_int(o, "tensors", (int64_t)tensors);
     json_int(o, "nodes", (int64_t)g->n_nodes);
     json_int(o, "hint", j->l.hint);
+    if (j->l.c->o.memory_limit)
+        json_int(o, "memory_limit", j->l.c->o.memory_limit);
     json_int(o, "proved", (int64_t)c.of[OBLIGATION_PROVED]);
     json_int(o, "checked", (int64_t)c.of[OBLIGATION_CHECKED]);
     json_int(o, "open", (int64_t)c.of[OBLIGATION_OPEN]);
@@ -183,6 +185,7 @@ static bool write_build(const struct build_job *j)
                        .n_sets = o->sets.n,
                        .loss_scale = o->grad ? line_gradients(&j->l).scale : 0,
                        .hint = j->l.hint,
+                       .memory_limit = o->memory_limit,
                        .targets = targets,
                        .n_targets = j->n_targets };
     if (!build_write(s, &b, j->dir) || (!o->out_dir && !build_set_last(s, j->name)))

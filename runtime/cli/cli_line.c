@@ -298,6 +298,8 @@ struct pass_ctx line_pass_ctx(const struct line *l, const struct target *t)
 {
     struct pass_ctx ctx = pass_ctx_for(l->s, t);
     ctx.hint = l->hint;
+    int64_t of_build = l->build ? l->build->memory_limit : 0;
+    ctx.memory_limit = l->c->o.memory_limit ? l->c->o.memory_limit : of_build;
     if (l->c->env->rules) {
         ctx.rules = l->c->env->rules;
         ctx.n_rules = l->c->env->n_rules;
@@ -361,8 +363,10 @@ static const struct build_target *kernels_of_build(const struct line *l, const s
     sha256_hex(as_built.text, strlen(as_built.text), hash);
     if (!strcmp(t->text_hash, hash))
         return t;
+    bool other_limit = l->c->o.memory_limit && l->c->o.memory_limit != l->build->memory_limit;
     diag_warning(l->s, NOWHERE, "the kernels of %s for %s %s", l->what, t->target->name,
                  l->extra_outputs ? "do not store what --output asks for: compiling a variant that does"
+                 : other_limit    ? "are for another --memory-limit: compiling a variant for this one"
                                   : "differ from what this tokic generates: compiling them again");
     return NULL;
 }

@@ -32,6 +32,9 @@ static const struct cli_flag flags[] = {
     { "grad", 0, FLAG_BOOL, AT(grad), NULL, "also the loss, and its gradient by every parameter (grad:NAME)" },
     { "loss-scale", 0, FLAG_SCALE, AT(loss_scale), "S",
       "gradients are computed of the loss times S, a power of two (1024 if not given), and divided by it" },
+    { "memory-limit", 0, FLAG_BYTES, AT(memory_limit), "BYTES",
+      "most memory for activations and scratch at --batch (K, M or G may follow): values are recomputed until it "
+      "suffices" },
     { "seed", 0, FLAG_SEED, AT(seed), "N", "seed of everything that is drawn (42 if not given)" },
     { "init", 0, FLAG_WORD, AT(init), "train|judge",
       "how parameters are drawn: biases 0 and gammas 1 (train), or all random (judge)" },
@@ -180,6 +183,20 @@ static bool read_scale(struct session *s, const struct cli_flag *f, const char *
     return true;
 }
 
+static bool read_bytes(struct session *s, const struct cli_flag *f, const char *value, int64_t *out)
+{
+    static const char units[] = "KMG";
+    char *end;
+    errno = 0;
+    long long n = strtoll(value, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (end == value || (*end && (!unit || end[1])) || errno || n < 1 || n > INT64_MAX >> shift)
+        return bad_value(s, f, value, "a number of bytes is needed, such as 1000000, 512K, 64M or 2G");
+    *out = (int64_t)n << shift;
+    return true;
+}
+
 static bool read_word(struct session *s, const struct cli_flag *f, const char *value, const char **out)
 {
     *out = value;
@@ -233,6 +250,7 @@ static bool read_value(struct session *s, const struct cli_flag *f, const char *
     case FLAG_POSITIVE: return read_count(s, f, value, 1, field);
     case FLAG_SEED: return read_seed(s, f, value, field);
     case FLAG_SCALE: return read_scale(s, f, value, field);
+    case FLAG_BYTES: return read_bytes(s, f, value, field);
     case FLAG_WORD: return read_word(s, f, value, field);
     case FLAG_DUMP: return read_dump(s, f, value, field);
     case FLAG_PASS: return read_pass(s, f, value, field);

@@ -34,8 +34,9 @@ struct cli_options {
     struct texts sets, dims, inputs, outputs;
     int64_t batch; /* -1: not given */
     uint64_t seed;
-    double loss_scale; /* 0: not given */
-    int64_t threads;   /* 0: one for each processor */
+    double loss_scale;    /* 0: not given */
+    int64_t memory_limit; /* bytes; 0: not given */
+    int64_t threads;      /* 0: one for each processor */
     const char *backend, *device, *numerics, *target, *against, *init;
     const char *weights, *save_weights, *out_dir, *report, *dump_launches;
     const char *dump;
@@ -51,6 +52,7 @@ enum flag_kind {
     FLAG_POSITIVE,
     FLAG_SEED,
     FLAG_SCALE,
+    FLAG_BYTES,
     FLAG_WORD,
     FLAG_DUMP,
     FLAG_PASS

@@ -118,6 +118,8 @@ static bool put_all(struct session *s, const struct build *b, const char *dir)
     if (b->loss_scale > 0)
         json_real(m, "loss_scale", b->loss_scale);
     json_int(m, "hint", b->hint);
+    if (b->memory_limit)
+        json_int(m, "memory_limit", b->memory_limit);
     json_text(m, "source", b->source);
     cJSON *targets = json_array(m, "targets");
     struct writer w = { s, dir, json_object(m, "files") };
@@ -449,6 +451,10 @@ static bool read_manifest(struct session *s, const cJSON *m, struct build *b)
     if (scale && !(cJSON_IsNumber(scale) && scale->valuedouble > 0 && scale->valuedouble <= 0x1p24))
         return wrong(s, b, "loss_scale is not a scale");
     b->loss_scale = scale ? scale->valuedouble : 0;
+    const cJSON *limit = cJSON_GetObjectItemCaseSensitive(m, "memory_limit");
+    if (limit && !(cJSON_IsNumber(limit) && limit->valuedouble >= 1 && limit->valuedouble < 0x1p53))
+        return wrong(s, b, "memory_limit is not a number of bytes");
+    b->memory_limit = limit ? (int64_t)limit->valuedouble : 0;
     int n = cJSON_GetArraySize(targets);
     if (!cJSON_IsObject(files) || !cJSON_IsArray(targets) || n > MAX_TARGETS)
         return wrong(s, b, "files or targets");

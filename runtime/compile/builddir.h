@@ -39,6 +39,7 @@ struct build {
     size_t n_sets;
     double loss_scale; /* scale of the gradients; 0: the build computes no gradients */
     int64_t hint;
+    int64_t memory_limit; /* bytes for activations and scratch; 0: none */
     struct build_target *targets;
     size_t n_targets;
 };

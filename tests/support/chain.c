@@ -38,6 +38,9 @@ struct chain *chain_new(struct session *s, const struct target *t, const struct 
         c->ctx.rules = o->rules;
         c->ctx.n_rules = o->n_rules;
     }
+    if (o->hint)
+        c->ctx.hint = o->hint;
+    c->ctx.memory_limit = o->memory_limit;
     if (o->gradients)
         c->ctx.gradients = (struct gradients){ true, true, true, .scale = 1 };
     struct compiled k;

@@ -13,6 +13,7 @@ struct chain_options {
     const struct rule *rules;
     size_t n_rules;                               /* NULL: simplify's own */
     uint64_t seed;                                /* of what chain_judge draws; 0: the usual one */
+    int64_t hint, memory_limit;                   /* 0: the default; none */
     bool gradients;                               /* of the loss, if there is one, by all that it reaches */
     void (*change)(void *ctx, struct program *p); /* the kernels, before they are printed */
     const char *(*change_text)(void *ctx, struct session *s, const char *text); /* the kernels' text */

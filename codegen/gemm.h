@@ -10,6 +10,7 @@
 struct side {
     const struct node *n;
     struct kmem *src; /* source of asynchronous copies; NULL: elements are computed one by one */
+    const struct index *src_at, *src_outer, *src_depth; /* position in src of element (src_outer, src_depth) */
     struct kmem *ring;
     int rows, cols;   /* shape of a ring slot */
     bool k_first;     /* the last two dims of the operand are [k, m] (A) or [k, n] (B); otherwise [m, k] or [n, k] */

@@ -89,9 +89,8 @@ static struct kmem *find_source(const struct gemm *g, const struct side *s, cons
 const struct index *side_source_index(const struct gemm *g, const struct side *s, const struct index *outer,
                                       const struct index *depth)
 {
-    const struct index *at = NULL;
-    find_source(g, s, outer, depth, &at);
-    return at;
+    struct index_table *t = g->l->indices;
+    return index_subst(t, index_subst(t, s->src_at, s->src_outer, outer), s->src_depth, depth);
 }
 
 /* ---- copies ---- */
@@ -131,7 +130,9 @@ static void find_copies(struct gemm *g, struct side *s, int outer_tile)
     const struct index *at = NULL;
     struct kmem *src = find_source(g, s, outer, depth, &at);
     int size = dtype_size(g->in);
-    for (int way = 0; src && way < 2 && !s->piece; way++) {
+    /* The threads without an element compute a position too. */
+    bool copies = src && index_always_defined(at);
+    for (int way = 0; copies && way < 2 && !s->piece; way++) {
         bool depth_first = s->k_first == !way;
         const struct index *var = depth_first ? outer : depth;
         if (!is_next(t, at, var))
@@ -139,10 +140,14 @@ static void find_copies(struct gemm *g, struct side *s, int outer_tile)
         s->piece = piece_of(t, at, var, depth_first ? s->outer : g->c.k, depth_first ? outer_tile : g->tile.k, size);
         s->depth_first = depth_first;
     }
-    if (s->piece)
-        s->src = src;
-    else
+    if (!s->piece) {
         s->depth_first = s->k_first;
+        return;
+    }
+    s->src = src;
+    s->src_at = at;
+    s->src_outer = outer;
+    s->src_depth = depth;
 }
 
 struct side make_side(struct gemm *g, const char *name, const struct node *n, bool k_first, const struct index *outer0,

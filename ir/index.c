@@ -619,6 +619,18 @@ bool index_mentions(const struct index *e, const struct index *atom)
     return false;
 }
 
+bool index_always_defined(const struct index *e)
+{
+    bool divides = e->kind == INDEX_DIV || e->kind == INDEX_MOD;
+    if ((divides && e->b->lo <= 0) || (e->a && !(index_always_defined(e->a) && index_always_defined(e->b))))
+        return false;
+    for (int i = 0; i < e->n_terms; i++)
+        for (int j = 0; j < e->terms[i].n; j++)
+            if (!index_always_defined(e->terms[i].atom[j]))
+                return false;
+    return true;
+}
+
 int64_t index_eval(const struct index *e, int64_t (*value)(void *ctx, const struct index *atom), void *ctx)
 {
     if (e->kind == INDEX_SYM || e->kind == INDEX_VAR)

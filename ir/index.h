@@ -83,6 +83,8 @@ bool index_nonnegative(struct index_table *t, const struct index *e);
 const struct index *index_subst(struct index_table *t, const struct index *e, const struct index *what,
                                 const struct index *with);
 bool index_mentions(const struct index *e, const struct index *atom);
+/* True if e has a value whatever its symbolic dims and variables are: no divisor can be 0. */
+bool index_always_defined(const struct index *e);
 
 /* Evaluates e. `value` returns the value of an INDEX_SYM or INDEX_VAR. */
 int64_t index_eval(const struct index *e, int64_t (*value)(void *ctx, const struct index *atom), void *ctx);

@@ -168,6 +168,11 @@ static void add_forms(struct many *m)
                 "output y: f32[B + 3, 48] = matmul(pad(a, [3, 0], [0, 0]), broadcast(b, [32, 48]))");
     many_add(m, "input a: f16[B, 48] where -1 <= a <= 1\ninput w: f16[72, 48] where -1 <= w <= 1\n"
                 "output y: f32[B, 72] = matmul(a, w, transpose_b=true)");
+    many_add(m, "input a: f16[B, 20] where -1 <= a <= 1\ninput w: f16[20, 24] where -1 <= w <= 1\n"
+                "output y: f32[B, 24] = matmul(slice(a, [0, 0], [B, 20]), w)");
+    many_add(m, "input a: f16[2, B, 40] where -1 <= a <= 1\ninput d: f16[B, 24] where -1 <= d <= 1\n"
+                "e = reshape(broadcast(d, [2, B, 24]), [2 * B, 24])\n"
+                "output w: f32[40, 24] = matmul(reshape(a, [2 * B, 40]), e, transpose_a=true)");
 }
 
 static void forms(void **state)

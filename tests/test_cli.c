@@ -100,6 +100,8 @@ static void wrong_usage_is_exit_2(void **state)
         { "run small.graph --backend cpu --input z=none.npy", "its inputs and labels are: x" },
         { "run small.graph --backend cpu --input lin0.bias=none.npy", "parameters come from --weights" },
         { "run small.graph --backend cpu --size big", "sizes: one, two" },
+        { "run small.graph --backend cpu --output y=a.npy --output y=b.npy", "write the same tensor" },
+        { "run small.graph --backend cpu --set H=99999999999999999999", "this is not an integer" },
         { "run small.graph --backend cpu --set Q=5", "no size or let of this name (there are: H)" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

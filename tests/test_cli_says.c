@@ -219,6 +219,15 @@ static void what_f16_cannot_hold_is_declared_f32(void **state)
     leave_place(&p);
 }
 
+static void integers_are_shown_whole(void **state)
+{
+    (void)state;
+    struct place p = enter_place();
+    write_text("int.graph", "graph g\ninput x: i64[1] where 3 <= x <= 3\noutput y = x * 1234567890123\n");
+    command_expect("run int.graph --backend cpu", 0, "y  i64[1]  3703703670369\n", NULL);
+    leave_place(&p);
+}
+
 /* In a child: its TMPDIR is a file system without room, and the compiler has nowhere to say so. */
 static int compile_without_room(void)
 {
@@ -259,6 +268,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_loss_that_is_left_out_is_said),
         cmocka_unit_test(graph_lists_parameters),
         cmocka_unit_test(what_f16_cannot_hold_is_declared_f32),
+        cmocka_unit_test(integers_are_shown_whole),
         needs("mounts", a_full_directory_for_temporary_files_is_said),
     };
     return tests_main(argc, argv, tests, NULL, NULL);

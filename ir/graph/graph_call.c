@@ -161,7 +161,7 @@ static bool bind_operand(struct call *c, int i, const struct value *v)
     const char *name = op_operand_at(c->op, i)->name;
     bool scalar = c->op->class == CLS_POINTWISE && (v->kind == VAL_INT || v->kind == VAL_FLOAT);
     if (v->kind != VAL_NODE && !scalar)
-        return diag_error(c->u->s, FAIL_INPUT, v->loc, "operand %s of %s is a tensor, but this is %s", name,
+        return diag_error(c->u->s, FAIL_INPUT, v->loc, "operand %s of %s must be a tensor, but this is %s", name,
                           c->op->call.name, value_text(c->u, v));
     if (i < c->n_fixed && c->in[i].loc.line) {
         diag_error(c->u->s, FAIL_INPUT, v->loc, "operand %s of %s is given twice", name, c->op->call.name);

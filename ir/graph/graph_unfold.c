@@ -1,4 +1,5 @@
 /* Unfolds the statements of a file in order: unrolls each repeat, and inlines each block. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,8 +32,9 @@ static void unfold_let(struct unfold *u, const struct stmt *st)
     const char *set = set_for(u, st->name);
     if (set) {
         char *end;
+        errno = 0;
         v = (struct value){ .kind = VAL_INT, .loc = st->loc, .i = strtoll(set, &end, 10) };
-        if (!*set || *end)
+        if (!*set || *end || errno)
             diag_error(u->s, FAIL_USAGE, NOWHERE, "--set %s=%s: this is not an integer", st->name, set);
     }
     scope_define(u, u->file, st->name, v, st->loc);

@@ -217,8 +217,11 @@ static struct stats stats_of(const struct tensor *t)
     return st;
 }
 
-static const char *number_word(struct arena *a, double x)
+static const char *number_word(struct arena *a, const struct tensor *t, int64_t i)
 {
+    double x = tensor_get(t, i);
+    if (t->dtype == DT_I32 || t->dtype == DT_I64)
+        return arena_printf(a, "%" PRId64, tensor_get_i64(t, i));
     return isnan(x) ? "NaN" : isinf(x) ? (x < 0 ? "-inf" : "inf") : arena_printf(a, "%.6g", x);
 }
 
@@ -231,7 +234,7 @@ static const char *value_text(struct arena *a, const struct tensor *t)
         return "empty";
     if (n <= SHOWN) {
         for (int64_t i = 0; i < n; i++)
-            text = arena_printf(a, "%s%s%s", text, i ? " " : "", number_word(a, tensor_get(t, i)));
+            text = arena_printf(a, "%s%s%s", text, i ? " " : "", number_word(a, t, i));
         return text;
     }
     if (st.nans + st.infinite < n)
@@ -356,6 +359,10 @@ static bool check_outputs(struct cli *c)
         const char *eq = strchr(option, '=');
         if (eq == option || (eq && !eq[1]))
             return diag_error(c->s, FAIL_USAGE, NOWHERE, "--output %s: NAME or NAME=FILE.npy is needed", option);
+        for (size_t k = 0; eq && k < i; k++)
+            if (!strncmp(c->o.outputs.v[k], option, (size_t)(eq - option) + 1))
+                return diag_error(c->s, FAIL_USAGE, NOWHERE, "--output %s and --output %s write the same tensor",
+                                  c->o.outputs.v[k], option);
     }
     return true;
 }

@@ -317,6 +317,62 @@ static void test_results_round_once(void **state)
     each_op(check_store, NULL);
 }
 
+/* ---- facts ---- */
+/* Half of the time, moves a third of the operands' elements to the ends of their ranges, where facts are tightest. */
+static void move_to_ends(struct op_case *c, uint64_t *rnd)
+{
+    bool moves = rnd_range(rnd, 0, 1);
+    for (int k = 0; k < c->sample.n_in && moves; k++) {
+        struct view *v = &c->value[k];
+        for (int64_t i = 0; i < v->count && !c->sample.rising[k] && !c->sample.scores[k]; i++) {
+            double end = rnd_range(rnd, 0, 1) ? c->sample.lo[k] : c->sample.hi[k];
+            if (rnd_range(rnd, 0, 2))
+                continue;
+            v->v[i] = dtype_is_float(v->dtype) ? (NUM){ .d = end } : (NUM){ .i = (int64_t)end };
+        }
+    }
+}
+
+static void check_fact_of(const struct op_case *c, const struct view *v, int64_t i)
+{
+    const struct facts *f = &c->node->facts;
+    bool is_float = dtype_is_float(v->dtype);
+    double x = is_float ? v->v[i].d : (double)v->v[i].i;
+    bool in_range = isnan(x) ? !f->finite : x >= f->lo && x <= f->hi;
+    if (!in_range || (f->finite && !isfinite(x)) || (f->integral && is_float && isfinite(x) && x != rint(x)))
+        fail_msg("%s: element %lld is %g; its facts are %g .. %g%s%s", c->op->call.name, (long long)i, x, f->lo, f->hi,
+                 f->finite ? ", finite" : "", f->integral ? ", integral" : "");
+}
+
+/* What a contract promises of a result holds of the values that eval gives. */
+static void check_facts(struct op_case *c, uint64_t *rnd, void *ctx)
+{
+    struct op_walk w;
+    struct ev e;
+    (void)ctx;
+    for (int k = 0; k < c->sample.n_in; k++)
+        c->in[k]->facts.finite = true;
+    op_contract(c->g, c->node);
+    move_to_ends(c, rnd);
+    op_case_frame(c, &w, &e);
+    op_eval(&e);
+    for (int64_t i = 0; i < e.out.count; i++)
+        check_fact_of(c, &e.out, i);
+    for (int64_t i = 0; i < e.out.count && c->node->facts.max_nonzero >= 0; i += e.out.last) {
+        int64_t n = 0;
+        for (int64_t k = i; k < i + e.out.last; k++)
+            n += dtype_is_float(e.out.dtype) ? e.out.v[k].d != 0 : e.out.v[k].i != 0;
+        if (n > c->node->facts.max_nonzero)
+            fail_msg("%s: %lld elements of a row are not 0", c->op->call.name, (long long)n);
+    }
+}
+
+static void test_facts_hold_of_values(void **state)
+{
+    (void)state;
+    each_op(check_facts, NULL);
+}
+
 static NUM special(uint64_t *rnd)
 {
     static const double v[] = { 0, -0.0, INFINITY, -INFINITY, NAN, 0x1p-149, 0x1.fffffep127, 1, -1, 0x1p-1074 };
@@ -525,6 +581,7 @@ int main(void)
         cmocka_unit_test(test_infer_refuses_with_a_reason),
         cmocka_unit_test(test_parts_equal_the_whole),
         cmocka_unit_test(test_results_round_once),
+        cmocka_unit_test(test_facts_hold_of_values),
         cmocka_unit_test(test_what_commutes_does),
         cmocka_unit_test(test_needs_names_all_that_is_read),
         cmocka_unit_test(test_field_agrees_with_exact_doubles),

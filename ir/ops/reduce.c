@@ -58,44 +58,23 @@ static void mean_eval(struct ev *c)
         }
 }
 
-/* Bounds a sum's error. A certain NaN or infinity decides the sum: error 0, unless other terms may overflow. */
 static double sum_error(const struct bd *b, int64_t i, int64_t *n)
 {
-    double mass = 0;
-    double err = 0;
-    bool decided = false;
+    struct summands sum = { 0 };
     struct terms t = terms_of(&b->v, i);
     *n = t.n;
-    for (int64_t k = 0; k < t.n; k++, terms_next(&t)) {
-        double x = fabs(b->v.in[0].v[t.at].d);
-        double e = bd_operand(b, 0, t.at);
-        if (isnan(x) && e < INFINITY)
-            return 0;
-        if (isinf(x) && e < INFINITY)
-            decided = true;
-        else
-            mass += x;
-        err += e;
-    }
-    double e = bd_sum(b, mass, err, t.n);
-    if (!(mass + e <= bd_max(b)))
-        return INFINITY;
-    return decided ? 0 : e;
+    for (int64_t k = 0; k < t.n; k++, terms_next(&t))
+        summands_add(&sum, b->v.in[0].v[t.at].d, bd_operand(b, 0, t.at));
+    return summands_error(b, &sum);
 }
 
-static double int_sum_error(const struct bd *b, int64_t i)
+static double int_error(const struct bd *b, int64_t i)
 {
-    enum dtype dtype = b->v.out.dtype;
-    int64_t sum = b->v.out.v[i].i;
-    double y = (double)sum;
-    double e = 0;
+    double err = 0;
     struct terms t = terms_of(&b->v, i);
     for (int64_t k = 0; k < t.n; k++, terms_next(&t))
-        e += bd_operand(b, 0, t.at);
-    e *= 1 + 0x1p-40;
-    if (e == 0 || e == INFINITY)
-        return e;
-    return y - e >= (double)int_least(dtype) && y + e < (double)int_most(dtype) ? e : int_farthest(dtype, sum);
+        err += bd_operand(b, 0, t.at);
+    return int_sum_error(b, b->v.out.v[i].i, err);
 }
 
 static void sum_bound(struct bd *b)
@@ -104,7 +83,7 @@ static void sum_bound(struct bd *b)
     bool ints = dtype_is_int(b->v.out.dtype);
     for (size_t r = 0; r < b->v.n_runs; r++)
         for (int64_t i = b->v.runs[r].lo; i < b->v.runs[r].hi; i++)
-            b->e_out[i] = ints ? int_sum_error(b, i) : sum_error(b, i, &n);
+            b->e_out[i] = ints ? int_error(b, i) : sum_error(b, i, &n);
 }
 
 /* Returns the sum's error over n, plus the division's rounding. Above 2^24, the conversion of n to f32 rounds too. */
@@ -134,20 +113,7 @@ static const struct kexpr *mean_finish(struct at *c, const struct kexpr *total, 
     return kexpr_op2(c->k, K_DIV, total, kexpr_cast(c->k, DT_F32, kexpr_index(c->k, DT_I64, n)));
 }
 
-static void sum_contract(struct contract *c)
-{
-    const struct facts *x = fact(c, 0);
-    const struct index *n = length_of(c);
-    double least = (double)n->lo;
-    double most = (double)n->hi;
-    double lo = times(x->lo, x->lo < 0 ? most : least);
-    double hi = times(x->hi, x->hi > 0 ? most : least);
-    if (dtype_is_int(c->n->type.dtype)) {
-        int_facts(c, x->finite ? lo : -INFINITY, x->finite ? hi : INFINITY);
-        return;
-    }
-    facts_set(c, facts_down(lo), facts_up(hi), x->finite && isfinite(lo) && isfinite(hi), x->integral);
-}
+static void sum_contract(struct contract *c) { sum_facts(c, (double)length_of(c)->lo, (double)length_of(c)->hi); }
 
 static void mean_contract(struct contract *c)
 {

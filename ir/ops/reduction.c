@@ -172,6 +172,50 @@ void terms_next(struct terms *t)
     }
 }
 
+/* ---- sums ---- */
+void summands_add(struct summands *t, double x, double e)
+{
+    t->n++;
+    t->err += e;
+    if (isnan(x) && e < INFINITY)
+        t->nan = true;
+    else if (isinf(x) && e < INFINITY)
+        t->infinite = true;
+    else
+        t->mass += fabs(x);
+}
+
+double summands_error(const struct bd *b, const struct summands *t)
+{
+    if (t->nan)
+        return 0;
+    double e = bd_sum(b, t->mass, t->err, t->n);
+    if (!(t->mass + e <= bd_max(b)))
+        return INFINITY;
+    return t->infinite ? 0 : e;
+}
+
+double int_sum_error(const struct bd *b, int64_t sum, double err)
+{
+    enum dtype dtype = b->v.out.dtype;
+    double y = (double)sum;
+    double e = err * (1 + 0x1p-40);
+    if (e == 0 || e == INFINITY)
+        return e;
+    return y - e >= (double)int_least(dtype) && y + e < (double)int_most(dtype) ? e : int_farthest(dtype, sum);
+}
+
+void sum_facts(struct contract *c, double least, double most)
+{
+    const struct facts *x = fact(c, 0);
+    double lo = times(x->lo, x->lo < 0 ? most : least);
+    double hi = times(x->hi, x->hi > 0 ? most : least);
+    if (dtype_is_int(c->n->type.dtype))
+        int_facts(c, x->finite ? lo : -INFINITY, x->finite ? hi : INFINITY);
+    else
+        facts_set(c, facts_down(lo), facts_up(hi), x->finite && isfinite(lo) && isfinite(hi), x->integral);
+}
+
 struct node *over_terms(struct builder *b, struct node *n, struct node *value)
 {
     const struct type *x = &n->in[0]->type;

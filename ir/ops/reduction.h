@@ -42,6 +42,21 @@ struct terms {
 
 struct terms terms_of(const struct ev *c, int64_t i);
 void terms_next(struct terms *t);
+/* ---- sums ---- */
+/* The terms x ± e of a sum of floats, as its error bound reads them. */
+struct summands {
+    double mass, err; /* sums of |x|, without infinities, and of e */
+    int64_t n;
+    bool nan, infinite; /* a term certainly is */
+};
+void summands_add(struct summands *t, double x, double e);
+/* The error of the terms' sum. A certain NaN or infinity decides the sum: error 0, unless other terms may overflow. */
+double summands_error(const struct bd *b, const struct summands *t);
+/* The error of `sum`, an integer result, whose terms are off by err in all. Infinite errors stay. */
+double int_sum_error(const struct bd *b, int64_t sum, double err);
+/* Sets the facts of a sum of least..most elements of operand 0. */
+void sum_facts(struct contract *c, double least, double most);
+
 /* Broadcasts `value`, one element for each result, over the terms: [3] -> [3, 4] for a sum [3, 4] -> [3]. */
 struct node *over_terms(struct builder *b, struct node *n, struct node *value);
 #endif

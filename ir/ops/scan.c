@@ -1,6 +1,7 @@
 /* cumsum: running sums along one dimension. */
 #include "ir/ops/integer.h"
 #include "ir/ops/line.h"
+#include "ir/ops/reduction.h"
 
 static const struct attr_def cumsum_attrs[] = {
     { "axis", ATTR_INT, false, { .i = -1 }, "the dimension along which sums run; the last one if not given" },
@@ -70,41 +71,22 @@ static void cumsum_result(void *ctx, const struct line *l, int64_t i, int64_t k,
 static void cumsum_eval(struct ev *c) { each_line(c, &(struct line_fns){ no_row, cumsum_result }, c); }
 
 /* ---- bound ---- */
-/* Bounds the error of a float sum. A term that is certainly NaN or infinite decides the sum. */
 static double float_error(const struct bd *b, const struct prefix *p)
 {
-    double mass = 0;
-    double err = 0;
-    bool decided = false;
+    struct summands sum = { 0 };
     for (int64_t j = 0; j < p->n; j++) {
         int64_t at = p->first + j * p->step;
-        double x = fabs(b->v.in[0].v[at].d);
-        double e = bd_operand(b, 0, at);
-        if (isnan(x) && e < INFINITY)
-            return 0;
-        if (isinf(x) && e < INFINITY)
-            decided = true;
-        else
-            mass += x;
-        err += e;
+        summands_add(&sum, b->v.in[0].v[at].d, bd_operand(b, 0, at));
     }
-    double e = bd_sum(b, mass, err, p->n);
-    if (!(mass + e <= bd_max(b)))
-        return INFINITY;
-    return decided ? 0 : e;
+    return summands_error(b, &sum);
 }
 
 static double int_error(const struct bd *b, const struct prefix *p, int64_t sum)
 {
-    enum dtype dtype = b->v.out.dtype;
-    double y = (double)sum;
-    double e = 0;
+    double err = 0;
     for (int64_t j = 0; j < p->n; j++)
-        e += bd_operand(b, 0, p->first + j * p->step);
-    e *= 1 + 0x1p-40;
-    if (e == 0 || e == INFINITY)
-        return e;
-    return y - e >= (double)int_least(dtype) && y + e < (double)int_most(dtype) ? e : int_farthest(dtype, sum);
+        err += bd_operand(b, 0, p->first + j * p->step);
+    return int_sum_error(b, sum, err);
 }
 
 static void cumsum_error(void *ctx, const struct line *l, int64_t i, int64_t k, const NUM *shared)
@@ -119,16 +101,7 @@ static void cumsum_bound(struct bd *b) { each_line(&b->v, &(struct line_fns){ no
 
 static void cumsum_contract(struct contract *c)
 {
-    const struct facts *x = fact(c, 0);
-    const struct index *n = c->n->in[0]->type.dim[op_axis(c->n)];
-    double most = (double)n->hi;
-    double least = form_of(c->n).exclusive ? 0 : 1;
-    double lo = times(x->lo, x->lo < 0 ? most : least);
-    double hi = times(x->hi, x->hi > 0 ? most : least);
-    if (dtype_is_int(c->n->type.dtype))
-        int_facts(c, x->finite ? lo : -INFINITY, x->finite ? hi : INFINITY);
-    else
-        facts_set(c, facts_down(lo), facts_up(hi), x->finite && isfinite(lo) && isfinite(hi), x->integral);
+    sum_facts(c, form_of(c->n).exclusive ? 0 : 1, (double)c->n->in[0]->type.dim[op_axis(c->n)]->hi);
 }
 
 static void cumsum_work(struct session *s, const struct node *n, struct work *w)
